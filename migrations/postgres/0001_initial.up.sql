@@ -1,0 +1,338 @@
+-- The first schema.
+--
+-- Moments are milliseconds since 1970-01-01T00:00:00Z (BIGINT), JSON is TEXT: so that nearly every statement reads
+-- the same on PostgreSQL and on SQLite.
+
+-- Who sends invoices. The row is also the intake's lock: one batch at a time per tenant.
+CREATE TABLE tenant (
+    id              TEXT PRIMARY KEY,
+    -- Names the row of tenant_profile that holds now.
+    profile_version BIGINT NOT NULL,
+    relay           TEXT NOT NULL,
+    object_prefix   TEXT NOT NULL,
+    updated_at      BIGINT NOT NULL
+);
+
+-- What a tenant's mails show, in every version that some delivery was made with.
+CREATE TABLE tenant_profile (
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    version   BIGINT NOT NULL,
+    body      TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+);
+
+CREATE TABLE tenant_settings (
+    tenant_id             TEXT PRIMARY KEY REFERENCES tenant (id),
+    version               BIGINT NOT NULL,
+    sensitive_attachments TEXT NOT NULL CHECK (sensitive_attachments IN ('include', 'exclude', 'exclude_for_private')),
+    portal_level          TEXT NOT NULL CHECK (portal_level IN ('every_page', 'sensitive', 'sensitive_for_private', 'inaccessible')),
+    portal_primary        TEXT CHECK (portal_primary IN ('postcode_house_number', 'sms_otp')),
+    portal_secondary      TEXT CHECK (portal_secondary IN ('postcode_house_number', 'sms_otp')),
+    CONSTRAINT a_level_that_verifies_has_a_method CHECK (portal_level = 'inaccessible' OR portal_primary IS NOT NULL),
+    CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
+);
+
+-- Every settings that ever held: who chose what, and when.
+CREATE TABLE settings_change (
+    tenant_id  TEXT NOT NULL REFERENCES tenant (id),
+    version    BIGINT NOT NULL,
+    settings   TEXT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+);
+
+CREATE TABLE customer (
+    tenant_id    TEXT NOT NULL REFERENCES tenant (id),
+    id           TEXT NOT NULL,
+    -- Unknown counts as private.
+    type         TEXT CHECK (type IN ('private', 'business')),
+    name         TEXT NOT NULL,
+    address      TEXT NOT NULL,
+    locale       TEXT,
+    country      TEXT,
+    postcode     TEXT,
+    house_number TEXT,
+    mobile       TEXT,
+    updated_at   BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+-- One event that reached us, known by (source, id).
+CREATE TABLE event (
+    -- Name-based UUID of (source, id): the idempotency key, in one short index.
+    key             UUID PRIMARY KEY,
+    source          TEXT NOT NULL,
+    event_id        TEXT NOT NULL,
+    -- Digest of the canonical JSON of data: same content or not.
+    content_sha256  BYTEA NOT NULL CHECK (octet_length(content_sha256) = 32),
+    -- Digest of tenant, invoice id, kind, documents and recipients: the same invoice under another id.
+    invoice_sha256  BYTEA NOT NULL CHECK (octet_length(invoice_sha256) = 32),
+    tenant_id       TEXT NOT NULL,
+    customer_id     TEXT NOT NULL,
+    invoice_id      TEXT NOT NULL,
+    invoice_number  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    -- The bytes as they came; forgotten after the retention.
+    body            BYTEA,
+    via             TEXT NOT NULL CHECK (via IN ('amqp', 'http', 'file')),
+    received_at     BIGINT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('accepted', 'waiting', 'dead')),
+    -- Until when an unknown customer is waited for.
+    wait_until      BIGINT,
+    -- The delivery made of it (Bcc deliveries name it as their root).
+    delivery_id     UUID,
+    CONSTRAINT waiting_says_until_when CHECK ((state = 'waiting') = (wait_until IS NOT NULL)),
+    CONSTRAINT accepted_has_a_delivery CHECK ((state = 'accepted') = (delivery_id IS NOT NULL))
+);
+CREATE INDEX event_same_invoice ON event (invoice_sha256);
+CREATE INDEX event_waiting ON event (wait_until) WHERE state = 'waiting';
+CREATE INDEX event_waiting_for_customer ON event (tenant_id, customer_id) WHERE state = 'waiting';
+
+-- One message owed to one envelope: written when it is made, and once more when it is settled.
+CREATE TABLE delivery (
+    id               UUID PRIMARY KEY,
+    -- The delivery whose Message-ID, X-Delivery-Id and portal token this one uses: itself, except for a rest.
+    root_id          UUID NOT NULL,
+    -- main: To and Cc. bcc: one Bcc, a message of its own. rest: recipients that a partial acceptance deferred.
+    role             TEXT NOT NULL CHECK (role IN ('main', 'bcc', 'rest')),
+    -- The main delivery of the same event or resend; of a main delivery itself.
+    main_id          UUID NOT NULL,
+    event_key        UUID NOT NULL,
+    -- The delivery that a person sent again, and why.
+    resend_of        UUID,
+    resend_reason    TEXT,
+    tenant_id        TEXT NOT NULL,
+    customer_id      TEXT NOT NULL,
+    invoice_id       TEXT NOT NULL,
+    invoice_number   TEXT NOT NULL,
+    kind             TEXT NOT NULL,
+    -- JSON: the snapshot of the recipients ([{role, address, name}]) and the customer's name and locale.
+    recipients       TEXT NOT NULL,
+    customer_name    TEXT NOT NULL,
+    locale           TEXT NOT NULL,
+    profile_version  BIGINT NOT NULL,
+    template_version TEXT NOT NULL,
+    snapshot_at      BIGINT NOT NULL,
+    -- Fingerprint of the key that the portal token is made with, and which token of the root it is.
+    link_key         TEXT NOT NULL,
+    link_generation  INTEGER NOT NULL DEFAULT 0,
+    link_only        BOOLEAN NOT NULL DEFAULT FALSE,
+    expires_at       BIGINT,
+    created_at       BIGINT NOT NULL,
+    -- How it ended. NULL: it is in lane_entry, due or sending.
+    settled          TEXT CHECK (settled IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
+    settled_at       BIGINT,
+    class            TEXT,
+    -- One sentence for people.
+    reason           TEXT,
+    attempts         INTEGER NOT NULL DEFAULT 0,
+    decision         TEXT CHECK (decision IN ('attach', 'link')),
+    decision_reason  TEXT,
+    decision_inputs  TEXT,
+    message_id       TEXT,
+    message_sha256   BYTEA CHECK (octet_length(message_sha256) = 32),
+    message_size     BIGINT,
+    attachments      TEXT,
+    phase            TEXT,
+    code             TEXT,
+    CONSTRAINT settled_says_when_and_why CHECK ((settled IS NULL) = (settled_at IS NULL) AND (settled IS NULL) = (class IS NULL)),
+    CONSTRAINT sent_says_what CHECK (settled IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
+    CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
+);
+CREATE INDEX delivery_invoice ON delivery (tenant_id, invoice_number);
+-- What people look after; `sent` rows stay out of it.
+CREATE INDEX delivery_attention ON delivery (settled, settled_at)
+    WHERE settled IN ('dead', 'uncertain', 'rejected', 'expired', 'cancelled', 'discarded');
+-- Retention goes by it; ordered by time, so it grows at one end only.
+CREATE INDEX delivery_created ON delivery (created_at);
+
+-- The narrow hot row of a delivery that is due or sending; gone when it is settled.
+CREATE TABLE lane_entry (
+    delivery_id     UUID PRIMARY KEY,
+    relay           TEXT NOT NULL,
+    tenant_id       TEXT NOT NULL,
+    customer_id     TEXT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('due', 'sending')),
+    due_at          BIGINT,
+    -- Place in the lane (start-time fair queueing). Only what may be sent now has one.
+    fair_rank       BIGINT,
+    -- A person waits for it.
+    express         BOOLEAN NOT NULL DEFAULT FALSE,
+    expires_at      BIGINT,
+    -- Attempts consumed of the retry schedule.
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    -- Counts the claims: with worker_id it fences off who has lost the row.
+    claim           INTEGER NOT NULL DEFAULT 0,
+    worker_id       UUID,
+    data_started    BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Workers that died with it before DATA.
+    takeovers       INTEGER NOT NULL DEFAULT 0,
+    -- What the last attempt decided (a retry never widens) and had composed; told when its worker dies.
+    decision        TEXT CHECK (decision IN ('attach', 'link')),
+    decision_reason TEXT,
+    decision_inputs TEXT,
+    message_sha256  BYTEA CHECK (octet_length(message_sha256) = 32),
+    refused_for_size BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Since when a document is missed, and since when attempts fail.
+    missing_since   BIGINT,
+    first_failed_at BIGINT,
+    last_class      TEXT,
+    last_reply      TEXT,
+    -- Why it is not ranked although its time has come: held by hand, or its sender is held.
+    held            TEXT,
+    CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
+    CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
+    CONSTRAINT only_due_is_ranked CHECK (fair_rank IS NULL OR state = 'due'),
+    CONSTRAINT only_sending_has_data_started CHECK (NOT data_started OR state = 'sending')
+) WITH (fillfactor = 50);
+-- Serves claim_due: only what may be sent now has a rank, so future retries never stand in its way.
+CREATE INDEX lane_entry_next ON lane_entry (relay, express, fair_rank) WHERE fair_rank IS NOT NULL;
+-- Serves rank_ripe.
+CREATE INDEX lane_entry_ripening ON lane_entry (due_at) WHERE due_at IS NOT NULL AND fair_rank IS NULL;
+CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The virtual time of a lane, and each tenant's last place in it.
+CREATE TABLE lane (
+    relay        TEXT PRIMARY KEY,
+    virtual_time BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE lane_tenant (
+    relay     TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    last_rank BIGINT NOT NULL,
+    PRIMARY KEY (relay, tenant_id)
+);
+
+-- One SMTP transaction. Written once, when it has ended.
+CREATE TABLE attempt (
+    delivery_id    UUID NOT NULL,
+    claim          INTEGER NOT NULL,
+    worker_id      UUID NOT NULL,
+    relay          TEXT NOT NULL,
+    started_at     BIGINT NOT NULL,
+    ended_at       BIGINT NOT NULL,
+    phase          TEXT,
+    class          TEXT NOT NULL,
+    -- `550 5.7.1` and the relay's words.
+    code           TEXT,
+    reply          TEXT,
+    -- JSON: recipients that were refused or deferred, with their replies.
+    refused        TEXT,
+    decision       TEXT,
+    message_sha256 BYTEA,
+    PRIMARY KEY (delivery_id, claim)
+);
+
+-- The truth about dead letters; the broker's queue mirrors it.
+CREATE TABLE dead_letter (
+    id              UUID PRIMARY KEY,
+    -- The dead delivery; none if the event never became one.
+    delivery_id     UUID,
+    event_key       UUID,
+    source          TEXT,
+    event_id        TEXT,
+    tenant_id       TEXT,
+    customer_id     TEXT,
+    invoice_number  TEXT,
+    class           TEXT NOT NULL,
+    phase           TEXT,
+    code            TEXT,
+    -- What is wrong, for people.
+    reason          TEXT NOT NULL,
+    hint            TEXT NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    -- Dead letters with one cause share it.
+    fingerprint     TEXT NOT NULL,
+    -- The bytes as they came, where no event row holds them.
+    body            BYTEA,
+    -- Digest of (source, id, sha256 of the body), where the same fault may come twice.
+    once            BYTEA UNIQUE,
+    first_failed_at BIGINT NOT NULL,
+    last_failed_at  BIGINT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
+    settled_at      BIGINT,
+    settled_by      TEXT,
+    note            TEXT,
+    -- Where the outbox stands: to be published, in the queue, or out of it again.
+    mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
+    CONSTRAINT settled_says_when CHECK ((state = 'open') = (settled_at IS NULL)),
+    CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL)
+);
+CREATE INDEX dead_letter_open ON dead_letter (fingerprint, id) WHERE state = 'open';
+CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at) WHERE state = 'open';
+CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
+CREATE INDEX dead_letter_to_remove ON dead_letter (id) WHERE mirror = 'published' AND state <> 'open';
+CREATE INDEX dead_letter_delivery ON dead_letter (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
+    WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
+
+-- Who did what by hand, or what cured it.
+CREATE TABLE delivery_note (
+    delivery_id UUID NOT NULL,
+    noted_at    BIGINT NOT NULL,
+    who         TEXT NOT NULL,
+    what        TEXT NOT NULL
+);
+CREATE INDEX delivery_note_of ON delivery_note (delivery_id);
+
+-- The portal's links; the token itself is nowhere.
+CREATE TABLE portal_link (
+    root_id         UUID NOT NULL,
+    generation      INTEGER NOT NULL,
+    token_sha256    BYTEA NOT NULL UNIQUE CHECK (octet_length(token_sha256) = 32),
+    key_fingerprint TEXT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    revoked_at      BIGINT,
+    PRIMARY KEY (root_id, generation)
+);
+
+-- The state of each relay, shared by all workers.
+CREATE TABLE relay_state (
+    relay        TEXT PRIMARY KEY,
+    breaker      TEXT NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open')),
+    reason       TEXT,
+    opened_at    BIGINT,
+    probes       INTEGER NOT NULL DEFAULT 0,
+    probe_at     BIGINT,
+    -- Who probes, and until when nobody else does.
+    probe_worker UUID,
+    probe_until  BIGINT,
+    -- After an AUTH refusal: what was refused, so that new credentials are tried at once.
+    refused_credentials TEXT,
+    -- How many deliveries a half-open breaker lets through.
+    allowance    INTEGER NOT NULL DEFAULT 0,
+    paused       BOOLEAN NOT NULL DEFAULT FALSE,
+    paused_by    TEXT,
+    paused_at    BIGINT,
+    CONSTRAINT open_says_when CHECK ((breaker = 'open') = (probe_at IS NOT NULL))
+);
+
+-- Live workers; each counts up while it lives.
+CREATE TABLE worker (
+    id         UUID PRIMARY KEY,
+    host       TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    beats      BIGINT NOT NULL
+);
+
+-- The templates that messages were made with, by content hash: a message can be made again.
+CREATE TABLE template_version (
+    version TEXT PRIMARY KEY,
+    sources TEXT NOT NULL,
+    seen_at BIGINT NOT NULL
+);
+
+-- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.
+CREATE TABLE settled_count (
+    settled TEXT NOT NULL,
+    shard   INTEGER NOT NULL,
+    count   BIGINT NOT NULL,
+    PRIMARY KEY (settled, shard)
+);
+
+-- Every delivery in its one state.
+CREATE VIEW delivery_state AS
+    SELECT delivery.id, COALESCE(delivery.settled, lane_entry.state) AS state, lane_entry.due_at,
+           COALESCE(lane_entry.attempts, delivery.attempts) AS attempts
+    FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id;

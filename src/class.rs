@@ -1,0 +1,127 @@
+//! Reason codes: why an attempt ended as it did, and why a delivery stands where it stands.
+//!
+//! One list for attempts, dead letters, metrics and people, so that a word means the same everywhere.
+
+use crate::spelling::spelling;
+
+/// Why an attempt or a delivery ended, or an event became none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// The relay took responsibility for the message.
+    Accepted,
+    /// The relay cannot be used: DNS, connect, TLS, banner, EHLO, STARTTLS or AUTH. No delivery is to blame.
+    RelayUnavailable,
+    /// The relay may take the same message later.
+    Deferred,
+    /// The database or the document store is away. No delivery is to blame.
+    Dependency,
+    /// The recipient was refused for good.
+    Rejected,
+    /// The message is larger than the relay or the mailbox takes.
+    TooLarge,
+    /// The sender or the content was refused for good.
+    Refused,
+    /// The address needs SMTPUTF8, which the relay does not offer.
+    UnsupportedAddress,
+    /// The relay may hold the message; no answer came.
+    Uncertain,
+    /// The event cannot be read.
+    Malformed,
+    /// The event's `(source, id)` was used before with other content.
+    ConflictingEvent,
+    /// The broker gave the message up, and it cannot be read.
+    Poison,
+    /// The event names a tenant that nobody told us of.
+    UnknownTenant,
+    /// The event names a customer that nobody told us of.
+    UnknownCustomer,
+    /// There is no usable address, or there are too many.
+    InvalidRecipient,
+    /// The customer must be verified before seeing the documents, and nothing on record can do it.
+    NoVerificationMethod,
+    /// A document is not in the store.
+    DocumentMissing,
+    /// A document in the store is not the one that the event names.
+    DocumentMismatch,
+    /// Every retry was used up.
+    RetriesExhausted,
+    /// No relay of the tenant's name is configured.
+    UnknownRelay,
+    /// A fault of ours.
+    Internal,
+    /// The same invoice came under a new event id.
+    DuplicateInvoice,
+    /// A resend took this delivery's place.
+    Superseded,
+    /// `expires_at` passed before the message could be sent.
+    Expired,
+    /// A person decided it.
+    ByHand,
+}
+
+spelling!(Class {
+    Accepted => "accepted",
+    RelayUnavailable => "relay_unavailable",
+    Deferred => "deferred",
+    Dependency => "dependency",
+    Rejected => "rejected",
+    TooLarge => "too_large",
+    Refused => "refused",
+    UnsupportedAddress => "unsupported_address",
+    Uncertain => "uncertain",
+    Malformed => "malformed",
+    ConflictingEvent => "conflicting_event",
+    Poison => "poison",
+    UnknownTenant => "unknown_tenant",
+    UnknownCustomer => "unknown_customer",
+    InvalidRecipient => "invalid_recipient",
+    NoVerificationMethod => "no_verification_method",
+    DocumentMissing => "document_missing",
+    DocumentMismatch => "document_mismatch",
+    RetriesExhausted => "retries_exhausted",
+    UnknownRelay => "unknown_relay",
+    Internal => "internal",
+    DuplicateInvoice => "duplicate_invoice",
+    Superseded => "superseded",
+    Expired => "expired",
+    ByHand => "by_hand",
+});
+
+impl Class {
+    /// Whether putting the dead letter back unchanged could ever help.
+    #[must_use]
+    pub const fn redrivable(self) -> bool {
+        !matches!(self, Self::ConflictingEvent | Self::DocumentMismatch)
+    }
+
+    /// One sentence that says what to do about a dead letter of this class.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Malformed => "correct the event at the named path and publish it again",
+            Self::ConflictingEvent => "publish the corrected event under a new id; this id is taken by other content",
+            Self::Poison => "look at the stored bytes; publish a correct event if an invoice is missing",
+            Self::UnknownTenant => "import the tenant; the event is then sent by itself",
+            Self::UnknownCustomer => "import the customer; the event is then sent by itself",
+            Self::InvalidRecipient => "correct the customer's address or the event's recipients, then redrive",
+            Self::NoVerificationMethod => {
+                "add what is missing to the customer's record (it is then sent by itself), or change the tenant's portal settings and redrive"
+            }
+            Self::DocumentMissing => "upload the document under its key, then redrive",
+            Self::DocumentMismatch => {
+                "publish a corrected event under a new id; the stored document is not the one the event names"
+            }
+            Self::TooLarge => "allow the portal to show the documents or raise the relay's size limit, then redrive",
+            Self::Refused => "read the relay's answer, correct the sender or the content it names, then redrive",
+            Self::UnsupportedAddress => {
+                "use an address with an ASCII local part or a relay with SMTPUTF8, then redrive"
+            }
+            Self::RetriesExhausted => "read the relay's last answer, then redrive when its cause is gone",
+            Self::UnknownRelay => "configure the relay or give the tenant another, then redrive",
+            Self::Internal => "report this with the log of the time; redrive to try again",
+            Self::Uncertain => "ask the relay's log for the Message-ID, then mark it sent or resend it",
+            Self::Rejected => "ask the customer for a working address, then resend",
+            _ => "nothing to do",
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The only place that reads the clock or makes random numbers.
+//!
+//! Due times are the database's time, so that workers with wrong clocks agree. A [`Clock`] is therefore aligned to
+//! the database now and then ([`Clock::align`]) and runs on the machine's monotonic time in between: a jump of the
+//! machine's clock moves nothing. A manual clock lets a test own time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z; written as RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This moment and a time after it.
+    #[must_use]
+    pub fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(millis(time)))
+    }
+
+    /// This moment less a time before it.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(time)))
+    }
+
+    /// The time from `earlier` to this moment; zero if it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The moment for calendar arithmetic.
+    #[must_use]
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// The moment that `text` names in RFC 3339.
+    ///
+    /// # Errors
+    /// If `text` is not an RFC 3339 date and time with an offset.
+    pub fn parse(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_millisecond()))
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_jiff().fmt(f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|_| serde::de::Error::custom("is not an RFC 3339 date and time"))
+    }
+}
+
+/// Where time comes from.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System(Arc<SystemSource>),
+    Manual(Arc<watch::Sender<i64>>),
+}
+
+#[derive(Debug)]
+struct SystemSource {
+    started: Instant,
+    /// Wall-clock milliseconds at `started`, as the database sees it once aligned.
+    epoch_ms: AtomicI64,
+}
+
+impl Clock {
+    /// The machine's clock, until it is aligned to a database's.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
+    pub fn system() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(Source::System(Arc::new(SystemSource { started: Instant::now(), epoch_ms: AtomicI64::new(millis(wall)) })))
+    }
+
+    /// A clock that stands at `start` until [`Clock::advance`] moves it.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(watch::Sender::new(start.0))))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System(source) => Timestamp(source.epoch_ms.load(Ordering::Relaxed)).plus(source.started.elapsed()),
+            Source::Manual(time) => Timestamp(*time.borrow()),
+        }
+    }
+
+    /// Sets this clock and its clones to the database's time, which was `database_now` at this moment.
+    ///
+    /// A manual clock stays as it is.
+    pub fn align(&self, database_now: Timestamp) {
+        if let Source::System(source) = &self.0 {
+            source.epoch_ms.store(database_now.minus(source.started.elapsed()).0, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until `time` has passed on this clock.
+    pub async fn sleep(&self, time: Duration) {
+        match &self.0 {
+            Source::System(_) => tokio::time::sleep(time).await,
+            Source::Manual(now) => {
+                let end = Timestamp(*now.borrow()).plus(time).0;
+                let mut changes = now.subscribe();
+                // The sender lives in `self`, so waiting cannot fail.
+                let _ = changes.wait_for(|now| *now >= end).await;
+            }
+        }
+    }
+
+    /// Moves a manual clock, and wakes who sleeps on it. The machine's clock is not ours to move.
+    pub fn advance(&self, time: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.send_modify(|ms| *ms = ms.saturating_add(millis(time)));
+        }
+    }
+
+    /// Whether this is a test's clock.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
+    /// A new time-ordered identifier (UUID version 7).
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this module is where identifiers are made")]
+    pub fn new_id(&self) -> Uuid {
+        match &self.0 {
+            Source::System(_) => Uuid::now_v7(),
+            Source::Manual(_) => {
+                let now = u64::try_from(self.now().0).unwrap_or(0);
+                let random = Uuid::now_v7().into_bytes();
+                uuid::Builder::from_unix_timestamp_millis(now, random[6..].try_into().expect("16 − 6 = 10 bytes"))
+                    .into_uuid()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aligned_clock_shows_the_databases_time() {
+        let clock = Clock::system();
+        clock.align(Timestamp(1_000_000));
+        let now = clock.now();
+        assert!((1_000_000..1_010_000).contains(&now.0), "{now:?}");
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_the_test_moves_time() {
+        let clock = Clock::manual(Timestamp(0));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_hours(2)).await }
+        });
+        clock.advance(Duration::from_hours(3));
+        sleeper.await.expect("the sleeper ends");
+        assert_eq!(clock.now().to_string(), "1970-01-01T03:00:00Z");
+    }
+}

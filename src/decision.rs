@@ -1,0 +1,235 @@
+//! Whether documents may travel by mail: policy × customer → [`Plan`].
+//!
+//! The one place where this is decided. It is a pure function of its [`Inputs`], which are recorded with the
+//! delivery, and it fails closed: what is unknown never becomes "attach".
+
+use serde::{Deserialize, Serialize};
+
+use crate::class::Class;
+use crate::customer::{CustomerType, VerificationRecord, usable_methods};
+use crate::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
+use crate::spelling::spelling;
+
+/// What a decision is made of, and all it is made of. Recorded as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// The tenant's settings.
+    pub settings: Settings,
+    /// Their version; the sending commits only while it still holds.
+    pub settings_version: i64,
+    /// The customer's type; `None` counts as private.
+    pub customer_type: Option<CustomerType>,
+    /// What the customer can be verified by.
+    pub verification: VerificationRecord,
+    /// Whether an SMS provider is configured.
+    pub sms_available: bool,
+    /// The size of the message with its documents, in bytes as encoded.
+    pub encoded_bytes: u64,
+    /// The largest message that the relay takes, in bytes.
+    pub message_bytes_max: u64,
+    /// The relay has refused this message for its size.
+    pub refused_for_size: bool,
+    /// A person asked for a link instead of documents.
+    pub link_only: bool,
+    /// What an earlier attempt of the same delivery decided.
+    pub earlier: Option<Decision>,
+}
+
+/// Documents or a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The documents are attached.
+    Attach,
+    /// No document is attached; the mail points to the portal.
+    Link,
+}
+
+spelling!(Decision { Attach => "attach", Link => "link" });
+
+/// What the mail holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// Every document of the event, and no portal link.
+    Attach,
+    /// No document; the portal shows them, after verification or at once.
+    Link {
+        /// What the portal asks of this customer.
+        access: PortalAccess,
+    },
+}
+
+impl Plan {
+    /// Documents or a link.
+    #[must_use]
+    pub const fn decision(self) -> Decision {
+        match self {
+            Self::Attach => Decision::Attach,
+            Self::Link { .. } => Decision::Link,
+        }
+    }
+}
+
+/// What the portal asks of one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortalAccess {
+    /// Nothing: the link opens the documents.
+    Open,
+    /// Verification before documents are shown.
+    Verified,
+    /// Verification before anything is shown: the mail says no more than tenant and number.
+    EveryPageVerified,
+    /// Documents are closed to all: the mail names the tenant's contact instead.
+    Closed,
+}
+
+/// Why it was decided so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The policy attaches for everybody.
+    PolicyInclude,
+    /// The policy attaches for nobody.
+    PolicyExclude,
+    /// The policy attaches for business customers, and this is one.
+    BusinessCustomer,
+    /// The policy attaches for business customers only, and this is a private one.
+    PrivateCustomer,
+    /// The policy attaches for business customers only, and nobody told us what this one is.
+    UnknownCustomerType,
+    /// The message would be larger than the relay takes.
+    TooLarge,
+    /// A person asked for a link.
+    LinkOnly,
+    /// An earlier attempt decided on a link; a retry never widens.
+    EarlierDecision,
+}
+
+spelling!(Reason {
+    PolicyInclude => "policy_include",
+    PolicyExclude => "policy_exclude",
+    BusinessCustomer => "business_customer",
+    PrivateCustomer => "private_customer",
+    UnknownCustomerType => "unknown_customer_type",
+    TooLarge => "too_large",
+    LinkOnly => "link_only",
+    EarlierDecision => "earlier_decision",
+});
+
+/// Why no mail may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Too large to attach, and the portal is closed.
+    #[error(
+        "the message would have {encoded_bytes} bytes, the relay takes {message_bytes_max}, and the portal may not show the documents"
+    )]
+    TooLarge {
+        /// The size with its documents, as encoded.
+        encoded_bytes: u64,
+        /// The largest that the relay takes.
+        message_bytes_max: u64,
+    },
+    /// The customer must be verified, and cannot be.
+    #[error("the customer must be verified to see the documents, but {missing}")]
+    NoVerificationMethod {
+        /// What is missing, as a clause.
+        missing: Missing,
+    },
+}
+
+impl Refusal {
+    /// The reason code of the dead letter.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::TooLarge { .. } => Class::TooLarge,
+            Self::NoVerificationMethod { .. } => Class::NoVerificationMethod,
+        }
+    }
+}
+
+/// What a customer's record lacks for verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    settings: Settings,
+    record: VerificationRecord,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let chosen = self.settings.portal_authentication;
+        let mut clauses = [chosen.primary, chosen.secondary].into_iter().flatten().map(|method| match method {
+            VerificationMethod::PostcodeHouseNumber => "the customer has no postcode and house number on record",
+            VerificationMethod::SmsOtp if self.record.mobile => "no SMS provider is configured",
+            VerificationMethod::SmsOtp => "the customer has no mobile number on record",
+        });
+        f.write_str(clauses.next().unwrap_or("the tenant chose no method"))?;
+        clauses.try_for_each(|clause| write!(f, " and {clause}"))
+    }
+}
+
+/// Decides what the mail holds.
+///
+/// # Errors
+/// [`Refusal`] if neither documents nor a link would be right.
+pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), Refusal> {
+    let (decision, reason) = documents_or_link(inputs);
+    if decision == Decision::Attach {
+        return Ok((Plan::Attach, reason));
+    }
+    let access = portal_access(inputs);
+    match access {
+        PortalAccess::Closed if reason == Reason::TooLarge => {
+            let Inputs { encoded_bytes, message_bytes_max, .. } = *inputs;
+            Err(Refusal::TooLarge { encoded_bytes, message_bytes_max })
+        }
+        PortalAccess::Verified | PortalAccess::EveryPageVerified if !can_be_verified(inputs) => {
+            let missing = Missing { settings: inputs.settings, record: inputs.verification };
+            Err(Refusal::NoVerificationMethod { missing })
+        }
+        _ => Ok((Plan::Link { access }, reason)),
+    }
+}
+
+/// Policy first, then what narrows it further. Nothing after the policy can turn a link into attachments.
+fn documents_or_link(inputs: &Inputs) -> (Decision, Reason) {
+    let (decision, reason) = match (inputs.settings.sensitive_attachments, inputs.customer_type) {
+        (SensitiveAttachments::Include, _) => (Decision::Attach, Reason::PolicyInclude),
+        (SensitiveAttachments::Exclude, _) => (Decision::Link, Reason::PolicyExclude),
+        (SensitiveAttachments::ExcludeForPrivate, Some(CustomerType::Business)) => {
+            (Decision::Attach, Reason::BusinessCustomer)
+        }
+        (SensitiveAttachments::ExcludeForPrivate, Some(CustomerType::Private)) => {
+            (Decision::Link, Reason::PrivateCustomer)
+        }
+        (SensitiveAttachments::ExcludeForPrivate, None) => (Decision::Link, Reason::UnknownCustomerType),
+    };
+    if decision == Decision::Link {
+        return (decision, reason);
+    }
+    if inputs.link_only {
+        (Decision::Link, Reason::LinkOnly)
+    } else if inputs.refused_for_size || inputs.encoded_bytes > inputs.message_bytes_max {
+        (Decision::Link, Reason::TooLarge)
+    } else if inputs.earlier == Some(Decision::Link) {
+        (Decision::Link, Reason::EarlierDecision)
+    } else {
+        (decision, reason)
+    }
+}
+
+/// What the portal asks of this customer. An unknown type counts as private.
+fn portal_access(inputs: &Inputs) -> PortalAccess {
+    let business = inputs.customer_type == Some(CustomerType::Business);
+    match inputs.settings.portal_authentication.level {
+        PortalLevel::EveryPage => PortalAccess::EveryPageVerified,
+        PortalLevel::SensitiveForPrivate if business => PortalAccess::Open,
+        PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate => PortalAccess::Verified,
+        PortalLevel::Inaccessible => PortalAccess::Closed,
+    }
+}
+
+fn can_be_verified(inputs: &Inputs) -> bool {
+    !usable_methods(inputs.verification, &inputs.settings, inputs.sms_available).is_empty()
+}

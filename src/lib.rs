@@ -1,0 +1,22 @@
+//! Sends every invoice once, by mail: with its documents, or with a link to the customer portal, as the
+//! tenant's policy says.
+//!
+//! The modules stand in the order in which an invoice passes through them:
+//!
+//! [`event`] → [`intake`] → [`lane`] → [`decision`] → [`documents`] → [`compose`] → [`relay`] → [`retry`] → [`store`]
+//!
+//! Each stage takes the type that the last one made; nothing looks back. [`decision`], [`compose`],
+//! [`relay::outcome`] and [`retry`] are pure: they do no I/O and read no clock.
+
+pub mod class;
+pub mod clock;
+pub mod compose;
+pub mod customer;
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod intake;
+pub mod relay;
+pub mod settings;
+mod spelling;
+pub mod tenant;

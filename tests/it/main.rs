@@ -1,0 +1,3 @@
+//! Every scenario that needs real parts: one binary, one file per scenario.
+
+mod harness;
