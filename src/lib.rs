@@ -17,6 +17,7 @@ pub mod event;
 pub mod ids;
 pub mod intake;
 pub mod relay;
+pub mod retry;
 pub mod settings;
 mod spelling;
 pub mod tenant;
