@@ -16,6 +16,7 @@ pub mod decision;
 pub mod event;
 pub mod ids;
 pub mod intake;
+pub mod lane;
 pub mod relay;
 pub mod retry;
 pub mod settings;

@@ -1,0 +1,98 @@
+//! Many small writes, one commit.
+//!
+//! Slots hand their writes to a batcher and wait. While one batch is being committed the next one gathers, so
+//! nothing waits for a timer: a lone write goes at once, and under load a commit carries many.
+
+use std::future::Future;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Hands items to the task that writes them. Cheap to clone; the task ends when the last clone is gone.
+#[derive(Debug)]
+pub struct Batcher<T, R> {
+    queue: mpsc::UnboundedSender<(T, oneshot::Sender<R>)>,
+}
+
+impl<T, R> Clone for Batcher<T, R> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<T, R> Batcher<T, R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    /// Starts the task. `write` gets 1 to `batch_max` items and returns one result for each, in their order.
+    ///
+    /// The queue has no bound of its own: who hands over waits for the answer, so it holds no more than there are
+    /// slots.
+    pub fn start<F, W>(batch_max: usize, write: W) -> (Self, JoinHandle<()>)
+    where
+        W: Fn(Vec<T>) -> F + Send + 'static,
+        F: Future<Output = Vec<R>> + Send,
+    {
+        let (queue, mut waiting) = mpsc::unbounded_channel::<(T, oneshot::Sender<R>)>();
+        let task = tokio::spawn(async move {
+            let mut gathered = Vec::new();
+            while waiting.recv_many(&mut gathered, batch_max).await > 0 {
+                let (items, callers): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
+                for (caller, result) in callers.into_iter().zip(write(items).await) {
+                    // A caller that went away does not need the answer; the write stands.
+                    let _ = caller.send(result);
+                }
+            }
+        });
+        (Self { queue }, task)
+    }
+
+    /// Hands `item` over and waits until it is written. `None` if the writing task is gone.
+    pub async fn write(&self, item: T) -> Option<R> {
+        let (caller, answer) = oneshot::channel();
+        self.queue.send((item, caller)).ok()?;
+        answer.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_gathers_during_a_commit_is_the_next_commit() {
+        let (commits, first_goes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (batcher, task) = Batcher::start(100, {
+            let (commits, first_goes) = (commits.clone(), first_goes.clone());
+            move |items: Vec<u32>| {
+                let (commits, first_goes) = (commits.clone(), first_goes.clone());
+                async move {
+                    if commits.fetch_add(1, Ordering::SeqCst) == 0 {
+                        first_goes.notified().await;
+                    }
+                    items.into_iter().map(|item| item * 2).collect()
+                }
+            }
+        });
+        let writes: Vec<_> = (0..50)
+            .map(|item| {
+                let batcher = batcher.clone();
+                async move { batcher.write(item).await }
+            })
+            .collect();
+        let all = tokio::spawn(futures_util::future::join_all(writes));
+        tokio::task::yield_now().await;
+        first_goes.notify_one();
+        let results = all.await.expect("the writers end");
+        assert_eq!(results, (0..50).map(|item| Some(item * 2)).collect::<Vec<_>>());
+        assert_eq!(commits.load(Ordering::SeqCst), 2);
+        drop(batcher);
+        task.await.expect("the task ends with its last user");
+    }
+}

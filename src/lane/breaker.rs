@@ -1,0 +1,174 @@
+//! When a relay is left alone, and when it is tried again.
+//!
+//! Pure: signals in, trips out. The state itself is a row that all workers share (`store::relay_state`), so one
+//! worker's bad luck is every worker's knowledge, and a pause survives a restart.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// What one exchange with the relay tells about the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// It answered a transaction, whatever the answer was.
+    Worked,
+    /// It could not be used: connect, TLS, banner, EHLO, or a fresh connection broke before DATA.
+    Unavailable,
+    /// It refused our credentials.
+    AuthRefused,
+    /// It took DATA and did not answer.
+    Uncertain,
+}
+
+/// Why the breaker opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trip {
+    /// The credentials were refused: trying again soon could lock the account.
+    AuthRefused,
+    /// Five times in a row.
+    Unavailable,
+    /// Half or more of at least twenty within a minute.
+    FailureRate,
+    /// Three in a row took DATA and did not answer.
+    Uncertain,
+}
+
+impl Trip {
+    /// The reason as people read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthRefused => "the relay refused the credentials",
+            Self::Unavailable => "the relay was unavailable 5 times in a row",
+            Self::FailureRate => "half or more of the last minute's attempts found the relay unavailable",
+            Self::Uncertain => "3 messages in a row were handed over and not answered",
+        }
+    }
+}
+
+const UNAVAILABLE_IN_A_ROW: u32 = 5;
+const UNCERTAIN_IN_A_ROW: u32 = 3;
+const WINDOW: Duration = Duration::from_mins(1);
+const WINDOW_SIGNALS_MIN: usize = 20;
+/// More signals than this in the window add nothing to what the rate says.
+const WINDOW_SIGNALS_MAX: usize = 1_000;
+
+/// Counts one worker's signals about one relay.
+#[derive(Debug, Default)]
+pub struct Breaker {
+    unavailable_in_a_row: u32,
+    uncertain_in_a_row: u32,
+    /// When, and whether it failed.
+    window: VecDeque<(Timestamp, bool)>,
+    failures_in_window: usize,
+}
+
+impl Breaker {
+    /// Takes a signal in; says whether the breaker opens by it. After a trip the counts start anew.
+    pub fn observe(&mut self, signal: Signal, now: Timestamp) -> Option<Trip> {
+        self.count(signal, now);
+        let trip = self.trip(signal);
+        if trip.is_some() {
+            *self = Self::default();
+        }
+        trip
+    }
+
+    fn count(&mut self, signal: Signal, now: Timestamp) {
+        match signal {
+            Signal::Worked => (self.unavailable_in_a_row, self.uncertain_in_a_row) = (0, 0),
+            Signal::Unavailable | Signal::AuthRefused => self.unavailable_in_a_row += 1,
+            Signal::Uncertain => {
+                self.unavailable_in_a_row = 0;
+                self.uncertain_in_a_row += 1;
+            }
+        }
+        let failed = matches!(signal, Signal::Unavailable | Signal::AuthRefused);
+        self.window.push_back((now, failed));
+        self.failures_in_window += usize::from(failed);
+        let begin = now.minus(WINDOW);
+        while let Some((when, failed)) = self.window.front().copied() {
+            if when >= begin && self.window.len() <= WINDOW_SIGNALS_MAX {
+                break;
+            }
+            self.window.pop_front();
+            self.failures_in_window -= usize::from(failed);
+        }
+    }
+
+    fn trip(&self, signal: Signal) -> Option<Trip> {
+        if signal == Signal::AuthRefused {
+            Some(Trip::AuthRefused)
+        } else if self.unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW {
+            Some(Trip::Unavailable)
+        } else if self.uncertain_in_a_row >= UNCERTAIN_IN_A_ROW {
+            Some(Trip::Uncertain)
+        } else if self.window.len() >= WINDOW_SIGNALS_MIN && self.failures_in_window * 2 >= self.window.len() {
+            Some(Trip::FailureRate)
+        } else {
+            None
+        }
+    }
+}
+
+/// How long an open breaker waits before probe number `probes` (from 0).
+///
+/// Slow after refused credentials: providers lock accounts that keep trying.
+#[must_use]
+pub fn probe_delay(auth_refused: bool, probes: u32) -> Duration {
+    let seconds: &[u64] = if auth_refused { &[300, 900, 3_600] } else { &[15, 30, 60, 120] };
+    let index = usize::try_from(probes).unwrap_or(usize::MAX).min(seconds.len() - 1);
+    Duration::from_secs(seconds[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observe_all(breaker: &mut Breaker, signals: &[Signal]) -> Option<Trip> {
+        signals.iter().fold(None, |trip, signal| trip.or(breaker.observe(*signal, Timestamp(0))))
+    }
+
+    #[test]
+    fn opens_as_the_signals_say() {
+        use Signal::{AuthRefused, Unavailable, Uncertain, Worked};
+        let alternating = [Worked, Unavailable].repeat(10);
+        let one_in_three = [Worked, Worked, Unavailable].repeat(20);
+        let table: &[(&[Signal], Option<Trip>)] = &[
+            (&[AuthRefused], Some(Trip::AuthRefused)),
+            (&[Unavailable; 4], None),
+            (&[Unavailable; 5], Some(Trip::Unavailable)),
+            (&[Unavailable, Unavailable, Unavailable, Unavailable, Worked, Unavailable], None),
+            (&[Uncertain; 2], None),
+            (&[Uncertain; 3], Some(Trip::Uncertain)),
+            (&[Uncertain, Uncertain, Worked, Uncertain], None),
+            (&alternating[..19], None),
+            (&alternating, Some(Trip::FailureRate)),
+            (&one_in_three, None),
+        ];
+        for (signals, expected) in table {
+            assert_eq!(observe_all(&mut Breaker::default(), signals), *expected, "{signals:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_a_minute_is_forgotten() {
+        let mut breaker = Breaker::default();
+        for _ in 0..9 {
+            breaker.observe(Signal::Unavailable, Timestamp(0));
+            breaker.observe(Signal::Worked, Timestamp(0));
+        }
+        let later = Timestamp(61_000);
+        assert_eq!(breaker.observe(Signal::Worked, later), None);
+        assert_eq!(breaker.observe(Signal::Unavailable, later), None);
+        assert_eq!(breaker.window.len(), 2);
+    }
+
+    #[test]
+    fn probes_become_rarer() {
+        let delays = |auth| [0, 1, 2, 3, 9].map(|probes| probe_delay(auth, probes).as_secs());
+        assert_eq!(delays(false), [15, 30, 60, 120, 120]);
+        assert_eq!(delays(true), [300, 900, 3_600, 3_600, 3_600]);
+    }
+}
