@@ -21,4 +21,5 @@ pub mod relay;
 pub mod retry;
 pub mod settings;
 mod spelling;
+pub mod store;
 pub mod tenant;

@@ -127,6 +127,8 @@ CREATE TABLE delivery (
     -- One sentence for people.
     reason           TEXT,
     attempts         INTEGER NOT NULL DEFAULT 0,
+    -- The last claim: a late answer of that attempt is known by it, and a redrive counts on from it.
+    claim            INTEGER NOT NULL DEFAULT 0,
     decision         TEXT CHECK (decision IN ('attach', 'link')),
     decision_reason  TEXT,
     decision_inputs  TEXT,
@@ -136,14 +138,15 @@ CREATE TABLE delivery (
     attachments      TEXT,
     phase            TEXT,
     code             TEXT,
+    -- settled_at of what people look after; never of `sent`, whose one update so touches no index.
+    attention_at     BIGINT GENERATED ALWAYS AS (CASE WHEN settled <> 'sent' THEN settled_at END) STORED,
     CONSTRAINT settled_says_when_and_why CHECK ((settled IS NULL) = (settled_at IS NULL) AND (settled IS NULL) = (class IS NULL)),
     CONSTRAINT sent_says_what CHECK (settled IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
     CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
-);
+) WITH (fillfactor = 70);
 CREATE INDEX delivery_invoice ON delivery (tenant_id, invoice_number);
--- What people look after; `sent` rows stay out of it.
-CREATE INDEX delivery_attention ON delivery (settled, settled_at)
-    WHERE settled IN ('dead', 'uncertain', 'rejected', 'expired', 'cancelled', 'discarded');
+-- What people look after, by time.
+CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
 -- Retention goes by it; ordered by time, so it grows at one end only.
 CREATE INDEX delivery_created ON delivery (created_at);
 
@@ -155,7 +158,8 @@ CREATE TABLE lane_entry (
     customer_id     TEXT NOT NULL,
     state           TEXT NOT NULL CHECK (state IN ('due', 'sending')),
     due_at          BIGINT,
-    -- Place in the lane (start-time fair queueing). Only what may be sent now has one.
+    -- Place in the lane (start-time fair queueing). Only what may be sent now has one; it keeps it while it is sent,
+    -- so that a claim given back loses nothing.
     fair_rank       BIGINT,
     -- A person waits for it.
     express         BOOLEAN NOT NULL DEFAULT FALSE,
@@ -183,13 +187,16 @@ CREATE TABLE lane_entry (
     held            TEXT,
     CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
     CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
-    CONSTRAINT only_due_is_ranked CHECK (fair_rank IS NULL OR state = 'due'),
+    CONSTRAINT held_has_no_rank CHECK (held IS NULL OR fair_rank IS NULL),
     CONSTRAINT only_sending_has_data_started CHECK (NOT data_started OR state = 'sending')
 ) WITH (fillfactor = 50);
 -- Serves claim_due: only what may be sent now has a rank, so future retries never stand in its way.
-CREATE INDEX lane_entry_next ON lane_entry (relay, express, fair_rank) WHERE fair_rank IS NOT NULL;
--- Serves rank_ripe.
-CREATE INDEX lane_entry_ripening ON lane_entry (due_at) WHERE due_at IS NOT NULL AND fair_rank IS NULL;
+CREATE INDEX lane_entry_next ON lane_entry (relay, express, fair_rank) WHERE state = 'due' AND fair_rank IS NOT NULL;
+-- Serves rank_ripe and next_ripening.
+CREATE INDEX lane_entry_ripening ON lane_entry (due_at, relay)
+    WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
+-- Serves take_over: what a worker holds, and which workers hold something.
+CREATE INDEX lane_entry_of_worker ON lane_entry (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
 
 -- The virtual time of a lane, and each tenant's last place in it.
@@ -305,6 +312,8 @@ CREATE TABLE relay_state (
     paused       BOOLEAN NOT NULL DEFAULT FALSE,
     paused_by    TEXT,
     paused_at    BIGINT,
+    -- Counts the changes: a change names the version that it was decided upon.
+    version      BIGINT NOT NULL DEFAULT 0,
     CONSTRAINT open_says_when CHECK ((breaker = 'open') = (probe_at IS NOT NULL))
 );
 

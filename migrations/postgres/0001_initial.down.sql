@@ -1,0 +1,21 @@
+-- Takes the first schema away again.
+
+DROP VIEW delivery_state;
+DROP TABLE settled_count;
+DROP TABLE template_version;
+DROP TABLE worker;
+DROP TABLE relay_state;
+DROP TABLE portal_link;
+DROP TABLE delivery_note;
+DROP TABLE dead_letter;
+DROP TABLE attempt;
+DROP TABLE lane_tenant;
+DROP TABLE lane;
+DROP TABLE lane_entry;
+DROP TABLE delivery;
+DROP TABLE event;
+DROP TABLE customer;
+DROP TABLE settings_change;
+DROP TABLE tenant_settings;
+DROP TABLE tenant_profile;
+DROP TABLE tenant;

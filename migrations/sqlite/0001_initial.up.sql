@@ -1,0 +1,348 @@
+-- The first schema.
+--
+-- Moments are milliseconds since 1970-01-01T00:00:00Z, JSON is TEXT: so that nearly every statement reads
+-- the same on PostgreSQL and on SQLite.
+-- Here a UUID is a BLOB of 16 bytes and a BOOLEAN an INTEGER; STRICT tables refuse values of another type.
+
+-- Who sends invoices. The row is also the intake's lock: one batch at a time per tenant.
+CREATE TABLE tenant (
+    id              TEXT NOT NULL PRIMARY KEY,
+    -- Names the row of tenant_profile that holds now.
+    profile_version INTEGER NOT NULL,
+    relay           TEXT NOT NULL,
+    object_prefix   TEXT NOT NULL,
+    updated_at      INTEGER NOT NULL
+) STRICT;
+
+-- What a tenant's mails show, in every version that some delivery was made with.
+CREATE TABLE tenant_profile (
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    version   INTEGER NOT NULL,
+    body      TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+) STRICT;
+
+CREATE TABLE tenant_settings (
+    tenant_id             TEXT PRIMARY KEY REFERENCES tenant (id),
+    version               INTEGER NOT NULL,
+    sensitive_attachments TEXT NOT NULL CHECK (sensitive_attachments IN ('include', 'exclude', 'exclude_for_private')),
+    portal_level          TEXT NOT NULL CHECK (portal_level IN ('every_page', 'sensitive', 'sensitive_for_private', 'inaccessible')),
+    portal_primary        TEXT CHECK (portal_primary IN ('postcode_house_number', 'sms_otp')),
+    portal_secondary      TEXT CHECK (portal_secondary IN ('postcode_house_number', 'sms_otp')),
+    CONSTRAINT a_level_that_verifies_has_a_method CHECK (portal_level = 'inaccessible' OR portal_primary IS NOT NULL),
+    CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
+) STRICT;
+
+-- Every settings that ever held: who chose what, and when.
+CREATE TABLE settings_change (
+    tenant_id  TEXT NOT NULL REFERENCES tenant (id),
+    version    INTEGER NOT NULL,
+    settings   TEXT NOT NULL,
+    changed_at INTEGER NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+) STRICT;
+
+CREATE TABLE customer (
+    tenant_id    TEXT NOT NULL REFERENCES tenant (id),
+    id           TEXT NOT NULL,
+    -- Unknown counts as private.
+    type         TEXT CHECK (type IN ('private', 'business')),
+    name         TEXT NOT NULL,
+    address      TEXT NOT NULL,
+    locale       TEXT,
+    country      TEXT,
+    postcode     TEXT,
+    house_number TEXT,
+    mobile       TEXT,
+    updated_at   INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+
+-- One event that reached us, known by (source, id).
+CREATE TABLE event (
+    -- Name-based UUID of (source, id): the idempotency key, in one short index.
+    key             BLOB NOT NULL PRIMARY KEY,
+    source          TEXT NOT NULL,
+    event_id        TEXT NOT NULL,
+    -- Digest of the canonical JSON of data: same content or not.
+    content_sha256  BLOB NOT NULL CHECK (octet_length(content_sha256) = 32),
+    -- Digest of tenant, invoice id, kind, documents and recipients: the same invoice under another id.
+    invoice_sha256  BLOB NOT NULL CHECK (octet_length(invoice_sha256) = 32),
+    tenant_id       TEXT NOT NULL,
+    customer_id     TEXT NOT NULL,
+    invoice_id      TEXT NOT NULL,
+    invoice_number  TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    -- The bytes as they came; forgotten after the retention.
+    body            BLOB,
+    via             TEXT NOT NULL CHECK (via IN ('amqp', 'http', 'file')),
+    received_at     INTEGER NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('accepted', 'waiting', 'dead')),
+    -- Until when an unknown customer is waited for.
+    wait_until      INTEGER,
+    -- The delivery made of it (Bcc deliveries name it as their root).
+    delivery_id     BLOB,
+    CONSTRAINT waiting_says_until_when CHECK ((state = 'waiting') = (wait_until IS NOT NULL)),
+    CONSTRAINT accepted_has_a_delivery CHECK ((state = 'accepted') = (delivery_id IS NOT NULL))
+) STRICT;
+CREATE INDEX event_same_invoice ON event (invoice_sha256);
+CREATE INDEX event_waiting ON event (wait_until) WHERE state = 'waiting';
+CREATE INDEX event_waiting_for_customer ON event (tenant_id, customer_id) WHERE state = 'waiting';
+
+-- One message owed to one envelope: written when it is made, and once more when it is settled.
+CREATE TABLE delivery (
+    id               BLOB NOT NULL PRIMARY KEY,
+    -- The delivery whose Message-ID, X-Delivery-Id and portal token this one uses: itself, except for a rest.
+    root_id          BLOB NOT NULL,
+    -- main: To and Cc. bcc: one Bcc, a message of its own. rest: recipients that a partial acceptance deferred.
+    role             TEXT NOT NULL CHECK (role IN ('main', 'bcc', 'rest')),
+    -- The main delivery of the same event or resend; of a main delivery itself.
+    main_id          BLOB NOT NULL,
+    event_key        BLOB NOT NULL,
+    -- The delivery that a person sent again, and why.
+    resend_of        BLOB,
+    resend_reason    TEXT,
+    tenant_id        TEXT NOT NULL,
+    customer_id      TEXT NOT NULL,
+    invoice_id       TEXT NOT NULL,
+    invoice_number   TEXT NOT NULL,
+    kind             TEXT NOT NULL,
+    -- JSON: the snapshot of the recipients ([{role, address, name}]) and the customer's name and locale.
+    recipients       TEXT NOT NULL,
+    customer_name    TEXT NOT NULL,
+    locale           TEXT NOT NULL,
+    profile_version  INTEGER NOT NULL,
+    template_version TEXT NOT NULL,
+    snapshot_at      INTEGER NOT NULL,
+    -- Fingerprint of the key that the portal token is made with, and which token of the root it is.
+    link_key         TEXT NOT NULL,
+    link_generation  INTEGER NOT NULL DEFAULT 0,
+    link_only        INTEGER NOT NULL DEFAULT FALSE CHECK (link_only IN (0, 1)),
+    expires_at       INTEGER,
+    created_at       INTEGER NOT NULL,
+    -- How it ended. NULL: it is in lane_entry, due or sending.
+    settled          TEXT CHECK (settled IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
+    settled_at       INTEGER,
+    class            TEXT,
+    -- One sentence for people.
+    reason           TEXT,
+    attempts         INTEGER NOT NULL DEFAULT 0,
+    -- The last claim: a late answer of that attempt is known by it, and a redrive counts on from it.
+    claim            INTEGER NOT NULL DEFAULT 0,
+    decision         TEXT CHECK (decision IN ('attach', 'link')),
+    decision_reason  TEXT,
+    decision_inputs  TEXT,
+    message_id       TEXT,
+    message_sha256   BLOB CHECK (octet_length(message_sha256) = 32),
+    message_size     INTEGER,
+    attachments      TEXT,
+    phase            TEXT,
+    code             TEXT,
+    -- settled_at of what people look after; never of `sent`, whose one update so touches no index.
+    attention_at     INTEGER GENERATED ALWAYS AS (CASE WHEN settled <> 'sent' THEN settled_at END) STORED,
+    CONSTRAINT settled_says_when_and_why CHECK ((settled IS NULL) = (settled_at IS NULL) AND (settled IS NULL) = (class IS NULL)),
+    CONSTRAINT sent_says_what CHECK (settled IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
+    CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
+) STRICT;
+CREATE INDEX delivery_invoice ON delivery (tenant_id, invoice_number);
+-- What people look after, by time.
+CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
+-- Retention goes by it; ordered by time, so it grows at one end only.
+CREATE INDEX delivery_created ON delivery (created_at);
+
+-- The narrow hot row of a delivery that is due or sending; gone when it is settled.
+CREATE TABLE lane_entry (
+    delivery_id     BLOB NOT NULL PRIMARY KEY,
+    relay           TEXT NOT NULL,
+    tenant_id       TEXT NOT NULL,
+    customer_id     TEXT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('due', 'sending')),
+    due_at          INTEGER,
+    -- Place in the lane (start-time fair queueing). Only what may be sent now has one; it keeps it while it is sent,
+    -- so that a claim given back loses nothing.
+    fair_rank       INTEGER,
+    -- A person waits for it.
+    express         INTEGER NOT NULL DEFAULT FALSE CHECK (express IN (0, 1)),
+    expires_at      INTEGER,
+    -- Attempts consumed of the retry schedule.
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    -- Counts the claims: with worker_id it fences off who has lost the row.
+    claim           INTEGER NOT NULL DEFAULT 0,
+    worker_id       BLOB,
+    data_started    INTEGER NOT NULL DEFAULT FALSE CHECK (data_started IN (0, 1)),
+    -- Workers that died with it before DATA.
+    takeovers       INTEGER NOT NULL DEFAULT 0,
+    -- What the last attempt decided (a retry never widens) and had composed; told when its worker dies.
+    decision        TEXT CHECK (decision IN ('attach', 'link')),
+    decision_reason TEXT,
+    decision_inputs TEXT,
+    message_sha256  BLOB CHECK (octet_length(message_sha256) = 32),
+    refused_for_size INTEGER NOT NULL DEFAULT FALSE CHECK (refused_for_size IN (0, 1)),
+    -- Since when a document is missed, and since when attempts fail.
+    missing_since   INTEGER,
+    first_failed_at INTEGER,
+    last_class      TEXT,
+    last_reply      TEXT,
+    -- Why it is not ranked although its time has come: held by hand, or its sender is held.
+    held            TEXT,
+    CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
+    CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
+    CONSTRAINT held_has_no_rank CHECK (held IS NULL OR fair_rank IS NULL),
+    CONSTRAINT only_sending_has_data_started CHECK (NOT data_started OR state = 'sending')
+) STRICT;
+-- Serves claim_due: only what may be sent now has a rank, so future retries never stand in its way.
+CREATE INDEX lane_entry_next ON lane_entry (relay, express, fair_rank) WHERE state = 'due' AND fair_rank IS NOT NULL;
+-- Serves rank_ripe and next_ripening.
+CREATE INDEX lane_entry_ripening ON lane_entry (due_at, relay)
+    WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
+-- Serves take_over: what a worker holds, and which workers hold something.
+CREATE INDEX lane_entry_of_worker ON lane_entry (worker_id) WHERE worker_id IS NOT NULL;
+CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The virtual time of a lane, and each tenant's last place in it.
+CREATE TABLE lane (
+    relay        TEXT NOT NULL PRIMARY KEY,
+    virtual_time INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE lane_tenant (
+    relay     TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    last_rank INTEGER NOT NULL,
+    PRIMARY KEY (relay, tenant_id)
+) STRICT;
+
+-- One SMTP transaction. Written once, when it has ended.
+CREATE TABLE attempt (
+    delivery_id    BLOB NOT NULL,
+    claim          INTEGER NOT NULL,
+    worker_id      BLOB NOT NULL,
+    relay          TEXT NOT NULL,
+    started_at     INTEGER NOT NULL,
+    ended_at       INTEGER NOT NULL,
+    phase          TEXT,
+    class          TEXT NOT NULL,
+    -- `550 5.7.1` and the relay's words.
+    code           TEXT,
+    reply          TEXT,
+    -- JSON: recipients that were refused or deferred, with their replies.
+    refused        TEXT,
+    decision       TEXT,
+    message_sha256 BLOB,
+    PRIMARY KEY (delivery_id, claim)
+) STRICT;
+
+-- The truth about dead letters; the broker's queue mirrors it.
+CREATE TABLE dead_letter (
+    id              BLOB NOT NULL PRIMARY KEY,
+    -- The dead delivery; none if the event never became one.
+    delivery_id     BLOB,
+    event_key       BLOB,
+    source          TEXT,
+    event_id        TEXT,
+    tenant_id       TEXT,
+    customer_id     TEXT,
+    invoice_number  TEXT,
+    class           TEXT NOT NULL,
+    phase           TEXT,
+    code            TEXT,
+    -- What is wrong, for people.
+    reason          TEXT NOT NULL,
+    hint            TEXT NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    -- Dead letters with one cause share it.
+    fingerprint     TEXT NOT NULL,
+    -- The bytes as they came, where no event row holds them.
+    body            BLOB,
+    -- Digest of (source, id, sha256 of the body), where the same fault may come twice.
+    once            BLOB UNIQUE,
+    first_failed_at INTEGER NOT NULL,
+    last_failed_at  INTEGER NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
+    settled_at      INTEGER,
+    settled_by      TEXT,
+    note            TEXT,
+    -- Where the outbox stands: to be published, in the queue, or out of it again.
+    mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
+    CONSTRAINT settled_says_when CHECK ((state = 'open') = (settled_at IS NULL)),
+    CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL)
+) STRICT;
+CREATE INDEX dead_letter_open ON dead_letter (fingerprint, id) WHERE state = 'open';
+CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at) WHERE state = 'open';
+CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
+CREATE INDEX dead_letter_to_remove ON dead_letter (id) WHERE mirror = 'published' AND state <> 'open';
+CREATE INDEX dead_letter_delivery ON dead_letter (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
+    WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
+
+-- Who did what by hand, or what cured it.
+CREATE TABLE delivery_note (
+    delivery_id BLOB NOT NULL,
+    noted_at    INTEGER NOT NULL,
+    who         TEXT NOT NULL,
+    what        TEXT NOT NULL
+) STRICT;
+CREATE INDEX delivery_note_of ON delivery_note (delivery_id);
+
+-- The portal's links; the token itself is nowhere.
+CREATE TABLE portal_link (
+    root_id         BLOB NOT NULL,
+    generation      INTEGER NOT NULL,
+    token_sha256    BLOB NOT NULL UNIQUE CHECK (octet_length(token_sha256) = 32),
+    key_fingerprint TEXT NOT NULL,
+    expires_at      INTEGER NOT NULL,
+    revoked_at      INTEGER,
+    PRIMARY KEY (root_id, generation)
+) STRICT;
+
+-- The state of each relay, shared by all workers.
+CREATE TABLE relay_state (
+    relay        TEXT NOT NULL PRIMARY KEY,
+    breaker      TEXT NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open')),
+    reason       TEXT,
+    opened_at    INTEGER,
+    probes       INTEGER NOT NULL DEFAULT 0,
+    probe_at     INTEGER,
+    -- Who probes, and until when nobody else does.
+    probe_worker BLOB,
+    probe_until  INTEGER,
+    -- After an AUTH refusal: what was refused, so that new credentials are tried at once.
+    refused_credentials TEXT,
+    -- How many deliveries a half-open breaker lets through.
+    allowance    INTEGER NOT NULL DEFAULT 0,
+    paused       INTEGER NOT NULL DEFAULT FALSE CHECK (paused IN (0, 1)),
+    paused_by    TEXT,
+    paused_at    INTEGER,
+    -- Counts the changes: a change names the version that it was decided upon.
+    version      INTEGER NOT NULL DEFAULT 0,
+    CONSTRAINT open_says_when CHECK ((breaker = 'open') = (probe_at IS NOT NULL))
+) STRICT;
+
+-- Live workers; each counts up while it lives.
+CREATE TABLE worker (
+    id         BLOB NOT NULL PRIMARY KEY,
+    host       TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    beats      INTEGER NOT NULL
+) STRICT;
+
+-- The templates that messages were made with, by content hash: a message can be made again.
+CREATE TABLE template_version (
+    version TEXT NOT NULL PRIMARY KEY,
+    sources TEXT NOT NULL,
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+-- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.
+CREATE TABLE settled_count (
+    settled TEXT NOT NULL,
+    shard   INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (settled, shard)
+) STRICT;
+
+-- Every delivery in its one state.
+CREATE VIEW delivery_state AS
+    SELECT delivery.id, COALESCE(delivery.settled, lane_entry.state) AS state, lane_entry.due_at,
+           COALESCE(lane_entry.attempts, delivery.attempts) AS attempts
+    FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id;

@@ -1,0 +1,151 @@
+//! How the database is reached.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+/// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.
+const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+const SQLITE_READERS_MAX: u32 = 4;
+/// How long a statement may wait for a connection.
+const ACQUIRE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long an SQLite statement may wait for another process that writes.
+const BUSY_DEADLINE: Duration = Duration::from_secs(10);
+/// Every statement of a run stays prepared.
+const STATEMENTS_MAX: usize = 400;
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address cannot be understood.
+    #[error("the database address cannot be used: {0}")]
+    Address(String),
+    /// The folder or the file cannot be used.
+    #[error("the database file {path} cannot be opened: {cause}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system or SQLite says.
+        cause: String,
+    },
+    /// Another worker works on it.
+    #[error(
+        "the database file {path} is in use by another worker (it holds {path}.lock): stop that one first, or use PostgreSQL to run several"
+    )]
+    InUse {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// A worker: on SQLite the only one.
+    Worker,
+    /// A command, perhaps beside a worker.
+    Command,
+}
+
+/// The connections, by kind of database.
+#[derive(Debug)]
+pub(super) enum Pools {
+    Postgres(PgPool),
+    Sqlite {
+        /// SQLite has one writer at a time; with one connection it never waits for itself.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+}
+
+/// The lock on an SQLite file; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    _file: File,
+}
+
+pub(super) async fn open(url: &str, access: Access) -> Result<(Pools, Option<LockFile>), OpenError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok((open_postgres(url)?, None));
+    }
+    let Some(path) = url.strip_prefix("sqlite://") else {
+        return Err(OpenError::Address("it must begin with postgres:// or sqlite://".to_owned()));
+    };
+    if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
+        return Err(OpenError::Address("sqlite:// must be followed by the path of a file".to_owned()));
+    }
+    open_sqlite(Path::new(path), access).await
+}
+
+fn open_postgres(url: &str) -> Result<Pools, OpenError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| OpenError::Address(error.to_string()))?
+        .application_name("invoice-dispatcher")
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .options([
+            // What was committed was promised: it is on disk, whatever the server's default.
+            ("synchronous_commit", "on"),
+            // A statement that takes longer is lost work; a transaction left open would block the vacuum.
+            ("statement_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_DEADLINE)
+        // It would cost a round trip each time; a dead connection shows itself at its first statement.
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
+    Ok(Pools::Postgres(pool))
+}
+
+async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockFile>), OpenError> {
+    let failed = |cause: String| OpenError::File { path: path.display().to_string(), cause };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+    }
+    let lock = match access {
+        Access::Worker => Some(lock(path)?),
+        Access::Command => None,
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL may lose the last commits when the power fails.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_DEADLINE)
+        .statement_cache_capacity(STATEMENTS_MAX);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_DEADLINE * 3)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS_MAX)
+        .acquire_timeout(ACQUIRE_DEADLINE)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok((Pools::Sqlite { writer, readers }, lock))
+}
+
+fn lock(path: &Path) -> Result<LockFile, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |cause: std::io::Error| OpenError::File { path: path.display().to_string(), cause: cause.to_string() };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(LockFile { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,230 @@
+//! The database: what has been promised, and where each promise stands. All SQL is in this module, a file per noun.
+//!
+//! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`statement`]); one
+//! conformance suite (`tests/it/store_*.rs`) runs on both.
+//!
+//! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
+//! recorded in committed rows, and every later write names the claim it rests on.
+
+mod connect;
+mod error;
+mod statement;
+mod value;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Sqlite};
+
+pub use connect::OpenError;
+pub use error::StoreError;
+
+use crate::clock::{Clock, Timestamp};
+use connect::{LockFile, Pools};
+use statement::{Handle, Runs, sql};
+
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// The longest pause between two looks whether the database answers again.
+const REACHABLE_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// The database, shared cheaply.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pools: Pools,
+    clock: Clock,
+    /// Keeps other workers away from an SQLite file for as long as this store lives.
+    _lock: Option<LockFile>,
+}
+
+impl Store {
+    /// Opens the database of a worker: `postgres://…`, or `sqlite://PATH` (made if it does not exist).
+    ///
+    /// PostgreSQL is not contacted yet ([`Store::wait_until_reachable`] does that). An SQLite file is locked, so
+    /// that no second worker takes over what this one sends.
+    ///
+    /// # Errors
+    /// If the address cannot be understood, or the file cannot be opened or is another worker's.
+    pub async fn open(url: &str, clock: Clock) -> Result<Self, OpenError> {
+        let (pools, lock) = connect::open(url, connect::Access::Worker).await?;
+        Ok(Self(Arc::new(Inner { pools, clock, _lock: lock })))
+    }
+
+    /// Opens the database of a command that may run beside a worker: as [`Store::open`], without the worker's lock.
+    ///
+    /// # Errors
+    /// If the address cannot be understood, or the file cannot be opened.
+    pub async fn open_beside(url: &str, clock: Clock) -> Result<Self, OpenError> {
+        let (pools, lock) = connect::open(url, connect::Access::Command).await?;
+        Ok(Self(Arc::new(Inner { pools, clock, _lock: lock })))
+    }
+
+    /// The clock that is aligned to this database.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The time now, as this database sees it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Whether one process owns this database, so that workers of earlier runs are known to be dead.
+    #[must_use]
+    pub fn is_single_process(&self) -> bool {
+        matches!(self.0.pools, Pools::Sqlite { .. })
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0.pools {
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
+        }
+        .map_err(|error| StoreError::from(sqlx::Error::from(error)))
+    }
+
+    /// Whether every migration of this build has been applied.
+    pub async fn schema_is_current(&self) -> Result<bool, StoreError> {
+        let (migrations, applied) = match &self.0.pools {
+            Pools::Postgres(pool) => (&POSTGRES_MIGRATIONS, applied_migrations(&mut *pool.acquire().await?).await?),
+            Pools::Sqlite { writer, .. } => {
+                (&SQLITE_MIGRATIONS, applied_migrations(&mut *writer.acquire().await?).await?)
+            }
+        };
+        Ok(migrations
+            .iter()
+            .filter(|migration| !migration.migration_type.is_down_migration())
+            .all(|migration| applied.contains(&migration.version)))
+    }
+
+    /// Reads the database's time and sets the clock by it.
+    pub async fn align_clock(&self) -> Result<Timestamp, StoreError> {
+        let row = sql("{postgres: SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now_ms}
+                       {sqlite: SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now_ms}")
+        .one(&mut self.read().await?)
+        .await?;
+        let now = row.get("now_ms")?;
+        self.0.clock.align(now);
+        Ok(now)
+    }
+
+    /// Waits until the database answers.
+    pub async fn wait_until_reachable(&self) {
+        let mut pause = Duration::from_millis(50);
+        while let Err(error) = self.answers().await {
+            tracing::debug!(%error, "the database does not answer yet");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(REACHABLE_PAUSE_MAX);
+        }
+    }
+
+    /// Asks the database for nothing, to see whether it answers and takes writes.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        sql("SELECT 1 AS one {postgres: WHERE NOT pg_is_in_recovery()}")
+            .optional(&mut self.write().await?)
+            .await?
+            .map(drop)
+            .ok_or_else(|| StoreError::Unavailable("the database is a read-only replica".into()))
+    }
+
+    /// Closes every connection; what is running ends first.
+    pub async fn close(&self) {
+        match &self.0.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+
+    /// A connection for reading; on SQLite it never waits for the writer.
+    pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
+        Ok(match &self.0.pools {
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+        })
+    }
+
+    /// A connection for single statements that write, each committed by itself.
+    pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
+        Ok(match &self.0.pools {
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
+        })
+    }
+
+    /// A transaction that writes; rolled back unless it is committed.
+    ///
+    /// On SQLite it owns the one writer from its beginning (`BEGIN IMMEDIATE`), so that reading and then writing
+    /// never meets another's write.
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        Ok(match &self.0.pools {
+            Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        })
+    }
+}
+
+async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, StoreError> {
+    connection.ensure_migrations_table("_sqlx_migrations").await.map_err(sqlx::Error::from)?;
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await.map_err(sqlx::Error::from)?;
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
+}
+
+/// A connection out of the pool, back in it when dropped.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Postgres(PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+impl Runs for Connection {
+    fn handle(&mut self) -> Handle<'_> {
+        match self {
+            Self::Postgres(connection) => Handle::Postgres(connection),
+            Self::Sqlite(connection) => Handle::Sqlite(connection),
+        }
+    }
+}
+
+/// An open transaction.
+#[derive(Debug)]
+pub(crate) enum Transaction {
+    Postgres(sqlx::Transaction<'static, Postgres>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+impl Transaction {
+    /// Makes everything that the transaction did durable.
+    ///
+    /// # Errors
+    /// An unavailable database may have committed nonetheless: whoever repeats the work must find that out.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let committing = async {
+            match self {
+                Self::Postgres(transaction) => transaction.commit().await,
+                Self::Sqlite(transaction) => transaction.commit().await,
+            }
+        };
+        Ok(statement::in_time(committing).await??)
+    }
+}
+
+impl Runs for Transaction {
+    fn handle(&mut self) -> Handle<'_> {
+        match self {
+            Self::Postgres(transaction) => Handle::Postgres(transaction),
+            Self::Sqlite(transaction) => Handle::Sqlite(transaction),
+        }
+    }
+}
