@@ -272,6 +272,8 @@ CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at) WHERE state = 'o
 CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
 CREATE INDEX dead_letter_to_remove ON dead_letter (id) WHERE mirror = 'published' AND state <> 'open';
 CREATE INDEX dead_letter_delivery ON dead_letter (delivery_id) WHERE delivery_id IS NOT NULL;
+-- Serves intake: does an event that comes again have an open dead letter?
+CREATE INDEX dead_letter_event ON dead_letter (event_key) WHERE state = 'open' AND event_key IS NOT NULL;
 CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
     WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
 

@@ -6,10 +6,22 @@
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
 
+mod claim;
 mod connect;
+mod data_start;
 mod error;
+mod facts;
+mod fair;
+mod intake;
+mod new_rows;
+mod record;
+mod relay_state;
+mod settled_count;
+mod state;
 mod statement;
+mod takeover;
 mod value;
+mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +30,21 @@ use sqlx::migrate::{Migrate, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
 
+pub use claim::{Claimed, Fence};
 pub use connect::OpenError;
+pub use data_start::{DataStart, DataStarted};
 pub use error::StoreError;
+pub use facts::DeliveryFacts;
+pub use intake::{
+    CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
+    TenantFacts, WaitingEvent,
+};
+pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
+pub use record::{BackToDue, NewAttempt, NewPortalLink, Next, Record, Recorded, Rest, Settlement};
+pub use relay_state::{Breaker, RelayState};
+pub use state::{DeliveryRole, EventState, Settled};
+pub use takeover::{TAKEOVERS_MAX, TakenOver};
+pub use worker::Heartbeat;
 
 use crate::clock::{Clock, Timestamp};
 use connect::{LockFile, Pools};

@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::relay_state::Breaker;
+use super::state::{DeliveryRole, EventState, Settled};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
-use crate::decision::Decision;
+use crate::decision::{Decision, Reason};
 use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId, WorkerId};
 use crate::intake::Via;
@@ -39,6 +42,13 @@ impl Row {
     /// The value of the column `name`.
     pub(crate) fn get<T: Column>(&self, name: &str) -> Result<T, StoreError> {
         T::read(self, name)
+    }
+
+    /// The value of the column `name`, which holds JSON as text.
+    pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+        let text: String = self.get(name)?;
+        serde_json::from_str(&text)
+            .map_err(|error| StoreError::Bug(format!("the column {name} cannot be read: {error}")))
     }
 
     fn raw<'r, T>(&'r self, name: &str) -> Result<T, StoreError>
@@ -157,7 +167,22 @@ macro_rules! spelled {
         )+
     };
 }
-spelled!(Class, CustomerType, Decision, InvoiceKind, Phase, PortalLevel, SensitiveAttachments, VerificationMethod, Via);
+spelled!(
+    Breaker,
+    Class,
+    CustomerType,
+    Decision,
+    DeliveryRole,
+    EventState,
+    InvoiceKind,
+    Phase,
+    PortalLevel,
+    Reason,
+    SensitiveAttachments,
+    Settled,
+    VerificationMethod,
+    Via
+);
 
 macro_rules! simple_values {
     ($($type:ty => $variant:ident, |$value:ident| $make:expr;)+) => {

@@ -1,0 +1,247 @@
+//! Claims: which worker sends which delivery.
+//!
+//! A claim is a committed update, so no lock is held while SMTP runs. Each claim of a delivery has a number; with the
+//! worker it is the fence that every later write names.
+
+use super::error::StoreError;
+use super::fair;
+use super::statement::{Runs, sql};
+use super::value::Row;
+use super::{Connection, Store};
+use crate::clock::Timestamp;
+use crate::decision::Decision;
+use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
+
+/// A delivery that this worker now owns.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The lane.
+    pub relay: RelayName,
+    /// Whose invoice it is.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// Which claim of the delivery this is.
+    pub claim: u32,
+    /// Attempts consumed of the retry schedule.
+    pub attempts: u32,
+    /// Workers that died with it before DATA.
+    pub takeovers: u32,
+    /// What an earlier attempt decided: a retry never widens it.
+    pub earlier_decision: Option<Decision>,
+    /// The relay has refused the message for its size.
+    pub refused_for_size: bool,
+    /// Since when a document is missed.
+    pub missing_since: Option<Timestamp>,
+    /// Since when attempts fail.
+    pub first_failed_at: Option<Timestamp>,
+    /// Not to be sent after.
+    pub expires_at: Option<Timestamp>,
+    /// A person waits for it.
+    pub express: bool,
+    /// Its place in the lane.
+    pub rank: i64,
+}
+
+/// What fences a write: the delivery, its claim, and who claimed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fence {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Which claim of it.
+    pub claim: u32,
+    /// Who claimed it.
+    pub worker: WorkerId,
+}
+
+impl Claimed {
+    /// What fences the writes of this claim.
+    #[must_use]
+    pub const fn fence(&self, worker: WorkerId) -> Fence {
+        Fence { delivery: self.delivery, claim: self.claim, worker }
+    }
+
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery: row.get("delivery_id")?,
+            relay: row.get("relay")?,
+            tenant: row.get("tenant_id")?,
+            customer: row.get("customer_id")?,
+            claim: row.get("claim")?,
+            attempts: row.get("attempts")?,
+            takeovers: row.get("takeovers")?,
+            earlier_decision: row.get("decision")?,
+            refused_for_size: row.get("refused_for_size")?,
+            missing_since: row.get("missing_since")?,
+            first_failed_at: row.get("first_failed_at")?,
+            expires_at: row.get("expires_at")?,
+            express: row.get("express")?,
+            rank: row.get::<Option<i64>>("fair_rank")?.unwrap_or(0),
+        })
+    }
+}
+
+impl Store {
+    /// Claims up to `limit` due deliveries of one relay, fairest first; returns what `worker` now owns.
+    ///
+    /// Up to `express_limit` of them are express ones, which go first; the rest go in order of rank, and what is
+    /// left is filled with express ones again. The search begins at `floor_rank`: index entries of what was claimed
+    /// before then cost nothing, even while a long snapshot keeps them. It is only a hint when fewer than `limit` are
+    /// found above it; but as deliveries that come back keep their old rank, ask from 0 at least once a second.
+    pub async fn claim_due(
+        &self,
+        relay: &RelayName,
+        worker: WorkerId,
+        limit: u32,
+        express_limit: u32,
+        floor_rank: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut connection = self.write().await?;
+        let mut claimed = self.claim_above(&mut connection, relay, worker, (limit, express_limit), floor_rank).await?;
+        let found = u32::try_from(claimed.len()).unwrap_or(limit);
+        if floor_rank > 0 && found < limit {
+            let rest = (limit - found, express_limit.saturating_sub(found));
+            claimed.extend(self.claim_above(&mut connection, relay, worker, rest, 0).await?);
+        }
+        if let Some(rank) = claimed.iter().filter(|claimed| !claimed.express).map(|claimed| claimed.rank).max()
+            && let Err(error) = fair::move_on(&mut connection, relay, rank).await
+        {
+            // The deliveries are claimed all the same; the next claim moves the time on.
+            tracing::debug!(%error, relay = %relay, "the lane's virtual time could not be moved on");
+        }
+        claimed.sort_by_key(|claimed| (!claimed.express, claimed.rank, claimed.delivery));
+        Ok(claimed)
+    }
+
+    async fn claim_above(
+        &self,
+        connection: &mut Connection,
+        relay: &RelayName,
+        worker: WorkerId,
+        (limit, express_limit): (u32, u32),
+        floor_rank: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        // UNION ALL keeps its order, and LIMIT stops asking (and locking) once it has enough.
+        sql("WITH picked AS MATERIALIZED (
+                SELECT delivery_id FROM (
+                    SELECT * FROM (
+                        SELECT delivery_id FROM lane_entry
+                        WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND (expires_at IS NULL OR expires_at > $6)
+                        ORDER BY fair_rank LIMIT $4 {postgres: FOR UPDATE SKIP LOCKED}) AS express_first
+                    UNION ALL
+                    SELECT * FROM (
+                        SELECT delivery_id FROM lane_entry
+                        WHERE relay = $1 AND express = FALSE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND fair_rank >= $5 AND (expires_at IS NULL OR expires_at > $6)
+                        ORDER BY fair_rank LIMIT $3 {postgres: FOR UPDATE SKIP LOCKED}) AS by_rank
+                    UNION ALL
+                    SELECT * FROM (
+                        SELECT delivery_id FROM lane_entry
+                        WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND (expires_at IS NULL OR expires_at > $6)
+                        ORDER BY fair_rank LIMIT $3 OFFSET $4 {postgres: FOR UPDATE SKIP LOCKED}) AS more_express
+                ) AS candidates LIMIT $3)
+            UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
+            WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
+            RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
+                      refused_for_size, missing_since, first_failed_at, expires_at, express, fair_rank")
+        .bind(relay)
+        .bind(worker)
+        .bind(limit)
+        .bind(express_limit)
+        .bind(floor_rank)
+        .bind(self.now())
+        .all(connection)
+        .await?
+        .iter()
+        .map(Claimed::read)
+        .collect()
+    }
+
+    /// Gives claims back whose DATA has not started, as a worker does that drains; they keep their place.
+    /// Returns how many were still its own.
+    pub async fn release(&self, fences: &[Fence]) -> Result<u64, StoreError> {
+        if fences.is_empty() {
+            return Ok(0);
+        }
+        sql("WITH {given}
+            UPDATE lane_entry SET state = 'due', due_at = $1, worker_id = NULL
+            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given)
+              AND state = 'sending' AND NOT data_started")
+        .bind(self.now())
+        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+        .run(&mut self.write().await?)
+        .await
+    }
+}
+
+impl Fence {
+    pub(super) fn values<'v>(&self) -> [super::value::Value<'v>; 3] {
+        [self.delivery.into(), self.claim.into(), self.worker.into()]
+    }
+}
+
+/// Gives ranks to due deliveries whose time has come; returns how many.
+async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
+    let ripe = sql("SELECT delivery_id, relay, tenant_id FROM lane_entry
+        WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
+        ORDER BY due_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED}")
+    .bind(now)
+    .bind(limit)
+    .all(on)
+    .await?;
+    if ripe.is_empty() {
+        return Ok(0);
+    }
+    let ripe: Vec<(DeliveryId, RelayName, TenantId)> = ripe
+        .iter()
+        .map(|row| Ok((row.get("delivery_id")?, row.get("relay")?, row.get("tenant_id")?)))
+        .collect::<Result<_, StoreError>>()?;
+    let mut places = fair::take_places(on, ripe.iter().map(|(_, relay, tenant)| (relay, tenant))).await?;
+    sql("WITH {given}
+        UPDATE lane_entry SET fair_rank = given.place FROM given WHERE lane_entry.delivery_id = given.id")
+    .given(
+        "id uuid, place bigint",
+        ripe.iter().map(|(delivery, relay, tenant)| [(*delivery).into(), places.next(relay, tenant).into()]),
+    )
+    .run(on)
+    .await?;
+    Ok(ripe.len())
+}
+
+impl Store {
+    /// Gives a place in its lane to each of up to `limit` due deliveries whose time has come; returns how many got
+    /// one. As long as that is `limit`, there may be more.
+    pub async fn rank_ripe(&self, limit: u32) -> Result<usize, StoreError> {
+        if self.nothing_ripe().await? {
+            return Ok(0);
+        }
+        let mut transaction = self.begin().await?;
+        let ranked = rank_ripe_in(&mut transaction, self.now(), limit).await?;
+        transaction.commit().await?;
+        Ok(ranked)
+    }
+
+    /// Asked every second by every worker: it must not open a transaction for nothing.
+    async fn nothing_ripe(&self) -> Result<bool, StoreError> {
+        let row = sql("SELECT delivery_id FROM lane_entry
+            WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL LIMIT 1")
+        .bind(self.now())
+        .optional(&mut self.read().await?)
+        .await?;
+        Ok(row.is_none())
+    }
+
+    /// When the next due delivery of a lane gets its place: nothing is due before.
+    pub async fn next_ripening(&self, relay: &RelayName) -> Result<Option<Timestamp>, StoreError> {
+        sql("SELECT MIN(due_at) AS due_at FROM lane_entry
+            WHERE relay = $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL")
+        .bind(relay)
+        .one(&mut self.read().await?)
+        .await?
+        .get("due_at")
+    }
+}

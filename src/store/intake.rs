@@ -1,0 +1,372 @@
+//! Taking a batch of events in, in one transaction.
+//!
+//! The transaction holds the rows of its tenants from the start, so that one batch at a time is taken in for each
+//! tenant: what it reads about duplicates is still true when it commits. A key that somebody else takes meanwhile
+//! (an event whose tenant nobody knows has no row to lock) is reported, and the caller begins anew.
+
+use bytes::Bytes;
+
+use super::error::StoreError;
+use super::new_rows::{
+    EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, insert_dead_letters, insert_deliveries,
+    insert_events, insert_lane_entries,
+};
+use super::state::{EventState, Settled};
+use super::statement::sql;
+use super::{Store, Transaction};
+use crate::clock::Timestamp;
+use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
+use crate::intake::Via;
+use crate::tenant::TenantProfile;
+
+/// An open intake; rolled back unless it is committed.
+#[derive(Debug)]
+pub struct IntakeTransaction {
+    transaction: Transaction,
+    now: Timestamp,
+    tenants: Vec<TenantFacts>,
+}
+
+/// What intake needs to know of a tenant.
+#[derive(Debug, Clone)]
+pub struct TenantFacts {
+    /// Who it is.
+    pub id: TenantId,
+    /// The relay that sends its mail.
+    pub relay: RelayName,
+    /// The beginning of its keys in the document store.
+    pub object_prefix: String,
+    /// The version of its profile that holds now.
+    pub profile_version: i64,
+    /// What its mails show now.
+    pub profile: TenantProfile,
+}
+
+/// What is known of the events, customers and invoices of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct IntakeFacts {
+    /// Events that came before.
+    pub events: Vec<EventFacts>,
+    /// Customers that are known.
+    pub customers: Vec<CustomerFacts>,
+    /// The same invoices under other event ids, oldest first.
+    pub same_invoices: Vec<SameInvoice>,
+}
+
+/// An event that came before.
+#[derive(Debug, Clone)]
+pub struct EventFacts {
+    /// Its key.
+    pub key: EventKey,
+    /// The digest of its content.
+    pub content_sha256: Sha256,
+    /// What became of it.
+    pub state: EventState,
+    /// The delivery made of it.
+    pub delivery: Option<DeliveryId>,
+    /// How that delivery ended, if it did.
+    pub settled: Option<Settled>,
+    /// The open dead letter of that delivery, or of the event that became none.
+    pub dead_letter: Option<DeadLetterId>,
+}
+
+/// What intake needs to know of a customer.
+#[derive(Debug, Clone)]
+pub struct CustomerFacts {
+    /// Whose customer it is.
+    pub tenant: TenantId,
+    /// Who it is.
+    pub id: CustomerId,
+    /// The name as people know it.
+    pub name: String,
+    /// The mail address for events that bring none.
+    pub address: String,
+    /// The language and region of mails (BCP 47).
+    pub locale: Option<String>,
+}
+
+/// An event that brought the same invoice.
+#[derive(Debug, Clone)]
+pub struct SameInvoice {
+    /// The digest that both share.
+    pub invoice_sha256: Sha256,
+    /// The event that came before.
+    pub event: EventKey,
+    /// Its delivery.
+    pub delivery: DeliveryId,
+}
+
+/// What a batch becomes.
+#[derive(Debug, Clone, Default)]
+pub struct IntakeRows {
+    /// Events that never came before.
+    pub events: Vec<NewEvent>,
+    /// Events that came before and now fare otherwise: the customer came, or a dead letter is tried again.
+    pub changes: Vec<EventChange>,
+    /// The deliveries made of them.
+    pub deliveries: Vec<NewDelivery>,
+    /// A place in a lane for each of them that is not settled.
+    pub lane_entries: Vec<NewLaneEntry>,
+    /// What cannot be sent.
+    pub dead_letters: Vec<NewDeadLetter>,
+}
+
+/// An event that now fares otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct EventChange {
+    /// Its key.
+    pub key: EventKey,
+    /// How it stood when it was read.
+    pub from: EventState,
+    /// What becomes of it.
+    pub to: EventFate,
+}
+
+/// What inserting a batch came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted {
+    /// All of it stands in the transaction.
+    All {
+        /// Dead letters that were not there before.
+        new_dead_letters: u64,
+    },
+    /// Somebody else was first with some events: drop the transaction and begin anew.
+    Overtaken,
+}
+
+/// An event whose customer was waited for.
+#[derive(Debug, Clone)]
+pub struct WaitingEvent {
+    /// Its key.
+    pub key: EventKey,
+    /// The bytes as they came.
+    pub body: Bytes,
+    /// Who brought it.
+    pub via: Via,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Until when the customer is waited for.
+    pub wait_until: Timestamp,
+}
+
+impl Store {
+    /// Opens the intake of a batch whose events are these tenants'; unknown ones are left out of the answer.
+    pub async fn begin_intake(&self, tenants: &[TenantId]) -> Result<IntakeTransaction, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut ids: Vec<&TenantId> = tenants.iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if !self.is_single_process() {
+            // A statement of its own: what the next ones read is as new as the lock.
+            sql("WITH {given} SELECT id FROM tenant WHERE id IN (SELECT tenant_id FROM given)
+                ORDER BY id FOR NO KEY UPDATE")
+            .given("tenant_id text", ids.iter().map(|id| [(*id).into()]))
+            .run(&mut transaction)
+            .await?;
+        }
+        let rows = sql("WITH {given}
+            SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version, tenant_profile.body
+            FROM given JOIN tenant ON tenant.id = given.tenant_id
+                 JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
+                                    AND tenant_profile.version = tenant.profile_version")
+        .given("tenant_id text", ids.iter().map(|id| [(*id).into()]))
+        .all(&mut transaction)
+        .await?;
+        let tenants = rows
+            .iter()
+            .map(|row| {
+                Ok(TenantFacts {
+                    id: row.get("id")?,
+                    relay: row.get("relay")?,
+                    object_prefix: row.get("object_prefix")?,
+                    profile_version: row.get("profile_version")?,
+                    profile: row.json("body")?,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(IntakeTransaction { transaction, now: self.now(), tenants })
+    }
+
+    /// Events whose customer has come, or was waited for long enough; the longest waiting first.
+    pub async fn ripe_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
+        sql("SELECT key, body, via, received_at, wait_until FROM event
+            WHERE state = 'waiting' AND body IS NOT NULL
+              AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
+                   WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id))
+            ORDER BY wait_until LIMIT $2")
+        .bind(self.now())
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(WaitingEvent {
+                key: row.get("key")?,
+                body: row.get::<Vec<u8>>("body")?.into(),
+                via: row.get("via")?,
+                received_at: row.get("received_at")?,
+                wait_until: row.get("wait_until")?,
+            })
+        })
+        .collect()
+    }
+}
+
+impl IntakeTransaction {
+    /// The tenants of the batch that are known.
+    #[must_use]
+    pub fn tenants(&self) -> &[TenantFacts] {
+        &self.tenants
+    }
+
+    /// The moment of this intake.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Reads what is known of the batch. `since` bounds how far back the same invoice is a duplicate.
+    pub async fn facts(
+        &mut self,
+        keys: &[EventKey],
+        customers: &[(TenantId, CustomerId)],
+        invoices: &[Sha256],
+        since: Timestamp,
+    ) -> Result<IntakeFacts, StoreError> {
+        Ok(IntakeFacts {
+            events: self.events(keys).await?,
+            customers: self.customers(customers).await?,
+            same_invoices: self.same_invoices(invoices, since).await?,
+        })
+    }
+
+    async fn events(&mut self, keys: &[EventKey]) -> Result<Vec<EventFacts>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A conflicting event's dead letter names the same key, and says nothing about the first event.
+        sql("WITH {given}
+            SELECT event.key, event.content_sha256, event.state, event.delivery_id, delivery.settled,
+                   dead_letter.id AS dead_letter_id
+            FROM given JOIN event ON event.key = given.key
+                 LEFT JOIN delivery ON delivery.id = event.delivery_id
+                 LEFT JOIN dead_letter ON dead_letter.event_key = event.key AND dead_letter.state = 'open'
+                      AND dead_letter.delivery_id IS NOT DISTINCT FROM event.delivery_id
+                      AND dead_letter.class <> 'conflicting_event'")
+        .given("key uuid", keys.iter().map(|key| [(*key).into()]))
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(EventFacts {
+                key: row.get("key")?,
+                content_sha256: row.get("content_sha256")?,
+                state: row.get("state")?,
+                delivery: row.get("delivery_id")?,
+                settled: row.get("settled")?,
+                dead_letter: row.get("dead_letter_id")?,
+            })
+        })
+        .collect()
+    }
+
+    async fn customers(&mut self, customers: &[(TenantId, CustomerId)]) -> Result<Vec<CustomerFacts>, StoreError> {
+        if customers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted: Vec<_> = customers.iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        sql("WITH {given}
+            SELECT customer.tenant_id, customer.id, customer.name, customer.address, customer.locale
+            FROM given JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id")
+        .given(
+            "tenant_id text, customer_id text",
+            wanted.iter().map(|(tenant, customer)| [tenant.into(), customer.into()]),
+        )
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(CustomerFacts {
+                tenant: row.get("tenant_id")?,
+                id: row.get("id")?,
+                name: row.get("name")?,
+                address: row.get("address")?,
+                locale: row.get("locale")?,
+            })
+        })
+        .collect()
+    }
+
+    async fn same_invoices(&mut self, invoices: &[Sha256], since: Timestamp) -> Result<Vec<SameInvoice>, StoreError> {
+        if invoices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = invoices.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        // A duplicate is measured against what was sent, never against another duplicate.
+        sql("WITH {given}
+            SELECT event.invoice_sha256, event.key, event.delivery_id
+            FROM given JOIN event ON event.invoice_sha256 = given.invoice_sha256
+                 JOIN delivery ON delivery.id = event.delivery_id
+            WHERE event.received_at >= $1 AND event.state = 'accepted'
+              AND delivery.class IS DISTINCT FROM 'duplicate_invoice'
+            ORDER BY event.received_at, event.key")
+        .bind(since)
+        .given("invoice_sha256 bytea", wanted.iter().map(|digest| [(*digest).into()]))
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(SameInvoice {
+                invoice_sha256: row.get("invoice_sha256")?,
+                event: row.get("key")?,
+                delivery: row.get("delivery_id")?,
+            })
+        })
+        .collect()
+    }
+
+    /// Writes what the batch becomes.
+    pub async fn insert(&mut self, rows: &IntakeRows) -> Result<Inserted, StoreError> {
+        if insert_events(&mut self.transaction, &rows.events).await?.len() < rows.events.len()
+            || self.change_events(&rows.changes).await? < rows.changes.len() as u64
+        {
+            return Ok(Inserted::Overtaken);
+        }
+        insert_deliveries(&mut self.transaction, &rows.deliveries).await?;
+        insert_lane_entries(&mut self.transaction, &rows.lane_entries, self.now).await?;
+        let new_dead_letters = insert_dead_letters(&mut self.transaction, &rows.dead_letters).await?;
+        Ok(Inserted::All { new_dead_letters })
+    }
+
+    async fn change_events(&mut self, changes: &[EventChange]) -> Result<u64, StoreError> {
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        sql("WITH {given}
+            UPDATE event SET state = given.state, wait_until = given.wait_until, delivery_id = given.delivery_id
+            FROM given WHERE event.key = given.event_key AND event.state = given.state_before")
+        .given(
+            "event_key uuid, state_before text, state text, wait_until bigint, delivery_id uuid",
+            changes.iter().map(|change| {
+                [
+                    change.key.into(),
+                    change.from.into(),
+                    change.to.state().into(),
+                    change.to.wait_until().into(),
+                    change.to.delivery().into(),
+                ]
+            }),
+        )
+        .run(&mut self.transaction)
+        .await
+    }
+
+    /// Makes the batch durable: from here on the database owns it.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.transaction.commit().await
+    }
+}

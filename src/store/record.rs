@@ -1,0 +1,496 @@
+//! What came of an attempt: back to due, or settled.
+//!
+//! A batch of records is one transaction. Each record rests on its claim; two more cases count as the same attempt's:
+//! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
+//! because the first answer of the database was lost.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::claim::Fence;
+use super::error::StoreError;
+use super::new_rows::{
+    NewDeadLetter, NewDelivery, NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries,
+};
+use super::settled_count::count_settled;
+use super::state::Settled;
+use super::statement::{Runs, sql};
+use super::value::Value;
+use super::{Store, Transaction};
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::decision::{Decision, Reason};
+use crate::ids::{DeliveryId, RelayName, Sha256};
+use crate::relay::outcome::Phase;
+
+/// What came of one claim.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The claim.
+    pub fence: Fence,
+    /// The SMTP transaction, if there was one.
+    pub attempt: Option<NewAttempt>,
+    /// What follows.
+    pub next: Next,
+}
+
+/// One SMTP transaction, ended.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// The relay that it was made with.
+    pub relay: RelayName,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Where in the conversation it ended.
+    pub phase: Option<Phase>,
+    /// How it ended.
+    pub class: Class,
+    /// The relay's code, as `550 5.7.1`.
+    pub code: Option<String>,
+    /// The relay's words.
+    pub reply: Option<String>,
+    /// JSON: recipients that were refused or deferred, with their replies.
+    pub refused: Option<String>,
+    /// Documents or a link.
+    pub decision: Option<Decision>,
+    /// The message's digest.
+    pub message_sha256: Option<Sha256>,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// It is sent again.
+    Due(Box<BackToDue>),
+    /// It has ended.
+    Settled(Box<Settlement>),
+}
+
+/// A delivery that is sent again. What is due at once keeps its place in the lane.
+#[derive(Debug, Clone)]
+pub struct BackToDue {
+    /// When.
+    pub due_at: Timestamp,
+    /// Attempts consumed, this one included if it counts.
+    pub attempts: u32,
+    /// How the last attempt ended.
+    pub last_class: Option<Class>,
+    /// What the relay said.
+    pub last_reply: Option<String>,
+    /// Since when attempts fail.
+    pub first_failed_at: Option<Timestamp>,
+    /// Since when a document is missed.
+    pub missing_since: Option<Timestamp>,
+    /// The relay has refused the message for its size.
+    pub refused_for_size: bool,
+    /// What was decided; `None` leaves what an earlier attempt decided.
+    pub decision: Option<Decision>,
+    /// Why it is not sent although its time has come.
+    pub held: Option<String>,
+}
+
+/// A delivery that has ended.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// How.
+    pub settled: Settled,
+    /// When.
+    pub at: Timestamp,
+    /// Why, for programs.
+    pub class: Class,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Attempts consumed.
+    pub attempts: u32,
+    /// Documents or a link.
+    pub decision: Option<Decision>,
+    /// Why.
+    pub decision_reason: Option<Reason>,
+    /// JSON: what was decided upon.
+    pub decision_inputs: Option<String>,
+    /// The Message-ID, without angle brackets.
+    pub message_id: Option<String>,
+    /// The message's digest.
+    pub message_sha256: Option<Sha256>,
+    /// The message's size in bytes.
+    pub message_size: Option<u64>,
+    /// JSON: what was attached ([`crate::compose::Attachment`]).
+    pub attachments: Option<String>,
+    /// Where in the conversation it ended.
+    pub phase: Option<Phase>,
+    /// The relay's code.
+    pub code: Option<String>,
+    /// Its dead letter, if it is dead.
+    pub dead_letter: Option<NewDeadLetter>,
+    /// Its portal link, if the mail carries one.
+    pub portal_link: Option<NewPortalLink>,
+    /// The delivery of the recipients that were deferred while others were accepted.
+    pub rest: Option<Rest>,
+}
+
+/// A portal link; the token itself is nowhere.
+#[derive(Debug, Clone)]
+pub struct NewPortalLink {
+    /// The delivery whose token it is.
+    pub root: DeliveryId,
+    /// Which of its tokens.
+    pub generation: u32,
+    /// The token's digest.
+    pub token_sha256: Sha256,
+    /// The fingerprint of the key that it is made with.
+    pub key_fingerprint: String,
+    /// Until when it opens the portal.
+    pub expires_at: Timestamp,
+}
+
+/// A delivery of what was left over.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    /// The delivery.
+    pub delivery: NewDelivery,
+    /// Its place in the lane.
+    pub entry: NewLaneEntry,
+}
+
+/// Whether a record was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It stands.
+    Done,
+    /// The claim is not the caller's any more; whoever has it acts next.
+    Lost,
+}
+
+impl Store {
+    /// Records what came of a batch of claims, all or nothing; answers in the order of `records`, which name each
+    /// delivery once.
+    pub async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        // In order, so that two batches never wait for each other in a ring.
+        let mut sorted: Vec<&Record> = records.iter().collect();
+        sorted.sort_by_key(|record| record.fence);
+        let mut transaction = self.begin().await?;
+        let fresh = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let remaining: Vec<&Record> = without(&sorted, &fresh);
+        let late = take_late(&mut transaction, &remaining, self.now()).await?;
+        let repeated = find_repeated(&mut transaction, &without(&remaining, &late)).await?;
+
+        sorted.retain(|record| fresh.contains(&record.fence.delivery) || late.contains(&record.fence.delivery));
+        insert_attempts(&mut transaction, &sorted).await?;
+        settle(&mut transaction, &sorted, &late, self.now()).await?;
+        transaction.commit().await?;
+        Ok(records
+            .iter()
+            .map(|record| record.fence.delivery)
+            .map(|id| {
+                let done = fresh.contains(&id) || late.contains(&id) || repeated.contains(&id);
+                if done { Recorded::Done } else { Recorded::Lost }
+            })
+            .collect())
+    }
+}
+
+fn without<'r>(records: &[&'r Record], taken: &HashSet<DeliveryId>) -> Vec<&'r Record> {
+    records.iter().copied().filter(|record| !taken.contains(&record.fence.delivery)).collect()
+}
+
+fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
+    let due = |record: &&'r Record| match &record.next {
+        Next::Due(due) => Some((record.fence, &**due)),
+        Next::Settled(_) => None,
+    };
+    records.iter().filter_map(due).collect()
+}
+
+fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)> {
+    let settled = |record: &&'r Record| match &record.next {
+        Next::Settled(settlement) => Some((record.fence, &**settlement)),
+        Next::Due(_) => None,
+    };
+    records.iter().filter_map(settled).collect()
+}
+
+/// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
+async fn take_from_lane(
+    on: &mut Transaction,
+    records: &[&Record],
+    now: Timestamp,
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    let mut taken = HashSet::new();
+    let settled = settled(records);
+    if !settled.is_empty() {
+        let rows = sql("WITH {given}
+            DELETE FROM lane_entry
+            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
+            RETURNING delivery_id")
+        .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
+        .all(on)
+        .await?;
+        for row in &rows {
+            taken.insert(row.get("delivery_id")?);
+        }
+    }
+    taken.extend(back_to_due(on, &due(records), now).await?);
+    Ok(taken)
+}
+
+async fn back_to_due(
+    on: &mut Transaction,
+    due: &[(Fence, &BackToDue)],
+    now: Timestamp,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("WITH {given}
+        UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = given.due_at,
+               fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
+               attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
+               first_failed_at = given.first_failed_at, missing_since = given.missing_since,
+               refused_for_size = given.refused_for_size, held = given.held,
+               decision = COALESCE(given.decision, lane_entry.decision)
+        FROM given
+        WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
+          AND lane_entry.worker_id = given.worker_id AND lane_entry.state = 'sending'
+        RETURNING delivery_id")
+    .bind(now)
+    .given(
+        "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
+         first_failed_at bigint, missing_since bigint, refused_for_size boolean, decision text, held text",
+        due.iter().map(|(fence, due)| {
+            let [id, claim, worker] = fence.values();
+            [
+                id,
+                claim,
+                worker,
+                due.due_at.into(),
+                due.attempts.into(),
+                due.last_class.into(),
+                (&due.last_reply).into(),
+                due.first_failed_at.into(),
+                due.missing_since.into(),
+                due.refused_for_size.into(),
+                due.decision.into(),
+                (&due.held).into(),
+            ]
+        }),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("delivery_id"))
+    .collect()
+}
+
+/// Finds deliveries that were declared uncertain in the claim that now answers after all, and locks them. Those that
+/// are to be sent again get their lane entry back.
+async fn take_late(
+    on: &mut Transaction,
+    records: &[&Record],
+    now: Timestamp,
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let late: HashSet<DeliveryId> = sql("WITH {given}
+        SELECT delivery.id FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+        WHERE delivery.settled = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .given("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect::<Result<_, _>>()?;
+
+    let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.delivery)).collect();
+    if let Some((first, _)) = back.first() {
+        sql("WITH {given}
+            INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
+                                    decision)
+            SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
+                   delivery.expires_at, given.claim, given.worker_id, delivery.decision
+            FROM given JOIN delivery ON delivery.id = given.id JOIN tenant ON tenant.id = delivery.tenant_id")
+        .given("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
+        .run(on)
+        .await?;
+        sql("WITH {given}
+            UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL
+            WHERE id IN (SELECT id FROM given)")
+        .given("id uuid", back.iter().map(|(fence, _)| [fence.delivery.into()]))
+        .run(on)
+        .await?;
+        let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
+        count_settled(on, first.delivery, &BTreeMap::from([(Settled::Uncertain, fewer)])).await?;
+        back_to_due(on, &back, now).await?;
+    }
+    Ok(late)
+}
+
+/// Finds records that stand already: the database took them, and its answer was lost.
+async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<HashSet<DeliveryId>, StoreError> {
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    sql("WITH {given}
+        SELECT given.id FROM given
+        WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim
+                                              AND attempt.worker_id = given.worker_id)
+           OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = given.id AND delivery.claim = given.claim
+                                               AND delivery.settled = given.settled)")
+    .given(
+        "id uuid, claim bigint, worker_id uuid, settled text",
+        records.iter().map(|record| {
+            let [id, claim, worker] = record.fence.values();
+            let settled = match &record.next {
+                Next::Settled(settlement) => Some(settlement.settled),
+                Next::Due(_) => None,
+            };
+            [id, claim, worker, settled.into()]
+        }),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect()
+}
+
+async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -> Result<(), StoreError> {
+    let attempts: Vec<_> =
+        records.iter().filter_map(|record| record.attempt.as_ref().map(|attempt| (record.fence, attempt))).collect();
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {given}
+        INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, code, reply,
+                             refused, decision, message_sha256)
+        SELECT * FROM given WHERE TRUE
+        ON CONFLICT (delivery_id, claim) DO NOTHING")
+    .given(
+        "delivery_id uuid, claim bigint, worker_id uuid, relay text, started_at bigint, ended_at bigint, phase text, \
+         class text, code text, reply text, refused text, decision text, message_sha256 bytea",
+        attempts.iter().map(|(fence, attempt)| {
+            let [id, claim, worker] = fence.values();
+            [
+                id,
+                claim,
+                worker,
+                (&attempt.relay).into(),
+                attempt.started_at.into(),
+                attempt.ended_at.into(),
+                attempt.phase.into(),
+                attempt.class.into(),
+                (&attempt.code).into(),
+                (&attempt.reply).into(),
+                (&attempt.refused).into(),
+                attempt.decision.into(),
+                attempt.message_sha256.into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// Writes how deliveries ended, and all that comes of it.
+async fn settle(
+    on: &mut Transaction,
+    records: &[&Record],
+    late: &HashSet<DeliveryId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let settled = settled(records);
+    let Some((first, _)) = settled.first() else { return Ok(()) };
+    update_deliveries(on, &settled).await?;
+
+    let mut counts = BTreeMap::new();
+    let (mut letters, mut links, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (fence, settlement) in &settled {
+        *counts.entry(settlement.settled).or_insert(0) += 1;
+        if late.contains(&fence.delivery) {
+            *counts.entry(Settled::Uncertain).or_insert(0) -= 1;
+        }
+        letters.extend(settlement.dead_letter.clone());
+        links.extend(settlement.portal_link.as_ref());
+        if let Some(rest) = &settlement.rest {
+            rests.push(rest.delivery.clone());
+            entries.push(rest.entry.clone());
+        }
+    }
+    insert_dead_letters(on, &letters).await?;
+    insert_portal_links(on, &links).await?;
+    insert_deliveries(on, &rests).await?;
+    insert_lane_entries(on, &entries, now).await?;
+    // Last, because others wait for these rows until this commits.
+    count_settled(on, first.delivery, &counts).await
+}
+
+async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)]) -> Result<(), StoreError> {
+    sql("WITH {given}
+        UPDATE delivery SET settled = given.settled, settled_at = given.settled_at, class = given.class,
+               reason = given.reason, attempts = given.attempts, claim = given.claim, decision = given.decision,
+               decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
+               message_id = given.message_id, message_sha256 = given.message_sha256,
+               message_size = given.message_size, attachments = given.attachments, phase = given.phase,
+               code = given.code
+        FROM given WHERE delivery.id = given.given_id")
+    .given(
+        "given_id uuid, claim bigint, settled text, settled_at bigint, class text, reason text, attempts bigint, \
+         decision text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
+         message_size bigint, attachments text, phase text, code text",
+        settled.iter().map(|(fence, settlement)| {
+            let [id, claim, _] = fence.values();
+            [
+                id,
+                claim,
+                settlement.settled.into(),
+                settlement.at.into(),
+                settlement.class.into(),
+                (&settlement.reason).into(),
+                settlement.attempts.into(),
+                settlement.decision.into(),
+                settlement.decision_reason.into(),
+                (&settlement.decision_inputs).into(),
+                (&settlement.message_id).into(),
+                settlement.message_sha256.into(),
+                Value::from(settlement.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX))),
+                (&settlement.attachments).into(),
+                settlement.phase.into(),
+                (&settlement.code).into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+async fn insert_portal_links(on: &mut impl Runs, links: &[&NewPortalLink]) -> Result<(), StoreError> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    // A rest carries the token of its root, which stands already.
+    sql("WITH {given}
+        INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
+        SELECT * FROM given WHERE TRUE
+        ON CONFLICT (root_id, generation) DO NOTHING")
+    .given(
+        "root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, expires_at bigint",
+        links.iter().map(|link| {
+            [
+                link.root.into(),
+                link.generation.into(),
+                link.token_sha256.into(),
+                (&link.key_fingerprint).into(),
+                link.expires_at.into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}

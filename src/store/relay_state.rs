@@ -1,0 +1,199 @@
+//! The state of each relay, shared by all workers: its breaker, who probes it, and whether people paused it.
+//!
+//! What the breaker does next is decided elsewhere; here a change is written only if the state is still the one that
+//! it was decided upon. People's pause is not the breaker's, so neither overwrites the other.
+
+use super::Store;
+use super::error::StoreError;
+use super::statement::sql;
+use super::value::Row;
+use crate::clock::Timestamp;
+use crate::ids::{RelayName, WorkerId};
+use crate::spelling::spelling;
+
+/// Whoever loses so often leaves the allowance to the others.
+const ALLOWANCE_TRIES: u32 = 5;
+
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Breaker {
+    /// Mail flows.
+    #[default]
+    Closed,
+    /// Nothing is sent; one worker probes.
+    Open,
+    /// A few deliveries are let through to see.
+    HalfOpen,
+}
+
+spelling!(Breaker { Closed => "closed", Open => "open", HalfOpen => "half_open" });
+
+/// The state of a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayState {
+    /// The relay.
+    pub relay: RelayName,
+    /// Where its breaker stands.
+    pub breaker: Breaker,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Since when it is not closed.
+    pub opened_at: Option<Timestamp>,
+    /// Probes since then.
+    pub probes: u32,
+    /// When it is probed next; set exactly while it is open.
+    pub probe_at: Option<Timestamp>,
+    /// Who probes.
+    pub probe_worker: Option<WorkerId>,
+    /// Until when nobody else does.
+    pub probe_until: Option<Timestamp>,
+    /// After an AUTH refusal: the fingerprint of what was refused.
+    pub refused_credentials: Option<String>,
+    /// How many deliveries a half-open breaker still lets through.
+    pub allowance: u32,
+    /// People paused it.
+    pub paused: bool,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// When.
+    pub paused_at: Option<Timestamp>,
+    /// Counts the changes; 0 is a relay that never changed.
+    pub version: i64,
+}
+
+impl RelayState {
+    /// A relay as it starts: closed, not paused.
+    #[must_use]
+    pub fn closed(relay: RelayName) -> Self {
+        Self {
+            relay,
+            breaker: Breaker::Closed,
+            reason: None,
+            opened_at: None,
+            probes: 0,
+            probe_at: None,
+            probe_worker: None,
+            probe_until: None,
+            refused_credentials: None,
+            allowance: 0,
+            paused: false,
+            paused_by: None,
+            paused_at: None,
+            version: 0,
+        }
+    }
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            relay: row.get("relay")?,
+            breaker: row.get("breaker")?,
+            reason: row.get("reason")?,
+            opened_at: row.get("opened_at")?,
+            probes: row.get("probes")?,
+            probe_at: row.get("probe_at")?,
+            probe_worker: row.get("probe_worker")?,
+            probe_until: row.get("probe_until")?,
+            refused_credentials: row.get("refused_credentials")?,
+            allowance: row.get("allowance")?,
+            paused: row.get("paused")?,
+            paused_by: row.get("paused_by")?,
+            paused_at: row.get("paused_at")?,
+            version: row.get("version")?,
+        })
+    }
+}
+
+impl Store {
+    /// The states of all relays that ever changed.
+    pub async fn relay_states(&self) -> Result<Vec<RelayState>, StoreError> {
+        sql("SELECT * FROM relay_state ORDER BY relay")
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(RelayState::read)
+            .collect()
+    }
+
+    /// The state of one relay.
+    pub async fn relay_state(&self, relay: &RelayName) -> Result<RelayState, StoreError> {
+        let row =
+            sql("SELECT * FROM relay_state WHERE relay = $1").bind(relay).optional(&mut self.read().await?).await?;
+        row.map_or_else(|| Ok(RelayState::closed(relay.clone())), |row| RelayState::read(&row))
+    }
+
+    /// Writes the breaker's part of `state`, if the relay still stands at `state.version`; says whether it did.
+    /// People's part is left alone.
+    pub async fn change_breaker(&self, state: &RelayState) -> Result<bool, StoreError> {
+        let changed = sql("INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, probe_worker,
+                                     probe_until, refused_credentials, allowance, version)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1
+            WHERE $11 = 0 OR EXISTS (SELECT 1 FROM relay_state WHERE relay = $1)
+            ON CONFLICT (relay) DO UPDATE SET breaker = excluded.breaker, reason = excluded.reason,
+                   opened_at = excluded.opened_at, probes = excluded.probes, probe_at = excluded.probe_at,
+                   probe_worker = excluded.probe_worker, probe_until = excluded.probe_until,
+                   refused_credentials = excluded.refused_credentials, allowance = excluded.allowance,
+                   version = relay_state.version + 1
+            WHERE relay_state.version = $11")
+        .bind(&state.relay)
+        .bind(state.breaker)
+        .bind(&state.reason)
+        .bind(state.opened_at)
+        .bind(state.probes)
+        .bind(state.probe_at)
+        .bind(state.probe_worker)
+        .bind(state.probe_until)
+        .bind(&state.refused_credentials)
+        .bind(state.allowance)
+        .bind(state.version)
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(changed > 0)
+    }
+
+    /// Takes the probe of an open breaker whose probe is due, for `worker` alone, until `until`; a lease that ran out
+    /// is free again. Says whether `worker` probes.
+    pub async fn take_probe(&self, relay: &RelayName, worker: WorkerId, until: Timestamp) -> Result<bool, StoreError> {
+        let taken = sql("UPDATE relay_state SET probe_worker = $2, probe_until = $3, version = version + 1
+            WHERE relay = $1 AND breaker = 'open' AND probe_at <= $4
+              AND (probe_until IS NULL OR probe_until <= $4)")
+        .bind(relay)
+        .bind(worker)
+        .bind(until)
+        .bind(self.now())
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(taken > 0)
+    }
+
+    /// Takes up to `wanted` of what a half-open breaker lets through; returns how many it got.
+    pub async fn take_allowance(&self, relay: &RelayName, wanted: u32) -> Result<u32, StoreError> {
+        for _ in 0..ALLOWANCE_TRIES {
+            let state = self.relay_state(relay).await?;
+            let granted = wanted.min(state.allowance);
+            if state.breaker != Breaker::HalfOpen || granted == 0 {
+                return Ok(0);
+            }
+            if self.change_breaker(&RelayState { allowance: state.allowance - granted, ..state }).await? {
+                return Ok(granted);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Pauses or resumes a relay by hand. Resuming makes an open breaker's probe due at once.
+    pub async fn pause_relay(&self, relay: &RelayName, paused: bool, who: &str) -> Result<(), StoreError> {
+        sql("INSERT INTO relay_state (relay, paused, paused_by, paused_at, version) VALUES ($1, $2, $3, $4, 1)
+            ON CONFLICT (relay) DO UPDATE SET paused = excluded.paused, paused_by = excluded.paused_by,
+                   paused_at = excluded.paused_at, version = relay_state.version + 1,
+                   probe_at = CASE WHEN relay_state.breaker = 'open' AND NOT excluded.paused THEN $5
+                                   ELSE relay_state.probe_at END")
+        .bind(relay)
+        .bind(paused)
+        .bind(paused.then_some(who))
+        .bind(paused.then(|| self.now()))
+        .bind(self.now())
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(())
+    }
+}

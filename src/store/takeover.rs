@@ -1,0 +1,180 @@
+//! What a dead worker held, and what has lain too long.
+
+use std::collections::BTreeMap;
+
+use super::claim::Claimed;
+use super::error::StoreError;
+use super::settled_count::count_settled;
+use super::state::Settled;
+use super::statement::{Runs, sql};
+use super::value::Row;
+use super::{Store, Transaction};
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, Sha256, WorkerId};
+
+/// So many workers may die with a delivery before its DATA; then it is to blame itself.
+pub const TAKEOVERS_MAX: u32 = 3;
+
+/// What became of a dead worker's claims.
+#[derive(Debug, Clone, Default)]
+pub struct TakenOver {
+    /// Back to due: their DATA had not started.
+    pub due: Vec<DeliveryId>,
+    /// Uncertain: the relay may hold their message.
+    pub uncertain: Vec<DeliveryId>,
+    /// Claimed by the caller, who makes dead letters of them: too many workers died with them.
+    pub given_up: Vec<Claimed>,
+}
+
+impl Store {
+    /// Takes over what `dead` held, and forgets it; `by` is the caller. Two callers at once share it out.
+    pub async fn take_over(&self, dead: WorkerId, by: WorkerId) -> Result<TakenOver, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let on = &mut transaction;
+        let given_up = give_up(on, dead, by).await?;
+        let due = sql("UPDATE lane_entry SET state = 'due', due_at = $2, worker_id = NULL, takeovers = takeovers + 1
+            WHERE worker_id = $1 AND NOT data_started RETURNING delivery_id")
+        .bind(dead)
+        .bind(now)
+        .all(on)
+        .await?;
+        let due = due.iter().map(|row| row.get("delivery_id")).collect::<Result<_, _>>()?;
+        let uncertain = declare_uncertain(on, dead, now).await?;
+        sql("DELETE FROM worker WHERE id = $1").bind(dead).run(on).await?;
+        transaction.commit().await?;
+        Ok(TakenOver { due, uncertain, given_up })
+    }
+
+    /// Workers that hold deliveries and are not registered any more: nobody watches their heartbeat.
+    pub async fn unregistered_workers(&self) -> Result<Vec<WorkerId>, StoreError> {
+        sql("SELECT DISTINCT worker_id FROM lane_entry WHERE worker_id IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = lane_entry.worker_id)")
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("worker_id"))
+        .collect()
+    }
+
+    /// Ends up to `limit` due deliveries whose `expires_at` has passed; returns them.
+    pub async fn expire(&self, limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
+        let now = self.now();
+        let overdue = "SELECT delivery_id FROM lane_entry WHERE expires_at <= $1 AND expires_at IS NOT NULL
+            AND state = 'due' ORDER BY expires_at LIMIT 1";
+        if sql(overdue).bind(now).optional(&mut self.read().await?).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.begin().await?;
+        let expired = sql("WITH picked AS MATERIALIZED (
+                SELECT delivery_id FROM lane_entry
+                WHERE expires_at <= $1 AND expires_at IS NOT NULL AND state = 'due'
+                ORDER BY expires_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED})
+            DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
+            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+        .bind(now)
+        .bind(limit)
+        .all(&mut transaction)
+        .await?;
+        let expired = expired.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+        let why = "the event's expires_at passed before it could be sent";
+        settle_left(&mut transaction, &expired, Settled::Expired, why, now).await?;
+        transaction.commit().await?;
+        Ok(expired.into_iter().map(|left| left.delivery).collect())
+    }
+}
+
+/// Claims what too many workers have died with for the caller.
+async fn give_up(on: &mut Transaction, dead: WorkerId, by: WorkerId) -> Result<Vec<Claimed>, StoreError> {
+    sql("UPDATE lane_entry SET worker_id = $2, claim = claim + 1, takeovers = takeovers + 1
+        WHERE worker_id = $1 AND NOT data_started AND takeovers >= $3
+        RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
+                  refused_for_size, missing_since, first_failed_at, expires_at, express, fair_rank")
+    .bind(dead)
+    .bind(by)
+    .bind(TAKEOVERS_MAX - 1)
+    .all(on)
+    .await?
+    .iter()
+    .map(Claimed::read)
+    .collect()
+}
+
+async fn declare_uncertain(
+    on: &mut Transaction,
+    dead: WorkerId,
+    now: Timestamp,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let left = sql("DELETE FROM lane_entry WHERE worker_id = $1 AND data_started
+        RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+    .bind(dead)
+    .all(on)
+    .await?;
+    let left = left.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+    let why = "the worker ended while it handed the message over; the relay may hold it";
+    settle_left(on, &left, Settled::Uncertain, why, now).await?;
+    Ok(left.into_iter().map(|left| left.delivery).collect())
+}
+
+/// What a lane entry leaves behind when it goes without a record.
+struct Left {
+    delivery: DeliveryId,
+    attempts: u32,
+    claim: u32,
+    decision: Option<String>,
+    decision_reason: Option<String>,
+    decision_inputs: Option<String>,
+    message_sha256: Option<Sha256>,
+}
+
+impl Left {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery: row.get("delivery_id")?,
+            attempts: row.get("attempts")?,
+            claim: row.get("claim")?,
+            decision: row.get("decision")?,
+            decision_reason: row.get("decision_reason")?,
+            decision_inputs: row.get("decision_inputs")?,
+            message_sha256: row.get("message_sha256")?,
+        })
+    }
+}
+
+/// Settles deliveries that nobody attempted to the end; the state's name is their class too.
+async fn settle_left(
+    on: &mut impl Runs,
+    left: &[Left],
+    settled: Settled,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(first) = left.first() else { return Ok(()) };
+    sql("WITH {given}
+        UPDATE delivery SET settled = $1, settled_at = $2, class = $1, reason = $3, attempts = given.attempts,
+               claim = given.claim, decision = given.decision, decision_reason = given.decision_reason,
+               decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256
+        FROM given WHERE delivery.id = given.given_id")
+    .bind(settled)
+    .bind(now)
+    .bind(reason)
+    .given(
+        "given_id uuid, attempts bigint, claim bigint, decision text, decision_reason text, decision_inputs text, \
+         message_sha256 bytea",
+        left.iter().map(|left| {
+            [
+                left.delivery.into(),
+                left.attempts.into(),
+                left.claim.into(),
+                (&left.decision).into(),
+                (&left.decision_reason).into(),
+                (&left.decision_inputs).into(),
+                left.message_sha256.into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    let count = i64::try_from(left.len()).unwrap_or(i64::MAX);
+    count_settled(on, first.delivery, &BTreeMap::from([(settled, count)])).await
+}
