@@ -4,6 +4,7 @@
 //! mail transaction by its phases, and [`outcome`] says what the relay's answers mean.
 
 pub mod outcome;
+mod url;
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use lettre::Address;
 
+pub use self::url::InvalidRelayUrl;
 use crate::ids::RelayName;
 
 /// How a relay is reached and used.
@@ -84,7 +86,11 @@ impl fmt::Debug for RelayUrl {
             Security::ImplicitTls => "smtps",
         };
         let user = if self.credentials.is_some() { "***@" } else { "" };
-        write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            write!(f, "{scheme}://{user}[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
+        }
     }
 }
 

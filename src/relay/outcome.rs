@@ -7,6 +7,8 @@
 //! [RFC 5321 §4.2.1]: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
 //! [RFC 3463]: https://www.rfc-editor.org/rfc/rfc3463
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::spelling::spelling;
@@ -50,6 +52,17 @@ spelling!(Phase {
     FinalDot => "final_dot",
 });
 
+impl Phase {
+    /// Whether the conversation is still about the connection, so that no delivery can be to blame.
+    #[must_use]
+    pub const fn precedes_transaction(self) -> bool {
+        matches!(self, Self::Connect | Self::Tls | Self::Banner | Self::Ehlo | Self::Auth)
+    }
+}
+
+/// The longest reply text that is kept, in characters.
+const TEXT_CHARS_MAX: usize = 500;
+
 /// What the relay said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -58,12 +71,92 @@ pub struct Reply {
     /// The enhanced code, class first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enhanced: Option<(u16, u16, u16)>,
-    /// The text, cleaned: one line, no control characters, at most 500 characters.
+    /// The text behind the codes, cleaned: one line, no control characters, at most 500 characters.
     pub text: String,
 }
 
+impl Reply {
+    /// The reply with this code and this text; the lines of a long reply are joined by spaces.
+    #[must_use]
+    pub fn new(code: u16, text: &str) -> Self {
+        let text = text.trim_start();
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match enhanced_code(word) {
+            Some(enhanced) => Self { code, enhanced: Some(enhanced), text: cleaned(rest) },
+            None => Self { code, enhanced: None, text: cleaned(text) },
+        }
+    }
+
+    /// Whether this is a positive completion reply, the only success of a whole transaction.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.code / 100 == 2
+    }
+
+    /// Whether the relay closes the connection with this reply ([RFC 5321 §3.8]).
+    ///
+    /// [RFC 5321 §3.8]: https://www.rfc-editor.org/rfc/rfc5321#section-3.8
+    #[must_use]
+    pub const fn closes_connection(&self) -> bool {
+        self.code == 421
+    }
+
+    /// The codes as people and dead letters show them: `550 5.7.1`, or `550`.
+    #[must_use]
+    pub fn codes(&self) -> String {
+        match self.enhanced {
+            Some((class, subject, detail)) => format!("{} {class}.{subject}.{detail}", self.code),
+            None => self.code.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.codes())?;
+        if self.text.is_empty() { Ok(()) } else { write!(f, " {}", self.text) }
+    }
+}
+
+/// The enhanced code that `word` spells: class 2, 4 or 5, then one to three digits twice ([RFC 2034 §4]).
+///
+/// [RFC 2034 §4]: https://www.rfc-editor.org/rfc/rfc2034#section-4
+fn enhanced_code(word: &str) -> Option<(u16, u16, u16)> {
+    let number = |part: &str| {
+        let digits = (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { part.parse::<u16>().ok() } else { None }
+    };
+    let mut parts = word.split('.');
+    let code = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
+    (parts.next().is_none() && matches!(code.0, 2 | 4 | 5)).then_some(code)
+}
+
+/// One line that a log, a database and a terminal can hold: control and direction characters become spaces.
+#[must_use]
+pub(super) fn cleaned(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(TEXT_CHARS_MAX));
+    for word in text.split(|character: char| character.is_whitespace() || is_unprintable(character)) {
+        if !word.is_empty() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    match line.char_indices().nth(TEXT_CHARS_MAX) {
+        Some((end, _)) => line[..end].trim_end().to_owned(),
+        None => line,
+    }
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// How one attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// 2xx to the final dot: the relay has taken responsibility for the message.
     Accepted,
@@ -83,4 +176,59 @@ pub enum Outcome {
     Uncertain,
     /// [`super::Permit::Withdraw`]: nothing was sent.
     Withdrawn,
+    /// The message's line ends are not SMTP's, a fault of ours: nothing was sent.
+    Unsendable,
 }
+
+impl Outcome {
+    /// What a reply means that ends the attempt, or for RCPT settles one recipient, in this phase.
+    ///
+    /// A reply that has no place in its phase (a 354 as answer to the final dot) counts as none at all.
+    #[must_use]
+    pub fn of_reply(phase: Phase, reply: &Reply) -> Self {
+        if phase.precedes_transaction() {
+            return Self::RelayUnavailable;
+        }
+        match (reply.code / 100, phase) {
+            (2, Phase::Rcpt | Phase::FinalDot) => Self::Accepted,
+            (4, _) => Self::Deferred,
+            (5, _) => Self::of_refusal(phase, reply),
+            _ => Self::of_silence(phase),
+        }
+    }
+
+    /// What it means that no usable reply came: end of file, timeout, I/O error or gibberish.
+    ///
+    /// [`Phase::FinalDot`] begins when the final dot has been handed to the socket; only from there may the relay
+    /// hold the message.
+    #[must_use]
+    pub const fn of_silence(phase: Phase) -> Self {
+        match phase {
+            Phase::Connect | Phase::Tls | Phase::Banner | Phase::Ehlo | Phase::Auth => Self::RelayUnavailable,
+            Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Transfer => Self::Deferred,
+            Phase::FinalDot => Self::Uncertain,
+        }
+    }
+
+    /// What a 5xx means; the enhanced code counts before the basic one.
+    fn of_refusal(phase: Phase, reply: &Reply) -> Self {
+        match reply.enhanced {
+            // The codes contradict each other: a further attempt harms nobody, giving up might.
+            Some((2 | 4, ..)) => Self::Deferred,
+            Some((_, 2, 3) | (_, 3, 4)) => Self::TooLarge,
+            // Nobody has named a recipient yet, so these can speak of the sender only.
+            Some(_) if phase == Phase::Mail => Self::Refused,
+            Some((_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1 | 2)) => Self::Rejected,
+            Some(_) => Self::Refused,
+            None => match (phase, reply.code) {
+                (Phase::Rcpt, 550 | 551 | 553) => Self::Rejected,
+                (Phase::Mail | Phase::Transfer | Phase::FinalDot, 552) => Self::TooLarge,
+                _ => Self::Refused,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+//! The message as it stands on the wire: dot-stuffed and ended by a dot ([RFC 5321 §4.5.2]).
+//!
+//! Nothing is copied. Base64 and quoted-printable rarely begin a line with a dot, so a message mostly goes out as two
+//! slices, itself and the end.
+//!
+//! [RFC 5321 §4.5.2]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
+
+use std::io::BufRead;
+
+/// A message whose line ends are not CRLF throughout, so that relays would disagree about where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the message has a bare CR or LF at byte {at} or before it")]
+pub(super) struct BareLineEnd {
+    /// Where the line ends that was seen to be wrong.
+    at: usize,
+}
+
+/// The slices to write after the 354, in order.
+///
+/// # Errors
+/// [`BareLineEnd`]: a bare LF or CR lets one relay see an end of the message where another sees none, and what
+/// follows would be commands to one of them.
+pub(super) fn on_the_wire(message: &[u8]) -> Result<Vec<&[u8]>, BareLineEnd> {
+    let mut slices = Vec::with_capacity(2);
+    let (mut line_start, mut slice_start, mut line_ends) = (0, 0, 0);
+    while line_start < message.len() {
+        if message[line_start] == b'.' {
+            // The dot goes out with the slice before it and once more as the first byte of the next.
+            slices.push(&message[slice_start..=line_start]);
+            slice_start = line_start;
+        }
+        let mut rest = &message[line_start..];
+        line_start += rest.skip_until(b'\n').expect("a slice is read without I/O");
+        if message[..line_start].ends_with(b"\r\n") {
+            line_ends += 1;
+        } else if message[line_start - 1] == b'\n' {
+            return Err(BareLineEnd { at: line_start - 1 });
+        }
+    }
+    if message.iter().filter(|byte| **byte == b'\r').count() != line_ends {
+        return Err(BareLineEnd { at: message.len() });
+    }
+    slices.push(&message[slice_start..]);
+    // The final CRLF of the message is the first of the two around the dot (RFC 5321 §4.1.1.4).
+    slices.push(if message.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" });
+    Ok(slices)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wire(message: &str) -> Option<String> {
+        let slices = on_the_wire(message.as_bytes()).ok()?;
+        Some(String::from_utf8(slices.concat()).unwrap())
+    }
+
+    #[test]
+    fn dots_are_doubled_at_the_beginning_of_lines_only() {
+        let table = [
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            ("", "\r\n.\r\n"),
+            (".\r\n", "..\r\n.\r\n"),
+            (".", "..\r\n.\r\n"),
+            ("..\r\n..\r\n", "...\r\n...\r\n.\r\n"),
+            ("a.b.\r\n.c\r\n\r\n.\r\nd", "a.b.\r\n..c\r\n\r\n..\r\nd\r\n.\r\n"),
+        ];
+        for (message, expected) in table {
+            assert_eq!(wire(message).as_deref(), Some(expected), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn bare_line_ends_are_refused() {
+        for message in ["a\nb\r\n", "a\rb\r\n", "\n", "\r", "a\r\n\r", "a\r\r\n", "a\r\n.\n\r\nMAIL FROM:<>\r\n"] {
+            assert_eq!(wire(message), None, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_leading_dots_is_written_as_two_slices() {
+        let message = "From: a\r\n\r\nbody\r\n".repeat(1000);
+        assert_eq!(on_the_wire(message.as_bytes()).map(|slices| slices.len()), Ok(2));
+    }
+
+    proptest! {
+        /// What the relay does (RFC 5321 §4.5.2) gives the message back, and the end is where we meant it.
+        #[test]
+        fn the_relay_reads_the_message_back(lines in proptest::collection::vec("[.a]{0,4}", 0..12)) {
+            let message = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+            let wire = wire(&message).expect("line ends are CRLF");
+            let end = if wire.starts_with(".\r\n") { 0 } else { wire.find("\r\n.\r\n").expect("it ends") + 2 };
+            prop_assert_eq!(&wire[end..], if message.is_empty() { "\r\n.\r\n" } else { ".\r\n" });
+            let read = wire[..end].split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect::<String>();
+            prop_assert_eq!(read, message);
+        }
+
+        #[test]
+        fn any_bytes_are_written_with_crlf_line_ends_or_refused(message in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(slices) = on_the_wire(&message) {
+                let wire = slices.concat();
+                prop_assert!(wire.iter().enumerate().all(|(at, byte)| *byte != b'\n' || wire[at - 1] == b'\r'));
+            }
+        }
+    }
+}
