@@ -3,7 +3,16 @@
 //! Nothing outside this module knows SMTP. [`Connector::connect`] makes a [`Session`], [`Session::submit`] does one
 //! mail transaction by its phases, and [`outcome`] says what the relay's answers mean.
 
+mod capabilities;
+mod connector;
+mod conversation;
 pub mod outcome;
+mod reply_lines;
+mod session;
+mod stream;
+mod submission;
+mod tls;
+mod transparency;
 mod url;
 
 use std::fmt;
@@ -13,6 +22,11 @@ use std::time::Duration;
 
 use lettre::Address;
 
+pub use self::capabilities::Capabilities;
+pub use self::connector::{Connector, Unavailable};
+pub use self::session::Session;
+pub use self::submission::{RecipientResult, Submission};
+pub use self::tls::InvalidRelay;
 pub use self::url::InvalidRelayUrl;
 use crate::ids::RelayName;
 
@@ -63,6 +77,18 @@ pub struct Deadlines {
     pub transfer: Duration,
     /// From the final dot to the reply.
     pub final_dot: Duration,
+}
+
+impl Default for Deadlines {
+    /// What RFC 5321 asks for, save that a relay which takes longer than 30 s to be reached counts as away.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            command: Duration::from_mins(5),
+            transfer: Duration::from_mins(10),
+            final_dot: Duration::from_mins(10),
+        }
+    }
 }
 
 /// An `smtp:`, `smtp+starttls:` or `smtps:` address. Shows itself without the password.

@@ -39,7 +39,7 @@ impl ReplyLines {
     /// Begins an exchange in which the relay owes `replies`.
     pub(super) fn expect(&mut self, replies: usize) {
         self.awaited = replies;
-        self.lines_left = replies * LINES_MAX;
+        self.lines_left = replies.max(1) * LINES_MAX;
         self.bytes_left = BYTES_MAX;
     }
 
@@ -135,7 +135,7 @@ mod tests {
         assert!(admitted(1, "250-more\r\n".repeat(100).as_bytes()).is_ok());
         assert_eq!(admitted(1, "250-more\r\n".repeat(101).as_bytes()), Err(EndlessReply));
         assert!(admitted(3, "250-more\r\n".repeat(300).as_bytes()).is_ok());
-        assert_eq!(admitted(1, &[b'2'; 64 * 1024 + 1]), Err(EndlessReply));
+        assert_eq!(admitted(1, &vec![b'2'; 64 * 1024 + 1]), Err(EndlessReply));
         let (long_line, _) = admitted(1, &[b"250 ", [b'x'; 5000].as_slice(), b"\r\n"].concat()).unwrap();
         assert!(long_line.len() < 1000 && long_line.ends_with("x\r\n"));
     }

@@ -37,7 +37,9 @@ pub(super) fn on_the_wire(message: &[u8]) -> Result<Vec<&[u8]>, BareLineEnd> {
             return Err(BareLineEnd { at: line_start - 1 });
         }
     }
-    if message.iter().filter(|byte| **byte == b'\r').count() != line_ends {
+    #[expect(clippy::naive_bytecount, reason = "the compiler vectorises it well enough to need no crate")]
+    let carriage_returns = message.iter().filter(|byte| **byte == b'\r').count();
+    if carriage_returns != line_ends {
         return Err(BareLineEnd { at: message.len() });
     }
     slices.push(&message[slice_start..]);
@@ -89,11 +91,11 @@ mod tests {
     proptest! {
         /// What the relay does (RFC 5321 §4.5.2) gives the message back, and the end is where we meant it.
         #[test]
-        fn the_relay_reads_the_message_back(lines in proptest::collection::vec("[.a]{0,4}", 0..12)) {
-            let message = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+        fn the_relay_reads_the_message_back(lines in proptest::collection::vec("[.a]{0,4}", 1..12)) {
+            let message = lines.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect::<String>();
             let wire = wire(&message).expect("line ends are CRLF");
-            let end = if wire.starts_with(".\r\n") { 0 } else { wire.find("\r\n.\r\n").expect("it ends") + 2 };
-            prop_assert_eq!(&wire[end..], if message.is_empty() { "\r\n.\r\n" } else { ".\r\n" });
+            let end = wire.find("\r\n.\r\n").expect("it ends") + 2;
+            prop_assert_eq!(&wire[end..], ".\r\n");
             let read = wire[..end].split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect::<String>();
             prop_assert_eq!(read, message);
         }

@@ -1,0 +1,254 @@
+//! From a relay's address to a session that is ready for mail.
+
+use std::io;
+use std::time::Duration;
+
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::commands::{Auth, Ehlo, Starttls};
+use lettre::transport::smtp::extension::ClientId;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
+
+use super::capabilities::Capabilities;
+use super::conversation::{Broken, Conversation, Failure};
+use super::outcome::{Phase, Reply, cleaned};
+use super::session::Session;
+use super::stream::Wire;
+use super::tls::{InvalidRelay, TlsClient};
+use super::{RelayConfig, Security};
+
+/// The most challenges of one AUTH exchange; LOGIN has two.
+const CHALLENGES_MAX: usize = 3;
+
+/// Why no session came to be. No delivery is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the relay is unavailable ({phase}): {detail}")]
+pub struct Unavailable {
+    /// Where it failed.
+    pub phase: Phase,
+    /// The relay's answer, if there is one.
+    pub reply: Option<Reply>,
+    /// What happened, for people.
+    pub detail: String,
+    /// The relay does not take our credentials (5xx to AUTH): trying on may lock the account.
+    pub auth_refused: bool,
+    /// This one connection was turned away (refused, or 421 before MAIL): the relay may have enough of them.
+    pub connection_refused: bool,
+}
+
+impl Unavailable {
+    fn new(phase: Phase, detail: impl AsRef<str>) -> Self {
+        let detail = cleaned(detail.as_ref());
+        Self { phase, reply: None, detail, auth_refused: false, connection_refused: false }
+    }
+
+    fn of_io(phase: Phase, what: &str, error: &io::Error) -> Self {
+        let mut unavailable = Self::new(phase, format!("{what}: {error}"));
+        unavailable.connection_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        unavailable
+    }
+
+    fn of_failure(phase: Phase, failure: Failure) -> Self {
+        match failure {
+            Failure::Broken(broken) => Self::new(phase, broken.detail),
+            Failure::Refused(reply) => Self {
+                phase,
+                detail: format!("the relay answered {reply}"),
+                // RFC 4954 §6: 4xx are passing failures of the relay, not of the credentials.
+                auth_refused: phase == Phase::Auth && reply.code >= 500,
+                connection_refused: reply.closes_connection(),
+                reply: Some(reply),
+            },
+        }
+    }
+}
+
+/// Opens sessions with one relay. TLS sessions are resumed between them.
+pub struct Connector {
+    config: RelayConfig,
+    hello: ClientId,
+    tls: Option<TlsClient>,
+}
+
+impl Connector {
+    /// Prepares what all sessions share: trust, host name, the name for EHLO.
+    ///
+    /// # Errors
+    /// [`InvalidRelay`] if the relay cannot be reached as configured, whatever it does.
+    pub fn new(config: RelayConfig) -> Result<Self, InvalidRelay> {
+        let tls = match config.url.security {
+            Security::Plain => None,
+            Security::StartTls | Security::ImplicitTls => {
+                Some(TlsClient::new(&config.url.host, config.ca_file.as_deref())?)
+            }
+        };
+        let hello = &config.hello_name;
+        if hello.is_empty() || !hello.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte)) {
+            return Err(InvalidRelay::HelloName);
+        }
+        Ok(Self { hello: ClientId::Domain(hello.clone()), tls, config })
+    }
+
+    /// The configuration that it was made of.
+    #[must_use]
+    pub fn config(&self) -> &RelayConfig {
+        &self.config
+    }
+
+    /// Connects, reads the banner, says EHLO, starts TLS and logs in, as configured.
+    ///
+    /// # Errors
+    /// [`Unavailable`], by phase.
+    pub async fn connect(&self) -> Result<Session, Unavailable> {
+        let deadline = self.connect_deadline();
+        let stream = self.reach(deadline).await?;
+        let wire = match self.config.url.security {
+            Security::ImplicitTls => Wire::tls(self.handshake(stream, deadline).await?),
+            Security::Plain | Security::StartTls => Wire::plain(stream),
+        };
+        let mut conversation = Conversation::open(wire, &self.hello, self.allowed())
+            .await
+            .map_err(|(phase, failure)| Unavailable::of_failure(phase, failure))?;
+        if self.config.url.security == Security::StartTls {
+            self.start_tls(&mut conversation).await?;
+        }
+        let capabilities = self.hello(&mut conversation).await?;
+        self.log_in(&mut conversation, &capabilities).await?;
+        Ok(Session::new(conversation, capabilities, &self.config))
+    }
+
+    /// Proves that the relay can be used, short of a mail: connects, logs in and takes its leave.
+    ///
+    /// # Errors
+    /// [`Unavailable`], by phase.
+    pub async fn probe(&self) -> Result<(), Unavailable> {
+        self.connect().await?.quit().await;
+        Ok(())
+    }
+
+    fn allowed(&self) -> Duration {
+        self.config.deadlines.command
+    }
+
+    fn connect_deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.config.deadlines.connect).unwrap_or(now)
+    }
+
+    /// Opens a TCP connection to the first address that takes one; each has its share of the time that is left.
+    async fn reach(&self, deadline: Instant) -> Result<TcpStream, Unavailable> {
+        let url = &self.config.url;
+        let resolving = tokio::net::lookup_host((url.host.as_str(), url.port));
+        let addresses: Vec<_> = match timeout_at(deadline, resolving).await {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => {
+                return Err(Unavailable::of_io(Phase::Connect, &format!("cannot resolve {}", url.host), &error));
+            }
+            Err(_) => return Err(Unavailable::new(Phase::Connect, format!("resolving {} took too long", url.host))),
+        };
+        let mut failed = Unavailable::new(Phase::Connect, format!("{} has no address", url.host));
+        for (tried, address) in addresses.iter().enumerate() {
+            // `localhost` is what the resolver says it is; without TLS only this machine is believed.
+            if url.security == Security::Plain && !address.ip().is_loopback() {
+                failed = Unavailable::new(Phase::Connect, format!("{address} is not loopback, and smtp:// has no TLS"));
+                continue;
+            }
+            let now = Instant::now();
+            let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+            let share = now + deadline.saturating_duration_since(now) / shares;
+            match timeout_at(share, connect_without_delay(*address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => {
+                    failed = Unavailable::of_io(Phase::Connect, &format!("cannot connect to {address}"), &error);
+                }
+                Err(_) => failed = Unavailable::new(Phase::Connect, format!("connecting to {address} took too long")),
+            }
+        }
+        Err(failed)
+    }
+
+    async fn handshake(&self, stream: TcpStream, deadline: Instant) -> Result<TlsStream<TcpStream>, Unavailable> {
+        let tls = self.tls.as_ref().expect("a relay with TLS has its settings");
+        let handshake = tls.connector.connect(tls.server_name.clone(), stream);
+        match timeout_at(deadline, handshake).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => {
+                let mut unavailable = Unavailable::of_io(Phase::Tls, "the TLS handshake failed", &error);
+                unavailable.connection_refused = false;
+                Err(unavailable)
+            }
+            Err(_) => Err(Unavailable::new(Phase::Tls, "the TLS handshake took too long")),
+        }
+    }
+
+    /// Turns the connection to TLS, or fails: there is no way on without ([RFC 3207 §4.1]).
+    ///
+    /// [RFC 3207 §4.1]: https://www.rfc-editor.org/rfc/rfc3207#section-4.1
+    async fn start_tls(&self, conversation: &mut Conversation) -> Result<(), Unavailable> {
+        if !conversation.offers_starttls() {
+            return Err(Unavailable::new(Phase::Tls, "the relay does not offer STARTTLS"));
+        }
+        let answer = conversation.respond(Starttls, self.allowed()).await;
+        let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Tls, failure))?;
+        if !response.has_code(220) {
+            return Err(Unavailable::new(Phase::Tls, "the relay did not answer 220 to STARTTLS"));
+        }
+        let glued = || Unavailable::new(Phase::Tls, "something was sent in clear behind the answer to STARTTLS");
+        let stream = conversation.wire().take_for_upgrade().ok_or_else(glued)?;
+        let stream = self.handshake(stream, self.connect_deadline()).await?;
+        conversation.wire().upgraded(stream);
+        Ok(())
+    }
+
+    /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void).
+    async fn hello(&self, conversation: &mut Conversation) -> Result<Capabilities, Unavailable> {
+        let answer = conversation.respond(Ehlo::new(self.hello.clone()), self.allowed()).await;
+        let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Ehlo, failure))?;
+        Ok(Capabilities::parse(response.message()))
+    }
+
+    /// Logs in if there are credentials. Without TLS this is loopback, by [`super::RelayUrl::parse`] and `reach`.
+    async fn log_in(&self, conversation: &mut Conversation, offered: &Capabilities) -> Result<(), Unavailable> {
+        let Some((user, password)) = &self.config.url.credentials else {
+            return Ok(());
+        };
+        let Some(mechanism) = offered.mechanism() else {
+            return Err(Unavailable::new(Phase::Auth, "the relay offers neither AUTH PLAIN nor AUTH LOGIN"));
+        };
+        let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
+        let answer = self.authenticate(conversation, mechanism, &credentials).await;
+        answer.map_err(|failure| Unavailable::of_failure(Phase::Auth, failure))
+    }
+
+    async fn authenticate(
+        &self,
+        conversation: &mut Conversation,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<(), Failure> {
+        let gibberish = |_| Failure::Broken(Broken { detail: "the relay asks for what AUTH does not know".to_owned() });
+        let mut command = Auth::new(mechanism, credentials.clone(), None).map_err(gibberish)?;
+        for _ in 0..=CHALLENGES_MAX {
+            let response = conversation.respond(&command, self.allowed()).await?;
+            if !response.has_code(334) {
+                // RFC 4954 §4: 235, or anything else in 2xx from the careless.
+                return if u16::from(response.code()) / 100 == 2 { Ok(()) } else { Err(endless()) };
+            }
+            command = Auth::new_from_response(mechanism, credentials.clone(), &response).map_err(gibberish)?;
+        }
+        Err(endless())
+    }
+}
+
+fn endless() -> Failure {
+    Failure::Broken(Broken { detail: "the relay does not end the AUTH exchange".to_owned() })
+}
+
+async fn connect_without_delay(address: std::net::SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // Nagle and delayed acknowledgement together cost 40 ms at each turn of the conversation.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

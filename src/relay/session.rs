@@ -1,0 +1,349 @@
+//! One connection to a relay, and mail transactions on it, by their phases.
+
+use std::time::Duration;
+
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptParameter};
+
+use super::capabilities::Capabilities;
+use super::conversation::{Broken, Conversation};
+use super::outcome::{Outcome, Phase, Reply};
+use super::stream::TransferBroken;
+use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
+use super::{BeforeData, Deadlines, Envelope, Permit, RelayConfig, transparency};
+
+/// How long the relay may take to answer RSET and QUIT: nothing depends on them but the connection.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long we look for a reply when the relay stopped taking the message.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// One connection to a relay, logged in and ready for mail.
+pub struct Session {
+    conversation: Conversation,
+    capabilities: Capabilities,
+    deadlines: Deadlines,
+    pipelining: bool,
+    /// Transactions begun.
+    uses: u64,
+    /// Between transactions, with nothing owed on either side. False while one runs, so that one whose future is
+    /// dropped leaves a session that nobody reuses.
+    ready: bool,
+}
+
+/// How a transaction ended, and what is to be done with the connection.
+struct Ending {
+    outcome: Outcome,
+    phase: Phase,
+    reply: Option<Reply>,
+    detail: Option<String>,
+    then: Then,
+}
+
+/// What is to be done with the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Nothing: the next transaction can begin.
+    Ready,
+    /// Ask the relay to forget the transaction.
+    Reset,
+    /// Close it without a word: nobody knows what a word would be taken for.
+    Drop,
+}
+
+impl Ending {
+    fn unsent(outcome: Outcome, detail: String) -> Self {
+        Self { outcome, phase: Phase::Mail, reply: None, detail: Some(detail), then: Then::Ready }
+    }
+
+    /// By a reply. A reply that has no place in its phase leaves the connection unusable, as 421 does.
+    fn of_reply(phase: Phase, reply: Reply) -> Self {
+        let negative = matches!(reply.code / 100, 4 | 5) && !reply.closes_connection();
+        let then = if negative { Then::Reset } else { Then::Drop };
+        Self { outcome: Outcome::of_reply(phase, &reply), phase, reply: Some(reply), detail: None, then }
+    }
+
+    /// By the lack of a reply.
+    fn of_silence(phase: Phase, broken: Broken) -> Self {
+        Self { outcome: Outcome::of_silence(phase), phase, reply: None, detail: Some(broken.detail), then: Then::Drop }
+    }
+}
+
+impl Session {
+    pub(super) fn new(conversation: Conversation, capabilities: Capabilities, config: &RelayConfig) -> Self {
+        let pipelining = config.pipelining && capabilities.pipelining;
+        Self { conversation, capabilities, deadlines: config.deadlines, pipelining, uses: 0, ready: true }
+    }
+
+    /// What the relay offers.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// How many transactions were begun on it.
+    #[must_use]
+    pub fn uses(&self) -> u64 {
+        self.uses
+    }
+
+    /// Whether no transaction was begun on it yet.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.uses == 0
+    }
+
+    /// Whether another transaction may begin.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        self.ready
+    }
+
+    /// Hands one message to the relay: MAIL and RCPT, the permit, DATA, the message.
+    ///
+    /// `bytes` have CRLF line ends and are not dot-stuffed. Dropping the future leaves a session that is not reusable.
+    pub async fn submit(&mut self, envelope: &Envelope, bytes: &[u8], before_data: &mut impl BeforeData) -> Submission {
+        let mut recipients = vec![RecipientResult::Unasked; envelope.recipients.len()];
+        let was_ready = std::mem::replace(&mut self.ready, false);
+        self.uses += 1;
+        let ending = if was_ready {
+            self.transact(envelope, bytes, before_data, &mut recipients).await
+        } else {
+            let detail = "the connection was broken before".to_owned();
+            Err(Ending::of_silence(Phase::Mail, Broken { detail }))
+        };
+        let Ending { outcome, phase, reply, detail, then } = ending.unwrap_or_else(|ending| ending);
+        self.ready = match then {
+            Then::Ready => true,
+            Then::Reset => self.reset().await,
+            Then::Drop => false,
+        };
+        Submission {
+            outcome,
+            phase,
+            reply,
+            recipients,
+            detail,
+            final_dot_handed_over: phase == Phase::FinalDot,
+            reusable: self.ready,
+            broke_before_data: then == Then::Drop && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data),
+        }
+    }
+
+    /// Takes leave of the relay, if it still listens.
+    pub async fn quit(mut self) {
+        if self.ready {
+            // Whether and how it answers changes nothing.
+            let _ = self.conversation.ask(Quit, FAREWELL).await;
+        }
+    }
+
+    /// Either way the ending; `Err` is the one that came before the message was handed over.
+    async fn transact(
+        &mut self,
+        envelope: &Envelope,
+        bytes: &[u8],
+        before_data: &mut impl BeforeData,
+        recipients: &mut [RecipientResult],
+    ) -> Result<Ending, Ending> {
+        let slices = transparency::on_the_wire(bytes)
+            .map_err(|problem| Ending::unsent(Outcome::Unsendable, problem.to_string()))?;
+        self.check(envelope, bytes, recipients)?;
+        self.introduce(envelope, bytes, recipients).await?;
+        if before_data.permit().await == Permit::Withdraw {
+            let (outcome, phase) = (Outcome::Withdrawn, Phase::Rcpt);
+            return Err(Ending { outcome, phase, reply: None, detail: None, then: Then::Reset });
+        }
+        self.announce().await?;
+        self.transfer(&slices).await?;
+        Ok(self.conclude().await)
+    }
+
+    /// What can be known before MAIL: size, and addresses that the relay has no way to take.
+    fn check(&self, envelope: &Envelope, bytes: &[u8], recipients: &mut [RecipientResult]) -> Result<(), Ending> {
+        let size = bytes.len() as u64;
+        if let Some(most) = self.capabilities.size_bytes_max.filter(|most| size > *most) {
+            let detail = format!("the message has {size} bytes, the relay takes {most} (SIZE)");
+            return Err(Ending::unsent(Outcome::TooLarge, detail));
+        }
+        let unsupported = |what: &str| Ending::unsent(Outcome::UnsupportedAddress, what.to_owned());
+        if !bytes.is_ascii() && !self.capabilities.eight_bit_mime {
+            return Err(unsupported("the message has non-ASCII headers, and the relay does not offer 8BITMIME"));
+        }
+        if self.capabilities.smtp_utf8 {
+            return Ok(());
+        }
+        if !is_ascii(&envelope.sender) || !headers(bytes).is_ascii() {
+            return Err(unsupported("the sender or a header is not ASCII, and the relay does not offer SMTPUTF8"));
+        }
+        for (recipient, result) in envelope.recipients.iter().zip(recipients.iter_mut()) {
+            if !is_ascii(&recipient.address) {
+                *result = RecipientResult::Refused { outcome: Outcome::UnsupportedAddress, reply: None };
+            }
+        }
+        let hope = |(recipient, result): (&super::EnvelopeRecipient, &RecipientResult)| {
+            recipient.essential && *result == RecipientResult::Unasked
+        };
+        if envelope.recipients.iter().zip(recipients.iter()).any(hope) {
+            Ok(())
+        } else {
+            Err(unsupported("the recipient's address is not ASCII, and the relay does not offer SMTPUTF8"))
+        }
+    }
+
+    /// MAIL and RCPT, in one group if the relay pipelines. DATA is never part of the group: it waits for the permit.
+    async fn introduce(
+        &mut self,
+        envelope: &Envelope,
+        bytes: &[u8],
+        recipients: &mut [RecipientResult],
+    ) -> Result<(), Ending> {
+        let asked: Vec<usize> =
+            (0..recipients.len()).filter(|at| recipients[*at] == RecipientResult::Unasked).collect();
+        let mut commands = vec![self.mail(envelope, bytes)];
+        commands.extend(asked.iter().map(|at| self.rcpt(&envelope.recipients[*at].address)));
+        let group = if self.pipelining { commands.len() } else { 1 };
+        let mut replies = Vec::with_capacity(commands.len());
+        let mut broken = None;
+        for commands in commands.chunks(group) {
+            let (answered, broke) =
+                self.conversation.ask_all(commands.concat(), commands.len(), self.deadlines.command).await;
+            replies.extend(answered);
+            broken = broke;
+            if broken.is_some() || replies.first().is_none_or(|mail| !mail.is_success()) || closes(&replies) {
+                break;
+            }
+        }
+        judge(envelope, recipients, &asked, replies, broken)
+    }
+
+    fn mail(&self, envelope: &Envelope, bytes: &[u8]) -> String {
+        let offered = &self.capabilities;
+        let mut parameters = Vec::new();
+        if offered.size {
+            parameters.push(MailParameter::Size(bytes.len()));
+        }
+        if !bytes.is_ascii() {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        let all_ascii = is_ascii(&envelope.sender)
+            && envelope.recipients.iter().all(|recipient| is_ascii(&recipient.address))
+            && headers(bytes).is_ascii();
+        if offered.smtp_utf8 && !all_ascii {
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if offered.dsn {
+            parameters.push(MailParameter::Other { keyword: "RET".to_owned(), value: Some("HDRS".to_owned()) });
+        }
+        Mail::new(Some(envelope.sender.clone()), parameters).to_string()
+    }
+
+    fn rcpt(&self, address: &lettre::Address) -> String {
+        let notify = || RcptParameter::Other { keyword: "NOTIFY".to_owned(), value: Some("FAILURE".to_owned()) };
+        let parameters = if self.capabilities.dsn { vec![notify()] } else { Vec::new() };
+        Rcpt::new(address.clone(), parameters).to_string()
+    }
+
+    /// DATA. Only 354 lets the message go ([RFC 5321 §4.1.1.4](https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4)).
+    async fn announce(&mut self) -> Result<(), Ending> {
+        match self.conversation.ask(Data, self.deadlines.command).await {
+            Ok(reply) if reply.code == 354 => Ok(()),
+            Ok(reply) => Err(Ending::of_reply(Phase::Data, reply)),
+            Err(broken) => Err(Ending::of_silence(Phase::Data, broken)),
+        }
+    }
+
+    /// The message and the final dot.
+    async fn transfer(&mut self, slices: &[&[u8]]) -> Result<(), Ending> {
+        self.conversation.wire().begin(1, self.deadlines.transfer);
+        let Err(TransferBroken { taken, total }) = self.conversation.wire().send_message(slices).await else {
+            return Ok(());
+        };
+        let reason = self.conversation.wire().end().unwrap_or_default();
+        // Some relays say why before they hang up on a message that they do not want.
+        let last_words = self.conversation.await_reply(LAST_WORDS).await.ok();
+        let detail = format!("{reason} (after {taken} of {total} bytes of the message)");
+        let ending = match last_words {
+            Some(reply) => Ending::of_reply(Phase::Transfer, reply),
+            None => Ending::of_silence(Phase::Transfer, Broken { detail: String::new() }),
+        };
+        Err(Ending { detail: Some(detail), then: Then::Drop, ..ending })
+    }
+
+    /// The reply to the final dot.
+    async fn conclude(&mut self) -> Ending {
+        match self.conversation.await_reply(self.deadlines.final_dot).await {
+            Ok(reply) if reply.is_success() => {
+                // Whatever comes unasked would be taken for the answer to the next command.
+                let then = if self.conversation.wire().has_surplus() { Then::Drop } else { Then::Ready };
+                Ending { then, ..Ending::of_reply(Phase::FinalDot, reply) }
+            }
+            Ok(reply) => Ending::of_reply(Phase::FinalDot, reply),
+            Err(broken) => Ending::of_silence(Phase::FinalDot, broken),
+        }
+    }
+
+    /// Asks the relay to forget the transaction; whether it has.
+    async fn reset(&mut self) -> bool {
+        let answer = self.conversation.ask(Rset, FAREWELL.min(self.deadlines.command)).await;
+        answer.is_ok_and(|reply| reply.code == 250)
+    }
+}
+
+/// What the replies to MAIL and the RCPTs mean, `asked` being whom the RCPTs named. `Ok` if DATA may follow.
+fn judge(
+    envelope: &Envelope,
+    recipients: &mut [RecipientResult],
+    asked: &[usize],
+    replies: Vec<Reply>,
+    broken: Option<Broken>,
+) -> Result<(), Ending> {
+    let mut replies = replies.into_iter();
+    match replies.next() {
+        Some(mail) if mail.is_success() => {}
+        // A refused MAIL takes the RCPTs behind it along; what they were answered says nothing.
+        Some(mail) => {
+            let ending = Ending::of_reply(Phase::Mail, mail);
+            let then = if broken.is_some() { Then::Drop } else { ending.then };
+            return Err(Ending { then, ..ending });
+        }
+        None => return Err(Ending::of_silence(Phase::Mail, broken.unwrap_or_else(unanswered))),
+    }
+    let mut answered = 0;
+    for (at, reply) in asked.iter().zip(replies) {
+        if reply.closes_connection() || !matches!(reply.code / 100, 2 | 4 | 5) {
+            return Err(Ending::of_reply(Phase::Rcpt, reply));
+        }
+        recipients[*at] = RecipientResult::of_reply(reply);
+        answered += 1;
+    }
+    if broken.is_some() || answered < asked.len() {
+        return Err(Ending::of_silence(Phase::Rcpt, broken.unwrap_or_else(unanswered)));
+    }
+    let essential = || envelope.recipients.iter().zip(&*recipients).filter(|(recipient, _)| recipient.essential);
+    if essential().any(|(_, result)| result.is_accepted()) {
+        return Ok(());
+    }
+    let (outcome, reply) = outcome_of_none_accepted(essential().map(|(_, result)| result));
+    Err(Ending { outcome, phase: Phase::Rcpt, reply, detail: None, then: Then::Reset })
+}
+
+fn unanswered() -> Broken {
+    Broken { detail: "the relay left a command unanswered".to_owned() }
+}
+
+fn closes(replies: &[Reply]) -> bool {
+    replies.last().is_some_and(Reply::closes_connection)
+}
+
+fn is_ascii(address: &lettre::Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
+}
+
+/// The header section of a message, or all of it if it has no body.
+fn headers(message: &[u8]) -> &[u8] {
+    if message.is_ascii() {
+        return &[];
+    }
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(message.len());
+    &message[..end]
+}
