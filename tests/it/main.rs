@@ -1,3 +1,8 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
 mod harness;
+mod relay_accepts;
+mod relay_cannot_be_used;
+mod relay_falls_silent;
+mod relay_refuses;
+mod relay_support;

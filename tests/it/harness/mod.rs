@@ -1,1 +1,6 @@
 //! What scenarios stand on: real servers, and a sink that misbehaves on purpose.
+
+pub mod sink;
+mod sink_certificates;
+mod sink_script;
+mod sink_server;

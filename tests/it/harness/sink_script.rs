@@ -1,0 +1,220 @@
+//! How the sink behaves: by script, and by the recipient's local part.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+use std::time::Duration;
+
+use super::sink_certificates::Certificate;
+
+/// A moment in the conversation at which the sink can misbehave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// A connection was opened; before the banner, and before TLS if that is implicit.
+    Banner,
+    Ehlo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    /// The first line of the message has come.
+    Body,
+    /// The final dot has come.
+    Dot,
+    Rset,
+    Quit,
+}
+
+/// What the sink does instead of the right thing.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Answers this (lines without their ends), and goes on.
+    Reply(String),
+    /// Answers this and hangs up.
+    ReplyThenClose(String),
+    /// Sends these bytes, and goes on.
+    Raw(Vec<u8>),
+    /// Hangs up.
+    Close,
+    /// Says and reads nothing more, but stays.
+    Hang,
+    /// At the dot: takes the message, then does as told.
+    Take(Box<Act>),
+    /// Waits, then does the right thing.
+    Slow(Duration),
+    /// Sends lines of a reply that never ends.
+    EndlessLines,
+    /// Sends one line that never ends.
+    EndlessLine,
+}
+
+impl Act {
+    pub fn reply(text: &str) -> Self {
+        Self::Reply(text.to_owned())
+    }
+
+    pub fn take_then(act: Self) -> Self {
+        Self::Take(Box::new(act))
+    }
+}
+
+/// Whether and how the sink speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    None,
+    StartTls(Certificate),
+    Implicit(Certificate),
+}
+
+/// What the sink offers, and what it does wrong. The first rule that fits counts.
+#[derive(Debug, Clone)]
+pub struct Script {
+    pub(super) protection: Protection,
+    pub(super) capabilities: Vec<String>,
+    pub(super) login: Option<(String, String)>,
+    pub(super) size_bytes_max: Option<usize>,
+    pub(super) rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) step: Step,
+    /// The number of the connection, from 1.
+    pub(super) connection: Option<usize>,
+    /// Which occurrence of the step over all connections, from 1, counted from when the script began.
+    pub(super) nth: Option<usize>,
+    pub(super) address: Option<String>,
+    pub(super) act: Act,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let capabilities = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"];
+        Self {
+            protection: Protection::None,
+            capabilities: capabilities.map(str::to_owned).to_vec(),
+            login: None,
+            size_bytes_max: Some(50_000_000),
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Script {
+    /// A relay that does everything right.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Each time.
+    pub fn on(self, step: Step, act: Act) -> Self {
+        self.rule(Rule { step, connection: None, nth: None, address: None, act })
+    }
+
+    /// The first time only.
+    pub fn once(self, step: Step, act: Act) -> Self {
+        self.nth(step, 1, act)
+    }
+
+    /// The `nth` time only, counted from 1 over all connections.
+    pub fn nth(self, step: Step, nth: usize, act: Act) -> Self {
+        self.rule(Rule { step, connection: None, nth: Some(nth), address: None, act })
+    }
+
+    /// Each time on the connection of this number, counted from 1.
+    pub fn on_connection(self, connection: usize, step: Step, act: Act) -> Self {
+        self.rule(Rule { step, connection: Some(connection), nth: None, address: None, act })
+    }
+
+    /// Each time this address is the recipient (or among the accepted recipients, from DATA on).
+    pub fn on_address(self, address: &str, step: Step, act: Act) -> Self {
+        self.rule(Rule { step, connection: None, nth: None, address: Some(address.to_owned()), act })
+    }
+
+    /// Does not offer what begins with `keyword`.
+    pub fn without(mut self, keyword: &str) -> Self {
+        self.capabilities.retain(|capability| !capability.starts_with(keyword));
+        if keyword == "SIZE" {
+            self.size_bytes_max = None;
+        }
+        self
+    }
+
+    /// Offers one thing more.
+    pub fn offering(mut self, capability: &str) -> Self {
+        self.capabilities.push(capability.to_owned());
+        self
+    }
+
+    /// Offers SIZE, and means it.
+    pub fn size(mut self, bytes: usize) -> Self {
+        self.size_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Wants this user and password before MAIL.
+    pub fn login(mut self, user: &str, password: &str) -> Self {
+        self.login = Some((user.to_owned(), password.to_owned()));
+        self
+    }
+
+    pub fn protected(mut self, protection: Protection) -> Self {
+        self.protection = protection;
+        self
+    }
+
+    fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+}
+
+/// What a recipient's local part, up to the first `+`, asks the sink to do wrong.
+#[derive(Debug, Clone)]
+pub(super) struct Misbehaviour {
+    pub(super) step: Step,
+    pub(super) act: Act,
+    /// Only the first time for this address.
+    pub(super) once: bool,
+}
+
+/// `defer@`, `defer-451-4.3.0@`, `refuse-550@`, `refuse-550-5.1.1@` at RCPT; `data-451@` at DATA; `dot-554-5.7.1@` at
+/// the dot; `close-at-rcpt@`, `hang-at-dot@` (also mail, data, body); `take-and-close@`, `take-and-hang@`. Any with
+/// `-once`: `defer-once+x@`, `take-and-close-once@`.
+pub(super) fn misbehaviour(address: &str) -> Option<Misbehaviour> {
+    let local = address.split(['@', '+']).next()?;
+    let (verb, once) = local.strip_suffix("-once").map_or((local, false), |verb| (verb, true));
+    let (step, act) = match verb {
+        "defer" => (Step::Rcpt, Act::reply("451 4.3.0 try again later")),
+        "take-and-close" => (Step::Dot, Act::take_then(Act::Close)),
+        "take-and-hang" => (Step::Dot, Act::take_then(Act::Hang)),
+        _ => {
+            let (what, how) = verb.split_once('-')?;
+            match what {
+                "refuse" | "defer" => (Step::Rcpt, coded(how)?),
+                "data" => (Step::Data, coded(how)?),
+                "dot" => (Step::Dot, coded(how)?),
+                "close" => (step_named(how.strip_prefix("at-")?)?, Act::Close),
+                "hang" => (step_named(how.strip_prefix("at-")?)?, Act::Hang),
+                _ => return None,
+            }
+        }
+    };
+    Some(Misbehaviour { step, act, once })
+}
+
+fn coded(codes: &str) -> Option<Act> {
+    let (code, enhanced) = codes.split_once('-').unwrap_or((codes, ""));
+    let code: u16 = code.parse().ok()?;
+    Some(Act::Reply(format!("{code} {enhanced} as the address asks").replace("  ", " ")))
+}
+
+fn step_named(name: &str) -> Option<Step> {
+    match name {
+        "rcpt" => Some(Step::Rcpt),
+        "data" => Some(Step::Data),
+        "body" => Some(Step::Body),
+        "dot" => Some(Step::Dot),
+        _ => None,
+    }
+}
