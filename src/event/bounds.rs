@@ -1,0 +1,170 @@
+//! Checks of single values, for events and for the catalogue: what passes here, PostgreSQL takes too.
+
+use std::fmt;
+
+use icu_locale_core::Locale;
+
+use super::Malformed;
+use crate::clock::Timestamp;
+
+/// Lengths are counted in characters, except where a name says bytes.
+pub const KEY_MAX: usize = 255;
+/// The longest name of a person, a company or a file.
+pub const NAME_MAX: usize = 255;
+/// The longest mail address: 64 before the @ and 255 after it (RFC 5321 §4.5.3.1).
+pub const ADDRESS_MAX: usize = 320;
+/// The longest key in the document store. (S3 takes 1024.)
+pub const OBJECT_BYTES_MAX: usize = 512;
+
+/// The years that a date or a moment may have.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
+/// 2200-01-01T00:00:00Z in milliseconds.
+const MOMENT_END_MS: i64 = 7_258_118_400_000;
+
+/// Text that may be empty.
+///
+/// # Errors
+/// If it is longer than `length_max` characters or contains NUL, which PostgreSQL refuses.
+pub fn loose_text(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
+    // The length in bytes bounds the length in characters: most texts need no counting.
+    if text.len() > length_max && text.chars().count() > length_max {
+        return Err(Malformed::at(path, format!("is longer than {length_max} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Malformed::at(path, "contains the character NUL"));
+    }
+    Ok(())
+}
+
+/// Text that says something.
+///
+/// # Errors
+/// As [`loose_text`], and if it is blank.
+pub fn text(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
+    if text.trim().is_empty() {
+        return Err(Malformed::at(path, "is empty"));
+    }
+    loose_text(path, text, length_max)
+}
+
+/// What somebody else identifies something by: compared, never cleaned, so it has no characters that nobody sees.
+///
+/// # Errors
+/// As [`text`], and if it contains control characters or begins or ends with white space.
+pub fn identifier(path: impl fmt::Display, value: &str, length_max: usize) -> Result<(), Malformed> {
+    text(&path, value, length_max)?;
+    if value.contains(char::is_control) {
+        return Err(Malformed::at(path, "contains a control character"));
+    }
+    if value.trim().len() != value.len() {
+        return Err(Malformed::at(path, "begins or ends with white space"));
+    }
+    Ok(())
+}
+
+/// A language tag (BCP 47).
+///
+/// # Errors
+/// If it is none.
+pub fn locale(path: impl fmt::Display, tag: &str) -> Result<(), Malformed> {
+    if tag.len() > 35 || Locale::try_from_str(tag).is_err() {
+        return Err(Malformed::at(path, "is not a language tag (BCP 47) like de-DE"));
+    }
+    Ok(())
+}
+
+/// A moment that an invoice may have to do with.
+///
+/// # Errors
+/// If it lies before 1970 or after 2199.
+pub fn moment(path: impl fmt::Display, moment: Timestamp) -> Result<(), Malformed> {
+    if (0..MOMENT_END_MS).contains(&moment.0) { Ok(()) } else { Err(implausible(path)) }
+}
+
+/// A date that an invoice may have to do with.
+///
+/// # Errors
+/// If it lies before 1970 or after 2199.
+pub fn date(path: impl fmt::Display, date: jiff::civil::Date) -> Result<(), Malformed> {
+    if YEARS.contains(&date.year()) { Ok(()) } else { Err(implausible(path)) }
+}
+
+fn implausible(path: impl fmt::Display) -> Malformed {
+    Malformed::at(path, format!("is not between the years {} and {}", YEARS.start(), YEARS.end()))
+}
+
+/// A key in the document store: segments with `/` between them, and no way out.
+///
+/// # Errors
+/// If it is a URL, absolute, leaves its folder by `.` or `..`, or has characters that no key needs.
+pub fn object_key(path: impl fmt::Display, key: &str) -> Result<(), Malformed> {
+    let problem = if key.is_empty() {
+        "is empty"
+    } else if key.len() > OBJECT_BYTES_MAX {
+        return Err(Malformed::at(path, format!("is longer than {OBJECT_BYTES_MAX} bytes")));
+    } else if key.contains("://") {
+        "is a URL; it must be a key in the document store"
+    } else if key.starts_with('/') {
+        "begins with /; it must be a key in the document store"
+    } else if key.contains('\\') {
+        "contains a backslash; segments of a key are separated by /"
+    } else if key.contains(char::is_control) {
+        "contains a control character"
+    } else if key.split('/').any(str::is_empty) {
+        "has an empty segment"
+    } else if key.split('/').any(|segment| matches!(segment, "." | "..")) {
+        "has a segment . or .., which could leave the tenant's folder"
+    } else {
+        return Ok(());
+    };
+    Err(Malformed::at(path, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert!(loose_text("x", &"ä".repeat(255), 255).is_ok());
+        assert!(loose_text("x", &"ä".repeat(256), 255).is_err());
+        assert!(loose_text("x", "a\0b", 255).is_err());
+        assert!(loose_text("x", "line\r\nline", 255).is_ok(), "cleaned when it is shown");
+        assert!(text("x", " \u{a0}", 255).is_err());
+        assert!(identifier("x", "a\u{85}b", 255).is_err());
+        assert!(identifier("x", "a ", 255).is_err());
+    }
+
+    #[test]
+    fn a_key_stays_in_its_folder() {
+        for key in ["acme/2026/R-1.pdf", "acme/Rechnung Müller & Söhne.pdf", "a/..b/c..", "a/%2e%2e/b", "x"] {
+            assert_eq!(object_key("object", key), Ok(()), "{key}");
+        }
+        for key in [
+            "",
+            "/etc/passwd",
+            "a/../b",
+            "..",
+            "a/..",
+            "./a",
+            "a//b",
+            "a/",
+            "https://a.example/b",
+            "s3://b/k",
+            "a\\..\\b",
+            "a\nb",
+            "a\0b",
+        ] {
+            assert!(object_key("object", key).is_err(), "{key}");
+        }
+        assert!(object_key("object", &"x".repeat(513)).is_err());
+    }
+
+    #[test]
+    fn the_last_moment_is_the_end_of_2199() {
+        let end = Timestamp::parse("2200-01-01T00:00:00Z").expect("a moment");
+        assert_eq!(end.0, MOMENT_END_MS);
+        assert!(moment("time", end).is_err());
+        assert!(moment("time", Timestamp(end.0 - 1)).is_ok());
+    }
+}

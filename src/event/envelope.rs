@@ -1,0 +1,132 @@
+//! The CloudEvents envelope, in structured JSON mode.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::bounds::{KEY_MAX, identifier, loose_text, moment};
+use super::{InvoiceSent, Malformed, canonical, data, json};
+use crate::clock::Timestamp;
+
+/// The largest body that is read: 1 MiB.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// The only type of event that this version reads.
+pub const EVENT_TYPE: &str = "invoice.sent.v1";
+
+/// An event as it came and as it was read: what the HTTP side hands on.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The event alone, in structured mode.
+    pub body: Bytes,
+    /// What it says.
+    pub event: InvoiceSent,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    specversion: String,
+    id: String,
+    source: String,
+    r#type: String,
+    #[serde(default)]
+    time: Option<Timestamp>,
+    #[serde(default)]
+    datacontenttype: Option<String>,
+    #[serde(default)]
+    traceparent: Option<String>,
+}
+
+/// Reads an event in structured JSON mode.
+///
+/// # Errors
+/// [`Malformed`] with the path of the first fault, and with `source` and `id` where they could be read.
+pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Malformed::at("$", format!("has {} bytes, more than {BODY_BYTES_MAX}", body.len())));
+    }
+    let value = json::parse(body).map_err(|fault| fault.of(source_and_id_of_bytes(body)))?;
+    read(&value).map_err(|fault| fault.of(source_and_id(&value)))
+}
+
+fn read(value: &Value) -> Result<InvoiceSent, Malformed> {
+    json::expect_object(value, "$")?;
+    let envelope: Envelope = json::read(value, "$")?;
+    check(&envelope)?;
+    let content = match (value.get("data"), value.get("data_base64")) {
+        (Some(content), _) => content,
+        (None, Some(_)) => return Err(Malformed::at("data", "is missing; data_base64 is not read")),
+        (None, None) => return Err(Malformed::at("data", "is missing")),
+    };
+    Ok(InvoiceSent {
+        id: envelope.id,
+        source: envelope.source,
+        time: envelope.time,
+        traceparent: envelope.traceparent.filter(|text| is_traceparent(text)),
+        data: data::read(content)?,
+        content_sha256: canonical::content_sha256(content),
+    })
+}
+
+fn check(envelope: &Envelope) -> Result<(), Malformed> {
+    if envelope.specversion != "1.0" {
+        return Err(Malformed::at("specversion", "must be 1.0"));
+    }
+    identifier("id", &envelope.id, KEY_MAX)?;
+    identifier("source", &envelope.source, KEY_MAX)?;
+    if envelope.r#type != EVENT_TYPE {
+        return Err(Malformed::at("type", unknown_type(&envelope.r#type)));
+    }
+    if let Some(time) = envelope.time {
+        moment("time", time)?;
+    }
+    if envelope.datacontenttype.as_deref().is_some_and(|media_type| !is_json(media_type)) {
+        return Err(Malformed::at("datacontenttype", "is not JSON; leave it out or write application/json"));
+    }
+    loose_text("traceparent", envelope.traceparent.as_deref().unwrap_or(""), 255)
+}
+
+/// Another version of the same event is worth another word than another event.
+fn unknown_type(name: &str) -> String {
+    let version = name
+        .strip_prefix("invoice.sent.v")
+        .filter(|digits| (1..=4).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    match version {
+        Some(version) => format!("is version {version} of invoice.sent; this release reads {EVENT_TYPE} only"),
+        None => format!("is not an event that this release knows; it reads {EVENT_TYPE}"),
+    }
+}
+
+/// CloudEvents JSON format §3.1: `*/json` and `*/*+json`.
+pub(super) fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    essence.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
+}
+
+/// Whether it has the shape of W3C Trace Context §3.2.2. A wrong one is dropped, as that text asks: no invoice is
+/// held up for its trace.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths_fit = parts.iter().map(|part| part.len()).take(4).eq([2, 32, 16, 2]);
+    let hexadecimal = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    lengths_fit && parts[..4].iter().all(hexadecimal) && parts[0] != "ff" && (parts[0] != "00" || parts.len() == 4)
+}
+
+/// `source` and `id`, if they are such that they could be stored.
+fn source_and_id(value: &Value) -> Option<(String, String)> {
+    let usable = |name| {
+        let text = value.get(name)?.as_str()?;
+        identifier(name, text, KEY_MAX).ok().map(|()| text.to_owned())
+    };
+    Some((usable("source")?, usable("id")?))
+}
+
+/// The same of bytes that are JSON, but not such as we read.
+fn source_and_id_of_bytes(body: &[u8]) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    struct Named {
+        source: Value,
+        id: Value,
+    }
+    let Named { source, id } = serde_json::from_slice(body).ok()?;
+    source_and_id(&serde_json::json!({ "source": source, "id": id }))
+}

@@ -1,0 +1,65 @@
+//! Why a body cannot be read: where, and what is wrong there.
+
+use std::fmt;
+
+/// The longest path, in characters.
+const PATH_MAX: usize = 255;
+
+/// Why a body cannot be read: where, and what is wrong there.
+///
+/// The problem never repeats a value: it stands in lists and logs, and a value may be somebody's address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct Malformed {
+    /// The JSON path, for example `data.invoice.total`; `$` for the whole body.
+    pub path: String,
+    /// What is wrong there, as a sentence's end.
+    pub problem: String,
+    /// `source` and `id`, if they could be read: they name the event in the dead letter.
+    pub source_and_id: Option<(String, String)>,
+}
+
+impl Malformed {
+    /// A fault at `path`.
+    #[must_use]
+    pub fn at(path: impl fmt::Display, problem: impl Into<String>) -> Self {
+        // Names in a path may be anybody's: no control characters (NUL among them), and no end of length.
+        let path =
+            path.to_string().chars().take(PATH_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        Self { path, problem: problem.into(), source_and_id: None }
+    }
+
+    /// The same fault, of the event that `source_and_id` names.
+    #[must_use]
+    pub fn of(self, source_and_id: Option<(String, String)>) -> Self {
+        Self { source_and_id, ..self }
+    }
+
+    /// The same fault, found inside `outer`.
+    #[must_use]
+    pub fn inside(mut self, outer: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "$" => outer.to_owned(),
+            path => format!("{outer}.{path}"),
+        };
+        self
+    }
+}
+
+/// A batch of which nothing was taken: one event of it, or the batch itself, cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct MalformedBatch {
+    /// Which event of the batch, counted from 0; none if the batch itself is at fault.
+    pub index: Option<usize>,
+    /// What is wrong with it.
+    pub fault: Malformed,
+}
+
+impl fmt::Display for MalformedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            Some(index) => write!(f, "event {index}: {}", self.fault),
+            None => self.fault.fmt(f),
+        }
+    }
+}
