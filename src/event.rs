@@ -70,7 +70,7 @@ pub struct InvoiceData {
     /// The invoice.
     pub invoice: Invoice,
     /// Whom the mail goes to; without a `to` the customer's own address is added.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spelled::null_is_empty")]
     pub recipients: Vec<Recipient>,
     /// The documents, in the order in which they are attached.
     pub documents: Vec<Document>,

@@ -8,6 +8,7 @@
 //! Each stage takes the type that the last one made; nothing looks back. [`decision`], [`compose`],
 //! [`relay::outcome`] and [`retry`] are pure: they do no I/O and read no clock.
 
+pub mod catalogue;
 pub mod class;
 pub mod clock;
 pub mod compose;

@@ -1,5 +1,7 @@
 //! How values are spelt in JSON, where the type alone does not say it strictly enough.
 
+use serde::{Deserialize, Deserializer};
+
 /// Reads and writes enums as the one text that `spelling!` gave them.
 macro_rules! in_json {
     ($($name:ident),+) => {$(
@@ -21,6 +23,13 @@ macro_rules! in_json {
     )+};
 }
 pub(super) use in_json;
+
+/// Reads null as an empty list.
+pub(super) fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
 
 /// An amount of money: a decimal in quotes, since a JSON number would pass through binary fractions.
 pub(super) mod amount {

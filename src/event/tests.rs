@@ -118,7 +118,9 @@ fn every_other_field_may_be_absent_or_null() {
         assert!(parse(&with(pointer, None)).is_ok(), "{pointer} absent");
         assert!(parse(&with(pointer, Some(Value::Null))).is_ok(), "{pointer} null");
     }
-    assert!(parse(&with("/data/recipients", None)).is_ok());
+    for recipients in [None, Some(Value::Null), Some(json!([]))] {
+        assert!(parse(&with("/data/recipients", recipients)).expect("a good event").data.recipients.is_empty());
+    }
 }
 
 #[test]
