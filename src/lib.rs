@@ -14,6 +14,7 @@ pub mod clock;
 pub mod compose;
 pub mod customer;
 pub mod decision;
+pub mod documents;
 pub mod event;
 pub mod ids;
 pub mod intake;

@@ -1,5 +1,7 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
+mod documents_file;
+mod documents_s3;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

@@ -4,3 +4,5 @@ pub mod sink;
 mod sink_certificates;
 mod sink_script;
 mod sink_server;
+pub(crate) mod document;
+pub(crate) mod s3;

@@ -1,0 +1,264 @@
+//! The document store: references in, bytes out whose size and digest are proven.
+//!
+//! An event names documents by key, size and SHA-256. A mail is built only from exactly those bytes: what is missing
+//! or differs is an error with the facts, never a partial mail. The size is compared before anything is read, so a
+//! wrong object cannot fill the memory.
+//!
+//! Two kinds of store: a folder (`file:`), and S3 or what speaks its protocol (`s3://bucket/prefix`).
+
+mod file;
+mod s3;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use s3::{S3Access, install_crypto_provider};
+
+use crate::compose::LoadedDocument;
+use crate::event::Document;
+use crate::ids::Sha256;
+
+/// A document store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DocumentStore {
+    place: Place,
+    deadline: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(Arc<file::Folder>),
+    Bucket(Arc<s3::Bucket>),
+}
+
+/// What a store is opened with, besides its URL.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long the documents of one mail may take, all together.
+    pub deadline: Duration,
+    /// How S3 is reached.
+    pub s3: S3Access,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(30), s3: S3Access::default() }
+    }
+}
+
+/// Why a store cannot be used as configured. Never repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("DOCUMENTS_URL {problem}")]
+pub struct InvalidStore {
+    problem: String,
+}
+
+impl InvalidStore {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into() }
+    }
+}
+
+/// Why a document cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// The store answers, and has no such object.
+    #[error("{object} is not in the document store")]
+    Missing {
+        /// The key.
+        object: String,
+    },
+    /// The store has another object under this key.
+    #[error("{object} should have {expected} and has {found}")]
+    Mismatch {
+        /// The key.
+        object: String,
+        /// What the event says.
+        expected: Measure,
+        /// What the store has.
+        found: Measure,
+    },
+    /// The store does not answer, or refuses us.
+    #[error("{object} cannot be read from the document store: {cause}")]
+    Unavailable {
+        /// The key.
+        object: String,
+        /// What happened.
+        cause: String,
+    },
+}
+
+impl DocumentError {
+    fn missing(document: &Document) -> Self {
+        Self::Missing { object: document.object.clone() }
+    }
+
+    /// `cause` may hold a server's whole answer: it is cut to one line that can be stored and read.
+    fn unavailable(document: &Document, cause: impl fmt::Display) -> Self {
+        Self::Unavailable { object: document.object.clone(), cause: one_line(&cause.to_string()) }
+    }
+}
+
+/// What a document is compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Its size in bytes.
+    Size(u64),
+    /// Its digest.
+    Digest(Sha256),
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(bytes) => write!(f, "{bytes} bytes"),
+            Self::Digest(digest) => write!(f, "SHA-256 {digest}"),
+        }
+    }
+}
+
+impl DocumentStore {
+    /// Opens the store at `file:FOLDER` or `s3://BUCKET/PREFIX`. Nothing is read yet: see [`DocumentStore::check`].
+    ///
+    /// # Errors
+    /// [`InvalidStore`] if the URL, or the way to reach S3, cannot be right.
+    pub fn open(url: &str, options: &Options) -> Result<Self, InvalidStore> {
+        let place = if url.starts_with("file:") {
+            Place::Folder(Arc::new(file::Folder::open(url)?))
+        } else if url.starts_with("s3:") {
+            Place::Bucket(Arc::new(s3::Bucket::open(url, options)?))
+        } else {
+            return Err(InvalidStore::new("must be file:FOLDER or s3://BUCKET/PREFIX"));
+        };
+        Ok(Self { place, deadline: options.deadline })
+    }
+
+    /// Reads one document and proves its size and digest.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if it is missing, another one, or out of reach.
+    pub async fn load(&self, document: &Document) -> Result<LoadedDocument, DocumentError> {
+        let loaded = self.load_all(std::slice::from_ref(document)).await?;
+        Ok(loaded.into_iter().next().expect("one document in, one out"))
+    }
+
+    /// Reads the documents of one mail, in their order, and proves every size and digest.
+    ///
+    /// # Errors
+    /// [`DocumentError`] of the first that is missing, another one, or out of reach: all or nothing.
+    pub async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
+        let Some(first) = documents.first() else { return Ok(Vec::new()) };
+        let reading = async {
+            match &self.place {
+                Place::Folder(folder) => folder.load_all(documents).await,
+                Place::Bucket(bucket) => bucket.load_all(documents).await,
+            }
+        };
+        let seconds = self.deadline.as_secs_f32();
+        tokio::time::timeout(self.deadline, reading)
+            .await
+            .unwrap_or_else(|_| Err(DocumentError::unavailable(first, format_args!("no answer within {seconds} s"))))
+    }
+
+    /// Whether the store answers and lets us in; for `doctor`.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong.
+    pub async fn check(&self) -> Result<(), String> {
+        let checking = async {
+            match &self.place {
+                Place::Folder(folder) => folder.check().await,
+                Place::Bucket(bucket) => bucket.check().await.map_err(|cause| one_line(&cause)),
+            }
+        };
+        let seconds = self.deadline.as_secs_f32();
+        tokio::time::timeout(self.deadline, checking)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {seconds} s")))
+    }
+}
+
+impl fmt::Display for DocumentStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Folder(folder) => folder.fmt(f),
+            Place::Bucket(bucket) => bucket.fmt(f),
+        }
+    }
+}
+
+fn prove_size(document: &Document, found: u64) -> Result<(), DocumentError> {
+    prove(document, Measure::Size(document.size), Measure::Size(found))
+}
+
+fn prove_digest(document: &Document, bytes: &[u8]) -> Result<(), DocumentError> {
+    prove(document, Measure::Digest(document.sha256), Measure::Digest(Sha256::of(bytes)))
+}
+
+fn prove(document: &Document, expected: Measure, found: Measure) -> Result<(), DocumentError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(DocumentError::Mismatch { object: document.object.clone(), expected, found })
+}
+
+fn loaded(document: &Document, bytes: impl Into<Bytes>) -> LoadedDocument {
+    LoadedDocument { document: document.clone(), bytes: bytes.into() }
+}
+
+fn one_line(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 400;
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(CHARACTERS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_cannot_be_right_are_refused() {
+        let refused = |url: &str| DocumentStore::open(url, &Options::default()).expect_err(url).to_string();
+        assert_eq!(refused("data/documents"), "DOCUMENTS_URL must be file:FOLDER or s3://BUCKET/PREFIX");
+        assert_eq!(refused("file:"), "DOCUMENTS_URL names no folder");
+        assert_eq!(refused("file://server/share"), "DOCUMENTS_URL names a folder of another host; write file:/folder");
+        assert_eq!(refused("s3:bucket"), "DOCUMENTS_URL must be s3://BUCKET/PREFIX");
+        assert_eq!(refused("s3://"), "DOCUMENTS_URL names no bucket");
+        assert!(refused("s3://key:secret@bucket/").contains("AWS_SECRET_ACCESS_KEY"));
+        assert!(!refused("s3://key:secret@bucket/").contains("key:secret"));
+        assert!(refused("s3://bucket/a/../b").contains("prefix"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        let open = |endpoint: &str| {
+            let s3 = S3Access { endpoint: Some(endpoint.to_owned()), ..S3Access::default() };
+            DocumentStore::open("s3://bucket", &Options { s3, ..Options::default() }).map(|store| store.to_string())
+        };
+        for endpoint in ["http://127.0.0.1:9000", "http://localhost:9000", "http://[::1]:9000", "https://s3.example"] {
+            assert_eq!(open(endpoint).as_deref(), Ok("s3://bucket"), "{endpoint}");
+        }
+        for endpoint in ["http://s3.example", "http://127.0.0.1.example", "http://10.0.0.1:9000", "ftp://a", "nonsense"]
+        {
+            assert!(open(endpoint).is_err(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let s3 = S3Access::from_environment(|name| Some(format!("value-of-{name}")));
+        let shown = format!("{:?}", Options { s3, ..Options::default() });
+        assert!(!shown.contains("value-of-AWS_SECRET_ACCESS_KEY"), "{shown}");
+        assert!(!shown.contains("value-of-AWS_SESSION_TOKEN"), "{shown}");
+    }
+
+    #[test]
+    fn a_servers_answer_is_cut_to_a_line() {
+        assert_eq!(one_line("<a>\r\n\0 b</a>\n"), "<a> b</a>");
+        assert_eq!(one_line(&"x".repeat(1000)).len(), 400);
+    }
+}

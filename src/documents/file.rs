@@ -1,0 +1,108 @@
+//! A folder as document store.
+//!
+//! Plain calls in one blocking task a mail: `object_store`'s local store goes through several of them a document.
+//! Keys cannot leave the folder, neither by their segments (the event is checked) nor through a symbolic link.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::{DocumentError, InvalidStore, loaded, prove_digest, prove_size};
+use crate::compose::LoadedDocument;
+use crate::event::Document;
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// `file:relative/folder`, `file:/folder` or `file:///folder`.
+    pub(super) fn open(url: &str) -> Result<Self, InvalidStore> {
+        let rest = url.strip_prefix("file:").expect("the caller looked at the scheme");
+        let path = if rest.starts_with("//") {
+            Url::parse(url)
+                .ok()
+                .and_then(|url| url.to_file_path().ok())
+                .ok_or_else(|| InvalidStore::new("names a folder of another host; write file:/folder"))?
+        } else {
+            PathBuf::from(rest)
+        };
+        if path.as_os_str().is_empty() {
+            return Err(InvalidStore::new("names no folder"));
+        }
+        Ok(Self { path })
+    }
+
+    pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
+        let (folder, documents) = (self.path.clone(), documents.to_vec());
+        let Some(first) = documents.first().cloned() else { return Ok(Vec::new()) };
+        tokio::task::spawn_blocking(move || read_all(&folder, &documents))
+            .await
+            .unwrap_or_else(|_| Err(DocumentError::unavailable(&first, "the reading was given up")))
+    }
+
+    pub(super) async fn check(&self) -> Result<(), String> {
+        let folder = self.path.clone();
+        let listing = tokio::task::spawn_blocking(move || fs::read_dir(folder).map(drop)).await;
+        match listing {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                Err(format!("the folder {} does not exist; create it or correct DOCUMENTS_URL", self.path.display()))
+            }
+            Ok(Err(error)) => Err(format!("the folder {} cannot be read: {error}", self.path.display())),
+            Err(_) => Err("the reading was given up".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file:{}", self.path.display())
+    }
+}
+
+fn read_all(folder: &Path, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
+    // Anew for each mail: a folder that is not there (yet, or not mounted) makes no document "missing".
+    let folder = fs::canonicalize(folder).map_err(|error| {
+        DocumentError::unavailable(&documents[0], format_args!("the folder {}: {error}", folder.display()))
+    })?;
+    documents.iter().map(|document| read(&folder, document)).collect()
+}
+
+/// Reads a document below `folder`, which is canonical.
+fn read(folder: &Path, document: &Document) -> Result<LoadedDocument, DocumentError> {
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
+            DocumentError::missing(document)
+        }
+        _ => DocumentError::unavailable(document, error),
+    };
+    // With every link resolved, it shows whether the document is in the folder at all.
+    let path = fs::canonicalize(folder.join(&document.object)).map_err(failed)?;
+    if !path.starts_with(folder) {
+        return Err(DocumentError::missing(document));
+    }
+    // Before it is opened: to open a named pipe could take for ever.
+    let metadata = fs::metadata(&path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(DocumentError::missing(document));
+    }
+    prove_size(document, metadata.len())?;
+    let bytes = read_exactly(&path, document.size).map_err(failed)?;
+    prove_size(document, bytes.len() as u64)?;
+    prove_digest(document, &bytes)?;
+    Ok(loaded(document, bytes))
+}
+
+/// Reads a file of `size` bytes; one byte more if it has grown meanwhile, so that it shows.
+fn read_exactly(path: &Path, size: u64) -> io::Result<Vec<u8>> {
+    let capacity = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(capacity.saturating_add(1)).map_err(|_| ErrorKind::OutOfMemory)?;
+    File::open(path)?.take(size.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
