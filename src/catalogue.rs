@@ -198,7 +198,7 @@ fn check_profile(profile: &mut TenantProfile) -> Result<(), Malformed> {
     if_some(profile.legal_footer.as_ref(), |footer| loose_text("legal_footer", footer, 2000))?;
     if_some(profile.imprint_url.as_ref(), |url| https_url("imprint_url", url))?;
     if_some(profile.privacy_url.as_ref(), |url| https_url("privacy_url", url))?;
-    if_some(profile.branding.colour.as_ref(), |colour| check_colour(colour))
+    if_some(profile.branding.colour.as_ref(), check_colour)
 }
 
 fn check_sender(sender: &mut Sender) -> Result<(), Malformed> {

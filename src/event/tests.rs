@@ -123,8 +123,18 @@ fn every_other_field_may_be_absent_or_null() {
     }
 }
 
+#[track_caller]
+fn refuses(cases: &[(&str, Value, &str)]) {
+    for (pointer, value, expected) in cases {
+        let found = parse(&with(pointer, Some(value.clone()))).expect_err(expected);
+        assert_eq!(found.to_string(), *expected);
+        let named = !matches!(*pointer, "/id" | "/source");
+        assert_eq!(found.source_and_id.is_some(), named, "{expected}");
+    }
+}
+
 #[test]
-fn wrong_types_and_values_out_of_bounds_say_where_and_what() {
+fn faults_of_envelope_and_invoice_say_where_and_what() {
     let long = |length: usize| json!("x".repeat(length));
     let cases = [
         ("/specversion", json!("0.3"), "specversion: must be 1.0"),
@@ -186,6 +196,14 @@ fn wrong_types_and_values_out_of_bounds_say_where_and_what() {
         ("/data/invoice/total", json!("1234567890123456"), "data.invoice.total: is not a decimal like 1190.00"),
         ("/data/invoice/amount_due", json!(".5"), "data.invoice.amount_due: is not a decimal like 1190.00"),
         ("/data/invoice/payment_reference", long(256), "data.invoice.payment_reference: is longer than 255 characters"),
+    ];
+    refuses(&cases);
+}
+
+#[test]
+fn faults_of_recipients_documents_and_times_say_where_and_what() {
+    let long = |length: usize| json!("x".repeat(length));
+    let cases = [
         ("/data/recipients", json!({}), "data.recipients: must be an array, not an object"),
         ("/data/recipients/0", json!(["to", "a@b.example"]), "data.recipients[0]: must be an object, not an array"),
         ("/data/recipients/0/role", json!("from"), "data.recipients[0].role: must be one of to, cc, bcc"),
@@ -245,12 +263,7 @@ fn wrong_types_and_values_out_of_bounds_say_where_and_what() {
             "data.expires_at: is not after not_before, so it could never be sent",
         ),
     ];
-    for (pointer, value, expected) in cases {
-        let found = parse(&with(pointer, Some(value))).expect_err(expected);
-        assert_eq!(found.to_string(), expected);
-        let named = !matches!(pointer, "/id" | "/source");
-        assert_eq!(found.source_and_id.is_some(), named, "{expected}");
-    }
+    refuses(&cases);
 }
 
 #[test]
