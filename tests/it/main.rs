@@ -2,6 +2,8 @@
 
 mod documents_file;
 mod documents_s3;
+mod event_examples;
+mod event_examples_ubl;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

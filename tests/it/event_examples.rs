@@ -1,0 +1,120 @@
+//! What stands in `examples/` is what a newcomer publishes first: it is right down to the last byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use invoice_dispatcher::catalogue::{Entry, parse_import_line};
+use invoice_dispatcher::customer::{Customer, CustomerType};
+use invoice_dispatcher::documents::{DocumentStore, Options};
+use invoice_dispatcher::event::{self, InvoiceKind, InvoiceSent, MediaType, check_objects};
+use invoice_dispatcher::settings::SensitiveAttachments;
+use invoice_dispatcher::tenant::Tenant;
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn catalogue() -> (BTreeMap<String, Tenant>, BTreeMap<(String, String), Customer>) {
+    let (mut tenants, mut customers) = (BTreeMap::new(), BTreeMap::new());
+    let text = fs::read_to_string(examples().join("catalogue.ndjson")).expect("the catalogue");
+    for (index, line) in text.lines().enumerate() {
+        match parse_import_line(line.as_bytes()) {
+            Ok(Entry::Tenant(tenant)) => drop(tenants.insert(tenant.id.to_string(), *tenant)),
+            Ok(Entry::Customer(customer)) => {
+                assert!(
+                    tenants.contains_key(customer.tenant_id.as_str()),
+                    "line {}: its tenant comes first",
+                    index + 1
+                );
+                customers.insert((customer.tenant_id.to_string(), customer.id.to_string()), *customer);
+            }
+            Err(fault) => panic!("line {}: {fault}", index + 1),
+        }
+    }
+    (tenants, customers)
+}
+
+fn events() -> Vec<InvoiceSent> {
+    let mut files: Vec<_> = fs::read_dir(examples().join("events"))
+        .expect("the events")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    let read = |file: &PathBuf| {
+        event::parse(&fs::read(file).expect("a file")).map_err(|fault| format!("{}: {fault}", file.display()))
+    };
+    files.iter().map(read).collect::<Result<_, _>>().expect("good events")
+}
+
+fn documents() -> DocumentStore {
+    let url = format!("file:{}", examples().join("documents").display());
+    DocumentStore::open(&url, &Options::default()).expect("a store")
+}
+
+#[test]
+fn there_is_one_tenant_for_each_policy_and_both_types_of_customer() {
+    let (tenants, customers) = catalogue();
+    let policies: Vec<_> = tenants.values().map(|tenant| tenant.settings.sensitive_attachments.as_str()).collect();
+    assert_eq!(policies.len(), SensitiveAttachments::ALL.len());
+    assert_eq!(policies.into_iter().collect::<BTreeSet<_>>().len(), SensitiveAttachments::ALL.len());
+    let levels = tenants.values().map(|tenant| tenant.settings.portal_authentication.level.as_str());
+    assert_eq!(levels.collect::<BTreeSet<_>>().len(), tenants.len(), "each shows another level");
+    for tenant in tenants.keys() {
+        let types = customers.values().filter(|customer| customer.tenant_id.as_str() == tenant).map(|c| c.kind);
+        let types: BTreeSet<_> = types.map(|kind| kind.map(CustomerType::as_str)).collect();
+        assert_eq!(types, BTreeSet::from([Some("business"), Some("private")]), "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_about_known_people_and_its_documents_are_the_ones_it_names() {
+    let (tenants, customers) = catalogue();
+    let (mut kinds, mut languages, mut keys) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in events() {
+        let data = &event.data;
+        assert!(keys.insert(event.key().0), "{} stands twice", event.id);
+        let tenant = &tenants[data.tenant_id.as_str()];
+        let customer = &customers[&(data.tenant_id.to_string(), data.customer_id.to_string())];
+        check_objects(data, &tenant.object_prefix()).expect("its own documents");
+        documents().load_all(&data.documents).await.expect("sizes and digests are right");
+        kinds.insert(data.invoice.kind.as_str());
+        let locale = data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale);
+        languages.insert(locale[..2].to_owned());
+    }
+    assert_eq!(kinds.len(), InvoiceKind::ALL.len());
+    assert_eq!(languages.into_iter().collect::<Vec<_>>(), ["de", "en", "fr", "nl"]);
+}
+
+#[tokio::test]
+async fn every_pdf_is_whole_and_shows_its_number() {
+    for event in events() {
+        for document in documents().load_all(&event.data.documents).await.expect("they are there") {
+            if document.document.media_type == MediaType::Pdf {
+                let number = &event.data.invoice.number;
+                assert_whole_pdf(&document.bytes);
+                assert!(contains(&document.bytes, number.as_bytes()), "{} shows {number}", document.document.object);
+            }
+        }
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// ISO 32000-1 §7.5: header, and a cross-reference table in which every entry points at its object.
+fn assert_whole_pdf(bytes: &[u8]) {
+    assert!(bytes.starts_with(b"%PDF-1.4\n") && bytes.ends_with(b"%%EOF\n"));
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    // Every byte is one character of up to two bytes: offsets are counted in characters.
+    let at = |offset: usize| text.chars().skip(offset);
+    let start = text.rsplit_once("startxref\n").and_then(|(_, end)| end.lines().next()).expect("startxref");
+    let table: String = at(start.parse().expect("an offset")).collect();
+    assert!(table.starts_with("xref\n0 "));
+    let entries = table.lines().skip(2).take_while(|line| !line.starts_with("trailer"));
+    for (object, entry) in entries.enumerate().skip(1) {
+        let found: String = at(entry[..10].parse().expect("an offset")).take(10).collect();
+        assert!(found.starts_with(&format!("{object} 0 obj")), "object {object}: {found}");
+    }
+}
