@@ -2,6 +2,12 @@
 //!
 //! Pure: the same [`Snapshot`], [`Plan`], documents and templates give the same bytes, in any process, at any time.
 
+pub mod address;
+pub mod clean;
+pub mod date;
+pub mod locale;
+pub mod money;
+
 use crate::clock::Timestamp;
 use crate::decision::Plan;
 use crate::event::{Document, InvoiceData, MediaType, RecipientRole};
