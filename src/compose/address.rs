@@ -196,14 +196,8 @@ mod tests {
         ] {
             assert!(MailAddress::parse(text).is_err(), "{text:?}");
         }
-        assert_eq!(
-            MailAddress::parse(&format!("{}@b.example", "a".repeat(65))).unwrap_err(),
-            InvalidAddress::TooLong
-        );
-        assert_eq!(
-            MailAddress::parse(&format!("a@{}.example", "b".repeat(250))).unwrap_err(),
-            InvalidAddress::TooLong
-        );
+        assert_eq!(MailAddress::parse(&format!("{}@b.example", "a".repeat(65))).unwrap_err(), InvalidAddress::TooLong);
+        assert_eq!(MailAddress::parse(&format!("a@{}.example", "b".repeat(250))).unwrap_err(), InvalidAddress::TooLong);
     }
 
     proptest::proptest! {

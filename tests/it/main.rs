@@ -4,6 +4,8 @@ mod documents_file;
 mod documents_s3;
 mod event_examples;
 mod event_examples_ubl;
+mod compose_looks_as_before;
+mod compose_sample;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

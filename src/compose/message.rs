@@ -1,0 +1,149 @@
+//! The RFC 5322 message and its MIME tree.
+//!
+//! ```text
+//! attach:  multipart/mixed( multipart/alternative( text/plain, text/html ), application/pdf, … in event order )
+//! link:    multipart/alternative( text/plain, text/html )
+//! ```
+//!
+//! Everything in it is given: Message-ID, date and boundaries too, so the same input makes the same bytes.
+
+use mail_builder::MessageBuilder;
+use mail_builder::headers::HeaderType;
+use mail_builder::headers::address::Address;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::date::Date;
+use mail_builder::headers::message_id::MessageId;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::{BodyPart, MimePart};
+
+use super::address::MailAddress;
+use super::templates::Words;
+use super::{Attachment, LoadedDocument};
+use crate::clock::Timestamp;
+use crate::event::Document;
+use crate::ids::DeliveryId;
+
+/// Encoded bytes for headers, texts and boundaries: far more than our own templates make.
+const TEXTS_BYTES: u64 = 96 * 1024;
+/// Encoded bytes for one attachment's headers and boundary.
+const PART_HEADERS_BYTES: u64 = 512;
+
+/// A header's mailbox.
+pub(super) struct Mailbox {
+    /// The display name, cleaned; none if empty.
+    pub(super) name: Option<String>,
+    pub(super) address: MailAddress,
+}
+
+/// What a message is made of; every text is checked or cleaned.
+pub(super) struct Parts<'a> {
+    pub(super) root: DeliveryId,
+    pub(super) message_id: &'a str,
+    pub(super) date: Timestamp,
+    pub(super) from: Mailbox,
+    pub(super) reply_to: Option<MailAddress>,
+    pub(super) to: Vec<Mailbox>,
+    pub(super) cc: Vec<Mailbox>,
+    /// BCP 47.
+    pub(super) language: &'a str,
+    pub(super) words: Words,
+    pub(super) attachments: &'a [Attachment],
+    pub(super) documents: &'a [LoadedDocument],
+}
+
+/// An upper bound of the size of the message that carries these documents, in bytes as encoded, from their declared
+/// sizes: for deciding before anything is read.
+#[must_use]
+pub fn encoded_bytes(documents: &[Document]) -> u64 {
+    let part = |document: &Document| base64_bytes(document.size).saturating_add(PART_HEADERS_BYTES);
+    documents.iter().map(part).fold(TEXTS_BYTES, u64::saturating_add)
+}
+
+/// Base64 with a CRLF after every 76 characters ([RFC 2045 §6.8](https://www.rfc-editor.org/rfc/rfc2045#section-6.8)).
+const fn base64_bytes(size: u64) -> u64 {
+    let encoded = size.div_ceil(3).saturating_mul(4);
+    encoded.saturating_add(encoded.div_ceil(76).saturating_mul(2))
+}
+
+/// Writes the message: CRLF line ends, not dot-stuffed.
+pub(super) fn write(parts: Parts<'_>) -> Vec<u8> {
+    let alternative = multipart(
+        "multipart/alternative",
+        boundary(parts.root, "alternative"),
+        vec![text_part("text/plain", parts.words.text), text_part("text/html", parts.words.html)],
+    );
+    let body = if parts.documents.is_empty() {
+        alternative
+    } else {
+        let attached =
+            parts.documents.iter().zip(parts.attachments).map(|(document, shown)| attachment(document, shown));
+        let children = std::iter::once(alternative).chain(attached).collect();
+        multipart("multipart/mixed", boundary(parts.root, "mixed"), children)
+    };
+
+    let mut message = MessageBuilder::new()
+        .header("Date", Date::new(parts.date.0.div_euclid(1_000)))
+        .header("From", addresses(vec![parts.from]))
+        .header("To", addresses(parts.to));
+    if !parts.cc.is_empty() {
+        message = message.header("Cc", addresses(parts.cc));
+    }
+    if let Some(reply_to) = parts.reply_to {
+        message = message.header("Reply-To", addresses(vec![Mailbox { name: None, address: reply_to }]));
+    }
+    let capacity = parts.documents.iter().map(|document| base64_bytes(document.document.size)).sum::<u64>();
+    let mut bytes = Vec::with_capacity(usize::try_from(capacity + 48 * 1024).unwrap_or_default());
+    message
+        .header("Subject", Text::new(parts.words.subject))
+        .header("Message-ID", MessageId::new(parts.message_id))
+        // RFC 3834 §5: no vacation notice answers this.
+        .header("Auto-Submitted", Raw::new("auto-generated"))
+        .header("X-Auto-Response-Suppress", Raw::new("OOF, AutoReply"))
+        .header("Content-Language", Raw::new(parts.language))
+        .header("X-Delivery-Id", Raw::new(parts.root.to_string()))
+        .header("MIME-Version", Raw::new("1.0"))
+        .body(body)
+        .serialize(&mut bytes);
+    bytes
+}
+
+/// A boundary that occurs in no part ([RFC 2046 §5.1.1]): `=_` is impossible in quoted-printable and base64 alike.
+///
+/// [RFC 2046 §5.1.1]: https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+fn boundary(root: DeliveryId, level: &str) -> String {
+    format!("=_{level}_{}", root.0.simple())
+}
+
+fn multipart<'a>(content_type: &'static str, boundary: String, children: Vec<MimePart<'a>>) -> MimePart<'a> {
+    MimePart::new(ContentType::new(content_type).attribute("boundary", boundary), children)
+}
+
+/// A text part, quoted-printable or base64: whatever lies between keeps every byte of it.
+fn text_part(media_type: &'static str, text: String) -> MimePart<'static> {
+    if !text.is_ascii() {
+        return MimePart::new(ContentType::new(media_type).attribute("charset", "utf-8"), text);
+    }
+    // mail-builder would send short ASCII lines as 7bit; a content type that it does not look into makes it base64.
+    let content_type = HeaderType::Raw(Raw::new(format!("{media_type}; charset=\"utf-8\"")));
+    MimePart {
+        headers: vec![("Content-Type".into(), content_type)],
+        contents: BodyPart::Binary(text.into_bytes().into()),
+    }
+}
+
+/// A document, always base64: so that its bytes, and their digest, arrive as they are.
+fn attachment<'a>(document: &'a LoadedDocument, shown: &'a Attachment) -> MimePart<'a> {
+    // The name is `[A-Za-z0-9._-]`. Older clients read it here only. Raw, lest mail-builder send text types as 7bit.
+    let content_type = Raw::new(format!("{}; name=\"{}\"", shown.media_type, shown.name));
+    MimePart {
+        headers: vec![("Content-Type".into(), HeaderType::Raw(content_type))],
+        contents: BodyPart::Binary(document.bytes.as_ref().into()),
+    }
+    .attachment(shown.name.as_str())
+}
+
+fn addresses(mailboxes: Vec<Mailbox>) -> Address<'static> {
+    let one = |mailbox: Mailbox| Address::new_address(mailbox.name, mailbox.address.to_string());
+    Address::new_list(mailboxes.into_iter().map(one).collect())
+}

@@ -1,0 +1,370 @@
+//! The words of mails: built in, the operator's, a tenant's own.
+//!
+//! A mail of a locale and a kind is made of `<locale>/<kind>/{subject.txt,body.txt,body.html}.j2`. They extend the
+//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be as
+//! small as one sentence. All templates are parsed once, under strict undefined and with bounded work.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
+use serde::{Deserialize, Serialize};
+
+use super::ComposeError;
+use super::locale::Locale;
+use super::view::{Customs, View};
+use crate::event::InvoiceKind;
+use crate::ids::{Sha256, TenantId};
+
+/// Units of work for one part of one mail; ours need less than a tenth. Time and memory follow it.
+const FUEL: u64 = 100_000;
+/// The locales whose customs are kept ready.
+const CUSTOMS_KEPT_MAX: usize = 64;
+/// What a tenant may override.
+const OVERRIDABLE: [&str; 4] = ["subject.txt.j2", "body.txt.j2", "body.html.j2", "words.j2"];
+
+/// Name below `templates/`, source.
+type Sources = BTreeMap<String, String>;
+
+/// Every template, parsed. Cheap to clone.
+#[derive(Clone)]
+pub struct Templates(Arc<Inner>);
+
+struct Inner {
+    all: AllSources,
+    version: String,
+    environment: Environment<'static>,
+    tenants: HashMap<TenantId, Environment<'static>>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct AllSources {
+    templates: Sources,
+    tenants: BTreeMap<TenantId, Sources>,
+}
+
+/// The parts of a mail that templates write.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
+}
+
+/// Why templates cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidTemplates {
+    /// A file or folder cannot be read.
+    #[error("{path} cannot be read: {problem}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        problem: std::io::Error,
+    },
+    /// A template has a fault, or does what a tenant's may not do.
+    #[error("the template {template} cannot be used: {problem}")]
+    Refused {
+        /// Its path below the folder.
+        template: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Stored sources are not what [`Templates::sources`] gave.
+    #[error("the stored templates cannot be read: {0}")]
+    Stored(serde_json::Error),
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Templates").field(&self.0.version).finish()
+    }
+}
+
+impl Templates {
+    /// The templates of this build.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self::parse(AllSources { templates: builtin_sources(), ..AllSources::default() })
+            .expect("the built-in templates are tested")
+    }
+
+    /// The built-in templates with the operator's (`<dir>/<name>.j2`) and the tenants' own
+    /// (`<dir>/tenants/<tenant_id>/<locale>/<kind>/…`) in place of those of the same name.
+    ///
+    /// # Errors
+    /// [`InvalidTemplates`] if a file cannot be read, a template cannot be parsed, or a tenant's template does what
+    /// none may do.
+    pub fn with_overrides(dir: &Path) -> Result<Self, InvalidTemplates> {
+        let mut all = AllSources { templates: builtin_sources(), ..AllSources::default() };
+        for (name, source) in read_tree(dir)? {
+            match name.strip_prefix("tenants/").and_then(|rest| rest.split_once('/')) {
+                Some((tenant, name)) => {
+                    let tenant = all.tenants.entry(TenantId::from(tenant)).or_default();
+                    tenant.insert(name.to_owned(), source);
+                }
+                None => {
+                    all.templates.insert(name, source);
+                }
+            }
+        }
+        Self::parse(all)
+    }
+
+    /// The templates that [`Templates::sources`] once gave: to compose an old mail again.
+    ///
+    /// # Errors
+    /// [`InvalidTemplates`] if the text is something else.
+    pub fn from_sources(sources: &str) -> Result<Self, InvalidTemplates> {
+        Self::parse(serde_json::from_str(sources).map_err(InvalidTemplates::Stored)?)
+    }
+
+    fn parse(all: AllSources) -> Result<Self, InvalidTemplates> {
+        let mut environment = empty_environment();
+        add(&mut environment, "", &all.templates)?;
+        let mut tenants = HashMap::with_capacity(all.tenants.len());
+        for (tenant, sources) in &all.tenants {
+            let folder = format!("tenants/{tenant}/");
+            for (name, source) in sources {
+                check_tenants_template(name, source)
+                    .map_err(|problem| InvalidTemplates::Refused { template: format!("{folder}{name}"), problem })?;
+            }
+            let mut own = environment.clone();
+            add(&mut own, &folder, sources)?;
+            tenants.insert(tenant.clone(), own);
+        }
+        let json = serde_json::to_string(&all).expect("maps of texts are JSON");
+        let version = Sha256::of(json.as_bytes()).to_string();
+        Ok(Self(Arc::new(Inner { all, version, environment, tenants })))
+    }
+
+    /// The content hash of all sources: 64 hexadecimal digits.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// All sources as JSON, for [`Templates::from_sources`].
+    #[must_use]
+    pub fn sources(&self) -> String {
+        serde_json::to_string(&self.0.all).expect("maps of texts are JSON")
+    }
+
+    fn environment(&self, tenant: &TenantId) -> &Environment<'static> {
+        self.0.tenants.get(tenant).unwrap_or(&self.0.environment)
+    }
+
+    /// The folder with a tenant's templates for a locale, and the customs to write with: the locale's own, its
+    /// language's, else English for all of it, so that no mail is half in one language.
+    pub(super) fn resolve(&self, tenant: &TenantId, tag: &str) -> (String, Rc<Customs>) {
+        let environment = self.environment(tenant);
+        let exists = |folder: &str| environment.get_template(&format!("{folder}/common.j2")).is_ok();
+        let locale = Locale::parse(tag);
+        let tag = locale.tag();
+        if exists(&tag) {
+            (tag, customs(locale))
+        } else if exists(locale.language()) {
+            (locale.language().to_owned(), customs(locale))
+        } else {
+            ("en".to_owned(), customs(Locale::english()))
+        }
+    }
+
+    /// Subject and bodies of a mail.
+    pub(super) fn write(
+        &self,
+        tenant: &TenantId,
+        folder: &str,
+        kind: InvoiceKind,
+        view: &View,
+    ) -> Result<Words, ComposeError> {
+        let environment = self.environment(tenant);
+        let view = Value::from(minijinja::value::Serde(view));
+        let write = |part: &str| {
+            let template = format!("{folder}/{kind}/{part}.j2");
+            environment
+                .get_template(&template)
+                .and_then(|parsed| parsed.render(view.clone()))
+                .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
+        };
+        Ok(Words { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? })
+    }
+}
+
+thread_local! {
+    // ICU's formatters stay on the thread that made them.
+    static CUSTOMS: RefCell<HashMap<Locale, Rc<Customs>>> = RefCell::default();
+}
+
+/// The customs of a locale, made at its first mail on this thread: making them costs as much as a mail.
+fn customs(locale: Locale) -> Rc<Customs> {
+    CUSTOMS.with_borrow_mut(|kept| {
+        if kept.len() >= CUSTOMS_KEPT_MAX && !kept.contains_key(&locale) {
+            kept.clear();
+        }
+        Rc::clone(kept.entry(locale).or_insert_with(|| Rc::new(Customs::of(locale))))
+    })
+}
+
+/// An engine with our rules and no template.
+fn empty_environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(false);
+    environment.remove_filter("safe");
+    environment.set_formatter(show);
+    environment
+}
+
+/// Writes a value: `none` as nothing, and escaped in HTML. (The engine's own escaping of `/` would litter every link.)
+fn show(output: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
+    if value.is_none() {
+        return Ok(());
+    }
+    let is_html = !matches!(state.auto_escape(), AutoEscape::None);
+    match value.as_str() {
+        Some(text) if is_html && !value.is_safe() => escape_html(output, text)?,
+        Some(text) => output.write_str(text)?,
+        None => minijinja::escape_formatter(output, state, value)?,
+    }
+    Ok(())
+}
+
+fn escape_html(output: &mut Output, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        output.write_str(&rest[..at])?;
+        output.write_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = &rest[at + 1..];
+    }
+    output.write_str(rest)
+}
+
+fn add(environment: &mut Environment<'static>, folder: &str, sources: &Sources) -> Result<(), InvalidTemplates> {
+    for (name, source) in sources {
+        environment.add_template_owned(name.clone(), source.clone()).map_err(|error| InvalidTemplates::Refused {
+            template: format!("{folder}{name}"),
+            problem: describe(&error),
+        })?;
+    }
+    Ok(())
+}
+
+/// What the engine says, with the line and every cause.
+fn describe(error: &minijinja::Error) -> String {
+    let mut text = match (error.kind(), error.line()) {
+        (ErrorKind::OutOfFuel, _) => "it does too much work".to_owned(),
+        (_, Some(line)) => format!("line {line}: {error}"),
+        (_, None) => error.to_string(),
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Whether a tenant may have this template: one of a mail's parts, that cannot turn escaping off.
+///
+/// Escaping follows the file name, so a part of an HTML mail must not be made from a file that is not HTML; the words
+/// of `words.j2` and `common.j2` are escaped where they are said.
+fn check_tenants_template(name: &str, source: &str) -> Result<(), String> {
+    let file = match name.split('/').collect::<Vec<_>>()[..] {
+        [_, file @ "common.j2"] => file,
+        [_, kind, file] if InvoiceKind::parse(kind).is_some() && OVERRIDABLE.contains(&file) => file,
+        _ => return Err(
+            "a tenant may override <locale>/common.j2 and <locale>/<kind>/{subject.txt,body.txt,body.html,words}.j2"
+                .to_owned(),
+        ),
+    };
+    for (tag, rest) in tags(source) {
+        let literal = rest.trim().trim_matches(['"', '\'']);
+        let is_literal = rest.trim().starts_with(['"', '\''])
+            && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+        match tag {
+            "autoescape" | "include" => return Err(format!("a tenant's template may not use {{% {tag} %}}")),
+            "extends" if file == "body.html.j2" && !(is_literal && literal.ends_with(".html.j2")) => {
+                return Err("it may only extend a template whose name ends in .html.j2".to_owned());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The tags of a template, `{% name rest %}`; those inside comments and raw blocks too.
+fn tags(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    source.split("{%").skip(1).map(|tag| {
+        let tag = tag.trim_start_matches(['-', '+']).trim_start();
+        let name_ends = tag.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tag.len());
+        let (name, rest) = tag.split_at(name_ends);
+        let rest_ends = rest.find("%}").unwrap_or(rest.len());
+        (name, rest[..rest_ends].trim_end_matches(['-', '+']))
+    })
+}
+
+/// Every `*.j2` file below `dir`, by its path with `/`; sorted, so that the first fault is always the same.
+fn read_tree(dir: &Path) -> Result<Sources, InvalidTemplates> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |problem| InvalidTemplates::Unreadable { path, problem }
+    };
+    let mut sources = Sources::new();
+    let mut folders = vec![(dir.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(unreadable(&folder))? {
+            let path = entry.map_err(unreadable(&folder))?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            if path.is_dir() {
+                folders.push((path.clone(), format!("{prefix}{name}/")));
+            } else if path.extension().is_some_and(|extension| extension == "j2") {
+                let source = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+                sources.insert(format!("{prefix}{name}"), source);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// Embeds the templates of the languages and kinds named.
+macro_rules! builtin {
+    ($($locale:literal: $kinds:tt),+ $(,)?) => {
+        [
+            ("layout.txt.j2", include_str!("../../templates/layout.txt.j2")),
+            ("layout.html.j2", include_str!("../../templates/layout.html.j2")),
+        ].into_iter()$(.chain(builtin!(@locale $locale $kinds)))+
+    };
+    (@locale $locale:literal [$($kind:literal),+]) => {
+        [(concat!($locale, "/common.j2"), include_str!(concat!("../../templates/", $locale, "/common.j2")))]
+            .into_iter()$(.chain(builtin!(@kind $locale $kind: "subject.txt", "body.txt", "body.html", "words")))+
+    };
+    (@kind $locale:literal $kind:literal: $($part:literal),+) => {
+        [$((
+            concat!($locale, "/", $kind, "/", $part, ".j2"),
+            include_str!(concat!("../../templates/", $locale, "/", $kind, "/", $part, ".j2")),
+        )),+]
+    };
+}
+
+fn builtin_sources() -> Sources {
+    builtin! {
+        "de": ["invoice", "credit_note", "reminder"],
+        "nl": ["invoice", "credit_note", "reminder"],
+        "en": ["invoice", "credit_note", "reminder"],
+        "fr": ["invoice", "credit_note", "reminder"],
+    }
+    .map(|(name, source)| (name.to_owned(), source.to_owned()))
+    .collect()
+}

@@ -1,0 +1,224 @@
+//! What a template sees: texts, ready to be shown, and nothing that the mail must not say.
+//!
+//! The rules of what a mail may carry are kept here rather than in the templates, so that a tenant's own template
+//! cannot break them: what a plan forbids never reaches it.
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::address::MailAddress;
+use super::clean;
+use super::colour::Colours;
+use super::date::{self, Dates};
+use super::locale::Locale;
+use super::money::Money;
+use super::{Attachment, Snapshot};
+use crate::decision::{Plan, PortalAccess};
+use crate::event::{Invoice, InvoiceKind};
+use crate::tenant::TenantProfile;
+
+/// The longest number or reference, in characters.
+const REFERENCE_CHARS_MAX: usize = 80;
+
+/// A mail as its templates see it. What is absent is `none`, never undefined.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    /// BCP 47 tag of the language that the mail is written in.
+    locale: String,
+    kind: &'static str,
+    /// Which sentence about the documents is true: `attached`, `open`, `verified`, `every_page`, `closed` or `copy`.
+    access: &'static str,
+    /// Whether amounts and dates may be told.
+    details: bool,
+    tenant: TenantView,
+    customer_name: Option<String>,
+    invoice: InvoiceView,
+    /// What is attached.
+    documents: Vec<DocumentView>,
+    /// Where the portal shows the invoice.
+    link: Option<String>,
+    colour: Colours,
+}
+
+#[derive(Debug, Serialize)]
+struct TenantView {
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    /// `phone` for a `tel:` address.
+    phone_digits: Option<String>,
+    url: Option<String>,
+    legal_footer: Vec<String>,
+    imprint_url: Option<String>,
+    privacy_url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct InvoiceView {
+    number: String,
+    issue_date: Option<String>,
+    due_date: Option<String>,
+    /// What is to be paid, or what is credited.
+    amount: Option<String>,
+    /// The whole amount, if it is another.
+    total: Option<String>,
+    /// Nothing is left to be paid.
+    settled: bool,
+    /// The due date has passed.
+    overdue: bool,
+    /// Of a reminder.
+    level: Option<u8>,
+    payment_reference: Option<String>,
+    buyer_reference: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct DocumentView {
+    name: String,
+    size: String,
+}
+
+/// The customs of a locale, made once.
+#[derive(Debug)]
+pub(super) struct Customs {
+    pub(super) locale: Locale,
+    money: Money,
+    dates: Dates,
+}
+
+impl Customs {
+    pub(super) fn of(locale: Locale) -> Self {
+        Self { locale, money: Money::new(locale), dates: Dates::new(locale) }
+    }
+}
+
+impl View {
+    pub(super) fn new(snapshot: &Snapshot, plan: Plan, attachments: &[Attachment], customs: &Customs) -> Self {
+        let access = access(plan, snapshot.portal_link.is_some());
+        let details = !matches!(plan, Plan::Link { access: PortalAccess::EveryPageVerified });
+        let shows_link = matches!(access, "open" | "verified" | "every_page");
+        let mut invoice = InvoiceView::number_only(&snapshot.data.invoice);
+        if details {
+            invoice.add_details(snapshot, customs);
+        }
+        if plan == Plan::Attach {
+            invoice.add_references(&snapshot.data.invoice);
+        }
+        Self {
+            locale: customs.locale.tag(),
+            kind: snapshot.data.invoice.kind.as_str(),
+            access,
+            details,
+            tenant: TenantView::of(&snapshot.tenant),
+            customer_name: details.then(|| clean::name(&snapshot.customer_name)).filter(|name| !name.is_empty()),
+            invoice,
+            documents: attachments.iter().map(|attachment| DocumentView::of(attachment, customs)).collect(),
+            link: snapshot
+                .portal_link
+                .as_deref()
+                .filter(|_| shows_link)
+                .and_then(|link| web_url(link, &["https", "http"])),
+            colour: Colours::of(snapshot.tenant.branding.colour.as_deref()),
+        }
+    }
+}
+
+/// Which sentence about the documents is true.
+const fn access(plan: Plan, has_link: bool) -> &'static str {
+    match plan {
+        Plan::Attach => "attached",
+        Plan::Link { access: PortalAccess::Closed } => "closed",
+        // A Bcc delivery never carries a token.
+        Plan::Link { .. } if !has_link => "copy",
+        Plan::Link { access: PortalAccess::Open } => "open",
+        Plan::Link { access: PortalAccess::Verified } => "verified",
+        Plan::Link { access: PortalAccess::EveryPageVerified } => "every_page",
+    }
+}
+
+impl TenantView {
+    fn of(tenant: &TenantProfile) -> Self {
+        let address = |text: &String| MailAddress::parse(text).ok().map(|address| address.to_string());
+        let phone =
+            tenant.contact.phone.as_deref().map(|phone| clean::line(phone, 40)).filter(|phone| !phone.is_empty());
+        // Every mail says where to ask: the sender's own address if nothing else is told.
+        let email = [tenant.contact.email.as_ref(), tenant.sender.reply_to.as_ref(), Some(&tenant.sender.address)];
+        Self {
+            name: clean::name(&tenant.name),
+            email: email.into_iter().flatten().find_map(address),
+            phone_digits: phone
+                .as_deref()
+                .map(|phone| phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()),
+            phone,
+            url: tenant.contact.url.as_deref().and_then(https_url),
+            legal_footer: clean::lines(tenant.legal_footer.as_deref().unwrap_or_default(), 12, 300),
+            imprint_url: tenant.imprint_url.as_deref().and_then(https_url),
+            privacy_url: tenant.privacy_url.as_deref().and_then(https_url),
+        }
+    }
+}
+
+fn https_url(text: &str) -> Option<String> {
+    web_url(text, &["https"])
+}
+
+/// The address in its normal form, percent-encoded, if it has one of these schemes, a host and no password.
+fn web_url(text: &str, schemes: &[&str]) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let plain = url.has_host() && url.username().is_empty() && url.password().is_none();
+    (plain && schemes.contains(&url.scheme())).then(|| url.into())
+}
+
+impl InvoiceView {
+    fn number_only(invoice: &Invoice) -> Self {
+        Self {
+            number: clean::line(&invoice.number, REFERENCE_CHARS_MAX),
+            issue_date: None,
+            due_date: None,
+            amount: None,
+            total: None,
+            settled: false,
+            overdue: false,
+            level: None,
+            payment_reference: None,
+            buyer_reference: None,
+        }
+    }
+
+    fn add_details(&mut self, snapshot: &Snapshot, customs: &Customs) {
+        let invoice = &snapshot.data.invoice;
+        let is_credit = invoice.kind == InvoiceKind::CreditNote;
+        let money = |amount: Decimal| customs.money.format(amount, &invoice.currency);
+        let open = invoice.amount_due.filter(|_| !is_credit);
+        self.settled = invoice.kind == InvoiceKind::Invoice && open.is_some_and(|amount| amount.is_zero());
+        let amount = match open {
+            Some(amount) if !self.settled => amount,
+            // The word "credit" says already which way the money goes.
+            _ if is_credit => invoice.total.abs(),
+            _ => invoice.total,
+        };
+        self.amount = Some(money(amount));
+        self.total = (!is_credit && amount != invoice.total).then(|| money(invoice.total));
+        self.issue_date = Some(customs.dates.long(invoice.issue_date));
+        let due_date = invoice.due_date.filter(|_| !is_credit && !self.settled);
+        let today = date::day_in(snapshot.taken_at, snapshot.tenant.time_zone.as_deref());
+        self.overdue = due_date.is_some_and(|due_date| due_date < today);
+        self.due_date = due_date.map(|due_date| customs.dates.long(due_date));
+        self.level = invoice.reminder_level;
+    }
+
+    /// What the customer's bookkeeping needs; it tells how to pay, so a link mail does not say it.
+    fn add_references(&mut self, invoice: &Invoice) {
+        let reference = |text: &Option<String>| {
+            text.as_deref().map(|text| clean::line(text, REFERENCE_CHARS_MAX)).filter(|text| !text.is_empty())
+        };
+        self.payment_reference = reference(&invoice.payment_reference);
+        self.buyer_reference = reference(&invoice.buyer_reference);
+    }
+}
+
+impl DocumentView {
+    fn of(attachment: &Attachment, customs: &Customs) -> Self {
+        Self { name: attachment.name.clone(), size: customs.money.file_size(attachment.size) }
+    }
+}
