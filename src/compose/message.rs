@@ -24,8 +24,8 @@ use crate::clock::Timestamp;
 use crate::event::Document;
 use crate::ids::DeliveryId;
 
-/// Encoded bytes for headers, texts and boundaries: far more than our own templates make.
-const TEXTS_BYTES: u64 = 96 * 1024;
+/// Encoded bytes for headers, bodies ([`super::templates::WORDS_BYTES_MAX`], base64) and boundaries.
+const TEXTS_BYTES: u64 = 128 * 1024;
 /// Encoded bytes for one attachment's headers and boundary.
 const PART_HEADERS_BYTES: u64 = 512;
 

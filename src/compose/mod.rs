@@ -9,6 +9,7 @@ pub mod date;
 pub mod locale;
 mod message;
 pub mod money;
+pub mod sample;
 mod templates;
 mod view;
 

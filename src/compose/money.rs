@@ -67,12 +67,7 @@ impl Money {
     /// At least as many decimals as the currency has; more if the amount has more, for rounding is not ours.
     #[must_use]
     pub fn format(&self, amount: Decimal, currency: &str) -> String {
-        let mut exact = amount.normalize().abs();
-        let digits = minor_digits(currency);
-        if exact.scale() < digits {
-            exact.rescale(digits);
-        }
-        let number = self.number(exact);
+        let number = self.number(amount.normalize().abs(), minor_digits(currency));
         let sign = if amount.is_sign_negative() && !amount.is_zero() { "-" } else { "" };
         let symbol = symbol(currency, self.locale);
         match self.pattern {
@@ -91,15 +86,16 @@ impl Money {
     #[must_use]
     pub fn file_size(&self, bytes: u64) -> String {
         if bytes < 1_000_000 {
-            return format!("{}{NO_BREAK}kB", self.number(Decimal::from(bytes.div_ceil(1_000).max(1))));
+            return format!("{}{NO_BREAK}kB", self.number(Decimal::from(bytes.div_ceil(1_000).max(1)), 0));
         }
         let tenths = i64::try_from(bytes / 100_000).unwrap_or(i64::MAX);
-        format!("{}{NO_BREAK}MB", self.number(Decimal::new(tenths, 1)))
+        format!("{}{NO_BREAK}MB", self.number(Decimal::new(tenths, 1), 1))
     }
 
-    fn number(&self, amount: Decimal) -> String {
-        let decimal = icu_decimal::input::Decimal::try_from_str(&amount.to_string())
+    fn number(&self, amount: Decimal, digits_min: i16) -> String {
+        let mut decimal = icu_decimal::input::Decimal::try_from_str(&amount.to_string())
             .expect("a decimal is written as digits and a point");
+        decimal.absolute.pad_end(-digits_min);
         let text = self.formatter.format(&decimal).to_string();
         match (self.locale.language(), self.locale.region()) {
             // Francophone Switzerland writes plain numbers with a comma, but amounts with a point.
@@ -112,7 +108,7 @@ impl Money {
 /// The decimals of a currency ([ISO 4217]).
 ///
 /// [ISO 4217]: https://www.six-group.com/en/products-services/financial-information/data-standards.html
-fn minor_digits(currency: &str) -> u32 {
+fn minor_digits(currency: &str) -> i16 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
         | "VUV" | "XAF" | "XOF" | "XPF" => 0,

@@ -1,8 +1,8 @@
 //! The words of mails: built in, the operator's, a tenant's own.
 //!
 //! A mail of a locale and a kind is made of `<locale>/<kind>/{subject.txt,body.txt,body.html}.j2`. They extend the
-//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be as
-//! small as one sentence. All templates are parsed once, under strict undefined and with bounded work.
+//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one file
+//! of words. All templates are parsed once, under strict undefined and with bounded work.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -14,14 +14,16 @@ use std::sync::Arc;
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 use serde::{Deserialize, Serialize};
 
-use super::ComposeError;
 use super::locale::Locale;
 use super::view::{Customs, View};
+use super::{ComposeError, compose, sample};
 use crate::event::InvoiceKind;
 use crate::ids::{Sha256, TenantId};
 
 /// Units of work for one part of one mail; ours need less than a tenth. Time and memory follow it.
 const FUEL: u64 = 100_000;
+/// The longest body of one mail, text and HTML together, in bytes; ours have a sixth of it.
+pub(super) const WORDS_BYTES_MAX: usize = 64 * 1024;
 /// The locales whose customs are kept ready.
 const CUSTOMS_KEPT_MAX: usize = 64;
 /// What a tenant may override.
@@ -97,8 +99,8 @@ impl Templates {
     /// (`<dir>/tenants/<tenant_id>/<locale>/<kind>/…`) in place of those of the same name.
     ///
     /// # Errors
-    /// [`InvalidTemplates`] if a file cannot be read, a template cannot be parsed, or a tenant's template does what
-    /// none may do.
+    /// [`InvalidTemplates`] if a file cannot be read, a template cannot be parsed or fails with sample data, or a
+    /// tenant's template does what none may do.
     pub fn with_overrides(dir: &Path) -> Result<Self, InvalidTemplates> {
         let mut all = AllSources { templates: builtin_sources(), ..AllSources::default() };
         for (name, source) in read_tree(dir)? {
@@ -112,7 +114,46 @@ impl Templates {
                 }
             }
         }
-        Self::parse(all)
+        let templates = Self::parse(all)?;
+        templates.check()?;
+        Ok(templates)
+    }
+
+    /// Writes every mail that an override has a part in with sample data, so that a fault is found before an invoice
+    /// meets it.
+    fn check(&self) -> Result<(), InvalidTemplates> {
+        let builtin = builtin_sources();
+        let is_changed = |(name, source): &(&String, &String)| builtin.get(*name) != Some(*source);
+        let operator: Vec<_> = self.0.all.templates.iter().filter(is_changed).map(|(name, _)| name.as_str()).collect();
+        let nobody = TenantId::from("");
+        self.check_mails(&nobody, "", &operator)?;
+        for (tenant, sources) in &self.0.all.tenants {
+            let own: Vec<_> = sources.keys().map(String::as_str).collect();
+            self.check_mails(tenant, &format!("tenants/{tenant}/"), &own)?;
+        }
+        Ok(())
+    }
+
+    fn check_mails(&self, tenant: &TenantId, place: &str, changed: &[&str]) -> Result<(), InvalidTemplates> {
+        let refused = |template: String, problem: String| InvalidTemplates::Refused { template, problem };
+        let all = self.environment(tenant).templates().map(|(name, _)| name.split('/').next().unwrap_or_default());
+        let mut folders: Vec<_> = all.filter(|folder| !folder.ends_with(".j2")).collect();
+        folders.dedup();
+        for folder in folders {
+            let has_part = |name: &&str| name.starts_with(&format!("{folder}/")) || !name.contains('/');
+            if !changed.iter().any(|name| has_part(&name)) {
+                continue;
+            }
+            for (kind, plan) in InvoiceKind::ALL.iter().flat_map(|kind| sample::PLANS.map(|plan| (*kind, plan))) {
+                let mut snapshot = sample::snapshot(folder, kind);
+                snapshot.data.tenant_id = tenant.clone();
+                compose(self, &snapshot, plan, &[]).map_err(|error| match error {
+                    ComposeError::Template { template, problem } => refused(format!("{place}{template}"), problem),
+                    ComposeError::InvalidAddress { .. } => refused(format!("{place}{folder}"), error.to_string()),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The templates that [`Templates::sources`] once gave: to compose an old mail again.
@@ -191,7 +232,12 @@ impl Templates {
                 .and_then(|parsed| parsed.render(view.clone()))
                 .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
         };
-        Ok(Words { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? })
+        let words = Words { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
+        if words.text.len() + words.html.len() > WORDS_BYTES_MAX {
+            let problem = format!("text and HTML have more than {WORDS_BYTES_MAX} bytes");
+            return Err(ComposeError::Template { template: format!("{folder}/{kind}"), problem });
+        }
+        Ok(words)
     }
 }
 
@@ -367,4 +413,85 @@ fn builtin_sources() -> Sources {
     }
     .map(|(name, source)| (name.to_owned(), source.to_owned()))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(files: &[(&str, &str)]) -> Result<Templates, InvalidTemplates> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, source) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, source).unwrap();
+        }
+        Templates::with_overrides(dir.path())
+    }
+
+    #[test]
+    fn the_version_is_the_content() {
+        let builtin = Templates::builtin();
+        assert_eq!(builtin.version().len(), 64);
+        assert_eq!(builtin.version(), with(&[]).unwrap().version());
+        let other = with(&[("de/invoice/subject.txt.j2", "Rechnung")]).unwrap();
+        assert_ne!(builtin.version(), other.version());
+        let again = Templates::from_sources(&other.sources()).unwrap();
+        assert_eq!(again.version(), other.version());
+        assert!(Templates::from_sources("[]").is_err());
+    }
+
+    #[test]
+    fn a_locale_falls_back_to_its_language_and_then_to_english() {
+        let templates = Templates::from_sources(
+            &Templates::builtin().sources().replace(r#""tenants":{}"#, r#""tenants":{"acme":{"pl/common.j2":""}}"#),
+        )
+        .unwrap();
+        for (tenant, tag, folder, written) in [
+            ("other", "de-AT", "de", "de-AT"),
+            ("other", "fr", "fr", "fr"),
+            ("other", "pl-PL", "en", "en-GB"),
+            ("other", "", "en", "en"),
+            ("acme", "pl-PL", "pl", "pl-PL"),
+        ] {
+            let (found, customs) = templates.resolve(&TenantId::from(tenant), tag);
+            assert_eq!((found.as_str(), customs.locale.tag().as_str()), (folder, written), "{tenant} {tag}");
+        }
+    }
+
+    #[test]
+    fn a_tenants_template_cannot_leave_its_place() {
+        for (name, source) in [
+            ("de/invoice/body.html.j2", "{% autoescape false %}{{ invoice.number }}{% endautoescape %}"),
+            ("de/invoice/body.html.j2", "{%-\n  autoescape 'none' -%}x{% endautoescape %}"),
+            ("de/invoice/body.html.j2", "{{ invoice.number | safe }}"),
+            ("de/invoice/body.html.j2", "{% include 'de/invoice/body.txt.j2' %}"),
+            ("de/invoice/body.html.j2", "{% extends 'layout.txt.j2' %}"),
+            ("de/invoice/body.html.j2", "{% extends 'layout.txt' ~ '.html.j2' if 0 else 'layout.txt.j2' %}"),
+            ("de/invoice/body.html.j2", "{% for %}"),
+            ("de/invoice/body.txt.j2", "{{ invoice.iban }}"),
+            (
+                "de/invoice/subject.txt.j2",
+                "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}",
+            ),
+            ("de/invoice/layout.html.j2", "x"),
+            ("layout.html.j2", "x"),
+            ("de/payslip/body.txt.j2", "x"),
+            ("de/invoice/more/body.txt.j2", "x"),
+        ] {
+            let refused = with(&[(&format!("tenants/acme/{name}"), source)]);
+            let text = refused.err().map(|error| error.to_string());
+            assert!(text.as_ref().is_some_and(|text| text.contains("tenants/acme/")), "{name} {source}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn an_operators_fault_is_found_at_the_start() {
+        let fault = with(&[("nl/reminder/words.j2", "{% if %}")]).unwrap_err().to_string();
+        assert!(fault.contains("nl/reminder/words.j2") && fault.contains("line 1"), "{fault}");
+        assert!(matches!(
+            Templates::with_overrides(Path::new("/nowhere/at/all")),
+            Err(InvalidTemplates::Unreadable { .. })
+        ));
+    }
 }

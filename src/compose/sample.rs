@@ -1,0 +1,90 @@
+//! A sample delivery, with everything told: what templates are checked and previewed with.
+
+use super::{MailRecipient, Snapshot};
+use crate::clock::Timestamp;
+use crate::decision::{Plan, PortalAccess};
+use crate::event::{Invoice, InvoiceData, InvoiceKind, RecipientRole};
+use crate::ids::{CustomerId, DeliveryId, TenantId};
+use crate::tenant::{Branding, Contact, Sender, TenantProfile};
+
+/// Every plan that a mail can follow.
+pub const PLANS: [Plan; 5] = [
+    Plan::Attach,
+    Plan::Link { access: PortalAccess::Open },
+    Plan::Link { access: PortalAccess::Verified },
+    Plan::Link { access: PortalAccess::EveryPageVerified },
+    Plan::Link { access: PortalAccess::Closed },
+];
+
+/// The portal's link of the sample.
+pub const LINK: &str = "https://portal.example/i/pZ1rX0cW3m9Q7yK5tB2vN8uD4sF6gH1jL0aE3iO5wRk";
+
+/// A delivery of Acme GmbH with everything told.
+#[must_use]
+pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
+    let to = MailRecipient {
+        role: RecipientRole::To,
+        address: "ap@customer.example".to_owned(),
+        name: Some("Käufer, Einkauf".to_owned()),
+    };
+    Snapshot {
+        root: DeliveryId("0199f3a2-7b1e-7c4d-9a55-0f5f6d1c2a01".parse().expect("the sample is well-formed")),
+        data: InvoiceData {
+            tenant_id: TenantId::from("acme"),
+            customer_id: CustomerId::from("C-1042"),
+            locale: None,
+            invoice: invoice(kind),
+            recipients: vec![],
+            documents: vec![],
+            not_before: None,
+            expires_at: None,
+        },
+        tenant: tenant(),
+        customer_name: "Käufer & Söhne OHG".to_owned(),
+        locale: locale.to_owned(),
+        recipients: vec![to.clone()],
+        shown: vec![to],
+        taken_at: Timestamp::parse("2026-11-23T09:30:00Z").expect("the sample is well-formed"),
+        portal_link: Some(LINK.to_owned()),
+    }
+}
+
+fn invoice(kind: InvoiceKind) -> Invoice {
+    let is_reminder = kind == InvoiceKind::Reminder;
+    Invoice {
+        id: "inv_9f2".to_owned(),
+        number: "R-2026-0042".to_owned(),
+        kind,
+        reminder_level: is_reminder.then_some(1),
+        issue_date: jiff::civil::date(2026, if is_reminder { 9 } else { 11 }, 20),
+        due_date: Some(if is_reminder { jiff::civil::date(2026, 10, 4) } else { jiff::civil::date(2026, 12, 4) }),
+        currency: "EUR".to_owned(),
+        total: "1190.00".parse().expect("the sample is well-formed"),
+        amount_due: is_reminder.then(|| "690.00".parse().expect("the sample is well-formed")),
+        payment_reference: Some("RF18 5390 0754 7034".to_owned()),
+        buyer_reference: Some("04011000-12345-34".to_owned()),
+    }
+}
+
+fn tenant() -> TenantProfile {
+    TenantProfile {
+        name: "Acme GmbH".to_owned(),
+        sender: Sender {
+            name: "Acme Buchhaltung".to_owned(),
+            address: "rechnung@acme.example".to_owned(),
+            reply_to: Some("buchhaltung@acme.example".to_owned()),
+            bounce_address: Some("bounces@acme.example".to_owned()),
+        },
+        locale: "de-DE".to_owned(),
+        time_zone: Some("Europe/Berlin".to_owned()),
+        contact: Contact {
+            email: Some("buchhaltung@acme.example".to_owned()),
+            phone: Some("+49 351 123456".to_owned()),
+            url: Some("https://acme.example/kontakt".to_owned()),
+        },
+        legal_footer: Some("Acme GmbH · Hauptstr. 1 · 01067 Dresden · HRB 12345".to_owned()),
+        imprint_url: Some("https://acme.example/impressum".to_owned()),
+        privacy_url: Some("https://acme.example/datenschutz".to_owned()),
+        branding: Branding { colour: Some("#0a6b4f".to_owned()) },
+    }
+}
