@@ -1,0 +1,131 @@
+//! The configuration: read once, from the environment first, then from `config.toml`, then from defaults.
+//!
+//! Unset means embedded, but never half: see `rules`. Everything that is wrong is told at once, as [`Faults`], and no
+//! text here shows a secret. `config.toml` at the root of the project documents every key; a test keeps it true.
+
+mod address;
+mod fault;
+mod reader;
+mod relay_url;
+mod relays;
+mod rules;
+mod source;
+mod stores;
+mod unknown;
+mod value;
+mod web;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use address::{BaseUrl, SecretUrl, is_loopback_host};
+pub use fault::{Fault, Faults};
+pub use source::{FILE_DEFAULT, Sources};
+pub use stores::{Broker, Database, Documents, DocumentsPlace, S3Credentials, Topology};
+pub use web::{Console, Http, Metrics, Portal, Sms};
+pub use work::{Log, LogFormat, Retention, Retry, Secrets, Templates, Waits, Worker};
+
+use crate::ids::RelayName;
+use crate::relay::RelayConfig;
+use reader::{Known, Reader};
+
+/// The relay of `SMTP_URL`, and of a tenant that names none.
+pub const DEFAULT_RELAY: &str = "default";
+
+/// Everything that can be configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The truth about every delivery.
+    pub database: Database,
+    /// Where events come from.
+    pub broker: Broker,
+    /// Where documents lie.
+    pub documents: Documents,
+    /// Who takes our mail, by name. Empty: nothing can be sent.
+    pub relays: BTreeMap<RelayName, RelayConfig>,
+    /// The customers' pages.
+    pub portal: Portal,
+    /// The API and the operators' pages.
+    pub console: Console,
+    /// Metrics and probes.
+    pub metrics: Metrics,
+    /// What all listeners share.
+    pub http: Http,
+    /// Who sends one-time passwords.
+    pub sms: Sms,
+    /// What tokens are made with.
+    pub secrets: Secrets,
+    /// How one worker process works.
+    pub worker: Worker,
+    /// When a deferred delivery is tried again.
+    pub retry: Retry,
+    /// How long something may come after the event that names it.
+    pub waits: Waits,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// The mails' wording.
+    pub templates: Templates,
+    /// What is logged.
+    pub log: Log,
+}
+
+impl Config {
+    /// Reads the process's environment and the file `named`; without a name `./config.toml`, if it is there.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(named: Option<&Path>, allow_embedded: bool) -> Result<Self, Faults> {
+        Self::read(&Sources::of_process(named, allow_embedded)?)
+    }
+
+    /// Reads the configuration from `sources` alone.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn read(sources: &Sources) -> Result<Self, Faults> {
+        read(sources).map(|(config, _)| config)
+    }
+
+    /// The configuration of a process that lives in `folder` alone, whatever the environment and the file say.
+    ///
+    /// No broker, no relay: the caller adds its own.
+    #[must_use]
+    pub fn embedded_in(folder: &Path) -> Self {
+        let mut config = Self::read(&Sources::none()).expect("defaults alone have no fault");
+        config.database.url = SecretUrl::of_sqlite(&folder.join("dispatcher.db"));
+        config.documents.place = DocumentsPlace::Folder(folder.join("documents"));
+        config.secrets.file = folder.join("secret.key");
+        config
+    }
+}
+
+fn read(sources: &Sources) -> Result<(Config, Vec<Known>), Faults> {
+    let mut reader = Reader::new(sources);
+    let portal = Portal::read(&mut reader);
+    let config = Config {
+        database: Database::read(&mut reader),
+        broker: Broker::read(&mut reader),
+        documents: Documents::read(&mut reader),
+        relays: relays::read(&mut reader, &portal.url),
+        portal,
+        console: Console::read(&mut reader),
+        metrics: Metrics::read(&mut reader),
+        http: Http::read(&mut reader),
+        sms: Sms::read(&mut reader),
+        secrets: Secrets::read(&mut reader),
+        worker: Worker::read(&mut reader),
+        retry: Retry::read(&mut reader),
+        waits: Waits::read(&mut reader),
+        retention: Retention::read(&mut reader),
+        templates: Templates::read(&mut reader),
+        log: Log::read(&mut reader),
+    };
+    if reader.knows_what_is_unset() {
+        rules::check(&mut reader, &config);
+    }
+    reader.finish().map(|known| (config, known))
+}
+
+#[cfg(test)]
+mod tests;

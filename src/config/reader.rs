@@ -1,0 +1,164 @@
+//! Reads one key after the other: environment first, then the file, then the default; and gathers what is wrong.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Fault, Faults, Wrong};
+use super::source::{Raw, Sources, Tree, place};
+use super::unknown;
+
+/// A key, and the variable that goes before it.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    path: &'a str,
+    variable: Option<&'static str>,
+}
+
+/// A key that is written in the file only.
+pub(super) const fn key(path: &str) -> Key<'_> {
+    Key { path, variable: None }
+}
+
+impl Key<'_> {
+    /// The variable that goes before the file.
+    pub(super) const fn variable(self, name: &'static str) -> Self {
+        Self { variable: Some(name), ..self }
+    }
+}
+
+/// A key that was asked for: what the documentation must name.
+#[cfg_attr(not(test), expect(dead_code, reason = "variable and default are compared with config.toml by a test"))]
+pub(super) struct Known {
+    pub(super) path: String,
+    pub(super) variable: Option<&'static str>,
+    pub(super) default: Option<&'static str>,
+}
+
+/// Reads keys from the sources, and gathers faults.
+pub(super) struct Reader<'a> {
+    sources: &'a Sources,
+    tree: Tree,
+    pub(super) known: Vec<Known>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(sources: &'a Sources) -> Self {
+        let (tree, faults) =
+            sources.file.as_ref().map_or_else(Default::default, |(path, text)| Tree::parse(path, text));
+        Self { sources, tree, known: Vec::new(), faults }
+    }
+
+    /// The key's value, if it is written anywhere and right. A wrong one is a fault, and reads as unset.
+    pub(super) fn optional<T>(&mut self, key: Key<'_>, parse: impl FnOnce(&Raw) -> Result<T, Wrong>) -> Option<T> {
+        self.know(key, None);
+        self.read(key, parse)
+    }
+
+    /// The key's value, or else its default: the text that a variable would hold.
+    pub(super) fn value<T>(
+        &mut self,
+        key: Key<'_>,
+        default: &'static str,
+        parse: impl Fn(&Raw) -> Result<T, Wrong>,
+    ) -> T {
+        self.know(key, Some(default));
+        self.read(key, &parse).unwrap_or_else(|| {
+            parse(&Raw::Text(default.to_owned()))
+                .unwrap_or_else(|wrong| unreachable!("the default of {} is right: {}", key.path, wrong.problem))
+        })
+    }
+
+    /// Whether the key is written anywhere, right or wrong.
+    pub(super) fn is_set(&self, key: Key<'_>) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The names under the table `path`: `relays` → every relay.
+    pub(super) fn names_under(&self, path: &str) -> BTreeSet<String> {
+        let prefix = format!("{path}.");
+        let tables = self.tree.tables.keys().filter_map(|table| table.strip_prefix(&prefix));
+        tables.filter(|name| !name.contains('.')).map(str::to_owned).collect()
+    }
+
+    /// Records a fault of the key, wherever it is written (or would be).
+    pub(super) fn fault(&mut self, key: Key<'_>, wrong: Wrong) {
+        let place = self.find(key).map_or_else(|| key.variable.unwrap_or(key.path).to_owned(), |(place, _)| place);
+        self.faults.push(Fault { place, problem: wrong.problem, remedy: wrong.remedy });
+    }
+
+    /// Whether what seems unset is unset: not so if the file could not be read as TOML.
+    pub(super) fn knows_what_is_unset(&self) -> bool {
+        !self.tree.is_broken
+    }
+
+    /// Whether half-embedded is allowed.
+    pub(super) fn allows_embedded(&self) -> bool {
+        self.sources.allow_embedded
+    }
+
+    /// What was read, unless anything was wrong; unknown keys of the file are.
+    pub(super) fn finish(mut self) -> Result<Vec<Known>, Faults> {
+        let unknown = self.unknown();
+        self.faults.extend(unknown);
+        if self.faults.is_empty() { Ok(self.known) } else { Err(Faults(self.faults)) }
+    }
+
+    /// The key's value as a path that is there.
+    pub(super) fn existing_path(&mut self, key: Key<'_>) -> Option<PathBuf> {
+        let path = self.optional(key, super::value::path)?;
+        if !(self.sources.exists)(&path) {
+            let problem = format!("names {}, which is not there", path.display());
+            self.fault(key, Wrong::new(problem, "correct the path, or put the file there"));
+        }
+        Some(path)
+    }
+
+    fn know(&mut self, key: Key<'_>, default: Option<&'static str>) {
+        self.known.push(Known { path: key.path.to_owned(), variable: key.variable, default });
+    }
+
+    fn read<T>(&mut self, key: Key<'_>, parse: impl FnOnce(&Raw) -> Result<T, Wrong>) -> Option<T> {
+        if let Some(name) = key.variable.filter(|name| self.sources.unreadable.contains(*name)) {
+            self.fault(key, Wrong::new("is not UTF-8", format!("set {name} anew, in UTF-8")));
+            return None;
+        }
+        let (place, raw) = self.find(key)?;
+        match parse(&raw) {
+            Ok(value) => Some(value),
+            Err(Wrong { problem, remedy }) => {
+                self.faults.push(Fault { place, problem, remedy });
+                None
+            }
+        }
+    }
+
+    /// Where the key is written, and what: the variable before the file.
+    fn find(&self, key: Key<'_>) -> Option<(String, Raw)> {
+        if let Some(name) = key.variable
+            && let Some(text) = self.sources.environment.get(name).filter(|text| !text.trim().is_empty())
+        {
+            return Some((name.to_owned(), Raw::Text(text.clone())));
+        }
+        let (raw, line) = self.tree.values.get(key.path)?;
+        Some((place(self.file_name(), *line, Some(key.path)), raw.clone()))
+    }
+
+    fn file_name(&self) -> &Path {
+        self.sources.file.as_ref().map_or(Path::new(super::FILE_DEFAULT), |(path, _)| path)
+    }
+
+    /// Keys and tables of the file that nobody asked for.
+    fn unknown(&self) -> Vec<Fault> {
+        let keys: Vec<(&str, Option<&str>)> =
+            self.known.iter().map(|known| (known.path.as_str(), known.variable)).collect();
+        unknown::find(&self.tree, &keys)
+            .into_iter()
+            .map(|(path, line, remedy)| Fault {
+                place: place(self.file_name(), line, Some(&path)),
+                problem: "is not a known key".to_owned(),
+                remedy,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,392 @@
+//! The keys that everything secret is derived from, and the tokens that are made with them.
+//!
+//! Each purpose has a subkey of its own, derived with HKDF-SHA256 ([RFC 5869]), so that a token of one kind is never
+//! valid as another. Several keys may be in use: the newest makes tokens, older ones still recognise theirs.
+//!
+//! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+use ring::{hkdf, hmac, rand::SecureRandom};
+use secrecy::{ExposeSecret, SecretSlice};
+
+use crate::ids::{DeliveryId, Sha256};
+
+/// Bytes of a key at least, and of every subkey.
+const KEY_BYTES: usize = 32;
+
+/// The purpose of the subkey that links are made with. Part of every link that was ever sent: never changes.
+const LINK_LABEL: &str = "invoice-dispatcher link v1";
+
+/// The secret keys, newest first; at least one.
+#[derive(Clone)]
+pub struct SecretKeys(Vec<SecretSlice<u8>>);
+
+impl fmt::Debug for SecretKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} secret keys]", self.0.len())
+    }
+}
+
+/// Why a text holds no secret keys. Never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecretKeys {
+    /// There is none.
+    #[error("holds no key")]
+    Empty,
+    /// The key at this place, counted from 1, is neither base64 nor hexadecimal.
+    #[error("key {0} is neither base64 nor hexadecimal")]
+    Unreadable(usize),
+    /// The key at this place, counted from 1, could be guessed.
+    #[error("key {0} is shorter than {KEY_BYTES} bytes")]
+    Short(usize),
+    /// The key at this place, counted from 1, stands there before.
+    #[error("key {0} is there twice")]
+    Twice(usize),
+}
+
+impl SecretKeys {
+    /// Parses keys separated by commas or lines, newest first, each of at least 32 bytes in base64 or hexadecimal.
+    ///
+    /// # Errors
+    /// The first key that is none.
+    pub fn parse(text: &str) -> Result<Self, InvalidSecretKeys> {
+        let parts = text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty());
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for (index, part) in parts.enumerate() {
+            let place = index + 1;
+            let key = decode(part).ok_or(InvalidSecretKeys::Unreadable(place))?;
+            if key.len() < KEY_BYTES {
+                return Err(InvalidSecretKeys::Short(place));
+            }
+            if keys.contains(&key) {
+                return Err(InvalidSecretKeys::Twice(place));
+            }
+            keys.push(key);
+        }
+        if keys.is_empty() {
+            return Err(InvalidSecretKeys::Empty);
+        }
+        Ok(Self(keys.into_iter().map(SecretSlice::from).collect()))
+    }
+
+    /// The keys of `file`; if it is not there, one is generated into it, readable by its owner only.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written, is open to others, or holds no keys.
+    pub fn load_or_generate(file: &Path) -> Result<Self, KeyFileError> {
+        let failed = |source| KeyFileError::Io { file: file.to_owned(), source };
+        if !file.try_exists().map_err(failed)? {
+            generate(file).map_err(failed)?;
+        }
+        refuse_open_file(file)?;
+        let text = std::fs::read_to_string(file).map_err(failed)?;
+        Self::parse(&text).map_err(|source| KeyFileError::Invalid { file: file.to_owned(), source })
+    }
+
+    /// What portal links are made with and known by.
+    #[must_use]
+    pub fn link_keys(&self) -> LinkKeys {
+        LinkKeys(self.0.iter().map(|key| LinkKey::new(&subkey(key.expose_secret(), LINK_LABEL))).collect())
+    }
+
+    /// The subkeys for the purpose `label`, newest first, 32 bytes each.
+    #[must_use]
+    pub fn subkeys(&self, label: &str) -> Vec<SecretSlice<u8>> {
+        self.0.iter().map(|key| SecretSlice::from(subkey(key.expose_secret(), label).to_vec())).collect()
+    }
+}
+
+/// Why the key file is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It cannot be read or written.
+    #[error("the secret key in {} cannot be used", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others than its owner may use it.
+    #[error("the secret key in {} is open to other users (mode {mode:03o}); run: chmod 600 {}", file.display(), file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It holds no keys.
+    #[error("the secret key in {} cannot be used", file.display())]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: InvalidSecretKeys,
+    },
+}
+
+/// Padding may be left out.
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// Hexadecimal if it could be: 64 random base64 digits that are all hexadecimal do not occur.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    if text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        let pairs = (0..text.len()).step_by(2);
+        return pairs.map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect();
+    }
+    let standard = text.replace('-', "+").replace('_', "/");
+    GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT).decode(standard).ok()
+}
+
+/// Puts a new key into `file`, whole or not at all; a file that another process made meanwhile stays as it is.
+fn generate(file: &Path) -> std::io::Result<()> {
+    let mut key = [0; KEY_BYTES];
+    ring::rand::SystemRandom::new().fill(&mut key).map_err(|_| std::io::Error::other("no randomness"))?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // Written aside, then linked: linking fails if the file is there, and never shows half a file.
+    let aside = folder.join(format!(".secret-{}-{}", std::process::id(), fingerprint(&key)));
+    let linked = write_private(&aside, &format!("{}\n", STANDARD.encode(key)))
+        .and_then(|()| std::fs::hard_link(&aside, file))
+        .and_then(|()| sync_folder(folder));
+    std::fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
+}
+
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Makes the new name in `folder` outlast a power cut.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn refuse_open_file(file: &Path) -> Result<(), KeyFileError> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(file).map_err(|source| KeyFileError::Io { file: file.to_owned(), source })?;
+    let mode = metadata.permissions().mode() & 0o777;
+    // The lowest six bits are group's and others'.
+    if mode.trailing_zeros() >= 6 { Ok(()) } else { Err(KeyFileError::Open { file: file.to_owned(), mode }) }
+}
+
+#[cfg(not(unix))]
+fn refuse_open_file(_file: &Path) -> Result<(), KeyFileError> {
+    Ok(())
+}
+
+/// 32 bytes by HKDF-SHA256, without salt (the key is uniform already) and with `label` as info.
+fn subkey(key: &[u8], label: &str) -> [u8; KEY_BYTES] {
+    let mut bytes = [0; KEY_BYTES];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
+        .extract(key)
+        .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|material| material.fill(&mut bytes))
+        .expect("32 bytes are one block of HKDF-SHA256");
+    bytes
+}
+
+/// Names a subkey without telling it: the first 8 hexadecimal digits of its SHA-256.
+fn fingerprint(subkey: &[u8]) -> String {
+    let mut digest = Sha256::of(subkey).to_string();
+    digest.truncate(8);
+    digest
+}
+
+/// What portal links are made with and known by; newest first.
+#[derive(Debug, Clone)]
+pub struct LinkKeys(Vec<LinkKey>);
+
+impl LinkKeys {
+    /// The key that new links are made with.
+    #[must_use]
+    pub fn newest(&self) -> &LinkKey {
+        self.0.first().expect("SecretKeys holds at least one key")
+    }
+
+    /// The key that a delivery's links were made with.
+    #[must_use]
+    pub fn by_fingerprint(&self, fingerprint: &str) -> Option<&LinkKey> {
+        self.0.iter().find(|key| key.fingerprint == fingerprint)
+    }
+
+    /// The fingerprint of every key, newest first.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(LinkKey::fingerprint)
+    }
+}
+
+/// One key that portal links are made with. Shows itself by its fingerprint.
+#[derive(Clone)]
+pub struct LinkKey {
+    fingerprint: String,
+    key: hmac::Key,
+}
+
+impl LinkKey {
+    fn new(subkey: &[u8; KEY_BYTES]) -> Self {
+        Self { fingerprint: fingerprint(subkey), key: hmac::Key::new(hmac::HMAC_SHA256, subkey) }
+    }
+
+    /// The name of the key, as the database holds it: 8 hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The token of the `generation`th link to the delivery `root`: 43 characters of base64url.
+    ///
+    /// HMAC-SHA256 over the delivery's 16 bytes and the generation's 4, highest first. Whoever composes a delivery
+    /// again makes the same token, so the database need not hold it.
+    #[must_use]
+    pub fn link_token(&self, root: DeliveryId, generation: u32) -> String {
+        let mut input = hmac::Context::with_key(&self.key);
+        input.update(root.0.as_bytes());
+        input.update(&generation.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(input.sign())
+    }
+}
+
+impl fmt::Debug for LinkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinkKey({})", self.fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
+
+    fn hex(text: &str) -> Vec<u8> {
+        decode(text).expect("hexadecimal")
+    }
+
+    #[test]
+    fn hkdf_derives_what_the_rfc_says() {
+        // RFC 5869 appendix A.3: no salt, no info; the first 32 of its 42 bytes.
+        let expected = hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+        assert_eq!(subkey(&[0x0b; 22], "").to_vec(), expected);
+    }
+
+    #[test]
+    fn keys_are_read_in_either_spelling() {
+        let base64 = STANDARD.encode([0xfb; 32]);
+        let cases =
+            [HEX.to_owned(), base64.clone(), base64.replace('+', "-").replace('/', "_"), base64.replace('=', "")];
+        for text in cases {
+            assert_eq!(SecretKeys::parse(&text).map(|keys| keys.0.len()), Ok(1), "{text}");
+        }
+        let two = SecretKeys::parse(&format!(" {base64},\n{HEX} ")).expect("two keys");
+        assert_eq!(two.0[0].expose_secret(), [0xfb; 32]);
+        assert_eq!(two.0[1].expose_secret(), [0x0b; 32]);
+    }
+
+    #[test]
+    fn weak_and_unreadable_keys_are_refused() {
+        let cases = [
+            ("", InvalidSecretKeys::Empty),
+            (" , ", InvalidSecretKeys::Empty),
+            ("geheim!", InvalidSecretKeys::Unreadable(1)),
+            ("aGVsbG8=", InvalidSecretKeys::Short(1)),
+            (&HEX[..62], InvalidSecretKeys::Short(1)),
+            (&format!("{HEX},x"), InvalidSecretKeys::Unreadable(2)),
+            (&format!("{HEX},{HEX}"), InvalidSecretKeys::Twice(2)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(SecretKeys::parse(text).expect_err(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_stays_the_same_and_differs_by_delivery_generation_and_key() {
+        let keys = SecretKeys::parse(&format!("{HEX},{}", STANDARD.encode([7; 32]))).expect("two keys").link_keys();
+        let root = DeliveryId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
+        let other = DeliveryId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
+        // Computed independently (Python's hmac); a change here breaks every link that was ever sent.
+        assert_eq!(keys.newest().fingerprint(), "b1d416d5");
+        assert_eq!(keys.newest().link_token(root, 0), "l5_TqWeWn-UFzuA1o9chxopht1ea48mhHLk69AYD4nM");
+        let older = keys.by_fingerprint(keys.fingerprints().nth(1).expect("two")).expect("the second key");
+        let tokens = [
+            keys.newest().link_token(root, 0),
+            keys.newest().link_token(root, 1),
+            keys.newest().link_token(other, 0),
+            older.link_token(root, 0),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = tokens.iter().collect();
+        assert_eq!(distinct.len(), tokens.len());
+        assert!(keys.by_fingerprint("00000000").is_none());
+    }
+
+    #[test]
+    fn nothing_shows_a_key() {
+        let keys = SecretKeys::parse(HEX).expect("a key");
+        let shown = format!("{keys:?} {:?} {:?}", keys.link_keys(), keys.subkeys("x"));
+        assert!(!shown.contains("0b0b") && !shown.contains("11, 11"), "{shown}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_generated_key_is_private_and_stays() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("data/secret.key");
+        let first = SecretKeys::load_or_generate(&file).expect("generated");
+        let again = SecretKeys::load_or_generate(&file).expect("read");
+        assert_eq!(first.link_keys().newest().fingerprint(), again.link_keys().newest().fingerprint());
+        assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(file.parent().expect("a folder")).expect("readable").count(), 1, "nothing aside");
+
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("chmod");
+        assert!(matches!(SecretKeys::load_or_generate(&file), Err(KeyFileError::Open { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_one_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("secret.key");
+        let fingerprint = || {
+            let keys = SecretKeys::load_or_generate(&file).expect("a key");
+            keys.link_keys().newest().fingerprint().to_owned()
+        };
+        let seen: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(fingerprint)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        assert_eq!(seen.len(), 1);
+    }
+
+    #[test]
+    fn a_broken_key_file_is_told_and_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("secret.key");
+        write_private(&file, "nonsense!").expect("written");
+        let error = SecretKeys::load_or_generate(&file).expect_err("no key");
+        assert!(matches!(error, KeyFileError::Invalid { source: InvalidSecretKeys::Unreadable(1), .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).expect("readable"), "nonsense!");
+    }
+}
