@@ -1,0 +1,94 @@
+//! The name of every metric, once.
+//!
+//! Dashboards and alarms depend on names and labels. A tenant is never a label: there may be a hundred thousand.
+
+/// What kind of number a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Many times, in seconds.
+    Histogram,
+}
+
+/// One metric, as dashboards know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name in Prometheus.
+    pub name: &'static str,
+    /// What kind of number it is.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it tells, for people.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub const $constant: &str = concat!("invoice_mail_", $name);
+        )+
+
+        /// Every metric.
+        pub const ALL: &[Metric] = &[
+            $(Metric { name: $constant, kind: Kind::$kind, labels: &[$($label),*], help: $help }),+
+        ];
+    };
+}
+
+metrics! {
+    EVENTS_CONSUMED = Counter "events_consumed_total" ["source", "result"]
+        "Events taken in, by who brought them (amqp, http, file) and what became of them.";
+    ATTEMPTS = Counter "attempts_total" ["relay", "phase", "class"]
+        "SMTP transactions, by the phase in which they ended and how.";
+    ATTEMPT_SECONDS = Histogram "attempt_seconds" ["relay", "class"]
+        "How long one SMTP transaction took.";
+    END_TO_END_SECONDS = Histogram "end_to_end_seconds" ["decision"]
+        "From taking the event in until the relay took the message.";
+    DECISIONS = Counter "decisions_total" ["decision", "reason"]
+        "Decisions to attach documents or to send a link, and why.";
+    DELIVERIES = Gauge "deliveries" ["state"]
+        "Deliveries in each state.";
+    DUE_OLDEST_SECONDS = Gauge "due_oldest_seconds" ["relay"]
+        "How long the delivery that waits longest has been due.";
+    DEAD_LETTERS = Gauge "dead_letters" ["class"]
+        "Open dead letters.";
+    DEAD_LETTER_OLDEST_SECONDS = Gauge "dead_letter_oldest_seconds" []
+        "Age of the oldest open dead letter.";
+    UNCERTAIN = Gauge "uncertain" []
+        "Deliveries that the relay may or may not have taken; a person must decide.";
+    DUPLICATES_SUPPRESSED = Counter "duplicates_suppressed_total" ["reason"]
+        "Events that were not sent because they had been before.";
+    BREAKER_STATE = Gauge "breaker_state" ["relay"]
+        "The relay's circuit breaker: 0 closed, 1 half open, 2 open, 3 paused by hand.";
+    SENDER_HELD = Gauge "sender_held" ["relay"]
+        "Senders whose deliveries are held because the relay refuses them.";
+    AMQP_RECONNECTS = Counter "amqp_reconnects_total" ["reason"]
+        "How often the connection to RabbitMQ was built anew, and why.";
+    OUTBOX_OLDEST_SECONDS = Gauge "outbox_oldest_seconds" []
+        "How long the message that waits longest for RabbitMQ has been in the outbox.";
+    WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []
+        "Time since this worker's last heartbeat in the database.";
+    BUILD_INFO = Gauge "build_info" ["version"]
+        "Always 1; its label is the version.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for metric in ALL {
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert!(metric.kind != Kind::Histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
+            assert!(!metric.labels.contains(&"tenant"), "{}", metric.name);
+        }
+        let names: std::collections::BTreeSet<&str> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

@@ -1,0 +1,181 @@
+//! What the process tells about itself: log lines and metrics.
+
+pub mod metric;
+
+mod mask;
+
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::{Log, LogFormat};
+pub use mask::Masked;
+use metric::Kind;
+
+/// Starts writing log lines to standard error; once per process, later calls change nothing.
+pub fn start_logging(log: &Log) {
+    // https://no-color.org: any value that is not empty.
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let _ = tracing::subscriber::set_global_default(subscriber(log, colour, io::stderr));
+}
+
+type BoxedSubscriber = Box<dyn Subscriber + Send + Sync>;
+
+fn subscriber<W>(log: &Log, colour: bool, writer: W) -> BoxedSubscriber
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().parse_lossy(&log.filter);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    match log.format {
+        LogFormat::Human => Box::new(lines.with_ansi(colour).with_target(false).finish()),
+        LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+    }
+}
+
+/// Upper bounds, in seconds, of one SMTP transaction: up to the ten minutes that a final dot may take.
+const ATTEMPT_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
+
+/// Upper bounds, in seconds, from event to relay: up to the whole retry schedule.
+const END_TO_END_BUCKETS: &[f64] =
+    &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 57_600.0];
+
+/// The process's metrics, for whoever renders them.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Collects metrics from now on; once per process, later calls return the same.
+    #[must_use]
+    pub fn install() -> Self {
+        static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+        let handle = INSTALLED.get_or_init(|| {
+            let recorder = builder().build_recorder();
+            let handle = recorder.handle();
+            metrics::set_global_recorder(recorder).expect("nobody else installs a recorder");
+            describe();
+            handle
+        });
+        Self(handle.clone())
+    }
+
+    /// Every metric, in the Prometheus text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Keeps histograms small until `end`: they hold every single value until upkeep, scraped or not.
+    pub async fn keep_up(self, end: CancellationToken) {
+        const EVERY: Duration = Duration::from_secs(5);
+        while end.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            self.0.run_upkeep();
+        }
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+fn builder() -> PrometheusBuilder {
+    let buckets = [(metric::ATTEMPT_SECONDS, ATTEMPT_BUCKETS), (metric::END_TO_END_SECONDS, END_TO_END_BUCKETS)];
+    buckets.into_iter().fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
+        builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds).expect("the bounds are not empty")
+    })
+}
+
+/// Tells the recorder what each metric means, and the build.
+fn describe() {
+    for metric in metric::ALL {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
+    metrics::gauge!(metric::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, filter: &str) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = Log { filter: filter.to_owned(), format };
+        tracing::subscriber::with_default(subscriber(&log, false, move || writer.clone()), || {
+            tracing::info!(invoice.number = "R-1", "invoice R-1 went to {}", Masked("ap@customer.example"));
+            tracing::debug!("too much");
+        });
+        let bytes = lines.0.lock().expect("no panic").clone();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn people_read_sentences_and_machines_read_json() {
+        let human = logged(LogFormat::Human, "info");
+        assert!(human.contains("INFO invoice R-1 went to a***@customer.example invoice.number=\"R-1\""), "{human}");
+        assert!(!human.contains("too much") && !human.contains('\u{1b}'), "{human}");
+
+        let json: serde_json::Value = serde_json::from_str(&logged(LogFormat::Json, "info")).expect("one object");
+        assert_eq!(json["message"], "invoice R-1 went to a***@customer.example");
+        assert_eq!((&json["invoice.number"], &json["level"]), (&"R-1".into(), &"INFO".into()));
+        assert_eq!(logged(LogFormat::Json, "error"), "");
+    }
+
+    #[test]
+    fn what_is_recorded_is_rendered_with_its_meaning() {
+        let recorder = builder().build_recorder();
+        let rendered = Metrics(recorder.handle());
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            metrics::counter!(metric::EVENTS_CONSUMED, "source" => "amqp", "result" => "accepted").increment(2);
+            metrics::histogram!(metric::ATTEMPT_SECONDS, "relay" => "default", "class" => "accepted").record(0.02);
+        });
+        let text = rendered.render();
+        let expected = [
+            "# HELP invoice_mail_events_consumed_total Events taken in",
+            "# TYPE invoice_mail_events_consumed_total counter",
+            "invoice_mail_events_consumed_total{source=\"amqp\",result=\"accepted\"} 2",
+            "invoice_mail_attempt_seconds_bucket{relay=\"default\",class=\"accepted\",le=\"0.01\"} 0",
+            "invoice_mail_attempt_seconds_bucket{relay=\"default\",class=\"accepted\",le=\"0.025\"} 1",
+            concat!("invoice_mail_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ];
+        for line in expected {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_installed_once_whoever_asks() {
+        assert!(Metrics::install().render().contains("invoice_mail_build_info"));
+        assert!(Metrics::install().render().contains("invoice_mail_build_info"));
+    }
+}
