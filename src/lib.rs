@@ -16,6 +16,7 @@ pub mod config;
 pub mod customer;
 pub mod decision;
 pub mod documents;
+pub mod demo;
 pub mod event;
 pub mod http;
 pub mod ids;

@@ -9,6 +9,8 @@ mod compose_looks_as_before;
 mod compose_reads_back;
 mod compose_sample;
 mod compose_with_own_templates;
+mod demo_catcher;
+mod demo_catcher_page;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

@@ -1,0 +1,103 @@
+//! A mail catcher: a real SMTP server on loopback that keeps every mail and passes none on, with a page to look at
+//! them.
+
+mod behaviour;
+mod command;
+pub mod letter;
+pub mod mailbox;
+mod page;
+mod reply;
+mod server;
+mod session;
+mod wire;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use behaviour::{Behaviour, Treatment};
+pub use mailbox::{CaughtMail, Mailbox};
+pub use reply::Reply;
+pub use session::ReceivedEnvelope;
+
+use crate::clock::Clock;
+
+/// How a catcher is set up. It listens on 127.0.0.1 only.
+#[derive(Debug)]
+pub struct CatcherConfig {
+    /// Where the mails are kept.
+    pub folder: PathBuf,
+    /// The SMTP port; 0 takes a free one.
+    pub smtp_port: u16,
+    /// The page's port; 0 takes a free one.
+    pub page_port: u16,
+    /// The largest message, in bytes; announced by SIZE.
+    pub message_bytes_max: u64,
+    /// How it misbehaves on purpose.
+    pub behaviour: Behaviour,
+}
+
+/// A running catcher.
+pub struct Catcher {
+    smtp_address: SocketAddr,
+    page_address: SocketAddr,
+    mailbox: Mailbox,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Catcher {
+    /// Opens the folder and both ports.
+    ///
+    /// # Errors
+    /// If the folder cannot be opened or a port is taken.
+    pub async fn start(config: CatcherConfig, clock: Clock) -> io::Result<Self> {
+        let mailbox = Mailbox::open(&config.folder, clock).await?;
+        let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, config.smtp_port)).await?;
+        let page = TcpListener::bind((Ipv4Addr::LOCALHOST, config.page_port)).await?;
+        let (smtp_address, page_address) = (smtp.local_addr()?, page.local_addr()?);
+        let stop = CancellationToken::new();
+        let shared = Arc::new(server::Shared {
+            mailbox: mailbox.clone(),
+            behaviour: config.behaviour,
+            message_bytes_max: config.message_bytes_max,
+        });
+        let tasks = vec![
+            tokio::spawn(server::serve(smtp, shared, stop.clone())),
+            tokio::spawn(page::serve(page, smtp_address, mailbox.clone(), stop.clone())),
+        ];
+        Ok(Self { smtp_address, page_address, mailbox, stop, tasks })
+    }
+
+    /// Where it takes mail.
+    #[must_use]
+    pub const fn smtp_address(&self) -> SocketAddr {
+        self.smtp_address
+    }
+
+    /// Where its page is.
+    #[must_use]
+    pub const fn page_address(&self) -> SocketAddr {
+        self.page_address
+    }
+
+    /// What it caught.
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Stops taking mail and ends; a message that is being kept is kept.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            // A task that panicked has nothing left to stop.
+            let _ = task.await;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Lines as SMTP has them: ended by CRLF and by nothing else.
+//!
+//! A bare LF or CR is never the end of a line ([RFC 5321 §2.3.8]): a server that is lenient here can be made to see
+//! two messages where the client sent one.
+//!
+//! [RFC 5321 §2.3.8]: https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
+
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
+
+/// The longest command line, in bytes with its CRLF: 512 ([RFC 5321 §4.5.3.1.4]) and what the offered extensions add
+/// to MAIL and RCPT, with room.
+///
+/// [RFC 5321 §4.5.3.1.4]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4
+pub(super) const COMMAND_LINE_BYTES_MAX: usize = 2_048;
+
+/// The longest line of a message, in bytes with its CRLF and without a stuffed dot ([RFC 5321 §4.5.3.1.6]).
+///
+/// [RFC 5321 §4.5.3.1.6]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.6
+pub(super) const TEXT_LINE_BYTES_MAX: usize = 1_000;
+
+/// What came over the wire.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line without its CRLF.
+    Whole(Vec<u8>),
+    /// A line that was longer than allowed; its bytes are gone.
+    TooLong,
+    /// The client has hung up.
+    End,
+}
+
+/// One connection, line by line.
+pub(super) struct Wire<R, W: AsyncWrite> {
+    reader: BufReader<R>,
+    writer: BufWriter<W>,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
+    /// The two halves of a connection.
+    pub(super) fn new(reader: R, writer: W) -> Self {
+        Self { reader: BufReader::with_capacity(16 * 1024, reader), writer: BufWriter::new(writer) }
+    }
+
+    /// The next line of at most `bytes_max` bytes, its CRLF included.
+    ///
+    /// A longer line is read to its end and thrown away as it comes, so a client cannot make us hold it.
+    pub(super) async fn line(&mut self, bytes_max: usize) -> io::Result<Line> {
+        let mut line = Vec::new();
+        let mut too_long = false;
+        let mut last = None;
+        loop {
+            let buffered = self.reader.fill_buf().await?;
+            if buffered.is_empty() {
+                return Ok(Line::End);
+            }
+            let taken = buffered.iter().position(|&byte| byte == b'\n').map_or(buffered.len(), |at| at + 1);
+            let before_last = if taken >= 2 { Some(buffered[taken - 2]) } else { last };
+            last = Some(buffered[taken - 1]);
+            too_long = too_long || line.len() + taken > bytes_max;
+            if !too_long {
+                line.extend_from_slice(&buffered[..taken]);
+            }
+            self.reader.consume(taken);
+            if last == Some(b'\n') && before_last == Some(b'\r') {
+                break;
+            }
+        }
+        if too_long {
+            return Ok(Line::TooLong);
+        }
+        line.truncate(line.len() - 2);
+        Ok(Line::Whole(line))
+    }
+
+    /// Answers. The answer leaves at once unless another whole line already waits: then the answers to a pipelined
+    /// group leave together ([RFC 2920 §3.2]).
+    ///
+    /// [RFC 2920 §3.2]: https://www.rfc-editor.org/rfc/rfc2920#section-3.2
+    pub(super) async fn answer(&mut self, reply: &str) -> io::Result<()> {
+        self.writer.write_all(reply.as_bytes()).await?;
+        if self.reader.buffer().contains(&b'\n') { Ok(()) } else { self.writer.flush().await }
+    }
+
+    /// Answers for the last time.
+    pub(super) async fn answer_and_close(&mut self, reply: &str) -> io::Result<()> {
+        self.writer.write_all(reply.as_bytes()).await?;
+        self.writer.shutdown().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lines(input: &[u8], bytes_max: usize) -> Vec<Line> {
+        let mut wire = Wire::new(input, tokio::io::sink());
+        let mut lines = Vec::new();
+        loop {
+            match wire.line(bytes_max).await.expect("memory does not fail") {
+                Line::End => return lines,
+                line => lines.push(line),
+            }
+        }
+    }
+
+    fn whole(text: &str) -> Line {
+        Line::Whole(text.as_bytes().to_vec())
+    }
+
+    #[tokio::test]
+    async fn only_crlf_ends_a_line() {
+        let cases: [(&[u8], Vec<Line>); 5] = [
+            (b"NOOP\r\nQUIT\r\n", vec![whole("NOOP"), whole("QUIT")]),
+            (b"NOOP\nQUIT\r\n", vec![whole("NOOP\nQUIT")]),
+            (b".\r.\r\n", vec![whole(".\r.")]),
+            (b"\r\n\r\n", vec![whole(""), whole("")]),
+            (b"cut off", vec![]),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(lines(input, 100).await, expected, "{:?}", String::from_utf8_lossy(input));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_over_the_limit_is_skipped_and_the_next_is_read() {
+        assert_eq!(
+            lines(b"12345678\r\n123456789\r\nQUIT\r\n", 10).await,
+            [whole("12345678"), Line::TooLong, whole("QUIT")]
+        );
+        let mut long = vec![b'x'; 100_000];
+        long.extend_from_slice(b"\r\nQUIT\r\n");
+        assert_eq!(lines(&long, 10).await, [Line::TooLong, whole("QUIT")]);
+    }
+
+    #[tokio::test]
+    async fn a_crlf_split_over_two_reads_is_a_crlf() {
+        let chained = tokio::io::AsyncReadExt::chain(&b"NOOP\r"[..], &b"\nQUIT\r\n"[..]);
+        let mut wire = Wire::new(chained, tokio::io::sink());
+        assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("NOOP"));
+        assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("QUIT"));
+    }
+}

@@ -1,0 +1,243 @@
+//! The demo's catcher holds real SMTP conversations, and loses or confuses nothing.
+
+use std::time::Duration;
+
+use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::demo::catcher::{Behaviour, Catcher, CatcherConfig, Reply, Treatment};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+pub(crate) const MESSAGE_BYTES_MAX: u64 = 10_000;
+
+/// A catcher with its own folder, which refuses `gone@` and defers `later@` once.
+pub(crate) async fn catcher() -> (Catcher, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let behaviour = Behaviour::new([
+        ("gone@x.example".to_owned(), Treatment::Refuse(Reply::new(550, "5.1.1", "no such mailbox"))),
+        (
+            "later@x.example".to_owned(),
+            Treatment::Defer { reply: Reply::new(451, "4.7.1", "come back later"), times: 1 },
+        ),
+    ]);
+    let config = CatcherConfig {
+        folder: folder.path().join("mail"),
+        smtp_port: 0,
+        page_port: 0,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        behaviour,
+    };
+    let clock = Clock::manual(Timestamp::parse("2026-11-23T09:30:00Z").expect("a time"));
+    (Catcher::start(config, clock).await.expect("starts"), folder)
+}
+
+/// A client that says exactly what it is told.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// Connects and reads the greeting.
+    pub(crate) async fn greet(catcher: &Catcher) -> Self {
+        let stream = TcpStream::connect(catcher.smtp_address()).await.expect("connects");
+        let mut client = Self(BufReader::new(stream));
+        assert_eq!(client.reply().await, "220 catcher.localhost ESMTP, passes nothing on");
+        client
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).await.expect("sent");
+    }
+
+    /// The last line of the next reply, without its CRLF.
+    pub(crate) async fn reply(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            let read = tokio::time::timeout(Duration::from_secs(10), self.0.read_line(&mut line));
+            read.await.expect("the catcher answers").expect("a line");
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line.trim_end_matches("\r\n").to_owned();
+            }
+        }
+    }
+
+    /// Sends a line and reads its reply's code.
+    pub(crate) async fn code(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n")).await;
+        self.reply().await.chars().take(3).collect()
+    }
+
+    /// Says everything up to 354.
+    pub(crate) async fn until_data(&mut self) {
+        for (line, code) in [
+            ("EHLO client.example", "250"),
+            ("MAIL FROM:<a@x.example>", "250"),
+            ("RCPT TO:<b@x.example>", "250"),
+            ("DATA", "354"),
+        ] {
+            assert_eq!(self.code(line).await, code, "{line}");
+        }
+    }
+}
+
+/// The bytes of the newest mail's file.
+async fn newest(catcher: &Catcher) -> Vec<u8> {
+    let mails = catcher.mailbox().mails();
+    catcher.mailbox().message(&mails[0]).await.expect("its file is there")
+}
+
+#[tokio::test]
+async fn the_extensions_are_offered() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    client.send("EHLO client.example\r\nQUIT\r\n").await;
+    let mut everything = String::new();
+    client.0.read_to_string(&mut everything).await.expect("read to the end");
+    let expected = "250-catcher.localhost\r\n250-PIPELINING\r\n250-SIZE 10000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
+        250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n221 2.0.0 goodbye\r\n";
+    assert_eq!(everything, expected);
+}
+
+#[tokio::test]
+async fn a_pipelined_group_is_answered_in_order_and_the_message_is_kept_byte_for_byte() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    client
+        .send(
+            "EHLO client.example\r\nMAIL FROM:<a@x.example> SIZE=50 BODY=8BITMIME RET=HDRS\r\n\
+             RCPT TO:<b@x.example> NOTIFY=FAILURE\r\nRCPT TO:<gone@x.example>\r\nRCPT TO:<c@x.example>\r\nDATA\r\n",
+        )
+        .await;
+    for expected in ["250 ENH", "250 2.1.0", "250 2.1.5", "550 5.1.1", "250 2.1.5", "354 "] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(expected), "{reply}");
+    }
+    // Two messages and a QUIT in one go: the second transaction is pipelined behind the first one's dot.
+    client
+        .send(
+            "Message-ID: <one@x.example>\r\n\r\n..\r\n...two dots\r\nh\u{e9}\r\n.\r\nMAIL FROM:<>\r\n\
+             RCPT TO:<d@x.example>\r\nDATA\r\nSubject: Two\r\n\r\n.\r\nQUIT\r\n",
+        )
+        .await;
+    for expected in ["250 2.0.0 caught as 0001-one", "250", "250", "354", "250 2.0.0 caught as 0002-mail", "221"] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(expected), "{reply}");
+    }
+    let mails = catcher.mailbox().mails();
+    assert_eq!(mails[1].envelope.recipients, ["b@x.example", "c@x.example"]);
+    assert_eq!((mails[0].envelope.sender.as_str(), mails[0].subject.as_str()), ("", "Two"));
+    let first = catcher.mailbox().message(&mails[1]).await.expect("read");
+    assert_eq!(first, "Message-ID: <one@x.example>\r\n\r\n.\r\n..two dots\r\nh\u{e9}\r\n".as_bytes());
+}
+
+#[tokio::test]
+async fn commands_out_of_order_are_refused_and_nothing_is_kept() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    for (line, code) in [
+        ("MAIL FROM:<a@x.example>", "503"),
+        ("EHLO client.example", "250"),
+        ("RCPT TO:<b@x.example>", "503"),
+        ("DATA", "503"),
+        ("MAIL FROM:<a@x.example>", "250"),
+        ("MAIL FROM:<a@x.example>", "503"),
+        ("RCPT TO:<gone@x.example>", "550"),
+        ("DATA", "554"),
+        ("RSET", "250"),
+        ("RCPT TO:<b@x.example>", "503"),
+        ("VRFY b", "252"),
+        ("NOOP", "250"),
+        ("FROBNICATE", "500"),
+        ("STARTTLS", "502"),
+        ("QUIT", "221"),
+    ] {
+        assert_eq!(client.code(line).await, code, "{line}");
+    }
+    assert!(catcher.mailbox().mails().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_is_deferred_once_and_then_taken() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    for (line, code) in [
+        ("EHLO client.example", "250"),
+        ("MAIL FROM:<a@x.example>", "250"),
+        ("RCPT TO:<later@x.example>", "451"),
+        ("RSET", "250"),
+        ("MAIL FROM:<a@x.example>", "250"),
+        ("RCPT TO:<later@x.example>", "250"),
+    ] {
+        assert_eq!(client.code(line).await, code, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_read_to_its_dot_and_refused() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    assert_eq!(client.code("EHLO client.example").await, "250");
+    assert_eq!(client.code("MAIL FROM:<a@x.example> SIZE=10001").await, "552");
+    client.until_data().await;
+    let line = format!("{}\r\n", "x".repeat(98));
+    client.send(line.repeat(101)).await;
+    assert_eq!(client.code(".").await, "552");
+    assert!(catcher.mailbox().mails().is_empty());
+    // Exactly the limit is taken, on the same connection.
+    client.until_data().await;
+    client.send(line.repeat(100)).await;
+    assert_eq!(client.code(".").await, "250");
+    assert_eq!(newest(&catcher).await.len(), 10_000);
+}
+
+#[tokio::test]
+async fn lines_over_the_limit_are_refused() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    assert_eq!(client.code(&format!("NOOP {}", "x".repeat(3_000))).await, "500");
+    assert_eq!(client.code("NOOP").await, "250");
+    for (length, code) in [(998, "250"), (999, "554"), (5_000, "554")] {
+        client.until_data().await;
+        client.send(format!("{}\r\n", "x".repeat(length))).await;
+        assert_eq!(client.code(".").await, code, "{length}");
+    }
+    // A stuffed dot does not count.
+    client.until_data().await;
+    client.send(format!("..{}\r\n", "x".repeat(997))).await;
+    assert_eq!(client.code(".").await, "250");
+    assert_eq!(newest(&catcher).await.len(), 1_000);
+}
+
+#[tokio::test]
+async fn a_second_message_cannot_be_smuggled_in_behind_a_bare_line_feed() {
+    let (catcher, _folder) = catcher().await;
+    let smuggled = "MAIL FROM:<evil@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nSubject: Smuggled\r\n";
+    for false_end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r"] {
+        let mut client = Client::greet(&catcher).await;
+        client.until_data().await;
+        client.send(format!("Subject: One\r\n\r\ntext{false_end}{smuggled}")).await;
+        assert_eq!(client.code("\r\n.").await, "554", "{false_end:?}");
+    }
+    assert!(catcher.mailbox().mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_before_the_dot_has_sent_nothing() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    client.until_data().await;
+    client.send("Subject: Half\r\n\r\nand th").await;
+    client.0.get_mut().shutdown().await.expect("shut down");
+    let mut rest = Vec::new();
+    client.0.read_to_end(&mut rest).await.expect("the catcher hangs up too");
+    assert!(rest.is_empty() && catcher.mailbox().mails().is_empty());
+}
+
+#[tokio::test]
+async fn when_it_stops_an_idle_client_is_told() {
+    let (catcher, _folder) = catcher().await;
+    let mut client = Client::greet(&catcher).await;
+    assert_eq!(client.code("NOOP").await, "250");
+    let stopping = tokio::spawn(catcher.stop());
+    assert_eq!(client.reply().await, "421 4.3.2 shutting down");
+    stopping.await.expect("stops");
+}
