@@ -6,3 +6,4 @@
 //! [RFC 2606]: https://www.rfc-editor.org/rfc/rfc2606
 
 pub mod catcher;
+pub mod world;

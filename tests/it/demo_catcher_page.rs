@@ -126,7 +126,7 @@ async fn a_file_is_only_ever_downloaded_under_a_tame_name_and_type() {
     let disposition = header(&response, CONTENT_DISPOSITION);
     assert!(disposition.starts_with("attachment; filename=\""), "{disposition}");
     assert_eq!((disposition.matches('"').count(), disposition.matches(';').count()), (2, 2), "{disposition}");
-    assert!(!disposition.contains("/") && !disposition.contains("exe;"), "{disposition}");
+    assert!(!disposition.contains('/') && !disposition.contains("exe;"), "{disposition}");
     let response = get(&client, &catcher, &format!("/mail/{id}/source?download=yes")).await;
     assert!(header(&response, CONTENT_DISPOSITION).starts_with("attachment;"));
 }

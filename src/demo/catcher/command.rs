@@ -78,7 +78,7 @@ fn mail(rest: &str) -> Result<Command, Reply> {
                 bytes = Some(count.ok_or_else(|| bad_value("SIZE"))?);
             }
             ("BODY", Some(body)) if matches!(body.to_ascii_uppercase().as_str(), "7BIT" | "8BITMIME") => {}
-            ("RET", Some(ret)) if matches!(ret.to_ascii_uppercase().as_str(), "FULL" | "HDRS") => {}
+            ("RET", Some(part)) if matches!(part.to_ascii_uppercase().as_str(), "FULL" | "HDRS") => {}
             ("ENVID", Some(id)) if is_xtext(&id) => {}
             ("SMTPUTF8", None) => utf8 = true,
             ("SIZE" | "BODY" | "RET" | "ENVID" | "SMTPUTF8", _) => return Err(bad_value(&key)),

@@ -229,7 +229,7 @@ fn read_folder(folder: &Path) -> io::Result<Vec<Arc<CaughtMail>>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') && name.ends_with(".part") {
+        if name.starts_with('.') && name.strip_suffix(".part").is_some() {
             std::fs::remove_file(&path)?;
         } else if let Some(id) = name.strip_suffix(".eml")
             && path.is_file()

@@ -64,7 +64,7 @@ async fn hold(mut stream: TcpStream, shared: &Shared, stop: &CancellationToken) 
     let mut session = Session::new(shared.message_bytes_max);
     loop {
         // No promise is made before the reply to the final dot, so the conversation may be ended at any read.
-        let step = match stop.run_until_cancelled(timeout(IDLE_MAX, wire.line(COMMAND_LINE_BYTES_MAX))).await {
+        let next = match stop.run_until_cancelled(timeout(IDLE_MAX, wire.line(COMMAND_LINE_BYTES_MAX))).await {
             None => Step::Close(Reply::new(421, "4.3.2", "shutting down").to_string()),
             Some(Err(_)) => Step::Close(Reply::new(421, "4.4.2", "nothing was said for 5 minutes").to_string()),
             Some(Ok(line)) => match line? {
@@ -73,7 +73,7 @@ async fn hold(mut stream: TcpStream, shared: &Shared, stop: &CancellationToken) 
                 Line::End => return Ok(()),
             },
         };
-        match step {
+        match next {
             Step::Answer(answer) => wire.answer(&answer).await?,
             Step::Close(answer) => return wire.answer_and_close(&answer).await,
             Step::Receive(go_on) => {

@@ -1,0 +1,171 @@
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::*;
+use crate::customer::Customer;
+use crate::decision::{Decision, Inputs, PortalAccess, Reason, decide};
+use crate::event::{InvoiceData, InvoiceKind};
+use crate::settings::SensitiveAttachments;
+use crate::tenant::Tenant;
+
+fn world() -> World {
+    World::new(Timestamp::parse("2026-11-23T09:30:00Z").expect("a time"))
+}
+
+/// The tenants and customers, read back as `import` does.
+fn catalogue() -> (HashMap<String, Tenant>, HashMap<String, Customer>) {
+    let (mut tenants, mut customers) = (HashMap::new(), HashMap::new());
+    for line in world().catalogue() {
+        let line: Value = serde_json::from_str(&line).expect("a line is JSON");
+        if let Some(tenant) = line.get("tenant") {
+            let tenant: Tenant = serde_json::from_value(tenant.clone()).expect("a tenant");
+            tenant.settings.validate().expect("settings that can be saved");
+            tenants.insert(tenant.id.to_string(), tenant);
+        } else {
+            let customer: Customer = serde_json::from_value(line["customer"].clone()).expect("a customer");
+            assert!(tenants.contains_key(customer.tenant_id.as_str()), "a customer follows the tenant");
+            customers.insert(customer.id.to_string(), customer);
+        }
+    }
+    (tenants, customers)
+}
+
+fn event(label: &str) -> Value {
+    let world = world();
+    let event = world.events().iter().find(|event| event.label == label).expect(label);
+    serde_json::from_slice(&event.bytes).expect("JSON")
+}
+
+#[test]
+fn the_same_moment_gives_the_same_world_and_another_moment_another() {
+    let (world, again, later) =
+        (world(), world(), World::new(Timestamp::parse("2026-11-23T09:31:00Z").expect("a time")));
+    let bytes = |world: &World| world.events().iter().map(|event| event.bytes.clone()).collect::<Vec<_>>();
+    assert_eq!(bytes(&world), bytes(&again));
+    let keys = |world: &World| world.documents().iter().map(|document| document.object.clone()).collect::<HashSet<_>>();
+    assert_eq!(keys(&world).len(), world.documents().len(), "every key is used once");
+    assert!(keys(&world).is_disjoint(&keys(&later)));
+    let ids = |world: &World| {
+        let read = |event: &DemoEvent| serde_json::from_slice::<Value>(&event.bytes).ok();
+        let both = |event: Value| [event["id"].to_string(), event["data"]["invoice"]["id"].to_string()];
+        world.events().iter().filter_map(read).flat_map(both).collect::<HashSet<_>>()
+    };
+    assert!(ids(&world).is_disjoint(&ids(&later)));
+}
+
+#[test]
+fn every_policy_language_and_kind_is_met() {
+    let (tenants, customers) = catalogue();
+    let policies: HashSet<_> = tenants.values().map(|tenant| tenant.settings.sensitive_attachments).collect();
+    assert_eq!(policies.len(), SensitiveAttachments::ALL.len());
+    let levels: HashSet<_> = tenants.values().map(|tenant| tenant.settings.portal_authentication.level).collect();
+    assert_eq!(levels.len(), 3);
+    let languages: HashSet<_> =
+        customers.values().filter_map(|customer| Some(customer.locale.as_ref()?[..2].to_owned())).collect();
+    assert_eq!(languages.len(), 4);
+    let events = world().events().len();
+    assert!(events >= 16, "{events}");
+    let read = |event: &DemoEvent| serde_json::from_slice::<Value>(&event.bytes).ok();
+    let kinds: HashSet<String> =
+        world().events().iter().filter_map(read).map(|event| event["data"]["invoice"]["kind"].to_string()).collect();
+    assert_eq!(kinds.len(), InvoiceKind::ALL.len());
+}
+
+#[test]
+fn what_an_event_says_of_its_documents_is_true_but_for_one() {
+    let world = world();
+    let stored: HashMap<_, _> = world.documents().iter().map(|d| (d.object.as_str(), &d.bytes)).collect();
+    let mut different = Vec::new();
+    for event in world.events() {
+        let Ok(read) = serde_json::from_slice::<Value>(&event.bytes) else { continue };
+        let Ok(data) = serde_json::from_value::<InvoiceData>(read["data"].clone()) else { panic!("{}", event.label) };
+        for document in &data.documents {
+            let Some(bytes) = stored.get(document.object.as_str()) else {
+                assert!(["unknown tenant", "a key that leaves its folder"].contains(&event.label), "{}", event.label);
+                continue;
+            };
+            assert_eq!(document.size, bytes.len() as u64, "{}", event.label);
+            if document.sha256 != Sha256::of(bytes) {
+                different.push(event.label);
+            }
+        }
+    }
+    assert_eq!(different, ["another document under the key"]);
+}
+
+#[test]
+fn the_decisions_are_those_that_are_to_be_shown() {
+    let (tenants, customers) = catalogue();
+    let expected = [
+        ("business, documents for businesses", Ok((Decision::Attach, Reason::BusinessCustomer, None))),
+        (
+            "private, documents for businesses",
+            Ok((Decision::Link, Reason::PrivateCustomer, Some(PortalAccess::Verified))),
+        ),
+        ("customer of unknown type", Ok((Decision::Link, Reason::UnknownCustomerType, Some(PortalAccess::Verified)))),
+        ("private, documents for everybody", Ok((Decision::Attach, Reason::PolicyInclude, None))),
+        (
+            "documents for nobody, portal closed",
+            Ok((Decision::Link, Reason::PolicyExclude, Some(PortalAccess::Closed))),
+        ),
+        ("too large for the relay", Ok((Decision::Link, Reason::TooLarge, Some(PortalAccess::EveryPageVerified)))),
+        ("nothing to verify by", Err(crate::class::Class::NoVerificationMethod)),
+    ];
+    for (label, expected) in expected {
+        let data: InvoiceData = serde_json::from_value(event(label)["data"].clone()).expect("invoice data");
+        let (tenant, customer) = (&tenants[data.tenant_id.as_str()], &customers[data.customer_id.as_str()]);
+        let size: u64 = data.documents.iter().map(|document| document.size).sum();
+        let inputs = Inputs {
+            settings: tenant.settings,
+            settings_version: 1,
+            customer_type: customer.kind,
+            verification: customer.verification_record(),
+            sms_available: true,
+            encoded_bytes: size / 3 * 4,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            refused_for_size: false,
+            link_only: false,
+            earlier: None,
+        };
+        let decided = decide(&inputs).map(|(plan, reason)| match plan {
+            crate::decision::Plan::Attach => (Decision::Attach, reason, None),
+            crate::decision::Plan::Link { access } => (Decision::Link, reason, Some(access)),
+        });
+        assert_eq!(decided.map_err(crate::decision::Refusal::class), expected, "{label}");
+    }
+}
+
+#[test]
+fn the_sums_of_a_bill_are_those_of_its_event_and_its_xml() {
+    let event = event("business, documents for businesses");
+    let number = event["data"]["invoice"]["number"].as_str().expect("a number");
+    let total = event["data"]["invoice"]["total"].as_str().expect("a total");
+    // 12.90 + 2350 × 0.3129 = 748.22 (rounded up at the line), 19 % of it 142.16.
+    assert_eq!(total, "890.38");
+    let world = world();
+    let xml = world.documents().iter().find(|d| d.object.ends_with(&format!("{number}.xml"))).expect("the XML");
+    let xml = std::str::from_utf8(&xml.bytes).expect("UTF-8");
+    for expected in [
+        "<cbc:LineExtensionAmount currencyID=\"EUR\">735.32</cbc:LineExtensionAmount>",
+        "<cbc:TaxExclusiveAmount currencyID=\"EUR\">748.22</cbc:TaxExclusiveAmount>",
+        "<cbc:TaxAmount currencyID=\"EUR\">142.16</cbc:TaxAmount>",
+        "<cbc:PayableAmount currencyID=\"EUR\">890.38</cbc:PayableAmount>",
+        "<cbc:RegistrationName>Käufer &amp; Söhne OHG</cbc:RegistrationName>",
+    ] {
+        assert!(xml.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn documents_are_written_under_their_keys_and_written_once() {
+    let (world, folder) = (world(), tempfile::tempdir().expect("a folder"));
+    world.write_documents(folder.path()).expect("written");
+    for document in world.documents() {
+        assert_eq!(std::fs::read(folder.path().join(&document.object)).expect("is there"), document.bytes);
+    }
+    let first = folder.path().join(&world.documents()[0].object);
+    let written = first.metadata().and_then(|m| m.modified()).expect("a time");
+    world.write_documents(folder.path()).expect("written again");
+    assert_eq!(first.metadata().and_then(|m| m.modified()).expect("a time"), written);
+}
