@@ -9,6 +9,8 @@
 //! [`relay::outcome`] and [`retry`] are pure: they do no I/O and read no clock.
 
 pub mod catalogue;
+pub mod backoff;
+pub mod broker;
 pub mod class;
 pub mod clock;
 pub mod compose;

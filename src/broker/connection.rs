@@ -1,0 +1,218 @@
+//! One connection to the broker: made within a deadline, closed within a deadline, never recovered by itself.
+//!
+//! lapin's own recovery is not used: during an outage its consumers hang silently, and it gives up for good after a
+//! number of tries. Whoever holds a [`Connection`] drops it on any error and makes another.
+
+use std::fmt;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::tcp::{AMQPUriTcpExt as _, AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
+use lapin::types::LongString;
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{ConnectionProperties, ErrorKind};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::url::BrokerUrl;
+
+/// From the first packet to an open connection. Generous: a broker that is starting may take long to answer.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// For one question to the broker (open a channel, declare, consume, close).
+pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// For a close that nobody has to wait for longer: the broker requeues what was not acked either way.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// An open connection.
+pub(super) struct Connection {
+    inner: lapin::Connection,
+    socket: Socket,
+}
+
+/// The connection's socket, to hang up when the peer does not answer any more.
+///
+/// lapin serves each connection by a thread of its own, which ends with the socket only: without this, every
+/// timed-out attempt would leave a thread behind.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<Option<TcpStream>>>);
+
+impl Socket {
+    fn keep(&self, socket: TcpStream) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    }
+
+    fn hang_up(&self) {
+        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It may be closed already; that is what we want.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Hangs up unless the connection came about: also when whoever wanted it stops waiting.
+struct HangUpOnDrop(Option<Socket>);
+
+impl Drop for HangUpOnDrop {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.0 {
+            socket.hang_up();
+        }
+    }
+}
+
+/// Why there is no connection, or why there is none any more.
+#[derive(Debug, Clone)]
+pub enum ConnectionError {
+    /// The file with the certificate authority cannot be used.
+    CaFile(String),
+    /// No answer within the time allowed.
+    Timeout {
+        /// What was asked.
+        doing: &'static str,
+    },
+    /// User or password are wrong, or the user may not use the virtual host.
+    Refused {
+        /// The broker's words.
+        said: String,
+    },
+    /// The connection or channel is gone, or could not be made.
+    Lost(lapin::Error),
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaFile(problem) => write!(f, "the file with the certificate authority cannot be used: {problem}"),
+            Self::Timeout { doing } => write!(f, "the broker does not answer: no reply in time to {doing}"),
+            Self::Refused { said } => {
+                write!(f, "the broker refuses the connection: {said}; check user, password and virtual host")
+            }
+            Self::Lost(error) => write!(f, "the connection to the broker is lost: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectionError {}
+
+impl From<lapin::Error> for ConnectionError {
+    fn from(error: lapin::Error) -> Self {
+        if let ErrorKind::ProtocolError(said) = error.kind()
+            && matches!(
+                said.kind(),
+                AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) | AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+            )
+        {
+            return Self::Refused { said: said.get_message().to_string() };
+        }
+        Self::Lost(error)
+    }
+}
+
+impl Connection {
+    /// Connects and logs in; `role` is what operators see beside the connection.
+    pub(super) async fn open(url: &BrokerUrl, role: &str) -> Result<Self, ConnectionError> {
+        let connector = Arc::new(tls_connector(url)?);
+        let runtime = lapin::runtime::default_runtime()?;
+        let socket = Socket::default();
+        let mut guard = HangUpOnDrop(Some(socket.clone()));
+        let kept = socket.clone();
+        let connect = lapin::Connection::connector(
+            url.uri().clone(),
+            runtime,
+            async move |uri: AMQPUri, runtime| {
+                let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
+                let tcp = plain.connect_with_config_async(lapin::tcp::TLSConfig::default(), &runtime);
+                let stream = within(tcp).await?;
+                if let AsyncTcpStream::Plain(stream) = &stream {
+                    kept.keep(TcpStream::from(stream.get_ref().as_fd().try_clone_to_owned()?));
+                }
+                match connector.as_ref() {
+                    Some(connector) => Ok(within(stream.into_rustls(connector, &uri.authority.host)).await?),
+                    None => Ok(stream),
+                }
+            },
+            ConnectionProperties::default()
+                .with_connection_name(LongString::from(format!("invoice-dispatcher {role}"))),
+        );
+        let inner = tokio::time::timeout(CONNECT_TIME_MAX, connect)
+            .await
+            .map_err(|_| ConnectionError::Timeout { doing: "connect and log in" })??;
+        guard.0 = None;
+        Ok(Self { inner, socket })
+    }
+
+    /// Opens a channel.
+    pub(super) async fn channel(&self) -> Result<lapin::Channel, ConnectionError> {
+        answer("open a channel", self.inner.create_channel()).await
+    }
+
+    /// Whether the connection still stands, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.inner.status().connected()
+    }
+
+    /// Whether the broker has stopped reading from us, because of its memory or disk alarm.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.inner.status().blocked()
+    }
+
+    /// What happens on the connection: blocked, unblocked, an error.
+    pub(super) fn events(&self) -> impl Stream<Item = lapin::Event> + Send + Unpin + use<> {
+        self.inner.events_listener().boxed()
+    }
+
+    /// Closes the connection and all its channels; what was not acked returns to its queue.
+    pub(super) async fn close(self) {
+        // A broker that does not answer, or has blocked us, is not waited for: `drop` hangs up.
+        let _ = tokio::time::timeout(CLOSE_TIME_MAX, self.inner.close(200, "bye".into())).await;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.socket.hang_up();
+    }
+}
+
+/// The answer to one question, or an error if it does not come in time.
+pub(super) async fn answer<T>(
+    doing: &'static str,
+    question: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, ConnectionError> {
+    match tokio::time::timeout(ANSWER_TIME_MAX, question).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ConnectionError::Timeout { doing }),
+    }
+}
+
+/// Ends with an error when the time to connect is over, so that lapin's thread ends too.
+async fn within<T>(step: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+    tokio::time::timeout(CONNECT_TIME_MAX, step).await.map_err(|_| std::io::ErrorKind::TimedOut)?
+}
+
+/// What verifies the broker's certificate: our own authority if one is named, else the system's.
+fn tls_connector(url: &BrokerUrl) -> Result<Option<RustlsConnector>, ConnectionError> {
+    if !url.is_tls() {
+        return Ok(None);
+    }
+    let config = match url.ca_file() {
+        Some(path) => {
+            let unusable =
+                |problem: &dyn fmt::Display| ConnectionError::CaFile(format!("{}: {problem}", path.display()));
+            let certificates = CertificateDer::pem_file_iter(path)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                .map_err(|error| unusable(&error))?;
+            if certificates.is_empty() {
+                return Err(unusable(&"it holds no certificate"));
+            }
+            Ok(RustlsConnectorConfig::default().with_parsable_certificates(certificates))
+        }
+        None => RustlsConnectorConfig::new_with_native_certs(),
+    };
+    let connector = config.and_then(RustlsConnectorConfig::connector_with_no_client_auth);
+    connector.map(Some).map_err(|error| ConnectionError::Lost(error.into()))
+}

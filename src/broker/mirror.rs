@@ -1,0 +1,266 @@
+//! The dead-letter queue in the broker: a mirror of the dead letters in the database, which is the truth.
+//!
+//! The database marks a dead letter `pending`; this task publishes it and then marks it `published`, so an outage of
+//! the broker delays it and loses nothing. Whatever is settled by our own tools is taken out again by a pass over the
+//! whole queue ([`super::pass`]). One worker is elected to do both: two would publish everything twice.
+//!
+//! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
+//! notices that the queue is longer than it should be and starts a pass, which removes it.
+
+use std::fmt;
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Connection, ConnectionError};
+use super::headers;
+use super::ledger::{DeadLetterLedger, PendingDeadLetter};
+use super::pass::{Pass, queue_length};
+use super::publisher::{Outgoing, PublishError, Published, Publisher};
+use super::subscription::Ended;
+use super::topology::{Topology, TopologyError, establish};
+use super::url::BrokerUrl;
+use crate::backoff::Delays;
+use crate::class::Class;
+use crate::clock::{Clock, Timestamp};
+use crate::ids::DeadLetterId;
+use crate::intake::Unavailable;
+
+/// Dead letters in one step of publishing.
+const PUBLISH_COUNT_MAX: usize = 200;
+/// How long the election holds without being renewed. Longer than one step may take.
+pub(super) const LEASE: Duration = Duration::from_mins(2);
+
+/// How often the mirror does what.
+#[derive(Debug, Clone, Copy)]
+pub struct MirrorIntervals {
+    /// Between two looks for dead letters to publish.
+    pub look: Duration,
+    /// Between two passes that remove settled ones.
+    pub pass: Duration,
+    /// Between two checks of the queue's length, which find second copies.
+    pub check: Duration,
+}
+
+impl Default for MirrorIntervals {
+    fn default() -> Self {
+        Self { look: Duration::from_secs(1), pass: Duration::from_secs(15), check: Duration::from_mins(10) }
+    }
+}
+
+/// Keeps the mirror.
+pub struct Mirror<Ledger> {
+    url: BrokerUrl,
+    topology: Topology,
+    ledger: Ledger,
+    clock: Clock,
+    intervals: MirrorIntervals,
+    publisher: Publisher,
+    /// When the last pass ended and the last check was made; never, if this worker was elected just now.
+    passed_at: Option<Timestamp>,
+    checked_at: Option<Timestamp>,
+    /// Messages in the queue that are no dead letters of ours.
+    foreign: u64,
+    /// What was said last about trouble, so that an outage is one line in the log.
+    said: Option<String>,
+}
+
+/// Why the mirror could not be brought up to date. Every step may be repeated.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MirrorError {
+    #[error(transparent)]
+    Database(#[from] Unavailable),
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    #[error("queue {queue} does not take the dead letters: {why:?}")]
+    NotTaken { queue: String, why: Published },
+    #[error("another worker was elected to keep the mirror")]
+    LeaseLost,
+}
+
+impl<Ledger> fmt::Debug for Mirror<Ledger> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
+    /// A mirror that is not kept yet.
+    pub fn new(url: BrokerUrl, topology: Topology, ledger: Ledger, clock: Clock) -> Self {
+        let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
+        Self {
+            url,
+            topology,
+            ledger,
+            clock,
+            intervals: MirrorIntervals::default(),
+            publisher,
+            passed_at: None,
+            checked_at: None,
+            foreign: 0,
+            said: None,
+        }
+    }
+
+    /// The same, more or less often.
+    #[must_use]
+    pub fn with_intervals(self, intervals: MirrorIntervals) -> Self {
+        Self { intervals, ..self }
+    }
+
+    /// Keeps the mirror until `shutdown`. What is under way then is left as it is: every step may be repeated.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut delays = Delays::for_server(&self.clock);
+        loop {
+            let Some(round) = shutdown.run_until_cancelled(self.round()).await else { break };
+            let pause = match round {
+                Ok(()) => {
+                    delays.reset();
+                    self.said = None;
+                    self.intervals.look
+                }
+                Err(trouble) => {
+                    self.tell(&trouble);
+                    delays.next_delay()
+                }
+            };
+            if shutdown.run_until_cancelled(self.clock.sleep(pause)).await.is_none() {
+                break;
+            }
+        }
+        if let Err(away) = self.ledger.release_mirror_lease().await {
+            tracing::debug!("the lease of the dead-letter mirror ends by itself: {away}");
+        }
+        self.publisher.close().await;
+    }
+
+    /// Brings the mirror up to date, if this worker is the one to do it.
+    async fn round(&mut self) -> Result<(), MirrorError> {
+        if !self.ledger.hold_mirror_lease(LEASE).await? {
+            // Whoever holds it now may leave anything behind.
+            (self.passed_at, self.checked_at) = (None, None);
+            return Ok(());
+        }
+        self.publish_pending().await?;
+        if self.is_over(self.passed_at, self.intervals.pass) {
+            let settled = self.ledger.to_remove().await?;
+            let check = self.is_over(self.checked_at, self.intervals.check);
+            if !settled.is_empty() || check {
+                self.clean(settled).await?;
+            }
+            self.passed_at = Some(self.clock.now());
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, since: Option<Timestamp>, interval: Duration) -> bool {
+        since.is_none_or(|since| self.clock.now().since(since) >= interval)
+    }
+
+    /// Publishes what is pending and open; then marks it.
+    async fn publish_pending(&self) -> Result<(), MirrorError> {
+        loop {
+            let letters = self.ledger.next_to_publish(PUBLISH_COUNT_MAX).await?;
+            self.show_oldest(letters.first());
+            if letters.is_empty() {
+                return Ok(());
+            }
+            if !self.ledger.hold_mirror_lease(LEASE).await? {
+                return Err(MirrorError::LeaseLost);
+            }
+            let ids: Vec<DeadLetterId> = letters.iter().map(|letter| letter.id).collect();
+            let open = self.ledger.still_open(&ids).await?;
+            let (open, settled): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| open.contains(&letter.id));
+            if !settled.is_empty() {
+                self.ledger.mark_removed(&settled.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
+            }
+            let messages: Vec<Outgoing> = open.iter().map(|letter| self.message(letter)).collect();
+            let published = self.publisher.publish(&messages).await?;
+            let confirmed: Vec<DeadLetterId> = open
+                .iter()
+                .zip(&published)
+                .filter_map(|(letter, published)| (*published == Published::Confirmed).then_some(letter.id))
+                .collect();
+            self.ledger.mark_published(&confirmed).await?;
+            count("published", confirmed.len());
+            taken(&self.topology.dead, &published)?;
+        }
+    }
+
+    /// Removes what is settled from the queue, if there is any, or if the queue is longer than it should be.
+    async fn clean(&mut self, settled: Vec<DeadLetterId>) -> Result<(), MirrorError> {
+        let connection = Connection::open(&self.url, "dead-letter mirror").await?;
+        establish(&connection, &self.topology).await?;
+        let count = queue_length(&connection, &self.topology.dead).await?;
+        let by_right = self.ledger.published_and_open().await? + self.foreign;
+        if !settled.is_empty() || count > by_right {
+            let pass = Pass {
+                queue: &self.topology.dead,
+                connection: &connection,
+                publisher: &self.publisher,
+                ledger: &self.ledger,
+                clock: &self.clock,
+            };
+            let report = pass.run(count, settled).await?;
+            self.foreign = report.foreign;
+            tracing::info!(
+                removed = report.removed,
+                second_copies = report.second_copies,
+                kept = report.kept,
+                "removed settled dead letters from queue {}",
+                self.topology.dead
+            );
+        }
+        self.checked_at = Some(self.clock.now());
+        connection.close().await;
+        Ok(())
+    }
+
+    fn message(&self, letter: &PendingDeadLetter) -> Outgoing {
+        let content_type = match letter.class {
+            Class::Malformed | Class::Poison => "application/octet-stream",
+            _ => "application/cloudevents+json",
+        };
+        Outgoing {
+            exchange: String::new(),
+            routing_key: self.topology.dead.clone(),
+            properties: BasicProperties::default()
+                .with_content_type(content_type.into())
+                .with_headers(headers::of_dead_letter(letter)),
+            body: letter.body.clone(),
+        }
+    }
+
+    fn show_oldest(&self, oldest: Option<&PendingDeadLetter>) {
+        let age = oldest.map_or(Duration::ZERO, |letter| self.clock.now().since(letter.last_failed_at));
+        metrics::gauge!("invoice_mail_outbox_oldest_seconds").set(age.as_secs_f64());
+    }
+
+    fn tell(&mut self, trouble: &MirrorError) {
+        let reason = trouble.to_string();
+        if self.said.as_deref() != Some(&reason) {
+            tracing::warn!(broker = %self.url, "the dead-letter queue is not up to date: {reason}");
+            self.said = Some(reason);
+        }
+    }
+}
+
+/// An error unless the queue took every message.
+pub(super) fn taken(queue: &str, published: &[Published]) -> Result<(), MirrorError> {
+    match published.iter().find(|published| **published != Published::Confirmed) {
+        Some(why) => Err(MirrorError::NotTaken { queue: queue.to_owned(), why: *why }),
+        None => Ok(()),
+    }
+}
+
+/// Counts messages of the dead-letter queue by what was done with them.
+pub(super) fn count(action: &'static str, messages: usize) {
+    metrics::counter!("invoice_mail_dead_letter_mirror_total", "action" => action).increment(messages as u64);
+}

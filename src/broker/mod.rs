@@ -1,0 +1,24 @@
+//! RabbitMQ: events in, dead letters out. Nothing outside this module knows AMQP.
+//!
+//! - [`Consumer`] brings events to the intake.
+//! - [`Publisher`] publishes, each message confirmed.
+//! - [`Mirror`] keeps the dead-letter queue equal to the dead letters in the database ([`DeadLetterLedger`]).
+
+mod connection;
+mod consumer;
+mod headers;
+mod ledger;
+mod mirror;
+mod pass;
+mod publisher;
+mod subscription;
+mod topology;
+mod url;
+
+pub use connection::ConnectionError;
+pub use consumer::{Consumer, ConsumerStatus};
+pub use ledger::{DeadLetterLedger, PendingDeadLetter};
+pub use mirror::{Mirror, MirrorIntervals};
+pub use publisher::{PublishError, Published, Publisher};
+pub use topology::{Topology, TopologyError, TopologyMode};
+pub use url::{BrokerUrl, BrokerUrlError};

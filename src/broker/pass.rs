@@ -1,0 +1,233 @@
+//! One pass over the dead-letter queue, which removes what is settled.
+//!
+//! A queue cannot be searched: to remove one message, all before it must be taken. So the pass takes as many messages
+//! as stood there when it began, drops those that are settled or stand there twice, and puts the others back at the
+//! tail. Each is put back, and that confirmed, before it is acked: a crash leaves a second copy, never a gap.
+//!
+//! What the pass puts back carries its number. When somebody else takes messages meanwhile, the pass would come to its
+//! own and mistake them for second copies; by the number it knows them, and ends.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::connection::{Connection, ConnectionError, answer};
+use super::headers;
+use super::ledger::DeadLetterLedger;
+use super::mirror::{LEASE, MirrorError, count, taken};
+use super::publisher::{Outgoing, Publisher};
+use super::subscription::{Batch, Message, Subscription};
+use crate::clock::Clock;
+use crate::ids::DeadLetterId;
+
+/// Messages in one step: taken, looked up, put back, acked.
+const STEP_COUNT_MAX: usize = 500;
+/// Two steps' worth, so that the next is there when one ends.
+const PREFETCH: u16 = 1_000;
+/// How long the next message is waited for: if none comes, somebody else took those that were counted.
+const NEXT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Names the pass that put a message back.
+const PASS: &str = "dispatch-pass";
+
+/// What one pass works on.
+pub(super) struct Pass<'a, Ledger> {
+    pub(super) queue: &'a str,
+    pub(super) connection: &'a Connection,
+    pub(super) publisher: &'a Publisher,
+    pub(super) ledger: &'a Ledger,
+    pub(super) clock: &'a Clock,
+}
+
+/// What one pass did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PassReport {
+    /// Settled dead letters taken out.
+    pub(super) removed: u64,
+    /// Second copies taken out.
+    pub(super) second_copies: u64,
+    /// Messages put back.
+    pub(super) kept: u64,
+    /// Of those, messages that are no dead letters of ours.
+    pub(super) foreign: u64,
+}
+
+/// Why a message may go, or that it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// An open dead letter.
+    Keep,
+    /// No dead letter of ours; somebody put it there.
+    Foreign,
+    /// Settled.
+    Settled(DeadLetterId),
+    /// This pass has seen it before.
+    SecondCopy,
+}
+
+/// Messages that are ready in the queue.
+pub(super) async fn queue_length(connection: &Connection, queue: &str) -> Result<u64, ConnectionError> {
+    let channel = connection.channel().await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    let length = answer("count the messages of a queue", declare).await?.message_count();
+    answer("close a channel", channel.close(200, "counted".into())).await?;
+    Ok(u64::from(length))
+}
+
+impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
+    /// Goes over the `count` messages that stand there now; `settled` are those known to be settled.
+    pub(super) async fn run(&self, count: u64, settled: Vec<DeadLetterId>) -> Result<PassReport, MirrorError> {
+        let begin = self.clock.now();
+        let number = self.clock.new_id().to_string();
+        let mut gone: HashSet<DeadLetterId> = settled.into_iter().collect();
+        let mut seen = HashSet::new();
+        let mut report = PassReport::default();
+        let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut subscription = Subscription::open(self.connection, self.queue, PREFETCH).await?;
+        while left > 0 {
+            metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(left as f64);
+            let next = subscription.next_batch(left.min(STEP_COUNT_MAX));
+            let Ok(batch) = tokio::time::timeout(NEXT_TIME_MAX, next).await else {
+                // Not all were seen, so nothing can be said about those that were not.
+                gone.clear();
+                break;
+            };
+            let batch = batch?;
+            if batch.messages.iter().any(|message| is_of_pass(message, &number)) {
+                gone.clear();
+                break;
+            }
+            left -= batch.messages.len();
+            for id in self.step(batch, &number, &mut seen, &mut report).await? {
+                gone.remove(&id);
+            }
+        }
+        // The rest of the settled ones is not in the queue any more: purged, or moved by hand.
+        self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
+        subscription.cancel().await?;
+        metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(0.0);
+        metrics::histogram!("invoice_mail_dead_letter_pass_seconds")
+            .record(self.clock.now().since(begin).as_secs_f64());
+        Ok(report)
+    }
+
+    /// Looks one batch up, puts back what stays, acks all; returns what it removed.
+    async fn step(
+        &self,
+        batch: Batch,
+        number: &str,
+        seen: &mut HashSet<DeadLetterId>,
+        report: &mut PassReport,
+    ) -> Result<Vec<DeadLetterId>, MirrorError> {
+        if !self.ledger.hold_mirror_lease(LEASE).await? {
+            return Err(MirrorError::LeaseLost);
+        }
+        let ids: Vec<_> = batch.messages.iter().map(|message| headers::dead_letter_id(&message.properties)).collect();
+        let known: Vec<DeadLetterId> = ids.iter().copied().flatten().collect();
+        let open = self.ledger.still_open(&known).await?;
+        let verdicts = judge(&ids, &open, seen);
+        let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
+        for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Settled(id) => removed.push(id),
+                Verdict::SecondCopy => second_copies += 1,
+                Verdict::Keep => back.push(self.again(message, number)),
+                Verdict::Foreign => {
+                    foreign += 1;
+                    back.push(self.again(message, number));
+                }
+            }
+        }
+        taken(self.queue, &self.publisher.publish(&back).await?)?;
+        batch.receipt.ack().await?;
+        self.ledger.mark_removed(&removed).await?;
+        count("removed", removed.len());
+        count("second_copy", second_copies);
+        count("kept", back.len());
+        report.removed += removed.len() as u64;
+        report.second_copies += second_copies as u64;
+        report.kept += back.len() as u64;
+        report.foreign += foreign;
+        Ok(removed)
+    }
+
+    /// The same message, for the tail of the queue.
+    fn again(&self, message: Message, number: &str) -> Outgoing {
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        let mut headers = headers::without_the_brokers(&headers);
+        headers.insert(PASS.into(), AMQPValue::LongString(number.into()));
+        Outgoing {
+            exchange: String::new(),
+            routing_key: self.queue.to_owned(),
+            properties: message.properties.with_headers(headers),
+            body: message.body,
+        }
+    }
+}
+
+/// What becomes of each message, named by the dead letter that it is.
+fn judge(ids: &[Option<DeadLetterId>], open: &HashSet<DeadLetterId>, seen: &mut HashSet<DeadLetterId>) -> Vec<Verdict> {
+    let verdict = |id: &Option<DeadLetterId>| match *id {
+        None => Verdict::Foreign,
+        Some(id) if !open.contains(&id) => Verdict::Settled(id),
+        Some(id) if seen.insert(id) => Verdict::Keep,
+        Some(_) => Verdict::SecondCopy,
+    };
+    ids.iter().map(verdict).collect()
+}
+
+/// Whether this pass has put the message back.
+fn is_of_pass(message: &Message, number: &str) -> bool {
+    let headers = message.properties.headers().as_ref();
+    let pass = headers.and_then(|headers| headers.inner().get(PASS));
+    matches!(pass, Some(AMQPValue::LongString(text)) if text.as_bytes() == number.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(number: u8) -> DeadLetterId {
+        DeadLetterId(Uuid::from_u128(number.into()))
+    }
+
+    #[test]
+    fn a_settled_letter_and_a_second_copy_go_and_the_rest_stays() {
+        let mut seen = HashSet::from([id(3)]);
+        let verdicts = judge(
+            &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3))],
+            &HashSet::from([id(1), id(3)]),
+            &mut seen,
+        );
+        assert_eq!(
+            verdicts,
+            [Verdict::Keep, Verdict::Settled(id(2)), Verdict::SecondCopy, Verdict::Foreign, Verdict::SecondCopy]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn after_a_pass_each_open_letter_stands_there_once(
+            queue in proptest::collection::vec(proptest::option::of(0_u8..20), 0..100),
+            open in proptest::collection::hash_set(0_u8..20, 0..20),
+            step in 1_usize..10,
+        ) {
+            let ids: Vec<_> = queue.iter().map(|number| number.map(id)).collect();
+            let open: HashSet<_> = open.into_iter().map(id).collect();
+            let mut seen = HashSet::new();
+            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &mut seen)).collect();
+            let kept = |verdict: Verdict| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
+            let mut stays: Vec<_> = kept(Verdict::Keep).flatten().collect();
+            stays.sort();
+            let mut wanted: Vec<_> = open.iter().copied().filter(|id| ids.contains(&Some(*id))).collect();
+            wanted.sort();
+            prop_assert_eq!(stays, wanted);
+            prop_assert_eq!(kept(Verdict::Foreign).count(), ids.iter().filter(|id| id.is_none()).count());
+        }
+    }
+}

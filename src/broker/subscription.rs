@@ -1,0 +1,134 @@
+//! One queue being consumed: its channel, and batches of what comes by it.
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
+use lapin::Acker;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+
+use super::connection::{Connection, ConnectionError, answer};
+
+/// Bytes in a batch, give or take its last message: a broker allows messages far larger than an event.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// A queue being consumed, on a channel of its own.
+pub(super) struct Subscription {
+    queue: String,
+    channel: lapin::Channel,
+    consumer: lapin::Consumer,
+    /// How it ended, while the messages that came before are still to be handed out.
+    ended: Option<Ended>,
+}
+
+/// Why nothing comes any more.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Ended {
+    /// The connection or channel is gone.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The broker cancelled the consumer: its queue was deleted.
+    #[error("queue {0} was deleted, or its consumer cancelled by the broker")]
+    Cancelled(String),
+    /// Messages are at hand, but their channel is closed; they come again.
+    #[error("the channel closed before its messages were acked; the broker hands them over again")]
+    ChannelClosed,
+}
+
+/// Messages in the order in which they came, at least one, none acked yet; and the means to ack them.
+pub(super) struct Batch {
+    /// lapin calls them deliveries.
+    pub(super) messages: Vec<Message>,
+    /// Acks them all.
+    pub(super) receipt: Receipt,
+}
+
+/// One message, without the means to ack it: that is done by batch.
+pub(super) struct Message {
+    pub(super) body: Bytes,
+    pub(super) properties: lapin::BasicProperties,
+    pub(super) redelivered: bool,
+}
+
+/// Acks one batch, on the channel that it came by.
+pub(super) struct Receipt(Acker);
+
+impl Subscription {
+    /// Starts consuming `queue`.
+    pub(super) async fn open(connection: &Connection, queue: &str, prefetch: u16) -> Result<Self, ConnectionError> {
+        let channel = connection.channel().await?;
+        // Before consuming: lapin's own buffer has no bound.
+        answer("set the prefetch", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        let consume = channel.basic_consume(
+            queue.into(),
+            // The broker chooses the tag.
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        let consumer = answer("consume", consume).await?;
+        Ok(Self { queue: queue.to_owned(), channel, consumer, ended: None })
+    }
+
+    /// Waits for a message; returns it with all that are there already, `count_max` at most.
+    ///
+    /// Dropping the future loses nothing.
+    pub(super) async fn next_batch(&mut self, count_max: usize) -> Result<Batch, Ended> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
+        let first = self.consumer.next().await;
+        let mut next = self.alive(first)?;
+        let mut messages = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let incoming = next;
+            bytes += incoming.data.len();
+            let acker = incoming.acker.clone();
+            messages.push(Message {
+                body: Bytes::from(incoming.data),
+                properties: incoming.properties,
+                redelivered: incoming.redelivered,
+            });
+            let full = messages.len() >= count_max || bytes >= BATCH_BYTES_MAX;
+            let Some(more) = (if full { None } else { self.consumer.next().now_or_never() }) else {
+                return Ok(Batch { messages, receipt: Receipt(acker) });
+            };
+            match self.alive(more) {
+                Ok(incoming) => next = incoming,
+                // The queue is gone, and what we hold of it exists nowhere else now.
+                Err(ended @ Ended::Cancelled(_)) => {
+                    self.ended = Some(ended);
+                    return Ok(Batch { messages, receipt: Receipt(acker) });
+                }
+                Err(ended) => return Err(ended),
+            }
+        }
+    }
+
+    /// A message that can still be acked. After a disconnect lapin hands out what it had buffered: that is left alone.
+    fn alive(&self, incoming: Option<lapin::Result<Delivery>>) -> Result<Delivery, Ended> {
+        let incoming = incoming.ok_or_else(|| Ended::Cancelled(self.queue.clone()))?;
+        let incoming = incoming.map_err(ConnectionError::from)?;
+        if incoming.acker.usable() { Ok(incoming) } else { Err(Ended::ChannelClosed) }
+    }
+
+    /// Stops consuming. What was not acked returns to the queue when the channel closes.
+    pub(super) async fn cancel(self) -> Result<(), ConnectionError> {
+        let cancel = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        answer("stop consuming", cancel).await?;
+        answer("close a channel", self.channel.close(200, "bye".into())).await
+    }
+}
+
+impl Receipt {
+    /// Acks the whole batch: nothing older is unacked on its channel, since batches are acked in order.
+    pub(super) async fn ack(self) -> Result<(), Ended> {
+        // False, not an error, when the channel has closed meanwhile.
+        if answer("ack", self.0.ack(BasicAckOptions { multiple: true })).await? {
+            Ok(())
+        } else {
+            Err(Ended::ChannelClosed)
+        }
+    }
+}
