@@ -11,6 +11,7 @@ mod compose_sample;
 mod compose_with_own_templates;
 mod demo_catcher;
 mod demo_catcher_page;
+mod broker_events_are_taken_in;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

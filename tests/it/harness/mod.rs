@@ -6,3 +6,4 @@ mod sink_script;
 mod sink_server;
 pub(crate) mod document;
 pub(crate) mod s3;
+pub(crate) mod broker;

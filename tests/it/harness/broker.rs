@@ -1,0 +1,519 @@
+//! What scenarios with the broker stand on: a topology of their own in the shared broker, an intake that does as it
+//! is told, a ledger in memory, and a proxy that cuts connections.
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use invoice_dispatcher::broker::{BrokerUrl, DeadLetterLedger, PendingDeadLetter, Topology};
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
+use invoice_dispatcher::intake::{Incoming, TakesEvents, Unavailable};
+use invoice_dispatcher::relay::outcome::Phase;
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The longest that a scenario waits for one condition. Far above what any takes: reaching it is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the answer is yes.
+pub(crate) async fn until<Answer: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> Answer) {
+    let asking = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        while !question().await {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
+/// Waits for something, but not for ever.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// The run's RabbitMQ, shared by all scenarios.
+fn shared_amqp_url() -> String {
+    std::env::var("TEST_AMQP_URL")
+        .expect("TEST_AMQP_URL is not set: run the tests by scripts/test, which starts the servers")
+}
+
+/// A broker seen by one scenario: its own exchanges and queues, and a connection to look at them from outside.
+pub(crate) struct Broker {
+    pub(crate) url: BrokerUrl,
+    pub(crate) text: String,
+    pub(crate) topology: Topology,
+    pub(crate) admin: Connection,
+}
+
+impl Broker {
+    pub(crate) async fn new() -> Self {
+        let text = shared_amqp_url();
+        let url = BrokerUrl::parse(&text).expect("TEST_AMQP_URL is an address");
+        let topology = Topology::prefixed(&format!("test-{}.", Clock::system().new_id()));
+        let admin = Connection::connect(&text, ConnectionProperties::default()).await.expect("the broker answers");
+        Self { url, text, topology, admin }
+    }
+
+    /// A new channel; a refused operation ends only this one.
+    pub(crate) async fn channel(&self) -> Channel {
+        let channel = self.admin.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+        channel
+    }
+
+    /// Publishes as the billing system does; waits until the broker has it.
+    pub(crate) async fn publish_event(&self, body: impl AsRef<[u8]>) {
+        let channel = self.channel().await;
+        self.publish(&channel, &self.topology.billing, &self.topology.invoice_sent, body, FieldTable::default()).await;
+    }
+
+    /// Publishes `count` events with the numbers from 0 as their bodies.
+    pub(crate) async fn publish_numbers(&self, count: usize) {
+        let channel = self.channel().await;
+        let mut confirms = Vec::new();
+        for number in 0..count {
+            let body = number.to_string();
+            let publish = channel.basic_publish(
+                self.topology.billing.as_str().into(),
+                self.topology.invoice_sent.as_str().into(),
+                BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() },
+                body.as_bytes(),
+                BasicProperties::default().with_delivery_mode(2),
+            );
+            confirms.push(publish.await.expect("the broker takes it"));
+        }
+        for confirm in confirms {
+            let confirmation = confirm.await.expect("the broker answers");
+            assert!(confirmation.is_ack() && confirmation.take_message().is_none(), "an event found no queue");
+        }
+    }
+
+    /// Publishes to a queue by its name, as people do by hand.
+    pub(crate) async fn put(&self, queue: &str, body: impl AsRef<[u8]>, headers: FieldTable) {
+        let channel = self.channel().await;
+        self.publish(&channel, "", queue, body, headers).await;
+    }
+
+    async fn publish(&self, channel: &Channel, exchange: &str, key: &str, body: impl AsRef<[u8]>, headers: FieldTable) {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let properties = BasicProperties::default().with_delivery_mode(2).with_headers(headers);
+        let publish = channel.basic_publish(exchange.into(), key.into(), options, body.as_ref(), properties);
+        let confirmation = publish.await.expect("the broker takes it").await.expect("the broker answers");
+        assert!(confirmation.is_ack() && confirmation.take_message().is_none(), "no queue takes {key}");
+    }
+
+    /// Messages that are ready in a queue; none if there is no such queue.
+    pub(crate) async fn ready(&self, queue: &str) -> Option<u32> {
+        let channel = self.admin.create_channel().await.expect("a channel");
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        declared.ok().map(|queue| queue.message_count())
+    }
+
+    pub(crate) async fn until_ready(&self, queue: &str, count: u32) {
+        until(&format!("{queue} has {count} messages"), async || self.ready(queue).await == Some(count)).await;
+    }
+
+    /// Takes every message out of a queue: body and headers, in their order.
+    pub(crate) async fn drain(&self, queue: &str) -> Vec<(Bytes, BTreeMap<String, AMQPValue>)> {
+        let channel = self.channel().await;
+        let mut messages = Vec::new();
+        while let Some(got) = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue") {
+            let headers = got.properties.headers().clone().unwrap_or_default();
+            let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+            got.acker.ack(BasicAckOptions::default()).await.expect("acked");
+            messages.push((Bytes::from(got.delivery.data), headers));
+        }
+        messages
+    }
+
+    pub(crate) async fn purge(&self, queue: &str) {
+        self.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.expect("purged");
+    }
+
+    pub(crate) async fn delete_queue(&self, queue: &str) {
+        self.channel().await.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("deleted");
+    }
+
+    /// Declares a durable queue with these arguments.
+    pub(crate) async fn declare_queue(&self, queue: &str, arguments: FieldTable) -> lapin::Result<()> {
+        let channel = self.admin.create_channel().await.expect("a channel");
+        channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments).await.map(drop)
+    }
+
+    pub(crate) async fn declare_exchange(&self, exchange: &str, kind: lapin::ExchangeKind) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let channel = self.channel().await;
+        channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await.expect("declared");
+    }
+
+    pub(crate) async fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let options = lapin::options::QueueBindOptions::default();
+        let channel = self.channel().await;
+        channel
+            .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+            .await
+            .expect("bound");
+    }
+
+    /// Takes everything of this scenario out of the shared broker.
+    pub(crate) async fn clean_up(self) {
+        let channel = self.channel().await;
+        for queue in [&self.topology.dispatch, &self.topology.undelivered, &self.topology.dead] {
+            let _ = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
+        }
+        for exchange in [&self.topology.billing, &self.topology.dead_letter_exchange, &self.topology.outcomes] {
+            let _ = channel.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default()).await;
+        }
+    }
+}
+
+/// Headers of one text value.
+pub(crate) fn header(name: &str, value: &str) -> FieldTable {
+    let mut table = FieldTable::default();
+    table.insert(name.into(), AMQPValue::LongString(value.into()));
+    table
+}
+
+/// Arguments of a quorum queue, with more.
+pub(crate) fn quorum(more: &[(&str, AMQPValue)]) -> FieldTable {
+    let mut table = header("x-queue-type", "quorum");
+    for (name, value) in more {
+        table.insert((*name).into(), value.clone());
+    }
+    table
+}
+
+/// Something that runs until it is told to stop.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start<Task: Future<Output = ()> + Send + 'static>(
+        run: impl FnOnce(CancellationToken) -> Task,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(stop.clone()));
+        Self { stop, task }
+    }
+
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        soon("the end of a task", self.task).await.expect("no panic");
+    }
+}
+
+/// An intake that remembers, and that fails or waits when it is told to.
+#[derive(Clone)]
+pub(crate) struct ScriptedIntake {
+    taken: Arc<Mutex<Vec<Vec<Incoming>>>>,
+    reachable: Arc<watch::Sender<bool>>,
+    /// One permit for each batch that may pass.
+    gate: Arc<Semaphore>,
+    /// Batches that have come as far as the gate.
+    arrived: Arc<watch::Sender<usize>>,
+}
+
+impl ScriptedIntake {
+    pub(crate) fn new() -> Self {
+        Self::behind(Semaphore::new(Semaphore::MAX_PERMITS))
+    }
+
+    /// Lets no batch pass until [`Self::let_pass`].
+    pub(crate) fn closed() -> Self {
+        Self::behind(Semaphore::new(0))
+    }
+
+    fn behind(gate: Semaphore) -> Self {
+        Self {
+            taken: Arc::default(),
+            reachable: Arc::new(watch::Sender::new(true)),
+            gate: Arc::new(gate),
+            arrived: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    pub(crate) fn set_reachable(&self, reachable: bool) {
+        self.reachable.send_replace(reachable);
+    }
+
+    pub(crate) fn let_pass(&self, batches: usize) {
+        self.gate.add_permits(batches);
+    }
+
+    /// Waits until a batch stands before the gate.
+    pub(crate) async fn until_arrived(&self, batches: usize) {
+        let mut arrived = self.arrived.subscribe();
+        soon("a batch", arrived.wait_for(|count| *count >= batches)).await.expect("the intake lives");
+    }
+
+    pub(crate) fn batches(&self) -> Vec<Vec<Incoming>> {
+        self.taken.lock().unwrap().clone()
+    }
+
+    /// Everything taken in, in order.
+    pub(crate) fn taken(&self) -> Vec<Incoming> {
+        self.batches().concat()
+    }
+
+    /// The different bodies taken in.
+    pub(crate) fn bodies(&self) -> HashSet<Bytes> {
+        self.taken().into_iter().map(|incoming| incoming.body).collect()
+    }
+
+    pub(crate) async fn until_taken(&self, count: usize) {
+        until(&format!("{count} different events are taken in"), async || self.bodies().len() >= count).await;
+    }
+}
+
+impl TakesEvents for ScriptedIntake {
+    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
+        self.arrived.send_modify(|count| *count += 1);
+        self.gate.acquire().await.expect("the gate is never closed for good").forget();
+        if !*self.reachable.borrow() {
+            return Err(Unavailable("told to be away".into()));
+        }
+        self.taken.lock().unwrap().push(batch);
+        Ok(())
+    }
+
+    async fn wait_until_reachable(&self) {
+        let mut reachable = self.reachable.subscribe();
+        reachable.wait_for(|reachable| *reachable).await.expect("the intake lives");
+    }
+}
+
+/// The dead letters of a scenario, as the database would have them.
+#[derive(Clone, Default)]
+pub(crate) struct MemoryLedger(Arc<Mutex<MemoryLedgerState>>);
+
+#[derive(Default)]
+struct MemoryLedgerState {
+    letters: BTreeMap<DeadLetterId, (PendingDeadLetter, bool, MirrorState)>,
+    /// Settles this letter right after it was handed out for publishing.
+    settled_on_the_way: Option<DeadLetterId>,
+    leased_to_another: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MirrorState {
+    Pending,
+    Published,
+    Removed,
+}
+
+impl MemoryLedger {
+    /// Adds open dead letters that are pending; returns their ids.
+    pub(crate) fn add(&self, count: u128) -> Vec<DeadLetterId> {
+        let mut state = self.0.lock().unwrap();
+        let first = state.letters.len() as u128 + 1;
+        (first..first + count)
+            .map(|number| {
+                let letter = dead_letter(number);
+                let id = letter.id;
+                state.letters.insert(id, (letter, true, MirrorState::Pending));
+                id
+            })
+            .collect()
+    }
+
+    pub(crate) fn settle(&self, ids: &[DeadLetterId]) {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            state.letters.get_mut(id).expect("a letter").1 = false;
+        }
+    }
+
+    pub(crate) fn settle_on_the_way(&self, id: DeadLetterId) {
+        self.0.lock().unwrap().settled_on_the_way = Some(id);
+    }
+
+    /// Another copy of these will be published.
+    pub(crate) fn forget_published(&self, ids: &[DeadLetterId]) {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            state.letters.get_mut(id).expect("a letter").2 = MirrorState::Pending;
+        }
+    }
+
+    pub(crate) fn lease_to_another(&self, leased: bool) {
+        self.0.lock().unwrap().leased_to_another = leased;
+    }
+
+    pub(crate) fn count(&self, mirror: MirrorState) -> usize {
+        self.0.lock().unwrap().letters.values().filter(|(_, _, state)| *state == mirror).count()
+    }
+
+    pub(crate) async fn until(&self, mirror: MirrorState, count: usize) {
+        until(&format!("{count} dead letters are {mirror:?}"), async || self.count(mirror) == count).await;
+    }
+}
+
+impl DeadLetterLedger for MemoryLedger {
+    async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, Unavailable> {
+        Ok(!self.0.lock().unwrap().leased_to_another)
+    }
+
+    async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
+        let mut state = self.0.lock().unwrap();
+        let pending = state.letters.values().filter(|(_, _, mirror)| *mirror == MirrorState::Pending);
+        let pending: Vec<_> = pending.take(limit).map(|(letter, _, _)| letter.clone()).collect();
+        if let Some(id) = state.settled_on_the_way.filter(|id| pending.iter().any(|letter| letter.id == *id)) {
+            state.letters.get_mut(&id).expect("a letter").1 = false;
+        }
+        Ok(pending)
+    }
+
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let state = self.0.lock().unwrap();
+        Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| *open)).collect())
+    }
+
+    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            state.letters.get_mut(id).expect("a letter").2 = MirrorState::Published;
+        }
+        Ok(())
+    }
+
+    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            let letter = state.letters.get_mut(id).expect("a letter");
+            if !letter.1 {
+                letter.2 = MirrorState::Removed;
+            }
+        }
+        Ok(())
+    }
+
+    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, Unavailable> {
+        let state = self.0.lock().unwrap();
+        let settled = state.letters.iter().filter(|(_, (_, open, mirror))| !open && *mirror == MirrorState::Published);
+        Ok(settled.map(|(id, _)| *id).collect())
+    }
+
+    async fn published_and_open(&self) -> Result<u64, Unavailable> {
+        let state = self.0.lock().unwrap();
+        let by_right = state.letters.values().filter(|(_, open, mirror)| *open && *mirror == MirrorState::Published);
+        Ok(by_right.count() as u64)
+    }
+}
+
+/// A dead letter, one of many.
+fn dead_letter(number: u128) -> PendingDeadLetter {
+    let clock = Clock::system();
+    PendingDeadLetter {
+        id: DeadLetterId(clock.new_id()),
+        delivery_id: Some(DeliveryId(clock.new_id())),
+        tenant_id: Some("acme".into()),
+        invoice_number: Some(format!("R-{number}")),
+        event_id: Some(format!("event-{number}")),
+        class: Class::Refused,
+        code: Some("554 5.7.1".into()),
+        phase: Some(Phase::Rcpt),
+        attempts: 3,
+        first_failed_at: Timestamp(0),
+        last_failed_at: Timestamp(60_000),
+        fingerprint: "refused-rcpt-554-5.7.1".into(),
+        hint: Class::Refused.hint().into(),
+        body: Bytes::from(format!("body of {number}")),
+    }
+}
+
+/// Stands between us and the broker, and cuts connections.
+pub(crate) struct Proxy {
+    port: u16,
+    /// Cancelled: every connection that stands is cut.
+    cut: Arc<Mutex<CancellationToken>>,
+    /// While true, a new connection is cut at once.
+    refusing: Arc<watch::Sender<bool>>,
+    opened: Arc<watch::Sender<usize>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A proxy to the host and port of `url`.
+    pub(crate) async fn before(url: &BrokerUrl) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let target = (url.host().to_owned(), url.port());
+        let cut = Arc::new(Mutex::new(CancellationToken::new()));
+        let refusing = Arc::new(watch::Sender::new(false));
+        let opened = Arc::new(watch::Sender::new(0));
+        let accepting = tokio::spawn({
+            let (cut, refusing, opened) = (cut.clone(), refusing.clone(), opened.clone());
+            async move {
+                loop {
+                    let (mut near, _) = listener.accept().await.expect("the listener lives");
+                    let cut = cut.lock().unwrap().clone();
+                    if *refusing.borrow() {
+                        continue;
+                    }
+                    opened.send_modify(|count| *count += 1);
+                    let target = target.clone();
+                    tokio::spawn(cut.run_until_cancelled_owned(async move {
+                        let mut far = TcpStream::connect(target).await.expect("the broker is there");
+                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    }));
+                }
+            }
+        });
+        Self { port, cut, refusing, opened, accepting }
+    }
+
+    /// The same broker by way of this proxy.
+    pub(crate) fn url(&self, broker: &Broker) -> BrokerUrl {
+        let direct = format!("{}:{}", broker.url.host(), broker.url.port());
+        let by_proxy = broker.text.replace(&direct, &format!("127.0.0.1:{}", self.port));
+        assert_ne!(by_proxy, broker.text, "TEST_AMQP_URL names host and port");
+        BrokerUrl::parse(&by_proxy).expect("an address")
+    }
+
+    /// Cuts every connection that stands.
+    pub(crate) fn cut(&self) {
+        let mut cut = self.cut.lock().unwrap();
+        cut.cancel();
+        *cut = CancellationToken::new();
+    }
+
+    /// Whether new connections are cut at once, as if the broker were away.
+    pub(crate) fn refuse(&self, refusing: bool) {
+        self.refusing.send_replace(refusing);
+    }
+
+    /// Connections opened so far.
+    pub(crate) fn opened(&self) -> usize {
+        *self.opened.borrow()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
