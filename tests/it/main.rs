@@ -18,3 +18,4 @@ mod relay_cannot_be_used;
 mod relay_falls_silent;
 mod relay_refuses;
 mod relay_support;
+mod servers_come_back;

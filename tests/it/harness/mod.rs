@@ -7,3 +7,4 @@ mod sink_server;
 pub(crate) mod document;
 pub(crate) mod s3;
 pub(crate) mod broker;
+pub(crate) mod servers;
