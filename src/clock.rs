@@ -116,6 +116,15 @@ impl Clock {
         }
     }
 
+    /// Time since some fixed moment; it never jumps, whatever the database says.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        match &self.0 {
+            Source::System(source) => source.started.elapsed(),
+            Source::Manual(time) => Duration::from_millis(u64::try_from(*time.borrow()).unwrap_or(0)),
+        }
+    }
+
     /// Sets this clock and its clones to the database's time, which was `database_now` at this moment.
     ///
     /// A manual clock stays as it is.

@@ -8,17 +8,19 @@
 //! Each stage takes the type that the last one made; nothing looks back. [`decision`], [`compose`],
 //! [`relay::outcome`] and [`retry`] are pure: they do no I/O and read no clock.
 
-pub mod catalogue;
+pub mod app;
 pub mod backoff;
+pub mod bisect;
 pub mod broker;
+pub mod catalogue;
 pub mod class;
 pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod customer;
 pub mod decision;
-pub mod documents;
 pub mod demo;
+pub mod documents;
 pub mod event;
 pub mod http;
 pub mod ids;

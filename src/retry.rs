@@ -12,7 +12,7 @@ use crate::relay::OnUncertain;
 use crate::spelling::spelling;
 
 /// How a delivery can stand when nothing automatic happens to it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Settled {
     /// The relay took responsibility for at least one To.
     Sent,
@@ -65,6 +65,8 @@ pub struct History {
     pub now: Timestamp,
     /// Since when one of its documents is missed, if it is.
     pub missing_since: Option<Timestamp>,
+    /// The documents were attached.
+    pub attached: bool,
     /// It was already sent again after an uncertain attempt.
     pub resent_uncertain: bool,
     /// What its relay's configuration wants then.
@@ -108,6 +110,8 @@ pub fn after(class: Class, history: &History, schedule: &Schedule) -> Next {
             Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: false }
         }
         Class::DocumentMissing => document_missing(history, schedule),
+        // Once more at once, with a link; the decision says whether that may be.
+        Class::TooLarge if history.attached => Next::Again { after: Duration::ZERO, consumed: false },
         Class::Uncertain if history.on_uncertain == OnUncertain::Resend && !history.resent_uncertain => {
             Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: true }
         }
@@ -173,6 +177,7 @@ mod tests {
             attempts,
             now: Timestamp(1_000_000),
             missing_since: None,
+            attached: false,
             resent_uncertain: false,
             on_uncertain: OnUncertain::Wait,
         }
@@ -251,6 +256,13 @@ mod tests {
         assert_eq!(uncertain(OnUncertain::Wait, false), stands);
         assert_eq!(uncertain(OnUncertain::Resend, true), stands);
         assert!(matches!(uncertain(OnUncertain::Resend, false), Next::Again { .. }));
+    }
+
+    #[test]
+    fn too_large_is_tried_as_a_link_and_then_given_up() {
+        let too_large = |attached| after(Class::TooLarge, &History { attached, ..history(3) }, &Schedule::default());
+        assert_eq!(too_large(true), Next::Again { after: Duration::ZERO, consumed: false });
+        assert_eq!(too_large(false), Next::Settle(Settled::Dead, Class::TooLarge));
     }
 
     proptest! {

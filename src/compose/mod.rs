@@ -16,12 +16,14 @@ mod view;
 pub use message::encoded_bytes;
 pub use templates::{InvalidTemplates, Templates};
 
+use std::sync::Arc;
+
 use self::address::{InvalidAddress, MailAddress};
 use self::message::{Mailbox, Parts};
 use self::view::View;
 use crate::clock::Timestamp;
 use crate::decision::Plan;
-use crate::event::{Document, InvoiceData, MediaType, RecipientRole};
+use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::ids::{DeliveryId, Sha256};
 use crate::relay::{Envelope, EnvelopeRecipient};
 use crate::tenant::TenantProfile;
@@ -34,31 +36,19 @@ pub struct Snapshot {
     /// The tenant, for the choice of its own templates.
     pub data: InvoiceData,
     /// The tenant's profile in the version that held then.
-    pub tenant: TenantProfile,
+    pub tenant: Arc<TenantProfile>,
     /// The customer's name then.
     pub customer_name: String,
     /// BCP 47: the event's locale, else the customer's, else the tenant's.
     pub locale: String,
     /// Whom this message goes to. To and Cc stand in the headers; a Bcc delivery's envelope holds only its Bcc.
-    pub recipients: Vec<MailRecipient>,
+    pub recipients: Vec<Recipient>,
     /// The headers' To and Cc: for a Bcc delivery those of the root, else the same as `recipients`.
-    pub shown: Vec<MailRecipient>,
+    pub shown: Vec<Recipient>,
     /// The moment of the `Date` header.
     pub taken_at: Timestamp,
     /// Where the portal shows the invoice; none for a Bcc delivery, which never carries a token.
     pub portal_link: Option<String>,
-}
-
-/// One recipient whose address has been checked: ASCII domain, no control characters.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct MailRecipient {
-    /// To, Cc or Bcc.
-    pub role: RecipientRole,
-    /// The address, as it stands in envelope and header.
-    pub address: String,
-    /// The display name, cleaned when it is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
 }
 
 /// A document's description and its bytes, size and digest proven.
@@ -168,7 +158,7 @@ const SUBJECT_CHARS_MAX: usize = 250;
 fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, ComposeError> {
     let bounces = snapshot.tenant.sender.bounce_address.as_deref();
     let sender = bounces.map(|text| address("bounce", text)).transpose()?.unwrap_or_else(|| sender.clone());
-    let recipient = |recipient: &MailRecipient| {
+    let recipient = |recipient: &Recipient| {
         let address = address(recipient.role.as_str(), &recipient.address)?.to_lettre();
         // Without an accepted To there is no DATA; a Bcc is alone in its envelope.
         Ok(EnvelopeRecipient { address, essential: recipient.role != RecipientRole::Cc })
@@ -179,7 +169,7 @@ fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, Compo
 
 /// The header's mailboxes of one role. Never a Bcc: that header does not exist.
 fn mailboxes(snapshot: &Snapshot, role: RecipientRole) -> Result<Vec<Mailbox>, ComposeError> {
-    let mailbox = |recipient: &MailRecipient| {
+    let mailbox = |recipient: &Recipient| {
         let name = recipient.name.as_deref().and_then(display_name);
         Ok(Mailbox { name, address: address(role.as_str(), &recipient.address)? })
     };

@@ -1,6 +1,6 @@
 //! A sample delivery, with everything told: what templates are checked and previewed with.
 
-use super::{MailRecipient, Snapshot};
+use super::{Recipient, Snapshot};
 use crate::clock::Timestamp;
 use crate::decision::{Plan, PortalAccess};
 use crate::event::{Invoice, InvoiceData, InvoiceKind, RecipientRole};
@@ -22,7 +22,7 @@ pub const LINK: &str = "https://portal.example/i/pZ1rX0cW3m9Q7yK5tB2vN8uD4sF6gH1
 /// A delivery of Acme GmbH with everything told.
 #[must_use]
 pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
-    let to = MailRecipient {
+    let to = Recipient {
         role: RecipientRole::To,
         address: "ap@customer.example".to_owned(),
         name: Some("Käufer, Einkauf".to_owned()),
@@ -39,7 +39,7 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
             not_before: None,
             expires_at: None,
         },
-        tenant: tenant(),
+        tenant: tenant().into(),
         customer_name: "Käufer & Söhne OHG".to_owned(),
         locale: locale.to_owned(),
         recipients: vec![to.clone()],

@@ -77,7 +77,8 @@ impl Bucket {
     }
 
     pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-        stream::iter(documents).map(|document| self.load(document)).buffered(CONCURRENT_MAX).try_collect().await
+        let loads: Vec<_> = documents.iter().map(|document| self.load(document)).collect();
+        stream::iter(loads).buffered(CONCURRENT_MAX).try_collect().await
     }
 
     async fn load(&self, document: &Document) -> Result<LoadedDocument, DocumentError> {

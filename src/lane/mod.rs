@@ -1,5 +1,122 @@
 //! A lane: one relay's bulkhead, with its own claims, connections, rate and circuit breaker.
+//!
+//! The stages of a lane hand typed values on: [`claims`] owns rows, [`prepare`] makes mails of them, the slots
+//! ([`exchange`]) hand them to the relay, the [`recorder`] writes down what came of it. [`Worker`] runs the lanes of
+//! one process.
 
-pub mod batcher;
-pub mod breaker;
-pub mod liveness;
+mod batcher;
+mod breaker;
+mod claims;
+mod context;
+mod ended;
+mod exchange;
+mod gate;
+mod heartbeat;
+mod liveness;
+mod permit;
+mod prepare;
+mod profiles;
+mod rate;
+mod record;
+mod recorder;
+mod slots;
+mod sweeper;
+mod templates;
+mod wakes;
+mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use context::{Context, MemoryBudget};
+pub use prepare::{Decided, Past, Prepared, decide};
+pub use profiles::Profiles;
+pub use templates::TemplateShelf;
+pub use wakes::Wakes;
+pub use worker::{Worker, WorkerEnd};
+
+use crate::relay::Connector;
+use claims::Claims;
+use exchange::Exchange;
+use gate::Gate;
+use permit::DataStarter;
+use rate::Rate;
+use recorder::Recorder;
+use slots::Slots;
+
+/// The most starts of DATA that one commit permits.
+const STARTS_MAX: usize = 256;
+
+/// One relay's lane in one worker.
+struct Lane {
+    context: Arc<Context>,
+    connector: Arc<Connector>,
+    recorder: Recorder,
+    live: watch::Receiver<u32>,
+    wakes: Wakes,
+    stop: CancellationToken,
+}
+
+impl Lane {
+    /// Sends until told to stop, then finishes what is on the wire.
+    async fn run(self) {
+        let relay = Arc::new(self.connector.config().clone());
+        let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
+        let gate = Arc::new(Gate::new(Arc::clone(&self.connector), self.context.store.clone(), self.context.worker));
+        let (ready, queue) = mpsc::channel(slots_all);
+        let exchange = Arc::new(Exchange {
+            worker: self.context.worker,
+            queue: Mutex::new(queue),
+            connector: self.connector,
+            gate: Arc::clone(&gate),
+            rate: Rate::new(relay.rate, self.live.clone()),
+            slots: Slots::new(relay.connections, self.live, self.context.clock.clone()),
+            starter: data_starter(&self.context),
+            recorder: self.recorder.clone(),
+            stop: self.stop.clone(),
+        });
+        // Twice as many in hand as slots, so that mails are composed while others are on the wire.
+        let places_all = relay.connections.max(1).saturating_mul(2);
+        let claims = Claims {
+            wake: self.wakes.of(&relay.name),
+            context: self.context,
+            relay,
+            gate: Arc::clone(&gate),
+            recorder: self.recorder,
+            ready,
+            places: Arc::new(Semaphore::new(slots_all * 2)),
+            places_all,
+            stop: self.stop.clone(),
+        };
+
+        let tasks = TaskTracker::new();
+        for index in 0..slots_all {
+            let exchange = Arc::clone(&exchange);
+            tasks.spawn(async move { exchange.run_slot(index).await });
+        }
+        tasks.spawn(claims.run());
+        tasks.spawn(async move { gate.watch(self.stop, &exchange.slots).await });
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+fn data_starter(context: &Context) -> DataStarter {
+    let store = context.store.clone();
+    let (starter, _) = batcher::Batcher::start(STARTS_MAX, move |starts: Vec<_>| {
+        let store = store.clone();
+        async move {
+            match store.start_data(&starts).await {
+                Ok(answers) => answers.into_iter().map(Some).collect(),
+                Err(error) => {
+                    tracing::warn!("failed to record that messages start: {error}");
+                    vec![None; starts.len()]
+                }
+            }
+        }
+    });
+    starter
+}

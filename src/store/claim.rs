@@ -8,6 +8,7 @@ use super::fair;
 use super::statement::{Runs, sql};
 use super::value::Row;
 use super::{Connection, Store};
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Decision;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
@@ -37,6 +38,8 @@ pub struct Claimed {
     pub missing_since: Option<Timestamp>,
     /// Since when attempts fail.
     pub first_failed_at: Option<Timestamp>,
+    /// How the last attempt ended.
+    pub last_class: Option<Class>,
     /// Not to be sent after.
     pub expires_at: Option<Timestamp>,
     /// A person waits for it.
@@ -76,6 +79,7 @@ impl Claimed {
             refused_for_size: row.get("refused_for_size")?,
             missing_since: row.get("missing_since")?,
             first_failed_at: row.get("first_failed_at")?,
+            last_class: row.get("last_class")?,
             expires_at: row.get("expires_at")?,
             express: row.get("express")?,
             rank: row.get::<Option<i64>>("fair_rank")?.unwrap_or(0),
@@ -147,7 +151,7 @@ impl Store {
             UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      refused_for_size, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      refused_for_size, missing_since, first_failed_at, last_class, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)

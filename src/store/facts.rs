@@ -26,12 +26,18 @@ pub struct DeliveryFacts {
     pub main: DeliveryId,
     /// The event.
     pub event_key: EventKey,
+    /// Who published the event.
+    pub source: String,
+    /// The publisher's name for it.
+    pub event_id: String,
     /// The event's bytes, as they came.
     pub event_body: Bytes,
     /// Whose invoice it is.
     pub tenant: TenantId,
     /// Whom it is for.
     pub customer: CustomerId,
+    /// The billing system's identifier of the invoice.
+    pub invoice_id: String,
     /// The number that people know.
     pub invoice_number: String,
     /// Invoice, credit note or reminder.
@@ -75,7 +81,8 @@ impl Store {
         }
         sql("WITH {given}
             SELECT delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key,
-                   delivery.tenant_id, delivery.customer_id, delivery.invoice_number, delivery.kind,
+                   delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number,
+                   delivery.kind, event.source, event.event_id,
                    delivery.recipients, main.recipients AS shown, delivery.customer_name, delivery.locale,
                    delivery.profile_version, delivery.template_version, delivery.snapshot_at, delivery.link_key,
                    delivery.link_generation, delivery.link_only, event.body AS event_body,
@@ -108,9 +115,12 @@ fn read_facts(row: &Row) -> Result<DeliveryFacts, StoreError> {
         role: row.get("role")?,
         main: row.get("main_id")?,
         event_key: row.get("event_key")?,
+        source: row.get("source")?,
+        event_id: row.get("event_id")?,
         event_body: row.get::<Vec<u8>>("event_body")?.into(),
         tenant: row.get("tenant_id")?,
         customer: row.get("customer_id")?,
+        invoice_id: row.get("invoice_id")?,
         invoice_number: row.get("invoice_number")?,
         kind: row.get("kind")?,
         recipients: row.json("recipients")?,

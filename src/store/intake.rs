@@ -11,12 +11,13 @@ use super::new_rows::{
     EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, insert_dead_letters, insert_deliveries,
     insert_events, insert_lane_entries,
 };
-use super::state::{EventState, Settled};
+use super::state::EventState;
 use super::statement::sql;
 use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
 use crate::intake::Via;
+use crate::retry::Settled;
 use crate::tenant::TenantProfile;
 
 /// An open intake; rolled back unless it is committed.

@@ -42,11 +42,12 @@ pub use intake::{
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use record::{BackToDue, NewAttempt, NewPortalLink, Next, Record, Recorded, Rest, Settlement};
 pub use relay_state::{Breaker, RelayState};
-pub use state::{DeliveryRole, EventState, Settled};
+pub use state::{DeliveryRole, EventState};
 pub use takeover::{TAKEOVERS_MAX, TakenOver};
 pub use worker::Heartbeat;
 
 use crate::clock::{Clock, Timestamp};
+pub use crate::retry::Settled;
 use connect::{LockFile, Pools};
 use statement::{Handle, Runs, sql};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::error::StoreError;
 use super::fair;
 use super::settled_count::count_settled;
-use super::state::{DeliveryRole, EventState, Settled};
+use super::state::{DeliveryRole, EventState};
 use super::statement::{Runs, sql};
 use crate::class::Class;
 use crate::clock::Timestamp;
@@ -16,6 +16,7 @@ use crate::event::{InvoiceKind, Recipient};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
 use crate::intake::Via;
 use crate::relay::outcome::Phase;
+use crate::retry::Settled;
 
 /// An event to be remembered.
 #[derive(Debug, Clone)]

@@ -12,7 +12,6 @@ use super::new_rows::{
     NewDeadLetter, NewDelivery, NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries,
 };
 use super::settled_count::count_settled;
-use super::state::Settled;
 use super::statement::{Runs, sql};
 use super::value::Value;
 use super::{Store, Transaction};
@@ -21,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::decision::{Decision, Reason};
 use crate::ids::{DeliveryId, RelayName, Sha256};
 use crate::relay::outcome::Phase;
+use crate::retry::Settled;
 
 /// What came of one claim.
 #[derive(Debug, Clone)]

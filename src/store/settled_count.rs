@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::error::StoreError;
-use super::state::Settled;
 use super::statement::{Runs, sql};
 use crate::ids::DeliveryId;
+use crate::retry::Settled;
 
 /// Rows a count is spread over, so that workers seldom wait for each other.
 const SHARDS: u8 = 16;

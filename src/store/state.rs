@@ -2,35 +2,6 @@
 
 use crate::spelling::spelling;
 
-/// How a delivery ended. One that has not ended is in the lane: due or sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Settled {
-    /// The relay took responsibility for at least one To.
-    Sent,
-    /// The recipient was refused for good.
-    Rejected,
-    /// Gave up, or needs a fix: operations act next.
-    Dead,
-    /// Operations decided that it shall not be sent.
-    Discarded,
-    /// The relay may hold the message: a person acts next.
-    Uncertain,
-    /// A person stopped it, a resend took its place, or it was a duplicate.
-    Cancelled,
-    /// `expires_at` passed before it could be sent.
-    Expired,
-}
-
-spelling!(Settled {
-    Sent => "sent",
-    Rejected => "rejected",
-    Dead => "dead",
-    Discarded => "discarded",
-    Uncertain => "uncertain",
-    Cancelled => "cancelled",
-    Expired => "expired",
-});
-
 /// What a delivery is to its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryRole {

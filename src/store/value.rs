@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::relay_state::Breaker;
-use super::state::{DeliveryRole, EventState, Settled};
+use super::state::{DeliveryRole, EventState};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
@@ -19,6 +19,7 @@ use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId, WorkerId};
 use crate::intake::Via;
 use crate::relay::outcome::Phase;
+use crate::retry::Settled;
 use crate::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
 
 /// A value on its way into the database. `None` is NULL, which has a type too.

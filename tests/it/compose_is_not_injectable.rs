@@ -1,6 +1,6 @@
 //! Nothing from an event, a customer or a tenant adds a header, a recipient, a part or markup.
 
-use invoice_dispatcher::compose::{ComposeError, MailRecipient, Snapshot, Templates, compose};
+use invoice_dispatcher::compose::{ComposeError, Recipient, Snapshot, Templates, compose};
 use invoice_dispatcher::decision::Plan;
 use invoice_dispatcher::event::{InvoiceKind, RecipientRole};
 use mailparse::{MailAddr, MailHeaderMap, addrparse_header, parse_mail};
@@ -101,7 +101,7 @@ fn hostile_addresses_are_refused() {
             let address = (*text).to_owned();
             match place {
                 "to" => snapshot.shown[0].address = address,
-                "cc" => snapshot.recipients.push(MailRecipient { role: RecipientRole::Cc, address, name: None }),
+                "cc" => snapshot.recipients.push(Recipient { role: RecipientRole::Cc, address, name: None }),
                 "sender" => snapshot.tenant.sender.address = address,
                 "reply-to" => snapshot.tenant.sender.reply_to = Some(address),
                 _ => snapshot.tenant.sender.bounce_address = Some(address),

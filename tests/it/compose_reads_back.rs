@@ -1,6 +1,6 @@
 //! An independent parser finds in every mail exactly what was meant.
 
-use invoice_dispatcher::compose::{Mail, MailRecipient, Templates, compose, encoded_bytes};
+use invoice_dispatcher::compose::{Mail, Recipient, Templates, compose, encoded_bytes};
 use invoice_dispatcher::decision::Plan;
 use invoice_dispatcher::event::{DocumentRole, InvoiceKind, MediaType, RecipientRole};
 use invoice_dispatcher::ids::Sha256;
@@ -79,7 +79,7 @@ fn an_attach_mail_holds_every_document_as_it_was() {
 #[test]
 fn the_headers_say_who_when_and_what() {
     let mut snapshot = snapshot("de-DE", InvoiceKind::Invoice);
-    snapshot.shown.push(MailRecipient { role: RecipientRole::Cc, address: "boss@käufer.example".into(), name: None });
+    snapshot.shown.push(Recipient { role: RecipientRole::Cc, address: "boss@käufer.example".into(), name: None });
     snapshot.recipients = snapshot.shown.clone();
     let mail = compose(&Templates::builtin(), &snapshot, Plan::Attach, &[]).unwrap();
     let parsed = parse_mail(&mail.bytes).unwrap();
@@ -158,7 +158,7 @@ fn a_copy_carries_no_token_and_says_so() {
     let mut snapshot = snapshot("en-GB", InvoiceKind::Invoice);
     snapshot.portal_link = None;
     snapshot.recipients =
-        vec![MailRecipient { role: RecipientRole::Bcc, address: "archive@acme.example".into(), name: None }];
+        vec![Recipient { role: RecipientRole::Bcc, address: "archive@acme.example".into(), name: None }];
     let mail = compose(&Templates::builtin(), &snapshot, PLANS[1], &[]).unwrap();
     assert_eq!(mail.envelope.recipients[0].address.to_string(), "archive@acme.example");
     assert!(mail.envelope.recipients[0].essential);

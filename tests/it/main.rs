@@ -1,9 +1,6 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
-mod documents_file;
-mod documents_s3;
-mod event_examples;
-mod event_examples_ubl;
+mod broker_events_are_taken_in;
 mod compose_is_not_injectable;
 mod compose_looks_as_before;
 mod compose_reads_back;
@@ -11,7 +8,10 @@ mod compose_sample;
 mod compose_with_own_templates;
 mod demo_catcher;
 mod demo_catcher_page;
-mod broker_events_are_taken_in;
+mod documents_file;
+mod documents_s3;
+mod event_examples;
+mod event_examples_ubl;
 mod harness;
 mod relay_accepts;
 mod relay_cannot_be_used;

@@ -1,10 +1,10 @@
 //! What scenarios stand on: real servers, and a sink that misbehaves on purpose.
 
+pub(crate) mod broker;
+pub(crate) mod document;
+pub(crate) mod s3;
+pub(crate) mod servers;
 pub mod sink;
 mod sink_certificates;
 mod sink_script;
 mod sink_server;
-pub(crate) mod document;
-pub(crate) mod s3;
-pub(crate) mod broker;
-pub(crate) mod servers;

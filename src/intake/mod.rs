@@ -3,9 +3,17 @@
 //! Whoever brings events (the broker, HTTP, a file) hands over a batch of [`Incoming`]; when [`TakesEvents::take_in`]
 //! returns, the database owns every one of them and the bringer may forget them.
 
+mod plan;
+mod recipients;
+mod taker;
+
 use std::future::Future;
 
 use bytes::Bytes;
+
+pub use plan::{Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
+pub use recipients::{Recipients, main_and_bcc};
+pub use taker::Intake;
 
 use crate::ids::DeadLetterId;
 use crate::spelling::spelling;

@@ -1,0 +1,199 @@
+//! Puts the parts together: the only module that knows every other.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::compose::{InvalidTemplates, Templates};
+use crate::config::{Config, DocumentsPlace};
+use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
+use crate::ids::{RelayName, WorkerId};
+use crate::intake::Intake;
+use crate::lane::{Context, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
+use crate::relay::{Connector, InvalidRelay};
+use crate::retry::Schedule;
+use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
+use crate::store::{OpenError, Store, StoreError};
+
+/// The parts that every command may need, made of the configuration.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// What was configured.
+    pub config: Arc<Config>,
+    /// The database.
+    pub store: Store,
+    /// Where documents are.
+    pub documents: DocumentStore,
+    /// Today's templates.
+    pub templates: Arc<Templates>,
+    /// The keys of portal tokens.
+    pub link_keys: LinkKeys,
+    /// The lanes' bells.
+    pub wakes: Wakes,
+    /// Takes events in.
+    pub intake: Intake,
+}
+
+/// Who else may use the database at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// This process sends: on SQLite no other may.
+    Worker,
+    /// This process looks, or changes rows beside a worker.
+    Command,
+}
+
+/// Why the parts cannot be put together; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database does not do what it is asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema is of another version.
+    #[error("the database's schema is not this version's; run: invoice-dispatcher migrate")]
+    Schema,
+    /// The document store.
+    #[error(transparent)]
+    Documents(#[from] InvalidStore),
+    /// The templates.
+    #[error(transparent)]
+    Templates(#[from] InvalidTemplates),
+    /// The secret keys.
+    #[error(transparent)]
+    Secrets(#[from] KeyFileError),
+    /// A relay.
+    #[error("the relay {relay} cannot be used as configured: {problem}")]
+    Relay {
+        /// Its name.
+        relay: RelayName,
+        /// What is wrong.
+        problem: InvalidRelay,
+    },
+}
+
+impl App {
+    /// Opens everything. An embedded database is brought up to date; another one must be.
+    ///
+    /// # Errors
+    /// [`AppError`], one sentence.
+    pub async fn open(config: Config, role: Role) -> Result<Self, AppError> {
+        documents::install_crypto_provider();
+        let url = config.database.url.expose();
+        let clock = Clock::system();
+        let store = match role {
+            Role::Worker => Store::open(url, clock).await?,
+            Role::Command => Store::open_beside(url, clock).await?,
+        };
+        if config.database.is_sqlite() {
+            store.migrate().await?;
+        } else if !store.schema_is_current().await? {
+            return Err(AppError::Schema);
+        }
+        store.align_clock().await?;
+        let app = Self::with_store(config, store)?;
+        // TODO(lead) save_template_version
+        Ok(app)
+    }
+
+    /// The parts around a database that is open and up to date.
+    ///
+    /// # Errors
+    /// [`AppError`], one sentence.
+    pub fn with_store(config: Config, store: Store) -> Result<Self, AppError> {
+        let documents = open_documents(&config)?;
+        let templates = Arc::new(match &config.templates.folder {
+            Some(folder) => Templates::with_overrides(folder)?,
+            None => Templates::builtin(),
+        });
+        let keys = match &config.secrets.keys {
+            Some(keys) => keys.clone(),
+            None => SecretKeys::load_or_generate(&config.secrets.file)?,
+        };
+        let link_keys = keys.link_keys();
+        let wakes = Wakes::new(config.relays.keys());
+        let intake = Intake::new(
+            store.clone(),
+            wakes.clone(),
+            templates.version(),
+            link_keys.newest().fingerprint(),
+            config.waits.customer,
+        );
+        Ok(Self { config: Arc::new(config), store, documents, templates, link_keys, wakes, intake })
+    }
+
+    /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.
+    ///
+    /// # Errors
+    /// If a relay cannot be used as configured, or the database not at the start.
+    pub async fn send(&self, stop: CancellationToken) -> Result<(), AppError> {
+        let connectors = self.connectors()?;
+        loop {
+            let worker = Worker {
+                context: Arc::new(self.context()),
+                connectors: connectors.clone(),
+                intake: self.intake.clone(),
+                wakes: self.wakes.clone(),
+                drain_deadline: self.config.worker.shutdown_grace,
+            };
+            if worker.run(stop.clone()).await? == WorkerEnd::Stopped {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A connector for each relay.
+    ///
+    /// # Errors
+    /// [`AppError::Relay`].
+    pub fn connectors(&self) -> Result<Vec<Arc<Connector>>, AppError> {
+        self.config
+            .relays
+            .iter()
+            .map(|(name, relay)| {
+                Connector::new(relay.clone())
+                    .map(Arc::new)
+                    .map_err(|problem| AppError::Relay { relay: name.clone(), problem })
+            })
+            .collect()
+    }
+
+    /// What the lanes of one worker share; a new worker each time.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let config = &self.config;
+        Context {
+            worker: WorkerId(self.store.clock().new_id()),
+            store: self.store.clone(),
+            documents: self.documents.clone(),
+            templates: TemplateShelf::new(Arc::clone(&self.templates)),
+            profiles: Profiles::default(),
+            link_keys: self.link_keys.clone(),
+            portal_url: config.portal.url.as_str().trim_end_matches('/').to_owned(),
+            sms_available: config.sms.url.is_some(),
+            schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
+            clock: self.store.clock().clone(),
+            memory: MemoryBudget::new(config.worker.bytes_in_flight_max),
+        }
+    }
+}
+
+fn open_documents(config: &Config) -> Result<DocumentStore, InvalidStore> {
+    let documents = &config.documents;
+    let url = match &documents.place {
+        DocumentsPlace::Folder(folder) => format!("file:{}", folder.display()),
+        DocumentsPlace::Bucket { name, prefix } => format!("s3://{name}/{prefix}"),
+    };
+    let credentials = documents.s3_credentials.as_ref();
+    let s3 = S3Access {
+        access_key_id: credentials.map(|keys| keys.access_key_id.clone()),
+        secret_access_key: credentials.map(|keys| keys.secret_access_key.clone()),
+        session_token: credentials.and_then(|keys| keys.session_token.clone()),
+        region: Some(documents.s3_region.clone()),
+        endpoint: documents.s3_endpoint.clone(),
+    };
+    DocumentStore::open(&url, &Options { s3, ..Options::default() })
+}

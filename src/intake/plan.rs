@@ -1,0 +1,403 @@
+//! What becomes of each event of a batch.
+//!
+//! Pure: the events, what the database holds about them, and a source of identifiers in; rows out. It runs while the
+//! tenants' rows are locked, so what it is told still holds when its rows are written.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::recipients::{Recipients, main_and_bcc};
+use super::{Incoming, Via};
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::event::{self, InvoiceData, InvoiceSent, Malformed, Recipient};
+use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
+use crate::retry::Settled;
+use crate::store::{
+    CustomerFacts, DeliveryRole, EventChange, EventFacts, EventFate, EventState, IntakeFacts, IntakeRows,
+    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce, TenantFacts,
+};
+
+/// One event of a batch, or what could not be read as one.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The bytes, as they came.
+    pub body: Bytes,
+    /// Who brought them.
+    pub via: Via,
+    /// The broker handed them over before: not a person's wish to send again.
+    pub redelivered: bool,
+    /// The broker had given them up.
+    pub given_up: bool,
+    /// The event is known and is looked at once more: its customer came, or it is redriven. How it stood.
+    pub again: Option<EventState>,
+    /// What the bytes say.
+    pub event: Result<InvoiceSent, Malformed>,
+}
+
+impl Parsed {
+    /// Reads what somebody brought.
+    #[must_use]
+    pub fn of(incoming: Incoming) -> Self {
+        let Incoming { body, via, redelivered, given_up, .. } = incoming;
+        Self { event: event::parse(&body), body, via, redelivered, given_up, again: None }
+    }
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a delivery now.
+    Accepted(DeliveryId),
+    /// It was taken in before, with the same content.
+    Duplicate,
+    /// It was taken in before and stands in the dead-letter list: publishing it again puts it back.
+    Redrive(DeadLetterId),
+    /// The invoice was taken in under another event id within a day; the cancelled delivery.
+    DuplicateInvoice(DeliveryId),
+    /// It waits for its customer.
+    Waiting,
+    /// It is a dead letter.
+    DeadLetter(Class),
+}
+
+/// What the plan is made with.
+pub struct Making<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// Version of the templates of today.
+    pub template_version: &'a str,
+    /// Fingerprint of the newest key for portal tokens.
+    pub link_key: &'a str,
+    /// How long an unknown customer is waited for.
+    pub customer_wait: Duration,
+    /// Makes an identifier.
+    pub new_id: &'a (dyn Fn() -> Uuid + Sync),
+}
+
+/// The rows of a batch, and what they mean for each event.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// To be written in one transaction.
+    pub rows: IntakeRows,
+    /// One for each event, in order.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Plans a batch of events of these tenants.
+#[must_use]
+pub fn plan(batch: &[Parsed], tenants: &[TenantFacts], facts: &IntakeFacts, making: &Making<'_>) -> Plan {
+    let mut planner = Planner {
+        tenants: tenants.iter().map(|tenant| (&tenant.id, tenant)).collect(),
+        customers: facts.customers.iter().map(|customer| ((&customer.tenant, &customer.id), customer)).collect(),
+        known: facts.events.iter().map(|event| (event.key, event)).collect(),
+        // The oldest comes last, and stays.
+        same_invoices: facts.same_invoices.iter().rev().map(|same| (same.invoice_sha256, same.event)).collect(),
+        new: HashMap::new(),
+        making,
+        rows: IntakeRows::default(),
+    };
+    let verdicts = batch.iter().map(|parsed| planner.place(parsed)).collect();
+    Plan { rows: planner.rows, verdicts }
+}
+
+struct Planner<'a> {
+    tenants: HashMap<&'a TenantId, &'a TenantFacts>,
+    customers: HashMap<(&'a TenantId, &'a CustomerId), &'a CustomerFacts>,
+    known: HashMap<EventKey, &'a EventFacts>,
+    /// Who brought an invoice first.
+    same_invoices: HashMap<Sha256, EventKey>,
+    /// Events of this very batch, which the database does not hold yet.
+    new: HashMap<EventKey, Sha256>,
+    making: &'a Making<'a>,
+    rows: IntakeRows,
+}
+
+/// An event of which deliveries are made.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    event: &'a InvoiceSent,
+    tenant: &'a TenantFacts,
+    customer: &'a CustomerFacts,
+    main: DeliveryId,
+}
+
+impl<'a> Planner<'a> {
+    fn place(&mut self, parsed: &'a Parsed) -> Verdict {
+        let event = match &parsed.event {
+            Ok(event) => event,
+            Err(fault) => return self.unreadable(parsed, fault),
+        };
+        if parsed.again.is_none()
+            && let Some(verdict) = self.seen_before(parsed, event)
+        {
+            return verdict;
+        }
+        let Some(tenant) = self.tenants.get(&event.data.tenant_id).copied() else {
+            let reason = format!("nobody told us of the tenant {}", event.data.tenant_id);
+            return self.dead_event(parsed, event, Class::UnknownTenant, reason);
+        };
+        if let Err(fault) = event::check_objects(&event.data, &tenant.object_prefix) {
+            let fault = fault.of(Some((event.source.clone(), event.id.clone())));
+            return self.unreadable(parsed, &fault);
+        }
+        let Some(customer) = self.customers.get(&(&event.data.tenant_id, &event.data.customer_id)).copied() else {
+            return self.wait_for_customer(parsed, event);
+        };
+        self.accept(parsed, event, tenant, customer)
+    }
+
+    /// The rules about `(source, id)`.
+    fn seen_before(&mut self, parsed: &Parsed, event: &InvoiceSent) -> Option<Verdict> {
+        let key = event.key();
+        let (content, dead_letter) = match (self.known.get(&key), self.new.get(&key)) {
+            (Some(known), _) => (known.content_sha256, known.dead_letter),
+            (None, Some(content)) => (*content, None),
+            (None, None) => return None,
+        };
+        if content != event.content_sha256 {
+            let reason = "an event with this source and id was taken in before, with other content".to_owned();
+            let letter = NewDeadLetter {
+                body: Some(parsed.body.clone()),
+                once: Some(once(&event.source, &event.id, &parsed.body)),
+                ..self.letter_of(event, Class::ConflictingEvent, reason)
+            };
+            self.rows.dead_letters.push(NewDeadLetter { event_key: None, ..letter });
+            return Some(Verdict::DeadLetter(Class::ConflictingEvent));
+        }
+        Some(match dead_letter {
+            Some(letter) if !parsed.redelivered => Verdict::Redrive(letter),
+            _ => Verdict::Duplicate,
+        })
+    }
+
+    /// A body that is no event. It leaves no event behind, so that a corrected one may use its id.
+    fn unreadable(&mut self, parsed: &Parsed, fault: &Malformed) -> Verdict {
+        let class = if parsed.given_up { Class::Poison } else { Class::Malformed };
+        let (source, event_id) = fault.source_and_id.clone().unzip();
+        let letter = NewDeadLetter {
+            id: DeadLetterId((self.making.new_id)()),
+            delivery: None,
+            event_key: None,
+            once: Some(once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), &parsed.body)),
+            source,
+            event_id,
+            tenant: None,
+            customer: None,
+            invoice_number: None,
+            class,
+            phase: None,
+            code: None,
+            reason: fault.to_string(),
+            hint: class.hint().to_owned(),
+            attempts: 0,
+            fingerprint: fingerprint(&[class.as_str(), &fault.path]),
+            body: Some(parsed.body.clone()),
+            first_failed_at: self.making.now,
+            last_failed_at: self.making.now,
+        };
+        self.rows.dead_letters.push(letter);
+        Verdict::DeadLetter(class)
+    }
+
+    fn wait_for_customer(&mut self, parsed: &Parsed, event: &InvoiceSent) -> Verdict {
+        // Who has waited in vain is dead; who is put back from the dead-letter list waits anew.
+        if parsed.again != Some(EventState::Waiting) {
+            let until = self.making.now.plus(self.making.customer_wait);
+            self.remember(parsed, event, EventFate::WaitUntil(until));
+            return Verdict::Waiting;
+        }
+        let reason = format!("nobody told us of the customer {} of {}", event.data.customer_id, event.data.tenant_id);
+        self.dead_event(parsed, event, Class::UnknownCustomer, reason)
+    }
+
+    /// An event of which no delivery can be made yet.
+    fn dead_event(&mut self, parsed: &Parsed, event: &InvoiceSent, class: Class, reason: String) -> Verdict {
+        if parsed.again != Some(EventState::Dead) {
+            self.remember(parsed, event, EventFate::Dead);
+            let letter = self.letter_of(event, class, reason);
+            self.rows.dead_letters.push(letter);
+        }
+        Verdict::DeadLetter(class)
+    }
+
+    /// Makes the deliveries of an event: one for To and Cc, one for each Bcc.
+    fn accept(
+        &mut self,
+        parsed: &Parsed,
+        event: &InvoiceSent,
+        tenant: &TenantFacts,
+        customer: &CustomerFacts,
+    ) -> Verdict {
+        let main = DeliveryId((self.making.new_id)());
+        let taken = Taken { event, tenant, customer, main };
+        self.remember(parsed, event, EventFate::Accepted(main));
+        let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
+        if self.is_same_invoice(event) {
+            let reason = "the same invoice was taken in under another event id within 24 hours".to_owned();
+            let settled = SettledAtOnce { settled: Settled::Cancelled, class: Class::DuplicateInvoice, reason };
+            let delivery = self.delivery(&taken, main, DeliveryRole::Main, recipients.list);
+            self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
+            return Verdict::DuplicateInvoice(main);
+        }
+        for recipients in bcc {
+            let id = DeliveryId((self.making.new_id)());
+            self.owe(&taken, id, DeliveryRole::Bcc, recipients);
+        }
+        self.owe(&taken, main, DeliveryRole::Main, recipients)
+    }
+
+    /// Whether another event brought the same invoice; notes this one.
+    fn is_same_invoice(&mut self, event: &InvoiceSent) -> bool {
+        let invoice = event::invoice_sha256(&event.data);
+        let same = self.same_invoices.get(&invoice).is_some_and(|key| *key != event.key());
+        self.same_invoices.entry(invoice).or_insert(event.key());
+        same
+    }
+
+    /// Puts a delivery into its lane, or into the dead-letter list if nobody can receive it.
+    fn owe(&mut self, taken: &Taken<'_>, id: DeliveryId, role: DeliveryRole, recipients: Recipients) -> Verdict {
+        let delivery = self.delivery(taken, id, role, recipients.list);
+        let Some(fault) = recipients.fault else {
+            self.rows.lane_entries.push(NewLaneEntry {
+                delivery: id,
+                relay: taken.tenant.relay.clone(),
+                tenant: delivery.tenant.clone(),
+                customer: delivery.customer.clone(),
+                due_at: delivery.snapshot_at,
+                express: false,
+                expires_at: delivery.expires_at,
+                claim: 0,
+                decision: None,
+                held: None,
+            });
+            self.rows.deliveries.push(delivery);
+            return Verdict::Accepted(id);
+        };
+        let class = Class::InvalidRecipient;
+        let letter = NewDeadLetter { delivery: Some(id), ..self.letter_of(taken.event, class, fault.clone()) };
+        self.rows.dead_letters.push(letter);
+        let settled = SettledAtOnce { settled: Settled::Dead, class, reason: fault };
+        self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
+        Verdict::DeadLetter(class)
+    }
+
+    fn delivery(
+        &self,
+        taken: &Taken<'_>,
+        id: DeliveryId,
+        role: DeliveryRole,
+        recipients: Vec<Recipient>,
+    ) -> NewDelivery {
+        let Taken { event, tenant, customer, main } = *taken;
+        let data = &event.data;
+        // The Date header names the moment from which the message may go out.
+        let snapshot_at = data.not_before.map_or(self.making.now, |moment| moment.max(self.making.now));
+        NewDelivery {
+            id,
+            root: id,
+            role,
+            main,
+            event_key: event.key(),
+            resend_of: None,
+            resend_reason: None,
+            tenant: data.tenant_id.clone(),
+            customer: data.customer_id.clone(),
+            invoice_id: data.invoice.id.clone(),
+            invoice_number: data.invoice.number.clone(),
+            kind: data.invoice.kind,
+            recipients,
+            customer_name: customer.name.clone(),
+            locale: locale(data, customer, tenant),
+            profile_version: tenant.profile_version,
+            template_version: self.making.template_version.to_owned(),
+            snapshot_at,
+            link_key: self.making.link_key.to_owned(),
+            link_generation: 0,
+            link_only: false,
+            expires_at: data.expires_at,
+            created_at: self.making.now,
+            settled: None,
+        }
+    }
+
+    /// Writes the event down, or what has become of one that is known.
+    fn remember(&mut self, parsed: &Parsed, event: &InvoiceSent, fate: EventFate) {
+        let key = event.key();
+        if let Some(from) = parsed.again {
+            self.rows.changes.push(EventChange { key, from, to: fate });
+            return;
+        }
+        self.new.insert(key, event.content_sha256);
+        self.rows.events.push(NewEvent {
+            key,
+            source: event.source.clone(),
+            event_id: event.id.clone(),
+            content_sha256: event.content_sha256,
+            invoice_sha256: event::invoice_sha256(&event.data),
+            tenant: event.data.tenant_id.clone(),
+            customer: event.data.customer_id.clone(),
+            invoice_id: event.data.invoice.id.clone(),
+            invoice_number: event.data.invoice.number.clone(),
+            kind: event.data.invoice.kind,
+            body: parsed.body.clone(),
+            via: parsed.via,
+            received_at: self.making.now,
+            fate,
+        });
+    }
+
+    /// A dead letter about a readable event.
+    fn letter_of(&self, event: &InvoiceSent, class: Class, reason: String) -> NewDeadLetter {
+        let data = &event.data;
+        let cause = match class {
+            Class::UnknownTenant => data.tenant_id.to_string(),
+            Class::UnknownCustomer => format!("{} {}", data.tenant_id, data.customer_id),
+            Class::InvalidRecipient => reason.clone(),
+            _ => event.source.clone(),
+        };
+        NewDeadLetter {
+            id: DeadLetterId((self.making.new_id)()),
+            delivery: None,
+            event_key: Some(event.key()),
+            source: Some(event.source.clone()),
+            event_id: Some(event.id.clone()),
+            tenant: Some(data.tenant_id.clone()),
+            customer: Some(data.customer_id.clone()),
+            invoice_number: Some(data.invoice.number.clone()),
+            class,
+            phase: None,
+            code: None,
+            reason,
+            hint: class.hint().to_owned(),
+            attempts: 0,
+            fingerprint: fingerprint(&[class.as_str(), &cause]),
+            body: None,
+            once: None,
+            first_failed_at: self.making.now,
+            last_failed_at: self.making.now,
+        }
+    }
+}
+
+/// The language and region of the mail: the event's, else the customer's, else the tenant's.
+#[must_use]
+pub fn locale(data: &InvoiceData, customer: &CustomerFacts, tenant: &TenantFacts) -> String {
+    data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale).clone()
+}
+
+/// What the same fault of the same event is known by, however often it comes.
+fn once(source: &str, id: &str, body: &[u8]) -> Sha256 {
+    Sha256::of(format!("{source}\0{id}\0{}", Sha256::of(body)).as_bytes())
+}
+
+/// Names a cause in twelve hexadecimal digits: dead letters that share it can be looked at and redriven together.
+#[must_use]
+pub fn fingerprint(cause: &[&str]) -> String {
+    let mut digits = Sha256::of(cause.join("\0").as_bytes()).to_string();
+    digits.truncate(12);
+    digits
+}

@@ -1,0 +1,163 @@
+//! The thin shell around [`plan`](super::plan): reads the facts, writes the rows, wakes the lanes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use tracing::{error, warn};
+
+use super::{Incoming, Making, Parsed, Plan, TakesEvents, Unavailable, Verdict, fingerprint, plan};
+use crate::bisect::bisect;
+use crate::class::Class;
+use crate::event::{self, InvoiceSent};
+use crate::ids::{DeadLetterId, Sha256, TenantId};
+use crate::lane::Wakes;
+use crate::store::{Inserted, IntakeRows, NewDeadLetter, Store, StoreError};
+use crate::telemetry::metric;
+
+/// How far back the same invoice under another event id is a duplicate.
+pub const DUPLICATE_INVOICE_WINDOW: Duration = Duration::from_hours(24);
+
+/// Takes events in.
+#[derive(Debug, Clone)]
+pub struct Intake(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    wakes: Wakes,
+    template_version: String,
+    link_key: String,
+    customer_wait: Duration,
+}
+
+impl Intake {
+    /// An intake whose deliveries are made with these templates and this key for portal tokens.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        wakes: Wakes,
+        template_version: impl Into<String>,
+        link_key: impl Into<String>,
+        customer_wait: Duration,
+    ) -> Self {
+        let (template_version, link_key) = (template_version.into(), link_key.into());
+        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait }))
+    }
+
+    /// Takes a batch in and says what became of each, in order.
+    ///
+    /// An event that the database refuses is a dead letter; the others are taken in all the same.
+    pub async fn take(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
+        let results = bisect(batch, |error: &StoreError| !error.is_unavailable(), |part| self.commit(part)).await?;
+        let mut verdicts = Vec::with_capacity(batch.len());
+        for (parsed, result) in batch.iter().zip(results) {
+            verdicts.push(match result {
+                Ok(verdict) => verdict,
+                Err(refusal) => self.refused(parsed, &refusal).await?,
+            });
+        }
+        self.0.wakes.wake_all();
+        for (parsed, verdict) in batch.iter().zip(&verdicts) {
+            tell(parsed, *verdict);
+        }
+        Ok(verdicts)
+    }
+
+    /// Commits a batch in one transaction.
+    async fn commit(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
+        loop {
+            let events = || batch.iter().filter_map(|parsed| parsed.event.as_ref().ok());
+            let tenants: Vec<TenantId> = events().map(|event| event.data.tenant_id.clone()).collect();
+            let keys: Vec<_> = events().map(InvoiceSent::key).collect();
+            let customers: Vec<_> =
+                events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
+            let invoices: Vec<Sha256> = events().map(|event| event::invoice_sha256(&event.data)).collect();
+
+            let mut transaction = self.0.store.begin_intake(&tenants).await?;
+            let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
+            let facts = transaction.facts(&keys, &customers, &invoices, since).await?;
+            let clock = self.0.store.clock();
+            let new_id = || clock.new_id();
+            let making = Making {
+                now: transaction.now(),
+                template_version: &self.0.template_version,
+                link_key: &self.0.link_key,
+                customer_wait: self.0.customer_wait,
+                new_id: &new_id,
+            };
+            let Plan { rows, verdicts } = plan(batch, transaction.tenants(), &facts, &making);
+            if transaction.insert(&rows).await? == Inserted::Overtaken {
+                continue;
+            }
+            transaction.commit().await?;
+            return Ok(verdicts);
+        }
+    }
+
+    /// The database refuses a value of this event, which passed every check at the edge: it is kept as bytes.
+    async fn refused(&self, parsed: &Parsed, refusal: &StoreError) -> Result<Verdict, StoreError> {
+        error!("failed to store an event: {refusal}");
+        let now = self.0.store.now();
+        let class = Class::Internal;
+        let letter = NewDeadLetter {
+            id: DeadLetterId(self.0.store.clock().new_id()),
+            delivery: None,
+            event_key: None,
+            source: None,
+            event_id: None,
+            tenant: None,
+            customer: None,
+            invoice_number: None,
+            class,
+            phase: None,
+            code: None,
+            reason: "the database refuses a value of this event".to_owned(),
+            hint: class.hint().to_owned(),
+            attempts: 0,
+            fingerprint: fingerprint(&[class.as_str(), "database"]),
+            once: Some(Sha256::of(&parsed.body)),
+            body: Some(parsed.body.clone()),
+            first_failed_at: now,
+            last_failed_at: now,
+        };
+        let mut transaction = self.0.store.begin_intake(&[]).await?;
+        transaction.insert(&IntakeRows { dead_letters: vec![letter], ..IntakeRows::default() }).await?;
+        transaction.commit().await?;
+        Ok(Verdict::DeadLetter(class))
+    }
+}
+
+/// Counts and logs what became of an event.
+fn tell(parsed: &Parsed, verdict: Verdict) {
+    let result = match verdict {
+        Verdict::Accepted(_) | Verdict::Redrive(_) => "accepted",
+        Verdict::Duplicate => "duplicate_event",
+        Verdict::DuplicateInvoice(_) => "duplicate_invoice",
+        Verdict::Waiting => "waiting",
+        Verdict::DeadLetter(class) => class.as_str(),
+    };
+    counter!(metric::EVENTS_CONSUMED, "source" => parsed.via.as_str(), "result" => result).increment(1);
+    if matches!(verdict, Verdict::Duplicate | Verdict::DuplicateInvoice(_)) {
+        counter!(metric::DUPLICATES_SUPPRESSED, "reason" => result).increment(1);
+    }
+    match (&parsed.event, verdict) {
+        (Ok(event), Verdict::DeadLetter(class)) => warn!(
+            invoice.number = %event.data.invoice.number, tenant = %event.data.tenant_id, event.id = %event.id,
+            "the invoice {} of {} cannot be sent: {class}", event.data.invoice.number, event.data.tenant_id
+        ),
+        (Err(fault), _) => warn!("a message is no event: {fault}"),
+        _ => {}
+    }
+}
+
+impl TakesEvents for Intake {
+    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
+        let batch: Vec<Parsed> = batch.into_iter().map(Parsed::of).collect();
+        self.take(&batch).await.map(drop).map_err(|error| Unavailable(error.to_string()))
+    }
+
+    async fn wait_until_reachable(&self) {
+        self.0.store.wait_until_reachable().await;
+    }
+}

@@ -1,0 +1,219 @@
+//! Claims due deliveries for a lane, fairest first and no more than it can soon send, and has their mails prepared.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, warn};
+
+use super::context::Context;
+use super::ended::Ended;
+use super::gate::{Gate, Passage};
+use super::prepare::{Prepared, prepare};
+use super::recorder::Recorder;
+use crate::class::Class;
+use crate::ids::DeliveryId;
+use crate::relay::RelayConfig;
+use crate::store::{Claimed, DeliveryFacts, StoreError};
+
+/// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
+const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// How many looks start at the low mark before one starts at the beginning: a rank that was given out before a claim
+/// and committed after it lies below the mark.
+const LOOKS_FROM_MARK: u32 = 16;
+
+/// A row that this worker owns, and its place among those that the lane has in hand.
+#[derive(Debug)]
+pub struct Owned {
+    /// The row.
+    pub claimed: Claimed,
+    /// Free when the row has been recorded or given back.
+    _place: OwnedSemaphorePermit,
+}
+
+/// A delivery whose mail only waits for a connection.
+#[derive(Debug)]
+pub struct Ready {
+    /// The row.
+    pub owned: Owned,
+    /// What it was made of.
+    pub facts: DeliveryFacts,
+    /// The mail, and why it is as it is.
+    pub prepared: Prepared,
+}
+
+/// Claims for one lane until it is told to stop.
+pub struct Claims {
+    /// What all lanes share.
+    pub context: Arc<Context>,
+    /// The lane's relay.
+    pub relay: Arc<RelayConfig>,
+    /// Whether it may send.
+    pub gate: Arc<Gate>,
+    /// Writes down what cannot be prepared.
+    pub recorder: Recorder,
+    /// To the slots.
+    pub ready: mpsc::Sender<Ready>,
+    /// Places in hand: twice as many as slots, so that mails are composed while others are on the wire.
+    pub places: Arc<Semaphore>,
+    /// How many there are.
+    pub places_all: u32,
+    /// Something may have become due.
+    pub wake: Arc<Notify>,
+    /// The worker drains.
+    pub stop: CancellationToken,
+}
+
+impl Claims {
+    /// Claims until it is told to stop, then waits for what is being prepared.
+    pub async fn run(self) {
+        let preparing = TaskTracker::new();
+        let mut looks = 0_u32;
+        let mut low_mark = 0;
+        while let Some(places) = self.stop.run_until_cancelled(self.room()).await {
+            let floor = if looks % LOOKS_FROM_MARK == 0 { 0 } else { low_mark };
+            looks = looks.wrapping_add(1);
+            match self.claim(&places, floor).await {
+                Ok(claimed) if claimed.is_empty() => {
+                    drop(places);
+                    looks = 0;
+                    self.idle().await;
+                }
+                Ok(claimed) => {
+                    low_mark = claimed.iter().map(|row| row.rank).max().unwrap_or(low_mark);
+                    self.start(&preparing, claimed, places);
+                }
+                Err(error) => {
+                    drop(places);
+                    warn!(relay = %self.relay.name, "failed to claim deliveries: {error}");
+                    self.context.store.wait_until_reachable().await;
+                }
+            }
+        }
+        preparing.close();
+        preparing.wait().await;
+    }
+
+    /// Waits until the lane may send and has room for a fair part of its places.
+    ///
+    /// Not for each place by itself: under load that would be a claim for every mail.
+    async fn room(&self) -> OwnedSemaphorePermit {
+        loop {
+            let wanted = match self.gate.passable().await {
+                Passage::Trial { allowance } => {
+                    let in_hand = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
+                    if in_hand >= allowance {
+                        self.gate.changed().await;
+                        continue;
+                    }
+                    allowance - in_hand
+                }
+                _ => (self.places_all / 4).max(1),
+            };
+            let places = Arc::clone(&self.places);
+            let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");
+            let passage = self.gate.passage();
+            if passage == Passage::Free {
+                let rest = self.places.available_permits();
+                let more =
+                    u32::try_from(rest).ok().and_then(|n| Arc::clone(&self.places).try_acquire_many_owned(n).ok());
+                if let Some(more) = more {
+                    room.merge(more);
+                }
+            }
+            if passage != Passage::Shut {
+                return room;
+            }
+        }
+    }
+
+    async fn claim(&self, places: &OwnedSemaphorePermit, floor: i64) -> Result<Vec<Claimed>, StoreError> {
+        let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
+        // A person's resend goes first, at most every second slot.
+        let express_limit = limit.div_ceil(2);
+        self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await
+    }
+
+    async fn idle(&self) {
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = self.context.clock.sleep(IDLE_LOOK) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Has the mails of a claim prepared, side by side.
+    fn start(&self, preparing: &TaskTracker, claimed: Vec<Claimed>, mut places: OwnedSemaphorePermit) {
+        let owned: Vec<Owned> = claimed
+            .into_iter()
+            .filter_map(|claimed| places.split(1).map(|place| Owned { claimed, _place: place }))
+            .collect();
+        let stage = Arc::new(Stage {
+            context: Arc::clone(&self.context),
+            relay: Arc::clone(&self.relay),
+            recorder: self.recorder.clone(),
+            ready: self.ready.clone(),
+        });
+        let siblings = preparing.clone();
+        preparing.spawn(async move {
+            let mut facts = stage.facts_of(&owned).await;
+            for owned in owned {
+                match facts.remove(&owned.claimed.delivery) {
+                    Some(facts) => {
+                        let stage = Arc::clone(&stage);
+                        siblings.spawn(async move { stage.prepare(owned, facts).await });
+                    }
+                    None => stage.recorder.release(&owned.claimed).await,
+                }
+            }
+        });
+    }
+}
+
+/// What preparing one mail needs.
+struct Stage {
+    context: Arc<Context>,
+    relay: Arc<RelayConfig>,
+    recorder: Recorder,
+    ready: mpsc::Sender<Ready>,
+}
+
+impl Stage {
+    /// What the database holds about each delivery; without an answer, nothing.
+    async fn facts_of(&self, owned: &[Owned]) -> HashMap<DeliveryId, DeliveryFacts> {
+        let deliveries: Vec<_> = owned.iter().map(|owned| owned.claimed.delivery).collect();
+        match self.context.store.load(&deliveries).await {
+            Ok(facts) => facts.into_iter().map(|facts| (facts.id, facts)).collect(),
+            Err(error) => {
+                warn!(relay = %self.relay.name, "failed to read claimed deliveries: {error}");
+                HashMap::new()
+            }
+        }
+    }
+
+    async fn prepare(&self, owned: Owned, facts: DeliveryFacts) {
+        // A panic is this delivery's dead letter, not the worker's end.
+        let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
+        let ended = match work.await {
+            Ok(Ok(prepared)) => {
+                // Nobody receives any more: the worker drains.
+                if let Err(unsent) = self.ready.send(Ready { owned, facts, prepared }).await {
+                    self.recorder.release(&unsent.0.owned.claimed).await;
+                }
+                return;
+            }
+            Ok(Err(ended)) => ended,
+            Err(_) => {
+                error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
+                Ended::before(Class::Internal, "the dispatcher failed while composing; its log tells more")
+            }
+        };
+        self.recorder.record(self.relay.on_uncertain, &owned.claimed, &facts, None, &ended).await;
+    }
+}

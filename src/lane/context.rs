@@ -1,0 +1,119 @@
+//! What all lanes of a worker share.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ended::Ended;
+use super::profiles::Profiles;
+use super::templates::TemplateShelf;
+use crate::class::Class;
+use crate::clock::Clock;
+use crate::compose::{self, Templates};
+use crate::decision::{Decision, Plan};
+use crate::documents::DocumentStore;
+use crate::event::InvoiceData;
+use crate::ids::WorkerId;
+use crate::retry::Schedule;
+use crate::secrets::LinkKeys;
+use crate::store::Store;
+
+/// What all lanes of a worker share.
+#[derive(Debug)]
+pub struct Context {
+    /// This run of this process.
+    pub worker: WorkerId,
+    /// The database.
+    pub store: Store,
+    /// Where documents are.
+    pub documents: DocumentStore,
+    /// The templates of today, and those that older deliveries were made with.
+    pub templates: TemplateShelf,
+    /// Tenants' profiles, parsed once.
+    pub profiles: Profiles,
+    /// The keys of portal tokens.
+    pub link_keys: LinkKeys,
+    /// The portal's address, without a slash at its end.
+    pub portal_url: String,
+    /// Whether an SMS provider is configured.
+    pub sms_available: bool,
+    /// When to try again.
+    pub schedule: Schedule,
+    /// Time.
+    pub clock: Clock,
+    /// Memory for mails in flight.
+    pub memory: MemoryBudget,
+}
+
+impl Context {
+    /// Waits until there is memory for a mail with these documents, and takes it.
+    pub async fn memory_for(&self, data: &InvoiceData, plan: Plan) -> OwnedSemaphorePermit {
+        let documents = match plan.decision() {
+            Decision::Attach => data.documents.as_slice(),
+            Decision::Link => &[],
+        };
+        // The documents once as they are and once as encoded.
+        let bytes = documents.iter().map(|document| document.size).sum::<u64>() + compose::encoded_bytes(documents);
+        self.memory.take(bytes).await
+    }
+
+    /// The templates of `version`.
+    ///
+    /// # Errors
+    /// If the version is neither today's nor in the database, or the database is away.
+    pub async fn templates(&self, version: &str) -> Result<Arc<Templates>, Ended> {
+        if let Some(templates) = self.templates.get(version) {
+            return Ok(templates);
+        }
+        let sources =
+            None::<String> // TODO(lead)
+                .ok_or_else(|| {
+                    Ended::before(Class::Internal, format!("no templates of version {version} are stored"))
+                })?;
+        let templates = Templates::from_sources(&sources)
+            .map_err(|error| Ended::before(Class::Internal, format!("templates of version {version}: {error}")))?;
+        Ok(self.templates.add(version, templates))
+    }
+}
+
+/// Memory for mails in flight, given out in KiB.
+#[derive(Debug, Clone)]
+pub struct MemoryBudget {
+    kibibytes: Arc<Semaphore>,
+    all: u32,
+}
+
+impl MemoryBudget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        let all = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, u32::MAX >> 3);
+        let permits = usize::try_from(all).expect("32 bits fit a usize");
+        Self { kibibytes: Arc::new(Semaphore::new(permits)), all }
+    }
+
+    /// Waits until so many bytes are free, and takes them. One mail that needs more than there is takes all.
+    pub async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, self.all);
+        Arc::clone(&self.kibibytes).acquire_many_owned(kibibytes).await.expect("the budget is never closed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mail_larger_than_the_budget_waits_for_all_of_it() {
+        let budget = MemoryBudget::new(10 * 1024);
+        let small = budget.take(1).await;
+        assert!(budget.take(1 << 40).now_or_never().is_none());
+        drop(small);
+        let large = budget.take(1 << 40).await;
+        assert!(budget.take(1).now_or_never().is_none());
+        drop(large);
+        assert!(budget.take(1).now_or_never().is_some());
+    }
+}

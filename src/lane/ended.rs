@@ -1,0 +1,66 @@
+//! How an attempt ended, at the relay or before it.
+
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::relay::outcome::{Phase, Reply};
+use crate::relay::{RecipientResult, Submission};
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Why.
+    pub class: Class,
+    /// The SMTP phase, if it came so far.
+    pub phase: Option<Phase>,
+    /// The relay's words, if any.
+    pub reply: Option<Reply>,
+    /// One sentence for people.
+    pub reason: String,
+    /// What became of each recipient, if the relay was asked.
+    pub recipients: Vec<RecipientResult>,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+}
+
+impl Ended {
+    /// It ended before the relay was asked.
+    pub fn before(class: Class, reason: impl Into<String>) -> Self {
+        Self {
+            class,
+            phase: None,
+            reply: None,
+            reason: reason.into(),
+            recipients: Vec::new(),
+            started_at: Timestamp(0),
+        }
+    }
+
+    /// It ended at the relay.
+    pub fn at_relay(class: Class, submission: Submission) -> Self {
+        let reason = match (&submission.reply, &submission.detail) {
+            _ if class == Class::Accepted => refused_besides(&submission.recipients),
+            (Some(reply), _) => format!("the relay answered {reply} ({})", submission.phase),
+            (None, Some(detail)) => format!("{detail} ({})", submission.phase),
+            (None, None) => format!("no answer ({})", submission.phase),
+        };
+        Self {
+            class,
+            phase: Some(submission.phase),
+            reply: submission.reply,
+            reason,
+            recipients: submission.recipients,
+            started_at: Timestamp(0),
+        }
+    }
+
+    /// The relay's codes, as `550 5.7.1`.
+    pub fn code(&self) -> Option<String> {
+        self.reply.as_ref().map(Reply::codes)
+    }
+}
+
+/// What an accepted message's record says of recipients that were not: nothing, if all were.
+fn refused_besides(recipients: &[RecipientResult]) -> String {
+    let missing = recipients.iter().filter(|result| !result.is_accepted()).count();
+    if missing == 0 { String::new() } else { format!("{missing} of {} recipients were not accepted", recipients.len()) }
+}

@@ -1,0 +1,231 @@
+//! A slot: one connection to the relay, and the mails that go through it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use super::breaker::Signal;
+use super::claims::Ready;
+use super::ended::Ended;
+use super::gate::{Gate, Passage};
+use super::permit::{Answer, DataPermit, DataStarter};
+use super::prepare::Prepared;
+use super::rate::Rate;
+use super::recorder::Recorder;
+use super::slots::Slots;
+use crate::class::Class;
+use crate::ids::WorkerId;
+use crate::relay::outcome::Outcome;
+use crate::relay::{Connector, Session, Submission, Unavailable};
+use crate::store::{Claimed, DataStart};
+
+/// How long a connection may wait for the next mail before it is closed in good manners.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// After so many mails a connection is replaced: load moves to hosts that came later behind one name.
+const USES_MAX: u64 = 1_000;
+
+/// The mails that wait for a connection; all slots of a lane take from it.
+pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
+
+/// What the slots of a lane share.
+pub struct Exchange {
+    /// This worker.
+    pub worker: WorkerId,
+    /// What waits to be sent.
+    pub queue: ReadyQueue,
+    /// Makes connections.
+    pub connector: Arc<Connector>,
+    /// Breaker and pause.
+    pub gate: Arc<Gate>,
+    /// The relay's rate.
+    pub rate: Rate,
+    /// How many slots may work.
+    pub slots: Slots,
+    /// Permits to start DATA.
+    pub starter: DataStarter,
+    /// Writes down how attempts end.
+    pub recorder: Recorder,
+    /// The worker drains: what is on the wire is finished, nothing new is begun.
+    pub stop: CancellationToken,
+}
+
+/// What came of a delivery at the relay.
+enum Came {
+    /// It ended so.
+    Ended(Ended),
+    /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
+    Withdrawn,
+}
+
+impl Exchange {
+    /// Sends mails by one slot until there are no more. `index` counts the lane's slots from 0; a slot rests while
+    /// the limit is not above it.
+    pub async fn run_slot(&self, index: usize) {
+        let mut limit = self.slots.limit();
+        let mut session = None;
+        loop {
+            if *limit.borrow_and_update() <= index {
+                self.quit(session.take()).await;
+                self.rest(&mut limit, index).await;
+            }
+            match tokio::time::timeout(IDLE, self.next()).await {
+                Ok(Some(ready)) => session = self.serve(ready, session).await,
+                Ok(None) => break,
+                Err(_) => self.quit(session.take()).await,
+            }
+        }
+        self.quit(session).await;
+    }
+
+    async fn rest(&self, limit: &mut watch::Receiver<usize>, index: usize) {
+        tokio::select! {
+            _ = limit.wait_for(|limit| *limit > index) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn next(&self) -> Option<Ready> {
+        self.queue.lock().await.recv().await
+    }
+
+    /// Sends one mail and records how it ended; returns the connection if it can be used again.
+    async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
+        let Ready { owned, facts, prepared } = ready;
+        if self.stop.is_cancelled() || self.gate.passage() == Passage::Shut {
+            self.recorder.release(&owned.claimed).await;
+            return session;
+        }
+        self.rate.turn().await;
+        // A panic is this delivery's dead letter, not the worker's end.
+        let sending = AssertUnwindSafe(self.send(&owned.claimed, &prepared, session)).catch_unwind().await;
+        let (came, session) = sending.unwrap_or_else(|_| {
+            error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
+            self.slots.disconnected();
+            (
+                Came::Ended(Ended::before(Class::Internal, "the dispatcher failed while sending; its log tells more")),
+                None,
+            )
+        });
+        match came {
+            Came::Ended(ended) => {
+                let on_uncertain = self.connector.config().on_uncertain;
+                self.recorder.record(on_uncertain, &owned.claimed, &facts, Some(&prepared), &ended).await;
+            }
+            Came::Withdrawn => self.recorder.release(&owned.claimed).await,
+        }
+        session
+    }
+
+    async fn send(&self, claimed: &Claimed, prepared: &Prepared, session: Option<Session>) -> (Came, Option<Session>) {
+        let mut permit = DataPermit::new(&self.starter, self.data_start(claimed, prepared));
+        let mut session = match session {
+            Some(session) => session,
+            None => match self.connect().await {
+                Ok(session) => session,
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable).await, None),
+            },
+        };
+        let mut fresh = session.is_fresh();
+        let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
+        if submission.broke_before_data && !fresh {
+            // The relay may just have closed it for idling: once more on a fresh one, uncounted.
+            self.quit(Some(session)).await;
+            session = match self.connect().await {
+                Ok(session) => session,
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable).await, None),
+            };
+            fresh = true;
+            submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
+        }
+        self.gate.signal(signal(&submission, fresh)).await;
+        let session = self.keep(session, &submission).await;
+        (came(prepared, submission, permit.answer), session)
+    }
+
+    fn data_start(&self, claimed: &Claimed, prepared: &Prepared) -> DataStart {
+        let decided = &prepared.decided;
+        DataStart {
+            fence: claimed.fence(self.worker),
+            tenant: claimed.tenant.clone(),
+            decision: decided.plan.decision(),
+            decision_reason: decided.reason,
+            decision_inputs: decided.inputs_json(),
+            settings_version: decided.inputs.settings_version,
+            customer_type: decided.inputs.customer_type,
+            message_sha256: prepared.mail.sha256,
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, Unavailable> {
+        let session = self.connector.connect().await?;
+        self.slots.connected();
+        Ok(session)
+    }
+
+    /// No delivery is to blame. A relay that has enough of our connections is not to blame either.
+    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable) -> Came {
+        if unavailable.connection_refused && self.slots.turned_away() {
+            debug!(relay = %self.connector.config().name, "the relay turned a connection away; the slots shrink");
+            return Came::Withdrawn;
+        }
+        let signal = if unavailable.auth_refused { Signal::AuthRefused } else { Signal::Unavailable };
+        self.gate.signal(signal).await;
+        Came::Ended(Ended {
+            phase: Some(unavailable.phase),
+            reply: unavailable.reply.clone(),
+            started_at: prepared.started_at,
+            ..Ended::before(Class::RelayUnavailable, unavailable.to_string())
+        })
+    }
+
+    async fn keep(&self, session: Session, submission: &Submission) -> Option<Session> {
+        if submission.reusable && session.uses() < USES_MAX {
+            return Some(session);
+        }
+        self.quit(Some(session)).await;
+        None
+    }
+
+    async fn quit(&self, session: Option<Session>) {
+        if let Some(session) = session {
+            self.slots.disconnected();
+            session.quit().await;
+        }
+    }
+}
+
+/// What a transaction tells about the relay itself.
+fn signal(submission: &Submission, fresh: bool) -> Signal {
+    match submission.outcome {
+        Outcome::Uncertain => Signal::Uncertain,
+        _ if submission.broke_before_data && fresh => Signal::Unavailable,
+        _ => Signal::Worked,
+    }
+}
+
+/// What a transaction means for the delivery.
+fn came(prepared: &Prepared, submission: Submission, answer: Answer) -> Came {
+    let class = match submission.outcome {
+        Outcome::Accepted => Class::Accepted,
+        Outcome::Deferred => Class::Deferred,
+        Outcome::Rejected => Class::Rejected,
+        Outcome::TooLarge => Class::TooLarge,
+        Outcome::Refused => Class::Refused,
+        Outcome::UnsupportedAddress => Class::UnsupportedAddress,
+        Outcome::RelayUnavailable => Class::RelayUnavailable,
+        Outcome::Uncertain => Class::Uncertain,
+        Outcome::Unsendable => Class::Internal,
+        // Decide again at once, or after the database is back; a row that is lost is not ours to write.
+        Outcome::Withdrawn if answer == Answer::Unavailable => Class::Dependency,
+        Outcome::Withdrawn => return Came::Withdrawn,
+    };
+    let mut ended = Ended::at_relay(class, submission);
+    ended.started_at = prepared.started_at;
+    Came::Ended(ended)
+}

@@ -1,0 +1,306 @@
+//! Whether a lane may send now: its breaker, and people's pause.
+//!
+//! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and writes
+//! the row when they trip. One worker at a time holds the lease to probe; the same one then tries the relay with 1,
+//! 2, 4, … deliveries before the lane is free again for all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::breaker::{Breaker, Signal, Trip, probe_delay};
+use super::slots::Slots;
+use crate::clock::{Clock, Timestamp};
+use crate::ids::{RelayName, Sha256, WorkerId};
+use crate::relay::{Connector, RelayUrl};
+use crate::store::{Breaker as Stands, RelayState, Store, StoreError};
+use crate::telemetry::metric;
+
+/// How often the shared row is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long the lease to probe holds: longer than a probe and a round of its trial take.
+const LEASE: Duration = Duration::from_mins(2);
+
+/// What a lane may do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Send.
+    Free,
+    /// Send so many, and see.
+    Trial {
+        /// Deliveries in hand at once.
+        allowance: u32,
+    },
+    /// Send nothing: the breaker is open, another worker tries, or people paused the relay.
+    Shut,
+}
+
+/// One lane's gate in one worker.
+pub struct Gate {
+    relay: RelayName,
+    worker: WorkerId,
+    store: Store,
+    clock: Clock,
+    connector: Arc<Connector>,
+    /// A trial that has grown to so many is over.
+    slots: u32,
+    /// Names the credentials in use, without telling them.
+    credentials: String,
+    passage: watch::Sender<Passage>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    breaker: Breaker,
+    /// Deliveries of the running round of the trial that the relay answered.
+    answered: u32,
+}
+
+impl Gate {
+    /// The gate of the lane whose relay `connector` reaches. Shut, until the shared row has been looked at.
+    #[must_use]
+    pub fn new(connector: Arc<Connector>, store: Store, worker: WorkerId) -> Self {
+        let config = connector.config();
+        Self {
+            relay: config.name.clone(),
+            worker,
+            clock: store.clock().clone(),
+            store,
+            slots: config.connections,
+            credentials: fingerprint(&config.url),
+            passage: watch::Sender::new(Passage::Shut),
+            counts: Mutex::default(),
+            connector,
+        }
+    }
+
+    /// What the lane may do now.
+    #[must_use]
+    pub fn passage(&self) -> Passage {
+        *self.passage.borrow()
+    }
+
+    /// Waits until the lane may send.
+    pub async fn passable(&self) -> Passage {
+        let mut passage = self.passage.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        passage.wait_for(|passage| *passage != Passage::Shut).await.map_or(Passage::Shut, |passage| *passage)
+    }
+
+    /// Waits until what the lane may do has changed.
+    pub async fn changed(&self) {
+        let _ = self.passage.subscribe().changed().await;
+    }
+
+    /// Keeps the slots to what is due to this worker, keeps looking at the shared row, and probes when it is this worker's turn, until told to stop.
+    pub async fn watch(&self, stop: CancellationToken, slots: &Slots) {
+        loop {
+            slots.adjust();
+            if let Err(error) = self.look().await {
+                warn!(relay = %self.relay, "failed to look at the relay's state: {error}");
+            }
+            tokio::select! {
+                () = self.clock.sleep(LOOK) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Takes in what an exchange told about the relay.
+    pub async fn signal(&self, signal: Signal) {
+        let now = self.clock.now();
+        let trip = self.counts().breaker.observe(signal, now);
+        let passage = self.passage();
+        let told = match (passage, signal, trip) {
+            (Passage::Trial { allowance }, Signal::Worked, _) => self.answered(allowance).await,
+            (Passage::Trial { .. }, Signal::AuthRefused, _) => self.open(Trip::AuthRefused).await,
+            (Passage::Trial { .. }, _, _) => self.open(Trip::Unavailable).await,
+            (Passage::Free, _, Some(trip)) => self.open(trip).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = told {
+            warn!(relay = %self.relay, "failed to write the relay's state: {error}");
+        }
+    }
+
+    /// Reads the shared row and does what is this worker's to do.
+    ///
+    /// # Errors
+    /// If the database is away; the gate stays as it is.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let state = self.store.relay_state(&self.relay).await?;
+        let now = self.clock.now();
+        self.show(&state, now);
+        if state.paused {
+            return Ok(());
+        }
+        let credentials_changed =
+            state.refused_credentials.as_ref().is_some_and(|refused| *refused != self.credentials);
+        let trial_abandoned = state.breaker == Stands::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
+        if (state.breaker == Stands::Open && credentials_changed) || trial_abandoned {
+            let state = RelayState {
+                breaker: Stands::Open,
+                probe_at: Some(now),
+                probe_until: None,
+                refused_credentials: None,
+                ..state
+            };
+            self.store.change_breaker(&state).await?;
+        } else if state.breaker == Stands::Open
+            && state.probe_at.is_some_and(|at| at <= now)
+            && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
+        {
+            self.probe().await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the passage by the shared row.
+    fn show(&self, state: &RelayState, now: Timestamp) {
+        let mine = state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now);
+        let passage = match state.breaker {
+            _ if state.paused => Passage::Shut,
+            Stands::Closed => Passage::Free,
+            Stands::HalfOpen if mine => Passage::Trial { allowance: state.allowance },
+            Stands::HalfOpen | Stands::Open => Passage::Shut,
+        };
+        self.set(passage);
+        let shown = match state.breaker {
+            _ if state.paused => 3.0,
+            Stands::Closed => 0.0,
+            Stands::HalfOpen => 1.0,
+            Stands::Open => 2.0,
+        };
+        gauge!(metric::BREAKER_STATE, "relay" => self.relay.to_string()).set(shown);
+    }
+
+    fn set(&self, passage: Passage) {
+        self.passage.send_if_modified(|current| std::mem::replace(current, passage) != passage);
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let probed = self.connector.probe().await;
+        let now = self.clock.now();
+        let state = self.store.relay_state(&self.relay).await?;
+        if state.breaker != Stands::Open || state.probe_worker != Some(self.worker) {
+            return Ok(());
+        }
+        let state = match probed {
+            Ok(()) => {
+                info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
+                self.counts().answered = 0;
+                RelayState {
+                    breaker: Stands::HalfOpen,
+                    probe_at: None,
+                    probe_until: Some(now.plus(LEASE)),
+                    allowance: 1,
+                    refused_credentials: None,
+                    ..state
+                }
+            }
+            Err(unavailable) => {
+                let probes = state.probes + 1;
+                let delay = probe_delay(unavailable.auth_refused, probes);
+                RelayState {
+                    probes,
+                    probe_at: Some(now.plus(delay)),
+                    probe_until: None,
+                    reason: Some(unavailable.to_string()),
+                    refused_credentials: unavailable.auth_refused.then(|| self.credentials.clone()),
+                    ..state
+                }
+            }
+        };
+        if self.store.change_breaker(&state).await? {
+            self.show(&state, now);
+        }
+        Ok(())
+    }
+
+    /// The relay answered one more delivery of the trial.
+    async fn answered(&self, allowance: u32) -> Result<(), StoreError> {
+        let round_over = {
+            let mut counts = self.counts();
+            counts.answered += 1;
+            counts.answered >= allowance
+        };
+        if !round_over {
+            return Ok(());
+        }
+        self.counts().answered = 0;
+        let now = self.clock.now();
+        let state = self.store.relay_state(&self.relay).await?;
+        if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
+            return Ok(());
+        }
+        let state = if allowance.saturating_mul(2) > self.slots {
+            info!(relay = %self.relay, "the relay works again");
+            RelayState {
+                probes: 0,
+                probe_worker: None,
+                probe_until: None,
+                opened_at: None,
+                reason: None,
+                breaker: Stands::Closed,
+                allowance: 0,
+                ..state
+            }
+        } else {
+            RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
+        };
+        if self.store.change_breaker(&state).await? {
+            self.show(&state, now);
+        }
+        Ok(())
+    }
+
+    /// Opens the breaker for all workers, unless somebody else has.
+    async fn open(&self, trip: Trip) -> Result<(), StoreError> {
+        self.set(Passage::Shut);
+        loop {
+            let state = self.store.relay_state(&self.relay).await?;
+            if state.breaker == Stands::Open {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            let auth_refused = trip == Trip::AuthRefused;
+            let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
+            let opened = RelayState {
+                breaker: Stands::Open,
+                reason: Some(trip.as_str().to_owned()),
+                opened_at: state.opened_at.or(Some(now)),
+                probes,
+                probe_at: Some(now.plus(probe_delay(auth_refused, probes))),
+                probe_worker: None,
+                probe_until: None,
+                refused_credentials: auth_refused.then(|| self.credentials.clone()),
+                allowance: 0,
+                ..state
+            };
+            if self.store.change_breaker(&opened).await? {
+                warn!(relay = %self.relay, "the breaker opens: {}", trip.as_str());
+                self.show(&opened, now);
+                return Ok(());
+            }
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Names credentials without telling them: whoever changes them is tried at once.
+fn fingerprint(url: &RelayUrl) -> String {
+    use secrecy::ExposeSecret;
+    let secret = url.credentials.as_ref().map(|(user, password)| format!("{user}\0{}", password.expose_secret()));
+    let mut digits = Sha256::of(secret.unwrap_or_default().as_bytes()).to_string();
+    digits.truncate(16);
+    digits
+}

@@ -1,0 +1,118 @@
+//! Counts up while this worker lives, and takes over from workers that do not.
+
+use std::sync::Arc;
+
+use metrics::gauge;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::context::Context;
+use super::ended::Ended;
+use super::liveness::{HEARTBEAT, Observer};
+use super::recorder::Recorder;
+use super::wakes::Wakes;
+use crate::class::Class;
+use crate::ids::WorkerId;
+use crate::relay::OnUncertain;
+use crate::store::{Claimed, Heartbeat as Beat, StoreError, TAKEOVERS_MAX};
+use crate::telemetry::metric;
+
+/// The heartbeat of one worker.
+pub struct Heartbeat {
+    /// What all lanes share.
+    pub context: Arc<Context>,
+    /// Writes down what is given up.
+    pub recorder: Recorder,
+    /// How many workers live: connections and rates are divided by it.
+    pub live: watch::Sender<u32>,
+    /// What was taken over may be due.
+    pub wakes: Wakes,
+}
+
+impl Heartbeat {
+    /// Beats until told to stop. Cancels `called_dead` if the others have given this worker up.
+    pub async fn run(self, stop: CancellationToken, called_dead: CancellationToken) {
+        let mut observer = Observer::default();
+        let mut last_beat = self.context.clock.monotonic();
+        loop {
+            match self.beat(&mut observer).await {
+                Ok(true) => last_beat = self.context.clock.monotonic(),
+                Ok(false) => {
+                    error!("the other workers called this one dead; it starts anew under another name");
+                    called_dead.cancel();
+                    return;
+                }
+                Err(error) => {
+                    // Nobody can beat while the database is away, so standing still proves nothing.
+                    observer.forget();
+                    warn!("failed to beat: {error}");
+                }
+            }
+            let age = self.context.clock.monotonic().saturating_sub(last_beat);
+            gauge!(metric::WORKER_HEARTBEAT_AGE_SECONDS).set(age.as_secs_f64());
+            tokio::select! {
+                () = self.context.clock.sleep(HEARTBEAT) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Takes over what earlier runs left. On a database that one process owns, whoever else is registered is dead.
+    pub async fn take_over_at_start(&self) -> Result<(), StoreError> {
+        if self.context.store.is_single_process() {
+            for beat in self.context.store.workers().await? {
+                if beat.worker != self.context.worker {
+                    self.take_over(beat.worker).await?;
+                }
+            }
+        }
+        self.take_over_unregistered().await
+    }
+
+    /// Beats and looks after the others; says whether this worker still counts as alive.
+    async fn beat(&self, observer: &mut Observer) -> Result<bool, StoreError> {
+        self.context.store.align_clock().await?;
+        let Some(beats) = self.context.store.beat(self.context.worker).await? else { return Ok(false) };
+        let beats: Vec<(WorkerId, i64)> = beats.iter().map(|Beat { worker, beats }| (*worker, *beats)).collect();
+        let dead = observer.observe(&beats, self.context.clock.monotonic());
+        let living = beats.len().saturating_sub(dead.len()).max(1);
+        self.live.send_replace(u32::try_from(living).unwrap_or(u32::MAX));
+        for worker in dead {
+            self.take_over(worker).await?;
+        }
+        self.take_over_unregistered().await?;
+        Ok(true)
+    }
+
+    async fn take_over_unregistered(&self) -> Result<(), StoreError> {
+        for worker in self.context.store.unregistered_workers().await? {
+            self.take_over(worker).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_over(&self, dead: WorkerId) -> Result<(), StoreError> {
+        let taken = self.context.store.take_over(dead, self.context.worker).await?;
+        info!(
+            worker.id = %dead, due = taken.due.len(), uncertain = taken.uncertain.len(),
+            given_up = taken.given_up.len(), "took over from a worker that is gone"
+        );
+        self.give_up(&taken.given_up).await?;
+        self.wakes.wake_all();
+        Ok(())
+    }
+
+    /// Workers died with these again and again: they are to blame.
+    async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
+        let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
+        let facts = self.context.store.load(&ids).await?;
+        let ended = Ended::before(Class::Internal, format!("{TAKEOVERS_MAX} workers ended while they worked on it"));
+        for claimed in claimed {
+            if let Some(facts) = facts.iter().find(|facts| facts.id == claimed.delivery) {
+                self.recorder.record(OnUncertain::Wait, claimed, facts, None, &ended).await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! The permit to start DATA: a committed row that says so, or no DATA.
+
+use super::batcher::Batcher;
+use crate::relay::{BeforeData, Permit};
+use crate::store::{DataStart, DataStarted};
+
+/// Gathers the permits of all slots; `None` if the database is away.
+pub type DataStarter = Batcher<DataStart, Option<DataStarted>>;
+
+/// Asks for one delivery's permit.
+#[derive(Debug)]
+pub struct DataPermit<'a> {
+    starter: &'a DataStarter,
+    start: DataStart,
+    /// What the database said.
+    pub answer: Answer,
+}
+
+/// What the database said to the request for a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It was not asked.
+    Unasked,
+    /// DATA may start.
+    Started,
+    /// The settings or the customer changed since the decision: decide again.
+    Stale,
+    /// The row is not ours any more.
+    Lost,
+    /// The database is away.
+    Unavailable,
+}
+
+impl<'a> DataPermit<'a> {
+    /// A permit that has not been asked for yet.
+    pub fn new(starter: &'a DataStarter, start: DataStart) -> Self {
+        Self { starter, start, answer: Answer::Unasked }
+    }
+}
+
+impl BeforeData for DataPermit<'_> {
+    async fn permit(&mut self) -> Permit {
+        // A reused connection that broke is replaced once: the permit of the same attempt still holds.
+        if self.answer != Answer::Started {
+            self.answer = match self.starter.write(self.start.clone()).await {
+                Some(Some(DataStarted::Started)) => Answer::Started,
+                Some(Some(DataStarted::Stale)) => Answer::Stale,
+                Some(Some(DataStarted::Lost)) => Answer::Lost,
+                Some(None) | None => Answer::Unavailable,
+            };
+        }
+        if self.answer == Answer::Started { Permit::Go } else { Permit::Withdraw }
+    }
+}

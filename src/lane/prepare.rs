@@ -1,0 +1,201 @@
+//! A claimed delivery → the mail that is ready for the wire, or why there is none.
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::context::Context;
+use super::ended::Ended;
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot};
+use crate::decision::{self, Decision, Inputs, Plan, Reason};
+use crate::documents::DocumentError;
+use crate::event::{self, Document, InvoiceData};
+use crate::ids::Sha256;
+use crate::relay::RelayConfig;
+use crate::store::{Claimed, DeliveryFacts, DeliveryRole};
+
+/// What was decided, why, and upon what.
+#[derive(Debug, Clone, Copy)]
+pub struct Decided {
+    /// What the mail holds.
+    pub plan: Plan,
+    /// Why.
+    pub reason: Reason,
+    /// Everything the decision was made of.
+    pub inputs: Inputs,
+}
+
+impl Decided {
+    /// What was decided upon, as it is recorded.
+    #[must_use]
+    pub fn inputs_json(&self) -> String {
+        serde_json::to_string(&self.inputs).expect("a decision's inputs are JSON")
+    }
+}
+
+/// A mail, and why it is as it is.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The documents' part of the decision.
+    pub decided: Decided,
+    /// The mail.
+    pub mail: Mail,
+    /// The portal token that it carries, of a link mail.
+    pub link: Option<PortalToken>,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+    /// Its share of the worker's memory; free when the attempt has ended.
+    pub memory: OwnedSemaphorePermit,
+}
+
+/// A token that stands in a mail.
+#[derive(Debug, Clone)]
+pub struct PortalToken {
+    /// Digest of the token; the token itself is kept nowhere.
+    pub sha256: Sha256,
+    /// Names the key it was made with.
+    pub key_fingerprint: String,
+    /// How many were made for the same root before.
+    pub generation: u32,
+    /// When the invoice is due: the token outlives it.
+    pub due_date: Option<jiff::civil::Date>,
+}
+
+/// Decides, reads the documents, composes.
+///
+/// # Errors
+/// [`Ended`] with the class that says why there is no mail.
+pub async fn prepare(
+    context: &Context,
+    relay: &RelayConfig,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+) -> Result<Prepared, Ended> {
+    let started_at = context.clock.now();
+    let data = event_data(facts)?;
+    let past = Past { earlier: claimed.earlier_decision, refused_for_size: claimed.refused_for_size };
+    let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
+    let memory = context.memory_for(&data, decided.plan).await;
+    let documents = load(context, &data, decided.plan).await?;
+    let templates = context.templates(&facts.template_version).await?;
+    let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
+    let snapshot = snapshot(context, facts, data, portal_link)?;
+    let mail = compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(compose_failed)?;
+    Ok(Prepared { decided, mail, link, started_at, memory })
+}
+
+fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
+    event::parse(&facts.event_body)
+        .map(|event| event.data)
+        .map_err(|fault| Ended::before(Class::Internal, format!("the stored event cannot be read again: {fault}")))
+}
+
+/// What earlier attempts say about the decision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// What they decided.
+    pub earlier: Option<Decision>,
+    /// The relay has refused the message for its size.
+    pub refused_for_size: bool,
+}
+
+/// Documents or a link, by what the database holds now.
+///
+/// # Errors
+/// [`Ended`] if neither would be right.
+pub fn decide(
+    facts: &DeliveryFacts,
+    documents: &[Document],
+    past: Past,
+    message_bytes_max: u64,
+    sms_available: bool,
+) -> Result<Decided, Ended> {
+    let inputs = Inputs {
+        settings: facts.settings.settings,
+        settings_version: facts.settings.version,
+        customer_type: facts.customer_type,
+        verification: facts.verification,
+        sms_available,
+        encoded_bytes: compose::encoded_bytes(documents),
+        message_bytes_max,
+        refused_for_size: past.refused_for_size,
+        link_only: facts.link_only,
+        earlier: past.earlier,
+    };
+    let (plan, reason) =
+        decision::decide(&inputs).map_err(|refusal| Ended::before(refusal.class(), refusal.to_string()))?;
+    Ok(Decided { plan, reason, inputs })
+}
+
+async fn load(context: &Context, data: &InvoiceData, plan: Plan) -> Result<Vec<LoadedDocument>, Ended> {
+    if plan.decision() == Decision::Link {
+        return Ok(Vec::new());
+    }
+    context.documents.load_all(&data.documents).await.map_err(|error| document_failed(&error))
+}
+
+fn document_failed(error: &DocumentError) -> Ended {
+    let class = match error {
+        DocumentError::Missing { .. } => Class::DocumentMissing,
+        DocumentError::Mismatch { .. } => Class::DocumentMismatch,
+        DocumentError::Unavailable { .. } => Class::Dependency,
+    };
+    Ended::before(class, error.to_string())
+}
+
+fn compose_failed(error: ComposeError) -> Ended {
+    let class = match error {
+        ComposeError::InvalidAddress { .. } => Class::InvalidRecipient,
+        ComposeError::Template { .. } => Class::Internal,
+    };
+    Ended::before(class, error.to_string())
+}
+
+/// A link and its token for a main mail without documents; a Bcc never carries one.
+fn portal_link(
+    context: &Context,
+    facts: &DeliveryFacts,
+    data: &InvoiceData,
+    plan: Plan,
+) -> Result<(Option<String>, Option<PortalToken>), Ended> {
+    if plan.decision() == Decision::Attach || facts.role == DeliveryRole::Bcc {
+        return Ok((None, None));
+    }
+    let key = context.link_keys.by_fingerprint(&facts.link_key).ok_or_else(|| {
+        Ended::before(
+            Class::Internal,
+            format!("SECRET_KEYS no longer holds the key {} that this delivery's link is made with", facts.link_key),
+        )
+    })?;
+    let token = key.link_token(facts.root, facts.link_generation);
+    let link = PortalToken {
+        sha256: Sha256::of(token.as_bytes()),
+        key_fingerprint: facts.link_key.clone(),
+        generation: facts.link_generation,
+        due_date: data.invoice.due_date,
+    };
+    Ok((Some(format!("{}/i/{token}", context.portal_url)), Some(link)))
+}
+
+fn snapshot(
+    context: &Context,
+    facts: &DeliveryFacts,
+    data: InvoiceData,
+    portal_link: Option<String>,
+) -> Result<Snapshot, Ended> {
+    let tenant = context
+        .profiles
+        .get(&facts.tenant, facts.profile_version, &facts.profile)
+        .map_err(|error| Ended::before(Class::Internal, format!("the tenant's profile cannot be read: {error}")))?;
+    Ok(Snapshot {
+        root: facts.root,
+        data,
+        tenant,
+        customer_name: facts.customer_name.clone(),
+        locale: facts.locale.clone(),
+        recipients: facts.recipients.clone(),
+        shown: facts.shown.clone(),
+        taken_at: facts.snapshot_at,
+        portal_link,
+    })
+}

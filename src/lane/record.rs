@@ -1,0 +1,290 @@
+//! How an attempt ended → what is written down. Pure.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::ended::Ended;
+use super::prepare::Prepared;
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::decision::Decision;
+use crate::event::Recipient;
+use crate::ids::{DeadLetterId, DeliveryId, WorkerId};
+use crate::intake::fingerprint;
+use crate::relay::outcome::Phase;
+use crate::relay::{OnUncertain, RecipientResult};
+use crate::retry::{self, History, Schedule, Settled};
+use crate::store::{
+    BackToDue, Claimed, DeliveryFacts, DeliveryRole, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
+    NewPortalLink, Next, Record, Rest, Settlement,
+};
+
+/// A portal link lives until so long after the invoice is due …
+const LINK_AFTER_DUE: Duration = Duration::from_hours(30 * 24);
+/// … but at least so long after it was sent …
+const LINK_MIN: Duration = Duration::from_hours(30 * 24);
+/// … and at most so long.
+const LINK_MAX: Duration = Duration::from_hours(120 * 24);
+
+/// What the record is made with.
+pub struct Making<'a> {
+    /// Who sent.
+    pub worker: WorkerId,
+    /// When to try again.
+    pub schedule: &'a Schedule,
+    /// What the relay's configuration wants of uncertain deliveries.
+    pub on_uncertain: OnUncertain,
+    /// Now.
+    pub now: Timestamp,
+    /// Makes an identifier.
+    pub new_id: &'a (dyn Fn() -> Uuid + Sync),
+}
+
+/// What is written down of an attempt that ended.
+#[must_use]
+pub fn record(
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    prepared: Option<&Prepared>,
+    ended: &Ended,
+    making: &Making<'_>,
+) -> Record {
+    let decision = prepared.map(|prepared| prepared.decided.plan.decision());
+    let missing_since = (ended.class == Class::DocumentMissing).then(|| claimed.missing_since.unwrap_or(making.now));
+    let history = History {
+        delivery: claimed.delivery,
+        attempts: claimed.attempts,
+        now: making.now,
+        missing_since,
+        attached: decision == Some(Decision::Attach),
+        resent_uncertain: claimed.last_class == Some(Class::Uncertain),
+        on_uncertain: making.on_uncertain,
+    };
+    let ending = Ending { claimed, facts, prepared, ended, making };
+    let next = match retry::after(ended.class, &history, making.schedule) {
+        retry::Next::Again { after, consumed } => Next::Due(Box::new(BackToDue {
+            due_at: making.now.plus(after),
+            attempts: claimed.attempts + u32::from(consumed),
+            last_class: Some(ended.class),
+            last_reply: Some(ended.reason.clone()),
+            first_failed_at: claimed.first_failed_at.or(Some(making.now)),
+            missing_since,
+            refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
+            decision,
+            held: None,
+        })),
+        retry::Next::Settle(settled, class) => Next::Settled(Box::new(ending.settlement(settled, class))),
+    };
+    Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
+}
+
+/// How one attempt ended, with all that is known of it.
+struct Ending<'a> {
+    claimed: &'a Claimed,
+    facts: &'a DeliveryFacts,
+    prepared: Option<&'a Prepared>,
+    ended: &'a Ended,
+    making: &'a Making<'a>,
+}
+
+impl Ending<'_> {
+    /// The SMTP transaction. What never came to one (a missing document, a relay that is away) is no attempt.
+    fn attempt(&self) -> Option<NewAttempt> {
+        let ended = self.ended;
+        let phase = ended.phase.filter(|phase| !phase.precedes_transaction())?;
+        Some(NewAttempt {
+            relay: self.claimed.relay.clone(),
+            started_at: ended.started_at,
+            ended_at: self.making.now,
+            phase: Some(phase),
+            class: ended.class,
+            code: ended.code(),
+            reply: ended.reply.as_ref().map(|reply| reply.text.clone()),
+            refused: self.refused(),
+            decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
+            message_sha256: self.prepared.map(|prepared| prepared.mail.sha256),
+        })
+    }
+
+    fn settlement(&self, settled: Settled, class: Class) -> Settlement {
+        let prepared = self.prepared;
+        // The relay may hold the message: what it carries is out.
+        let may_be_out = matches!(settled, Settled::Sent | Settled::Uncertain);
+        Settlement {
+            settled,
+            at: self.making.now,
+            class,
+            reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
+            attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
+            decision: prepared.map(|prepared| prepared.decided.plan.decision()),
+            decision_reason: prepared.map(|prepared| prepared.decided.reason),
+            decision_inputs: prepared.map(|prepared| prepared.decided.inputs_json()),
+            message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
+            message_sha256: prepared.map(|prepared| prepared.mail.sha256),
+            message_size: prepared.map(|prepared| prepared.mail.bytes.len() as u64),
+            attachments: prepared
+                .map(|prepared| serde_json::to_string(&prepared.mail.attachments).expect("attachments are JSON")),
+            phase: self.ended.phase,
+            code: self.ended.code(),
+            dead_letter: (settled == Settled::Dead).then(|| self.dead_letter(class)),
+            portal_link: if may_be_out { self.portal_link() } else { None },
+            rest: if settled == Settled::Sent { self.rest() } else { None },
+        }
+    }
+
+    fn dead_letter(&self, class: Class) -> NewDeadLetter {
+        let Self { claimed, facts, ended, making, .. } = self;
+        let code = ended.code();
+        let cause = [
+            class.as_str(),
+            claimed.relay.as_str(),
+            ended.phase.map_or("", Phase::as_str),
+            code.as_deref().unwrap_or(""),
+        ];
+        NewDeadLetter {
+            id: DeadLetterId((making.new_id)()),
+            delivery: Some(claimed.delivery),
+            event_key: Some(facts.event_key),
+            source: Some(facts.source.clone()),
+            event_id: Some(facts.event_id.clone()),
+            tenant: Some(facts.tenant.clone()),
+            customer: Some(facts.customer.clone()),
+            invoice_number: Some(facts.invoice_number.clone()),
+            class,
+            phase: ended.phase,
+            fingerprint: fingerprint(&cause),
+            code,
+            reason: ended.reason.clone(),
+            hint: class.hint().to_owned(),
+            attempts: claimed.attempts + u32::from(ended.phase.is_some()),
+            body: None,
+            once: None,
+            first_failed_at: claimed.first_failed_at.unwrap_or(making.now),
+            last_failed_at: making.now,
+        }
+    }
+
+    fn portal_link(&self) -> Option<NewPortalLink> {
+        let token = self.prepared?.link.as_ref()?;
+        Some(NewPortalLink {
+            root: self.facts.root,
+            generation: token.generation,
+            token_sha256: token.sha256,
+            key_fingerprint: token.key_fingerprint.clone(),
+            expires_at: link_expiry(token.due_date, self.making.now),
+        })
+    }
+
+    /// JSON: the recipients that were not accepted, with what the relay said.
+    fn refused(&self) -> Option<String> {
+        let mail = &self.prepared?.mail;
+        let refused: Vec<_> = mail
+            .envelope
+            .recipients
+            .iter()
+            .zip(&self.ended.recipients)
+            .filter_map(|(recipient, result)| {
+                let (how, reply) = match result {
+                    RecipientResult::Deferred(reply) => ("deferred", Some(reply)),
+                    RecipientResult::Refused { reply, .. } => ("refused", reply.as_ref()),
+                    RecipientResult::Accepted(_) | RecipientResult::Unasked => return None,
+                };
+                let reply = reply.map(ToString::to_string);
+                Some(serde_json::json!({ "address": recipient.address.to_string(), "result": how, "reply": reply }))
+            })
+            .collect();
+        (!refused.is_empty()).then(|| serde_json::Value::from(refused).to_string())
+    }
+
+    /// A delivery for the recipients that were deferred while others were accepted: the same message.
+    fn rest(&self) -> Option<Rest> {
+        let mail = &self.prepared?.mail;
+        let deferred: Vec<Recipient> = mail
+            .envelope
+            .recipients
+            .iter()
+            .zip(&self.ended.recipients)
+            .filter(|(_, result)| matches!(result, RecipientResult::Deferred(_)))
+            .filter_map(|(deferred, _)| {
+                let address = deferred.address.to_string();
+                self.facts.recipients.iter().find(|recipient| recipient.address == address).cloned()
+            })
+            .collect();
+        if deferred.is_empty() {
+            return None;
+        }
+        let id = DeliveryId((self.making.new_id)());
+        Some(Rest { delivery: self.rest_delivery(id, deferred), entry: self.rest_entry(id) })
+    }
+
+    fn rest_delivery(&self, id: DeliveryId, recipients: Vec<Recipient>) -> NewDelivery {
+        let Self { claimed, facts, making, .. } = self;
+        NewDelivery {
+            id,
+            root: facts.root,
+            role: DeliveryRole::Rest,
+            main: facts.main,
+            event_key: facts.event_key,
+            resend_of: None,
+            resend_reason: None,
+            tenant: facts.tenant.clone(),
+            customer: facts.customer.clone(),
+            invoice_id: facts.invoice_id.clone(),
+            invoice_number: facts.invoice_number.clone(),
+            kind: facts.kind,
+            recipients,
+            customer_name: facts.customer_name.clone(),
+            locale: facts.locale.clone(),
+            profile_version: facts.profile_version,
+            template_version: facts.template_version.clone(),
+            snapshot_at: facts.snapshot_at,
+            link_key: facts.link_key.clone(),
+            link_generation: facts.link_generation,
+            link_only: facts.link_only,
+            expires_at: claimed.expires_at,
+            created_at: making.now,
+            settled: None,
+        }
+    }
+
+    fn rest_entry(&self, id: DeliveryId) -> NewLaneEntry {
+        let Self { claimed, facts, making, .. } = self;
+        let delay = making.schedule.delays.first().copied().unwrap_or_default();
+        NewLaneEntry {
+            delivery: id,
+            relay: claimed.relay.clone(),
+            tenant: facts.tenant.clone(),
+            customer: facts.customer.clone(),
+            due_at: making.now.plus(delay),
+            express: false,
+            expires_at: claimed.expires_at,
+            claim: 0,
+            decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
+            held: None,
+        }
+    }
+}
+
+/// When a portal link ends: 30 days after the invoice is due, but 30 to 120 days after it was sent.
+fn link_expiry(due_date: Option<jiff::civil::Date>, sent: Timestamp) -> Timestamp {
+    let due = due_date
+        .and_then(|date| date.at(0, 0, 0, 0).to_zoned_datetime(jiff::tz::TimeZone::UTC).ok())
+        .map_or(sent, |midnight| Timestamp(midnight.timestamp().as_millisecond()));
+    due.plus(LINK_AFTER_DUE).clamp(sent.plus(LINK_MIN), sent.plus(LINK_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_lives_thirty_days_after_the_due_date_within_bounds() {
+        let sent = Timestamp::parse("2026-11-23T10:00:00Z").expect("a moment");
+        let expiry = |due: Option<&str>| link_expiry(due.map(|date| date.parse().expect("a date")), sent).to_string();
+        assert_eq!(expiry(Some("2026-12-04")), "2027-01-03T00:00:00Z");
+        assert_eq!(expiry(Some("2026-01-01")), "2026-12-23T10:00:00Z");
+        assert_eq!(expiry(None), "2026-12-23T10:00:00Z");
+        assert_eq!(expiry(Some("2029-01-01")), "2027-03-23T10:00:00Z");
+    }
+}

@@ -1,0 +1,133 @@
+//! Writes down how attempts end, many in one commit, and gives claims back.
+
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+use tracing::{error, info, warn};
+
+use super::batcher::Batcher;
+use super::context::Context;
+use super::ended::Ended;
+use super::prepare::Prepared;
+use super::record::{Making, record};
+use crate::bisect::bisect;
+use crate::class::Class;
+use crate::relay::OnUncertain;
+use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
+use crate::telemetry::metric;
+
+/// The most records of one commit.
+const BATCH_MAX: usize = 256;
+
+/// The recorder of one worker; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    context: Arc<Context>,
+    records: Batcher<Record, Recorded>,
+    releases: Batcher<Fence, ()>,
+}
+
+impl Recorder {
+    /// Starts the tasks that write. They end when the last clone is gone and everything is written.
+    #[must_use]
+    pub fn start(context: Arc<Context>) -> Self {
+        let store = context.store.clone();
+        let (records, _) = Batcher::start(BATCH_MAX, move |records| write(store.clone(), records));
+        let store = context.store.clone();
+        let (releases, _) = Batcher::start(BATCH_MAX, move |fences| give_back(store.clone(), fences));
+        Self { context, records, releases }
+    }
+
+    /// Writes down how an attempt ended; returns when it is durable.
+    pub async fn record(
+        &self,
+        on_uncertain: OnUncertain,
+        claimed: &Claimed,
+        facts: &DeliveryFacts,
+        prepared: Option<&Prepared>,
+        ended: &Ended,
+    ) {
+        let clock = &self.context.clock;
+        let making = Making {
+            worker: self.context.worker,
+            schedule: &self.context.schedule,
+            on_uncertain,
+            now: clock.now(),
+            new_id: &|| clock.new_id(),
+        };
+        let record = record(claimed, facts, prepared, ended, &making);
+        tell(claimed, facts, prepared, ended, &record);
+        if self.records.write(record).await != Some(Recorded::Done) {
+            warn!(delivery.id = %claimed.delivery, "another worker has taken this delivery over");
+        }
+    }
+
+    /// Gives a delivery back that was not sent.
+    pub async fn release(&self, claimed: &Claimed) {
+        let _ = self.releases.write(claimed.fence(self.context.worker)).await;
+    }
+}
+
+/// Writes until it is written: after a 250 only the write is repeated, never the send.
+async fn write(store: Store, records: Vec<Record>) -> Vec<Recorded> {
+    loop {
+        match bisect(&records, |error: &StoreError| !error.is_unavailable(), |part| store.record(part)).await {
+            Ok(results) => {
+                return records.iter().zip(results).map(|(record, result)| refused_is_lost(record, result)).collect();
+            }
+            Err(error) => {
+                error!("failed to record how deliveries ended, and try until it is done: {error}");
+                store.wait_until_reachable().await;
+            }
+        }
+    }
+}
+
+/// A record that the database refuses leaves its row `sending`; when this worker ends, others take it over.
+fn refused_is_lost(record: &Record, result: Result<Recorded, StoreError>) -> Recorded {
+    result.unwrap_or_else(|refusal| {
+        error!(delivery.id = %record.fence.delivery, "the database refuses how a delivery ended: {refusal}");
+        Recorded::Lost
+    })
+}
+
+async fn give_back(store: Store, fences: Vec<Fence>) -> Vec<()> {
+    while let Err(error) = store.release(&fences).await {
+        warn!("failed to give claims back: {error}");
+        store.wait_until_reachable().await;
+    }
+    vec![(); fences.len()]
+}
+
+/// Counts and logs how an attempt ended.
+fn tell(claimed: &Claimed, facts: &DeliveryFacts, prepared: Option<&Prepared>, ended: &Ended, record: &Record) {
+    let relay = claimed.relay.to_string();
+    let class = ended.class.as_str();
+    if let Some(attempt) = &record.attempt {
+        let phase = attempt.phase.map_or("", |phase| phase.as_str());
+        counter!(metric::ATTEMPTS, "relay" => relay.clone(), "phase" => phase, "class" => class).increment(1);
+        let took = attempt.ended_at.since(attempt.started_at).as_secs_f64();
+        histogram!(metric::ATTEMPT_SECONDS, "relay" => relay, "class" => class).record(took);
+    }
+    let Next::Settled(settlement) = &record.next else { return };
+    if let Some(prepared) = prepared {
+        let decision = prepared.decided.plan.decision().as_str();
+        let reason = prepared.decided.reason.as_str();
+        counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(1);
+        if ended.class == Class::Accepted {
+            let took = settlement.at.since(facts.snapshot_at).as_secs_f64();
+            histogram!(metric::END_TO_END_SECONDS, "decision" => decision).record(took);
+        }
+    }
+    if ended.class == Class::Accepted {
+        info!(
+            invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim,
+            "invoice {} of {} sent", facts.invoice_number, facts.tenant
+        );
+    } else {
+        warn!(
+            invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim, class,
+            "invoice {} of {} is {}: {}", facts.invoice_number, facts.tenant, settlement.settled, ended.reason
+        );
+    }
+}

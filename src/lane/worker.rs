@@ -1,0 +1,116 @@
+//! The worker: all lanes of one process, its heartbeat, and the sweeper.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::Lane;
+use super::context::Context;
+use super::heartbeat::Heartbeat;
+use super::recorder::Recorder;
+use super::sweeper::Sweeper;
+use super::wakes::Wakes;
+use crate::intake::Intake;
+use crate::relay::Connector;
+use crate::store::StoreError;
+
+/// Sends what is due, by every relay it knows, until it is told to stop.
+pub struct Worker {
+    /// What all lanes share.
+    pub context: Arc<Context>,
+    /// One for each relay.
+    pub connectors: Vec<Arc<Connector>>,
+    /// Takes waiting events in.
+    pub intake: Intake,
+    /// The lanes' bells.
+    pub wakes: Wakes,
+    /// How long what is on the wire may take to end when the worker drains.
+    pub drain_deadline: Duration,
+}
+
+/// Why a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerEnd {
+    /// It was told to.
+    Stopped,
+    /// The others called it dead while it stood still (a suspended machine): start it anew, under a new name.
+    CalledDead,
+}
+
+impl Worker {
+    /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back.
+    ///
+    /// # Errors
+    /// If the database cannot be used at the start.
+    pub async fn run(self, stop: CancellationToken) -> Result<WorkerEnd, StoreError> {
+        let store = self.context.store.clone();
+        store.align_clock().await?;
+        store.register_worker(self.context.worker, &host_name()).await?;
+        let (live, live_workers) = watch::channel(1);
+        let recorder = Recorder::start(Arc::clone(&self.context));
+        let heartbeat = Heartbeat {
+            context: Arc::clone(&self.context),
+            recorder: recorder.clone(),
+            live,
+            wakes: self.wakes.clone(),
+        };
+        heartbeat.take_over_at_start().await?;
+
+        // Lanes end first; the heart beats until they have.
+        let lanes_stop = stop.child_token();
+        let heart_stop = CancellationToken::new();
+        let called_dead = lanes_stop.clone();
+        let heart = tokio::spawn(heartbeat.run(heart_stop.clone(), called_dead));
+        let tasks = self.start(&recorder, &live_workers, &lanes_stop);
+        drop(recorder);
+
+        lanes_stop.cancelled().await;
+        if tokio::time::timeout(self.drain_deadline, tasks.wait()).await.is_err() {
+            warn!("mails were still on the wire after {:?}; other workers take them over", self.drain_deadline);
+        }
+        heart_stop.cancel();
+        let _ = heart.await;
+        let end = if stop.is_cancelled() { WorkerEnd::Stopped } else { WorkerEnd::CalledDead };
+        if end == WorkerEnd::Stopped
+            && let Err(error) = store.remove_worker(self.context.worker).await
+        {
+            info!("this worker stays registered until the others miss it: {error}");
+        }
+        Ok(end)
+    }
+
+    fn start(&self, recorder: &Recorder, live: &watch::Receiver<u32>, stop: &CancellationToken) -> TaskTracker {
+        let tasks = TaskTracker::new();
+        for connector in &self.connectors {
+            let lane = Lane {
+                context: Arc::clone(&self.context),
+                connector: Arc::clone(connector),
+                recorder: recorder.clone(),
+                live: live.clone(),
+                wakes: self.wakes.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(lane.run());
+        }
+        let sweeper = Sweeper {
+            context: Arc::clone(&self.context),
+            intake: self.intake.clone(),
+            relays: self.connectors.iter().map(|connector| connector.config().name.clone()).collect(),
+            wakes: self.wakes.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(sweeper.run());
+        tasks.close();
+        tasks
+    }
+}
+
+/// The machine's name, for people who look at the list of workers.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().chars().take(255).collect())
+}
