@@ -13,7 +13,7 @@ use sqlx::{PgPool, SqlitePool};
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
 const SQLITE_READERS_MAX: u32 = 4;
 /// How long a statement may wait for a connection.
-const ACQUIRE_DEADLINE: Duration = Duration::from_secs(10);
+const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long an SQLite statement may wait for another process that writes.
 const BUSY_DEADLINE: Duration = Duration::from_secs(10);
 /// Every statement of a run stays prepared.

@@ -8,3 +8,4 @@ pub mod sink;
 mod sink_certificates;
 mod sink_script;
 mod sink_server;
+pub(crate) mod database;

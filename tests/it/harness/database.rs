@@ -1,0 +1,212 @@
+//! A fresh, migrated database for each test, and gone after it.
+//!
+//! PostgreSQL is the server that `TEST_DATABASE_URL` names (`scripts/test` starts one). Each test's database is a copy
+//! of a template that is migrated once and named by the migrations' content.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::store::Store;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+/// Where a test's manual clock starts: 2026-11-23T09:30:00Z.
+pub(crate) const START: Timestamp = Timestamp(1_795_426_200_000);
+
+/// An identifier that nothing else has.
+pub(crate) fn new_id() -> Uuid {
+    Clock::system().new_id()
+}
+
+/// One test's database.
+pub(crate) struct TestDatabase {
+    /// The store under test.
+    pub(crate) store: Store,
+    /// The store's clock, which the test moves.
+    pub(crate) clock: Clock,
+    /// The database's address, for a second store or another process.
+    pub(crate) url: String,
+    raw: Raw,
+    /// Dropped last: it takes the database with it.
+    _place: Place,
+}
+
+/// A way past the store, for looking and for samples.
+enum Raw {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+enum Place {
+    Postgres { name: String },
+    Sqlite { _folder: TempDir },
+}
+
+impl TestDatabase {
+    /// A database on PostgreSQL, whose store has a manual clock.
+    pub(crate) async fn postgres() -> Self {
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_init(make_template).await;
+        let name = format!("it_{}", new_id().simple());
+        let mut admin = admin_options().connect().await.expect("TEST_DATABASE_URL answers");
+        execute_on(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        let options = admin_options().database(&name);
+        let url = options.to_url_lossy().to_string();
+        let raw = PgPool::connect_lazy_with(options);
+        Self::with(url, Raw::Postgres(raw), Place::Postgres { name }).await
+    }
+
+    /// A database on SQLite, whose store has a manual clock.
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("data").join("dispatcher.db");
+        let url = format!("sqlite://{}", path.display());
+        let raw = SqlitePool::connect_lazy(&url).expect("the address can be read");
+        Self::with(url, Raw::Sqlite(raw), Place::Sqlite { _folder: folder }).await
+    }
+
+    async fn with(url: String, raw: Raw, place: Place) -> Self {
+        let clock = Clock::manual(START);
+        let store = Store::open(&url, clock.clone()).await.expect("the database opens");
+        if matches!(place, Place::Sqlite { .. }) {
+            store.migrate().await.expect("the migrations apply");
+        }
+        Self { store, clock, url, raw, _place: place }
+    }
+
+    /// Runs statements past the store.
+    pub(crate) async fn execute(&self, text: impl Into<String>) -> u64 {
+        self.try_execute(text).await.expect("the statement is right")
+    }
+
+    /// Runs statements past the store, which the database may refuse.
+    pub(crate) async fn try_execute(&self, text: impl Into<String>) -> Result<u64, sqlx::Error> {
+        let text = AssertSqlSafe(text.into());
+        Ok(match &self.raw {
+            Raw::Postgres(pool) => sqlx::raw_sql(text).execute(pool).await?.rows_affected(),
+            Raw::Sqlite(pool) => sqlx::raw_sql(text).execute(pool).await?.rows_affected(),
+        })
+    }
+
+    /// The one number that `text` selects.
+    pub(crate) async fn number(&self, text: impl Into<String>) -> i64 {
+        let text = AssertSqlSafe(text.into());
+        match &self.raw {
+            Raw::Postgres(pool) => sqlx::query_scalar(text).fetch_one(pool).await,
+            Raw::Sqlite(pool) => sqlx::query_scalar(text).fetch_one(pool).await,
+        }
+        .expect("the statement selects a number")
+    }
+
+    /// The texts that `text` selects.
+    pub(crate) async fn texts(&self, text: impl Into<String>) -> Vec<String> {
+        let text = AssertSqlSafe(text.into());
+        match &self.raw {
+            Raw::Postgres(pool) => sqlx::query_scalar(text).fetch_all(pool).await,
+            Raw::Sqlite(pool) => sqlx::query_scalar(text).fetch_all(pool).await,
+        }
+        .expect("the statement selects texts")
+    }
+
+    /// Checks the promise that every delivery is in exactly one state, and that the kept counts are the true ones.
+    pub(crate) async fn assert_ledger(&self) {
+        let astray = self
+            .number(
+                "SELECT COUNT(*) FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+                 WHERE (delivery.settled IS NULL) = (lane_entry.delivery_id IS NULL)",
+            )
+            .await;
+        assert_eq!(astray, 0, "deliveries in no state or in two");
+        let orphans =
+            self.number("SELECT COUNT(*) FROM lane_entry WHERE delivery_id NOT IN (SELECT id FROM delivery)").await;
+        assert_eq!(orphans, 0, "lane entries without a delivery");
+        let counted = "SELECT settled || ' ' || CAST(SUM(count) AS BIGINT) FROM settled_count
+                       GROUP BY settled HAVING SUM(count) <> 0 ORDER BY 1";
+        let true_counts = "SELECT settled || ' ' || COUNT(*) FROM delivery WHERE settled IS NOT NULL
+                           GROUP BY settled ORDER BY 1";
+        assert_eq!(self.texts(counted).await, self.texts(true_counts).await, "the kept counts");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self::Postgres { name } = self else { return };
+        let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        // Drop cannot wait inside the test's runtime, also not when the test fails.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime can be made").block_on(async {
+                if let Ok(mut admin) = admin_options().connect().await {
+                    execute_on(&mut admin, statement).await;
+                }
+            });
+        });
+        if dropping.join().is_err() && !std::thread::panicking() {
+            panic!("the test's database could not be dropped");
+        }
+    }
+}
+
+fn admin_options() -> PgConnectOptions {
+    std::env::var("TEST_DATABASE_URL")
+        .expect("TEST_DATABASE_URL names a PostgreSQL server (scripts/test starts one)")
+        .parse()
+        .expect("TEST_DATABASE_URL is a postgres:// address")
+}
+
+async fn execute_on(connection: &mut PgConnection, text: String) {
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.expect("the server lets us make databases");
+}
+
+/// Makes the template unless an earlier run has; returns its name.
+async fn make_template() -> String {
+    let mut hasher = DefaultHasher::new();
+    include_str!("../../../migrations/postgres/0001_initial.up.sql").hash(&mut hasher);
+    let name = format!("invoice_dispatcher_template_{:016x}", hasher.finish());
+    let mut admin = admin_options().connect().await.expect("TEST_DATABASE_URL answers");
+    execute_on(&mut admin, "SELECT pg_advisory_lock(4919)".to_owned()).await;
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM pg_database WHERE datname = $1")
+        .bind(&name)
+        .fetch_one(&mut admin)
+        .await
+        .expect("the server lists its databases");
+    if known == 0 {
+        let unfinished = format!("{name}_unfinished");
+        execute_on(&mut admin, format!("DROP DATABASE IF EXISTS {unfinished}")).await;
+        execute_on(&mut admin, format!("CREATE DATABASE {unfinished}")).await;
+        let url = admin_options().database(&unfinished).to_url_lossy().to_string();
+        let store = Store::open(&url, Clock::system()).await.expect("the template opens");
+        store.migrate().await.expect("the migrations apply");
+        store.close().await;
+        execute_on(&mut admin, format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
+    }
+    admin.close().await.expect("the connection closes");
+    name
+}
+
+/// Makes of each function, which takes a [`TestDatabase`], a test on SQLite and one on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::harness::database::TestDatabase::sqlite().await).await;
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::harness::database::TestDatabase::postgres().await).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_both_databases;

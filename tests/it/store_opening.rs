@@ -1,0 +1,67 @@
+//! Opening a database: addresses, locks, migrations, clocks, absence.
+
+use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::store::{OpenError, Store};
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+
+on_both_databases!(the_schema_is_current_after_migrating, the_clock_is_set_by_the_database);
+
+async fn the_schema_is_current_after_migrating(database: TestDatabase) {
+    assert!(database.store.schema_is_current().await.expect("answered"));
+    database.store.migrate().await.expect("a second run changes nothing");
+    database.execute("DELETE FROM _sqlx_migrations").await;
+    assert!(!database.store.schema_is_current().await.expect("answered"));
+}
+
+async fn the_clock_is_set_by_the_database(database: TestDatabase) {
+    let clock = Clock::system();
+    clock.align(Timestamp(0));
+    let store = Store::open_beside(&database.url, clock.clone()).await.expect("the database opens");
+    store.wait_until_reachable().await;
+    let now = store.align_clock().await.expect("answered");
+    assert!(now > Timestamp(1_700_000_000_000), "{now}");
+    assert!(clock.now() >= now);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_second_worker_on_one_sqlite_file_is_told_so() {
+    let database = TestDatabase::sqlite().await;
+    let second = Store::open(&database.url, Clock::system()).await;
+    assert!(matches!(second, Err(OpenError::InUse { .. })), "{second:?}");
+    let command = Store::open_beside(&database.url, Clock::system()).await.expect("a command may work beside it");
+    command.answers().await.expect("answered");
+}
+
+#[tokio::test]
+async fn an_address_that_names_no_database_is_refused() {
+    for address in ["mysql://x", "sqlite://", "sqlite://:memory:", "sqlite://a?mode=ro", "postgres://h:port/x"] {
+        let opened = Store::open(address, Clock::system()).await;
+        assert!(matches!(opened, Err(OpenError::Address(_))), "{address}: {opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_unavailable() {
+    // Nobody listens on port 1.
+    let store = Store::open("postgres://x@127.0.0.1:1/x", Clock::system()).await.expect("the address can be read");
+    let error = store.answers().await.expect_err("nobody answers");
+    assert!(error.is_unavailable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_postgresql_that_was_cut_off_is_unavailable_and_then_answers_again() {
+    let database = TestDatabase::postgres().await;
+    database.store.answers().await.expect("answered");
+    database
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    if let Err(error) = database.store.answers().await {
+        assert!(error.is_unavailable(), "{error}");
+    }
+    database.store.wait_until_reachable().await;
+}

@@ -1,0 +1,224 @@
+//! DATA and outcomes: fenced by the claim, repeatable, and never against the settings that hold.
+
+use std::time::Duration;
+
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::ids::{DeliveryId, Sha256};
+use invoice_dispatcher::store::{
+    DataStarted, DeliveryRole, Fence, NewPortalLink, Next, Record, Recorded, Rest, Settled,
+};
+
+use crate::harness::database::{TestDatabase, new_id, on_both_databases};
+use crate::store_samples::{
+    accepted, add_due, add_tenant, add_worker, claim, data_start, dead_letter, deferred, relay, sent, settlement,
+    states,
+};
+
+on_both_databases!(
+    a_sent_mail_is_settled_with_its_attempt,
+    a_deferred_mail_waits_and_consumes_an_attempt,
+    what_is_due_at_once_keeps_its_place,
+    an_old_claim_records_nothing,
+    a_record_may_be_repeated,
+    a_dead_mail_leaves_its_dead_letter,
+    what_a_settlement_brings_is_written_with_it,
+    no_data_without_the_claim,
+    no_data_against_new_settings,
+    no_data_against_a_new_customer_type,
+    a_batch_is_answered_in_its_order,
+);
+
+async fn a_sent_mail_is_settled_with_its_attempt(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let started = database.store.start_data(&[data_start(claimed, worker)]).await.expect("answered");
+    assert_eq!(started, [DataStarted::Started]);
+    let recorded = database.store.record(&[sent(claimed, worker, database.clock.now())]).await.expect("answered");
+    assert_eq!(recorded, [Recorded::Done]);
+    assert_eq!(states(&database).await["sent"], 1);
+    let kept = "SELECT COUNT(*) FROM delivery JOIN attempt ON attempt.delivery_id = delivery.id
+                WHERE delivery.class = 'accepted' AND attempt.class = 'accepted' AND delivery.claim = 1
+                  AND delivery.attempts = 1 AND delivery.message_sha256 = attempt.message_sha256
+                  AND delivery.attention_at IS NULL";
+    assert_eq!(database.number(kept).await, 1);
+    database.assert_ledger().await;
+}
+
+async fn a_deferred_mail_waits_and_consumes_an_attempt(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let again_at = database.clock.now().plus(Duration::from_secs(30));
+    database.store.record(&[deferred(claimed, worker, again_at)]).await.expect("answered");
+    assert!(claim(&database, worker, 1).await.is_empty(), "not before its time");
+    assert_eq!(database.store.next_ripening(&relay()).await.expect("answered"), Some(again_at));
+    database.assert_ledger().await;
+
+    database.clock.advance(Duration::from_secs(30));
+    database.store.rank_ripe(10).await.expect("answered");
+    let again = &claim(&database, worker, 1).await[0];
+    assert_eq!((again.claim, again.attempts, again.first_failed_at), (2, 1, Some(again_at)));
+    assert_eq!(again.earlier_decision.map(|decision| decision.as_str()), Some("attach"));
+}
+
+async fn what_is_due_at_once_keeps_its_place(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 3).await;
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 2).await;
+    let now = database.clock.now();
+    database.store.record(&[deferred(&claimed[0], worker, now)]).await.expect("answered");
+    assert_eq!(claim(&database, worker, 1).await[0].delivery, claimed[0].delivery);
+}
+
+async fn an_old_claim_records_nothing(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let (one, other) = (add_worker(&database).await, add_worker(&database).await);
+    let old = claim(&database, one, 1).await.remove(0);
+    database.store.release(&[old.fence(one)]).await.expect("answered");
+    let new = claim(&database, other, 1).await.remove(0);
+    let now = database.clock.now();
+
+    let wrong_worker = Record { fence: Fence { worker: one, ..new.fence(other) }, ..sent(&new, other, now) };
+    for stale in [sent(&old, one, now), deferred(&old, one, now), wrong_worker] {
+        assert_eq!(database.store.record(&[stale]).await.expect("answered"), [Recorded::Lost]);
+    }
+    assert_eq!(states(&database).await["sending"], 1);
+    assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 0);
+    assert_eq!(database.store.record(&[sent(&new, other, now)]).await.expect("answered"), [Recorded::Done]);
+    database.assert_ledger().await;
+}
+
+async fn a_record_may_be_repeated(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 3).await;
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 3).await;
+    let now = database.clock.now();
+    let mut uncertain = sent(&claimed[2], worker, now);
+    uncertain.next = Next::Settled(Box::new(settlement(&claimed[2], Settled::Uncertain, Class::Uncertain, now)));
+    let records =
+        [sent(&claimed[0], worker, now), deferred(&claimed[1], worker, now.plus(Duration::from_secs(30))), uncertain];
+    for _ in 0..2 {
+        let recorded = database.store.record(&records).await.expect("answered");
+        assert_eq!(recorded, [Recorded::Done; 3]);
+    }
+    assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 3);
+    database.assert_ledger().await;
+}
+
+async fn a_dead_mail_leaves_its_dead_letter(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let now = database.clock.now();
+    let mut dead = settlement(claimed, Settled::Dead, Class::Refused, now);
+    dead.dead_letter = Some(dead_letter(Some(claimed.delivery), Class::Refused, None, now));
+    let record = Record { next: Next::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
+    for _ in 0..2 {
+        assert_eq!(database.store.record(&[record.clone()]).await.expect("answered"), [Recorded::Done]);
+    }
+    let open = "SELECT COUNT(*) FROM dead_letter JOIN delivery ON delivery.id = dead_letter.delivery_id
+                WHERE dead_letter.state = 'open' AND mirror = 'pending' AND delivery.attention_at IS NOT NULL";
+    assert_eq!(database.number(open).await, 1);
+    database.assert_ledger().await;
+}
+
+async fn what_a_settlement_brings_is_written_with_it(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let now = database.clock.now();
+    let (_, mut rest, mut entry) = accepted("acme", "rest", now.plus(Duration::from_secs(30)));
+    rest.role = DeliveryRole::Rest;
+    (rest.root, rest.main) = (claimed.delivery, claimed.delivery);
+    entry.delivery = rest.id;
+    let mut settled = settlement(claimed, Settled::Sent, Class::Accepted, now);
+    settled.rest = Some(Rest { delivery: rest.clone(), entry });
+    settled.portal_link = Some(NewPortalLink {
+        root: claimed.delivery,
+        generation: 0,
+        token_sha256: Sha256::of(b"token"),
+        key_fingerprint: "k1".to_owned(),
+        expires_at: now.plus(Duration::from_hours(720)),
+    });
+    let record = Record { next: Next::Settled(Box::new(settled)), ..sent(claimed, worker, now) };
+    assert_eq!(database.store.record(&[record]).await.expect("answered"), [Recorded::Done]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NULL").await, 1);
+    assert_eq!(states(&database).await["due"], 1, "the rest is to be sent");
+    database.assert_ledger().await;
+}
+
+async fn no_data_without_the_claim(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let (one, other) = (add_worker(&database).await, add_worker(&database).await);
+    let old = claim(&database, one, 1).await.remove(0);
+    let start = data_start(&old, one);
+    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(
+        database.store.start_data(&[start.clone()]).await.expect("answered"),
+        [DataStarted::Started],
+        "the same claim may ask again"
+    );
+    assert_eq!(database.store.release(&[old.fence(one)]).await.expect("answered"), 0, "not after DATA has started");
+
+    database.store.record(&[deferred(&old, one, database.clock.now())]).await.expect("answered");
+    let new = claim(&database, other, 1).await.remove(0);
+    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Lost]);
+    let never = Fence { delivery: DeliveryId(new_id()), ..new.fence(other) };
+    let mut unknown = data_start(&new, other);
+    unknown.fence = never;
+    assert_eq!(database.store.start_data(&[unknown]).await.expect("answered"), [DataStarted::Lost]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE data_started").await, 0);
+}
+
+async fn no_data_against_new_settings(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    database.execute("UPDATE tenant_settings SET version = 2, sensitive_attachments = 'exclude'").await;
+    let mut start = data_start(claimed, worker);
+    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    start.settings_version = 2;
+    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+}
+
+async fn no_data_against_a_new_customer_type(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let mut start = data_start(claimed, worker);
+    database.execute("UPDATE customer SET type = NULL").await;
+    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    start.customer_type = None;
+    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+}
+
+async fn a_batch_is_answered_in_its_order(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 100).await;
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 100).await;
+    let now = database.clock.now();
+    let every_third: Vec<_> = claimed.iter().step_by(3).map(|claimed| claimed.fence(worker)).collect();
+    database.store.release(&every_third).await.expect("answered");
+    let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
+    let records: Vec<_> = claimed.iter().map(|claimed| sent(claimed, worker, now)).collect();
+    let started = database.store.start_data(&starts).await.expect("answered");
+    let recorded = database.store.record(&records).await.expect("answered");
+    for index in 0..100 {
+        let lost = index % 3 == 0;
+        assert_eq!(started[index] == DataStarted::Lost, lost, "{index}");
+        assert_eq!(recorded[index] == Recorded::Lost, lost, "{index}");
+    }
+    database.assert_ledger().await;
+}
