@@ -10,6 +10,7 @@ pub mod locale;
 mod message;
 pub mod money;
 pub mod sample;
+mod sources;
 mod templates;
 mod view;
 

@@ -19,7 +19,7 @@ pub const PLANS: [Plan; 5] = [
 /// The portal's link of the sample.
 pub const LINK: &str = "https://portal.example/i/pZ1rX0cW3m9Q7yK5tB2vN8uD4sF6gH1jL0aE3iO5wRk";
 
-/// A delivery of Acme GmbH with everything told.
+/// A delivery with everything told, of a mail in `locale`.
 #[must_use]
 pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
     let to = Recipient {

@@ -5,7 +5,7 @@
 //! of words. All templates are parsed once, under strict undefined and with bounded work.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde::{Deserialize, Serialize};
 
 use super::locale::Locale;
+use super::sources::{self, Sources};
 use super::view::{Customs, View};
 use super::{ComposeError, compose, sample};
 use crate::event::InvoiceKind;
@@ -26,12 +27,6 @@ const FUEL: u64 = 100_000;
 pub(super) const WORDS_BYTES_MAX: usize = 64 * 1024;
 /// The locales whose customs are kept ready.
 const CUSTOMS_KEPT_MAX: usize = 64;
-/// What a tenant may override.
-const OVERRIDABLE: [&str; 4] = ["subject.txt.j2", "body.txt.j2", "body.html.j2", "words.j2"];
-
-/// Name below `templates/`, source.
-type Sources = BTreeMap<String, String>;
-
 /// Every template, parsed. Cheap to clone.
 #[derive(Clone)]
 pub struct Templates(Arc<Inner>);
@@ -91,7 +86,7 @@ impl Templates {
     /// The templates of this build.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::parse(AllSources { templates: builtin_sources(), ..AllSources::default() })
+        Self::parse(AllSources { templates: sources::builtin(), ..AllSources::default() })
             .expect("the built-in templates are tested")
     }
 
@@ -102,8 +97,8 @@ impl Templates {
     /// [`InvalidTemplates`] if a file cannot be read, a template cannot be parsed or fails with sample data, or a
     /// tenant's template does what none may do.
     pub fn with_overrides(dir: &Path) -> Result<Self, InvalidTemplates> {
-        let mut all = AllSources { templates: builtin_sources(), ..AllSources::default() };
-        for (name, source) in read_tree(dir)? {
+        let mut all = AllSources { templates: sources::builtin(), ..AllSources::default() };
+        for (name, source) in sources::read_tree(dir)? {
             match name.strip_prefix("tenants/").and_then(|rest| rest.split_once('/')) {
                 Some((tenant, name)) => {
                     let tenant = all.tenants.entry(TenantId::from(tenant)).or_default();
@@ -122,7 +117,7 @@ impl Templates {
     /// Writes every mail that an override has a part in with sample data, so that a fault is found before an invoice
     /// meets it.
     fn check(&self) -> Result<(), InvalidTemplates> {
-        let builtin = builtin_sources();
+        let builtin = sources::builtin();
         let is_changed = |(name, source): &(&String, &String)| builtin.get(*name) != Some(*source);
         let operator: Vec<_> = self.0.all.templates.iter().filter(is_changed).map(|(name, _)| name.as_str()).collect();
         let nobody = TenantId::from("");
@@ -136,12 +131,12 @@ impl Templates {
 
     fn check_mails(&self, tenant: &TenantId, place: &str, changed: &[&str]) -> Result<(), InvalidTemplates> {
         let refused = |template: String, problem: String| InvalidTemplates::Refused { template, problem };
-        let all = self.environment(tenant).templates().map(|(name, _)| name.split('/').next().unwrap_or_default());
-        let mut folders: Vec<_> = all.filter(|folder| !folder.ends_with(".j2")).collect();
-        folders.dedup();
+        let names = self.environment(tenant).templates().filter_map(|(name, _)| name.split_once('/'));
+        let folders: BTreeSet<_> = names.map(|(folder, _)| folder).collect();
         for folder in folders {
-            let has_part = |name: &&str| name.starts_with(&format!("{folder}/")) || !name.contains('/');
-            if !changed.iter().any(|name| has_part(&name)) {
+            // A file outside the locales' folders is a layout: every mail is made of it.
+            let has_part = |name: &&str| name.split_once('/').is_none_or(|(of, _)| of == folder);
+            if !changed.iter().any(has_part) {
                 continue;
             }
             for (kind, plan) in InvoiceKind::ALL.iter().flat_map(|kind| sample::PLANS.map(|plan| (*kind, plan))) {
@@ -171,7 +166,7 @@ impl Templates {
         for (tenant, sources) in &all.tenants {
             let folder = format!("tenants/{tenant}/");
             for (name, source) in sources {
-                check_tenants_template(name, source)
+                sources::check_tenants(name, source)
                     .map_err(|problem| InvalidTemplates::Refused { template: format!("{folder}{name}"), problem })?;
             }
             let mut own = environment.clone();
@@ -320,99 +315,6 @@ fn describe(error: &minijinja::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// Whether a tenant may have this template: one of a mail's parts, that cannot turn escaping off.
-///
-/// Escaping follows the file name, so a part of an HTML mail must not be made from a file that is not HTML; the words
-/// of `words.j2` and `common.j2` are escaped where they are said.
-fn check_tenants_template(name: &str, source: &str) -> Result<(), String> {
-    let file = match name.split('/').collect::<Vec<_>>()[..] {
-        [_, file @ "common.j2"] => file,
-        [_, kind, file] if InvoiceKind::parse(kind).is_some() && OVERRIDABLE.contains(&file) => file,
-        _ => return Err(
-            "a tenant may override <locale>/common.j2 and <locale>/<kind>/{subject.txt,body.txt,body.html,words}.j2"
-                .to_owned(),
-        ),
-    };
-    for (tag, rest) in tags(source) {
-        let literal = rest.trim().trim_matches(['"', '\'']);
-        let is_literal = rest.trim().starts_with(['"', '\''])
-            && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
-        match tag {
-            "autoescape" | "include" => return Err(format!("a tenant's template may not use {{% {tag} %}}")),
-            "extends" if file == "body.html.j2" && !(is_literal && literal.ends_with(".html.j2")) => {
-                return Err("it may only extend a template whose name ends in .html.j2".to_owned());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The tags of a template, `{% name rest %}`; those inside comments and raw blocks too.
-fn tags(source: &str) -> impl Iterator<Item = (&str, &str)> {
-    source.split("{%").skip(1).map(|tag| {
-        let tag = tag.trim_start_matches(['-', '+']).trim_start();
-        let name_ends = tag.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tag.len());
-        let (name, rest) = tag.split_at(name_ends);
-        let rest_ends = rest.find("%}").unwrap_or(rest.len());
-        (name, rest[..rest_ends].trim_end_matches(['-', '+']))
-    })
-}
-
-/// Every `*.j2` file below `dir`, by its path with `/`; sorted, so that the first fault is always the same.
-fn read_tree(dir: &Path) -> Result<Sources, InvalidTemplates> {
-    let unreadable = |path: &Path| {
-        let path = path.to_owned();
-        move |problem| InvalidTemplates::Unreadable { path, problem }
-    };
-    let mut sources = Sources::new();
-    let mut folders = vec![(dir.to_owned(), String::new())];
-    while let Some((folder, prefix)) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(unreadable(&folder))? {
-            let path = entry.map_err(unreadable(&folder))?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if path.is_dir() {
-                folders.push((path.clone(), format!("{prefix}{name}/")));
-            } else if path.extension().is_some_and(|extension| extension == "j2") {
-                let source = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
-                sources.insert(format!("{prefix}{name}"), source);
-            }
-        }
-    }
-    Ok(sources)
-}
-
-/// Embeds the templates of the languages and kinds named.
-macro_rules! builtin {
-    ($($locale:literal: $kinds:tt),+ $(,)?) => {
-        [
-            ("layout.txt.j2", include_str!("../../templates/layout.txt.j2")),
-            ("layout.html.j2", include_str!("../../templates/layout.html.j2")),
-        ].into_iter()$(.chain(builtin!(@locale $locale $kinds)))+
-    };
-    (@locale $locale:literal [$($kind:literal),+]) => {
-        [(concat!($locale, "/common.j2"), include_str!(concat!("../../templates/", $locale, "/common.j2")))]
-            .into_iter()$(.chain(builtin!(@kind $locale $kind: "subject.txt", "body.txt", "body.html", "words")))+
-    };
-    (@kind $locale:literal $kind:literal: $($part:literal),+) => {
-        [$((
-            concat!($locale, "/", $kind, "/", $part, ".j2"),
-            include_str!(concat!("../../templates/", $locale, "/", $kind, "/", $part, ".j2")),
-        )),+]
-    };
-}
-
-fn builtin_sources() -> Sources {
-    builtin! {
-        "de": ["invoice", "credit_note", "reminder"],
-        "nl": ["invoice", "credit_note", "reminder"],
-        "en": ["invoice", "credit_note", "reminder"],
-        "fr": ["invoice", "credit_note", "reminder"],
-    }
-    .map(|(name, source)| (name.to_owned(), source.to_owned()))
-    .collect()
 }
 
 #[cfg(test)]
