@@ -143,7 +143,13 @@ fn attachment<'a>(document: &'a LoadedDocument, shown: &'a Attachment) -> MimePa
     .attachment(shown.name.as_str())
 }
 
+/// A header's mailboxes; without any, the empty group that [RFC 5322 §3.6.3] allows in their place.
+///
+/// [RFC 5322 §3.6.3]: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.3
 fn addresses(mailboxes: Vec<Mailbox>) -> Address<'static> {
+    if mailboxes.is_empty() {
+        return Address::new_group(Some("undisclosed-recipients"), Vec::new());
+    }
     let one = |mailbox: Mailbox| Address::new_address(mailbox.name, mailbox.address.to_string());
     Address::new_list(mailboxes.into_iter().map(one).collect())
 }

@@ -165,6 +165,11 @@ fn a_copy_carries_no_token_and_says_so() {
     let text = String::from_utf8(mail.bytes.clone()).unwrap();
     assert!(!text.contains("archive@") && !text.contains("Bcc"));
     assert!(words(&mail).contains("This is a copy"));
+
+    snapshot.shown.clear();
+    let mail = compose(&Templates::builtin(), &snapshot, PLANS[1], &[]).unwrap();
+    let to = parse_mail(&mail.bytes).unwrap().headers.get_first_value("To").unwrap();
+    assert_eq!(to.replace('"', ""), "undisclosed-recipients:;");
 }
 
 #[test]
