@@ -1,8 +1,10 @@
 //! Nothing from an event, a customer or a tenant adds a header, a recipient, a part or markup.
 
-use invoice_dispatcher::compose::{ComposeError, Recipient, Snapshot, Templates, compose};
+use std::sync::Arc;
+
+use invoice_dispatcher::compose::{ComposeError, Snapshot, Templates, compose};
 use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{InvoiceKind, RecipientRole};
+use invoice_dispatcher::event::{InvoiceKind, Recipient, RecipientRole};
 use mailparse::{MailAddr, MailHeaderMap, addrparse_header, parse_mail};
 use proptest::prelude::*;
 
@@ -34,7 +36,7 @@ fn poison(snapshot: &mut Snapshot, text: &str) {
     invoice.buyer_reference = Some(text.clone());
     snapshot.customer_name.clone_from(&text);
     snapshot.locale.clone_from(&text);
-    let tenant = &mut snapshot.tenant;
+    let tenant = Arc::make_mut(&mut snapshot.tenant);
     tenant.name.clone_from(&text);
     tenant.sender.name.clone_from(&text);
     let urls = [&mut tenant.imprint_url, &mut tenant.privacy_url, &mut tenant.contact.url];
@@ -102,9 +104,9 @@ fn hostile_addresses_are_refused() {
             match place {
                 "to" => snapshot.shown[0].address = address,
                 "cc" => snapshot.recipients.push(Recipient { role: RecipientRole::Cc, address, name: None }),
-                "sender" => snapshot.tenant.sender.address = address,
-                "reply-to" => snapshot.tenant.sender.reply_to = Some(address),
-                _ => snapshot.tenant.sender.bounce_address = Some(address),
+                "sender" => Arc::make_mut(&mut snapshot.tenant).sender.address = address,
+                "reply-to" => Arc::make_mut(&mut snapshot.tenant).sender.reply_to = Some(address),
+                _ => Arc::make_mut(&mut snapshot.tenant).sender.bounce_address = Some(address),
             }
             let refused = compose(&Templates::builtin(), &snapshot, Plan::Attach, &[]);
             assert!(
@@ -120,9 +122,9 @@ fn only_web_addresses_become_links() {
     for link in ["javascript:alert(1)", "data:text/html,x", "https://user:secret@acme.example/", "//acme.example", "x"]
     {
         let mut snapshot = snapshot("en-GB", InvoiceKind::Invoice);
-        snapshot.tenant.imprint_url = Some(link.to_owned());
-        snapshot.tenant.privacy_url = Some(link.replace("https", "http"));
-        snapshot.tenant.contact.url = Some(link.to_owned());
+        Arc::make_mut(&mut snapshot.tenant).imprint_url = Some(link.to_owned());
+        Arc::make_mut(&mut snapshot.tenant).privacy_url = Some(link.replace("https", "http"));
+        Arc::make_mut(&mut snapshot.tenant).contact.url = Some(link.to_owned());
         let html = read_back(&compose(&Templates::builtin(), &snapshot, Plan::Attach, &[]).unwrap().bytes, 3);
         let linked = format!("href=\"{link}");
         assert!(!html.contains(&linked) && !html.contains("Legal notice"), "{link}: {html}");

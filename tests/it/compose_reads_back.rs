@@ -1,8 +1,10 @@
 //! An independent parser finds in every mail exactly what was meant.
 
-use invoice_dispatcher::compose::{Mail, Recipient, Templates, compose, encoded_bytes};
+use std::sync::Arc;
+
+use invoice_dispatcher::compose::{Mail, Templates, compose, encoded_bytes};
 use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{DocumentRole, InvoiceKind, MediaType, RecipientRole};
+use invoice_dispatcher::event::{DocumentRole, InvoiceKind, MediaType, Recipient, RecipientRole};
 use invoice_dispatcher::ids::Sha256;
 use mailparse::{MailHeaderMap, ParsedMail, parse_mail};
 
@@ -102,7 +104,7 @@ fn the_headers_say_who_when_and_what() {
     let envelope: Vec<_> =
         mail.envelope.recipients.iter().map(|one| (one.address.to_string(), one.essential)).collect();
     assert_eq!(envelope, [("ap@customer.example".into(), true), ("boss@xn--kufer-gra.example".into(), false)]);
-    snapshot.tenant.sender.bounce_address = None;
+    Arc::make_mut(&mut snapshot.tenant).sender.bounce_address = None;
     let mail = compose(&Templates::builtin(), &snapshot, Plan::Attach, &[]).unwrap();
     assert_eq!(mail.envelope.sender.to_string(), "rechnung@acme.example");
 }

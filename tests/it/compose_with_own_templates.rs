@@ -1,5 +1,7 @@
 //! An operator's and a tenant's own templates: as small as one sentence, and never more than a mail may say.
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use invoice_dispatcher::compose::{ComposeError, Templates, compose};
@@ -46,7 +48,7 @@ fn a_tenants_own_sentence_is_escaped_and_cannot_tell_more() {
     assert!(own.contains(title));
     let templates = with(&[("tenants/acme/de/invoice/words.j2", &own)]);
     let mut snapshot = snapshot("de-DE", InvoiceKind::Invoice);
-    snapshot.tenant.name = "A & B <i>".to_owned();
+    Arc::make_mut(&mut snapshot.tenant).name = "A & B <i>".to_owned();
     let mail = compose(&templates, &snapshot, PLANS[3], &[]).unwrap();
     let parsed = parse_mail(&mail.bytes).unwrap();
     let html = parsed.subparts[1].get_body().unwrap();

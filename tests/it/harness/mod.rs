@@ -1,6 +1,7 @@
 //! What scenarios stand on: real servers, and a sink that misbehaves on purpose.
 
 pub(crate) mod broker;
+pub(crate) mod database;
 pub(crate) mod document;
 pub(crate) mod s3;
 pub(crate) mod servers;
@@ -8,4 +9,3 @@ pub mod sink;
 mod sink_certificates;
 mod sink_script;
 mod sink_server;
-pub(crate) mod database;
