@@ -1,5 +1,6 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
+mod an_invoice_goes_out;
 mod broker_events_are_taken_in;
 mod compose_is_not_injectable;
 mod compose_looks_as_before;

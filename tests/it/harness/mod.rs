@@ -2,6 +2,7 @@
 
 pub(crate) mod broker;
 pub(crate) mod database;
+pub(crate) mod dispatcher;
 pub(crate) mod document;
 pub(crate) mod s3;
 pub(crate) mod servers;

@@ -1,0 +1,189 @@
+//! The whole dispatcher in the test's process: database, documents, intake and worker; only the relay is a sink.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use invoice_dispatcher::app::App;
+use invoice_dispatcher::config::Config;
+use invoice_dispatcher::ids::{RelayName, Sha256};
+use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
+use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::database::TestDatabase;
+use super::sink::Sink;
+
+/// How long a test waits for what it expects before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The whole dispatcher. Its clock stands still until the test moves it.
+pub(crate) struct Dispatcher {
+    pub(crate) app: App,
+    pub(crate) database: TestDatabase,
+    documents: TempDir,
+    running: Option<(CancellationToken, JoinHandle<()>)>,
+}
+
+impl Dispatcher {
+    /// A dispatcher whose relay `default` is the sink. The tenant `acme` attaches for business customers only; `C-1`
+    /// is one, `C-2` is private.
+    pub(crate) async fn new(database: TestDatabase, sink: &Sink) -> Self {
+        Self::with(database, &[relay("default", sink)]).await
+    }
+
+    /// A dispatcher with these relays.
+    pub(crate) async fn with(database: TestDatabase, relays: &[RelayConfig]) -> Self {
+        let documents = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut config = Config::embedded_in(documents.path());
+        config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
+        config.worker.shutdown_grace = Duration::from_secs(5);
+        std::fs::create_dir_all(documents.path().join("documents/acme")).expect("the folder can be made");
+        let app = App::with_store(config, database.store.clone()).expect("the parts fit");
+        let dispatcher = Self { app, database, documents, running: None };
+        dispatcher.add_tenant("acme", "exclude_for_private").await;
+        dispatcher
+    }
+
+    /// Starts a worker.
+    pub(crate) fn start(&mut self) {
+        let (app, stop) = (self.app.clone(), CancellationToken::new());
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { app.send(stop).await.expect("the worker runs") }
+        });
+        self.running = Some((stop, task));
+    }
+
+    /// Stops the worker as SIGTERM does, and waits until it has drained.
+    pub(crate) async fn stop(&mut self) {
+        let (stop, task) = self.running.take().expect("a worker runs");
+        stop.cancel();
+        task.await.expect("the worker ends in order");
+    }
+
+    /// Ends the worker in the middle of whatever it does: nothing is drained, nothing is written.
+    pub(crate) async fn abort(&mut self) {
+        let (_, task) = self.running.take().expect("a worker runs");
+        task.abort();
+        let _ = task.await;
+    }
+
+    /// Remembers a tenant with a business customer `C-1` and a private one, `C-2`.
+    pub(crate) async fn add_tenant(&self, id: &str, policy: &str) {
+        let profile = json!({
+            "name": format!("{id} GmbH"),
+            "sender": { "name": format!("{id} Buchhaltung"), "address": format!("rechnung@{id}.example") },
+            "locale": "de-DE",
+            "contact": { "email": format!("hilfe@{id}.example") },
+        });
+        let customer = |customer: &str, kind: &str| {
+            format!(
+                "INSERT INTO customer (tenant_id, id, type, name, address, postcode, house_number, updated_at)
+                 VALUES ('{id}', '{customer}', '{kind}', 'Käufer', '{customer}@customer.example', '01067', '12a', 0);"
+            )
+        };
+        self.database
+            .execute(format!(
+                "INSERT INTO tenant (id, profile_version, relay, object_prefix, updated_at)
+                     VALUES ('{id}', 1, 'default', '{id}/', 0);
+                 INSERT INTO tenant_profile (tenant_id, version, body) VALUES ('{id}', 1, '{profile}');
+                 INSERT INTO tenant_settings (tenant_id, version, sensitive_attachments, portal_level, portal_primary)
+                     VALUES ('{id}', 1, '{policy}', 'sensitive', 'postcode_house_number');
+                 {}{}",
+                customer("C-1", "business"),
+                customer("C-2", "private"),
+            ))
+            .await;
+    }
+
+    /// Puts a document into the store; returns its description for an event.
+    pub(crate) fn add_document(&self, object: &str, bytes: &[u8]) -> Value {
+        let path = self.documents.path().join("documents").join(object);
+        std::fs::create_dir_all(path.parent().expect("keys have a folder")).expect("the folder can be made");
+        std::fs::write(path, bytes).expect("the document can be written");
+        json!({
+            "id": object, "role": "invoice_pdf", "name": "Rechnung.pdf", "media_type": "application/pdf",
+            "size": bytes.len(), "sha256": Sha256::of(bytes).to_string(), "object": object,
+        })
+    }
+
+    /// An event of `acme` for `customer`, with a document of its own.
+    pub(crate) fn event(&self, id: &str, customer: &str) -> Value {
+        let document = self.add_document(&format!("acme/{id}.pdf"), format!("%PDF-1.4 {id}").as_bytes());
+        json!({
+            "specversion": "1.0", "id": id, "source": "https://billing.example/test", "type": "invoice.sent.v1",
+            "data": {
+                "tenant_id": "acme", "customer_id": customer,
+                "invoice": { "id": format!("inv-{id}"), "number": format!("R-{id}"), "kind": "invoice",
+                             "issue_date": "2026-11-20", "due_date": "2026-12-04", "currency": "EUR", "total": "1190.00" },
+                "recipients": [], "documents": [document],
+            },
+        })
+    }
+
+    /// Takes events in.
+    pub(crate) async fn take(&self, events: &[Value]) -> Vec<Verdict> {
+        let batch: Vec<Parsed> = events
+            .iter()
+            .map(|event| {
+                let body = Bytes::from(event.to_string());
+                Parsed::of(Incoming { body, via: Via::File, redelivered: false, dead_letter_id: None, given_up: false })
+            })
+            .collect();
+        self.app.intake.take(&batch).await.expect("the database answers")
+    }
+
+    /// Waits until the query gives `expected`; the clock stands still meanwhile.
+    pub(crate) async fn wait_until(&self, query: &str, expected: i64) {
+        let waiting = async {
+            while self.database.number(query).await != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            let states = self.states().await;
+            panic!("waited for {expected} of: {query}; deliveries: {states:#?}");
+        }
+    }
+
+    /// Waits until no delivery is due or sending.
+    pub(crate) async fn wait_until_settled(&self) {
+        self.wait_until("SELECT COUNT(*) FROM lane_entry", 0).await;
+    }
+
+    /// `number state class decision attempts` of every delivery, by invoice number.
+    pub(crate) async fn states(&self) -> Vec<String> {
+        self.database
+            .texts(
+                "SELECT delivery.invoice_number || ' ' || delivery_state.state || ' ' || COALESCE(delivery.class, '-')
+                     || ' ' || COALESCE(delivery.decision, '-') || ' ' || delivery_state.attempts
+                 FROM delivery JOIN delivery_state ON delivery_state.id = delivery.id
+                 ORDER BY delivery.invoice_number, delivery.id",
+            )
+            .await
+    }
+}
+
+/// A relay that is the sink, with deadlines short enough for tests.
+pub(crate) fn relay(name: &str, sink: &Sink) -> RelayConfig {
+    RelayConfig {
+        name: RelayName::from(name),
+        url: RelayUrl::parse(&sink.url()).expect("the sink's address is a relay's"),
+        connections: 2,
+        rate: None,
+        message_bytes_max: 20 << 20,
+        pipelining: true,
+        ca_file: None,
+        hello_name: "dispatcher.example".to_owned(),
+        on_uncertain: OnUncertain::Wait,
+        deadlines: Deadlines {
+            connect: Duration::from_secs(5),
+            command: Duration::from_millis(500),
+            transfer: Duration::from_secs(5),
+            final_dot: Duration::from_millis(500),
+        },
+    }
+}
