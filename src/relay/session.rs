@@ -30,6 +30,30 @@ pub struct Session {
     ready: bool,
 }
 
+/// A message on its way, looked through once.
+struct Outgoing<'a> {
+    bytes: &'a [u8],
+    /// As it is written after the 354.
+    slices: Vec<&'a [u8]>,
+    is_ascii: bool,
+}
+
+impl<'a> Outgoing<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, Ending> {
+        let slices = transparency::on_the_wire(bytes);
+        let slices = slices.map_err(|problem| Ending::unsent(Outcome::Unsendable, problem.to_string()))?;
+        Ok(Self { bytes, slices, is_ascii: bytes.is_ascii() })
+    }
+
+    /// Whether SMTPUTF8 is not needed for the header section ([RFC 6531 §3.2]), whatever the body is.
+    ///
+    /// [RFC 6531 §3.2]: https://www.rfc-editor.org/rfc/rfc6531#section-3.2
+    fn has_ascii_headers(&self) -> bool {
+        let end = || self.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(self.bytes.len());
+        self.is_ascii || self.bytes[..end()].is_ascii()
+    }
+}
+
 /// How a transaction ended, and what is to be done with the connection.
 struct Ending {
     outcome: Outcome,
@@ -145,34 +169,38 @@ impl Session {
         before_data: &mut impl BeforeData,
         recipients: &mut [RecipientResult],
     ) -> Result<Ending, Ending> {
-        let slices = transparency::on_the_wire(bytes)
-            .map_err(|problem| Ending::unsent(Outcome::Unsendable, problem.to_string()))?;
-        self.check(envelope, bytes, recipients)?;
-        self.introduce(envelope, bytes, recipients).await?;
+        let message = Outgoing::new(bytes)?;
+        self.check(envelope, &message, recipients)?;
+        self.introduce(envelope, &message, recipients).await?;
         if before_data.permit().await == Permit::Withdraw {
             let (outcome, phase) = (Outcome::Withdrawn, Phase::Rcpt);
             return Err(Ending { outcome, phase, reply: None, detail: None, then: Then::Reset });
         }
         self.announce().await?;
-        self.transfer(&slices).await?;
+        self.transfer(&message.slices).await?;
         Ok(self.conclude().await)
     }
 
     /// What can be known before MAIL: size, and addresses that the relay has no way to take.
-    fn check(&self, envelope: &Envelope, bytes: &[u8], recipients: &mut [RecipientResult]) -> Result<(), Ending> {
-        let size = bytes.len() as u64;
+    fn check(
+        &self,
+        envelope: &Envelope,
+        message: &Outgoing<'_>,
+        recipients: &mut [RecipientResult],
+    ) -> Result<(), Ending> {
+        let size = message.bytes.len() as u64;
         if let Some(most) = self.capabilities.size_bytes_max.filter(|most| size > *most) {
             let detail = format!("the message has {size} bytes, the relay takes {most} (SIZE)");
             return Err(Ending::unsent(Outcome::TooLarge, detail));
         }
         let unsupported = |what: &str| Ending::unsent(Outcome::UnsupportedAddress, what.to_owned());
-        if !bytes.is_ascii() && !self.capabilities.eight_bit_mime {
+        if !message.is_ascii && !self.capabilities.eight_bit_mime {
             return Err(unsupported("the message has non-ASCII headers, and the relay does not offer 8BITMIME"));
         }
         if self.capabilities.smtp_utf8 {
             return Ok(());
         }
-        if !is_ascii(&envelope.sender) || !headers(bytes).is_ascii() {
+        if !is_ascii(&envelope.sender) || !message.has_ascii_headers() {
             return Err(unsupported("the sender or a header is not ASCII, and the relay does not offer SMTPUTF8"));
         }
         for (recipient, result) in envelope.recipients.iter().zip(recipients.iter_mut()) {
@@ -194,12 +222,12 @@ impl Session {
     async fn introduce(
         &mut self,
         envelope: &Envelope,
-        bytes: &[u8],
+        message: &Outgoing<'_>,
         recipients: &mut [RecipientResult],
     ) -> Result<(), Ending> {
         let asked: Vec<usize> =
             (0..recipients.len()).filter(|at| recipients[*at] == RecipientResult::Unasked).collect();
-        let mut commands = vec![self.mail(envelope, bytes)];
+        let mut commands = vec![self.mail(envelope, message)];
         commands.extend(asked.iter().map(|at| self.rcpt(&envelope.recipients[*at].address)));
         let group = if self.pipelining { commands.len() } else { 1 };
         let mut replies = Vec::with_capacity(commands.len());
@@ -216,18 +244,18 @@ impl Session {
         judge(envelope, recipients, &asked, replies, broken)
     }
 
-    fn mail(&self, envelope: &Envelope, bytes: &[u8]) -> String {
+    fn mail(&self, envelope: &Envelope, message: &Outgoing<'_>) -> String {
         let offered = &self.capabilities;
         let mut parameters = Vec::new();
         if offered.size {
-            parameters.push(MailParameter::Size(bytes.len()));
+            parameters.push(MailParameter::Size(message.bytes.len()));
         }
-        if !bytes.is_ascii() {
+        if !message.is_ascii {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let all_ascii = is_ascii(&envelope.sender)
             && envelope.recipients.iter().all(|recipient| is_ascii(&recipient.address))
-            && headers(bytes).is_ascii();
+            && message.has_ascii_headers();
         if offered.smtp_utf8 && !all_ascii {
             parameters.push(MailParameter::SmtpUtfEight);
         }
@@ -337,13 +365,4 @@ fn closes(replies: &[Reply]) -> bool {
 
 fn is_ascii(address: &lettre::Address) -> bool {
     AsRef::<str>::as_ref(address).is_ascii()
-}
-
-/// The header section of a message, or all of it if it has no body.
-fn headers(message: &[u8]) -> &[u8] {
-    if message.is_ascii() {
-        return &[];
-    }
-    let end = message.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(message.len());
-    &message[..end]
 }

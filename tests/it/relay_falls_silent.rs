@@ -36,6 +36,12 @@ async fn before_data_the_delivery_is_deferred_and_a_new_connection_is_worth_a_tr
                 assert!(submission.broke_before_data && !submission.reusable, "{what}");
                 assert!(!submission.final_dot_handed_over && !session.is_reusable(), "{what}");
                 assert!(submission.reply.is_some() || submission.detail.is_some(), "{what}");
+                if matches!(act, Act::EndlessLines | Act::EndlessLine) {
+                    assert!(
+                        submission.detail.unwrap().contains("does not end"),
+                        "by its length, not the deadline: {what}"
+                    );
+                }
                 assert_eq!(sink.mails_and_data_phases(), (0, 0), "{what}");
             }
         }
