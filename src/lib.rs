@@ -14,6 +14,7 @@ pub mod bisect;
 pub mod broker;
 pub mod catalogue;
 pub mod class;
+pub mod cli;
 pub mod clock;
 pub mod compose;
 pub mod config;

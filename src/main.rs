@@ -1,3 +1,9 @@
 //! The command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // One crypto stack for queue, database, relay and HTTP; whoever connects first would have to choose otherwise.
+    rustls::crypto::ring::default_provider().install_default().expect("nothing else has installed a provider");
+    invoice_dispatcher::cli::main()
+}

@@ -71,7 +71,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the process's environment and the file `named`; without a name `./config.toml`, if it is there.
+    /// Reads the process's environment and a file; see [`Sources::of_process`].
     ///
     /// # Errors
     /// Everything that is wrong, at once.

@@ -39,12 +39,15 @@ impl Sources {
         }
     }
 
-    /// This process's environment, and the file `named`; without a name, `./config.toml` if it is there.
+    /// This process's environment, and the file `named`; else what `CONFIG_FILE` names; else `./config.toml` if it is
+    /// there.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn of_process(named: Option<&Path>, allow_embedded: bool) -> Result<Self, Faults> {
-        let mut sources = Self { allow_embedded, file: read_file(named)?, ..Self::none() };
+        let variable = std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let file = read_file(named.map(Path::to_owned).or(variable).as_deref())?;
+        let mut sources = Self { file, allow_embedded, ..Self::none() };
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {

@@ -27,3 +27,4 @@ mod store_record;
 mod store_relay_state;
 mod store_samples;
 mod store_takeover;
+mod the_command_line_is_wrong;

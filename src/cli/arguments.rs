@@ -1,0 +1,74 @@
+//! What arguments of several commands look like, and how they are read.
+
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::ids::{DeadLetterId, DeliveryId};
+
+/// A parser of an enum that has one spelling; `--help` lists its values.
+macro_rules! spelled {
+    ($name:ty) => {
+        clap::builder::TypedValueParser::map(
+            clap::builder::PossibleValuesParser::new(<$name>::ALL.iter().map(|value| value.as_str())),
+            |text| <$name>::parse(&text).expect("clap lets only possible values pass"),
+        )
+    };
+}
+pub(super) use spelled;
+
+/// Limits what a list shows.
+#[derive(Debug, clap::Args)]
+pub struct Limit {
+    /// Show at most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+/// Names one invoice.
+#[derive(Debug, clap::Args)]
+pub struct WhichInvoice {
+    /// The tenant that sent it
+    #[arg(long)]
+    pub tenant: String,
+    /// Its number, as the customer sees it
+    #[arg(long, value_name = "NUMBER")]
+    pub invoice: String,
+}
+
+/// Why a person decides something; kept with the delivery.
+#[derive(Debug, clap::Args)]
+pub struct Reason {
+    /// Why; kept for whoever asks later
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("say why in a few words".to_owned()),
+        1..=500 if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        1..=500 => Err("write it in one line".to_owned()),
+        _ => Err("use at most 500 characters".to_owned()),
+    }
+}
+
+pub(super) fn dead_letter_id(text: &str) -> Result<DeadLetterId, String> {
+    id(text).map(DeadLetterId)
+}
+
+pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, String> {
+    id(text).map(DeliveryId)
+}
+
+fn id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| "write the id as `list` shows it, 36 characters long".to_owned())
+}
+
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|_| "write date, time and offset, as 2026-11-23T09:30:00Z".to_owned())
+}
+
+pub(super) fn address(text: &str) -> Result<lettre::Address, String> {
+    text.parse().map_err(|_| "write one address without a name, as ap@customer.example".to_owned())
+}

@@ -1,0 +1,109 @@
+//! Errors as people read them: one clear sentence, and what to do.
+
+use std::error::Error;
+use std::fmt;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+/// An error and what to do about it. Shows itself as the error alone; [`report`] adds the advice.
+#[derive(Debug)]
+struct Advised {
+    error: anyhow::Error,
+    advice: String,
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for Advised {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Says what to do about an error.
+pub trait Advise<T> {
+    /// Adds the advice, an imperative: "start RabbitMQ, or correct the broker's URL".
+    ///
+    /// # Errors
+    /// The error it was, with the advice.
+    fn what_to_do(self, advice: impl Into<String>) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Advise<T> for Result<T, E> {
+    fn what_to_do(self, advice: impl Into<String>) -> anyhow::Result<T> {
+        self.map_err(|error| anyhow::Error::new(Advised { error: error.into(), advice: advice.into() }))
+    }
+}
+
+/// The error, its causes and what to do, for standard error.
+#[must_use]
+pub fn report(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for link in error.chain() {
+        let text = link.to_string();
+        // Some errors end with their cause's text already.
+        if sentence.is_empty() {
+            sentence = text;
+        } else if !sentence.ends_with(&text) {
+            sentence = format!("{sentence}: {text}");
+        }
+    }
+    let advice = error.chain().find_map(|link| link.downcast_ref::<Advised>());
+    let advice = advice.map(|advised| format!("\n  what to do: {}", advised.advice)).unwrap_or_default();
+    format!("error: {sentence}{advice}")
+}
+
+/// Tells the error, and says what to exit with.
+///
+/// Who reads our output and has read enough (`| head`) closes it: that is no error.
+#[must_use]
+pub(super) fn exit(error: &anyhow::Error) -> ExitCode {
+    let io_error = error.chain().find_map(|link| link.downcast_ref::<std::io::Error>());
+    if io_error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}", report(error));
+    ExitCode::FAILURE
+}
+
+/// What a command returns whose parts are not there yet.
+pub(super) fn not_built_yet(command: &str) -> std::future::Ready<anyhow::Result<()>> {
+    std::future::ready(Err(anyhow::anyhow!("{command} is not built yet")))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot connect: {0}")]
+    struct Connect(#[source] std::io::Error);
+
+    fn refused() -> Connect {
+        Connect(std::io::Error::other("connection refused"))
+    }
+
+    #[test]
+    fn a_chain_is_one_sentence_and_says_each_cause_once() {
+        let result: anyhow::Result<()> = Err(refused()).context("the database is not reached");
+        let error = result.expect_err("an error");
+        assert_eq!(report(&error), "error: the database is not reached: cannot connect: connection refused");
+    }
+
+    #[test]
+    fn advice_stands_below_wherever_it_was_given() {
+        let inner: anyhow::Result<()> = Err::<(), _>(refused()).what_to_do("start the database");
+        let expected = "error: migrating failed: cannot connect: connection refused\n  what to do: start the database";
+        assert_eq!(report(&inner.context("migrating failed").expect_err("an error")), expected);
+
+        let outer: anyhow::Result<()> =
+            Err::<(), _>(refused()).context("migrating failed").what_to_do("start the database");
+        assert_eq!(report(&outer.expect_err("an error")), expected);
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line: one file per command, tables for people, JSON for machines.
+
+pub mod arguments;
+pub mod customers;
+pub mod dead_letters;
+pub mod deliveries;
+pub mod demo;
+pub mod doctor;
+pub mod error;
+pub mod explain;
+pub mod import;
+pub mod migrate;
+pub mod output;
+pub mod preview;
+pub mod publish;
+pub mod relays;
+pub mod resend;
+pub mod run;
+pub mod settings;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::telemetry;
+use output::Output;
+pub use table::Table;
+
+/// Sends every invoice once, by mail: with its documents, or with a link to the customer portal, as the tenant's
+/// policy says.
+///
+/// A billing system publishes an event for each invoice; the dispatcher takes it from RabbitMQ, over HTTP or from a
+/// file, and answers for it until the mail relay has taken the mail or a person has decided.
+#[derive(Debug, Parser)]
+#[command(name = "invoice-dispatcher", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Example: see everything at work on this machine, without any server
+  invoice-dispatcher demo
+
+Every setting is explained in config.toml. Each command has its own --help.")]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Globals {
+    /// The configuration file [default: `CONFIG_FILE`, or ./config.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON, one object a line, in place of tables
+    #[arg(long, global = true)]
+    json: bool,
+    /// Start although the configuration is half embedded, half production
+    #[arg(long, global = true)]
+    allow_embedded: bool,
+}
+
+impl Globals {
+    /// Reads the configuration, and starts logging as it says.
+    fn load(&self) -> anyhow::Result<Config> {
+        let config = Config::load(self.config.as_deref(), self.allow_embedded)?;
+        telemetry::start_logging(&config.log);
+        Ok(config)
+    }
+
+    /// Where results go.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        Output::to_stdout(self.json)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    Migrate(migrate::Args),
+    Doctor(doctor::Args),
+    Import(import::Args),
+    Publish(publish::Args),
+    Preview(preview::Args),
+    Explain(explain::Args),
+    Resend(resend::Args),
+    DeadLetters(dead_letters::Args),
+    Deliveries(deliveries::Args),
+    Relays(relays::Args),
+    Settings(settings::Args),
+    Customers(customers::Args),
+}
+
+/// Does what the command line says, and tells what went wrong on standard error.
+///
+/// The exit code is 0, or 1 for an error, or 2 for a command line that cannot be understood.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return error::exit(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let result = runtime.block_on(execute(cli));
+    // A thread that reads standard input or resolves a name would otherwise hold the end.
+    runtime.shutdown_background();
+    result.map_or_else(|error| error::exit(&error), |()| ExitCode::SUCCESS)
+}
+
+async fn execute(cli: Cli) -> anyhow::Result<()> {
+    let globals = &cli.globals;
+    match cli.command {
+        Command::Demo(args) => demo::run(args, globals).await,
+        Command::Run(args) => run::run(args, globals).await,
+        Command::Migrate(args) => migrate::run(args, globals).await,
+        Command::Doctor(args) => doctor::run(args, globals).await,
+        Command::Import(args) => import::run(args, globals).await,
+        Command::Publish(args) => publish::run(args, globals).await,
+        Command::Preview(args) => preview::run(args, globals).await,
+        Command::Explain(args) => explain::run(args, globals).await,
+        Command::Resend(args) => resend::run(args, globals).await,
+        Command::DeadLetters(args) => dead_letters::run(args, globals).await,
+        Command::Deliveries(args) => deliveries::run(args, globals).await,
+        Command::Relays(args) => relays::run(args, globals).await,
+        Command::Settings(args) => settings::run(args, globals).await,
+        Command::Customers(args) => customers::run(args, globals).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

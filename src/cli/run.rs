@@ -1,0 +1,51 @@
+//! `run`: the service itself.
+
+use clap::ValueEnum;
+
+use super::Globals;
+use super::error::not_built_yet;
+
+/// Take events in and send invoices until told to stop
+///
+/// The first SIGTERM or Ctrl-C finishes what is under way, the second ends at once. Without configuration it is embedded:
+/// a local database, events over HTTP, and nothing is sent until `SMTP_URL` names a relay.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  invoice-dispatcher run
+  invoice-dispatcher run --config /etc/invoice-dispatcher/config.toml --role worker --role console
+
+With RabbitMQ and PostgreSQL:
+  DATABASE_URL=postgres://user:password@db.example/dispatcher \\
+  AMQP_URL=amqps://user:password@rabbitmq.example/%2f \\
+  SMTP_URL=smtps://user:password@mail.example \\
+  PORTAL_URL=https://portal.example SECRET_KEYS=$(cat secret.key) invoice-dispatcher run")]
+pub struct Args {
+    /// What this process does; may be given several times [default: all]
+    #[arg(long = "role", value_enum, value_name = "ROLE")]
+    pub roles: Vec<Role>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Takes events in and sends mails
+    Worker,
+    /// Serves the API, and the pages of those who run the dispatcher
+    Console,
+    /// Serves the customers' pages
+    Portal,
+}
+
+impl Args {
+    /// Whether this process has the role.
+    #[must_use]
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.is_empty() || self.roles.contains(&role)
+    }
+}
+
+/// Does what the command line says.
+pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
+    globals.load()?;
+    not_built_yet("run").await
+}
