@@ -51,13 +51,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Globals {
     /// The configuration file [default: `CONFIG_FILE`, or ./config.toml if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Options of every command")]
     config: Option<PathBuf>,
     /// Print JSON, one object a line, in place of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     json: bool,
     /// Start although the configuration is half embedded, half production
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     allow_embedded: bool,
 }
 
