@@ -6,4 +6,5 @@
 //! [RFC 2606]: https://www.rfc-editor.org/rfc/rfc2606
 
 pub mod catcher;
+pub mod report;
 pub mod world;

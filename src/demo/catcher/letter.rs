@@ -10,8 +10,8 @@ use crate::ids::Sha256;
 pub struct Letter {
     /// Every header, decoded, in order.
     pub headers: Vec<(String, String)>,
-    /// `From`, as people read it.
-    pub from: String,
+    /// `From`.
+    pub from: Vec<Person>,
     /// `To`.
     pub to: Vec<Person>,
     /// `Cc`.
@@ -75,7 +75,7 @@ impl Letter {
                 .iter()
                 .map(|header| (visible(&header.get_key()), visible(&header.get_value())))
                 .collect(),
-            from: first("From"),
+            from: people(&mail, "From"),
             to: people(&mail, "To"),
             cc: people(&mail, "Cc"),
             subject: first("Subject"),
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_mail_is_taken_apart() {
         let letter = Letter::read(MAIL.as_bytes());
-        assert_eq!(letter.from, "Käufer <a@x.example>");
+        assert_eq!(letter.from[0].name.as_deref(), Some("Käufer"));
         assert_eq!(letter.subject, "Grüße");
         assert_eq!(letter.message_id, "1@x.example");
         assert_eq!(letter.to[0], Person { name: Some("B".to_owned()), address: "b@x.example".to_owned() });

@@ -30,7 +30,7 @@ pub struct CaughtMail {
     /// Whom SMTP said it is from and for.
     pub envelope: ReceivedEnvelope,
     /// `From`.
-    pub from: String,
+    pub from: Vec<Person>,
     /// `To`.
     pub to: Vec<Person>,
     /// `Cc`.

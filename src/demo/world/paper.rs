@@ -14,7 +14,7 @@ pub(super) fn pdf(bill: &Bill) -> Vec<u8> {
     let (person, house) = (bill.person, bill.person.house);
     let words = Words::of(person.locale);
     let title = match bill.reminder_level {
-        Some(level) => format!("{level}. {}", words.kind(bill.kind)),
+        Some(level) => format!("{} ({level})", words.kind(bill.kind)),
         None => words.kind(bill.kind).to_owned(),
     };
     let mut page = PdfPage::default();
@@ -80,7 +80,7 @@ fn table(page: &mut PdfPage, bill: &Bill, words: &Words) -> f32 {
     let head = Pen::bold(9.5).of(GREY);
     let mut y = 578.0;
     page.text((LEFT, y), head, words.description);
-    page.text_right((360.0, y), head, words.quantity);
+    page.text_right((360.0, y), head, words.quantity_label);
     page.text_right((450.0, y), head, words.price);
     page.text_right((RIGHT, y), head, words.amount);
     page.rule((LEFT, y - 8.0), RIGHT - LEFT);
@@ -88,7 +88,7 @@ fn table(page: &mut PdfPage, bill: &Bill, words: &Words) -> f32 {
         y -= 24.0;
         let pen = Pen::plain(10.5);
         page.text((LEFT, y), pen, line.name);
-        page.text_right((360.0, y), pen, &format!("{} {}", words.digits(line.quantity), words.unit(line.unit)));
+        page.text_right((360.0, y), pen, &words.quantity(line.quantity, line.unit));
         page.text_right((450.0, y), pen, &words.euro(shortened(line.price)));
         page.text_right((RIGHT, y), pen, &words.euro(line.net()));
     }

@@ -77,7 +77,8 @@ impl Paper {
     }
 
     fn object(&self, bill: &Bill, run: &str) -> String {
-        let name: String = self.name.chars().filter(char::is_ascii).collect();
+        let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-');
+        let name: String = self.name.chars().map(|character| if plain(character) { character } else { '_' }).collect();
         format!("{}/{run}/{}/{name}", bill.person.house.id, bill.number)
     }
 }

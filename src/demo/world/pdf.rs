@@ -1,7 +1,7 @@
 //! A small, honest PDF writer: one A4 page of text, lines and filled boxes.
 //!
 //! PDF 1.4 ([ISO 32000-1] clauses 7.5 and 9.6.2): the standard fonts Helvetica and Helvetica-Bold, which every reader
-//! has, in WinAnsi encoding; nothing compressed, so the text can be read in the file too. The same page gives the
+//! has, in `WinAnsi` encoding; nothing compressed, so the text can be read in the file too. The same page gives the
 //! same bytes.
 //!
 //! [ISO 32000-1]: https://opensource.adobe.com/dc-acrobat-sdk-docs/pdfstandards/PDF32000_2008.pdf
@@ -109,7 +109,7 @@ impl PdfPage {
     }
 }
 
-/// WinAnsi (annex D.2): Latin-1 and some more; what it lacks becomes a question mark.
+/// `WinAnsi` (annex D.2): Latin-1 and some more; what it lacks becomes a question mark.
 fn win_ansi(character: char) -> u8 {
     match character {
         '€' => 0x80,

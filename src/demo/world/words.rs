@@ -17,7 +17,7 @@ pub(super) struct Words {
     pub(super) due: &'static str,
     pub(super) customer: &'static str,
     pub(super) description: &'static str,
-    pub(super) quantity: &'static str,
+    pub(super) quantity_label: &'static str,
     pub(super) price: &'static str,
     pub(super) amount: &'static str,
     pub(super) net: &'static str,
@@ -26,7 +26,8 @@ pub(super) struct Words {
     pub(super) corrects: &'static str,
     pub(super) pay: &'static str,
     pub(super) refund: &'static str,
-    units: [&'static str; 3],
+    /// One and many, of pieces, months and kilowatt hours.
+    units: [(&'static str, &'static str); 3],
     /// Thousands, decimals, and where the euro stands.
     thousands: char,
     decimals: char,
@@ -44,7 +45,7 @@ static GERMAN: Words = Words {
     due: "Zahlbar bis",
     customer: "Kundennummer",
     description: "Leistung",
-    quantity: "Menge",
+    quantity_label: "Menge",
     price: "Einzelpreis",
     amount: "Betrag",
     net: "Netto",
@@ -53,7 +54,7 @@ static GERMAN: Words = Words {
     corrects: "Zur Rechnung",
     pay: "Bitte überweisen Sie unter Angabe der Nummer auf",
     refund: "Der Betrag wird Ihnen erstattet.",
-    units: ["Stück", "Monate", "kWh"],
+    units: [("Stück", "Stück"), ("Monat", "Monate"), ("kWh", "kWh")],
     thousands: '.',
     decimals: ',',
     euro_first: None,
@@ -70,7 +71,7 @@ static DUTCH: Words = Words {
     due: "Te betalen voor",
     customer: "Klantnummer",
     description: "Omschrijving",
-    quantity: "Aantal",
+    quantity_label: "Aantal",
     price: "Prijs",
     amount: "Bedrag",
     net: "Subtotaal",
@@ -79,7 +80,7 @@ static DUTCH: Words = Words {
     corrects: "Bij factuur",
     pay: "Maak het bedrag over onder vermelding van het nummer naar",
     refund: "U krijgt het bedrag terug.",
-    units: ["stuks", "maanden", "kWh"],
+    units: [("stuk", "stuks"), ("maand", "maanden"), ("kWh", "kWh")],
     thousands: '.',
     decimals: ',',
     euro_first: Some("€\u{a0}"),
@@ -96,7 +97,7 @@ static ENGLISH: Words = Words {
     due: "Due by",
     customer: "Customer number",
     description: "Description",
-    quantity: "Quantity",
+    quantity_label: "Quantity",
     price: "Unit price",
     amount: "Amount",
     net: "Subtotal",
@@ -105,7 +106,7 @@ static ENGLISH: Words = Words {
     corrects: "For invoice",
     pay: "Please transfer the amount, naming the number, to",
     refund: "The amount will be refunded to you.",
-    units: ["pieces", "months", "kWh"],
+    units: [("piece", "pieces"), ("month", "months"), ("kWh", "kWh")],
     thousands: ',',
     decimals: '.',
     euro_first: Some("€"),
@@ -122,7 +123,7 @@ static FRENCH: Words = Words {
     due: "À régler avant le",
     customer: "Numéro de client",
     description: "Désignation",
-    quantity: "Quantité",
+    quantity_label: "Quantité",
     price: "Prix unitaire",
     amount: "Montant",
     net: "Total HT",
@@ -131,7 +132,7 @@ static FRENCH: Words = Words {
     corrects: "Sur la facture",
     pay: "Merci de virer le montant, en indiquant le numéro, à",
     refund: "Le montant vous sera remboursé.",
-    units: ["pièces", "mois", "kWh"],
+    units: [("pièce", "pièces"), ("mois", "mois"), ("kWh", "kWh")],
     thousands: '\u{202f}',
     decimals: ',',
     euro_first: None,
@@ -158,12 +159,14 @@ impl Words {
         }
     }
 
-    pub(super) fn unit(&self, unit: Unit) -> &'static str {
-        match unit {
+    /// A quantity and its unit.
+    pub(super) fn quantity(&self, quantity: Decimal, unit: Unit) -> String {
+        let (one, many) = match unit {
             Unit::Piece => self.units[0],
             Unit::Month => self.units[1],
             Unit::KilowattHour => self.units[2],
-        }
+        };
+        format!("{} {}", self.digits(quantity), if quantity == Decimal::ONE { one } else { many })
     }
 
     pub(super) fn date(&self, date: Date) -> String {
