@@ -18,7 +18,7 @@ const GROWTH: f64 = 2.0;
 const JITTER: f64 = 0.2;
 
 /// Numbers in `0.0..1.0`.
-type Random = Box<dyn FnMut() -> f64 + Send>;
+type Random = Box<dyn FnMut() -> f64 + Send + Sync>;
 
 /// Growing delays between attempts to reach one thing.
 pub struct Delays {
@@ -31,7 +31,7 @@ impl Delays {
     /// Delays from `first` on, doubling, each with ±20 % jitter and none longer than `delay_max`.
     ///
     /// `random` gives numbers in `0.0..1.0`.
-    pub fn new(first: Duration, delay_max: Duration, random: impl FnMut() -> f64 + Send + 'static) -> Self {
+    pub fn new(first: Duration, delay_max: Duration, random: impl FnMut() -> f64 + Send + Sync + 'static) -> Self {
         let curve = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
             .with_max_interval(delay_max)
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Delays {
 }
 
 /// Numbers in `0.0..1.0`, of the clock's randomness.
-fn random_of(clock: &Clock) -> impl FnMut() -> f64 + Send + 'static {
+fn random_of(clock: &Clock) -> impl FnMut() -> f64 + Send + Sync + 'static {
     let clock = clock.clone();
     move || {
         // The last four bytes of a version 7 UUID are random (RFC 9562 §5.7).

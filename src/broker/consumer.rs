@@ -95,6 +95,8 @@ pub struct Consumer<Intake> {
     topology: Topology,
     intake: Intake,
     clock: Clock,
+    /// Between attempts while something is away.
+    delays: Delays,
     status: watch::Sender<ConsumerStatus>,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
@@ -113,7 +115,14 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     /// A consumer that has not begun yet.
     pub fn new(url: BrokerUrl, topology: Topology, intake: Intake, clock: Clock) -> Self {
         let begin = ConsumerStatus::Reconnecting { reason: "not connected yet".into() };
-        Self { url, topology, intake, clock, status: watch::Sender::new(begin), said: None }
+        let delays = Delays::for_server(&clock);
+        Self { url, topology, intake, clock, delays, status: watch::Sender::new(begin), said: None }
+    }
+
+    /// The same with other delays between attempts.
+    #[must_use]
+    pub fn with_delays(self, delays: Delays) -> Self {
+        Self { delays, ..self }
     }
 
     /// What it is doing, now and later.
@@ -124,12 +133,11 @@ impl<Intake: TakesEvents> Consumer<Intake> {
 
     /// Consumes until `shutdown`; then the batch at hand is taken in and acked, and the connection closed.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut delays = Delays::for_server(&self.clock);
         // Ends between attempts; within one, `consume` looks at `shutdown` itself and finishes its batch.
         while let Some(()) = shutdown.run_until_cancelled(self.intake.wait_until_reachable()).await {
-            let Err(stopped) = self.attempt(&mut delays, &shutdown).await else { return };
+            let Err(stopped) = self.attempt(&shutdown).await else { return };
             self.tell(&stopped);
-            let delay = delays.next_delay();
+            let delay = self.delays.next_delay();
             if shutdown.run_until_cancelled(self.clock.sleep(delay)).await.is_none() {
                 return;
             }
@@ -137,23 +145,18 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Connects and consumes until `shutdown` (then `Ok`) or trouble.
-    async fn attempt(&mut self, delays: &mut Delays, shutdown: &CancellationToken) -> Result<(), Stopped> {
+    async fn attempt(&mut self, shutdown: &CancellationToken) -> Result<(), Stopped> {
         let Some(connection) = shutdown.run_until_cancelled(Connection::open(&self.url, "intake")).await else {
             return Ok(());
         };
         let connection = connection?;
-        let result = self.consume(&connection, delays, shutdown).await;
+        let result = self.consume(&connection, shutdown).await;
         connection.close().await;
         result
     }
 
     /// Declares, consumes and acks on an open connection.
-    async fn consume(
-        &mut self,
-        connection: &Connection,
-        delays: &mut Delays,
-        shutdown: &CancellationToken,
-    ) -> Result<(), Stopped> {
+    async fn consume(&mut self, connection: &Connection, shutdown: &CancellationToken) -> Result<(), Stopped> {
         establish(connection, &self.topology).await?;
         let mut events = connection.events();
         let mut dispatch = Subscription::open(connection, &self.topology.dispatch, PREFETCH).await?;
@@ -173,10 +176,10 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 batch = dispatch.next_batch(BATCH_COUNT_MAX) => (batch, false),
             };
             if self.clock.now().since(since) >= STEADY_TIME {
-                delays.reset();
+                self.delays.reset();
             }
             self.take_in(batch?, given_up).await?;
-            delays.reset();
+            self.delays.reset();
         }
         dispatch.cancel().await?;
         undelivered.cancel().await?;

@@ -55,6 +55,8 @@ pub struct Mirror<Ledger> {
     topology: Topology,
     ledger: Ledger,
     clock: Clock,
+    /// Between attempts while something is away.
+    delays: Delays,
     intervals: MirrorIntervals,
     publisher: Publisher,
     /// When the last pass ended and the last check was made; never, if this worker was elected just now.
@@ -95,11 +97,13 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
     /// A mirror that is not kept yet.
     pub fn new(url: BrokerUrl, topology: Topology, ledger: Ledger, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
+        let delays = Delays::for_server(&clock);
         Self {
             url,
             topology,
             ledger,
             clock,
+            delays,
             intervals: MirrorIntervals::default(),
             publisher,
             passed_at: None,
@@ -115,20 +119,25 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
         Self { intervals, ..self }
     }
 
+    /// The same with other delays while something is away.
+    #[must_use]
+    pub fn with_delays(self, delays: Delays) -> Self {
+        Self { delays, ..self }
+    }
+
     /// Keeps the mirror until `shutdown`. What is under way then is left as it is: every step may be repeated.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut delays = Delays::for_server(&self.clock);
         loop {
             let Some(round) = shutdown.run_until_cancelled(self.round()).await else { break };
             let pause = match round {
                 Ok(()) => {
-                    delays.reset();
+                    self.delays.reset();
                     self.said = None;
                     self.intervals.look
                 }
                 Err(trouble) => {
                     self.tell(&trouble);
-                    delays.next_delay()
+                    self.delays.next_delay()
                 }
             };
             if shutdown.run_until_cancelled(self.clock.sleep(pause)).await.is_none() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use invoice_dispatcher::backoff::Delays;
 use invoice_dispatcher::broker::{BrokerUrl, DeadLetterLedger, PendingDeadLetter, Topology};
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::{Clock, Timestamp};
@@ -81,9 +82,14 @@ impl Broker {
 
     /// Publishes `count` events with the numbers from 0 as their bodies.
     pub(crate) async fn publish_numbers(&self, count: usize) {
+        self.publish_numbers_from(0, count).await;
+    }
+
+    /// Publishes `count` events with the numbers from `first` as their bodies.
+    pub(crate) async fn publish_numbers_from(&self, first: usize, count: usize) {
         let channel = self.channel().await;
         let mut confirms = Vec::new();
-        for number in 0..count {
+        for number in first..first + count {
             let body = number.to_string();
             let publish = channel.basic_publish(
                 self.topology.billing.as_str().into(),
@@ -116,10 +122,18 @@ impl Broker {
 
     /// Messages that are ready in a queue; none if there is no such queue.
     pub(crate) async fn ready(&self, queue: &str) -> Option<u32> {
+        self.look(queue).await.map(|queue| queue.message_count())
+    }
+
+    /// Consumers of a queue.
+    pub(crate) async fn consumers(&self, queue: &str) -> u32 {
+        self.look(queue).await.map_or(0, |queue| queue.consumer_count())
+    }
+
+    async fn look(&self, queue: &str) -> Option<lapin::Queue> {
         let channel = self.admin.create_channel().await.expect("a channel");
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
-        declared.ok().map(|queue| queue.message_count())
+        channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()
     }
 
     pub(crate) async fn until_ready(&self, queue: &str, count: u32) {
@@ -196,6 +210,11 @@ pub(crate) fn quorum(more: &[(&str, AMQPValue)]) -> FieldTable {
     table
 }
 
+/// As in production, but no scenario has to wait for seconds.
+pub(crate) fn short_delays() -> Delays {
+    Delays::new(Duration::from_millis(20), Duration::from_millis(200), || 0.5)
+}
+
 /// Something that runs until it is told to stop.
 pub(crate) struct Running {
     stop: CancellationToken,
@@ -230,6 +249,8 @@ pub(crate) struct ScriptedIntake {
     gate: Arc<Semaphore>,
     /// Batches that have come as far as the gate.
     arrived: Arc<watch::Sender<usize>>,
+    /// Whether it was asked if the database answers.
+    asked: Arc<watch::Sender<bool>>,
 }
 
 impl ScriptedIntake {
@@ -248,6 +269,7 @@ impl ScriptedIntake {
             reachable: Arc::new(watch::Sender::new(true)),
             gate: Arc::new(gate),
             arrived: Arc::new(watch::Sender::new(0)),
+            asked: Arc::new(watch::Sender::new(false)),
         }
     }
 
@@ -263,6 +285,11 @@ impl ScriptedIntake {
     pub(crate) async fn until_arrived(&self, batches: usize) {
         let mut arrived = self.arrived.subscribe();
         soon("a batch", arrived.wait_for(|count| *count >= batches)).await.expect("the intake lives");
+    }
+
+    /// Waits until somebody waits for the database.
+    pub(crate) async fn until_asked(&self) {
+        soon("a question", self.asked.subscribe().wait_for(|asked| *asked)).await.expect("the intake lives");
     }
 
     pub(crate) fn batches(&self) -> Vec<Vec<Incoming>> {
@@ -296,6 +323,7 @@ impl TakesEvents for ScriptedIntake {
     }
 
     async fn wait_until_reachable(&self) {
+        self.asked.send_replace(true);
         let mut reachable = self.reachable.subscribe();
         reachable.wait_for(|reachable| *reachable).await.expect("the intake lives");
     }
