@@ -195,6 +195,8 @@ mod tests {
             let clock = clock.clone();
             async move { clock.sleep(Duration::from_hours(2)).await }
         });
+        // The sleeper has to sleep before the clock moves, else it sleeps from the later time on, for ever.
+        tokio::task::yield_now().await;
         clock.advance(Duration::from_hours(3));
         sleeper.await.expect("the sleeper ends");
         assert_eq!(clock.now().to_string(), "1970-01-01T03:00:00Z");

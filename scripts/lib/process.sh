@@ -28,10 +28,11 @@ birth_of() {
     fi
 }
 
-# Writes process $2 down in file $1.
+# Writes process $2, just started, down in file $1; from here on it is no job of this shell.
 remember() {
     birth_of "$2" || true
     echo "$2 $born" >"$1"
+    disown "$2"
 }
 
 # Whether the process written down in file $1 still runs; sets `pid`. Numbers are used again, births are not.
