@@ -21,7 +21,7 @@ where
 {
     let mut results = Vec::with_capacity(items.len());
     // The parts still to be written, the first on top, so that results come in order.
-    let mut parts: Vec<Range<usize>> = vec![0..items.len()];
+    let mut parts: Vec<Range<usize>> = Vec::from([Range { start: 0, end: items.len() }]);
     while let Some(part) = parts.pop() {
         if part.is_empty() {
             continue;

@@ -6,7 +6,6 @@
 mod address;
 mod fault;
 mod reader;
-mod relay_url;
 mod relays;
 mod rules;
 mod source;

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::address::{BaseUrl, is_loopback_host};
+use super::DEFAULT_RELAY;
+use super::address::BaseUrl;
 use super::fault::Wrong;
 use super::reader::{Key, Reader, key};
 use super::source::Raw;
 use super::value;
-use super::{DEFAULT_RELAY, relay_url};
 use crate::ids::RelayName;
-use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl, Security};
+use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
 
 const ON_UNCERTAIN: &[(&str, OnUncertain)] = &[("wait", OnUncertain::Wait), ("resend", OnUncertain::Resend)];
 
@@ -66,10 +66,6 @@ fn read_url(reader: &mut Reader<'_>, name: &str) -> Option<RelayUrl> {
         let remedy = "write url = \"smtps://user:password@host\" below the section, or remove the section";
         reader.fault(key, Wrong::new("is missing: nobody knows where the relay is", remedy));
     }
-    if url.as_ref().is_some_and(|url| url.security == Security::Plain && !is_loopback_host(&url.host)) {
-        let remedy = "use smtps: or smtp+starttls:; smtp: is for a relay on this machine";
-        reader.fault(key, Wrong::new("would send invoices over the network unprotected", remedy));
-    }
     url
 }
 
@@ -81,7 +77,7 @@ pub(super) fn url_key<'a>(name: &str, path: &'a str) -> Key<'a> {
 fn relay_url(raw: &Raw) -> Result<RelayUrl, Wrong> {
     let remedy = "write smtps://user:password@host or smtp+starttls://user:password@host; \
                   special characters in user and password percent-encoded (@ is %40)";
-    relay_url::parse(&value::text(raw)?).map_err(|error| Wrong::new(error.to_string(), remedy))
+    RelayUrl::parse(&value::text(raw)?).map_err(|error| Wrong::new(error.to_string(), remedy))
 }
 
 fn deadline(reader: &mut Reader<'_>, path: &str, default: &'static str) -> Duration {

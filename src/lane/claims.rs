@@ -77,7 +77,7 @@ impl Claims {
         let mut looks = 0_u32;
         let mut low_mark = 0;
         while let Some(places) = self.stop.run_until_cancelled(self.room()).await {
-            let floor = if looks % LOOKS_FROM_MARK == 0 { 0 } else { low_mark };
+            let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark };
             looks = looks.wrapping_add(1);
             match self.claim(&places, floor).await {
                 Ok(claimed) if claimed.is_empty() => {

@@ -75,7 +75,8 @@ impl Exchange {
                 self.rest(&mut limit, index).await;
             }
             match tokio::time::timeout(IDLE, self.next()).await {
-                Ok(Some(ready)) => session = self.serve(ready, session).await,
+                // Boxed: a mail's whole conversation is a large future, and most slots rest most of the time.
+                Ok(Some(ready)) => session = Box::pin(self.serve(ready, session)).await,
                 Ok(None) => break,
                 Err(_) => self.quit(session.take()).await,
             }

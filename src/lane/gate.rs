@@ -185,13 +185,13 @@ impl Gate {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        let probed = self.connector.probe().await;
+        let answer = self.connector.probe().await;
         let now = self.clock.now();
         let state = self.store.relay_state(&self.relay).await?;
         if state.breaker != Stands::Open || state.probe_worker != Some(self.worker) {
             return Ok(());
         }
-        let state = match probed {
+        let state = match answer {
             Ok(()) => {
                 info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
                 self.counts().answered = 0;

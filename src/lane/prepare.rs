@@ -80,7 +80,7 @@ pub async fn prepare(
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
     let snapshot = snapshot(context, facts, data, portal_link)?;
-    let mail = compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(compose_failed)?;
+    let mail = compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
     Ok(Prepared { decided, mail, link, started_at, memory })
 }
 
@@ -143,7 +143,7 @@ fn document_failed(error: &DocumentError) -> Ended {
     Ended::before(class, error.to_string())
 }
 
-fn compose_failed(error: ComposeError) -> Ended {
+fn compose_failed(error: &ComposeError) -> Ended {
     let class = match error {
         ComposeError::InvalidAddress { .. } => Class::InvalidRecipient,
         ComposeError::Template { .. } => Class::Internal,

@@ -55,7 +55,7 @@ impl Sweeper {
         if self.context.store.rank_ripe(ROWS_MAX).await? > 0 {
             self.wakes.wake_all();
         }
-        if round % SLOW_ROUNDS == 0 {
+        if round.is_multiple_of(SLOW_ROUNDS) {
             self.expire().await?;
             self.look_at_waiting_events().await?;
             // TODO(lead) follow_tenants_relays, give_up_unknown_relays

@@ -1,7 +1,10 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
 mod an_invoice_goes_out;
+mod broker_dead_letters_are_mirrored;
 mod broker_events_are_taken_in;
+mod broker_goes_away_and_comes_back;
+mod broker_messages_are_published;
 mod compose_is_not_injectable;
 mod compose_looks_as_before;
 mod compose_reads_back;
@@ -14,6 +17,9 @@ mod documents_s3;
 mod event_examples;
 mod event_examples_ubl;
 mod harness;
+mod rabbitmq_facts_dead_lettering;
+mod rabbitmq_facts_publishing;
+mod rabbitmq_facts_redelivery;
 mod relay_accepts;
 mod relay_cannot_be_used;
 mod relay_falls_silent;
@@ -28,9 +34,3 @@ mod store_relay_state;
 mod store_samples;
 mod store_takeover;
 mod the_command_line_is_wrong;
-mod broker_dead_letters_are_mirrored;
-mod broker_goes_away_and_comes_back;
-mod broker_messages_are_published;
-mod rabbitmq_facts_dead_lettering;
-mod rabbitmq_facts_publishing;
-mod rabbitmq_facts_redelivery;
