@@ -1,6 +1,7 @@
 //! The catcher's page shows every mail, and a hostile mail can do nothing but be shown.
 
 use invoice_dispatcher::demo::catcher::Catcher;
+use invoice_dispatcher::demo::catcher::letter::Letter;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
 
@@ -160,4 +161,24 @@ async fn an_unchanged_list_is_not_sent_again() {
     smtp.until_data().await;
     assert_eq!(smtp.code("Subject: Two\r\n\r\n.").await, "250");
     assert_eq!(again().await.expect("an answer").status(), StatusCode::OK);
+}
+
+#[test]
+fn what_the_dispatcher_composes_is_told_apart() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("the snapshots") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let letter = Letter::read(&std::fs::read(&path).expect("read"));
+        let attached = name.ends_with(".attach.eml");
+        let linked = [".open.eml", ".verified.eml", ".every_page.eml"].iter().any(|end| name.ends_with(end));
+        if !attached && !linked && !name.ends_with(".closed.eml") {
+            continue;
+        }
+        assert_eq!((!letter.files.is_empty(), letter.portal_link().is_some()), (attached, linked), "{name}");
+        assert!(letter.text.is_some() && letter.html.is_some() && !letter.to.is_empty(), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 60, "{seen}");
 }

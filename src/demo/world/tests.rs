@@ -169,3 +169,17 @@ fn documents_are_written_under_their_keys_and_written_once() {
     world.write_documents(folder.path()).expect("written again");
     assert_eq!(first.metadata().and_then(|m| m.modified()).expect("a time"), written);
 }
+
+#[test]
+fn events_and_catalogue_are_read_but_for_what_is_meant_to_be_broken() {
+    let refused: Vec<_> = world()
+        .events()
+        .iter()
+        .filter_map(|event| crate::event::parse(&event.bytes).err().map(|fault| (event.label, fault.path)))
+        .collect();
+    let refused: Vec<_> = refused.iter().map(|(label, path)| (*label, path.as_str())).collect();
+    assert_eq!(refused, [("broken JSON", "$"), ("a key that leaves its folder", "data.documents[0].object")]);
+    for line in world().catalogue() {
+        crate::catalogue::parse_import_line(line.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {line}"));
+    }
+}
