@@ -2,6 +2,7 @@
 
 DROP VIEW delivery_state;
 DROP TABLE settled_count;
+DROP TABLE lease;
 DROP TABLE template_version;
 DROP TABLE worker;
 DROP TABLE relay_state;

@@ -18,6 +18,8 @@ CREATE TABLE tenant_profile (
     tenant_id TEXT NOT NULL REFERENCES tenant (id),
     version   BIGINT NOT NULL,
     body      TEXT NOT NULL,
+    -- When the next version took its place: retention goes by it.
+    superseded_at BIGINT,
     PRIMARY KEY (tenant_id, version)
 );
 
@@ -86,6 +88,8 @@ CREATE TABLE event (
     CONSTRAINT accepted_has_a_delivery CHECK ((state = 'accepted') = (delivery_id IS NOT NULL))
 );
 CREATE INDEX event_same_invoice ON event (invoice_sha256);
+-- Retention goes by it; ordered by time, so it grows at one end only.
+CREATE INDEX event_remembered ON event (received_at) WHERE body IS NOT NULL;
 CREATE INDEX event_waiting ON event (wait_until) WHERE state = 'waiting';
 CREATE INDEX event_waiting_for_customer ON event (tenant_id, customer_id) WHERE state = 'waiting';
 
@@ -144,7 +148,9 @@ CREATE TABLE delivery (
     CONSTRAINT sent_says_what CHECK (settled IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
     CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
 ) WITH (fillfactor = 70);
+-- People know an invoice by its number, programs by its identifier.
 CREATE INDEX delivery_invoice ON delivery (tenant_id, invoice_number);
+CREATE INDEX delivery_invoice_id ON delivery (tenant_id, invoice_id);
 -- What people look after, by time.
 CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
 -- Retention goes by it; ordered by time, so it grows at one end only.
@@ -258,16 +264,27 @@ CREATE TABLE dead_letter (
     first_failed_at BIGINT NOT NULL,
     last_failed_at  BIGINT NOT NULL,
     state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
+    -- What it waited for has come: it is put back soon.
+    curable         BOOLEAN NOT NULL DEFAULT FALSE,
     settled_at      BIGINT,
     settled_by      TEXT,
     note            TEXT,
     -- Where the outbox stands: to be published, in the queue, or out of it again.
     mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
     CONSTRAINT settled_says_when CHECK ((state = 'open') = (settled_at IS NULL)),
-    CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL)
+    CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL),
+    CONSTRAINT only_open_is_curable CHECK (NOT curable OR state = 'open')
 );
-CREATE INDEX dead_letter_open ON dead_letter (fingerprint, id) WHERE state = 'open';
-CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at) WHERE state = 'open';
+-- Serve the list, whatever it is filtered by, and the groups.
+CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at, id) WHERE state = 'open';
+CREATE INDEX dead_letter_of_cause ON dead_letter (fingerprint, last_failed_at, id) WHERE state = 'open';
+CREATE INDEX dead_letter_of_class ON dead_letter (class, last_failed_at, id) WHERE state = 'open';
+CREATE INDEX dead_letter_of_tenant ON dead_letter (tenant_id, last_failed_at, id) WHERE state = 'open';
+CREATE INDEX dead_letter_settled ON dead_letter (settled_at, id) WHERE settled_at IS NOT NULL;
+CREATE INDEX dead_letter_invoice ON dead_letter (tenant_id, invoice_number) WHERE tenant_id IS NOT NULL;
+-- Serves event_fate: what never became an event is known by the name that its publisher gave it.
+CREATE INDEX dead_letter_unread ON dead_letter (source, event_id) WHERE event_key IS NULL AND source IS NOT NULL;
+CREATE INDEX dead_letter_to_cure ON dead_letter (id) WHERE curable;
 CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
 CREATE INDEX dead_letter_to_remove ON dead_letter (id) WHERE mirror = 'published' AND state <> 'open';
 CREATE INDEX dead_letter_delivery ON dead_letter (delivery_id) WHERE delivery_id IS NOT NULL;
@@ -332,6 +349,13 @@ CREATE TABLE template_version (
     version TEXT PRIMARY KEY,
     sources TEXT NOT NULL,
     seen_at BIGINT NOT NULL
+);
+
+-- What one process does for all.
+CREATE TABLE lease (
+    name       TEXT PRIMARY KEY,
+    holder     UUID NOT NULL,
+    held_until BIGINT NOT NULL
 );
 
 -- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.

@@ -1,0 +1,148 @@
+//! The dead letters as the broker's mirror needs them ([`crate::broker`]).
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Store;
+use super::error::StoreError;
+use super::statement::sql;
+use super::value::{Row, Value};
+use crate::broker::{DeadLetterLedger, PendingDeadLetter};
+use crate::ids::DeadLetterId;
+use crate::intake::Unavailable;
+
+/// The lease of the one worker that keeps the mirror.
+const MIRROR: &str = "mirror";
+
+impl DeadLetterLedger for Store {
+    async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
+        Ok(self.hold_lease(MIRROR, lease).await?)
+    }
+
+    async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
+        Ok(self.release_lease(MIRROR).await?)
+    }
+
+    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
+        let letters = sql("SELECT dead_letter.*, COALESCE(dead_letter.body, event.body) AS bytes
+            FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
+            WHERE dead_letter.mirror = 'pending' ORDER BY dead_letter.id LIMIT $1")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(read_pending)
+        .collect::<Result<_, _>>()?;
+        Ok(letters)
+    }
+
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let open = sql("WITH {given} SELECT dead_letter.id FROM given
+            JOIN dead_letter ON dead_letter.id = given.id AND dead_letter.state = 'open'")
+        .given("id uuid", rows(ids))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<Result<_, StoreError>>()?;
+        Ok(open)
+    }
+
+    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        sql("WITH {given} UPDATE dead_letter SET mirror = 'published'
+            WHERE id IN (SELECT id FROM given) AND mirror = 'pending'")
+        .given("id uuid", rows(ids))
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(())
+    }
+
+    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        sql("WITH {given} UPDATE dead_letter SET mirror = 'removed'
+            WHERE id IN (SELECT id FROM given) AND state <> 'open'")
+        .given("id uuid", rows(ids))
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(())
+    }
+
+    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, Unavailable> {
+        let letters = sql("SELECT id FROM dead_letter WHERE mirror = 'published' AND state <> 'open' ORDER BY id")
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(letters)
+    }
+
+    async fn published_and_open(&self) -> Result<u64, Unavailable> {
+        let row = sql("SELECT COUNT(*) AS letters FROM dead_letter WHERE mirror = 'published' AND state = 'open'")
+            .one(&mut self.read().await?)
+            .await?;
+        Ok(u64::try_from(row.get::<i64>("letters")?).unwrap_or(0))
+    }
+}
+
+impl Store {
+    /// Takes or renews the lease `name` for `time` from now; says whether this process holds it.
+    pub async fn hold_lease(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
+        let now = self.now();
+        let held = sql("INSERT INTO lease (name, holder, held_until) VALUES ($1, $2, $3)
+            ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+            WHERE lease.holder = excluded.holder OR lease.held_until <= $4")
+        .bind(name)
+        .bind(self.holder())
+        .bind(now.plus(time))
+        .bind(now)
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(held > 0)
+    }
+
+    /// Gives the lease `name` back, if this process holds it.
+    pub async fn release_lease(&self, name: &str) -> Result<(), StoreError> {
+        sql("DELETE FROM lease WHERE name = $1 AND holder = $2")
+            .bind(name)
+            .bind(self.holder())
+            .run(&mut self.write().await?)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Every step of the mirror may be repeated, whatever the database says: it is tried again later.
+impl From<StoreError> for Unavailable {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self(cause),
+            other => Self(other.to_string()),
+        }
+    }
+}
+
+fn rows(ids: &[DeadLetterId]) -> impl Iterator<Item = [Value<'_>; 1]> {
+    ids.iter().map(|id| [(*id).into()])
+}
+
+fn read_pending(row: &Row) -> Result<PendingDeadLetter, StoreError> {
+    Ok(PendingDeadLetter {
+        id: row.get("id")?,
+        delivery_id: row.get("delivery_id")?,
+        tenant_id: row.get("tenant_id")?,
+        invoice_number: row.get("invoice_number")?,
+        event_id: row.get("event_id")?,
+        class: row.get("class")?,
+        code: row.get("code")?,
+        phase: row.get("phase")?,
+        attempts: row.get("attempts")?,
+        first_failed_at: row.get("first_failed_at")?,
+        last_failed_at: row.get("last_failed_at")?,
+        fingerprint: row.get("fingerprint")?,
+        hint: row.get("hint")?,
+        // What is forgotten is settled long since; only its name is left to publish.
+        body: Bytes::from(row.get::<Option<Vec<u8>>>("bytes")?.unwrap_or_default()),
+    })
+}
