@@ -10,6 +10,7 @@ mod compose_looks_as_before;
 mod compose_reads_back;
 mod compose_sample;
 mod compose_with_own_templates;
+mod composition_is_configured;
 mod demo_catcher;
 mod demo_catcher_page;
 mod documents_file;
