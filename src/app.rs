@@ -1,8 +1,13 @@
 //! Puts the parts together: the only module that knows every other.
 
+mod gauges;
+mod service;
+
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+
+pub use service::{Roles, Service};
 
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};

@@ -28,6 +28,7 @@ pub mod ids;
 pub mod intake;
 pub mod lane;
 pub mod lifecycle;
+pub mod portal;
 pub mod relay;
 pub mod retry;
 pub mod secrets;

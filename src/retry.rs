@@ -250,7 +250,7 @@ mod tests {
     fn uncertain_is_sent_again_once_and_only_where_the_relay_says_so() {
         let schedule = Schedule::default();
         let uncertain = |on_uncertain, resent_uncertain| {
-            after(Class::Uncertain, &History { on_uncertain, resent_uncertain, ..history(0) }, &schedule)
+            after(Class::Uncertain, &History { resent_uncertain, on_uncertain, ..history(0) }, &schedule)
         };
         let stands = Next::Settle(Settled::Uncertain, Class::Uncertain);
         assert_eq!(uncertain(OnUncertain::Wait, false), stands);

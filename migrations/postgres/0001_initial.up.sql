@@ -184,6 +184,8 @@ CREATE TABLE lane_entry (
     decision_inputs TEXT,
     message_sha256  BYTEA CHECK (octet_length(message_sha256) = 32),
     refused_for_size BOOLEAN NOT NULL DEFAULT FALSE,
+    -- An uncertain attempt was followed by another (on_uncertain = resend): the relay may hold the message already.
+    may_be_out      BOOLEAN NOT NULL DEFAULT FALSE,
     -- Since when a document is missed, and since when attempts fail.
     missing_since   BIGINT,
     first_failed_at BIGINT,

@@ -185,6 +185,8 @@ CREATE TABLE lane_entry (
     decision_inputs TEXT,
     message_sha256  BLOB CHECK (octet_length(message_sha256) = 32),
     refused_for_size INTEGER NOT NULL DEFAULT FALSE CHECK (refused_for_size IN (0, 1)),
+    -- An uncertain attempt was followed by another (on_uncertain = resend): the relay may hold the message already.
+    may_be_out      INTEGER NOT NULL DEFAULT FALSE CHECK (may_be_out IN (0, 1)),
     -- Since when a document is missed, and since when attempts fail.
     missing_since   INTEGER,
     first_failed_at INTEGER,

@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Globals;
-use super::error::not_built_yet;
+use crate::config::{Log, LogFormat};
+use crate::demo::report::{self, Look};
+use crate::demo::run::Demo;
+use crate::{lifecycle, telemetry};
 
 /// Show everything at work on this machine, without any server
 ///
@@ -24,6 +29,44 @@ pub struct Args {
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, _globals: &Globals) -> anyhow::Result<()> {
-    not_built_yet("demo").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    // Refusals and broken events are what the demo shows; its table tells of them, not the log.
+    telemetry::start_logging(&Log { filter: "error".to_owned(), format: LogFormat::Human });
+    let output = globals.output();
+    let signal = lifecycle::drain_on_signal()?;
+    // Ends when a signal says so, and when the demo is over.
+    let stop = signal.child_token();
+    let demo = Demo::start(&args.data, stop).await?;
+    let shown = show(&demo, &args, output.is_json(), &signal).await;
+    demo.end().await?;
+    shown
+}
+
+async fn show(demo: &Demo, args: &Args, json: bool, signal: &CancellationToken) -> anyhow::Result<()> {
+    let told = signal.run_until_cancelled(async {
+        let verdicts = demo.publish(|event, _| progress(json, event.label, event.expect)).await?;
+        demo.settled().await?;
+        let (rows, place) = demo.report(&verdicts).await?;
+        if json {
+            print!("{}", report::json_lines(&rows)?);
+        } else {
+            print!("\n{}", report::human(&rows, Look::of_stdout(), place));
+        }
+        anyhow::Ok(())
+    });
+    if let Some(told) = told.await {
+        told?;
+        if !args.once {
+            eprintln!("\nCtrl-C ends the demo.");
+            signal.cancelled().await;
+        }
+    }
+    Ok(())
+}
+
+/// One line for each event as it is published, beside the results.
+fn progress(json: bool, label: &str, expect: &str) {
+    if !json {
+        println!("  published  {label:<38} {expect}");
+    }
 }

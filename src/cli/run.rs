@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 
 use super::Globals;
-use super::error::not_built_yet;
+use crate::app::{self, App, Roles, Service};
+use crate::lifecycle;
 
 /// Take events in and send invoices until told to stop
 ///
@@ -45,7 +46,12 @@ impl Args {
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("run").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let config = globals.load()?;
+    let stop = lifecycle::drain_on_signal()?;
+    let roles =
+        Roles { worker: args.has(Role::Worker), console: args.has(Role::Console), portal: args.has(Role::Portal) };
+    let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
+    let Some(app) = stop.run_until_cancelled(App::open(config, role)).await else { return Ok(()) };
+    Service::new(app?, roles, stop).run().await
 }

@@ -7,4 +7,6 @@
 
 pub mod catcher;
 pub mod report;
+mod rows;
+pub mod run;
 pub mod world;

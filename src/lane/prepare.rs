@@ -75,12 +75,17 @@ pub async fn prepare(
     let data = event_data(facts)?;
     let past = Past { earlier: claimed.earlier_decision, refused_for_size: claimed.refused_for_size };
     let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
+    if claimed.may_be_out && claimed.earlier_decision != Some(decided.plan.decision()) {
+        let reason = "the relay may hold the message with its documents; the decision has become stricter since";
+        return Err(Ended::before(Class::Uncertain, reason));
+    }
     let memory = context.memory_for(&data, decided.plan).await;
     let documents = load(context, &data, decided.plan).await?;
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
     let snapshot = snapshot(context, facts, data, portal_link)?;
-    let mail = compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
+    let mail =
+        compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
     Ok(Prepared { decided, mail, link, started_at, memory })
 }
 

@@ -58,7 +58,7 @@ pub fn record(
         now: making.now,
         missing_since,
         attached: decision == Some(Decision::Attach),
-        resent_uncertain: claimed.last_class == Some(Class::Uncertain),
+        resent_uncertain: claimed.may_be_out,
         on_uncertain: making.on_uncertain,
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
@@ -71,6 +71,7 @@ pub fn record(
             first_failed_at: claimed.first_failed_at.or(Some(making.now)),
             missing_since,
             refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
+            may_be_out: claimed.may_be_out || ended.class == Class::Uncertain,
             decision,
             held: None,
         })),

@@ -8,7 +8,6 @@ use super::fair;
 use super::statement::{Runs, sql};
 use super::value::Row;
 use super::{Connection, Store};
-use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Decision;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
@@ -34,12 +33,12 @@ pub struct Claimed {
     pub earlier_decision: Option<Decision>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
+    /// An uncertain attempt was followed by this one: the relay may hold the message already.
+    pub may_be_out: bool,
     /// Since when a document is missed.
     pub missing_since: Option<Timestamp>,
     /// Since when attempts fail.
     pub first_failed_at: Option<Timestamp>,
-    /// How the last attempt ended.
-    pub last_class: Option<Class>,
     /// Not to be sent after.
     pub expires_at: Option<Timestamp>,
     /// A person waits for it.
@@ -77,9 +76,9 @@ impl Claimed {
             takeovers: row.get("takeovers")?,
             earlier_decision: row.get("decision")?,
             refused_for_size: row.get("refused_for_size")?,
+            may_be_out: row.get("may_be_out")?,
             missing_since: row.get("missing_since")?,
             first_failed_at: row.get("first_failed_at")?,
-            last_class: row.get("last_class")?,
             expires_at: row.get("expires_at")?,
             express: row.get("express")?,
             rank: row.get::<Option<i64>>("fair_rank")?.unwrap_or(0),
@@ -151,7 +150,7 @@ impl Store {
             UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      refused_for_size, missing_since, first_failed_at, last_class, expires_at, express, fair_rank")
+                      refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)

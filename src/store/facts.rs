@@ -143,7 +143,7 @@ fn read_facts(row: &Row) -> Result<DeliveryFacts, StoreError> {
     })
 }
 
-/// Reads the columns `version`, `sensitive_attachments` and `portal_…` of tenant_settings.
+/// Reads the columns `version`, `sensitive_attachments` and `portal_…` of `tenant_settings`.
 pub(super) fn read_settings(row: &Row) -> Result<VersionedSettings, StoreError> {
     Ok(VersionedSettings {
         version: row.get("version")?,

@@ -14,6 +14,7 @@ mod facts;
 mod fair;
 mod intake;
 mod new_rows;
+mod portal_links;
 mod record;
 mod relay_state;
 mod settled_count;

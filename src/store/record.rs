@@ -84,6 +84,8 @@ pub struct BackToDue {
     pub missing_since: Option<Timestamp>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
+    /// The relay may hold the message already, and it is sent once more.
+    pub may_be_out: bool,
     /// What was decided; `None` leaves what an earlier attempt decided.
     pub decision: Option<Decision>,
     /// Why it is not sent although its time has come.
@@ -250,7 +252,7 @@ async fn back_to_due(
                fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
                attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
                first_failed_at = given.first_failed_at, missing_since = given.missing_since,
-               refused_for_size = given.refused_for_size, held = given.held,
+               refused_for_size = given.refused_for_size, may_be_out = given.may_be_out, held = given.held,
                decision = COALESCE(given.decision, lane_entry.decision)
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
@@ -259,7 +261,8 @@ async fn back_to_due(
     .bind(now)
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
-         first_failed_at bigint, missing_since bigint, refused_for_size boolean, decision text, held text",
+         first_failed_at bigint, missing_since bigint, refused_for_size boolean, may_be_out boolean, decision text, \
+         held text",
         due.iter().map(|(fence, due)| {
             let [id, claim, worker] = fence.values();
             [
@@ -273,6 +276,7 @@ async fn back_to_due(
                 due.first_failed_at.into(),
                 due.missing_since.into(),
                 due.refused_for_size.into(),
+                due.may_be_out.into(),
                 due.decision.into(),
                 (&due.held).into(),
             ]

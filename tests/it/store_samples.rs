@@ -219,6 +219,7 @@ pub(crate) fn deferred(claimed: &Claimed, worker: WorkerId, due_at: Timestamp) -
             first_failed_at: Some(due_at),
             missing_since: None,
             refused_for_size: false,
+            may_be_out: false,
             decision: Some(Decision::Attach),
             held: None,
         })),

@@ -1,0 +1,176 @@
+//! `run`: everything that one process does, side by side, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::App;
+use super::gauges::Gauges;
+use crate::broker::{BrokerUrl, Consumer, ConsumerStatus, Topology, TopologyMode};
+use crate::config;
+use crate::http::{HostAllowList, Probes, observability_router, serve};
+use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
+use crate::telemetry::Metrics;
+
+/// How long requests that are under way may take when the process ends.
+const REQUEST_GRACE: Duration = Duration::from_secs(5);
+
+/// How often the database is asked whether it answers, for readiness.
+const DATABASE_LOOK: Duration = Duration::from_secs(5);
+
+/// What one process does.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles {
+    /// Takes events in and sends mails.
+    pub worker: bool,
+    /// Serves the API.
+    pub console: bool,
+    /// Serves the customers' pages.
+    pub portal: bool,
+}
+
+/// One process at work.
+pub struct Service {
+    app: App,
+    roles: Roles,
+    probes: Probes,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Service {
+    /// A process with these roles, which ends when `stop` is cancelled.
+    #[must_use]
+    pub fn new(app: App, roles: Roles, stop: CancellationToken) -> Self {
+        Self { app, roles, probes: Probes::default(), stop, tasks: TaskTracker::new() }
+    }
+
+    /// Runs until told to stop, then drains.
+    ///
+    /// # Errors
+    /// If something cannot be used as configured: a listener, a relay, the broker's address.
+    pub async fn run(self) -> anyhow::Result<()> {
+        self.serve_observability().await?;
+        if self.roles.console {
+            self.serve_console().await?;
+        }
+        if self.roles.portal {
+            self.serve_portal().await?;
+        }
+        self.tasks.spawn(watch_database(self.app.clone(), self.probes.readiness.clone(), self.stop.clone()));
+        if self.roles.worker {
+            self.start_broker()?;
+            self.send().await?;
+        } else {
+            self.stop.cancelled().await;
+        }
+        self.probes.readiness.draining();
+        if let Err(left) = drained_within(&self.tasks, self.app.config.worker.shutdown_grace).await {
+            warn!("{left} tasks had not ended in time");
+        }
+        info!("ended in order");
+        Ok(())
+    }
+
+    async fn send(&self) -> anyhow::Result<()> {
+        if self.app.config.relays.is_empty() {
+            warn!("no relay is configured, so nothing is sent; set SMTP_URL");
+            self.stop.cancelled().await;
+            return Ok(());
+        }
+        let sending = self.app.send(self.stop.clone()).await;
+        // Whatever ended it, the rest of the process ends too.
+        self.stop.cancel();
+        Ok(sending?)
+    }
+
+    async fn serve_observability(&self) -> anyhow::Result<()> {
+        let listen = self.app.config.metrics.listen;
+        let metrics = Metrics::install();
+        let router =
+            HostAllowList::for_metrics(listen).guard(observability_router(metrics.clone(), self.probes.clone()));
+        self.listen("metrics", "METRICS_LISTEN", listen, router).await?;
+        self.tasks.spawn(metrics.keep_up(self.stop.clone()));
+        self.tasks.spawn(Gauges::new(self.app.store.clone()).keep(self.stop.clone()));
+        Ok(())
+    }
+
+    async fn serve_console(&self) -> anyhow::Result<()> {
+        let config = &self.app.config.console;
+        let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
+        let hosts = HostAllowList::new(config.listen, names);
+        let router = hosts.guard(crate::http::probes_router(self.probes.clone())); // TODO(lead) console::router
+        self.listen("API", "CONSOLE_LISTEN", config.listen, router).await
+    }
+
+    async fn serve_portal(&self) -> anyhow::Result<()> {
+        let config = &self.app.config.portal;
+        let hosts = HostAllowList::new(config.listen, [config.url.host()]);
+        let router = hosts.guard(crate::portal::router(self.app.store.clone()));
+        self.listen("portal", "PORTAL_LISTEN", config.listen, router).await
+    }
+
+    async fn listen(&self, what: &str, variable: &str, address: SocketAddr, router: Router) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("the {what} cannot listen on {address}; set {variable} to a free address, or end what uses it")
+        })?;
+        info!("{what} on http://{}", listener.local_addr().unwrap_or(address));
+        let serving = serve(listener, router, self.stop.clone(), REQUEST_GRACE);
+        self.tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                warn!("a listener failed: {error}");
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes events from RabbitMQ and mirrors dead letters to it.
+    fn start_broker(&self) -> anyhow::Result<()> {
+        let config = &self.app.config.broker;
+        let Some(url) = &config.url else { return Ok(()) };
+        let url = BrokerUrl::parse(url.expose())?.with_ca_file(config.ca_file.clone());
+        let topology = Topology::default().with_mode(match config.topology {
+            config::Topology::Declare => TopologyMode::Declare,
+            config::Topology::Verify => TopologyMode::Verify,
+        });
+        let clock = self.app.store.clock().clone();
+        let consumer = Consumer::new(url.clone(), topology.clone(), self.app.intake.clone(), clock.clone());
+        self.tasks.spawn(watch_consumer(consumer.status(), self.probes.readiness.clone(), self.stop.clone()));
+        self.tasks.spawn(consumer.run(self.stop.clone()));
+        // TODO(lead) self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));
+        Ok(())
+    }
+}
+
+async fn watch_consumer(
+    mut status: tokio::sync::watch::Receiver<ConsumerStatus>,
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
+    loop {
+        readiness.intake(match status.borrow_and_update().clone() {
+            ConsumerStatus::Consuming => Intaking::Consuming,
+            ConsumerStatus::Reconnecting { reason } => Intaking::Broken(reason),
+            ConsumerStatus::PausedForDatabase => Intaking::Paused("the database does not answer".to_owned()),
+        });
+        match stop.run_until_cancelled(status.changed()).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+async fn watch_database(app: App, readiness: Readiness, stop: CancellationToken) {
+    loop {
+        readiness.database(app.store.answers().await.map_err(|error| error.to_string()));
+        if stop.run_until_cancelled(tokio::time::sleep(DATABASE_LOOK)).await.is_none() {
+            return;
+        }
+    }
+}

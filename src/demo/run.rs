@@ -1,0 +1,178 @@
+//! The demo itself: a dispatcher in one process, sample events, and what became of them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::catcher::{Catcher, CatcherConfig};
+use super::report::{ReportRow, WhereToLook};
+use super::rows::rows_of;
+use super::world::{DemoEvent, MESSAGE_BYTES_MAX, World};
+use crate::app::{App, Role};
+use crate::catalogue::{Entry, parse_import_line};
+use crate::clock::Clock;
+use crate::config::{Config, DEFAULT_RELAY};
+use crate::http::{HostAllowList, serve};
+use crate::ids::RelayName;
+use crate::intake::{Incoming, Parsed, Verdict, Via};
+use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+
+/// The demo does not keep anybody waiting: its one retry comes soon.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether all has settled.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Longer than this no sample event can take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long open requests may take when the demo ends.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A demo at work. Nothing of it leaves the machine, and no configured address is contacted.
+pub struct Demo {
+    app: App,
+    catcher: Catcher,
+    world: World,
+    place: WhereToLook,
+    stop: CancellationToken,
+    sending: tokio::task::JoinHandle<Result<(), crate::app::AppError>>,
+}
+
+impl Demo {
+    /// Starts catcher, database and worker in `folder`, and tells them of the sample tenants and customers.
+    ///
+    /// # Errors
+    /// If the folder cannot be written, or another demo uses it.
+    pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let world = World::new(clock.now());
+        std::fs::create_dir_all(folder.join("documents"))
+            .with_context(|| format!("the folder {} cannot be made; choose another by --data", folder.display()))?;
+        world.write_documents(&folder.join("documents")).context("the sample documents cannot be written")?;
+        let mails = folder.join("mail");
+        let catcher = Catcher::start(
+            CatcherConfig {
+                folder: mails.clone(),
+                smtp_port: 0,
+                page_port: 0,
+                message_bytes_max: MESSAGE_BYTES_MAX,
+                behaviour: world.behaviour(),
+            },
+            clock,
+        )
+        .await
+        .context("the mail catcher cannot start")?;
+
+        let portal = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let config = config(folder, catcher.smtp_address(), portal.local_addr()?)?;
+        let app = App::open(config, Role::Worker).await?;
+        let router = HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.store.clone()));
+        tokio::spawn(serve(portal, router, stop.clone(), GRACE));
+        tell_catalogue(&app, &world).await?;
+        let place = WhereToLook {
+            page: Some(format!("http://{}", catcher.page_address())),
+            mails,
+            database: folder.join("dispatcher.db"),
+        };
+        let sending = tokio::spawn({
+            let (app, stop) = (app.clone(), stop.clone());
+            async move { app.send(stop).await }
+        });
+        Ok(Self { app, catcher, world, place, stop, sending })
+    }
+
+    /// Publishes the sample events one after the other; `progress` is told of each.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn publish(&self, mut progress: impl FnMut(&DemoEvent, Verdict)) -> anyhow::Result<Vec<Verdict>> {
+        let mut verdicts = Vec::new();
+        for event in self.world.events() {
+            let incoming = Incoming {
+                body: Bytes::from(event.bytes.clone()),
+                via: Via::File,
+                redelivered: false,
+                dead_letter_id: None,
+                given_up: false,
+            };
+            let verdict = *self.app.intake.take(&[Parsed::of(incoming)]).await?.first().expect("one event, one verdict");
+            progress(event, verdict);
+            verdicts.push(verdict);
+        }
+        Ok(verdicts)
+    }
+
+    /// Waits until nothing is due or on its way.
+    ///
+    /// # Errors
+    /// If the database fails, or something never settles.
+    pub async fn settled(&self) -> anyhow::Result<()> {
+        let settling = async {
+            while self.app.store.state_counts().await?.iter().any(|(state, count)| !state.is_settled() && *count > 0) {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(PATIENCE, settling).await.context("the sample events did not settle in time")?
+    }
+
+    /// What became of each event, and where to look.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn report(&self, verdicts: &[Verdict]) -> anyhow::Result<(Vec<ReportRow>, &WhereToLook)> {
+        let mut rows = Vec::new();
+        for (event, verdict) in self.world.events().iter().zip(verdicts) {
+            rows.extend(rows_of(&self.app.store, self.catcher.mailbox(), &event.bytes, *verdict).await?);
+        }
+        Ok((rows, &self.place))
+    }
+
+    /// Ends everything in order.
+    ///
+    /// # Errors
+    /// If the worker had failed.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.sending.await.context("the worker failed")??;
+        self.catcher.stop().await;
+        self.app.store.close().await;
+        Ok(())
+    }
+}
+
+fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result<Config> {
+    let mut config = Config::embedded_in(folder);
+    let relay = RelayConfig {
+        name: RelayName::from(DEFAULT_RELAY),
+        url: RelayUrl::parse(&format!("smtp://{smtp}"))?,
+        connections: 4,
+        rate: None,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        pipelining: true,
+        ca_file: None,
+        hello_name: "[127.0.0.1]".to_owned(),
+        on_uncertain: OnUncertain::Wait,
+        deadlines: Deadlines::default(),
+    };
+    config.relays = [(relay.name.clone(), relay)].into();
+    config.retry.schedule = vec![RETRY_AFTER];
+    config.portal.url = format!("http://{portal}").parse()?;
+    Ok(config)
+}
+
+async fn tell_catalogue(app: &App, world: &World) -> anyhow::Result<()> {
+    for line in world.catalogue() {
+        match parse_import_line(line.as_bytes())? {
+            Entry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),
+            Entry::Customer(customer) => drop(app.store.upsert_customer(&customer).await?),
+        }
+    }
+    Ok(())
+}
