@@ -63,7 +63,7 @@ async fn an_event_that_came_before_is_known_by_its_key(database: TestDatabase) {
     };
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 2 });
 
-    let mut intake = database.store.begin_intake(&[event.tenant.clone()]).await.expect("the intake begins");
+    let mut intake = database.store.begin_intake(std::slice::from_ref(&event.tenant)).await.expect("the intake begins");
     assert_eq!(intake.tenants()[0].profile.sender.address, "rechnung@acme.example");
     let known = (TenantId::from("acme"), CustomerId::from("C-1"));
     let unknown = (TenantId::from("acme"), CustomerId::from("C-2"));
@@ -175,7 +175,7 @@ async fn a_batch_is_all_or_nothing(database: TestDatabase) {
     let now = database.clock.now();
     let good = accepted("acme", "good", now);
     let mut bad = accepted("acme", "bad", now);
-    bad.1.customer_name = "\0".to_owned();
+    bad.1.customer_name.push('\0');
     let mut intake = database.store.begin_intake(&[TenantId::from("acme")]).await.expect("the intake begins");
     let error = intake.insert(&batch([good.clone(), bad])).await.expect_err("NUL cannot be stored");
     assert!(error.is_refused(), "{error}");
@@ -190,7 +190,7 @@ async fn what_postgresql_refuses_is_refused(database: TestDatabase) {
     add_tenant(&database, "acme").await;
     let now = database.clock.now();
     let mut nul = accepted("acme", "nul", now);
-    nul.0.invoice_number = "R\0".to_owned();
+    nul.0.invoice_number.push('\0');
     let mut intake = database.store.begin_intake(&[]).await.expect("the intake begins");
     assert!(intake.insert(&batch([nul])).await.is_err_and(|error| error.is_refused()));
     drop(intake);

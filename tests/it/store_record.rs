@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
+use invoice_dispatcher::decision::Decision;
 use invoice_dispatcher::ids::{DeliveryId, Sha256};
 use invoice_dispatcher::store::{
     DataStarted, DeliveryRole, Fence, NewPortalLink, Next, Record, Recorded, Rest, Settled,
@@ -61,7 +62,7 @@ async fn a_deferred_mail_waits_and_consumes_an_attempt(database: TestDatabase) {
     database.store.rank_ripe(10).await.expect("answered");
     let again = &claim(&database, worker, 1).await[0];
     assert_eq!((again.claim, again.attempts, again.first_failed_at), (2, 1, Some(again_at)));
-    assert_eq!(again.earlier_decision.map(|decision| decision.as_str()), Some("attach"));
+    assert_eq!(again.earlier_decision, Some(Decision::Attach));
 }
 
 async fn what_is_due_at_once_keeps_its_place(database: TestDatabase) {
@@ -121,7 +122,7 @@ async fn a_dead_mail_leaves_its_dead_letter(database: TestDatabase) {
     dead.dead_letter = Some(dead_letter(Some(claimed.delivery), Class::Refused, None, now));
     let record = Record { next: Next::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
     for _ in 0..2 {
-        assert_eq!(database.store.record(&[record.clone()]).await.expect("answered"), [Recorded::Done]);
+        assert_eq!(database.store.record(std::slice::from_ref(&record)).await.expect("answered"), [Recorded::Done]);
     }
     let open = "SELECT COUNT(*) FROM dead_letter JOIN delivery ON delivery.id = dead_letter.delivery_id
                 WHERE dead_letter.state = 'open' AND mirror = 'pending' AND delivery.attention_at IS NOT NULL";
@@ -161,9 +162,12 @@ async fn no_data_without_the_claim(database: TestDatabase) {
     let (one, other) = (add_worker(&database).await, add_worker(&database).await);
     let old = claim(&database, one, 1).await.remove(0);
     let start = data_start(&old, one);
-    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Started]);
     assert_eq!(
-        database.store.start_data(&[start.clone()]).await.expect("answered"),
+        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataStarted::Started]
+    );
+    assert_eq!(
+        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
         [DataStarted::Started],
         "the same claim may ask again"
     );

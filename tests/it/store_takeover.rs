@@ -101,7 +101,7 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
     let again_at = database.clock.now().plus(Duration::from_secs(30));
     let late = deferred(claimed, slow, again_at);
     for _ in 0..2 {
-        assert_eq!(database.store.record(&[late.clone()]).await.expect("answered"), [Recorded::Done]);
+        assert_eq!(database.store.record(std::slice::from_ref(&late)).await.expect("answered"), [Recorded::Done]);
         database.assert_ledger().await;
     }
     database.clock.advance(Duration::from_secs(30));
