@@ -12,6 +12,7 @@ on_both_databases!(
     eight_claimers_never_claim_the_same,
     one_invoice_is_not_stuck_behind_another_tenants_hundred_thousand,
     tenants_that_wait_alike_are_served_alike,
+    who_was_quiet_has_saved_nothing_up,
     the_express_goes_first_at_every_second_slot,
     express_fills_what_nobody_else_wants,
     only_what_is_due_is_claimed,
@@ -94,6 +95,18 @@ async fn tenants_that_wait_alike_are_served_alike(database: TestDatabase) {
         let share = claimed.iter().filter(|claimed| claimed.tenant.as_str() == tenant).count();
         assert_eq!(share, 10, "of tenant {tenant}");
     }
+}
+
+async fn who_was_quiet_has_saved_nothing_up(database: TestDatabase) {
+    add_tenant(&database, "busy").await;
+    add_tenant(&database, "quiet").await;
+    add_due(&database, "busy", 60).await;
+    let worker = add_worker(&database).await;
+    claim(&database, worker, 40).await;
+    add_due(&database, "quiet", 60).await;
+    let claimed = claim(&database, worker, 20).await;
+    let busy = claimed.iter().filter(|claimed| claimed.tenant.as_str() == "busy").count();
+    assert_eq!(busy, 10, "half of the slots");
 }
 
 async fn add_express(database: &TestDatabase, count: usize) {

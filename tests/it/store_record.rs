@@ -24,6 +24,7 @@ on_both_databases!(
     a_dead_mail_leaves_its_dead_letter,
     what_a_settlement_brings_is_written_with_it,
     no_data_without_the_claim,
+    no_data_for_an_earlier_claim_of_the_same_worker,
     no_data_against_new_settings,
     no_data_against_a_new_customer_type,
     a_batch_is_answered_in_its_order,
@@ -181,6 +182,21 @@ async fn no_data_without_the_claim(database: TestDatabase) {
     unknown.fence = never;
     assert_eq!(database.store.start_data(&[unknown]).await.expect("answered"), [DataStarted::Lost]);
     assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE data_started").await, 0);
+}
+
+async fn no_data_for_an_earlier_claim_of_the_same_worker(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let old = claim(&database, worker, 1).await.remove(0);
+    database.store.release(&[old.fence(worker)]).await.expect("answered");
+    let new = claim(&database, worker, 1).await.remove(0);
+    let starts = [data_start(&old, worker)];
+    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Lost]);
+    let recorded = database.store.record(&[sent(&old, worker, database.clock.now())]).await.expect("answered");
+    assert_eq!(recorded, [Recorded::Lost]);
+    let starts = [data_start(&new, worker)];
+    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Started]);
 }
 
 async fn no_data_against_new_settings(database: TestDatabase) {
