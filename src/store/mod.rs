@@ -17,6 +17,7 @@ mod new_rows;
 mod portal_links;
 mod record;
 mod relay_state;
+mod settle;
 mod settled_count;
 mod state;
 mod statement;

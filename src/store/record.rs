@@ -8,12 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::claim::Fence;
 use super::error::StoreError;
-use super::new_rows::{
-    NewDeadLetter, NewDelivery, NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries,
-};
+use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
+use super::settle::{insert_attempts, settle};
 use super::settled_count::count_settled;
-use super::statement::{Runs, sql};
-use super::value::Value;
+use super::statement::sql;
 use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
@@ -207,7 +205,7 @@ fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
     records.iter().filter_map(due).collect()
 }
 
-fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)> {
+pub(super) fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)> {
     let settled = |record: &&'r Record| match &record.next {
         Next::Settled(settlement) => Some((record.fence, &**settlement)),
         Next::Due(_) => None,
@@ -360,141 +358,4 @@ async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<Hash
     .iter()
     .map(|row| row.get("id"))
     .collect()
-}
-
-async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -> Result<(), StoreError> {
-    let attempts: Vec<_> =
-        records.iter().filter_map(|record| record.attempt.as_ref().map(|attempt| (record.fence, attempt))).collect();
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    sql("WITH {given}
-        INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, code, reply,
-                             refused, decision, message_sha256)
-        SELECT * FROM given WHERE TRUE
-        ON CONFLICT (delivery_id, claim) DO NOTHING")
-    .given(
-        "delivery_id uuid, claim bigint, worker_id uuid, relay text, started_at bigint, ended_at bigint, phase text, \
-         class text, code text, reply text, refused text, decision text, message_sha256 bytea",
-        attempts.iter().map(|(fence, attempt)| {
-            let [id, claim, worker] = fence.values();
-            [
-                id,
-                claim,
-                worker,
-                (&attempt.relay).into(),
-                attempt.started_at.into(),
-                attempt.ended_at.into(),
-                attempt.phase.into(),
-                attempt.class.into(),
-                (&attempt.code).into(),
-                (&attempt.reply).into(),
-                (&attempt.refused).into(),
-                attempt.decision.into(),
-                attempt.message_sha256.into(),
-            ]
-        }),
-    )
-    .run(on)
-    .await?;
-    Ok(())
-}
-
-/// Writes how deliveries ended, and all that comes of it.
-async fn settle(
-    on: &mut Transaction,
-    records: &[&Record],
-    late: &HashSet<DeliveryId>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let settled = settled(records);
-    let Some((first, _)) = settled.first() else { return Ok(()) };
-    update_deliveries(on, &settled).await?;
-
-    let mut counts = BTreeMap::new();
-    let (mut letters, mut links, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (fence, settlement) in &settled {
-        *counts.entry(settlement.settled).or_insert(0) += 1;
-        if late.contains(&fence.delivery) {
-            *counts.entry(Settled::Uncertain).or_insert(0) -= 1;
-        }
-        letters.extend(settlement.dead_letter.clone());
-        links.extend(settlement.portal_link.as_ref());
-        if let Some(rest) = &settlement.rest {
-            rests.push(rest.delivery.clone());
-            entries.push(rest.entry.clone());
-        }
-    }
-    insert_dead_letters(on, &letters).await?;
-    insert_portal_links(on, &links).await?;
-    insert_deliveries(on, &rests).await?;
-    insert_lane_entries(on, &entries, now).await?;
-    // Last, because others wait for these rows until this commits.
-    count_settled(on, first.delivery, &counts).await
-}
-
-async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)]) -> Result<(), StoreError> {
-    sql("WITH {given}
-        UPDATE delivery SET settled = given.settled, settled_at = given.settled_at, class = given.class,
-               reason = given.reason, attempts = given.attempts, claim = given.claim, decision = given.decision,
-               decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
-               message_id = given.message_id, message_sha256 = given.message_sha256,
-               message_size = given.message_size, attachments = given.attachments, phase = given.phase,
-               code = given.code
-        FROM given WHERE delivery.id = given.given_id")
-    .given(
-        "given_id uuid, claim bigint, settled text, settled_at bigint, class text, reason text, attempts bigint, \
-         decision text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
-         message_size bigint, attachments text, phase text, code text",
-        settled.iter().map(|(fence, settlement)| {
-            let [id, claim, _] = fence.values();
-            [
-                id,
-                claim,
-                settlement.settled.into(),
-                settlement.at.into(),
-                settlement.class.into(),
-                (&settlement.reason).into(),
-                settlement.attempts.into(),
-                settlement.decision.into(),
-                settlement.decision_reason.into(),
-                (&settlement.decision_inputs).into(),
-                (&settlement.message_id).into(),
-                settlement.message_sha256.into(),
-                Value::from(settlement.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX))),
-                (&settlement.attachments).into(),
-                settlement.phase.into(),
-                (&settlement.code).into(),
-            ]
-        }),
-    )
-    .run(on)
-    .await?;
-    Ok(())
-}
-
-async fn insert_portal_links(on: &mut impl Runs, links: &[&NewPortalLink]) -> Result<(), StoreError> {
-    if links.is_empty() {
-        return Ok(());
-    }
-    // A rest carries the token of its root, which stands already.
-    sql("WITH {given}
-        INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
-        SELECT * FROM given WHERE TRUE
-        ON CONFLICT (root_id, generation) DO NOTHING")
-    .given(
-        "root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, expires_at bigint",
-        links.iter().map(|link| {
-            [
-                link.root.into(),
-                link.generation.into(),
-                link.token_sha256.into(),
-                (&link.key_fingerprint).into(),
-                link.expires_at.into(),
-            ]
-        }),
-    )
-    .run(on)
-    .await?;
-    Ok(())
 }

@@ -5,13 +5,30 @@ use invoice_dispatcher::store::{OpenError, Store};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 
-on_both_databases!(the_schema_is_current_after_migrating, the_clock_is_set_by_the_database);
+on_both_databases!(
+    the_schema_is_current_after_migrating,
+    the_schema_can_be_taken_away_and_made_again,
+    the_clock_is_set_by_the_database,
+);
 
 async fn the_schema_is_current_after_migrating(database: TestDatabase) {
     assert!(database.store.schema_is_current().await.expect("answered"));
     database.store.migrate().await.expect("a second run changes nothing");
     database.execute("DELETE FROM _sqlx_migrations").await;
     assert!(!database.store.schema_is_current().await.expect("answered"));
+}
+
+async fn the_schema_can_be_taken_away_and_made_again(database: TestDatabase) {
+    let away = if database.store.is_single_process() {
+        include_str!("../../migrations/sqlite/0001_initial.down.sql")
+    } else {
+        include_str!("../../migrations/postgres/0001_initial.down.sql")
+    };
+    database.execute(away).await;
+    assert!(database.try_execute("SELECT 1 FROM delivery_state").await.is_err());
+    database.execute("DELETE FROM _sqlx_migrations").await;
+    database.store.migrate().await.expect("nothing of it was left");
+    database.assert_ledger().await;
 }
 
 async fn the_clock_is_set_by_the_database(database: TestDatabase) {
