@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 pub use plan::{Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
 pub use recipients::{Recipients, main_and_bcc};
-pub use taker::Intake;
+pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
 
 use crate::ids::DeadLetterId;
 use crate::spelling::spelling;

@@ -76,9 +76,10 @@ pub(super) async fn mark_cured_by_customers(
           AND dead_letter.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method')")
     .given(
         "tenant_id text, customer_id text, place bigint",
-        customers.iter().zip(0_i64..).map(|(customer, place)| {
-            [(&customer.tenant_id).into(), (&customer.id).into(), place.into()]
-        }),
+        customers
+            .iter()
+            .zip(0_i64..)
+            .map(|(customer, place)| [(&customer.tenant_id).into(), (&customer.id).into(), place.into()]),
     )
     .all(on)
     .await?;

@@ -174,8 +174,7 @@ impl Store {
         .bind(id)
         .optional(&mut self.read().await?)
         .await?;
-        row.map(|row| Ok((DeadLetter::read(&row)?, row.get::<Option<Vec<u8>>>("bytes")?.map(Bytes::from))))
-            .transpose()
+        row.map(|row| Ok((DeadLetter::read(&row)?, row.get::<Option<Vec<u8>>>("bytes")?.map(Bytes::from)))).transpose()
     }
 
     /// How many dead letters of each class are open.

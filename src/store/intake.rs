@@ -23,8 +23,8 @@ use crate::tenant::TenantProfile;
 /// An open intake; rolled back unless it is committed.
 #[derive(Debug)]
 pub struct IntakeTransaction {
-    transaction: Transaction,
-    now: Timestamp,
+    pub(super) transaction: Transaction,
+    pub(super) now: Timestamp,
     tenants: Vec<TenantFacts>,
 }
 

@@ -6,23 +6,43 @@
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
 
+mod catalogue;
 mod claim;
 mod connect;
+mod counts;
+mod cures;
 mod data_start;
+mod dead_letter_acts;
+mod dead_letters;
+mod deliveries;
+mod delivery_acts;
+mod erase;
 mod error;
+mod event_fate;
+mod explain;
 mod facts;
 mod fair;
+mod hold;
 mod intake;
+mod mirror;
 mod new_rows;
 mod portal_links;
+mod notes;
+mod page;
 mod record;
+mod redrive;
 mod relay_state;
 mod settle;
+mod resend;
+mod retention;
+mod settings;
 mod settled_count;
 mod state;
 mod statement;
 mod takeover;
+mod template_version;
 mod value;
+mod wanderers;
 mod worker;
 
 use std::sync::Arc;
@@ -31,20 +51,34 @@ use std::time::Duration;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
+use uuid::Uuid;
 
+pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use claim::{Claimed, Fence};
 pub use connect::OpenError;
 pub use data_start::{DataStart, DataStarted};
+pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
+pub use deliveries::{Delivery, DeliveryFilter};
+pub use delivery_acts::Acted;
+pub use erase::Erased;
 pub use error::StoreError;
+pub use event_fate::{EventReport, EventStands};
+pub use explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
 pub use facts::DeliveryFacts;
 pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
+pub use notes::Note;
+pub use page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use record::{BackToDue, NewAttempt, NewPortalLink, Next, Record, Recorded, Rest, Settlement};
+pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
 pub use relay_state::{Breaker, RelayState};
-pub use state::{DeliveryRole, EventState};
+pub use resend::{Newest, Standing};
+pub use retention::{Forgotten, RetentionTimes};
+pub use settings::{SettingsChange, SettingsPut};
+pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 pub use takeover::{TAKEOVERS_MAX, TakenOver};
 pub use worker::Heartbeat;
 
@@ -67,6 +101,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     pools: Pools,
     clock: Clock,
+    /// Who holds the leases of this process.
+    holder: Uuid,
     /// Keeps other workers away from an SQLite file for as long as this store lives.
     _lock: Option<LockFile>,
 }
@@ -81,7 +117,7 @@ impl Store {
     /// If the address cannot be understood, or the file cannot be opened or is another worker's.
     pub async fn open(url: &str, clock: Clock) -> Result<Self, OpenError> {
         let (pools, lock) = connect::open(url, connect::Access::Worker).await?;
-        Ok(Self(Arc::new(Inner { pools, clock, _lock: lock })))
+        Ok(Self::of(pools, clock, lock))
     }
 
     /// Opens the database of a command that may run beside a worker: as [`Store::open`], without the worker's lock.
@@ -90,7 +126,17 @@ impl Store {
     /// If the address cannot be understood, or the file cannot be opened.
     pub async fn open_beside(url: &str, clock: Clock) -> Result<Self, OpenError> {
         let (pools, lock) = connect::open(url, connect::Access::Command).await?;
-        Ok(Self(Arc::new(Inner { pools, clock, _lock: lock })))
+        Ok(Self::of(pools, clock, lock))
+    }
+
+    fn of(pools: Pools, clock: Clock, lock: Option<LockFile>) -> Self {
+        let holder = clock.new_id();
+        Self(Arc::new(Inner { pools, clock, holder, _lock: lock }))
+    }
+
+    /// Names this process to others that would hold the same lease.
+    fn holder(&self) -> Uuid {
+        self.0.holder
     }
 
     /// The clock that is aligned to this database.

@@ -1,5 +1,8 @@
 //! The states that rows stand in.
 
+use std::fmt;
+
+use crate::retry::Settled;
 use crate::spelling::spelling;
 
 /// What a delivery is to its event.
@@ -27,3 +30,57 @@ pub enum EventState {
 }
 
 spelling!(EventState { Accepted => "accepted", Waiting => "waiting", Dead => "dead" });
+
+/// Where a dead letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadLetterState {
+    /// Somebody must act.
+    Open,
+    /// Somebody put it back.
+    Redriven,
+    /// Somebody decided that it shall not be sent.
+    Discarded,
+    /// What it lacked came, and it went back by itself.
+    Cured,
+}
+
+spelling!(DeadLetterState { Open => "open", Redriven => "redriven", Discarded => "discarded", Cured => "cured" });
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeliveryState {
+    /// It waits for its time or its turn.
+    Due,
+    /// A worker has it.
+    Sending,
+    /// It has ended.
+    Settled(Settled),
+}
+
+impl DeliveryState {
+    /// The one spelling, as in the view `delivery_state`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Sending => "sending",
+            Self::Settled(settled) => settled.as_str(),
+        }
+    }
+
+    /// What `text` spells, if anything.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "due" => Some(Self::Due),
+            "sending" => Some(Self::Sending),
+            _ => Settled::parse(text).map(Self::Settled),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -8,6 +8,7 @@ use super::settled_count::count_settled;
 use super::statement::{Runs, sql};
 use super::value::Row;
 use super::{Store, Transaction};
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, Sha256, WorkerId};
 use crate::retry::Settled;
@@ -78,7 +79,7 @@ impl Store {
         .await?;
         let expired = expired.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
         let why = "the event's expires_at passed before it could be sent";
-        settle_left(&mut transaction, &expired, Settled::Expired, why, now).await?;
+        settle_left(&mut transaction, &expired, Settled::Expired, Class::Expired, why, now).await?;
         transaction.commit().await?;
         Ok(expired.into_iter().map(|left| left.delivery).collect())
     }
@@ -112,13 +113,13 @@ async fn declare_uncertain(
     .await?;
     let left = left.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
     let why = "the worker ended while it handed the message over; the relay may hold it";
-    settle_left(on, &left, Settled::Uncertain, why, now).await?;
+    settle_left(on, &left, Settled::Uncertain, Class::Uncertain, why, now).await?;
     Ok(left.into_iter().map(|left| left.delivery).collect())
 }
 
 /// What a lane entry leaves behind when it goes without a record.
-struct Left {
-    delivery: DeliveryId,
+pub(super) struct Left {
+    pub(super) delivery: DeliveryId,
     attempts: u32,
     claim: u32,
     decision: Option<String>,
@@ -128,7 +129,8 @@ struct Left {
 }
 
 impl Left {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    /// Reads what a deleted lane entry returns.
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             delivery: row.get("delivery_id")?,
             attempts: row.get("attempts")?,
@@ -141,22 +143,24 @@ impl Left {
     }
 }
 
-/// Settles deliveries that nobody attempted to the end; the state's name is their class too.
-async fn settle_left(
+/// Settles deliveries that nobody attempted to the end.
+pub(super) async fn settle_left(
     on: &mut impl Runs,
     left: &[Left],
     settled: Settled,
+    class: Class,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Some(first) = left.first() else { return Ok(()) };
     sql("WITH {given}
-        UPDATE delivery SET settled = $1, settled_at = $2, class = $1, reason = $3, attempts = given.attempts,
+        UPDATE delivery SET settled = $1, settled_at = $2, class = $3, reason = $4, attempts = given.attempts,
                claim = given.claim, decision = given.decision, decision_reason = given.decision_reason,
                decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256
         FROM given WHERE delivery.id = given.given_id")
     .bind(settled)
     .bind(now)
+    .bind(class)
     .bind(reason)
     .given(
         "given_id uuid, attempts bigint, claim bigint, decision text, decision_reason text, decision_inputs text, \

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::relay_state::Breaker;
-use super::state::{DeliveryRole, EventState};
+use super::state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
@@ -172,8 +172,10 @@ spelled!(
     Breaker,
     Class,
     CustomerType,
+    DeadLetterState,
     Decision,
     DeliveryRole,
+    DeliveryState,
     EventState,
     InvoiceKind,
     Phase,

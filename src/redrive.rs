@@ -1,0 +1,471 @@
+//! Putting dead letters back: an operator's redrive, and the cure that comes with a tenant or a customer.
+//!
+//! A dead delivery keeps its name and its Message-ID and takes a new snapshot, so that a corrected address or sender
+//! counts; documents or a link are decided afresh. What never became a delivery goes through intake once more. Either
+//! happens in one transaction that also settles the letter: after a crash in between, nothing has happened.
+
+mod snapshot;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::bisect::bisect;
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::event::{self, InvoiceSent};
+use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
+use crate::intake::{self, DUPLICATE_INVOICE_WINDOW, Making, Parsed, Verdict, Via};
+use crate::lane::Wakes;
+use crate::store::{
+    BroughtBack, DeadDelivery, DeadLetterFilter, DeadLetterState, EventState, Inserted, IntakeFacts, IntakeRows,
+    LetterToRedrive, PageRequest, Store, StoreError, TenantFacts,
+};
+
+/// Letters in one transaction.
+const BATCH_MAX: u32 = 200;
+
+/// A letter that is back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redriven {
+    /// The letter, settled now.
+    pub letter: DeadLetterId,
+    /// What became of it.
+    pub fate: Fate,
+    /// `expires_at` of the event, which is ignored: a person wants it sent.
+    pub ignored_expiry: Option<Timestamp>,
+}
+
+/// What became of a letter that is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The delivery is due.
+    Due(DeliveryId),
+    /// The event waits for its customer.
+    Waiting,
+    /// The event was taken in by another way meanwhile.
+    Duplicate,
+    /// The invoice was taken in under another event id; the cancelled delivery.
+    DuplicateInvoice(DeliveryId),
+    /// The event is remembered now, and has a dead letter of another class.
+    DeadOtherwise(Class),
+}
+
+/// Why a letter is not back; it stands as before.
+#[derive(Debug, thiserror::Error)]
+pub enum RedriveError {
+    /// No such letter.
+    #[error("there is no such dead letter")]
+    Unknown,
+    /// Somebody else acted.
+    #[error("the dead letter is {0} already")]
+    NotOpen(DeadLetterState),
+    /// Unchanged, it would fail for ever.
+    #[error("a dead letter of class {class} cannot be redriven unchanged: {hint}")]
+    NotRedrivable {
+        /// Its class.
+        class: Class,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// The event's bytes are gone after the retention.
+    #[error("the event's bytes are forgotten; publish the invoice again under a new event id")]
+    Forgotten,
+    /// The letter's delivery ended otherwise.
+    #[error("the delivery of the dead letter is not dead any more")]
+    NotDead,
+    /// What made it dead still does.
+    #[error("it would fail again ({class}): {reason}; {hint}")]
+    SameFault {
+        /// Why, for programs.
+        class: Class,
+        /// Why, for people.
+        reason: String,
+        /// What to do first.
+        hint: &'static str,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of many letters.
+#[derive(Debug, Default)]
+pub struct Many {
+    /// Those that are back.
+    pub redriven: Vec<Redriven>,
+    /// Those that are not.
+    pub failed: Vec<(DeadLetterId, RedriveError)>,
+}
+
+/// Who puts letters back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By<'a> {
+    /// A person, who knows what they want: `expires_at` does not count.
+    Person(&'a str),
+    /// What was missing has come.
+    Cure,
+}
+
+/// Puts dead letters back.
+#[derive(Debug, Clone)]
+pub struct Redrive(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    wakes: Wakes,
+    template_version: String,
+    link_key: String,
+    customer_wait: Duration,
+}
+
+impl Redrive {
+    /// A service whose deliveries are made with these templates and this key for portal tokens.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        wakes: Wakes,
+        template_version: impl Into<String>,
+        link_key: impl Into<String>,
+        customer_wait: Duration,
+    ) -> Self {
+        let (template_version, link_key) = (template_version.into(), link_key.into());
+        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait }))
+    }
+
+    /// Puts one letter back.
+    ///
+    /// # Errors
+    /// Why it stands as before.
+    pub async fn letter(&self, letter: DeadLetterId, who: &str) -> Result<Redriven, RedriveError> {
+        let mut many = self.many(&[letter], By::Person(who)).await?;
+        match many.failed.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(many.redriven.pop().expect("one letter, one answer")),
+        }
+    }
+
+    /// Puts letters back, in batches, as ordinary traffic.
+    pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<Many, StoreError> {
+        self.many(letters, By::Person(who)).await
+    }
+
+    /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
+    /// begins, newest first.
+    pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<Many, StoreError> {
+        let filter = DeadLetterFilter { settled: false, ..filter.clone() };
+        let mut many = Many::default();
+        let mut after = None;
+        loop {
+            let page = self.0.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
+            let letters: Vec<DeadLetterId> = page.items.iter().map(|letter| letter.id).collect();
+            let part = self.many(&letters, By::Person(who)).await?;
+            many.redriven.extend(part.redriven);
+            many.failed.extend(part.failed);
+            let Some(next) = page.next else { return Ok(many) };
+            after = Some(next);
+        }
+    }
+
+    /// Puts back up to `limit` letters whose cause is gone; returns how many are. One that fails again stays open and
+    /// is left to people. The sweeper asks for this now and then, and whoever has upserted something at once.
+    pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
+        let letters = self.0.store.curable_dead_letters(limit).await?;
+        let many = self.many(&letters, By::Cure).await?;
+        let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
+        for (letter, error) in &many.failed {
+            warn!(dead_letter.id = %letter, "what it lacked has come, but it cannot be sent: {error}");
+        }
+        self.0.store.mark_not_curable(&failed).await?;
+        if !many.redriven.is_empty() {
+            info!(count = many.redriven.len(), "dead letters are due again: what they lacked has come");
+        }
+        Ok(many.redriven.len())
+    }
+
+    async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Many, StoreError> {
+        let mut many = Many::default();
+        let mut seen = HashSet::new();
+        let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
+        for part in letters.chunks(BATCH_MAX as usize) {
+            // The database may refuse a value of one of them: the others are put back all the same.
+            let results = bisect(part, StoreError::is_refused, |part| self.commit(part, by)).await?;
+            for (letter, result) in part.iter().zip(results) {
+                match result {
+                    Ok(Ok(redriven)) => many.redriven.push(redriven),
+                    Ok(Err(error)) => many.failed.push((*letter, error)),
+                    Err(error) => many.failed.push((*letter, error.into())),
+                }
+            }
+        }
+        if !many.redriven.is_empty() {
+            self.0.wakes.wake_all();
+        }
+        Ok(many)
+    }
+
+    /// Puts letters back in one transaction.
+    async fn commit(
+        &self,
+        ids: &[DeadLetterId],
+        by: By<'_>,
+    ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
+        let Parts { store, template_version, link_key, customer_wait, .. } = &*self.0;
+        loop {
+            let letters = store.letters_to_redrive(ids).await?;
+            let mut round = Round::of(ids, letters);
+            let mut transaction = store.begin_intake(&round.tenants()).await?;
+            round.keep_open(&transaction.lock_open_letters(ids).await?);
+            let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
+            let facts = transaction.facts(&round.event_keys(), &round.customers(), &round.invoices(), since).await?;
+            let dead = transaction.dead_deliveries(&round.deliveries()).await?;
+            let Planned { rows, back } = {
+                let new_id = || store.clock().new_id();
+                let making = Making {
+                    now: transaction.now(),
+                    template_version,
+                    link_key,
+                    customer_wait: *customer_wait,
+                    new_id: &new_id,
+                };
+                round.plan(transaction.tenants(), &facts, &dead, &making, by)
+            };
+            if transaction.insert(&rows).await? == Inserted::Overtaken {
+                continue;
+            }
+            transaction.bring_back(&back).await?;
+            let (state, who, note) = match by {
+                By::Person(who) => (DeadLetterState::Redriven, who, "redriven"),
+                By::Cure => (DeadLetterState::Cured, "import", "cured: what it lacked has come"),
+            };
+            transaction.settle_redriven(&round.redriven(), state, who, note).await?;
+            transaction.commit().await?;
+            return Ok(round.into_answers(ids));
+        }
+    }
+}
+
+/// The letters of one transaction.
+struct Round {
+    /// Letters whose events could be read, or not.
+    work: Vec<Work>,
+    answers: HashMap<DeadLetterId, Result<Redriven, RedriveError>>,
+}
+
+/// One letter that may go back.
+struct Work {
+    letter: LetterToRedrive,
+    parsed: Parsed,
+}
+
+/// What a round writes.
+struct Planned {
+    rows: IntakeRows,
+    back: Vec<BroughtBack>,
+}
+
+impl Round {
+    fn of(ids: &[DeadLetterId], letters: Vec<LetterToRedrive>) -> Self {
+        let mut round = Self { work: Vec::new(), answers: HashMap::new() };
+        let mut letters: HashMap<DeadLetterId, LetterToRedrive> =
+            letters.into_iter().map(|letter| (letter.id, letter)).collect();
+        for id in ids {
+            let answer = letters.remove(id).ok_or(RedriveError::Unknown).and_then(Work::of);
+            match answer {
+                Ok(work) => round.work.push(work),
+                Err(error) => round.fail(*id, error),
+            }
+        }
+        round
+    }
+
+    fn fail(&mut self, id: DeadLetterId, error: RedriveError) {
+        self.answers.insert(id, Err(error));
+    }
+
+    fn events(&self) -> impl Iterator<Item = &InvoiceSent> {
+        self.work.iter().filter_map(|work| work.parsed.event.as_ref().ok())
+    }
+
+    fn tenants(&self) -> Vec<TenantId> {
+        self.events().map(|event| event.data.tenant_id.clone()).collect()
+    }
+
+    fn event_keys(&self) -> Vec<EventKey> {
+        let keys: HashSet<EventKey> = self.events().map(InvoiceSent::key).collect();
+        keys.into_iter().collect()
+    }
+
+    fn customers(&self) -> Vec<(TenantId, CustomerId)> {
+        self.events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect()
+    }
+
+    fn invoices(&self) -> Vec<Sha256> {
+        self.events().map(|event| event::invoice_sha256(&event.data)).collect()
+    }
+
+    fn deliveries(&self) -> Vec<DeliveryId> {
+        self.work.iter().filter_map(|work| work.letter.delivery).collect()
+    }
+
+    /// Somebody else may have acted since the letters were read.
+    fn keep_open(&mut self, open: &HashSet<DeadLetterId>) {
+        let (work, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.work).into_iter().partition(|work| open.contains(&work.letter.id));
+        self.work = work;
+        for work in gone {
+            self.fail(work.letter.id, RedriveError::NotOpen(DeadLetterState::Redriven));
+        }
+    }
+
+    fn plan(
+        &mut self,
+        tenants: &[TenantFacts],
+        facts: &IntakeFacts,
+        dead: &[DeadDelivery],
+        making: &Making<'_>,
+        by: By<'_>,
+    ) -> Planned {
+        let (with_delivery, without): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.work).into_iter().partition(|work| work.letter.delivery.is_some());
+        let back = self.plan_deliveries(with_delivery, tenants, facts, dead, making, by);
+        let rows = self.plan_events(without, tenants, facts, making, by);
+        Planned { rows, back }
+    }
+
+    fn plan_deliveries(
+        &mut self,
+        work: Vec<Work>,
+        tenants: &[TenantFacts],
+        facts: &IntakeFacts,
+        dead: &[DeadDelivery],
+        making: &Making<'_>,
+        by: By<'_>,
+    ) -> Vec<BroughtBack> {
+        let dead: HashMap<DeliveryId, &DeadDelivery> = dead.iter().map(|delivery| (delivery.id, delivery)).collect();
+        let mut back = Vec::new();
+        for Work { letter, parsed } in work {
+            let brought = letter
+                .delivery
+                .and_then(|delivery| dead.get(&delivery))
+                .ok_or(RedriveError::NotDead)
+                .and_then(|dead| snapshot::take(dead, &parsed, tenants, facts, making, by));
+            match brought {
+                Ok((brought, ignored_expiry)) => {
+                    let fate = Fate::Due(brought.entry.delivery);
+                    self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry }));
+                    back.push(brought);
+                }
+                Err(error) => self.fail(letter.id, error),
+            }
+        }
+        back
+    }
+
+    /// Sends events through intake once more, without those that would fail as before.
+    fn plan_events(
+        &mut self,
+        work: Vec<Work>,
+        tenants: &[TenantFacts],
+        facts: &IntakeFacts,
+        making: &Making<'_>,
+        by: By<'_>,
+    ) -> IntakeRows {
+        let mut taken = HashSet::new();
+        let (mut letters, mut batch) = (Vec::new(), Vec::new());
+        for Work { letter, mut parsed } in work {
+            parsed.again = stands_dead(&parsed, facts);
+            let again = parsed.event.as_ref().is_ok_and(|event| !taken.insert(event.key()));
+            match same_fault(&letter, &parsed, tenants, facts, making) {
+                // Two letters of one event: the first puts it back.
+                None if again => self.fail(letter.id, RedriveError::NotDead),
+                None => {
+                    letters.push(letter.id);
+                    batch.push(parsed);
+                }
+                Some(fault) => self.fail(letter.id, fault),
+            }
+        }
+        let mut plan = intake::plan(&batch, tenants, facts, making);
+        for ((letter, parsed), verdict) in letters.into_iter().zip(&batch).zip(&plan.verdicts) {
+            let expiry = parsed.event.as_ref().ok().and_then(|event| event.data.expires_at);
+            let fate = fate(*verdict);
+            let ignored_expiry = expiry.filter(|_| matches!((fate, by), (Fate::Due(_), By::Person(_))));
+            self.answers.insert(letter, Ok(Redriven { letter, fate, ignored_expiry }));
+        }
+        if let By::Person(_) = by {
+            plan.rows.deliveries.iter_mut().for_each(|delivery| delivery.expires_at = None);
+            plan.rows.lane_entries.iter_mut().for_each(|entry| entry.expires_at = None);
+        }
+        plan.rows
+    }
+
+    fn redriven(&self) -> Vec<DeadLetterId> {
+        self.answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(letter, _)| *letter).collect()
+    }
+
+    fn into_answers(mut self, ids: &[DeadLetterId]) -> Vec<Result<Redriven, RedriveError>> {
+        ids.iter().map(|id| self.answers.remove(id).expect("every letter has its answer")).collect()
+    }
+}
+
+impl Work {
+    fn of(letter: LetterToRedrive) -> Result<Self, RedriveError> {
+        let class = letter.class;
+        if letter.state != DeadLetterState::Open {
+            return Err(RedriveError::NotOpen(letter.state));
+        }
+        if !class.redrivable() {
+            return Err(RedriveError::NotRedrivable { class, hint: class.hint() });
+        }
+        let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;
+        let parsed = Parsed {
+            event: event::parse(&body),
+            body,
+            via: letter.via.unwrap_or(Via::File),
+            // Not a publisher's wish to redrive: that is what happens here.
+            redelivered: true,
+            given_up: class == Class::Poison,
+            again: None,
+        };
+        Ok(Self { letter, parsed })
+    }
+}
+
+/// Whether the event is remembered as dead, so that intake takes it once more.
+fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<EventState> {
+    let event = parsed.event.as_ref().ok()?;
+    let known = facts.events.iter().find(|known| known.key == event.key())?;
+    let same = known.content_sha256 == event.content_sha256;
+    (same && known.state == EventState::Dead).then_some(EventState::Dead)
+}
+
+/// Why intake would leave the event where it is, if it would.
+fn same_fault(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    tenants: &[TenantFacts],
+    facts: &IntakeFacts,
+    making: &Making<'_>,
+) -> Option<RedriveError> {
+    let trial = intake::plan(std::slice::from_ref(parsed), tenants, facts, making);
+    let Some(Verdict::DeadLetter(class)) = trial.verdicts.first().copied() else { return None };
+    if !trial.rows.events.is_empty() || !trial.rows.changes.is_empty() {
+        return None;
+    }
+    let reason = trial.rows.dead_letters.first().map_or_else(|| letter.reason.clone(), |found| found.reason.clone());
+    Some(RedriveError::SameFault { class, reason, hint: class.hint() })
+}
+
+fn fate(verdict: Verdict) -> Fate {
+    match verdict {
+        Verdict::Accepted(delivery) => Fate::Due(delivery),
+        Verdict::Duplicate | Verdict::Redrive(_) => Fate::Duplicate,
+        Verdict::DuplicateInvoice(delivery) => Fate::DuplicateInvoice(delivery),
+        Verdict::Waiting => Fate::Waiting,
+        Verdict::DeadLetter(class) => Fate::DeadOtherwise(class),
+    }
+}

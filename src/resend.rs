@@ -1,0 +1,225 @@
+//! Sending an invoice again because a person asks for it: a new delivery with a new Message-ID.
+//!
+//! In the same transaction the delivery whose place it takes is settled, so that never both are sent. Documents or a
+//! link are decided afresh, by today's settings; the person may narrow that to a link, never widen it.
+
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::clock::Timestamp;
+use crate::compose::address::{InvalidAddress, MailAddress};
+use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
+use crate::ids::{CustomerId, DeliveryId, TenantId};
+use crate::intake::{locale, main_and_bcc};
+use crate::lane::Wakes;
+use crate::store::{
+    CustomerFacts, DeliveryRole, DeliveryState, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry,
+    Newest, Standing, Store, StoreError, TenantFacts,
+};
+
+/// What a person asks for.
+#[derive(Debug, Clone)]
+pub struct ResendRequest<'a> {
+    /// Whose invoice it is.
+    pub tenant: &'a TenantId,
+    /// Its number or identifier.
+    pub invoice: &'a str,
+    /// Who asks.
+    pub who: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// To this address instead of the recipients of the event or the customer's own: earlier links are revoked.
+    pub to: Option<&'a str>,
+    /// A link instead of documents, whatever the settings say.
+    pub link_only: bool,
+}
+
+/// A delivery that is under way again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resent {
+    /// The new delivery.
+    pub delivery: DeliveryId,
+    /// The delivery whose place it takes.
+    pub original: DeliveryId,
+    /// Where that one stood.
+    pub original_was: DeliveryState,
+    /// Portal links that are revoked.
+    pub links_revoked: u64,
+}
+
+/// Why an invoice is not sent again; everything stands as before.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendError {
+    /// No delivery of it.
+    #[error("no delivery of invoice {invoice} of {tenant} is known")]
+    UnknownInvoice {
+        /// Whose.
+        tenant: TenantId,
+        /// What was asked for.
+        invoice: String,
+    },
+    /// The event's bytes are gone after the retention.
+    #[error("the event's bytes are forgotten; publish the invoice again under a new event id")]
+    Forgotten,
+    /// Somebody took the customer away.
+    #[error("the customer {0} is not known any more; import the customer first")]
+    UnknownCustomer(CustomerId),
+    /// A worker has it.
+    #[error("delivery {0} is being sent; try again when it has ended")]
+    Sending(DeliveryId),
+    /// The address that the person gave.
+    #[error("the address cannot be used: {0}")]
+    Address(#[from] InvalidAddress),
+    /// The event's or the customer's address.
+    #[error("{0}; correct it, or name another address")]
+    Recipient(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Sends invoices again.
+#[derive(Debug, Clone)]
+pub struct Resend(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    wakes: Wakes,
+    template_version: String,
+    link_key: String,
+}
+
+impl Resend {
+    /// A service whose deliveries are made with these templates and this key for portal tokens.
+    #[must_use]
+    pub fn new(store: Store, wakes: Wakes, template_version: impl Into<String>, link_key: impl Into<String>) -> Self {
+        let (template_version, link_key) = (template_version.into(), link_key.into());
+        Self(Arc::new(Parts { store, wakes, template_version, link_key }))
+    }
+
+    /// Sends an invoice again, ahead of ordinary traffic. Its Bcc are not sent again.
+    ///
+    /// # Errors
+    /// Why everything stands as before.
+    pub async fn resend(&self, request: &ResendRequest<'_>) -> Result<Resent, ResendError> {
+        let ResendRequest { tenant, invoice, who, reason, .. } = *request;
+        let to = request.to.map(MailAddress::parse).transpose()?;
+        let mut transaction = self.0.store.begin_intake(std::slice::from_ref(tenant)).await?;
+        let found = Found::look_up(&mut transaction, tenant, invoice).await?;
+        let recipients = found.recipients(to.as_ref())?;
+        let newest = &found.newest;
+
+        let id = DeliveryId(self.0.store.clock().new_id());
+        if transaction.supersede(tenant, newest, id, who).await? == Standing::Sending {
+            return Err(ResendError::Sending(newest.id));
+        }
+        let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
+        let delivery = self.delivery(id, request, &found, recipients, transaction.now());
+        let rows = IntakeRows {
+            lane_entries: vec![lane_entry(&delivery, &found.tenant)],
+            deliveries: vec![delivery],
+            ..IntakeRows::default()
+        };
+        let inserted = transaction.insert(&rows).await?;
+        debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
+        transaction.note(id, who, &format!("resent: {reason}")).await?;
+        transaction.commit().await?;
+        self.0.wakes.wake_all();
+        info!(
+            invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
+            "invoice {} of {tenant} is sent again", newest.invoice_number
+        );
+        Ok(Resent { delivery: id, original: newest.id, original_was: newest.state, links_revoked })
+    }
+
+    fn delivery(
+        &self,
+        id: DeliveryId,
+        request: &ResendRequest<'_>,
+        found: &Found,
+        recipients: Vec<Recipient>,
+        now: Timestamp,
+    ) -> NewDelivery {
+        let Found { newest, tenant, event, customer } = found;
+        NewDelivery {
+            id,
+            root: id,
+            role: DeliveryRole::Main,
+            main: id,
+            event_key: newest.event_key,
+            resend_of: Some(newest.id),
+            resend_reason: Some(request.reason.to_owned()),
+            tenant: tenant.id.clone(),
+            customer: customer.id.clone(),
+            invoice_id: newest.invoice_id.clone(),
+            invoice_number: newest.invoice_number.clone(),
+            kind: event.data.invoice.kind,
+            recipients,
+            customer_name: customer.name.clone(),
+            locale: locale(&event.data, customer, tenant),
+            profile_version: tenant.profile_version,
+            template_version: self.0.template_version.clone(),
+            snapshot_at: now,
+            link_key: self.0.link_key.clone(),
+            link_generation: 0,
+            link_only: request.link_only,
+            // A person wants it sent: the event's own end does not count.
+            expires_at: None,
+            created_at: now,
+            settled: None,
+        }
+    }
+}
+
+fn lane_entry(delivery: &NewDelivery, tenant: &TenantFacts) -> NewLaneEntry {
+    NewLaneEntry {
+        delivery: delivery.id,
+        relay: tenant.relay.clone(),
+        tenant: delivery.tenant.clone(),
+        customer: delivery.customer.clone(),
+        due_at: delivery.snapshot_at,
+        express: true,
+        expires_at: None,
+        claim: 0,
+        decision: None,
+        held: None,
+    }
+}
+
+/// What is known of the invoice.
+struct Found {
+    newest: Newest,
+    tenant: TenantFacts,
+    event: InvoiceSent,
+    customer: CustomerFacts,
+}
+
+impl Found {
+    async fn look_up(
+        transaction: &mut IntakeTransaction,
+        tenant: &TenantId,
+        invoice: &str,
+    ) -> Result<Self, ResendError> {
+        let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };
+        let newest = transaction.newest_delivery(tenant, invoice).await?.ok_or_else(unknown)?;
+        let facts = transaction.tenants().first().cloned().ok_or_else(unknown)?;
+        let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
+        let event = event::parse(body).map_err(|fault| StoreError::Bug(format!("a stored event is none: {fault}")))?;
+        let customers = [(tenant.clone(), newest.customer.clone())];
+        let known = transaction.facts(&[], &customers, &[], transaction.now()).await?;
+        let customer =
+            known.customers.into_iter().next().ok_or_else(|| ResendError::UnknownCustomer(newest.customer.clone()))?;
+        Ok(Self { newest, tenant: facts, event, customer })
+    }
+
+    /// Whom the new delivery goes to: whom the person named, else To and Cc as the event and the customer say now.
+    fn recipients(&self, to: Option<&MailAddress>) -> Result<Vec<Recipient>, ResendError> {
+        if let Some(to) = to {
+            return Ok(vec![Recipient { role: RecipientRole::To, address: to.as_str().to_owned(), name: None }]);
+        }
+        let (main, _) = main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
+        main.fault.map_or(Ok(main.list), |fault| Err(ResendError::Recipient(fault)))
+    }
+}

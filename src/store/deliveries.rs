@@ -1,0 +1,262 @@
+//! Deliveries as people look at them.
+
+use super::Store;
+use super::error::StoreError;
+use super::page::{Cursor, Page, PageRequest};
+use super::state::{DeliveryRole, DeliveryState};
+use super::statement::sql;
+use super::value::Row;
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::decision::{Decision, Reason};
+use crate::event::{InvoiceKind, Recipient};
+use crate::ids::{CustomerId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
+use crate::relay::outcome::Phase;
+
+/// A delivery and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its identifier.
+    pub id: DeliveryId,
+    /// Whose Message-ID and token it uses.
+    pub root: DeliveryId,
+    /// What it is to its event.
+    pub role: DeliveryRole,
+    /// The main delivery of the same event or resend.
+    pub main: DeliveryId,
+    /// The event.
+    pub event_key: EventKey,
+    /// The delivery that a person sent again.
+    pub resend_of: Option<DeliveryId>,
+    /// Why a person sent it again.
+    pub resend_reason: Option<String>,
+    /// Whose invoice it is.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The billing system's identifier of the invoice.
+    pub invoice_id: String,
+    /// The number that people know.
+    pub invoice_number: String,
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
+    /// Whom it goes to.
+    pub recipients: Vec<Recipient>,
+    /// The language and region of the mail (BCP 47).
+    pub locale: String,
+    /// The moment of its snapshot, and of the Date header.
+    pub snapshot_at: Timestamp,
+    /// A person asked for a link instead of documents.
+    pub link_only: bool,
+    /// Not to be sent after.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// The lane that it stands in, if it is due or sending.
+    pub relay: Option<RelayName>,
+    /// When it is sent, if it is due.
+    pub due_at: Option<Timestamp>,
+    /// A person waits for it.
+    pub express: bool,
+    /// Why it is not sent although its time has come.
+    pub held: Option<String>,
+    /// Attempts consumed.
+    pub attempts: u32,
+    /// When it ended, if it did.
+    pub settled_at: Option<Timestamp>,
+    /// Why it stands where it stands, for programs; of one that is due, how the last attempt ended.
+    pub class: Option<Class>,
+    /// The same for people.
+    pub reason: Option<String>,
+    /// Documents or a link.
+    pub decision: Option<Decision>,
+    /// Why.
+    pub decision_reason: Option<Reason>,
+    /// JSON: what was decided upon ([`crate::decision::Inputs`]).
+    pub decision_inputs: Option<String>,
+    /// The Message-ID, without angle brackets.
+    pub message_id: Option<String>,
+    /// The message's digest.
+    pub message_sha256: Option<Sha256>,
+    /// The message's size in bytes.
+    pub message_size: Option<i64>,
+    /// JSON: what was attached ([`crate::compose::Attachment`]).
+    pub attachments: Option<String>,
+    /// Where in the SMTP conversation it ended.
+    pub phase: Option<Phase>,
+    /// The relay's code, as `550 5.7.1`.
+    pub code: Option<String>,
+}
+
+/// Which deliveries are wanted; each part narrows.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// Of this tenant.
+    pub tenant: Option<TenantId>,
+    /// In this relay's lane, or attempted with this relay.
+    pub relay: Option<RelayName>,
+    /// That came to this state at this moment or later; due, sending, sent and all: that were made then or later.
+    pub since: Option<Timestamp>,
+}
+
+/// What [`Delivery::read`] needs, of `delivery LEFT JOIN lane_entry`.
+macro_rules! delivery_columns {
+    () => {
+        "delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key, delivery.resend_of,
+         delivery.resend_reason, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
+         delivery.invoice_number, delivery.kind, delivery.recipients, delivery.locale, delivery.snapshot_at,
+         delivery.link_only, delivery.expires_at, delivery.created_at,
+         COALESCE(delivery.settled, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
+         COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
+         COALESCE(lane_entry.attempts, delivery.attempts) AS attempts, delivery.settled_at,
+         COALESCE(delivery.class, lane_entry.last_class) AS class,
+         COALESCE(delivery.reason, lane_entry.last_reply) AS reason,
+         COALESCE(delivery.decision, lane_entry.decision) AS decision,
+         COALESCE(delivery.decision_reason, lane_entry.decision_reason) AS decision_reason,
+         COALESCE(delivery.decision_inputs, lane_entry.decision_inputs) AS decision_inputs,
+         delivery.message_id, COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
+         delivery.message_size, delivery.attachments, delivery.phase, delivery.code"
+    };
+}
+pub(super) use delivery_columns;
+
+/// What is due or sending, newest first: the identifiers are ordered by time.
+const IN_LANES: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id
+    WHERE lane_entry.delivery_id < $2 AND delivery.created_at >= $3 AND delivery.created_at <= $1
+      AND ($4 IS NULL OR lane_entry.tenant_id = $4) AND ($5 IS NULL OR lane_entry.relay = $5)
+      AND lane_entry.state = $6
+    ORDER BY lane_entry.delivery_id DESC LIMIT $7"
+);
+
+/// What people look after, newest first.
+const SETTLED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.attention_at IS NOT NULL AND delivery.attention_at <= $1
+      AND (delivery.attention_at, delivery.id) < ($1, $2) AND delivery.attention_at >= $3
+      AND ($4 IS NULL OR delivery.tenant_id = $4)
+      AND ($5 IS NULL OR EXISTS (SELECT 1 FROM attempt
+           WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
+      AND delivery.settled = $6
+    ORDER BY delivery.attention_at DESC, delivery.id DESC LIMIT $7"
+);
+
+/// Everything, or what was sent, newest first.
+const ALL: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.created_at <= $1 AND (delivery.created_at, delivery.id) < ($1, $2) AND delivery.created_at >= $3
+      AND ($4 IS NULL OR delivery.tenant_id = $4)
+      AND ($5 IS NULL OR lane_entry.relay = $5 OR EXISTS (SELECT 1 FROM attempt
+           WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
+      AND ($6 IS NULL OR delivery.settled = $6)
+    ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT $7"
+);
+
+/// The column that a list goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Lane,
+    Attention,
+    Creation,
+}
+
+impl Store {
+    /// Deliveries, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, page: PageRequest) -> Result<Page<Delivery>, StoreError> {
+        let order = match filter.state {
+            Some(DeliveryState::Due | DeliveryState::Sending) => Order::Lane,
+            Some(DeliveryState::Settled(settled)) if settled != super::Settled::Sent => Order::Attention,
+            _ => Order::Creation,
+        };
+        let text = match order {
+            Order::Lane => IN_LANES,
+            Order::Attention => SETTLED,
+            Order::Creation => ALL,
+        };
+        let after = page.after.unwrap_or(Cursor::BEGIN);
+        let rows = sql(text)
+            .bind(after.at)
+            .bind(after.id)
+            .bind(filter.since.unwrap_or(Timestamp(i64::MIN)))
+            .bind(&filter.tenant)
+            .bind(&filter.relay)
+            .bind(filter.state)
+            .bind(page.limit.saturating_add(1))
+            .all(&mut self.read().await?)
+            .await?;
+        Page::of(&rows, page.limit, Delivery::read, |delivery| Cursor {
+            at: match order {
+                Order::Lane => Timestamp(i64::MAX),
+                Order::Attention => delivery.settled_at.unwrap_or(delivery.created_at),
+                Order::Creation => delivery.created_at,
+            },
+            id: delivery.id.0,
+        })
+    }
+
+    /// A delivery.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let row = sql(concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1"
+        ))
+        .bind(id)
+        .optional(&mut self.read().await?)
+        .await?;
+        row.as_ref().map(Delivery::read).transpose()
+    }
+}
+
+impl Delivery {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            root: row.get("root_id")?,
+            role: row.get("role")?,
+            main: row.get("main_id")?,
+            event_key: row.get("event_key")?,
+            resend_of: row.get("resend_of")?,
+            resend_reason: row.get("resend_reason")?,
+            tenant: row.get("tenant_id")?,
+            customer: row.get("customer_id")?,
+            invoice_id: row.get("invoice_id")?,
+            invoice_number: row.get("invoice_number")?,
+            kind: row.get("kind")?,
+            recipients: row.json("recipients")?,
+            locale: row.get("locale")?,
+            snapshot_at: row.get("snapshot_at")?,
+            link_only: row.get("link_only")?,
+            expires_at: row.get("expires_at")?,
+            created_at: row.get("created_at")?,
+            state: row.get("state")?,
+            relay: row.get("relay")?,
+            due_at: row.get("due_at")?,
+            express: row.get("express")?,
+            held: row.get("held")?,
+            attempts: row.get("attempts")?,
+            settled_at: row.get("settled_at")?,
+            class: row.get("class")?,
+            reason: row.get("reason")?,
+            decision: row.get("decision")?,
+            decision_reason: row.get("decision_reason")?,
+            decision_inputs: row.get("decision_inputs")?,
+            message_id: row.get("message_id")?,
+            message_sha256: row.get("message_sha256")?,
+            message_size: row.get("message_size")?,
+            attachments: row.get("attachments")?,
+            phase: row.get("phase")?,
+            code: row.get("code")?,
+        })
+    }
+}

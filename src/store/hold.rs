@@ -1,0 +1,74 @@
+//! Holding deliveries by hand: before the first start after a database was restored, say, when nobody knows which of
+//! them went out after the copy was made.
+
+use super::Store;
+use super::error::StoreError;
+use super::statement::sql;
+use crate::clock::Timestamp;
+use crate::ids::TenantId;
+
+/// Why a delivery is held that a person holds.
+const BY_HAND: &str = "by hand";
+/// Rows in one transaction.
+const BATCH_MAX: u32 = 5_000;
+
+impl Store {
+    /// Holds every delivery that was made or is due at `since` or later, of one tenant or of all; returns how many.
+    ///
+    /// One that a worker has is held when it comes back: so what a dead worker left in a restored database is not sent
+    /// when it is taken over.
+    pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
+        let mut held = 0;
+        loop {
+            let now = self.now();
+            let mut transaction = self.begin().await?;
+            let rows = sql("UPDATE lane_entry SET held = $1, fair_rank = NULL
+                WHERE delivery_id IN (
+                    SELECT lane_entry.delivery_id FROM lane_entry
+                         JOIN delivery ON delivery.id = lane_entry.delivery_id
+                    WHERE (lane_entry.held IS NULL OR lane_entry.held <> $1) AND NOT lane_entry.data_started
+                      AND (delivery.created_at >= $2 OR lane_entry.due_at >= $2)
+                      AND ($3 IS NULL OR lane_entry.tenant_id = $3)
+                    LIMIT $4)
+                RETURNING delivery_id")
+            .bind(BY_HAND)
+            .bind(since)
+            .bind(tenant)
+            .bind(BATCH_MAX)
+            .all(&mut transaction)
+            .await?;
+            let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
+            super::notes::insert_notes(&mut transaction, &deliveries, who, "held", now).await?;
+            transaction.commit().await?;
+            held += deliveries.len() as u64;
+            if deliveries.is_empty() {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Lets go what people hold, of one tenant or of all; returns how many. Each takes its place in its lane anew.
+    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
+        let mut freed = 0;
+        loop {
+            let now = self.now();
+            let mut transaction = self.begin().await?;
+            let rows = sql("UPDATE lane_entry SET held = NULL
+                WHERE delivery_id IN (SELECT delivery_id FROM lane_entry
+                                      WHERE held = $1 AND ($2 IS NULL OR tenant_id = $2) LIMIT $3)
+                RETURNING delivery_id")
+            .bind(BY_HAND)
+            .bind(tenant)
+            .bind(BATCH_MAX)
+            .all(&mut transaction)
+            .await?;
+            let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
+            super::notes::insert_notes(&mut transaction, &deliveries, who, "let go", now).await?;
+            transaction.commit().await?;
+            freed += deliveries.len() as u64;
+            if deliveries.is_empty() {
+                return Ok(freed);
+            }
+        }
+    }
+}

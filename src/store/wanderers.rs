@@ -1,0 +1,118 @@
+//! Due deliveries in the wrong lane: their tenant has another relay now, or nobody has theirs.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::new_rows::{NewDeadLetter, insert_dead_letters};
+use super::statement::sql;
+use super::takeover::{Left, settle_left};
+use super::value::Row;
+use super::{Settled, Store};
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::ids::{DeadLetterId, DeliveryId, RelayName};
+use crate::intake::fingerprint;
+
+impl Store {
+    /// Moves up to `limit` due deliveries into the lane of the relay that their tenant has now; returns how many. They
+    /// get a place in it within a second.
+    pub async fn follow_tenants_relays(&self, limit: u32) -> Result<u32, StoreError> {
+        let one = "SELECT lane_entry.delivery_id FROM lane_entry JOIN tenant ON tenant.id = lane_entry.tenant_id
+            WHERE lane_entry.state = 'due' AND lane_entry.relay <> tenant.relay LIMIT 1";
+        if sql(one).optional(&mut self.read().await?).await?.is_none() {
+            return Ok(0);
+        }
+        let moved = sql("WITH picked AS MATERIALIZED (
+                SELECT lane_entry.delivery_id, tenant.relay
+                FROM lane_entry JOIN tenant ON tenant.id = lane_entry.tenant_id
+                WHERE lane_entry.state = 'due' AND lane_entry.relay <> tenant.relay
+                LIMIT $1 {postgres: FOR UPDATE OF lane_entry SKIP LOCKED})
+            UPDATE lane_entry SET relay = picked.relay, fair_rank = NULL
+            FROM picked WHERE lane_entry.delivery_id = picked.delivery_id AND lane_entry.state = 'due'")
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(u32::try_from(moved).unwrap_or(u32::MAX))
+    }
+
+    /// Makes dead letters of up to `limit` due deliveries whose relay is none of `known`; returns how many.
+    pub async fn give_up_unknown_relays(&self, known: &[RelayName], limit: u32) -> Result<u32, StoreError> {
+        let one = "WITH {given} SELECT delivery_id FROM lane_entry
+            WHERE state = 'due' AND relay NOT IN (SELECT relay FROM given) LIMIT 1";
+        let relays = || known.iter().map(|relay| [relay.into()]);
+        if sql(one).given("relay text", relays()).optional(&mut self.read().await?).await?.is_none() {
+            return Ok(0);
+        }
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let rows = sql("WITH {given},
+            picked AS MATERIALIZED (
+                SELECT delivery_id FROM lane_entry
+                WHERE state = 'due' AND relay NOT IN (SELECT relay FROM given)
+                LIMIT $1 {postgres: FOR UPDATE SKIP LOCKED})
+            DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
+            RETURNING delivery_id, relay, attempts, claim, decision, decision_reason, decision_inputs,
+                      message_sha256, first_failed_at")
+        .bind(limit)
+        .given("relay text", relays())
+        .all(&mut transaction)
+        .await?;
+        let mut by_relay: BTreeMap<RelayName, Vec<Left>> = BTreeMap::new();
+        for row in &rows {
+            by_relay.entry(row.get("relay")?).or_default().push(Left::read(row)?);
+        }
+        for (relay, left) in &by_relay {
+            let reason = no_such(relay);
+            settle_left(&mut transaction, left, Settled::Dead, Class::UnknownRelay, &reason, now).await?;
+        }
+        let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<DeliveryId>, _>>()?;
+        let relays: BTreeMap<DeliveryId, RelayName> = rows
+            .iter()
+            .map(|row| Ok((row.get("delivery_id")?, row.get("relay")?)))
+            .collect::<Result<_, StoreError>>()?;
+        let letters = sql("WITH {given}
+            SELECT delivery.id, delivery.event_key, event.source, event.event_id, delivery.tenant_id,
+                   delivery.customer_id, delivery.invoice_number, delivery.attempts
+            FROM given JOIN delivery ON delivery.id = given.id LEFT JOIN event ON event.key = delivery.event_key")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .all(&mut transaction)
+        .await?
+        .iter()
+        .map(|row| letter(row, &relays[&row.get("id")?], self.clock().new_id(), now))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+        insert_dead_letters(&mut transaction, &letters).await?;
+        transaction.commit().await?;
+        Ok(u32::try_from(letters.len()).unwrap_or(u32::MAX))
+    }
+}
+
+fn no_such(relay: &RelayName) -> String {
+    format!("no relay is configured by the name of {relay}")
+}
+
+fn letter(row: &Row, relay: &RelayName, id: Uuid, now: Timestamp) -> Result<NewDeadLetter, StoreError> {
+    let class = Class::UnknownRelay;
+    Ok(NewDeadLetter {
+        id: DeadLetterId(id),
+        delivery: Some(row.get("id")?),
+        event_key: Some(row.get("event_key")?),
+        source: row.get("source")?,
+        event_id: row.get("event_id")?,
+        tenant: Some(row.get("tenant_id")?),
+        customer: Some(row.get("customer_id")?),
+        invoice_number: Some(row.get("invoice_number")?),
+        class,
+        phase: None,
+        code: None,
+        reason: no_such(relay),
+        hint: class.hint().to_owned(),
+        attempts: row.get("attempts")?,
+        fingerprint: fingerprint(&[class.as_str(), relay.as_str()]),
+        body: None,
+        once: None,
+        first_failed_at: now,
+        last_failed_at: now,
+    })
+}
