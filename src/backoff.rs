@@ -63,7 +63,10 @@ impl Delays {
 
 impl std::fmt::Debug for Delays {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delays").field("next", &self.curve.current_interval).field("max", &self.delay_max).finish()
+        f.debug_struct("Delays")
+            .field("next", &self.curve.current_interval)
+            .field("max", &self.delay_max)
+            .finish_non_exhaustive()
     }
 }
 

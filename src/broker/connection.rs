@@ -23,7 +23,11 @@ use super::url::BrokerUrl;
 /// From the first packet to an open connection. Generous: a broker that is starting may take long to answer.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
 /// For one question to the broker (open a channel, declare, consume, close).
-pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often a connection is looked at while an answer is waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// For the reason of a failure to arrive, once it is known that there is one.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(200);
 /// For a close that nobody has to wait for longer: the broker requeues what was not acked either way.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -74,6 +78,11 @@ pub enum ConnectionError {
         /// What was asked.
         doing: &'static str,
     },
+    /// The connection or channel closed before the answer came.
+    Gone {
+        /// What was asked.
+        doing: &'static str,
+    },
     /// User or password are wrong, or the user may not use the virtual host.
     Refused {
         /// The broker's words.
@@ -88,6 +97,9 @@ impl fmt::Display for ConnectionError {
         match self {
             Self::CaFile(problem) => write!(f, "the file with the certificate authority cannot be used: {problem}"),
             Self::Timeout { doing } => write!(f, "the broker does not answer: no reply in time to {doing}"),
+            Self::Gone { doing } => {
+                write!(f, "the connection to the broker is lost: it closed before the reply to {doing}")
+            }
             Self::Refused { said } => {
                 write!(f, "the broker refuses the connection: {said}; check user, password and virtual host")
             }
@@ -147,7 +159,8 @@ impl Connection {
 
     /// Opens a channel.
     pub(super) async fn channel(&self) -> Result<lapin::Channel, ConnectionError> {
-        answer("open a channel", self.inner.create_channel()).await
+        let gone = || !self.is_open();
+        answer_within(ANSWER_TIME_MAX, "open a channel", gone, self.inner.create_channel()).await
     }
 
     /// Whether the connection still stands, as far as is known.
@@ -168,7 +181,9 @@ impl Connection {
     /// Closes the connection and all its channels; what was not acked returns to its queue.
     pub(super) async fn close(self) {
         // A broker that does not answer, or has blocked us, is not waited for: `drop` hangs up.
-        let _ = tokio::time::timeout(CLOSE_TIME_MAX, self.inner.close(200, "bye".into())).await;
+        let status = self.inner.status();
+        let gone = || !status.connected() && !status.closing();
+        let _ = answer_within(CLOSE_TIME_MAX, "close", gone, self.inner.close(200, "bye".into())).await;
     }
 }
 
@@ -178,15 +193,47 @@ impl Drop for Connection {
     }
 }
 
-/// The answer to one question, or an error if it does not come in time.
+/// The answer to one question asked on `channel`, or an error if it does not come in time.
 pub(super) async fn answer<T>(
     doing: &'static str,
+    channel: &lapin::Channel,
     question: impl Future<Output = lapin::Result<T>>,
 ) -> Result<T, ConnectionError> {
-    match tokio::time::timeout(ANSWER_TIME_MAX, question).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(ConnectionError::Timeout { doing }),
+    answer_within(ANSWER_TIME_MAX, doing, || !channel.status().connected(), question).await
+}
+
+/// The answer to one question, or an error if it does not come in time or `gone` says that it never will.
+///
+/// A question that lapin is asked in the moment in which it loses the connection is never answered, with an error
+/// neither. So the connection is looked at while waiting.
+pub(super) async fn answer_within<T>(
+    time_max: Duration,
+    doing: &'static str,
+    gone: impl Fn() -> bool,
+    question: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, ConnectionError> {
+    let lost = async {
+        let mut looks = tokio::time::interval(LOOK_INTERVAL);
+        while !gone() {
+            looks.tick().await;
+        }
+        // The broker's own words may still be on their way to us.
+        tokio::time::sleep(LAST_WORDS_TIME).await;
+    };
+    tokio::select! {
+        biased;
+        answer = tokio::time::timeout(time_max, question) => match answer {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(ConnectionError::Timeout { doing }),
+        },
+        () = lost => Err(ConnectionError::Gone { doing }),
     }
+}
+
+/// Closes a channel; what was not acked returns to its queue.
+pub(super) async fn close_channel(channel: &lapin::Channel) {
+    // One that does not close now closes with its connection.
+    let _ = tokio::time::timeout(CLOSE_TIME_MAX, channel.close(200, "done".into())).await;
 }
 
 /// Ends with an error when the time to connect is over, so that lapin's thread ends too.

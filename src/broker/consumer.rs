@@ -54,7 +54,7 @@ impl Stopped {
         match self {
             Self::Connection(ConnectionError::Timeout { .. }) => "timeout",
             Self::Connection(ConnectionError::Refused { .. } | ConnectionError::CaFile(_)) => "refused",
-            Self::Connection(ConnectionError::Lost(_)) => "connection_lost",
+            Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. }) => "connection_lost",
             Self::Topology(_) => "topology",
             Self::Ended(Ended::Cancelled(_)) => "queue_deleted",
             Self::Ended(_) => "channel_closed",
@@ -181,8 +181,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             self.take_in(batch?, given_up).await?;
             self.delays.reset();
         }
-        dispatch.cancel().await?;
-        undelivered.cancel().await?;
+        dispatch.close().await;
+        undelivered.close().await;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::connection::{Connection, ConnectionError, answer};
+use super::connection::{Connection, ConnectionError, answer, close_channel};
 use super::headers;
 use super::ledger::DeadLetterLedger;
 use super::mirror::{LEASE, MirrorError, count, taken};
@@ -71,8 +71,8 @@ pub(super) async fn queue_length(connection: &Connection, queue: &str) -> Result
     let channel = connection.channel().await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
-    let length = answer("count the messages of a queue", declare).await?.message_count();
-    answer("close a channel", channel.close(200, "counted".into())).await?;
+    let length = answer("count the messages of a queue", &channel, declare).await?.message_count();
+    close_channel(&channel).await;
     Ok(u64::from(length))
 }
 
@@ -87,7 +87,8 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         let mut left = usize::try_from(count).unwrap_or(usize::MAX);
         let mut subscription = Subscription::open(self.connection, self.queue, PREFETCH).await?;
         while left > 0 {
-            metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(left as f64);
+            metrics::gauge!("invoice_mail_dead_letter_pass_remaining")
+                .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
             let next = subscription.next_batch(left.min(STEP_COUNT_MAX));
             let Ok(batch) = tokio::time::timeout(NEXT_TIME_MAX, next).await else {
                 // Not all were seen, so nothing can be said about those that were not.
@@ -106,7 +107,7 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         }
         // The rest of the settled ones is not in the queue any more: purged, or moved by hand.
         self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
-        subscription.cancel().await?;
+        subscription.close().await;
         metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(0.0);
         metrics::histogram!("invoice_mail_dead_letter_pass_seconds")
             .record(self.clock.now().since(begin).as_secs_f64());

@@ -13,7 +13,7 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation, PublisherConfirm};
 use tokio::sync::Mutex;
 
-use super::connection::{Connection, ConnectionError, answer};
+use super::connection::{Connection, ConnectionError, answer, answer_within};
 use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::clock::Clock;
@@ -121,12 +121,14 @@ impl Publisher {
         };
         let mut results = Vec::with_capacity(messages.len());
         for window in messages.chunks(WINDOW) {
-            let published = tokio::time::timeout(CONFIRM_TIME_MAX, self.publish_window(&link, window)).await;
-            results.extend(match published {
-                Ok(published) => published?,
-                Err(_) if link.connection.is_blocked() => return Err(PublishError::Blocked),
-                Err(_) => return Err(ConnectionError::Timeout { doing: "confirm messages" }.into()),
-            });
+            let publish = self.publish_window(&link, window);
+            match answer_within(CONFIRM_TIME_MAX, "publish", || !link.is_open(), publish).await {
+                Ok(published) => results.extend(published),
+                Err(ConnectionError::Timeout { .. }) if link.connection.is_blocked() => {
+                    return Err(PublishError::Blocked);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         if results.contains(&Published::Unroutable) {
             // What should take them was deleted: the next connection declares it again.
@@ -148,12 +150,12 @@ impl Publisher {
         let connection = Connection::open(&self.url, "publishing").await?;
         establish(&connection, &self.topology).await?;
         let channel = connection.channel().await?;
-        answer("turn confirms on", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        answer("turn confirms on", &channel, channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok(Link { connection, channel })
     }
 
     /// Publishes all, then waits for all confirms.
-    async fn publish_window(&self, link: &Link, window: &[Outgoing]) -> Result<Vec<Published>, ConnectionError> {
+    async fn publish_window(&self, link: &Link, window: &[Outgoing]) -> lapin::Result<Vec<Published>> {
         let mut confirms: Vec<(ShortString, PublisherConfirm)> = Vec::with_capacity(window.len());
         for message in window {
             let message_id = ShortString::from(self.clock.new_id().to_string());

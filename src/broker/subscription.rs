@@ -1,16 +1,21 @@
 //! One queue being consumed: its channel, and batches of what comes by it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::Acker;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 
-use super::connection::{Connection, ConnectionError, answer};
+use super::connection::{Connection, ConnectionError, answer, answer_within, close_channel};
 
 /// Bytes in a batch, give or take its last message: a broker allows messages far larger than an event.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// For an ack to be handed to the socket.
+const ACK_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A queue being consumed, on a channel of its own.
 pub(super) struct Subscription {
@@ -58,7 +63,7 @@ impl Subscription {
     pub(super) async fn open(connection: &Connection, queue: &str, prefetch: u16) -> Result<Self, ConnectionError> {
         let channel = connection.channel().await?;
         // Before consuming: lapin's own buffer has no bound.
-        answer("set the prefetch", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        answer("set the prefetch", &channel, channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let consume = channel.basic_consume(
             queue.into(),
             // The broker chooses the tag.
@@ -66,7 +71,7 @@ impl Subscription {
             BasicConsumeOptions::default(),
             FieldTable::default(),
         );
-        let consumer = answer("consume", consume).await?;
+        let consumer = answer("consume", &channel, consume).await?;
         Ok(Self { queue: queue.to_owned(), channel, consumer, ended: None })
     }
 
@@ -113,11 +118,9 @@ impl Subscription {
         if incoming.acker.usable() { Ok(incoming) } else { Err(Ended::ChannelClosed) }
     }
 
-    /// Stops consuming. What was not acked returns to the queue when the channel closes.
-    pub(super) async fn cancel(self) -> Result<(), ConnectionError> {
-        let cancel = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
-        answer("stop consuming", cancel).await?;
-        answer("close a channel", self.channel.close(200, "bye".into())).await
+    /// Stops consuming. What was not acked returns to the queue.
+    pub(super) async fn close(self) {
+        close_channel(&self.channel).await;
     }
 }
 
@@ -125,7 +128,8 @@ impl Receipt {
     /// Acks the whole batch: nothing older is unacked on its channel, since batches are acked in order.
     pub(super) async fn ack(self) -> Result<(), Ended> {
         // False, not an error, when the channel has closed meanwhile.
-        if answer("ack", self.0.ack(BasicAckOptions { multiple: true })).await? {
+        let ack = self.0.ack(BasicAckOptions { multiple: true });
+        if answer_within(ACK_TIME_MAX, "ack", || self.0.poisoned(), ack).await? {
             Ok(())
         } else {
             Err(Ended::ChannelClosed)

@@ -10,7 +10,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{ErrorKind, ExchangeKind};
 
-use super::connection::{Connection, ConnectionError, answer};
+use super::connection::{Connection, ConnectionError, answer, close_channel};
 
 /// Whether exchanges and queues are made at start, or only looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -191,24 +191,29 @@ pub(super) async fn establish(connection: &Connection, topology: &Topology) -> R
             Step::Exchange(name, kind) => {
                 let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
                 let declare = channel.exchange_declare((*name).into(), kind.clone(), options, FieldTable::default());
-                answer("declare an exchange", declare).await
+                answer("declare an exchange", &channel, declare).await
             }
             Step::Queue(name, arguments) => {
                 let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
                 let declare = channel.queue_declare((*name).into(), options, table(arguments));
-                answer("declare a queue", declare).await.map(drop)
+                answer("declare a queue", &channel, declare).await.map(drop)
             }
             // A binding cannot be looked for, only made.
             Step::Binding { .. } if passive => Ok(()),
             Step::Binding { queue, exchange, key } => {
                 let options = QueueBindOptions::default();
                 let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
-                answer("bind a queue", channel.queue_bind(queue, exchange, key, options, FieldTable::default())).await
+                answer(
+                    "bind a queue",
+                    &channel,
+                    channel.queue_bind(queue, exchange, key, options, FieldTable::default()),
+                )
+                .await
             }
         };
         result.map_err(|error| explain(&step, error))?;
     }
-    answer("close a channel", channel.close(200, "declared".into())).await?;
+    close_channel(&channel).await;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use invoice_dispatcher::broker::{Consumer, ConsumerStatus};
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::ids::DeadLetterId;
 use invoice_dispatcher::intake::Via;
+use lapin::options::BasicGetOptions;
 
 use crate::harness::broker::{Broker, Running, ScriptedIntake, header, soon};
 
@@ -116,8 +117,10 @@ async fn what_the_broker_gave_up_on_is_taken_in_as_such() {
     for _ in 0..2 {
         broker.until_ready(&broker.topology.dispatch, 1).await;
         let channel = broker.channel().await;
-        let got =
-            channel.basic_get(broker.topology.dispatch.as_str().into(), Default::default()).await.expect("a queue");
+        let got = channel
+            .basic_get(broker.topology.dispatch.as_str().into(), BasicGetOptions::default())
+            .await
+            .expect("a queue");
         assert!(got.is_some());
         channel.close(200, "died".into()).await.expect("closed");
     }

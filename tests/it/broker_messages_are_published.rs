@@ -12,8 +12,8 @@ async fn events_reach_the_dispatch_queue_in_order() {
     let publisher = Publisher::new(broker.url.clone(), broker.topology.clone(), Clock::system());
     // More than one window of unconfirmed messages.
     let events: Vec<Bytes> = (0..2_500).map(|number: u32| Bytes::from(number.to_string())).collect();
-    let published = publisher.publish_events(&events).await.expect("published");
-    assert_eq!(published, vec![Published::Confirmed; events.len()]);
+    let results = publisher.publish_events(&events).await.expect("published");
+    assert_eq!(results, vec![Published::Confirmed; events.len()]);
     publisher.close().await;
     let bodies: Vec<Bytes> = broker.drain(&broker.topology.dispatch).await.into_iter().map(|(body, _)| body).collect();
     assert_eq!(bodies, events);

@@ -4,6 +4,7 @@ mod an_invoice_goes_out;
 mod broker_dead_letters_are_mirrored;
 mod broker_events_are_taken_in;
 mod broker_goes_away_and_comes_back;
+mod broker_is_reached_by_tls;
 mod broker_messages_are_published;
 mod compose_is_not_injectable;
 mod compose_looks_as_before;

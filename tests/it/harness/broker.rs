@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The longest that a scenario waits for one condition. Far above what any takes: reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again and again until the answer is yes.
 pub(crate) async fn until<Answer: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> Answer) {
@@ -339,6 +339,7 @@ struct MemoryLedgerState {
     /// Settles this letter right after it was handed out for publishing.
     settled_on_the_way: Option<DeadLetterId>,
     leased_to_another: bool,
+    asked_for_the_lease: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -386,6 +387,10 @@ impl MemoryLedger {
         self.0.lock().unwrap().leased_to_another = leased;
     }
 
+    pub(crate) async fn until_asked_for_the_lease(&self, times: usize) {
+        until("the lease is asked for", async || self.0.lock().unwrap().asked_for_the_lease >= times).await;
+    }
+
     pub(crate) fn count(&self, mirror: MirrorState) -> usize {
         self.0.lock().unwrap().letters.values().filter(|(_, _, state)| *state == mirror).count()
     }
@@ -397,7 +402,9 @@ impl MemoryLedger {
 
 impl DeadLetterLedger for MemoryLedger {
     async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, Unavailable> {
-        Ok(!self.0.lock().unwrap().leased_to_another)
+        let mut state = self.0.lock().unwrap();
+        state.asked_for_the_lease += 1;
+        Ok(!state.leased_to_another)
     }
 
     async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
@@ -480,6 +487,7 @@ pub(crate) struct Proxy {
     /// While true, a new connection is cut at once.
     refusing: Arc<watch::Sender<bool>>,
     opened: Arc<watch::Sender<usize>>,
+    refused: Arc<watch::Sender<usize>>,
     accepting: JoinHandle<()>,
 }
 
@@ -492,13 +500,16 @@ impl Proxy {
         let cut = Arc::new(Mutex::new(CancellationToken::new()));
         let refusing = Arc::new(watch::Sender::new(false));
         let opened = Arc::new(watch::Sender::new(0));
+        let refused = Arc::new(watch::Sender::new(0));
         let accepting = tokio::spawn({
-            let (cut, refusing, opened) = (cut.clone(), refusing.clone(), opened.clone());
+            let (cut, refusing) = (cut.clone(), refusing.clone());
+            let (opened, refused) = (opened.clone(), refused.clone());
             async move {
                 loop {
                     let (mut near, _) = listener.accept().await.expect("the listener lives");
                     let cut = cut.lock().unwrap().clone();
                     if *refusing.borrow() {
+                        refused.send_modify(|count| *count += 1);
                         continue;
                     }
                     opened.send_modify(|count| *count += 1);
@@ -510,7 +521,7 @@ impl Proxy {
                 }
             }
         });
-        Self { port, cut, refusing, opened, accepting }
+        Self { port, cut, refusing, opened, refused, accepting }
     }
 
     /// The same broker by way of this proxy.
@@ -531,6 +542,13 @@ impl Proxy {
     /// Whether new connections are cut at once, as if the broker were away.
     pub(crate) fn refuse(&self, refusing: bool) {
         self.refusing.send_replace(refusing);
+    }
+
+    /// Waits until this many new connections were cut at once.
+    pub(crate) async fn until_refused(&self, count: usize) {
+        soon("refused connections", self.refused.subscribe().wait_for(|refused| *refused >= count))
+            .await
+            .expect("alive");
     }
 
     /// Connections opened so far.
