@@ -16,10 +16,12 @@ use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::ids::{RelayName, WorkerId};
 use crate::intake::Intake;
 use crate::lane::{Context, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
+use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
+use crate::resend::Resend;
 use crate::retry::Schedule;
 use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
-use crate::store::{OpenError, Store, StoreError};
+use crate::store::{OpenError, RetentionTimes, Store, StoreError};
 
 /// The parts that every command may need, made of the configuration.
 #[derive(Debug, Clone)]
@@ -38,6 +40,10 @@ pub struct App {
     pub wakes: Wakes,
     /// Takes events in.
     pub intake: Intake,
+    /// Puts dead letters back.
+    pub redrive: Redrive,
+    /// Sends invoices again.
+    pub resend: Resend,
 }
 
 /// Who else may use the database at the same time.
@@ -100,7 +106,7 @@ impl App {
         }
         store.align_clock().await?;
         let app = Self::with_store(config, store)?;
-        // TODO(lead) save_template_version
+        app.store.save_template_version(app.templates.version(), &app.templates.sources()).await?;
         Ok(app)
     }
 
@@ -120,14 +126,12 @@ impl App {
         };
         let link_keys = keys.link_keys();
         let wakes = Wakes::new(config.relays.keys());
-        let intake = Intake::new(
-            store.clone(),
-            wakes.clone(),
-            templates.version(),
-            link_keys.newest().fingerprint(),
-            config.waits.customer,
-        );
-        Ok(Self { config: Arc::new(config), store, documents, templates, link_keys, wakes, intake })
+        let (version, key) = (templates.version(), link_keys.newest().fingerprint());
+        let wait = config.waits.customer;
+        let intake = Intake::new(store.clone(), wakes.clone(), version, key, wait);
+        let redrive = Redrive::new(store.clone(), wakes.clone(), version, key, wait);
+        let resend = Resend::new(store.clone(), wakes.clone(), version, key);
+        Ok(Self { config: Arc::new(config), store, documents, templates, link_keys, wakes, intake, redrive, resend })
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.
@@ -141,6 +145,11 @@ impl App {
                 context: Arc::new(self.context()),
                 connectors: connectors.clone(),
                 intake: self.intake.clone(),
+                redrive: self.redrive.clone(),
+                retention: RetentionTimes {
+                    bodies: self.config.retention.bodies,
+                    deliveries: self.config.retention.deliveries,
+                },
                 wakes: self.wakes.clone(),
                 drain_deadline: self.config.worker.shutdown_grace,
             };

@@ -6,7 +6,7 @@ use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::store::{Store, StoreError};
+use crate::store::{DeliveryState, Settled, Store, StoreError};
 use crate::telemetry::metric;
 
 /// How often they are read.
@@ -37,6 +37,21 @@ impl Gauges {
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and no count comes near 2^52")]
     async fn read(&self) -> Result<(), StoreError> {
+        let now = self.0.now();
+        for (state, count) in self.0.state_counts().await? {
+            gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
+            if state == DeliveryState::Settled(Settled::Uncertain) {
+                gauge!(metric::UNCERTAIN).set(count as f64);
+            }
+        }
+        for (relay, oldest) in self.0.due_oldest().await? {
+            gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(now.since(oldest).as_secs_f64());
+        }
+        for (class, count) in self.0.open_dead_letters().await? {
+            gauge!(metric::DEAD_LETTERS, "class" => class.as_str()).set(count as f64);
+        }
+        let oldest = self.0.oldest_dead_letter().await?;
+        gauge!(metric::DEAD_LETTER_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
         Ok(())
     }
 }

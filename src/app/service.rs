@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::App;
 use super::gauges::Gauges;
-use crate::broker::{BrokerUrl, Consumer, ConsumerStatus, Topology, TopologyMode};
+use crate::broker::{BrokerUrl, Consumer, ConsumerStatus, Mirror, Topology, TopologyMode};
 use crate::config;
 use crate::http::{HostAllowList, Probes, observability_router, serve};
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
@@ -143,7 +143,7 @@ impl Service {
         let consumer = Consumer::new(url.clone(), topology.clone(), self.app.intake.clone(), clock.clone());
         self.tasks.spawn(watch_consumer(consumer.status(), self.probes.readiness.clone(), self.stop.clone()));
         self.tasks.spawn(consumer.run(self.stop.clone()));
-        // TODO(lead) self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));
+        self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));
         Ok(())
     }
 }

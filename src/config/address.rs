@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -129,6 +130,12 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// The URL of a listener on this machine.
+    #[must_use]
+    pub fn of_listener(address: SocketAddr) -> Self {
+        Self { text: format!("http://{address}"), host: address.ip().to_string() }
+    }
+
     /// The URL, without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -16,7 +16,7 @@ use super::world::{DemoEvent, MESSAGE_BYTES_MAX, World};
 use crate::app::{App, Role};
 use crate::catalogue::{Entry, parse_import_line};
 use crate::clock::Clock;
-use crate::config::{Config, DEFAULT_RELAY};
+use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::http::{HostAllowList, serve};
 use crate::ids::RelayName;
 use crate::intake::{Incoming, Parsed, Verdict, Via};
@@ -101,7 +101,8 @@ impl Demo {
                 dead_letter_id: None,
                 given_up: false,
             };
-            let verdict = *self.app.intake.take(&[Parsed::of(incoming)]).await?.first().expect("one event, one verdict");
+            let verdict =
+                *self.app.intake.take(&[Parsed::of(incoming)]).await?.first().expect("one event, one verdict");
             progress(event, verdict);
             verdicts.push(verdict);
         }
@@ -163,7 +164,7 @@ fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result
     };
     config.relays = [(relay.name.clone(), relay)].into();
     config.retry.schedule = vec![RETRY_AFTER];
-    config.portal.url = format!("http://{portal}").parse()?;
+    config.portal.url = BaseUrl::of_listener(portal);
     Ok(config)
 }
 

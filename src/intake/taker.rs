@@ -6,12 +6,13 @@ use std::time::Duration;
 use metrics::counter;
 use tracing::{error, warn};
 
-use super::{Incoming, Making, Parsed, Plan, TakesEvents, Unavailable, Verdict, fingerprint, plan};
+use super::{Incoming, Making, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, fingerprint, plan};
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::event::{self, InvoiceSent};
 use crate::ids::{DeadLetterId, Sha256, TenantId};
 use crate::lane::Wakes;
+use crate::redrive::{Fate, Redrive, RedriveError};
 use crate::store::{Inserted, IntakeRows, NewDeadLetter, Store, StoreError};
 use crate::telemetry::metric;
 
@@ -29,6 +30,7 @@ struct Parts {
     template_version: String,
     link_key: String,
     customer_wait: Duration,
+    redrive: Redrive,
 }
 
 impl Intake {
@@ -42,7 +44,8 @@ impl Intake {
         customer_wait: Duration,
     ) -> Self {
         let (template_version, link_key) = (template_version.into(), link_key.into());
-        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait }))
+        let redrive = Redrive::new(store.clone(), wakes.clone(), &*template_version, &*link_key, customer_wait);
+        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait, redrive }))
     }
 
     /// Takes a batch in and says what became of each, in order.
@@ -53,6 +56,7 @@ impl Intake {
         let mut verdicts = Vec::with_capacity(batch.len());
         for (parsed, result) in batch.iter().zip(results) {
             verdicts.push(match result {
+                Ok(Verdict::Redrive(letter)) => self.published_again(letter).await?,
                 Ok(verdict) => verdict,
                 Err(refusal) => self.refused(parsed, &refusal).await?,
             });
@@ -92,6 +96,44 @@ impl Intake {
             }
             transaction.commit().await?;
             return Ok(verdicts);
+        }
+    }
+
+    /// The same event again, of which a dead letter stands: its publisher wants it sent.
+    async fn published_again(&self, letter: DeadLetterId) -> Result<Verdict, StoreError> {
+        match self.0.redrive.letter(letter, "publisher").await {
+            Ok(redriven) => Ok(match redriven.fate {
+                Fate::Due(delivery) => Verdict::Accepted(delivery),
+                Fate::Waiting => Verdict::Waiting,
+                Fate::Duplicate => Verdict::Duplicate,
+                Fate::DuplicateInvoice(delivery) => Verdict::DuplicateInvoice(delivery),
+                Fate::DeadOtherwise(class) => Verdict::DeadLetter(class),
+            }),
+            Err(RedriveError::Store(error)) => Err(error),
+            Err(RedriveError::NotRedrivable { class, .. } | RedriveError::SameFault { class, .. }) => {
+                Ok(Verdict::DeadLetter(class))
+            }
+            Err(_) => Ok(Verdict::Duplicate),
+        }
+    }
+
+    /// An operator moved a dead letter from the broker's dead-letter queue back to dispatch.
+    ///
+    /// One that stays open goes back to the queue, which it has left. One that is settled, or that this database
+    /// does not know, counts as stale.
+    async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<(), StoreError> {
+        match self.0.redrive.letter(letter, "broker").await {
+            Ok(_) => Ok(()),
+            Err(RedriveError::Store(error)) => Err(error),
+            Err(RedriveError::Unknown | RedriveError::NotOpen(_) | RedriveError::NotDead) => {
+                counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.as_str(), "result" => "stale_redrive")
+                    .increment(1);
+                Ok(())
+            }
+            Err(error) => {
+                warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {error}");
+                self.0.store.mirror_again(letter).await
+            }
         }
     }
 
@@ -153,8 +195,17 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
 
 impl TakesEvents for Intake {
     async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
-        let batch: Vec<Parsed> = batch.into_iter().map(Parsed::of).collect();
-        self.take(&batch).await.map(drop).map_err(|error| Unavailable(error.to_string()))
+        let unavailable = |error: StoreError| Unavailable(error.to_string());
+        let (moved, events): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|incoming| incoming.dead_letter_id.is_some());
+        for letter in moved.iter().filter_map(|incoming| incoming.dead_letter_id) {
+            self.moved_by_hand(letter).await.map_err(unavailable)?;
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<Parsed> = events.into_iter().map(Parsed::of).collect();
+        self.take(&events).await.map(drop).map_err(unavailable)
     }
 
     async fn wait_until_reachable(&self) {

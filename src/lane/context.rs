@@ -65,11 +65,12 @@ impl Context {
         if let Some(templates) = self.templates.get(version) {
             return Ok(templates);
         }
-        let sources =
-            None::<String> // TODO(lead)
-                .ok_or_else(|| {
-                    Ended::before(Class::Internal, format!("no templates of version {version} are stored"))
-                })?;
+        let sources = self
+            .store
+            .template_sources(version)
+            .await
+            .map_err(|error| Ended::before(Class::Dependency, error.to_string()))?
+            .ok_or_else(|| Ended::before(Class::Internal, format!("no templates of version {version} are stored")))?;
         let templates = Templates::from_sources(&sources)
             .map_err(|error| Ended::before(Class::Internal, format!("templates of version {version}: {error}")))?;
         Ok(self.templates.add(version, templates))

@@ -11,13 +11,17 @@ use super::wakes::Wakes;
 use crate::event;
 use crate::ids::RelayName;
 use crate::intake::{Intake, Parsed};
-use crate::store::{EventState, StoreError};
+use crate::redrive::Redrive;
+use crate::store::{EventState, RetentionTimes, StoreError};
 
 /// How often due times are looked at: a retry may be late by so much.
 const ROUND: Duration = Duration::from_millis(500);
 
 /// Every so many rounds what may wait longer is looked at too.
 const SLOW_ROUNDS: u32 = 10;
+
+/// Every so many rounds what is kept too long is forgotten: every ten minutes.
+const FORGET_ROUNDS: u32 = 1_200;
 
 /// Rows that one statement moves.
 const ROWS_MAX: u32 = 1_000;
@@ -28,6 +32,10 @@ pub struct Sweeper {
     pub context: Arc<Context>,
     /// Takes events in whose customer has come.
     pub intake: Intake,
+    /// Puts dead letters back whose cause is gone.
+    pub redrive: Redrive,
+    /// How long what is kept.
+    pub retention: RetentionTimes,
     /// The relays that this worker knows.
     pub relays: Vec<RelayName>,
     /// Lanes to wake.
@@ -58,7 +66,11 @@ impl Sweeper {
         if round.is_multiple_of(SLOW_ROUNDS) {
             self.expire().await?;
             self.look_at_waiting_events().await?;
-            // TODO(lead) follow_tenants_relays, give_up_unknown_relays
+            self.cure().await?;
+            self.follow_relays().await?;
+        }
+        if round.is_multiple_of(FORGET_ROUNDS) {
+            self.context.store.forget(&self.retention, ROWS_MAX).await?;
         }
         Ok(())
     }
@@ -92,6 +104,24 @@ impl Sweeper {
             })
             .collect();
         self.intake.take(&batch).await?;
+        Ok(())
+    }
+
+    /// Dead letters whose tenant, customer or phone number has come. An upsert does it at once; this one looks after
+    /// upserts whose process ended.
+    async fn cure(&self) -> Result<(), StoreError> {
+        self.redrive.cure(ROWS_MAX).await.map(drop)
+    }
+
+    /// Deliveries whose tenant has another relay now, and those that no relay here can send.
+    async fn follow_relays(&self) -> Result<(), StoreError> {
+        if self.context.store.follow_tenants_relays(ROWS_MAX).await? > 0 {
+            self.wakes.wake_all();
+        }
+        let given_up = self.context.store.give_up_unknown_relays(&self.relays, ROWS_MAX).await?;
+        if given_up > 0 {
+            warn!(count = given_up, "deliveries are dead letters: no relay of their tenant's name is configured");
+        }
         Ok(())
     }
 }

@@ -15,8 +15,9 @@ use super::recorder::Recorder;
 use super::sweeper::Sweeper;
 use super::wakes::Wakes;
 use crate::intake::Intake;
+use crate::redrive::Redrive;
 use crate::relay::Connector;
-use crate::store::StoreError;
+use crate::store::{RetentionTimes, StoreError};
 
 /// Sends what is due, by every relay it knows, until it is told to stop.
 pub struct Worker {
@@ -26,6 +27,10 @@ pub struct Worker {
     pub connectors: Vec<Arc<Connector>>,
     /// Takes waiting events in.
     pub intake: Intake,
+    /// Puts dead letters back whose cause is gone.
+    pub redrive: Redrive,
+    /// How long what is kept.
+    pub retention: RetentionTimes,
     /// The lanes' bells.
     pub wakes: Wakes,
     /// How long what is on the wire may take to end when the worker drains.
@@ -99,6 +104,8 @@ impl Worker {
         let sweeper = Sweeper {
             context: Arc::clone(&self.context),
             intake: self.intake.clone(),
+            redrive: self.redrive.clone(),
+            retention: self.retention,
             relays: self.connectors.iter().map(|connector| connector.config().name.clone()).collect(),
             wakes: self.wakes.clone(),
             stop: stop.clone(),

@@ -88,4 +88,20 @@ impl Store {
         };
         Ok((report.event.is_some() || !report.dead_letters.is_empty()).then_some(report))
     }
+
+    /// Every delivery that was made of an event, the main one first.
+    pub async fn deliveries_of_event(&self, key: EventKey) -> Result<Vec<Delivery>, StoreError> {
+        sql(concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+            WHERE delivery.event_key = $1 ORDER BY delivery.id"
+        ))
+        .bind(key)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(Delivery::read)
+        .collect()
+    }
 }

@@ -146,3 +146,14 @@ fn read_pending(row: &Row) -> Result<PendingDeadLetter, StoreError> {
         body: Bytes::from(row.get::<Option<Vec<u8>>>("bytes")?.unwrap_or_default()),
     })
 }
+
+impl Store {
+    /// An open dead letter has left the queue without being settled: it is to be published again.
+    pub async fn mirror_again(&self, letter: DeadLetterId) -> Result<(), StoreError> {
+        sql("UPDATE dead_letter SET mirror = 'pending' WHERE id = $1 AND state = 'open'")
+            .bind(letter)
+            .run(&mut self.write().await?)
+            .await?;
+        Ok(())
+    }
+}

@@ -8,11 +8,11 @@ use super::error::StoreError;
 use super::new_rows::{insert_dead_letters, insert_deliveries, insert_lane_entries};
 use super::record::{NewPortalLink, Record, Settlement, settled};
 use super::settled_count::count_settled;
-use crate::retry::Settled;
 use super::statement::{Runs, sql};
 use super::value::Value;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
+use crate::retry::Settled;
 
 /// Writes the attempts of records that count; one that stands already stays.
 pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -> Result<(), StoreError> {

@@ -58,6 +58,12 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// Whether nothing automatic happens to it any more.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Settled(_))
+    }
+
     /// The one spelling, as in the view `delivery_state`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
