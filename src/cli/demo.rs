@@ -46,11 +46,11 @@ async fn show(demo: &Demo, args: &Args, json: bool, signal: &CancellationToken) 
     let told = signal.run_until_cancelled(async {
         let verdicts = demo.publish(|event, _| progress(json, event.label, event.expect)).await?;
         demo.settled().await?;
-        let (rows, place) = demo.report(&verdicts).await?;
+        let (rows, place) = demo.report(&verdicts, !args.once).await?;
         if json {
             print!("{}", report::json_lines(&rows)?);
         } else {
-            print!("\n{}", report::human(&rows, Look::of_stdout(), place));
+            print!("\n{}", report::human(&rows, Look::of_stdout(), &place));
         }
         anyhow::Ok(())
     });

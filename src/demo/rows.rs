@@ -1,5 +1,6 @@
 //! One row of the report for each message that an event made, and one for an event that made none.
 
+use crate::class::Class;
 use crate::demo::catcher::Mailbox;
 use crate::demo::report::ReportRow;
 use crate::event::{self, InvoiceSent};
@@ -17,9 +18,9 @@ pub(super) async fn rows_of(
         return Ok(vec![without_delivery(ReportRow::default(), verdict)]);
     };
     let row = of_event(store, &event).await?;
-    // A duplicate made nothing: what the first one made is in its own row.
+    // These made nothing of their own: what the first event of the same id made is in its own row.
     let deliveries = match verdict {
-        Verdict::Duplicate => Vec::new(),
+        Verdict::Duplicate | Verdict::DeadLetter(Class::ConflictingEvent) => Vec::new(),
         _ => store.deliveries_of_event(event.key()).await?,
     };
     if deliveries.is_empty() {

@@ -123,16 +123,17 @@ impl Demo {
         tokio::time::timeout(PATIENCE, settling).await.context("the sample events did not settle in time")?
     }
 
-    /// What became of each event, and where to look.
+    /// What became of each event, and where to look; the page only if it `stays`.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn report(&self, verdicts: &[Verdict]) -> anyhow::Result<(Vec<ReportRow>, &WhereToLook)> {
+    pub async fn report(&self, verdicts: &[Verdict], stays: bool) -> anyhow::Result<(Vec<ReportRow>, WhereToLook)> {
         let mut rows = Vec::new();
         for (event, verdict) in self.world.events().iter().zip(verdicts) {
             rows.extend(rows_of(&self.app.store, self.catcher.mailbox(), &event.bytes, *verdict).await?);
         }
-        Ok((rows, &self.place))
+        let page = self.place.page.clone().filter(|_| stays);
+        Ok((rows, WhereToLook { page, ..self.place.clone() }))
     }
 
     /// Ends everything in order.

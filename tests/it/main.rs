@@ -21,7 +21,6 @@ mod event_examples_ubl;
 mod harness;
 mod rabbitmq_facts_dead_lettering;
 mod rabbitmq_facts_publishing;
-mod rabbitmq_facts_redelivery;
 mod relay_accepts;
 mod relay_cannot_be_used;
 mod relay_falls_silent;
