@@ -10,6 +10,7 @@ use super::context::Context;
 use super::ended::Ended;
 use super::prepare::Prepared;
 use super::record::{Making, record};
+use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::relay::OnUncertain;
@@ -23,19 +24,21 @@ const BATCH_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Recorder {
     context: Arc<Context>,
+    wakes: Wakes,
     records: Batcher<Record, Recorded>,
     releases: Batcher<Fence, ()>,
 }
 
 impl Recorder {
-    /// Starts the tasks that write. They end when the last clone is gone and everything is written.
+    /// Starts the tasks that write. They end when the last clone is gone and everything is written. `wakes` hears of
+    /// what is due again at once.
     #[must_use]
-    pub fn start(context: Arc<Context>) -> Self {
+    pub fn start(context: Arc<Context>, wakes: Wakes) -> Self {
         let store = context.store.clone();
         let (records, _) = Batcher::start(BATCH_MAX, move |records| write(store.clone(), records));
         let store = context.store.clone();
         let (releases, _) = Batcher::start(BATCH_MAX, move |fences| give_back(store.clone(), fences));
-        Self { context, records, releases }
+        Self { context, wakes, records, releases }
     }
 
     /// Writes down how an attempt ended; returns when it is durable.
@@ -57,14 +60,18 @@ impl Recorder {
         };
         let record = record(claimed, facts, prepared, ended, &making);
         tell(claimed, facts, prepared, ended, &record);
+        let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
         if self.records.write(record).await != Some(Recorded::Done) {
             warn!(delivery.id = %claimed.delivery, "another worker has taken this delivery over");
+        } else if at_once {
+            self.wakes.of(&claimed.relay).notify_one();
         }
     }
 
     /// Gives a delivery back that was not sent.
     pub async fn release(&self, claimed: &Claimed) {
         let _ = self.releases.write(claimed.fence(self.context.worker)).await;
+        self.wakes.of(&claimed.relay).notify_one();
     }
 }
 

@@ -56,7 +56,7 @@ impl Worker {
         store.align_clock().await?;
         store.register_worker(self.context.worker, &host_name()).await?;
         let (live, live_workers) = watch::channel(1);
-        let recorder = Recorder::start(Arc::clone(&self.context));
+        let recorder = Recorder::start(Arc::clone(&self.context), self.wakes.clone());
         let heartbeat = Heartbeat {
             context: Arc::clone(&self.context),
             recorder: recorder.clone(),
