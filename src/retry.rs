@@ -67,8 +67,10 @@ pub struct History {
     pub missing_since: Option<Timestamp>,
     /// The documents were attached.
     pub attached: bool,
-    /// It was already sent again after an uncertain attempt.
+    /// An earlier attempt was uncertain: the relay may hold the message, and this attempt was the resend.
     pub resent_uncertain: bool,
+    /// The whole message was handed over in this attempt.
+    pub handed_over: bool,
     /// What its relay's configuration wants then.
     pub on_uncertain: OnUncertain,
 }
@@ -105,6 +107,10 @@ const DOCUMENT_POLL: Duration = Duration::from_secs(30);
 pub fn after(class: Class, history: &History, schedule: &Schedule) -> Next {
     match class {
         Class::Accepted => Next::Settle(Settled::Sent, class),
+        // Once is once: the relay may hold the first, and has now had the second.
+        Class::Deferred if history.resent_uncertain && history.handed_over => {
+            Next::Settle(Settled::Uncertain, Class::Uncertain)
+        }
         Class::Deferred => deferred(history, schedule),
         Class::RelayUnavailable | Class::Dependency => {
             Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: false }
@@ -179,6 +185,7 @@ mod tests {
             missing_since: None,
             attached: false,
             resent_uncertain: false,
+            handed_over: false,
             on_uncertain: OnUncertain::Wait,
         }
     }

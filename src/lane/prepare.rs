@@ -75,9 +75,9 @@ pub async fn prepare(
     let data = event_data(facts)?;
     let past = Past { earlier: claimed.earlier_decision, refused_for_size: claimed.refused_for_size };
     let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
-    if claimed.may_be_out && claimed.earlier_decision != Some(decided.plan.decision()) {
-        let reason = "the relay may hold the message with its documents; the decision has become stricter since";
-        return Err(Ended::before(Class::Uncertain, reason));
+    if may_not_follow(claimed, decided.plan) {
+        let why = "the relay may hold the message with its documents, and by now they may not be attached";
+        return Err(Ended::before(Class::Uncertain, why));
     }
     let memory = context.memory_for(&data, decided.plan).await;
     let documents = load(context, &data, decided.plan).await?;
@@ -87,6 +87,12 @@ pub async fn prepare(
     let mail =
         compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
     Ok(Prepared { decided, mail, link, started_at, memory })
+}
+
+/// Whether an earlier attempt may have put another message of this delivery on its way: a resend keeps every byte.
+fn may_not_follow(claimed: &Claimed, plan: Plan) -> bool {
+    let decision = plan.decision();
+    claimed.may_be_out && claimed.earlier_decision.is_some_and(|earlier| earlier != decision)
 }
 
 fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {

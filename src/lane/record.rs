@@ -59,6 +59,7 @@ pub fn record(
         missing_since,
         attached: decision == Some(Decision::Attach),
         resent_uncertain: claimed.may_be_out,
+        handed_over: ended.phase == Some(Phase::FinalDot),
         on_uncertain: making.on_uncertain,
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
@@ -118,7 +119,7 @@ impl Ending<'_> {
             class,
             reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
             attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
-            decision: prepared.map(|prepared| prepared.decided.plan.decision()),
+            decision: prepared.map(|prepared| prepared.decided.plan.decision()).or(self.claimed.earlier_decision),
             decision_reason: prepared.map(|prepared| prepared.decided.reason),
             decision_inputs: prepared.map(|prepared| prepared.decided.inputs_json()),
             message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
