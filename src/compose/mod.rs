@@ -44,7 +44,7 @@ pub struct Snapshot {
     pub locale: String,
     /// Whom this message goes to. To and Cc stand in the headers; a Bcc delivery's envelope holds only its Bcc.
     pub recipients: Vec<Recipient>,
-    /// The headers' To and Cc: for a Bcc delivery those of the root, else the same as `recipients`.
+    /// The headers' To and Cc: those of the main delivery, whose `recipients` are the same.
     pub shown: Vec<Recipient>,
     /// The moment of the `Date` header.
     pub taken_at: Timestamp,
@@ -159,10 +159,12 @@ const SUBJECT_CHARS_MAX: usize = 250;
 fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, ComposeError> {
     let bounces = snapshot.tenant.sender.bounce_address.as_deref();
     let sender = bounces.map(|text| address("bounce", text)).transpose()?.unwrap_or_else(|| sender.clone());
+    // A rest has its accepted To behind it, and a Bcc is alone in its envelope: there everybody counts.
+    let is_main = snapshot.recipients == snapshot.shown;
     let recipient = |recipient: &Recipient| {
         let address = address(recipient.role.as_str(), &recipient.address)?.to_lettre();
-        // Without an accepted To there is no DATA; a Bcc is alone in its envelope.
-        Ok(EnvelopeRecipient { address, essential: recipient.role != RecipientRole::Cc })
+        // Without an accepted To there is no DATA.
+        Ok(EnvelopeRecipient { address, essential: !is_main || recipient.role != RecipientRole::Cc })
     };
     let recipients = snapshot.recipients.iter().map(recipient).collect::<Result<_, _>>()?;
     Ok(Envelope { sender: sender.to_lettre(), recipients })
