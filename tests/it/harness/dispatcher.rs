@@ -1,23 +1,32 @@
 //! The whole dispatcher in the test's process: database, documents, intake and worker; only the relay is a sink.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::ids::{RelayName, Sha256};
-use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
+use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via};
 use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::database::TestDatabase;
-use super::sink::Sink;
+use super::sink::{Sink, SinkState};
 
 /// How long a test waits for what it expects before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How far the clock moves at once while time passes: every loop of a worker that sleeps wakes within a few of these.
+const STEP: Duration = Duration::from_millis(500);
+
+/// How long the machine has for each step, so that time does not run away from the work that is done in it.
+const PACE: Duration = Duration::from_millis(2);
 
 /// The whole dispatcher. Its clock stands still until the test moves it.
 pub(crate) struct Dispatcher {
@@ -64,11 +73,42 @@ impl Dispatcher {
         task.await.expect("the worker ends in order");
     }
 
-    /// Ends the worker in the middle of whatever it does: nothing is drained, nothing is written.
-    pub(crate) async fn abort(&mut self) {
-        let (_, task) = self.running.take().expect("a worker runs");
-        task.abort();
-        let _ = task.await;
+    /// Stops the worker, and checks the books.
+    pub(crate) async fn finish(mut self) {
+        if self.running.is_some() {
+            self.stop().await;
+        }
+        self.database.assert_ledger().await;
+    }
+
+    /// Starts a worker as another process would be: with connections of its own to the database, and mortal.
+    pub(crate) async fn start_mortal(&self) -> Mortal {
+        let runtime = Runtime::new().expect("a runtime can be made");
+        let (url, clock, app) = (self.database.url.clone(), self.database.clock.clone(), self.app.clone());
+        let opening = runtime.spawn(async move {
+            let store = Store::open_beside(&url, clock).await.expect("the database opens");
+            let intake = Intake::new(
+                store.clone(),
+                app.wakes.clone(),
+                app.templates.version(),
+                app.link_keys.newest().fingerprint(),
+                app.config.waits.customer,
+            );
+            App { store, intake, ..app }
+        });
+        let app = opening.await.expect("the parts fit");
+        let (stop, registered) = (CancellationToken::new(), self.workers().await);
+        let task = runtime.spawn({
+            let stop = stop.clone();
+            async move { app.send(stop).await.expect("the worker runs") }
+        });
+        self.wait_until("SELECT COUNT(*) FROM worker", registered + 1).await;
+        Mortal { runtime: Some(runtime), stop, task }
+    }
+
+    /// How many workers are registered.
+    async fn workers(&self) -> i64 {
+        self.database.number("SELECT COUNT(*) FROM worker").await
     }
 
     /// Remembers a tenant with a business customer `C-1` and a private one, `C-2`.
@@ -99,9 +139,26 @@ impl Dispatcher {
             .await;
     }
 
+    /// Changes a tenant's policy, as an administrator does.
+    pub(crate) async fn set_policy(&self, tenant: &str, policy: &str) {
+        self.set_settings(tenant, &format!("sensitive_attachments = '{policy}'")).await;
+    }
+
+    /// Changes columns of a tenant's settings; a new version, as ever.
+    pub(crate) async fn set_settings(&self, tenant: &str, changes: &str) {
+        let change =
+            format!("UPDATE tenant_settings SET {changes}, version = version + 1 WHERE tenant_id = '{tenant}'");
+        assert_eq!(self.database.execute(change).await, 1, "the tenant has settings");
+    }
+
+    /// The folder of the documents.
+    pub(crate) fn documents(&self) -> PathBuf {
+        self.documents.path().join("documents")
+    }
+
     /// Puts a document into the store; returns its description for an event.
     pub(crate) fn add_document(&self, object: &str, bytes: &[u8]) -> Value {
-        let path = self.documents.path().join("documents").join(object);
+        let path = self.documents().join(object);
         std::fs::create_dir_all(path.parent().expect("keys have a folder")).expect("the folder can be made");
         std::fs::write(path, bytes).expect("the document can be written");
         json!({
@@ -122,6 +179,14 @@ impl Dispatcher {
                 "recipients": [], "documents": [document],
             },
         })
+    }
+
+    /// An event of `acme` for the business customer, to these recipients: `to`, `cc` or `bcc`, and the address.
+    pub(crate) fn event_to(&self, id: &str, recipients: &[(&str, &str)]) -> Value {
+        let mut event = self.event(id, "C-1");
+        let recipient = |(role, address): &(&str, &str)| json!({ "role": role, "address": address });
+        event["data"]["recipients"] = recipients.iter().map(recipient).collect();
+        event
     }
 
     /// Takes events in.
@@ -149,6 +214,39 @@ impl Dispatcher {
         }
     }
 
+    /// Lets time pass until the query gives `expected`.
+    pub(crate) async fn pass_until(&self, query: &str, expected: i64) {
+        let passing = async {
+            let mut pace = tokio::time::interval(PACE);
+            while self.database.number(query).await != expected {
+                self.database.clock.advance(STEP);
+                pace.tick().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, passing).await.is_err() {
+            let states = self.states().await;
+            panic!("time passed in vain for {expected} of: {query}; deliveries: {states:#?}");
+        }
+    }
+
+    /// Lets time pass until no delivery is due or sending.
+    pub(crate) async fn pass_until_settled(&self) {
+        self.pass_until("SELECT COUNT(*) FROM lane_entry", 0).await;
+    }
+
+    /// Lets time pass until the sink has seen it.
+    pub(crate) async fn pass_until_seen(&self, sink: &Sink, what: &str, mut seen: impl FnMut(&SinkState) -> bool) {
+        let passing = async {
+            let mut pace = tokio::time::interval(PACE);
+            while !sink.see(&mut seen) {
+                self.database.clock.advance(STEP);
+                pace.tick().await;
+            }
+        };
+        let passed = tokio::time::timeout(PATIENCE, passing).await;
+        assert!(passed.is_ok(), "the sink never saw {what}: {:#?}", sink.see(|state| state.commands.clone()));
+    }
+
     /// Waits until no delivery is due or sending.
     pub(crate) async fn wait_until_settled(&self) {
         self.wait_until("SELECT COUNT(*) FROM lane_entry", 0).await;
@@ -164,6 +262,60 @@ impl Dispatcher {
                  ORDER BY delivery.invoice_number, delivery.id",
             )
             .await
+    }
+
+    /// `number class phase code` of every attempt, by invoice number and in their order.
+    pub(crate) async fn attempts(&self) -> Vec<String> {
+        self.database
+            .texts(
+                "SELECT delivery.invoice_number || ' ' || attempt.class || ' ' || COALESCE(attempt.phase, '-')
+                     || ' ' || COALESCE(attempt.code, '-')
+                 FROM attempt JOIN delivery ON delivery.id = attempt.delivery_id
+                 ORDER BY delivery.invoice_number, delivery.id, attempt.claim",
+            )
+            .await
+    }
+
+    /// `number class phase code attempts` of every dead letter, by invoice number.
+    pub(crate) async fn dead_letters(&self) -> Vec<String> {
+        self.database
+            .texts(
+                "SELECT COALESCE(invoice_number, '-') || ' ' || class || ' ' || COALESCE(phase, '-')
+                     || ' ' || COALESCE(code, '-') || ' ' || attempts
+                 FROM dead_letter ORDER BY invoice_number, class, id",
+            )
+            .await
+    }
+}
+
+/// A worker that can die.
+pub(crate) struct Mortal {
+    runtime: Option<Runtime>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Mortal {
+    /// Ends the worker in the middle of whatever it does: nothing is drained, nothing is written.
+    pub(crate) async fn kill(mut self) {
+        let runtime = self.runtime.take().expect("it dies once");
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("it dies");
+    }
+
+    /// Stops the worker as SIGTERM does, and waits until it has drained.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        (&mut self.task).await.expect("the worker ends in order");
+        self.kill().await;
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        // A test that fails leaves it behind; a runtime may not wait for its end in asynchronous code.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

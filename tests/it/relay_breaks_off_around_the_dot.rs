@@ -1,0 +1,188 @@
+//! The relay hangs up or falls silent. Before the final dot the mail is sent again; after it nobody knows whether the
+//! relay has it, so nothing sends it again but a person, or the relay's configuration once.
+
+use std::time::Duration;
+
+use invoice_dispatcher::relay::{OnUncertain, RelayConfig};
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::sink::{Act, Script, Sink, Step};
+
+on_both_databases!(
+    before_the_dot_it_is_sent_again,
+    after_the_dot_it_is_uncertain_and_is_not_sent_again,
+    three_uncertain_in_a_row_open_the_breaker,
+    it_is_resent_once_where_the_relay_is_configured_so,
+    a_resend_is_the_last_whatever_comes_between,
+    a_resend_that_is_deferred_at_the_dot_stays_uncertain,
+    a_resend_never_follows_a_stricter_decision,
+);
+
+const NOTHING_IN_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'sending' OR attempts = 0";
+
+async fn before_the_dot_it_is_sent_again(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    let breaks = [
+        (Step::Mail, Act::Close, "mail"),
+        (Step::Mail, Act::Hang, "mail"),
+        (Step::Rcpt, Act::Close, "rcpt"),
+        (Step::Rcpt, Act::Hang, "rcpt"),
+        (Step::Data, Act::Close, "data"),
+        (Step::Data, Act::Hang, "data"),
+        (Step::Data, Act::ReplyThenClose("421 4.3.2 closing".to_owned()), "data"),
+    ];
+    let mut expected = Vec::new();
+    for (index, (step, act, phase)) in breaks.into_iter().enumerate() {
+        sink.behave(Script::new().once(step, act));
+        let code = if index == 6 { "421 4.3.2" } else { "-" };
+        dispatcher.take(&[dispatcher.event(&index.to_string(), "C-1")]).await;
+        dispatcher.wait_until(NOTHING_IN_HAND, 0).await;
+        // Each time on a fresh connection: the retry's own is closed for good before the next.
+        dispatcher.pass_until_settled().await;
+        dispatcher.stop().await;
+        dispatcher.start();
+        expected.push(format!("R-{index} deferred {phase} {code}"));
+        expected.push(format!("R-{index} accepted final_dot 250 2.0.0"));
+    }
+    assert_eq!(dispatcher.attempts().await, expected);
+    assert_eq!(sink.mails_and_data_phases(), (7, 7));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(DISTINCT message_id) FROM delivery").await, 7);
+    dispatcher.finish().await;
+}
+
+async fn after_the_dot_it_is_uncertain_and_is_not_sent_again(database: TestDatabase) {
+    let dots = [
+        ("closed", Act::Close, 0),
+        ("silent", Act::Hang, 0),
+        ("taken-and-closed", Act::take_then(Act::Close), 1),
+        ("taken-and-silent", Act::take_then(Act::Hang), 1),
+        // RFC 5321 §4.2: an answer that has no place here is none.
+        ("answered-354", Act::reply("354 go on"), 0),
+        ("answered-gibberish", Act::take_then(Act::Raw(b"hello\r\n".to_vec())), 1),
+    ];
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    let mut mails = 0;
+    for (index, (name, act, taken)) in dots.into_iter().enumerate() {
+        sink.behave(Script::new().on(Step::Dot, act));
+        dispatcher.take(&[dispatcher.event(name, "C-1")]).await;
+        dispatcher.wait_until_settled().await;
+        mails += taken;
+        assert_eq!(sink.mails_and_data_phases(), (mails, 2 * index + 1), "{name}");
+        // One that works, so that the breaker stays closed.
+        sink.behave(Script::new());
+        dispatcher.take(&[dispatcher.event(&format!("{name}-next"), "C-2")]).await;
+        dispatcher.wait_until_settled().await;
+        mails += 1;
+    }
+    // Whatever time passes, nobody sends them again.
+    for _ in 0..3 {
+        dispatcher.database.clock.advance(Duration::from_hours(10));
+        dispatcher.take(&[dispatcher.event(&format!("z{}", dispatcher.database.clock.now().0), "C-1")]).await;
+        dispatcher.pass_until_settled().await;
+    }
+    assert_eq!(sink.mails_and_data_phases(), (mails + 3, 12 + 3));
+    let uncertain = "SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain' AND class = 'uncertain' AND attempts = 1
+                     AND message_id IS NOT NULL AND message_sha256 IS NOT NULL AND decision = 'attach'";
+    assert_eq!(dispatcher.database.number(uncertain).await, 6);
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await, 0, "a person decides");
+    dispatcher.finish().await;
+}
+
+async fn three_uncertain_in_a_row_open_the_breaker(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
+    let one_by_one = RelayConfig { connections: 1, ..relay("default", &sink) };
+    let mut dispatcher = Dispatcher::with(database, &[one_by_one]).await;
+    let events: Vec<_> = (0..6).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
+    dispatcher.take(&events).await;
+    dispatcher.start();
+    dispatcher.wait_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'", 1).await;
+    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 0).await;
+
+    assert_eq!(sink.mails_and_data_phases(), (3, 3));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain'").await, 3);
+    let untouched = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 0";
+    assert_eq!(dispatcher.database.number(untouched).await, 3);
+
+    // The relay comes to its senses: the rest goes out, and the uncertain ones stay.
+    sink.behave(Script::new());
+    dispatcher.pass_until_settled().await;
+    assert_eq!(sink.mails_and_data_phases(), (6, 6));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'").await, 3);
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain'").await, 3);
+    dispatcher.finish().await;
+}
+
+fn resending(sink: &Sink) -> RelayConfig {
+    RelayConfig { on_uncertain: OnUncertain::Resend, ..relay("default", sink) }
+}
+
+async fn it_is_resent_once_where_the_relay_is_configured_so(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    let to = |id: &str, address: &str| dispatcher.event_to(id, &[("to", address)]);
+    let events = [to("once", "take-and-close-once@customer.example"), to("ever", "take-and-close@customer.example")];
+    dispatcher.take(&events).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+    dispatcher.database.clock.advance(Duration::from_hours(24));
+    dispatcher.pass_until_settled().await;
+
+    let expected = ["R-ever uncertain uncertain attach 2", "R-once sent accepted attach 2"];
+    assert_eq!(dispatcher.states().await, expected);
+    assert_eq!(sink.mails_and_data_phases(), (4, 4));
+    for address in ["take-and-close-once@customer.example", "take-and-close@customer.example"] {
+        let mails: Vec<_> = sink.mails().into_iter().filter(|mail| mail.recipients == [address]).collect();
+        let [first, second] = mails.as_slice() else { panic!("{} mails to {address}", mails.len()) };
+        assert_eq!(first.bytes, second.bytes);
+        assert_eq!(first.message_id, second.message_id);
+    }
+    dispatcher.finish().await;
+}
+
+async fn a_resend_is_the_last_whatever_comes_between(database: TestDatabase) {
+    let script = Script::new().on(Step::Dot, Act::take_then(Act::Close)).nth(Step::Rcpt, 2, Act::reply("451 later"));
+    let sink = Sink::scripted(script).await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    let attempts = ["R-a uncertain final_dot -", "R-a deferred rcpt 451", "R-a uncertain final_dot -"];
+    assert_eq!(dispatcher.attempts().await, attempts);
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 3"]);
+    assert_eq!(sink.mails_and_data_phases(), (2, 2));
+    dispatcher.finish().await;
+}
+
+async fn a_resend_that_is_deferred_at_the_dot_stays_uncertain(database: TestDatabase) {
+    let script = Script::new().nth(Step::Dot, 1, Act::take_then(Act::Close)).nth(Step::Dot, 2, Act::reply("451 later"));
+    let sink = Sink::scripted(script).await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.attempts().await, ["R-a uncertain final_dot -", "R-a deferred final_dot 451"]);
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 2"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 2));
+    dispatcher.finish().await;
+}
+
+async fn a_resend_never_follows_a_stricter_decision(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.start();
+    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 1", 1).await;
+    dispatcher.set_policy("acme", "exclude").await;
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
