@@ -46,7 +46,7 @@ pub enum Standing {
 
 impl IntakeTransaction {
     /// The newest main delivery of the invoice with this number or identifier. One that was cancelled as a duplicate
-    /// stands for the one that it duplicates.
+    /// stands behind the one that it duplicates, and a superseded one behind what took its place.
     pub async fn newest_delivery(&mut self, tenant: &TenantId, invoice: &str) -> Result<Option<Newest>, StoreError> {
         let row = sql("SELECT delivery.id, delivery.event_key, delivery.customer_id, delivery.invoice_id,
                    delivery.invoice_number, COALESCE(delivery.settled, lane_entry.state, 'due') AS state, event.body
@@ -55,7 +55,7 @@ impl IntakeTransaction {
             WHERE delivery.role = 'main'
               AND delivery.id IN (SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_number = $2
                                   UNION SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)
-            ORDER BY (CASE WHEN delivery.class = 'duplicate_invoice' THEN 1 ELSE 0 END), delivery.created_at DESC,
+            ORDER BY (CASE WHEN delivery.class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END), delivery.created_at DESC,
                      delivery.id DESC
             LIMIT 1")
         .bind(tenant)

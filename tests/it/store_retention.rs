@@ -1,0 +1,133 @@
+//! What is forgotten when its time is over, and what must not be.
+
+use std::time::Duration;
+
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::ids::{CustomerId, TenantId};
+use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::store::{Erased, Forgotten, RetentionTimes, Settled};
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::support_samples::{Support, WHO, event, tenant};
+
+on_both_databases!(
+    bodies_go_after_ninety_days_and_names_stay,
+    what_somebody_must_act_upon_is_kept,
+    deliveries_go_after_two_years,
+    profiles_and_templates_go_when_nothing_is_made_of_them,
+    an_erased_customer_is_named_nowhere,
+    a_customer_is_not_erased_while_mails_are_under_way,
+);
+
+const DAY: Duration = Duration::from_hours(24);
+
+async fn forget(support: &Support) -> Forgotten {
+    support.database.store.forget(&RetentionTimes::default(), 100).await.expect("answered")
+}
+
+async fn bodies_go_after_ninety_days_and_names_stay(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY * 30);
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.database.clock.advance(DAY * 89);
+    assert_eq!(forget(&support).await, Forgotten::default(), "90 days from the end, not from the beginning");
+    support.database.clock.advance(DAY * 2);
+    assert_eq!(forget(&support).await, Forgotten { bodies: 1, ..Forgotten::default() });
+    assert_eq!(forget(&support).await, Forgotten::default());
+    assert_eq!(support.take(&event("1")).await, Verdict::Duplicate, "it is known for ever");
+    assert_eq!(support.states().await, ["sent accepted"]);
+}
+
+async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (_, letter) = support.die(Class::Refused).await;
+    support.accept(&event("2")).await;
+    support.end(Settled::Uncertain, Class::Uncertain).await;
+    support.take(&serde_json::json!({ "no": "event" })).await;
+    support.accept(&event("3")).await;
+    support.database.clock.advance(DAY * 1_000);
+    assert_eq!(forget(&support).await, Forgotten::default());
+    support.database.store.discard_dead_letters(&[letter], WHO, "too old").await.expect("answered");
+    support.database.clock.advance(DAY * 91);
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.bodies, forgotten.deliveries), (1, 0), "time counts from the discarding");
+    support.database.assert_ledger().await;
+}
+
+async fn deliveries_go_after_two_years(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (_, letter) = support.die(Class::Refused).await;
+    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.database.clock.advance(DAY * 800);
+    support.accept(&event("2")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.deliveries, forgotten.dead_letters, forgotten.bodies), (1, 1, 1));
+    support.database.assert_ledger().await;
+    for table in ["delivery", "attempt", "portal_link"] {
+        assert_eq!(support.database.number(format!("SELECT COUNT(*) FROM {table}")).await, 1, "{table}");
+    }
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM event").await, 2);
+    assert_eq!(support.take(&event("1")).await, Verdict::Duplicate);
+}
+
+async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    store.save_template_version("t1", "{}").await.expect("answered");
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY);
+    let mut acme = tenant("acme");
+    acme.profile.name = "Neu".to_owned();
+    store.upsert_tenant(&acme).await.expect("answered");
+    store.save_template_version("t2", "{}").await.expect("answered");
+    support.database.clock.advance(DAY * 200);
+    store.save_template_version("t2", "{}").await.expect("answered");
+    assert_eq!(forget(&support).await, Forgotten::default(), "a delivery is due that is made with them");
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.database.clock.advance(DAY * 91);
+    store.save_template_version("t2", "{}").await.expect("answered");
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.bodies, forgotten.snapshots), (1, 2));
+    assert!(store.tenant(&acme.id).await.expect("answered").is_some(), "what holds stays");
+    assert!(store.template_sources("t2").await.expect("answered").is_some());
+}
+
+async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.accept(&event("2")).await;
+    support.die(Class::Refused).await;
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    let erased = store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    assert_eq!(erased, Erased::Done { deliveries: 2, discarded: 1 });
+    support.database.assert_ledger().await;
+    assert_eq!(support.states().await.len(), 2);
+    let known = store.customer(&acme, &customer).await.expect("answered").expect("its number stays");
+    assert_eq!((known.name.as_str(), known.address.as_str()), ("(erased)", ""));
+    let named = "SELECT COUNT(*) FROM delivery WHERE recipients <> '[]' OR customer_name <> '(erased)'";
+    assert_eq!(support.database.number(named).await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM event WHERE body IS NOT NULL").await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM attempt WHERE reply IS NOT NULL").await, 0);
+    assert_eq!(support.letters().await, ["refused discarded"]);
+    assert_eq!(support.take(&event("3")).await, Verdict::DeadLetter(Class::InvalidRecipient), "nothing goes nowhere");
+    let stranger = store.erase_customer(&acme, &CustomerId::from("C-9"), WHO).await.expect("answered");
+    assert_eq!(stranger, Erased::Unknown);
+}
+
+async fn a_customer_is_not_erased_while_mails_are_under_way(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    let refused = support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    assert_eq!(refused, Erased::UnderWay(1));
+    let known = support.database.store.customer(&acme, &customer).await.expect("answered").expect("it is known");
+    assert_eq!(known.name, "Käufer");
+}

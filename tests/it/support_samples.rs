@@ -1,0 +1,182 @@
+//! What support works on: tenants, customers, readable events, and deliveries that end as a test wants.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use invoice_dispatcher::catalogue::{parse_customer, parse_tenant};
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::customer::Customer;
+use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, Sha256, TenantId};
+use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via};
+use invoice_dispatcher::lane::Wakes;
+use invoice_dispatcher::redrive::Redrive;
+use invoice_dispatcher::resend::{Resend, ResendError, ResendRequest, Resent};
+use invoice_dispatcher::store::{Claimed, NewDeadLetter, NewPortalLink, Next, Record, Settled, Settlement};
+use invoice_dispatcher::tenant::Tenant;
+use serde_json::{Value, json};
+
+use crate::harness::database::{TestDatabase, new_id};
+use crate::store_samples::{add_worker, attempt, claim, data_start, dead_letter, settlement};
+
+/// Who acts in tests.
+pub(crate) const WHO: &str = "ada";
+
+/// How long a customer is waited for in tests.
+pub(crate) const CUSTOMER_WAIT: Duration = Duration::from_mins(10);
+
+/// A database with the services that write into it.
+pub(crate) struct Support {
+    pub(crate) database: TestDatabase,
+    pub(crate) intake: Intake,
+    pub(crate) redrive: Redrive,
+    pub(crate) resend: Resend,
+}
+
+impl Support {
+    /// The services of today's templates `t2` and key `k2`, on an empty database.
+    pub(crate) fn new(database: TestDatabase) -> Self {
+        let (store, wakes) = (database.store.clone(), Wakes::default());
+        Self {
+            intake: Intake::new(store.clone(), wakes.clone(), "t1", "k1", CUSTOMER_WAIT),
+            redrive: Redrive::new(store.clone(), wakes.clone(), "t2", "k2", CUSTOMER_WAIT),
+            resend: Resend::new(store, wakes, "t2", "k2"),
+            database,
+        }
+    }
+
+    /// The same, where the tenant `acme` and its customer `C-1` are known.
+    pub(crate) async fn with_acme(database: TestDatabase) -> Self {
+        let support = Self::new(database);
+        support.database.store.upsert_tenant(&tenant("acme")).await.expect("answered");
+        support.database.store.upsert_customer(&customer("C-1")).await.expect("answered");
+        support
+    }
+
+    /// Takes in an event, or what is none.
+    pub(crate) async fn take(&self, event: &Value) -> Verdict {
+        let body = Bytes::from(event.to_string());
+        let incoming = Incoming { body, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+        self.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers")[0]
+    }
+
+    /// Takes in an event that becomes a delivery.
+    pub(crate) async fn accept(&self, event: &Value) -> DeliveryId {
+        match self.take(event).await {
+            Verdict::Accepted(delivery) => delivery,
+            other => panic!("the event is not accepted: {other:?}"),
+        }
+    }
+
+    /// Claims the one delivery that is due and starts its DATA.
+    pub(crate) async fn start(&self) -> (Claimed, invoice_dispatcher::ids::WorkerId) {
+        self.database.store.rank_ripe(100).await.expect("answered");
+        let worker = add_worker(&self.database).await;
+        let mut claimed = claim(&self.database, worker, 1).await;
+        let claimed = claimed.pop().expect("a delivery is due");
+        self.database.store.start_data(&[data_start(&claimed, worker)]).await.expect("answered");
+        (claimed, worker)
+    }
+
+    /// Sends the one delivery that is due, so that it ends as `settled`; returns it with its dead letter, if it has one.
+    pub(crate) async fn end(&self, settled: Settled, class: Class) -> (DeliveryId, Option<DeadLetterId>) {
+        let (claimed, worker) = self.start().await;
+        let now = self.database.clock.now();
+        let facts = self.database.store.load(&[claimed.delivery]).await.expect("answered");
+        let letter = (settled == Settled::Dead).then(|| NewDeadLetter {
+            body: None,
+            event_key: Some(facts[0].event_key),
+            tenant: Some(claimed.tenant.clone()),
+            customer: Some(claimed.customer.clone()),
+            invoice_number: Some(facts[0].invoice_number.clone()),
+            ..dead_letter(Some(claimed.delivery), class, None, now)
+        });
+        let id = letter.as_ref().map(|letter| letter.id);
+        let settlement = Settlement {
+            dead_letter: letter,
+            portal_link: matches!(settled, Settled::Sent | Settled::Uncertain).then(|| link(claimed.delivery)),
+            ..settlement(&claimed, settled, class, now)
+        };
+        let record = Record {
+            fence: claimed.fence(worker),
+            attempt: Some(attempt(&claimed, class, now)),
+            next: Next::Settled(Box::new(settlement)),
+        };
+        self.database.store.record(&[record]).await.expect("answered");
+        (claimed.delivery, id)
+    }
+
+    /// Makes the one delivery that is due a dead letter.
+    pub(crate) async fn die(&self, class: Class) -> (DeliveryId, DeadLetterId) {
+        let (delivery, letter) = self.end(Settled::Dead, class).await;
+        (delivery, letter.expect("it is dead"))
+    }
+
+    /// Sends `R-1` of `acme` again.
+    pub(crate) async fn resend(&self, to: Option<&str>) -> Result<Resent, ResendError> {
+        // So that the new delivery is the younger one.
+        self.database.clock.advance(Duration::from_secs(1));
+        let tenant = TenantId::from("acme");
+        let request =
+            ResendRequest { tenant: &tenant, invoice: "R-1", who: WHO, reason: "asked for", to, link_only: false };
+        self.resend.resend(&request).await
+    }
+
+    /// `state class` of every delivery, oldest first.
+    pub(crate) async fn states(&self) -> Vec<String> {
+        let text = "SELECT delivery_state.state || ' ' || COALESCE(delivery.class, '-')
+                    FROM delivery JOIN delivery_state ON delivery_state.id = delivery.id
+                    ORDER BY delivery.created_at, delivery.id";
+        self.database.texts(text).await
+    }
+
+    /// The state of every dead letter, oldest first.
+    pub(crate) async fn letters(&self) -> Vec<String> {
+        self.database.texts("SELECT class || ' ' || state FROM dead_letter ORDER BY last_failed_at, id").await
+    }
+}
+
+/// A tenant that attaches for business customers only.
+pub(crate) fn tenant(id: &str) -> Tenant {
+    let body = json!({
+        "id": id, "name": format!("{id} GmbH"), "locale": "de-DE",
+        "sender": { "name": id, "address": format!("rechnung@{id}.example") },
+        "settings": {
+            "sensitive_attachments": "exclude_for_private",
+            "portal_authentication": { "level": "sensitive", "primary": "postcode_house_number" },
+        },
+    });
+    parse_tenant(body.to_string().as_bytes(), None).expect("the tenant is right")
+}
+
+/// A business customer of `acme` without anything to be verified by.
+pub(crate) fn customer(id: &str) -> Customer {
+    let body = json!({
+        "tenant_id": "acme", "id": id, "type": "business", "name": "Käufer", "address": "ap@customer.example",
+    });
+    parse_customer(body.to_string().as_bytes(), None).expect("the customer is right")
+}
+
+/// An event `id` of `acme` that brings invoice `R-id`.
+pub(crate) fn event(id: &str) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "https://billing.example/test", "type": "invoice.sent.v1",
+        "data": {
+            "tenant_id": "acme", "customer_id": "C-1",
+            "invoice": { "id": format!("inv-{id}"), "number": format!("R-{id}"), "kind": "invoice",
+                         "issue_date": "2026-11-20", "currency": "EUR", "total": "1190.00" },
+            "recipients": [],
+            "documents": [{ "id": "d1", "role": "invoice_pdf", "media_type": "application/pdf", "size": 4,
+                            "sha256": Sha256::of(id.as_bytes()).to_string(), "object": format!("acme/{id}.pdf") }],
+        },
+    })
+}
+
+fn link(root: DeliveryId) -> NewPortalLink {
+    NewPortalLink {
+        root,
+        generation: 0,
+        token_sha256: Sha256::of(new_id().as_bytes()),
+        key_fingerprint: "k1".to_owned(),
+        expires_at: invoice_dispatcher::clock::Timestamp(i64::MAX),
+    }
+}
