@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod compose;
 pub mod config;
+pub mod console;
 pub mod customer;
 pub mod decision;
 pub mod demo;

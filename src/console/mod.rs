@@ -1,0 +1,137 @@
+//! The HTTP API: events in, and what became of them; tenants, customers and settings.
+//!
+//! A file for each group of routes. Whatever goes wrong is a [`refusal::Refusal`], and every answer of it is
+//! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
+//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
+
+mod access;
+mod body;
+mod customers;
+mod etag;
+mod event_report;
+mod events;
+mod path;
+mod refusal;
+mod room;
+mod settings;
+mod tenants;
+mod upserted;
+mod warning;
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{self, HeaderValue};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config;
+use crate::http::{HostAllowList, Probes, probes_router};
+use crate::ids::DeadLetterId;
+use crate::intake::Intake;
+use crate::redrive::Redrive;
+use crate::store::Store;
+use access::Access;
+use refusal::Refusal;
+use room::{Room, RoomSize};
+
+/// How long a request may take: longer than the database's own deadlines, so that these speak first.
+const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
+
+/// Dead letters that the request that cures them puts back itself; the sweeper does the rest.
+const CURED_AT_ONCE_MAX: u32 = 200;
+
+/// What the API works with.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// The database.
+    pub store: Store,
+    /// Takes events in.
+    pub intake: Intake,
+    /// Puts dead letters back.
+    pub redrive: Redrive,
+    /// Whether an SMS provider is configured.
+    pub sms_available: bool,
+}
+
+impl Console {
+    /// Puts back what an upsert has cured. It is marked in the database: what is not put back now, the sweeper will.
+    async fn cure(&self, marked: &[DeadLetterId]) {
+        if marked.is_empty() {
+            return;
+        }
+        if let Err(error) = self.redrive.cure(CURED_AT_ONCE_MAX).await {
+            tracing::warn!(
+                "{} dead letters are not put back yet, though what they lacked has come: {error}",
+                marked.len()
+            );
+        }
+    }
+}
+
+/// Everything that the console's listener serves.
+pub fn router(console: Console, probes: Probes, config: &config::Console) -> Router {
+    let access = Access::new(config.api_token.as_ref(), config.listen);
+    let router = Router::new()
+        .merge(api(console, access))
+        .merge(probes_router(probes))
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .fallback(async || Refusal::NotFound)
+        .layer(from_fn(end_in_time))
+        .layer(CatchPanicLayer::custom(answer_panic));
+    let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
+    HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_headers))
+}
+
+/// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
+fn api(console: Console, access: Access) -> Router {
+    let events = get(events::report).post(events::take);
+    let events = Router::new()
+        .route("/api/v1/events", events)
+        .layer(from_fn_with_state(Room::new(RoomSize::EVENTS), room::enter));
+    let catalogue = Router::new()
+        .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
+        .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
+        .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
+        .layer(from_fn_with_state(Room::new(RoomSize::CATALOGUE), room::enter));
+    events
+        .merge(catalogue)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .layer(from_fn_with_state(access, access::check))
+        .with_state(console)
+}
+
+/// Whoever asks gets an answer, also when something behind us hangs. What was begun may have been done: every request
+/// that changes something may be repeated.
+async fn end_in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_DEADLINE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::TookTooLong.into_response(),
+    }
+}
+
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Refusal::Internal(format!("a panic: {words}")).into_response()
+}
+
+/// Answers are for the one who asked: not kept, not guessed at, not shown in somebody's frame.
+async fn add_headers(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

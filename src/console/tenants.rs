@@ -1,0 +1,52 @@
+//! `/api/v1/tenants/{tenant_id}`: who sends invoices.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::path::{self, TenantPath};
+use super::refusal::Refusal;
+use super::upserted::Upserted;
+use super::{Console, body};
+use crate::catalogue::parse_tenant;
+use crate::ids::TenantId;
+use crate::store::TenantUpserted;
+use crate::tenant::Tenant;
+
+/// What a PUT did.
+#[derive(Debug, Serialize)]
+struct Answer {
+    id: TenantId,
+    result: Upserted,
+    /// The relay or the place in the document store has changed.
+    moved: bool,
+    /// The body's settings are not those that hold; they were not applied.
+    settings_ignored: bool,
+    /// Dead letters that are put back, because the tenant was what they lacked.
+    dead_letters_cured: usize,
+}
+
+/// Remembers a tenant.
+pub(super) async fn put(
+    State(console): State<Console>,
+    path: TenantPath,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let id = path::tenant(path)?;
+    let body = body::read_json(request).await?;
+    let tenant = parse_tenant(&body, Some(&id))?;
+    let TenantUpserted { created, profile_changed, moved, settings_ignored, cures } =
+        console.store.upsert_tenant(&tenant).await?;
+    let result = Upserted::of(created, profile_changed || moved);
+    console.cure(&cures).await;
+    let dead_letters_cured = cures.len();
+    Ok((result.status(), Json(Answer { id, result, moved, settings_ignored, dead_letters_cured })).into_response())
+}
+
+/// Shows a tenant, with the settings that hold now.
+pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Json<Tenant>, Refusal> {
+    let id = path::tenant(path)?;
+    let tenant = console.store.tenant(&id).await?;
+    tenant.map(Json).ok_or(Refusal::UnknownTenant(id))
+}
