@@ -14,6 +14,7 @@ use super::App;
 use super::gauges::Gauges;
 use crate::broker::{BrokerUrl, Consumer, ConsumerStatus, Mirror, Topology, TopologyMode};
 use crate::config;
+use crate::console::{self, Console};
 use crate::http::{HostAllowList, Probes, observability_router, serve};
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
 use crate::telemetry::Metrics;
@@ -103,9 +104,13 @@ impl Service {
 
     async fn serve_console(&self) -> anyhow::Result<()> {
         let config = &self.app.config.console;
-        let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
-        let hosts = HostAllowList::new(config.listen, names);
-        let router = hosts.guard(crate::http::probes_router(self.probes.clone())); // TODO(lead) console::router
+        let console = Console {
+            store: self.app.store.clone(),
+            intake: self.app.intake.clone(),
+            redrive: self.app.redrive.clone(),
+            sms_available: self.app.config.sms.url.is_some(),
+        };
+        let router = console::router(console, self.probes.clone(), config);
         self.listen("API", "CONSOLE_LISTEN", config.listen, router).await
     }
 

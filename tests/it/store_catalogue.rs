@@ -93,7 +93,10 @@ async fn customers_are_counted_by_what_became_of_them(database: TestDatabase) {
     assert_eq!((upserted.created, upserted.changed, upserted.unchanged), (1, 1, 1), "the last of two counts");
     assert_eq!(store.customer(&two.tenant_id, &two.id).await.expect("answered"), Some(two));
     assert_eq!(store.customer(&one.tenant_id, &CustomerId::from("C-9")).await.expect("answered"), None);
-    assert_eq!(store.upsert_customers(&[]).await.expect("answered"), invoice_dispatcher::store::CustomersUpserted::default());
+    assert_eq!(
+        store.upsert_customers(&[]).await.expect("answered"),
+        invoice_dispatcher::store::CustomersUpserted::default()
+    );
 }
 
 async fn ten_thousand_customers_are_taken_in_batches(database: TestDatabase) {

@@ -7,9 +7,7 @@ use invoice_dispatcher::broker::DeadLetterLedger;
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::ids::{DeadLetterId, TenantId};
-use invoice_dispatcher::store::{
-    DeadLetterFilter, DeadLetterState, IntakeRows, NewDeadLetter, PageRequest, Store,
-};
+use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, IntakeRows, NewDeadLetter, PageRequest, Store};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{dead_letter, take_in};
@@ -46,9 +44,8 @@ async fn ids(store: &Store, filter: &DeadLetterFilter) -> Vec<DeadLetterId> {
 async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
     let now = database.clock.now();
     // Every third moment is shared by three letters.
-    let letters: Vec<_> = (0..10)
-        .map(|number| letter(Class::Refused, "a", "acme", now.plus(Duration::from_secs(number / 3))))
-        .collect();
+    let letters: Vec<_> =
+        (0..10).map(|number| letter(Class::Refused, "a", "acme", now.plus(Duration::from_secs(number / 3)))).collect();
     add(&database, letters.clone()).await;
     let mut wanted: Vec<_> = letters.iter().map(|letter| (letter.last_failed_at, letter.id)).collect();
     wanted.sort_unstable();

@@ -63,7 +63,11 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     let facts = &store.load(&[delivery]).await.expect("answered")[0];
     assert_eq!((facts.customer_name.as_str(), facts.profile_version), ("Neu", 2));
     assert_eq!((facts.template_version.as_str(), facts.link_key.as_str()), ("t2", "k2"));
-    assert_eq!(support.database.number("SELECT CAST(claim AS BIGINT) FROM lane_entry").await, 1, "claims are counted on");
+    assert_eq!(
+        support.database.number("SELECT CAST(claim AS BIGINT) FROM lane_entry").await,
+        1,
+        "claims are counted on"
+    );
     assert_eq!(support.letters().await, ["refused redriven"]);
     let notes = support.database.texts("SELECT who || ': ' || what FROM delivery_note").await;
     assert_eq!(notes, ["ada: redriven"]);
@@ -226,7 +230,10 @@ async fn stored_bytes_that_read_now_are_taken_in(database: TestDatabase) {
     support.database.execute(format!("UPDATE dead_letter SET body = {bytes}")).await;
     let redriven = support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)), "{redriven:?}");
-    assert_eq!((support.letters().await, support.states().await), (vec!["malformed redriven".into()], vec!["due -".into()]));
+    assert_eq!(
+        (support.letters().await, support.states().await),
+        (vec!["malformed redriven".into()], vec!["due -".into()])
+    );
     assert_eq!(support.take(&event("1")).await, Verdict::Duplicate);
     support.database.assert_ledger().await;
 }

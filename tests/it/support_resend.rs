@@ -74,7 +74,12 @@ async fn an_uncertain_one_is_cancelled_and_its_late_answer_is_lost(database: Tes
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let (claimed, slow) = support.start().await;
-    support.database.store.take_over(slow, crate::store_samples::add_worker(&support.database).await).await.expect("ok");
+    support
+        .database
+        .store
+        .take_over(slow, crate::store_samples::add_worker(&support.database).await)
+        .await
+        .expect("ok");
     support.resend(None).await.expect("it is sent again");
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     let reasons = support.database.texts("SELECT reason FROM delivery WHERE settled IS NOT NULL").await;
@@ -100,8 +105,7 @@ async fn a_rest_is_superseded_too(database: TestDatabase) {
     support.end(Settled::Sent, Class::Accepted).await;
     let (_, rest, entry) = accepted("acme", "1", support.database.clock.now());
     let original = support.database.store.delivery(main).await.expect("answered").expect("it is known");
-    let rest =
-        NewDelivery { role: DeliveryRole::Rest, root: main, main, event_key: original.event_key, ..rest };
+    let rest = NewDelivery { role: DeliveryRole::Rest, root: main, main, event_key: original.event_key, ..rest };
     let rows = invoice_dispatcher::store::IntakeRows {
         deliveries: vec![rest],
         lane_entries: vec![entry],
