@@ -4,6 +4,7 @@
 //! number of tries. Whoever holds a [`Connection`] drops it on any error and makes another.
 
 use std::fmt;
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,16 @@ struct Socket(Arc<Mutex<Option<TcpStream>>>);
 impl Socket {
     fn keep(&self, socket: TcpStream) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    }
+
+    /// Whether the peer has closed it. False while there is none yet.
+    fn is_closed_by_peer(&self) -> bool {
+        let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not blocking, as tokio has made it: no bytes now is an error of that kind, no bytes ever again is zero.
+        socket.as_ref().is_some_and(|socket| match socket.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        })
     }
 
     fn hang_up(&self) {
@@ -150,9 +161,8 @@ impl Connection {
             ConnectionProperties::default()
                 .with_connection_name(LongString::from(format!("invoice-dispatcher {role}"))),
         );
-        let inner = tokio::time::timeout(CONNECT_TIME_MAX, connect)
-            .await
-            .map_err(|_| ConnectionError::Timeout { doing: "connect and log in" })??;
+        let inner =
+            answer_within(CONNECT_TIME_MAX, "connect and log in", || socket.is_closed_by_peer(), connect).await?;
         guard.0 = None;
         Ok(Self { inner, socket })
     }
@@ -165,7 +175,16 @@ impl Connection {
 
     /// Whether the connection still stands, as far as is known.
     pub(super) fn is_open(&self) -> bool {
-        self.inner.status().connected()
+        self.inner.status().connected() && !self.socket.is_closed_by_peer()
+    }
+
+    /// Waits until the connection is lost.
+    ///
+    /// Whoever waits for messages waits for this too: what lapin was doing in the moment in which it lost the
+    /// connection may never end, with an error neither.
+    pub(super) async fn lost(&self) -> ConnectionError {
+        lost(|| !self.is_open()).await;
+        ConnectionError::Gone { doing: "consume" }
     }
 
     /// Whether the broker has stopped reading from us, because of its memory or disk alarm.
@@ -212,22 +231,24 @@ pub(super) async fn answer_within<T>(
     gone: impl Fn() -> bool,
     question: impl Future<Output = lapin::Result<T>>,
 ) -> Result<T, ConnectionError> {
-    let lost = async {
-        let mut looks = tokio::time::interval(LOOK_INTERVAL);
-        while !gone() {
-            looks.tick().await;
-        }
-        // The broker's own words may still be on their way to us.
-        tokio::time::sleep(LAST_WORDS_TIME).await;
-    };
     tokio::select! {
         biased;
         answer = tokio::time::timeout(time_max, question) => match answer {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(ConnectionError::Timeout { doing }),
         },
-        () = lost => Err(ConnectionError::Gone { doing }),
+        () = lost(gone) => Err(ConnectionError::Gone { doing }),
     }
+}
+
+/// Waits until `gone` says so, and a moment more.
+async fn lost(gone: impl Fn() -> bool) {
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    while !gone() {
+        looks.tick().await;
+    }
+    // The broker's own words may still be on their way to us.
+    tokio::time::sleep(LAST_WORDS_TIME).await;
 }
 
 /// Closes a channel; what was not acked returns to its queue.
@@ -237,8 +258,8 @@ pub(super) async fn close_channel(channel: &lapin::Channel) {
 }
 
 /// Ends with an error when the time to connect is over, so that lapin's thread ends too.
-async fn within<T>(step: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
-    tokio::time::timeout(CONNECT_TIME_MAX, step).await.map_err(|_| std::io::ErrorKind::TimedOut)?
+async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(CONNECT_TIME_MAX, step).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
 /// What verifies the broker's certificate: our own authority if one is named, else the system's.

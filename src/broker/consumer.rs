@@ -161,6 +161,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         let mut events = connection.events();
         let mut dispatch = Subscription::open(connection, &self.topology.dispatch, PREFETCH).await?;
         let mut undelivered = Subscription::open(connection, &self.topology.undelivered, PREFETCH).await?;
+        let mut lost = std::pin::pin!(connection.lost());
         self.recovered();
         let since = self.clock.now();
         loop {
@@ -174,6 +175,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 // First, since it is rare and must not wait behind a full dispatch queue.
                 batch = undelivered.next_batch(BATCH_COUNT_MAX) => (batch, true),
                 batch = dispatch.next_batch(BATCH_COUNT_MAX) => (batch, false),
+                error = &mut lost => return Err(error.into()),
             };
             if self.clock.now().since(since) >= STEADY_TIME {
                 self.delays.reset();

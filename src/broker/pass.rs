@@ -90,7 +90,12 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
             metrics::gauge!("invoice_mail_dead_letter_pass_remaining")
                 .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
             let next = subscription.next_batch(left.min(STEP_COUNT_MAX));
-            let Ok(batch) = tokio::time::timeout(NEXT_TIME_MAX, next).await else {
+            let batch = tokio::select! {
+                biased;
+                batch = tokio::time::timeout(NEXT_TIME_MAX, next) => batch,
+                error = self.connection.lost() => return Err(error.into()),
+            };
+            let Ok(batch) = batch else {
                 // Not all were seen, so nothing can be said about those that were not.
                 gone.clear();
                 break;
