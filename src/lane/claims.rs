@@ -109,7 +109,7 @@ impl Claims {
                 Passage::Trial { allowance } => {
                     let in_hand = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
                     if in_hand >= allowance {
-                        self.gate.changed().await;
+                        self.trial_moves(allowance).await;
                         continue;
                     }
                     allowance - in_hand
@@ -130,6 +130,15 @@ impl Claims {
             if passage != Passage::Shut {
                 return room;
             }
+        }
+    }
+
+    /// Waits until the trial ends or grows, or one of its deliveries has ended: not every end is the relay's answer.
+    async fn trial_moves(&self, allowance: u32) {
+        let fewer_in_hand = (self.places_all + 1).saturating_sub(allowance);
+        tokio::select! {
+            () = self.gate.changed() => {}
+            _ = self.places.acquire_many(fewer_in_hand) => {}
         }
     }
 
