@@ -129,7 +129,7 @@ impl Exchange {
             Some(session) => session,
             None => match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable).await, None),
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.answer).await, None),
             },
         };
         let mut fresh = session.is_fresh();
@@ -139,7 +139,7 @@ impl Exchange {
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable).await, None),
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.answer).await, None),
             };
             fresh = true;
             submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
@@ -170,13 +170,17 @@ impl Exchange {
     }
 
     /// No delivery is to blame. A relay that has enough of our connections is not to blame either.
-    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable) -> Came {
+    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable, answer: Answer) -> Came {
         if unavailable.connection_refused && self.slots.turned_away() {
             debug!(relay = %self.connector.config().name, "the relay turned a connection away; the slots shrink");
-            return Came::Withdrawn;
+            // Once the start of DATA is recorded, only a record takes that back.
+            if answer != Answer::Started {
+                return Came::Withdrawn;
+            }
+        } else {
+            let signal = if unavailable.auth_refused { Signal::AuthRefused } else { Signal::Unavailable };
+            self.gate.signal(signal).await;
         }
-        let signal = if unavailable.auth_refused { Signal::AuthRefused } else { Signal::Unavailable };
-        self.gate.signal(signal).await;
         Came::Ended(Ended {
             phase: Some(unavailable.phase),
             reply: unavailable.reply.clone(),
