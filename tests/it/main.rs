@@ -26,6 +26,8 @@ mod relay_accepts;
 mod relay_breaks_off_around_the_dot;
 mod relay_cannot_be_used;
 mod relay_falls_silent;
+mod relay_is_away;
+mod relay_is_slow_or_strict;
 mod relay_refuses;
 mod relay_refuses_a_delivery;
 mod relay_support;

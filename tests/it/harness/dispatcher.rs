@@ -56,6 +56,14 @@ impl Dispatcher {
         dispatcher
     }
 
+    /// The same dispatcher after a restart with these relays.
+    pub(crate) fn reconfigured(self, relays: &[RelayConfig]) -> Self {
+        let mut config = Config::clone(&self.app.config);
+        config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
+        let app = App::with_store(config, self.database.store.clone()).expect("the parts fit");
+        Self { app, ..self }
+    }
+
     /// Starts a worker.
     pub(crate) fn start(&mut self) {
         let (app, stop) = (self.app.clone(), CancellationToken::new());
