@@ -129,7 +129,7 @@ impl Exchange {
             Some(session) => session,
             None => match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.answer).await, None),
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.started).await, None),
             },
         };
         let mut fresh = session.is_fresh();
@@ -139,14 +139,14 @@ impl Exchange {
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.answer).await, None),
+                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.started).await, None),
             };
             fresh = true;
             submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
         }
         self.gate.signal(signal(&submission, fresh)).await;
         let session = self.keep(session, &submission).await;
-        (came(prepared, submission, permit.answer), session)
+        (came(prepared, submission, &permit), session)
     }
 
     fn data_start(&self, claimed: &Claimed, prepared: &Prepared) -> DataStart {
@@ -170,11 +170,11 @@ impl Exchange {
     }
 
     /// No delivery is to blame. A relay that has enough of our connections is not to blame either.
-    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable, answer: Answer) -> Came {
+    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable, started: bool) -> Came {
         if unavailable.connection_refused && self.slots.turned_away() {
             debug!(relay = %self.connector.config().name, "the relay turned a connection away; the slots shrink");
             // Once the start of DATA is recorded, only a record takes that back.
-            if answer != Answer::Started {
+            if !started {
                 return Came::Withdrawn;
             }
         } else {
@@ -215,7 +215,7 @@ fn signal(submission: &Submission, fresh: bool) -> Signal {
 }
 
 /// What a transaction means for the delivery.
-fn came(prepared: &Prepared, submission: Submission, answer: Answer) -> Came {
+fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) -> Came {
     let class = match submission.outcome {
         Outcome::Accepted => Class::Accepted,
         Outcome::Deferred => Class::Deferred,
@@ -227,7 +227,7 @@ fn came(prepared: &Prepared, submission: Submission, answer: Answer) -> Came {
         Outcome::Uncertain => Class::Uncertain,
         Outcome::Unsendable => Class::Internal,
         // Decide again at once, or after the database is back; a row that is lost is not ours to write.
-        Outcome::Withdrawn if answer == Answer::Unavailable => Class::Dependency,
+        Outcome::Withdrawn if permit.started || permit.answer == Answer::Unavailable => Class::Dependency,
         Outcome::Withdrawn => return Came::Withdrawn,
     };
     let mut ended = Ended::at_relay(class, submission);

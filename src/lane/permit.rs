@@ -12,8 +12,10 @@ pub type DataStarter = Batcher<DataStart, Option<DataStarted>>;
 pub struct DataPermit<'a> {
     starter: &'a DataStarter,
     start: DataStart,
-    /// What the database said.
+    /// What the database said last.
     pub answer: Answer,
+    /// The start of DATA is recorded: only a record takes that back, and no release.
+    pub started: bool,
 }
 
 /// What the database said to the request for a permit.
@@ -34,21 +36,20 @@ pub enum Answer {
 impl<'a> DataPermit<'a> {
     /// A permit that has not been asked for yet.
     pub fn new(starter: &'a DataStarter, start: DataStart) -> Self {
-        Self { starter, start, answer: Answer::Unasked }
+        Self { starter, start, answer: Answer::Unasked, started: false }
     }
 }
 
 impl BeforeData for DataPermit<'_> {
     async fn permit(&mut self) -> Permit {
-        // A reused connection that broke is replaced once: the permit of the same attempt still holds.
-        if self.answer != Answer::Started {
-            self.answer = match self.starter.write(self.start.clone()).await {
-                Some(Some(DataStarted::Started)) => Answer::Started,
-                Some(Some(DataStarted::Stale)) => Answer::Stale,
-                Some(Some(DataStarted::Lost)) => Answer::Lost,
-                Some(None) | None => Answer::Unavailable,
-            };
-        }
+        // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
+        self.answer = match self.starter.write(self.start.clone()).await {
+            Some(Some(DataStarted::Started)) => Answer::Started,
+            Some(Some(DataStarted::Stale)) => Answer::Stale,
+            Some(Some(DataStarted::Lost)) => Answer::Lost,
+            Some(None) | None => Answer::Unavailable,
+        };
+        self.started |= self.answer == Answer::Started;
         if self.answer == Answer::Started { Permit::Go } else { Permit::Withdraw }
     }
 }
