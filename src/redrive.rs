@@ -239,7 +239,7 @@ impl Redrive {
             transaction.bring_back(&back).await?;
             let (state, who, note) = match by {
                 By::Person(who) => (DeadLetterState::Redriven, who, "redriven"),
-                By::Cure => (DeadLetterState::Cured, "import", "cured: what it lacked has come"),
+                By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
             };
             transaction.settle_redriven(&round.redriven(), state, who, note).await?;
             transaction.commit().await?;

@@ -19,6 +19,7 @@ use crate::tenant::{Tenant, TenantProfile};
 
 /// What an upsert of a tenant did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent answers, each told by itself")]
 pub struct TenantUpserted {
     /// The tenant was not known before.
     pub created: bool,

@@ -164,12 +164,8 @@ async fn deliveries(
     Ok(explained)
 }
 
-fn of(
-    explained: &mut [ExplainedDelivery],
-    whose: impl Fn(&Delivery) -> bool,
-    mut add: impl FnMut(&mut ExplainedDelivery),
-) {
-    explained.iter_mut().filter(|explained| whose(&explained.delivery)).for_each(|explained| add(explained));
+fn of(explained: &mut [ExplainedDelivery], whose: impl Fn(&Delivery) -> bool, add: impl FnMut(&mut ExplainedDelivery)) {
+    explained.iter_mut().filter(|explained| whose(&explained.delivery)).for_each(add);
 }
 
 async fn attempts(

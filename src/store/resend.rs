@@ -103,13 +103,14 @@ impl IntakeTransaction {
             }
             family = again;
         }
+        // The letters before their deliveries: in this order everybody locks.
+        let letters = self.open_letters_of(&family).await?;
+        let note = format!("resent as {by}");
+        settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
         for (from, reason) in [(Settled::Dead, reason), (Settled::Uncertain, "unknown, resent")] {
             let moved = move_deliveries(&mut self.transaction, &family, from, Settled::Cancelled, now).await?;
             self.explain_superseded(moved, by, who, reason).await?;
         }
-        let letters = self.open_letters_of(&family).await?;
-        let note = format!("resent as {by}");
-        settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
         Ok(Standing::Settled)
     }
 

@@ -25,7 +25,7 @@ async fn a_tenant_is_created_once_and_then_changed(database: TestDatabase) {
     assert_eq!(created, TenantUpserted { created: true, ..TenantUpserted::default() });
     assert_eq!(store.upsert_tenant(&acme).await.expect("answered"), TenantUpserted::default(), "nothing changed");
 
-    acme.profile.sender.address = "neu@acme.example".to_owned();
+    "neu@acme.example".clone_into(&mut acme.profile.sender.address);
     let changed = store.upsert_tenant(&acme).await.expect("answered");
     assert_eq!(changed, TenantUpserted { profile_changed: true, ..TenantUpserted::default() });
     acme.relay = "second".into();
@@ -45,7 +45,7 @@ async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
     let store = &database.store;
     let acme = tenant("acme");
     store.upsert_tenant(&acme).await.expect("answered");
-    let chosen = other_settings(&acme.settings);
+    let chosen = other_settings(acme.settings);
     let put = store.put_settings(&acme.id, &chosen, None, WHO).await.expect("answered");
     assert_eq!(put, SettingsPut::Saved(VersionedSettings { version: 2, settings: chosen }));
 
@@ -61,7 +61,7 @@ async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
 async fn settings_are_saved_only_over_those_that_were_seen(database: TestDatabase) {
     let store = &database.store;
     let acme = tenant("acme");
-    let other = other_settings(&acme.settings);
+    let other = other_settings(acme.settings);
     assert_eq!(store.put_settings(&acme.id, &other, None, WHO).await.expect("answered"), SettingsPut::UnknownTenant);
     store.upsert_tenant(&acme).await.expect("answered");
     let (one, two) = tokio::join!(
@@ -133,8 +133,8 @@ async fn an_upsert_names_what_it_cures(database: TestDatabase) {
     assert_eq!(store.upsert_customer(&usable).await.expect("answered").cures, [letter]);
 }
 
-fn other_settings(settings: &Settings) -> Settings {
+fn other_settings(settings: Settings) -> Settings {
     let other = invoice_dispatcher::settings::SensitiveAttachments::Exclude;
     assert_ne!(settings.sensitive_attachments, other);
-    Settings { sensitive_attachments: other, ..*settings }
+    Settings { sensitive_attachments: other, ..settings }
 }

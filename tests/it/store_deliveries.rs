@@ -242,7 +242,7 @@ async fn the_lanes_are_counted(database: TestDatabase) {
     let counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
     let sent = DeliveryState::Settled(Settled::Sent);
     assert_eq!(counts, [(DeliveryState::Due, 2), (DeliveryState::Sending, 1), (sent, 1)]);
-    support.database.clock.advance(Duration::from_secs(60));
+    support.database.clock.advance(Duration::from_mins(1));
     let oldest = store.due_oldest().await.expect("answered");
     assert_eq!(oldest, BTreeMap::from([(RelayName::from("default"), start)]));
 }

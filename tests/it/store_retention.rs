@@ -83,7 +83,7 @@ async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDa
     support.accept(&event("1")).await;
     support.database.clock.advance(DAY);
     let mut acme = tenant("acme");
-    acme.profile.name = "Neu".to_owned();
+    "Neu".clone_into(&mut acme.profile.name);
     store.upsert_tenant(&acme).await.expect("answered");
     store.save_template_version("t2", "{}").await.expect("answered");
     support.database.clock.advance(DAY * 200);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
+use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, RelayName};
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::redrive::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, PageRequest, Settled};
@@ -43,12 +43,12 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     assert_eq!(before.attempts, 1);
 
     let mut acme = tenant("acme");
-    acme.profile.sender.address = "neu@acme.example".to_owned();
+    "neu@acme.example".clone_into(&mut acme.profile.sender.address);
     acme.relay = "second".into();
     store.upsert_tenant(&acme).await.expect("answered");
     let corrected = Customer { name: "Neu".to_owned(), address: "neu@customer.example".to_owned(), ..customer("C-1") };
     store.upsert_customer(&corrected).await.expect("answered");
-    support.database.clock.advance(Duration::from_secs(60));
+    support.database.clock.advance(Duration::from_mins(1));
 
     let redriven = support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert_eq!((redriven.fate, redriven.ignored_expiry), (Fate::Due(delivery), None));
@@ -56,7 +56,7 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     let after = store.delivery(delivery).await.expect("answered").expect("it is known");
     assert_eq!((after.id, after.root), (before.id, before.root), "so the Message-ID is the same");
     assert_eq!((after.state.as_str(), after.attempts, after.decision, after.class), ("due", 0, None, None));
-    assert_eq!(after.relay.as_ref().map(|relay| relay.as_str()), Some("second"));
+    assert_eq!(after.relay.as_ref().map(RelayName::as_str), Some("second"));
     assert_eq!(after.recipients[0].address, "neu@customer.example");
     assert_eq!(after.snapshot_at, support.database.clock.now());
     assert!(!after.express);
@@ -224,16 +224,14 @@ async fn stored_bytes_that_read_now_are_taken_in(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.take(&json!({ "no": "event" })).await;
     let letter = open_letters(&support).await[0];
-    let body: String = event("1").to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let body = event("1").to_string().bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
     let bytes = if support.database.url.starts_with("sqlite") { format!("x'{body}'") } else { format!("'\\x{body}'") };
     // As if a later version of this program read what this one cannot.
     support.database.execute(format!("UPDATE dead_letter SET body = {bytes}")).await;
     let redriven = support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)), "{redriven:?}");
-    assert_eq!(
-        (support.letters().await, support.states().await),
-        (vec!["malformed redriven".into()], vec!["due -".into()])
-    );
+    assert_eq!(support.letters().await, ["malformed redriven"]);
+    assert_eq!(support.states().await, ["due -"]);
     assert_eq!(support.take(&event("1")).await, Verdict::Duplicate);
     support.database.assert_ledger().await;
 }
