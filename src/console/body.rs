@@ -17,15 +17,15 @@ const BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// seeing the answer.
 const THROWN_AWAY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
-/// The body of a request, at most [`BODY_BYTES_MAX`] of it.
-pub(super) async fn read(request: Request) -> Result<Bytes, Refusal> {
-    let waits_for_leave = request.headers().contains_key(header::EXPECT);
-    let body = request.into_body();
-    if waits_for_leave && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        // RFC 9110 §10.1.1: nothing of it was sent yet.
+/// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it.
+pub(super) async fn received(request: Request) -> Result<Request, Refusal> {
+    let (head, body) = request.into_parts();
+    // RFC 9110 §10.1.1: the sender waits for leave, and has sent nothing of it yet.
+    if head.headers.contains_key(header::EXPECT) && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::TooLarge);
     }
-    tokio::time::timeout(BODY_DEADLINE, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)?
+    let bytes = tokio::time::timeout(BODY_DEADLINE, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    Ok(Request::from_parts(head, bytes.into()))
 }
 
 async fn collect(body: Body) -> Result<Bytes, Refusal> {
@@ -44,11 +44,11 @@ async fn collect(body: Body) -> Result<Bytes, Refusal> {
     if size > BODY_BYTES_MAX { Err(Refusal::TooLarge) } else { Ok(bytes.freeze()) }
 }
 
-/// The body of a request that must say that it is JSON. (Only such a request of a foreign page must ask for leave
-/// first, which nobody gives it.)
-pub(super) async fn read_json(request: Request) -> Result<Bytes, Refusal> {
-    match media_type(request.headers()).as_deref() {
-        Some("application/json") => read(request).await,
+/// Refuses a body that does not say that it is JSON. (A page of another site must ask for leave to send one that says
+/// so, and nobody gives it.)
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    match media_type(headers).as_deref() {
+        Some("application/json") => Ok(()),
         _ => Err(Refusal::MediaType { expected: "application/json" }),
     }
 }

@@ -3,8 +3,10 @@
 //! What a customer is verified by goes in and never comes out: an answer says only whether it is on record.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::path::{self, CustomerPath};
@@ -29,10 +31,11 @@ struct Answer {
 pub(super) async fn put(
     State(console): State<Console>,
     path: CustomerPath,
-    request: Request,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let (tenant_id, id) = path::customer(path)?;
-    let body = body::read_json(request).await?;
+    body::expect_json(&headers)?;
     let customer = parse_customer(&body, Some((&tenant_id, &id)))?;
     let done = console.store.upsert_customer(&customer).await?;
     if !done.unknown_tenant.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,9 +15,8 @@ use super::refusal::Refusal;
 use super::{Console, body};
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::event::{self, Malformed, Received};
-use crate::ids::{DeadLetterId, DeliveryId, TenantId};
+use crate::ids::{DeliveryId, TenantId};
 use crate::intake::{Parsed, Verdict, Via};
-use crate::redrive::RedriveError;
 use crate::store::StoreError;
 
 /// How a request carries events (CloudEvents 1.0.2, HTTP protocol binding §3).
@@ -30,9 +29,6 @@ enum Mode {
     /// Attributes in headers, `data` as the body.
     Binary,
 }
-
-/// Whom a dead letter's history names when its event is published again.
-const REDRIVEN_BY: &str = "publisher";
 
 /// What is read here, for those who sent something else.
 const READ_HERE: &str =
@@ -62,19 +58,16 @@ impl Mode {
 }
 
 /// Takes events in: all of the request or, if one of them is malformed, none.
-pub(super) async fn take(State(console): State<Console>, request: Request) -> Result<Response, Refusal> {
-    let mode = Mode::of(request.headers())?;
-    let headers = request.headers().clone();
-    let body = body::read(request).await?;
+pub(super) async fn take(State(console): State<Console>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let mode = Mode::of(&headers)?;
     let received = mode.read(&headers, body)?;
     if let Some((index, fault)) = first_stray(&console, &received).await? {
         return Err(Refusal::Malformed { fault, index: (mode == Mode::Batch).then_some(index) });
     }
     let batch: Vec<Parsed> = received.into_iter().map(parsed).collect();
     let verdicts = console.intake.take(&batch).await?;
-    let mut redriven = redrive(&console, &verdicts).await?;
-    let results = verdicts.into_iter().map(|verdict| TakenResult::of(verdict, &mut redriven));
-    let taken: Vec<Taken<'_>> = batch.iter().zip(results).filter_map(|(one, result)| Taken::of(one, result)).collect();
+    let taken: Vec<Taken<'_>> =
+        batch.iter().zip(verdicts).filter_map(|(parsed, verdict)| Taken::of(parsed, verdict)).collect();
     Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
 }
 
@@ -102,23 +95,6 @@ fn parsed(received: Received) -> Parsed {
     Parsed { body, via: Via::Http, redelivered: false, given_up: false, again: None, event: Ok(event) }
 }
 
-/// What became of the dead letters whose events were published again.
-type Redriven = HashMap<DeadLetterId, Result<(), RedriveError>>;
-
-/// Puts back the dead letters whose events were published again: that is how a publisher asks for it.
-async fn redrive(console: &Console, verdicts: &[Verdict]) -> Result<Redriven, StoreError> {
-    let letters: Vec<DeadLetterId> = verdicts
-        .iter()
-        .filter_map(|verdict| if let Verdict::Redrive(letter) = verdict { Some(*letter) } else { None })
-        .collect();
-    if letters.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let many = console.redrive.letters(&letters, REDRIVEN_BY).await?;
-    let redriven = many.redriven.into_iter().map(|redriven| (redriven.letter, Ok(())));
-    Ok(redriven.chain(many.failed.into_iter().map(|(letter, error)| (letter, Err(error)))).collect())
-}
-
 /// What became of one event of a request.
 #[derive(Debug, Serialize)]
 struct Taken<'a> {
@@ -131,61 +107,25 @@ struct Taken<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 enum TakenResult {
-    Accepted {
-        delivery_id: DeliveryId,
-    },
+    Accepted { delivery_id: DeliveryId },
     Duplicate,
-    Redriven {
-        dead_letter_id: DeadLetterId,
-    },
-    DuplicateInvoice {
-        delivery_id: DeliveryId,
-    },
+    DuplicateInvoice { delivery_id: DeliveryId },
     Waiting,
-    DeadLetter {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        class: Option<&'static str>,
-        hint: String,
-    },
+    DeadLetter { class: &'static str, hint: &'static str },
 }
 
 impl<'a> Taken<'a> {
-    fn of(parsed: &'a Parsed, result: TakenResult) -> Option<Self> {
+    fn of(parsed: &'a Parsed, verdict: Verdict) -> Option<Self> {
         let event = parsed.event.as_ref().ok()?;
+        let result = match verdict {
+            Verdict::Accepted(delivery_id) => TakenResult::Accepted { delivery_id },
+            // Intake has put the dead letter back itself, or found that somebody else was faster.
+            Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate,
+            Verdict::DuplicateInvoice(delivery_id) => TakenResult::DuplicateInvoice { delivery_id },
+            Verdict::Waiting => TakenResult::Waiting,
+            Verdict::DeadLetter(class) => TakenResult::DeadLetter { class: class.as_str(), hint: class.hint() },
+        };
         Some(Self { source: &event.source, id: &event.id, result })
-    }
-}
-
-impl TakenResult {
-    fn of(verdict: Verdict, redriven: &mut Redriven) -> Self {
-        match verdict {
-            Verdict::Accepted(delivery_id) => Self::Accepted { delivery_id },
-            Verdict::Duplicate => Self::Duplicate,
-            Verdict::Redrive(dead_letter_id) => match redriven.remove(&dead_letter_id) {
-                Some(Ok(())) => Self::Redriven { dead_letter_id },
-                Some(Err(error)) => Self::still_dead(&error),
-                // The same event stands in the batch before.
-                None => Self::Duplicate,
-            },
-            Verdict::DuplicateInvoice(delivery_id) => Self::DuplicateInvoice { delivery_id },
-            Verdict::Waiting => Self::Waiting,
-            Verdict::DeadLetter(class) => {
-                Self::DeadLetter { class: Some(class.as_str()), hint: class.hint().to_owned() }
-            }
-        }
-    }
-
-    fn still_dead(error: &RedriveError) -> Self {
-        match error {
-            RedriveError::NotRedrivable { class, hint } | RedriveError::SameFault { class, hint, .. } => {
-                Self::DeadLetter { class: Some(class.as_str()), hint: (*hint).to_owned() }
-            }
-            RedriveError::Forgotten | RedriveError::Store(_) => {
-                Self::DeadLetter { class: None, hint: error.to_string() }
-            }
-            // Somebody else was faster.
-            RedriveError::Unknown | RedriveError::NotOpen(_) | RedriveError::NotDead => Self::Duplicate,
-        }
     }
 }
 
@@ -198,7 +138,7 @@ pub(super) struct Named {
 
 impl Named {
     fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(String, String), Malformed> {
-        let unreadable = |_| Malformed::at("$", "must be asked for as ?source=…&id=…, each once and % escaped");
+        let unreadable = |_| Malformed::at("$", "must be asked for as ?source=…&id=…, each once");
         let Query(Self { source, id }) = query.map_err(unreadable)?;
         Ok((named("source", source)?, named("id", id)?))
     }
@@ -244,7 +184,8 @@ mod tests {
 
     #[test]
     fn the_content_type_says_how_events_are_carried() {
-        let cases: &[(&[(&str, &str)], Option<Mode>)] = &[
+        type Headers = [(&'static str, &'static str)];
+        let cases: [(&Headers, Option<Mode>); 11] = [
             (&[("content-type", "application/cloudevents+json")], Some(Mode::Structured)),
             (&[("content-type", "Application/CloudEvents+JSON ; charset=UTF-8")], Some(Mode::Structured)),
             (&[("content-type", "application/cloudevents-batch+json;charset=utf-8")], Some(Mode::Batch)),
@@ -259,7 +200,7 @@ mod tests {
             (&[("content-type", "application/json"), ("content-type", "text/plain"), ("ce-id", "1")], None),
         ];
         for (headers, expected) in cases {
-            assert_eq!(mode(headers), *expected, "{headers:?}");
+            assert_eq!(mode(headers), expected, "{headers:?}");
         }
     }
 }

@@ -114,6 +114,7 @@ async fn end_in_time(request: Request, next: Next) -> Response {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over so")]
 fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
     let words = panic
         .downcast_ref::<String>()
@@ -134,4 +135,20 @@ async fn add_headers(mut response: Response) -> Response {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_words() {
+        let response = answer_panic(Box::new("a secret of ours".to_owned()));
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
 }

@@ -1,7 +1,7 @@
 //! A bound on the requests that are worked on at once.
 //!
 //! Each holds a body in memory and a connection to the database; a storm of them must not take both away from those
-//! who send mail. A few more may wait their turn, with their bodies unread; the rest is told to come again.
+//! who send mail. A few more may come in and wait their turn; the rest is told to come again, with its body unread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::body;
 use super::refusal::Refusal;
 
 /// How long one may wait for its turn.
@@ -19,16 +20,16 @@ const TURN_DEADLINE: Duration = Duration::from_secs(2);
 /// How many a room holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoomSize {
-    /// Worked on at once.
+    /// Worked on at once, each with a connection to the database.
     at_once: usize,
-    /// Waiting for their turn.
+    /// Sending their bodies or waiting for their turn, each with up to 1 MiB.
     waiting: usize,
 }
 
 impl RoomSize {
-    /// Batches are what brings speed; single events only wait for the same disk.
-    pub(super) const EVENTS: Self = Self { at_once: 4, waiting: 60 };
-    pub(super) const CATALOGUE: Self = Self { at_once: 2, waiting: 30 };
+    /// More at once would only wait for the same disk: speed comes from batches.
+    pub(super) const EVENTS: Self = Self { at_once: 4, waiting: 28 };
+    pub(super) const CATALOGUE: Self = Self { at_once: 2, waiting: 14 };
 }
 
 /// Where requests are worked on.
@@ -43,30 +44,27 @@ struct Seats {
     at_once: Semaphore,
 }
 
-/// The right to be worked on, until it is dropped.
-#[derive(Debug)]
-struct Turn<'room> {
-    _inside: SemaphorePermit<'room>,
-    _at_once: SemaphorePermit<'room>,
-}
-
 impl Room {
     pub(super) fn new(size: RoomSize) -> Self {
         let inside = Semaphore::new(size.at_once + size.waiting);
         Self(Arc::new(Seats { inside, at_once: Semaphore::new(size.at_once) }))
     }
 
-    async fn turn(&self) -> Result<Turn<'_>, Refusal> {
-        let inside = self.0.inside.try_acquire().map_err(|_| Refusal::TooMany)?;
-        let at_once = tokio::time::timeout(TURN_DEADLINE, self.0.at_once.acquire()).await;
+    fn come_in(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.0.inside.try_acquire().map_err(|_| Refusal::TooMany)
+    }
+
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let turn = tokio::time::timeout(TURN_DEADLINE, self.0.at_once.acquire()).await;
         // The semaphore is never closed: only the deadline can end this without a turn.
-        let at_once = at_once.map_err(|_| Refusal::TooMany)?.map_err(|_| Refusal::TooMany)?;
-        Ok(Turn { _inside: inside, _at_once: at_once })
+        turn.map_err(|_| Refusal::TooMany)?.map_err(|_| Refusal::TooMany)
     }
 }
 
-/// Works on the request when it is its turn.
+/// Reads the request's body, and works on it when it is its turn: who sends slowly keeps nobody from the database.
 pub(super) async fn enter(State(room): State<Room>, request: Request, next: Next) -> Result<Response, Refusal> {
+    let _inside = room.come_in()?;
+    let request = body::received(request).await?;
     let _turn = room.turn().await?;
     Ok(next.run(request).await)
 }
@@ -83,25 +81,23 @@ mod tests {
         Room::new(RoomSize { at_once: 2, waiting: 1 })
     }
 
+    #[test]
+    fn who_finds_no_place_goes_at_once() {
+        let room = room();
+        let inside: Vec<_> = (0..3).map(|_| room.come_in().expect("a place")).collect();
+        assert!(matches!(room.come_in(), Err(Refusal::TooMany)));
+        drop(inside);
+        assert!(room.come_in().is_ok());
+    }
+
     #[tokio::test]
-    async fn who_waits_gets_the_next_turn_and_who_finds_no_place_to_wait_goes() {
+    async fn who_waits_gets_the_next_turn() {
         let room = room();
         let first = room.turn().await.expect("a turn");
         let _second = room.turn().await.expect("a turn");
         let mut waiting = Box::pin(room.turn());
         assert!(matches!(poll!(&mut waiting), Poll::Pending));
-        assert!(matches!(room.turn().await, Err(Refusal::TooMany)));
         drop(first);
         assert!(matches!(poll!(&mut waiting), Poll::Ready(Ok(_))));
-    }
-
-    #[tokio::test]
-    async fn who_gives_up_waiting_leaves_its_place() {
-        let room = room();
-        let _turns = (room.turn().await.expect("a turn"), room.turn().await.expect("a turn"));
-        for _ in 0..3 {
-            let mut waiting = Box::pin(room.turn());
-            assert!(matches!(poll!(&mut waiting), Poll::Pending));
-        }
     }
 }

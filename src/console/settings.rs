@@ -1,9 +1,10 @@
 //! `/api/v1/tenants/{tenant_id}/settings`: what an administrator chooses, changed only by who knows what holds now.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::header;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::etag::{self, IfMatch};
@@ -39,11 +40,12 @@ pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Re
 pub(super) async fn put(
     State(console): State<Console>,
     path: TenantPath,
-    request: Request,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let tenant = path::tenant(path)?;
-    let if_match = IfMatch::read(request.headers());
-    let body = body::read_json(request).await?;
+    let if_match = IfMatch::read(&headers);
+    body::expect_json(&headers)?;
     let current = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
     let version = match if_match {
         IfMatch::Absent => return Err(Refusal::NoIfMatch),
@@ -63,6 +65,6 @@ pub(super) async fn put(
 
 fn answer(versioned: VersionedSettings, customers: &[CustomerGroup], sms_available: bool) -> Response {
     let VersionedSettings { version, settings } = versioned;
-    let warnings = warning::about(&settings, customers, sms_available);
+    let warnings = warning::about(settings, customers, sms_available);
     ([(header::ETAG, etag::of(version))], Json(Answer { version, settings, warnings })).into_response()
 }

@@ -1,8 +1,10 @@
 //! `/api/v1/tenants/{tenant_id}`: who sends invoices.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::path::{self, TenantPath};
@@ -31,10 +33,11 @@ struct Answer {
 pub(super) async fn put(
     State(console): State<Console>,
     path: TenantPath,
-    request: Request,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let id = path::tenant(path)?;
-    let body = body::read_json(request).await?;
+    body::expect_json(&headers)?;
     let tenant = parse_tenant(&body, Some(&id))?;
     let TenantUpserted { created, profile_changed, moved, settings_ignored, cures } =
         console.store.upsert_tenant(&tenant).await?;

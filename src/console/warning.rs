@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::customer::{CustomerType, VerificationRecord};
-use crate::decision::{Inputs, Plan, PortalAccess, Refusal, decide};
+use crate::decision::{Inputs, Plan, PortalAccess, Reason, Refusal, decide};
 use crate::settings::Settings;
 use crate::store::CustomerGroup;
 
@@ -21,7 +21,7 @@ pub(super) struct Warning {
 }
 
 /// What is to be said about settings, for a tenant whose customers are these.
-pub(super) fn about(settings: &Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
+pub(super) fn about(settings: Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
     let outcome = |kind, record| decide(&inputs(settings, kind, record, sms_available));
     let count = |meant: &dyn Fn(&Outcome) -> bool| {
         customers.iter().filter(|group| meant(&outcome(group.kind, group.record))).map(|group| group.count).sum()
@@ -49,7 +49,7 @@ pub(super) fn about(settings: &Settings, customers: &[CustomerGroup], sms_availa
     warnings
 }
 
-type Outcome = Result<(Plan, crate::decision::Reason), Refusal>;
+type Outcome = Result<(Plan, Reason), Refusal>;
 
 fn reaches_nothing(outcome: &Outcome) -> bool {
     matches!(outcome, Ok((Plan::Link { access: PortalAccess::Closed }, _)))
@@ -61,13 +61,13 @@ fn cannot_be_verified(outcome: &Outcome) -> bool {
 
 /// An ordinary first mail: small, and nobody asked for anything.
 fn inputs(
-    settings: &Settings,
+    settings: Settings,
     customer_type: Option<CustomerType>,
     verification: VerificationRecord,
     sms_available: bool,
 ) -> Inputs {
     Inputs {
-        settings: *settings,
+        settings,
         settings_version: 0,
         customer_type,
         verification,
@@ -102,7 +102,7 @@ mod tests {
             sensitive_attachments: policy,
             portal_authentication: PortalAuthentication { level, primary, secondary: None },
         };
-        about(&settings, &customers, sms_available).into_iter().map(|one| (one.code, one.customers)).collect()
+        about(settings, &customers, sms_available).into_iter().map(|one| (one.code, one.customers)).collect()
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         use SensitiveAttachments::{Exclude, ExcludeForPrivate, Include};
         let nowhere = "documents_reachable_nowhere";
         let no_method = "no_verification_method";
-        let cases: &[(SensitiveAttachments, PortalLevel, bool, &[(&str, i64)])] = &[
+        let cases: [(_, _, _, &[(&str, i64)]); 9] = [
             (Include, Inaccessible, true, &[]),
             (Include, Sensitive, true, &[]),
             (Exclude, Inaccessible, true, &[(nowhere, 11_111)]),
@@ -123,7 +123,7 @@ mod tests {
             (Exclude, Sensitive, false, &[(no_method, 11_111)]),
         ];
         for (policy, level, sms_available, expected) in cases {
-            assert_eq!(codes(*policy, *level, *sms_available), *expected, "{policy} {level} {sms_available}");
+            assert_eq!(codes(policy, level, sms_available), expected, "{policy} {level} {sms_available}");
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
                 secondary: None,
             },
         };
-        let warnings = about(&settings, &[], true);
+        let warnings = about(settings, &[], true);
         assert_eq!(warnings.len(), 1);
         assert_eq!((warnings[0].code, warnings[0].customers), ("documents_reachable_nowhere", 0));
     }

@@ -1,6 +1,12 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
 mod an_invoice_goes_out;
+mod api_answers_only_who_may_ask;
+mod api_keeps_the_catalogue;
+mod api_refuses_bad_events;
+mod api_stands_a_storm;
+mod api_support;
+mod api_takes_events;
 mod broker_dead_letters_are_mirrored;
 mod broker_events_are_taken_in;
 mod broker_goes_away_and_comes_back;
