@@ -2,6 +2,7 @@
 
 mod an_invoice_goes_out;
 mod api_answers_only_who_may_ask;
+mod api_does_what_its_documents_say;
 mod api_keeps_the_catalogue;
 mod api_refuses_bad_events;
 mod api_stands_a_storm;
