@@ -1,5 +1,8 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
+mod a_tenant_has_much_to_send;
+mod a_worker_dies;
+mod a_worker_stops;
 mod an_invoice_goes_out;
 mod api_answers_only_who_may_ask;
 mod api_does_what_its_documents_say;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::app::App;
+use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::ids::{RelayName, Sha256};
 use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via};
@@ -91,8 +92,18 @@ impl Dispatcher {
 
     /// Starts a worker as another process would be: with connections of its own to the database, and mortal.
     pub(crate) async fn start_mortal(&self) -> Mortal {
+        self.start_with_clock(self.database.clock.clone()).await
+    }
+
+    /// Starts a worker whose time stands still, as a suspended machine's does: its heart does not beat, while what it
+    /// has begun goes on.
+    pub(crate) async fn start_suspended(&self) -> Mortal {
+        self.start_with_clock(Clock::manual(self.database.clock.now())).await
+    }
+
+    async fn start_with_clock(&self, clock: Clock) -> Mortal {
         let runtime = Runtime::new().expect("a runtime can be made");
-        let (url, clock, app) = (self.database.url.clone(), self.database.clock.clone(), self.app.clone());
+        let (url, app) = (self.database.url.clone(), self.app.clone());
         let opening = runtime.spawn(async move {
             let store = Store::open_beside(&url, clock).await.expect("the database opens");
             let intake = Intake::new(
@@ -199,10 +210,16 @@ impl Dispatcher {
 
     /// Takes events in.
     pub(crate) async fn take(&self, events: &[Value]) -> Vec<Verdict> {
-        let batch: Vec<Parsed> = events
+        let bodies: Vec<_> = events.iter().map(Value::to_string).collect();
+        self.take_bodies(&bodies).await
+    }
+
+    /// Takes in what may be events.
+    pub(crate) async fn take_bodies(&self, bodies: &[impl AsRef<[u8]>]) -> Vec<Verdict> {
+        let batch: Vec<Parsed> = bodies
             .iter()
-            .map(|event| {
-                let body = Bytes::from(event.to_string());
+            .map(|body| {
+                let body = Bytes::copy_from_slice(body.as_ref());
                 Parsed::of(Incoming { body, via: Via::File, redelivered: false, dead_letter_id: None, given_up: false })
             })
             .collect();

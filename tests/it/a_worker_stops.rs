@@ -1,0 +1,48 @@
+//! A worker is told to stop, as at each deployment: what is on the wire ends, the rest is given back, nothing is lost.
+
+use std::time::Duration;
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::sink::{Act, Script, Sink, Step};
+
+on_both_databases!(a_mail_on_the_wire_is_finished, what_was_claimed_is_given_back);
+
+async fn a_mail_on_the_wire_is_finished(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(200)))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    sink.wait_for("DATA", |state| state.data_phases == 1).await;
+    assert_eq!(sink.mails().len(), 0);
+    dispatcher.stop().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 0);
+    dispatcher.finish().await;
+}
+
+async fn what_was_claimed_is_given_back(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(10)))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let events: Vec<_> = (0..40).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
+    dispatcher.take(&events).await;
+    for stop in [5, 15, 25] {
+        dispatcher.start();
+        sink.wait_for("some mails", |state| state.mails.len() >= stop).await;
+        dispatcher.stop().await;
+        let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'").await;
+        let due = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 0 AND fair_rank IS NOT NULL";
+        let due = dispatcher.database.number(due).await;
+        assert_eq!((sent + due, sink.mails().len()), (40, usize::try_from(sent).expect("not negative")));
+        assert!(due > 0, "the worker stopped too late to show anything");
+    }
+    dispatcher.start();
+    dispatcher.wait_until_settled().await;
+
+    assert_eq!(sink.mails_and_data_phases(), (40, 40));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await, 40);
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM attempt").await, 40);
+    dispatcher.finish().await;
+}
