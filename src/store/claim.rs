@@ -87,7 +87,8 @@ impl Claimed {
 }
 
 impl Store {
-    /// Claims up to `limit` due deliveries of one relay, fairest first; returns what `worker` now owns.
+    /// Claims up to `limit` due deliveries of one relay, fairest first; returns what `worker` now owns: nothing, if
+    /// the others have called it dead, since they would take each claim away again.
     ///
     /// Up to `express_limit` of them are express ones, which go first; the rest go in order of rank, and what is
     /// left is filled with express ones again. The search begins at `floor_rank`: index entries of what was claimed
@@ -149,6 +150,7 @@ impl Store {
                 ) AS candidates LIMIT $3)
             UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
+              AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
                       refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
