@@ -114,7 +114,10 @@ async fn what_waited_for_a_connection_is_due_again(database: TestDatabase) {
     dispatcher.start();
     dispatcher.pass_until_settled().await;
 
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await, 10);
+    assert_eq!(
+        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await,
+        10
+    );
     assert_eq!(sink.mails_and_data_phases(), (10, 10));
     dispatcher.finish().await;
 }

@@ -42,7 +42,10 @@ async fn what_was_claimed_is_given_back(database: TestDatabase) {
     dispatcher.wait_until_settled().await;
 
     assert_eq!(sink.mails_and_data_phases(), (40, 40));
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await, 40);
+    assert_eq!(
+        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await,
+        40
+    );
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM attempt").await, 40);
     dispatcher.finish().await;
 }

@@ -3,6 +3,8 @@
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
 mod a_worker_stops;
+mod an_event_cannot_be_sent;
+mod an_event_comes_again;
 mod an_invoice_goes_out;
 mod api_answers_only_who_may_ask;
 mod api_does_what_its_documents_say;
