@@ -7,6 +7,7 @@
 mod connection;
 mod consumer;
 mod headers;
+mod inspection;
 mod ledger;
 mod mirror;
 mod pass;
@@ -17,6 +18,7 @@ mod url;
 
 pub use connection::ConnectionError;
 pub use consumer::{Consumer, ConsumerStatus};
+pub use inspection::{Inspection, QueueCounts, QueueState, inspect};
 pub use ledger::{DeadLetterLedger, PendingDeadLetter};
 pub use mirror::{Mirror, MirrorIntervals};
 pub use publisher::{PublishError, Published, Publisher};

@@ -5,6 +5,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use crate::app::AppError;
+use crate::store::StoreError;
+
 /// An error and what to do about it. Shows itself as the error alone; [`report`] adds the advice.
 #[derive(Debug)]
 struct Advised {
@@ -52,9 +55,22 @@ pub fn report(error: &anyhow::Error) -> String {
             sentence = format!("{sentence}: {text}");
         }
     }
-    let advice = error.chain().find_map(|link| link.downcast_ref::<Advised>());
-    let advice = advice.map(|advised| format!("\n  what to do: {}", advised.advice)).unwrap_or_default();
+    let advised = error.chain().find_map(|link| link.downcast_ref::<Advised>());
+    let advice = advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error));
+    let advice = advice.map(|advice| format!("\n  what to do: {advice}")).unwrap_or_default();
     format!("error: {sentence}{advice}")
+}
+
+/// What to do about errors that any command may meet.
+fn usual_advice(error: &anyhow::Error) -> Option<&'static str> {
+    let store = error.chain().find_map(|link| match link.downcast_ref::<AppError>() {
+        Some(AppError::Store(error)) => Some(error),
+        _ => link.downcast_ref::<StoreError>(),
+    })?;
+    match store {
+        StoreError::Unavailable(_) => Some("start the database or correct DATABASE_URL; `doctor` checks everything"),
+        StoreError::Refused { .. } | StoreError::Bug(_) => Some("report this with the version that --version prints"),
+    }
 }
 
 /// Tells the error, and says what to exit with.

@@ -1,8 +1,9 @@
 //! Results: tables for people, JSON lines for machines.
 
+use std::fmt;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Table;
 
@@ -13,6 +14,14 @@ pub trait Row: Serialize {
 
     /// Its cells, one for each heading. JSON has all its fields, whatever the table shows.
     fn cells(&self) -> Vec<String>;
+}
+
+impl<R: Row> Row for &R {
+    const COLUMNS: &'static [&'static str] = R::COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        (*self).cells()
+    }
 }
 
 /// Where results go, and how.
@@ -27,6 +36,12 @@ impl Output {
     #[must_use]
     pub fn to_stdout(json: bool) -> Self {
         Self { json, width: comfy_table::Table::new().width() }
+    }
+
+    /// How wide the terminal is, if it is one.
+    #[must_use]
+    pub const fn width(self) -> Option<u16> {
+        self.width
     }
 
     /// Whether machines read it.
@@ -76,6 +91,19 @@ impl Output {
     fn write_one(self, out: &mut impl Write, thing: &impl Serialize, text: &str) -> io::Result<()> {
         if self.json { write_json(out, thing) } else { writeln!(out, "{text}") }
     }
+}
+
+/// Serializes what has one spelling, if there is something.
+pub(super) fn spelled<T: fmt::Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Serializes what has one spelling.
+pub(super) fn shown<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 fn write_json(out: &mut impl Write, thing: &impl Serialize) -> io::Result<()> {

@@ -2,16 +2,35 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::Globals;
-use super::error::not_built_yet;
+use super::error::Advise;
+use super::event_files::{self, FileEvent};
+use super::open::{broker, who};
+use super::output::{Output, Row, spelled};
+use super::words::count;
+use crate::app::App;
+use crate::broker::{BrokerUrl, Published, Publisher, Topology};
+use crate::class::Class;
+use crate::clock::Clock;
+use crate::ids::{DeadLetterId, DeliveryId};
+use crate::intake::{Incoming, Parsed, Verdict, Via};
+
+/// Events in one transaction, or in one window of the broker.
+const BATCH_MAX: usize = 500;
+/// More rows than this are summed up for people.
+const ROWS_MAX: usize = 50;
+/// More faults than this are counted only.
+const FAULTS_MAX: usize = 10;
 
 /// Publish invoice events from files
 ///
 /// To RabbitMQ if `AMQP_URL` is set, else straight into the intake. A file holds one event (JSON), a list of events, or one
-/// event a line.
+/// event a line. If an event of any file cannot be read, none is published.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  invoice-dispatcher publish examples/events/invoice.json
+  invoice-dispatcher publish examples/events/01-invoice-business.json
   invoice-dispatcher publish october.ndjson november.ndjson")]
 pub struct Args {
     /// The files; `-` for standard input
@@ -19,8 +38,194 @@ pub struct Args {
     pub files: Vec<PathBuf>,
 }
 
+/// What became of one event.
+#[derive(Debug, Serialize)]
+struct PublishedRow {
+    file: String,
+    line: usize,
+    event_id: String,
+    source: String,
+    tenant: String,
+    invoice: String,
+    /// `published`, `unroutable`, `refused` by the broker; `accepted`, `duplicate`, `duplicate_invoice`, `redriven`,
+    /// `waiting`, `dead` by the intake.
+    result: &'static str,
+    /// What that means, and what to do.
+    detail: String,
+    delivery: Option<DeliveryId>,
+    #[serde(serialize_with = "spelled")]
+    class: Option<Class>,
+    #[serde(skip)]
+    letter: Option<DeadLetterId>,
+}
+
+impl Row for PublishedRow {
+    const COLUMNS: &'static [&'static str] = &["INVOICE", "TENANT", "EVENT", "RESULT", "WHAT IT MEANS"];
+
+    fn cells(&self) -> Vec<String> {
+        let Self { invoice, tenant, event_id, result, detail, .. } = self;
+        vec![invoice.clone(), tenant.clone(), event_id.clone(), (*result).to_owned(), detail.clone()]
+    }
+}
+
+impl PublishedRow {
+    fn of(event: &FileEvent) -> Self {
+        let FileEvent { place, event, .. } = event;
+        Self {
+            file: place.file.clone(),
+            line: place.line,
+            event_id: event.id.clone(),
+            source: event.source.clone(),
+            tenant: event.data.tenant_id.to_string(),
+            invoice: event.data.invoice.number.clone(),
+            result: "",
+            detail: String::new(),
+            delivery: None,
+            class: None,
+            letter: None,
+        }
+    }
+
+    fn at_broker(event: &FileEvent, published: Published) -> Self {
+        let (result, detail) = match published {
+            Published::Confirmed => ("published", "RabbitMQ has it; a worker takes it from there"),
+            Published::Unroutable => {
+                ("unroutable", "no queue is bound to the exchange; `doctor` names what is missing")
+            }
+            Published::Refused => ("refused", "the queue is full or away; publish it again later"),
+        };
+        Self { result, detail: detail.to_owned(), ..Self::of(event) }
+    }
+
+    fn at_intake(event: &FileEvent, verdict: Verdict) -> Self {
+        let row = Self::of(event);
+        let say = |result, detail: &str| (result, detail.to_owned());
+        let (result, detail) = match verdict {
+            Verdict::Accepted(_) => say("accepted", "a worker sends it"),
+            Verdict::Duplicate => say("duplicate", "it was taken in before, with the same content"),
+            Verdict::Redrive(_) => say("redriven", "it was a dead letter and is tried again"),
+            Verdict::DuplicateInvoice(_) => say(
+                "duplicate_invoice",
+                "the invoice came under another event id within a day; use `resend` to send it again",
+            ),
+            Verdict::Waiting => say("waiting", "its customer is not known yet; import the customer"),
+            Verdict::DeadLetter(class) => ("dead", format!("{class}: {}", class.hint())),
+        };
+        let delivery = match verdict {
+            Verdict::Accepted(delivery) | Verdict::DuplicateInvoice(delivery) => Some(delivery),
+            _ => None,
+        };
+        let class = if let Verdict::DeadLetter(class) = verdict { Some(class) } else { None };
+        let letter = if let Verdict::Redrive(letter) = verdict { Some(letter) } else { None };
+        Self { result, detail, delivery, class, letter, ..row }
+    }
+
+    /// Whether nobody has the event.
+    fn is_lost(&self) -> bool {
+        matches!(self.result, "unroutable" | "refused")
+    }
+}
+
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("publish").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let config = globals.load_quietly()?;
+    let events = read(&args.files)?;
+    let rows = match broker(&config)? {
+        Some((url, topology)) => publish(url, topology, &events).await?,
+        None => take_in(&globals.open().await?, &events).await?,
+    };
+    show(globals.output(), &rows)?;
+    match rows.iter().filter(|row| row.is_lost()).count() {
+        0 => Ok(()),
+        lost => Err(anyhow::anyhow!("{} of {} not taken by RabbitMQ", count(lost, "event"), rows.len()))
+            .what_to_do("do what the table says and publish them again; what was taken is not sent twice"),
+    }
+}
+
+/// Every event of every file, or what is wrong with some.
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<FileEvent>> {
+    let (mut events, mut faults) = (Vec::new(), Vec::new());
+    for path in files {
+        let (name, bytes) = event_files::read(path)?;
+        let (some_events, some_faults) = event_files::events(&name, &bytes);
+        events.extend(some_events);
+        faults.extend(some_faults);
+    }
+    if faults.is_empty() {
+        return Ok(events);
+    }
+    let mut text = match faults.as_slice() {
+        [fault] => fault.to_string(),
+        faults => {
+            let shown = faults.iter().take(FAULTS_MAX).map(|fault| format!("\n  {fault}"));
+            format!("{} cannot be read{}", count(faults.len(), "event"), shown.collect::<String>())
+        }
+    };
+    if faults.len() > FAULTS_MAX {
+        text.push_str("\n  …");
+    }
+    Err(anyhow::anyhow!(text)).what_to_do("correct it and publish again; nothing was published")
+}
+
+async fn publish(url: BrokerUrl, topology: Topology, events: &[FileEvent]) -> anyhow::Result<Vec<PublishedRow>> {
+    let publisher = Publisher::new(url, topology, Clock::system());
+    let mut rows = Vec::with_capacity(events.len());
+    for batch in events.chunks(BATCH_MAX) {
+        let bodies: Vec<_> = batch.iter().map(|event| event.body.clone()).collect();
+        let published = publisher.publish_events(&bodies).await.what_to_do(
+            "start RabbitMQ or correct AMQP_URL, then publish again; what was published already is not sent twice",
+        )?;
+        rows.extend(batch.iter().zip(published).map(|(event, published)| PublishedRow::at_broker(event, published)));
+    }
+    publisher.close().await;
+    Ok(rows)
+}
+
+async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<PublishedRow>> {
+    let mut rows = Vec::with_capacity(events.len());
+    for batch in events.chunks(BATCH_MAX) {
+        let parsed = |event: &FileEvent| {
+            let body = event.body.clone();
+            Parsed::of(Incoming { body, via: Via::File, redelivered: false, dead_letter_id: None, given_up: false })
+        };
+        let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
+        rows.extend(batch.iter().zip(verdicts).map(|(event, verdict)| PublishedRow::at_intake(event, verdict)));
+    }
+    redrive(app, &mut rows).await?;
+    Ok(rows)
+}
+
+/// Publishing a dead letter's event again is a wish to have it sent.
+async fn redrive(app: &App, rows: &mut [PublishedRow]) -> anyhow::Result<()> {
+    let letters: Vec<DeadLetterId> = rows.iter().filter_map(|row| row.letter).collect();
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let failed = app.redrive.letters(&letters, &who()).await?.failed;
+    for (letter, error) in failed {
+        for row in rows.iter_mut().filter(|row| row.letter == Some(letter)) {
+            row.result = "dead";
+            row.detail = error.to_string();
+        }
+    }
+    Ok(())
+}
+
+/// A few rows are shown one by one; of many only those that somebody has to look at.
+fn show(output: Output, rows: &[PublishedRow]) -> anyhow::Result<()> {
+    if output.is_json() || rows.len() <= ROWS_MAX {
+        output.rows(rows, "")?;
+        return Ok(());
+    }
+    let is_plain = |row: &&PublishedRow| matches!(row.result, "published" | "accepted");
+    let plain = rows.iter().filter(is_plain).count();
+    let others: Vec<&PublishedRow> = rows.iter().filter(|row| !is_plain(row)).take(ROWS_MAX).collect();
+    if !others.is_empty() {
+        output.rows(&others, "")?;
+    }
+    let hidden = rows.len() - plain - others.len();
+    let more = if hidden > 0 { format!(", {hidden} more not shown (--json lists all)") } else { String::new() };
+    let word = rows.iter().find(is_plain).map_or("accepted", |row| row.result);
+    output.say(&format!("{}: {plain} {word}, {} otherwise{more}", count(rows.len(), "event"), rows.len() - plain))?;
+    Ok(())
 }

@@ -1,10 +1,20 @@
 //! `relays`: the SMTP servers that take our mail.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::Globals;
 use super::arguments::Reason;
-use super::error::not_built_yet;
+use super::error::Advise;
+use super::open::who;
+use super::output::{Output, Row};
+use super::words::{self, relative};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::ids::RelayName;
+use crate::store::{Breaker, LaneCounts, RelayState};
 
 /// List the relays, pause or resume one
 #[derive(Debug, clap::Args)]
@@ -41,7 +51,133 @@ pub enum Action {
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("relays").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let output = globals.output();
+    match args.action {
+        Action::List => {
+            let rows = rows(&app).await?;
+            output.rows(&rows, "no relay is configured: set SMTP_URL, or nothing is ever sent")?;
+        }
+        Action::Pause { relay, why } => {
+            let relay = configured(&app, &relay).await?;
+            app.store.pause_relay(&relay, true, &format!("{}: {}", who(), why.reason)).await?;
+            tell(
+                &app,
+                output,
+                &relay,
+                "is paused; what is on the wire ends first, the rest waits until `relays resume`",
+            )
+            .await?;
+        }
+        Action::Resume { relay } => {
+            let relay = configured(&app, &relay).await?;
+            app.store.pause_relay(&relay, false, &who()).await?;
+            tell(&app, output, &relay, "sends again; a relay that was unavailable is tried at once").await?;
+        }
+    }
+    Ok(())
+}
+
+/// One relay as the list shows it.
+#[derive(Serialize)]
+struct RelayRow {
+    relay: RelayName,
+    /// Where it is; none if it is not configured here.
+    address: Option<String>,
+    /// `working`, `paused`, `open`, `half_open`, or `not_configured`.
+    state: &'static str,
+    /// Why it does not work, or who paused it and why.
+    reason: Option<String>,
+    since: Option<Timestamp>,
+    probe_at: Option<Timestamp>,
+    due: i64,
+    later: i64,
+    held: i64,
+    sending: i64,
+    due_oldest: Option<Timestamp>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl Row for RelayRow {
+    const COLUMNS: &'static [&'static str] =
+        &["RELAY", "ADDRESS", "STATE", "DUE", "LATER", "HELD", "SENDING", "OLDEST DUE", "WHY"];
+
+    fn cells(&self) -> Vec<String> {
+        let ago = |at: Option<Timestamp>| at.map(|at| relative(at, self.now));
+        let state = match ago(self.since) {
+            Some(since) => format!("{}, {since}", self.state),
+            None => self.state.to_owned(),
+        };
+        let probe = ago(self.probe_at).map(|probe| format!("tried again {probe}"));
+        let why: Vec<String> = self.reason.iter().cloned().chain(probe).collect();
+        vec![
+            self.relay.to_string(),
+            self.address.clone().unwrap_or_else(|| "-".to_owned()),
+            state,
+            self.due.to_string(),
+            self.later.to_string(),
+            self.held.to_string(),
+            self.sending.to_string(),
+            ago(self.due_oldest).unwrap_or_else(|| "-".to_owned()),
+            if why.is_empty() { "-".to_owned() } else { why.join("; ") },
+        ]
+    }
+}
+
+/// Every relay that is configured, that something waits for, or that people paused.
+async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
+    let mut lanes = app.store.lane_counts().await?;
+    let mut states: BTreeMap<RelayName, RelayState> =
+        app.store.relay_states().await?.into_iter().map(|state| (state.relay.clone(), state)).collect();
+    let paused = states.values().filter(|state| state.paused).map(|state| state.relay.clone());
+    let names: BTreeSet<RelayName> = app.config.relays.keys().chain(lanes.keys()).cloned().chain(paused).collect();
+    let now = app.store.now();
+    Ok(names
+        .into_iter()
+        .map(|relay| {
+            let state = states.remove(&relay).unwrap_or_else(|| RelayState::closed(relay.clone()));
+            let counts = lanes.remove(&relay).unwrap_or_default();
+            let address = app.config.relays.get(&relay).map(|config| format!("{:?}", config.url));
+            row(relay, address, state, counts, now)
+        })
+        .collect())
+}
+
+fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: LaneCounts, now: Timestamp) -> RelayRow {
+    let (word, reason, since) = match state.breaker {
+        _ if state.paused => ("paused", state.paused_by, state.paused_at),
+        _ if address.is_none() => ("not_configured", None, None),
+        Breaker::Closed => ("working", None, None),
+        breaker => (breaker.as_str(), state.reason, state.opened_at),
+    };
+    let LaneCounts { due, later, held, sending, due_oldest } = counts;
+    let probe_at = state.probe_at.filter(|_| !state.paused);
+    RelayRow { relay, address, state: word, reason, since, probe_at, due, later, held, sending, due_oldest, now }
+}
+
+/// The relay of that name, if there is one.
+async fn configured(app: &App, name: &str) -> anyhow::Result<RelayName> {
+    let relay = RelayName::from(name);
+    let known = rows(app).await?;
+    if known.iter().any(|row| row.relay == relay) {
+        return Ok(relay);
+    }
+    let names: Vec<&str> = known.iter().map(|row| row.relay.as_str()).collect();
+    let advice = match names.as_slice() {
+        [] => "set SMTP_URL to configure the relay `default`".to_owned(),
+        names => format!("name one of: {}", names.join(", ")),
+    };
+    Err(anyhow::anyhow!("there is no relay {name:?}")).what_to_do(advice)
+}
+
+/// Says what became of a relay.
+async fn tell(app: &App, output: Output, relay: &RelayName, what: &str) -> anyhow::Result<()> {
+    let row = rows(app).await?.into_iter().find(|row| row.relay == *relay);
+    let waiting = row.as_ref().map_or(0, |row| row.due + row.sending);
+    let waiting = usize::try_from(waiting).unwrap_or_default();
+    let waits = if waiting == 1 { "waits" } else { "wait" };
+    let text = format!("relay {relay} {what}\n{} {waits} for it now", words::count(waiting, "delivery"));
+    Ok(output.one(&row, &text)?)
 }

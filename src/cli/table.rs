@@ -3,6 +3,8 @@
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{Attribute, Cell, ContentArrangement};
 
+use super::report::cleaned;
+
 /// A table for people. Every cell is cleaned: what a tenant or a relay wrote cannot steer the terminal.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -39,18 +41,6 @@ impl Table {
         table.add_rows(&self.rows);
         table.trim_fmt()
     }
-}
-
-/// Control characters end or colour a line, bidi controls turn it around: both become a mark.
-fn cleaned(text: &str) -> String {
-    let is_bidi =
-        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let clean = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() || is_bidi(c) => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(clean).collect()
 }
 
 #[cfg(test)]

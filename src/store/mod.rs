@@ -7,6 +7,7 @@
 //! recorded in committed rows, and every later write names the claim it rests on.
 
 mod catalogue;
+mod checkup;
 mod claim;
 mod connect;
 mod counts;
@@ -35,6 +36,7 @@ mod redrive;
 mod relay_state;
 mod resend;
 mod retention;
+mod schema;
 mod settings;
 mod settle;
 mod settled_count;
@@ -55,6 +57,7 @@ use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
 pub use catalogue::{CustomersUpserted, TenantUpserted};
+pub use checkup::{KeyUse, LaneCounts, Ledger};
 pub use claim::{Claimed, Fence};
 pub use connect::OpenError;
 pub use customer_groups::CustomerGroup;
@@ -79,6 +82,7 @@ pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
 pub use relay_state::{Breaker, RelayState};
 pub use resend::{Newest, Standing};
 pub use retention::{Forgotten, RetentionTimes};
+pub use schema::{Migration, Schema};
 pub use settings::{SettingsChange, SettingsPut};
 pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 pub use takeover::{TAKEOVERS_MAX, TakenOver};

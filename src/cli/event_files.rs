@@ -1,0 +1,198 @@
+//! Events out of files: one event, a list of events, or one event after the other (NDJSON).
+//!
+//! Each event keeps the bytes that it has in the file, and its place there, so that a fault can be found.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use crate::event::{self, InvoiceSent, Malformed};
+
+/// An event and where it stands.
+#[derive(Debug)]
+pub(super) struct FileEvent {
+    pub(super) place: Place,
+    pub(super) body: Bytes,
+    pub(super) event: InvoiceSent,
+}
+
+/// Where something stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The file, as people named it.
+    pub(super) file: String,
+    /// Its line, counted from 1.
+    pub(super) line: usize,
+    /// Its number in the list, counted from 1, if it stands in one.
+    pub(super) index: Option<usize>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            Some(index) => write!(f, "{} event {index} (line {})", self.file, self.line),
+            None => write!(f, "{} line {}", self.file, self.line),
+        }
+    }
+}
+
+/// An event that cannot be read, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FileFault {
+    pub(super) place: Place,
+    pub(super) fault: Malformed,
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault.path.as_str() {
+            "$" => write!(f, "{}: it {}", self.place, self.fault.problem),
+            path => write!(f, "{}: {path} {}", self.place, self.fault.problem),
+        }
+    }
+}
+
+/// The file's bytes; `-` is standard input. Returns the name that people know it by, too.
+pub(super) fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        return Ok(("standard input".to_owned(), bytes));
+    }
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("{name} cannot be read"))?;
+    Ok((name, bytes))
+}
+
+/// Every event of a file, and every fault.
+pub(super) fn events(file: &str, bytes: &[u8]) -> (Vec<FileEvent>, Vec<FileFault>) {
+    let mut reader = Reader { file, bytes, events: Vec::new(), faults: Vec::new() };
+    reader.read();
+    (reader.events, reader.faults)
+}
+
+struct Reader<'b> {
+    file: &'b str,
+    bytes: &'b [u8],
+    events: Vec<FileEvent>,
+    faults: Vec<FileFault>,
+}
+
+impl<'b> Reader<'b> {
+    fn read(&mut self) {
+        // Editors on Windows put a byte order mark there, which JSON does not know (RFC 8259 §8.1).
+        self.bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.bytes);
+        let mut values = serde_json::Deserializer::from_slice(self.bytes).into_iter::<&RawValue>();
+        loop {
+            match values.next() {
+                None => break,
+                Some(Ok(value)) if value.get().starts_with('[') => self.list(value.get()),
+                Some(Ok(value)) => self.event(value.get(), None),
+                Some(Err(error)) => {
+                    // Behind it nothing can be told apart any more.
+                    let place = Place { file: self.file.to_owned(), line: error.line().max(1), index: None };
+                    self.faults.push(FileFault {
+                        place,
+                        fault: Malformed::at("$", "is not JSON: ".to_owned() + &without_place(&error)),
+                    });
+                    return;
+                }
+            }
+        }
+        if self.events.is_empty() && self.faults.is_empty() {
+            let place = Place { file: self.file.to_owned(), line: 1, index: None };
+            self.faults.push(FileFault { place, fault: Malformed::at("$", "holds no event") });
+        }
+    }
+
+    fn list(&mut self, list: &'b str) {
+        let values: Vec<&'b RawValue> =
+            serde_json::from_str(list).expect("a raw value is JSON, and this one is a list");
+        for (index, value) in values.into_iter().enumerate() {
+            self.event(value.get(), Some(index + 1));
+        }
+    }
+
+    fn event(&mut self, text: &'b str, index: Option<usize>) {
+        let place = Place { file: self.file.to_owned(), line: self.line_of(text), index };
+        match event::parse(text.as_bytes()) {
+            Ok(event) => self.events.push(FileEvent { place, body: Bytes::copy_from_slice(text.as_bytes()), event }),
+            Err(fault) => self.faults.push(FileFault { place, fault }),
+        }
+    }
+
+    /// `text` is a part of the file.
+    fn line_of(&self, text: &str) -> usize {
+        let offset = text.as_ptr().addr() - self.bytes.as_ptr().addr();
+        1 + self.bytes[..offset].iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// serde_json's words without its own `at line 1 column 2`.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: &str) -> String {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"invoice.sent.v1","data":{{"tenant_id":"acme","customer_id":"C-1",
+            "invoice":{{"id":"i","number":"R-1","kind":"reminder","issue_date":"2026-11-20","currency":"EUR","total":"1.00"}},"documents":[]}}}}"#
+        )
+    }
+
+    fn read_text(text: &str) -> (Vec<String>, Vec<String>) {
+        let (events, faults) = events("f", text.as_bytes());
+        let events = events.iter().map(|event| format!("{} {}", event.event.id, event.place)).collect();
+        (events, faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn one_a_list_or_one_after_the_other() {
+        let (one, two) = (event("1"), event("2"));
+        let lines = |text: &str| read_text(text).0;
+        assert_eq!(lines(&one), ["1 f line 1"]);
+        assert_eq!(lines(&format!("\u{feff}\n{one}\n\n{two}\n")), ["1 f line 2", "2 f line 5"]);
+        assert_eq!(lines(&format!("[\n{one},\n{two}]")), ["1 f event 1 (line 2)", "2 f event 2 (line 4)"]);
+        let flat = one.replace('\n', "");
+        assert_eq!(lines(&format!("{flat}\n{}", two.replace('\n', ""))), ["1 f line 1", "2 f line 2"]);
+    }
+
+    #[test]
+    fn a_fault_says_where_and_what() {
+        let wrong = event("1").replace("\"1.00\"", "1.00").replace('\n', "");
+        let good = event("2").replace('\n', "");
+        let cases = [
+            (format!("{good}\n{wrong}\n{good}"), "f line 2: data.invoice.total "),
+            (format!("[{good}, 7]"), "f event 2 (line 1): it "),
+            (format!("{good}\n{{\"specversion\": "), "f line 2: it is not JSON: EOF while parsing a value"),
+            (" \n".to_owned(), "f line 1: it holds no event"),
+            ("[]".to_owned(), "f line 1: it holds no event"),
+            ("\u{feff}x".to_owned(), "f line 1: it is not JSON: expected value"),
+        ];
+        for (text, expected) in cases {
+            let (_, faults) = read_text(&text);
+            assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+            assert!(faults[0].starts_with(expected), "{expected}: {faults:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let (events, faults) = events("f", &bytes);
+            proptest::prop_assert!(!events.is_empty() || !faults.is_empty());
+        }
+    }
+}

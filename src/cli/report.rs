@@ -1,0 +1,150 @@
+//! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
+
+use super::output::Output;
+
+/// A text without a terminal is broken here.
+const WIDTH_WITHOUT_TERMINAL: usize = 120;
+/// Narrower than this, words would stand alone.
+const WIDTH_MIN: usize = 40;
+
+/// A report for people, made line by line. What others wrote cannot steer the terminal.
+#[derive(Debug)]
+pub(super) struct Report {
+    text: String,
+    width: usize,
+    on_terminal: bool,
+}
+
+/// How a word stands out on a terminal; it says the same without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tint {
+    /// As any other.
+    Plain,
+    /// A headline.
+    Bold,
+    /// Of less weight.
+    Dim,
+    /// All is well.
+    Green,
+    /// Somebody should look.
+    Yellow,
+    /// Something is wrong.
+    Red,
+}
+
+impl Report {
+    pub(super) fn new(output: Output) -> Self {
+        let width = output.width().map_or(WIDTH_WITHOUT_TERMINAL, usize::from).clamp(WIDTH_MIN, WIDTH_WITHOUT_TERMINAL);
+        // https://no-color.org: any value that is not empty.
+        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { text: String::new(), width, on_terminal: output.width().is_some() && colour }
+    }
+
+    /// A headline.
+    pub(super) fn headline(&mut self, text: &str) {
+        let text = self.tinted(&cleaned(text), Tint::Bold);
+        self.text.push_str(&text);
+        self.text.push('\n');
+    }
+
+    /// An empty line.
+    pub(super) fn gap(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A text beside its name, which is `indent` columns wide; it goes on below itself.
+    pub(super) fn fact(&mut self, name: &str, indent: usize, text: &str) {
+        self.line(name, Tint::Dim, indent, text);
+    }
+
+    /// As [`Report::fact`], the name in its own tint.
+    pub(super) fn line(&mut self, name: &str, tint: Tint, indent: usize, text: &str) {
+        let name = cleaned(name);
+        let padding = indent.saturating_sub(name.chars().count() + 2).max(1);
+        let mut begin = format!("  {}{}", self.tinted(&name, tint), " ".repeat(padding));
+        for line in broken(&cleaned(text), self.width.saturating_sub(indent).max(WIDTH_MIN / 2)) {
+            self.text.push_str(begin.as_str());
+            self.text.push_str(&line);
+            self.text.push('\n');
+            begin = " ".repeat(indent.max(3));
+        }
+    }
+
+    /// Lines as they are, indented.
+    pub(super) fn quoted(&mut self, lines: &str) {
+        for line in lines.lines() {
+            self.text.push_str(format!("  {}", cleaned(line)).trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// The report, without an end of line.
+    pub(super) fn finish(self) -> String {
+        self.text.trim_end().to_owned()
+    }
+
+    fn tinted(&self, text: &str, tint: Tint) -> String {
+        let code = match tint {
+            Tint::Plain => return text.to_owned(),
+            _ if !self.on_terminal => return text.to_owned(),
+            Tint::Bold => 1,
+            Tint::Dim => 2,
+            Tint::Green => 32,
+            Tint::Yellow => 33,
+            Tint::Red => 31,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// Control characters end or colour a line, bidi controls turn it around: both become a mark.
+pub(super) fn cleaned(text: &str) -> String {
+    let is_bidi =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let clean = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() || is_bidi(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(clean).collect()
+}
+
+/// The text in lines of at most `width` characters, unless a single word is longer; at least one line.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let line = lines.last_mut().expect("there is a line from the beginning");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_go_on_below_themselves() {
+        let mut report = Report { text: String::new(), width: 40, on_terminal: false };
+        report.headline("R-1 of acme");
+        report.fact("why", 12, "the policy attaches for business customers only\u{1b}[31m");
+        assert_eq!(
+            report.finish(),
+            "R-1 of acme\n  why       the policy attaches for\n            business customers\n            only\u{fffd}[31m"
+        );
+    }
+
+    #[test]
+    fn a_name_as_wide_as_its_column_still_stands_apart() {
+        let mut report = Report { text: String::new(), width: 80, on_terminal: true };
+        report.line("portal", Tint::Red, 6, "closed");
+        assert_eq!(report.finish(), "  \u{1b}[31mportal\u{1b}[0m closed");
+    }
+}

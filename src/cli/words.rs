@@ -1,0 +1,126 @@
+//! How moments, sizes, counts and reasons are said to people.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::decision::Reason;
+use crate::event::Recipient;
+use crate::telemetry::Masked;
+
+/// A moment, to the second: `2026-11-23 09:30:00Z`.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.to_jiff().strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// How long ago a moment was, or how soon it comes: `5 min ago`, `in 2 h`.
+pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
+    if at > now {
+        return format!("in {}", span(at.since(now)));
+    }
+    match now.since(at) {
+        short if short < Duration::from_secs(1) => "now".to_owned(),
+        time => format!("{} ago", span(time)),
+    }
+}
+
+/// A time in its largest unit: `45 s`, `12 min`, `3 h`, `9 d`.
+pub(super) fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A size as people read it: `512 bytes`, `79.3 KiB`, `20.0 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| {
+        let tenths = u128::from(bytes) * 10 / u128::from(unit);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
+    match bytes {
+        ..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", tenths(1_024)),
+        1_048_576..1_073_741_824 => format!("{} MiB", tenths(1_048_576)),
+        _ => format!("{} GiB", tenths(1_073_741_824)),
+    }
+}
+
+/// `1 delivery`, `1,204 dead letters`.
+pub(super) fn count(number: usize, one: &str) -> String {
+    let mut digits = number.to_string();
+    let mut place = digits.len();
+    while place > 3 {
+        place -= 3;
+        digits.insert(place, ',');
+    }
+    match one.strip_suffix('y') {
+        _ if number == 1 => format!("{digits} {one}"),
+        Some(stem) => format!("{digits} {stem}ies"),
+        None => format!("{digits} {one}s"),
+    }
+}
+
+/// The recipients, masked: `a***@customer.example, cc b***@customer.example`.
+pub(super) fn recipients(recipients: &[Recipient]) -> String {
+    let shown = |recipient: &Recipient| match recipient.role.as_str() {
+        "to" => Masked(&recipient.address).to_string(),
+        role => format!("{role} {}", Masked(&recipient.address)),
+    };
+    recipients.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Why documents are attached or not, as a sentence's end.
+pub(super) const fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::PolicyInclude => "the tenant's policy attaches for everybody",
+        Reason::PolicyExclude => "the tenant's policy attaches for nobody",
+        Reason::BusinessCustomer => "the tenant's policy attaches for business customers, and this is one",
+        Reason::PrivateCustomer => {
+            "the tenant's policy attaches for business customers only, and this is a private one"
+        }
+        Reason::UnknownCustomerType => {
+            "the tenant's policy attaches for business customers only, and nobody told us what this one is"
+        }
+        Reason::TooLarge => "with its documents the mail would be larger than the relay takes",
+        Reason::LinkOnly => "a person asked for a link",
+        Reason::EarlierDecision => "an earlier attempt decided on a link, and a retry never widens",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_in_their_largest_unit() {
+        let now = Timestamp(1_795_426_200_000);
+        let cases = [
+            (0, "now"),
+            (119, "119 s ago"),
+            (125, "2 min ago"),
+            (7_300, "2 h ago"),
+            (200_000, "2 d ago"),
+            (-90, "in 90 s"),
+            (-86_400, "in 24 h"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(relative(Timestamp(now.0 - seconds * 1_000), now), expected, "{seconds}");
+        }
+        assert_eq!(moment(now), "2026-11-23 09:30:00Z");
+    }
+
+    #[test]
+    fn sizes_and_counts_are_short() {
+        for (bytes, expected) in [(0, "0 bytes"), (1_023, "1023 bytes"), (1_536, "1.5 KiB"), (20 << 20, "20.0 MiB")] {
+            assert_eq!(size(bytes), expected);
+        }
+        for (number, expected) in
+            [(0, "0 letters"), (1, "1 letter"), (1_204, "1,204 letters"), (1_000_000, "1,000,000 letters")]
+        {
+            assert_eq!(count(number, "letter"), expected);
+        }
+        assert_eq!([count(1, "delivery"), count(2, "delivery")], ["1 delivery", "2 deliveries"]);
+    }
+}
