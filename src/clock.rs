@@ -82,7 +82,14 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System(Arc<SystemSource>),
-    Manual(Arc<watch::Sender<i64>>),
+    Manual(Arc<ManualSource>),
+}
+
+#[derive(Debug)]
+struct ManualSource {
+    now_ms: watch::Sender<i64>,
+    /// How often somebody has lain down to sleep.
+    sleeps: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -104,7 +111,8 @@ impl Clock {
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(watch::Sender::new(start.0))))
+        let (now_ms, sleeps) = (watch::Sender::new(start.0), watch::Sender::new(0));
+        Self(Source::Manual(Arc::new(ManualSource { now_ms, sleeps })))
     }
 
     /// The time now.
@@ -112,7 +120,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System(source) => Timestamp(source.epoch_ms.load(Ordering::Relaxed)).plus(source.started.elapsed()),
-            Source::Manual(time) => Timestamp(*time.borrow()),
+            Source::Manual(source) => Timestamp(*source.now_ms.borrow()),
         }
     }
 
@@ -121,7 +129,7 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
             Source::System(source) => source.started.elapsed(),
-            Source::Manual(time) => Duration::from_millis(u64::try_from(*time.borrow()).unwrap_or(0)),
+            Source::Manual(source) => Duration::from_millis(u64::try_from(*source.now_ms.borrow()).unwrap_or(0)),
         }
     }
 
@@ -138,9 +146,10 @@ impl Clock {
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {
             Source::System(_) => tokio::time::sleep(time).await,
-            Source::Manual(now) => {
-                let end = Timestamp(*now.borrow()).plus(time).0;
-                let mut changes = now.subscribe();
+            Source::Manual(source) => {
+                let end = Timestamp(*source.now_ms.borrow()).plus(time).0;
+                let mut changes = source.now_ms.subscribe();
+                source.sleeps.send_modify(|sleeps| *sleeps += 1);
                 // The sender lives in `self`, so waiting cannot fail.
                 let _ = changes.wait_for(|now| *now >= end).await;
             }
@@ -149,8 +158,18 @@ impl Clock {
 
     /// Moves a manual clock, and wakes who sleeps on it. The machine's clock is not ours to move.
     pub fn advance(&self, time: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.send_modify(|ms| *ms = ms.saturating_add(millis(time)));
+        if let Source::Manual(source) = &self.0 {
+            source.now_ms.send_modify(|ms| *ms = ms.saturating_add(millis(time)));
+        }
+    }
+
+    /// How often somebody has lain down to sleep on a manual clock: a test that lets time pass waits until whoever woke
+    /// has done its work and sleeps again, so that time does not run away from the work. None on the machine's clock.
+    #[must_use]
+    pub fn sleeps(&self) -> Option<watch::Receiver<u64>> {
+        match &self.0 {
+            Source::System(_) => None,
+            Source::Manual(source) => Some(source.sleeps.subscribe()),
         }
     }
 

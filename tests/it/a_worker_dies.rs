@@ -125,7 +125,7 @@ async fn what_waited_for_a_connection_is_due_again(database: TestDatabase) {
 /// The 250 comes after the others have called the worker dead: it still counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_250_turns_uncertain_into_sent() {
-    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_secs(2)))).await;
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_secs(6)))).await;
     let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let suspended = dispatcher.start_suspended().await;
@@ -144,7 +144,7 @@ async fn a_late_250_turns_uncertain_into_sent() {
 /// The others have called the worker dead before it asked for the permit: it gets none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_called_dead_starts_no_data() {
-    let sink = Sink::scripted(Script::new().once(Step::Rcpt, Act::Slow(Duration::from_secs(2)))).await;
+    let sink = Sink::scripted(Script::new().once(Step::Rcpt, Act::Slow(Duration::from_secs(6)))).await;
     let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let suspended = dispatcher.start_suspended().await;

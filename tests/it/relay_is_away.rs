@@ -172,7 +172,7 @@ async fn a_pause_by_hand_outlasts_a_restart(database: TestDatabase) {
     dispatcher.start();
     take(&dispatcher, 3).await;
     // Another relay's lane would go on; this one stands, however long.
-    let looks = dispatcher.database.number("SELECT CAST(MAX(beats) AS BIGINT) FROM worker").await;
+    let looks = dispatcher.database.number("SELECT CAST(COALESCE(MAX(beats), 0) AS BIGINT) FROM worker").await;
     dispatcher.pass_until(&format!("SELECT COUNT(*) FROM worker WHERE beats >= {}", looks + 5), 1).await;
     assert_eq!(dispatcher.database.number(UNTOUCHED).await, 3);
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
