@@ -105,6 +105,16 @@ const DOCUMENT_POLL: Duration = Duration::from_secs(30);
 /// What follows from an attempt that ended as `class`.
 #[must_use]
 pub fn after(class: Class, history: &History, schedule: &Schedule) -> Next {
+    match after_each(class, history, schedule) {
+        // A dead letter invites to a redrive; but the relay may hold the message, so a person looks there first.
+        Next::Settle(Settled::Dead, _) if history.resent_uncertain => {
+            Next::Settle(Settled::Uncertain, Class::Uncertain)
+        }
+        next => next,
+    }
+}
+
+fn after_each(class: Class, history: &History, schedule: &Schedule) -> Next {
     match class {
         Class::Accepted => Next::Settle(Settled::Sent, class),
         // Once is once: the relay may hold the first, and has now had the second.

@@ -73,7 +73,7 @@ async fn exchange_exists(connection: &Connection, name: &str) -> Result<bool, Co
     Ok(unless_missing(answer("look for an exchange", &channel, declare).await)?.is_some())
 }
 
-/// 404 NOT_FOUND is an answer too.
+/// 404 (not found) is an answer too.
 fn unless_missing<T>(result: Result<T, ConnectionError>) -> Result<Option<T>, ConnectionError> {
     match result {
         Ok(found) => Ok(Some(found)),

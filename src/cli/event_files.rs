@@ -128,11 +128,11 @@ impl<'b> Reader<'b> {
     /// `text` is a part of the file.
     fn line_of(&self, text: &str) -> usize {
         let offset = text.as_ptr().addr() - self.bytes.as_ptr().addr();
-        1 + self.bytes[..offset].iter().filter(|byte| **byte == b'\n').count()
+        self.bytes[..offset].split(|byte| *byte == b'\n').count()
     }
 }
 
-/// serde_json's words without its own `at line 1 column 2`.
+/// `serde_json`'s words without its own `at line 1 column 2`.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {

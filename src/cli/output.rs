@@ -94,6 +94,7 @@ impl Output {
 }
 
 /// Serializes what has one spelling, if there is something.
+#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
 pub(super) fn spelled<T: fmt::Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => serializer.collect_str(value),

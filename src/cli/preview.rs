@@ -132,13 +132,11 @@ impl Parts {
         let data = &event.data;
         let unknown =
             "import it with `import FILE`; an event that comes first becomes a dead letter and is then sent by itself";
-        let (tenant, settings) =
-            match (app.store.tenant(&data.tenant_id).await?, app.store.settings(&data.tenant_id).await?) {
-                (Some(tenant), Some(settings)) => (tenant, settings),
-                _ => {
-                    return Err(anyhow::anyhow!("the tenant {} is not known", data.tenant_id)).what_to_do(unknown);
-                }
-            };
+        let (Some(tenant), Some(settings)) =
+            (app.store.tenant(&data.tenant_id).await?, app.store.settings(&data.tenant_id).await?)
+        else {
+            return Err(anyhow::anyhow!("the tenant {} is not known", data.tenant_id)).what_to_do(unknown);
+        };
         let Some(customer) = app.store.customer(&data.tenant_id, &data.customer_id).await? else {
             return Err(anyhow::anyhow!("the customer {} of {} is not known", data.customer_id, data.tenant_id))
                 .what_to_do(unknown);

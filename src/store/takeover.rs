@@ -58,7 +58,8 @@ impl Store {
         .collect()
     }
 
-    /// Ends up to `limit` due deliveries whose `expires_at` has passed; returns them.
+    /// Ends up to `limit` due deliveries whose `expires_at` has passed; returns them. What the relay may hold
+    /// has not expired, but is uncertain.
     pub async fn expire(&self, limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
         let now = self.now();
         let overdue = "SELECT delivery_id FROM lane_entry WHERE expires_at <= $1 AND expires_at IS NOT NULL
@@ -67,19 +68,25 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
-        let expired = sql("WITH picked AS MATERIALIZED (
+        let rows = sql("WITH picked AS MATERIALIZED (
                 SELECT delivery_id FROM lane_entry
                 WHERE expires_at <= $1 AND expires_at IS NOT NULL AND state = 'due'
                 ORDER BY expires_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
-            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256, may_be_out")
         .bind(now)
         .bind(limit)
         .all(&mut transaction)
         .await?;
-        let expired = expired.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+        let (mut expired, mut uncertain) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let left = if row.get("may_be_out")? { &mut uncertain } else { &mut expired };
+            left.push(Left::read(row)?);
+        }
         let why = "the event's expires_at passed before it could be sent";
         settle_left(&mut transaction, &expired, Settled::Expired, Class::Expired, why, now).await?;
+        let why = "the event's expires_at passed before it could be sent again; the relay may hold it";
+        settle_left(&mut transaction, &uncertain, Settled::Uncertain, Class::Uncertain, why, now).await?;
         transaction.commit().await?;
         Ok(expired.into_iter().map(|left| left.delivery).collect())
     }

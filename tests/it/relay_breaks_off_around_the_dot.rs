@@ -16,6 +16,8 @@ on_both_databases!(
     it_is_resent_once_where_the_relay_is_configured_so,
     a_resend_is_the_last_whatever_comes_between,
     a_resend_that_is_deferred_at_the_dot_stays_uncertain,
+    a_resend_that_is_refused_stays_uncertain,
+    a_resend_that_comes_too_late_stays_uncertain,
     a_resend_never_follows_a_stricter_decision,
 );
 
@@ -170,6 +172,42 @@ async fn a_resend_that_is_deferred_at_the_dot_stays_uncertain(database: TestData
     assert_eq!(dispatcher.attempts().await, ["R-a uncertain final_dot -", "R-a deferred final_dot 451"]);
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 2"]);
     assert_eq!(sink.mails_and_data_phases(), (1, 2));
+    dispatcher.finish().await;
+}
+
+async fn a_resend_that_is_refused_stays_uncertain(database: TestDatabase) {
+    let script = Script::new().nth(Step::Dot, 1, Act::take_then(Act::Close)).nth(
+        Step::Rcpt,
+        2,
+        Act::reply("554 5.7.1 policy of the day"),
+    );
+    let sink = Sink::scripted(script).await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 2"]);
+    assert_eq!(
+        dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await,
+        0,
+        "a redrive would send it again"
+    );
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
+
+async fn a_resend_that_comes_too_late_stays_uncertain(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
+    let mut event = dispatcher.event("a", "C-1");
+    event["data"]["expires_at"] = serde_json::json!("2026-11-23T09:30:01Z");
+    dispatcher.take(&[event]).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
     dispatcher.finish().await;
 }
 

@@ -116,13 +116,11 @@ impl Dispatcher {
             App { store, intake, ..app }
         });
         let app = opening.await.expect("the parts fit");
-        let (stop, registered) = (CancellationToken::new(), self.workers().await);
-        let task = runtime.spawn({
-            let stop = stop.clone();
-            async move { app.send(stop).await.expect("the worker runs") }
-        });
+        let registered = self.workers().await;
+        // Nobody ever tells it to stop: it ends by dying.
+        runtime.spawn(async move { app.send(CancellationToken::new()).await.expect("the worker runs") });
         self.wait_until("SELECT COUNT(*) FROM worker", registered + 1).await;
-        Mortal { runtime: Some(runtime), stop, task }
+        Mortal { runtime: Some(runtime) }
     }
 
     /// How many workers are registered.
@@ -320,8 +318,6 @@ impl Dispatcher {
 /// A worker that can die.
 pub(crate) struct Mortal {
     runtime: Option<Runtime>,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
 }
 
 impl Mortal {
@@ -329,13 +325,6 @@ impl Mortal {
     pub(crate) async fn kill(mut self) {
         let runtime = self.runtime.take().expect("it dies once");
         tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("it dies");
-    }
-
-    /// Stops the worker as SIGTERM does, and waits until it has drained.
-    pub(crate) async fn stop(mut self) {
-        self.stop.cancel();
-        (&mut self.task).await.expect("the worker ends in order");
-        self.kill().await;
     }
 }
 
