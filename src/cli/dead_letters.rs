@@ -1,12 +1,28 @@
 //! `dead-letters`: what gave up or needs a fix.
 
+use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
+
 use clap::Subcommand;
 
 use super::Globals;
 use super::arguments::{Limit, Reason, dead_letter_id, spelled};
-use super::error::not_built_yet;
+use super::dead_letter_views::{Fated, GroupRow, LetterRow, Shown};
+use super::error::Advise;
+use super::open::who;
+use super::output::Output;
+use super::words::count;
+use crate::app::App;
 use crate::class::Class;
-use crate::ids::DeadLetterId;
+use crate::ids::{DeadLetterId, TenantId};
+use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest};
+
+/// Letters in one page, or in one transaction.
+const BATCH_MAX: u32 = 200;
+/// The most causes that are listed.
+const GROUPS_MAX: u32 = 1_000;
+/// More rows than this are summed up for people.
+const ROWS_MAX: usize = 50;
 
 /// List, redrive or discard what could not be sent
 ///
@@ -30,13 +46,16 @@ pub enum Action {
         #[command(flatten)]
         filter: Filter,
     },
-    /// Show them one by one, the oldest first
+    /// Show them one by one, the newest first
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters list --class refused --tenant acme")]
     List {
         /// Which.
         #[command(flatten)]
         filter: Filter,
+        /// Those that somebody has acted upon, in place of the open ones
+        #[arg(long)]
+        settled: bool,
         /// How many.
         #[command(flatten)]
         limit: Limit,
@@ -52,11 +71,14 @@ pub enum Action {
     /// Try again, after the cause is gone
     #[command(after_help = "Examples:
   invoice-dispatcher dead-letters redrive 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
-  invoice-dispatcher dead-letters redrive --class retries_exhausted")]
+  invoice-dispatcher dead-letters redrive --class retries_exhausted --yes")]
     Redrive {
         /// Which.
         #[command(flatten)]
         selection: Selection,
+        /// Do not ask when it is more than one
+        #[arg(long)]
+        yes: bool,
     },
     /// Decide that they shall not be sent; can be taken back by restore
     #[command(after_help = "Example:
@@ -68,6 +90,9 @@ pub enum Action {
         /// Why.
         #[command(flatten)]
         why: Reason,
+        /// Do not ask when it is more than one
+        #[arg(long)]
+        yes: bool,
     },
     /// Take a discard back
     #[command(after_help = "Example:
@@ -115,7 +140,190 @@ pub struct Selection {
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("dead-letters").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let output = globals.output();
+    match args.action {
+        Action::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
+        Action::List { filter, settled, limit } => list(&app, output, &filter.wanted(settled), limit.limit).await,
+        Action::Show { id } => show(&app, output, id).await,
+        Action::Redrive { selection, yes } => {
+            let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
+            let many = app.redrive.letters(&letters, &who()).await?;
+            let back = many.redriven.iter().map(Fated::back);
+            let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
+            tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")
+        }
+        Action::Discard { selection, why, yes } => {
+            let Some(letters) = selection.confirmed(&app, output, "discard", yes).await? else { return Ok(()) };
+            let mut fates = Vec::new();
+            for batch in letters.chunks(BATCH_MAX as usize) {
+                let done = app.store.discard_dead_letters(batch, &who(), &why.reason).await?;
+                fates.extend(fated(&app, batch, |letter| done.contains(&letter), "discarded").await?);
+            }
+            tell(output, &fates, "`dead-letters restore ID` takes it back")
+        }
+        Action::Restore { ids } => {
+            let done = app.store.restore_dead_letters(&ids, &who()).await?;
+            let fates = fated(&app, &ids, |letter| done.contains(&letter), "open").await?;
+            tell(output, &fates, "`dead-letters redrive ID` sends")
+        }
+    }
+}
+
+impl Filter {
+    fn wanted(self, settled: bool) -> DeadLetterFilter {
+        let Self { class, tenant, group } = self;
+        DeadLetterFilter { settled, class, tenant: tenant.map(TenantId::from), fingerprint: group, since: None }
+    }
+}
+
+impl Selection {
+    /// The letters, unless there are none, or more than one and the person at the keyboard says no.
+    async fn confirmed(
+        self,
+        app: &App,
+        output: Output,
+        verb: &str,
+        yes: bool,
+    ) -> anyhow::Result<Option<Vec<DeadLetterId>>> {
+        let Self { ids, class, tenant, group, all: _ } = self;
+        let letters = if ids.is_empty() {
+            let filter = Filter { class, tenant, group }.wanted(false);
+            newest(app, &filter, u32::MAX).await?.0.iter().map(|letter| letter.id).collect()
+        } else {
+            ids
+        };
+        if letters.is_empty() {
+            output.say("no open dead letter is like that: nothing was done")?;
+            return Ok(None);
+        }
+        if yes || letters.len() == 1 || agrees(verb, letters.len())? {
+            return Ok(Some(letters));
+        }
+        output.say("nothing was done")?;
+        Ok(None)
+    }
+}
+
+/// Asks the person at the keyboard; where nobody sits, more than one needs `--yes`.
+fn agrees(verb: &str, number: usize) -> anyhow::Result<bool> {
+    let what = format!("{verb} {}", count(number, "dead letter"));
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(anyhow::anyhow!("this would {what}, and nobody is here to be asked"))
+            .what_to_do("look at them with `dead-letters list`, then say --yes");
+    }
+    eprint!("{what}? [y/N] ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Up to `limit` letters, newest first, and whether there are more.
+async fn newest(app: &App, filter: &DeadLetterFilter, limit: u32) -> anyhow::Result<(Vec<DeadLetter>, bool)> {
+    let mut letters = Vec::new();
+    let (mut left, mut after) = (limit, None);
+    loop {
+        let page = app.store.dead_letters(filter, PageRequest { limit: left.min(BATCH_MAX), after }).await?;
+        left -= u32::try_from(page.items.len()).expect("a page is no longer than its limit");
+        letters.extend(page.items);
+        match page.next {
+            Some(next) if left > 0 => after = Some(next),
+            next => return Ok((letters, next.is_some())),
+        }
+    }
+}
+
+async fn groups(app: &App, output: Output, filter: &DeadLetterFilter) -> anyhow::Result<()> {
+    // A cause may be several tenants': of one tenant the letters themselves are counted.
+    let groups = if filter.tenant.is_some() {
+        grouped(newest(app, filter, u32::MAX).await?.0)
+    } else {
+        let mut groups = app.store.dead_letter_groups(GROUPS_MAX).await?;
+        groups.retain(|group| filter.class.is_none_or(|class| group.example.class == class));
+        groups.retain(|group| filter.fingerprint.as_ref().is_none_or(|cause| group.example.fingerprint == *cause));
+        groups
+    };
+    let now = app.store.now();
+    let rows: Vec<GroupRow> = groups.into_iter().map(|group| GroupRow::of(group, now)).collect();
+    output.rows(&rows, "no dead letters: everything that came was sent or is under way")?;
+    if !rows.is_empty() {
+        output.say("\n`dead-letters show ID` tells all about one; `dead-letters redrive --group GROUP` tries again")?;
+    }
+    Ok(())
+}
+
+/// The groups of letters that come newest first, the most frequent first.
+fn grouped(letters: Vec<DeadLetter>) -> Vec<DeadLetterGroup> {
+    let mut groups: HashMap<String, DeadLetterGroup> = HashMap::new();
+    for letter in letters {
+        let (cause, at) = (letter.fingerprint.clone(), letter.last_failed_at);
+        let group = groups.entry(cause).or_insert(DeadLetterGroup { count: 0, oldest: at, example: letter });
+        group.count += 1;
+        group.oldest = at;
+    }
+    let mut groups: Vec<DeadLetterGroup> = groups.into_values().collect();
+    groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.example.fingerprint.cmp(&b.example.fingerprint)));
+    groups
+}
+
+async fn list(app: &App, output: Output, filter: &DeadLetterFilter, limit: u32) -> anyhow::Result<()> {
+    let (letters, more) = newest(app, filter, limit).await?;
+    let now = app.store.now();
+    let rows: Vec<LetterRow> = letters.into_iter().map(|letter| LetterRow::of(letter, now)).collect();
+    output.rows(&rows, "no dead letter is like that")?;
+    if more {
+        output.say("\nthere are more: raise --limit, or narrow by --class, --tenant or --group")?;
+    }
+    Ok(())
+}
+
+async fn show(app: &App, output: Output, id: DeadLetterId) -> anyhow::Result<()> {
+    let Some((letter, bytes)) = app.store.dead_letter(id).await? else {
+        return Err(anyhow::anyhow!("there is no dead letter {id}")).what_to_do("`dead-letters list` shows their ids");
+    };
+    let shown = Shown::of(letter, bytes, app.store.now());
+    Ok(output.one(&shown, &shown.text(output))?)
+}
+
+/// What became of letters of which only some were `done`.
+async fn fated(
+    app: &App,
+    letters: &[DeadLetterId],
+    done: impl Fn(DeadLetterId) -> bool,
+    result: &'static str,
+) -> anyhow::Result<Vec<Fated>> {
+    let mut fates = Vec::with_capacity(letters.len());
+    for letter in letters.iter().copied() {
+        if done(letter) {
+            fates.push(Fated::done(letter, result));
+            continue;
+        }
+        let reason = match app.store.dead_letter(letter).await? {
+            Some((found, _)) => format!("the dead letter is {} already", found.state),
+            None => "there is no such dead letter".to_owned(),
+        };
+        fates.push(Fated::stays(letter, reason));
+    }
+    Ok(fates)
+}
+
+/// Says what became of each; of many only those that stay. It is an error if some do.
+fn tell(output: Output, fates: &[Fated], next: &str) -> anyhow::Result<()> {
+    let stay: Vec<&Fated> = fates.iter().filter(|fate| fate.stays_as_before()).collect();
+    if output.is_json() || fates.len() <= ROWS_MAX {
+        output.rows(fates, "")?;
+    } else if !stay.is_empty() {
+        output.rows(&stay[..stay.len().min(ROWS_MAX)], "")?;
+    }
+    let done = fates.len() - stay.len();
+    if done > 0 {
+        output.say(&format!("\n{} done; {next}", count(done, "dead letter")))?;
+    }
+    match stay.len() {
+        0 => Ok(()),
+        number => Err(anyhow::anyhow!("{} of {} not changed", count(number, "dead letter"), fates.len()))
+            .what_to_do("do what is said beside each; --json lists all"),
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod customers;
+mod dead_letter_views;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod demo;

@@ -1,0 +1,320 @@
+//! Dead letters as people and programs see them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::output::{Output, Row, shown, spelled};
+use super::report::Report;
+use super::words::{moment, relative};
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::redrive::{Fate, Redriven};
+use crate::relay::outcome::Phase;
+use crate::store::{DeadLetter, DeadLetterGroup, DeadLetterState};
+
+/// A larger event is cut for people.
+const SHOWN_MAX: usize = 16 << 10;
+
+/// Dead letters of one cause.
+#[derive(Serialize)]
+pub(super) struct GroupRow {
+    /// What `--group` takes.
+    group: String,
+    count: i64,
+    #[serde(serialize_with = "shown")]
+    class: Class,
+    #[serde(serialize_with = "spelled")]
+    phase: Option<Phase>,
+    code: Option<String>,
+    oldest: Timestamp,
+    /// The newest of them, and what it says.
+    example: DeadLetterId,
+    reason: String,
+    hint: String,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl GroupRow {
+    pub(super) fn of(group: DeadLetterGroup, now: Timestamp) -> Self {
+        let DeadLetterGroup { count, oldest, example } = group;
+        let DeadLetter { id, class, phase, code, reason, hint, fingerprint, .. } = example;
+        Self { group: fingerprint, count, class, phase, code, oldest, example: id, reason, hint, now }
+    }
+}
+
+impl Row for GroupRow {
+    const COLUMNS: &'static [&'static str] =
+        &["COUNT", "CLASS", "OLDEST", "NEWEST ID", "GROUP", "WHAT IT SAYS", "WHAT TO DO"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.count.to_string(),
+            self.class.to_string(),
+            relative(self.oldest, self.now),
+            self.example.to_string(),
+            self.group.clone(),
+            self.reason.clone(),
+            self.hint.clone(),
+        ]
+    }
+}
+
+/// A dead letter in a list.
+#[derive(Serialize)]
+pub(super) struct LetterRow {
+    id: DeadLetterId,
+    #[serde(serialize_with = "shown")]
+    state: DeadLetterState,
+    #[serde(serialize_with = "shown")]
+    class: Class,
+    /// What `--group` takes.
+    group: String,
+    tenant: Option<TenantId>,
+    customer: Option<CustomerId>,
+    invoice: Option<String>,
+    source: Option<String>,
+    event_id: Option<String>,
+    delivery: Option<DeliveryId>,
+    #[serde(serialize_with = "spelled")]
+    phase: Option<Phase>,
+    code: Option<String>,
+    reason: String,
+    hint: String,
+    attempts: u32,
+    first_failed_at: Timestamp,
+    last_failed_at: Timestamp,
+    settled_at: Option<Timestamp>,
+    settled_by: Option<String>,
+    note: Option<String>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl LetterRow {
+    pub(super) fn of(letter: DeadLetter, now: Timestamp) -> Self {
+        Self {
+            id: letter.id,
+            state: letter.state,
+            class: letter.class,
+            group: letter.fingerprint,
+            tenant: letter.tenant,
+            customer: letter.customer,
+            invoice: letter.invoice_number,
+            source: letter.source,
+            event_id: letter.event_id,
+            delivery: letter.delivery,
+            phase: letter.phase,
+            code: letter.code,
+            reason: letter.reason,
+            hint: letter.hint,
+            attempts: letter.attempts,
+            first_failed_at: letter.first_failed_at,
+            last_failed_at: letter.last_failed_at,
+            settled_at: letter.settled_at,
+            settled_by: letter.settled_by,
+            note: letter.note,
+            now,
+        }
+    }
+
+    /// Where it stands, and who decided so: `discarded 2 h ago by ada: test data`.
+    fn stands(&self) -> String {
+        let mut stands = self.state.to_string();
+        if let Some(at) = self.settled_at {
+            stands = format!("{stands} {}", relative(at, self.now));
+        }
+        if let Some(who) = &self.settled_by {
+            stands = format!("{stands} by {who}");
+        }
+        match &self.note {
+            Some(note) => format!("{stands}: {note}"),
+            None => stands,
+        }
+    }
+}
+
+impl Row for LetterRow {
+    const COLUMNS: &'static [&'static str] = &["ID", "INVOICE", "TENANT", "CLASS", "LAST FAILED", "STATE", "WHY"];
+
+    fn cells(&self) -> Vec<String> {
+        let tenant = self.tenant.as_ref().map_or("-", TenantId::as_str);
+        vec![
+            self.id.to_string(),
+            self.invoice.clone().unwrap_or_else(|| "-".to_owned()),
+            tenant.to_owned(),
+            self.class.to_string(),
+            relative(self.last_failed_at, self.now),
+            self.stands(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+/// All about one dead letter.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    letter: LetterRow,
+    /// The event's bytes, if they are text and not forgotten.
+    event: Option<String>,
+    /// The event's bytes, if they are no text.
+    event_base64: Option<String>,
+    #[serde(skip)]
+    bytes: Option<Bytes>,
+}
+
+impl Shown {
+    pub(super) fn of(letter: DeadLetter, bytes: Option<Bytes>, now: Timestamp) -> Self {
+        let text = bytes.as_deref().map(std::str::from_utf8);
+        let event = text.and_then(Result::ok).map(str::to_owned);
+        let event_base64 = bytes.as_deref().filter(|_| event.is_none()).map(|bytes| STANDARD.encode(bytes));
+        Self { letter: LetterRow::of(letter, now), event, event_base64, bytes }
+    }
+
+    pub(super) fn text(&self, output: Output) -> String {
+        const INDENT: usize = 16;
+        let letter = &self.letter;
+        let mut report = Report::new(output);
+        let invoice = letter.invoice.as_deref().unwrap_or("an unknown invoice");
+        let tenant = letter.tenant.as_ref().map_or("an unknown tenant", TenantId::as_str);
+        report.headline(&format!("{invoice} of {tenant}: {}, {}", letter.class, letter.state));
+        report.gap();
+        report.fact("why", INDENT, &letter.reason);
+        report.fact("what to do", INDENT, &letter.hint);
+        report.gap();
+        let at = |at: Timestamp| format!("{} ({})", moment(at), relative(at, letter.now));
+        let smtp: Vec<String> =
+            letter.phase.map(|phase| phase.to_string()).into_iter().chain(letter.code.clone()).collect();
+        let facts = [
+            ("id", Some(letter.id.to_string())),
+            ("group", Some(letter.group.clone())),
+            ("state", letter.settled_at.map(|_| letter.stands())),
+            ("customer", letter.customer.as_ref().map(ToString::to_string)),
+            ("event", letter.event_id.clone()),
+            ("published by", letter.source.clone()),
+            ("delivery", letter.delivery.map(|delivery| delivery.to_string())),
+            ("relay's answer", (!smtp.is_empty()).then(|| smtp.join(", "))),
+            ("attempts", (letter.attempts > 0).then(|| letter.attempts.to_string())),
+            ("first failed", (letter.first_failed_at != letter.last_failed_at).then(|| at(letter.first_failed_at))),
+            ("last failed", Some(at(letter.last_failed_at))),
+        ];
+        for (name, value) in facts {
+            if let Some(value) = value {
+                report.fact(name, INDENT, &value);
+            }
+        }
+        report.gap();
+        match &self.bytes {
+            None => report.headline("The event's bytes are forgotten"),
+            Some(bytes) => {
+                report.headline(&format!("The event, {} bytes", bytes.len()));
+                report.quoted(&visible(&bytes[..bytes.len().min(SHOWN_MAX)]));
+                if bytes.len() > SHOWN_MAX {
+                    report.quoted("… (--json shows all)");
+                }
+            }
+        }
+        report.finish()
+    }
+}
+
+/// Bytes as text whose control characters, and whatever is no text, can be seen: `\u{1b}`, `\xff`.
+fn visible(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => text.push(c),
+                '\t' => text.push_str("    "),
+                c if c.is_control() || super::report::cleaned(c.encode_utf8(&mut [0; 4])).starts_with('\u{fffd}') => {
+                    text.extend(c.escape_unicode());
+                }
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// What became of a letter that a person acted upon.
+#[derive(Serialize)]
+pub(super) struct Fated {
+    dead_letter: DeadLetterId,
+    /// `due`, `waiting`, `duplicate`, `duplicate_invoice`, `dead`; `discarded`; `open`; `unchanged`.
+    result: &'static str,
+    /// What that means.
+    detail: String,
+    delivery: Option<DeliveryId>,
+    #[serde(serialize_with = "spelled")]
+    class: Option<Class>,
+}
+
+impl Fated {
+    pub(super) fn back(redriven: &Redriven) -> Self {
+        let (result, detail) = match redriven.fate {
+            Fate::Due(_) => ("due", "it is sent with today's data".to_owned()),
+            Fate::Waiting => ("waiting", "its customer is not known yet; import the customer".to_owned()),
+            Fate::Duplicate => ("duplicate", "the event was taken in by another way meanwhile".to_owned()),
+            Fate::DuplicateInvoice(_) => {
+                ("duplicate_invoice", "the invoice came under another event id meanwhile".to_owned())
+            }
+            Fate::DeadOtherwise(class) => ("dead", format!("a dead letter of class {class} now: {}", class.hint())),
+        };
+        let delivery = match redriven.fate {
+            Fate::Due(delivery) | Fate::DuplicateInvoice(delivery) => Some(delivery),
+            _ => None,
+        };
+        let class = if let Fate::DeadOtherwise(class) = redriven.fate { Some(class) } else { None };
+        let detail = match redriven.ignored_expiry {
+            Some(expiry) => format!("{detail}, although the event ended at {}", moment(expiry)),
+            None => detail,
+        };
+        Self { dead_letter: redriven.letter, result, detail, delivery, class }
+    }
+
+    pub(super) fn done(dead_letter: DeadLetterId, result: &'static str) -> Self {
+        Self { dead_letter, result, detail: String::new(), delivery: None, class: None }
+    }
+
+    pub(super) fn stays(dead_letter: DeadLetterId, reason: String) -> Self {
+        Self { dead_letter, result: "unchanged", detail: reason, delivery: None, class: None }
+    }
+
+    pub(super) fn stays_as_before(&self) -> bool {
+        self.result == "unchanged"
+    }
+}
+
+impl Row for Fated {
+    const COLUMNS: &'static [&'static str] = &["DEAD LETTER", "RESULT", "WHAT IT MEANS"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.dead_letter.to_string(), self.result.to_owned(), self.detail.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_would_steer_the_terminal_is_seen() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"{\"a\": \"\xc3\xa4\"}\n", "{\"a\": \"ä\"}\n"),
+            (b"\x1b[31m\x07\r\n", "\\u{1b}[31m\\u{7}\\u{d}\n"),
+            (b"a\tb\0", "a    b\\u{0}"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            ("\u{202e}x".as_bytes(), "\\u{202e}x"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(visible(bytes), expected);
+        }
+    }
+}
