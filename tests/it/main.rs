@@ -1,5 +1,7 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
+mod harness;
+
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
 mod a_worker_stops;
@@ -31,9 +33,9 @@ mod documents_file;
 mod documents_s3;
 mod event_examples;
 mod event_examples_ubl;
-mod harness;
 mod only_some_recipients_are_accepted;
 mod policy_changes_while_a_delivery_waits;
+mod processes_are_killed;
 mod rabbitmq_facts_dead_lettering;
 mod rabbitmq_facts_publishing;
 mod relay_accepts;
@@ -61,3 +63,4 @@ mod support_redrive;
 mod support_resend;
 mod support_samples;
 mod the_command_line_is_wrong;
+mod the_database_stops_with_a_250_in_flight;

@@ -68,6 +68,14 @@ impl TestDatabase {
         Self::with(url, Raw::Sqlite(raw), Place::Sqlite { _folder: folder }).await
     }
 
+    /// A database on SQLite that another process may own.
+    pub(crate) async fn sqlite_unlocked() -> Self {
+        let mut database = Self::sqlite().await;
+        let beside = Store::open_beside(&database.url, database.clock.clone()).await.expect("the database opens");
+        std::mem::replace(&mut database.store, beside).close().await;
+        database
+    }
+
     async fn with(url: String, raw: Raw, place: Place) -> Self {
         let clock = Clock::manual(START);
         let store = Store::open(&url, clock.clone()).await.expect("the database opens");

@@ -4,6 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod database;
 pub(crate) mod dispatcher;
 pub(crate) mod document;
+pub(crate) mod process;
 pub(crate) mod s3;
 pub(crate) mod servers;
 pub mod sink;

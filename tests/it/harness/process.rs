@@ -1,0 +1,141 @@
+//! The real binary as a process of its own, which a scenario may kill.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use invoice_dispatcher::app::App;
+use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::config::Config;
+use invoice_dispatcher::customer::{Customer, CustomerType, Postal};
+use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::secrets::SecretKeys;
+use invoice_dispatcher::store::Store;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::sink::Sink;
+
+/// 32 bytes, as every process of one scenario must have them.
+const SECRET_KEYS: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A database with a tenant `acme` and its business customer `C-1`, a folder of documents, and processes on them.
+pub(crate) struct Site {
+    folder: TempDir,
+    pub(crate) store: Store,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Site {
+    /// A site on this database, whose relay is the sink; events come from `amqp_url`, if there is one.
+    pub(crate) async fn new(database_url: &str, amqp_url: Option<&str>, sink: &Sink) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::create_dir_all(folder.path().join("data/documents/acme")).expect("the folder can be made");
+        let store = Store::open_beside(database_url, Clock::system()).await.expect("the database opens");
+        store.migrate().await.expect("the migrations apply");
+        store.align_clock().await.expect("the database answers");
+        let tenant = json!({
+            "id": "acme", "name": "Acme GmbH", "locale": "de-DE",
+            "sender": { "name": "Acme Buchhaltung", "address": "rechnung@acme.example" },
+            "settings": { "sensitive_attachments": "include", "portal_authentication": { "level": "inaccessible" } },
+        });
+        store.upsert_tenant(&serde_json::from_value(tenant).expect("a tenant")).await.expect("the tenant is kept");
+        let customer = Customer {
+            tenant_id: "acme".into(),
+            id: "C-1".into(),
+            kind: Some(CustomerType::Business),
+            name: "Käufer OHG".to_owned(),
+            address: "ap@customer.example".to_owned(),
+            locale: None,
+            postal: Postal::default(),
+            mobile: None,
+        };
+        store.upsert_customer(&customer).await.expect("the customer is kept");
+        let mut environment = vec![
+            ("DATABASE_URL", database_url.to_owned()),
+            ("SMTP_URL", sink.url()),
+            ("SECRET_KEYS", SECRET_KEYS.to_owned()),
+            ("METRICS_LISTEN", "127.0.0.1:0".to_owned()),
+            ("CONSOLE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("PORTAL_LISTEN", "127.0.0.1:0".to_owned()),
+        ];
+        environment.extend(amqp_url.map(|url| ("AMQP_URL", url.to_owned())));
+        Self { folder, store, environment }
+    }
+
+    /// Starts `run` as a process.
+    pub(crate) fn start(&self) -> Process {
+        let child = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"))
+            .args(["run", "--role", "worker"])
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        Process { child }
+    }
+
+    /// An event `id` to this address, with a document of its own.
+    pub(crate) fn event(&self, id: &str, address: &str) -> Value {
+        let object = format!("acme/{id}.pdf");
+        let bytes = format!("%PDF-1.4 {id}");
+        std::fs::write(self.documents().join(&object), &bytes).expect("the document can be written");
+        json!({
+            "specversion": "1.0", "id": id, "source": "https://billing.example/test", "type": "invoice.sent.v1",
+            "data": {
+                "tenant_id": "acme", "customer_id": "C-1",
+                "invoice": { "id": format!("inv-{id}"), "number": format!("R-{id}"), "kind": "invoice",
+                             "issue_date": "2026-11-20", "currency": "EUR", "total": "1190.00" },
+                "recipients": [{ "role": "to", "address": address }],
+                "documents": [{
+                    "id": "d1", "role": "invoice_pdf", "media_type": "application/pdf", "size": bytes.len(),
+                    "sha256": Sha256::of(bytes.as_bytes()).to_string(), "object": object,
+                }],
+            },
+        })
+    }
+
+    /// The parts of the dispatcher in this process, beside the others: its intake, its services.
+    pub(crate) fn app(&self) -> App {
+        let mut config = Config::embedded_in(self.folder.path());
+        config.secrets.keys = Some(SecretKeys::parse(SECRET_KEYS).expect("the key is long enough"));
+        App::with_store(config, self.store.clone()).expect("the parts fit")
+    }
+
+    fn documents(&self) -> PathBuf {
+        self.folder.path().join("data/documents")
+    }
+}
+
+/// A process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// SIGKILL: nothing is drained, nothing is written.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the process is ours");
+        self.child.wait().expect("the process ends");
+    }
+
+    /// SIGSTOP or SIGCONT, by name: the process stands still, or goes on.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill starts");
+        assert!(status.success());
+    }
+
+    /// SIGTERM, and how the process ended.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        tokio::task::spawn_blocking(move || self.child.wait().expect("the process ends")).await.expect("no panic")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
