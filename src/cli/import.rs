@@ -1,9 +1,29 @@
 //! `import`: tenants and customers from a file.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Globals;
-use super::error::not_built_yet;
+use serde::Serialize;
+
+use super::error::Advise;
+use super::output::Output;
+use super::report::{Report, Tint};
+use super::words::count;
+use super::{Globals, event_files};
+use crate::app::App;
+use crate::catalogue::{Entry, parse_import_line};
+use crate::event::Malformed;
+use crate::ids::{CustomerId, TenantId};
+use crate::tenant::Tenant;
+
+/// Tenants or customers in one transaction.
+const BATCH_MAX: usize = 1_000;
+/// Dead letters that are put back in one go.
+const CURES_MAX: u32 = 1_000;
+/// More faults than this are counted only.
+const FAULTS_MAX: usize = 20;
+/// The width of the longest name and of the space around it.
+const INDENT: usize = 13;
 
 /// Add or change tenants and customers from a file
 ///
@@ -11,15 +31,198 @@ use super::error::not_built_yet;
 /// administrator has chosen since is reported, never changed. Dead letters that it cures are sent by themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  invoice-dispatcher import examples/tenants.ndjson
+  invoice-dispatcher import examples/catalogue.ndjson
   invoice-dispatcher import -")]
 pub struct Args {
     /// The file; `-` for standard input
     pub file: PathBuf,
 }
 
+/// What was done with a file.
+#[derive(Debug, Default, Serialize)]
+struct Imported {
+    tenants: Counts,
+    customers: Counts,
+    /// Tenants whose settings in the file are not those that hold; they were not applied.
+    settings_ignored: BTreeSet<TenantId>,
+    /// Customers that were left out, because nobody told us of their tenant.
+    customers_of_unknown_tenants: Vec<Customer>,
+    /// Lines that cannot be read; nothing of them was stored.
+    faults: Vec<LineFault>,
+    /// Dead letters that are due again, because what they lacked has come.
+    dead_letters_cured: usize,
+}
+
+/// What became of tenants, or of customers.
+#[derive(Debug, Default, Serialize)]
+struct Counts {
+    created: u64,
+    changed: u64,
+    unchanged: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Customer {
+    tenant_id: TenantId,
+    id: CustomerId,
+}
+
+/// A line that cannot be read.
+#[derive(Debug, Serialize)]
+struct LineFault {
+    line: usize,
+    path: String,
+    problem: String,
+}
+
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("import").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let (file, bytes) = event_files::read(&args.file)?;
+    let mut import = Import { app: &app, tenants: Vec::new(), customers: Vec::new(), done: Imported::default() };
+    import.lines(&bytes).await?;
+    let done = import.done;
+    globals.output().one(&done, &done.report(&file, globals.output()))?;
+    let left_out = done.faults.len() + done.customers_of_unknown_tenants.len();
+    if left_out == 0 {
+        return Ok(());
+    }
+    Err(anyhow::anyhow!("{} of {file} not imported; everything else is", count(left_out, "line")))
+        .what_to_do("correct what is named above and import the file again; what is known already stays as it is")
+}
+
+/// An import under way. What came later in the file is stored later, so that it counts.
+struct Import<'a> {
+    app: &'a App,
+    /// Read and not stored yet; customers wait only while no tenant does.
+    tenants: Vec<Tenant>,
+    customers: Vec<crate::customer::Customer>,
+    done: Imported,
+}
+
+impl Import<'_> {
+    async fn lines(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1..) {
+            // Some editors mark the beginning of a file (U+FEFF).
+            let line = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match parse_import_line(line) {
+                Ok(entry) => self.entry(entry).await?,
+                Err(Malformed { path, problem, .. }) => {
+                    self.done.faults.push(LineFault { line: number, path, problem });
+                }
+            }
+        }
+        self.store_tenants().await?;
+        self.store_customers().await?;
+        self.cure().await
+    }
+
+    /// Keeps the entry until a batch is full, or one of the other kind comes.
+    async fn entry(&mut self, entry: Entry) -> anyhow::Result<()> {
+        match entry {
+            Entry::Tenant(tenant) => {
+                self.store_customers().await?;
+                self.tenants.push(*tenant);
+                if self.tenants.len() == BATCH_MAX {
+                    self.store_tenants().await?;
+                }
+            }
+            Entry::Customer(customer) => {
+                self.store_tenants().await?;
+                self.customers.push(*customer);
+                if self.customers.len() == BATCH_MAX {
+                    self.store_customers().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_tenants(&mut self) -> anyhow::Result<()> {
+        let tenants = std::mem::take(&mut self.tenants);
+        if tenants.is_empty() {
+            return Ok(());
+        }
+        let done = self.app.store.upsert_tenants(&tenants).await?;
+        for (tenant, done) in tenants.into_iter().zip(done) {
+            self.done.tenants.add(done.created, done.profile_changed || done.moved);
+            if done.settings_ignored {
+                self.done.settings_ignored.insert(tenant.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_customers(&mut self) -> anyhow::Result<()> {
+        let customers = std::mem::take(&mut self.customers);
+        if customers.is_empty() {
+            return Ok(());
+        }
+        let done = self.app.store.upsert_customers(&customers).await?;
+        let Counts { created, changed, unchanged } = &mut self.done.customers;
+        *created += done.created;
+        *changed += done.changed;
+        *unchanged += done.unchanged;
+        let unknown = done.unknown_tenant.into_iter().map(|(tenant_id, id)| Customer { tenant_id, id });
+        self.done.customers_of_unknown_tenants.extend(unknown);
+        Ok(())
+    }
+
+    /// Puts dead letters back until none is left that could be.
+    async fn cure(&mut self) -> anyhow::Result<()> {
+        while !self.app.store.curable_dead_letters(1).await?.is_empty() {
+            self.done.dead_letters_cured += self.app.redrive.cure(CURES_MAX).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Counts {
+    const fn add(&mut self, created: bool, changed: bool) {
+        match (created, changed) {
+            (true, _) => self.created += 1,
+            (false, true) => self.changed += 1,
+            (false, false) => self.unchanged += 1,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let Self { created, changed, unchanged } = self;
+        format!("{created} created, {changed} changed, {unchanged} unchanged")
+    }
+}
+
+impl Imported {
+    fn report(&self, file: &str, output: Output) -> String {
+        let mut report = Report::new(output);
+        report.headline(&format!("imported {file}"));
+        report.fact("tenants", INDENT, &self.tenants.sentence());
+        report.fact("customers", INDENT, &self.customers.sentence());
+        if self.dead_letters_cured > 0 {
+            let text = format!("{} put back: what was missing has come", count(self.dead_letters_cured, "dead letter"));
+            report.line("cured", Tint::Green, INDENT, &text);
+        }
+        for tenant in &self.settings_ignored {
+            let text =
+                format!("the settings of tenant {tenant} in the file do not hold: they count at its creation only");
+            report.line("ignored", Tint::Yellow, INDENT, &format!("{text}; change them by `settings set`"));
+        }
+        for Customer { tenant_id, id } in self.customers_of_unknown_tenants.iter().take(FAULTS_MAX) {
+            let text = format!("customer {id}: its tenant {tenant_id} is unknown; import the tenant before it");
+            report.line("left out", Tint::Red, INDENT, &text);
+        }
+        for LineFault { line, path, problem } in self.faults.iter().take(FAULTS_MAX) {
+            let place = if path == "$" { "it" } else { path.as_str() };
+            report.line("left out", Tint::Red, INDENT, &format!("line {line}: {place} {problem}"));
+        }
+        let hidden = self.customers_of_unknown_tenants.len().saturating_sub(FAULTS_MAX)
+            + self.faults.len().saturating_sub(FAULTS_MAX);
+        if hidden > 0 {
+            report.line("left out", Tint::Red, INDENT, &format!("{} more; --json lists all", count(hidden, "line")));
+        }
+        report.finish()
+    }
 }

@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::Globals;
 use super::error::Advise;
 use super::event_files::{self, FileEvent};
-use super::open::{broker, who};
+use super::open::broker;
 use super::output::{Output, Row, spelled};
 use super::words::count;
 use crate::app::App;
 use crate::broker::{BrokerUrl, Published, Publisher, Topology};
 use crate::class::Class;
 use crate::clock::Clock;
-use crate::ids::{DeadLetterId, DeliveryId};
+use crate::ids::DeliveryId;
 use crate::intake::{Incoming, Parsed, Verdict, Via};
 
 /// Events in one transaction, or in one window of the broker.
@@ -55,8 +55,6 @@ struct PublishedRow {
     delivery: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
     class: Option<Class>,
-    #[serde(skip)]
-    letter: Option<DeadLetterId>,
 }
 
 impl Row for PublishedRow {
@@ -82,7 +80,6 @@ impl PublishedRow {
             detail: String::new(),
             delivery: None,
             class: None,
-            letter: None,
         }
     }
 
@@ -116,8 +113,7 @@ impl PublishedRow {
             _ => None,
         };
         let class = if let Verdict::DeadLetter(class) = verdict { Some(class) } else { None };
-        let letter = if let Verdict::Redrive(letter) = verdict { Some(letter) } else { None };
-        Self { result, detail, delivery, class, letter, ..row }
+        Self { result, detail, delivery, class, ..row }
     }
 
     /// Whether nobody has the event.
@@ -191,24 +187,7 @@ async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<Publishe
         let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
         rows.extend(batch.iter().zip(verdicts).map(|(event, verdict)| PublishedRow::at_intake(event, verdict)));
     }
-    redrive(app, &mut rows).await?;
     Ok(rows)
-}
-
-/// Publishing a dead letter's event again is a wish to have it sent.
-async fn redrive(app: &App, rows: &mut [PublishedRow]) -> anyhow::Result<()> {
-    let letters: Vec<DeadLetterId> = rows.iter().filter_map(|row| row.letter).collect();
-    if letters.is_empty() {
-        return Ok(());
-    }
-    let failed = app.redrive.letters(&letters, &who()).await?.failed;
-    for (letter, error) in failed {
-        for row in rows.iter_mut().filter(|row| row.letter == Some(letter)) {
-            row.result = "dead";
-            row.detail = error.to_string();
-        }
-    }
-    Ok(())
 }
 
 /// A few rows are shown one by one; of many only those that somebody has to look at.

@@ -1,11 +1,26 @@
 //! `settings`: a tenant's policy.
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::Globals;
 use super::arguments::spelled;
-use super::error::not_built_yet;
-use crate::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
+use super::error::Advise;
+use super::open::who;
+use super::output::Output;
+use super::report::{Report, Tint};
+use super::words::count;
+use crate::app::App;
+use crate::console::warning::{self, Warning};
+use crate::ids::TenantId;
+use crate::settings::{
+    InvalidSettings, PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod,
+    VersionedSettings,
+};
+use crate::store::SettingsPut;
+
+/// The width of the longest name and of the space around it.
+const INDENT: usize = 26;
 
 /// Show or change what a tenant has chosen: attachments or links, and what the portal asks
 #[derive(Debug, clap::Args)]
@@ -78,8 +93,133 @@ impl Method {
     }
 }
 
+/// Settings as they are shown.
+#[derive(Serialize)]
+struct Shown {
+    tenant: TenantId,
+    version: i64,
+    /// Whether this command changed them.
+    changed: bool,
+    #[serde(flatten)]
+    settings: Settings,
+    warnings: Vec<Warning>,
+}
+
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("settings").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    match args.action {
+        Action::Get { tenant } => {
+            let tenant = TenantId::from(tenant.as_str());
+            let current = current(&app, &tenant).await?;
+            show(&app, globals.output(), tenant, current, false).await
+        }
+        Action::Set(change) => set(&app, globals.output(), &change).await,
+    }
+}
+
+async fn set(app: &App, output: Output, change: &Change) -> anyhow::Result<()> {
+    let tenant = TenantId::from(change.tenant.as_str());
+    loop {
+        let current = current(app, &tenant).await?;
+        let conflict = |found: i64, wanted: i64| {
+            Err(anyhow::anyhow!(
+                "the settings of {tenant} have version {found} by now, not {wanted}; nothing was changed"
+            ))
+            .what_to_do("look at them with `settings get`, then name that version")
+        };
+        if let Some(wanted) = change.if_version.filter(|version| *version != current.version) {
+            return conflict(current.version, wanted);
+        }
+        let wanted = change.wanted.applied_to(current.settings);
+        if let Err(invalid) = wanted.validate() {
+            return Err(anyhow::anyhow!("{invalid}; nothing was changed")).what_to_do(remedy(invalid));
+        }
+        // What is not named stays as it was read: if somebody saves others meanwhile, it is read again.
+        match app.store.put_settings(&tenant, &wanted, Some(current.version), &who()).await? {
+            SettingsPut::Saved(saved) => {
+                return show(app, output, tenant, saved, saved.version != current.version).await;
+            }
+            SettingsPut::Conflict(found) => {
+                if let Some(wanted) = change.if_version {
+                    return conflict(found.version, wanted);
+                }
+            }
+            SettingsPut::UnknownTenant => return Err(unknown(&tenant)),
+        }
+    }
+}
+
+impl Wanted {
+    /// The settings with what was named in place of what they are.
+    fn applied_to(&self, settings: Settings) -> Settings {
+        let Settings { sensitive_attachments, portal_authentication: portal } = settings;
+        let method = |wanted: Option<Method>, now| wanted.map_or(now, |method| method.0);
+        Settings {
+            sensitive_attachments: self.sensitive_attachments.unwrap_or(sensitive_attachments),
+            portal_authentication: PortalAuthentication {
+                level: self.level.unwrap_or(portal.level),
+                primary: method(self.primary, portal.primary),
+                secondary: method(self.secondary, portal.secondary),
+            },
+        }
+    }
+}
+
+/// The rule broken says what is wrong; this is what to write.
+const fn remedy(invalid: InvalidSettings) -> &'static str {
+    match invalid {
+        InvalidSettings::PrimaryMissing => "add --primary sms_otp or --primary postcode_house_number",
+        InvalidSettings::SameMethods => "name another --secondary, or --secondary none",
+        InvalidSettings::SecondaryAlone => "set --primary, or add --secondary none",
+    }
+}
+
+async fn current(app: &App, tenant: &TenantId) -> anyhow::Result<VersionedSettings> {
+    app.store.settings(tenant).await?.ok_or_else(|| unknown(tenant))
+}
+
+fn unknown(tenant: &TenantId) -> anyhow::Error {
+    let nothing: anyhow::Result<()> = Err(anyhow::anyhow!("there is no tenant {:?}", tenant.as_str()))
+        .what_to_do("import the tenant first, or write its id as the billing system does");
+    nothing.expect_err("it is an error")
+}
+
+async fn show(
+    app: &App,
+    output: Output,
+    tenant: TenantId,
+    versioned: VersionedSettings,
+    changed: bool,
+) -> anyhow::Result<()> {
+    let VersionedSettings { version, settings } = versioned;
+    let customers = app.store.customer_groups(&tenant).await?;
+    let warnings = warning::about(settings, &customers, app.config.sms.url.is_some());
+    let shown = Shown { tenant, version, changed, settings, warnings };
+    Ok(output.one(&shown, &shown.report(output))?)
+}
+
+impl Shown {
+    fn report(&self, output: Output) -> String {
+        let Self { tenant, version, changed, settings, warnings } = self;
+        let PortalAuthentication { level, primary, secondary } = settings.portal_authentication;
+        let method = |method: Option<VerificationMethod>| method.map_or("none", VerificationMethod::as_str);
+        let mut report = Report::new(output);
+        let since = if *changed { ", in force from now on" } else { "" };
+        report.headline(&format!("settings of {tenant}, version {version}{since}"));
+        let facts = [
+            ("sensitive_attachments", settings.sensitive_attachments.as_str()),
+            ("level", level.as_str()),
+            ("primary", method(primary)),
+            ("secondary", method(secondary)),
+        ];
+        for (name, value) in facts {
+            report.fact(name, INDENT, value);
+        }
+        for warning in warnings {
+            let customers = count(usize::try_from(warning.customers).unwrap_or_default(), "customer");
+            report.line("warning", Tint::Yellow, INDENT, &format!("{} ({customers} today)", warning.detail));
+        }
+        report.finish()
+    }
 }

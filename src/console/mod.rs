@@ -16,7 +16,7 @@ mod room;
 mod settings;
 mod tenants;
 mod upserted;
-mod warning;
+pub(crate) mod warning;
 
 use std::any::Any;
 use std::time::Duration;

@@ -11,17 +11,17 @@ use crate::store::CustomerGroup;
 
 /// One thing to know; the settings are saved nonetheless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Warning {
+pub(crate) struct Warning {
     /// For programs.
-    code: &'static str,
+    pub(crate) code: &'static str,
     /// For people.
-    detail: &'static str,
+    pub(crate) detail: &'static str,
     /// How many of the tenant's customers it is about today.
-    customers: i64,
+    pub(crate) customers: i64,
 }
 
 /// What is to be said about settings, for a tenant whose customers are these.
-pub(super) fn about(settings: Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
+pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
     let outcome = |kind, record| decide(&inputs(settings, kind, record, sms_available));
     let count = |meant: &dyn Fn(&Outcome) -> bool| {
         customers.iter().filter(|group| meant(&outcome(group.kind, group.record))).map(|group| group.count).sum()
