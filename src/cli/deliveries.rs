@@ -2,11 +2,23 @@
 
 use clap::Subcommand;
 
+use serde::Serialize;
+
 use super::Globals;
 use super::arguments::{Limit, Reason, delivery_id, moment};
-use super::error::not_built_yet;
+use super::error::Advise;
+use super::open::who;
+use super::output::{Output, Row, shown, spelled};
+use super::words::{count, recipients, relative};
+use crate::app::App;
+use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::DeliveryId;
+use crate::decision::Decision;
+use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
+use crate::store::{Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, PageRequest, Settled};
+
+/// Deliveries in one page.
+const PAGE_MAX: u32 = 500;
 
 /// List the mails that are owed, and decide about single ones
 #[derive(Debug, clap::Args)]
@@ -74,21 +86,230 @@ pub enum Action {
     /// Hold everything that may have been sent since a moment
     ///
     /// For the first start after the database was restored from a backup: what was sent after the backup is due again in
-    /// it, and would be sent twice.
+    /// it, and would be sent twice. Name a moment well before the backup, earlier than the oldest that was due when it was
+    /// made; to hold more than needed does no harm.
     #[command(after_help = "Example:
   invoice-dispatcher deliveries hold --all --since 2026-11-23T02:00:00Z")]
     Hold {
         /// Of every tenant; nothing less can be held
         #[arg(long, required = true)]
         all: bool,
-        /// When the backup was made
+        /// What was made or is due at this moment or later
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Timestamp,
+    },
+    /// Let go what `hold` holds
+    #[command(after_help = "Examples:
+  invoice-dispatcher deliveries let-go --tenant acme
+  invoice-dispatcher deliveries let-go --all")]
+    LetGo {
+        /// Of this tenant
+        #[arg(long, required_unless_present = "all")]
+        tenant: Option<String>,
+        /// Of every tenant
+        #[arg(long, conflicts_with = "tenant")]
+        all: bool,
     },
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("deliveries").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let (output, who) = (globals.output(), who());
+    match args.action {
+        Action::List { state, tenant, relay, limit } => {
+            let filter = DeliveryFilter {
+                state: state.map(|state| DeliveryState::parse(&state).expect("clap lets only states pass")),
+                tenant: tenant.map(TenantId::from),
+                relay: relay.map(RelayName::from),
+                since: None,
+            };
+            list(&app, output, &filter, limit.limit).await
+        }
+        Action::Cancel { id, why } => {
+            let acted = app.store.cancel(id, &who, &why.reason).await?;
+            tell(&app, output, id, acted, "is cancelled: it is not sent any more", cannot_cancel).await
+        }
+        Action::SendNow { id } => {
+            let acted = app.store.send_now(id, &who).await?;
+            app.wakes.wake_all();
+            let what = "goes ahead of the others; a running worker finds it within a second";
+            tell(&app, output, id, acted, what, cannot_hurry).await
+        }
+        Action::MarkSent { id, why } => {
+            let acted = app.store.mark_sent(id, &who, &why.reason).await?;
+            tell(&app, output, id, acted, "counts as sent", |_| "only an uncertain delivery can be marked").await
+        }
+        Action::Hold { all: _, since } => {
+            let number = app.store.hold(since, None, &who).await?;
+            let next = "compare them with the relay's log; `send-now ID` or `let-go` sends, `cancel ID` does not";
+            told_many(output, number, "held", next)
+        }
+        Action::LetGo { tenant, all: _ } => {
+            let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
+            told_many(output, number, "let go", "they are sent in their turn")
+        }
+    }
+}
+
+/// A delivery in a list.
+#[derive(Serialize)]
+struct DeliveryRow {
+    id: DeliveryId,
+    tenant: TenantId,
+    customer: CustomerId,
+    invoice: String,
+    #[serde(serialize_with = "shown")]
+    role: DeliveryRole,
+    #[serde(serialize_with = "shown")]
+    state: DeliveryState,
+    /// Masked.
+    recipients: String,
+    relay: Option<RelayName>,
+    created_at: Timestamp,
+    due_at: Option<Timestamp>,
+    held: Option<String>,
+    settled_at: Option<Timestamp>,
+    attempts: u32,
+    #[serde(serialize_with = "spelled")]
+    class: Option<Class>,
+    code: Option<String>,
+    reason: Option<String>,
+    #[serde(serialize_with = "spelled")]
+    decision: Option<Decision>,
+    message_id: Option<String>,
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+impl DeliveryRow {
+    fn of(delivery: Delivery, now: Timestamp) -> Self {
+        Self {
+            id: delivery.id,
+            tenant: delivery.tenant,
+            customer: delivery.customer,
+            invoice: delivery.invoice_number,
+            role: delivery.role,
+            state: delivery.state,
+            recipients: recipients(&delivery.recipients),
+            relay: delivery.relay,
+            created_at: delivery.created_at,
+            due_at: delivery.due_at,
+            held: delivery.held,
+            settled_at: delivery.settled_at,
+            attempts: delivery.attempts,
+            class: delivery.class,
+            code: delivery.code,
+            reason: delivery.reason,
+            decision: delivery.decision,
+            message_id: delivery.message_id,
+            now,
+        }
+    }
+
+    fn stands(&self) -> String {
+        let ago = |at: Option<Timestamp>| at.map(|at| relative(at, self.now)).unwrap_or_default();
+        match self.state {
+            state if self.held.is_some() => format!("{state}, held"),
+            state @ DeliveryState::Due if self.due_at.is_some_and(|at| at > self.now) => {
+                format!("{state} {}", ago(self.due_at))
+            }
+            state @ DeliveryState::Due => format!("{state} since {}", ago(self.due_at).trim_end_matches(" ago")),
+            state => format!("{state} {}", ago(self.settled_at)).trim_end().to_owned(),
+        }
+    }
+
+    fn why(&self) -> String {
+        let held = self.held.iter().map(|held| format!("held {held}"));
+        let class = self.class.filter(|class| *class != Class::Accepted).map(|class| class.to_string());
+        let why: Vec<String> = held.chain(class).chain(self.reason.clone()).collect();
+        if why.is_empty() { "-".to_owned() } else { why.join(": ") }
+    }
+}
+
+impl Row for DeliveryRow {
+    const COLUMNS: &'static [&'static str] = &["ID", "INVOICE", "TENANT", "TO", "STATE", "ATTEMPTS", "WHY"];
+
+    fn cells(&self) -> Vec<String> {
+        let attempts = self.attempts.to_string();
+        let invoice = match self.role {
+            DeliveryRole::Main => self.invoice.clone(),
+            role => format!("{} ({role})", self.invoice),
+        };
+        let Self { id, tenant, recipients, .. } = self;
+        vec![id.to_string(), invoice, tenant.to_string(), recipients.clone(), self.stands(), attempts, self.why()]
+    }
+}
+
+async fn list(app: &App, output: Output, filter: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
+    let now = app.store.now();
+    let mut rows = Vec::new();
+    let (mut left, mut after) = (limit, None);
+    let more = loop {
+        let page = app.store.deliveries(filter, PageRequest { limit: left.min(PAGE_MAX), after }).await?;
+        left -= u32::try_from(page.items.len()).expect("a page is no longer than its limit");
+        rows.extend(page.items.into_iter().map(|delivery| DeliveryRow::of(delivery, now)));
+        match page.next {
+            Some(next) if left > 0 => after = Some(next),
+            next => break next.is_some(),
+        }
+    };
+    output.rows(&rows, "no delivery is like that")?;
+    if more {
+        output.say("\nthere are more: raise --limit, or narrow by --state, --tenant or --relay")?;
+    }
+    Ok(())
+}
+
+/// Says what became of a person's decision about one delivery.
+async fn tell(
+    app: &App,
+    output: Output,
+    id: DeliveryId,
+    acted: Acted,
+    done: &str,
+    instead: impl Fn(DeliveryState) -> &'static str,
+) -> anyhow::Result<()> {
+    match acted {
+        Acted::Done => {
+            let delivery = app.store.delivery(id).await?;
+            let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
+            let whose = row.as_ref().map(|row| format!(", {} of {},", row.invoice, row.tenant)).unwrap_or_default();
+            Ok(output.one(&row, &super::report::cleaned(&format!("delivery {id}{whose} {done}")))?)
+        }
+        Acted::Stands(state) => {
+            Err(anyhow::anyhow!("delivery {id} is {state}: nothing was changed")).what_to_do(instead(state))
+        }
+        Acted::Unknown => {
+            Err(anyhow::anyhow!("there is no delivery {id}")).what_to_do("`deliveries list` shows their ids")
+        }
+    }
+}
+
+const fn cannot_cancel(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Due | DeliveryState::Sending => "a worker has it; see what becomes of it and try again",
+        DeliveryState::Settled(Settled::Dead) => "discard its dead letter: `dead-letters discard ID`",
+        DeliveryState::Settled(_) => "it has ended; nothing more is sent of it",
+    }
+}
+
+const fn cannot_hurry(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Due | DeliveryState::Sending => "a worker is sending it already",
+        DeliveryState::Settled(Settled::Dead) => "redrive its dead letter: `dead-letters redrive ID`",
+        DeliveryState::Settled(_) => "it has ended; `resend` sends the invoice again",
+    }
+}
+
+/// Says what was done to how many.
+fn told_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct Many {
+        result: &'static str,
+        deliveries: u64,
+    }
+    let many = count(usize::try_from(number).unwrap_or(usize::MAX), "delivery");
+    let text = if number == 0 { format!("{many} {what}") } else { format!("{many} {what}; {next}") };
+    Ok(output.one(&Many { result: what, deliveries: number }, &text)?)
 }

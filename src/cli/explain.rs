@@ -1,9 +1,10 @@
 //! `explain`: why an invoice stands where it stands.
 
-use super::arguments::WhichInvoice;
-
 use super::Globals;
-use super::error::not_built_yet;
+use super::arguments::WhichInvoice;
+use super::error::Advise;
+use super::story::Story;
+use crate::ids::TenantId;
 
 /// Tell the whole story of an invoice: events, decision and why, attempts, replies, state
 #[derive(Debug, clap::Args)]
@@ -13,10 +14,23 @@ pub struct Args {
     /// The invoice.
     #[command(flatten)]
     pub which: WhichInvoice,
+    /// Show addresses whole; they are masked otherwise
+    #[arg(long)]
+    pub addresses: bool,
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
-    globals.load()?;
-    not_built_yet("explain").await
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let WhichInvoice { tenant, invoice } = args.which;
+    let tenant = TenantId::from(tenant);
+    let Some(explanation) = app.store.explain(&tenant, &invoice).await? else {
+        return Err(anyhow::anyhow!("nothing is known of invoice {invoice} of {tenant}")).what_to_do(
+            "check both; an event that could not be read names no invoice: see `dead-letters list --class malformed`",
+        );
+    };
+    let relays = app.store.relay_states().await?;
+    let story = Story { tenant, invoice, explanation, relays, addresses: args.addresses, now: app.store.now() };
+    let output = globals.output();
+    Ok(output.one(&story.whole(), &story.text(output))?)
 }

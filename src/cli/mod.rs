@@ -21,6 +21,7 @@ mod report;
 pub mod resend;
 pub mod run;
 pub mod settings;
+mod story;
 mod table;
 mod words;
 

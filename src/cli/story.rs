@@ -1,0 +1,446 @@
+//! The story of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::report::{Report, Tint};
+use super::words::{moment, recipients, relative, size, why};
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::compose::Attachment;
+use crate::event::Recipient;
+use crate::ids::{RelayName, TenantId};
+use crate::store::{
+    Breaker, DeadLetter, DeadLetterState, Delivery, DeliveryRole, DeliveryState, EventState, ExplainedAttempt,
+    ExplainedDelivery, ExplainedEvent, Explanation, RelayState, Settled,
+};
+use crate::telemetry::Masked;
+
+/// The widest name of a fact.
+const INDENT: usize = 14;
+/// The width of a moment.
+const TIME_INDENT: usize = 24;
+
+/// Everything that is known of one invoice, and how it is to be told.
+pub(super) struct Story {
+    pub(super) tenant: TenantId,
+    /// As the person named it.
+    pub(super) invoice: String,
+    pub(super) explanation: Explanation,
+    pub(super) relays: Vec<RelayState>,
+    /// Addresses are shown whole.
+    pub(super) addresses: bool,
+    pub(super) now: Timestamp,
+}
+
+/// Where the invoice stands, and what a person does about it.
+struct Standing {
+    word: &'static str,
+    tint: Tint,
+    means: String,
+    todo: String,
+}
+
+impl Story {
+    /// For people.
+    pub(super) fn text(&self, output: Output) -> String {
+        let mut report = Report::new(output);
+        let standing = self.standing();
+        report.headline(&format!("{} of {}: {}", self.number(), self.tenant, standing.word));
+        report.gap();
+        report.line("now", standing.tint, INDENT, &standing.means);
+        report.fact("what to do", INDENT, &standing.todo);
+        report.gap();
+        report.headline("What happened");
+        for (at, text) in self.happenings() {
+            report.fact(&moment(at), TIME_INDENT, &text);
+        }
+        for (index, delivery) in self.explanation.deliveries.iter().enumerate() {
+            self.tell_delivery(&mut report, index, delivery);
+        }
+        for letter in &self.explanation.dead_letters {
+            tell_letter(&mut report, letter);
+        }
+        self.masked(report.finish())
+    }
+
+    /// Masks the recipients wherever a relay repeated them.
+    fn masked(&self, mut text: String) -> String {
+        if !self.addresses {
+            let deliveries = self.explanation.deliveries.iter();
+            for recipient in deliveries.flat_map(|explained| &explained.delivery.recipients) {
+                text = text.replace(&recipient.address, &Masked(&recipient.address).to_string());
+            }
+        }
+        text
+    }
+
+    fn number(&self) -> &str {
+        let delivery = self.explanation.deliveries.first();
+        delivery.map_or(&self.invoice, |explained| &explained.delivery.invoice_number)
+    }
+
+    /// The delivery that the invoice's state is: the newest main one that nothing took the place of.
+    fn newest(&self) -> Option<&Delivery> {
+        let mains = self.explanation.deliveries.iter().map(|explained| &explained.delivery);
+        let mains = mains.filter(|delivery| delivery.role == DeliveryRole::Main);
+        let is_aside =
+            |delivery: &Delivery| matches!(delivery.class, Some(Class::Superseded | Class::DuplicateInvoice));
+        mains.max_by_key(|delivery| (!is_aside(delivery), delivery.created_at, delivery.id.0))
+    }
+
+    fn standing(&self) -> Standing {
+        if let Some(delivery) = self.newest() {
+            return self.standing_of(delivery);
+        }
+        let open = self.explanation.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open);
+        if let Some(letter) = open {
+            return Standing {
+                word: "dead letter",
+                tint: Tint::Red,
+                means: format!("nothing was sent: {}: {}", letter.class, letter.reason),
+                todo: letter.hint.clone(),
+            };
+        }
+        let waiting = self.explanation.events.iter().find(|event| event.state == EventState::Waiting);
+        if let Some(event) = waiting {
+            let until = event.wait_until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
+            return Standing {
+                word: "waiting",
+                tint: Tint::Yellow,
+                means: format!("its customer {} is not known yet; it is waited for{until}", event.customer),
+                todo: "import the customer; it is then sent by itself".to_owned(),
+            };
+        }
+        let last = self.explanation.dead_letters.last();
+        Standing {
+            word: "not sent",
+            tint: Tint::Yellow,
+            means: last.map_or_else(|| "no delivery was made of it".to_owned(), settled),
+            todo: "nothing, if that was meant; `dead-letters restore ID` takes a discard back".to_owned(),
+        }
+    }
+
+    fn standing_of(&self, delivery: &Delivery) -> Standing {
+        let ago = delivery.settled_at.map(|at| relative(at, self.now)).unwrap_or_default();
+        let reason = delivery.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let class = delivery.class.map(|class| format!("{class}{reason}")).unwrap_or_default();
+        let id = delivery.id;
+        let (tint, means, todo) = match delivery.state {
+            DeliveryState::Due => self.due(delivery),
+            DeliveryState::Sending => (Tint::Plain, "a worker is sending it".to_owned(), "nothing".to_owned()),
+            DeliveryState::Settled(settled) => match settled {
+                Settled::Sent => (
+                    Tint::Green,
+                    format!("the relay took it {ago}; what the mailbox did with it is not known here"),
+                    "nothing; if the customer misses it, ask the relay's log for the Message-ID, or resend".to_owned(),
+                ),
+                Settled::Rejected => (
+                    Tint::Red,
+                    format!("the recipient was refused {ago}{reason}"),
+                    "ask the customer for a working address, then `resend --to ADDRESS`".to_owned(),
+                ),
+                Settled::Dead => (Tint::Red, format!("gave up {ago}: {class}"), self.letter_todo(delivery)),
+                Settled::Discarded => (
+                    Tint::Yellow,
+                    format!("somebody decided {ago} that it shall not be sent; it was dead: {class}"),
+                    "nothing, if that was meant; `dead-letters restore ID` takes it back".to_owned(),
+                ),
+                Settled::Uncertain => (
+                    Tint::Red,
+                    format!("the relay may or may not have taken it {ago}{reason}"),
+                    format!("ask the relay's log for the Message-ID; then `deliveries mark-sent {id}`, or `resend`"),
+                ),
+                Settled::Cancelled => (
+                    Tint::Yellow,
+                    format!("it was stopped {ago}: {class}"),
+                    "nothing, if that was meant; `resend` sends it after all".to_owned(),
+                ),
+                Settled::Expired => (
+                    Tint::Yellow,
+                    format!("its time ended {ago}, before it could be sent"),
+                    "`resend`, if the customer shall get it all the same".to_owned(),
+                ),
+            },
+        };
+        Standing { word: delivery.state.as_str(), tint, means, todo }
+    }
+
+    fn due(&self, delivery: &Delivery) -> (Tint, String, String) {
+        let now_todo = format!("wait, or `deliveries send-now {}`", delivery.id);
+        if let Some(held) = &delivery.held {
+            let todo = format!("`deliveries send-now {}` when its cause is gone", delivery.id);
+            return (Tint::Yellow, format!("it is held: {held}"), todo);
+        }
+        let relay = delivery.relay.as_ref().map_or("its relay", RelayName::as_str);
+        let state = self.relays.iter().find(|state| Some(&state.relay) == delivery.relay.as_ref());
+        if let Some(state) = state.filter(|state| state.paused) {
+            let by = state.paused_by.as_deref().unwrap_or("somebody");
+            let todo = format!("`relays resume {relay}` when it shall send again");
+            return (Tint::Yellow, format!("the relay {relay} is paused: {by}"), todo);
+        }
+        if let Some(state) = state.filter(|state| state.breaker != Breaker::Closed) {
+            let reason = state.reason.as_deref().unwrap_or("it did not answer");
+            let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
+            return (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo);
+        }
+        let last = match (&delivery.class, &delivery.reason) {
+            (Some(class), Some(reason)) => format!("; last time: {class}: {reason}"),
+            (Some(class), None) => format!("; last time: {class}"),
+            _ => String::new(),
+        };
+        match delivery.due_at {
+            Some(at) if at > self.now => {
+                (Tint::Plain, format!("sent over {relay} {}{last}", relative(at, self.now)), now_todo)
+            }
+            _ => (Tint::Plain, format!("waits for its turn at {relay}{last}"), "nothing, if workers run".to_owned()),
+        }
+    }
+
+    fn letter_todo(&self, delivery: &Delivery) -> String {
+        let letter = self
+            .explanation
+            .dead_letters
+            .iter()
+            .rev()
+            .find(|letter| letter.delivery == Some(delivery.id) && letter.state == DeadLetterState::Open);
+        letter.map_or_else(
+            || delivery.class.map_or("", Class::hint).to_owned(),
+            |letter| format!("{}: `dead-letters redrive {}`", letter.hint, letter.id),
+        )
+    }
+
+    /// Everything in the order in which it happened.
+    fn happenings(&self) -> Vec<(Timestamp, String)> {
+        let many = self.explanation.deliveries.len() > 1;
+        let mut all: Vec<(Timestamp, String)> = self.explanation.events.iter().map(came).collect();
+        for (index, explained) in self.explanation.deliveries.iter().enumerate() {
+            let which = if many { format!("[{}] ", index + 1) } else { String::new() };
+            let delivery = &explained.delivery;
+            let to = self.recipients(&delivery.recipients);
+            all.push((delivery.created_at, format!("{which}{} to {to}", made(delivery))));
+            let tries = explained.attempts.iter().map(|attempt| (attempt.ended_at, tried(attempt)));
+            let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
+            all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
+            if let (Some(at), DeliveryState::Settled(settled)) = (delivery.settled_at, delivery.state) {
+                all.push((at, format!("{which}{}", ended(delivery, settled))));
+            }
+        }
+        for letter in self.explanation.dead_letters.iter().filter(|letter| letter.delivery.is_none()) {
+            all.push((letter.last_failed_at, format!("dead letter {}: {}", letter.class, letter.reason)));
+            all.extend(letter.settled_at.map(|at| (at, settled(letter))));
+        }
+        // What happened at one moment stays in the order of its causes.
+        all.sort_by_key(|(at, _)| *at);
+        all
+    }
+
+    fn tell_delivery(&self, report: &mut Report, index: usize, explained: &ExplainedDelivery) {
+        let delivery = &explained.delivery;
+        report.gap();
+        let role = match delivery.role {
+            DeliveryRole::Main if delivery.resend_of.is_some() => "resend",
+            DeliveryRole::Main => "mail",
+            DeliveryRole::Bcc => "Bcc mail",
+            DeliveryRole::Rest => "rest of the recipients",
+        };
+        report.headline(&format!("[{}] {role}, {}", index + 1, delivery.state));
+        report.fact("delivery", INDENT, &delivery.id.to_string());
+        report.fact("to", INDENT, &self.recipients(&delivery.recipients));
+        if let (Some(decision), Some(reason)) = (delivery.decision, delivery.decision_reason) {
+            report.fact("decision", INDENT, &format!("{decision}: {}", why(reason)));
+        }
+        let attachments: Vec<Attachment> =
+            delivery.attachments.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        for attachment in attachments {
+            let Attachment { name, media_type, size: bytes, .. } = attachment;
+            report.fact("attached", INDENT, &format!("{name}  {media_type}, {}", size(bytes)));
+        }
+        if let Some(id) = &delivery.message_id {
+            report.fact("Message-ID", INDENT, &format!("<{id}>"));
+        }
+        if let Some(digest) = &delivery.message_sha256 {
+            report.fact("SHA-256", INDENT, &digest.to_string());
+        }
+        for link in &explained.links {
+            let stands = match link.revoked_at {
+                Some(at) => format!("revoked {}", relative(at, self.now)),
+                None if link.expires_at <= self.now => format!("expired {}", relative(link.expires_at, self.now)),
+                None => format!("works until {}", moment(link.expires_at)),
+            };
+            let Ok(generation) = usize::try_from(link.generation) else { continue };
+            let which = if generation == 0 { String::new() } else { format!("number {}, ", generation + 1) };
+            report.fact("portal link", INDENT, &format!("{which}{stands}"));
+        }
+    }
+
+    fn recipients(&self, list: &[Recipient]) -> String {
+        if !self.addresses {
+            return recipients(list);
+        }
+        let shown = |recipient: &Recipient| match recipient.role.as_str() {
+            "to" => recipient.address.clone(),
+            role => format!("{role} {}", recipient.address),
+        };
+        list.iter().map(shown).collect::<Vec<_>>().join(", ")
+    }
+
+    /// For programs.
+    pub(super) fn whole(&self) -> Value {
+        let Explanation { events, deliveries, dead_letters } = &self.explanation;
+        let standing = self.standing();
+        let whole = json!({
+            "tenant": self.tenant,
+            "invoice": self.number(),
+            "state": standing.word,
+            "means": standing.means,
+            "what_to_do": standing.todo,
+            "events": events.iter().map(event_json).collect::<Vec<_>>(),
+            "deliveries": deliveries.iter().map(|delivery| self.delivery_json(delivery)).collect::<Vec<_>>(),
+            "dead_letters": dead_letters.iter().map(letter_json).collect::<Vec<_>>(),
+        });
+        serde_json::from_str(&self.masked(whole.to_string())).unwrap_or(whole)
+    }
+
+    fn delivery_json(&self, explained: &ExplainedDelivery) -> Value {
+        let ExplainedDelivery { delivery, attempts, notes, links } = explained;
+        let shown = |address: &str| if self.addresses { address.to_owned() } else { Masked(address).to_string() };
+        let recipients = delivery.recipients.iter();
+        let recipients = recipients
+            .map(|recipient| json!({ "role": recipient.role.as_str(), "address": shown(&recipient.address) }));
+        json!({
+            "id": delivery.id,
+            "root": delivery.root,
+            "main": delivery.main,
+            "role": delivery.role.as_str(),
+            "state": delivery.state.as_str(),
+            "class": delivery.class.map(Class::as_str),
+            "reason": delivery.reason,
+            "phase": delivery.phase.map(|phase| phase.to_string()),
+            "code": delivery.code,
+            "customer": delivery.customer,
+            "invoice_id": delivery.invoice_id,
+            "kind": delivery.kind.as_str(),
+            "locale": delivery.locale,
+            "recipients": recipients.collect::<Vec<_>>(),
+            "created_at": delivery.created_at,
+            "snapshot_at": delivery.snapshot_at,
+            "due_at": delivery.due_at,
+            "expires_at": delivery.expires_at,
+            "settled_at": delivery.settled_at,
+            "relay": delivery.relay,
+            "held": delivery.held,
+            "express": delivery.express,
+            "resend_of": delivery.resend_of,
+            "resend_reason": delivery.resend_reason,
+            "link_only": delivery.link_only,
+            "decision": delivery.decision.map(|decision| decision.as_str()),
+            "decision_reason": delivery.decision_reason.map(|reason| reason.as_str()),
+            "decision_inputs": parsed(delivery.decision_inputs.as_deref()),
+            "attachments": parsed(delivery.attachments.as_deref()),
+            "message_id": delivery.message_id,
+            "message_sha256": delivery.message_sha256,
+            "message_size": delivery.message_size,
+            "attempts_consumed": delivery.attempts,
+            "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+            "notes": notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }))
+                .collect::<Vec<_>>(),
+            "links": links.iter().map(|link| json!({
+                "generation": link.generation, "key": link.key_fingerprint, "expires_at": link.expires_at,
+                "revoked_at": link.revoked_at,
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn came(event: &ExplainedEvent) -> (Timestamp, String) {
+    let forgotten = if event.has_body { "" } else { "; its bytes are forgotten" };
+    let text =
+        format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.as_str());
+    (event.received_at, text)
+}
+
+fn made(delivery: &Delivery) -> String {
+    match (&delivery.resend_reason, delivery.role) {
+        (Some(reason), _) => format!("resent ({reason})"),
+        (None, DeliveryRole::Main) => "a mail is owed".to_owned(),
+        (None, DeliveryRole::Bcc) => "a Bcc mail is owed".to_owned(),
+        (None, DeliveryRole::Rest) => "the rest is owed".to_owned(),
+    }
+}
+
+fn tried(attempt: &ExplainedAttempt) -> String {
+    let decision = attempt.decision.map(|decision| format!(" with {}", said(decision))).unwrap_or_default();
+    let phase = attempt.phase.map(|phase| format!(" at {phase}")).unwrap_or_default();
+    let answer: Vec<&str> = attempt.code.iter().chain(&attempt.reply).map(String::as_str).collect();
+    let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.join(" ")) };
+    let besides =
+        if attempt.refused.is_some() { "; some recipients were not accepted (--json names them)" } else { "" };
+    let Ok(claim) = usize::try_from(attempt.claim) else { return String::new() };
+    format!("attempt {claim} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
+}
+
+const fn said(decision: crate::decision::Decision) -> &'static str {
+    match decision {
+        crate::decision::Decision::Attach => "documents",
+        crate::decision::Decision::Link => "a link",
+    }
+}
+
+fn ended(delivery: &Delivery, settled: Settled) -> String {
+    match delivery.class {
+        Some(class) if class != Class::Accepted => format!("{settled} ({class})"),
+        _ => settled.to_string(),
+    }
+}
+
+fn settled(letter: &DeadLetter) -> String {
+    let who = letter.settled_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+    let note = letter.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!("dead letter {} {}{who}{note}", letter.class, letter.state)
+}
+
+fn tell_letter(report: &mut Report, letter: &DeadLetter) {
+    report.gap();
+    report.headline(&format!("dead letter, {}", letter.state));
+    report.fact("id", INDENT, &letter.id.to_string());
+    report.fact("why", INDENT, &format!("{}: {}", letter.class, letter.reason));
+    if letter.state == DeadLetterState::Open {
+        report.fact("what to do", INDENT, &letter.hint);
+    } else {
+        report.fact("settled", INDENT, &settled(letter));
+    }
+}
+
+fn parsed(json: Option<&str>) -> Value {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null)
+}
+
+fn event_json(event: &ExplainedEvent) -> Value {
+    json!({
+        "source": event.source, "id": event.id, "customer": event.customer, "kind": event.kind.as_str(),
+        "via": event.via.as_str(), "received_at": event.received_at, "state": event.state.as_str(),
+        "wait_until": event.wait_until, "has_body": event.has_body,
+    })
+}
+
+fn attempt_json(attempt: &ExplainedAttempt) -> Value {
+    json!({
+        "claim": attempt.claim, "relay": attempt.relay, "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
+        "class": attempt.class.as_str(), "code": attempt.code, "reply": attempt.reply,
+        "refused": parsed(attempt.refused.as_deref()),
+        "decision": attempt.decision.map(|decision| decision.as_str()),
+        "message_sha256": attempt.message_sha256,
+    })
+}
+
+fn letter_json(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id, "state": letter.state.as_str(), "class": letter.class.as_str(), "reason": letter.reason,
+        "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
+        "attempts": letter.attempts, "delivery": letter.delivery, "event_id": letter.event_id,
+        "first_failed_at": letter.first_failed_at, "last_failed_at": letter.last_failed_at,
+        "settled_at": letter.settled_at, "settled_by": letter.settled_by, "note": letter.note,
+    })
+}
