@@ -3,9 +3,11 @@
 mod gauges;
 mod service;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 pub use service::{Roles, Service};
 
@@ -67,6 +69,14 @@ pub enum AppError {
     /// The schema is of another version.
     #[error("the database's schema is not this version's; run: invoice-dispatcher migrate")]
     Schema,
+    /// The embedded document store.
+    #[error("the folder {folder:?} for documents cannot be made ({cause}); make it, or set DOCUMENTS_URL")]
+    Folder {
+        /// Where it should be.
+        folder: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// The document store.
     #[error(transparent)]
     Documents(#[from] InvalidStore),
@@ -99,7 +109,17 @@ impl App {
             Role::Worker => Store::open(url, clock).await?,
             Role::Command => Store::open_beside(url, clock).await?,
         };
+        if role == Role::Worker
+            && let Err(error) = store.answers().await
+        {
+            warn!("waiting for the database: {error}");
+            store.wait_until_reachable().await;
+        }
         if config.database.is_sqlite() {
+            // Embedded: what a newcomer would have to make by hand is made.
+            if let DocumentsPlace::Folder(folder) = &config.documents.place {
+                std::fs::create_dir_all(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
+            }
             store.migrate().await?;
         } else if !store.schema_is_current().await? {
             return Err(AppError::Schema);

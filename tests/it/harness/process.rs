@@ -54,6 +54,7 @@ impl Site {
             ("DATABASE_URL", database_url.to_owned()),
             ("SMTP_URL", sink.url()),
             ("SECRET_KEYS", SECRET_KEYS.to_owned()),
+            ("LOG_FILTER", "error".to_owned()),
             ("METRICS_LISTEN", "127.0.0.1:0".to_owned()),
             ("CONSOLE_LISTEN", "127.0.0.1:0".to_owned()),
             ("PORTAL_LISTEN", "127.0.0.1:0".to_owned()),
