@@ -8,6 +8,7 @@ use super::words::{moment, recipients, relative, size, why};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
+use crate::decision::{Decision, Reason};
 use crate::event::Recipient;
 use crate::ids::{RelayName, TenantId};
 use crate::store::{
@@ -334,8 +335,8 @@ impl Story {
             "resend_of": delivery.resend_of,
             "resend_reason": delivery.resend_reason,
             "link_only": delivery.link_only,
-            "decision": delivery.decision.map(|decision| decision.as_str()),
-            "decision_reason": delivery.decision_reason.map(|reason| reason.as_str()),
+            "decision": delivery.decision.map(Decision::as_str),
+            "decision_reason": delivery.decision_reason.map(Reason::as_str),
             "decision_inputs": parsed(delivery.decision_inputs.as_deref()),
             "attachments": parsed(delivery.attachments.as_deref()),
             "message_id": delivery.message_id,
@@ -430,7 +431,7 @@ fn attempt_json(attempt: &ExplainedAttempt) -> Value {
         "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
         "class": attempt.class.as_str(), "code": attempt.code, "reply": attempt.reply,
         "refused": parsed(attempt.refused.as_deref()),
-        "decision": attempt.decision.map(|decision| decision.as_str()),
+        "decision": attempt.decision.map(Decision::as_str),
         "message_sha256": attempt.message_sha256,
     })
 }
