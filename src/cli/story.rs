@@ -18,7 +18,7 @@ use crate::store::{
 use crate::telemetry::Masked;
 
 /// The widest name of a fact.
-const INDENT: usize = 14;
+const INDENT: usize = 15;
 /// The width of a moment.
 const TIME_INDENT: usize = 24;
 

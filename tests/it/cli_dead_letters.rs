@@ -1,0 +1,95 @@
+//! `dead-letters`: seen by cause, shown whole, put back, discarded and restored.
+
+use bytes::Bytes;
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::intake::{Incoming, Parsed, Via};
+use serde_json::Value;
+
+use crate::cli_support::{objects, printed, run, told};
+use crate::harness::database::TestDatabase;
+use crate::support_samples::{Support, event};
+
+/// Two invoices that were refused for one cause, and one whose document is another.
+async fn support() -> Support {
+    let support = Support::with_acme(TestDatabase::sqlite().await).await;
+    for (id, class) in [("1", Class::Refused), ("2", Class::Refused), ("3", Class::DocumentMismatch)] {
+        support.accept(&event(id)).await;
+        support.die(class).await;
+    }
+    support
+}
+
+fn ids(rows: &[Value]) -> Vec<String> {
+    rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn they_are_seen_by_cause_and_one_by_one() {
+    let support = support().await;
+    let counts: i64 = objects(&support, &["dead-letters", "groups"])
+        .iter()
+        .map(|group| group["count"].as_i64().expect("a count"))
+        .sum();
+    assert_eq!(counts, 3);
+    let of_acme = objects(&support, &["dead-letters", "groups", "--tenant", "acme", "--class", "refused"]);
+    assert_eq!(of_acme.iter().map(|group| group["count"].as_i64()).sum::<Option<i64>>(), Some(2));
+    assert!(objects(&support, &["dead-letters", "groups", "--tenant", "nobody"]).is_empty());
+
+    assert_eq!(objects(&support, &["dead-letters", "list"]).len(), 3);
+    assert_eq!(objects(&support, &["dead-letters", "list", "--class", "refused"]).len(), 2);
+    let cut = printed(&support, &["dead-letters", "list", "--limit", "2"]);
+    assert!(cut.contains("there are more: raise --limit"), "{cut}");
+}
+
+#[tokio::test]
+async fn more_than_one_goes_back_only_when_it_is_said_so() {
+    let support = support().await;
+    let told = told(&support, &["dead-letters", "redrive", "--class", "refused"]);
+    assert!(told.starts_with("error: this would redrive 2 dead letters"), "{told}");
+    assert!(support.letters().await.iter().all(|letter| letter.ends_with("open")), "nothing was done");
+
+    let back = objects(&support, &["dead-letters", "redrive", "--class", "refused", "--yes"]);
+    assert!(back.len() == 2 && back.iter().all(|row| row["result"] == "due"), "{back:?}");
+    assert_eq!(support.letters().await, ["refused redriven", "refused redriven", "document_mismatch open"]);
+    support.database.assert_ledger().await;
+}
+
+#[tokio::test]
+async fn what_stays_says_why_and_is_an_error() {
+    let support = support().await;
+    let output = run(&support, &["dead-letters", "redrive", "--all", "--yes"]);
+    let (table, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(table.contains("cannot be redriven unchanged") && table.contains("2 dead letters done"), "{table}");
+    assert!(told.starts_with("error: 1 dead letter of 3 not changed"), "{told}");
+}
+
+#[tokio::test]
+async fn a_discard_is_listed_and_can_be_taken_back() {
+    let support = support().await;
+    let id = ids(&objects(&support, &["dead-letters", "list", "--class", "document_mismatch"])).remove(0);
+    printed(&support, &["dead-letters", "discard", &id, "--reason", "test data"]);
+    assert_eq!(support.letters().await[2], "document_mismatch discarded");
+    let settled = printed(&support, &["dead-letters", "list", "--settled"]);
+    assert!(settled.contains("by ada (command line): test data"), "{settled}");
+    let again = run(&support, &["dead-letters", "discard", &id, "--reason", "test data"]);
+    assert!(String::from_utf8_lossy(&again.stdout).contains("the dead letter is discarded already"), "{again:?}");
+    assert_eq!(again.status.code(), Some(1));
+
+    printed(&support, &["dead-letters", "restore", &id]);
+    assert_eq!(support.letters().await[2], "document_mismatch open");
+    support.database.assert_ledger().await;
+}
+
+#[tokio::test]
+async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
+    let support = Support::new(TestDatabase::sqlite().await);
+    let body = Bytes::from_static(b"{\"id\": \"\x1b[31m\xff");
+    let incoming = Incoming { body, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+    support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");
+    let id = ids(&objects(&support, &["dead-letters", "list"])).remove(0);
+    let text = printed(&support, &["dead-letters", "show", &id]);
+    assert!(text.contains("an unknown invoice of an unknown tenant: malformed, open"), "{text}");
+    assert!(text.contains("{\"id\": \"\\u{1b}[31m\\xff") && !text.contains('\x1b'), "{text}");
+    assert_eq!(objects(&support, &["dead-letters", "show", &id])[0]["event_base64"], "eyJpZCI6ICIbWzMxbf8=");
+}
