@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
@@ -24,9 +25,13 @@ use crate::store::{Claimed, DeliveryFacts, StoreError};
 /// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
 
-/// How many looks start at the low mark before one starts at the beginning: a rank that was given out before a claim
-/// and committed after it lies below the mark.
+/// How many looks start at the low mark before one starts at the beginning: a rank that was given out long before it
+/// was committed lies below the mark.
 const LOOKS_FROM_MARK: u32 = 16;
+
+/// How far the low mark stays behind: a rank is given out some time before it is committed, and what was claimed
+/// meanwhile must not hide it.
+const MARK_LAG: Duration = Duration::from_secs(1);
 
 /// A row that this worker owns, and its place among those that the lane has in hand.
 #[derive(Debug)]
@@ -75,9 +80,9 @@ impl Claims {
     pub async fn run(self) {
         let preparing = TaskTracker::new();
         let mut looks = 0_u32;
-        let mut low_mark = 0;
+        let mut low_mark = LowMark::new();
         while let Some(places) = self.stop.run_until_cancelled(self.room()).await {
-            let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark };
+            let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
             looks = looks.wrapping_add(1);
             match self.claim(&places, floor).await {
                 Ok(claimed) if claimed.is_empty() => {
@@ -86,7 +91,7 @@ impl Claims {
                     self.idle().await;
                 }
                 Ok(claimed) => {
-                    low_mark = claimed.iter().map(|row| row.rank).max().unwrap_or(low_mark);
+                    low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
                     self.start(&preparing, claimed, places);
                 }
                 Err(error) => {
@@ -182,6 +187,32 @@ impl Claims {
                 }
             }
         });
+    }
+}
+
+/// Where a look begins: the highest rank that was claimed at least [`MARK_LAG`] ago.
+struct LowMark {
+    floor: i64,
+    next_floor: i64,
+    highest: i64,
+    since: Instant,
+}
+
+impl LowMark {
+    fn new() -> Self {
+        Self { floor: 0, next_floor: 0, highest: 0, since: Instant::now() }
+    }
+
+    fn note(&mut self, rank: i64) {
+        self.highest = self.highest.max(rank);
+    }
+
+    fn floor(&mut self) -> i64 {
+        if self.since.elapsed() >= MARK_LAG {
+            (self.floor, self.next_floor) = (self.next_floor, self.highest);
+            self.since = Instant::now();
+        }
+        self.floor
     }
 }
 
