@@ -23,6 +23,29 @@ async fn a_mail_on_the_wire_is_finished(database: TestDatabase) {
     dispatcher.finish().await;
 }
 
+/// A rolling deployment: one of two workers stops, the other sends the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_worker_goes_on() {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(10)))).await;
+    let mut dispatcher = Dispatcher::new(TestDatabase::postgres().await, &sink).await;
+    let events: Vec<_> = (0..60).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
+    let one = dispatcher.start_mortal().await;
+    dispatcher.start();
+    dispatcher.wait_until("SELECT COUNT(*) FROM worker", 2).await;
+    dispatcher.take(&events).await;
+    sink.wait_for("some mails", |state| state.mails.len() >= 15).await;
+    one.stop().await;
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(
+        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await,
+        60
+    );
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM lane_entry").await, 0);
+    assert_eq!(sink.mails_and_data_phases(), (60, 60));
+    dispatcher.finish().await;
+}
+
 async fn what_was_claimed_is_given_back(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(10)))).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;

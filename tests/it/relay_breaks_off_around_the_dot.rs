@@ -204,6 +204,7 @@ async fn a_resend_that_comes_too_late_stays_uncertain(database: TestDatabase) {
     event["data"]["expires_at"] = serde_json::json!("2026-11-23T09:30:01Z");
     dispatcher.take(&[event]).await;
     dispatcher.start();
+    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 1", 1).await;
     dispatcher.pass_until_settled().await;
 
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);

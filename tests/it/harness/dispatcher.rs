@@ -117,10 +117,13 @@ impl Dispatcher {
         });
         let app = opening.await.expect("the parts fit");
         let registered = self.workers().await;
-        // Nobody ever tells it to stop: it ends by dying.
-        runtime.spawn(async move { app.send(CancellationToken::new()).await.expect("the worker runs") });
+        let stop = CancellationToken::new();
+        let task = runtime.spawn({
+            let stop = stop.clone();
+            async move { app.send(stop).await.expect("the worker runs") }
+        });
         self.wait_until("SELECT COUNT(*) FROM worker", registered + 1).await;
-        Mortal { runtime: Some(runtime) }
+        Mortal { runtime: Some(runtime), stop, task }
     }
 
     /// How many workers are registered.
@@ -318,6 +321,8 @@ impl Dispatcher {
 /// A worker that can die.
 pub(crate) struct Mortal {
     runtime: Option<Runtime>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
 }
 
 impl Mortal {
@@ -325,6 +330,13 @@ impl Mortal {
     pub(crate) async fn kill(mut self) {
         let runtime = self.runtime.take().expect("it dies once");
         tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("it dies");
+    }
+
+    /// Stops the worker as SIGTERM does, and waits until it has drained.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        (&mut self.task).await.expect("the worker ends in order");
+        self.kill().await;
     }
 }
 
