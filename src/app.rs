@@ -136,10 +136,7 @@ impl App {
     /// [`AppError`], one sentence.
     pub fn with_store(config: Config, store: Store) -> Result<Self, AppError> {
         let documents = open_documents(&config)?;
-        let templates = Arc::new(match &config.templates.folder {
-            Some(folder) => Templates::with_overrides(folder)?,
-            None => Templates::builtin(),
-        });
+        let templates = Arc::new(open_templates(&config)?);
         let keys = match &config.secrets.keys {
             Some(keys) => keys.clone(),
             None => SecretKeys::load_or_generate(&config.secrets.file)?,
@@ -215,7 +212,16 @@ impl App {
     }
 }
 
-fn open_documents(config: &Config) -> Result<DocumentStore, InvalidStore> {
+/// The operator's templates in place of the built-in ones.
+pub(crate) fn open_templates(config: &Config) -> Result<Templates, InvalidTemplates> {
+    match &config.templates.folder {
+        Some(folder) => Templates::with_overrides(folder),
+        None => Ok(Templates::builtin()),
+    }
+}
+
+/// The store that the configuration names; not contacted yet.
+pub(crate) fn open_documents(config: &Config) -> Result<DocumentStore, InvalidStore> {
     let documents = &config.documents;
     let url = match &documents.place {
         DocumentsPlace::Folder(folder) => format!("file:{}", folder.display()),

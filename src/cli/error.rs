@@ -45,6 +45,15 @@ impl<T, E: Into<anyhow::Error>> Advise<T> for Result<T, E> {
 /// The error, its causes and what to do, for standard error.
 #[must_use]
 pub fn report(error: &anyhow::Error) -> String {
+    let sentence = sentence(error);
+    let advised = error.chain().find_map(|link| link.downcast_ref::<Advised>());
+    let advice = advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error));
+    let advice = advice.map(|advice| format!("\n  what to do: {advice}")).unwrap_or_default();
+    format!("error: {sentence}{advice}")
+}
+
+/// The error and its causes.
+pub(super) fn sentence(error: &anyhow::Error) -> String {
     let mut sentence = String::new();
     for link in error.chain() {
         let text = link.to_string();
@@ -55,10 +64,7 @@ pub fn report(error: &anyhow::Error) -> String {
             sentence = format!("{sentence}: {text}");
         }
     }
-    let advised = error.chain().find_map(|link| link.downcast_ref::<Advised>());
-    let advice = advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error));
-    let advice = advice.map(|advice| format!("\n  what to do: {advice}")).unwrap_or_default();
-    format!("error: {sentence}{advice}")
+    sentence
 }
 
 /// What to do about errors that any command may meet.
@@ -84,11 +90,6 @@ pub(super) fn exit(error: &anyhow::Error) -> ExitCode {
     }
     eprintln!("{}", report(error));
     ExitCode::FAILURE
-}
-
-/// What a command returns whose parts are not there yet.
-pub(super) fn not_built_yet(command: &str) -> std::future::Ready<anyhow::Result<()>> {
-    std::future::ready(Err(anyhow::anyhow!("{command} is not built yet")))
 }
 
 #[cfg(test)]

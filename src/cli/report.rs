@@ -137,7 +137,7 @@ mod tests {
         report.fact("why", 12, "the policy attaches for business customers only\u{1b}[31m");
         assert_eq!(
             report.finish(),
-            "R-1 of acme\n  why       the policy attaches for\n            business customers\n            only\u{fffd}[31m"
+            "R-1 of acme\n  why       the policy attaches for\n            business customers only\u{fffd}[31m"
         );
     }
 

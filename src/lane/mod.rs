@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use context::{Context, MemoryBudget};
+pub(crate) use liveness::HEARTBEAT;
 pub use prepare::{Decided, Past, Prepared, decide};
 pub use profiles::Profiles;
 pub use templates::TemplateShelf;

@@ -1,0 +1,215 @@
+//! What `doctor` asks the database.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::SECRET_KEYS;
+use super::check::Check;
+use crate::app::AppError;
+use crate::broker::DeadLetterLedger;
+use crate::cli::error::sentence;
+use crate::cli::words::{count, relative, span};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::lane::HEARTBEAT;
+use crate::secrets::LinkKeys;
+use crate::store::{Breaker, Ledger, Store, StoreError};
+
+/// A clock that is further off than this is worth a word; nothing depends on it.
+const OFFSET_MAX: Duration = Duration::from_secs(5);
+/// Between two looks whether a worker has beaten.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The database, reached and of this version; and what was seen on the way there.
+pub(super) struct Database {
+    store: Store,
+    seen: Vec<Check>,
+}
+
+impl Database {
+    /// Reaches the database; else what is wrong.
+    pub(super) async fn open(config: &Config) -> Result<Self, Check> {
+        const NAME: &str = "database";
+        let url = &config.database.url;
+        let file = url.expose().strip_prefix("sqlite://");
+        if file.is_some_and(|file| matches!(Path::new(file).try_exists(), Ok(false))) {
+            let detail = format!("{url}: there is none yet");
+            return Err(Check::warn(NAME, detail, "start `invoice-dispatcher run`, which makes it"));
+        }
+        let clock = Clock::system();
+        let remedy = "start the database, or correct DATABASE_URL";
+        let store = Store::open_beside(url.expose(), clock)
+            .await
+            .map_err(|error| Check::fail(NAME, format!("{url}: {}", sentence(&error.into())), remedy))?;
+        let failed = |error: StoreError| Check::fail(NAME, format!("{url}: {}", sentence(&error.into())), remedy);
+        store.answers().await.map_err(failed)?;
+        let schema = store.schema().await.map_err(failed)?;
+        if let Some(newest) = schema.unknown.last() {
+            let detail = format!("{url}: its schema is version {}, which this program does not know", newest.version);
+            return Err(Check::fail(NAME, detail, "run the later version of invoice-dispatcher that made it"));
+        }
+        if !schema.missing.is_empty() {
+            let detail = format!("{url}: {}", AppError::Schema);
+            return Err(Check::fail(NAME, detail, "run: invoice-dispatcher migrate"));
+        }
+        let mut seen = vec![Check::ok(NAME, format!("{url} answers; its schema is version {}", schema.version()))];
+        seen.push(clock_offset(&store).await.map_err(failed)?);
+        Ok(Self { store, seen })
+    }
+
+    /// How many dead letters should stand in the mirror.
+    pub(super) async fn published_and_open(&self) -> Option<u64> {
+        self.store.published_and_open().await.ok()
+    }
+
+    /// Everything that the database knows.
+    pub(super) async fn checks(&self, config: &Config, keys: Option<&LinkKeys>, with_ledger: bool) -> Vec<Check> {
+        let mut checks = self.seen.clone();
+        let failed = |name, error: StoreError| {
+            vec![Check::fail(name, sentence(&error.into()), "look at the database, and ask again")]
+        };
+        checks.extend(self.workers().await.unwrap_or_else(|error| failed("workers", error)));
+        checks.extend(self.lanes(config).await.unwrap_or_else(|error| failed("lanes", error)));
+        checks.extend(self.keys(keys).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)));
+        if with_ledger {
+            let ledger = self.store.ledger().await;
+            checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| vec![balance(ledger)]));
+        }
+        checks
+    }
+
+    /// Whether each worker beats, as one that lives does within [`HEARTBEAT`].
+    async fn workers(&self) -> Result<Vec<Check>, StoreError> {
+        const NAME: &str = "workers";
+        let clock = self.store.clock();
+        let begin = clock.monotonic();
+        let mut silent = self.store.workers().await?;
+        if silent.is_empty() {
+            let remedy = "start: invoice-dispatcher run";
+            return Ok(vec![Check::warn(NAME, "none is at work; nothing is sent", remedy)]);
+        }
+        let all = silent.len();
+        while !silent.is_empty() && clock.monotonic().saturating_sub(begin) < HEARTBEAT + HEARTBEAT / 2 {
+            tokio::time::sleep(LOOK).await;
+            let now = self.store.workers().await?;
+            // One that has beaten lives, and one that is gone has ended in order.
+            silent.retain(|worker| now.contains(worker));
+        }
+        let alive = all - silent.len();
+        let beaten = span(clock.monotonic().saturating_sub(begin));
+        Ok(vec![match (alive, silent.len()) {
+            (_, 0) => Check::ok(NAME, format!("{} at work", count(alive, "worker"))),
+            (0, dead) => Check::warn(
+                NAME,
+                format!("none is at work; {} silent for {beaten}", count(dead, "worker")),
+                "start: invoice-dispatcher run; it takes over what they had in hand",
+            ),
+            (_, dead) => Check::warn(
+                NAME,
+                format!("{} at work, {dead} silent for {beaten}", count(alive, "worker")),
+                "wait a minute: the others take over what a dead worker had in hand",
+            ),
+        }])
+    }
+
+    /// Relays that mail waits for although nobody has them, or that do not send for now.
+    async fn lanes(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
+        let lanes = self.store.lane_counts().await?;
+        let waiting = |number: i64| count(usize::try_from(number).unwrap_or_default(), "delivery");
+        let strangers = lanes.iter().filter(|(relay, _)| !config.relays.contains_key(relay)).map(|(relay, lane)| {
+            let number = waiting(lane.due + lane.later + lane.held + lane.sending);
+            Check::fail(
+                format!("lane {relay}"),
+                format!("{number} of a relay that is not configured"),
+                "configure the relay, or import the tenants with another; until then it ends as unknown_relay",
+            )
+        });
+        let mut checks: Vec<Check> = strangers.collect();
+        let now = self.store.now();
+        for state in self.store.relay_states().await?.iter().filter(|state| config.relays.contains_key(&state.relay)) {
+            let name = format!("lane {}", state.relay);
+            let number = lanes.get(&state.relay).map_or(0, |lane| lane.due);
+            let since = |at: Option<_>| at.map_or_else(String::new, |at| format!(" {}", relative(at, now)));
+            let resume = format!("run: invoice-dispatcher relays resume {}", state.relay);
+            if state.paused {
+                let by = state.paused_by.as_deref().unwrap_or("somebody");
+                let detail = format!("paused{} by {by}; {} wait", since(state.paused_at), waiting(number));
+                checks.push(Check::warn(name, detail, resume));
+            } else if state.breaker != Breaker::Closed {
+                let reason = state.reason.as_deref().unwrap_or("it failed too often");
+                let detail = format!("stopped{}: {reason}; {} wait", since(state.opened_at), waiting(number));
+                checks.push(Check::warn(
+                    name,
+                    detail,
+                    format!("nothing if the relay is tried anew soon, else {resume}"),
+                ));
+            }
+        }
+        Ok(checks)
+    }
+
+    /// Whether every key that links were made with is still there.
+    async fn keys(&self, keys: Option<&LinkKeys>) -> Result<Vec<Check>, StoreError> {
+        let uses = self.store.keys_in_use().await?;
+        let is_there = |name: &str| keys.is_some_and(|keys| keys.by_fingerprint(name).is_some());
+        let missing = uses.iter().filter(|(name, _)| !is_there(name));
+        let mut checks: Vec<Check> = missing
+            .map(|(name, used)| {
+                let number = |number: i64, one| count(usize::try_from(number).unwrap_or_default(), one);
+                let (deliveries, links) = (number(used.deliveries, "delivery"), number(used.links, "link"));
+                let detail = format!(
+                    "key {name} is missing: {deliveries} cannot be sent, {links} in customers' hands open nothing"
+                );
+                Check::fail(SECRET_KEYS, detail, "put it back, behind the newest: SECRET_KEYS=newest,older")
+            })
+            .collect();
+        if checks.is_empty() {
+            checks.push(match keys {
+                None => Check::ok(SECRET_KEYS, "none yet; one is made at the first start"),
+                Some(keys) => {
+                    let names: Vec<&str> = keys.fingerprints().collect();
+                    Check::ok(SECRET_KEYS, format!("{}, newest first; no other is in use", names.join(", ")))
+                }
+            });
+        }
+        Ok(checks)
+    }
+}
+
+/// How far this machine's clock is from the database's.
+async fn clock_offset(store: &Store) -> Result<Check, StoreError> {
+    const NAME: &str = "clock";
+    let here = Clock::system();
+    let theirs = store.align_clock().await?;
+    let ours = here.now();
+    let off = ours.since(theirs).max(theirs.since(ours));
+    Ok(if off <= OFFSET_MAX {
+        Check::ok(NAME, format!("{} ms from the database's", off.as_millis()))
+    } else {
+        let side = if ours > theirs { "ahead of" } else { "behind" };
+        let detail = format!("{} {side} the database's, which counts", span(off));
+        Check::warn(NAME, detail, "set this machine's clock (NTP), or its logs mislead")
+    })
+}
+
+/// Whether nothing is lost and nothing stands twice.
+fn balance(ledger: Ledger) -> Check {
+    const NAME: &str = "ledger";
+    let number = |number: i64| usize::try_from(number).unwrap_or_default();
+    if ledger.balances() {
+        let deliveries = count(number(ledger.deliveries), "delivery");
+        return Check::ok(NAME, format!("{deliveries}, each in exactly one state"));
+    }
+    let faults = [
+        (ledger.in_no_state, "in no state"),
+        (ledger.in_two_states, "in two states"),
+        (ledger.without_delivery, "in a lane without a delivery"),
+        (ledger.dead_unseen, "dead without a dead letter"),
+        (ledger.seen_undead, "with an open dead letter, though not dead"),
+        (ledger.miscounted, "of the counts wrong"),
+    ];
+    let faults: Vec<String> =
+        faults.iter().filter(|(number, _)| *number != 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let remedy = "keep a copy of the database, and report this with the version that --version prints";
+    Check::fail(NAME, faults.join(", "), remedy)
+}

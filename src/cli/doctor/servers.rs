@@ -1,0 +1,146 @@
+//! What `doctor` asks RabbitMQ, the document store and the relays, and what it reads from files.
+
+use futures_util::future::join_all;
+
+use super::check::Check;
+use crate::app;
+use crate::broker::{Inspection, QueueCounts, Topology, TopologyMode, inspect};
+use crate::cli::error::sentence;
+use crate::cli::open;
+use crate::cli::words::count;
+use crate::config::Config;
+use crate::ids::RelayName;
+use crate::relay::outcome::Phase;
+use crate::relay::{Connector, RelayConfig, Unavailable};
+
+const RABBITMQ: &str = "RabbitMQ";
+
+/// RabbitMQ, its queues, and whether as many dead letters stand in their mirror as `published` says.
+pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check> {
+    let Some(shown) = &config.broker.url else {
+        return vec![Check::ok(RABBITMQ, "not configured; events come over HTTP or from files")];
+    };
+    let (url, topology) = match open::broker(config) {
+        Ok(Some(broker)) => broker,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![Check::fail(RABBITMQ, sentence(&error), "correct AMQP_URL")],
+    };
+    match inspect(&url, &topology).await {
+        Ok(inspection) => {
+            let mut checks = vec![there(&shown.to_string(), &topology, &inspection)];
+            checks.extend(queues(&topology, &inspection, published));
+            checks
+        }
+        Err(error) => {
+            let remedy = "start RabbitMQ, or correct AMQP_URL; events wait at the billing system";
+            vec![Check::fail(RABBITMQ, format!("{shown}: {error}"), remedy)]
+        }
+    }
+}
+
+/// Whether every exchange and queue is there.
+fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Check {
+    let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
+    let missing: Vec<&str> = queues.chain(&inspection.missing_exchanges).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Check::ok(RABBITMQ, format!("{shown} answers; every exchange and queue is there"));
+    }
+    let detail = format!("{shown} answers; missing: {}", missing.join(", "));
+    match topology.mode {
+        TopologyMode::Declare => Check::warn(RABBITMQ, detail, "start `invoice-dispatcher run`, which makes them"),
+        TopologyMode::Verify => {
+            Check::fail(RABBITMQ, detail, "declare them, or set topology = \"declare\" to have them made")
+        }
+    }
+}
+
+fn queues(topology: &Topology, inspection: &Inspection, published: Option<u64>) -> Vec<Check> {
+    let found = inspection.queues.iter().filter_map(|queue| Some((&queue.name, queue.found?)));
+    found
+        .map(|(name, counts)| {
+            let check = format!("queue {name}");
+            if *name == topology.dead { mirror(check, counts, published) } else { consumed(check, counts) }
+        })
+        .collect()
+}
+
+/// A queue that workers read.
+fn consumed(check: String, QueueCounts { ready, consumers }: QueueCounts) -> Check {
+    let detail = format!("{} wait, {}", messages(ready), count(consumers as usize, "consumer"));
+    if consumers == 0 { Check::warn(check, detail, "start: invoice-dispatcher run") } else { Check::ok(check, detail) }
+}
+
+/// The queue that mirrors the dead letters.
+fn mirror(check: String, QueueCounts { ready, .. }: QueueCounts, published: Option<u64>) -> Check {
+    let Some(published) = published else {
+        return Check::ok(check, format!("{}; not compared, as the database cannot be asked", messages(ready)));
+    };
+    let detail = format!("{}; the database has {published} open that were put there", messages(ready));
+    if u64::from(ready) == published {
+        Check::ok(check, detail)
+    } else {
+        let remedy = "look again in a minute; the database is right (`dead-letters groups`), nothing is lost";
+        Check::warn(check, detail, remedy)
+    }
+}
+
+fn messages(ready: u32) -> String {
+    count(ready as usize, "message")
+}
+
+/// Whether the document store lets us in.
+pub(super) async fn documents(config: &Config) -> Check {
+    const NAME: &str = "documents";
+    let remedy = "start the store or correct DOCUMENTS_URL and its credentials; mails with documents wait";
+    let store = match app::open_documents(config) {
+        Ok(store) => store,
+        Err(error) => return Check::fail(NAME, error.to_string(), "correct DOCUMENTS_URL"),
+    };
+    match store.check().await {
+        Ok(()) => Check::ok(NAME, format!("{store} lets us in")),
+        Err(problem) => Check::fail(NAME, format!("{store}: {problem}"), remedy),
+    }
+}
+
+/// Every relay, up to its login.
+pub(super) async fn relays(config: &Config) -> Vec<Check> {
+    if config.relays.is_empty() {
+        return vec![Check::warn("relays", "none is configured; nothing is ever sent", "set SMTP_URL")];
+    }
+    join_all(config.relays.iter().map(|(name, relay)| probe(name, relay))).await
+}
+
+async fn probe(name: &RelayName, config: &RelayConfig) -> Check {
+    let check = format!("relay {name}");
+    let shown = format!("{:?}", config.url);
+    let connector = match Connector::new(config.clone()) {
+        Ok(connector) => connector,
+        Err(problem) => return Check::fail(check, format!("{shown}: {problem}"), "correct the relay's configuration"),
+    };
+    match connector.probe().await {
+        Ok(()) => Check::ok(check, format!("{shown} lets us in")),
+        Err(unavailable) => Check::fail(check, format!("{shown}: {unavailable}"), remedy(name, &unavailable)),
+    }
+}
+
+/// What to do about a relay that does not let us in.
+fn remedy(name: &RelayName, unavailable: &Unavailable) -> String {
+    match unavailable.phase {
+        Phase::Connect => "start the relay, open the firewall, or correct its URL".to_owned(),
+        Phase::Tls => "correct the relay's certificate, or name its authority (ca_file)".to_owned(),
+        Phase::Auth => {
+            format!("correct user and password in its URL, then run: invoice-dispatcher relays resume {name}")
+        }
+        _ => "ask who runs the relay".to_owned(),
+    }
+}
+
+/// Whether the templates can be used; each is tried with sample data.
+pub(super) fn templates(config: &Config) -> Check {
+    const NAME: &str = "templates";
+    let place = config.templates.folder.as_ref().map_or("built in".to_owned(), |folder| folder.display().to_string());
+    match app::open_templates(config) {
+        Ok(templates) => Check::ok(NAME, format!("{place}, version {}", templates.version())),
+        Err(error) => Check::fail(NAME, sentence(&error.into()), "correct the template; until then nothing starts"),
+    }
+}
