@@ -22,6 +22,7 @@ pub mod resend;
 pub mod run;
 pub mod settings;
 mod story;
+mod story_json;
 mod table;
 mod words;
 

@@ -1,14 +1,12 @@
 //! The story of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
 
-use serde_json::{Value, json};
-
 use super::output::Output;
 use super::report::{Report, Tint};
 use super::words::{moment, recipients, relative, size, why};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
-use crate::decision::{Decision, Reason};
+use crate::decision::Decision;
 use crate::event::Recipient;
 use crate::ids::{RelayName, TenantId};
 use crate::store::{
@@ -35,11 +33,11 @@ pub(super) struct Story {
 }
 
 /// Where the invoice stands, and what a person does about it.
-struct Standing {
-    word: &'static str,
+pub(super) struct Standing {
+    pub(super) word: &'static str,
     tint: Tint,
-    means: String,
-    todo: String,
+    pub(super) means: String,
+    pub(super) todo: String,
 }
 
 impl Story {
@@ -66,7 +64,7 @@ impl Story {
     }
 
     /// Masks the recipients wherever a relay repeated them.
-    fn masked(&self, mut text: String) -> String {
+    pub(super) fn masked(&self, mut text: String) -> String {
         if !self.addresses {
             let deliveries = self.explanation.deliveries.iter();
             for recipient in deliveries.flat_map(|explained| &explained.delivery.recipients) {
@@ -76,7 +74,7 @@ impl Story {
         text
     }
 
-    fn number(&self) -> &str {
+    pub(super) fn number(&self) -> &str {
         let delivery = self.explanation.deliveries.first();
         delivery.map_or(&self.invoice, |explained| &explained.delivery.invoice_number)
     }
@@ -90,7 +88,7 @@ impl Story {
         mains.max_by_key(|delivery| (!is_aside(delivery), delivery.created_at, delivery.id.0))
     }
 
-    fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         if let Some(delivery) = self.newest() {
             return self.standing_of(delivery);
         }
@@ -285,73 +283,6 @@ impl Story {
         };
         list.iter().map(shown).collect::<Vec<_>>().join(", ")
     }
-
-    /// For programs.
-    pub(super) fn whole(&self) -> Value {
-        let Explanation { events, deliveries, dead_letters } = &self.explanation;
-        let standing = self.standing();
-        let whole = json!({
-            "tenant": self.tenant,
-            "invoice": self.number(),
-            "state": standing.word,
-            "means": standing.means,
-            "what_to_do": standing.todo,
-            "events": events.iter().map(event_json).collect::<Vec<_>>(),
-            "deliveries": deliveries.iter().map(|delivery| self.delivery_json(delivery)).collect::<Vec<_>>(),
-            "dead_letters": dead_letters.iter().map(letter_json).collect::<Vec<_>>(),
-        });
-        serde_json::from_str(&self.masked(whole.to_string())).unwrap_or(whole)
-    }
-
-    fn delivery_json(&self, explained: &ExplainedDelivery) -> Value {
-        let ExplainedDelivery { delivery, attempts, notes, links } = explained;
-        let shown = |address: &str| if self.addresses { address.to_owned() } else { Masked(address).to_string() };
-        let recipients = delivery.recipients.iter();
-        let recipients = recipients
-            .map(|recipient| json!({ "role": recipient.role.as_str(), "address": shown(&recipient.address) }));
-        json!({
-            "id": delivery.id,
-            "root": delivery.root,
-            "main": delivery.main,
-            "role": delivery.role.as_str(),
-            "state": delivery.state.as_str(),
-            "class": delivery.class.map(Class::as_str),
-            "reason": delivery.reason,
-            "phase": delivery.phase.map(|phase| phase.to_string()),
-            "code": delivery.code,
-            "customer": delivery.customer,
-            "invoice_id": delivery.invoice_id,
-            "kind": delivery.kind.as_str(),
-            "locale": delivery.locale,
-            "recipients": recipients.collect::<Vec<_>>(),
-            "created_at": delivery.created_at,
-            "snapshot_at": delivery.snapshot_at,
-            "due_at": delivery.due_at,
-            "expires_at": delivery.expires_at,
-            "settled_at": delivery.settled_at,
-            "relay": delivery.relay,
-            "held": delivery.held,
-            "express": delivery.express,
-            "resend_of": delivery.resend_of,
-            "resend_reason": delivery.resend_reason,
-            "link_only": delivery.link_only,
-            "decision": delivery.decision.map(Decision::as_str),
-            "decision_reason": delivery.decision_reason.map(Reason::as_str),
-            "decision_inputs": parsed(delivery.decision_inputs.as_deref()),
-            "attachments": parsed(delivery.attachments.as_deref()),
-            "message_id": delivery.message_id,
-            "message_sha256": delivery.message_sha256,
-            "message_size": delivery.message_size,
-            "attempts_consumed": delivery.attempts,
-            "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
-            "notes": notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }))
-                .collect::<Vec<_>>(),
-            "links": links.iter().map(|link| json!({
-                "generation": link.generation, "key": link.key_fingerprint, "expires_at": link.expires_at,
-                "revoked_at": link.revoked_at,
-            })).collect::<Vec<_>>(),
-        })
-    }
 }
 
 fn came(event: &ExplainedEvent) -> (Timestamp, String) {
@@ -381,10 +312,10 @@ fn tried(attempt: &ExplainedAttempt) -> String {
     format!("attempt {claim} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
 }
 
-const fn said(decision: crate::decision::Decision) -> &'static str {
+const fn said(decision: Decision) -> &'static str {
     match decision {
-        crate::decision::Decision::Attach => "documents",
-        crate::decision::Decision::Link => "a link",
+        Decision::Attach => "documents",
+        Decision::Link => "a link",
     }
 }
 
@@ -411,37 +342,4 @@ fn tell_letter(report: &mut Report, letter: &DeadLetter) {
     } else {
         report.fact("settled", INDENT, &settled(letter));
     }
-}
-
-fn parsed(json: Option<&str>) -> Value {
-    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null)
-}
-
-fn event_json(event: &ExplainedEvent) -> Value {
-    json!({
-        "source": event.source, "id": event.id, "customer": event.customer, "kind": event.kind.as_str(),
-        "via": event.via.as_str(), "received_at": event.received_at, "state": event.state.as_str(),
-        "wait_until": event.wait_until, "has_body": event.has_body,
-    })
-}
-
-fn attempt_json(attempt: &ExplainedAttempt) -> Value {
-    json!({
-        "claim": attempt.claim, "relay": attempt.relay, "started_at": attempt.started_at,
-        "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
-        "class": attempt.class.as_str(), "code": attempt.code, "reply": attempt.reply,
-        "refused": parsed(attempt.refused.as_deref()),
-        "decision": attempt.decision.map(Decision::as_str),
-        "message_sha256": attempt.message_sha256,
-    })
-}
-
-fn letter_json(letter: &DeadLetter) -> Value {
-    json!({
-        "id": letter.id, "state": letter.state.as_str(), "class": letter.class.as_str(), "reason": letter.reason,
-        "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
-        "attempts": letter.attempts, "delivery": letter.delivery, "event_id": letter.event_id,
-        "first_failed_at": letter.first_failed_at, "last_failed_at": letter.last_failed_at,
-        "settled_at": letter.settled_at, "settled_by": letter.settled_by, "note": letter.note,
-    })
 }
