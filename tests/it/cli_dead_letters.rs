@@ -1,5 +1,7 @@
 //! `dead-letters`: seen by cause, shown whole, put back, discarded and restored.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::intake::{Incoming, Parsed, Via};
@@ -15,6 +17,8 @@ async fn support() -> Support {
     for (id, class) in [("1", Class::Refused), ("2", Class::Refused), ("3", Class::DocumentMismatch)] {
         support.accept(&event(id)).await;
         support.die(class).await;
+        // So that the next one is the younger one.
+        support.database.clock.advance(Duration::from_secs(1));
     }
     support
 }

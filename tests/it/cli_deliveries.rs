@@ -1,5 +1,7 @@
 //! `deliveries`: listed, and decided about one by one.
 
+use std::time::Duration;
+
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::store::Settled;
 
@@ -39,6 +41,7 @@ async fn a_decision_holds_or_says_why_it_cannot() {
     let unknown = told(&support, &["deliveries", "send-now", "01938c5e-7a10-7cc0-8000-3b6f0d2a9e11"]);
     assert!(unknown.contains("there is no delivery 01938c5e"), "{unknown}");
 
+    support.database.clock.advance(Duration::from_secs(1));
     support.accept(&event("2")).await;
     let (uncertain, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
     printed(&support, &["deliveries", "mark-sent", &uncertain.to_string(), "--reason", "it is in the relay's log"]);
