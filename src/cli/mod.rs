@@ -123,7 +123,8 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Run(args) => run::run(args, globals).await,
         Command::Migrate(args) => migrate::run(args, globals).await,
-        Command::Doctor(args) => doctor::run(args, globals).await,
+        // Boxed: it asks everybody at once.
+        Command::Doctor(args) => Box::pin(doctor::run(args, globals)).await,
         Command::Import(args) => import::run(args, globals).await,
         Command::Publish(args) => publish::run(args, globals).await,
         Command::Preview(args) => preview::run(args, globals).await,

@@ -54,7 +54,7 @@ pub(super) fn show(output: Output, checks: &[Check]) -> anyhow::Result<()> {
     // Two spaces at the left, four letters of the result, and two spaces on either side of the name.
     let indent = width + 10;
     let mut report = Report::new(output);
-    for Check { check, result, detail, what_to_do } in checks {
+    for Check { name: check, result, detail, what_to_do } in checks {
         let (word, tint) = match result {
             Result::Ok => ("ok", Tint::Green),
             Result::Warn => ("warn", Tint::Yellow),
