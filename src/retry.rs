@@ -106,8 +106,9 @@ const DOCUMENT_POLL: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn after(class: Class, history: &History, schedule: &Schedule) -> Next {
     match after_each(class, history, schedule) {
-        // A dead letter invites to a redrive; but the relay may hold the message, so a person looks there first.
-        Next::Settle(Settled::Dead, _) if history.resent_uncertain => {
+        // A dead letter invites to a redrive, a rejection to a resend; but the relay may hold the message, so a person
+        // looks there first.
+        Next::Settle(Settled::Dead | Settled::Rejected, _) if history.resent_uncertain => {
             Next::Settle(Settled::Uncertain, Class::Uncertain)
         }
         next => next,

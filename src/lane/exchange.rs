@@ -98,11 +98,11 @@ impl Exchange {
     /// Sends one mail and records how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
         let Ready { owned, facts, prepared } = ready;
-        if self.stop.is_cancelled() || self.gate.passage() == Passage::Shut {
+        let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
+        if turn.is_none() || self.gate.passage() == Passage::Shut {
             self.recorder.release(&owned.claimed).await;
             return session;
         }
-        self.rate.turn().await;
         // A panic is this delivery's dead letter, not the worker's end.
         let sending = AssertUnwindSafe(self.send(&owned.claimed, &prepared, session)).catch_unwind().await;
         let (came, session) = sending.unwrap_or_else(|_| {

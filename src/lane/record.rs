@@ -51,7 +51,12 @@ pub fn record(
     making: &Making<'_>,
 ) -> Record {
     let decision = prepared.map(|prepared| prepared.decided.plan.decision());
-    let missing_since = (ended.class == Class::DocumentMissing).then(|| claimed.missing_since.unwrap_or(making.now));
+    let missing_since = match ended.class {
+        Class::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
+        // Nobody could look: the wait goes on.
+        Class::Dependency | Class::RelayUnavailable => claimed.missing_since,
+        _ => None,
+    };
     let history = History {
         delivery: claimed.delivery,
         attempts: claimed.attempts,
