@@ -5,7 +5,7 @@ mod database;
 mod servers;
 
 use super::Globals;
-use super::error;
+use super::error::sentence;
 use crate::config::{Config, Faults};
 use crate::documents;
 use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
@@ -26,6 +26,9 @@ pub struct Args {
     #[arg(long)]
     pub ledger: bool,
 }
+
+/// The check of the keys of links.
+const SECRET_KEYS: &str = "secret keys";
 
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
@@ -56,8 +59,8 @@ async fn every_check(config: &Config, with_ledger: bool) -> Vec<Check> {
     let database = Database::open(config).await;
     let in_database = async {
         match &database {
-            Ok(database) => database.checks(config, keys.as_ref().ok().and_then(Option::as_ref), with_ledger).await,
-            Err(check) => vec![check.clone()],
+            Ok(database) => database.checks(config, &keys, with_ledger).await,
+            Err(check) => std::iter::once(check).chain(keys.as_ref().err()).cloned().collect(),
         }
     };
     let published = async {
@@ -74,28 +77,20 @@ async fn every_check(config: &Config, with_ledger: bool) -> Vec<Check> {
     checks.extend(in_broker);
     checks.push(documents);
     checks.extend(relays);
-    checks.extend(keys.err().map(secret_keys_failed));
     checks.push(servers::templates(config));
     checks
 }
 
 /// The keys of links; none if they would be made at the first start. Makes none.
-fn keys(config: &Config) -> Result<Option<LinkKeys>, KeyFileError> {
+fn keys(config: &Config) -> Result<Option<LinkKeys>, Check> {
+    let failed = |error: KeyFileError| {
+        let remedy = "correct the file; without it nothing starts";
+        Check::fail(SECRET_KEYS, sentence(&error.into()), remedy)
+    };
     match &config.secrets.keys {
         Some(keys) => Ok(Some(keys.link_keys())),
         // What cannot be looked for cannot be read either: reading says why.
         None if matches!(config.secrets.file.try_exists(), Ok(false)) => Ok(None),
-        None => SecretKeys::load_or_generate(&config.secrets.file).map(|keys| Some(keys.link_keys())),
+        None => SecretKeys::load_or_generate(&config.secrets.file).map(|keys| Some(keys.link_keys())).map_err(failed),
     }
 }
-
-fn secret_keys_failed(error: KeyFileError) -> Check {
-    Check::fail(
-        SECRET_KEYS,
-        error::sentence(&error.into()),
-        "put the keys back in place; without them nothing can start",
-    )
-}
-
-/// The check of the keys of links.
-const SECRET_KEYS: &str = "secret keys";

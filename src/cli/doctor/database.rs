@@ -63,14 +63,22 @@ impl Database {
     }
 
     /// Everything that the database knows.
-    pub(super) async fn checks(&self, config: &Config, keys: Option<&LinkKeys>, with_ledger: bool) -> Vec<Check> {
+    pub(super) async fn checks(
+        &self,
+        config: &Config,
+        keys: &Result<Option<LinkKeys>, Check>,
+        with_ledger: bool,
+    ) -> Vec<Check> {
         let mut checks = self.seen.clone();
         let failed = |name, error: StoreError| {
             vec![Check::fail(name, sentence(&error.into()), "look at the database, and ask again")]
         };
         checks.extend(self.workers().await.unwrap_or_else(|error| failed("workers", error)));
         checks.extend(self.lanes(config).await.unwrap_or_else(|error| failed("lanes", error)));
-        checks.extend(self.keys(keys).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)));
+        checks.extend(match keys {
+            Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
+            Err(check) => vec![check.clone()],
+        });
         if with_ledger {
             let ledger = self.store.ledger().await;
             checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| vec![balance(ledger)]));
@@ -121,7 +129,7 @@ impl Database {
             Check::fail(
                 format!("lane {relay}"),
                 format!("{number} of a relay that is not configured"),
-                "configure the relay, or import the tenants with another; until then it ends as unknown_relay",
+                "configure the relay, or import the tenants with another; else they become dead letters",
             )
         });
         let mut checks: Vec<Check> = strangers.collect();

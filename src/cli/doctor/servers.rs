@@ -8,7 +8,7 @@ use crate::broker::{Inspection, QueueCounts, Topology, TopologyMode, inspect};
 use crate::cli::error::sentence;
 use crate::cli::open;
 use crate::cli::words::count;
-use crate::config::Config;
+use crate::config::{Config, DocumentsPlace};
 use crate::ids::RelayName;
 use crate::relay::outcome::Phase;
 use crate::relay::{Connector, RelayConfig, Unavailable};
@@ -27,7 +27,7 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
     };
     match inspect(&url, &topology).await {
         Ok(inspection) => {
-            let mut checks = vec![there(&shown.to_string(), &topology, &inspection)];
+            let mut checks = vec![there(shown.to_string(), &topology, &inspection)];
             checks.extend(queues(&topology, &inspection, published));
             checks
         }
@@ -39,7 +39,7 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
 }
 
 /// Whether every exchange and queue is there.
-fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Check {
+fn there(shown: String, topology: &Topology, inspection: &Inspection) -> Check {
     let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
     let missing: Vec<&str> = queues.chain(&inspection.missing_exchanges).map(String::as_str).collect();
     if missing.is_empty() {
@@ -91,7 +91,12 @@ fn messages(ready: u32) -> String {
 /// Whether the document store lets us in.
 pub(super) async fn documents(config: &Config) -> Check {
     const NAME: &str = "documents";
-    let remedy = "start the store or correct DOCUMENTS_URL and its credentials; mails with documents wait";
+    let remedy = match config.documents.place {
+        DocumentsPlace::Folder(_) => "create or mount it, or correct DOCUMENTS_URL; mails with documents wait for it",
+        DocumentsPlace::Bucket { .. } => {
+            "start it, or correct DOCUMENTS_URL and its keys; mails with documents wait for it"
+        }
+    };
     let store = match app::open_documents(config) {
         Ok(store) => store,
         Err(error) => return Check::fail(NAME, error.to_string(), "correct DOCUMENTS_URL"),
@@ -140,7 +145,7 @@ pub(super) fn templates(config: &Config) -> Check {
     const NAME: &str = "templates";
     let place = config.templates.folder.as_ref().map_or("built in".to_owned(), |folder| folder.display().to_string());
     match app::open_templates(config) {
-        Ok(templates) => Check::ok(NAME, format!("{place}, version {}", templates.version())),
+        Ok(templates) => Check::ok(NAME, format!("{place}, version {:.12}", templates.version())),
         Err(error) => Check::fail(NAME, sentence(&error.into()), "correct the template; until then nothing starts"),
     }
 }
