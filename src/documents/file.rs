@@ -50,10 +50,8 @@ impl Folder {
         let listing = tokio::task::spawn_blocking(move || fs::read_dir(folder).map(drop)).await;
         match listing {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
-                Err(format!("the folder {} does not exist; create it or correct DOCUMENTS_URL", self.path.display()))
-            }
-            Ok(Err(error)) => Err(format!("the folder {} cannot be read: {error}", self.path.display())),
+            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => Err("the folder does not exist".to_owned()),
+            Ok(Err(error)) => Err(format!("the folder cannot be read: {error}")),
             Err(_) => Err("the reading was given up".to_owned()),
         }
     }

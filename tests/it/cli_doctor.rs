@@ -1,0 +1,94 @@
+//! `doctor`: says of everything whether it is well, whatever is away, and changes nothing.
+
+use std::collections::BTreeMap;
+
+use crate::harness::command_line::{CommandLine, Said, example};
+use crate::harness::sink::Sink;
+
+/// The result of each check, by its name.
+fn results(said: &Said) -> BTreeMap<String, String> {
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    said.json().iter().map(|row| (text(&row["check"]), text(&row["result"]))).collect()
+}
+
+#[test]
+fn before_anything_is_there_it_says_so_and_makes_nothing() {
+    let here = CommandLine::new();
+    let said = here.run("doctor --json");
+    assert_eq!(said.code, 1);
+    let results = results(&said);
+    assert_eq!(results["database"], "warn");
+    assert_eq!(results["documents"], "fail");
+    assert_eq!(results["relays"], "warn");
+    assert_eq!(std::fs::read_dir(here.folder()).expect("a folder").count(), 0, "doctor made something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_well_is_ok() {
+    let sink = Sink::start().await;
+    let here = CommandLine::new().with("SMTP_URL", &sink.url());
+    here.import_examples();
+    assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
+    std::fs::create_dir(here.folder().join("data/documents")).expect("a folder");
+    let said = here.run("doctor --ledger --json");
+    assert_eq!(said.code, 0, "{}", said.stdout);
+    let mut results = results(&said);
+    assert_eq!(results.remove("workers"), Some("warn".to_owned()), "nobody sends");
+    assert!(results.values().all(|result| result == "ok"), "{results:?}");
+    assert!(said.stdout.contains("1 delivery, each in exactly one state"), "{}", said.stdout);
+    assert_eq!(sink.mails_and_data_phases(), (0, 0));
+}
+
+#[test]
+fn whatever_is_away_is_named_with_what_to_do() {
+    let here = CommandLine::new()
+        .with("DATABASE_URL", "postgres://dora:hunter2@127.0.0.1:1/mail")
+        .with("AMQP_URL", "amqp://dora:hunter2@127.0.0.1:1/%2f")
+        .with("SMTP_URL", "smtp://127.0.0.1:1");
+    let said = here.run("doctor --json --allow-embedded");
+    assert_eq!(said.code, 1);
+    let results = results(&said);
+    for away in ["database", "RabbitMQ", "relay default", "documents"] {
+        assert_eq!(results[away], "fail", "{results:?}");
+    }
+    assert!(said.json().iter().all(|row| row["result"] == "ok" || row["what_to_do"].is_string()));
+    assert!(!said.stdout.contains("hunter2") && !said.stderr.contains("hunter2"));
+}
+
+#[test]
+fn a_key_that_is_in_use_and_missing_is_named() {
+    let here = CommandLine::new();
+    here.import_examples();
+    assert_eq!(here.run(&format!("publish {}", example("events/02-invoice-private.json"))).code, 0);
+    std::fs::remove_file(here.folder().join("data/secret.key")).expect("the key was made");
+    let said = here.run("doctor --json");
+    assert_eq!(results(&said)["secret keys"], "fail", "{}", said.stdout);
+    assert!(said.stdout.contains("is missing: 1 delivery cannot be sent"), "{}", said.stdout);
+    assert!(!here.folder().join("data/secret.key").exists(), "doctor made a key");
+}
+
+#[test]
+fn a_delivery_that_is_lost_fails_the_ledger() {
+    let here = CommandLine::new();
+    here.import_examples();
+    assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
+    lose_every_place(&here);
+    let said = here.run("doctor --ledger --json");
+    assert_eq!(results(&said)["ledger"], "fail", "{}", said.stdout);
+    assert!(said.stdout.contains("1 in no state"), "{}", said.stdout);
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn lose_every_place(here: &CommandLine) {
+    let url = format!("sqlite://{}", here.folder().join("data/dispatcher.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.expect("the database opens");
+    sqlx::raw_sql("DELETE FROM lane_entry").execute(&pool).await.expect("the statement is right");
+    pool.close().await;
+}
+
+#[test]
+fn every_fault_of_the_configuration_is_a_failed_check() {
+    let said = CommandLine::new().with("SMTP_URL", "mail").with("LOG_FORMAT", "xml").run("doctor");
+    assert_eq!(said.code, 1);
+    assert_eq!(said.stdout.matches("FAIL  configuration  ").count(), 2, "{}", said.stdout);
+}

@@ -1,0 +1,75 @@
+//! `import`: what is good is stored, what is bad is named, and what waited for it goes on.
+
+use serde_json::json;
+
+use crate::harness::command_line::{CommandLine, example};
+
+#[test]
+fn the_examples_are_imported_once_and_then_unchanged() {
+    let here = CommandLine::new();
+    let import = format!("import {} --json", example("catalogue.ndjson"));
+    let first = here.run(&import).json().remove(0);
+    assert_eq!(first["tenants"], json!({"created": 3, "changed": 0, "unchanged": 0}));
+    assert_eq!(first["customers"], json!({"created": 7, "changed": 0, "unchanged": 0}));
+    let second = here.run(&import).json().remove(0);
+    assert_eq!(second["tenants"], json!({"created": 0, "changed": 0, "unchanged": 3}));
+    assert_eq!(second["customers"], json!({"created": 0, "changed": 0, "unchanged": 7}));
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_others_are_stored() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let customer = |tenant: &str, id: &str| {
+        format!(
+            r#"{{"customer": {{"tenant_id": "{tenant}", "id": "{id}", "name": "N", "address": "n@post.example"}}}}"#
+        )
+    };
+    let lines = [r#"{"tenant": {"id": "new"}}"#, "", &customer("nobody", "X-1"), &customer("acme", "X-2")].join("\n");
+    let said = here.run_with("import -", &lines);
+    assert_eq!(said.code, 1);
+    for expected in [
+        "customers  1 created, 0 changed, 0 unchanged",
+        "left out   customer X-1: its tenant nobody is unknown",
+        "left out   line 1: tenant.",
+    ] {
+        assert!(said.stdout.contains(expected), "{expected}: {}", said.stdout);
+    }
+    assert!(said.stderr.starts_with("error: 2 lines of standard input not imported"), "{}", said.stderr);
+    assert_eq!(here.run("settings get --tenant new").code, 1, "nothing of a bad line is stored");
+}
+
+#[test]
+fn lines_count_in_the_order_of_the_file() {
+    let here = CommandLine::new();
+    let catalogue = std::fs::read_to_string(example("catalogue.ndjson")).expect("the example");
+    let (tenants, customers): (Vec<&str>, Vec<&str>) =
+        catalogue.lines().partition(|line| line.starts_with("{\"tenant"));
+    let said = here.run_with("import - --json", &[customers.clone(), tenants, customers].concat().join("\n"));
+    let done = said.json().remove(0);
+    assert_eq!(said.code, 1);
+    assert_eq!(done["customers_of_unknown_tenants"].as_array().expect("a list").len(), 7, "{done}");
+    assert_eq!(done["customers"]["created"], 7, "{done}");
+}
+
+#[test]
+fn settings_in_the_file_are_reported_and_never_applied() {
+    let here = CommandLine::new();
+    here.import_examples();
+    assert_eq!(here.run("settings set --tenant acme --sensitive-attachments exclude").code, 0);
+    let said = here.run(&format!("import {}", example("catalogue.ndjson")));
+    assert_eq!(said.code, 0);
+    assert!(said.stdout.contains("ignored    the settings of tenant acme"), "{}", said.stdout);
+    let settings = here.run("settings get --tenant acme --json").json().remove(0);
+    assert_eq!(settings["sensitive_attachments"], "exclude");
+}
+
+#[test]
+fn dead_letters_that_it_cures_are_put_back() {
+    let here = CommandLine::new();
+    let publish = format!("publish {} --json", example("events/01-invoice-business.json"));
+    assert_eq!(here.run(&publish).json()[0]["class"], "unknown_tenant");
+    let done = here.run(&format!("import {} --json", example("catalogue.ndjson"))).json().remove(0);
+    assert_eq!(done["dead_letters_cured"], 1);
+    assert_eq!(here.run(&publish).json()[0]["result"], "duplicate");
+}
