@@ -27,7 +27,7 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
     };
     match inspect(&url, &topology).await {
         Ok(inspection) => {
-            let mut checks = vec![there(shown.to_string(), &topology, &inspection)];
+            let mut checks = vec![there(&shown.to_string(), &topology, &inspection)];
             checks.extend(queues(&topology, &inspection, published));
             checks
         }
@@ -39,7 +39,7 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
 }
 
 /// Whether every exchange and queue is there.
-fn there(shown: String, topology: &Topology, inspection: &Inspection) -> Check {
+fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Check {
     let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
     let missing: Vec<&str> = queues.chain(&inspection.missing_exchanges).map(String::as_str).collect();
     if missing.is_empty() {
