@@ -29,7 +29,6 @@ async fn what_is_well_is_ok() {
     let here = CommandLine::new().with("SMTP_URL", &sink.url());
     here.import_examples();
     assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
-    std::fs::create_dir(here.folder().join("data/documents")).expect("a folder");
     let said = here.run("doctor --ledger --json");
     assert_eq!(said.code, 0, "{}", said.stdout);
     let mut results = results(&said);
