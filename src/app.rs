@@ -17,7 +17,7 @@ use crate::config::{Config, DocumentsPlace};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::ids::{RelayName, WorkerId};
 use crate::intake::Intake;
-use crate::lane::{Context, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
+use crate::lane::{Context, InHand, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -208,6 +208,7 @@ impl App {
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
             clock: self.store.clock().clone(),
             memory: MemoryBudget::new(config.worker.bytes_in_flight_max),
+            in_hand: InHand::default(),
         }
     }
 }

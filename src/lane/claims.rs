@@ -15,6 +15,7 @@ use tracing::{error, warn};
 use super::context::Context;
 use super::ended::Ended;
 use super::gate::{Gate, Passage};
+use super::in_hand::Grip;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
 use crate::class::Class;
@@ -38,6 +39,8 @@ const MARK_LAG: Duration = Duration::from_secs(1);
 pub struct Owned {
     /// The row.
     pub claimed: Claimed,
+    /// Until the row has been recorded or given back.
+    _grip: Grip,
     /// Free when the row has been recorded or given back.
     _place: OwnedSemaphorePermit,
 }
@@ -166,7 +169,10 @@ impl Claims {
     fn start(&self, preparing: &TaskTracker, claimed: Vec<Claimed>, mut places: OwnedSemaphorePermit) {
         let owned: Vec<Owned> = claimed
             .into_iter()
-            .filter_map(|claimed| places.split(1).map(|place| Owned { claimed, _place: place }))
+            .map(|claimed| {
+                let place = places.split(1).expect("no more was claimed than there are places");
+                Owned { _grip: self.context.in_hand.grip(claimed.delivery), claimed, _place: place }
+            })
             .collect();
         let stage = Arc::new(Stage {
             context: Arc::clone(&self.context),

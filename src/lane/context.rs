@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ended::Ended;
+use super::in_hand::InHand;
 use super::profiles::Profiles;
 use super::templates::TemplateShelf;
 use crate::class::Class;
@@ -43,6 +44,8 @@ pub struct Context {
     pub clock: Clock,
     /// Memory for mails in flight.
     pub memory: MemoryBudget,
+    /// What this worker knows that it owns.
+    pub in_hand: InHand,
 }
 
 impl Context {

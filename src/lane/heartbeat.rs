@@ -9,13 +9,14 @@ use tracing::{error, info, warn};
 
 use super::context::Context;
 use super::ended::Ended;
+use super::in_hand::Unknown;
 use super::liveness::{HEARTBEAT, Observer};
 use super::recorder::Recorder;
 use super::wakes::Wakes;
 use crate::class::Class;
 use crate::ids::WorkerId;
 use crate::relay::OnUncertain;
-use crate::store::{Claimed, Heartbeat as Beat, StoreError, TAKEOVERS_MAX};
+use crate::store::{Claimed, Heartbeat as Beat, HeldRow, StoreError, TAKEOVERS_MAX};
 use crate::telemetry::metric;
 
 /// The heartbeat of one worker.
@@ -34,9 +35,10 @@ impl Heartbeat {
     /// Beats until told to stop. Cancels `called_dead` if the others have given this worker up.
     pub async fn run(self, stop: CancellationToken, called_dead: CancellationToken) {
         let mut observer = Observer::default();
+        let mut unknown = Unknown::default();
         let mut last_beat = self.context.clock.monotonic();
         loop {
-            match self.beat(&mut observer).await {
+            match self.beat(&mut observer, &mut unknown).await {
                 Ok(true) => last_beat = self.context.clock.monotonic(),
                 Ok(false) => {
                     error!("the other workers called this one dead; it starts anew under another name");
@@ -71,7 +73,7 @@ impl Heartbeat {
     }
 
     /// Beats and looks after the others; says whether this worker still counts as alive.
-    async fn beat(&self, observer: &mut Observer) -> Result<bool, StoreError> {
+    async fn beat(&self, observer: &mut Observer, unknown: &mut Unknown) -> Result<bool, StoreError> {
         self.context.store.align_clock().await?;
         let Some(beats) = self.context.store.beat(self.context.worker).await? else { return Ok(false) };
         let beats: Vec<(WorkerId, i64)> = beats.iter().map(|Beat { worker, beats }| (*worker, *beats)).collect();
@@ -82,7 +84,24 @@ impl Heartbeat {
             self.take_over(worker).await?;
         }
         self.take_over_unregistered().await?;
+        self.give_back_unknown(unknown).await?;
         Ok(true)
+    }
+
+    /// Gives rows back that are this worker's although it never learnt of them, or could not record their end.
+    async fn give_back_unknown(&self, unknown: &mut Unknown) -> Result<(), StoreError> {
+        let held = self.context.store.held_by(self.context.worker).await?;
+        let unknown = unknown.look(held, &self.context.in_hand);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let (started, unstarted): (Vec<_>, Vec<_>) = unknown.into_iter().partition(|row| row.data_started);
+        let fences = |rows: &[HeldRow]| rows.iter().map(|row| row.fence).collect::<Vec<_>>();
+        let due = self.context.store.release(&fences(&unstarted)).await?;
+        let uncertain = self.context.store.abandon(&fences(&started)).await?.len();
+        warn!(due, uncertain, "gave back what was claimed or sent while the database's answer was lost");
+        self.wakes.wake_all();
+        Ok(())
     }
 
     async fn take_over_unregistered(&self) -> Result<(), StoreError> {
@@ -106,6 +125,7 @@ impl Heartbeat {
     /// Workers died with these again and again: they are to blame.
     async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
         let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
+        let _grips: Vec<_> = ids.iter().map(|delivery| self.context.in_hand.grip(*delivery)).collect();
         let facts = self.context.store.load(&ids).await?;
         let ended = Ended::before(Class::Internal, format!("{TAKEOVERS_MAX} workers ended while they worked on it"));
         for claimed in claimed {

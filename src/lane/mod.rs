@@ -12,6 +12,7 @@ mod ended;
 mod exchange;
 mod gate;
 mod heartbeat;
+mod in_hand;
 mod liveness;
 mod permit;
 mod prepare;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use context::{Context, MemoryBudget};
+pub use in_hand::InHand;
 pub(crate) use liveness::HEARTBEAT;
 pub use prepare::{Decided, Past, Prepared, decide};
 pub use profiles::Profiles;

@@ -90,7 +90,7 @@ async fn write(store: Store, records: Vec<Record>) -> Vec<Recorded> {
     }
 }
 
-/// A record that the database refuses leaves its row `sending`; when this worker ends, others take it over.
+/// A record that the database refuses leaves its row `sending`; the heartbeat makes it due or uncertain.
 fn refused_is_lost(record: &Record, result: Result<Recorded, StoreError>) -> Recorded {
     result.unwrap_or_else(|refusal| {
         error!(delivery.id = %record.fence.delivery, "the database refuses how a delivery ended: {refusal}");

@@ -58,6 +58,15 @@ pub struct Fence {
     pub worker: WorkerId,
 }
 
+/// A row that a worker holds, as the database knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldRow {
+    /// The claim.
+    pub fence: Fence,
+    /// The relay may hold the message.
+    pub data_started: bool,
+}
+
 impl Claimed {
     /// What fences the writes of this claim.
     #[must_use]
@@ -107,7 +116,12 @@ impl Store {
         let found = u32::try_from(claimed.len()).unwrap_or(limit);
         if floor_rank > 0 && found < limit {
             let rest = (limit - found, express_limit.saturating_sub(found));
-            claimed.extend(self.claim_above(&mut connection, relay, worker, rest, 0).await?);
+            match self.claim_above(&mut connection, relay, worker, rest, 0).await {
+                Ok(more) => claimed.extend(more),
+                // What was claimed is claimed all the same.
+                Err(error) if claimed.is_empty() => return Err(error),
+                Err(error) => tracing::debug!(%error, relay = %relay, "no more could be claimed"),
+            }
         }
         if let Some(rank) = claimed.iter().filter(|claimed| !claimed.express).map(|claimed| claimed.rank).max()
             && let Err(error) = fair::move_on(&mut connection, relay, rank).await
@@ -164,6 +178,20 @@ impl Store {
         .iter()
         .map(Claimed::read)
         .collect()
+    }
+
+    /// Every row that `worker` holds.
+    pub async fn held_by(&self, worker: WorkerId) -> Result<Vec<HeldRow>, StoreError> {
+        sql("SELECT delivery_id, claim, data_started FROM lane_entry WHERE worker_id = $1 AND worker_id IS NOT NULL")
+            .bind(worker)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| {
+                let fence = Fence { delivery: row.get("delivery_id")?, claim: row.get("claim")?, worker };
+                Ok(HeldRow { fence, data_started: row.get("data_started")? })
+            })
+            .collect()
     }
 
     /// Gives claims back whose DATA has not started, as a worker does that drains; they keep their place.

@@ -58,7 +58,7 @@ use uuid::Uuid;
 
 pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use checkup::{KeyUse, LaneCounts, Ledger};
-pub use claim::{Claimed, Fence};
+pub use claim::{Claimed, Fence, HeldRow};
 pub use connect::OpenError;
 pub use customer_groups::CustomerGroup;
 pub use data_start::{DataStart, DataStarted};

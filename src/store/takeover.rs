@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claim::Claimed;
+use super::claim::{Claimed, Fence};
 use super::error::StoreError;
 use super::settled_count::count_settled;
 use super::statement::{Runs, sql};
@@ -89,6 +89,28 @@ impl Store {
         settle_left(&mut transaction, &uncertain, Settled::Uncertain, Class::Uncertain, why, now).await?;
         transaction.commit().await?;
         Ok(expired.into_iter().map(|left| left.delivery).collect())
+    }
+}
+
+impl Store {
+    /// Declares claims uncertain whose DATA has started and whose end nobody will tell; returns whose it was.
+    pub async fn abandon(&self, fences: &[Fence]) -> Result<Vec<DeliveryId>, StoreError> {
+        if fences.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.begin().await?;
+        let rows = sql("WITH {given}
+            DELETE FROM lane_entry
+            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given) AND data_started
+            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+        .all(&mut transaction)
+        .await?;
+        let left = rows.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+        let why = "how the message was handed over could not be recorded; the relay may hold it";
+        settle_left(&mut transaction, &left, Settled::Uncertain, Class::Uncertain, why, self.now()).await?;
+        transaction.commit().await?;
+        Ok(left.into_iter().map(|left| left.delivery).collect())
     }
 }
 

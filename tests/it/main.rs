@@ -70,5 +70,6 @@ mod store_takeover;
 mod support_redrive;
 mod support_resend;
 mod support_samples;
+mod the_answer_to_a_claim_is_lost;
 mod the_command_line_is_wrong;
 mod the_database_stops_with_a_250_in_flight;

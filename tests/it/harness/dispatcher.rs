@@ -8,7 +8,7 @@ use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::ids::{RelayName, Sha256};
-use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via};
+use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
 use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
 use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
@@ -106,14 +106,8 @@ impl Dispatcher {
         let (url, app) = (self.database.url.clone(), self.app.clone());
         let opening = runtime.spawn(async move {
             let store = Store::open_beside(&url, clock).await.expect("the database opens");
-            let intake = Intake::new(
-                store.clone(),
-                app.wakes.clone(),
-                app.templates.version(),
-                app.link_keys.newest().fingerprint(),
-                app.config.waits.customer,
-            );
-            App { store, intake, ..app }
+            // Nothing is shared with the test's own: a connection that its runtime owned would die with it.
+            App::with_store(Config::clone(&app.config), store).expect("the parts fit")
         });
         let app = opening.await.expect("the parts fit");
         let registered = self.workers().await;
@@ -235,8 +229,7 @@ impl Dispatcher {
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            let states = self.states().await;
-            panic!("waited for {expected} of: {query}; deliveries: {states:#?}");
+            panic!("waited for {expected} of: {query}; {}", self.situation().await);
         }
     }
 
@@ -256,9 +249,31 @@ impl Dispatcher {
             }
         };
         if tokio::time::timeout(PATIENCE, passing).await.is_err() {
-            let states = self.states().await;
-            panic!("time passed in vain for {expected} of: {query}; deliveries: {states:#?}");
+            panic!("time passed in vain for {expected} of: {query}; {}", self.situation().await);
         }
+    }
+
+    /// What a failing test shows: every delivery, the lanes, and who works.
+    async fn situation(&self) -> String {
+        let lanes = self.database.texts(
+            "SELECT lane_entry.delivery_id || ' ' || delivery.invoice_number || ' ' || lane_entry.state
+                 || ' of ' || COALESCE(CAST(lane_entry.worker_id AS TEXT), '-') || ' claim ' || lane_entry.claim
+                 || ' data_started ' || CAST(lane_entry.data_started AS TEXT)
+                 || ' rank ' || COALESCE(CAST(lane_entry.fair_rank AS TEXT), '-')
+                 || ' due ' || COALESCE(CAST(lane_entry.due_at AS TEXT), '-')
+                 || ' takeovers ' || lane_entry.takeovers || ' last ' || COALESCE(lane_entry.last_class, '-')
+             FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id ORDER BY lane_entry.delivery_id",
+        );
+        let workers = self.database.texts("SELECT CAST(id AS TEXT) || ' beats ' || beats FROM worker ORDER BY id");
+        let relays = self.database.texts("SELECT relay || ' ' || breaker FROM relay_state ORDER BY relay");
+        format!(
+            "deliveries: {:#?}, lanes at {}: {:#?}, workers: {:#?}, relays: {:#?}",
+            self.states().await,
+            self.database.clock.now().0,
+            lanes.await,
+            workers.await,
+            relays.await
+        )
     }
 
     /// Lets time pass until no delivery is due or sending.
