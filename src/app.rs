@@ -1,5 +1,6 @@
 //! Puts the parts together: the only module that knows every other.
 
+mod broker;
 mod gauges;
 mod service;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+pub use broker::broker;
 pub use service::{Roles, Service};
 
 use crate::clock::Clock;
@@ -106,7 +108,7 @@ impl App {
         let url = config.database.url.expose();
         let clock = Clock::system();
         let store = match role {
-            Role::Worker => Store::open(url, clock).await?,
+            Role::Worker => Store::open_sized(url, config.database.connections_max, clock).await?,
             Role::Command => Store::open_beside(url, clock).await?,
         };
         if role == Role::Worker

@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod backoff;
+pub mod bench;
 pub mod bisect;
 pub mod broker;
 pub mod catalogue;

@@ -12,8 +12,7 @@ use tracing::{info, warn};
 
 use super::App;
 use super::gauges::Gauges;
-use crate::broker::{BrokerUrl, Consumer, ConsumerStatus, Mirror, Topology, TopologyMode};
-use crate::config;
+use crate::broker::{Consumer, ConsumerStatus, Mirror};
 use crate::console::{self, Console};
 use crate::http::{HostAllowList, Probes, observability_router, serve};
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
@@ -138,14 +137,10 @@ impl Service {
     /// Takes events from RabbitMQ and mirrors dead letters to it.
     fn start_broker(&self) -> anyhow::Result<()> {
         let config = &self.app.config.broker;
-        let Some(url) = &config.url else { return Ok(()) };
-        let url = BrokerUrl::parse(url.expose())?.with_ca_file(config.ca_file.clone());
-        let topology = Topology::default().with_mode(match config.topology {
-            config::Topology::Declare => TopologyMode::Declare,
-            config::Topology::Verify => TopologyMode::Verify,
-        });
+        let Some((url, topology)) = super::broker(config)? else { return Ok(()) };
         let clock = self.app.store.clock().clone();
-        let consumer = Consumer::new(url.clone(), topology.clone(), self.app.intake.clone(), clock.clone());
+        let consumer = Consumer::new(url.clone(), topology.clone(), self.app.intake.clone(), clock.clone())
+            .with_prefetch(config.prefetch);
         self.tasks.spawn(watch_consumer(consumer.status(), self.probes.readiness.clone(), self.stop.clone()));
         self.tasks.spawn(consumer.run(self.stop.clone()));
         self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));

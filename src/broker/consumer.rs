@@ -95,6 +95,7 @@ pub struct Consumer<Intake> {
     topology: Topology,
     intake: Intake,
     clock: Clock,
+    prefetch: u16,
     /// Between attempts while something is away.
     delays: Delays,
     status: watch::Sender<ConsumerStatus>,
@@ -116,13 +117,19 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     pub fn new(url: BrokerUrl, topology: Topology, intake: Intake, clock: Clock) -> Self {
         let begin = ConsumerStatus::Reconnecting { reason: "not connected yet".into() };
         let delays = Delays::for_server(&clock);
-        Self { url, topology, intake, clock, delays, status: watch::Sender::new(begin), said: None }
+        Self { url, topology, intake, clock, prefetch: PREFETCH, delays, status: watch::Sender::new(begin), said: None }
     }
 
     /// The same with other delays between attempts.
     #[must_use]
     pub fn with_delays(self, delays: Delays) -> Self {
         Self { delays, ..self }
+    }
+
+    /// The same with so many unacknowledged messages at most.
+    #[must_use]
+    pub fn with_prefetch(self, prefetch: u16) -> Self {
+        Self { prefetch, ..self }
     }
 
     /// What it is doing, now and later.
@@ -159,8 +166,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     async fn consume(&mut self, connection: &Connection, shutdown: &CancellationToken) -> Result<(), Stopped> {
         establish(connection, &self.topology).await?;
         let mut events = connection.events();
-        let mut dispatch = Subscription::open(connection, &self.topology.dispatch, PREFETCH).await?;
-        let mut undelivered = Subscription::open(connection, &self.topology.undelivered, PREFETCH).await?;
+        let mut dispatch = Subscription::open(connection, &self.topology.dispatch, self.prefetch).await?;
+        let mut undelivered = Subscription::open(connection, &self.topology.undelivered, self.prefetch).await?;
         let mut lost = std::pin::pin!(connection.lost());
         self.recovered();
         let since = self.clock.now();

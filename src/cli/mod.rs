@@ -1,6 +1,7 @@
 //! The command line: one file per command, tables for people, JSON for machines.
 
 pub mod arguments;
+pub mod bench;
 pub mod customers;
 mod dead_letter_views;
 pub mod dead_letters;
@@ -99,6 +100,7 @@ enum Command {
     Relays(relays::Args),
     Settings(settings::Args),
     Customers(customers::Args),
+    Bench(bench::Args),
 }
 
 /// Does what the command line says, and tells what went wrong on standard error.
@@ -135,6 +137,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Relays(args) => relays::run(args, globals).await,
         Command::Settings(args) => settings::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,
+        Command::Bench(args) => Box::pin(bench::run(args, globals)).await,
     }
 }
 

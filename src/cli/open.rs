@@ -3,9 +3,9 @@
 use anyhow::Context;
 
 use super::Globals;
-use crate::app::{App, Role};
-use crate::broker::{BrokerUrl, Topology, TopologyMode};
-use crate::config::{self, Config};
+use crate::app::{self, App, Role};
+use crate::broker::{BrokerUrl, Topology};
+use crate::config::Config;
 
 /// What a command logs unless somebody asks for more: its results say the rest.
 const FILTER: &str = "error";
@@ -36,11 +36,5 @@ pub(super) fn who() -> String {
 
 /// Where RabbitMQ is and what stands there, if it is configured.
 pub(super) fn broker(config: &Config) -> anyhow::Result<Option<(BrokerUrl, Topology)>> {
-    let Some(url) = &config.broker.url else { return Ok(None) };
-    let url = BrokerUrl::parse(url.expose()).context("AMQP_URL cannot be used")?;
-    let mode = match config.broker.topology {
-        config::Topology::Declare => TopologyMode::Declare,
-        config::Topology::Verify => TopologyMode::Verify,
-    };
-    Ok(Some((url.with_ca_file(config.broker.ca_file.clone()), Topology::default().with_mode(mode))))
+    app::broker(&config.broker).context("AMQP_URL cannot be used")
 }

@@ -26,7 +26,7 @@ impl Database {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             url: reader.value(DATABASE_URL, "sqlite://data/dispatcher.db", database_url),
-            connections_max: reader.value(key("database.connections_max"), "10", value::whole(2, 1000)),
+            connections_max: reader.value(key("database.connections_max"), "12", value::whole(2, 1000)),
         }
     }
 
@@ -46,6 +46,8 @@ pub struct Broker {
     pub ca_file: Option<PathBuf>,
     /// What becomes of exchanges and queues at start.
     pub topology: Topology,
+    /// What the name of every exchange and queue begins with, where several installations share a virtual host.
+    pub name_prefix: String,
     /// Unacknowledged events at most, and so the largest batch that is committed at once.
     pub prefetch: u16,
 }
@@ -69,9 +71,21 @@ impl Broker {
             url: reader.optional(AMQP_URL, amqp_url),
             ca_file: reader.existing_path(key("broker.ca_file")),
             topology: reader.value(key("broker.topology"), "declare", value::choice(TOPOLOGY)),
+            name_prefix: reader.value(key("broker.name_prefix"), "", name_prefix),
             // Higher than 2,000 would let one consumer hide a queue from the broker's alarms.
             prefetch: reader.value(key("broker.prefetch"), "500", value::whole(1, 2000)),
         }
+    }
+}
+
+/// A beginning of names that AMQP and people can tell from the rest.
+fn name_prefix(raw: &Raw) -> Result<String, Wrong> {
+    let Raw::Text(written) = raw else { return Err(Wrong::new("is not text", "write it in quotes")) };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if written.len() <= 64 && written.chars().all(fits) {
+        Ok(written.clone())
+    } else {
+        Err(Wrong::new("is no beginning of a name", "write up to 64 letters, digits, dots, - and _, as \"eu-1.\""))
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, SqlitePool};
 
 /// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.
-const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+pub(super) const POSTGRES_CONNECTIONS_MAX: u32 = 12;
 const SQLITE_READERS_MAX: u32 = 4;
 /// How long a statement may wait for a connection.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
@@ -69,9 +69,13 @@ pub(super) struct LockFile {
     _file: File,
 }
 
-pub(super) async fn open(url: &str, access: Access) -> Result<(Pools, Option<LockFile>), OpenError> {
+pub(super) async fn open(
+    url: &str,
+    access: Access,
+    connections_max: u32,
+) -> Result<(Pools, Option<LockFile>), OpenError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok((open_postgres(url)?, None));
+        return Ok((open_postgres(url, connections_max)?, None));
     }
     let Some(path) = url.strip_prefix("sqlite://") else {
         return Err(OpenError::Address("it must begin with postgres:// or sqlite://".to_owned()));
@@ -82,7 +86,7 @@ pub(super) async fn open(url: &str, access: Access) -> Result<(Pools, Option<Loc
     open_sqlite(Path::new(path), access).await
 }
 
-fn open_postgres(url: &str) -> Result<Pools, OpenError> {
+fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| OpenError::Address(error.to_string()))?
         .application_name("invoice-dispatcher")
@@ -101,7 +105,7 @@ fn open_postgres(url: &str) -> Result<Pools, OpenError> {
             ("enable_mergejoin", "off"),
         ]);
     let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_DEADLINE)
         // It would cost a round trip each time; a dead connection shows itself at its first statement.
         .test_before_acquire(false)

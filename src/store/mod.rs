@@ -11,6 +11,7 @@ mod checkup;
 mod claim;
 mod connect;
 mod counts;
+mod benchmark;
 mod cures;
 mod customer_groups;
 mod data_start;
@@ -56,6 +57,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
+pub use benchmark::{ServerAddress, SentMail};
 pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use checkup::{KeyUse, LaneCounts, Ledger};
 pub use claim::{Claimed, Fence, HeldRow};
@@ -122,7 +124,15 @@ impl Store {
     /// # Errors
     /// If the address cannot be understood, or the file cannot be opened or is another worker's.
     pub async fn open(url: &str, clock: Clock) -> Result<Self, OpenError> {
-        let (pools, lock) = connect::open(url, connect::Access::Worker).await?;
+        Self::open_sized(url, connect::POSTGRES_CONNECTIONS_MAX, clock).await
+    }
+
+    /// As [`Store::open`], with so many connections to PostgreSQL at most.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_sized(url: &str, connections_max: u32, clock: Clock) -> Result<Self, OpenError> {
+        let (pools, lock) = connect::open(url, connect::Access::Worker, connections_max).await?;
         Ok(Self::of(pools, clock, lock))
     }
 
@@ -131,7 +141,7 @@ impl Store {
     /// # Errors
     /// If the address cannot be understood, or the file cannot be opened.
     pub async fn open_beside(url: &str, clock: Clock) -> Result<Self, OpenError> {
-        let (pools, lock) = connect::open(url, connect::Access::Command).await?;
+        let (pools, lock) = connect::open(url, connect::Access::Command, connect::POSTGRES_CONNECTIONS_MAX).await?;
         Ok(Self::of(pools, clock, lock))
     }
 
@@ -248,6 +258,7 @@ impl Store {
     /// On SQLite it owns the one writer from its beginning (`BEGIN IMMEDIATE`), so that reading and then writing
     /// never meets another's write.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        statement::count();
         Ok(match &self.0.pools {
             Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
             Pools::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
@@ -290,6 +301,7 @@ impl Transaction {
     /// # Errors
     /// An unavailable database may have committed nonetheless: whoever repeats the work must find that out.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        statement::count();
         let committing = async {
             match self {
                 Self::Postgres(transaction) => transaction.commit().await,

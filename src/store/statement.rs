@@ -17,6 +17,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection, SqliteConnection};
 
 use super::error::StoreError;
 use super::value::{Row, Value};
+use crate::telemetry::metric;
 
 /// After this time a statement counts as lost, whatever became of the server or the network.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(40);
@@ -70,6 +71,7 @@ impl<'v> Statement<'v> {
 
     /// Runs it and returns every row.
     pub(crate) async fn all(self, on: &mut impl Runs) -> Result<Vec<Row>, StoreError> {
+        count();
         match on.handle() {
             Handle::Postgres(connection) => {
                 let (text, arguments) = self.for_postgres()?;
@@ -99,6 +101,7 @@ impl<'v> Statement<'v> {
 
     /// Runs it and returns how many rows it changed.
     pub(crate) async fn run(self, on: &mut impl Runs) -> Result<u64, StoreError> {
+        count();
         match on.handle() {
             Handle::Postgres(connection) => {
                 let (text, arguments) = self.for_postgres()?;
@@ -297,6 +300,11 @@ fn render(text: &str, database: &str, given: impl Fn() -> String) -> String {
     }
     rendered.push_str(rest);
     rendered
+}
+
+/// Counts what is sent to the database: each is a round trip.
+pub(super) fn count() {
+    metrics::counter!(metric::DATABASE_STATEMENTS).increment(1);
 }
 
 /// Bounds the time that a database takes to answer.

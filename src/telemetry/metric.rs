@@ -71,6 +71,8 @@ metrics! {
         "How often the connection to RabbitMQ was built anew, and why.";
     OUTBOX_OLDEST_SECONDS = Gauge "outbox_oldest_seconds" []
         "How long the message that waits longest for RabbitMQ has been in the outbox.";
+    DATABASE_STATEMENTS = Counter "database_statements_total" []
+        "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []
         "Time since this worker's last heartbeat in the database.";
     BUILD_INFO = Gauge "build_info" ["version"]

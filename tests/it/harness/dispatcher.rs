@@ -228,9 +228,8 @@ impl Dispatcher {
                 tokio::task::yield_now().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("waited for {expected} of: {query}; {}", self.situation().await);
-        }
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "waited for {expected} of: {query}; {}", self.situation().await);
     }
 
     /// Lets a moment pass, and the machine do the work of that moment: time never runs away from it.
@@ -248,9 +247,8 @@ impl Dispatcher {
                 self.step().await;
             }
         };
-        if tokio::time::timeout(PATIENCE, passing).await.is_err() {
-            panic!("time passed in vain for {expected} of: {query}; {}", self.situation().await);
-        }
+        let passed = tokio::time::timeout(PATIENCE, passing).await;
+        assert!(passed.is_ok(), "time passed in vain for {expected} of: {query}; {}", self.situation().await);
     }
 
     /// What a failing test shows: every delivery, the lanes, and who works.

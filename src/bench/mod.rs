@@ -1,0 +1,18 @@
+//! The benchmark: the real worker between a real broker, database and relay, beside the relay's own limit.
+//!
+//! Events are published, a worker process of this very binary sends them, and what it took is read from its records
+//! and from the system's accounting of its process. Nothing is switched off for it: the same durability, the same
+//! checks, the same log. It lives in a [`Ground`] of its own: database, queues and folder are made for the run and
+//! removed after it.
+
+mod figures;
+mod ground;
+mod run;
+mod sink_limit;
+mod traffic;
+mod usage;
+mod worker_process;
+
+pub use figures::{Figures, Percentiles};
+pub use ground::Ground;
+pub use run::{Load, run};
