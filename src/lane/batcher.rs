@@ -1,12 +1,25 @@
 //! Many small writes, one commit.
 //!
-//! Slots hand their writes to a batcher and wait. While one batch is being committed the next one gathers, so
-//! nothing waits for a timer: a lone write goes at once, and under load a commit carries many.
+//! Slots hand their writes to a batcher and wait. While one batch is being committed the next one gathers. A lone write
+//! goes at once; when writes come in numbers, a batch waits a moment for the others ([`Gathering`]), since a commit
+//! costs as much for one as for many.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+/// How a batch gathers.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathering {
+    /// With so many items a batch goes at once.
+    pub enough: usize,
+    /// With fewer it goes after this time.
+    pub pause: Duration,
+    /// No batch has more.
+    pub most: usize,
+}
 
 /// Hands items to the task that writes them. Cheap to clone; the task ends when the last clone is gone.
 #[derive(Debug)]
@@ -25,11 +38,11 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    /// Starts the task. `write` gets 1 to `batch_max` items and returns one result for each, in their order.
+    /// Starts the task. `write` gets 1 to `gathering.most` items and returns one result for each, in their order.
     ///
     /// The queue has no bound of its own: who hands over waits for the answer, so it holds no more than there are
     /// slots.
-    pub fn start<F, W>(batch_max: usize, write: W) -> (Self, JoinHandle<()>)
+    pub fn start<F, W>(gathering: Gathering, write: W) -> (Self, JoinHandle<()>)
     where
         W: Fn(Vec<T>) -> F + Send + 'static,
         F: Future<Output = Vec<R>> + Send,
@@ -37,7 +50,12 @@ where
         let (queue, mut waiting) = mpsc::unbounded_channel::<(T, oneshot::Sender<R>)>();
         let task = tokio::spawn(async move {
             let mut gathered = Vec::new();
-            while waiting.recv_many(&mut gathered, batch_max).await > 0 {
+            let mut alone = true;
+            while waiting.recv_many(&mut gathered, gathering.most).await > 0 {
+                if !alone || gathered.len() > 1 {
+                    gather(&mut waiting, &mut gathered, gathering).await;
+                }
+                alone = gathered.len() == 1;
                 let (items, callers): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
                 for (caller, result) in callers.into_iter().zip(write(items).await) {
                     // A caller that went away does not need the answer; the write stands.
@@ -56,6 +74,19 @@ where
     }
 }
 
+/// Waits until there are enough items, or their time is over.
+async fn gather<T>(waiting: &mut mpsc::UnboundedReceiver<T>, gathered: &mut Vec<T>, gathering: Gathering) {
+    let enough = async {
+        while gathered.len() < gathering.enough {
+            if waiting.recv_many(gathered, gathering.most - gathered.len()).await == 0 {
+                return;
+            }
+        }
+    };
+    // Received items stay in `gathered` however this ends.
+    let _ = tokio::time::timeout(gathering.pause, enough).await;
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -65,10 +96,12 @@ mod tests {
 
     use super::*;
 
+    const GATHERING: Gathering = Gathering { enough: 1, pause: Duration::from_secs(60), most: 100 };
+
     #[tokio::test]
     async fn what_gathers_during_a_commit_is_the_next_commit() {
         let (commits, first_goes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let (batcher, task) = Batcher::start(100, {
+        let (batcher, task) = Batcher::start(GATHERING, {
             let (commits, first_goes) = (commits.clone(), first_goes.clone());
             move |items: Vec<u32>| {
                 let (commits, first_goes) = (commits.clone(), first_goes.clone());
@@ -98,5 +131,23 @@ mod tests {
         assert_eq!(commits.load(Ordering::SeqCst), 2);
         drop(batcher);
         task.await.expect("the task ends with its last user");
+    }
+
+    #[tokio::test]
+    async fn a_lone_write_goes_at_once_and_a_crowd_waits_for_the_others() {
+        let gathering = Gathering { enough: 3, ..GATHERING };
+        let (batcher, _task) =
+            Batcher::start(gathering, |items: Vec<u32>| async move { vec![items.len(); items.len()] });
+        assert_eq!(batcher.write(0).await, Some(1));
+        let crowd: Vec<_> = (0..3)
+            .map(|item| {
+                let batcher = batcher.clone();
+                tokio::spawn(async move { batcher.write(item).await })
+            })
+            .collect();
+        for write in crowd {
+            // The first of them may have gone alone, as the one before had.
+            assert!(matches!(write.await.expect("the writer ends"), Some(1 | 2 | 3)));
+        }
     }
 }

@@ -54,6 +54,8 @@ pub struct Ready {
     pub facts: DeliveryFacts,
     /// The mail, and why it is as it is.
     pub prepared: Prepared,
+    /// Its place among the mails that wait; free when a slot takes it.
+    pub waiting: OwnedSemaphorePermit,
 }
 
 /// Claims for one lane until it is told to stop.
@@ -68,10 +70,12 @@ pub struct Claims {
     pub recorder: Recorder,
     /// To the slots.
     pub ready: mpsc::Sender<Ready>,
-    /// Places in hand: twice as many as slots, so that mails are composed while others are on the wire.
+    /// Places in hand: some mails are composed, and some recorded, while others are on the wire.
     pub places: Arc<Semaphore>,
     /// How many there are.
     pub places_all: u32,
+    /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
+    pub waiting: Arc<Semaphore>,
     /// Something may have become due.
     pub wake: Arc<Notify>,
     /// The worker drains.
@@ -108,7 +112,7 @@ impl Claims {
         preparing.wait().await;
     }
 
-    /// Waits until the lane may send and has room for a fair part of its places.
+    /// Waits until the lane may send and has room for half of its places: as much as is on the wire at once.
     ///
     /// Not for each place by itself: under load that would be a claim for every mail.
     async fn room(&self) -> OwnedSemaphorePermit {
@@ -122,7 +126,7 @@ impl Claims {
                     }
                     allowance - in_hand
                 }
-                _ => (self.places_all / 4).max(1),
+                _ => (self.places_all / 2).max(1),
             };
             let places = Arc::clone(&self.places);
             let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");
@@ -179,6 +183,7 @@ impl Claims {
             relay: Arc::clone(&self.relay),
             recorder: self.recorder.clone(),
             ready: self.ready.clone(),
+            waiting: Arc::clone(&self.waiting),
         });
         let siblings = preparing.clone();
         preparing.spawn(async move {
@@ -228,6 +233,7 @@ struct Stage {
     relay: Arc<RelayConfig>,
     recorder: Recorder,
     ready: mpsc::Sender<Ready>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Stage {
@@ -244,12 +250,13 @@ impl Stage {
     }
 
     async fn prepare(&self, owned: Owned, facts: DeliveryFacts) {
+        let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
         // A panic is this delivery's dead letter, not the worker's end.
         let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
         let ended = match work.await {
             Ok(Ok(prepared)) => {
                 // Nobody receives any more: the worker drains.
-                if let Err(unsent) = self.ready.send(Ready { owned, facts, prepared }).await {
+                if let Err(unsent) = self.ready.send(Ready { owned, facts, prepared, waiting }).await {
                     self.recorder.release(&unsent.0.owned.claimed).await;
                 }
                 return;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
 use super::breaker::Signal;
@@ -51,6 +52,8 @@ pub struct Exchange {
     pub starter: DataStarter,
     /// Writes down how attempts end.
     pub recorder: Recorder,
+    /// What is being written down: a slot sends its next mail meanwhile.
+    pub recordings: TaskTracker,
     /// The worker drains: what is on the wire is finished, nothing new is begun.
     pub stop: CancellationToken,
 }
@@ -95,9 +98,10 @@ impl Exchange {
         self.queue.lock().await.recv().await
     }
 
-    /// Sends one mail and records how it ended; returns the connection if it can be used again.
+    /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
-        let Ready { owned, facts, prepared } = ready;
+        let Ready { owned, facts, prepared, waiting } = ready;
+        drop(waiting);
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         if turn.is_none() || self.gate.passage() == Passage::Shut {
             self.recorder.release(&owned.claimed).await;
@@ -116,7 +120,13 @@ impl Exchange {
         match came {
             Came::Ended(ended) => {
                 let on_uncertain = self.connector.config().on_uncertain;
-                self.recorder.record(on_uncertain, &owned.claimed, &facts, Some(&prepared), &ended).await;
+                let recording = self.recorder.record(on_uncertain, &owned.claimed, &facts, Some(&prepared), &ended);
+                // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away,
+                // so slows the claims down.
+                self.recordings.spawn(async move {
+                    recording.await;
+                    drop(owned);
+                });
             }
             Came::Withdrawn => self.recorder.release(&owned.claimed).await,
         }

@@ -27,6 +27,7 @@ mod wakes;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ pub use wakes::Wakes;
 pub use worker::{Worker, WorkerEnd};
 
 use crate::relay::Connector;
+use batcher::{Batcher, Gathering};
 use claims::Claims;
 use exchange::Exchange;
 use gate::Gate;
@@ -50,6 +52,11 @@ use rate::Rate;
 use recorder::Recorder;
 use slots::Slots;
 
+/// Mails that are made or wait for a slot are half as many as slots, but at least so many: reading documents takes its
+/// time.
+const WAITING_MIN: usize = 4;
+/// How long a start of DATA waits for others.
+const STARTS_PAUSE: Duration = Duration::from_millis(2);
 /// The most starts of DATA that one commit permits.
 const STARTS_MAX: usize = 256;
 
@@ -70,6 +77,7 @@ impl Lane {
         let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
         let gate = Arc::new(Gate::new(Arc::clone(&self.connector), self.context.store.clone(), self.context.worker));
         let (ready, queue) = mpsc::channel(slots_all);
+        let recordings = TaskTracker::new();
         let exchange = Arc::new(Exchange {
             worker: self.context.worker,
             queue: Mutex::new(queue),
@@ -77,12 +85,13 @@ impl Lane {
             gate: Arc::clone(&gate),
             rate: Rate::new(relay.rate, self.live.clone()),
             slots: Slots::new(relay.connections, self.live, self.context.clock.clone()),
-            starter: data_starter(&self.context),
+            starter: data_starter(&self.context, slots_all),
             recorder: self.recorder.clone(),
+            recordings: recordings.clone(),
             stop: self.stop.clone(),
         });
-        // Twice as many in hand as slots, so that mails are composed while others are on the wire.
-        let places_all = relay.connections.max(1).saturating_mul(2);
+        // For each mail on the wire one that is being composed, and one that is being recorded.
+        let places_all = relay.connections.max(1).saturating_mul(3);
         let claims = Claims {
             wake: self.wakes.of(&relay.name),
             context: self.context,
@@ -90,8 +99,9 @@ impl Lane {
             gate: Arc::clone(&gate),
             recorder: self.recorder,
             ready,
-            places: Arc::new(Semaphore::new(slots_all * 2)),
+            places: Arc::new(Semaphore::new(slots_all * 3)),
             places_all,
+            waiting: Arc::new(Semaphore::new((slots_all / 2).max(WAITING_MIN))),
             stop: self.stop.clone(),
         };
 
@@ -104,12 +114,16 @@ impl Lane {
         tasks.spawn(async move { gate.watch(self.stop, &exchange.slots).await });
         tasks.close();
         tasks.wait().await;
+        recordings.close();
+        recordings.wait().await;
     }
 }
 
-fn data_starter(context: &Context) -> DataStarter {
+fn data_starter(context: &Context, slots: usize) -> DataStarter {
     let store = context.store.clone();
-    let (starter, _) = batcher::Batcher::start(STARTS_MAX, move |starts: Vec<_>| {
+    // Half of the slots wait while the other half is on the wire.
+    let gathering = Gathering { enough: (slots / 2).clamp(1, STARTS_MAX), pause: STARTS_PAUSE, most: STARTS_MAX };
+    let (starter, _) = Batcher::start(gathering, move |starts: Vec<_>| {
         let store = store.clone();
         async move {
             match store.start_data(&starts).await {

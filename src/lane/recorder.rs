@@ -1,11 +1,12 @@
 //! Writes down how attempts end, many in one commit, and gives claims back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 use tracing::{error, info, warn};
 
-use super::batcher::Batcher;
+use super::batcher::{Batcher, Gathering};
 use super::context::Context;
 use super::ended::Ended;
 use super::prepare::Prepared;
@@ -17,8 +18,10 @@ use crate::relay::OnUncertain;
 use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
 
-/// The most records of one commit.
-const BATCH_MAX: usize = 256;
+/// Nobody waits for a record but its place in the lane, so that records wait for others longer than starts of DATA do.
+const RECORDS: Gathering = Gathering { enough: 64, pause: Duration::from_millis(5), most: 256 };
+/// Claims are given back at once: others can use them.
+const RELEASES: Gathering = Gathering { enough: 1, pause: Duration::ZERO, most: 256 };
 
 /// The recorder of one worker; cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,21 +38,22 @@ impl Recorder {
     #[must_use]
     pub fn start(context: Arc<Context>, wakes: Wakes) -> Self {
         let store = context.store.clone();
-        let (records, _) = Batcher::start(BATCH_MAX, move |records| write(store.clone(), records));
+        let (records, _) = Batcher::start(RECORDS, move |records| write(store.clone(), records));
         let store = context.store.clone();
-        let (releases, _) = Batcher::start(BATCH_MAX, move |fences| give_back(store.clone(), fences));
+        let (releases, _) = Batcher::start(RELEASES, move |fences| give_back(store.clone(), fences));
         Self { context, wakes, records, releases }
     }
 
-    /// Writes down how an attempt ended; returns when it is durable.
-    pub async fn record(
+    /// What is to be written down of how an attempt ended; the future ends when it is durable. It holds nothing of
+    /// the mail itself, so that memory and connection are free for the next one meanwhile.
+    pub fn record(
         &self,
         on_uncertain: OnUncertain,
         claimed: &Claimed,
         facts: &DeliveryFacts,
         prepared: Option<&Prepared>,
         ended: &Ended,
-    ) {
+    ) -> impl Future<Output = ()> + Send + 'static {
         let clock = &self.context.clock;
         let making = Making {
             worker: self.context.worker,
@@ -61,10 +65,13 @@ impl Recorder {
         let record = record(claimed, facts, prepared, ended, &making);
         tell(claimed, facts, prepared, ended, &record);
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
-        if self.records.write(record).await != Some(Recorded::Done) {
-            warn!(delivery.id = %claimed.delivery, "another worker has taken this delivery over");
-        } else if at_once {
-            self.wakes.of(&claimed.relay).notify_one();
+        let (records, delivery, lane) = (self.records.clone(), claimed.delivery, self.wakes.of(&claimed.relay));
+        async move {
+            if records.write(record).await != Some(Recorded::Done) {
+                warn!(delivery.id = %delivery, "another worker has taken this delivery over");
+            } else if at_once {
+                lane.notify_one();
+            }
         }
     }
 

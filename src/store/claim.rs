@@ -2,6 +2,10 @@
 //!
 //! A claim is a committed update, so no lock is held while SMTP runs. Each claim of a delivery has a number; with the
 //! worker it is the fence that every later write names.
+//!
+//! Statements that name fences find their rows by `delivery_id`. They compare the worker in a way that no index serves
+//! (`COALESCE(worker_id, delivery_id)`, `IS NOT DISTINCT FROM`): by the index of workers PostgreSQL would read all that
+//! the worker holds for each row of the batch.
 
 use super::error::StoreError;
 use super::fair;
@@ -202,7 +206,7 @@ impl Store {
         }
         sql("WITH {given}
             UPDATE lane_entry SET state = 'due', due_at = $1, worker_id = NULL
-            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given)
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given)
               AND state = 'sending' AND NOT data_started")
         .bind(self.now())
         .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))

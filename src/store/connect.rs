@@ -103,6 +103,11 @@ fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
+            // A prepared statement is planned once a connection, not once a run: its arrays hold a batch of whatever
+            // size, and planning costs more than running it.
+            ("plan_cache_mode", "force_generic_plan"),
+            // What is switched off above counts as very dear, and what is dear would be compiled.
+            ("jit", "off"),
         ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)

@@ -80,7 +80,7 @@ async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashS
                message_sha256 = given.message_sha256
         FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-          AND lane_entry.worker_id = given.worker_id AND lane_entry.tenant_id = given.tenant_id
+          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.tenant_id = given.tenant_id
           AND lane_entry.state = 'sending'
           AND given.customer_type IS NOT DISTINCT FROM
               (SELECT type FROM customer
@@ -119,7 +119,7 @@ async fn still_held(on: &mut impl Runs, fences: &[Fence]) -> Result<HashSet<Deli
     }
     sql("WITH {given}
         SELECT delivery_id FROM lane_entry
-        WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
+        WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
     .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
     .all(on)
     .await?

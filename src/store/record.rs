@@ -224,7 +224,7 @@ async fn take_from_lane(
     if !settled.is_empty() {
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
-            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
             RETURNING delivery_id")
         .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
         .all(on)
@@ -254,7 +254,7 @@ async fn back_to_due(
                decision = COALESCE(given.decision, lane_entry.decision)
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-          AND lane_entry.worker_id = given.worker_id AND lane_entry.state = 'sending'
+          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
         RETURNING delivery_id")
     .bind(now)
     .given(

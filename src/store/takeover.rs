@@ -101,7 +101,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
-            WHERE (delivery_id, claim, worker_id) IN (SELECT id, claim, worker_id FROM given) AND data_started
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND data_started
             RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
         .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
