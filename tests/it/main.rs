@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod a_relay_is_rolled_out;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
 mod a_worker_stops;
