@@ -128,8 +128,13 @@ impl App {
         }
         store.align_clock().await?;
         let app = Self::with_store(config, store)?;
-        app.store.save_template_version(app.templates.version(), &app.templates.sources()).await?;
+        app.tell_templates().await?;
         Ok(app)
+    }
+
+    /// Tells the database that these templates are in use, so that they are not forgotten.
+    async fn tell_templates(&self) -> Result<(), StoreError> {
+        self.store.save_template_version(self.templates.version(), &self.templates.sources()).await
     }
 
     /// The parts around a database that is open and up to date.

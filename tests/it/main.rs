@@ -5,6 +5,7 @@ mod harness;
 mod a_relay_is_rolled_out;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
+mod a_worker_runs_for_months;
 mod a_worker_stops;
 mod an_event_cannot_be_sent;
 mod an_event_comes_again;
