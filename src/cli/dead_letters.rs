@@ -64,12 +64,12 @@ pub enum Action {
     /// Show all about one: what came, what went wrong, what to do
     #[command(after_help = "Examples:
   invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
-  invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --body > event.json")]
+  invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --body")]
     Show {
         /// Its id
         #[arg(value_parser = dead_letter_id)]
         id: DeadLetterId,
-        /// Only the event, byte for byte as it came: to correct it in a file and publish it again
+        /// Only the event, byte for byte as it came: `> FILE` keeps it, to be corrected and published again
         #[arg(long, conflicts_with = "json")]
         body: bool,
     },

@@ -15,8 +15,8 @@ use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::intake::{Incoming, TakesEvents, Unavailable};
 use invoice_dispatcher::relay::outcome::Phase;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -60,7 +60,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) async fn new() -> Self {
-        let text = shared_amqp_url();
+        Self::at(shared_amqp_url()).await
+    }
+
+    /// The broker at this address.
+    pub(crate) async fn at(text: String) -> Self {
         let url = BrokerUrl::parse(&text).expect("TEST_AMQP_URL is an address");
         let topology = Topology::prefixed(&format!("test-{}.", Clock::system().new_id()));
         let admin = Connection::connect(&text, ConnectionProperties::default()).await.expect("the broker answers");
@@ -145,12 +149,20 @@ impl Broker {
         let channel = self.channel().await;
         let mut messages = Vec::new();
         while let Some(got) = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue") {
-            let headers = got.properties.headers().clone().unwrap_or_default();
-            let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
             got.acker.ack(BasicAckOptions::default()).await.expect("acked");
-            messages.push((Bytes::from(got.delivery.data), headers));
+            messages.push(read(&got.delivery));
         }
         messages
+    }
+
+    /// Looks at the first message of a queue, which stays there: body and headers.
+    pub(crate) async fn first(&self, queue: &str) -> (Bytes, BTreeMap<String, AMQPValue>) {
+        let channel = self.channel().await;
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue");
+        let got = got.expect("a message");
+        let message = read(&got.delivery);
+        got.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await.expect("put back");
+        message
     }
 
     pub(crate) async fn purge(&self, queue: &str) {
@@ -192,6 +204,13 @@ impl Broker {
             let _ = channel.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default()).await;
         }
     }
+}
+
+/// Body and headers of a message.
+fn read(message: &lapin::message::Delivery) -> (Bytes, BTreeMap<String, AMQPValue>) {
+    let headers = message.properties.headers().clone().unwrap_or_default();
+    let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    (Bytes::copy_from_slice(&message.data), headers)
 }
 
 /// Headers of one text value.

@@ -12,3 +12,4 @@ pub mod sink;
 mod sink_certificates;
 mod sink_script;
 mod sink_server;
+pub(crate) mod terminal;
