@@ -112,7 +112,7 @@ pub enum Action {
 /// Which dead letters; all conditions hold together.
 #[derive(Debug, clap::Args)]
 pub struct Filter {
-    /// Only of this class
+    /// Only of this class, as `groups` names it
     #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
     pub class: Option<Class>,
     /// Only of this tenant
@@ -130,7 +130,7 @@ pub struct Selection {
     /// Their ids
     #[arg(value_name = "ID", value_parser = dead_letter_id, conflicts_with_all = ["class", "tenant", "group", "all"])]
     pub ids: Vec<DeadLetterId>,
-    /// All of this class
+    /// All of this class, as `groups` names it
     #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
     pub class: Option<Class>,
     /// All of this tenant

@@ -217,7 +217,10 @@ impl DeliveryRow {
             state @ DeliveryState::Due if self.due_at.is_some_and(|at| at > self.now) => {
                 format!("{state} {}", ago(self.due_at))
             }
-            state @ DeliveryState::Due => format!("{state} since {}", ago(self.due_at).trim_end_matches(" ago")),
+            state @ DeliveryState::Due => match ago(self.due_at).strip_suffix(" ago") {
+                Some(time) => format!("{state} for {time}"),
+                None => format!("{state} now"),
+            },
             state => format!("{state} {}", ago(self.settled_at)).trim_end().to_owned(),
         }
     }

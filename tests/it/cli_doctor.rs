@@ -15,10 +15,9 @@ fn results(said: &Said) -> BTreeMap<String, String> {
 fn before_anything_is_there_it_says_so_and_makes_nothing() {
     let here = CommandLine::new();
     let said = here.run("doctor --json");
-    assert_eq!(said.code, 1);
     let results = results(&said);
     assert_eq!(results["database"], "warn");
-    assert_eq!(results["documents"], "fail");
+    assert_eq!(results["documents"], "warn", "both are made at the first start");
     assert_eq!(results["relays"], "warn");
     assert!(results.contains_key("disk"), "the disk that the data will be on: {results:?}");
     assert_eq!(std::fs::read_dir(here.folder()).expect("a folder").count(), 0, "doctor made something");
