@@ -145,7 +145,7 @@ impl<'b> Lines<'b> {
     /// The line on which `part` of the text begins; it must not begin before the part asked for last.
     fn line_of(&mut self, part: &str) -> usize {
         let offset = part.as_ptr().addr() - self.text.as_ptr().addr();
-        self.line += self.text[self.offset..offset].iter().filter(|byte| **byte == b'\n').count();
+        self.line += self.text[self.offset..offset].split(|byte| *byte == b'\n').count() - 1;
         self.offset = offset;
         self.line
     }

@@ -1,10 +1,9 @@
 //! Dead letters of the database, mirrored in a real broker, and what people do to them there.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
-use invoice_dispatcher::broker::{Consumer, Mirror, MirrorIntervals};
+use invoice_dispatcher::broker::{Consumer, Mirror};
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::ids::DeadLetterId;
 use invoice_dispatcher::telemetry::Metrics;
@@ -12,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::harness::broker::{Broker, Running, short_delays, until};
+use crate::harness::broker::{Broker, OFTEN, Running, short_delays, text, until};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::{Act, Script, Sink, Step};
@@ -21,13 +20,6 @@ on_both_databases!(
     a_refused_delivery_stands_in_the_queue_until_it_is_redriven,
     a_dead_letter_moved_by_hand_is_sent_once,
 );
-
-/// As in production, but no scenario has to wait for seconds.
-const OFTEN: MirrorIntervals = MirrorIntervals {
-    look: Duration::from_millis(20),
-    pass: Duration::from_millis(50),
-    check: Duration::from_millis(200),
-};
 
 /// A dispatcher with one dead letter, which the relay refused because of its sender, and its mirror.
 struct Scene {
@@ -70,11 +62,6 @@ impl Scene {
         self.dispatcher.finish().await;
         self.broker.clean_up().await;
     }
-}
-
-fn text(headers: &BTreeMap<String, AMQPValue>, name: &str) -> String {
-    let Some(AMQPValue::LongString(text)) = headers.get(name) else { panic!("no {name} in {headers:?}") };
-    text.to_string()
 }
 
 async fn a_refused_delivery_stands_in_the_queue_until_it_is_redriven(database: TestDatabase) {

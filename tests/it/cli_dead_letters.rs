@@ -102,7 +102,7 @@ async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
 async fn the_events_bytes_alone_are_what_came() {
     let support = Support::new(TestDatabase::sqlite().await);
     // No text, no line end, and longer than what a terminal is shown.
-    let body = Bytes::from([&b"{\"id\": \"\x1b\xff"[..], &[b'x'; 100_000]].concat());
+    let body = Bytes::from([&b"{\"id\": \"\x1b\xff"[..], "x".repeat(100_000).as_bytes()].concat());
     let incoming =
         Incoming { body: body.clone(), via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
     support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");

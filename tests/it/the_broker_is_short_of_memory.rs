@@ -5,7 +5,8 @@ use bytes::Bytes;
 use invoice_dispatcher::broker::{Consumer, Published, Publisher};
 use invoice_dispatcher::clock::Clock;
 
-use crate::harness::broker::{Broker, Running, ScriptedIntake, until};
+use crate::harness::broker::{Broker, Running, until};
+use crate::harness::scripted_intake::ScriptedIntake;
 use crate::harness::servers::PrivateServers;
 
 /// More than one batch.
