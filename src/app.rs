@@ -18,7 +18,7 @@ use crate::compose::{InvalidTemplates, Templates};
 use crate::config::{Config, DocumentsPlace};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::ids::{RelayName, WorkerId};
-use crate::intake::Intake;
+use crate::intake::{Intake, Workshop};
 use crate::lane::{Context, InHand, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
@@ -128,8 +128,13 @@ impl App {
         }
         store.align_clock().await?;
         let app = Self::with_store(config, store)?;
-        app.store.save_template_version(app.templates.version(), &app.templates.sources()).await?;
+        app.tell_templates().await?;
         Ok(app)
+    }
+
+    /// Tells the database that these templates are in use, so that they are not forgotten.
+    async fn tell_templates(&self) -> Result<(), StoreError> {
+        self.store.save_template_version(self.templates.version(), &self.templates.sources()).await
     }
 
     /// The parts around a database that is open and up to date.
@@ -145,12 +150,24 @@ impl App {
         };
         let link_keys = keys.link_keys();
         let wakes = Wakes::new(config.relays.keys());
-        let (version, key) = (templates.version(), link_keys.newest().fingerprint());
-        let wait = config.waits.customer;
-        let intake = Intake::new(store.clone(), wakes.clone(), version, key, wait);
-        let redrive = Redrive::new(store.clone(), wakes.clone(), version, key, wait);
-        let resend = Resend::new(store.clone(), wakes.clone(), version, key);
-        Ok(Self { config: Arc::new(config), store, documents, templates, link_keys, wakes, intake, redrive, resend })
+        let workshop = Arc::new(Workshop {
+            store: store.clone(),
+            wakes: wakes.clone(),
+            template_version: templates.version().to_owned(),
+            link_key: link_keys.newest().fingerprint().to_owned(),
+            customer_wait: config.waits.customer,
+        });
+        Ok(Self {
+            config: Arc::new(config),
+            store,
+            documents,
+            templates,
+            link_keys,
+            wakes,
+            intake: Intake::new(Arc::clone(&workshop)),
+            redrive: Redrive::new(Arc::clone(&workshop)),
+            resend: Resend::new(workshop),
+        })
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.

@@ -9,7 +9,6 @@ mod snapshot;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -17,9 +16,8 @@ use crate::bisect::bisect;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::ids::{DeadLetterId, DeliveryId};
-use crate::intake::{DUPLICATE_INVOICE_WINDOW, Making};
-use crate::lane::Wakes;
-use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, Store, StoreError};
+use crate::intake::{DUPLICATE_INVOICE_WINDOW, Workshop};
+use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, StoreError};
 
 use round::{Planned, Round};
 
@@ -110,29 +108,13 @@ enum By<'a> {
 
 /// Puts dead letters back.
 #[derive(Debug, Clone)]
-pub struct Redrive(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    store: Store,
-    wakes: Wakes,
-    template_version: String,
-    link_key: String,
-    customer_wait: Duration,
-}
+pub struct Redrive(Arc<Workshop>);
 
 impl Redrive {
-    /// A service whose deliveries are made with these templates and this key for portal tokens.
+    /// A service whose deliveries are made in this workshop.
     #[must_use]
-    pub fn new(
-        store: Store,
-        wakes: Wakes,
-        template_version: impl Into<String>,
-        link_key: impl Into<String>,
-        customer_wait: Duration,
-    ) -> Self {
-        let (template_version, link_key) = (template_version.into(), link_key.into());
-        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait }))
+    pub const fn new(workshop: Arc<Workshop>) -> Self {
+        Self(workshop)
     }
 
     /// Puts one letter back.
@@ -212,7 +194,7 @@ impl Redrive {
         ids: &[DeadLetterId],
         by: By<'_>,
     ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
-        let Parts { store, template_version, link_key, customer_wait, .. } = &*self.0;
+        let store = &self.0.store;
         loop {
             let letters = store.letters_to_redrive(ids).await?;
             let mut round = Round::of(ids, letters);
@@ -223,13 +205,7 @@ impl Redrive {
             let dead = transaction.dead_deliveries(&round.deliveries()).await?;
             let Planned { rows, back } = {
                 let new_id = || store.clock().new_id();
-                let making = Making {
-                    now: transaction.now(),
-                    template_version,
-                    link_key,
-                    customer_wait: *customer_wait,
-                    new_id: &new_id,
-                };
+                let making = self.0.making(transaction.now(), &new_id);
                 round.plan(transaction.tenants(), &facts, &dead, &making, by)
             };
             if transaction.insert(&rows).await? == Inserted::Overtaken {

@@ -11,11 +11,10 @@ use crate::clock::Timestamp;
 use crate::compose::address::{InvalidAddress, MailAddress};
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::ids::{CustomerId, DeliveryId, TenantId};
-use crate::intake::{locale, main_and_bcc};
-use crate::lane::Wakes;
+use crate::intake::{Workshop, locale, main_and_bcc};
 use crate::store::{
     CustomerFacts, DeliveryRole, DeliveryState, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry,
-    Newest, Standing, Store, StoreError, TenantFacts,
+    Newest, Standing, StoreError, TenantFacts,
 };
 
 /// What a person asks for.
@@ -81,22 +80,13 @@ pub enum ResendError {
 
 /// Sends invoices again.
 #[derive(Debug, Clone)]
-pub struct Resend(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    store: Store,
-    wakes: Wakes,
-    template_version: String,
-    link_key: String,
-}
+pub struct Resend(Arc<Workshop>);
 
 impl Resend {
-    /// A service whose deliveries are made with these templates and this key for portal tokens.
+    /// A service whose deliveries are made in this workshop.
     #[must_use]
-    pub fn new(store: Store, wakes: Wakes, template_version: impl Into<String>, link_key: impl Into<String>) -> Self {
-        let (template_version, link_key) = (template_version.into(), link_key.into());
-        Self(Arc::new(Parts { store, wakes, template_version, link_key }))
+    pub const fn new(workshop: Arc<Workshop>) -> Self {
+        Self(workshop)
     }
 
     /// Sends an invoice again, ahead of ordinary traffic. Its Bcc are not sent again.

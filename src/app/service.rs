@@ -21,6 +21,9 @@ use crate::telemetry::Metrics;
 /// How long requests that are under way may take when the process ends.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
+/// How often it is told which templates are in use; a day would do.
+const TEMPLATES_TOLD: Duration = Duration::from_hours(1);
+
 /// How often the database is asked whether it answers, for readiness.
 const DATABASE_LOOK: Duration = Duration::from_secs(5);
 
@@ -63,6 +66,7 @@ impl Service {
         if self.roles.portal {
             self.serve_portal().await?;
         }
+        self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
         self.tasks.spawn(watch_database(self.app.clone(), self.probes.readiness.clone(), self.stop.clone()));
         if self.roles.worker {
             self.start_broker()?;
@@ -162,6 +166,15 @@ async fn watch_consumer(
         match stop.run_until_cancelled(status.changed()).await {
             Some(Ok(())) => {}
             Some(Err(_)) | None => return,
+        }
+    }
+}
+
+/// Tells again and again which templates are in use: also a process that sends nothing takes events in with them.
+async fn keep_templates(app: App, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(TEMPLATES_TOLD)).await.is_some() {
+        if let Err(error) = app.tell_templates().await {
+            warn!("failed to tell which templates are in use: {error}");
         }
     }
 }

@@ -216,7 +216,7 @@ impl Shown {
                 report.headline(&format!("The event, {} bytes", bytes.len()));
                 report.quoted(&visible(&bytes[..bytes.len().min(SHOWN_MAX)]));
                 if bytes.len() > SHOWN_MAX {
-                    report.quoted("… (--json shows all)");
+                    report.quoted("… (--body writes all)");
                 }
             }
         }

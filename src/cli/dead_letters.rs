@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 
+use bytes::Bytes;
 use clap::Subcommand;
 
 use super::Globals;
@@ -61,12 +62,16 @@ pub enum Action {
         limit: Limit,
     },
     /// Show all about one: what came, what went wrong, what to do
-    #[command(after_help = "Example:
-  invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11")]
+    #[command(after_help = "Examples:
+  invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
+  invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --body")]
     Show {
         /// Its id
         #[arg(value_parser = dead_letter_id)]
         id: DeadLetterId,
+        /// Only the event, byte for byte as it came: `> FILE` keeps it, to be corrected and published again
+        #[arg(long, conflicts_with = "json")]
+        body: bool,
     },
     /// Try again, after the cause is gone
     #[command(after_help = "Examples:
@@ -107,7 +112,7 @@ pub enum Action {
 /// Which dead letters; all conditions hold together.
 #[derive(Debug, clap::Args)]
 pub struct Filter {
-    /// Only of this class
+    /// Only of this class, as `groups` names it
     #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
     pub class: Option<Class>,
     /// Only of this tenant
@@ -125,7 +130,7 @@ pub struct Selection {
     /// Their ids
     #[arg(value_name = "ID", value_parser = dead_letter_id, conflicts_with_all = ["class", "tenant", "group", "all"])]
     pub ids: Vec<DeadLetterId>,
-    /// All of this class
+    /// All of this class, as `groups` names it
     #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
     pub class: Option<Class>,
     /// All of this tenant
@@ -146,7 +151,8 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     match args.action {
         Action::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
         Action::List { filter, settled, limit } => list(&app, output, &filter.wanted(settled), limit.limit).await,
-        Action::Show { id } => show(&app, output, id).await,
+        Action::Show { id, body: false } => show(&app, output, id).await,
+        Action::Show { id, body: true } => write_body(&app, id).await,
         Action::Redrive { selection, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
             let many = app.redrive.letters(&letters, &who()).await?;
@@ -280,11 +286,28 @@ async fn list(app: &App, output: Output, filter: &DeadLetterFilter, limit: u32) 
 }
 
 async fn show(app: &App, output: Output, id: DeadLetterId) -> anyhow::Result<()> {
-    let Some((letter, bytes)) = app.store.dead_letter(id).await? else {
-        return Err(anyhow::anyhow!("there is no dead letter {id}")).what_to_do("`dead-letters list` shows their ids");
-    };
+    let (letter, bytes) = known(app, id).await?;
     let shown = Shown::of(letter, bytes, app.store.now());
     Ok(output.one(&shown, &shown.text(output))?)
+}
+
+/// Writes the event's bytes and nothing else.
+async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
+    // What is forgotten of a letter that needs some bytes is none.
+    let Some(bytes) = known(app, id).await?.1.filter(|bytes| !bytes.is_empty()) else {
+        return Err(anyhow::anyhow!("the event of dead letter {id} has no bytes, or they are forgotten"))
+            .what_to_do("ask the billing system for the event; `dead-letters show ID` tells its id");
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    Ok(out.flush()?)
+}
+
+async fn known(app: &App, id: DeadLetterId) -> anyhow::Result<(DeadLetter, Option<Bytes>)> {
+    match app.store.dead_letter(id).await? {
+        Some(known) => Ok(known),
+        None => Err(anyhow::anyhow!("there is no dead letter {id}")).what_to_do("`dead-letters list` shows their ids"),
+    }
 }
 
 /// What became of letters of which only some were `done`.

@@ -83,18 +83,19 @@ pub enum Action {
         #[command(flatten)]
         why: Reason,
     },
-    /// Hold everything that may have been sent since a moment
+    /// Hold everything that waits to be sent
     ///
     /// For the first start after the database was restored from a backup: what was sent after the backup is due again in
-    /// it, and would be sent twice. Name a moment well before the backup, earlier than the oldest that was due when it was
-    /// made; to hold more than needed does no harm.
+    /// it, and would be sent twice. Everything is held, however long it has waited; compare it with the relay's log from
+    /// the moment of the backup on.
     #[command(after_help = "Example:
   invoice-dispatcher deliveries hold --all --since 2026-11-23T02:00:00Z")]
     Hold {
         /// Of every tenant; nothing less can be held
         #[arg(long, required = true)]
         all: bool,
-        /// What was made or is due at this moment or later
+        /// When the backup was made: what was sent since may be missing in the database. It is noted, and does not limit
+        /// what is held
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Timestamp,
     },
@@ -142,8 +143,10 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         }
         Action::Hold { all: _, since } => {
             let number = app.store.hold(since, None, &who).await?;
-            let next = "compare them with the relay's log; `send-now ID` or `let-go` sends, `cancel ID` does not";
-            told_many(output, number, "held", next)
+            let next = format!(
+                "compare them with the relay's log since {since}; `send-now ID` or `let-go` sends, `cancel ID` does not"
+            );
+            told_many(output, number, "held", &next)
         }
         Action::LetGo { tenant, all: _ } => {
             let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
@@ -214,7 +217,10 @@ impl DeliveryRow {
             state @ DeliveryState::Due if self.due_at.is_some_and(|at| at > self.now) => {
                 format!("{state} {}", ago(self.due_at))
             }
-            state @ DeliveryState::Due => format!("{state} since {}", ago(self.due_at).trim_end_matches(" ago")),
+            state @ DeliveryState::Due => match ago(self.due_at).strip_suffix(" ago") {
+                Some(time) => format!("{state} for {time}"),
+                None => format!("{state} now"),
+            },
             state => format!("{state} {}", ago(self.settled_at)).trim_end().to_owned(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod database;
+mod disk;
 mod servers;
 
 use super::Globals;
@@ -15,7 +16,8 @@ use database::Database;
 /// Check everything that the configuration names, and say what to do about what is wrong
 ///
 /// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything), compares
-/// dead letters with their mirror in RabbitMQ, and names link keys that are in use but missing. Changes nothing.
+/// dead letters with their mirror in RabbitMQ, looks at the room on the disk, and names link keys that are in use but
+/// missing. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher doctor
@@ -76,6 +78,7 @@ async fn every_check(config: &Config, with_ledger: bool) -> Vec<Check> {
     checks.extend(in_database);
     checks.extend(in_broker);
     checks.push(documents);
+    checks.extend(disk::checks(config));
     checks.extend(relays);
     checks.push(servers::templates(config));
     checks

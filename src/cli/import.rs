@@ -1,7 +1,8 @@
 //! `import`: tenants and customers from a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -11,9 +12,12 @@ use super::report::{Report, Tint};
 use super::words::count;
 use super::{Globals, event_files};
 use crate::app::App;
+use crate::bisect::bisect;
 use crate::catalogue::{Entry, parse_import_line};
+use crate::customer::Customer;
 use crate::event::Malformed;
 use crate::ids::{CustomerId, TenantId};
+use crate::store::StoreError;
 use crate::tenant::Tenant;
 
 /// Tenants or customers in one transaction.
@@ -28,7 +32,8 @@ const INDENT: usize = 13;
 /// Add or change tenants and customers from a file
 ///
 /// One JSON object a line: {"tenant": {…}} or {"customer": {…}}. Settings of a tenant count at its creation only; what an
-/// administrator has chosen since is reported, never changed. Dead letters that it cures are sent by themselves.
+/// administrator has chosen since is reported, never changed. A line that cannot be stored is named, and the others are
+/// stored all the same. Dead letters that it cures are sent by themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher import examples/catalogue.ndjson
@@ -46,8 +51,8 @@ struct Imported {
     /// Tenants whose settings in the file are not those that hold; they were not applied.
     settings_ignored: BTreeSet<TenantId>,
     /// Customers that were left out, because nobody told us of their tenant.
-    customers_of_unknown_tenants: Vec<Customer>,
-    /// Lines that cannot be read; nothing of them was stored.
+    customers_of_unknown_tenants: Vec<Stranger>,
+    /// Lines that cannot be read, or that the database refuses; nothing of them was stored.
     faults: Vec<LineFault>,
     /// Dead letters that are due again, because what they lacked has come.
     dead_letters_cured: usize,
@@ -61,13 +66,15 @@ struct Counts {
     unchanged: u64,
 }
 
+/// A customer of a tenant that nobody told us of.
 #[derive(Debug, Serialize)]
-struct Customer {
+struct Stranger {
+    line: usize,
     tenant_id: TenantId,
     id: CustomerId,
 }
 
-/// A line that cannot be read.
+/// A line of which nothing was stored.
 #[derive(Debug, Serialize)]
 struct LineFault {
     line: usize,
@@ -79,7 +86,8 @@ struct LineFault {
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (file, bytes) = event_files::read(&args.file)?;
-    let mut import = Import { app: &app, tenants: Vec::new(), customers: Vec::new(), done: Imported::default() };
+    let mut import =
+        Import { app: &app, tenants: Batch::default(), customers: Batch::default(), done: Imported::default() };
     import.lines(&bytes).await?;
     let done = import.done;
     globals.output().one(&done, &done.report(&file, globals.output()))?;
@@ -95,9 +103,32 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
 struct Import<'a> {
     app: &'a App,
     /// Read and not stored yet; customers wait only while no tenant does.
-    tenants: Vec<Tenant>,
-    customers: Vec<crate::customer::Customer>,
+    tenants: Batch<Tenant>,
+    customers: Batch<Customer>,
     done: Imported,
+}
+
+/// What is stored together, and on which line each stands.
+struct Batch<T> {
+    items: Vec<T>,
+    lines: Vec<usize>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), lines: Vec::new() }
+    }
+}
+
+impl<T> Batch<T> {
+    fn add(&mut self, item: T, line: usize) {
+        self.items.push(item);
+        self.lines.push(line);
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() == BATCH_MAX
+    }
 }
 
 impl Import<'_> {
@@ -109,7 +140,7 @@ impl Import<'_> {
                 continue;
             }
             match parse_import_line(line) {
-                Ok(entry) => self.entry(entry).await?,
+                Ok(entry) => self.entry(entry, number).await?,
                 Err(Malformed { path, problem, .. }) => {
                     self.done.faults.push(LineFault { line: number, path, problem });
                 }
@@ -117,23 +148,24 @@ impl Import<'_> {
         }
         self.store_tenants().await?;
         self.store_customers().await?;
+        self.done.faults.sort_by_key(|fault| fault.line);
         self.cure().await
     }
 
     /// Keeps the entry until a batch is full, or one of the other kind comes.
-    async fn entry(&mut self, entry: Entry) -> anyhow::Result<()> {
+    async fn entry(&mut self, entry: Entry, line: usize) -> anyhow::Result<()> {
         match entry {
             Entry::Tenant(tenant) => {
                 self.store_customers().await?;
-                self.tenants.push(*tenant);
-                if self.tenants.len() == BATCH_MAX {
+                self.tenants.add(*tenant, line);
+                if self.tenants.is_full() {
                     self.store_tenants().await?;
                 }
             }
             Entry::Customer(customer) => {
                 self.store_tenants().await?;
-                self.customers.push(*customer);
-                if self.customers.len() == BATCH_MAX {
+                self.customers.add(*customer, line);
+                if self.customers.is_full() {
                     self.store_customers().await?;
                 }
             }
@@ -142,32 +174,50 @@ impl Import<'_> {
     }
 
     async fn store_tenants(&mut self) -> anyhow::Result<()> {
-        let tenants = std::mem::take(&mut self.tenants);
-        if tenants.is_empty() {
-            return Ok(());
-        }
-        let done = self.app.store.upsert_tenants(&tenants).await?;
-        for (tenant, done) in tenants.into_iter().zip(done) {
-            self.done.tenants.add(done.created, done.profile_changed || done.moved);
-            if done.settings_ignored {
-                self.done.settings_ignored.insert(tenant.id);
+        let Batch { items: tenants, lines } = std::mem::take(&mut self.tenants);
+        let store = &self.app.store;
+        let results = bisect(&tenants, StoreError::is_refused, |part| store.upsert_tenants(part)).await?;
+        for ((tenant, line), result) in tenants.iter().zip(lines).zip(results) {
+            match result {
+                Ok(done) => {
+                    self.done.tenants.add(done.created, done.profile_changed || done.moved);
+                    if done.settings_ignored {
+                        self.done.settings_ignored.insert(tenant.id.clone());
+                    }
+                }
+                Err(refused) => self.done.faults.push(LineFault::refused(line, &refused)),
             }
         }
         Ok(())
     }
 
     async fn store_customers(&mut self) -> anyhow::Result<()> {
-        let customers = std::mem::take(&mut self.customers);
-        if customers.is_empty() {
-            return Ok(());
+        let Batch { items: customers, lines } = std::mem::take(&mut self.customers);
+        // The database answers for a part as a whole; who of it is a stranger is kept here.
+        let (store, parts) = (&self.app.store, &Mutex::new(Vec::new()));
+        let results = bisect(&customers, StoreError::is_refused, |part| async move {
+            let done = store.upsert_customers(part).await?;
+            parts.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+            Ok(vec![(); part.len()])
+        })
+        .await?;
+        let mut strangers = HashSet::new();
+        for part in parts.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.done.customers.created += part.created;
+            self.done.customers.changed += part.changed;
+            self.done.customers.unchanged += part.unchanged;
+            strangers.extend(part.unknown_tenant);
         }
-        let done = self.app.store.upsert_customers(&customers).await?;
-        let Counts { created, changed, unchanged } = &mut self.done.customers;
-        *created += done.created;
-        *changed += done.changed;
-        *unchanged += done.unchanged;
-        let unknown = done.unknown_tenant.into_iter().map(|(tenant_id, id)| Customer { tenant_id, id });
-        self.done.customers_of_unknown_tenants.extend(unknown);
+        for ((customer, line), result) in customers.into_iter().zip(lines).zip(results) {
+            let Customer { tenant_id, id, .. } = customer;
+            match result {
+                Err(refused) => self.done.faults.push(LineFault::refused(line, &refused)),
+                Ok(()) if strangers.contains(&(tenant_id.clone(), id.clone())) => {
+                    self.done.customers_of_unknown_tenants.push(Stranger { line, tenant_id, id });
+                }
+                Ok(()) => {}
+            }
+        }
         Ok(())
     }
 
@@ -195,6 +245,13 @@ impl Counts {
     }
 }
 
+impl LineFault {
+    /// The line is well formed, and yet the database does not take it.
+    fn refused(line: usize, refused: &StoreError) -> Self {
+        Self { line, path: "$".to_owned(), problem: format!("is not stored: {refused}") }
+    }
+}
+
 impl Imported {
     fn report(&self, file: &str, output: Output) -> String {
         let mut report = Report::new(output);
@@ -210,13 +267,13 @@ impl Imported {
                 format!("the settings of tenant {tenant} in the file do not hold: they count at its creation only");
             report.line("ignored", Tint::Yellow, INDENT, &format!("{text}; change them by `settings set`"));
         }
-        for Customer { tenant_id, id } in self.customers_of_unknown_tenants.iter().take(FAULTS_MAX) {
+        for Stranger { line, tenant_id, id } in self.customers_of_unknown_tenants.iter().take(FAULTS_MAX) {
             let text = format!("customer {id}: its tenant {tenant_id} is unknown; import the tenant before it");
-            report.line("left out", Tint::Red, INDENT, &text);
+            report.line("left out", Tint::Red, INDENT, &format!("{file} line {line}: {text}"));
         }
         for LineFault { line, path, problem } in self.faults.iter().take(FAULTS_MAX) {
             let place = if path == "$" { "it" } else { path.as_str() };
-            report.line("left out", Tint::Red, INDENT, &format!("line {line}: {place} {problem}"));
+            report.line("left out", Tint::Red, INDENT, &format!("{file} line {line}: {place} {problem}"));
         }
         let hidden = self.customers_of_unknown_tenants.len().saturating_sub(FAULTS_MAX)
             + self.faults.len().saturating_sub(FAULTS_MAX);

@@ -21,7 +21,7 @@ use crate::store::{DeliveryState, Settled};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason \"asked for by phone\"
-  invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason \"new address\" --to ap@customer.example --link-only")]
+  invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example")]
 pub struct Args {
     /// The invoice.
     #[command(flatten)]

@@ -67,16 +67,16 @@ pub struct Change {
 #[group(required = true, multiple = true)]
 pub struct Wanted {
     /// Whether documents are sent as attachments
-    #[arg(long, value_parser = spelled!(SensitiveAttachments))]
+    #[arg(long, value_name = "POLICY", value_parser = spelled!(SensitiveAttachments))]
     pub sensitive_attachments: Option<SensitiveAttachments>,
     /// For what, and of whom, the portal asks verification
     #[arg(long, value_parser = spelled!(PortalLevel))]
     pub level: Option<PortalLevel>,
     /// How customers prove who they are
-    #[arg(long, value_parser = Method::parser())]
+    #[arg(long, value_name = "METHOD", value_parser = Method::parser())]
     pub primary: Option<Method>,
     /// How they do if the first method is not available to them
-    #[arg(long, value_parser = Method::parser())]
+    #[arg(long, value_name = "METHOD", value_parser = Method::parser())]
     pub secondary: Option<Method>,
 }
 

@@ -92,7 +92,7 @@ impl Metrics {
 /// What all listeners share.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// Proxies whose forwarded headers are believed.
+    /// Proxies whose forwarded headers shall be believed. Nothing looks at forwarded headers yet.
     pub trusted_proxies: Vec<IpNet>,
 }
 

@@ -84,9 +84,9 @@ pub struct Retention {
     pub bodies: Duration,
     /// Deliveries and attempts, after the final state.
     pub deliveries: Duration,
-    /// Idempotency keys: an event that comes again after this is sent again.
+    /// Idempotency keys: an event that comes again after this would be sent again. Kept for ever as yet.
     pub event_keys: Duration,
-    /// IP addresses of customers and operators.
+    /// IP addresses of customers and operators. None is stored as yet.
     pub ip_addresses: Duration,
 }
 

@@ -12,19 +12,19 @@ use super::refusal::Refusal;
 use crate::event::BODY_BYTES_MAX;
 
 /// How long a body may take: 1 MiB at 56 kB/s.
-const BODY_DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// How much of a body that is too large is read nonetheless: who is still writing would otherwise be cut off before
 /// seeing the answer.
 const THROWN_AWAY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
-/// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it.
-pub(super) async fn received(request: Request) -> Result<Request, Refusal> {
+/// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it, if it comes within `deadline`.
+pub(super) async fn received(request: Request, deadline: Duration) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
     // RFC 9110 §10.1.1: the sender waits for leave, and has sent nothing of it yet.
     if head.headers.contains_key(header::EXPECT) && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::TooLarge);
     }
-    let bytes = tokio::time::timeout(BODY_DEADLINE, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    let bytes = tokio::time::timeout(deadline, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
     Ok(Request::from_parts(head, bytes.into()))
 }
 
@@ -59,4 +59,34 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     let (value, None) = (values.next()?, values.next()) else { return None };
     let (essence, _) = value.to_str().ok().map(|text| text.split_once(';').unwrap_or((text, "")))?;
     Some(essence.trim().to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body that begins, and ends after `end` if it does.
+    fn request(end: Option<&'static [u8]>) -> Request {
+        let begin = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"id\": "))]);
+        let body = match end {
+            Some(end) => Body::from_stream(begin.chain(stream::iter([Ok(Bytes::from_static(end))]))),
+            None => Body::from_stream(begin.chain(stream::pending())),
+        };
+        Request::new(body)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stays_away_is_answered_all_the_same() {
+        let refusal = received(request(None), Duration::from_millis(1)).await.expect_err("it never ends");
+        let response = refusal.into_response();
+        assert_eq!(response.status(), 408);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+
+        let whole = received(request(Some(b"1}")), BODY_DEADLINE).await.expect("it ends");
+        let body = axum::body::to_bytes(whole.into_body(), BODY_BYTES_MAX).await.expect("a body");
+        assert_eq!(body, "{\"id\": 1}");
+    }
 }

@@ -22,9 +22,9 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderValue};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -81,7 +81,7 @@ pub fn router(console: Console, probes: Probes, config: &config::Console) -> Rou
         .merge(probes_router(probes))
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .fallback(async || Refusal::NotFound)
-        .layer(from_fn(end_in_time))
+        .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
         .layer(CatchPanicLayer::custom(answer_panic));
     let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
     HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_headers))
@@ -107,8 +107,8 @@ fn api(console: Console, access: Access) -> Router {
 
 /// Whoever asks gets an answer, also when something behind us hangs. What was begun may have been done: every request
 /// that changes something may be repeated.
-async fn end_in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_DEADLINE, next.run(request)).await {
+async fn end_in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Refusal::TookTooLong.into_response(),
     }
@@ -142,6 +142,16 @@ mod tests {
     use axum::body::to_bytes;
 
     use super::*;
+    use crate::http::wire::Listening;
+
+    #[tokio::test]
+    async fn whoever_waits_in_vain_is_told_when_to_come_again() {
+        let silent = Router::new()
+            .route("/", get(std::future::pending::<()>))
+            .layer(from_fn_with_state(Duration::from_millis(1), end_in_time));
+        let answer = Listening::start(silent).await.get("/").await;
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: "), "{answer}");
+    }
 
     #[tokio::test]
     async fn a_panic_is_answered_without_its_words() {

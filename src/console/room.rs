@@ -64,7 +64,7 @@ impl Room {
 /// Reads the request's body, and works on it when it is its turn: who sends slowly keeps nobody from the database.
 pub(super) async fn enter(State(room): State<Room>, request: Request, next: Next) -> Result<Response, Refusal> {
     let _inside = room.come_in()?;
-    let request = body::received(request).await?;
+    let request = body::received(request, body::BODY_DEADLINE).await?;
     let _turn = room.turn().await?;
     Ok(next.run(request).await)
 }

@@ -11,4 +11,4 @@ pub use problem::Problem;
 pub use serve::serve;
 
 #[cfg(test)]
-mod wire;
+pub(crate) mod wire;

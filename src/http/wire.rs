@@ -11,13 +11,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::serve;
 
 /// A router that listens until this is dropped.
-pub(super) struct Listening {
-    pub(super) address: SocketAddr,
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
     _end: DropGuard,
 }
 
 impl Listening {
-    pub(super) async fn start(router: Router) -> Self {
+    pub(crate) async fn start(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let end = CancellationToken::new();
@@ -26,7 +26,7 @@ impl Listening {
     }
 
     /// The whole answer to `request`, which must ask to close the connection.
-    pub(super) async fn ask(&self, request: &str) -> String {
+    pub(crate) async fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.expect("it listens");
         stream.write_all(request.as_bytes()).await.expect("written");
         let mut answer = String::new();
@@ -34,7 +34,7 @@ impl Listening {
         answer
     }
 
-    pub(super) async fn get(&self, path: &str) -> String {
+    pub(crate) async fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)).await
     }
 }

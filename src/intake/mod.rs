@@ -6,6 +6,7 @@
 mod plan;
 mod recipients;
 mod taker;
+mod workshop;
 
 use std::future::Future;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 pub use plan::{Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
 pub use recipients::{Recipients, main_and_bcc};
 pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
+pub use workshop::Workshop;
 
 use crate::ids::DeadLetterId;
 use crate::spelling::spelling;

@@ -6,14 +6,13 @@ use std::time::Duration;
 use metrics::counter;
 use tracing::{error, warn};
 
-use super::{Incoming, Making, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, fingerprint, plan};
+use super::{Incoming, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, Workshop, fingerprint, plan};
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::event::{self, InvoiceSent};
 use crate::ids::{DeadLetterId, Sha256, TenantId};
-use crate::lane::Wakes;
 use crate::redrive::{Fate, Redrive, RedriveError};
-use crate::store::{Inserted, IntakeRows, NewDeadLetter, Store, StoreError};
+use crate::store::{Inserted, IntakeRows, NewDeadLetter, StoreError};
 use crate::telemetry::metric;
 
 /// How far back the same invoice under another event id is a duplicate.
@@ -21,31 +20,16 @@ pub const DUPLICATE_INVOICE_WINDOW: Duration = Duration::from_hours(24);
 
 /// Takes events in.
 #[derive(Debug, Clone)]
-pub struct Intake(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    store: Store,
-    wakes: Wakes,
-    template_version: String,
-    link_key: String,
-    customer_wait: Duration,
+pub struct Intake {
+    workshop: Arc<Workshop>,
     redrive: Redrive,
 }
 
 impl Intake {
-    /// An intake whose deliveries are made with these templates and this key for portal tokens.
+    /// An intake whose deliveries are made in this workshop.
     #[must_use]
-    pub fn new(
-        store: Store,
-        wakes: Wakes,
-        template_version: impl Into<String>,
-        link_key: impl Into<String>,
-        customer_wait: Duration,
-    ) -> Self {
-        let (template_version, link_key) = (template_version.into(), link_key.into());
-        let redrive = Redrive::new(store.clone(), wakes.clone(), &*template_version, &*link_key, customer_wait);
-        Self(Arc::new(Parts { store, wakes, template_version, link_key, customer_wait, redrive }))
+    pub fn new(workshop: Arc<Workshop>) -> Self {
+        Self { redrive: Redrive::new(Arc::clone(&workshop)), workshop }
     }
 
     /// Takes a batch in and says what became of each, in order.
@@ -61,7 +45,7 @@ impl Intake {
                 Err(refusal) => self.refused(parsed, &refusal).await?,
             });
         }
-        self.0.wakes.wake_all();
+        self.workshop.wakes.wake_all();
         for (parsed, verdict) in batch.iter().zip(&verdicts) {
             tell(parsed, *verdict);
         }
@@ -78,18 +62,11 @@ impl Intake {
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
             let invoices: Vec<Sha256> = events().map(|event| event::invoice_sha256(&event.data)).collect();
 
-            let mut transaction = self.0.store.begin_intake(&tenants).await?;
+            let mut transaction = self.workshop.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
             let facts = transaction.facts(&keys, &customers, &invoices, since).await?;
-            let clock = self.0.store.clock();
-            let new_id = || clock.new_id();
-            let making = Making {
-                now: transaction.now(),
-                template_version: &self.0.template_version,
-                link_key: &self.0.link_key,
-                customer_wait: self.0.customer_wait,
-                new_id: &new_id,
-            };
+            let new_id = || self.workshop.store.clock().new_id();
+            let making = self.workshop.making(transaction.now(), &new_id);
             let Plan { rows, verdicts } = plan(batch, transaction.tenants(), &facts, &making);
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
@@ -101,7 +78,7 @@ impl Intake {
 
     /// The same event again, of which a dead letter stands: its publisher wants it sent.
     async fn published_again(&self, letter: DeadLetterId) -> Result<Verdict, StoreError> {
-        match self.0.redrive.letter(letter, "publisher").await {
+        match self.redrive.letter(letter, "publisher").await {
             Ok(redriven) => Ok(match redriven.fate {
                 Fate::Due(delivery) => Verdict::Accepted(delivery),
                 Fate::Waiting => Verdict::Waiting,
@@ -122,7 +99,7 @@ impl Intake {
     /// One that stays open goes back to the queue, which it has left. One that is settled, or that this database
     /// does not know, counts as stale.
     async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<(), StoreError> {
-        match self.0.redrive.letter(letter, "broker").await {
+        match self.redrive.letter(letter, "broker").await {
             Ok(_) => Ok(()),
             Err(RedriveError::Store(error)) => Err(error),
             Err(RedriveError::Unknown | RedriveError::NotOpen(_) | RedriveError::NotDead) => {
@@ -132,7 +109,7 @@ impl Intake {
             }
             Err(error) => {
                 warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {error}");
-                self.0.store.mirror_again(letter).await
+                self.workshop.store.mirror_again(letter).await
             }
         }
     }
@@ -140,10 +117,10 @@ impl Intake {
     /// The database refuses a value of this event, which passed every check at the edge: it is kept as bytes.
     async fn refused(&self, parsed: &Parsed, refusal: &StoreError) -> Result<Verdict, StoreError> {
         error!("failed to store an event: {refusal}");
-        let now = self.0.store.now();
+        let now = self.workshop.store.now();
         let class = Class::Internal;
         let letter = NewDeadLetter {
-            id: DeadLetterId(self.0.store.clock().new_id()),
+            id: DeadLetterId(self.workshop.store.clock().new_id()),
             delivery: None,
             event_key: None,
             source: None,
@@ -163,7 +140,7 @@ impl Intake {
             first_failed_at: now,
             last_failed_at: now,
         };
-        let mut transaction = self.0.store.begin_intake(&[]).await?;
+        let mut transaction = self.workshop.store.begin_intake(&[]).await?;
         transaction.insert(&IntakeRows { dead_letters: vec![letter], ..IntakeRows::default() }).await?;
         transaction.commit().await?;
         Ok(Verdict::DeadLetter(class))
@@ -209,6 +186,6 @@ impl TakesEvents for Intake {
     }
 
     async fn wait_until_reachable(&self) {
-        self.0.store.wait_until_reachable().await;
+        self.workshop.store.wait_until_reachable().await;
     }
 }

@@ -21,6 +21,7 @@ mod rate;
 mod record;
 mod recorder;
 mod slots;
+mod strangers;
 mod sweeper;
 mod templates;
 mod wakes;

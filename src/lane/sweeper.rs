@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::context::Context;
+use super::strangers::Strangers;
 use super::wakes::Wakes;
 use crate::event;
-use crate::ids::RelayName;
 use crate::intake::{Intake, Parsed};
 use crate::redrive::Redrive;
 use crate::store::{EventState, RetentionTimes, StoreError};
@@ -20,8 +20,8 @@ const ROUND: Duration = Duration::from_millis(500);
 /// Every so many rounds what may wait longer is looked at too.
 const SLOW_ROUNDS: u32 = 10;
 
-/// Every so many rounds what is kept too long is forgotten: every ten minutes.
-const FORGET_ROUNDS: u32 = 1_200;
+/// How often what is kept too long is forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
 
 /// Rows that one statement moves.
 const ROWS_MAX: u32 = 1_000;
@@ -36,19 +36,27 @@ pub struct Sweeper {
     pub redrive: Redrive,
     /// How long what is kept.
     pub retention: RetentionTimes,
-    /// The relays that this worker knows.
-    pub relays: Vec<RelayName>,
     /// Lanes to wake.
     pub wakes: Wakes,
     /// The worker drains.
     pub stop: CancellationToken,
 }
 
+/// What a sweeper remembers from one round to the next.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Relays that nobody knows.
+    strangers: Strangers,
+    /// When it last forgot, by the monotonic clock.
+    forgotten: Option<Duration>,
+}
+
 impl Sweeper {
     /// Sweeps until it is told to stop.
     pub async fn run(self) {
+        let mut seen = Seen::default();
         for round in 0_u32.. {
-            if let Err(error) = self.round(round).await {
+            if let Err(error) = self.round(round, &mut seen).await {
                 warn!("failed to sweep: {error}");
                 self.context.store.wait_until_reachable().await;
             }
@@ -59,7 +67,7 @@ impl Sweeper {
         }
     }
 
-    async fn round(&self, round: u32) -> Result<(), StoreError> {
+    async fn round(&self, round: u32, seen: &mut Seen) -> Result<(), StoreError> {
         if self.context.store.rank_ripe(ROWS_MAX).await? > 0 {
             self.wakes.wake_all();
         }
@@ -67,12 +75,21 @@ impl Sweeper {
             self.expire().await?;
             self.look_at_waiting_events().await?;
             self.cure().await?;
-            self.follow_relays().await?;
+            self.follow_relays(&mut seen.strangers).await?;
         }
-        if round.is_multiple_of(FORGET_ROUNDS) {
-            self.context.store.forget(&self.retention, ROWS_MAX).await?;
+        let now = self.context.clock.monotonic();
+        if seen.forgotten.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
+            self.forget().await?;
+            seen.forgotten = Some(now);
         }
         Ok(())
+    }
+
+    /// Says first which templates are in use here, so that these are not forgotten.
+    async fn forget(&self) -> Result<(), StoreError> {
+        let templates = self.context.templates.today();
+        self.context.store.save_template_version(templates.version(), &templates.sources()).await?;
+        self.context.store.forget(&self.retention, ROWS_MAX).await.map(drop)
     }
 
     async fn expire(&self) -> Result<(), StoreError> {
@@ -113,12 +130,14 @@ impl Sweeper {
         self.redrive.cure(ROWS_MAX).await.map(drop)
     }
 
-    /// Deliveries whose tenant has another relay now, and those that no relay here can send.
-    async fn follow_relays(&self) -> Result<(), StoreError> {
+    /// Deliveries whose tenant has another relay now, and those that no worker's relay can send.
+    async fn follow_relays(&self, strangers: &mut Strangers) -> Result<(), StoreError> {
         if self.context.store.follow_tenants_relays(ROWS_MAX).await? > 0 {
             self.wakes.wake_all();
         }
-        let given_up = self.context.store.give_up_unknown_relays(&self.relays, ROWS_MAX).await?;
+        let unknown = self.context.store.unknown_relays().await?;
+        let nobodys = strangers.look(&unknown, self.context.clock.monotonic());
+        let given_up = self.context.store.give_up_relays(&nobodys, ROWS_MAX).await?;
         if given_up > 0 {
             warn!(count = given_up, "deliveries are dead letters: no relay of their tenant's name is configured");
         }

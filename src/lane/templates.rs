@@ -19,6 +19,10 @@ impl TemplateShelf {
         Self { today, older: Mutex::default() }
     }
 
+    pub(super) fn today(&self) -> &Templates {
+        &self.today
+    }
+
     pub(super) fn get(&self, version: &str) -> Option<Arc<Templates>> {
         if version == self.today.version() {
             return Some(Arc::clone(&self.today));

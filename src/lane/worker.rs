@@ -54,7 +54,8 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken) -> Result<WorkerEnd, StoreError> {
         let store = self.context.store.clone();
         store.align_clock().await?;
-        store.register_worker(self.context.worker, &host_name()).await?;
+        let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();
+        store.register_worker(self.context.worker, &host_name(), &relays).await?;
         let (live, live_workers) = watch::channel(1);
         let recorder = Recorder::start(Arc::clone(&self.context), self.wakes.clone());
         let heartbeat = Heartbeat {
@@ -106,7 +107,6 @@ impl Worker {
             intake: self.intake.clone(),
             redrive: self.redrive.clone(),
             retention: self.retention,
-            relays: self.connectors.iter().map(|connector| connector.config().name.clone()).collect(),
             wakes: self.wakes.clone(),
             stop: stop.clone(),
         };

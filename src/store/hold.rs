@@ -13,32 +13,31 @@ const BY_HAND: &str = "by hand";
 const BATCH_MAX: u32 = 5_000;
 
 impl Store {
-    /// Holds every delivery that was made or is due at `since` or later, of one tenant or of all; returns how many.
+    /// Holds every delivery that waits, of one tenant or of all; returns how many.
     ///
-    /// One that a worker has is held when it comes back: so what a dead worker left in a restored database is not sent
-    /// when it is taken over.
+    /// How long one has waited makes no difference: a backlog from before the backup may have gone out right after it.
+    /// `since` is when the backup was made, for whoever compares with the relay's log; it is noted at each. One that a
+    /// worker has is held when it comes back: so what a dead worker left in a restored database is not sent when it is
+    /// taken over.
     pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
+        let what = format!("held: what was sent since {since} may be missing here");
         let mut held = 0;
         loop {
             let now = self.now();
             let mut transaction = self.begin().await?;
             let rows = sql("UPDATE lane_entry SET held = $1, fair_rank = NULL
                 WHERE delivery_id IN (
-                    SELECT lane_entry.delivery_id FROM lane_entry
-                         JOIN delivery ON delivery.id = lane_entry.delivery_id
-                    WHERE (lane_entry.held IS NULL OR lane_entry.held <> $1) AND NOT lane_entry.data_started
-                      AND (delivery.created_at >= $2 OR lane_entry.due_at >= $2)
-                      AND ($3 IS NULL OR lane_entry.tenant_id = $3)
-                    LIMIT $4)
+                    SELECT delivery_id FROM lane_entry
+                    WHERE (held IS NULL OR held <> $1) AND NOT data_started AND ($2 IS NULL OR tenant_id = $2)
+                    LIMIT $3)
                 RETURNING delivery_id")
             .bind(BY_HAND)
-            .bind(since)
             .bind(tenant)
             .bind(BATCH_MAX)
             .all(&mut transaction)
             .await?;
             let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
-            super::notes::insert_notes(&mut transaction, &deliveries, who, "held", now).await?;
+            super::notes::insert_notes(&mut transaction, &deliveries, who, &what, now).await?;
             transaction.commit().await?;
             held += deliveries.len() as u64;
             if deliveries.is_empty() {

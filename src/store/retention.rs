@@ -18,6 +18,9 @@ use crate::ids::DeliveryId;
 /// Days of 24 months, leap day included.
 const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 
+/// A snapshot may be made with templates that were told to be in use so long before.
+const TOLD_WITHIN: Duration = Duration::from_hours(24);
+
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionTimes {
@@ -56,7 +59,8 @@ impl Forgotten {
 
 impl Store {
     /// Forgets up to `limit` rows of each kind whose time is over; what is left is for the next round. Any number of
-    /// processes may do so; before each round they tell their templates ([`Store::save_template_version`]).
+    /// processes may do so. Before each round, and at least once a day, whoever makes snapshots tells its templates
+    /// ([`Store::save_template_version`]).
     pub async fn forget(&self, times: &RetentionTimes, limit: u32) -> Result<Forgotten, StoreError> {
         let now = self.now();
         let bodies_before = now.minus(times.bodies);
@@ -112,7 +116,7 @@ impl Store {
             .one(&mut connection)
             .await?
             .get("oldest")?;
-        let before = oldest.map_or(before, |oldest| oldest.min(before));
+        let before = oldest.map_or(before, |oldest| oldest.min(before)).minus(TOLD_WITHIN);
         let profiles = sql("DELETE FROM tenant_profile WHERE superseded_at < $1").bind(before).run(&mut connection);
         let profiles = profiles.await?;
         let templates =

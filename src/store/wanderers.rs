@@ -1,6 +1,6 @@
 //! Due deliveries in the wrong lane: their tenant has another relay now, or nobody has theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -37,12 +37,24 @@ impl Store {
         Ok(u32::try_from(moved).unwrap_or(u32::MAX))
     }
 
-    /// Makes dead letters of up to `limit` due deliveries whose relay is none of `known`; returns how many.
-    pub async fn give_up_unknown_relays(&self, known: &[RelayName], limit: u32) -> Result<u32, StoreError> {
-        let one = "WITH {given} SELECT delivery_id FROM lane_entry
-            WHERE state = 'due' AND relay NOT IN (SELECT relay FROM given) LIMIT 1";
-        let relays = || known.iter().map(|relay| [relay.into()]);
-        if sql(one).given("relay text", relays()).optional(&mut self.read().await?).await?.is_none() {
+    /// Relays that due deliveries wait for and that no registered worker is configured with. None while a worker is
+    /// registered that does not say what it knows: it is of an earlier version.
+    pub async fn unknown_relays(&self) -> Result<BTreeSet<RelayName>, StoreError> {
+        sql("SELECT DISTINCT relay FROM lane_entry
+            WHERE state = 'due' AND relay NOT IN (SELECT relay FROM worker_relay)
+              AND NOT EXISTS (SELECT 1 FROM worker
+                  WHERE NOT EXISTS (SELECT 1 FROM worker_relay WHERE worker_relay.worker_id = worker.id))")
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("relay"))
+        .collect()
+    }
+
+    /// Makes dead letters of up to `limit` due deliveries that wait for one of `relays`, unless a registered worker has
+    /// come to know it; returns how many.
+    pub async fn give_up_relays(&self, relays: &[RelayName], limit: u32) -> Result<u32, StoreError> {
+        if relays.is_empty() {
             return Ok(0);
         }
         let now = self.now();
@@ -50,13 +62,14 @@ impl Store {
         let rows = sql("WITH {given},
             picked AS MATERIALIZED (
                 SELECT delivery_id FROM lane_entry
-                WHERE state = 'due' AND relay NOT IN (SELECT relay FROM given)
+                WHERE state = 'due' AND relay IN (SELECT relay FROM given)
+                  AND relay NOT IN (SELECT relay FROM worker_relay)
                 LIMIT $1 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
             RETURNING delivery_id, relay, attempts, claim, decision, decision_reason, decision_inputs,
                       message_sha256, first_failed_at")
         .bind(limit)
-        .given("relay text", relays())
+        .given("relay text", relays.iter().map(|relay| [relay.into()]))
         .all(&mut transaction)
         .await?;
         let mut by_relay: BTreeMap<RelayName, Vec<Left>> = BTreeMap::new();

@@ -6,7 +6,7 @@
 use super::Store;
 use super::error::StoreError;
 use super::statement::sql;
-use crate::ids::WorkerId;
+use crate::ids::{RelayName, WorkerId};
 
 /// A worker as its heartbeat shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +18,22 @@ pub struct Heartbeat {
 }
 
 impl Store {
-    /// Registers a worker; it must be before it claims anything.
-    pub async fn register_worker(&self, worker: WorkerId, host: &str) -> Result<(), StoreError> {
+    /// Registers a worker and the relays that it is configured with; it must be before it claims anything.
+    pub async fn register_worker(&self, worker: WorkerId, host: &str, relays: &[RelayName]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sql("INSERT INTO worker (id, host, started_at, beats) VALUES ($1, $2, $3, 0) ON CONFLICT (id) DO NOTHING")
             .bind(worker)
             .bind(host)
             .bind(self.now())
-            .run(&mut self.write().await?)
+            .run(&mut transaction)
             .await?;
-        Ok(())
+        sql("WITH {given} INSERT INTO worker_relay (worker_id, relay) SELECT $1, relay FROM given WHERE TRUE
+            ON CONFLICT (worker_id, relay) DO NOTHING")
+        .bind(worker)
+        .given("relay text", relays.iter().map(|relay| [relay.into()]))
+        .run(&mut transaction)
+        .await?;
+        transaction.commit().await
     }
 
     /// Beats, and returns every worker's heartbeat; `None` if this worker was declared dead: it must start anew

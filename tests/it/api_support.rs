@@ -1,5 +1,6 @@
 //! The API over real TCP, as scenarios talk to it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::{self, Config};
 use invoice_dispatcher::console::{Console, router};
 use invoice_dispatcher::http::{Probes, serve};
-use invoice_dispatcher::intake::Intake;
+use invoice_dispatcher::intake::{Intake, Workshop};
 use invoice_dispatcher::lane::Wakes;
 use invoice_dispatcher::redrive::Redrive;
 use invoice_dispatcher::store::Store;
@@ -76,10 +77,16 @@ impl Api {
         let mut config = Config::embedded_in(std::path::Path::new("/nowhere")).console;
         config.listen = address;
         configure(&mut config);
-        let wakes = Wakes::default();
+        let workshop = Arc::new(Workshop {
+            store: store.clone(),
+            wakes: Wakes::default(),
+            template_version: "t1".to_owned(),
+            link_key: "k1".to_owned(),
+            customer_wait: CUSTOMER_WAIT,
+        });
         let console = Console {
-            intake: Intake::new(store.clone(), wakes.clone(), "t1", "k1", CUSTOMER_WAIT),
-            redrive: Redrive::new(store.clone(), wakes, "t1", "k1", CUSTOMER_WAIT),
+            intake: Intake::new(Arc::clone(&workshop)),
+            redrive: Redrive::new(workshop),
             store,
             sms_available: true,
         };

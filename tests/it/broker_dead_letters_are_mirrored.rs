@@ -1,7 +1,7 @@
 //! The queue of dead letters in the broker shows what the database holds, whatever people do to it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Consumer, Mirror, MirrorIntervals};
@@ -9,24 +9,14 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::ids::DeadLetterId;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::harness::broker::{Broker, MemoryLedger, MirrorState, Proxy, Running, ScriptedIntake, short_delays, until};
-
-/// As in production, but no scenario has to wait for seconds.
-const OFTEN: MirrorIntervals = MirrorIntervals {
-    look: Duration::from_millis(20),
-    pass: Duration::from_millis(50),
-    check: Duration::from_millis(200),
-};
+use crate::harness::broker::{Broker, OFTEN, Proxy, Running, short_delays, text, until};
+use crate::harness::memory_ledger::{MemoryLedger, MirrorState};
+use crate::harness::scripted_intake::ScriptedIntake;
 
 fn mirror(url: BrokerUrl, broker: &Broker, ledger: &MemoryLedger, intervals: MirrorIntervals) -> Running {
     let mirror = Mirror::new(url, broker.topology.clone(), ledger.clone(), Clock::system());
     let mirror = mirror.with_intervals(intervals).with_delays(short_delays());
     Running::start(|stop| mirror.run(stop))
-}
-
-fn text(headers: &BTreeMap<String, AMQPValue>, name: &str) -> String {
-    let Some(AMQPValue::LongString(text)) = headers.get(name) else { panic!("no {name} in {headers:?}") };
-    text.to_string()
 }
 
 fn id_of(headers: &BTreeMap<String, AMQPValue>) -> String {

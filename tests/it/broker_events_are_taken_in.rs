@@ -6,7 +6,8 @@ use invoice_dispatcher::ids::DeadLetterId;
 use invoice_dispatcher::intake::Via;
 use lapin::options::BasicGetOptions;
 
-use crate::harness::broker::{Broker, Running, ScriptedIntake, header, soon};
+use crate::harness::broker::{Broker, Running, header, soon};
+use crate::harness::scripted_intake::ScriptedIntake;
 
 /// A consumer that is consuming.
 pub(crate) async fn consuming(broker: &Broker, intake: &ScriptedIntake) -> Running {

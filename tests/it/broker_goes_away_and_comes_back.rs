@@ -8,7 +8,8 @@ use invoice_dispatcher::clock::Clock;
 use lapin::types::AMQPValue;
 use tokio::sync::watch;
 
-use crate::harness::broker::{Broker, Proxy, Running, ScriptedIntake, quorum, short_delays, soon, until};
+use crate::harness::broker::{Broker, Proxy, Running, quorum, short_delays, soon, until};
+use crate::harness::scripted_intake::ScriptedIntake;
 
 /// Starts a consumer that may not be able to consume yet.
 fn start(url: BrokerUrl, topology: &Topology, intake: &ScriptedIntake) -> (Running, watch::Receiver<ConsumerStatus>) {

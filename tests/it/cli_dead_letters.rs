@@ -97,3 +97,25 @@ async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
     assert!(text.contains("{\"id\": \"\\u{1b}[31m\\xff") && !text.contains('\x1b'), "{text}");
     assert_eq!(objects(&support, &["dead-letters", "show", &id])[0]["event_base64"], "eyJpZCI6ICIbWzMxbf8=");
 }
+
+#[tokio::test]
+async fn the_events_bytes_alone_are_what_came() {
+    let support = Support::new(TestDatabase::sqlite().await);
+    // No text, no line end, and longer than what a terminal is shown.
+    let body = Bytes::from([&b"{\"id\": \"\x1b\xff"[..], "x".repeat(100_000).as_bytes()].concat());
+    let incoming =
+        Incoming { body: body.clone(), via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+    support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");
+    let letter = &objects(&support, &["dead-letters", "list"])[0];
+    let id = letter["id"].as_str().expect("an id");
+    let shown = run(&support, &["dead-letters", "show", id, "--body"]);
+    assert!(shown.status.success() && shown.stderr.is_empty(), "{shown:?}");
+    assert_eq!(Bytes::from(shown.stdout), body);
+    assert!(printed(&support, &["dead-letters", "show", id]).contains("… (--body writes all)"));
+
+    let both = run(&support, &["dead-letters", "show", id, "--body", "--json"]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+    support.database.execute("UPDATE dead_letter SET body = x''").await;
+    let forgotten = told(&support, &["dead-letters", "show", id, "--body"]);
+    assert!(forgotten.contains("has no bytes, or they are forgotten\n  what to do: "), "{forgotten}");
+}

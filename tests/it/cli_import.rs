@@ -1,8 +1,9 @@
 //! `import`: what is good is stored, what is bad is named, and what waited for it goes on.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::command_line::{CommandLine, example};
+use crate::harness::database::TestDatabase;
 
 #[test]
 fn the_examples_are_imported_once_and_then_unchanged() {
@@ -30,8 +31,8 @@ fn a_bad_line_is_named_and_the_others_are_stored() {
     assert_eq!(said.code, 1);
     for expected in [
         "customers  1 created, 0 changed, 0 unchanged",
-        "left out   customer X-1: its tenant nobody is unknown",
-        "left out   line 1: tenant.",
+        "left out   standard input line 3: customer X-1: its tenant nobody is unknown",
+        "left out   standard input line 1: tenant.",
     ] {
         assert!(said.stdout.contains(expected), "{expected}: {}", said.stdout);
     }
@@ -49,7 +50,50 @@ fn lines_count_in_the_order_of_the_file() {
     let done = said.json().remove(0);
     assert_eq!(said.code, 1);
     assert_eq!(done["customers_of_unknown_tenants"].as_array().expect("a list").len(), 7, "{done}");
+    assert_eq!(done["customers_of_unknown_tenants"][0]["line"], 1, "{done}");
     assert_eq!(done["customers"]["created"], 7, "{done}");
+}
+
+/// A tenant and a customer can be read, and yet the database refuses them, as `refuse` has it for a table and an id.
+async fn what_the_database_refuses_ends_nothing(database: TestDatabase, refuse: fn(&str, &str) -> String) {
+    database.execute(refuse("tenant", "lumiere")).await;
+    database.execute(refuse("customer", "C-2001")).await;
+    let here = CommandLine::new().with("DATABASE_URL", &database.url);
+    let file = example("catalogue.ndjson");
+    let said = here.run(&format!("import {file} --json"));
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains(&format!("4 lines of {file} not imported; everything else is")), "{}", said.stderr);
+    let done = said.json().remove(0);
+    assert_eq!((&done["tenants"]["created"], &done["customers"]["created"]), (&json!(2), &json!(4)), "{done}");
+    let lines = |list: &str| -> Vec<Value> {
+        done[list].as_array().expect("a list").iter().map(|fault| fault["line"].clone()).collect()
+    };
+    assert_eq!(lines("faults"), [3, 5], "{done}");
+    assert_eq!(lines("customers_of_unknown_tenants"), [9, 10], "of the tenant that was refused: {done}");
+    assert_eq!(database.texts("SELECT id FROM tenant ORDER BY id").await, ["acme", "molen"]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM customer").await, 4);
+
+    let said = here.run(&format!("import {file}"));
+    let told = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!("{file} line 5: it is not stored: the database refuses a value (")), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_sqlite_refuses_ends_nothing() {
+    let refuse = |table: &str, id: &str| {
+        format!(
+            "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN NEW.id = '{id}'
+             BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+    };
+    what_the_database_refuses_ends_nothing(TestDatabase::sqlite_unlocked().await, refuse).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_postgresql_refuses_ends_nothing() {
+    let refuse =
+        |table: &str, id: &str| format!("ALTER TABLE {table} ADD CONSTRAINT not_this_one CHECK (id <> '{id}')");
+    what_the_database_refuses_ends_nothing(TestDatabase::postgres().await, refuse).await;
 }
 
 #[test]

@@ -3,21 +3,22 @@
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support_samples::Support;
 
 /// What the binary says about the support's database, from a folder of its own and with nobody at the keyboard.
 pub(crate) fn run(support: &Support, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
-    Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"))
-        .args(arguments)
-        .env_clear()
-        .env("DATABASE_URL", &support.database.url)
-        .env("USER", "ada")
-        .stdin(Stdio::null())
-        .current_dir(folder.path())
-        .output()
-        .expect("the binary starts")
+    command(support, &folder, arguments).stdin(Stdio::null()).output().expect("the binary starts")
+}
+
+/// The binary on the support's database, from this folder.
+pub(crate) fn command(support: &Support, folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"));
+    command.args(arguments).env_clear().env("DATABASE_URL", &support.database.url).env("USER", "ada");
+    command.current_dir(folder.path());
+    command
 }
 
 /// What it prints when all is well.

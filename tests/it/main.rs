@@ -2,11 +2,15 @@
 
 mod harness;
 
+mod a_dead_letter_is_moved_in_the_broker;
+mod a_relay_is_rolled_out;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
+mod a_worker_runs_for_months;
 mod a_worker_stops;
 mod an_event_cannot_be_sent;
 mod an_event_comes_again;
+mod an_installation_from_nothing;
 mod an_invoice_goes_out;
 mod api_answers_only_who_may_ask;
 mod api_does_what_its_documents_say;
@@ -25,6 +29,7 @@ mod cli_deliveries;
 mod cli_doctor;
 mod cli_explain;
 mod cli_import;
+mod cli_prompts;
 mod cli_publish;
 mod cli_settings;
 mod cli_support;
@@ -71,5 +76,6 @@ mod support_redrive;
 mod support_resend;
 mod support_samples;
 mod the_answer_to_a_claim_is_lost;
+mod the_broker_is_short_of_memory;
 mod the_command_line_is_wrong;
 mod the_database_stops_with_a_250_in_flight;

@@ -41,7 +41,7 @@ async fn eight_claimers_never_claim_the_same(database: TestDatabase) {
 
 async fn claim_all(store: Store) -> Vec<invoice_dispatcher::ids::DeliveryId> {
     let worker = invoice_dispatcher::ids::WorkerId(new_id());
-    store.register_worker(worker, "test").await.expect("the worker is registered");
+    store.register_worker(worker, "test", &[relay()]).await.expect("the worker is registered");
     let (mut all, mut floor) = (Vec::new(), 0);
     loop {
         let claimed = store.claim_due(&relay(), worker, 25, 12, floor).await.expect("the claim is answered");

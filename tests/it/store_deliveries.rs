@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::clock::Timestamp;
-use invoice_dispatcher::ids::{DeliveryId, RelayName, TenantId};
+use invoice_dispatcher::ids::{DeliveryId, RelayName, TenantId, WorkerId};
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::store::{Acted, DeliveryFilter, DeliveryState, EventState, PageRequest, Settled};
 use serde_json::json;
 
-use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{add_worker, claim, deferred};
 use crate::support_samples::{Support, WHO, customer, event, tenant};
 
@@ -181,11 +180,14 @@ async fn what_is_held_is_not_sent_until_let_go(database: TestDatabase) {
     claim(&support.database, dead, 1).await;
     support.accept(&event("2")).await;
     let acme = TenantId::from("acme");
-    assert_eq!(store.hold(Timestamp(0), Some(&TenantId::from("other")), WHO).await.expect("answered"), 0);
-    let tomorrow = support.database.clock.now().plus(Duration::from_hours(24));
-    assert_eq!(store.hold(tomorrow, None, WHO).await.expect("answered"), 0);
-    assert_eq!(store.hold(Timestamp(0), Some(&acme), WHO).await.expect("answered"), 2);
-    assert_eq!(store.hold(Timestamp(0), None, WHO).await.expect("answered"), 0, "they are held");
+    // The backup came long after both: they waited in it, and may have gone out since.
+    support.database.clock.advance(Duration::from_hours(24));
+    let backup = support.database.clock.now();
+    assert_eq!(store.hold(backup, Some(&TenantId::from("other")), WHO).await.expect("answered"), 0);
+    assert_eq!(store.hold(backup, Some(&acme), WHO).await.expect("answered"), 2);
+    assert_eq!(store.hold(backup, None, WHO).await.expect("answered"), 0, "they are held");
+    let noted = support.database.texts("SELECT what FROM delivery_note").await;
+    assert_eq!(noted, ["held: what was sent since 2026-11-24T09:30:00Z may be missing here"; 2]);
 
     store.take_over(dead, live).await.expect("answered");
     store.rank_ripe(10).await.expect("answered");
@@ -272,10 +274,26 @@ async fn a_relay_that_nobody_has_is_a_dead_letter(database: TestDatabase) {
     let store = &support.database.store;
     support.accept(&event("1")).await;
     support.accept(&event("2")).await;
-    let known = [RelayName::from("default"), RelayName::from("other")];
-    assert_eq!(store.give_up_unknown_relays(&known, 10).await.expect("answered"), 0);
-    assert_eq!(store.give_up_unknown_relays(&known[1..], 1).await.expect("answered"), 1);
-    assert_eq!(store.give_up_unknown_relays(&known[1..], 10).await.expect("answered"), 1);
+    let default = [RelayName::from("default")];
+    let unknown = async || store.unknown_relays().await.expect("answered").into_iter().collect::<Vec<_>>();
+    // A worker that knows it, one that knows another, and one of an earlier version that does not say.
+    let (knows, other, silent) = (new_id(), new_id(), new_id());
+    for (worker, relays) in [(knows, &["default", "other"][..]), (other, &["other"])] {
+        let relays: Vec<RelayName> = relays.iter().map(|relay| RelayName::from(*relay)).collect();
+        store.register_worker(WorkerId(worker), "test", &relays).await.expect("answered");
+    }
+    assert_eq!(unknown().await, []);
+    assert_eq!(store.give_up_relays(&default, 10).await.expect("answered"), 0, "somebody knows it");
+    store.take_over(WorkerId(knows), WorkerId(other)).await.expect("answered");
+    assert_eq!(unknown().await, default);
+    store.register_worker(WorkerId(silent), "test", &[]).await.expect("answered");
+    assert_eq!(unknown().await, [], "it may know it");
+    store.remove_worker(WorkerId(silent)).await.expect("answered");
+    assert_eq!(unknown().await, default);
+
+    assert_eq!(store.give_up_relays(&[], 10).await.expect("answered"), 0);
+    assert_eq!(store.give_up_relays(&default, 1).await.expect("answered"), 1);
+    assert_eq!(store.give_up_relays(&default, 10).await.expect("answered"), 1);
     assert_eq!(support.states().await, ["dead unknown_relay"; 2]);
     assert_eq!(support.letters().await, ["unknown_relay open"; 2]);
     support.database.assert_ledger().await;

@@ -3,7 +3,7 @@
 use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::store::{OpenError, Store};
 
-use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::database::{TestDatabase, migrations, on_both_databases};
 
 on_both_databases!(
     the_schema_is_current_after_migrating,
@@ -20,9 +20,9 @@ async fn the_schema_is_current_after_migrating(database: TestDatabase) {
 
 async fn the_schema_can_be_taken_away_and_made_again(database: TestDatabase) {
     let kind = if database.store.is_single_process() { "sqlite" } else { "postgres" };
-    let file = format!("{}/migrations/{kind}/0001_initial.down.sql", env!("CARGO_MANIFEST_DIR"));
-    let away = std::fs::read_to_string(file).expect("the migration has a way back");
-    database.execute(away).await;
+    for away in migrations(kind, "down").into_iter().rev() {
+        database.execute(away).await;
+    }
     assert!(database.try_execute("SELECT 1 FROM delivery_state").await.is_err());
     database.execute("DELETE FROM _sqlx_migrations").await;
     database.store.migrate().await.expect("nothing of it was left");

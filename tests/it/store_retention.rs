@@ -15,6 +15,7 @@ on_both_databases!(
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
+    templates_are_kept_although_they_were_told_before_the_event,
     an_erased_customer_is_named_nowhere,
     a_customer_is_not_erased_while_mails_are_under_way,
 );
@@ -96,6 +97,21 @@ async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDa
     assert_eq!((forgotten.bodies, forgotten.snapshots), (1, 2));
     assert!(store.tenant(&acme.id).await.expect("answered").is_some(), "what holds stays");
     assert!(store.template_sources("t2").await.expect("answered").is_some());
+}
+
+async fn templates_are_kept_although_they_were_told_before_the_event(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    store.save_template_version("t1", "{}").await.expect("answered");
+    // Whoever takes the event in tells its templates now and then, not with each event, and may end right afterwards.
+    support.database.clock.advance(DAY / 2);
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY * 200);
+    assert_eq!(forget(&support).await, Forgotten::default());
+    assert!(
+        store.template_sources("t1").await.expect("answered").is_some(),
+        "the delivery is still to be made of them"
+    );
 }
 
 async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {

@@ -135,7 +135,7 @@ pub(crate) async fn add_due(database: &TestDatabase, tenant: &str, count: usize)
 /// Registers a worker.
 pub(crate) async fn add_worker(database: &TestDatabase) -> WorkerId {
     let worker = WorkerId(new_id());
-    database.store.register_worker(worker, "test").await.expect("the worker is registered");
+    database.store.register_worker(worker, "test", &["default".into()]).await.expect("the worker is registered");
     worker
 }
 

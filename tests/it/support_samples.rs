@@ -1,5 +1,6 @@
 //! What support works on: tenants, customers, readable events, and deliveries that end as a test wants.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use invoice_dispatcher::catalogue::{parse_customer, parse_tenant};
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::customer::Customer;
 use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, Sha256, TenantId};
-use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via};
+use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via, Workshop};
 use invoice_dispatcher::lane::Wakes;
 use invoice_dispatcher::redrive::Redrive;
 use invoice_dispatcher::resend::{Resend, ResendError, ResendRequest, Resent};
@@ -24,6 +25,17 @@ pub(crate) const WHO: &str = "ada";
 /// How long a customer is waited for in tests.
 pub(crate) const CUSTOMER_WAIT: Duration = Duration::from_mins(10);
 
+/// A workshop with these templates and this key.
+pub(crate) fn workshop(database: &TestDatabase, templates: &str, key: &str) -> Arc<Workshop> {
+    Arc::new(Workshop {
+        store: database.store.clone(),
+        wakes: Wakes::default(),
+        template_version: templates.to_owned(),
+        link_key: key.to_owned(),
+        customer_wait: CUSTOMER_WAIT,
+    })
+}
+
 /// A database with the services that write into it.
 pub(crate) struct Support {
     pub(crate) database: TestDatabase,
@@ -35,11 +47,11 @@ pub(crate) struct Support {
 impl Support {
     /// The services of today's templates `t2` and key `k2`, on an empty database.
     pub(crate) fn new(database: TestDatabase) -> Self {
-        let (store, wakes) = (database.store.clone(), Wakes::default());
+        let today = workshop(&database, "t2", "k2");
         Self {
-            intake: Intake::new(store.clone(), wakes.clone(), "t1", "k1", CUSTOMER_WAIT),
-            redrive: Redrive::new(store.clone(), wakes.clone(), "t2", "k2", CUSTOMER_WAIT),
-            resend: Resend::new(store, wakes, "t2", "k2"),
+            intake: Intake::new(workshop(&database, "t1", "k1")),
+            redrive: Redrive::new(Arc::clone(&today)),
+            resend: Resend::new(today),
             database,
         }
     }

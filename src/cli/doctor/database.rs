@@ -129,7 +129,8 @@ impl Database {
             Check::fail(
                 format!("lane {relay}"),
                 format!("{number} of a relay that is not configured"),
-                "configure the relay, or import the tenants with another; else they become dead letters",
+                "configure it (SMTP_URL for the relay default), or import the tenants with another; else they become \
+                 dead letters when a worker has waited for it ten minutes",
             )
         });
         let mut checks: Vec<Check> = strangers.collect();

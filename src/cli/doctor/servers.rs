@@ -101,6 +101,17 @@ pub(super) async fn documents(config: &Config) -> Check {
         Ok(store) => store,
         Err(error) => return Check::fail(NAME, error.to_string(), "correct DOCUMENTS_URL"),
     };
+    match &config.documents.place {
+        // As the database's file beside it.
+        DocumentsPlace::Folder(folder) if config.database.is_sqlite() && matches!(folder.try_exists(), Ok(false)) => {
+            return Check::warn(
+                NAME,
+                format!("{store}: there is none yet"),
+                "start `invoice-dispatcher run`, which makes it",
+            );
+        }
+        _ => {}
+    }
     match store.check().await {
         Ok(()) => Check::ok(NAME, format!("{store} lets us in")),
         Err(problem) => Check::fail(NAME, format!("{store}: {problem}"), remedy),

@@ -1,27 +1,23 @@
-//! What scenarios with the broker stand on: a topology of their own in the shared broker, an intake that does as it
-//! is told, a ledger in memory, and a proxy that cuts connections.
+//! What scenarios with the broker stand on: a topology of their own in the shared broker, and a proxy that cuts
+//! connections.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::backoff::Delays;
-use invoice_dispatcher::broker::{BrokerUrl, DeadLetterLedger, PendingDeadLetter, Topology};
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
-use invoice_dispatcher::intake::{Incoming, TakesEvents, Unavailable};
-use invoice_dispatcher::relay::outcome::Phase;
+use invoice_dispatcher::broker::{BrokerUrl, MirrorIntervals, Topology};
+use invoice_dispatcher::clock::Clock;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +56,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) async fn new() -> Self {
-        let text = shared_amqp_url();
+        Self::at(shared_amqp_url()).await
+    }
+
+    /// The broker at this address.
+    pub(crate) async fn at(text: String) -> Self {
         let url = BrokerUrl::parse(&text).expect("TEST_AMQP_URL is an address");
         let topology = Topology::prefixed(&format!("test-{}.", Clock::system().new_id()));
         let admin = Connection::connect(&text, ConnectionProperties::default()).await.expect("the broker answers");
@@ -145,12 +145,20 @@ impl Broker {
         let channel = self.channel().await;
         let mut messages = Vec::new();
         while let Some(got) = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue") {
-            let headers = got.properties.headers().clone().unwrap_or_default();
-            let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
             got.acker.ack(BasicAckOptions::default()).await.expect("acked");
-            messages.push((Bytes::from(got.delivery.data), headers));
+            messages.push(read(&got.delivery));
         }
         messages
+    }
+
+    /// Looks at the first message of a queue, which stays there: body and headers.
+    pub(crate) async fn first(&self, queue: &str) -> (Bytes, BTreeMap<String, AMQPValue>) {
+        let channel = self.channel().await;
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue");
+        let got = got.expect("a message");
+        let message = read(&got.delivery);
+        got.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await.expect("put back");
+        message
     }
 
     pub(crate) async fn purge(&self, queue: &str) {
@@ -194,6 +202,19 @@ impl Broker {
     }
 }
 
+/// Body and headers of a message.
+fn read(message: &lapin::message::Delivery) -> (Bytes, BTreeMap<String, AMQPValue>) {
+    let headers = message.properties.headers().clone().unwrap_or_default();
+    let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    (Bytes::copy_from_slice(&message.data), headers)
+}
+
+/// The text that a header holds.
+pub(crate) fn text(headers: &BTreeMap<String, AMQPValue>, name: &str) -> String {
+    let Some(AMQPValue::LongString(text)) = headers.get(name) else { panic!("no {name} in {headers:?}") };
+    text.to_string()
+}
+
 /// Headers of one text value.
 pub(crate) fn header(name: &str, value: &str) -> FieldTable {
     let mut table = FieldTable::default();
@@ -214,6 +235,13 @@ pub(crate) fn quorum(more: &[(&str, AMQPValue)]) -> FieldTable {
 pub(crate) fn short_delays() -> Delays {
     Delays::new(Duration::from_millis(20), Duration::from_millis(200), || 0.5)
 }
+
+/// As in production, but no scenario has to wait for seconds.
+pub(crate) const OFTEN: MirrorIntervals = MirrorIntervals {
+    look: Duration::from_millis(20),
+    pass: Duration::from_millis(50),
+    check: Duration::from_millis(200),
+};
 
 /// Something that runs until it is told to stop.
 pub(crate) struct Running {
@@ -237,245 +265,6 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         soon("the end of a task", self.task).await.expect("no panic");
-    }
-}
-
-/// An intake that remembers, and that fails or waits when it is told to.
-#[derive(Clone)]
-pub(crate) struct ScriptedIntake {
-    taken: Arc<Mutex<Vec<Vec<Incoming>>>>,
-    reachable: Arc<watch::Sender<bool>>,
-    /// One permit for each batch that may pass.
-    gate: Arc<Semaphore>,
-    /// Batches that have come as far as the gate.
-    arrived: Arc<watch::Sender<usize>>,
-    /// Whether it was asked if the database answers.
-    asked: Arc<watch::Sender<bool>>,
-}
-
-impl ScriptedIntake {
-    pub(crate) fn new() -> Self {
-        Self::behind(Semaphore::new(Semaphore::MAX_PERMITS))
-    }
-
-    /// Lets no batch pass until [`Self::let_pass`].
-    pub(crate) fn closed() -> Self {
-        Self::behind(Semaphore::new(0))
-    }
-
-    fn behind(gate: Semaphore) -> Self {
-        Self {
-            taken: Arc::default(),
-            reachable: Arc::new(watch::Sender::new(true)),
-            gate: Arc::new(gate),
-            arrived: Arc::new(watch::Sender::new(0)),
-            asked: Arc::new(watch::Sender::new(false)),
-        }
-    }
-
-    pub(crate) fn set_reachable(&self, reachable: bool) {
-        self.reachable.send_replace(reachable);
-    }
-
-    pub(crate) fn let_pass(&self, batches: usize) {
-        self.gate.add_permits(batches);
-    }
-
-    /// Waits until a batch stands before the gate.
-    pub(crate) async fn until_arrived(&self, batches: usize) {
-        let mut arrived = self.arrived.subscribe();
-        soon("a batch", arrived.wait_for(|count| *count >= batches)).await.expect("the intake lives");
-    }
-
-    /// Waits until somebody waits for the database.
-    pub(crate) async fn until_asked(&self) {
-        soon("a question", self.asked.subscribe().wait_for(|asked| *asked)).await.expect("the intake lives");
-    }
-
-    pub(crate) fn batches(&self) -> Vec<Vec<Incoming>> {
-        self.taken.lock().unwrap().clone()
-    }
-
-    /// Everything taken in, in order.
-    pub(crate) fn taken(&self) -> Vec<Incoming> {
-        self.batches().concat()
-    }
-
-    /// The different bodies taken in.
-    pub(crate) fn bodies(&self) -> HashSet<Bytes> {
-        self.taken().into_iter().map(|incoming| incoming.body).collect()
-    }
-
-    pub(crate) async fn until_taken(&self, count: usize) {
-        until(&format!("{count} different events are taken in"), async || self.bodies().len() >= count).await;
-    }
-}
-
-impl TakesEvents for ScriptedIntake {
-    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
-        self.arrived.send_modify(|count| *count += 1);
-        self.gate.acquire().await.expect("the gate is never closed for good").forget();
-        if !*self.reachable.borrow() {
-            return Err(Unavailable("told to be away".into()));
-        }
-        self.taken.lock().unwrap().push(batch);
-        Ok(())
-    }
-
-    async fn wait_until_reachable(&self) {
-        self.asked.send_replace(true);
-        let mut reachable = self.reachable.subscribe();
-        reachable.wait_for(|reachable| *reachable).await.expect("the intake lives");
-    }
-}
-
-/// The dead letters of a scenario, as the database would have them.
-#[derive(Clone, Default)]
-pub(crate) struct MemoryLedger(Arc<Mutex<MemoryLedgerState>>);
-
-#[derive(Default)]
-struct MemoryLedgerState {
-    letters: BTreeMap<DeadLetterId, (PendingDeadLetter, bool, MirrorState)>,
-    /// Settles this letter right after it was handed out for publishing.
-    settled_on_the_way: Option<DeadLetterId>,
-    leased_to_another: bool,
-    asked_for_the_lease: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MirrorState {
-    Pending,
-    Published,
-    Removed,
-}
-
-impl MemoryLedger {
-    /// Adds open dead letters that are pending; returns their ids.
-    pub(crate) fn add(&self, count: u128) -> Vec<DeadLetterId> {
-        let mut state = self.0.lock().unwrap();
-        let first = state.letters.len() as u128 + 1;
-        (first..first + count)
-            .map(|number| {
-                let letter = dead_letter(number);
-                let id = letter.id;
-                state.letters.insert(id, (letter, true, MirrorState::Pending));
-                id
-            })
-            .collect()
-    }
-
-    pub(crate) fn settle(&self, ids: &[DeadLetterId]) {
-        let mut state = self.0.lock().unwrap();
-        for id in ids {
-            state.letters.get_mut(id).expect("a letter").1 = false;
-        }
-    }
-
-    pub(crate) fn settle_on_the_way(&self, id: DeadLetterId) {
-        self.0.lock().unwrap().settled_on_the_way = Some(id);
-    }
-
-    /// Another copy of these will be published.
-    pub(crate) fn forget_published(&self, ids: &[DeadLetterId]) {
-        let mut state = self.0.lock().unwrap();
-        for id in ids {
-            state.letters.get_mut(id).expect("a letter").2 = MirrorState::Pending;
-        }
-    }
-
-    pub(crate) fn lease_to_another(&self, leased: bool) {
-        self.0.lock().unwrap().leased_to_another = leased;
-    }
-
-    pub(crate) async fn until_asked_for_the_lease(&self, times: usize) {
-        until("the lease is asked for", async || self.0.lock().unwrap().asked_for_the_lease >= times).await;
-    }
-
-    pub(crate) fn count(&self, mirror: MirrorState) -> usize {
-        self.0.lock().unwrap().letters.values().filter(|(_, _, state)| *state == mirror).count()
-    }
-
-    pub(crate) async fn until(&self, mirror: MirrorState, count: usize) {
-        until(&format!("{count} dead letters are {mirror:?}"), async || self.count(mirror) == count).await;
-    }
-}
-
-impl DeadLetterLedger for MemoryLedger {
-    async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, Unavailable> {
-        let mut state = self.0.lock().unwrap();
-        state.asked_for_the_lease += 1;
-        Ok(!state.leased_to_another)
-    }
-
-    async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
-        Ok(())
-    }
-
-    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
-        let mut state = self.0.lock().unwrap();
-        let pending = state.letters.values().filter(|(_, _, mirror)| *mirror == MirrorState::Pending);
-        let pending: Vec<_> = pending.take(limit).map(|(letter, _, _)| letter.clone()).collect();
-        if let Some(id) = state.settled_on_the_way.filter(|id| pending.iter().any(|letter| letter.id == *id)) {
-            state.letters.get_mut(&id).expect("a letter").1 = false;
-        }
-        Ok(pending)
-    }
-
-    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
-        let state = self.0.lock().unwrap();
-        Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| *open)).collect())
-    }
-
-    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
-        let mut state = self.0.lock().unwrap();
-        for id in ids {
-            state.letters.get_mut(id).expect("a letter").2 = MirrorState::Published;
-        }
-        Ok(())
-    }
-
-    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
-        let mut state = self.0.lock().unwrap();
-        for id in ids {
-            let letter = state.letters.get_mut(id).expect("a letter");
-            if !letter.1 {
-                letter.2 = MirrorState::Removed;
-            }
-        }
-        Ok(())
-    }
-
-    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, Unavailable> {
-        let state = self.0.lock().unwrap();
-        let settled = state.letters.iter().filter(|(_, (_, open, mirror))| !open && *mirror == MirrorState::Published);
-        Ok(settled.map(|(id, _)| *id).collect())
-    }
-
-    async fn published_and_open(&self) -> Result<u64, Unavailable> {
-        let state = self.0.lock().unwrap();
-        let by_right = state.letters.values().filter(|(_, open, mirror)| *open && *mirror == MirrorState::Published);
-        Ok(by_right.count() as u64)
-    }
-}
-
-/// A dead letter, one of many.
-fn dead_letter(number: u128) -> PendingDeadLetter {
-    let clock = Clock::system();
-    PendingDeadLetter {
-        id: DeadLetterId(clock.new_id()),
-        delivery_id: Some(DeliveryId(clock.new_id())),
-        tenant_id: Some("acme".into()),
-        invoice_number: Some(format!("R-{number}")),
-        event_id: Some(format!("event-{number}")),
-        class: Class::Refused,
-        code: Some("554 5.7.1".into()),
-        phase: Some(Phase::Rcpt),
-        attempts: 3,
-        first_failed_at: Timestamp(0),
-        last_failed_at: Timestamp(60_000),
-        fingerprint: "refused-rcpt-554-5.7.1".into(),
-        hint: Class::Refused.hint().into(),
-        body: Bytes::from(format!("body of {number}")),
     }
 }
 

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::process::Process;
+
 /// The binary in a folder of its own.
 pub(crate) struct CommandLine {
     folder: tempfile::TempDir,
@@ -42,11 +44,8 @@ impl CommandLine {
 
     /// The same with something on standard input.
     pub(crate) fn run_with(&self, line: &str, input: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"))
-            .args(line.split_whitespace())
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.path())
+        let mut child = self
+            .command(line)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -57,6 +56,18 @@ impl CommandLine {
         let Output { status, stdout, stderr } = child.wait_with_output().expect("the binary ends");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Said { code: status.code().expect("no signal"), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Starts a command line that ends when it is told to.
+    pub(crate) fn start(&self, line: &str) -> Process {
+        Process::of(self.command(line).stdin(Stdio::null()).spawn().expect("the binary starts"))
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"));
+        command.args(line.split_whitespace()).env_clear().current_dir(self.folder.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// The examples' tenants and customers are known from now on.

@@ -168,10 +168,22 @@ async fn execute_on(connection: &mut PgConnection, text: String) {
     sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.expect("the server lets us make databases");
 }
 
+/// The text of every migration for one kind of database, `up` or `down`, oldest first.
+pub(crate) fn migrations(kind: &str, way: &str) -> Vec<String> {
+    let folder = format!("{}/migrations/{kind}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(folder).expect("the folder of migrations").map(|file| file.expect("a file").path());
+    let wanted = format!(".{way}.sql");
+    let mut files: Vec<_> = files.filter(|file| file.to_string_lossy().ends_with(&wanted)).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read_to_string(file).expect("a migration is text")).collect()
+}
+
 /// Makes the template unless an earlier run has; returns its name.
 async fn make_template() -> String {
     let mut hasher = DefaultHasher::new();
-    include_str!("../../../migrations/postgres/0001_initial.up.sql").hash(&mut hasher);
+    for text in migrations("postgres", "up") {
+        text.hash(&mut hasher);
+    }
     let name = format!("invoice_dispatcher_template_{:016x}", hasher.finish());
     let mut admin = admin_options().connect().await.expect("TEST_DATABASE_URL answers");
     execute_on(&mut admin, "SELECT pg_advisory_lock(4919)".to_owned()).await;

@@ -73,7 +73,7 @@ impl Site {
             .stdin(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        Process { child }
+        Process::of(child)
     }
 
     /// An event `id` to this address, with a document of its own.
@@ -114,6 +114,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    pub(crate) fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     /// SIGKILL: nothing is drained, nothing is written.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process is ours");

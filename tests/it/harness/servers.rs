@@ -39,6 +39,11 @@ impl PrivateServers {
         Self::start_watched(Some("postgres"), std::process::id()).await
     }
 
+    /// Starts a RabbitMQ alone.
+    pub(crate) async fn start_rabbitmq_alone() -> Self {
+        Self::start_watched(Some("rabbitmq"), std::process::id()).await
+    }
+
     /// As above, but the servers end with the process `watched`.
     pub(crate) async fn start_watched(only: Option<&'static str>, watched: u32) -> Self {
         // The name is what `scripts/test` looks for when it cleans up after a run that was killed.

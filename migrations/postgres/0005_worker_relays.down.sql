@@ -1,0 +1,3 @@
+-- Forgets which worker knows which relay.
+
+DROP TABLE worker_relay;
