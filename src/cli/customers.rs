@@ -61,10 +61,11 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         Erased::UnderWay(number) => {
             let number = usize::try_from(number).unwrap_or(usize::MAX);
             let problem = format!(
-                "{} of customer {customer} of {tenant} still under way; nothing was erased",
+                "customer {customer} of {tenant} has {} still under way; nothing was erased",
                 count(number, "mail")
             );
-            Err(anyhow::anyhow!(problem)).what_to_do("wait until it is sent, or cancel it: `deliveries cancel`")
+            Err(anyhow::anyhow!(problem))
+                .what_to_do("wait until all are sent, or cancel them: `deliveries list`, `deliveries cancel`")
         }
         Erased::Unknown => {
             Err(anyhow::anyhow!("there is no customer {:?} of tenant {:?}", customer.as_str(), tenant.as_str()))

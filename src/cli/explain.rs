@@ -30,7 +30,9 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         );
     };
     let relays = app.store.relay_states().await?;
-    let story = Story { tenant, invoice, explanation, relays, addresses: args.addresses, now: app.store.now() };
+    let nobodys = app.store.unknown_relays().await?;
+    let (addresses, now) = (args.addresses, app.store.now());
+    let story = Story { tenant, invoice, explanation, relays, nobodys, addresses, now };
     let output = globals.output();
     Ok(output.one(&story.whole(), &story.text(output))?)
 }

@@ -1,5 +1,7 @@
 //! The story of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
 
+use std::collections::BTreeSet;
+
 use super::output::Output;
 use super::report::{Report, Tint};
 use super::words::{moment, recipients, relative, size, why};
@@ -27,6 +29,8 @@ pub(super) struct Story {
     pub(super) invoice: String,
     pub(super) explanation: Explanation,
     pub(super) relays: Vec<RelayState>,
+    /// Relays that mail waits for and no worker at work knows.
+    pub(super) nobodys: BTreeSet<RelayName>,
     /// Addresses are shown whole.
     pub(super) addresses: bool,
     pub(super) now: Timestamp,
@@ -183,6 +187,10 @@ impl Story {
             let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
             return (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo);
         }
+        if delivery.relay.as_ref().is_some_and(|relay| self.nobodys.contains(relay)) {
+            let todo = format!("start `invoice-dispatcher run` where the relay {relay} is configured");
+            return (Tint::Yellow, format!("no worker that knows the relay {relay} is at work"), todo);
+        }
         let last = match (&delivery.class, &delivery.reason) {
             (Some(class), Some(reason)) => format!("; last time: {class}: {reason}"),
             (Some(class), None) => format!("; last time: {class}"),
@@ -192,7 +200,7 @@ impl Story {
             Some(at) if at > self.now => {
                 (Tint::Plain, format!("sent over {relay} {}{last}", relative(at, self.now)), now_todo)
             }
-            _ => (Tint::Plain, format!("waits for its turn at {relay}{last}"), "nothing, if workers run".to_owned()),
+            _ => (Tint::Plain, format!("waits for its turn at {relay}{last}"), "nothing; a worker sends it".to_owned()),
         }
     }
 

@@ -5,6 +5,7 @@ use invoice_dispatcher::store::Settled;
 
 use crate::cli_support::{objects, printed, told};
 use crate::harness::database::TestDatabase;
+use crate::store_samples::add_worker;
 use crate::support_samples::{Support, event};
 
 async fn support() -> Support {
@@ -41,6 +42,17 @@ async fn what_nobody_told_us_of_is_said_to_be_unknown() {
     let support = support().await;
     let told = told(&support, &R_1);
     assert!(told.starts_with("error: nothing is known of invoice R-1 of acme\n  what to do: "), "{told}");
+}
+
+#[tokio::test]
+async fn what_waits_says_whether_anybody_sends_it() {
+    let support = support().await;
+    support.accept(&event("1")).await;
+    let text = printed(&support, &R_1);
+    assert!(text.contains("no worker that knows the relay default is at work"), "{text}");
+    add_worker(&support.database).await;
+    let text = printed(&support, &R_1);
+    assert!(text.contains("waits for its turn at default") && text.contains("a worker sends it"), "{text}");
 }
 
 #[tokio::test]
