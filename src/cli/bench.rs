@@ -18,7 +18,8 @@ use crate::documents;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   smtp-sink 127.0.0.1:2525 1000 &
-  SMTP_URL=smtp://127.0.0.1:2525 invoice-dispatcher bench --events 2000
+  export SMTP_URL=smtp://127.0.0.1:2525
+  invoice-dispatcher bench --events 2000
 
 scripts/bench starts private servers and runs the standard matrix.")]
 pub struct Args {

@@ -8,15 +8,20 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{DocumentError, InvalidStore, loaded, prove_digest, prove_size};
 use crate::compose::LoadedDocument;
 use crate::event::Document;
 
+/// Mails whose documents are read at once. Each takes a thread, and threads their memory; a disk gives no more by more.
+const READS_MAX: usize = 8;
+
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    reads: Semaphore,
 }
 
 impl Folder {
@@ -34,12 +39,13 @@ impl Folder {
         if path.as_os_str().is_empty() {
             return Err(InvalidStore::new("names no folder"));
         }
-        Ok(Self { path })
+        Ok(Self { path, reads: Semaphore::new(READS_MAX) })
     }
 
     pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
         let (folder, documents) = (self.path.clone(), documents.to_vec());
         let Some(first) = documents.first().cloned() else { return Ok(Vec::new()) };
+        let _turn = self.reads.acquire().await.expect("the reads are never closed");
         tokio::task::spawn_blocking(move || read_all(&folder, &documents))
             .await
             .unwrap_or_else(|_| Err(DocumentError::unavailable(&first, "the reading was given up")))

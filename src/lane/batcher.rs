@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    const GATHERING: Gathering = Gathering { enough: 1, pause: Duration::from_secs(60), most: 100 };
+    const GATHERING: Gathering = Gathering { enough: 1, pause: Duration::from_mins(1), most: 100 };
 
     #[tokio::test]
     async fn what_gathers_during_a_commit_is_the_next_commit() {
@@ -135,19 +135,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_lone_write_goes_at_once_and_a_crowd_waits_for_the_others() {
-        let gathering = Gathering { enough: 3, ..GATHERING };
-        let (batcher, _task) =
-            Batcher::start(gathering, |items: Vec<u32>| async move { vec![items.len(); items.len()] });
-        assert_eq!(batcher.write(0).await, Some(1));
-        let crowd: Vec<_> = (0..3)
-            .map(|item| {
-                let batcher = batcher.clone();
-                tokio::spawn(async move { batcher.write(item).await })
-            })
-            .collect();
+        let (begun, first_goes) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (batcher, _task) = Batcher::start(Gathering { enough: 3, ..GATHERING }, {
+            let (begun, first_goes) = (begun.clone(), first_goes.clone());
+            move |items: Vec<u32>| {
+                let (begun, first_goes) = (begun.clone(), first_goes.clone());
+                async move {
+                    begun.notify_one();
+                    if items == [0] {
+                        first_goes.notified().await;
+                    }
+                    vec![items.len(); items.len()]
+                }
+            }
+        });
+        let write = |item| {
+            let batcher = batcher.clone();
+            tokio::spawn(async move { batcher.write(item).await })
+        };
+        let lone = write(0);
+        begun.notified().await;
+        let mut crowd = vec![write(1), write(2)];
+        tokio::task::yield_now().await;
+        first_goes.notify_one();
+        assert_eq!(lone.await.expect("the writer ends"), Some(1), "it went alone");
+        tokio::task::yield_now().await;
+        crowd.push(write(3));
         for write in crowd {
-            // The first of them may have gone alone, as the one before had.
-            assert!(matches!(write.await.expect("the writer ends"), Some(1 | 2 | 3)));
+            assert_eq!(write.await.expect("the writer ends"), Some(3), "the two waited for the third");
         }
     }
 }
