@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
-
 fn main() -> ExitCode {
     // One crypto stack for queue, database, relay and HTTP; whoever connects first would have to choose otherwise.
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has installed a provider");

@@ -53,9 +53,9 @@ use rate::Rate;
 use recorder::Recorder;
 use slots::Slots;
 
-/// Mails that are made or wait for a slot are half as many as slots, but at least so many: reading documents takes its
+/// Mails that are made or wait for a slot are a quarter of the slots, but at least so many: reading documents takes its
 /// time.
-const WAITING_MIN: usize = 4;
+const WAITING_MIN: usize = 8;
 /// How long a start of DATA waits for others.
 const STARTS_PAUSE: Duration = Duration::from_millis(2);
 /// The most starts of DATA that one commit permits.
@@ -102,7 +102,7 @@ impl Lane {
             ready,
             places: Arc::new(Semaphore::new(slots_all * 3)),
             places_all,
-            waiting: Arc::new(Semaphore::new((slots_all / 2).max(WAITING_MIN))),
+            waiting: Arc::new(Semaphore::new((slots_all / 4).max(WAITING_MIN))),
             stop: self.stop.clone(),
         };
 
