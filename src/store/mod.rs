@@ -6,12 +6,12 @@
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
 
+mod benchmark;
 mod catalogue;
 mod checkup;
 mod claim;
 mod connect;
 mod counts;
-mod benchmark;
 mod cures;
 mod customer_groups;
 mod data_start;
@@ -58,7 +58,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
-pub use benchmark::{ServerAddress, SentMail};
+pub use benchmark::{SentMail, ServerAddress};
 pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use checkup::{KeyUse, LaneCounts, Ledger};
 pub use claim::{Claimed, Fence, HeldRow};
