@@ -2,11 +2,15 @@
 
 mod harness;
 
+mod a_relay_is_down_for_hours;
+mod a_relay_takes_mails_and_never_answers;
+mod a_tenant_has_a_hundred_thousand_due;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
 mod a_worker_stops;
 mod an_event_cannot_be_sent;
 mod an_event_comes_again;
+mod an_event_waits_behind_thousands_in_the_queue;
 mod an_invoice_goes_out;
 mod api_answers_only_who_may_ask;
 mod api_does_what_its_documents_say;
@@ -41,6 +45,8 @@ mod documents_file;
 mod documents_s3;
 mod event_examples;
 mod event_examples_ubl;
+mod load_an_event_behind_a_hundred_thousand;
+mod one_relay_hangs_on_every_mail;
 mod only_some_recipients_are_accepted;
 mod policy_changes_while_a_delivery_waits;
 mod processes_are_killed;
@@ -71,5 +77,9 @@ mod support_redrive;
 mod support_resend;
 mod support_samples;
 mod the_answer_to_a_claim_is_lost;
+mod the_broker_is_away_while_mails_are_due;
 mod the_command_line_is_wrong;
 mod the_database_stops_with_a_250_in_flight;
+mod the_disk_is_full;
+mod the_document_server_is_away;
+mod workers_disagree_about_the_time;
