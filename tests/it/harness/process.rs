@@ -132,6 +132,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// It may have no more open files than so many.
+    pub(crate) fn limit_open_files(&self, count: u32) {
+        let pid = self.id().to_string();
+        let status = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:{count}")]).status();
+        assert!(status.expect("prlimit (util-linux) is installed").success());
+    }
+
     /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
