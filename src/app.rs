@@ -19,7 +19,7 @@ use crate::config::{Config, DocumentsPlace};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::ids::{RelayName, WorkerId};
 use crate::intake::{Intake, Workshop};
-use crate::lane::{Context, InHand, MemoryBudget, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
+use crate::lane::{Context, InHand, MemoryBudgets, Profiles, TemplateShelf, Wakes, Worker, WorkerEnd};
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -226,7 +226,7 @@ impl App {
             sms_available: config.sms.url.is_some(),
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
             clock: self.store.clock().clone(),
-            memory: MemoryBudget::new(config.worker.bytes_in_flight_max),
+            memory: MemoryBudgets::divided(config.worker.bytes_in_flight_max, config.relays.keys()),
             in_hand: InHand::default(),
         }
     }

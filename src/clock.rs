@@ -207,6 +207,17 @@ mod tests {
         assert!((1_000_000..1_010_000).contains(&now.0), "{now:?}");
     }
 
+    #[test]
+    fn whatever_the_databases_time_does_the_monotonic_time_goes_on() {
+        let clock = Clock::system();
+        let before = clock.monotonic();
+        for database_now in [0, 4_000_000_000_000, 1_000_000] {
+            clock.align(Timestamp(database_now));
+            assert!(clock.now().since(Timestamp(database_now)) < Duration::from_secs(10));
+        }
+        assert!(clock.monotonic().saturating_sub(before) < Duration::from_secs(10));
+    }
+
     #[tokio::test]
     async fn a_sleeper_wakes_when_the_test_moves_time() {
         let clock = Clock::manual(Timestamp(0));

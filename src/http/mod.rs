@@ -1,6 +1,7 @@
 //! What all our HTTP listeners share: problems, the `Host` allow-list, probes, and an end with a deadline.
 
 mod host;
+mod listener;
 mod probes;
 mod problem;
 mod serve;

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use super::listener::BoundedListener;
 
 /// Serves `router` until `drain` is cancelled; requests under way then have `grace` to end.
 ///
@@ -15,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// If the listener fails.
 pub async fn serve(listener: TcpListener, router: Router, drain: CancellationToken, grace: Duration) -> io::Result<()> {
+    // The tap does nothing: it is how axum learns the peer's address from a listener that is not its own.
+    let listener = BoundedListener::new(listener).tap_io(|_| {});
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(drain.clone().cancelled_owned());
     let deadline = async {

@@ -104,7 +104,7 @@ impl Claims {
                 Err(error) => {
                     drop(places);
                     warn!(relay = %self.relay.name, "failed to claim deliveries: {error}");
-                    self.context.store.wait_until_reachable().await;
+                    self.context.store.wait_to_try_again().await;
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What all lanes of a worker share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,7 +15,7 @@ use crate::compose::{self, Templates};
 use crate::decision::{Decision, Plan};
 use crate::documents::DocumentStore;
 use crate::event::InvoiceData;
-use crate::ids::WorkerId;
+use crate::ids::{RelayName, WorkerId};
 use crate::retry::Schedule;
 use crate::secrets::LinkKeys;
 use crate::store::Store;
@@ -42,22 +43,22 @@ pub struct Context {
     pub schedule: Schedule,
     /// Time.
     pub clock: Clock,
-    /// Memory for mails in flight.
-    pub memory: MemoryBudget,
+    /// Memory for mails in flight, by relay.
+    pub memory: MemoryBudgets,
     /// What this worker knows that it owns.
     pub in_hand: InHand,
 }
 
 impl Context {
-    /// Waits until there is memory for a mail with these documents, and takes it.
-    pub async fn memory_for(&self, data: &InvoiceData, plan: Plan) -> OwnedSemaphorePermit {
+    /// Waits until the relay's lane has memory for a mail with these documents, and takes it.
+    pub async fn memory_for(&self, relay: &RelayName, data: &InvoiceData, plan: Plan) -> OwnedSemaphorePermit {
         let documents = match plan.decision() {
             Decision::Attach => data.documents.as_slice(),
             Decision::Link => &[],
         };
         // The documents once as they are and once as encoded.
         let bytes = documents.iter().map(|document| document.size).sum::<u64>() + compose::encoded_bytes(documents);
-        self.memory.take(bytes).await
+        self.memory.of(relay).take(bytes).await
     }
 
     /// The templates of `version`.
@@ -80,24 +81,42 @@ impl Context {
     }
 }
 
+/// Each lane's share of a worker's memory for mails in flight.
+///
+/// Equal shares that nobody else can take: a relay that takes mails and does not answer holds its own lane's memory
+/// for as long as it likes, and no other's.
+#[derive(Debug)]
+pub struct MemoryBudgets(HashMap<RelayName, MemoryBudget>);
+
+impl MemoryBudgets {
+    /// So many bytes, divided among these relays.
+    #[must_use]
+    pub fn divided<'a>(bytes: u64, relays: impl ExactSizeIterator<Item = &'a RelayName>) -> Self {
+        let share = bytes / u64::try_from(relays.len()).unwrap_or(u64::MAX).max(1);
+        Self(relays.map(|relay| (relay.clone(), MemoryBudget::new(share))).collect())
+    }
+
+    fn of(&self, relay: &RelayName) -> &MemoryBudget {
+        self.0.get(relay).expect("every lane's relay was given a share")
+    }
+}
+
 /// Memory for mails in flight, given out in KiB.
-#[derive(Debug, Clone)]
-pub struct MemoryBudget {
+#[derive(Debug)]
+struct MemoryBudget {
     kibibytes: Arc<Semaphore>,
     all: u32,
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes.
-    #[must_use]
-    pub fn new(bytes: u64) -> Self {
+    fn new(bytes: u64) -> Self {
         let all = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, u32::MAX >> 3);
         let permits = usize::try_from(all).expect("32 bits fit a usize");
         Self { kibibytes: Arc::new(Semaphore::new(permits)), all }
     }
 
     /// Waits until so many bytes are free, and takes them. One mail that needs more than there is takes all.
-    pub async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
+    async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
         let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, self.all);
         Arc::clone(&self.kibibytes).acquire_many_owned(kibibytes).await.expect("the budget is never closed")
     }
@@ -108,6 +127,15 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_lane_that_holds_all_of_its_share_leaves_the_others_theirs() {
+        let [slow, other] = ["slow", "other"].map(RelayName::from);
+        let budgets = MemoryBudgets::divided(20 * 1024, [&slow, &other].into_iter());
+        let _held = budgets.of(&slow).take(10 * 1024).await;
+        assert!(budgets.of(&slow).take(1).now_or_never().is_none());
+        assert!(budgets.of(&other).take(10 * 1024).now_or_never().is_some());
+    }
 
     #[tokio::test]
     async fn a_mail_larger_than_the_budget_waits_for_all_of_it() {

@@ -77,7 +77,12 @@ impl Exchange {
                 self.quit(session.take()).await;
                 self.rest(&mut limit, index).await;
             }
-            match tokio::time::timeout(IDLE, self.next()).await {
+            let next = tokio::select! {
+                next = tokio::time::timeout(IDLE, self.next()) => next,
+                // Its connection is another worker's now.
+                _ = limit.wait_for(|limit| *limit <= index) => continue,
+            };
+            match next {
                 // Boxed: a mail's whole conversation is a large future, and most slots rest most of the time.
                 Ok(Some(ready)) => session = Box::pin(self.serve(ready, session)).await,
                 Ok(None) => break,

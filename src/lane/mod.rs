@@ -34,7 +34,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use context::{Context, MemoryBudget};
+pub use context::{Context, MemoryBudgets};
 pub use in_hand::InHand;
 pub(crate) use liveness::HEARTBEAT;
 pub use prepare::{Decided, Past, Prepared, decide};

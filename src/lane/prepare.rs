@@ -79,7 +79,7 @@ pub async fn prepare(
         let why = "the relay may hold the message with its documents, and by now they may not be attached";
         return Err(Ended::before(Class::Uncertain, why));
     }
-    let memory = context.memory_for(&data, decided.plan).await;
+    let memory = context.memory_for(&relay.name, &data, decided.plan).await;
     let documents = load(context, &data, decided.plan).await?;
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;

@@ -91,7 +91,7 @@ async fn write(store: Store, records: Vec<Record>) -> Vec<Recorded> {
             }
             Err(error) => {
                 error!("failed to record how deliveries ended, and try until it is done: {error}");
-                store.wait_until_reachable().await;
+                store.wait_to_try_again().await;
             }
         }
     }
@@ -108,7 +108,7 @@ fn refused_is_lost(record: &Record, result: Result<Recorded, StoreError>) -> Rec
 async fn give_back(store: Store, fences: Vec<Fence>) -> Vec<()> {
     while let Err(error) = store.release(&fences).await {
         warn!("failed to give claims back: {error}");
-        store.wait_until_reachable().await;
+        store.wait_to_try_again().await;
     }
     vec![(); fences.len()]
 }

@@ -58,7 +58,7 @@ impl Sweeper {
         for round in 0_u32.. {
             if let Err(error) = self.round(round, &mut seen).await {
                 warn!("failed to sweep: {error}");
-                self.context.store.wait_until_reachable().await;
+                self.context.store.wait_to_try_again().await;
             }
             tokio::select! {
                 () = self.context.clock.sleep(ROUND) => {}

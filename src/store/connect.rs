@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, PgPool, SqliteConnection, SqlitePool};
 
 /// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.
 pub(super) const POSTGRES_CONNECTIONS_MAX: u32 = 12;
@@ -142,6 +142,7 @@ async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockF
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(out_of_transaction(connection)))
         .connect_with(options.clone())
         .await
         .map_err(|error| failed(error.to_string()))?;
@@ -151,6 +152,20 @@ async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockF
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "ON"));
     Ok((Pools::Sqlite { writer, readers }, lock))
+}
+
+/// Whether another transaction can begin on this connection; it is replaced if not.
+///
+/// SQLite may roll a transaction back by itself, as on a full disk ([`sqlite3_get_autocommit`]); the `ROLLBACK` that
+/// follows then fails, and sqlx goes on to count the connection as inside a transaction.
+///
+/// [`sqlite3_get_autocommit`]: https://www.sqlite.org/c3ref/get_autocommit.html
+async fn out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A transaction that was dropped is rolled back on the connection's own thread; an answer says that it was.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn lock(path: &Path) -> Result<LockFile, OpenError> {

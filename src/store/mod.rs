@@ -31,6 +31,7 @@ mod mirror;
 mod new_rows;
 mod notes;
 mod page;
+mod patience;
 mod portal_links;
 mod record;
 mod redrive;
@@ -93,6 +94,7 @@ pub use worker::Heartbeat;
 use crate::clock::{Clock, Timestamp};
 pub use crate::retry::Settled;
 use connect::{LockFile, Pools};
+use patience::Patience;
 use statement::{Handle, Runs, sql};
 
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -111,6 +113,8 @@ struct Inner {
     clock: Clock,
     /// Who holds the leases of this process.
     holder: Uuid,
+    /// How long whoever failed waits before the next try.
+    patience: Patience,
     /// Keeps other workers away from an SQLite file for as long as this store lives.
     _lock: Option<LockFile>,
 }
@@ -147,7 +151,7 @@ impl Store {
 
     fn of(pools: Pools, clock: Clock, lock: Option<LockFile>) -> Self {
         let holder = clock.new_id();
-        Self(Arc::new(Inner { pools, clock, holder, _lock: lock }))
+        Self(Arc::new(Inner { pools, clock, holder, patience: Patience::default(), _lock: lock }))
     }
 
     /// Names this process to others that would hold the same lease.
@@ -205,6 +209,13 @@ impl Store {
         let now = row.get("now_ms")?;
         self.0.clock.align(now);
         Ok(now)
+    }
+
+    /// Waits until what just failed for want of the database is worth another try: until it answers, and longer each
+    /// time that things fail again soon. A database whose disk is full answers all the while.
+    pub async fn wait_to_try_again(&self) {
+        tokio::time::sleep(self.0.patience.after_failure()).await;
+        self.wait_until_reachable().await;
     }
 
     /// Waits until the database answers.

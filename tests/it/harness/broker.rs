@@ -87,10 +87,14 @@ impl Broker {
 
     /// Publishes `count` events with the numbers from `first` as their bodies.
     pub(crate) async fn publish_numbers_from(&self, first: usize, count: usize) {
+        self.publish_events((first..first + count).map(|number| number.to_string())).await;
+    }
+
+    /// Publishes many events as the billing system does; waits until the broker has them all.
+    pub(crate) async fn publish_events(&self, bodies: impl Iterator<Item = String>) {
         let channel = self.channel().await;
         let mut confirms = Vec::new();
-        for number in first..first + count {
-            let body = number.to_string();
+        for body in bodies {
             let publish = channel.basic_publish(
                 self.topology.billing.as_str().into(),
                 self.topology.invoice_sent.as_str().into(),
@@ -268,7 +272,7 @@ impl Running {
     }
 }
 
-/// Stands between us and the broker, and cuts connections.
+/// Stands between us and a server, the broker as a rule, and cuts connections.
 pub(crate) struct Proxy {
     port: u16,
     /// Cancelled: every connection that stands is cut.
@@ -281,11 +285,16 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy to the host and port of `url`.
+    /// A proxy to the broker at `url`.
     pub(crate) async fn before(url: &BrokerUrl) -> Self {
+        Self::to(url.host(), url.port()).await
+    }
+
+    /// A proxy to any server.
+    pub(crate) async fn to(host: &str, port: u16) -> Self {
+        let target = (host.to_owned(), port);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let target = (url.host().to_owned(), url.port());
         let cut = Arc::new(Mutex::new(CancellationToken::new()));
         let refusing = Arc::new(watch::Sender::new(false));
         let opened = Arc::new(watch::Sender::new(0));
@@ -304,13 +313,18 @@ impl Proxy {
                     opened.send_modify(|count| *count += 1);
                     let target = target.clone();
                     tokio::spawn(cut.run_until_cancelled_owned(async move {
-                        let mut far = TcpStream::connect(target).await.expect("the broker is there");
+                        let mut far = TcpStream::connect(target).await.expect("the server is there");
                         let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
                     }));
                 }
             }
         });
         Self { port, cut, refusing, opened, refused, accepting }
+    }
+
+    /// Where the proxy listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The same broker by way of this proxy.

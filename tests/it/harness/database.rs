@@ -4,6 +4,7 @@
 //! of a template that is migrated once and named by the migrations' content.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::store::Store;
@@ -61,19 +62,32 @@ impl TestDatabase {
 
     /// A database on SQLite, whose store has a manual clock.
     pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::sqlite_at(tempfile::tempdir().expect("a temporary folder can be made")).await
+    }
+
+    async fn sqlite_at(folder: TempDir) -> Self {
         let path = folder.path().join("data").join("dispatcher.db");
         let url = format!("sqlite://{}", path.display());
         let raw = SqlitePool::connect_lazy(&url).expect("the address can be read");
         Self::with(url, Raw::Sqlite(raw), Place::Sqlite { _folder: folder }).await
     }
 
+    /// A database on SQLite in this folder, which the caller keeps.
+    pub(crate) async fn sqlite_in(folder: &Path) -> Self {
+        let place = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
+        Self::sqlite_at(place).await
+    }
+
     /// A database on SQLite that another process may own.
     pub(crate) async fn sqlite_unlocked() -> Self {
-        let mut database = Self::sqlite().await;
-        let beside = Store::open_beside(&database.url, database.clock.clone()).await.expect("the database opens");
-        std::mem::replace(&mut database.store, beside).close().await;
-        database
+        Self::sqlite().await.unlocked().await
+    }
+
+    /// The same database, which another process may own.
+    pub(crate) async fn unlocked(mut self) -> Self {
+        let beside = Store::open_beside(&self.url, self.clock.clone()).await.expect("the database opens");
+        std::mem::replace(&mut self.store, beside).close().await;
+        self
     }
 
     async fn with(url: String, raw: Raw, place: Place) -> Self {

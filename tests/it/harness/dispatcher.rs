@@ -46,10 +46,20 @@ impl Dispatcher {
 
     /// A dispatcher with these relays.
     pub(crate) async fn with(database: TestDatabase, relays: &[RelayConfig]) -> Self {
+        Self::configured(database, relays, |_| {}).await
+    }
+
+    /// A dispatcher with these relays, configured otherwise.
+    pub(crate) async fn configured(
+        database: TestDatabase,
+        relays: &[RelayConfig],
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let documents = tempfile::tempdir().expect("a temporary folder can be made");
         let mut config = Config::embedded_in(documents.path());
         config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
         config.worker.shutdown_grace = Duration::from_secs(5);
+        configure(&mut config);
         std::fs::create_dir_all(documents.path().join("documents/acme")).expect("the folder can be made");
         let app = App::with_store(config, database.store.clone()).expect("the parts fit");
         let dispatcher = Self { app, database, documents, running: None };
@@ -101,7 +111,8 @@ impl Dispatcher {
         self.start_with_clock(Clock::manual(self.database.clock.now())).await
     }
 
-    async fn start_with_clock(&self, clock: Clock) -> Mortal {
+    /// Starts a worker whose clock is `clock`, and which moves by itself only.
+    pub(crate) async fn start_with_clock(&self, clock: Clock) -> Mortal {
         let runtime = Runtime::new().expect("a runtime can be made");
         let (url, app) = (self.database.url.clone(), self.app.clone());
         let opening = runtime.spawn(async move {
@@ -232,8 +243,41 @@ impl Dispatcher {
         assert!(waited.is_ok(), "waited for {expected} of: {query}; {}", self.situation().await);
     }
 
+    /// Makes `count` deliveries more of `tenant`, all due now, out of the only one that there is: as its intake would,
+    /// if it had had the time.
+    pub(crate) async fn multiply_due(&self, tenant: &str, count: usize) {
+        let id = if self.database.store.is_single_process() {
+            "CAST(printf('%016d', n) AS BLOB)"
+        } else {
+            "CAST(LPAD(CAST(n AS TEXT), 32, '0') AS UUID)"
+        };
+        let numbers =
+            format!("WITH RECURSIVE place (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM place WHERE n < {count})");
+        self.database
+            .execute(format!(
+                "INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
+                     invoice_number, kind, recipients, customer_name, locale, profile_version, template_version,
+                     snapshot_at, link_key, created_at)
+                 {numbers} SELECT {id}, {id}, role, {id}, event_key, tenant_id, customer_id, invoice_id || '-' || n,
+                     invoice_number || '-' || n, kind, recipients, customer_name, locale, profile_version,
+                     template_version, snapshot_at, link_key, created_at
+                 FROM place CROSS JOIN (SELECT * FROM delivery WHERE tenant_id = '{tenant}') AS model;
+                 INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, fair_rank)
+                 {numbers} SELECT {id}, relay, tenant_id, customer_id, state, due_at, fair_rank + n
+                 FROM place CROSS JOIN (SELECT * FROM lane_entry WHERE tenant_id = '{tenant}') AS model;
+                 UPDATE lane_tenant SET last_rank = last_rank + {count} WHERE tenant_id = '{tenant}';"
+            ))
+            .await;
+    }
+
+    /// Has the tenant's mail sent by another relay.
+    pub(crate) async fn set_relay(&self, tenant: &str, relay: &str) {
+        let set = format!("UPDATE tenant SET relay = '{relay}' WHERE id = '{tenant}'");
+        assert_eq!(self.database.execute(set).await, 1, "there is such a tenant");
+    }
+
     /// Lets a moment pass, and the machine do the work of that moment: time never runs away from it.
-    async fn step(&self) {
+    pub(crate) async fn step(&self) {
         let mut sleeps = self.database.clock.sleeps().expect("the clock is the test's");
         let before = *sleeps.borrow_and_update();
         self.database.clock.advance(STEP);

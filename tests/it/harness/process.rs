@@ -1,5 +1,6 @@
 //! The real binary as a process of its own, which a scenario may kill.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::sink::Sink;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_invoice-dispatcher");
 
 /// 32 bytes, as every process of one scenario must have them.
 const SECRET_KEYS: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -63,16 +66,31 @@ impl Site {
         Self { folder, store, environment }
     }
 
+    /// Sets a variable of the processes to come.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.into()));
+    }
+
     /// Starts `run` as a process.
     pub(crate) fn start(&self) -> Process {
-        let child = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"))
-            .args(["run", "--role", "worker"])
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
+        let mut command = Command::new(BINARY);
+        command.args(["run", "--role", "worker"]);
+        self.spawn(command)
+    }
+
+    /// Starts `run` with these roles as a process, for which a file that may not grow is an error and not its end; what
+    /// it says goes to `log`.
+    pub(crate) fn start_limited(&self, roles: &[&str], log: File) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, BINARY, "run"]).stderr(log);
+        command.args(roles.iter().flat_map(|role| ["--role", role]));
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Process {
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        let child = command.current_dir(self.folder.path()).stdin(Stdio::null()).spawn().expect("the binary starts");
         Process::of(child)
     }
 
@@ -116,6 +134,18 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn of(child: Child) -> Self {
         Self { child }
+    }
+
+    /// It may have no more open files than so many.
+    pub(crate) fn limit_open_files(&self, count: u32) {
+        let pid = self.id().to_string();
+        let status = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:{count}")]).status();
+        assert!(status.expect("prlimit (util-linux) is installed").success());
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: nothing is drained, nothing is written.

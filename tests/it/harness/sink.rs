@@ -54,6 +54,8 @@ pub struct SinkState {
     pub data_phases: usize,
     /// Messages the sink took, whether or not it said so.
     pub mails: Vec<SunkMail>,
+    /// What was under way each time that the sink said 354.
+    pub loads: Vec<Load>,
     /// Every command line.
     pub commands: Vec<SeenCommand>,
     /// How often each step was reached.
@@ -62,6 +64,17 @@ pub struct SinkState {
     pub(super) since_script: BTreeMap<Step, usize>,
     /// Addresses whose `-once` is used up.
     pub(super) spent: BTreeSet<String>,
+}
+
+/// What is under way when a message begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Messages taken before.
+    pub taken: usize,
+    /// Messages that have begun and are not taken, this one included.
+    pub under_way: usize,
+    /// Connections.
+    pub open: usize,
 }
 
 /// A message that the sink took.
@@ -171,9 +184,14 @@ impl Sink {
     }
 
     /// Waits until the sink has seen it; fails the test if that takes too long.
-    pub async fn wait_for(&self, what: &str, mut seen: impl FnMut(&SinkState) -> bool) {
+    pub async fn wait_for(&self, what: &str, seen: impl FnMut(&SinkState) -> bool) {
+        self.wait_within(PATIENCE, what, seen).await;
+    }
+
+    /// The same, for what takes longer than most.
+    pub async fn wait_within(&self, patience: Duration, what: &str, mut seen: impl FnMut(&SinkState) -> bool) {
         let mut states = self.shared.state.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, states.wait_for(|state| seen(state))).await.map(|_| ());
+        let waited = tokio::time::timeout(patience, states.wait_for(|state| seen(state))).await.map(|_| ());
         assert!(waited.is_ok(), "the sink never saw {what}: {:#?}", self.shared.state.borrow().commands);
     }
 }
@@ -217,6 +235,13 @@ impl SinkState {
             let misbehaviour = misbehaviour(address).filter(|misbehaviour| misbehaviour.step == step)?;
             (!misbehaviour.once || self.spent.insert(address.clone())).then_some(misbehaviour.act)
         })
+    }
+
+    /// 354 is about to be said.
+    pub(super) fn begin_message(&mut self) {
+        self.data_phases += 1;
+        let taken = self.mails.len();
+        self.loads.push(Load { taken, under_way: self.data_phases - taken, open: self.open });
     }
 
     /// The reply to EHLO.

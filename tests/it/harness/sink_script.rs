@@ -73,6 +73,7 @@ pub struct Script {
     pub(super) capabilities: Vec<String>,
     pub(super) login: Option<(String, String)>,
     pub(super) size_bytes_max: Option<usize>,
+    pub(super) forgetful: bool,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -95,6 +96,7 @@ impl Default for Script {
             capabilities: capabilities.map(str::to_owned).to_vec(),
             login: None,
             size_bytes_max: Some(50_000_000),
+            forgetful: false,
             rules: Vec::new(),
         }
     }
@@ -155,6 +157,12 @@ impl Script {
     /// Wants this user and password before MAIL.
     pub fn login(mut self, user: &str, password: &str) -> Self {
         self.login = Some((user.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Keeps neither commands nor messages' bytes: for more mails than memory holds.
+    pub fn forgetful(mut self) -> Self {
+        self.forgetful = true;
         self
     }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::sink::{SeenCommand, Shared, SunkMail};
+use super::sink::{SeenCommand, Shared, SinkState, SunkMail};
 use super::sink_certificates::Certificate;
 use super::sink_script::{Act, Protection, Step};
 
@@ -107,7 +107,11 @@ impl Conversation<'_> {
             let pipelined = !self.stream.buffer().is_empty();
             let Some(line) = self.line().await? else { return Ok(()) };
             let seen = SeenCommand { connection: self.number, line: line.clone(), pipelined };
-            self.shared.state.send_modify(|state| state.commands.push(seen));
+            self.shared.state.send_modify(|state| {
+                if !state.script.forgetful {
+                    state.commands.push(seen);
+                }
+            });
             if line.eq_ignore_ascii_case("STARTTLS") {
                 match self.start_tls().await? {
                     Some(protected) => self = protected,
@@ -231,7 +235,7 @@ impl Conversation<'_> {
         }
         match self.decide(Step::Data, None).await? {
             Decided::Right => {
-                self.shared.state.send_modify(|state| state.data_phases += 1);
+                self.shared.state.send_modify(SinkState::begin_message);
                 self.say("354 go ahead").await?;
             }
             Decided::Done => return Ok(Next::On),
@@ -292,8 +296,13 @@ impl Conversation<'_> {
         SunkMail { connection, tls, user, sender, parameters, recipients, bytes, message_id }
     }
 
-    fn take(&self, mail: SunkMail) {
-        self.shared.state.send_modify(|state| state.mails.push(mail));
+    fn take(&self, mut mail: SunkMail) {
+        self.shared.state.send_modify(|state| {
+            if state.script.forgetful {
+                mail.bytes = Vec::new();
+            }
+            state.mails.push(mail);
+        });
     }
 
     /// Does what the script says at this step, if anything.
