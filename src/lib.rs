@@ -28,6 +28,7 @@ pub mod http;
 pub mod ids;
 pub mod intake;
 pub mod lane;
+pub mod ledger;
 pub mod lifecycle;
 pub mod portal;
 pub mod redrive;

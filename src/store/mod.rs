@@ -26,6 +26,7 @@ mod facts;
 mod fair;
 mod hold;
 mod intake;
+mod ledger;
 mod mirror;
 mod new_rows;
 mod notes;
@@ -57,7 +58,7 @@ use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
 pub use catalogue::{CustomersUpserted, TenantUpserted};
-pub use checkup::{KeyUse, LaneCounts, Ledger};
+pub use checkup::{KeyUse, LaneCounts};
 pub use claim::{Claimed, Fence};
 pub use connect::OpenError;
 pub use customer_groups::CustomerGroup;
@@ -74,6 +75,7 @@ pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
+pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use notes::Note;
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};
