@@ -24,6 +24,7 @@ pub mod decision;
 pub mod demo;
 pub mod documents;
 pub mod event;
+pub mod failpoint;
 pub mod http;
 pub mod ids;
 pub mod intake;

@@ -13,6 +13,7 @@ use super::record::{Making, record};
 use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
+use crate::failpoint::{self, Failpoint};
 use crate::relay::OnUncertain;
 use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
@@ -61,7 +62,10 @@ impl Recorder {
         let record = record(claimed, facts, prepared, ended, &making);
         tell(claimed, facts, prepared, ended, &record);
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
-        if self.records.write(record).await != Some(Recorded::Done) {
+        failpoint::reach(Failpoint::BeforeRecord);
+        let recorded = self.records.write(record).await;
+        failpoint::reach(Failpoint::AfterRecord);
+        if recorded != Some(Recorded::Done) {
             warn!(delivery.id = %claimed.delivery, "another worker has taken this delivery over");
         } else if at_once {
             self.wakes.of(&claimed.relay).notify_one();

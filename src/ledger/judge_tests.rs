@@ -91,8 +91,7 @@ fn what_a_person_wanted_a_second_time_is_no_fault() {
 #[test]
 fn a_delivery_is_held_against_what_the_relay_took() {
     let link = || BookedDelivery { decision: Some(Decision::Link), attachments: Some(0), ..sent() };
-    let sending =
-        || BookedDelivery { in_lane: Some(DeliveryState::Sending), has_message: true, accepted: 0, ..due() };
+    let sending = || BookedDelivery { in_lane: Some(DeliveryState::Sending), has_message: true, accepted: 0, ..due() };
     let table: [(BookedDelivery, usize, &[Fault]); 13] = [
         (sent(), 1, &[]),
         (due(), 0, &[]),

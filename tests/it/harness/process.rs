@@ -65,15 +65,36 @@ impl Site {
 
     /// Starts `run` as a process.
     pub(crate) fn start(&self) -> Process {
-        let child = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"))
-            .args(["run", "--role", "worker"])
+        self.start_failing("")
+    }
+
+    /// The same, which fails where `failpoint` says: `after_claim:exit@2`.
+    pub(crate) fn start_failing(&self, failpoint: &str) -> Process {
+        Process { child: self.command(&["run", "--role", "worker"], failpoint).spawn().expect("the binary starts") }
+    }
+
+    /// Runs another command of the binary to its end, which fails where `failpoint` says.
+    pub(crate) async fn run(&self, arguments: &[&str], failpoint: &str) -> ExitStatus {
+        let mut command = self.command(arguments, failpoint);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        tokio::task::spawn_blocking(move || command.status().expect("the binary starts")).await.expect("no panic")
+    }
+
+    /// Configures the processes that are started from now on.
+    pub(crate) fn configure(&self, toml: &str) {
+        std::fs::write(self.folder.path().join("config.toml"), toml).expect("the file can be written");
+    }
+
+    fn command(&self, arguments: &[&str], failpoint: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"));
+        command
+            .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .env("FAILPOINT", failpoint)
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        Process { child }
+            .stdin(Stdio::null());
+        command
     }
 
     /// An event `id` to this address, with a document of its own.
@@ -124,6 +145,11 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill starts");
         assert!(status.success());
+    }
+
+    /// Waits until the process has ended by itself, in whatever way.
+    pub(crate) async fn until_ended(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.child.wait().expect("the process ends")).await.expect("no panic")
     }
 
     /// SIGTERM, and how the process ended.
