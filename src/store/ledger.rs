@@ -152,7 +152,8 @@ impl Store {
         .collect()
     }
 
-    /// Up to `limit` open dead letters behind `after`, in the order of their identifiers.
+    /// Up to `limit` open dead letters behind `after`, in the order of their identifiers; none of conflicts, which are
+    /// about an event that only had the name of another.
     pub async fn booked_letters(
         &self,
         after: Option<DeadLetterId>,
@@ -162,7 +163,8 @@ impl Store {
                    dead_letter.event_key, delivery.settled, event.state AS event_state
             FROM dead_letter LEFT JOIN delivery ON delivery.id = dead_letter.delivery_id
                  LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE dead_letter.state = $1 AND dead_letter.id > $2 ORDER BY dead_letter.id LIMIT $3")
+            WHERE dead_letter.state = $1 AND dead_letter.class <> 'conflicting_event' AND dead_letter.id > $2
+            ORDER BY dead_letter.id LIMIT $3")
         .bind(DeadLetterState::Open)
         .bind(after.map_or(Uuid::nil(), |letter| letter.0))
         .bind(limit)
