@@ -109,6 +109,7 @@ pub struct Finding {
     pub detail: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over as it is")]
 fn spelled<S: Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(fault)
 }

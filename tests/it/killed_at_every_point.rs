@@ -114,7 +114,7 @@ async fn while_sending(point: Failpoint, may_be_out: bool, script: Script) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_sending_by_a_relay_that_is_well() {
-    side_by_side(SENDING.map(|(point, may_be_out)| while_sending(point, may_be_out, Script::new()))).await;
+    side_by_side(SENDING.map(|(point, may_be_out)| Box::pin(while_sending(point, may_be_out, Script::new())))).await;
 }
 
 #[ignore = "long: scripts/prove"]
@@ -127,7 +127,7 @@ async fn prove_kill_while_sending_by_a_slow_relay() {
             .on(Step::Data, Act::Slow(moment))
             .on(Step::Dot, Act::Slow(moment))
     };
-    side_by_side(SENDING.map(|(point, may_be_out)| while_sending(point, may_be_out, slow()))).await;
+    side_by_side(SENDING.map(|(point, may_be_out)| Box::pin(while_sending(point, may_be_out, slow())))).await;
 }
 
 /// A virtual host of its own on a private RabbitMQ; returns its address.
@@ -177,7 +177,7 @@ async fn while_taking_in(servers: Arc<PrivateServers>, point: Failpoint, restart
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_taking_in_from_a_broker() {
     let servers = Arc::new(PrivateServers::start().await);
-    side_by_side(TAKING_IN.map(|point| while_taking_in(Arc::clone(&servers), point, false))).await;
+    side_by_side(TAKING_IN.map(|point| Box::pin(while_taking_in(Arc::clone(&servers), point, false)))).await;
 }
 
 #[ignore = "long: scripts/prove"]
