@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, DeliveryId};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, Workshop};
 use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, StoreError};
@@ -217,7 +218,9 @@ impl Redrive {
                 By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
             };
             transaction.settle_redriven(&round.redriven(), state, who, note).await?;
+            failpoint::reach(Failpoint::BeforeRedriveCommit);
             transaction.commit().await?;
+            failpoint::reach(Failpoint::AfterRedriveCommit);
             return Ok(round.into_answers(ids));
         }
     }

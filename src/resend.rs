@@ -10,6 +10,7 @@ use tracing::info;
 use crate::clock::Timestamp;
 use crate::compose::address::{InvalidAddress, MailAddress};
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
+use crate::failpoint::{self, Failpoint};
 use crate::ids::{CustomerId, DeliveryId, TenantId};
 use crate::intake::{Workshop, locale, main_and_bcc};
 use crate::store::{
@@ -115,7 +116,9 @@ impl Resend {
         let inserted = transaction.insert(&rows).await?;
         debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
         transaction.note(id, who, &format!("resent: {reason}")).await?;
+        failpoint::reach(Failpoint::BeforeResendCommit);
         transaction.commit().await?;
+        failpoint::reach(Failpoint::AfterResendCommit);
         self.0.wakes.wake_all();
         info!(
             invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,

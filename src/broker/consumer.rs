@@ -19,6 +19,7 @@ use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
+use crate::failpoint::{self, Failpoint};
 use crate::intake::{Incoming, TakesEvents, Unavailable, Via};
 
 /// What the consumer is doing; for readiness and for people.
@@ -197,9 +198,13 @@ impl<Intake: TakesEvents> Consumer<Intake> {
 
     /// Commits a batch, then acks it.
     async fn take_in(&self, batch: Batch, given_up: bool) -> Result<(), Stopped> {
+        failpoint::reach(Failpoint::AfterReceive);
         let events = batch.messages.into_iter().map(|message| incoming(message, given_up)).collect();
         self.intake.take_in(events).await?;
-        Ok(batch.receipt.ack().await?)
+        failpoint::reach(Failpoint::BeforeAck);
+        batch.receipt.ack().await?;
+        failpoint::reach(Failpoint::AfterAck);
+        Ok(())
     }
 
     /// Counts why consuming stopped, shows it, and logs it unless that was the last thing said.

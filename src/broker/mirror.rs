@@ -24,6 +24,7 @@ use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::class::Class;
 use crate::clock::{Clock, Timestamp};
+use crate::failpoint::{self, Failpoint};
 use crate::ids::DeadLetterId;
 use crate::intake::Unavailable;
 
@@ -191,13 +192,16 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
                 self.ledger.mark_removed(&settled.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
             }
             let messages: Vec<Outgoing> = open.iter().map(|letter| self.message(letter)).collect();
+            failpoint::reach(Failpoint::BeforeMirror);
             let published = self.publisher.publish(&messages).await?;
+            failpoint::reach(Failpoint::AfterMirrorConfirm);
             let confirmed: Vec<DeadLetterId> = open
                 .iter()
                 .zip(&published)
                 .filter_map(|(letter, published)| (*published == Published::Confirmed).then_some(letter.id))
                 .collect();
             self.ledger.mark_published(&confirmed).await?;
+            failpoint::reach(Failpoint::AfterMirrorMark);
             count("published", confirmed.len());
             taken(&self.topology.dead, &published)?;
         }

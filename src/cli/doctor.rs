@@ -24,7 +24,8 @@ use database::Database;
   invoice-dispatcher doctor --json
   invoice-dispatcher doctor --ledger")]
 pub struct Args {
-    /// Also go through all deliveries: each must be in exactly one state. Takes a while on a large database
+    /// Also go through every event, delivery and dead letter, and name each that is in no state, in two, or sent twice.
+    /// Takes a while on a large database
     #[arg(long)]
     pub ledger: bool,
 }

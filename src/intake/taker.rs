@@ -10,6 +10,7 @@ use super::{Incoming, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, Work
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::event::{self, InvoiceSent};
+use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, Sha256, TenantId};
 use crate::redrive::{Fate, Redrive, RedriveError};
 use crate::store::{Inserted, IntakeRows, NewDeadLetter, StoreError};
@@ -71,7 +72,9 @@ impl Intake {
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }
+            failpoint::reach(Failpoint::BeforeIntakeCommit);
             transaction.commit().await?;
+            failpoint::reach(Failpoint::AfterIntakeCommit);
             return Ok(verdicts);
         }
     }

@@ -19,6 +19,7 @@ use super::in_hand::Grip;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
 use crate::class::Class;
+use crate::failpoint::{self, Failpoint};
 use crate::ids::DeliveryId;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryFacts, StoreError};
@@ -98,6 +99,7 @@ impl Claims {
                     self.idle().await;
                 }
                 Ok(claimed) => {
+                    failpoint::reach(Failpoint::AfterClaim);
                     low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
                     self.start(&preparing, claimed, places);
                 }

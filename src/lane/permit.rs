@@ -1,6 +1,7 @@
 //! The permit to start DATA: a committed row that says so, or no DATA.
 
 use super::batcher::Batcher;
+use crate::failpoint::{self, Failpoint};
 use crate::relay::{BeforeData, Permit};
 use crate::store::{DataStart, DataStarted};
 
@@ -43,6 +44,7 @@ impl<'a> DataPermit<'a> {
 impl BeforeData for DataPermit<'_> {
     async fn permit(&mut self) -> Permit {
         // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
+        failpoint::reach(Failpoint::BeforeDataStart);
         self.answer = match self.starter.write(self.start.clone()).await {
             Some(Some(DataStarted::Started)) => Answer::Started,
             Some(Some(DataStarted::Stale)) => Answer::Stale,
@@ -50,6 +52,7 @@ impl BeforeData for DataPermit<'_> {
             Some(None) | None => Answer::Unavailable,
         };
         self.started |= self.answer == Answer::Started;
+        failpoint::reach(Failpoint::AfterDataStart);
         if self.answer == Answer::Started { Permit::Go } else { Permit::Withdraw }
     }
 }

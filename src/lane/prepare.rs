@@ -10,6 +10,7 @@ use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot};
 use crate::decision::{self, Decision, Inputs, Plan, Reason};
 use crate::documents::DocumentError;
 use crate::event::{self, Document, InvoiceData};
+use crate::failpoint::{self, Failpoint};
 use crate::ids::Sha256;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryFacts, DeliveryRole};
@@ -81,11 +82,13 @@ pub async fn prepare(
     }
     let memory = context.memory_for(&relay.name, &data, decided.plan).await;
     let documents = load(context, &data, decided.plan).await?;
+    failpoint::reach(Failpoint::AfterDocuments);
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
     let snapshot = snapshot(context, facts, data, portal_link)?;
     let mail =
         compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
+    failpoint::reach(Failpoint::AfterCompose);
     Ok(Prepared { decided, mail, link, started_at, memory })
 }
 

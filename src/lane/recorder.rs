@@ -14,6 +14,7 @@ use super::record::{Making, record};
 use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
+use crate::failpoint::{self, Failpoint};
 use crate::relay::OnUncertain;
 use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
@@ -67,7 +68,10 @@ impl Recorder {
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
         let (records, delivery, lane) = (self.records.clone(), claimed.delivery, self.wakes.of(&claimed.relay));
         async move {
-            if records.write(record).await != Some(Recorded::Done) {
+            failpoint::reach(Failpoint::BeforeRecord);
+            let recorded = records.write(record).await;
+            failpoint::reach(Failpoint::AfterRecord);
+            if recorded != Some(Recorded::Done) {
                 warn!(delivery.id = %delivery, "another worker has taken this delivery over");
             } else if at_once {
                 lane.notify_one();

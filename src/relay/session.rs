@@ -11,6 +11,7 @@ use super::outcome::{Outcome, Phase, Reply};
 use super::stream::TransferBroken;
 use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
 use super::{BeforeData, Deadlines, Envelope, Permit, RelayConfig, transparency};
+use crate::failpoint::{self, Failpoint};
 
 /// How long the relay may take to answer RSET and QUIT: nothing depends on them but the connection.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -177,8 +178,12 @@ impl Session {
             return Err(Ending { outcome, phase, reply: None, detail: None, then: Then::Reset });
         }
         self.announce().await?;
+        failpoint::reach(Failpoint::InData);
         self.transfer(&message.slices).await?;
-        Ok(self.conclude().await)
+        failpoint::reach(Failpoint::AfterDot);
+        let ending = self.conclude().await;
+        failpoint::reach(Failpoint::AfterAnswer);
+        Ok(ending)
     }
 
     /// What can be known before MAIL: size, and addresses that the relay has no way to take.

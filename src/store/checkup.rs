@@ -4,37 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::error::StoreError;
-use super::statement::{Runs, sql};
+use super::statement::sql;
 use crate::clock::Timestamp;
 use crate::ids::RelayName;
-
-/// Whether every delivery is in exactly one state, and what was counted is true. All numbers are 0 if so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Ledger {
-    /// Deliveries that were looked at.
-    pub deliveries: i64,
-    /// Neither settled nor in a lane: nobody would ever send them.
-    pub in_no_state: i64,
-    /// Settled and in a lane: they could be sent twice.
-    pub in_two_states: i64,
-    /// Places in a lane of deliveries that are not there.
-    pub without_delivery: i64,
-    /// Dead deliveries without an open dead letter: nobody would see them.
-    pub dead_unseen: i64,
-    /// Open dead letters whose delivery is not dead.
-    pub seen_undead: i64,
-    /// States whose kept count is not the true one.
-    pub miscounted: i64,
-}
-
-impl Ledger {
-    /// Whether nothing is lost and nothing stands twice.
-    #[must_use]
-    pub const fn balances(&self) -> bool {
-        let Self { in_no_state, in_two_states, without_delivery, dead_unseen, seen_undead, miscounted, .. } = *self;
-        in_no_state + in_two_states + without_delivery + dead_unseen + seen_undead + miscounted == 0
-    }
-}
 
 /// What waits in a lane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,56 +33,6 @@ pub struct KeyUse {
 }
 
 impl Store {
-    /// Goes through all deliveries; takes a while on a large database.
-    pub async fn ledger(&self) -> Result<Ledger, StoreError> {
-        let on = &mut self.read().await?;
-        Ok(Ledger {
-            deliveries: number(on, "SELECT COUNT(*) AS number FROM delivery").await?,
-            in_no_state: number(
-                on,
-                "SELECT COUNT(*) AS number FROM delivery WHERE settled IS NULL
-                AND NOT EXISTS (SELECT 1 FROM lane_entry WHERE lane_entry.delivery_id = delivery.id)",
-            )
-            .await?,
-            in_two_states: number(
-                on,
-                "SELECT COUNT(*) AS number FROM lane_entry
-                JOIN delivery ON delivery.id = lane_entry.delivery_id WHERE delivery.settled IS NOT NULL",
-            )
-            .await?,
-            without_delivery: number(
-                on,
-                "SELECT COUNT(*) AS number FROM lane_entry
-                WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = lane_entry.delivery_id)",
-            )
-            .await?,
-            dead_unseen: number(
-                on,
-                "SELECT COUNT(*) AS number FROM delivery WHERE settled = 'dead'
-                AND NOT EXISTS (SELECT 1 FROM dead_letter
-                                WHERE dead_letter.delivery_id = delivery.id AND dead_letter.state = 'open')",
-            )
-            .await?,
-            seen_undead: number(
-                on,
-                "SELECT COUNT(*) AS number FROM dead_letter
-                JOIN delivery ON delivery.id = dead_letter.delivery_id
-                WHERE dead_letter.state = 'open' AND delivery.settled IS DISTINCT FROM 'dead'",
-            )
-            .await?,
-            miscounted: number(
-                on,
-                "SELECT COUNT(*) AS number FROM (
-                SELECT settled, SUM(number) AS difference FROM (
-                    SELECT settled, SUM(count) AS number FROM settled_count GROUP BY settled
-                    UNION ALL
-                    SELECT settled, -COUNT(*) FROM delivery WHERE settled IS NOT NULL GROUP BY settled) AS counts
-                GROUP BY settled HAVING SUM(number) <> 0) AS wrong",
-            )
-            .await?,
-        })
-    }
-
     /// What waits in each lane.
     pub async fn lane_counts(&self) -> Result<BTreeMap<RelayName, LaneCounts>, StoreError> {
         sql("SELECT relay,
@@ -158,8 +80,4 @@ impl Store {
         }
         Ok(uses)
     }
-}
-
-async fn number(on: &mut impl Runs, text: &'static str) -> Result<i64, StoreError> {
-    sql(text).one(on).await?.get("number")
 }

@@ -27,6 +27,7 @@ mod facts;
 mod fair;
 mod hold;
 mod intake;
+mod ledger;
 mod mirror;
 mod new_rows;
 mod notes;
@@ -60,7 +61,7 @@ use uuid::Uuid;
 
 pub use benchmark::{SentMail, ServerAddress};
 pub use catalogue::{CustomersUpserted, TenantUpserted};
-pub use checkup::{KeyUse, LaneCounts, Ledger};
+pub use checkup::{KeyUse, LaneCounts};
 pub use claim::{Claimed, Fence, HeldRow};
 pub use connect::OpenError;
 pub use customer_groups::CustomerGroup;
@@ -77,6 +78,7 @@ pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
+pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use notes::Note;
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};

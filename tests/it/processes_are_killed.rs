@@ -37,7 +37,7 @@ pub(crate) async fn until_settled(store: &Store, count: i64) -> BTreeMap<Deliver
     tokio::time::timeout(PATIENCE, waiting).await.expect("everything settles in time")
 }
 
-fn count(counts: &BTreeMap<DeliveryState, i64>, settled: Settled) -> i64 {
+pub(crate) fn count(counts: &BTreeMap<DeliveryState, i64>, settled: Settled) -> i64 {
     counts.get(&DeliveryState::Settled(settled)).copied().unwrap_or(0)
 }
 

@@ -11,8 +11,8 @@ use invoice_dispatcher::store::{
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{
-    accepted, add_due, add_tenant, add_worker, claim, data_start, dead_letter, deferred, relay, sent, settlement,
-    states,
+    accepted, add_due, add_tenant, add_worker, attempt, claim, data_start, dead_letter, deferred, relay, sent,
+    settlement, states,
 };
 
 on_both_databases!(
@@ -102,6 +102,7 @@ async fn a_record_may_be_repeated(database: TestDatabase) {
     let claimed = claim(&database, worker, 3).await;
     let now = database.clock.now();
     let mut uncertain = sent(&claimed[2], worker, now);
+    uncertain.attempt = Some(attempt(&claimed[2], Class::Uncertain, now));
     uncertain.next = Next::Settled(Box::new(settlement(&claimed[2], Settled::Uncertain, Class::Uncertain, now)));
     let records =
         [sent(&claimed[0], worker, now), deferred(&claimed[1], worker, now.plus(Duration::from_secs(30))), uncertain];
@@ -121,7 +122,8 @@ async fn a_dead_mail_leaves_its_dead_letter(database: TestDatabase) {
     let now = database.clock.now();
     let mut dead = settlement(claimed, Settled::Dead, Class::Refused, now);
     dead.dead_letter = Some(dead_letter(Some(claimed.delivery), Class::Refused, None, now));
-    let record = Record { next: Next::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
+    let attempt = Some(attempt(claimed, Class::Refused, now));
+    let record = Record { attempt, next: Next::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
     for _ in 0..2 {
         assert_eq!(database.store.record(std::slice::from_ref(&record)).await.expect("answered"), [Recorded::Done]);
     }

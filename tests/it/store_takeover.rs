@@ -7,7 +7,7 @@ use invoice_dispatcher::store::{DataStarted, Next, Record, Recorded, Settled};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{
-    add_due, add_tenant, add_worker, claim, data_start, dead_letter, deferred, sent, settlement, states,
+    add_due, add_tenant, add_worker, attempt, claim, data_start, dead_letter, deferred, sent, settlement, states,
 };
 
 on_both_databases!(
@@ -59,7 +59,8 @@ async fn a_late_answer_still_counts(database: TestDatabase) {
     let now = database.clock.now();
     let mut dead = settlement(&claimed[1], Settled::Dead, Class::Refused, now);
     dead.dead_letter = Some(dead_letter(Some(claimed[1].delivery), Class::Refused, None, now));
-    let refused = Record { next: Next::Settled(Box::new(dead)), ..sent(&claimed[1], slow, now) };
+    let attempt = Some(attempt(&claimed[1], Class::Refused, now));
+    let refused = Record { attempt, next: Next::Settled(Box::new(dead)), ..sent(&claimed[1], slow, now) };
     let recorded = database.store.record(&[sent(&claimed[0], slow, now), refused]).await.expect("answered");
     assert_eq!(recorded, [Recorded::Done; 2]);
     assert_eq!(

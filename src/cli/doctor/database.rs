@@ -11,9 +11,11 @@ use crate::cli::error::sentence;
 use crate::cli::words::{count, relative, span};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ids::TenantId;
 use crate::lane::HEARTBEAT;
+use crate::ledger::{self, Evidence, Ledger};
 use crate::secrets::LinkKeys;
-use crate::store::{Breaker, Ledger, Store, StoreError};
+use crate::store::{Breaker, Store, StoreError};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
@@ -80,8 +82,8 @@ impl Database {
             Err(check) => vec![check.clone()],
         });
         if with_ledger {
-            let ledger = self.store.ledger().await;
-            checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| vec![balance(ledger)]));
+            let ledger = ledger::audit(&self.store, &Evidence::default()).await;
+            checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| balance(&ledger)));
         }
         checks
     }
@@ -201,24 +203,25 @@ async fn clock_offset(store: &Store) -> Result<Check, StoreError> {
     })
 }
 
-/// Whether nothing is lost and nothing stands twice.
-fn balance(ledger: Ledger) -> Check {
+/// Whether everything adds up, and what does not.
+fn balance(ledger: &Ledger) -> Vec<Check> {
     const NAME: &str = "ledger";
-    let number = |number: i64| usize::try_from(number).unwrap_or_default();
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let (events, deliveries) = (count(number(ledger.events), "event"), count(number(ledger.deliveries), "delivery"));
     if ledger.balances() {
-        let deliveries = count(number(ledger.deliveries), "delivery");
-        return Check::ok(NAME, format!("{deliveries}, each in exactly one state"));
+        return vec![Check::ok(NAME, format!("{events}, {deliveries}, each in exactly one state"))];
     }
-    let faults = [
-        (ledger.in_no_state, "in no state"),
-        (ledger.in_two_states, "in two states"),
-        (ledger.without_delivery, "in a lane without a delivery"),
-        (ledger.dead_unseen, "dead without a dead letter"),
-        (ledger.seen_undead, "with an open dead letter, though not dead"),
-        (ledger.miscounted, "of the counts wrong"),
-    ];
-    let faults: Vec<String> =
-        faults.iter().filter(|(number, _)| *number != 0).map(|(number, what)| format!("{number} {what}")).collect();
     let remedy = "keep a copy of the database, and report this with the version that --version prints";
-    Check::fail(NAME, faults.join(", "), remedy)
+    let mut found: Vec<String> =
+        ledger.by_fault().iter().map(|(fault, number)| format!("{number} {}", fault.words())).collect();
+    if ledger.more > 0 {
+        found.push(format!("and {} more that are not named", ledger.more));
+    }
+    let detail = format!("{} ({events}, {deliveries})", found.join(", "));
+    let named = ledger.findings.iter().map(|finding| {
+        let whose = [finding.tenant.as_ref().map(TenantId::as_str), finding.invoice.as_deref()];
+        let name = format!("{NAME} {}", whose.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        Check::fail(name.trim_end(), format!("{}: {}", finding.fault, finding.detail), remedy)
+    });
+    std::iter::once(Check::fail(NAME, detail, remedy)).chain(named).collect()
 }

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::ledger::{self, Evidence};
 use invoice_dispatcher::store::Store;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
@@ -133,24 +134,16 @@ impl TestDatabase {
         .expect("the statement selects texts")
     }
 
-    /// Checks the promise that every delivery is in exactly one state, and that the kept counts are the true ones.
+    /// Checks the promise that everything is in exactly one state, and that the kept counts are the true ones.
     pub(crate) async fn assert_ledger(&self) {
-        let astray = self
-            .number(
-                "SELECT COUNT(*) FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-                 WHERE (delivery.settled IS NULL) = (lane_entry.delivery_id IS NULL)",
-            )
-            .await;
-        assert_eq!(astray, 0, "deliveries in no state or in two");
-        let orphans =
-            self.number("SELECT COUNT(*) FROM lane_entry WHERE delivery_id NOT IN (SELECT id FROM delivery)").await;
-        assert_eq!(orphans, 0, "lane entries without a delivery");
-        let counted = "SELECT settled || ' ' || CAST(SUM(count) AS BIGINT) FROM settled_count
-                       GROUP BY settled HAVING SUM(count) <> 0 ORDER BY 1";
-        let true_counts = "SELECT settled || ' ' || COUNT(*) FROM delivery WHERE settled IS NOT NULL
-                           GROUP BY settled ORDER BY 1";
-        assert_eq!(self.texts(counted).await, self.texts(true_counts).await, "the kept counts");
+        assert_adds_up(&self.store, &Evidence::default()).await;
     }
+}
+
+/// Checks that the books of a database and what else is known fit together.
+pub(crate) async fn assert_adds_up(store: &Store, evidence: &Evidence) {
+    let ledger = ledger::audit(store, evidence).await.expect("the database answers");
+    assert!(ledger.balances(), "the books do not add up: {ledger:#?}");
 }
 
 impl Drop for Place {

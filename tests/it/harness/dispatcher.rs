@@ -9,6 +9,7 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::ids::{RelayName, Sha256};
 use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
+use invoice_dispatcher::ledger::Evidence;
 use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
 use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
-use super::sink::{Sink, SinkState};
+use super::database::{TestDatabase, assert_adds_up};
+use super::sink::{Sink, SinkBooks, SinkState};
 
 /// How long a test waits for what it expects before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +35,8 @@ pub(crate) struct Dispatcher {
     pub(crate) app: App,
     pub(crate) database: TestDatabase,
     documents: TempDir,
+    /// What the relay took, if all that it takes counts.
+    sink: Option<SinkBooks>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -41,7 +44,12 @@ impl Dispatcher {
     /// A dispatcher whose relay `default` is the sink. The tenant `acme` attaches for business customers only; `C-1`
     /// is one, `C-2` is private.
     pub(crate) async fn new(database: TestDatabase, sink: &Sink) -> Self {
-        Self::with(database, &[relay("default", sink)]).await
+        Self::with(database, &[relay("default", sink)]).await.watching(sink)
+    }
+
+    /// The same, whose books must fit what this sink takes.
+    pub(crate) fn watching(self, sink: &Sink) -> Self {
+        Self { sink: Some(sink.books()), ..self }
     }
 
     /// A dispatcher with these relays.
@@ -62,7 +70,7 @@ impl Dispatcher {
         configure(&mut config);
         std::fs::create_dir_all(documents.path().join("documents/acme")).expect("the folder can be made");
         let app = App::with_store(config, database.store.clone()).expect("the parts fit");
-        let dispatcher = Self { app, database, documents, running: None };
+        let dispatcher = Self { app, database, documents, sink: None, running: None };
         dispatcher.add_tenant("acme", "exclude_for_private").await;
         dispatcher
     }
@@ -97,7 +105,8 @@ impl Dispatcher {
         if self.running.is_some() {
             self.stop().await;
         }
-        self.database.assert_ledger().await;
+        let taken = self.sink.as_ref().map(SinkBooks::taken);
+        assert_adds_up(&self.database.store, &Evidence { taken, ..Evidence::default() }).await;
     }
 
     /// Starts a worker as another process would be: with connections of its own to the database, and mortal.

@@ -74,9 +74,14 @@ impl Site {
 
     /// Starts `run` as a process.
     pub(crate) fn start(&self) -> Process {
+        self.start_failing("")
+    }
+
+    /// The same, which fails where `failpoint` says: `after_claim:exit@2`.
+    pub(crate) fn start_failing(&self, failpoint: &str) -> Process {
         let mut command = Command::new(BINARY);
         command.args(["run", "--role", "worker"]);
-        self.spawn(command)
+        self.spawn(self.set_up(command, failpoint))
     }
 
     /// Starts `run` with these roles as a process, for which a file that may not grow is an error and not its end; what
@@ -85,13 +90,34 @@ impl Site {
         let mut command = Command::new("sh");
         command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, BINARY, "run"]).stderr(log);
         command.args(roles.iter().flat_map(|role| ["--role", role]));
-        self.spawn(command)
+        self.spawn(self.set_up(command, ""))
+    }
+
+    /// Runs another command of the binary to its end, which fails where `failpoint` says.
+    pub(crate) async fn run(&self, arguments: &[&str], failpoint: &str) -> ExitStatus {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = self.set_up(command, failpoint);
+        tokio::task::spawn_blocking(move || command.status().expect("the binary starts")).await.expect("no panic")
+    }
+
+    /// Configures the processes that are started from now on.
+    pub(crate) fn configure(&self, toml: &str) {
+        std::fs::write(self.folder.path().join("config.toml"), toml).expect("the file can be written");
+    }
+
+    fn set_up(&self, mut command: Command, failpoint: &str) -> Command {
+        command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .env("FAILPOINT", failpoint)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
     }
 
     fn spawn(&self, mut command: Command) -> Process {
-        command.env_clear().envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
-        let child = command.current_dir(self.folder.path()).stdin(Stdio::null()).spawn().expect("the binary starts");
-        Process::of(child)
+        Process::of(command.spawn().expect("the binary starts"))
     }
 
     /// An event `id` to this address, with a document of its own.
@@ -158,6 +184,11 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill starts");
         assert!(status.success());
+    }
+
+    /// Waits until the process has ended by itself, in whatever way.
+    pub(crate) async fn until_ended(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.child.wait().expect("the process ends")).await.expect("no panic")
     }
 
     /// SIGTERM, and how the process ended.

@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use invoice_dispatcher::ids::DeliveryId;
+use invoice_dispatcher::ledger::TakenMail;
+use mailparse::MailHeaderMap as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -178,6 +181,11 @@ impl Sink {
         self.see(|state| state.mails.clone())
     }
 
+    /// A way to what the sink has taken, for the books.
+    pub(crate) fn books(&self) -> SinkBooks {
+        SinkBooks(Arc::clone(&self.shared))
+    }
+
     /// How many mails it took and how many DATA phases it let begin.
     pub fn mails_and_data_phases(&self) -> (usize, usize) {
         self.see(|state| (state.mails.len(), state.data_phases))
@@ -193,6 +201,30 @@ impl Sink {
         let mut states = self.shared.state.subscribe();
         let waited = tokio::time::timeout(patience, states.wait_for(|state| seen(state))).await.map(|_| ());
         assert!(waited.is_ok(), "the sink never saw {what}: {:#?}", self.shared.state.borrow().commands);
+    }
+}
+
+/// What a sink has taken, as the ledger wants it.
+pub(crate) struct SinkBooks(Arc<Shared>);
+
+impl SinkBooks {
+    /// Every mail that names its delivery, as ours do.
+    pub(crate) fn taken(&self) -> Vec<TakenMail> {
+        self.0.state.borrow().mails.iter().map(taken).collect()
+    }
+}
+
+fn taken(mail: &SunkMail) -> TakenMail {
+    let parsed = mailparse::parse_mail(&mail.bytes).expect("a mail of ours can be read");
+    let delivery = parsed.headers.get_first_value("X-Delivery-Id").expect("a mail of ours names its delivery");
+    let is_document = |part: &mailparse::ParsedMail<'_>| {
+        part.get_content_disposition().disposition == mailparse::DispositionType::Attachment
+    };
+    TakenMail {
+        message_id: mail.message_id.clone().expect("every mail has a Message-ID"),
+        delivery: DeliveryId(delivery.parse().expect("a delivery's identifier")),
+        recipients: mail.recipients.clone(),
+        attachments: parsed.parts().filter(|part| is_document(part)).count(),
     }
 }
 
