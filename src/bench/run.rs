@@ -96,8 +96,7 @@ async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow
         let bytes = seen.mails.iter().map(|mail| mail.message_bytes).sum::<u64>() / u64::from(load.events).max(1);
         let count = load.events.min(LIMIT_MESSAGES_MAX);
         let clock = ground.store.clock();
-        seen.sink_limit_per_second =
-            sink_limit::measure(clock, &ground.sink, load.connections, bytes, count).await?;
+        seen.sink_limit_per_second = sink_limit::measure(clock, &ground.sink, load.connections, bytes, count).await?;
     }
     let set_up = SetUp {
         connections: load.connections,
@@ -109,7 +108,11 @@ async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow
 }
 
 /// Publishes to the broker, if there is one, else to the worker's API.
-async fn publish(publisher: Option<&Publisher>, worker: Option<&WorkerProcess>, events: &[Bytes]) -> anyhow::Result<()> {
+async fn publish(
+    publisher: Option<&Publisher>,
+    worker: Option<&WorkerProcess>,
+    events: &[Bytes],
+) -> anyhow::Result<()> {
     for batch in events.chunks(PUBLISHED_AT_ONCE) {
         match (publisher, worker) {
             (Some(publisher), _) => {
@@ -155,7 +158,10 @@ async fn until_sent(store: &Store, count: u32, look: Duration) -> anyhow::Result
         if sent > last {
             (moved_at, last) = (now, sent);
         }
-        ensure!(now.saturating_sub(moved_at) < PATIENCE, "{sent} of {count} mails were sent, and then none for a while");
+        ensure!(
+            now.saturating_sub(moved_at) < PATIENCE,
+            "{sent} of {count} mails were sent, and then none for a while"
+        );
         tokio::time::sleep(look).await;
     }
 }

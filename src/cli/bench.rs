@@ -96,9 +96,6 @@ fn report(figures: &Figures) -> String {
         or_unknown(figures.cpu_seconds_per_1000.map(|seconds| format!("{seconds:.3} s"))),
     );
     line("worker's peak memory", or_unknown(figures.resident_megabytes_max.map(|size| format!("{size:.1} MB"))));
-    line(
-        "database round trips a mail",
-        or_unknown(figures.statements_per_mail.map(|count| format!("{count:.2}"))),
-    );
+    line("database round trips a mail", or_unknown(figures.statements_per_mail.map(|count| format!("{count:.2}"))));
     text.trim_end().to_owned()
 }

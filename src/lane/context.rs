@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::ended::Ended;
 use super::in_hand::InHand;
 use super::profiles::Profiles;
+use super::suspects::Suspects;
 use super::templates::TemplateShelf;
 use crate::class::Class;
 use crate::clock::Clock;
@@ -46,6 +47,8 @@ pub struct Context {
     pub memory: MemoryBudget,
     /// What this worker knows that it owns.
     pub in_hand: InHand,
+    /// The one delivery in hand that a worker died with.
+    pub suspects: Suspects,
 }
 
 impl Context {

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::ended::Ended;
 use super::prepare::Prepared;
 use super::record::{Making, record};
+use super::sender_guard::{SenderGuard, hold_back};
 use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
@@ -25,6 +26,8 @@ const BATCH_MAX: usize = 256;
 pub struct Recorder {
     context: Arc<Context>,
     wakes: Wakes,
+    /// Which senders are held.
+    pub guard: Arc<SenderGuard>,
     records: Batcher<Record, Recorded>,
     releases: Batcher<Fence, ()>,
 }
@@ -38,7 +41,8 @@ impl Recorder {
         let (records, _) = Batcher::start(BATCH_MAX, move |records| write(store.clone(), records));
         let store = context.store.clone();
         let (releases, _) = Batcher::start(BATCH_MAX, move |fences| give_back(store.clone(), fences));
-        Self { context, wakes, records, releases }
+        let guard = Arc::new(SenderGuard::new(context.store.clone()));
+        Self { context, wakes, guard, records, releases }
     }
 
     /// Writes down how an attempt ended; returns when it is durable.
@@ -58,7 +62,10 @@ impl Recorder {
             now: clock.now(),
             new_id: &|| clock.new_id(),
         };
-        let record = record(claimed, facts, prepared, ended, &making);
+        let mut record = record(claimed, facts, prepared, ended, &making);
+        if let Some(words) = prepared.and_then(|prepared| self.guard.holds_after(claimed, prepared, ended)) {
+            record.next = hold_back(claimed, ended.class, words, making.now);
+        }
         tell(claimed, facts, prepared, ended, &record);
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
         if self.records.write(record).await != Some(Recorded::Done) {
@@ -66,6 +73,19 @@ impl Recorder {
         } else if at_once {
             self.wakes.of(&claimed.relay).notify_one();
         }
+        self.context.suspects.worker_lives();
+        if let Some(prepared) = prepared {
+            self.guard.observe(claimed, prepared, ended).await;
+        }
+    }
+
+    /// Puts a delivery back whose sender is held; says whether it is.
+    pub async fn holds(&self, claimed: &Claimed, prepared: &Prepared) -> bool {
+        let Some(words) = self.guard.holds_before(claimed, prepared).await else { return false };
+        let next = hold_back(claimed, Class::Refused, words, self.context.clock.now());
+        let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
+        let _ = self.records.write(record).await;
+        true
     }
 
     /// Gives a delivery back that was not sent.

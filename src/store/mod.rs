@@ -6,12 +6,12 @@
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
 
+mod benchmark;
 mod catalogue;
 mod checkup;
 mod claim;
 mod connect;
 mod counts;
-mod benchmark;
 mod cures;
 mod customer_groups;
 mod data_start;
@@ -38,6 +38,7 @@ mod relay_state;
 mod resend;
 mod retention;
 mod schema;
+mod sender_hold;
 mod settings;
 mod settle;
 mod settled_count;
@@ -57,7 +58,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
-pub use benchmark::{ServerAddress, SentMail};
+pub use benchmark::{SentMail, ServerAddress};
 pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use checkup::{KeyUse, LaneCounts, Ledger};
 pub use claim::{Claimed, Fence, HeldRow};
@@ -85,6 +86,7 @@ pub use relay_state::{Breaker, RelayState};
 pub use resend::{Newest, Standing};
 pub use retention::{Forgotten, RetentionTimes};
 pub use schema::{Migration, Schema};
+pub use sender_hold::{ChangedProfile, SenderHold, TrippedAttempt};
 pub use settings::{SettingsChange, SettingsPut};
 pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 pub use takeover::{TAKEOVERS_MAX, TakenOver};

@@ -2,6 +2,8 @@
 
 mod harness;
 
+mod a_delivery_kills_its_worker;
+mod a_sender_is_refused;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;
 mod a_worker_stops;

@@ -172,6 +172,7 @@ async fn execute_on(connection: &mut PgConnection, text: String) {
 async fn make_template() -> String {
     let mut hasher = DefaultHasher::new();
     include_str!("../../../migrations/postgres/0001_initial.up.sql").hash(&mut hasher);
+    include_str!("../../../migrations/postgres/0002_sender_hold.up.sql").hash(&mut hasher);
     let name = format!("invoice_dispatcher_template_{:016x}", hasher.finish());
     let mut admin = admin_options().connect().await.expect("TEST_DATABASE_URL answers");
     execute_on(&mut admin, "SELECT pg_advisory_lock(4919)".to_owned()).await;
