@@ -63,7 +63,9 @@ impl Recorder {
             new_id: &|| clock.new_id(),
         };
         let mut record = record(claimed, facts, prepared, ended, &making);
-        if let Some(words) = prepared.and_then(|prepared| self.guard.holds_after(claimed, prepared, ended)) {
+        let words = prepared.and_then(|prepared| self.guard.holds_after(claimed, prepared, ended));
+        let held = words.is_some();
+        if let Some(words) = words {
             record.next = hold_back(claimed, ended.class, words, making.now);
         }
         tell(claimed, facts, prepared, ended, &record);
@@ -75,7 +77,7 @@ impl Recorder {
         }
         self.context.suspects.worker_lives();
         if let Some(prepared) = prepared {
-            self.guard.observe(claimed, prepared, ended).await;
+            self.guard.observe(claimed, prepared, ended, held).await;
         }
     }
 

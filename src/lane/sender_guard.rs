@@ -124,16 +124,20 @@ impl SenderGuard {
         Some(self.hold(&key_of(claimed, prepared))?.words.clone())
     }
 
-    /// Takes in how an attempt ended, once that is recorded.
-    pub async fn observe(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended) {
+    /// Takes in how an attempt ended, once that is recorded; `held`: the record holds the delivery back already.
+    pub async fn observe(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended, held: bool) {
         let answered = ended.reply.is_some() && ended.phase.is_some_and(|phase| !phase.precedes_transaction());
-        if !answered || claimed.may_be_out {
+        if !answered || held || claimed.may_be_out {
             return;
         }
         let key = key_of(claimed, prepared);
         let acted = match (self.hold(&key), ended.class) {
             (Some(hold), Class::Accepted) => self.works_again(&hold).await,
-            (Some(_), _) => Ok(()),
+            // The hold began while this end was being written down.
+            (Some(hold), _) => match Refusal::of(ended) {
+                Some(_) => self.store.hold_sender(&hold, &[tripped_by(claimed)]).await.map(drop),
+                None => Ok(()),
+            },
             (None, _) => match self.count(&key, claimed, ended) {
                 Some(trip) => self.hold_sender(&key, &trip).await,
                 None => Ok(()),
@@ -251,6 +255,10 @@ fn key(hold: &SenderHold) -> Key {
 
 fn key_of(claimed: &Claimed, prepared: &Prepared) -> Key {
     (claimed.relay.clone(), prepared.mail.envelope.sender.to_string())
+}
+
+const fn tripped_by(claimed: &Claimed) -> TrippedAttempt {
+    TrippedAttempt { delivery: claimed.delivery, claim: claimed.claim, attempts: claimed.attempts }
 }
 
 fn tripped(trip: &SenderTrip) -> Vec<TrippedAttempt> {
