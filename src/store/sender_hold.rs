@@ -17,6 +17,8 @@ use crate::relay::outcome::Phase;
 
 /// Who notes at deliveries what a hold does to them.
 const DISPATCHER: &str = "dispatcher";
+/// What names the attempts of a trip.
+const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
 /// Rows in one transaction.
 const BATCH_MAX: u32 = 5_000;
 
@@ -262,7 +264,6 @@ async fn bring_back(
     if attempts.is_empty() {
         return Ok(());
     }
-    const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
     let given =
         || attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]);
     // Those that were only deferred.
