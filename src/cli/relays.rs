@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::ids::RelayName;
 use crate::store::{Breaker, LaneCounts, RelayState};
 
-/// List the relays, pause or resume one
+/// List the relays, pause or resume one, release a sender that one refuses
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do.
@@ -48,6 +48,15 @@ pub enum Action {
         /// Its name in the configuration
         relay: String,
     },
+    /// Send a sender's deliveries again that are held because a relay refused them
+    #[command(after_help = "Example:
+  invoice-dispatcher relays release-sender default invoices@tenant.example")]
+    ReleaseSender {
+        /// The relay's name
+        relay: String,
+        /// The sender's address, as `relays list` shows it
+        sender: String,
+    },
 }
 
 /// Does what the command line says.
@@ -69,6 +78,16 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
                 "is paused; what is on the wire ends first, the rest waits until `relays resume`",
             )
             .await?;
+        }
+        Action::ReleaseSender { relay, sender } => {
+            let relay = RelayName::from(relay.as_str());
+            if !app.store.release_sender(&relay, &sender).await? {
+                let none = anyhow::anyhow!("the sender {sender} is not held at relay {relay}");
+                return Err(none).what_to_do("`relays list` shows the senders that are held");
+            }
+            let freed = usize::try_from(app.store.let_senders_go().await?).unwrap_or(usize::MAX);
+            let what = format!("releases the sender {sender}; due again: {}", words::count(freed, "delivery"));
+            tell(&app, output, &relay, &what).await?;
         }
         Action::Resume { relay } => {
             let relay = configured(&app, &relay).await?;
@@ -96,8 +115,21 @@ struct RelayRow {
     held: i64,
     sending: i64,
     due_oldest: Option<Timestamp>,
+    /// Senders that it refuses, whose deliveries wait.
+    senders_held: Vec<HeldSender>,
     #[serde(skip)]
     now: Timestamp,
+}
+
+/// A sender that a relay refuses.
+#[derive(Serialize)]
+struct HeldSender {
+    sender: String,
+    since: Timestamp,
+    phase: &'static str,
+    code: String,
+    held: i64,
+    trial_at: Timestamp,
 }
 
 impl Row for RelayRow {
@@ -111,7 +143,12 @@ impl Row for RelayRow {
             None => self.state.to_owned(),
         };
         let probe = ago(self.probe_at).map(|probe| format!("tried again {probe}"));
-        let why: Vec<String> = self.reason.iter().cloned().chain(probe).collect();
+        let senders = self.senders_held.iter().map(|held| {
+            let (since, trial) = (relative(held.since, self.now), relative(held.trial_at, self.now));
+            let HeldSender { sender, phase, code, held, .. } = held;
+            format!("sender {sender} held since {since} ({code} to {phase}): {held} wait, tried {trial}")
+        });
+        let why: Vec<String> = self.reason.iter().cloned().chain(probe).chain(senders).collect();
         vec![
             self.relay.to_string(),
             self.address.clone().unwrap_or_else(|| "-".to_owned()),
@@ -134,15 +171,34 @@ async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
     let paused = states.values().filter(|state| state.paused).map(|state| state.relay.clone());
     let names: BTreeSet<RelayName> = app.config.relays.keys().chain(lanes.keys()).cloned().chain(paused).collect();
     let now = app.store.now();
+    let mut senders = held_senders(app).await?;
     Ok(names
         .into_iter()
         .map(|relay| {
             let state = states.remove(&relay).unwrap_or_else(|| RelayState::closed(relay.clone()));
             let counts = lanes.remove(&relay).unwrap_or_default();
             let address = app.config.relays.get(&relay).map(|config| format!("{:?}", config.url));
-            row(relay, address, state, counts, now)
+            let senders_held = senders.remove(&relay).unwrap_or_default();
+            RelayRow { senders_held, ..row(relay, address, state, counts, now) }
         })
         .collect())
+}
+
+/// The senders that relays refuse.
+async fn held_senders(app: &App) -> anyhow::Result<BTreeMap<RelayName, Vec<HeldSender>>> {
+    let holds = app.store.sender_holds().await?;
+    if holds.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let counts = app.store.held_counts().await?;
+    let mut senders: BTreeMap<RelayName, Vec<HeldSender>> = BTreeMap::new();
+    for hold in holds {
+        let held = counts.get(&(hold.relay.clone(), hold.words)).copied().unwrap_or_default();
+        let (since, phase) = (hold.held_since, hold.phase.as_str());
+        let sender = HeldSender { sender: hold.sender, since, phase, code: hold.code, held, trial_at: hold.trial_at };
+        senders.entry(hold.relay).or_default().push(sender);
+    }
+    Ok(senders)
 }
 
 fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: LaneCounts, now: Timestamp) -> RelayRow {
@@ -154,7 +210,21 @@ fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: Lan
     };
     let LaneCounts { due, later, held, sending, due_oldest } = counts;
     let probe_at = state.probe_at.filter(|_| !state.paused);
-    RelayRow { relay, address, state: word, reason, since, probe_at, due, later, held, sending, due_oldest, now }
+    RelayRow {
+        relay,
+        address,
+        state: word,
+        reason,
+        since,
+        probe_at,
+        due,
+        later,
+        held,
+        sending,
+        due_oldest,
+        senders_held: Vec::new(),
+        now,
+    }
 }
 
 /// The relay of that name, if there is one.

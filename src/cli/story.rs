@@ -172,7 +172,8 @@ impl Story {
     fn due(&self, delivery: &Delivery) -> (Tint, String, String) {
         let now_todo = format!("wait, or `deliveries send-now {}`", delivery.id);
         if let Some(held) = &delivery.held {
-            let todo = format!("`deliveries send-now {}` when its cause is gone", delivery.id);
+            let todo =
+                format!("when its cause is gone: `relays list` and release, or `deliveries send-now {}`", delivery.id);
             return (Tint::Yellow, format!("it is held: {held}"), todo);
         }
         let relay = delivery.relay.as_ref().map_or("its relay", RelayName::as_str);

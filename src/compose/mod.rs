@@ -129,7 +129,7 @@ pub fn compose(
     let tenant = &snapshot.tenant;
     let sender = address("sender", &tenant.sender.address)?;
     let message_id = format!("{}@{}", snapshot.root, sender.domain());
-    let envelope = envelope(snapshot, &sender)?;
+    let envelope = envelope(snapshot)?;
 
     let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
     let view = View::new(snapshot, plan, &attachments, &customs);
@@ -156,9 +156,7 @@ pub fn compose(
 const SUBJECT_CHARS_MAX: usize = 250;
 
 /// Who sends, and to whom: bounces go to the tenant's bounce address, if it has one.
-fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, ComposeError> {
-    let bounces = snapshot.tenant.sender.bounce_address.as_deref();
-    let sender = bounces.map(|text| address("bounce", text)).transpose()?.unwrap_or_else(|| sender.clone());
+fn envelope(snapshot: &Snapshot) -> Result<Envelope, ComposeError> {
     // A rest has its accepted To behind it, and a Bcc is alone in its envelope: there everybody counts.
     let is_main = snapshot.recipients == snapshot.shown;
     let recipient = |recipient: &Recipient| {
@@ -167,7 +165,20 @@ fn envelope(snapshot: &Snapshot, sender: &MailAddress) -> Result<Envelope, Compo
         Ok(EnvelopeRecipient { address, essential: !is_main || recipient.role != RecipientRole::Cc })
     };
     let recipients = snapshot.recipients.iter().map(recipient).collect::<Result<_, _>>()?;
-    Ok(Envelope { sender: sender.to_lettre(), recipients })
+    Ok(Envelope { sender: envelope_sender(&snapshot.tenant)?, recipients })
+}
+
+/// The envelope sender of a tenant's mails: where bounces go, if that is told, else the address of `From`.
+///
+/// # Errors
+/// If it is no usable mail address.
+pub fn envelope_sender(tenant: &TenantProfile) -> Result<lettre::Address, ComposeError> {
+    let sender = &tenant.sender;
+    let (role, text) = match sender.bounce_address.as_deref() {
+        Some(bounces) => ("bounce", bounces),
+        None => ("sender", sender.address.as_str()),
+    };
+    Ok(address(role, text)?.to_lettre())
 }
 
 /// The header's mailboxes of one role. Never a Bcc: that header does not exist.

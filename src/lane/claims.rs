@@ -18,6 +18,7 @@ use super::gate::{Gate, Passage};
 use super::in_hand::Grip;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
+use super::suspects::SuspectLook;
 use crate::class::Class;
 use crate::failpoint::{self, Failpoint};
 use crate::ids::DeliveryId;
@@ -42,6 +43,8 @@ pub struct Owned {
     pub claimed: Claimed,
     /// Until the row has been recorded or given back.
     _grip: Grip,
+    /// Of a delivery that a worker died with: no other is claimed meanwhile.
+    _alone: Option<OwnedSemaphorePermit>,
     /// Free when the row has been recorded or given back.
     _place: OwnedSemaphorePermit,
 }
@@ -89,19 +92,20 @@ impl Claims {
         let preparing = TaskTracker::new();
         let mut looks = 0_u32;
         let mut low_mark = LowMark::new();
+        let mut suspects = SuspectLook::default();
         while let Some(places) = self.stop.run_until_cancelled(self.room()).await {
             let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
             looks = looks.wrapping_add(1);
-            match self.claim(&places, floor).await {
-                Ok(claimed) if claimed.is_empty() => {
+            match self.claim(&places, floor, &mut suspects).await {
+                Ok((claimed, _)) if claimed.is_empty() => {
                     drop(places);
                     looks = 0;
-                    self.idle().await;
+                    self.idle(suspects.found).await;
                 }
-                Ok(claimed) => {
+                Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
                     low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
-                    self.start(&preparing, claimed, places);
+                    self.start(&preparing, claimed, alone, places);
                 }
                 Err(error) => {
                     drop(places);
@@ -156,28 +160,68 @@ impl Claims {
         }
     }
 
-    async fn claim(&self, places: &OwnedSemaphorePermit, floor: i64) -> Result<Vec<Claimed>, StoreError> {
+    /// Claims a suspect, if it is time, and as many others as there are places.
+    async fn claim(
+        &self,
+        places: &OwnedSemaphorePermit,
+        floor: i64,
+        suspects: &mut SuspectLook,
+    ) -> Result<(Vec<Claimed>, Option<OwnedSemaphorePermit>), StoreError> {
         let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
+        let Some((suspect, alone)) = self.claim_suspect(suspects).await? else {
+            return Ok((self.claim_due(limit, floor).await?, None));
+        };
+        let mut claimed = vec![suspect];
+        if limit > 1 {
+            // The suspect is claimed all the same.
+            claimed.extend(self.claim_due(limit - 1, floor).await.unwrap_or_default());
+        }
+        Ok((claimed, Some(alone)))
+    }
+
+    async fn claim_suspect(
+        &self,
+        look: &mut SuspectLook,
+    ) -> Result<Option<(Claimed, OwnedSemaphorePermit)>, StoreError> {
+        let now = self.context.clock.monotonic();
+        if !look.is_due(now) {
+            return Ok(None);
+        }
+        let Some(alone) = self.context.suspects.take() else { return Ok(None) };
+        let suspect = self.context.store.claim_suspect(&self.relay.name, self.context.worker).await?;
+        look.looked(now, suspect.is_some());
+        Ok(suspect.map(|suspect| (suspect, alone)))
+    }
+
+    async fn claim_due(&self, limit: u32, floor: i64) -> Result<Vec<Claimed>, StoreError> {
         // A person's resend goes first, at most every second slot.
         let express_limit = limit.div_ceil(2);
         self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await
     }
 
-    async fn idle(&self) {
+    async fn idle(&self, suspects: bool) {
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.context.clock.sleep(IDLE_LOOK) => {}
+            () = self.context.suspects.free(), if suspects => {}
             () = self.stop.cancelled() => {}
         }
     }
 
     /// Has the mails of a claim prepared, side by side.
-    fn start(&self, preparing: &TaskTracker, claimed: Vec<Claimed>, mut places: OwnedSemaphorePermit) {
+    fn start(
+        &self,
+        preparing: &TaskTracker,
+        claimed: Vec<Claimed>,
+        mut alone: Option<OwnedSemaphorePermit>,
+        mut places: OwnedSemaphorePermit,
+    ) {
         let owned: Vec<Owned> = claimed
             .into_iter()
             .map(|claimed| {
                 let place = places.split(1).expect("no more was claimed than there are places");
-                Owned { _grip: self.context.in_hand.grip(claimed.delivery), claimed, _place: place }
+                let alone = if claimed.takeovers > 0 { alone.take() } else { None };
+                Owned { _grip: self.context.in_hand.grip(claimed.delivery), claimed, _alone: alone, _place: place }
             })
             .collect();
         let stage = Arc::new(Stage {

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::ended::Ended;
 use super::in_hand::InHand;
 use super::profiles::Profiles;
+use super::suspects::Suspects;
 use super::templates::TemplateShelf;
 use crate::class::Class;
 use crate::clock::Clock;
@@ -47,6 +48,8 @@ pub struct Context {
     pub memory: MemoryBudgets,
     /// What this worker knows that it owns.
     pub in_hand: InHand,
+    /// The one delivery in hand that a worker died with.
+    pub suspects: Suspects,
 }
 
 impl Context {

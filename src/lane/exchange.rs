@@ -112,6 +112,9 @@ impl Exchange {
             self.recorder.release(&owned.claimed).await;
             return session;
         }
+        if self.recorder.holds(&owned.claimed, &prepared).await {
+            return session;
+        }
         // A panic is this delivery's dead letter, not the worker's end.
         let sending = AssertUnwindSafe(self.send(&owned.claimed, &prepared, session)).catch_unwind().await;
         let (came, session) = sending.unwrap_or_else(|_| {

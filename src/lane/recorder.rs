@@ -11,6 +11,7 @@ use super::context::Context;
 use super::ended::Ended;
 use super::prepare::Prepared;
 use super::record::{Making, record};
+use super::sender_guard::{SenderGuard, hold_back};
 use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
@@ -29,6 +30,8 @@ const RELEASES: Gathering = Gathering { enough: 1, pause: Duration::ZERO, most: 
 pub struct Recorder {
     context: Arc<Context>,
     wakes: Wakes,
+    /// Which senders are held.
+    pub guard: Arc<SenderGuard>,
     records: Batcher<Record, Recorded>,
     releases: Batcher<Fence, ()>,
 }
@@ -42,7 +45,8 @@ impl Recorder {
         let (records, _) = Batcher::start(RECORDS, move |records| write(store.clone(), records));
         let store = context.store.clone();
         let (releases, _) = Batcher::start(RELEASES, move |fences| give_back(store.clone(), fences));
-        Self { context, wakes, records, releases }
+        let guard = Arc::new(SenderGuard::new(context.store.clone()));
+        Self { context, wakes, guard, records, releases }
     }
 
     /// What is to be written down of how an attempt ended; the future ends when it is durable. It holds nothing of
@@ -63,9 +67,15 @@ impl Recorder {
             now: clock.now(),
             new_id: &|| clock.new_id(),
         };
-        let record = record(claimed, facts, prepared, ended, &making);
+        let mut record = record(claimed, facts, prepared, ended, &making);
+        let words = prepared.and_then(|prepared| self.guard.holds_after(claimed, prepared, ended));
+        let seen = prepared.and_then(|prepared| self.guard.seen(claimed, prepared, ended)).filter(|_| words.is_none());
+        if let Some(words) = words {
+            record.next = hold_back(claimed, ended.class, words, making.now);
+        }
         tell(claimed, facts, prepared, ended, &record);
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
+        let (guard, suspects) = (Arc::clone(&self.guard), self.context.suspects.clone());
         let (records, delivery, lane) = (self.records.clone(), claimed.delivery, self.wakes.of(&claimed.relay));
         async move {
             failpoint::reach(Failpoint::BeforeRecord);
@@ -76,7 +86,20 @@ impl Recorder {
             } else if at_once {
                 lane.notify_one();
             }
+            suspects.worker_lives();
+            if let Some(seen) = seen {
+                guard.observe(seen).await;
+            }
         }
+    }
+
+    /// Puts a delivery back whose sender is held; says whether it is.
+    pub async fn holds(&self, claimed: &Claimed, prepared: &Prepared) -> bool {
+        let Some(words) = self.guard.holds_before(claimed, prepared).await else { return false };
+        let next = hold_back(claimed, Class::Refused, words, self.context.clock.now());
+        let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
+        let _ = self.records.write(record).await;
+        true
     }
 
     /// Gives a delivery back that was not sent.

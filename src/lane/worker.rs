@@ -70,8 +70,11 @@ impl Worker {
         let lanes_stop = stop.child_token();
         let heart_stop = CancellationToken::new();
         let called_dead = lanes_stop.clone();
+        let guard = Arc::clone(&recorder.guard);
         let heart = tokio::spawn(heartbeat.run(heart_stop.clone(), called_dead));
         let tasks = self.start(&recorder, &live_workers, &lanes_stop);
+        let watching = lanes_stop.clone();
+        tasks.spawn(async move { guard.watch(watching).await });
         drop(recorder);
 
         lanes_stop.cancelled().await;

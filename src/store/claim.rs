@@ -106,7 +106,8 @@ impl Store {
     /// Up to `express_limit` of them are express ones, which go first; the rest go in order of rank, and what is
     /// left is filled with express ones again. The search begins at `floor_rank`: index entries of what was claimed
     /// before then cost nothing, even while a long snapshot keeps them. It is only a hint when fewer than `limit` are
-    /// found above it; but as deliveries that come back keep their old rank, ask from 0 at least once a second.
+    /// found above it; but as deliveries that come back keep their old rank, ask from 0 at least once a second. What
+    /// workers died with is left to [`Store::claim_suspect`].
     pub async fn claim_due(
         &self,
         relay: &RelayName,
@@ -151,18 +152,21 @@ impl Store {
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND takeovers = 0
                           AND (expires_at IS NULL OR expires_at > $6)
                         ORDER BY fair_rank LIMIT $4 {postgres: FOR UPDATE SKIP LOCKED}) AS express_first
                     UNION ALL
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = FALSE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND takeovers = 0
                           AND fair_rank >= $5 AND (expires_at IS NULL OR expires_at > $6)
                         ORDER BY fair_rank LIMIT $3 {postgres: FOR UPDATE SKIP LOCKED}) AS by_rank
                     UNION ALL
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
+                          AND takeovers = 0
                           AND (expires_at IS NULL OR expires_at > $6)
                         ORDER BY fair_rank LIMIT $3 OFFSET $4 {postgres: FOR UPDATE SKIP LOCKED}) AS more_express
                 ) AS candidates LIMIT $3)
@@ -182,6 +186,26 @@ impl Store {
         .iter()
         .map(Claimed::read)
         .collect()
+    }
+
+    /// Claims the due delivery of one relay that workers died with, the least suspect first.
+    pub async fn claim_suspect(&self, relay: &RelayName, worker: WorkerId) -> Result<Option<Claimed>, StoreError> {
+        sql("UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
+            WHERE delivery_id IN (
+                SELECT delivery_id FROM lane_entry
+                WHERE relay = $1 AND takeovers > 0 AND state = 'due' AND fair_rank IS NOT NULL
+                  AND (expires_at IS NULL OR expires_at > $3)
+                ORDER BY takeovers, fair_rank LIMIT 1 {postgres: FOR UPDATE SKIP LOCKED})
+              AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
+            RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
+                      refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+        .bind(relay)
+        .bind(worker)
+        .bind(self.now())
+        .optional(&mut self.write().await?)
+        .await?
+        .map(|row| Claimed::read(&row))
+        .transpose()
     }
 
     /// Every row that `worker` holds.

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::ids::TenantId;
 
 /// Why a delivery is held that a person holds.
-const BY_HAND: &str = "by hand";
+pub(super) const BY_HAND: &str = "by hand";
 /// Rows in one transaction.
 const BATCH_MAX: u32 = 5_000;
 

@@ -3,9 +3,11 @@
 mod harness;
 
 mod a_dead_letter_is_moved_in_the_broker;
+mod a_delivery_kills_its_worker;
 mod a_relay_is_down_for_hours;
 mod a_relay_is_rolled_out;
 mod a_relay_takes_mails_and_never_answers;
+mod a_sender_is_refused;
 mod a_tenant_has_a_hundred_thousand_due;
 mod a_tenant_has_much_to_send;
 mod a_worker_dies;

@@ -141,7 +141,14 @@ pub(crate) async fn add_worker(database: &TestDatabase) -> WorkerId {
 
 /// Claims up to `limit`, and no more than half of it for people who wait.
 pub(crate) async fn claim(database: &TestDatabase, worker: WorkerId, limit: u32) -> Vec<Claimed> {
-    database.store.claim_due(&relay(), worker, limit, limit / 2, 0).await.expect("the claim is answered")
+    let mut claimed =
+        database.store.claim_due(&relay(), worker, limit, limit / 2, 0).await.expect("the claim is answered");
+    while claimed.len() < limit as usize
+        && let Some(suspect) = database.store.claim_suspect(&relay(), worker).await.expect("the claim is answered")
+    {
+        claimed.push(suspect);
+    }
+    claimed
 }
 
 /// A start of DATA that decided upon the settings and the customer of [`add_tenant`].

@@ -250,7 +250,7 @@ impl SinkState {
 
 impl SinkState {
     /// What is to be done at this step, now that it is reached once more.
-    pub(super) fn decide(&mut self, step: Step, connection: usize, addresses: &[String]) -> Option<Act> {
+    pub(super) fn decide(&mut self, step: Step, connection: usize, sender: &str, addresses: &[String]) -> Option<Act> {
         *self.steps.entry(step).or_default() += 1;
         let nth = self.since_script.entry(step).or_default();
         *nth += 1;
@@ -258,6 +258,7 @@ impl SinkState {
             rule.step == step
                 && rule.connection.is_none_or(|number| number == connection)
                 && rule.nth.is_none_or(|number| number == *nth)
+                && rule.sender.as_ref().is_none_or(|address| address == sender)
                 && rule.address.as_ref().is_none_or(|address| addresses.contains(address))
         });
         if let Some(rule) = rule {

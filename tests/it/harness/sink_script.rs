@@ -85,6 +85,8 @@ pub(super) struct Rule {
     /// Which occurrence of the step over all connections, from 1, counted from when the script began.
     pub(super) nth: Option<usize>,
     pub(super) address: Option<String>,
+    /// The envelope sender.
+    pub(super) sender: Option<String>,
     pub(super) act: Act,
 }
 
@@ -110,7 +112,7 @@ impl Script {
 
     /// Each time.
     pub fn on(self, step: Step, act: Act) -> Self {
-        self.rule(Rule { step, connection: None, nth: None, address: None, act })
+        self.rule(Rule { step, connection: None, nth: None, address: None, sender: None, act })
     }
 
     /// The first time only.
@@ -120,17 +122,22 @@ impl Script {
 
     /// The `nth` time only, counted from 1 over all connections.
     pub fn nth(self, step: Step, nth: usize, act: Act) -> Self {
-        self.rule(Rule { step, connection: None, nth: Some(nth), address: None, act })
+        self.rule(Rule { step, connection: None, nth: Some(nth), address: None, sender: None, act })
     }
 
     /// Each time on the connection of this number, counted from 1.
     pub fn on_connection(self, connection: usize, step: Step, act: Act) -> Self {
-        self.rule(Rule { step, connection: Some(connection), nth: None, address: None, act })
+        self.rule(Rule { step, connection: Some(connection), nth: None, address: None, sender: None, act })
     }
 
     /// Each time this address is the recipient (or among the accepted recipients, from DATA on).
     pub fn on_address(self, address: &str, step: Step, act: Act) -> Self {
-        self.rule(Rule { step, connection: None, nth: None, address: Some(address.to_owned()), act })
+        self.rule(Rule { step, connection: None, nth: None, address: Some(address.to_owned()), sender: None, act })
+    }
+
+    /// Each time this address is the envelope sender (from MAIL on).
+    pub fn on_sender(self, sender: &str, step: Step, act: Act) -> Self {
+        self.rule(Rule { step, connection: None, nth: None, address: None, sender: Some(sender.to_owned()), act })
     }
 
     /// Does not offer what begins with `keyword`.

@@ -64,6 +64,7 @@ async fn converse(shared: &Shared, number: usize, stream: TcpStream) -> io::Resu
         stream: BufReader::with_capacity(64 * 1024, Box::new(stream)),
         tls: false,
         user: None,
+        sender: String::new(),
         transaction: None,
     };
     if let Protection::Implicit(certificate) = tls {
@@ -78,6 +79,8 @@ struct Conversation<'a> {
     stream: BufReader<Box<dyn Stream>>,
     tls: bool,
     user: Option<String>,
+    /// Of the last MAIL.
+    sender: String,
     transaction: Option<Transaction>,
 }
 
@@ -204,6 +207,7 @@ impl Conversation<'_> {
         if size.is_some_and(|size| most.is_some_and(|most| size > most)) {
             return self.say("552 5.3.4 too large").await.map(|()| Next::On);
         }
+        self.sender.clone_from(&sender);
         match self.decide(Step::Mail, None).await? {
             Decided::Right => {
                 self.transaction = Some(Transaction { sender, parameters, recipients: Vec::new() });
@@ -245,7 +249,7 @@ impl Conversation<'_> {
         let too_large = self.shared.state.borrow().script.size_bytes_max.is_some_and(|most| bytes.len() > most);
         let transaction = self.transaction.take().expect("DATA has a transaction");
         let mail = self.sunk(transaction, bytes);
-        let act = self.shared.decision(Step::Dot, self.number, &mail.recipients);
+        let act = self.shared.decision(Step::Dot, self.number, &mail.sender, &mail.recipients);
         match act {
             None if too_large => self.say("552 5.3.4 too large").await.map(|()| Next::On),
             None => {
@@ -309,7 +313,7 @@ impl Conversation<'_> {
     async fn decide(&mut self, step: Step, recipient: Option<&String>) -> io::Result<Decided> {
         let accepted = self.transaction.as_ref().map(|transaction| transaction.recipients.as_slice());
         let addresses = recipient.map_or(accepted.unwrap_or_default(), std::slice::from_ref);
-        match self.shared.decision(step, self.number, addresses) {
+        match self.shared.decision(step, self.number, &self.sender, addresses) {
             None => Ok(Decided::Right),
             Some(Act::Slow(time)) => {
                 tokio::time::sleep(time).await;
@@ -370,9 +374,9 @@ impl Conversation<'_> {
 
 impl Shared {
     /// What is to be done at this step, now that it is reached once more.
-    fn decision(&self, step: Step, connection: usize, addresses: &[String]) -> Option<Act> {
+    fn decision(&self, step: Step, connection: usize, sender: &str, addresses: &[String]) -> Option<Act> {
         let mut decided = None;
-        self.state.send_modify(|state| decided = state.decide(step, connection, addresses));
+        self.state.send_modify(|state| decided = state.decide(step, connection, sender, addresses));
         decided
     }
 }
