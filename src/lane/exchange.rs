@@ -115,15 +115,15 @@ impl Exchange {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        // A panic is this delivery's dead letter, not the worker's end.
-        let sending = AssertUnwindSafe(self.send(&owned.claimed, &prepared, session)).catch_unwind().await;
+        let mut permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &prepared));
+        // A panic is this delivery's end, not the worker's.
+        let sending = AssertUnwindSafe(self.send(&prepared, session, &mut permit)).catch_unwind().await;
         let (came, session) = sending.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
-            (
-                Came::Ended(Ended::before(Class::Internal, "the dispatcher failed while sending; its log tells more")),
-                None,
-            )
+            // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
+            let class = if permit.started { Class::Uncertain } else { Class::Internal };
+            (Came::Ended(Ended::before(class, "the dispatcher failed while sending; its log tells more")), None)
         });
         match came {
             Came::Ended(ended) => {
@@ -141,8 +141,12 @@ impl Exchange {
         session
     }
 
-    async fn send(&self, claimed: &Claimed, prepared: &Prepared, session: Option<Session>) -> (Came, Option<Session>) {
-        let mut permit = DataPermit::new(&self.starter, self.data_start(claimed, prepared));
+    async fn send(
+        &self,
+        prepared: &Prepared,
+        session: Option<Session>,
+        permit: &mut DataPermit<'_>,
+    ) -> (Came, Option<Session>) {
         let mut session = match session {
             Some(session) => session,
             None => match self.connect().await {
@@ -151,7 +155,7 @@ impl Exchange {
             },
         };
         let mut fresh = session.is_fresh();
-        let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
+        let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         if submission.broke_before_data && !fresh {
             // The relay may just have closed it for idling: once more on a fresh one, uncounted.
             self.quit(Some(session)).await;
@@ -160,11 +164,11 @@ impl Exchange {
                 Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.started).await, None),
             };
             fresh = true;
-            submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, &mut permit).await;
+            submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         }
         self.gate.signal(signal(&submission, fresh)).await;
         let session = self.keep(session, &submission).await;
-        (came(prepared, submission, &permit), session)
+        (came(prepared, submission, permit), session)
     }
 
     fn data_start(&self, claimed: &Claimed, prepared: &Prepared) -> DataStart {

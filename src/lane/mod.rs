@@ -30,12 +30,15 @@ mod templates;
 mod wakes;
 mod worker;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
 pub use context::{Context, MemoryBudgets};
 pub use in_hand::InHand;
@@ -113,7 +116,12 @@ impl Lane {
         let tasks = TaskTracker::new();
         for index in 0..slots_all {
             let exchange = Arc::clone(&exchange);
-            tasks.spawn(async move { exchange.run_slot(index).await });
+            tasks.spawn(async move {
+                // A panic outside of a mail's own work costs a mail, which the heartbeat gives back, and no slot.
+                while AssertUnwindSafe(exchange.run_slot(index)).catch_unwind().await.is_err() {
+                    error!(slot = index, "a slot panicked and begins anew");
+                }
+            });
         }
         tasks.spawn(claims.run());
         tasks.spawn(async move { gate.watch(self.stop, &exchange.slots).await });

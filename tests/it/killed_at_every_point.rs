@@ -190,7 +190,8 @@ async fn prove_kill_while_taking_in_and_the_broker_restarts() {
     }
 }
 
-/// A panic while a mail is composed or sent is that delivery's dead letter; the worker goes on.
+/// A panic while a mail is composed or sent is that delivery's dead letter, and for a person to decide once the relay
+/// may hold it; the worker goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_one_delivery_is_its_dead_letter() {
     let database = TestDatabase::sqlite_unlocked().await;
@@ -198,13 +199,32 @@ async fn a_panic_in_one_delivery_is_its_dead_letter() {
     let site = Site::new(&database.url, None, &sink).await;
     site.configure(ONE_CONNECTION);
     take_in(&site, &EVENTS).await;
-    let worker = site.start_failing("after_documents:panic@2,before_data_start:panic@2");
+    let worker = site.start_failing("after_documents:panic@2,before_data_start:panic@2,after_answer:panic@2");
     let counts = until_settled(&site.store, 4).await;
 
-    assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Dead)), (2, 2), "{counts:?}");
+    let ended = [Settled::Sent, Settled::Dead, Settled::Uncertain].map(|settled| count(&counts, settled));
+    assert_eq!(ended, [1, 2, 1], "{counts:?}");
     let internal =
         database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open' AND class = 'internal'").await;
     assert_eq!(internal, 2);
+    assert!(worker.stop().await.success());
+    let taken = Some(sink.books().taken());
+    assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;
+}
+
+/// A panic where an end is written down costs neither the slot nor the delivery: nobody knows of it any more, so the
+/// heartbeat gives it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_while_recording_costs_no_slot() {
+    let database = TestDatabase::sqlite_unlocked().await;
+    let sink = Sink::start().await;
+    let site = Site::new(&database.url, None, &sink).await;
+    site.configure(ONE_CONNECTION);
+    take_in(&site, &EVENTS).await;
+    let worker = site.start_failing("before_record:panic@1");
+    let counts = until_settled(&site.store, 4).await;
+
+    assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Uncertain)), (3, 1), "{counts:?}");
     assert!(worker.stop().await.success());
     let taken = Some(sink.books().taken());
     assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;

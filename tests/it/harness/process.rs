@@ -81,7 +81,7 @@ impl Site {
     pub(crate) fn start_failing(&self, failpoint: &str) -> Process {
         let mut command = Command::new(BINARY);
         command.args(["run", "--role", "worker"]);
-        self.spawn(self.set_up(command, failpoint))
+        spawn(self.set_up(command, failpoint))
     }
 
     /// Starts `run` with these roles as a process, for which a file that may not grow is an error and not its end; what
@@ -90,7 +90,7 @@ impl Site {
         let mut command = Command::new("sh");
         command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, BINARY, "run"]).stderr(log);
         command.args(roles.iter().flat_map(|role| ["--role", role]));
-        self.spawn(self.set_up(command, ""))
+        spawn(self.set_up(command, ""))
     }
 
     /// Runs another command of the binary to its end, which fails where `failpoint` says.
@@ -114,10 +114,6 @@ impl Site {
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
-    }
-
-    fn spawn(&self, mut command: Command) -> Process {
-        Process::of(command.spawn().expect("the binary starts"))
     }
 
     /// An event `id` to this address, with a document of its own.
@@ -150,6 +146,10 @@ impl Site {
     fn documents(&self) -> PathBuf {
         self.folder.path().join("data/documents")
     }
+}
+
+fn spawn(mut command: Command) -> Process {
+    Process::of(command.spawn().expect("the binary starts"))
 }
 
 /// A process; killed when dropped.
