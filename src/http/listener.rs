@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::response::Response;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +21,9 @@ use tokio::time::{Instant, Sleep};
 
 /// Connections of one listener at once. A process has three listeners and, on most machines, 1,024 open files.
 const CONNECTIONS_MAX: usize = 200;
+
+/// With fewer places left, connections end with their answer: who keeps one for later must not keep others out.
+const PLACES_SPARE: usize = CONNECTIONS_MAX / 4;
 
 /// A connection on which nothing comes for so long is closed: longer than any request may take to be answered.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
@@ -32,6 +38,24 @@ pub(super) struct BoundedListener {
 impl BoundedListener {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+
+    /// How full it is, now and later.
+    pub(super) fn crowd(&self) -> Crowd {
+        Crowd(Arc::clone(&self.places))
+    }
+}
+
+/// How full a listener is.
+#[derive(Debug, Clone)]
+pub(super) struct Crowd(Arc<Semaphore>);
+
+impl Crowd {
+    /// Has the connection of this answer closed if others may wait for its place.
+    pub(super) fn show_out(&self, answer: &mut Response) {
+        if self.0.available_permits() < PLACES_SPARE {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,13 @@ use super::listener::BoundedListener;
 /// If the listener fails.
 pub async fn serve(listener: TcpListener, router: Router, drain: CancellationToken, grace: Duration) -> io::Result<()> {
     // The tap does nothing: it is how axum learns the peer's address from a listener that is not its own.
-    let listener = BoundedListener::new(listener).tap_io(|_| {});
+    let listener = BoundedListener::new(listener);
+    let crowd = listener.crowd();
+    let listener = listener.tap_io(|_| {});
+    let router = router.layer(map_response(move |mut answer: Response| {
+        crowd.show_out(&mut answer);
+        std::future::ready(answer)
+    }));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(drain.clone().cancelled_owned());
     let deadline = async {

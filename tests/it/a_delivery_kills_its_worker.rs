@@ -22,14 +22,14 @@ async fn its_neighbours_go_out_once(database: TestDatabase) {
     events.insert(0, dispatcher.event_to("poison", &[("to", POISON)]));
     dispatcher.take(&events).await;
     let worker = dispatcher.start_mortal().await;
-    // Two slots, and as many prepared behind them.
-    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 4).await;
+    // Two slots, as many prepared behind them, and places for as many that are being recorded.
+    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 6).await;
     sink.wait_for("two recipients", |state| state.count(Step::Rcpt) == 2).await;
     worker.kill().await;
     // From now on it hangs at that address only, and the worker is killed at that moment: what a crash would do. The
-    // second worker meets it before its three neighbours, the third after them.
+    // second worker meets it before its five neighbours, the third after them.
     sink.behave(Script::new().on_address(POISON, Step::Rcpt, Act::Hang));
-    for (death, left) in [(2, 4), (3, 1)] {
+    for (death, left) in [(2, 6), (3, 1)] {
         let worker = dispatcher.start_mortal().await;
         dispatcher.pass_until("SELECT COUNT(*) FROM lane_entry", left).await;
         let seen =
@@ -60,7 +60,7 @@ async fn a_process_that_dies_at_every_start_blames_nobody(database: TestDatabase
     for start in 0..6 {
         let worker = dispatcher.start_mortal().await;
         if start == 0 {
-            dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 4).await;
+            dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 6).await;
         }
         worker.kill().await;
     }

@@ -132,7 +132,7 @@ async fn every_event_is_sent_once_whatever_is_killed() {
 
     let (sent, uncertain) = (count(&counts, Settled::Sent), count(&counts, Settled::Uncertain));
     assert_eq!(usize::try_from(sent + uncertain).expect("not negative"), EVENTS, "{counts:?}");
-    assert!(uncertain <= 4, "at most what the killed process had on its four connections: {counts:?}");
+    assert!(uncertain <= 12, "at most what the killed process had on its four connections or recorded: {counts:?}");
     let times = times_taken(&sink);
     assert!(times.values().all(|times| *times == 1), "nothing is sent twice: {times:?}");
     assert!(times.len() >= usize::try_from(sent).expect("not negative"));

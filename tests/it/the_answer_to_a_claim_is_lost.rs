@@ -36,11 +36,12 @@ async fn a_claim_nobody_knows_of_is_given_back(database: TestDatabase) {
 async fn a_start_nobody_can_record_is_uncertain(database: TestDatabase) {
     let sink = Sink::start().await;
     let dispatcher = with_one_waiting(database, &sink).await;
-    let started = format!("{CLAIMED}, data_started = TRUE");
+    let digest = if dispatcher.database.store.is_single_process() { "randomblob(32)" } else { "sha256('message')" };
+    let started = format!("{CLAIMED}, data_started = TRUE, decision = 'attach', message_sha256 = {digest}");
     assert_eq!(dispatcher.database.execute(started).await, 1);
     dispatcher.pass_until_settled().await;
 
-    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain - 0"]);
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
     assert_eq!(sink.mails_and_data_phases(), (0, 0));
     dispatcher.finish().await;
 }

@@ -1,5 +1,6 @@
 //! The whole dispatcher in the test's process: database, documents, intake and worker; only the relay is a sink.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
-use invoice_dispatcher::ids::{RelayName, Sha256};
+use invoice_dispatcher::ids::{RelayName, Sha256, WorkerId};
 use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
 use invoice_dispatcher::ledger::Evidence;
 use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
@@ -80,7 +81,8 @@ impl Dispatcher {
         let mut config = Config::clone(&self.app.config);
         config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
         let app = App::with_store(config, self.database.store.clone()).expect("the parts fit");
-        Self { app, ..self }
+        // What its sink took before is no longer all that was taken.
+        Self { app, sink: None, ..self }
     }
 
     /// Starts a worker.
@@ -130,14 +132,19 @@ impl Dispatcher {
             App::with_store(Config::clone(&app.config), store).expect("the parts fit")
         });
         let app = opening.await.expect("the parts fit");
-        // On SQLite it removes the dead ones at once, so counting them would not show it.
-        self.database.execute("UPDATE worker SET host = 'earlier'").await;
+        let earlier = self.workers().await;
         let stop = CancellationToken::new();
         let task = runtime.spawn({
             let stop = stop.clone();
             async move { app.send(stop).await.expect("the worker runs") }
         });
-        self.wait_until("SELECT COUNT(*) FROM worker WHERE host <> 'earlier'", 1).await;
+        // On SQLite it removes the dead ones at once, so counting them would not show it.
+        let registering = async {
+            while self.workers().await.is_subset(&earlier) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, registering).await.expect("the worker registers");
         Mortal { runtime: Some(runtime), stop, task }
     }
 
@@ -249,7 +256,7 @@ impl Dispatcher {
     }
 
     /// Makes `count` deliveries more of `tenant`, all due now, out of the only one that there is: as its intake would,
-    /// if it had had the time.
+    /// if it had had the time. All are of one event, so they are Bcc ones.
     pub(crate) async fn multiply_due(&self, tenant: &str, count: usize) {
         let id = if self.database.store.is_single_process() {
             "CAST(printf('%016d', n) AS BLOB)"
@@ -263,7 +270,7 @@ impl Dispatcher {
                 "INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
                      invoice_number, kind, recipients, customer_name, locale, profile_version, template_version,
                      snapshot_at, link_key, created_at)
-                 {numbers} SELECT {id}, {id}, role, {id}, event_key, tenant_id, customer_id, invoice_id || '-' || n,
+                 {numbers} SELECT {id}, {id}, 'bcc', id, event_key, tenant_id, customer_id, invoice_id || '-' || n,
                      invoice_number || '-' || n, kind, recipients, customer_name, locale, profile_version,
                      template_version, snapshot_at, link_key, created_at
                  FROM place CROSS JOIN (SELECT * FROM delivery WHERE tenant_id = '{tenant}') AS model;
@@ -300,11 +307,17 @@ impl Dispatcher {
         assert!(passed.is_ok(), "time passed in vain for {expected} of: {query}; {}", self.situation().await);
     }
 
+    /// Who is registered.
+    async fn workers(&self) -> BTreeSet<WorkerId> {
+        let beats = self.database.store.workers().await.expect("the database answers");
+        beats.into_iter().map(|beat| beat.worker).collect()
+    }
+
     /// What a failing test shows: every delivery, the lanes, and who works.
     async fn situation(&self) -> String {
         let lanes = self.database.texts(
-            "SELECT lane_entry.delivery_id || ' ' || delivery.invoice_number || ' ' || lane_entry.state
-                 || ' of ' || COALESCE(CAST(lane_entry.worker_id AS TEXT), '-') || ' claim ' || lane_entry.claim
+            "SELECT delivery.invoice_number || ' ' || lane_entry.state
+                 || CASE WHEN lane_entry.worker_id IS NULL THEN '' ELSE ' by a worker' END || ' claim ' || lane_entry.claim
                  || ' data_started ' || CAST(lane_entry.data_started AS TEXT)
                  || ' rank ' || COALESCE(CAST(lane_entry.fair_rank AS TEXT), '-')
                  || ' due ' || COALESCE(CAST(lane_entry.due_at AS TEXT), '-')
