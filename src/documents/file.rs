@@ -16,7 +16,7 @@ use crate::compose::LoadedDocument;
 use crate::event::Document;
 
 /// Mails whose documents are read at once. Each takes a thread, and threads their memory; a disk gives no more by more.
-const READS_MAX: usize = 8;
+const READS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Folder {
