@@ -19,7 +19,9 @@ use crate::config::{Config, DocumentsPlace};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::ids::{RelayName, WorkerId};
 use crate::intake::{Intake, Workshop};
-use crate::lane::{Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd};
+use crate::lane::{
+    Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
+};
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -228,6 +230,7 @@ impl App {
             clock: self.store.clock().clone(),
             memory: MemoryBudgets::divided(config.worker.bytes_in_flight_max, config.relays.keys()),
             in_hand: InHand::default(),
+            buffers: Buffers::default(),
             suspects: Suspects::new(self.store.clock().clone()),
         }
     }

@@ -66,8 +66,9 @@ const fn base64_bytes(size: u64) -> u64 {
     encoded.saturating_add(encoded.div_ceil(76).saturating_mul(2))
 }
 
-/// Writes the message: CRLF line ends, not dot-stuffed.
-pub(super) fn write(parts: Parts<'_>) -> Vec<u8> {
+/// Writes the message into the memory of `bytes`: CRLF line ends, not dot-stuffed.
+pub(super) fn write(parts: Parts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.clear();
     let alternative = multipart(
         "multipart/alternative",
         boundary(parts.root, "alternative"),
@@ -93,7 +94,7 @@ pub(super) fn write(parts: Parts<'_>) -> Vec<u8> {
         message = message.header("Reply-To", addresses(vec![Mailbox { name: None, address: reply_to }]));
     }
     let capacity = parts.documents.iter().map(|document| base64_bytes(document.document.size)).sum::<u64>();
-    let mut bytes = Vec::with_capacity(usize::try_from(capacity + 48 * 1024).unwrap_or_default());
+    bytes.reserve_exact(usize::try_from(capacity + 32 * 1024).unwrap_or_default());
     message
         .header("Subject", Text::new(parts.words.subject))
         .header("Message-ID", MessageId::new(parts.message_id))

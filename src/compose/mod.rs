@@ -124,6 +124,20 @@ pub fn compose(
     plan: Plan,
     documents: &[LoadedDocument],
 ) -> Result<Mail, ComposeError> {
+    compose_into(Vec::new(), templates, snapshot, plan, documents)
+}
+
+/// As [`compose`], into the memory of `buffer`.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_into(
+    buffer: Vec<u8>,
+    templates: &Templates,
+    snapshot: &Snapshot,
+    plan: Plan,
+    documents: &[LoadedDocument],
+) -> Result<Mail, ComposeError> {
     let documents = if plan == Plan::Attach { documents } else { &[] };
     let attachments = attachments(snapshot, documents);
     let tenant = &snapshot.tenant;
@@ -136,7 +150,7 @@ pub fn compose(
     let mut words = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
     words.subject = clean::line(&words.subject, SUBJECT_CHARS_MAX);
 
-    let bytes = message::write(Parts {
+    let parts = Parts {
         root: snapshot.root,
         message_id: &message_id,
         date: snapshot.taken_at,
@@ -148,7 +162,8 @@ pub fn compose(
         words,
         attachments: &attachments,
         documents,
-    });
+    };
+    let bytes = message::write(parts, buffer);
     Ok(Mail { envelope, message_id, sha256: Sha256::of(&bytes), bytes, attachments })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::buffers::Buffers;
 use super::ended::Ended;
 use super::in_hand::InHand;
 use super::profiles::Profiles;
@@ -48,6 +49,8 @@ pub struct Context {
     pub memory: MemoryBudgets,
     /// What this worker knows that it owns.
     pub in_hand: InHand,
+    /// Buffers for messages.
+    pub buffers: Buffers,
     /// The one delivery in hand that a worker died with.
     pub suspects: Suspects,
 }

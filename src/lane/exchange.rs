@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
 use super::breaker::Signal;
+use super::buffers::Buffers;
 use super::claims::Ready;
 use super::ended::Ended;
 use super::gate::{Gate, Passage};
@@ -54,6 +55,8 @@ pub struct Exchange {
     pub recorder: Recorder,
     /// What is being written down: a slot sends its next mail meanwhile.
     pub recordings: TaskTracker,
+    /// Where a message's memory goes back to.
+    pub buffers: Buffers,
     /// The worker drains: what is on the wire is finished, nothing new is begun.
     pub stop: CancellationToken,
 }
@@ -138,6 +141,7 @@ impl Exchange {
             }
             Came::Withdrawn => self.recorder.release(&owned.claimed).await,
         }
+        self.buffers.give_back(prepared.mail.bytes);
         session
     }
 

@@ -6,6 +6,7 @@
 
 mod batcher;
 mod breaker;
+mod buffers;
 mod claims;
 mod context;
 mod ended;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+pub use buffers::Buffers;
 pub use context::{Context, MemoryBudgets};
 pub use in_hand::InHand;
 pub(crate) use liveness::HEARTBEAT;
@@ -96,6 +98,7 @@ impl Lane {
             starter: data_starter(&self.context, slots_all),
             recorder: self.recorder.clone(),
             recordings: recordings.clone(),
+            buffers: self.context.buffers.clone(),
             stop: self.stop.clone(),
         });
         // For each mail on the wire one that is being composed, and one that is being recorded.

@@ -86,8 +86,8 @@ pub async fn prepare(
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
     let snapshot = snapshot(context, facts, data, portal_link)?;
-    let mail =
-        compose::compose(&templates, &snapshot, decided.plan, &documents).map_err(|error| compose_failed(&error))?;
+    let mail = compose::compose_into(context.buffers.take(), &templates, &snapshot, decided.plan, &documents)
+        .map_err(|error| compose_failed(&error))?;
     failpoint::reach(Failpoint::AfterCompose);
     Ok(Prepared { decided, mail, link, started_at, memory })
 }
