@@ -144,6 +144,7 @@ impl App {
     /// # Errors
     /// [`AppError`], one sentence.
     pub fn with_store(config: Config, store: Store) -> Result<Self, AppError> {
+        let store = store.with_outcomes(config.broker.tells_outcomes());
         let documents = open_documents(&config)?;
         let templates = Arc::new(open_templates(&config)?);
         let keys = match &config.secrets.keys {

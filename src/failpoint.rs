@@ -45,6 +45,8 @@ pub enum Failpoint {
     AfterMirrorConfirm,
     /// The database knows that it is published.
     AfterMirrorMark,
+    /// The broker has confirmed outcomes and the database does not know: they are published again, under the same ids.
+    AfterOutcomeConfirm,
     /// A redrive is written and not committed: the letter stands as before.
     BeforeRedriveCommit,
     /// A redrive is durable and the operator does not know: the letter is settled, and cannot be redriven twice.
@@ -74,6 +76,7 @@ spelling!(Failpoint {
     BeforeMirror => "before_mirror",
     AfterMirrorConfirm => "after_mirror_confirm",
     AfterMirrorMark => "after_mirror_mark",
+    AfterOutcomeConfirm => "after_outcome_confirm",
     BeforeRedriveCommit => "before_redrive_commit",
     AfterRedriveCommit => "after_redrive_commit",
     BeforeResendCommit => "before_resend_commit",

@@ -14,13 +14,17 @@ const EVERY: Duration = Duration::from_secs(15);
 
 /// Reads the gauges of one database.
 #[derive(Debug)]
-pub struct Gauges(Store);
+pub struct Gauges {
+    store: Store,
+    /// Whether messages leave for a broker at all.
+    has_broker: bool,
+}
 
 impl Gauges {
-    /// The gauges of this database.
+    /// The gauges of this database, whose messages leave for a broker or do not.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self(store)
+    pub fn new(store: Store, has_broker: bool) -> Self {
+        Self { store, has_broker }
     }
 
     /// Keeps them up to date until `stop`.
@@ -37,21 +41,25 @@ impl Gauges {
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and no count comes near 2^52")]
     async fn read(&self) -> Result<(), StoreError> {
-        let now = self.0.now();
-        for (state, count) in self.0.state_counts().await? {
+        let now = self.store.now();
+        for (state, count) in self.store.state_counts().await? {
             gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
             if state == DeliveryState::Settled(Settled::Uncertain) {
                 gauge!(metric::UNCERTAIN).set(count as f64);
             }
         }
-        for (relay, oldest) in self.0.due_oldest().await? {
+        for (relay, oldest) in self.store.due_oldest().await? {
             gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(now.since(oldest).as_secs_f64());
         }
-        for (class, count) in self.0.open_dead_letters().await? {
+        for (class, count) in self.store.open_dead_letters().await? {
             gauge!(metric::DEAD_LETTERS, "class" => class.as_str()).set(count as f64);
         }
-        let oldest = self.0.oldest_dead_letter().await?;
+        let oldest = self.store.oldest_dead_letter().await?;
         gauge!(metric::DEAD_LETTER_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
+        if self.has_broker {
+            let oldest = self.store.outbox_oldest().await?;
+            gauge!(metric::OUTBOX_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
+        }
         Ok(())
     }
 }

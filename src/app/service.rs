@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::App;
 use super::gauges::Gauges;
-use crate::broker::{Consumer, ConsumerStatus, Mirror};
+use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::http::{HostAllowList, Probes, observability_router, serve};
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
@@ -101,7 +101,8 @@ impl Service {
             HostAllowList::for_metrics(listen).guard(observability_router(metrics.clone(), self.probes.clone()));
         self.listen("metrics", "METRICS_LISTEN", listen, router).await?;
         self.tasks.spawn(metrics.keep_up(self.stop.clone()));
-        self.tasks.spawn(Gauges::new(self.app.store.clone()).keep(self.stop.clone()));
+        let gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some());
+        self.tasks.spawn(gauges.keep(self.stop.clone()));
         Ok(())
     }
 
@@ -138,7 +139,7 @@ impl Service {
         Ok(())
     }
 
-    /// Takes events from RabbitMQ and mirrors dead letters to it.
+    /// Takes events from RabbitMQ, mirrors dead letters to it, and tells outcomes where that is wanted.
     fn start_broker(&self) -> anyhow::Result<()> {
         let config = &self.app.config.broker;
         let Some((url, topology)) = super::broker(config)? else { return Ok(()) };
@@ -147,6 +148,12 @@ impl Service {
             .with_prefetch(config.prefetch);
         self.tasks.spawn(watch_consumer(consumer.status(), self.probes.readiness.clone(), self.stop.clone()));
         self.tasks.spawn(consumer.run(self.stop.clone()));
+        if config.tells_outcomes() {
+            let source = self.app.config.portal.url.as_str().trim_end_matches('/').to_owned();
+            let store = self.app.store.clone();
+            let outcomes = Outcomes::new(url.clone(), topology.clone(), source, store, clock.clone());
+            self.tasks.spawn(outcomes.run(self.stop.clone()));
+        }
         self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));
         Ok(())
     }

@@ -178,7 +178,6 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
     async fn publish_pending(&self) -> Result<(), MirrorError> {
         loop {
             let letters = self.ledger.next_to_publish(PUBLISH_COUNT_MAX).await?;
-            self.show_oldest(letters.first());
             if letters.is_empty() {
                 return Ok(());
             }
@@ -244,16 +243,12 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
         Outgoing {
             exchange: String::new(),
             routing_key: self.topology.dead.clone(),
+            mandatory: true,
             properties: BasicProperties::default()
                 .with_content_type(content_type.into())
                 .with_headers(headers::of_dead_letter(letter)),
             body: letter.body.clone(),
         }
-    }
-
-    fn show_oldest(&self, oldest: Option<&PendingDeadLetter>) {
-        let age = oldest.map_or(Duration::ZERO, |letter| self.clock.now().since(letter.last_failed_at));
-        metrics::gauge!("invoice_mail_outbox_oldest_seconds").set(age.as_secs_f64());
     }
 
     fn tell(&mut self, trouble: &MirrorError) {

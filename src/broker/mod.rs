@@ -2,6 +2,7 @@
 //!
 //! - [`Consumer`] brings events to the intake.
 //! - [`Publisher`] publishes, each message confirmed.
+//! - [`Outcomes`] tells the billing system what became of its invoices ([`OutcomeLedger`]).
 //! - [`Mirror`] keeps the dead-letter queue equal to the dead letters in the database ([`DeadLetterLedger`]).
 
 mod connection;
@@ -10,6 +11,8 @@ mod headers;
 mod inspection;
 mod ledger;
 mod mirror;
+mod outcome_event;
+mod outcomes;
 mod pass;
 mod publisher;
 mod removal;
@@ -22,6 +25,8 @@ pub use consumer::{Consumer, ConsumerStatus};
 pub use inspection::{Inspection, QueueCounts, QueueState, inspect};
 pub use ledger::{DeadLetterLedger, PendingDeadLetter};
 pub use mirror::{Mirror, MirrorIntervals};
+pub use outcome_event::PendingOutcome;
+pub use outcomes::{OutcomeLedger, Outcomes};
 pub use publisher::{PublishError, Published, Publisher};
 pub use removal::remove;
 pub use topology::{Topology, TopologyError, TopologyMode};

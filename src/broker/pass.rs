@@ -167,6 +167,7 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         Outgoing {
             exchange: String::new(),
             routing_key: self.queue.to_owned(),
+            mandatory: true,
             properties: message.properties.with_headers(headers),
             body: message.body,
         }

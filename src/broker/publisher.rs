@@ -32,6 +32,8 @@ pub(super) struct Outgoing {
     pub(super) exchange: String,
     /// What for.
     pub(super) routing_key: String,
+    /// Whether the broker says so if no queue takes it; otherwise it confirms what it has dropped.
+    pub(super) mandatory: bool,
     /// What it says about itself. Its id and that it is persistent are added.
     pub(super) properties: BasicProperties,
     /// The bytes.
@@ -41,7 +43,7 @@ pub(super) struct Outgoing {
 /// What became of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
-    /// The broker has it, on disk, in at least one queue.
+    /// The broker has it, on disk, in at least one queue (or in none, where none has to take it).
     Confirmed,
     /// No queue takes it: the exchange leads nowhere for this key. The broker has dropped it.
     Unroutable,
@@ -99,6 +101,7 @@ impl Publisher {
         let message = |body: &Bytes| Outgoing {
             exchange: self.topology.billing.clone(),
             routing_key: self.topology.invoice_sent.clone(),
+            mandatory: true,
             properties: BasicProperties::default().with_content_type("application/cloudevents+json".into()),
             body: body.clone(),
         };
@@ -164,8 +167,7 @@ impl Publisher {
                 .basic_publish(
                     message.exchange.as_str().into(),
                     message.routing_key.as_str().into(),
-                    // Otherwise the broker confirms what it has dropped because no queue takes it.
-                    BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() },
+                    BasicPublishOptions { mandatory: message.mandatory, ..BasicPublishOptions::default() },
                     &message.body,
                     message.properties.clone().with_message_id(message_id.clone()).with_delivery_mode(PERSISTENT),
                 )

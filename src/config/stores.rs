@@ -50,6 +50,8 @@ pub struct Broker {
     pub name_prefix: String,
     /// Unacknowledged events at most, and so the largest batch that is committed at once.
     pub prefetch: u16,
+    /// Whether the billing system is told what became of its invoices.
+    pub outcomes: bool,
 }
 
 /// What becomes of exchanges and queues at start.
@@ -74,7 +76,14 @@ impl Broker {
             name_prefix: reader.value(key("broker.name_prefix"), "", name_prefix),
             // Higher than 2,000 would let one consumer hide a queue from the broker's alarms.
             prefetch: reader.value(key("broker.prefetch"), "500", value::whole(1, 2000)),
+            outcomes: reader.value(key("broker.outcomes"), "false", value::switch),
         }
+    }
+
+    /// Whether outcomes are published: that is wanted, and there is a broker.
+    #[must_use]
+    pub fn tells_outcomes(&self) -> bool {
+        self.outcomes && self.url.is_some()
     }
 }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::error::StoreError;
 use super::notes::insert_notes;
+use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::state::DeadLetterState;
 use super::statement::{Runs, sql};
 use super::{Settled, Store, Transaction};
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::ids::{DeadLetterId, DeliveryId};
 
@@ -23,7 +25,8 @@ impl Store {
         let (state, now) = (DeadLetterState::Discarded, self.now());
         let settled = settle_letters(&mut transaction, letters, state, who, Some(reason), now).await?;
         let deliveries: Vec<DeliveryId> = settled.iter().filter_map(|(_, delivery)| *delivery).collect();
-        let moved = move_deliveries(&mut transaction, &deliveries, Settled::Dead, Settled::Discarded, now).await?;
+        let moved =
+            move_deliveries(&mut transaction, &deliveries, (Settled::Dead, Settled::Discarded), None, now).await?;
         insert_notes(&mut transaction, &moved, who, &format!("discarded: {reason}"), now).await?;
         transaction.commit().await?;
         Ok(settled.into_iter().map(|(letter, _)| letter).collect())
@@ -55,7 +58,8 @@ impl Store {
             restored.insert(row.get("id")?);
             deliveries.extend(row.get::<Option<DeliveryId>>("delivery_id")?);
         }
-        let moved = move_deliveries(&mut transaction, &deliveries, Settled::Discarded, Settled::Dead, now).await?;
+        let moved =
+            move_deliveries(&mut transaction, &deliveries, (Settled::Discarded, Settled::Dead), None, now).await?;
         insert_notes(&mut transaction, &moved, who, "restored to the dead letters", now).await?;
         transaction.commit().await?;
         Ok(restored)
@@ -90,29 +94,35 @@ pub(super) async fn settle_letters(
     .collect()
 }
 
-/// Moves settled deliveries from one end to another, whose class and reason stay; returns those that stood at `from`.
+/// Moves settled deliveries from one end to another, with a new class and reason or the old ones; returns those that
+/// stood at `from`.
 pub(super) async fn move_deliveries(
     on: &mut Transaction,
     deliveries: &[DeliveryId],
-    from: Settled,
-    to: Settled,
+    (from, to): (Settled, Settled),
+    why: Option<(Class, &str)>,
     now: Timestamp,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     if deliveries.is_empty() {
         return Ok(Vec::new());
     }
     let moved: Vec<DeliveryId> = sql("WITH {given}
-        UPDATE delivery SET settled = $2, settled_at = $3 WHERE id IN (SELECT id FROM given) AND settled = $1
+        UPDATE delivery SET settled = $2, settled_at = $3, class = COALESCE($4, class),
+               reason = CASE WHEN $4 IS NULL THEN reason ELSE $5 END
+        WHERE id IN (SELECT id FROM given) AND settled = $1
         RETURNING id")
     .bind(from)
     .bind(to)
     .bind(now)
+    .bind(why.map(|(class, _)| class))
+    .bind(why.map(|(_, reason)| reason))
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
     .map(|row| row.get("id"))
     .collect::<Result<_, _>>()?;
+    insert_outcomes(on, moved.iter().map(|delivery| (*delivery, to))).await?;
     if let Some(any) = moved.first() {
         let count = i64::try_from(moved.len()).expect("a count of rows");
         count_settled(on, *any, &BTreeMap::from([(from, -count), (to, count)])).await?;

@@ -60,16 +60,11 @@ impl Store {
     pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let moved = move_deliveries(&mut transaction, &[delivery], Settled::Uncertain, Settled::Sent, now).await?;
+        let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((Class::ByHand, reason)));
+        let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
         if moved.is_empty() {
             return stands(&mut transaction, delivery).await;
         }
-        sql("UPDATE delivery SET class = $2, reason = $3 WHERE id = $1")
-            .bind(delivery)
-            .bind(Class::ByHand)
-            .bind(reason)
-            .run(&mut transaction)
-            .await?;
         insert_notes(&mut transaction, &[delivery], who, &format!("marked as sent: {reason}"), now).await?;
         transaction.commit().await?;
         Ok(Acted::Done)

@@ -61,7 +61,7 @@ impl Store {
         let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
         let discarded = settle_letters(on, &letters, state, who, Some(note), now).await?;
         let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
-        move_deliveries(on, &dead, Settled::Dead, Settled::Discarded, now).await?;
+        move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
         erase_deliveries(on, &deliveries).await?;
         erase_letters(on, &letters).await?;
         forget_bodies(on, &events).await?;
@@ -130,6 +130,10 @@ async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Re
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
+    sql("WITH {given} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM given)")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
     sql("WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)")
         .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .run(on)

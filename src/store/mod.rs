@@ -31,6 +31,7 @@ mod ledger;
 mod mirror;
 mod new_rows;
 mod notes;
+mod outcome;
 mod page;
 mod patience;
 mod portal_links;
@@ -82,6 +83,7 @@ pub use intake::{
 pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use notes::Note;
+pub use outcome::WaitingOutcomes;
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use record::{BackToDue, NewAttempt, NewPortalLink, Next, Record, Recorded, Rest, Settlement};
 pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
@@ -109,7 +111,11 @@ const REACHABLE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The database, shared cheaply.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    /// Whether the ends of deliveries go into the outbox of outcomes, too.
+    outcomes: bool,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -155,35 +161,36 @@ impl Store {
 
     fn of(pools: Pools, clock: Clock, lock: Option<LockFile>) -> Self {
         let holder = clock.new_id();
-        Self(Arc::new(Inner { pools, clock, holder, patience: Patience::default(), _lock: lock }))
+        let inner = Inner { pools, clock, holder, patience: Patience::default(), _lock: lock };
+        Self { inner: Arc::new(inner), outcomes: false }
     }
 
     /// Names this process to others that would hold the same lease.
     fn holder(&self) -> Uuid {
-        self.0.holder
+        self.inner.holder
     }
 
     /// The clock that is aligned to this database.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.inner.clock
     }
 
     /// The time now, as this database sees it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     /// Whether one process owns this database, so that workers of earlier runs are known to be dead.
     #[must_use]
     pub fn is_single_process(&self) -> bool {
-        matches!(self.0.pools, Pools::Sqlite { .. })
+        matches!(self.inner.pools, Pools::Sqlite { .. })
     }
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        match &self.0.pools {
+        match &self.inner.pools {
             Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
             Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
         }
@@ -192,7 +199,7 @@ impl Store {
 
     /// Whether every migration of this build has been applied.
     pub async fn schema_is_current(&self) -> Result<bool, StoreError> {
-        let (migrations, applied) = match &self.0.pools {
+        let (migrations, applied) = match &self.inner.pools {
             Pools::Postgres(pool) => (&POSTGRES_MIGRATIONS, applied_migrations(&mut *pool.acquire().await?).await?),
             Pools::Sqlite { writer, .. } => {
                 (&SQLITE_MIGRATIONS, applied_migrations(&mut *writer.acquire().await?).await?)
@@ -211,14 +218,14 @@ impl Store {
         .one(&mut self.read().await?)
         .await?;
         let now = row.get("now_ms")?;
-        self.0.clock.align(now);
+        self.inner.clock.align(now);
         Ok(now)
     }
 
     /// Waits until what just failed for want of the database is worth another try: until it answers, and longer each
     /// time that things fail again soon. A database whose disk is full answers all the while.
     pub async fn wait_to_try_again(&self) {
-        tokio::time::sleep(self.0.patience.after_failure()).await;
+        tokio::time::sleep(self.inner.patience.after_failure()).await;
         self.wait_until_reachable().await;
     }
 
@@ -243,7 +250,7 @@ impl Store {
 
     /// Closes every connection; what is running ends first.
     pub async fn close(&self) {
-        match &self.0.pools {
+        match &self.inner.pools {
             Pools::Postgres(pool) => pool.close().await,
             Pools::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -254,7 +261,7 @@ impl Store {
 
     /// A connection for reading; on SQLite it never waits for the writer.
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
-        Ok(match &self.0.pools {
+        Ok(match &self.inner.pools {
             Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
         })
@@ -262,7 +269,7 @@ impl Store {
 
     /// A connection for single statements that write, each committed by itself.
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
-        Ok(match &self.0.pools {
+        Ok(match &self.inner.pools {
             Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
         })
@@ -274,10 +281,11 @@ impl Store {
     /// never meets another's write.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         statement::count();
-        Ok(match &self.0.pools {
-            Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-            Pools::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-        })
+        let open = match &self.inner.pools {
+            Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        };
+        Ok(Transaction { open, outcomes: self.outcomes })
     }
 }
 
@@ -305,7 +313,14 @@ impl Runs for Connection {
 
 /// An open transaction.
 #[derive(Debug)]
-pub(crate) enum Transaction {
+pub(crate) struct Transaction {
+    open: Open,
+    /// As of its [`Store`].
+    outcomes: bool,
+}
+
+#[derive(Debug)]
+enum Open {
     Postgres(sqlx::Transaction<'static, Postgres>),
     Sqlite(sqlx::Transaction<'static, Sqlite>),
 }
@@ -318,9 +333,9 @@ impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         statement::count();
         let committing = async {
-            match self {
-                Self::Postgres(transaction) => transaction.commit().await,
-                Self::Sqlite(transaction) => transaction.commit().await,
+            match self.open {
+                Open::Postgres(transaction) => transaction.commit().await,
+                Open::Sqlite(transaction) => transaction.commit().await,
             }
         };
         Ok(statement::in_time(committing).await??)
@@ -329,9 +344,9 @@ impl Transaction {
 
 impl Runs for Transaction {
     fn handle(&mut self) -> Handle<'_> {
-        match self {
-            Self::Postgres(transaction) => Handle::Postgres(transaction),
-            Self::Sqlite(transaction) => Handle::Sqlite(transaction),
+        match &mut self.open {
+            Open::Postgres(transaction) => Handle::Postgres(transaction),
+            Open::Sqlite(transaction) => Handle::Sqlite(transaction),
         }
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::Transaction;
 use super::error::StoreError;
 use super::fair;
+use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::state::{DeliveryRole, EventState};
 use super::statement::{Runs, sql};
@@ -256,7 +258,7 @@ pub(super) async fn insert_events(on: &mut impl Runs, events: &[NewEvent]) -> Re
 }
 
 /// Inserts deliveries, and counts those that are settled from the start.
-pub(super) async fn insert_deliveries(on: &mut impl Runs, deliveries: &[NewDelivery]) -> Result<(), StoreError> {
+pub(super) async fn insert_deliveries(on: &mut Transaction, deliveries: &[NewDelivery]) -> Result<(), StoreError> {
     if deliveries.is_empty() {
         return Ok(());
     }
@@ -308,9 +310,11 @@ pub(super) async fn insert_deliveries(on: &mut impl Runs, deliveries: &[NewDeliv
     )
     .run(on)
     .await?;
+    let settled = deliveries.iter().filter_map(|new| new.settled.as_ref().map(|settled| (new.id, settled.settled)));
+    insert_outcomes(on, settled.clone()).await?;
     let mut counts = BTreeMap::new();
-    for settled in deliveries.iter().filter_map(|delivery| delivery.settled.as_ref()) {
-        *counts.entry(settled.settled).or_default() += 1;
+    for (_, settled) in settled {
+        *counts.entry(settled).or_default() += 1;
     }
     count_settled(on, deliveries[0].id, &counts).await
 }

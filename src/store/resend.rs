@@ -94,8 +94,8 @@ impl IntakeTransaction {
                 return Ok(Standing::Sending);
             }
             settle_left(&mut self.transaction, &left, Settled::Cancelled, Class::Superseded, reason, now).await?;
-            let cancelled = left.iter().map(|left| left.delivery).collect();
-            self.explain_superseded(cancelled, by, who, reason).await?;
+            let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
+            self.note_superseded(&cancelled, by, who, reason).await?;
             // One that was being sent when it was looked for may have left a rest behind.
             let again = self.family(tenant, newest).await?;
             if again == family {
@@ -108,8 +108,9 @@ impl IntakeTransaction {
         let note = format!("resent as {by}");
         settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
         for (from, reason) in [(Settled::Dead, reason), (Settled::Uncertain, "unknown, resent")] {
-            let moved = move_deliveries(&mut self.transaction, &family, from, Settled::Cancelled, now).await?;
-            self.explain_superseded(moved, by, who, reason).await?;
+            let (ends, why) = ((from, Settled::Cancelled), Some((Class::Superseded, reason)));
+            let moved = move_deliveries(&mut self.transaction, &family, ends, why, now).await?;
+            self.note_superseded(&moved, by, who, reason).await?;
         }
         Ok(Standing::Settled)
     }
@@ -166,22 +167,13 @@ impl IntakeTransaction {
         .collect()
     }
 
-    async fn explain_superseded(
+    async fn note_superseded(
         &mut self,
-        deliveries: Vec<DeliveryId>,
+        deliveries: &[DeliveryId],
         by: DeliveryId,
         who: &str,
         reason: &str,
     ) -> Result<(), StoreError> {
-        if deliveries.is_empty() {
-            return Ok(());
-        }
-        sql("WITH {given} UPDATE delivery SET class = $1, reason = $2 WHERE id IN (SELECT id FROM given)")
-            .bind(Class::Superseded)
-            .bind(reason)
-            .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
-            .run(&mut self.transaction)
-            .await?;
-        insert_notes(&mut self.transaction, &deliveries, who, &format!("{reason}: {by}"), self.now).await
+        insert_notes(&mut self.transaction, deliveries, who, &format!("{reason}: {by}"), self.now).await
     }
 }

@@ -44,7 +44,7 @@ impl Schema {
 impl Store {
     /// Compares the database's schema with this build's; changes nothing.
     pub async fn schema(&self) -> Result<Schema, StoreError> {
-        let migrator: &Migrator = match &self.0.pools {
+        let migrator: &Migrator = match &self.inner.pools {
             Pools::Postgres(_) => &POSTGRES_MIGRATIONS,
             Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
         };

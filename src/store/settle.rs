@@ -6,6 +6,7 @@ use super::Transaction;
 use super::claim::Fence;
 use super::error::StoreError;
 use super::new_rows::{insert_dead_letters, insert_deliveries, insert_lane_entries};
+use super::outcome::insert_outcomes;
 use super::record::{NewPortalLink, Record, Settlement, settled};
 use super::settled_count::count_settled;
 use super::statement::{Runs, sql};
@@ -63,6 +64,7 @@ pub(super) async fn settle(
     let settled = settled(records);
     let Some((first, _)) = settled.first() else { return Ok(()) };
     update_deliveries(on, &settled).await?;
+    insert_outcomes(on, settled.iter().map(|(fence, settlement)| (fence.delivery, settlement.settled))).await?;
 
     let mut counts = BTreeMap::new();
     let (mut letters, mut links, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::claim::{Claimed, Fence};
 use super::error::StoreError;
+use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
-use super::statement::{Runs, sql};
+use super::statement::sql;
 use super::value::Row;
 use super::{Store, Transaction};
 use crate::class::Class;
@@ -174,7 +175,7 @@ impl Left {
 
 /// Settles deliveries that nobody attempted to the end.
 pub(super) async fn settle_left(
-    on: &mut impl Runs,
+    on: &mut Transaction,
     left: &[Left],
     settled: Settled,
     class: Class,
@@ -208,6 +209,7 @@ pub(super) async fn settle_left(
     )
     .run(on)
     .await?;
+    insert_outcomes(on, left.iter().map(|left| (left.delivery, settled))).await?;
     let count = i64::try_from(left.len()).unwrap_or(i64::MAX);
     count_settled(on, first.delivery, &BTreeMap::from([(settled, count)])).await
 }

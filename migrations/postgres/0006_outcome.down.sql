@@ -1,0 +1,3 @@
+-- Forgets what the billing system is yet to hear.
+
+DROP TABLE outcome;

@@ -1,0 +1,14 @@
+-- What the billing system is yet to hear of its invoices: written with the end of a main delivery, gone when the broker
+-- has it. Copied, because the delivery may be redriven before it is published.
+CREATE TABLE outcome (
+    -- The order of publishing; those of one delivery are in the order in which they happened.
+    number      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    delivery_id UUID NOT NULL,
+    settled     TEXT NOT NULL CHECK (settled IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
+    settled_at  BIGINT NOT NULL,
+    class       TEXT NOT NULL,
+    decision    TEXT CHECK (decision IN ('attach', 'link')),
+    reason      TEXT,
+    code        TEXT,
+    message_id  TEXT
+);

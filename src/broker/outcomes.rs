@@ -1,0 +1,169 @@
+//! Outcomes: the billing system hears what became of its invoices.
+//!
+//! The transaction that settles a delivery leaves a row in the database; this task publishes it and then deletes it,
+//! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
+//! everything twice. A crash between a confirm and the deletion publishes it twice all the same, under one `id`.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::mirror::LEASE;
+use super::outcome_event::PendingOutcome;
+use super::publisher::{Outgoing, PublishError, Published, Publisher};
+use super::topology::Topology;
+use super::url::BrokerUrl;
+use crate::backoff::Delays;
+use crate::clock::Clock;
+use crate::failpoint::{self, Failpoint};
+use crate::intake::Unavailable;
+
+/// Outcomes in one step of publishing.
+const PUBLISH_COUNT_MAX: u32 = 1_000;
+/// Between two looks for outcomes to publish.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The outcomes that wait in the database; what their publisher talks to.
+///
+/// Every method is one short statement or transaction, and may be repeated.
+pub trait OutcomeLedger: Clone + Send + Sync + 'static {
+    /// Takes or renews the lease that elects one worker to publish; true if this worker holds it for `lease` from now.
+    fn hold_outcome_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+
+    /// Gives the lease back, if this worker holds it, so that another need not wait for its end.
+    fn release_outcome_lease(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// The next outcomes to be published, oldest first.
+    fn next_outcomes(&self, limit: u32) -> impl Future<Output = Result<Vec<PendingOutcome>, Unavailable>> + Send;
+
+    /// The broker has them.
+    fn forget_outcomes(&self, outcomes: &[PendingOutcome]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// Publishes outcomes.
+pub struct Outcomes<Ledger> {
+    url: BrokerUrl,
+    topology: Topology,
+    ledger: Ledger,
+    clock: Clock,
+    /// The `source` of the events: who tells.
+    source: String,
+    /// Between attempts while something is away.
+    delays: Delays,
+    look: Duration,
+    publisher: Publisher,
+    /// What was said last about trouble, so that an outage is one line in the log.
+    said: Option<String>,
+}
+
+/// Why outcomes could not be published. Every step may be repeated.
+#[derive(Debug, thiserror::Error)]
+enum OutcomesError {
+    #[error(transparent)]
+    Database(#[from] Unavailable),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("a queue that is bound to exchange {exchange} does not take them")]
+    Refused { exchange: String },
+    #[error("another worker was elected to publish them")]
+    LeaseLost,
+}
+
+impl<Ledger> fmt::Debug for Outcomes<Ledger> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcomes").field("url", &self.url).field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<Ledger: OutcomeLedger> Outcomes<Ledger> {
+    /// A publisher of outcomes that tells as `source`, and does not run yet.
+    pub fn new(url: BrokerUrl, topology: Topology, source: String, ledger: Ledger, clock: Clock) -> Self {
+        let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
+        let delays = Delays::for_server(&clock);
+        Self { url, topology, ledger, clock, source, delays, look: LOOK, publisher, said: None }
+    }
+
+    /// The same, which looks for outcomes this often.
+    #[must_use]
+    pub fn with_look(self, look: Duration) -> Self {
+        Self { look, ..self }
+    }
+
+    /// The same with other delays while something is away.
+    #[must_use]
+    pub fn with_delays(self, delays: Delays) -> Self {
+        Self { delays, ..self }
+    }
+
+    /// Publishes until `shutdown`. What is under way then is left as it is: every step may be repeated.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            let Some(round) = shutdown.run_until_cancelled(self.round()).await else { break };
+            let pause = match round {
+                Ok(()) => {
+                    self.delays.reset();
+                    self.said = None;
+                    self.look
+                }
+                Err(trouble) => {
+                    self.tell(&trouble);
+                    self.delays.next_delay()
+                }
+            };
+            if shutdown.run_until_cancelled(self.clock.sleep(pause)).await.is_none() {
+                break;
+            }
+        }
+        if let Err(away) = self.ledger.release_outcome_lease().await {
+            tracing::debug!("the lease of the outcomes ends by itself: {away}");
+        }
+        self.publisher.close().await;
+    }
+
+    /// Publishes what waits, if this worker is the one to do it.
+    async fn round(&self) -> Result<(), OutcomesError> {
+        if !self.ledger.hold_outcome_lease(LEASE).await? {
+            return Ok(());
+        }
+        loop {
+            let outcomes = self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?;
+            if outcomes.is_empty() {
+                return Ok(());
+            }
+            if !self.ledger.hold_outcome_lease(LEASE).await? {
+                return Err(OutcomesError::LeaseLost);
+            }
+            let messages: Vec<Outgoing> = outcomes.iter().map(|outcome| self.message(outcome)).collect();
+            let published = self.publisher.publish(&messages).await?;
+            failpoint::reach(Failpoint::AfterOutcomeConfirm);
+            let (confirmed, refused): (Vec<_>, Vec<_>) =
+                outcomes.into_iter().zip(published).partition(|(_, published)| *published == Published::Confirmed);
+            let confirmed: Vec<PendingOutcome> = confirmed.into_iter().map(|(outcome, _)| outcome).collect();
+            self.ledger.forget_outcomes(&confirmed).await?;
+            if !refused.is_empty() {
+                return Err(OutcomesError::Refused { exchange: self.topology.outcomes.clone() });
+            }
+        }
+    }
+
+    fn message(&self, outcome: &PendingOutcome) -> Outgoing {
+        Outgoing {
+            exchange: self.topology.outcomes.clone(),
+            routing_key: outcome.routing_key(),
+            // Whoever wants to hear binds a queue; nobody has to.
+            mandatory: false,
+            properties: lapin::BasicProperties::default().with_content_type("application/cloudevents+json".into()),
+            body: outcome.event(&self.source),
+        }
+    }
+
+    fn tell(&mut self, trouble: &OutcomesError) {
+        let reason = trouble.to_string();
+        if self.said.as_deref() != Some(&reason) {
+            tracing::warn!(broker = %self.url, "outcomes wait in the database: {reason}");
+            self.said = Some(reason);
+        }
+    }
+}
