@@ -70,7 +70,7 @@ metrics! {
     AMQP_RECONNECTS = Counter "amqp_reconnects_total" ["reason"]
         "How often the connection to RabbitMQ was built anew, and why.";
     OUTBOX_OLDEST_SECONDS = Gauge "outbox_oldest_seconds" []
-        "How long the message that waits longest for RabbitMQ has been in the outbox.";
+        "How long the dead letter or outcome that waits longest for RabbitMQ has been in the outbox.";
     DATABASE_STATEMENTS = Counter "database_statements_total" []
         "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []

@@ -19,6 +19,8 @@ use crate::store::{Breaker, Store, StoreError};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
+/// An outcome that waits longer than this for RabbitMQ is worth a word.
+const OUTCOME_WAIT_MAX: Duration = Duration::from_mins(5);
 /// Between two looks whether a worker has beaten.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -77,6 +79,7 @@ impl Database {
         };
         checks.extend(self.workers().await.unwrap_or_else(|error| failed("workers", error)));
         checks.extend(self.lanes(config).await.unwrap_or_else(|error| failed("lanes", error)));
+        checks.extend(self.outcomes(config).await.unwrap_or_else(|error| failed("outcomes", error)));
         checks.extend(match keys {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
             Err(check) => vec![check.clone()],
@@ -157,6 +160,26 @@ impl Database {
             }
         }
         Ok(checks)
+    }
+
+    /// Outcomes that wait for RabbitMQ, where the billing system is told them.
+    async fn outcomes(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
+        const NAME: &str = "outcomes";
+        if !config.broker.tells_outcomes() {
+            return Ok(Vec::new());
+        }
+        let waiting = self.store.waiting_outcomes().await?;
+        let number = count(usize::try_from(waiting.count).unwrap_or(usize::MAX), "outcome");
+        let waited = waiting.oldest.map_or(Duration::ZERO, |oldest| self.store.now().since(oldest));
+        Ok(vec![match waiting.count {
+            0 => Check::ok(NAME, "the billing system was told every one"),
+            _ if waited <= OUTCOME_WAIT_MAX => Check::ok(NAME, format!("{number} on the way to RabbitMQ")),
+            _ => Check::warn(
+                NAME,
+                format!("{number} not told to the billing system, the first for {}", span(waited)),
+                "see that a worker is at work, and that RabbitMQ and every queue bound to the outcomes take messages",
+            ),
+        }])
     }
 
     /// Whether every key that links were made with is still there.
