@@ -67,8 +67,6 @@ enum OutcomesError {
     Publish(#[from] PublishError),
     #[error("a queue that is bound to exchange {exchange} does not take them")]
     Refused { exchange: String },
-    #[error("another worker was elected to publish them")]
-    LeaseLost,
 }
 
 impl<Ledger> fmt::Debug for Outcomes<Ledger> {
@@ -97,11 +95,10 @@ impl<Ledger: OutcomeLedger> Outcomes<Ledger> {
         Self { delays, ..self }
     }
 
-    /// Publishes until `shutdown`. What is under way then is left as it is: every step may be repeated.
+    /// Publishes until `shutdown`. A step that is cut off may be repeated.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
-            let Some(round) = shutdown.run_until_cancelled(self.round()).await else { break };
-            let pause = match round {
+        while !shutdown.is_cancelled() {
+            let pause = match self.round(&shutdown).await {
                 Ok(()) => {
                     self.delays.reset();
                     self.said = None;
@@ -112,9 +109,7 @@ impl<Ledger: OutcomeLedger> Outcomes<Ledger> {
                     self.delays.next_delay()
                 }
             };
-            if shutdown.run_until_cancelled(self.clock.sleep(pause)).await.is_none() {
-                break;
-            }
+            let _ = shutdown.run_until_cancelled(self.clock.sleep(pause)).await;
         }
         if let Err(away) = self.ledger.release_outcome_lease().await {
             tracing::debug!("the lease of the outcomes ends by itself: {away}");
@@ -122,29 +117,41 @@ impl<Ledger: OutcomeLedger> Outcomes<Ledger> {
         self.publisher.close().await;
     }
 
-    /// Publishes what waits, if this worker is the one to do it.
-    async fn round(&self) -> Result<(), OutcomesError> {
-        if !self.ledger.hold_outcome_lease(LEASE).await? {
-            return Ok(());
+    /// Publishes all that waits, if this worker is the one to do it.
+    async fn round(&self, shutdown: &CancellationToken) -> Result<(), OutcomesError> {
+        while let Some(published) = shutdown.run_until_cancelled(self.publish_next()).await.transpose()? {
+            if published.is_empty() {
+                break;
+            }
+            // Never cut off: whoever stops in order lets nobody hear twice.
+            self.forget(published).await?;
         }
-        loop {
-            let outcomes = self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?;
-            if outcomes.is_empty() {
-                return Ok(());
-            }
-            if !self.ledger.hold_outcome_lease(LEASE).await? {
-                return Err(OutcomesError::LeaseLost);
-            }
-            let messages: Vec<Outgoing> = outcomes.iter().map(|outcome| self.message(outcome)).collect();
-            let published = self.publisher.publish(&messages).await?;
-            failpoint::reach(Failpoint::AfterOutcomeConfirm);
-            let (confirmed, refused): (Vec<_>, Vec<_>) =
-                outcomes.into_iter().zip(published).partition(|(_, published)| *published == Published::Confirmed);
-            let confirmed: Vec<PendingOutcome> = confirmed.into_iter().map(|(outcome, _)| outcome).collect();
-            self.ledger.forget_outcomes(&confirmed).await?;
-            if !refused.is_empty() {
-                return Err(OutcomesError::Refused { exchange: self.topology.outcomes.clone() });
-            }
+        Ok(())
+    }
+
+    /// Publishes the next step of what waits; returns what became of each. Nothing, if nothing waits or another worker
+    /// is elected.
+    async fn publish_next(&self) -> Result<Vec<(PendingOutcome, Published)>, OutcomesError> {
+        if !self.ledger.hold_outcome_lease(LEASE).await? {
+            return Ok(Vec::new());
+        }
+        let outcomes = self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?;
+        let messages: Vec<Outgoing> = outcomes.iter().map(|outcome| self.message(outcome)).collect();
+        let published = self.publisher.publish(&messages).await?;
+        Ok(outcomes.into_iter().zip(published).collect())
+    }
+
+    /// Deletes what the broker has; an error if it does not have all.
+    async fn forget(&self, published: Vec<(PendingOutcome, Published)>) -> Result<(), OutcomesError> {
+        failpoint::reach(Failpoint::AfterOutcomeConfirm);
+        let (confirmed, refused): (Vec<_>, Vec<_>) =
+            published.into_iter().partition(|(_, published)| *published == Published::Confirmed);
+        let confirmed: Vec<PendingOutcome> = confirmed.into_iter().map(|(outcome, _)| outcome).collect();
+        self.ledger.forget_outcomes(&confirmed).await?;
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(OutcomesError::Refused { exchange: self.topology.outcomes.clone() })
         }
     }
 

@@ -119,10 +119,11 @@ async fn a_late_answer_is_told(database: TestDatabase) {
     support.database.store.abandon(&[claimed.fence(worker)]).await.expect("answered");
     assert_eq!(told(&support).await, [""; 0]);
     let record = sent(&claimed, worker, support.database.clock.now());
-    assert_eq!(support.database.store.record(&[record.clone()]).await.expect("answered"), [Recorded::Done]);
-    assert_eq!(told(&support).await, ["R-1 sent accepted"]);
-    support.database.store.record(&[record]).await.expect("answered");
-    assert_eq!(told(&support).await, ["R-1 sent accepted"], "a repeated record tells nothing new");
+    for _ in 0..2 {
+        let recorded = support.database.store.record(std::slice::from_ref(&record)).await.expect("answered");
+        assert_eq!(recorded, [Recorded::Done]);
+        assert_eq!(told(&support).await, ["R-1 sent accepted"], "a repeated record tells nothing new");
+    }
 }
 
 async fn a_resend_is_told_of_its_own(database: TestDatabase) {
@@ -172,7 +173,7 @@ async fn a_customer_who_is_erased_leaves_no_reason(database: TestDatabase) {
 async fn nothing_is_written_while_outcomes_are_off(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let delivery = support.accept(&event("1")).await;
-    assert!(matches!(support.take(&event("1")).await, Verdict::Duplicate { .. }));
+    assert!(matches!(support.take(&event("1")).await, Verdict::Duplicate));
     support.end(Settled::Sent, Class::Accepted).await;
     support.accept(&event("2")).await;
     support.die(Class::Refused).await;
