@@ -69,6 +69,22 @@ fn a_key_that_is_in_use_and_missing_is_named() {
 }
 
 #[test]
+fn outcomes_that_wait_for_rabbitmq_are_counted() {
+    let here = CommandLine::new();
+    here.import_examples();
+    assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
+    assert!(!results(&here.run("doctor --json")).contains_key("outcomes"), "nobody asked for them");
+
+    std::fs::write(here.folder().join("config.toml"), "[broker]\noutcomes = true\n").expect("the file can be written");
+    let here = here.with("AMQP_URL", "amqp://127.0.0.1:1/%2f");
+    let resent = here.run("resend --tenant acme --invoice R-2026-0042 --reason lost");
+    assert_eq!(resent.code, 0, "{}", resent.stderr);
+    let said = here.run("doctor --json");
+    assert_eq!(results(&said)["outcomes"], "ok", "not for long yet: {}", said.stdout);
+    assert!(said.stdout.contains("1 outcome on the way to RabbitMQ"), "the superseded one: {}", said.stdout);
+}
+
+#[test]
 fn a_delivery_that_is_lost_fails_the_ledger() {
     let here = CommandLine::new();
     here.import_examples();

@@ -9,10 +9,10 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::store::{Store, WaitingOutcomes};
 use lapin::ExchangeKind;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 
-use crate::harness::broker::{Broker, Proxy, Running, short_delays, until};
+use crate::harness::broker::{Broker, Proxy, Running, header, short_delays, until};
 use crate::harness::database::TestDatabase;
 use crate::harness::process::{Process, Site};
 use crate::harness::sink::{Act, Script, Sink, Step};
@@ -216,6 +216,29 @@ async fn they_come_later_if_the_broker_is_away() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 61);
+    clean_up(broker, &queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_wait_while_a_queue_is_full() {
+    let broker = Broker::new().await;
+    let queue = format!("{}.billing", broker.topology.outcomes);
+    let mut arguments = header("x-overflow", "reject-publish");
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
+    broker.declare_exchange(&broker.topology.outcomes, ExchangeKind::Topic).await;
+    broker.declare_queue(&queue, arguments).await.expect("declared");
+    broker.bind(&queue, &broker.topology.outcomes, "#").await;
+    let database = with_sent(TestDatabase::postgres().await, 3).await;
+    let running = tell(broker.url.clone(), &broker, &database.store);
+    let mut ids = Vec::new();
+    for left in [2, 1, 0] {
+        until_waiting(&database, left).await;
+        ids.extend(hear(&broker, &queue).await.iter().map(|heard| id(heard).to_owned()));
+    }
+    running.stop().await;
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
     clean_up(broker, &queue).await;
 }
 
