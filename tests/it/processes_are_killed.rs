@@ -1,11 +1,12 @@
 //! Real worker processes on one database and one broker, and everything around them breaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::ids::WorkerId;
 use invoice_dispatcher::intake::{Incoming, Parsed, Via};
 use invoice_dispatcher::retry::Settled;
 use invoice_dispatcher::store::{DeliveryState, Store};
@@ -94,6 +95,53 @@ async fn on_sqlite_the_next_process_takes_over_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgresql_another_process_takes_over_in_time() {
     killed_before_and_after_data(TestDatabase::postgres().await).await;
+}
+
+/// A machine is suspended with a worker on it, before DATA of one mail and after the dot of another, for longer than the
+/// others wait. When it wakes, it learns that it was called dead, starts no DATA, and works on under another name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stood_still_sends_nothing_twice() {
+    let database = TestDatabase::postgres().await;
+    let script = Script::new().on_address("before@customer.example", Step::Rcpt, Act::Hang).on_address(
+        "after@customer.example",
+        Step::Dot,
+        Act::take_then(Act::Hang),
+    );
+    let sink = Sink::scripted(script).await;
+    let site = Site::new(&database.url, None, &sink).await;
+    let suspended = site.start();
+    take_in(&site, &[("before", "before@customer.example"), ("after", "after@customer.example")]).await;
+    sink.wait_for("both conversations", |state| state.steps.get(&Step::Rcpt) == Some(&2) && state.mails.len() == 1)
+        .await;
+    let first: BTreeSet<_> = workers(&site).await;
+    suspended.signal("-STOP");
+    sink.behave(Script::new());
+    let other = site.start();
+    let counts = until_settled(&site.store, 2).await;
+    assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Uncertain)), (1, 1), "{counts:?}");
+
+    suspended.signal("-CONT");
+    let second: BTreeSet<_> = workers(&site).await;
+    let renamed = async {
+        while workers(&site).await.is_subset(&second) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, renamed).await.expect("it comes back under another name");
+    assert!(workers(&site).await.is_disjoint(&first));
+    take_in(&site, &[("later", "later@customer.example")]).await;
+    let counts = until_settled(&site.store, 3).await;
+
+    assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Uncertain)), (2, 1), "{counts:?}");
+    let times = times_taken(&sink);
+    assert_eq!(times.values().copied().collect::<Vec<_>>(), [1, 1, 1], "{times:?}");
+    assert!(suspended.stop().await.success() && other.stop().await.success());
+    database.assert_ledger().await;
+}
+
+async fn workers(site: &Site) -> BTreeSet<WorkerId> {
+    let beats = site.store.workers().await.expect("the database answers");
+    beats.into_iter().map(|beat| beat.worker).collect()
 }
 
 /// Two processes on one broker and one database; the broker restarts, one process is killed, the other is told to
