@@ -82,8 +82,8 @@ impl Exchange {
             }
             let next = tokio::select! {
                 next = tokio::time::timeout(IDLE, self.next()) => next,
-                // Its connection is another worker's now.
-                _ = limit.wait_for(|limit| *limit <= index) => continue,
+                // Its connection is another worker's now. A drain needs every slot until the queue has ended: none rests.
+                _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
             };
             match next {
                 // Boxed: a mail's whole conversation is a large future, and most slots rest most of the time.
