@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 pub use broker::broker;
 pub use service::{Roles, Service};
@@ -113,25 +112,31 @@ impl App {
             Role::Worker => Store::open_sized(url, config.database.connections_max, clock).await?,
             Role::Command => Store::open_beside(url, clock).await?,
         };
-        if role == Role::Worker
-            && let Err(error) = store.answers().await
+        if config.database.is_sqlite()
+            && let DocumentsPlace::Folder(folder) = &config.documents.place
         {
-            warn!("waiting for the database: {error}");
-            store.wait_until_reachable().await;
-        }
-        if config.database.is_sqlite() {
             // Embedded: what a newcomer would have to make by hand is made.
-            if let DocumentsPlace::Folder(folder) = &config.documents.place {
-                std::fs::create_dir_all(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
-            }
-            store.migrate().await?;
-        } else if !store.schema_is_current().await? {
-            return Err(AppError::Schema);
+            std::fs::create_dir_all(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
         }
-        store.align_clock().await?;
         let app = Self::with_store(config, store)?;
-        app.tell_templates().await?;
-        Ok(app)
+        let current = match role {
+            // Servers start in any order: a worker waits for its database.
+            Role::Worker => app.store.insist(|| app.meet_database()).await?,
+            Role::Command => app.meet_database().await?,
+        };
+        if current { Ok(app) } else { Err(AppError::Schema) }
+    }
+
+    /// Brings an embedded database up to date, and takes the database's time; says whether its schema is this version's.
+    async fn meet_database(&self) -> Result<bool, StoreError> {
+        if self.config.database.is_sqlite() {
+            self.store.migrate().await?;
+        } else if !self.store.schema_is_current().await? {
+            return Ok(false);
+        }
+        self.store.align_clock().await?;
+        self.tell_templates().await?;
+        Ok(true)
     }
 
     /// Tells the database that these templates are in use, so that they are not forgotten.

@@ -4,14 +4,17 @@
 //! the database now and then ([`Clock::align`]) and runs on the machine's monotonic time in between: a jump of the
 //! machine's clock moves nothing. A manual clock lets a test own time.
 
+mod manual;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use uuid::Uuid;
+
+use manual::ManualTime;
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z; written as RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
@@ -82,14 +85,7 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System(Arc<SystemSource>),
-    Manual(Arc<ManualSource>),
-}
-
-#[derive(Debug)]
-struct ManualSource {
-    now_ms: watch::Sender<i64>,
-    /// How often somebody has lain down to sleep.
-    sleeps: watch::Sender<u64>,
+    Manual(Arc<ManualTime>),
 }
 
 #[derive(Debug)]
@@ -111,8 +107,7 @@ impl Clock {
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        let (now_ms, sleeps) = (watch::Sender::new(start.0), watch::Sender::new(0));
-        Self(Source::Manual(Arc::new(ManualSource { now_ms, sleeps })))
+        Self(Source::Manual(Arc::new(ManualTime::new(start.0))))
     }
 
     /// The time now.
@@ -120,7 +115,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System(source) => Timestamp(source.epoch_ms.load(Ordering::Relaxed)).plus(source.started.elapsed()),
-            Source::Manual(source) => Timestamp(*source.now_ms.borrow()),
+            Source::Manual(time) => Timestamp(time.now_ms()),
         }
     }
 
@@ -129,7 +124,7 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
             Source::System(source) => source.started.elapsed(),
-            Source::Manual(source) => Duration::from_millis(u64::try_from(*source.now_ms.borrow()).unwrap_or(0)),
+            Source::Manual(time) => Duration::from_millis(u64::try_from(time.now_ms()).unwrap_or(0)),
         }
     }
 
@@ -146,30 +141,23 @@ impl Clock {
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {
             Source::System(_) => tokio::time::sleep(time).await,
-            Source::Manual(source) => {
-                let end = Timestamp(*source.now_ms.borrow()).plus(time).0;
-                let mut changes = source.now_ms.subscribe();
-                source.sleeps.send_modify(|sleeps| *sleeps += 1);
-                // The sender lives in `self`, so waiting cannot fail.
-                let _ = changes.wait_for(|now| *now >= end).await;
-            }
+            Source::Manual(manual) => manual.sleep(time).await,
         }
     }
 
     /// Moves a manual clock, and wakes who sleeps on it. The machine's clock is not ours to move.
     pub fn advance(&self, time: Duration) {
-        if let Source::Manual(source) = &self.0 {
-            source.now_ms.send_modify(|ms| *ms = ms.saturating_add(millis(time)));
+        if let Source::Manual(manual) = &self.0 {
+            manual.advance(time);
         }
     }
 
-    /// How often somebody has lain down to sleep on a manual clock: a test that lets time pass waits until whoever woke
-    /// has done its work and sleeps again, so that time does not run away from the work. None on the machine's clock.
-    #[must_use]
-    pub fn sleeps(&self) -> Option<watch::Receiver<u64>> {
-        match &self.0 {
-            Source::System(_) => None,
-            Source::Manual(source) => Some(source.sleeps.subscribe()),
+    /// Waits until every task that the last [`Clock::advance`] woke sleeps again: a test that lets time pass so gives
+    /// them the time to do their work. A task that ends instead is waited for in vain. Returns at once on the
+    /// machine's clock.
+    pub async fn all_asleep(&self) {
+        if let Source::Manual(manual) = &self.0 {
+            manual.all_asleep().await;
         }
     }
 
@@ -216,6 +204,30 @@ mod tests {
             assert!(clock.now().since(Timestamp(database_now)) < Duration::from_secs(10));
         }
         assert!(clock.monotonic().saturating_sub(before) < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn time_waits_until_who_woke_sleeps_again() {
+        let clock = Clock::manual(Timestamp(0));
+        let worked = Arc::new(AtomicI64::new(0));
+        for _ in 0..3 {
+            let (clock, worked) = (clock.clone(), worked.clone());
+            tokio::spawn(async move {
+                loop {
+                    clock.sleep(Duration::from_secs(1)).await;
+                    tokio::task::yield_now().await;
+                    worked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // Somebody who does not wait for the end of a sleep is not waited for.
+        let _ = tokio::time::timeout(Duration::ZERO, clock.sleep(Duration::from_secs(2))).await;
+        tokio::task::yield_now().await;
+        for round in 1..=4 {
+            clock.advance(Duration::from_secs(1));
+            clock.all_asleep().await;
+            assert_eq!(worked.load(Ordering::Relaxed), 3 * round);
+        }
     }
 
     #[tokio::test]

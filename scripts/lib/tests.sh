@@ -31,6 +31,14 @@ summary() {
         END { printf "%d passed, %d failed%s\n", passed, failed, ignored ? ", " ignored " ignored" : "" }' "$1"
 }
 
+# Says in a few lines which tests failed and why: the full output, backtraces included, may fill thousands.
+reasons() {
+    awk '/^---- .* stdout ----$/ { name = $2; next }
+        name != "" && / panicked at / { print "failed: " name; sub(/.* panicked at /, "    at "); print; left = 5; next }
+        left > 0 && /^(stack backtrace:|note: |$)/ { left = 0; name = "" }
+        left > 0 { print "    " substr($0, 1, 1000); left-- }' "$1"
+}
+
 # Runs the command or function $@ with private servers for what TEST_AMQP_URL and TEST_DATABASE_URL do not name; prints
 # how many tests passed, and exits with its result.
 with_servers() {
@@ -59,6 +67,9 @@ with_servers() {
     rm -f "$work/group"
     wait "$printer"
     summary "$work/tmp/log"
-    [[ $result == 0 ]] || echo "not everything passed: what failed, or ended early, stands above" >&2
+    [[ $result == 0 ]] || {
+        reasons "$work/tmp/log"
+        echo "not everything passed: what failed, or ended early, stands above" >&2
+    }
     exit "$result"
 }

@@ -14,7 +14,7 @@ use super::breaker::Signal;
 use super::buffers::Buffers;
 use super::claims::Ready;
 use super::ended::Ended;
-use super::gate::{Gate, Passage};
+use super::gate::Gate;
 use super::permit::{Answer, DataPermit, DataStarter};
 use super::prepare::Prepared;
 use super::rate::Rate;
@@ -111,10 +111,10 @@ impl Exchange {
         let Ready { owned, facts, prepared, waiting } = ready;
         drop(waiting);
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
-        if turn.is_none() || self.gate.passage() == Passage::Shut {
+        let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;
             return session;
-        }
+        };
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }

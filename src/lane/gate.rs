@@ -23,7 +23,8 @@ use crate::telemetry::metric;
 /// How often the shared row is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long the lease to probe holds: longer than a probe and a round of its trial take.
+/// How long the lease to probe holds. While a mail of its trial is on the way it is renewed: a relay may take ten
+/// minutes to answer the final dot.
 const LEASE: Duration = Duration::from_mins(2);
 
 /// What a lane may do now.
@@ -60,6 +61,21 @@ struct Counts {
     breaker: Breaker,
     /// Deliveries of the running round of the trial that the relay answered.
     answered: u32,
+    /// Mails that have passed and are on the way.
+    passing: u32,
+    /// The newest version of the shared row that was shown: an older one, read before it, says nothing any more.
+    shown: i64,
+    /// Why the breaker is to open, until the shared row says so: nothing passes meanwhile.
+    trip: Option<Trip>,
+}
+
+/// A mail on its way through the gate.
+pub struct Passing<'a>(&'a Gate);
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.counts().passing -= 1;
+    }
 }
 
 impl Gate {
@@ -84,6 +100,15 @@ impl Gate {
     #[must_use]
     pub fn passage(&self) -> Passage {
         *self.passage.borrow()
+    }
+
+    /// Lets one mail pass, unless the gate is shut.
+    pub fn pass(&self) -> Option<Passing<'_>> {
+        let mut counts = self.counts();
+        (self.passage() != Passage::Shut).then(|| {
+            counts.passing += 1;
+            Passing(self)
+        })
     }
 
     /// Waits until the lane may send.
@@ -134,9 +159,13 @@ impl Gate {
     /// # Errors
     /// If the database is away; the gate stays as it is.
     pub async fn look(&self) -> Result<(), StoreError> {
+        let trip = self.counts().trip;
+        if let Some(trip) = trip {
+            self.write_trip(trip).await?;
+        }
         let state = self.store.relay_state(&self.relay).await?;
         let now = self.clock.now();
-        self.show(&state, now);
+        self.show(&mut self.counts(), &state, now);
         if state.paused {
             return Ok(());
         }
@@ -151,23 +180,47 @@ impl Gate {
                 refused_credentials: None,
                 ..state
             };
-            self.store.change_breaker(&state).await?;
+            self.change(state).await?;
         } else if state.breaker == Stands::Open
             && state.probe_at.is_some_and(|at| at <= now)
             && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
         {
             self.probe().await?;
+        } else if self.is_mine(&state, now)
+            && state.breaker == Stands::HalfOpen
+            && state.probe_until.is_some_and(|until| until.since(now) < LEASE / 2)
+            && self.counts().passing > 0
+        {
+            self.change(RelayState { probe_until: Some(now.plus(LEASE)), ..state }).await?;
         }
         Ok(())
     }
 
+    /// Whether this worker holds the lease.
+    fn is_mine(&self, state: &RelayState, now: Timestamp) -> bool {
+        state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now)
+    }
+
+    /// Writes the shared row unless somebody else has meanwhile, and shows it; says whether it did.
+    async fn change(&self, state: RelayState) -> Result<bool, StoreError> {
+        let changed = self.store.change_breaker(&state).await?;
+        if changed {
+            let state = RelayState { version: state.version + 1, ..state };
+            self.show(&mut self.counts(), &state, self.clock.now());
+        }
+        Ok(changed)
+    }
+
     /// Sets the passage by the shared row.
-    fn show(&self, state: &RelayState, now: Timestamp) {
-        let mine = state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now);
+    fn show(&self, counts: &mut Counts, state: &RelayState, now: Timestamp) {
+        if state.version < counts.shown || counts.trip.is_some() {
+            return;
+        }
+        counts.shown = state.version;
         let passage = match state.breaker {
             _ if state.paused => Passage::Shut,
             Stands::Closed => Passage::Free,
-            Stands::HalfOpen if mine => Passage::Trial { allowance: state.allowance },
+            Stands::HalfOpen if self.is_mine(state, now) => Passage::Trial { allowance: state.allowance },
             Stands::HalfOpen | Stands::Open => Passage::Shut,
         };
         self.set(passage);
@@ -217,9 +270,7 @@ impl Gate {
                 }
             }
         };
-        if self.store.change_breaker(&state).await? {
-            self.show(&state, now);
-        }
+        self.change(state).await?;
         Ok(())
     }
 
@@ -254,45 +305,61 @@ impl Gate {
         } else {
             RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
         };
-        if self.store.change_breaker(&state).await? {
-            self.show(&state, now);
-        }
+        self.change(state).await?;
         Ok(())
     }
 
-    /// Opens the breaker for all workers, unless somebody else has.
+    /// Opens the breaker for all workers. Nothing passes here until the shared row says so, though the database be away:
+    /// each look tries again.
     async fn open(&self, trip: Trip) -> Result<(), StoreError> {
-        self.set(Passage::Shut);
+        {
+            let mut counts = self.counts();
+            counts.trip = Some(trip);
+            self.set(Passage::Shut);
+        }
+        self.write_trip(trip).await
+    }
+
+    /// Writes that the breaker is open, unless somebody else has.
+    async fn write_trip(&self, trip: Trip) -> Result<(), StoreError> {
         loop {
-            let state = self.store.relay_state(&self.relay).await?;
-            if state.breaker == Stands::Open {
-                return Ok(());
-            }
+            let mut state = self.store.relay_state(&self.relay).await?;
             let now = self.clock.now();
-            let auth_refused = trip == Trip::AuthRefused;
-            let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
-            let opened = RelayState {
-                breaker: Stands::Open,
-                reason: Some(trip.as_str().to_owned()),
-                opened_at: state.opened_at.or(Some(now)),
-                probes,
-                probe_at: Some(now.plus(probe_delay(auth_refused, probes))),
-                probe_worker: None,
-                probe_until: None,
-                refused_credentials: auth_refused.then(|| self.credentials.clone()),
-                allowance: 0,
-                ..state
-            };
-            if self.store.change_breaker(&opened).await? {
+            if state.breaker != Stands::Open {
+                state = opened(&state, trip, now, &self.credentials);
+                if !self.store.change_breaker(&state).await? {
+                    continue;
+                }
+                state.version += 1;
                 warn!(relay = %self.relay, "the breaker opens: {}", trip.as_str());
-                self.show(&opened, now);
-                return Ok(());
             }
+            let mut counts = self.counts();
+            counts.trip = None;
+            self.show(&mut counts, &state, now);
+            return Ok(());
         }
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a relay whose breaker opens by `trip`.
+fn opened(state: &RelayState, trip: Trip, now: Timestamp, credentials: &str) -> RelayState {
+    let auth_refused = trip == Trip::AuthRefused;
+    let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
+    RelayState {
+        breaker: Stands::Open,
+        reason: Some(trip.as_str().to_owned()),
+        opened_at: state.opened_at.or(Some(now)),
+        probes,
+        probe_at: Some(now.plus(probe_delay(auth_refused, probes))),
+        probe_worker: None,
+        probe_until: None,
+        refused_credentials: auth_refused.then(|| credentials.to_owned()),
+        allowance: 0,
+        ..state.clone()
     }
 }
 

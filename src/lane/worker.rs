@@ -50,12 +50,9 @@ impl Worker {
     /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back.
     ///
     /// # Errors
-    /// If the database cannot be used at the start.
+    /// If the database refuses what a worker starts with; while it is away it is waited for.
     pub async fn run(self, stop: CancellationToken) -> Result<WorkerEnd, StoreError> {
         let store = self.context.store.clone();
-        store.align_clock().await?;
-        let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();
-        store.register_worker(self.context.worker, &host_name(), &relays).await?;
         let (live, live_workers) = watch::channel(1);
         let recorder = Recorder::start(Arc::clone(&self.context), self.wakes.clone());
         let heartbeat = Heartbeat {
@@ -64,7 +61,11 @@ impl Worker {
             live,
             wakes: self.wakes.clone(),
         };
-        heartbeat.take_over_at_start().await?;
+        let starting = store.insist(|| self.register(&heartbeat));
+        match stop.run_until_cancelled(starting).await {
+            Some(started) => started?,
+            None => return Ok(WorkerEnd::Stopped),
+        }
 
         // Lanes end first; the heart beats until they have.
         let lanes_stop = stop.child_token();
@@ -90,6 +91,15 @@ impl Worker {
             info!("this worker stays registered until the others miss it: {error}");
         }
         Ok(end)
+    }
+
+    /// Takes the database's time, a place among the workers, and over from the dead ones.
+    async fn register(&self, heartbeat: &Heartbeat) -> Result<(), StoreError> {
+        let store = &self.context.store;
+        store.align_clock().await?;
+        let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();
+        store.register_worker(self.context.worker, &host_name(), &relays).await?;
+        heartbeat.take_over_at_start().await
     }
 
     fn start(&self, recorder: &Recorder, live: &watch::Receiver<u32>, stop: &CancellationToken) -> TaskTracker {

@@ -239,7 +239,15 @@ impl Store {
     }
 }
 
+/// A delivery, and which claim of it.
+pub(super) type Claim = (DeliveryId, u32);
+
 impl Fence {
+    /// Whose claim it is left out: no two workers have the same.
+    pub(super) const fn claim(&self) -> Claim {
+        (self.delivery, self.claim)
+    }
+
     pub(super) fn values<'v>(&self) -> [super::value::Value<'v>; 3] {
         [self.delivery.into(), self.claim.into(), self.worker.into()]
     }

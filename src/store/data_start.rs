@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::claim::Fence;
+use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::statement::{Runs, sql};
 use super::{Connection, Store};
 use crate::customer::CustomerType;
 use crate::decision::{Decision, Reason};
-use crate::ids::{DeliveryId, Sha256, TenantId};
+use crate::ids::{Sha256, TenantId};
 
 /// A message that is ready, and what was decided for it.
 #[derive(Debug, Clone)]
@@ -55,20 +55,21 @@ impl Store {
         let mut connection = self.write().await?;
         let started = mark_started(&mut connection, starts).await?;
         let others: Vec<Fence> =
-            starts.iter().map(|start| start.fence).filter(|fence| !started.contains(&fence.delivery)).collect();
+            starts.iter().map(|start| start.fence).filter(|fence| !started.contains(&fence.claim())).collect();
         let held = still_held(&mut connection, &others).await?;
         Ok(starts
             .iter()
-            .map(|start| match start.fence.delivery {
-                delivery if started.contains(&delivery) => DataStarted::Started,
-                delivery if held.contains(&delivery) => DataStarted::Stale,
+            // Two starts of one batch may be of one delivery: a claim that was given back unheard, and the next one.
+            .map(|start| match start.fence.claim() {
+                claim if started.contains(&claim) => DataStarted::Started,
+                claim if held.contains(&claim) => DataStarted::Stale,
                 _ => DataStarted::Lost,
             })
             .collect())
     }
 }
 
-async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashSet<DeliveryId>, StoreError> {
+async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashSet<Claim>, StoreError> {
     let mut starts: Vec<&DataStart> = starts.iter().collect();
     starts.sort_by_key(|start| start.fence);
     sql("WITH {given},
@@ -85,7 +86,7 @@ async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashS
           AND given.customer_type IS NOT DISTINCT FROM
               (SELECT type FROM customer
                WHERE customer.tenant_id = lane_entry.tenant_id AND customer.id = lane_entry.customer_id)
-        RETURNING delivery_id")
+        RETURNING lane_entry.delivery_id, lane_entry.claim")
     .given(
         "id uuid, claim bigint, worker_id uuid, tenant_id text, decision text, decision_reason text, \
          decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
@@ -108,22 +109,22 @@ async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashS
     .all(on)
     .await?
     .iter()
-    .map(|row| row.get("delivery_id"))
+    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
     .collect()
 }
 
 /// Which of these claims still hold.
-async fn still_held(on: &mut impl Runs, fences: &[Fence]) -> Result<HashSet<DeliveryId>, StoreError> {
+async fn still_held(on: &mut impl Runs, fences: &[Fence]) -> Result<HashSet<Claim>, StoreError> {
     if fences.is_empty() {
         return Ok(HashSet::new());
     }
     sql("WITH {given}
-        SELECT delivery_id FROM lane_entry
+        SELECT delivery_id, claim FROM lane_entry
         WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
     .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
     .all(on)
     .await?
     .iter()
-    .map(|row| row.get("delivery_id"))
+    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
     .collect()
 }

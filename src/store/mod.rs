@@ -229,6 +229,20 @@ impl Store {
         self.wait_until_reachable().await;
     }
 
+    /// Does `work`, again and again while the database is away. What it had done when the answer was lost, it does again.
+    pub(crate) async fn insist<T, F>(&self, work: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            match work().await {
+                Err(error) if error.is_unavailable() => tracing::warn!("waiting for the database: {error}"),
+                done => return done,
+            }
+            self.wait_to_try_again().await;
+        }
+    }
+
     /// Waits until the database answers.
     pub async fn wait_until_reachable(&self) {
         let mut pause = Duration::from_millis(50);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::claim::Fence;
+use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
 use super::settle::{insert_attempts, settle};
@@ -163,8 +163,8 @@ pub enum Recorded {
 }
 
 impl Store {
-    /// Records what came of a batch of claims, all or nothing; answers in the order of `records`, which name each
-    /// delivery once.
+    /// Records what came of a batch of claims, all or nothing; answers in the order of `records`. Two of them may be of
+    /// one delivery, if a claim was given back unheard and made again: the one whose claim stands counts.
     pub async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
@@ -172,29 +172,30 @@ impl Store {
         // In order, so that two batches never wait for each other in a ring.
         let mut sorted: Vec<&Record> = records.iter().collect();
         sorted.sort_by_key(|record| record.fence);
+        sorted.dedup_by_key(|record| record.fence);
         let mut transaction = self.begin().await?;
         let fresh = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         let late = take_late(&mut transaction, &remaining, self.now()).await?;
         let repeated = find_repeated(&mut transaction, &without(&remaining, &late)).await?;
 
-        sorted.retain(|record| fresh.contains(&record.fence.delivery) || late.contains(&record.fence.delivery));
+        sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
         insert_attempts(&mut transaction, &sorted).await?;
         settle(&mut transaction, &sorted, &late, self.now()).await?;
         transaction.commit().await?;
         Ok(records
             .iter()
-            .map(|record| record.fence.delivery)
-            .map(|id| {
-                let done = fresh.contains(&id) || late.contains(&id) || repeated.contains(&id);
+            .map(|record| record.fence.claim())
+            .map(|claim| {
+                let done = fresh.contains(&claim) || late.contains(&claim) || repeated.contains(&claim);
                 if done { Recorded::Done } else { Recorded::Lost }
             })
             .collect())
     }
 }
 
-fn without<'r>(records: &[&'r Record], taken: &HashSet<DeliveryId>) -> Vec<&'r Record> {
-    records.iter().copied().filter(|record| !taken.contains(&record.fence.delivery)).collect()
+fn without<'r>(records: &[&'r Record], taken: &HashSet<Claim>) -> Vec<&'r Record> {
+    records.iter().copied().filter(|record| !taken.contains(&record.fence.claim())).collect()
 }
 
 fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
@@ -218,19 +219,19 @@ async fn take_from_lane(
     on: &mut Transaction,
     records: &[&Record],
     now: Timestamp,
-) -> Result<HashSet<DeliveryId>, StoreError> {
+) -> Result<HashSet<Claim>, StoreError> {
     let mut taken = HashSet::new();
     let settled = settled(records);
     if !settled.is_empty() {
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
-            RETURNING delivery_id")
+            RETURNING delivery_id, claim")
         .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
         .all(on)
         .await?;
         for row in &rows {
-            taken.insert(row.get("delivery_id")?);
+            taken.insert((row.get("delivery_id")?, row.get("claim")?));
         }
     }
     taken.extend(back_to_due(on, &due(records), now).await?);
@@ -241,7 +242,7 @@ async fn back_to_due(
     on: &mut Transaction,
     due: &[(Fence, &BackToDue)],
     now: Timestamp,
-) -> Result<Vec<DeliveryId>, StoreError> {
+) -> Result<Vec<Claim>, StoreError> {
     if due.is_empty() {
         return Ok(Vec::new());
     }
@@ -255,7 +256,7 @@ async fn back_to_due(
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
           AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
-        RETURNING delivery_id")
+        RETURNING lane_entry.delivery_id, lane_entry.claim")
     .bind(now)
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
@@ -283,31 +284,27 @@ async fn back_to_due(
     .all(on)
     .await?
     .iter()
-    .map(|row| row.get("delivery_id"))
+    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
     .collect()
 }
 
 /// Finds deliveries that were declared uncertain in the claim that now answers after all, and locks them. Those that
 /// are to be sent again get their lane entry back.
-async fn take_late(
-    on: &mut Transaction,
-    records: &[&Record],
-    now: Timestamp,
-) -> Result<HashSet<DeliveryId>, StoreError> {
+async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<HashSet<Claim>, StoreError> {
     if records.is_empty() {
         return Ok(HashSet::new());
     }
-    let late: HashSet<DeliveryId> = sql("WITH {given}
-        SELECT delivery.id FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+    let late: HashSet<Claim> = sql("WITH {given}
+        SELECT delivery.id, delivery.claim FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
         WHERE delivery.settled = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
     .given("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
     .all(on)
     .await?
     .iter()
-    .map(|row| row.get("id"))
-    .collect::<Result<_, _>>()?;
+    .map(|row| Ok((row.get("id")?, row.get("claim")?)))
+    .collect::<Result<_, StoreError>>()?;
 
-    let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.delivery)).collect();
+    let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.claim())).collect();
     if let Some((first, _)) = back.first() {
         sql("WITH {given}
             INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
@@ -332,12 +329,12 @@ async fn take_late(
 }
 
 /// Finds records that stand already: the database took them, and its answer was lost.
-async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<HashSet<DeliveryId>, StoreError> {
+async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<HashSet<Claim>, StoreError> {
     if records.is_empty() {
         return Ok(HashSet::new());
     }
     sql("WITH {given}
-        SELECT given.id FROM given
+        SELECT given.id, given.claim FROM given
         WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim
                                               AND attempt.worker_id = given.worker_id)
            OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = given.id AND delivery.claim = given.claim
@@ -356,6 +353,6 @@ async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<Hash
     .all(on)
     .await?
     .iter()
-    .map(|row| row.get("id"))
+    .map(|row| Ok((row.get("id")?, row.get("claim")?)))
     .collect()
 }

@@ -11,9 +11,6 @@ use crate::clock::Timestamp;
 use crate::ids::{RelayName, WorkerId};
 use crate::spelling::spelling;
 
-/// Whoever loses so often leaves the allowance to the others.
-const ALLOWANCE_TRIES: u32 = 5;
-
 /// Where a breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Breaker {
@@ -49,7 +46,7 @@ pub struct RelayState {
     pub probe_until: Option<Timestamp>,
     /// After an AUTH refusal: the fingerprint of what was refused.
     pub refused_credentials: Option<String>,
-    /// How many deliveries a half-open breaker still lets through.
+    /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
     /// People paused it.
     pub paused: bool,
@@ -163,21 +160,6 @@ impl Store {
         .run(&mut self.write().await?)
         .await?;
         Ok(taken > 0)
-    }
-
-    /// Takes up to `wanted` of what a half-open breaker lets through; returns how many it got.
-    pub async fn take_allowance(&self, relay: &RelayName, wanted: u32) -> Result<u32, StoreError> {
-        for _ in 0..ALLOWANCE_TRIES {
-            let state = self.relay_state(relay).await?;
-            let granted = wanted.min(state.allowance);
-            if state.breaker != Breaker::HalfOpen || granted == 0 {
-                return Ok(0);
-            }
-            if self.change_breaker(&RelayState { allowance: state.allowance - granted, ..state }).await? {
-                return Ok(granted);
-            }
-        }
-        Ok(0)
     }
 
     /// Pauses or resumes a relay by hand. Resuming makes an open breaker's probe due at once.

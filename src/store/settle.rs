@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Transaction;
-use super::claim::Fence;
+use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::new_rows::{insert_dead_letters, insert_deliveries, insert_lane_entries};
 use super::outcome::insert_outcomes;
@@ -12,7 +12,6 @@ use super::settled_count::count_settled;
 use super::statement::{Runs, sql};
 use super::value::Value;
 use crate::clock::Timestamp;
-use crate::ids::DeliveryId;
 use crate::retry::Settled;
 
 /// Writes the attempts of records that count; one that stands already stays.
@@ -58,7 +57,7 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
 pub(super) async fn settle(
     on: &mut Transaction,
     records: &[&Record],
-    late: &HashSet<DeliveryId>,
+    late: &HashSet<Claim>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let settled = settled(records);
@@ -70,7 +69,7 @@ pub(super) async fn settle(
     let (mut letters, mut links, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (fence, settlement) in &settled {
         *counts.entry(settlement.settled).or_insert(0) += 1;
-        if late.contains(&fence.delivery) {
+        if late.contains(&fence.claim()) {
             *counts.entry(Settled::Uncertain).or_insert(0) -= 1;
         }
         letters.extend(settlement.dead_letter.clone());

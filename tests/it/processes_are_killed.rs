@@ -186,3 +186,31 @@ async fn every_event_is_sent_once_whatever_is_killed() {
     assert!(times.len() >= usize::try_from(sent).expect("not negative"));
     assert!(third.stop().await.success());
 }
+
+/// Servers start in any order, and again while workers start: each worker waits until its database answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_start_before_their_database_wait_for_it() {
+    let servers = PrivateServers::start_postgres_alone().await;
+    let sink = Sink::start().await;
+    let site = Site::new(&servers.database_url(), None, &sink).await;
+    servers.stop_postgres().await;
+    let mut started = vec![site.start()];
+    servers.start_postgres().await;
+    for _ in 0..3 {
+        started.push(site.start());
+        servers.restart_postgres().await;
+    }
+    site.store.wait_until_reachable().await;
+    take_in(&site, &[("once", "ap@customer.example")]).await;
+    let counts = until_settled(&site.store, 1).await;
+    assert_eq!(count(&counts, Settled::Sent), 1, "{counts:?}");
+    let registered = async {
+        while workers(&site).await.len() < started.len() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, registered).await.expect("none of them gave up");
+    for worker in started {
+        assert!(worker.stop().await.success());
+    }
+}

@@ -28,6 +28,7 @@ on_both_databases!(
     no_data_against_new_settings,
     no_data_against_a_new_customer_type,
     a_batch_is_answered_in_its_order,
+    of_two_claims_in_a_batch_the_one_that_stands_counts,
 );
 
 async fn a_sent_mail_is_settled_with_its_attempt(database: TestDatabase) {
@@ -242,5 +243,25 @@ async fn a_batch_is_answered_in_its_order(database: TestDatabase) {
         assert_eq!(started[index] == DataStarted::Lost, lost, "{index}");
         assert_eq!(recorded[index] == Recorded::Lost, lost, "{index}");
     }
+    database.assert_ledger().await;
+}
+
+/// A claim was given back before its worker heard of it, and made again: both are under way in one worker.
+async fn of_two_claims_in_a_batch_the_one_that_stands_counts(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 1).await;
+    let worker = add_worker(&database).await;
+    let old = claim(&database, worker, 1).await.remove(0);
+    database.store.release(&[old.fence(worker)]).await.expect("answered");
+    let new = claim(&database, worker, 1).await.remove(0);
+    assert_eq!((old.delivery, old.claim + 1), (new.delivery, new.claim));
+
+    let starts = [data_start(&old, worker), data_start(&new, worker)];
+    let started = database.store.start_data(&starts).await.expect("answered");
+    assert_eq!(started, [DataStarted::Lost, DataStarted::Started]);
+    let now = database.clock.now();
+    let recorded = database.store.record(&[sent(&old, worker, now), sent(&new, worker, now)]).await.expect("answered");
+    assert_eq!(recorded, [Recorded::Lost, Recorded::Done]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 1);
     database.assert_ledger().await;
 }

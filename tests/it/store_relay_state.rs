@@ -11,7 +11,6 @@ use crate::store_samples::relay;
 on_both_databases!(
     a_change_counts_only_upon_what_it_was_decided,
     one_worker_probes_at_a_time,
-    a_half_open_breaker_lets_through_what_it_allows,
     a_pause_is_nobody_elses_to_end,
 );
 
@@ -51,17 +50,6 @@ async fn one_worker_probes_at_a_time(database: TestDatabase) {
     assert!(!store.take_probe(&relay(), other, lease()).await.expect("answered"), "one probes already");
     database.clock.advance(Duration::from_mins(1));
     assert!(store.take_probe(&relay(), other, lease()).await.expect("answered"), "the lease ran out");
-}
-
-async fn a_half_open_breaker_lets_through_what_it_allows(database: TestDatabase) {
-    let store = &database.store;
-    assert_eq!(store.take_allowance(&relay(), 5).await.expect("answered"), 0, "a closed one allows nothing to count");
-    let half_open = RelayState { breaker: Breaker::HalfOpen, allowance: 3, ..RelayState::closed(relay()) };
-    assert!(store.change_breaker(&half_open).await.expect("answered"));
-    let name = relay();
-    let (one, other) = tokio::join!(store.take_allowance(&name, 2), store.take_allowance(&name, 2));
-    assert_eq!(one.expect("answered") + other.expect("answered"), 3);
-    assert_eq!(store.take_allowance(&relay(), 1).await.expect("answered"), 0);
 }
 
 async fn a_pause_is_nobody_elses_to_end(database: TestDatabase) {
