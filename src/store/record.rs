@@ -334,7 +334,7 @@ async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<Hash
         return Ok(HashSet::new());
     }
     sql("WITH {given}
-        SELECT given.id, given.claim FROM given
+        SELECT given.id, CAST(given.claim AS INTEGER) AS claim FROM given
         WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim
                                               AND attempt.worker_id = given.worker_id)
            OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = given.id AND delivery.claim = given.claim

@@ -15,6 +15,7 @@ use invoice_dispatcher::store::DeliveryState;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, assert_adds_up};
 use crate::harness::process::{Process, Site};
 use crate::harness::servers::PrivateServers;
@@ -142,7 +143,7 @@ async fn publish(amqp_url: &str, bodies: &[Bytes]) {
     let publisher = Publisher::new(url, Topology::default(), Clock::system());
     let publishing = async {
         while publisher.publish_events(bodies).await.is_err() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, publishing).await.expect("the broker takes events");

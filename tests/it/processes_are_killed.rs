@@ -11,6 +11,7 @@ use invoice_dispatcher::intake::{Incoming, Parsed, Via};
 use invoice_dispatcher::retry::Settled;
 use invoice_dispatcher::store::{DeliveryState, Store};
 
+use crate::harness::LOOK;
 use crate::harness::database::TestDatabase;
 use crate::harness::process::Site;
 use crate::harness::servers::PrivateServers;
@@ -32,7 +33,7 @@ pub(crate) async fn until_settled(store: &Store, count: i64) -> BTreeMap<Deliver
                     return counts;
                 }
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, waiting).await.expect("everything settles in time")
@@ -124,7 +125,7 @@ async fn a_worker_that_stood_still_sends_nothing_twice() {
     let second: BTreeSet<_> = workers(&site).await;
     let renamed = async {
         while workers(&site).await.is_subset(&second) {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, renamed).await.expect("it comes back under another name");
@@ -160,7 +161,7 @@ async fn every_event_is_sent_once_whatever_is_killed() {
     // The workers declare the topology; until then nothing can be routed.
     let published = async {
         while publisher.publish_events(&events[..EVENTS / 2]).await.is_err() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, published).await.expect("the workers declare the topology");
@@ -170,7 +171,7 @@ async fn every_event_is_sent_once_whatever_is_killed() {
     servers.restart_rabbitmq().await;
     let published = async {
         while publisher.publish_events(&events).await.is_err() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, published).await.expect("the broker comes back");
@@ -206,7 +207,7 @@ async fn workers_that_start_before_their_database_wait_for_it() {
     assert_eq!(count(&counts, Settled::Sent), 1, "{counts:?}");
     let registered = async {
         while workers(&site).await.len() < started.len() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::time::timeout(PATIENCE, registered).await.expect("none of them gave up");

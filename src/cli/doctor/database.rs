@@ -102,7 +102,7 @@ impl Database {
             return Ok(vec![Check::warn(NAME, "none is at work; nothing is sent", remedy)]);
         }
         let all = silent.len();
-        while !silent.is_empty() && clock.monotonic().saturating_sub(begin) < HEARTBEAT + HEARTBEAT / 2 {
+        while !silent.is_empty() && clock.monotonic().saturating_sub(begin) < HEARTBEAT * 2 {
             tokio::time::sleep(LOOK).await;
             let now = self.store.workers().await?;
             // One that has beaten lives, and one that is gone has ended in order.

@@ -19,14 +19,18 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::LOOK;
 use super::database::{TestDatabase, assert_adds_up};
 use super::sink::{Sink, SinkBooks, SinkState};
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How far the clock moves at once while time passes.
 const STEP: Duration = Duration::from_millis(500);
+
+/// How long the machine has for each step at least: conversations with the relay take its time, not the clock's.
+const STEP_WORK: Duration = Duration::from_millis(10);
 
 /// How long a step waits for who woke to sleep again: some do not, but end.
 const STEP_PATIENCE: Duration = Duration::from_secs(1);
@@ -141,7 +145,7 @@ impl Dispatcher {
         // On SQLite it removes the dead ones at once, so counting them would not show it.
         let registering = async {
             while self.workers().await.is_subset(&earlier) {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(LOOK).await;
             }
         };
         tokio::time::timeout(PATIENCE, registering).await.expect("the worker registers");
@@ -248,7 +252,7 @@ impl Dispatcher {
     pub(crate) async fn wait_until(&self, query: &str, expected: i64) {
         let waiting = async {
             while self.database.number(query).await != expected {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(LOOK).await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, waiting).await;
@@ -291,7 +295,9 @@ impl Dispatcher {
     /// Lets a moment pass, and the machine do the work of that moment: time never runs away from it.
     pub(crate) async fn step(&self) {
         self.database.clock.advance(STEP);
+        let working = tokio::time::sleep(STEP_WORK);
         let _ = tokio::time::timeout(STEP_PATIENCE, self.database.clock.all_asleep()).await;
+        working.await;
     }
 
     /// Lets time pass until the query gives `expected`.

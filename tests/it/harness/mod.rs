@@ -15,3 +15,6 @@ mod sink_certificates;
 mod sink_script;
 mod sink_server;
 pub(crate) mod terminal;
+
+/// Between two looks at what a scenario waits for; who does the work has the machine to itself meanwhile.
+pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_millis(5);

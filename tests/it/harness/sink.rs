@@ -28,7 +28,7 @@ pub use super::sink_script::{Act, Protection, Script, Step};
 use super::sink_server;
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One scripted relay. Ends with the test.
 pub struct Sink {
