@@ -22,7 +22,7 @@ pub use batch::parse_batch;
 pub use binary::from_binary;
 pub use canonical::invoice_sha256;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
-pub use envelope::{BODY_BYTES_MAX, EVENT_TYPE, Received, parse};
+pub use envelope::{BODY_BYTES_MAX, EVENT_TYPE, Received, parse, reread};
 pub use malformed::{Malformed, MalformedBatch};
 
 use rust_decimal::Decimal;

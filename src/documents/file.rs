@@ -1,10 +1,10 @@
 //! A folder as document store.
 //!
 //! Plain calls in one blocking task a mail: `object_store`'s local store goes through several of them a document.
-//! Keys cannot leave the folder, neither by their segments (the event is checked) nor through a symbolic link.
+//! Keys cannot leave the folder, neither by their segments nor through a symbolic link.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -70,28 +70,19 @@ impl fmt::Display for Folder {
 }
 
 fn read_all(folder: &Path, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-    // Anew for each mail: a folder that is not there (yet, or not mounted) makes no document "missing".
-    let folder = fs::canonicalize(folder).map_err(|error| {
-        DocumentError::unavailable(&documents[0], format_args!("the folder {}: {error}", folder.display()))
-    })?;
-    documents.iter().map(|document| read(&folder, document)).collect()
+    documents.iter().map(|document| read(folder, document)).collect()
 }
 
-/// Reads a document below `folder`, which is canonical.
+/// Reads a document below `folder`.
 fn read(folder: &Path, document: &Document) -> Result<LoadedDocument, DocumentError> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
-            DocumentError::missing(document)
+            missing(folder, document)
         }
         _ => DocumentError::unavailable(document, error),
     };
-    // With every link resolved, it shows whether the document is in the folder at all.
-    let path = fs::canonicalize(folder.join(&document.object)).map_err(failed)?;
-    if !path.starts_with(folder) {
-        return Err(DocumentError::missing(document));
-    }
+    let (path, metadata) = find(folder, &document.object).map_err(failed)?;
     // Before it is opened: to open a named pipe could take for ever.
-    let metadata = fs::metadata(&path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(DocumentError::missing(document));
     }
@@ -100,6 +91,44 @@ fn read(folder: &Path, document: &Document) -> Result<LoadedDocument, DocumentEr
     prove_size(document, bytes.len() as u64)?;
     prove_digest(document, &bytes)?;
     Ok(loaded(document, bytes))
+}
+
+/// A folder that is not there (yet, or not mounted) makes no document "missing".
+fn missing(folder: &Path, document: &Document) -> DocumentError {
+    match fs::canonicalize(folder) {
+        Ok(_) => DocumentError::missing(document),
+        Err(error) => DocumentError::unavailable(document, format_args!("the folder {}: {error}", folder.display())),
+    }
+}
+
+/// Where the object is, and what: inside of the folder, whatever symbolic links there are.
+fn find(folder: &Path, object: &str) -> io::Result<(PathBuf, Metadata)> {
+    let mut path = folder.to_owned();
+    let mut metadata = None;
+    for part in object.split('/') {
+        if matches!(part, "" | "." | "..") {
+            return find_by_links(folder, object);
+        }
+        path.push(part);
+        let found = fs::symlink_metadata(&path)?;
+        if found.is_symlink() {
+            return find_by_links(folder, object);
+        }
+        metadata = Some(found);
+    }
+    // An object has at least one part: splitting gives one even of nothing.
+    metadata.map(|metadata| (path, metadata)).ok_or_else(|| ErrorKind::NotFound.into())
+}
+
+/// With every link resolved, it shows whether the object is in the folder at all.
+fn find_by_links(folder: &Path, object: &str) -> io::Result<(PathBuf, Metadata)> {
+    let folder = fs::canonicalize(folder)?;
+    let path = fs::canonicalize(folder.join(object))?;
+    if !path.starts_with(folder) {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let metadata = fs::metadata(&path)?;
+    Ok((path, metadata))
 }
 
 /// Reads a file of `size` bytes; one byte more if it has grown meanwhile, so that it shows.

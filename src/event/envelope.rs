@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::{KEY_MAX, identifier, loose_text, moment};
-use super::{InvoiceSent, Malformed, canonical, data, json};
+use super::{InvoiceData, InvoiceSent, Malformed, canonical, data, json};
 use crate::clock::Timestamp;
 
 /// The largest body that is read: 1 MiB.
@@ -46,6 +46,18 @@ pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
     }
     let value = json::parse(body).map_err(|fault| fault.of(source_and_id_of_bytes(body)))?;
     read(&value).map_err(|fault| fault.of(source_and_id(&value)))
+}
+
+/// Reads the data of an event once more whose body [`parse`] has read before: what was checked then is not checked again.
+///
+/// # Errors
+/// [`Malformed`] if these are not the bytes of such an event.
+pub fn reread(body: &[u8]) -> Result<InvoiceData, Malformed> {
+    #[derive(Deserialize)]
+    struct Stored {
+        data: InvoiceData,
+    }
+    serde_json::from_slice(body).map(|Stored { data }| data).map_err(|error| Malformed::at("$", error.to_string()))
 }
 
 fn read(value: &Value) -> Result<InvoiceSent, Malformed> {

@@ -99,8 +99,7 @@ fn may_not_follow(claimed: &Claimed, plan: Plan) -> bool {
 }
 
 fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
-    event::parse(&facts.event_body)
-        .map(|event| event.data)
+    event::reread(&facts.event_body)
         .map_err(|fault| Ended::before(Class::Internal, format!("the stored event cannot be read again: {fault}")))
 }
 

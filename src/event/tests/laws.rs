@@ -59,8 +59,12 @@ proptest! {
     fn an_event_with_something_else_in_one_place_is_read_or_refused(
         pointer in prop::sample::select(pointers()), value in any_json(),
     ) {
-        match parse(&with(&pointer, Some(value))) {
-            Ok(read) => prop_assert!(!has_nul(&read.data)),
+        let body = with(&pointer, Some(value));
+        match parse(&body) {
+            Ok(read) => {
+                prop_assert!(!has_nul(&read.data));
+                prop_assert_eq!(reread(&body), Ok(read.data));
+            }
             Err(fault) => {
                 prop_assert!(!fault.path.is_empty() && !fault.problem.is_empty());
                 prop_assert!(!fault.to_string().contains('\0'));
