@@ -7,6 +7,9 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 
 /// Seconds between heartbeats unless the URL says otherwise: a dead peer is noticed within twice that.
 const HEARTBEAT_SECONDS: u16 = 15;
+/// lapin keeps room for 32 frames each way. RabbitMQ's own 128 KiB would make that 8 MiB a connection, for events of a
+/// few KiB.
+const FRAME_BYTES_MAX: u32 = 32 << 10;
 
 /// An `amqp:` or `amqps:` address. Shows itself without user and password.
 #[derive(Clone)]
@@ -62,6 +65,7 @@ impl BrokerUrl {
         // lapin reads an IPv6 address as "localhost".
         uri.authority.host = host;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        uri.query.frame_max.get_or_insert(FRAME_BYTES_MAX);
         Ok(Self { uri, ca_file: None })
     }
 
@@ -164,5 +168,12 @@ mod tests {
         let heartbeat = |text| BrokerUrl::parse(text).expect("an address").uri().query.heartbeat;
         assert_eq!(heartbeat("amqp://localhost/%2f"), Some(15));
         assert_eq!(heartbeat("amqp://localhost/%2f?heartbeat=60"), Some(60));
+    }
+
+    #[test]
+    fn frames_are_small_unless_told_otherwise() {
+        let frame_max = |text| BrokerUrl::parse(text).expect("an address").uri().query.frame_max;
+        assert_eq!(frame_max("amqp://localhost/%2f"), Some(32_768));
+        assert_eq!(frame_max("amqp://localhost/%2f?frame_max=131072"), Some(131_072));
     }
 }

@@ -26,6 +26,10 @@ use crate::ids::DeliveryId;
 
 /// Encoded bytes for headers, bodies ([`super::templates::WORDS_BYTES_MAX`], base64) and boundaries.
 const TEXTS_BYTES: u64 = 128 * 1024;
+/// What those have in most mails: memory that is kept ready, beside the documents.
+const USUAL_TEXTS_BYTES: u64 = 16 * 1024;
+/// Buffers have a size of so many bytes or a multiple, so that most fit the next message without being moved.
+const BUFFER_STEP_BYTES: u64 = 32 * 1024;
 /// Encoded bytes for one attachment's headers and boundary.
 const PART_HEADERS_BYTES: u64 = 512;
 
@@ -94,7 +98,8 @@ pub(super) fn write(parts: Parts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
         message = message.header("Reply-To", addresses(vec![Mailbox { name: None, address: reply_to }]));
     }
     let capacity = parts.documents.iter().map(|document| base64_bytes(document.document.size)).sum::<u64>();
-    bytes.reserve_exact(usize::try_from(capacity + 32 * 1024).unwrap_or_default());
+    let capacity = (capacity + USUAL_TEXTS_BYTES).next_multiple_of(BUFFER_STEP_BYTES);
+    bytes.reserve_exact(usize::try_from(capacity).unwrap_or_default());
     message
         .header("Subject", Text::new(parts.words.subject))
         .header("Message-ID", MessageId::new(parts.message_id))

@@ -1,6 +1,6 @@
 //! A folder as document store.
 //!
-//! Plain calls in one blocking task a mail: `object_store`'s local store goes through several of them a document.
+//! Plain calls on a thread, one turn a mail: `object_store`'s local store takes several a document.
 //! Keys cannot leave the folder, neither by their segments nor through a symbolic link.
 
 use std::fmt;
@@ -8,20 +8,17 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use tokio::sync::Semaphore;
 use url::Url;
 
+use super::readers::Readers;
 use super::{DocumentError, InvalidStore, loaded, prove_digest, prove_size};
 use crate::compose::LoadedDocument;
 use crate::event::Document;
 
-/// Mails whose documents are read at once. Each takes a thread, and threads their memory; a disk gives no more by more.
-const READS_MAX: usize = 4;
-
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    reads: Semaphore,
+    readers: Readers,
 }
 
 impl Folder {
@@ -39,16 +36,16 @@ impl Folder {
         if path.as_os_str().is_empty() {
             return Err(InvalidStore::new("names no folder"));
         }
-        Ok(Self { path, reads: Semaphore::new(READS_MAX) })
+        Ok(Self { path, readers: Readers::default() })
     }
 
     pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
         let (folder, documents) = (self.path.clone(), documents.to_vec());
         let Some(first) = documents.first().cloned() else { return Ok(Vec::new()) };
-        let _turn = self.reads.acquire().await.expect("the reads are never closed");
-        tokio::task::spawn_blocking(move || read_all(&folder, &documents))
+        self.readers
+            .run(move || read_all(&folder, &documents))
             .await
-            .unwrap_or_else(|_| Err(DocumentError::unavailable(&first, "the reading was given up")))
+            .unwrap_or_else(|| Err(DocumentError::unavailable(&first, "the reading was given up")))
     }
 
     pub(super) async fn check(&self) -> Result<(), String> {

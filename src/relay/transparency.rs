@@ -5,8 +5,6 @@
 //!
 //! [RFC 5321 §4.5.2]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
 
-use std::io::BufRead;
-
 /// A message whose line ends are not CRLF throughout, so that relays would disagree about where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message has a bare CR or LF at byte {at} or before it")]
@@ -22,20 +20,21 @@ pub(super) struct BareLineEnd {
 /// follows would be commands to one of them.
 pub(super) fn on_the_wire(message: &[u8]) -> Result<Vec<&[u8]>, BareLineEnd> {
     let mut slices = Vec::with_capacity(2);
-    let (mut line_start, mut slice_start, mut line_ends) = (0, 0, 0);
-    while line_start < message.len() {
-        if message[line_start] == b'.' {
-            // The dot goes out with the slice before it and once more as the first byte of the next.
-            slices.push(&message[slice_start..=line_start]);
-            slice_start = line_start;
+    let (mut slice_start, mut line_ends) = (0, 0);
+    // The dot goes out with the slice before it and once more as the first byte of the next.
+    let mut double_dot = |at: usize| {
+        if message.get(at) == Some(&b'.') {
+            slices.push(&message[slice_start..=at]);
+            slice_start = at;
         }
-        let mut rest = &message[line_start..];
-        line_start += rest.skip_until(b'\n').expect("a slice is read without I/O");
-        if message[..line_start].ends_with(b"\r\n") {
-            line_ends += 1;
-        } else if message[line_start - 1] == b'\n' {
-            return Err(BareLineEnd { at: line_start - 1 });
+    };
+    double_dot(0);
+    for at in memchr::memchr_iter(b'\n', message) {
+        if at == 0 || message[at - 1] != b'\r' {
+            return Err(BareLineEnd { at });
         }
+        line_ends += 1;
+        double_dot(at + 1);
     }
     // Sums that fit a byte are what the compiler turns into vector instructions.
     let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(|byte| u8::from(*byte == b'\r')).sum::<u8>());
