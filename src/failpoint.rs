@@ -29,7 +29,7 @@ pub enum Failpoint {
     BeforeDataStart,
     /// DATA is permitted and not begun: nobody can know that, so it is uncertain.
     AfterDataStart,
-    /// The relay waits for the message.
+    /// The relay has one half of the message, and waits for the other.
     InData,
     /// The relay has the whole message and has not answered.
     AfterDot,
@@ -92,6 +92,19 @@ pub fn reach(point: Failpoint) {
     let _ = point;
 }
 
+/// Whether the environment asks for anything at this place: in a release build never.
+#[inline]
+#[must_use]
+pub fn is_armed(point: Failpoint) -> bool {
+    #[cfg(debug_assertions)]
+    return armed::is_armed(point);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = point;
+        false
+    }
+}
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::process::{Command, abort};
@@ -150,6 +163,10 @@ mod armed {
     fn refuse(part: &str) -> ! {
         eprintln!("{VARIABLE}: {part:?} is no place and act, as after_claim:exit@2");
         abort()
+    }
+
+    pub(super) fn is_armed(point: Failpoint) -> bool {
+        ARMED.iter().any(|armed| armed.point == point)
     }
 
     pub(super) fn reach(point: Failpoint) {
