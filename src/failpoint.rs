@@ -175,12 +175,20 @@ mod armed {
                 // Nothing is unwound, flushed or closed.
                 Act::Exit => abort(),
                 Act::Panic => panic!("the failpoint {point} panics, as {VARIABLE} asks"),
-                Act::Stop => {
-                    let own = std::process::id().to_string();
-                    let _ = Command::new("kill").args(["-STOP", &own]).status();
-                }
+                Act::Stop => stand_still(),
             }
         }
+    }
+
+    /// The signal takes effect when the system comes to it, which may be later. So the helper ends only once the process
+    /// has stood still and goes on, and this thread, which waits for the helper, does nothing between.
+    fn stand_still() {
+        let own = std::process::id();
+        let stands_still = format!("grep -q '^State:.T' /proc/{own}/status");
+        let script = format!(
+            "kill -STOP {own} && until {stands_still}; do kill -0 {own} || exit; done; while {stands_still}; do sleep 0.01; done"
+        );
+        let _ = Command::new("sh").args(["-c", &script]).status();
     }
 
     #[cfg(test)]
