@@ -169,7 +169,7 @@ async fn while_taking_in(around: &Arc<Around>, point: Failpoint) {
 async fn while_mirroring(around: &Arc<Around>, point: Failpoint, copies: u32) {
     let mut cell = Cell::without_broker(around).await;
     let refused = |id| format!("refuse-554-5.7.1+{id}@customer.example");
-    let letters = [("a", &*refused("a")), ("b", &*refused("b")), ("c", "dot-552-5.3.4+c@customer.example")];
+    let letters = [("a", &*refused("a")), ("b", &*refused("b")), ("c", "refuse-552-5.3.4+c@customer.example")];
     cell.bring(&letters).await;
     let worker = cell.site.start();
     assert_eq!(count(&until_settled(&cell.site.store, 3).await, Settled::Dead), 3, "{point}");

@@ -61,10 +61,10 @@ impl Around {
         Self { kept, script: Script::new(), failing: None }
     }
 
-    /// The relay takes its time.
+    /// The relay takes its time; not at RCPT, where addresses may ask to be refused.
     pub(crate) fn slow_relay(kept: Kept) -> Self {
         let moment = Duration::from_millis(300);
-        let steps = [Step::Rcpt, Step::Data, Step::Dot];
+        let steps = [Step::Mail, Step::Data, Step::Dot];
         let script = steps.into_iter().fold(Script::new(), |script, step| script.on(step, Act::Slow(moment)));
         Self { kept, script, failing: None }
     }
