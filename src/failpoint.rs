@@ -2,7 +2,8 @@
 //!
 //! The environment names them: `FAILPOINT=after_claim:exit` ends the process there as `kill -9` would,
 //! `after_documents:panic@3` panics there the third time it is reached, `after_dot:stop` stands still (SIGSTOP) until
-//! SIGCONT. Several are parted by commas. A release build has none of this: [`reach`] is empty there.
+//! SIGCONT. Several are parted by commas. A release build has none of this: there, [`reach`] is empty and
+//! [`is_armed`] always says no.
 
 use crate::spelling::spelling;
 
@@ -97,12 +98,13 @@ pub fn reach(point: Failpoint) {
 #[must_use]
 pub fn is_armed(point: Failpoint) -> bool {
     #[cfg(debug_assertions)]
-    return armed::is_armed(point);
+    let armed = armed::is_armed(point);
     #[cfg(not(debug_assertions))]
-    {
+    let armed = {
         let _ = point;
         false
-    }
+    };
+    armed
 }
 
 #[cfg(debug_assertions)]
