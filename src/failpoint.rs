@@ -2,7 +2,8 @@
 //!
 //! The environment names them: `FAILPOINT=after_claim:exit` ends the process there as `kill -9` would,
 //! `after_documents:panic@3` panics there the third time it is reached, `after_dot:stop` stands still (SIGSTOP) until
-//! SIGCONT. Several are parted by commas. A release build has none of this: [`reach`] is empty there.
+//! SIGCONT. Several are parted by commas. A release build has none of this: there, [`reach`] is empty and
+//! [`is_armed`] always says no.
 
 use crate::spelling::spelling;
 
@@ -29,7 +30,7 @@ pub enum Failpoint {
     BeforeDataStart,
     /// DATA is permitted and not begun: nobody can know that, so it is uncertain.
     AfterDataStart,
-    /// The relay waits for the message.
+    /// The relay has one half of the message, and waits for the other.
     InData,
     /// The relay has the whole message and has not answered.
     AfterDot,
@@ -92,6 +93,20 @@ pub fn reach(point: Failpoint) {
     let _ = point;
 }
 
+/// Whether the environment asks for anything at this place: in a release build never.
+#[inline]
+#[must_use]
+pub fn is_armed(point: Failpoint) -> bool {
+    #[cfg(debug_assertions)]
+    let armed = armed::is_armed(point);
+    #[cfg(not(debug_assertions))]
+    let armed = {
+        let _ = point;
+        false
+    };
+    armed
+}
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::process::{Command, abort};
@@ -152,18 +167,30 @@ mod armed {
         abort()
     }
 
+    pub(super) fn is_armed(point: Failpoint) -> bool {
+        ARMED.iter().any(|armed| armed.point == point)
+    }
+
     pub(super) fn reach(point: Failpoint) {
         for armed in ARMED.iter().filter(|armed| armed.is_due(point)) {
             match armed.act {
                 // Nothing is unwound, flushed or closed.
                 Act::Exit => abort(),
                 Act::Panic => panic!("the failpoint {point} panics, as {VARIABLE} asks"),
-                Act::Stop => {
-                    let own = std::process::id().to_string();
-                    let _ = Command::new("kill").args(["-STOP", &own]).status();
-                }
+                Act::Stop => stand_still(),
             }
         }
+    }
+
+    /// The signal takes effect when the system comes to it, which may be later. So the helper ends only once the process
+    /// has stood still and goes on, and this thread, which waits for the helper, does nothing between.
+    fn stand_still() {
+        let own = std::process::id();
+        let stands_still = format!("grep -q '^State:.T' /proc/{own}/status");
+        let script = format!(
+            "kill -STOP {own} && until {stands_still}; do kill -0 {own} || exit; done; while {stands_still}; do sleep 0.01; done"
+        );
+        let _ = Command::new("sh").args(["-c", &script]).status();
     }
 
     #[cfg(test)]

@@ -178,7 +178,6 @@ impl Session {
             return Err(Ending { outcome, phase, reply: None, detail: None, then: Then::Reset });
         }
         self.announce().await?;
-        failpoint::reach(Failpoint::InData);
         self.transfer(&message.slices).await?;
         failpoint::reach(Failpoint::AfterDot);
         let ending = self.conclude().await;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::client::TlsStream;
 
 use super::reply_lines::ReplyLines;
+use crate::failpoint::{self, Failpoint};
 
 /// How much is read from the socket at once, in bytes: replies are short.
 const READ_BYTES: usize = 2048;
@@ -140,6 +141,11 @@ impl Wire {
         let mut buffers: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
         let mut left = buffers.as_mut_slice();
         IoSlice::advance_slices(&mut left, 0);
+        if failpoint::is_armed(Failpoint::InData) {
+            taken = self.send_half(slices).await.map_err(|_| TransferBroken { taken, total })?;
+            failpoint::reach(Failpoint::InData);
+            IoSlice::advance_slices(&mut left, taken);
+        }
         while !left.is_empty() {
             match std::future::poll_fn(|context| self.inner().poll_write_vectored(context, left)).await {
                 Ok(count) => {
@@ -151,6 +157,16 @@ impl Wire {
         }
         let flushed = std::future::poll_fn(|context| self.inner().poll_flush(context)).await;
         flushed.map_err(|_| TransferBroken { taken, total })
+    }
+
+    /// Writes and flushes the first half of a message, which mostly is one slice and its end; returns how much the
+    /// socket took.
+    async fn send_half(&self, slices: &[&[u8]]) -> io::Result<usize> {
+        let text = slices[0];
+        let half = [IoSlice::new(&text[..text.len().div_ceil(2)])];
+        let taken = std::future::poll_fn(|context| self.inner().poll_write_vectored(context, &half)).await?;
+        std::future::poll_fn(|context| self.inner().poll_flush(context)).await?;
+        Ok(taken)
     }
 }
 

@@ -1,56 +1,89 @@
 //! A real process ends, as by `kill -9`, at each place where that could hurt; the next one goes on. Nothing is lost,
 //! nothing is sent twice, and only what the relay may hold is uncertain.
+//!
+//! The places are the rows of a matrix, and what goes on around them ([`Around`]) its columns.
 
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
-use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::failpoint::Failpoint;
-use invoice_dispatcher::ledger::Evidence;
 use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::DeliveryState;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::harness::LOOK;
-use crate::harness::database::{TestDatabase, assert_adds_up};
-use crate::harness::process::{Process, Site};
-use crate::harness::servers::PrivateServers;
-use crate::harness::sink::{Act, Script, Sink, Step};
-use crate::processes_are_killed::{count, take_in, until_settled};
+use crate::harness::around::{Around, Cell, Kept};
+use crate::harness::broker::{text, until};
+use crate::harness::sink::Step;
+use crate::processes_are_killed::{count, until_settled};
 
-/// Between claim and record, in the order in which a mail passes them, and whether a delivery whose process ends
-/// there may be at the relay.
-const SENDING: [(Failpoint, bool); 10] = [
-    (Failpoint::AfterClaim, false),
-    (Failpoint::AfterDocuments, false),
-    (Failpoint::AfterCompose, false),
-    (Failpoint::BeforeDataStart, false),
-    (Failpoint::AfterDataStart, true),
-    (Failpoint::InData, true),
-    (Failpoint::AfterDot, true),
-    (Failpoint::AfterAnswer, true),
-    (Failpoint::BeforeRecord, true),
-    (Failpoint::AfterRecord, false),
+/// A place, and what is expected of it.
+#[derive(Debug, Clone, Copy)]
+enum Row {
+    Sending(Failpoint, Seen),
+    TakingIn(Failpoint),
+    /// How many copies of a dead letter stand in the queue when the process is dead.
+    Mirroring(Failpoint, u32),
+    PuttingBack(Failpoint, Act),
+}
+
+/// What became of the delivery that the dead process had in hand, and what the relay saw of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It never began, and the next process sends it; or it is recorded.
+    Nothing,
+    /// Its DATA never began, and nobody can know that: it is uncertain, as below.
+    NoData,
+    HalfTheMessage,
+    TheMessage,
+}
+
+/// What a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Redrive,
+    Resend,
+}
+
+/// Between claim and record, in the order in which a mail passes them.
+const SENDING: [Row; 10] = [
+    Row::Sending(Failpoint::AfterClaim, Seen::Nothing),
+    Row::Sending(Failpoint::AfterDocuments, Seen::Nothing),
+    Row::Sending(Failpoint::AfterCompose, Seen::Nothing),
+    Row::Sending(Failpoint::BeforeDataStart, Seen::Nothing),
+    Row::Sending(Failpoint::AfterDataStart, Seen::NoData),
+    Row::Sending(Failpoint::InData, Seen::HalfTheMessage),
+    Row::Sending(Failpoint::AfterDot, Seen::TheMessage),
+    Row::Sending(Failpoint::AfterAnswer, Seen::TheMessage),
+    Row::Sending(Failpoint::BeforeRecord, Seen::TheMessage),
+    Row::Sending(Failpoint::AfterRecord, Seen::Nothing),
 ];
 
 /// From the broker to the database.
-const TAKING_IN: [Failpoint; 5] = [
-    Failpoint::AfterReceive,
-    Failpoint::BeforeIntakeCommit,
-    Failpoint::AfterIntakeCommit,
-    Failpoint::BeforeAck,
-    Failpoint::AfterAck,
+const TAKING_IN: [Row; 5] = [
+    Row::TakingIn(Failpoint::AfterReceive),
+    Row::TakingIn(Failpoint::BeforeIntakeCommit),
+    Row::TakingIn(Failpoint::AfterIntakeCommit),
+    Row::TakingIn(Failpoint::BeforeAck),
+    Row::TakingIn(Failpoint::AfterAck),
 ];
 
-/// Cells that run at once.
-const AT_ONCE: usize = 3;
+/// From the database to the queue of dead letters.
+const MIRRORING: [Row; 3] = [
+    Row::Mirroring(Failpoint::BeforeMirror, 0),
+    Row::Mirroring(Failpoint::AfterMirrorConfirm, 1),
+    Row::Mirroring(Failpoint::AfterMirrorMark, 1),
+];
 
-/// How long a process may live until it reaches its failpoint.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// By a person's command.
+const PUTTING_BACK: [Row; 4] = [
+    Row::PuttingBack(Failpoint::BeforeRedriveCommit, Act::Redrive),
+    Row::PuttingBack(Failpoint::AfterRedriveCommit, Act::Redrive),
+    Row::PuttingBack(Failpoint::BeforeResendCommit, Act::Resend),
+    Row::PuttingBack(Failpoint::AfterResendCommit, Act::Resend),
+];
+
+/// Cells that run at once, unless they share a server that fails.
+const AT_ONCE: usize = 3;
 
 const EVENTS: [(&str, &str); 4] = [
     ("a", "a@customer.example"),
@@ -59,18 +92,30 @@ const EVENTS: [(&str, &str); 4] = [
     ("d", "d@customer.example"),
 ];
 
-/// One connection, so that at each moment one delivery at most is at the relay.
-const ONE_CONNECTION: &str = "[relays.default]\nconnections = 1\n";
+impl Row {
+    fn all() -> Vec<Self> {
+        [&SENDING[..], &TAKING_IN, &MIRRORING, &PUTTING_BACK].concat()
+    }
 
-/// Runs cells side by side, a few at once; fails with the first that fails.
-async fn side_by_side<Cell: Future<Output = ()> + Send + 'static>(cells: impl IntoIterator<Item = Cell>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    async fn run(self, around: Arc<Around>) {
+        match self {
+            Self::Sending(point, seen) => while_sending(&around, point, seen).await,
+            Self::TakingIn(point) => while_taking_in(&around, point).await,
+            Self::Mirroring(point, copies) => while_mirroring(&around, point, copies).await,
+            Self::PuttingBack(point, act) => while_putting_back(&around, point, act).await,
+        }
+    }
+}
+
+/// Runs cells side by side; fails with the first that fails.
+async fn side_by_side(rows: impl IntoIterator<Item = Row>, around: Around, at_once: usize) {
+    let (around, places) = (Arc::new(around), Arc::new(Semaphore::new(at_once)));
     let mut running = JoinSet::new();
-    for cell in cells {
-        let places = Arc::clone(&places);
+    for row in rows {
+        let (around, places) = (Arc::clone(&around), Arc::clone(&places));
         running.spawn(async move {
             let _place = places.acquire().await.expect("never closed");
-            cell.await;
+            row.run(around).await;
         });
     }
     while let Some(ended) = running.join_next().await {
@@ -78,191 +123,168 @@ async fn side_by_side<Cell: Future<Output = ()> + Send + 'static>(cells: impl In
     }
 }
 
-async fn assert_killed(process: Process, point: Failpoint) {
-    let ended = tokio::time::timeout(PATIENCE, process.until_ended()).await;
-    let status = ended.unwrap_or_else(|_| panic!("{point} was never reached"));
-    assert!(status.signal().is_some(), "the process did not die at {point}: {status}");
-}
-
-fn published(site: &Site) -> Vec<(String, String)> {
-    EVENTS
-        .iter()
-        .map(|(id, address)| {
-            let event = site.event(id, address);
-            let text = |name: &str| event[name].as_str().expect("a text").to_owned();
-            (text("source"), text("id"))
-        })
-        .collect()
-}
-
 /// A worker ends at the place; the next one sends what is left.
-async fn while_sending(point: Failpoint, may_be_out: bool, script: Script) {
-    let database = TestDatabase::sqlite_unlocked().await;
-    let sink = Sink::scripted(script).await;
-    let site = Site::new(&database.url, None, &sink).await;
-    site.configure(ONE_CONNECTION);
-    take_in(&site, &EVENTS).await;
-    assert_killed(site.start_failing(&format!("{point}:exit")), point).await;
-    let next = site.start();
-    let counts = until_settled(&site.store, 4).await;
+async fn while_sending(around: &Arc<Around>, point: Failpoint, seen: Seen) {
+    // While one is recorded, the next may be at the relay already: here it comes later.
+    let alone = matches!(point, Failpoint::BeforeRecord | Failpoint::AfterRecord);
+    let (first, later) = EVENTS.split_at(if alone { 1 } else { 4 });
+    let mut cell = Cell::new(around).await;
+    cell.bring(first).await;
+    cell.kill_worker_at(point).await;
+    cell.bring(later).await;
+    let next = cell.start_next().await;
+    let counts = until_settled(&cell.site.store, 4).await;
 
     let (sent, uncertain) = (count(&counts, Settled::Sent), count(&counts, Settled::Uncertain));
-    assert_eq!((sent, uncertain), (4 - i64::from(may_be_out), i64::from(may_be_out)), "{point}: {counts:?}");
-    assert!(next.stop().await.success());
-    let taken = Some(sink.books().taken());
-    assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_sending_by_a_relay_that_is_well() {
-    side_by_side(SENDING.map(|(point, may_be_out)| Box::pin(while_sending(point, may_be_out, Script::new())))).await;
-}
-
-#[ignore = "long: scripts/prove"]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prove_kill_while_sending_by_a_slow_relay() {
-    let slow = || {
-        let moment = Duration::from_millis(300);
-        Script::new()
-            .on(Step::Rcpt, Act::Slow(moment))
-            .on(Step::Data, Act::Slow(moment))
-            .on(Step::Dot, Act::Slow(moment))
+    assert_eq!(sent + uncertain, 4, "{point}: {counts:?}");
+    // How many deliveries came so far at the relay: DATA, the message's first line, its end.
+    let at_relay = cell.sink.see(|state| [Step::Data, Step::Body, Step::Dot].map(|step| state.count(step)));
+    let expected = match seen {
+        Seen::Nothing => (0, [4, 4, 4]),
+        Seen::NoData => (1, [3, 3, 3]),
+        Seen::HalfTheMessage => (1, [4, 4, 3]),
+        Seen::TheMessage => (1, [4, 4, 4]),
     };
-    side_by_side(SENDING.map(|(point, may_be_out)| Box::pin(while_sending(point, may_be_out, slow())))).await;
-}
-
-/// A virtual host of its own on a private RabbitMQ; returns its address.
-async fn virtual_host(servers: &PrivateServers, name: &str) -> String {
-    servers.rabbitmqctl(&["-q", "add_vhost", name]).await;
-    servers.rabbitmqctl(&["-q", "set_permissions", "-p", name, "dispatcher", ".*", ".*", ".*"]).await;
-    servers.amqp_url().replace("%2f", name)
-}
-
-async fn publish(amqp_url: &str, bodies: &[Bytes]) {
-    let url = BrokerUrl::parse(amqp_url).expect("the broker's address");
-    let publisher = Publisher::new(url, Topology::default(), Clock::system());
-    let publishing = async {
-        while publisher.publish_events(bodies).await.is_err() {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, publishing).await.expect("the broker takes events");
-    publisher.close().await;
+    assert_eq!((uncertain, at_relay), expected, "{point}");
+    cell.end(next).await;
 }
 
 /// A worker ends at the place between the broker and the database; the next one takes in and sends what is left.
-async fn while_taking_in(servers: Arc<PrivateServers>, point: Failpoint, restart_broker: bool) {
-    let amqp_url = virtual_host(&servers, point.as_str()).await;
-    let database = TestDatabase::sqlite_unlocked().await;
-    let sink = Sink::start().await;
-    let site = Site::new(&database.url, Some(&amqp_url), &sink).await;
-    site.configure(ONE_CONNECTION);
-    let events: Vec<Bytes> = EVENTS.iter().map(|(id, to)| Bytes::from(site.event(id, to).to_string())).collect();
-    publish(&amqp_url, &events).await;
-    assert_killed(site.start_failing(&format!("{point}:exit")), point).await;
-    if restart_broker {
-        servers.restart_rabbitmq().await;
-    }
-    let next = site.start();
-    let counts = until_settled(&site.store, 4).await;
+async fn while_taking_in(around: &Arc<Around>, point: Failpoint) {
+    let mut cell = Cell::with_broker(around).await;
+    cell.bring(&EVENTS).await;
+    cell.kill_worker_at(point).await;
+    let next = cell.start_next().await;
+    let counts = until_settled(&cell.site.store, 4).await;
 
     let (sent, uncertain) = (count(&counts, Settled::Sent), count(&counts, Settled::Uncertain));
     assert_eq!(sent + uncertain, 4, "{point}: {counts:?}");
     // The lane may have begun with the one delivery that its one connection carries once the batch is committed.
     assert!(uncertain <= 1, "{point}: {counts:?}");
+    cell.end(next).await;
+}
+
+/// A worker ends while it tells the broker of three dead letters, and a person discards one of them before the next
+/// worker goes on: the queue holds each of the others once, whatever stood there meanwhile.
+async fn while_mirroring(around: &Arc<Around>, point: Failpoint, copies: u32) {
+    let mut cell = Cell::without_broker(around).await;
+    let refused = |id| format!("refuse-554-5.7.1+{id}@customer.example");
+    let letters = [("a", &*refused("a")), ("b", &*refused("b")), ("c", "refuse-552-5.3.4+c@customer.example")];
+    cell.bring(&letters).await;
+    let worker = cell.site.start();
+    assert_eq!(count(&until_settled(&cell.site.store, 3).await, Settled::Dead), 3, "{point}");
+    assert!(worker.stop().await.success());
+
+    cell.join_broker().await;
+    cell.kill_worker_at(point).await;
+    let broker = cell.broker().await;
+    let dead = broker.topology.dead.clone();
+    let standing = async || broker.at_rest(&dead).await.unwrap_or(0) == 3 * copies;
+    until(&format!("{copies} of each at {point}"), standing).await;
+    let discard = ["dead-letters", "discard", "--class", "too_large", "--reason", "sent by post"];
+    assert!(cell.site.run(&discard, "").await.success());
+    let next = cell.start_next().await;
+    let broker = cell.broker().await;
+    let told = async || {
+        let pending = cell.database.number("SELECT COUNT(*) FROM dead_letter WHERE mirror = 'pending'").await;
+        pending == 0 && broker.at_rest(&dead).await == Some(2)
+    };
+    until(&format!("each open one stands in the queue once after {point}"), told).await;
+
     assert!(next.stop().await.success());
-    let taken = Some(sink.books().taken());
-    assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;
+    let mut found: Vec<_> =
+        broker.drain(&dead).await.iter().map(|(_, headers)| text(headers, "dispatch-invoice")).collect();
+    found.sort();
+    assert_eq!(found, ["R-a", "R-b"], "{point}");
+    cell.assert_balance().await;
+}
+
+/// Redrive and resend happen or do not; a person who saw no answer may ask again.
+async fn while_putting_back(around: &Arc<Around>, point: Failpoint, act: Act) {
+    let (address, first, command, sent): (_, _, &[&str], _) = match act {
+        Act::Redrive => (
+            "refuse-554-5.7.1-once@customer.example",
+            Settled::Dead,
+            &["dead-letters", "redrive", "--tenant", "acme", "--yes"],
+            1,
+        ),
+        Act::Resend => (
+            "a@customer.example",
+            Settled::Sent,
+            &["resend", "--tenant", "acme", "--invoice", "R-a", "--reason", "asked for it"],
+            2,
+        ),
+    };
+    let mut cell = Cell::new(around).await;
+    cell.bring(&[("a", address)]).await;
+    let worker = cell.site.start();
+    assert_eq!(count(&until_settled(&cell.site.store, 1).await, first), 1, "{point}");
+    assert!(worker.stop().await.success());
+
+    assert!(cell.site.run(command, &format!("{point}:exit")).await.signal().is_some(), "{point}");
+    let happened = matches!(point, Failpoint::AfterRedriveCommit | Failpoint::AfterResendCommit);
+    let waiting = cell.database.number("SELECT COUNT(*) FROM lane_entry").await;
+    assert_eq!(waiting, i64::from(happened), "{point}");
+    let next = cell.start_next().await;
+    if !happened {
+        assert!(cell.site.run(command, "").await.success(), "{point}");
+    }
+    let counts = until_settled(&cell.site.store, sent).await;
+    assert_eq!(count(&counts, Settled::Sent), sent, "{point}: {counts:?}");
+    cell.end(next).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_taking_in_from_a_broker() {
-    let servers = Arc::new(PrivateServers::start().await);
-    side_by_side(TAKING_IN.map(|point| Box::pin(while_taking_in(Arc::clone(&servers), point, false)))).await;
+async fn sending() {
+    side_by_side(SENDING, Around::all_well(Kept::Sqlite), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sending_on_postgresql() {
+    side_by_side(SENDING, Around::all_well(Kept::Postgres), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_in() {
+    side_by_side(TAKING_IN, Around::all_well(Kept::Sqlite), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mirroring() {
+    side_by_side(MIRRORING, Around::all_well(Kept::Sqlite), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn putting_back() {
+    side_by_side(PUTTING_BACK, Around::all_well(Kept::Sqlite), AT_ONCE).await;
 }
 
 #[ignore = "long: scripts/prove"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prove_kill_while_taking_in_and_the_broker_restarts() {
-    let servers = Arc::new(PrivateServers::start().await);
-    // One after the other: they share the broker that restarts.
-    for point in TAKING_IN {
-        while_taking_in(Arc::clone(&servers), point, true).await;
+async fn prove_kill_on_postgresql() {
+    side_by_side(Row::all(), Around::all_well(Kept::Postgres), AT_ONCE).await;
+}
+
+#[ignore = "long: scripts/prove"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prove_kill_beside_a_slow_relay() {
+    for kept in [Kept::Sqlite, Kept::Postgres] {
+        side_by_side(Row::all(), Around::slow_relay(kept), AT_ONCE).await;
     }
 }
 
-/// A panic while a mail is composed or sent is that delivery's dead letter, and for a person to decide once the relay
-/// may hold it; the worker goes on.
+#[ignore = "long: scripts/prove"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_one_delivery_is_its_dead_letter() {
-    let database = TestDatabase::sqlite_unlocked().await;
-    let sink = Sink::start().await;
-    let site = Site::new(&database.url, None, &sink).await;
-    site.configure(ONE_CONNECTION);
-    take_in(&site, &EVENTS).await;
-    let worker = site.start_failing("after_documents:panic@2,before_data_start:panic@2,after_answer:panic@2");
-    let counts = until_settled(&site.store, 4).await;
-
-    let ended = [Settled::Sent, Settled::Dead, Settled::Uncertain].map(|settled| count(&counts, settled));
-    assert_eq!(ended, [1, 2, 1], "{counts:?}");
-    let internal =
-        database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open' AND class = 'internal'").await;
-    assert_eq!(internal, 2);
-    assert!(worker.stop().await.success());
-    let taken = Some(sink.books().taken());
-    assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;
+async fn prove_kill_while_the_database_restarts() {
+    let rows = Row::all();
+    let (cells, around) = (rows.len(), Around::failing_database(rows.len()).await);
+    side_by_side(rows, around, cells).await;
 }
 
-/// A panic where an end is written down costs neither the slot nor the delivery: nobody knows of it any more, so the
-/// heartbeat gives it up.
+#[ignore = "long: scripts/prove"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_while_recording_costs_no_slot() {
-    let database = TestDatabase::sqlite_unlocked().await;
-    let sink = Sink::start().await;
-    let site = Site::new(&database.url, None, &sink).await;
-    site.configure(ONE_CONNECTION);
-    take_in(&site, &EVENTS).await;
-    let worker = site.start_failing("before_record:panic@1");
-    let counts = until_settled(&site.store, 4).await;
-
-    assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Uncertain)), (3, 1), "{counts:?}");
-    assert!(worker.stop().await.success());
-    let taken = Some(sink.books().taken());
-    assert_adds_up(&site.store, &Evidence { published: published(&site), queued: 0, taken }).await;
-}
-
-/// Redrive and resend happen or do not; a person who saw no answer may ask again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_a_person_puts_something_back() {
-    let database = TestDatabase::sqlite_unlocked().await;
-    let sink = Sink::start().await;
-    let site = Site::new(&database.url, None, &sink).await;
-    take_in(&site, &[("dead", "refuse-554-5.7.1-once@customer.example")]).await;
-    let worker = site.start();
-    until_settled(&site.store, 1).await;
-    let letter = database.texts("SELECT CAST(invoice_number AS TEXT) FROM dead_letter WHERE state = 'open'").await;
-    assert_eq!(letter, ["R-dead"]);
-    assert!(worker.stop().await.success());
-
-    let redrive = ["dead-letters", "redrive", "--tenant", "acme", "--yes"];
-    let open = "SELECT COUNT(*) FROM dead_letter WHERE state = 'open'";
-    assert!(site.run(&redrive, "before_redrive_commit:exit").await.signal().is_some());
-    assert_eq!(database.number(open).await, 1);
-    assert!(site.run(&redrive, "after_redrive_commit:exit").await.signal().is_some());
-    assert_eq!(database.number(open).await, 0);
-    let worker = site.start();
-    assert_eq!(count(&until_settled(&site.store, 1).await, Settled::Sent), 1);
-    assert!(worker.stop().await.success());
-
-    let resend = ["resend", "--tenant", "acme", "--invoice", "R-dead", "--reason", "asked for it"];
-    let deliveries = "SELECT COUNT(*) FROM delivery";
-    assert!(site.run(&resend, "before_resend_commit:exit").await.signal().is_some());
-    assert_eq!(database.number(deliveries).await, 1);
-    assert!(site.run(&resend, "after_resend_commit:exit").await.signal().is_some());
-    assert_eq!(database.number(deliveries).await, 2);
-    let worker = site.start();
-    let counts = until_settled(&site.store, 2).await;
-    assert_eq!(counts.get(&DeliveryState::Settled(Settled::Sent)), Some(&2), "{counts:?}");
-    assert!(worker.stop().await.success());
-    assert_adds_up(&site.store, &Evidence { taken: Some(sink.books().taken()), ..Evidence::default() }).await;
+async fn prove_kill_while_the_broker_restarts() {
+    let rows = Row::all();
+    let (cells, around) = (rows.len(), Around::failing_broker(rows.len()).await);
+    side_by_side(rows, around, cells).await;
 }

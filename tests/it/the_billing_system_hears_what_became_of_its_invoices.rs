@@ -23,8 +23,7 @@ const PORTAL: &str = "http://127.0.0.1:8081";
 
 /// What the processes are configured with: everything of this scenario in the shared broker, and outcomes.
 fn configuration(broker: &Broker) -> String {
-    let prefix = broker.topology.billing.strip_suffix("billing").expect("the exchange is named billing");
-    format!("[broker]\nname_prefix = \"{prefix}\"\noutcomes = true\n")
+    broker.configuration() + "outcomes = true\n"
 }
 
 /// Binds a queue to the outcomes, as the billing system does; returns its name.

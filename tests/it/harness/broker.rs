@@ -67,6 +67,12 @@ impl Broker {
         Self { url, text, topology, admin }
     }
 
+    /// The same by a new connection, after a restart of the broker.
+    pub(crate) async fn again(&self) -> Self {
+        let admin = Connection::connect(&self.text, ConnectionProperties::default()).await.expect("the broker answers");
+        Self { url: self.url.clone(), text: self.text.clone(), topology: self.topology.clone(), admin }
+    }
+
     /// A new channel; a refused operation ends only this one.
     pub(crate) async fn channel(&self) -> Channel {
         let channel = self.admin.create_channel().await.expect("a channel");
@@ -132,6 +138,17 @@ impl Broker {
     /// Consumers of a queue.
     pub(crate) async fn consumers(&self, queue: &str) -> u32 {
         self.look(queue).await.map_or(0, |queue| queue.consumer_count())
+    }
+
+    /// Messages of a queue while nobody consumes it, so that all are ready; none while somebody does.
+    pub(crate) async fn at_rest(&self, queue: &str) -> Option<u32> {
+        self.look(queue).await.filter(|queue| queue.consumer_count() == 0).map(|queue| queue.message_count())
+    }
+
+    /// The configuration of processes that use this scenario's part of the broker.
+    pub(crate) fn configuration(&self) -> String {
+        let prefix = self.topology.billing.strip_suffix("billing").expect("the exchange is named billing");
+        format!("[broker]\nname_prefix = \"{prefix}\"\n")
     }
 
     async fn look(&self, queue: &str) -> Option<lapin::Queue> {

@@ -12,6 +12,7 @@ use invoice_dispatcher::store::Store;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
 use tempfile::TempDir;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -43,8 +44,14 @@ enum Raw {
 }
 
 enum Place {
-    Postgres { name: String },
-    Sqlite { _folder: TempDir },
+    Postgres {
+        name: String,
+    },
+    /// On a server that ends with the scenario.
+    PrivatePostgres,
+    Sqlite {
+        _folder: TempDir,
+    },
 }
 
 impl TestDatabase {
@@ -59,6 +66,18 @@ impl TestDatabase {
         let url = options.to_url_lossy().to_string();
         let raw = PgPool::connect_lazy_with(options);
         Self::with(url, Raw::Postgres(raw), Place::Postgres { name }).await
+    }
+
+    /// A database of its own on the private PostgreSQL at this address.
+    pub(crate) async fn postgres_at(server: &str) -> Self {
+        let name = format!("it_{}", new_id().simple());
+        let options: PgConnectOptions = server.parse().expect("a postgres:// address");
+        let mut admin = options.clone().connect().await.expect("the server answers");
+        execute_on(&mut admin, format!("CREATE DATABASE {name}")).await;
+        let options = options.database(&name);
+        let url = options.to_url_lossy().to_string();
+        let raw = PgPool::connect_lazy_with(options);
+        Self::with(url, Raw::Postgres(raw), Place::PrivatePostgres).await
     }
 
     /// A database on SQLite, whose store has a manual clock.
@@ -94,7 +113,8 @@ impl TestDatabase {
     async fn with(url: String, raw: Raw, place: Place) -> Self {
         let clock = Clock::manual(START);
         let store = Store::open(&url, clock.clone()).await.expect("the database opens");
-        if matches!(place, Place::Sqlite { .. }) {
+        // Every other one is a copy that is migrated already.
+        if !matches!(place, Place::Postgres { .. }) {
             store.migrate().await.expect("the migrations apply");
         }
         Self { store, clock, url, raw, _place: place }
@@ -159,7 +179,9 @@ impl Drop for Place {
                 }
             });
         });
-        let dropped = dropping.join().is_ok();
+        let many = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        // The server may wait for another scenario of this runtime, which is about to say its password.
+        let dropped = if many { tokio::task::block_in_place(|| dropping.join()) } else { dropping.join() }.is_ok();
         assert!(dropped || std::thread::panicking(), "the test's database could not be dropped");
     }
 }

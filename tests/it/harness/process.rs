@@ -1,6 +1,6 @@
 //! The real binary as a process of its own, which a scenario may kill.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -14,6 +14,7 @@ use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::broker::until;
 use super::sink::Sink;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_invoice-dispatcher");
@@ -32,7 +33,7 @@ impl Site {
     /// A site on this database, whose relay is the sink; events come from `amqp_url`, if there is one.
     pub(crate) async fn new(database_url: &str, amqp_url: Option<&str>, sink: &Sink) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        std::fs::create_dir_all(folder.path().join("data/documents/acme")).expect("the folder can be made");
+        fs::create_dir_all(folder.path().join("data/documents/acme")).expect("the folder can be made");
         let store = Store::open_beside(database_url, Clock::system()).await.expect("the database opens");
         store.migrate().await.expect("the migrations apply");
         store.align_clock().await.expect("the database answers");
@@ -103,7 +104,7 @@ impl Site {
 
     /// Configures the processes that are started from now on.
     pub(crate) fn configure(&self, toml: &str) {
-        std::fs::write(self.folder.path().join("config.toml"), toml).expect("the file can be written");
+        fs::write(self.folder.path().join("config.toml"), toml).expect("the file can be written");
     }
 
     fn set_up(&self, mut command: Command, failpoint: &str) -> Command {
@@ -120,7 +121,7 @@ impl Site {
     pub(crate) fn event(&self, id: &str, address: &str) -> Value {
         let object = format!("acme/{id}.pdf");
         let bytes = format!("%PDF-1.4 {id}");
-        std::fs::write(self.documents().join(&object), &bytes).expect("the document can be written");
+        fs::write(self.documents().join(&object), &bytes).expect("the document can be written");
         json!({
             "specversion": "1.0", "id": id, "source": "https://billing.example/test", "type": "invoice.sent.v1",
             "data": {
@@ -184,6 +185,13 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill starts");
         assert!(status.success());
+    }
+
+    /// Waits until the process stands still (SIGSTOP).
+    pub(crate) async fn until_stopped(&self) {
+        let status = format!("/proc/{}/stat", self.id());
+        let stopped = || fs::read_to_string(&status).is_ok_and(|status| status.contains(") T "));
+        until("the process stands still", async || stopped()).await;
     }
 
     /// Waits until the process has ended by itself, in whatever way.

@@ -1,0 +1,56 @@
+//! A process stands still in the middle of a mail until the others have called it dead and gone on. When it wakes it
+//! sends nothing twice, and what it was about to send is known in the end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use invoice_dispatcher::failpoint::Failpoint;
+use invoice_dispatcher::ids::WorkerId;
+use invoice_dispatcher::retry::Settled;
+use tokio::task::JoinSet;
+
+use crate::harness::around::{Around, Cell, Kept};
+use crate::harness::broker::until;
+use crate::processes_are_killed::{count, until_settled};
+
+/// Where it stands still, and how many deliveries are uncertain until it wakes.
+const PLACES: [(Failpoint, i64); 4] =
+    [(Failpoint::BeforeDataStart, 0), (Failpoint::AfterDataStart, 1), (Failpoint::InData, 1), (Failpoint::AfterDot, 1)];
+
+const EVENTS: [(&str, &str); 3] =
+    [("a", "a@customer.example"), ("b", "b@customer.example"), ("c", "c@customer.example")];
+
+async fn workers(cell: &Cell) -> BTreeSet<WorkerId> {
+    let beats = cell.site.store.workers().await.expect("the database answers");
+    beats.into_iter().map(|beat| beat.worker).collect()
+}
+
+async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
+    let mut cell = Cell::new(&around).await;
+    cell.bring(&EVENTS).await;
+    let asleep = cell.site.start_failing(&format!("{point}:stop"));
+    asleep.until_stopped().await;
+    cell.forget_the_dead().await;
+    let other = cell.site.start();
+    let counts = until_settled(&cell.site.store, 3).await;
+    let ended = [Settled::Sent, Settled::Uncertain].map(|settled| count(&counts, settled));
+    assert_eq!(ended, [3 - uncertain, uncertain], "{point}");
+
+    asleep.signal("-CONT");
+    until("it works on under another name", async || workers(&cell).await.len() == 2).await;
+    let sent = async || cell.site.store.state_counts().await.is_ok_and(|counts| count(&counts, Settled::Sent) == 3);
+    until(&format!("the relay's late answer is recorded after {point}"), sent).await;
+    assert_eq!(cell.sink.mails_and_data_phases(), (3, 3), "{point}");
+    assert!(asleep.stop().await.success());
+    cell.end(other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_sends_nothing_twice() {
+    let around = Arc::new(Around::all_well(Kept::Postgres));
+    let mut running: JoinSet<_> =
+        PLACES.into_iter().map(|(point, uncertain)| standing_still(Arc::clone(&around), point, uncertain)).collect();
+    while let Some(ended) = running.join_next().await {
+        ended.expect("nothing is sent twice");
+    }
+}
