@@ -5,10 +5,14 @@ mod database;
 mod disk;
 mod servers;
 
+use std::path::PathBuf;
+
 use super::Globals;
 use super::error::sentence;
+use super::event_files::{self, FileEvent};
 use crate::config::{Config, Faults};
 use crate::documents;
+use crate::ledger::Evidence;
 use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
 use check::Check;
 use database::Database;
@@ -22,12 +26,17 @@ use database::Database;
 #[command(after_help = "Examples:
   invoice-dispatcher doctor
   invoice-dispatcher doctor --json
-  invoice-dispatcher doctor --ledger")]
+  invoice-dispatcher doctor --ledger
+  invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson")]
 pub struct Args {
     /// Also go through every event, delivery and dead letter, and name each that is in no state, in two, or sent twice.
     /// Takes a while on a large database
     #[arg(long)]
     pub ledger: bool,
+    /// Files with events that were published, as for `publish`: the ledger names each that is neither in the database nor
+    /// in RabbitMQ
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "ledger")]
+    pub published: Vec<PathBuf>,
 }
 
 /// The check of the keys of links.
@@ -36,7 +45,10 @@ const SECRET_KEYS: &str = "secret keys";
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let checks = match globals.load_quietly() {
-        Ok(config) => every_check(&config, args.ledger).await,
+        Ok(config) => {
+            let published = args.ledger.then(|| names(&args.published)).transpose()?;
+            every_check(&config, published).await
+        }
         Err(error) => faults(error)?,
     };
     check::show(globals.output(), &checks)?;
@@ -44,6 +56,20 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         0 => Ok(()),
         failed => Err(anyhow::anyhow!("{failed} of {} checks failed", checks.len())),
     }
+}
+
+/// Source and id of every event in these files.
+fn names(files: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut names = Vec::new();
+    for path in files {
+        let (file, bytes) = event_files::read(path)?;
+        let (events, faults) = event_files::events(&file, &bytes);
+        if let Some(fault) = faults.first() {
+            anyhow::bail!("{fault}; correct the file, or take out what was never published");
+        }
+        names.extend(events.into_iter().map(|FileEvent { event, .. }| (event.source, event.id)));
+    }
+    Ok(names)
 }
 
 /// What is wrong with the configuration; without it nothing else can be looked at.
@@ -55,24 +81,29 @@ fn faults(error: anyhow::Error) -> anyhow::Result<Vec<Check>> {
     Ok(faults.into_iter().map(failed).collect())
 }
 
-/// Asks everybody at once, so that one who is silent costs the others no time.
-async fn every_check(config: &Config, with_ledger: bool) -> Vec<Check> {
+/// Asks everybody at once, so that one who is silent costs the others no time. The ledger is gone through if it is known,
+/// perhaps of no event, what was `published`.
+async fn every_check(config: &Config, published: Option<Vec<(String, String)>>) -> Vec<Check> {
     documents::install_crypto_provider();
     let keys = keys(config);
     let database = Database::open(config).await;
     let in_database = async {
+        let evidence = match published {
+            Some(published) => Some(Evidence { queued: servers::queued(config).await, published, taken: None }),
+            None => None,
+        };
         match &database {
-            Ok(database) => database.checks(config, &keys, with_ledger).await,
+            Ok(database) => database.checks(config, &keys, evidence.as_ref()).await,
             Err(check) => std::iter::once(check).chain(keys.as_ref().err()).cloned().collect(),
         }
     };
-    let published = async {
+    let mirrored = async {
         match &database {
             Ok(database) => database.published_and_open().await,
             Err(_) => None,
         }
     };
-    let in_broker = async { servers::broker(config, published.await).await };
+    let in_broker = async { servers::broker(config, mirrored.await).await };
     let (in_database, in_broker, documents, relays) =
         tokio::join!(in_database, in_broker, servers::documents(config), servers::relays(config));
     let mut checks = vec![Check::ok("configuration", "without a fault")];

@@ -95,6 +95,25 @@ fn a_delivery_that_is_lost_fails_the_ledger() {
     assert!(said.stdout.contains("1 in no state"), "{}", said.stdout);
 }
 
+#[test]
+fn an_event_that_was_published_and_is_nowhere_fails_the_ledger() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let [known, unknown] = ["events/01-invoice-business.json", "events/02-invoice-private.json"].map(example);
+    assert_eq!(here.run(&format!("publish {known}")).code, 0);
+    let said = here.run(&format!("doctor --ledger --json --published {known}"));
+    assert_eq!(results(&said)["ledger"], "ok", "{}", said.stdout);
+    let said = here.run(&format!("doctor --ledger --json --published {known} {unknown}"));
+    assert_eq!(results(&said)["ledger"], "fail", "{}", said.stdout);
+    assert!(said.stdout.contains("1 published and nowhere"), "{}", said.stdout);
+
+    let bad = here.folder().join("bad.json");
+    std::fs::write(&bad, "{").expect("written");
+    let said = here.run(&format!("doctor --ledger --published {}", bad.display()));
+    assert!(said.code == 1 && said.stderr.contains("bad.json line 1"), "{}", said.stderr);
+    assert_ne!(here.run(&format!("doctor --published {known}")).code, 0, "it is of the ledger");
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn lose_every_place(here: &CommandLine) {
     let url = format!("sqlite://{}", here.folder().join("data/dispatcher.db").display());

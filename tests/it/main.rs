@@ -88,6 +88,7 @@ mod store_record;
 mod store_relay_state;
 mod store_retention;
 mod store_samples;
+mod store_sender_hold;
 mod store_takeover;
 mod support_redrive;
 mod support_resend;

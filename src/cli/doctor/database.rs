@@ -71,7 +71,7 @@ impl Database {
         &self,
         config: &Config,
         keys: &Result<Option<LinkKeys>, Check>,
-        with_ledger: bool,
+        evidence: Option<&Evidence>,
     ) -> Vec<Check> {
         let mut checks = self.seen.clone();
         let failed = |name, error: StoreError| {
@@ -84,8 +84,8 @@ impl Database {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
             Err(check) => vec![check.clone()],
         });
-        if with_ledger {
-            let ledger = ledger::audit(&self.store, &Evidence::default()).await;
+        if let Some(evidence) = evidence {
+            let ledger = ledger::audit(&self.store, evidence).await;
             checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| balance(&ledger)));
         }
         checks

@@ -38,6 +38,14 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
     }
 }
 
+/// How many messages wait in the queues that events come from. Without an answer it may be any number.
+pub(super) async fn queued(config: &Config) -> u64 {
+    let Ok(Some((url, topology))) = open::broker(config) else { return 0 };
+    let Ok(inspection) = inspect(&url, &topology).await else { return u64::MAX };
+    let sources = inspection.queues.iter().filter(|queue| queue.name != topology.dead);
+    sources.filter_map(|queue| queue.found).map(|found| u64::from(found.ready)).sum()
+}
+
 /// Whether every exchange and queue is there.
 fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Check {
     let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
