@@ -53,8 +53,9 @@ fn insert(attributes: &mut Map<String, Value>, name: &str, value: String) -> Res
     }
 }
 
+/// How a fault names the attribute; a header `ce-` has none.
 fn shown(name: &str) -> String {
-    name.chars().take(64).collect()
+    if name.is_empty() { "ce-".to_owned() } else { name.chars().take(64).collect() }
 }
 
 /// §3.1.3.2: quotes are taken off, then `%XX` is decoded once.

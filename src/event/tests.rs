@@ -317,6 +317,7 @@ fn binary_mode_becomes_structured_mode() {
     assert_eq!(refused(&[], "{}"), "specversion: is missing");
     assert_eq!(refused(&[("ce-id", b"1"), ("Ce-Id", b"2")], "{}"), "id: stands twice in the headers");
     assert_eq!(refused(&[("ce-data", b"1")], "{}"), "data: is not an attribute that a header may carry");
+    assert_eq!(refused(&[("ce-", b"1")], "{}"), "ce-: is not an attribute that a header may carry");
     assert_eq!(
         refused(&[("content-type", b"text/plain")], "{}"),
         "datacontenttype: is not JSON; write content-type: application/json"
