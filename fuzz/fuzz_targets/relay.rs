@@ -9,5 +9,5 @@ libfuzzer_sys::fuzz_target!(init: outlive_broken_pipes(), |bytes: &[u8]| entries
 fn outlive_broken_pipes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let handler = async { tokio::signal::unix::signal(tokio::signal::unix::SignalKind::pipe()) };
-    runtime.block_on(handler).expect("the signal can be handled");
+    let _signals = runtime.block_on(handler).expect("the signal can be handled");
 }

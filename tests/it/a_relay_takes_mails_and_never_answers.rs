@@ -1,6 +1,8 @@
 //! The relay takes DATA and falls silent, mail after mail. Each such mail is uncertain and a person's to decide: so the
 //! breaker sees to it that there are few of them, not a night's worth.
 
+use std::time::Duration;
+
 use invoice_dispatcher::relay::RelayConfig;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -70,6 +72,39 @@ async fn two_workers_make_no_more_of_them() {
     assert!((3..=at_once(2) + 4).contains(&uncertain), "{uncertain} are uncertain");
     assert_eq!(dispatcher.database.number(UNTOUCHED).await, MAILS - uncertain);
     assert_the_rest_is_sent_once(&dispatcher, &sink, uncertain).await;
+    other.stop().await;
+    dispatcher.finish().await;
+}
+
+/// The trial's mail is on the way for longer than a lease holds: the lease is renewed, and no other worker tries the relay
+/// too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_joins_a_trial_that_takes_long() {
+    let mut sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut config = RelayConfig { connections: CONNECTIONS, ..relay("default", &sink) };
+    config.deadlines.final_dot = Duration::from_mins(5);
+    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[config]).await.watching(&sink);
+    let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
+    dispatcher.take(&events).await;
+    dispatcher.start();
+    let other = dispatcher.start_mortal().await;
+    let before = after_trials(&dispatcher, 0).await;
+
+    sink.behave(Script::new().on(Step::Dot, Act::take_then(Act::Hang)));
+    let in_trial = usize::try_from(before).expect("a small number") + 1;
+    dispatcher.pass_until_seen(&sink, "the trial's mail", |state| state.mails.len() == in_trial).await;
+    let connections = sink.see(|state| state.connections);
+    for _ in 0..60 {
+        dispatcher.database.clock.advance(Duration::from_secs(5));
+        dispatcher.step().await;
+    }
+    assert_eq!(sink.mails_and_data_phases(), (in_trial, in_trial), "one mail a trial");
+    assert_eq!(sink.see(|state| state.connections), connections, "nobody probes meanwhile");
+
+    sink.behave(Script::new());
+    sink.go_away().await;
+    sink.come_back().await;
+    assert_the_rest_is_sent_once(&dispatcher, &sink, before + 1).await;
     other.stop().await;
     dispatcher.finish().await;
 }
