@@ -181,6 +181,8 @@ fn locate(body: &[u8], error: serde_json::Error) -> Malformed {
 fn join(outer: &str, inner: &str) -> String {
     match (outer, inner) {
         (outer, ".") => outer.to_owned(),
+        // A member may have the empty name.
+        (outer, "") => format!("{outer}[\"\"]"),
         ("$", inner) => inner.to_owned(),
         (outer, inner) => format!("{outer}.{inner}"),
     }
@@ -253,6 +255,7 @@ mod tests {
         assert_eq!(fault(r#"{"a": [{"b": 1}, {"b": 1, "b": 2}]}"#), "a[1].b: stands twice in the same object");
         // Escapes do not hide it.
         assert_eq!(fault(r#"{"a": 1, "\u0061": 2}"#), "a: stands twice in the same object");
+        assert_eq!(fault(r#"{"": 1, "": 2}"#), r#"$[""]: stands twice in the same object"#);
     }
 
     #[test]
