@@ -120,9 +120,9 @@ impl App {
         }
         let app = Self::with_store(config, store)?;
         let current = match role {
-            // Servers start in any order: a worker waits for its database.
-            Role::Worker => app.store.insist(|| app.meet_database()).await?,
-            Role::Command => app.meet_database().await?,
+            // Servers start in any order: a worker waits for its own. A file does not get better by waiting.
+            Role::Worker if !app.config.database.is_sqlite() => app.store.insist(|| app.meet_database()).await?,
+            Role::Worker | Role::Command => app.meet_database().await?,
         };
         if current { Ok(app) } else { Err(AppError::Schema) }
     }

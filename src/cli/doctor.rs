@@ -47,7 +47,8 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let checks = match globals.load_quietly() {
         Ok(config) => {
             let published = args.ledger.then(|| names(&args.published)).transpose()?;
-            every_check(&config, published).await
+            // Boxed: everybody who is asked at once makes a large future.
+            Box::pin(every_check(&config, published)).await
         }
         Err(error) => faults(error)?,
     };

@@ -201,14 +201,13 @@ impl Gate {
         state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now)
     }
 
-    /// Writes the shared row unless somebody else has meanwhile, and shows it; says whether it did.
-    async fn change(&self, state: RelayState) -> Result<bool, StoreError> {
-        let changed = self.store.change_breaker(&state).await?;
-        if changed {
+    /// Writes the shared row unless somebody else has meanwhile, and shows it.
+    async fn change(&self, state: RelayState) -> Result<(), StoreError> {
+        if self.store.change_breaker(&state).await? {
             let state = RelayState { version: state.version + 1, ..state };
             self.show(&mut self.counts(), &state, self.clock.now());
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// Sets the passage by the shared row.
@@ -270,8 +269,7 @@ impl Gate {
                 }
             }
         };
-        self.change(state).await?;
-        Ok(())
+        self.change(state).await
     }
 
     /// The relay answered one more delivery of the trial.
@@ -305,8 +303,7 @@ impl Gate {
         } else {
             RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
         };
-        self.change(state).await?;
-        Ok(())
+        self.change(state).await
     }
 
     /// Opens the breaker for all workers. Nothing passes here until the shared row says so, though the database be away:
