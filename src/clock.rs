@@ -161,12 +161,6 @@ impl Clock {
         }
     }
 
-    /// Whether this is a test's clock.
-    #[must_use]
-    pub fn is_manual(&self) -> bool {
-        matches!(self.0, Source::Manual(_))
-    }
-
     /// A new time-ordered identifier (UUID version 7).
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this module is where identifiers are made")]

@@ -1,11 +1,12 @@
 //! Threads that read files: as few as keep up, and never more than a few.
 //!
 //! To wake a thread costs as much as reading a document that is in memory. So a reader goes on with what waits before it
-//! rests, and another one joins it only when more waits than it soon gets to, as when the disk is slow.
+//! rests, and another one joins it only when more waits than it soon gets to, or something waits for long.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -13,6 +14,8 @@ use tokio::sync::oneshot;
 const READERS_MAX: usize = 4;
 /// What may wait for each reader before another one joins.
 const WAITING_EACH: usize = 4;
+/// After so long another reader joins whatever waits: those at work may be stuck in a file.
+const LONG: Duration = Duration::from_millis(20);
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -34,22 +37,30 @@ impl std::fmt::Debug for Readers {
 impl Readers {
     /// Has `work` done on a reader's thread. `None` if it panicked.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let (sender, receiver) = oneshot::channel();
-        let joins = {
-            let mut room = room(&self.0);
-            room.waiting.push_back(Box::new(move || {
-                // Who gave up waiting does not need it.
+        let (sender, mut receiver) = oneshot::channel();
+        room(&self.0).waiting.push_back(Box::new(move || {
+            // Who gave up waiting does not need it.
+            if !sender.is_closed() {
                 let _ = sender.send(work());
-            }));
-            let joins = room.at_work < READERS_MAX && room.waiting.len() > room.at_work * WAITING_EACH;
-            room.at_work += usize::from(joins);
-            joins
-        };
-        if joins {
+            }
+        }));
+        self.join(|room| room.waiting.len() > room.at_work * WAITING_EACH);
+        loop {
+            match tokio::time::timeout(LONG, &mut receiver).await {
+                Ok(done) => return done.ok(),
+                Err(_) => self.join(|room| !room.waiting.is_empty()),
+            }
+        }
+    }
+
+    /// Another reader begins, if it is needed and there may be one more.
+    fn join(&self, is_needed: impl FnOnce(&Room) -> bool) {
+        let mut room = room(&self.0);
+        if room.at_work < READERS_MAX && is_needed(&room) {
+            room.at_work += 1;
             let shared = Arc::clone(&self.0);
             tokio::task::spawn_blocking(move || read(&shared));
         }
-        receiver.await.ok()
     }
 }
 
@@ -100,5 +111,18 @@ mod tests {
         assert_eq!(read, expected);
         assert!((1..=READERS_MAX).contains(&most.lock().expect("nobody panics with it").1));
         assert_eq!(readers.run(|| "later").await, Some("later"), "and again after a rest");
+    }
+    #[tokio::test]
+    async fn nobody_waits_behind_one_that_is_stuck() {
+        let readers = Readers::default();
+        let (release, stuck) = std::sync::mpsc::channel::<()>();
+        let stuck = readers.run(move || stuck.recv().is_ok());
+        let others = async {
+            assert_eq!(readers.run(|| "read").await, Some("read"));
+            let _ = release.send(());
+        };
+        let both = futures_util::future::join(stuck, others);
+        let (stuck, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.expect("the other is not held up");
+        assert_eq!(stuck, Some(true));
     }
 }

@@ -13,7 +13,7 @@ use invoice_dispatcher::store::{DeliveryState, Store};
 
 use crate::harness::LOOK;
 use crate::harness::database::TestDatabase;
-use crate::harness::process::Site;
+use crate::harness::process::{Process, Site};
 use crate::harness::servers::PrivateServers;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
@@ -63,8 +63,8 @@ pub(crate) async fn take_in(site: &Site, addresses: &[(&str, &str)]) {
     site.app().intake.take(&batch).await.expect("the database answers");
 }
 
-/// The relay is silent before DATA for one mail, and after the dot for another, when the worker is killed.
-async fn killed_before_and_after_data(database: TestDatabase) {
+/// A worker to which the relay is silent: before DATA of one mail, and after the dot of another.
+async fn before_and_after_data(database: &TestDatabase) -> (Sink, Site, Process) {
     let script = Script::new().on_address("before@customer.example", Step::Rcpt, Act::Hang).on_address(
         "after@customer.example",
         Step::Dot,
@@ -76,6 +76,12 @@ async fn killed_before_and_after_data(database: TestDatabase) {
     take_in(&site, &[("before", "before@customer.example"), ("after", "after@customer.example")]).await;
     sink.wait_for("both conversations", |state| state.steps.get(&Step::Rcpt) == Some(&2) && state.mails.len() == 1)
         .await;
+    (sink, site, worker)
+}
+
+/// The relay is silent before DATA for one mail, and after the dot for another, when the worker is killed.
+async fn killed_before_and_after_data(database: TestDatabase) {
+    let (sink, site, worker) = before_and_after_data(&database).await;
     worker.kill();
     sink.behave(Script::new());
     let worker = site.start();
@@ -103,17 +109,7 @@ async fn on_postgresql_another_process_takes_over_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_stood_still_sends_nothing_twice() {
     let database = TestDatabase::postgres().await;
-    let script = Script::new().on_address("before@customer.example", Step::Rcpt, Act::Hang).on_address(
-        "after@customer.example",
-        Step::Dot,
-        Act::take_then(Act::Hang),
-    );
-    let sink = Sink::scripted(script).await;
-    let site = Site::new(&database.url, None, &sink).await;
-    let suspended = site.start();
-    take_in(&site, &[("before", "before@customer.example"), ("after", "after@customer.example")]).await;
-    sink.wait_for("both conversations", |state| state.steps.get(&Step::Rcpt) == Some(&2) && state.mails.len() == 1)
-        .await;
+    let (sink, site, suspended) = before_and_after_data(&database).await;
     let first: BTreeSet<_> = workers(&site).await;
     suspended.signal("-STOP");
     sink.behave(Script::new());
