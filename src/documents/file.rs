@@ -85,7 +85,6 @@ fn read(folder: &Path, document: &Document) -> Result<LoadedDocument, DocumentEr
     }
     prove_size(document, metadata.len())?;
     let bytes = read_exactly(&path, document.size).map_err(failed)?;
-    prove_size(document, bytes.len() as u64)?;
     prove_digest(document, &bytes)?;
     Ok(loaded(document, bytes))
 }
@@ -128,11 +127,13 @@ fn find_by_links(folder: &Path, object: &str) -> io::Result<(PathBuf, Metadata)>
     Ok((path, metadata))
 }
 
-/// Reads a file of `size` bytes; one byte more if it has grown meanwhile, so that it shows.
+/// Reads the first `size` bytes of a file that had so many a moment ago. One that has shrunk since is too short; what
+/// has been written into it since shows in its digest.
 fn read_exactly(path: &Path, size: u64) -> io::Result<Vec<u8>> {
-    let capacity = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
+    let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(capacity.saturating_add(1)).map_err(|_| ErrorKind::OutOfMemory)?;
-    File::open(path)?.take(size.saturating_add(1)).read_to_end(&mut bytes)?;
+    bytes.try_reserve_exact(size).map_err(|_| ErrorKind::OutOfMemory)?;
+    bytes.resize(size, 0);
+    File::open(path)?.read_exact(&mut bytes)?;
     Ok(bytes)
 }

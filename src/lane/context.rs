@@ -22,6 +22,10 @@ use crate::retry::Schedule;
 use crate::secrets::LinkKeys;
 use crate::store::Store;
 
+/// Of the mails that are made or wait for a connection, a lane has so many bytes in memory, or one mail: enough that no
+/// connection waits, and large mails do not pile up.
+const AHEAD_BYTES_MAX: u64 = 4 << 20;
+
 /// What all lanes of a worker share.
 #[derive(Debug)]
 pub struct Context {
@@ -57,7 +61,7 @@ pub struct Context {
 
 impl Context {
     /// Waits until the relay's lane has memory for a mail with these documents, and takes it.
-    pub async fn memory_for(&self, relay: &RelayName, data: &InvoiceData, plan: Plan) -> OwnedSemaphorePermit {
+    pub async fn memory_for(&self, relay: &RelayName, data: &InvoiceData, plan: Plan) -> MailMemory {
         let documents = match plan.decision() {
             Decision::Attach => data.documents.as_slice(),
             Decision::Link => &[],
@@ -92,22 +96,54 @@ impl Context {
 /// Equal shares that nobody else can take: a relay that takes mails and does not answer holds its own lane's memory
 /// for as long as it likes, and no other's.
 #[derive(Debug)]
-pub struct MemoryBudgets(HashMap<RelayName, MemoryBudget>);
+pub struct MemoryBudgets(HashMap<RelayName, LaneMemory>);
 
 impl MemoryBudgets {
     /// So many bytes, divided among these relays.
     #[must_use]
     pub fn divided<'a>(bytes: u64, relays: impl ExactSizeIterator<Item = &'a RelayName>) -> Self {
         let share = bytes / u64::try_from(relays.len()).unwrap_or(u64::MAX).max(1);
-        Self(relays.map(|relay| (relay.clone(), MemoryBudget::new(share))).collect())
+        Self(relays.map(|relay| (relay.clone(), LaneMemory::new(share))).collect())
     }
 
-    fn of(&self, relay: &RelayName) -> &MemoryBudget {
+    fn of(&self, relay: &RelayName) -> &LaneMemory {
         self.0.get(relay).expect("every lane's relay was given a share")
     }
 }
 
-/// Memory for mails in flight, given out in KiB.
+/// One lane's memory.
+#[derive(Debug)]
+struct LaneMemory {
+    in_flight: MemoryBudget,
+    ahead: MemoryBudget,
+}
+
+impl LaneMemory {
+    fn new(share: u64) -> Self {
+        Self { in_flight: MemoryBudget::new(share), ahead: MemoryBudget::new(AHEAD_BYTES_MAX) }
+    }
+
+    async fn take(&self, bytes: u64) -> MailMemory {
+        let ahead = self.ahead.take(bytes).await;
+        MailMemory { _in_flight: self.in_flight.take(bytes).await, ahead: Some(ahead) }
+    }
+}
+
+/// A mail's share of its lane's memory; free when this is dropped.
+#[derive(Debug)]
+pub struct MailMemory {
+    _in_flight: OwnedSemaphorePermit,
+    ahead: Option<OwnedSemaphorePermit>,
+}
+
+impl MailMemory {
+    /// A connection has taken the mail: another one can be made in its place.
+    pub fn is_taken(&mut self) {
+        self.ahead = None;
+    }
+}
+
+/// Memory for mails, given out in KiB.
 #[derive(Debug)]
 struct MemoryBudget {
     kibibytes: Arc<Semaphore>,
@@ -141,6 +177,15 @@ mod tests {
         let _held = budgets.of(&slow).take(10 * 1024).await;
         assert!(budgets.of(&slow).take(1).now_or_never().is_none());
         assert!(budgets.of(&other).take(10 * 1024).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_connection_is_bounded_and_what_is_on_the_wire_is_not_counted() {
+        let memory = LaneMemory::new(100 * AHEAD_BYTES_MAX);
+        let mut first = memory.take(AHEAD_BYTES_MAX).await;
+        assert!(memory.take(1).now_or_never().is_none());
+        first.is_taken();
+        assert!(memory.take(2 * AHEAD_BYTES_MAX).now_or_never().is_some(), "one of any size");
     }
 
     #[tokio::test]

@@ -108,8 +108,9 @@ impl Exchange {
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
-        let Ready { owned, facts, prepared, waiting } = ready;
+        let Ready { owned, facts, mut prepared, waiting } = ready;
         drop(waiting);
+        prepared.memory.is_taken();
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;

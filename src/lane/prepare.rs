@@ -1,8 +1,6 @@
 //! A claimed delivery → the mail that is ready for the wire, or why there is none.
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::context::Context;
+use super::context::{Context, MailMemory};
 use super::ended::Ended;
 use crate::class::Class;
 use crate::clock::Timestamp;
@@ -46,7 +44,7 @@ pub struct Prepared {
     /// When the attempt began.
     pub started_at: Timestamp,
     /// Its share of the worker's memory; free when the attempt has ended.
-    pub memory: OwnedSemaphorePermit,
+    pub memory: MailMemory,
 }
 
 /// A token that stands in a mail.

@@ -25,7 +25,8 @@ async fn within<T: Debug>(longest: Duration, what: &str, work: impl Future<Outpu
     result
 }
 
-/// Makes many dead letters out of the only one that there is, as many invoices as letters, in several causes.
+/// Makes many dead letters out of the only one that there is, each of an event and an invoice of its own, in several
+/// causes.
 async fn multiply(dispatcher: &Dispatcher) {
     let id = if dispatcher.database.store.is_single_process() {
         "CAST(printf('%016d', n) AS BLOB)"
@@ -37,17 +38,22 @@ async fn multiply(dispatcher: &Dispatcher) {
     dispatcher
         .database
         .execute(format!(
-            "INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
+            "INSERT INTO event (key, source, event_id, content_sha256, invoice_sha256, tenant_id, customer_id, invoice_id,
+                 invoice_number, kind, body, via, received_at, state, delivery_id)
+             {numbers} SELECT {id}, source, event_id || '-' || n, content_sha256, invoice_sha256, tenant_id, customer_id,
+                 invoice_id || '-' || n, invoice_number || '-' || n, kind, body, via, received_at, state, {id}
+             FROM place CROSS JOIN (SELECT * FROM event) AS model;
+             INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
                  invoice_number, kind, recipients, customer_name, locale, profile_version, template_version,
                  snapshot_at, link_key, created_at, settled, settled_at, class, reason, attempts, claim)
-             {numbers} SELECT {id}, {id}, role, {id}, event_key, tenant_id, customer_id, invoice_id || '-' || n,
+             {numbers} SELECT {id}, {id}, role, {id}, {id}, tenant_id, customer_id, invoice_id || '-' || n,
                  invoice_number || '-' || n, kind, recipients, customer_name, locale, profile_version, template_version,
                  snapshot_at, link_key, created_at, settled, settled_at + n, class, reason, attempts, claim
              FROM place CROSS JOIN (SELECT * FROM delivery) AS model;
              INSERT INTO dead_letter (id, delivery_id, event_key, source, event_id, tenant_id, customer_id,
                  invoice_number, class, phase, code, reason, hint, attempts, fingerprint, first_failed_at,
                  last_failed_at, state, mirror)
-             {numbers} SELECT {id}, {id}, event_key, source, event_id, tenant_id, customer_id,
+             {numbers} SELECT {id}, {id}, {id}, source, event_id || '-' || n, tenant_id, customer_id,
                  invoice_number || '-' || n, class, phase, code, reason, hint, attempts,
                  fingerprint || '-' || CAST(n % {CAUSES} AS TEXT), first_failed_at, last_failed_at + n, state, mirror
              FROM place CROSS JOIN (SELECT * FROM dead_letter) AS model;
