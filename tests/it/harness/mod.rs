@@ -8,6 +8,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod document;
 pub(crate) mod memory_ledger;
 pub(crate) mod process;
+pub(crate) mod relay;
 pub(crate) mod s3;
 pub(crate) mod scripted_intake;
 pub(crate) mod servers;

@@ -56,6 +56,11 @@ impl Act {
     pub fn take_then(act: Self) -> Self {
         Self::Take(Box::new(act))
     }
+
+    /// Whether it tells the client that the message was not taken: 4xx or 5xx.
+    pub(super) fn refuses(&self) -> bool {
+        matches!(self, Self::Reply(text) | Self::ReplyThenClose(text) if text.starts_with(['4', '5']))
+    }
 }
 
 /// Whether and how the sink speaks TLS.
@@ -167,7 +172,7 @@ impl Script {
         self
     }
 
-    /// Keeps neither commands nor messages' bytes: for more mails than memory holds.
+    /// Keeps neither commands nor messages' bytes, which must be ours: for more mails than memory holds.
     pub fn forgetful(mut self) -> Self {
         self.forgetful = true;
         self
