@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod dispatcher;
 pub(crate) mod document;
 pub(crate) mod memory_ledger;
+pub(crate) mod mirror;
 pub(crate) mod process;
 pub(crate) mod relay;
 pub(crate) mod s3;
