@@ -63,6 +63,8 @@ pub struct SinkState {
     pub commands: Vec<SeenCommand>,
     /// How often each step was reached.
     pub steps: BTreeMap<Step, usize>,
+    /// Of each long reply, how many bytes the socket took, be they read or not.
+    pub long_replies: Vec<u64>,
     pub(super) script: Script,
     pub(super) since_script: BTreeMap<Step, usize>,
     /// Addresses whose `-once` is used up.
@@ -255,6 +257,16 @@ fn read_entry(mail: &SunkMail) -> TakenMail {
 }
 
 impl Shared {
+    /// A place in the list of long replies.
+    pub(super) fn begin_long_reply(&self) -> usize {
+        let mut place = 0;
+        self.state.send_modify(|state| {
+            place = state.long_replies.len();
+            state.long_replies.push(0);
+        });
+        place
+    }
+
     /// What is to be done at this step, now that it is reached once more.
     pub(super) fn decision(&self, step: Step, connection: usize, sender: &str, addresses: &[String]) -> Option<Act> {
         let mut decided = None;

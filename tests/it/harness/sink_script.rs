@@ -42,6 +42,8 @@ pub enum Act {
     Take(Box<Act>),
     /// Waits, then does the right thing.
     Slow(Duration),
+    /// Answers `250` in lines of 512 bytes, so many bytes in all, as fast as the client takes them.
+    LongReply(u64),
     /// Sends lines of a reply that never ends.
     EndlessLines,
     /// Sends one line that never ends.

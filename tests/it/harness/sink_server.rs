@@ -15,6 +15,9 @@ use super::sink::{SeenCommand, Shared, SinkState, SunkMail};
 use super::sink_certificates::Certificate;
 use super::sink_script::{Act, Protection, Step};
 
+/// The longest line of a reply, with its end (RFC 5321 §4.5.3.1.5).
+const REPLY_LINE_BYTES: usize = 512;
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -355,6 +358,15 @@ impl Conversation<'_> {
             Act::Hang => {
                 std::future::pending::<()>().await;
                 Ok(Next::Close)
+            }
+            Act::LongReply(bytes) => {
+                let place = self.shared.begin_long_reply();
+                let line = format!("250-{:x>1$}\r\n", "", REPLY_LINE_BYTES - "250-\r\n".len());
+                for _ in 0..bytes / REPLY_LINE_BYTES as u64 {
+                    self.stream.write_all(line.as_bytes()).await?;
+                    self.shared.state.send_modify(|state| state.long_replies[place] += REPLY_LINE_BYTES as u64);
+                }
+                self.say("250 that is all").await.map(|()| Next::On)
             }
             Act::EndlessLines => loop {
                 self.stream.write_all(b"250-and another thing\r\n").await?;
