@@ -3,6 +3,7 @@
 mod check;
 mod database;
 mod disk;
+mod senders;
 mod servers;
 
 use std::path::PathBuf;
@@ -20,8 +21,8 @@ use database::Database;
 /// Check everything that the configuration names, and say what to do about what is wrong
 ///
 /// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything), compares
-/// dead letters with their mirror in RabbitMQ, looks at the room on the disk, and names link keys that are in use but
-/// missing. Changes nothing.
+/// dead letters with their mirror in RabbitMQ, looks at the room on the disk, and names senders that a relay refuses and
+/// link keys that are in use but missing. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher doctor

@@ -186,14 +186,8 @@ async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
 
 /// The senders that relays refuse.
 async fn held_senders(app: &App) -> anyhow::Result<BTreeMap<RelayName, Vec<HeldSender>>> {
-    let holds = app.store.sender_holds().await?;
-    if holds.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let counts = app.store.held_counts().await?;
     let mut senders: BTreeMap<RelayName, Vec<HeldSender>> = BTreeMap::new();
-    for hold in holds {
-        let held = counts.get(&(hold.relay.clone(), hold.words)).copied().unwrap_or_default();
+    for (hold, held) in app.store.held_senders().await? {
         let (since, phase) = (hold.held_since, hold.phase.as_str());
         let sender = HeldSender { sender: hold.sender, since, phase, code: hold.code, held, trial_at: hold.trial_at };
         senders.entry(hold.relay).or_default().push(sender);

@@ -94,14 +94,17 @@ impl Store {
             .collect()
     }
 
-    /// How many deliveries each hold holds, by its words.
-    pub async fn held_counts(&self) -> Result<BTreeMap<(RelayName, String), i64>, StoreError> {
-        sql("SELECT relay, held, COUNT(*) AS count FROM lane_entry WHERE held IS NOT NULL GROUP BY relay, held")
-            .all(&mut self.read().await?)
-            .await?
-            .iter()
-            .map(|row| Ok(((row.get("relay")?, row.get("held")?), row.get("count")?)))
-            .collect()
+    /// Every sender that is held, and how many deliveries wait for it; by relay and sender.
+    pub async fn held_senders(&self) -> Result<Vec<(SenderHold, i64)>, StoreError> {
+        // Reads the lanes only if there is a hold.
+        sql("SELECT sender_hold.*, (SELECT COUNT(*) FROM lane_entry
+                WHERE lane_entry.relay = sender_hold.relay AND lane_entry.held = sender_hold.words) AS waiting
+            FROM sender_hold ORDER BY relay, sender")
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| Ok((SenderHold::read(row)?, row.get("waiting")?)))
+        .collect()
     }
 
     /// Holds a sender, unless it is held already, and has the deliveries back that were settled or deferred by the

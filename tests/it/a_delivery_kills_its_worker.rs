@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, SinkState, Step};
 
 on_both_databases!(its_neighbours_go_out_once, a_process_that_dies_at_every_start_blames_nobody);
@@ -15,9 +16,8 @@ const INNOCENTS: usize = 20;
 async fn its_neighbours_go_out_once(database: TestDatabase) {
     // At first everything hangs, so that the first death takes innocents with it.
     let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
-    let mut config = relay("default", &sink);
-    config.deadlines.command = Duration::from_secs(20);
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_secs(20));
+    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let mut events: Vec<_> = (0..INNOCENTS).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     events.insert(0, dispatcher.event_to("poison", &[("to", POISON)]));
     dispatcher.take(&events).await;
@@ -52,9 +52,8 @@ async fn its_neighbours_go_out_once(database: TestDatabase) {
 
 async fn a_process_that_dies_at_every_start_blames_nobody(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await;
-    let mut config = relay("default", &sink);
-    config.deadlines.command = Duration::from_secs(20);
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_secs(20));
+    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let events: Vec<_> = (0..6).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
     for start in 0..6 {

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::RelayConfig;
-
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Load, Script, Sink, Step};
 
 on_both_databases!(nothing_fails_and_all_go_out_by_a_ramp);
@@ -44,8 +43,7 @@ fn assert_ramp(sink: &Sink) {
 async fn down(database: TestDatabase) -> (Dispatcher, Sink) {
     let mut sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(SLOW))).await;
     sink.go_away().await;
-    let config = RelayConfig { connections: CONNECTIONS, ..relay("default", &sink) };
-    let dispatcher = Dispatcher::with(database, &[config]).await;
+    let dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(CONNECTIONS)]).await;
     let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:02}"), "C-1")).collect();
     dispatcher.take(&events).await;
     (dispatcher, sink)

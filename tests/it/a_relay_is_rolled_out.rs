@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use invoice_dispatcher::ids::TenantId;
-use invoice_dispatcher::relay::RelayConfig;
 use invoice_dispatcher::tenant::Tenant;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::Sink;
 
 on_both_databases!(what_no_worker_knows_is_given_up_after_ten_minutes);
@@ -54,7 +54,7 @@ async fn an_old_worker_leaves_it_to_the_new_one() {
     waits_for_the_new_relay(&dispatcher).await;
     dispatcher.database.clock.advance(Duration::from_mins(9));
 
-    let relays: [RelayConfig; 2] = [relay("default", &old_sink), relay("new", &new_sink)];
+    let relays = [relay("default", &old_sink), relay("new", &new_sink)];
     let mut dispatcher = dispatcher.reconfigured(&relays);
     dispatcher.start();
     dispatcher.pass_until_seen(&new_sink, "the mail", |state| state.mails.len() == 1).await;

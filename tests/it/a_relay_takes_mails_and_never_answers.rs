@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::RelayConfig;
-
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(only_the_first_and_the_trials_are_uncertain);
@@ -25,8 +24,7 @@ const fn at_once(workers: i64) -> i64 {
 
 async fn silent(database: TestDatabase) -> (Dispatcher, Sink) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
-    let config = RelayConfig { connections: CONNECTIONS, ..relay("default", &sink) };
-    let dispatcher = Dispatcher::with(database, &[config]).await;
+    let dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(CONNECTIONS)]).await;
     let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
     dispatcher.take(&events).await;
     (dispatcher, sink)
@@ -81,9 +79,10 @@ async fn two_workers_make_no_more_of_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_joins_a_trial_that_takes_long() {
     let mut sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
-    let mut config = RelayConfig { connections: CONNECTIONS, ..relay("default", &sink) };
-    config.deadlines.final_dot = Duration::from_mins(5);
-    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[config]).await.watching(&sink);
+    let relay = relay("default", &sink)
+        .connections(CONNECTIONS)
+        .with(|config| config.deadlines.final_dot = Duration::from_mins(5));
+    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;
     let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
     dispatcher.take(&events).await;
     dispatcher.start();

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::relay::RelayConfig;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(a_single_invoice_overtakes_them);
@@ -24,8 +24,7 @@ struct Backlog {
 impl Backlog {
     async fn new(database: TestDatabase) -> Self {
         let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(2)))).await;
-        let config = RelayConfig { connections: CONNECTIONS, ..relay("default", &sink) };
-        let dispatcher = Dispatcher::with(database, &[config]).await;
+        let dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(CONNECTIONS)]).await;
         dispatcher.add_tenant("globex", "exclude").await;
         dispatcher.take(&[dispatcher.event("x", "C-2")]).await;
         dispatcher.multiply_due("acme", DUE - 1).await;

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::RelayConfig;
-
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(
@@ -19,11 +18,11 @@ on_both_databases!(
 const UNCERTAIN: &str = "SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain'";
 
 /// A relay that has all the time in the world.
-fn patient(sink: &Sink) -> RelayConfig {
-    let mut config = relay("default", sink);
-    config.deadlines.command = Duration::from_secs(20);
-    config.deadlines.final_dot = Duration::from_secs(20);
-    config
+fn patient(sink: &Sink) -> TestRelay {
+    relay("default", sink).with(|config| {
+        config.deadlines.command = Duration::from_secs(20);
+        config.deadlines.final_dot = Duration::from_secs(20);
+    })
 }
 
 /// On SQLite who comes next takes over at once; on PostgreSQL a heart must have stood still for 30 seconds.
@@ -38,7 +37,7 @@ fn assert_taken_over_in_time(dispatcher: &Dispatcher, took: Duration) {
 
 async fn before_data_another_worker_sends_it(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
-    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let worker = dispatcher.start_mortal().await;
     sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;
@@ -60,7 +59,7 @@ async fn before_data_another_worker_sends_it(database: TestDatabase) {
 
 async fn after_data_it_is_uncertain(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
-    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let worker = dispatcher.start_mortal().await;
     sink.wait_for("the mail", |state| state.mails.len() == 1).await;
@@ -86,7 +85,7 @@ async fn after_data_it_is_uncertain(database: TestDatabase) {
 
 async fn three_deaths_with_one_delivery_are_its_fault(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
-    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     for death in 1..=3 {
         let worker = dispatcher.start_mortal().await;
@@ -103,7 +102,7 @@ async fn three_deaths_with_one_delivery_are_its_fault(database: TestDatabase) {
 
 async fn what_waited_for_a_connection_is_due_again(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await;
-    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(database, &[patient(&sink)]).await;
     let events: Vec<_> = (0..10).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
     let worker = dispatcher.start_mortal().await;
@@ -126,7 +125,7 @@ async fn what_waited_for_a_connection_is_due_again(database: TestDatabase) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_250_turns_uncertain_into_sent() {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_secs(6)))).await;
-    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let suspended = dispatcher.start_suspended().await;
     sink.wait_for("DATA", |state| state.data_phases == 1).await;
@@ -145,7 +144,7 @@ async fn a_late_250_turns_uncertain_into_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_called_dead_starts_no_data() {
     let sink = Sink::scripted(Script::new().once(Step::Rcpt, Act::Slow(Duration::from_secs(6)))).await;
-    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await.watching(&sink);
+    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[patient(&sink)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     let suspended = dispatcher.start_suspended().await;
     sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;

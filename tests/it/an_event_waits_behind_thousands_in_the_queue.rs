@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use invoice_dispatcher::broker::{Consumer, ConsumerStatus};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::relay::RelayConfig;
 use serde_json::{Value, json};
 
 use crate::harness::broker::{Broker, Running, short_delays, soon};
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, SinkState, Step};
 
 on_both_databases!(behind_five_thousand_it_is_at_the_relay_within_thirty_seconds);
@@ -46,8 +46,7 @@ pub(crate) async fn time_of_the_last(database: TestDatabase, many: usize, worker
     let broker = Broker::new().await;
     let script = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(5))).forgetful();
     let sink = Sink::scripted(script).await;
-    let config = RelayConfig { connections: 4, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(4)]).await;
     dispatcher.add_tenant("globex", "exclude").await;
     let template = dispatcher.event("x", "C-2");
     // The topology is declared, then nobody consumes while the queue fills.

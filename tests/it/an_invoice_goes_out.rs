@@ -21,6 +21,5 @@ async fn each_customer_gets_what_the_policy_says(database: TestDatabase) {
         let private = mail.recipients == ["C-2@customer.example"];
         assert_eq!(attachments, usize::from(!private), "{:?}", mail.recipients);
     }
-    dispatcher.stop().await;
-    dispatcher.database.assert_ledger().await;
+    dispatcher.finish().await;
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::harness::broker::until;
 use crate::harness::command_line::{CommandLine, Said, example};
-use crate::harness::sink::Sink;
+use crate::harness::sink::{Act, Script, Sink, Step};
 
 /// The result of each check, by its name.
 fn results(said: &Said) -> BTreeMap<String, String> {
@@ -82,6 +83,47 @@ fn outcomes_that_wait_for_rabbitmq_are_counted() {
     let said = here.run("doctor --json");
     assert_eq!(results(&said)["outcomes"], "ok", "not for long yet: {}", said.stdout);
     assert!(said.stdout.contains("1 outcome on the way to RabbitMQ"), "the superseded one: {}", said.stdout);
+}
+
+/// Puts so many reminders into a file, which need no document; returns its path.
+fn reminders(here: &CommandLine, count: usize) -> String {
+    let text = std::fs::read_to_string(example("events/04-reminder-private.json")).expect("it is there");
+    let mut event: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    event["data"]["documents"] = serde_json::json!([]);
+    let mut lines = Vec::new();
+    for n in 0..count {
+        event["id"] = format!("reminder-{n}").into();
+        event["data"]["invoice"]["id"] = format!("inv-{n}").into();
+        lines.push(event.to_string());
+    }
+    let path = here.folder().join("reminders.ndjson");
+    std::fs::write(&path, lines.join("\n")).expect("the file can be written");
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_a_relay_refuses_is_named_with_what_releases_it() {
+    let sender = "bounces@acme.example";
+    let sink = Sink::scripted(Script::new().on_sender(sender, Step::Mail, Act::reply("550 5.7.1 not you"))).await;
+    let here = CommandLine::new().with("SMTP_URL", &sink.url()).with("METRICS_LISTEN", "127.0.0.1:0");
+    here.import_examples();
+    assert_eq!(here.run(&format!("publish {}", reminders(&here, 6))).code, 0);
+    let worker = here.start("run --role worker");
+    until("all are held", async || here.run("relays list --json").json()[0]["held"] == 6).await;
+    assert!(worker.stop().await.success());
+
+    let said = here.run("doctor --json");
+    assert_eq!(said.code, 0, "a warning: {}", said.stdout);
+    let check = said.json().into_iter().find(|row| row["check"] == "senders").expect("there is one");
+    assert_eq!(check["result"], "warn", "{check}");
+    let detail = check["detail"].as_str().expect("a text");
+    let expected = format!("relay default refuses {sender} (550 5.7.1 to mail), held since ");
+    assert!(detail.starts_with(&expected) && detail.contains("; 6 deliveries wait, tried in "), "{detail}");
+
+    let what_to_do = check["what_to_do"].as_str().expect("a text");
+    let (_, command) = what_to_do.split_once("run: invoice-dispatcher ").expect("a command");
+    assert_eq!(here.run(command).code, 0, "{command}");
+    assert_eq!(results(&here.run("doctor --json"))["senders"], "ok");
 }
 
 #[test]

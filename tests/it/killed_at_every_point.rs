@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::harness::around::{Around, Cell, Kept};
-use crate::harness::broker::{text, until};
+use crate::harness::broker::until;
+use crate::harness::mirror::until_mirrored;
 use crate::harness::sink::Step;
 use crate::processes_are_killed::{count, until_settled};
 
@@ -184,18 +185,12 @@ async fn while_mirroring(around: &Arc<Around>, point: Failpoint, copies: u32) {
     let discard = ["dead-letters", "discard", "--class", "too_large", "--reason", "sent by post"];
     assert!(cell.site.run(&discard, "").await.success());
     let next = cell.start_next().await;
-    let broker = cell.broker().await;
-    let told = async || {
-        let pending = cell.database.number("SELECT COUNT(*) FROM dead_letter WHERE mirror = 'pending'").await;
-        pending == 0 && broker.at_rest(&dead).await == Some(2)
-    };
-    until(&format!("each open one stands in the queue once after {point}"), told).await;
-
+    let when = format!("after a death at {point}");
+    until_mirrored(&cell.site.store, &cell.broker().await, &when).await;
     assert!(next.stop().await.success());
-    let mut found: Vec<_> =
-        broker.drain(&dead).await.iter().map(|(_, headers)| text(headers, "dispatch-invoice")).collect();
-    found.sort();
-    assert_eq!(found, ["R-a", "R-b"], "{point}");
+    let open = "SELECT invoice_number FROM dead_letter WHERE state = 'open' ORDER BY invoice_number";
+    assert_eq!(cell.database.texts(open).await, ["R-a", "R-b"], "{point}");
+    cell.assert_mirrors(&when).await;
     cell.assert_balance().await;
 }
 

@@ -10,7 +10,7 @@ use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::harness::process::{Process, Site};
+use crate::harness::process::Site;
 use crate::harness::servers::PrivateServers;
 use crate::harness::sink::{Script, Sink};
 use crate::processes_are_killed::until_settled;
@@ -24,13 +24,6 @@ const GROWTH_MAX: u64 = 48 << 20;
 
 fn wanted() -> usize {
     std::env::var("LOAD_EVENTS").map_or(200_000, |text| text.parse().expect("LOAD_EVENTS is a number"))
-}
-
-/// The most memory that the process has had, in bytes (`VmHWM` in proc(5)).
-fn peak_bytes(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("it lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
 }
 
 fn event(template: &Value, n: usize) -> Bytes {
@@ -60,9 +53,9 @@ async fn the_workers_memory_stays_flat() {
     let worker = site.start();
     let patience = Duration::from_hours(3);
     sink.wait_within(patience, "a fifth of the mails", |state| state.mails.len() >= wanted / 5).await;
-    let early = peak_bytes(&worker);
+    let early = worker.peak_bytes();
     sink.wait_within(patience, "all mails", |state| state.mails.len() >= wanted).await;
-    let (late, took) = (peak_bytes(&worker), began.elapsed());
+    let (late, took) = (worker.peak_bytes(), began.elapsed());
     println!(
         "{wanted} events in {:.0} s; peak {} MiB after a fifth, {} MiB at the end",
         took.as_secs_f64(),

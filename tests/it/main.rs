@@ -6,6 +6,7 @@ mod a_dead_letter_is_moved_in_the_broker;
 mod a_delivery_kills_its_worker;
 mod a_panic_costs_one_delivery;
 mod a_process_stands_still;
+mod a_relay_answers_with_a_gigabyte;
 mod a_relay_is_down_for_hours;
 mod a_relay_is_rolled_out;
 mod a_relay_takes_mails_and_never_answers;

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::RelayConfig;
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(the_other_relays_mail_goes_out, large_mails_that_hang_do_not_take_the_others_memory);
@@ -27,8 +27,7 @@ impl Relays {
     async fn start(database: TestDatabase, bytes_in_flight_max: u64) -> Self {
         let hanging = Sink::scripted(Script::new().on(Step::Data, Act::Hang)).await;
         let working = Sink::start().await;
-        let mut slow = RelayConfig { connections: 4, ..relay("slow", &hanging) };
-        slow.deadlines.command = FOR_EVER;
+        let slow = relay("slow", &hanging).connections(4).with(|config| config.deadlines.command = FOR_EVER);
         let relays = [relay("default", &working), slow];
         let configure = |config: &mut invoice_dispatcher::config::Config| {
             config.worker.bytes_in_flight_max = bytes_in_flight_max;

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::RelayConfig;
-
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
 
 on_both_databases!(
@@ -67,7 +66,7 @@ async fn a_customer_who_turns_private_between_claim_and_data_gets_no_documents(d
 
 async fn settings_changed_while_a_connection_is_replaced_count(database: TestDatabase) {
     let sink = Sink::start().await;
-    let mut dispatcher = Dispatcher::with(database, &[RelayConfig { connections: 1, ..relay("default", &sink) }]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(1)]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.wait_until_settled().await;
@@ -125,8 +124,7 @@ async fn a_retry_after_include_stays_a_link(database: TestDatabase) {
 
 async fn a_retry_keeps_every_byte(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::reply("451 later")))).await;
-    // The sink keeps what it says to have refused: its mails are no evidence.
-    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink)]).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.wait_until(ATTEMPTED, 1).await;

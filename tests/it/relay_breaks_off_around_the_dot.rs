@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::{OnUncertain, RelayConfig};
+use invoice_dispatcher::relay::OnUncertain;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(
@@ -97,7 +98,7 @@ async fn after_the_dot_it_is_uncertain_and_is_not_sent_again(database: TestDatab
 
 async fn three_uncertain_in_a_row_open_the_breaker(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
-    let one_by_one = RelayConfig { connections: 1, ..relay("default", &sink) };
+    let one_by_one = relay("default", &sink).connections(1);
     let mut dispatcher = Dispatcher::with(database, &[one_by_one]).await;
     let events: Vec<_> = (0..6).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
@@ -119,8 +120,8 @@ async fn three_uncertain_in_a_row_open_the_breaker(database: TestDatabase) {
     dispatcher.finish().await;
 }
 
-fn resending(sink: &Sink) -> RelayConfig {
-    RelayConfig { on_uncertain: OnUncertain::Resend, ..relay("default", sink) }
+fn resending(sink: &Sink) -> TestRelay {
+    relay("default", sink).with(|config| config.on_uncertain = OnUncertain::Resend)
 }
 
 async fn it_is_resent_once_where_the_relay_is_configured_so(database: TestDatabase) {

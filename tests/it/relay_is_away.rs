@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use invoice_dispatcher::ids::RelayName;
-use invoice_dispatcher::relay::{RelayConfig, RelayUrl};
+use invoice_dispatcher::relay::RelayUrl;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
 
 on_both_databases!(
@@ -22,9 +23,9 @@ const OPEN: &str = "SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'";
 const SENDING: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'";
 const UNTOUCHED: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 0";
 
-fn at(sink: &Sink, credentials: &str) -> RelayConfig {
+fn at(sink: &Sink, credentials: &str) -> TestRelay {
     let url = RelayUrl::parse(&sink.url_as(credentials)).expect("the sink's address is a relay's");
-    RelayConfig { url, ..relay("default", sink) }
+    relay("default", sink).with(|config| config.url = url)
 }
 
 async fn take(dispatcher: &Dispatcher, count: usize) {
@@ -40,7 +41,7 @@ async fn probe_in(dispatcher: &Dispatcher) -> i64 {
 
 async fn refused_credentials_open_the_breaker_at_once(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().login("mailer", "right")).await;
-    let one_by_one = RelayConfig { connections: 1, ..at(&sink, "mailer:wrong") };
+    let one_by_one = at(&sink, "mailer:wrong").connections(1);
     let mut dispatcher = Dispatcher::with(database, &[one_by_one]).await;
     take(&dispatcher, 5).await;
     dispatcher.start();
@@ -105,8 +106,8 @@ async fn a_connection_that_cannot_be_trusted_costs_no_attempt() {
     for (what, script) in scripts {
         let sink = Sink::scripted(script).await;
         let credentials = if what == "AUTH 454" { "mailer:right" } else { "" };
-        let config = RelayConfig { ca_file: Some(sink.ca_file()), connections: 1, ..at(&sink, credentials) };
-        let mut dispatcher = Dispatcher::with(TestDatabase::sqlite().await, &[config]).await;
+        let relay = at(&sink, credentials).connections(1).with(|config| config.ca_file = Some(sink.ca_file()));
+        let mut dispatcher = Dispatcher::with(TestDatabase::sqlite().await, &[relay]).await;
         take(&dispatcher, 1).await;
         dispatcher.start();
         dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE last_class = 'relay_unavailable'", 1).await;
@@ -120,8 +121,7 @@ async fn a_connection_that_cannot_be_trusted_costs_no_attempt() {
 async fn five_failures_open_the_breaker_and_it_closes_by_halves(database: TestDatabase) {
     let mut sink = Sink::start().await;
     sink.go_away().await;
-    let config = RelayConfig { connections: 4, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(4)]).await;
     take(&dispatcher, 20).await;
     dispatcher.start();
     dispatcher.wait_until(OPEN, 1).await;
@@ -186,8 +186,7 @@ async fn a_pause_by_hand_outlasts_a_restart(database: TestDatabase) {
 async fn a_trial_goes_on_when_its_delivery_needs_no_relay(database: TestDatabase) {
     let mut sink = Sink::start().await;
     sink.go_away().await;
-    let config = RelayConfig { connections: 1, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(1)]).await;
     take(&dispatcher, 5).await;
     dispatcher.start();
     dispatcher.pass_until(OPEN, 1).await;

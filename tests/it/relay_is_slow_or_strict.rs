@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use invoice_dispatcher::relay::RelayConfig;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(
@@ -21,14 +21,13 @@ on_both_databases!(
     no_more_connections_than_configured,
 );
 
-fn one_connection(sink: &Sink) -> RelayConfig {
-    RelayConfig { connections: 1, ..relay("default", sink) }
+fn one_connection(sink: &Sink) -> TestRelay {
+    relay("default", sink).connections(1)
 }
 
 async fn a_slow_relay_holds_up_its_own_lane_only(database: TestDatabase) {
     let (slow, quick) = (Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await, Sink::start().await);
-    let mut patient = relay("default", &slow);
-    patient.deadlines.command = Duration::from_secs(20);
+    let patient = relay("default", &slow).with(|config| config.deadlines.command = Duration::from_secs(20));
     let mut dispatcher = Dispatcher::with(database, &[patient, relay("other", &quick)]).await;
     dispatcher.add_tenant("globex", "include").await;
     dispatcher.database.execute("UPDATE tenant SET relay = 'other' WHERE id = 'globex'").await;
@@ -129,8 +128,7 @@ async fn a_connection_turned_away_shrinks_the_slots(database: TestDatabase) {
     let script =
         (2..=4).fold(Script::new(), |script, number| script.on_connection(number, Step::Banner, too_many.clone()));
     let sink = Sink::scripted(script.on(Step::Dot, Act::Slow(Duration::from_millis(5)))).await;
-    let config = RelayConfig { connections: 4, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(4)]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("0", "C-1")]).await;
     dispatcher.wait_until_settled().await;
@@ -146,7 +144,7 @@ async fn a_connection_turned_away_shrinks_the_slots(database: TestDatabase) {
 
 async fn a_reused_connection_that_cannot_be_replaced_leaves_nothing_behind(database: TestDatabase) {
     let sink = Sink::start().await;
-    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink)]).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     // Both slots have a connection.
     sink.behave(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(100))));
@@ -173,8 +171,8 @@ async fn a_reused_connection_that_cannot_be_replaced_leaves_nothing_behind(datab
 
 async fn the_rate_is_kept(database: TestDatabase) {
     let sink = Sink::start().await;
-    let config = RelayConfig { rate: Some(20.0), connections: 4, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let relay = relay("default", &sink).connections(4).with(|config| config.rate = Some(20.0));
+    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let events: Vec<_> = (0..8).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
     let began = Instant::now();
@@ -189,8 +187,7 @@ async fn the_rate_is_kept(database: TestDatabase) {
 
 async fn no_more_connections_than_configured(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(5)))).await;
-    let config = RelayConfig { connections: 3, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(database, &[config]).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(3)]).await;
     let events: Vec<_> = (0..60).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
     dispatcher.start();

@@ -64,6 +64,7 @@ async fn held(database: &TestDatabase) -> Vec<Claimed> {
     let attempts: Vec<_> = claimed.iter().map(tripped).collect();
     let (stands, new) = database.store.hold_sender(&hold(database), &attempts).await.expect("answered");
     assert!(new && stands == hold(database));
+    assert_eq!(database.store.held_senders().await.expect("answered"), [(stands, 2)]);
     claimed
 }
 
@@ -126,6 +127,7 @@ async fn one_of_several_lets_the_trial_through(database: TestDatabase) {
 async fn a_hold_of_nothing_ends(database: TestDatabase) {
     let (store, next) = (&database.store, Duration::from_hours(2));
     store.hold_sender(&hold(&database), &[]).await.expect("answered");
+    assert_eq!(store.held_senders().await.expect("answered"), [(hold(&database), 0)]);
     database.clock.advance(Duration::from_hours(1));
     let stands = store.sender_holds().await.expect("answered").remove(0);
     assert!(store.try_sender(&stands, next).await.expect("answered"));

@@ -1,5 +1,5 @@
 //! The broker goes away while deliveries are due: they are sent all the same, and what was published is taken in when
-//! it is back.
+//! it is back. So is the queue of dead letters brought up to date, whatever became of them meanwhile.
 
 use std::time::Duration;
 
@@ -9,11 +9,15 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::retry::Settled;
 use invoice_dispatcher::store::DeliveryState;
 
-use crate::harness::broker::until;
+use crate::harness::broker::{Broker, until};
+use crate::harness::mirror::{assert_mirrors, until_mirrored};
 use crate::harness::process::Site;
 use crate::harness::servers::PrivateServers;
 use crate::harness::sink::{Act, Script, Sink, Step};
 use crate::processes_are_killed::{take_in, until_settled};
+
+const REFUSED: &str = "refuse-554-5.7.1@customer.example";
+const TOO_LARGE: &str = "refuse-552-5.3.4@customer.example";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_are_sent_and_the_rest_follows() {
@@ -28,17 +32,29 @@ async fn they_are_sent_and_the_rest_follows() {
     // The worker declares the topology; until then nothing can be routed.
     until("the first events are published", async || publisher.publish_events(&published[..10]).await.is_ok()).await;
     sink.wait_for("the first mails", |state| state.mails.len() == 10).await;
+    let dead = [("dead-0", REFUSED), ("dead-1", TOO_LARGE), ("dead-2", REFUSED)];
+    take_in(&site, &dead[..2]).await;
+    let broker = Broker::private(servers.amqp_url()).await;
+    broker.until_ready(&broker.topology.dead, 2).await;
 
     servers.stop_rabbitmq().await;
+    let discard = ["dead-letters", "discard", "--class", "too_large", "--reason", "sent by post"];
+    assert!(site.run(&discard, "").await.success());
+    take_in(&site, &dead[2..]).await;
     let ids: Vec<String> = (0..30).map(|n| format!("due-{n}")).collect();
     let due: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "ap@customer.example")).collect();
     take_in(&site, &due).await;
     sink.wait_for("what was due", |state| state.mails.len() == 40).await;
     servers.start_rabbitmq().await;
     until("the rest is published", async || publisher.publish_events(&published).await.is_ok()).await;
-    let counts = until_settled(&site.store, 50).await;
+    let counts = until_settled(&site.store, 53).await;
 
     assert_eq!(counts.get(&DeliveryState::Settled(Settled::Sent)), Some(&50), "{counts:?}");
     assert_eq!(sink.mails_and_data_phases(), (50, 50));
+    let (broker, when) = (broker.again().await, "once the broker was back");
+    until_mirrored(&site.store, &broker, when).await;
     assert!(worker.stop().await.success());
+    assert_eq!(site.store.open_dead_letters().await.expect("answered").values().sum::<i64>(), 2);
+    let dead = dead.map(|(id, address)| Bytes::from(site.event(id, address).to_string()));
+    assert_mirrors(&site.store, &broker, &dead, when).await;
 }

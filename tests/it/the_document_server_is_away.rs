@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::harness::broker::Proxy;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::s3::S3;
 use crate::harness::sink::Sink;
 

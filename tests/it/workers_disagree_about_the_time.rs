@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::relay::RelayConfig;
 
 use crate::harness::database::TestDatabase;
-use crate::harness::dispatcher::{Dispatcher, relay};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 const MAILS: i64 = 40;
@@ -28,8 +28,8 @@ async fn pass_until(dispatcher: &Dispatcher, ahead: &Clock, query: &str, expecte
 async fn each_mail_is_deferred_once_and_sent_once() {
     let script = (1..=40).fold(Script::new(), |script, nth| script.nth(Step::Rcpt, nth, Act::reply("451 4.3.0 later")));
     let sink = Sink::scripted(script).await;
-    let config = RelayConfig { connections: 4, ..relay("default", &sink) };
-    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[config]).await;
+    let relay = relay("default", &sink).connections(4);
+    let mut dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;
     let ahead = Clock::manual(dispatcher.database.clock.now().plus(Duration::from_mins(1)));
     dispatcher.start();
     let other = dispatcher.start_with_clock(ahead.clone()).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::SECRET_KEYS;
 use super::check::Check;
+use super::senders;
 use crate::app::AppError;
 use crate::broker::DeadLetterLedger;
 use crate::cli::error::sentence;
@@ -79,6 +80,7 @@ impl Database {
         };
         checks.extend(self.workers().await.unwrap_or_else(|error| failed("workers", error)));
         checks.extend(self.lanes(config).await.unwrap_or_else(|error| failed("lanes", error)));
+        checks.extend(senders::held(&self.store).await.unwrap_or_else(|error| failed(senders::NAME, error)));
         checks.extend(self.outcomes(config).await.unwrap_or_else(|error| failed("outcomes", error)));
         checks.extend(match keys {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),

@@ -15,6 +15,7 @@ use tokio::sync::Barrier;
 use super::LOOK;
 use super::broker::Broker;
 use super::database::{TestDatabase, assert_adds_up};
+use super::mirror::assert_mirrors;
 use super::process::{Process, Site};
 use super::servers::PrivateServers;
 use super::sink::{Act, Script, Sink, Step};
@@ -126,6 +127,7 @@ pub(crate) struct Cell {
     pub(crate) site: Site,
     broker: Option<Broker>,
     published: Vec<(String, String)>,
+    bodies: Vec<Bytes>,
 }
 
 impl Cell {
@@ -151,7 +153,15 @@ impl Cell {
         let sink = Sink::scripted(around.script.clone()).await;
         let site = Site::new(&database.url, None, &sink).await;
         site.configure(ONE_CONNECTION);
-        Self { around: Arc::clone(around), database, sink, site, broker: None, published: Vec::new() }
+        Self {
+            around: Arc::clone(around),
+            database,
+            sink,
+            site,
+            broker: None,
+            published: Vec::new(),
+            bodies: Vec::new(),
+        }
     }
 
     /// From now on processes work with a broker.
@@ -174,8 +184,9 @@ impl Cell {
             let text = |name: &str| event[name].as_str().expect("a text").to_owned();
             self.published.push((text("source"), text("id")));
         }
-        let Some(broker) = &self.broker else { return take_in(&self.site, events).await };
         let bodies: Vec<_> = values.iter().map(|event| Bytes::from(event.to_string())).collect();
+        self.bodies.extend_from_slice(&bodies);
+        let Some(broker) = &self.broker else { return take_in(&self.site, events).await };
         let publisher = Publisher::new(broker.url.clone(), broker.topology.clone(), Clock::system());
         let publishing = async {
             while publisher.publish_events(&bodies).await.is_err() {
@@ -215,6 +226,11 @@ impl Cell {
     pub(crate) async fn end(self, process: Process) {
         assert!(process.stop().await.success());
         self.assert_balance().await;
+    }
+
+    /// The queue of dead letters shows what the database holds, and nothing else; no process runs any more.
+    pub(crate) async fn assert_mirrors(&self, when: &str) {
+        assert_mirrors(&self.site.store, &self.broker().await, &self.bodies, when).await;
     }
 
     /// The books balance.

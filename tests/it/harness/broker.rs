@@ -61,8 +61,16 @@ impl Broker {
 
     /// The broker at this address.
     pub(crate) async fn at(text: String) -> Self {
+        Self::with(text, Topology::prefixed(&format!("test-{}.", Clock::system().new_id()))).await
+    }
+
+    /// The broker at this address, which nobody else uses: names are as in production.
+    pub(crate) async fn private(text: String) -> Self {
+        Self::with(text, Topology::default()).await
+    }
+
+    async fn with(text: String, topology: Topology) -> Self {
         let url = BrokerUrl::parse(&text).expect("TEST_AMQP_URL is an address");
-        let topology = Topology::prefixed(&format!("test-{}.", Clock::system().new_id()));
         let admin = Connection::connect(&text, ConnectionProperties::default()).await.expect("the broker answers");
         Self { url, text, topology, admin }
     }

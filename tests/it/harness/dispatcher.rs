@@ -8,10 +8,9 @@ use bytes::Bytes;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
-use invoice_dispatcher::ids::{RelayName, Sha256, WorkerId};
+use invoice_dispatcher::ids::{Sha256, WorkerId};
 use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
 use invoice_dispatcher::ledger::Evidence;
-use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
 use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::LOOK;
 use super::database::{TestDatabase, assert_adds_up};
+use super::relay::{TestRelay, relay};
 use super::sink::{Sink, SinkBooks, SinkState};
 
 /// How long a test waits for what it expects before it fails.
@@ -40,8 +40,8 @@ pub(crate) struct Dispatcher {
     pub(crate) app: App,
     pub(crate) database: TestDatabase,
     documents: TempDir,
-    /// What the relay took, if all that it takes counts.
-    sink: Option<SinkBooks>,
+    /// Of every sink that it ever sent to, each once.
+    books: Vec<SinkBooks>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -49,44 +49,49 @@ impl Dispatcher {
     /// A dispatcher whose relay `default` is the sink. The tenant `acme` attaches for business customers only; `C-1`
     /// is one, `C-2` is private.
     pub(crate) async fn new(database: TestDatabase, sink: &Sink) -> Self {
-        Self::with(database, &[relay("default", sink)]).await.watching(sink)
-    }
-
-    /// The same, whose books must fit what this sink takes.
-    pub(crate) fn watching(self, sink: &Sink) -> Self {
-        Self { sink: Some(sink.books()), ..self }
+        Self::with(database, &[relay("default", sink)]).await
     }
 
     /// A dispatcher with these relays.
-    pub(crate) async fn with(database: TestDatabase, relays: &[RelayConfig]) -> Self {
+    pub(crate) async fn with(database: TestDatabase, relays: &[TestRelay]) -> Self {
         Self::configured(database, relays, |_| {}).await
     }
 
     /// A dispatcher with these relays, configured otherwise.
     pub(crate) async fn configured(
         database: TestDatabase,
-        relays: &[RelayConfig],
+        relays: &[TestRelay],
         configure: impl FnOnce(&mut Config),
     ) -> Self {
         let documents = tempfile::tempdir().expect("a temporary folder can be made");
         let mut config = Config::embedded_in(documents.path());
-        config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
+        configure_relays(&mut config, relays);
         config.worker.shutdown_grace = Duration::from_secs(5);
         configure(&mut config);
         std::fs::create_dir_all(documents.path().join("documents/acme")).expect("the folder can be made");
         let app = App::with_store(config, database.store.clone()).expect("the parts fit");
-        let dispatcher = Self { app, database, documents, sink: None, running: None };
+        let mut dispatcher = Self { app, database, documents, books: Vec::new(), running: None };
+        dispatcher.watch(relays);
         dispatcher.add_tenant("acme", "exclude_for_private").await;
         dispatcher
     }
 
     /// The same dispatcher after a restart with these relays.
-    pub(crate) fn reconfigured(self, relays: &[RelayConfig]) -> Self {
+    pub(crate) fn reconfigured(mut self, relays: &[TestRelay]) -> Self {
         let mut config = Config::clone(&self.app.config);
-        config.relays = relays.iter().map(|relay| (relay.name.clone(), relay.clone())).collect();
-        let app = App::with_store(config, self.database.store.clone()).expect("the parts fit");
-        // What its sink took before is no longer all that was taken.
-        Self { app, sink: None, ..self }
+        configure_relays(&mut config, relays);
+        self.app = App::with_store(config, self.database.store.clone()).expect("the parts fit");
+        self.watch(relays);
+        self
+    }
+
+    /// What these relays take counts, and what the earlier ones took still does.
+    fn watch(&mut self, relays: &[TestRelay]) {
+        for relay in relays {
+            if !self.books.contains(&relay.books) {
+                self.books.push(relay.books.clone());
+            }
+        }
     }
 
     /// Starts a worker.
@@ -106,13 +111,13 @@ impl Dispatcher {
         task.await.expect("the worker ends in order");
     }
 
-    /// Stops the worker, and checks the books.
+    /// Stops the worker, and checks the books: the database's, and with them what every sink took.
     pub(crate) async fn finish(mut self) {
         if self.running.is_some() {
             self.stop().await;
         }
-        let taken = self.sink.as_ref().map(SinkBooks::taken);
-        assert_adds_up(&self.database.store, &Evidence { taken, ..Evidence::default() }).await;
+        let taken = self.books.iter().flat_map(SinkBooks::taken).collect();
+        assert_adds_up(&self.database.store, &Evidence { taken: Some(taken), ..Evidence::default() }).await;
     }
 
     /// Starts a worker as another process would be: with connections of its own to the database, and mortal.
@@ -397,6 +402,10 @@ impl Dispatcher {
     }
 }
 
+fn configure_relays(config: &mut Config, relays: &[TestRelay]) {
+    config.relays = relays.iter().map(|relay| (relay.config.name.clone(), relay.config.clone())).collect();
+}
+
 /// A worker that can die.
 pub(crate) struct Mortal {
     runtime: Option<Runtime>,
@@ -425,26 +434,5 @@ impl Drop for Mortal {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// A relay that is the sink, with deadlines short enough for tests.
-pub(crate) fn relay(name: &str, sink: &Sink) -> RelayConfig {
-    RelayConfig {
-        name: RelayName::from(name),
-        url: RelayUrl::parse(&sink.url()).expect("the sink's address is a relay's"),
-        connections: 2,
-        rate: None,
-        message_bytes_max: 20 << 20,
-        pipelining: true,
-        ca_file: None,
-        hello_name: "dispatcher.example".to_owned(),
-        on_uncertain: OnUncertain::Wait,
-        deadlines: Deadlines {
-            connect: Duration::from_secs(5),
-            command: Duration::from_millis(500),
-            transfer: Duration::from_secs(5),
-            final_dot: Duration::from_millis(500),
-        },
     }
 }

@@ -175,6 +175,13 @@ impl Process {
         self.child.id()
     }
 
+    /// The most memory that it has had, in bytes (`VmHWM` in proc(5)).
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
     /// SIGKILL: nothing is drained, nothing is written.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process is ours");

@@ -63,6 +63,8 @@ pub struct SinkState {
     pub commands: Vec<SeenCommand>,
     /// How often each step was reached.
     pub steps: BTreeMap<Step, usize>,
+    /// Of each long reply, how many bytes the socket took, be they read or not.
+    pub long_replies: Vec<u64>,
     pub(super) script: Script,
     pub(super) since_script: BTreeMap<Step, usize>,
     /// Addresses whose `-once` is used up.
@@ -99,6 +101,10 @@ pub struct SunkMail {
     pub bytes: Vec<u8>,
     /// The Message-ID, without angle brackets.
     pub message_id: Option<String>,
+    /// The sink said that it did not take it, and so has no responsibility for it.
+    pub disowned: bool,
+    /// What the books want of it, if the bytes are not kept.
+    pub(super) entry: Option<TakenMail>,
 }
 
 /// A command line.
@@ -205,16 +211,38 @@ impl Sink {
 }
 
 /// What a sink has taken, as the ledger wants it.
+#[derive(Clone)]
 pub(crate) struct SinkBooks(Arc<Shared>);
 
 impl SinkBooks {
-    /// Every mail that names its delivery, as ours do.
+    /// Every mail that the sink is responsible for. Each names its delivery, as ours do.
     pub(crate) fn taken(&self) -> Vec<TakenMail> {
-        self.0.state.borrow().mails.iter().map(taken).collect()
+        let state = self.0.state.borrow();
+        state.mails.iter().filter(|mail| !mail.disowned).map(SunkMail::entry).collect()
     }
 }
 
-fn taken(mail: &SunkMail) -> TakenMail {
+/// Whether they are the same sink's.
+impl PartialEq for SinkBooks {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl SunkMail {
+    /// Forgets the bytes, and keeps of them what the books want.
+    pub(super) fn without_bytes(mut self) -> Self {
+        self.entry = Some(self.entry());
+        self.bytes = Vec::new();
+        self
+    }
+
+    fn entry(&self) -> TakenMail {
+        self.entry.clone().unwrap_or_else(|| read_entry(self))
+    }
+}
+
+fn read_entry(mail: &SunkMail) -> TakenMail {
     let parsed = mailparse::parse_mail(&mail.bytes).expect("a mail of ours can be read");
     let delivery = parsed.headers.get_first_value("X-Delivery-Id").expect("a mail of ours names its delivery");
     let is_document = |part: &mailparse::ParsedMail<'_>| {
@@ -225,6 +253,25 @@ fn taken(mail: &SunkMail) -> TakenMail {
         delivery: DeliveryId(delivery.parse().expect("a delivery's identifier")),
         recipients: mail.recipients.clone(),
         attachments: parsed.parts().filter(|part| is_document(part)).count(),
+    }
+}
+
+impl Shared {
+    /// A place in the list of long replies.
+    pub(super) fn begin_long_reply(&self) -> usize {
+        let mut place = 0;
+        self.state.send_modify(|state| {
+            place = state.long_replies.len();
+            state.long_replies.push(0);
+        });
+        place
+    }
+
+    /// What is to be done at this step, now that it is reached once more.
+    pub(super) fn decision(&self, step: Step, connection: usize, sender: &str, addresses: &[String]) -> Option<Act> {
+        let mut decided = None;
+        self.state.send_modify(|state| decided = state.decide(step, connection, sender, addresses));
+        decided
     }
 }
 

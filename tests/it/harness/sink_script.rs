@@ -42,6 +42,8 @@ pub enum Act {
     Take(Box<Act>),
     /// Waits, then does the right thing.
     Slow(Duration),
+    /// Answers `250` in lines of 512 bytes, so many bytes in all, as fast as the client takes them.
+    LongReply(u64),
     /// Sends lines of a reply that never ends.
     EndlessLines,
     /// Sends one line that never ends.
@@ -55,6 +57,11 @@ impl Act {
 
     pub fn take_then(act: Self) -> Self {
         Self::Take(Box::new(act))
+    }
+
+    /// Whether it tells the client that the message was not taken: 4xx or 5xx.
+    pub(super) fn refuses(&self) -> bool {
+        matches!(self, Self::Reply(text) | Self::ReplyThenClose(text) if text.starts_with(['4', '5']))
     }
 }
 
@@ -167,7 +174,7 @@ impl Script {
         self
     }
 
-    /// Keeps neither commands nor messages' bytes: for more mails than memory holds.
+    /// Keeps neither commands nor messages' bytes, which must be ours: for more mails than memory holds.
     pub fn forgetful(mut self) -> Self {
         self.forgetful = true;
         self

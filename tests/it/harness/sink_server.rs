@@ -15,6 +15,9 @@ use super::sink::{SeenCommand, Shared, SinkState, SunkMail};
 use super::sink_certificates::Certificate;
 use super::sink_script::{Act, Protection, Step};
 
+/// The longest line of a reply, with its end (RFC 5321 §4.5.3.1.5).
+const REPLY_LINE_BYTES: usize = 512;
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -262,7 +265,8 @@ impl Conversation<'_> {
                 self.say("250 2.0.0 taken").await.map(|()| Next::On)
             }
             Some(Act::Take(act)) => {
-                self.take(mail);
+                let disowned = act.refuses();
+                self.take(SunkMail { disowned, ..mail });
                 self.act(*act).await
             }
             Some(act) => self.act(act).await,
@@ -297,16 +301,24 @@ impl Conversation<'_> {
             name.eq_ignore_ascii_case("Message-ID").then(|| value.to_owned())
         });
         let (connection, tls, user) = (self.number, self.tls, self.user.clone());
-        SunkMail { connection, tls, user, sender, parameters, recipients, bytes, message_id }
+        SunkMail {
+            connection,
+            tls,
+            user,
+            sender,
+            parameters,
+            recipients,
+            bytes,
+            message_id,
+            disowned: false,
+            entry: None,
+        }
     }
 
-    fn take(&self, mut mail: SunkMail) {
-        self.shared.state.send_modify(|state| {
-            if state.script.forgetful {
-                mail.bytes = Vec::new();
-            }
-            state.mails.push(mail);
-        });
+    fn take(&self, mail: SunkMail) {
+        let forgetful = self.shared.state.borrow().script.forgetful;
+        let kept = if forgetful { mail.without_bytes() } else { mail };
+        self.shared.state.send_modify(|state| state.mails.push(kept));
     }
 
     /// Does what the script says at this step, if anything.
@@ -347,6 +359,15 @@ impl Conversation<'_> {
                 std::future::pending::<()>().await;
                 Ok(Next::Close)
             }
+            Act::LongReply(bytes) => {
+                let place = self.shared.begin_long_reply();
+                let line = format!("250-{:x>1$}\r\n", "", REPLY_LINE_BYTES - "250-\r\n".len());
+                for _ in 0..bytes / REPLY_LINE_BYTES as u64 {
+                    self.stream.write_all(line.as_bytes()).await?;
+                    self.shared.state.send_modify(|state| state.long_replies[place] += REPLY_LINE_BYTES as u64);
+                }
+                self.say("250 that is all").await.map(|()| Next::On)
+            }
             Act::EndlessLines => loop {
                 self.stream.write_all(b"250-and another thing\r\n").await?;
             },
@@ -369,15 +390,6 @@ impl Conversation<'_> {
             return Ok(None);
         }
         Ok(Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()))
-    }
-}
-
-impl Shared {
-    /// What is to be done at this step, now that it is reached once more.
-    fn decision(&self, step: Step, connection: usize, sender: &str, addresses: &[String]) -> Option<Act> {
-        let mut decided = None;
-        self.state.send_modify(|state| decided = state.decide(step, connection, sender, addresses));
-        decided
     }
 }
 

@@ -1,0 +1,49 @@
+//! A sink as one of the dispatcher's relays.
+
+use std::time::Duration;
+
+use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+
+use super::sink::{Sink, SinkBooks};
+
+/// How a dispatcher is configured with a sink, and what the sink takes: who has the one has the other.
+pub(crate) struct TestRelay {
+    pub(super) config: RelayConfig,
+    pub(super) books: SinkBooks,
+}
+
+impl TestRelay {
+    /// The same relay, configured otherwise.
+    pub(crate) fn with(mut self, configure: impl FnOnce(&mut RelayConfig)) -> Self {
+        configure(&mut self.config);
+        self
+    }
+
+    /// The same relay, with this number of connections at most.
+    pub(crate) fn connections(self, connections: u32) -> Self {
+        self.with(|config| config.connections = connections)
+    }
+}
+
+/// A relay that is the sink, with two connections, and deadlines short enough for tests.
+pub(crate) fn relay(name: &str, sink: &Sink) -> TestRelay {
+    let config = RelayConfig {
+        name: RelayName::from(name),
+        url: RelayUrl::parse(&sink.url()).expect("the sink's address is a relay's"),
+        connections: 2,
+        rate: None,
+        message_bytes_max: 20 << 20,
+        pipelining: true,
+        ca_file: None,
+        hello_name: "dispatcher.example".to_owned(),
+        on_uncertain: OnUncertain::Wait,
+        deadlines: Deadlines {
+            connect: Duration::from_secs(5),
+            command: Duration::from_millis(500),
+            transfer: Duration::from_secs(5),
+            final_dot: Duration::from_millis(500),
+        },
+    };
+    TestRelay { config, books: sink.books() }
+}
