@@ -183,7 +183,7 @@ impl Exchange {
             tenant: claimed.tenant.clone(),
             decision: decided.plan.decision(),
             decision_reason: decided.reason,
-            decision_inputs: decided.inputs_json(),
+            decision_inputs: prepared.decision_inputs.clone(),
             settings_version: decided.inputs.settings_version,
             customer_type: decided.inputs.customer_type,
             message_sha256: prepared.mail.sha256,

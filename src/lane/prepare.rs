@@ -24,19 +24,13 @@ pub struct Decided {
     pub inputs: Inputs,
 }
 
-impl Decided {
-    /// What was decided upon, as it is recorded.
-    #[must_use]
-    pub fn inputs_json(&self) -> String {
-        serde_json::to_string(&self.inputs).expect("a decision's inputs are JSON")
-    }
-}
-
 /// A mail, and why it is as it is.
 #[derive(Debug)]
 pub struct Prepared {
     /// The documents' part of the decision.
     pub decided: Decided,
+    /// What was decided upon, as it is recorded: JSON of [`Inputs`].
+    pub decision_inputs: String,
     /// The mail.
     pub mail: Mail,
     /// The portal token that it carries, of a link mail.
@@ -87,7 +81,8 @@ pub async fn prepare(
     let mail = compose::compose_into(context.buffers.take(), &templates, &snapshot, decided.plan, &documents)
         .map_err(|error| compose_failed(&error))?;
     failpoint::reach(Failpoint::AfterCompose);
-    Ok(Prepared { decided, mail, link, started_at, memory })
+    let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
+    Ok(Prepared { decided, decision_inputs, mail, link, started_at, memory })
 }
 
 /// Whether an earlier attempt may have put another message of this delivery on its way: a resend keeps every byte.

@@ -126,7 +126,7 @@ impl Ending<'_> {
             attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
             decision: prepared.map(|prepared| prepared.decided.plan.decision()).or(self.claimed.earlier_decision),
             decision_reason: prepared.map(|prepared| prepared.decided.reason),
-            decision_inputs: prepared.map(|prepared| prepared.decided.inputs_json()),
+            decision_inputs: prepared.map(|prepared| prepared.decision_inputs.clone()),
             message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
             message_sha256: prepared.map(|prepared| prepared.mail.sha256),
             message_size: prepared.map(|prepared| prepared.mail.bytes.len() as u64),

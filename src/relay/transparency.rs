@@ -7,9 +7,9 @@
 
 /// A message whose line ends are not CRLF throughout, so that relays would disagree about where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the message has a bare CR or LF at byte {at} or before it")]
+#[error("the message has a bare CR or LF at byte {at}")]
 pub(super) struct BareLineEnd {
-    /// Where the line ends that was seen to be wrong.
+    /// Where the first one stands, counting from 0.
     at: usize,
 }
 
@@ -19,33 +19,50 @@ pub(super) struct BareLineEnd {
 /// [`BareLineEnd`]: a bare LF or CR lets one relay see an end of the message where another sees none, and what
 /// follows would be commands to one of them.
 pub(super) fn on_the_wire(message: &[u8]) -> Result<Vec<&[u8]>, BareLineEnd> {
+    if !has_whole_line_ends(message) {
+        return Err(BareLineEnd { at: first_bare_line_end(message).unwrap_or(message.len()) });
+    }
     let mut slices = Vec::with_capacity(2);
-    let (mut slice_start, mut line_ends) = (0, 0);
-    // The dot goes out with the slice before it and once more as the first byte of the next.
-    let mut double_dot = |at: usize| {
-        if message.get(at) == Some(&b'.') {
+    let mut slice_start = 0;
+    // Dots are rarer than lines: base64 has none.
+    for at in memchr::memchr_iter(b'.', message) {
+        if at == 0 || message[at - 1] == b'\n' {
+            // The dot goes out with the slice before it and once more as the first byte of the next.
             slices.push(&message[slice_start..=at]);
             slice_start = at;
         }
-    };
-    double_dot(0);
-    for at in memchr::memchr_iter(b'\n', message) {
-        if at == 0 || message[at - 1] != b'\r' {
-            return Err(BareLineEnd { at });
-        }
-        line_ends += 1;
-        double_dot(at + 1);
-    }
-    // Sums that fit a byte are what the compiler turns into vector instructions.
-    let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(|byte| u8::from(*byte == b'\r')).sum::<u8>());
-    let carriage_returns: usize = message.chunks(usize::from(u8::MAX)).map(in_chunk).sum();
-    if carriage_returns != line_ends {
-        return Err(BareLineEnd { at: message.len() });
     }
     slices.push(&message[slice_start..]);
     // The final CRLF of the message is the first of the two around the dot (RFC 5321 §4.1.1.4).
     slices.push(if message.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" });
     Ok(slices)
+}
+
+/// Whether every CR stands before an LF, and every LF behind a CR: there are as many of each as pairs of them.
+fn has_whole_line_ends(message: &[u8]) -> bool {
+    let (mut returns, mut feeds, mut pairs) = (0, 0, 0);
+    let nexts = message.get(1..).unwrap_or_default().chunks(CHUNK);
+    for (chunk, next) in message.chunks(CHUNK).zip(nexts.chain(std::iter::once(&[][..]))) {
+        returns += count(chunk, |byte| byte == b'\r');
+        feeds += count(chunk, |byte| byte == b'\n');
+        let is_pair = |(first, second): (&u8, &u8)| u8::from(*first == b'\r') & u8::from(*second == b'\n');
+        pairs += usize::from(chunk.iter().zip(next).map(is_pair).sum::<u8>());
+    }
+    returns == feeds && feeds == pairs
+}
+
+/// Sums over so many bytes fit a byte, which is what the compiler turns into vector instructions.
+const CHUNK: usize = u8::MAX as usize;
+
+fn count(chunk: &[u8], counts: impl Fn(u8) -> bool) -> usize {
+    usize::from(chunk.iter().map(|byte| u8::from(counts(*byte))).sum::<u8>())
+}
+
+fn first_bare_line_end(message: &[u8]) -> Option<usize> {
+    memchr::memchr2_iter(b'\r', b'\n', message).find(|at| match message[*at] {
+        b'\r' => message.get(at + 1) != Some(&b'\n'),
+        _ => at.checked_sub(1).is_none_or(|before| message[before] != b'\r'),
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +115,18 @@ mod tests {
             prop_assert_eq!(&wire[end..], ".\r\n");
             let read = wire[..end].split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect::<String>();
             prop_assert_eq!(read, message);
+        }
+
+        /// Counting finds what looking at each byte finds, also where a pair lies across two chunks.
+        #[test]
+        fn a_bare_line_end_is_found_wherever_it_stands(
+            lines in proptest::collection::vec(0..2 * CHUNK, 0..6),
+            (at, byte) in (any::<prop::sample::Index>(), prop::sample::select(&b"\r\n.a"[..])),
+        ) {
+            let mut message = lines.iter().flat_map(|length| [vec![b'a'; *length], b"\r\n".to_vec()].concat()).collect::<Vec<u8>>();
+            prop_assert!(has_whole_line_ends(&message));
+            message.insert(at.index(message.len() + 1), byte);
+            prop_assert_eq!(has_whole_line_ends(&message), first_bare_line_end(&message).is_none());
         }
 
         #[test]
