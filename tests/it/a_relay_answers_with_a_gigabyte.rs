@@ -3,11 +3,10 @@
 
 use std::time::Instant;
 
-use invoice_dispatcher::ledger::Evidence;
 use invoice_dispatcher::retry::Settled;
 
 use crate::harness::broker::until;
-use crate::harness::database::{TestDatabase, assert_adds_up};
+use crate::harness::database::TestDatabase;
 use crate::harness::process::Site;
 use crate::harness::sink::{Act, Script, Sink, Step};
 use crate::processes_are_killed::{count, take_in, until_settled};
@@ -59,6 +58,5 @@ async fn it_is_read_no_further_than_a_reply_may_be_long() {
     assert!(worker.stop().await.success());
     let counts = site.store.state_counts().await.expect("the database answers");
     assert_eq!((count(&counts, Settled::Sent), count(&counts, Settled::Uncertain)), (4, 1), "{counts:?}");
-    let taken = Some(sink.books().taken());
-    assert_adds_up(&site.store, &Evidence { taken, ..Evidence::default() }).await;
+    site.assert_adds_up().await;
 }

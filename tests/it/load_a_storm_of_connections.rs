@@ -68,4 +68,5 @@ async fn mail_goes_out_meanwhile_and_posts_are_answered() {
     assert_eq!(answers.iter().flatten().count(), accepted + turned_away, "{answers:?}");
     sink.wait_for("what was accepted", |state| state.mails.len() == 50 + accepted).await;
     assert!(process.stop().await.success());
+    site.assert_adds_up().await;
 }

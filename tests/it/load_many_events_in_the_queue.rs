@@ -67,4 +67,5 @@ async fn the_workers_memory_stays_flat() {
     until_settled(&site.store, i64::try_from(wanted).expect("it fits")).await;
     assert_eq!(sink.mails_and_data_phases(), (wanted, wanted), "each once");
     assert!(worker.stop().await.success());
+    site.assert_adds_up().await;
 }

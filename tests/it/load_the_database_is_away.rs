@@ -55,4 +55,5 @@ async fn nothing_is_lost_or_sent_twice_and_it_goes_on() {
     for worker in workers {
         assert!(worker.stop().await.success());
     }
+    site.assert_adds_up().await;
 }

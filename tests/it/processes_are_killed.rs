@@ -91,7 +91,7 @@ async fn killed_before_and_after_data(database: TestDatabase) {
     let times = times_taken(&sink);
     assert_eq!(times.values().copied().collect::<Vec<_>>(), [1, 1], "{times:?}");
     assert!(worker.stop().await.success());
-    database.assert_ledger().await;
+    site.assert_adds_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,7 +133,7 @@ async fn a_worker_that_stood_still_sends_nothing_twice() {
     let times = times_taken(&sink);
     assert_eq!(times.values().copied().collect::<Vec<_>>(), [1, 1, 1], "{times:?}");
     assert!(suspended.stop().await.success() && other.stop().await.success());
-    database.assert_ledger().await;
+    site.assert_adds_up().await;
 }
 
 async fn workers(site: &Site) -> BTreeSet<WorkerId> {
@@ -182,6 +182,7 @@ async fn every_event_is_sent_once_whatever_is_killed() {
     assert!(times.values().all(|times| *times == 1), "nothing is sent twice: {times:?}");
     assert!(times.len() >= usize::try_from(sent).expect("not negative"));
     assert!(third.stop().await.success());
+    site.assert_adds_up().await;
 }
 
 /// Servers start in any order, and again while workers start: each worker waits until its database answers.
@@ -210,4 +211,5 @@ async fn workers_that_start_before_their_database_wait_for_it() {
     for worker in started {
         assert!(worker.stop().await.success());
     }
+    site.assert_adds_up().await;
 }

@@ -128,6 +128,7 @@ async fn every_end_of_an_invoice_arrives() {
     let told = sent["data"]["message_id"].as_str().expect("what is sent names its message");
     assert_eq!(message_id.trim_matches(['<', '>']), told.trim_matches(['<', '>']));
     assert_eq!(heard["invoice.mail.rejected"].event["data"]["code"], json!("550 5.1.1"));
+    site.assert_adds_up().await;
     clean_up(broker, &queue).await;
 }
 
@@ -158,6 +159,7 @@ async fn what_is_published_twice_has_one_id() {
     assert_eq!(heard.len(), 2);
     assert_eq!(heard[0].event, heard[1].event);
     assert_eq!(sink.mails().len(), 1);
+    site.assert_adds_up().await;
     clean_up(broker, &queue).await;
 }
 

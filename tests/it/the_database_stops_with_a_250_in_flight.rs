@@ -25,4 +25,5 @@ async fn the_mail_is_recorded_as_sent_and_not_sent_again() {
     assert_eq!(counts.get(&DeliveryState::Settled(Settled::Sent)), Some(&1), "{counts:?}");
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
     assert!(worker.stop().await.success());
+    site.assert_adds_up().await;
 }

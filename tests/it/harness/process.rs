@@ -9,13 +9,15 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::customer::{Customer, CustomerType, Postal};
 use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::ledger::Evidence;
 use invoice_dispatcher::secrets::SecretKeys;
 use invoice_dispatcher::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::broker::until;
-use super::sink::Sink;
+use super::database::assert_adds_up;
+use super::sink::{Sink, SinkBooks};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_invoice-dispatcher");
 
@@ -26,6 +28,8 @@ const SECRET_KEYS: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub(crate) struct Site {
     folder: TempDir,
     pub(crate) store: Store,
+    /// What its relay took.
+    books: SinkBooks,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -64,13 +68,19 @@ impl Site {
             ("PORTAL_LISTEN", "127.0.0.1:0".to_owned()),
         ];
         environment.extend(amqp_url.map(|url| ("AMQP_URL", url.to_owned())));
-        Self { folder, store, environment }
+        Self { folder, store, books: sink.books(), environment }
     }
 
     /// Sets a variable of the processes to come.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.into()));
+    }
+
+    /// Checks the books: the database's, and with them what the relay took.
+    pub(crate) async fn assert_adds_up(&self) {
+        let taken = Some(self.books.taken());
+        assert_adds_up(&self.store, &Evidence { taken, ..Evidence::default() }).await;
     }
 
     /// Starts `run` as a process.
