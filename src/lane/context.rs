@@ -138,7 +138,7 @@ pub struct MailMemory {
 
 impl MailMemory {
     /// A connection has taken the mail: another one can be made in its place.
-    pub fn is_taken(&mut self) {
+    pub fn no_longer_ahead(&mut self) {
         self.ahead = None;
     }
 }
@@ -184,7 +184,7 @@ mod tests {
         let memory = LaneMemory::new(100 * AHEAD_BYTES_MAX);
         let mut first = memory.take(AHEAD_BYTES_MAX).await;
         assert!(memory.take(1).now_or_never().is_none());
-        first.is_taken();
+        first.no_longer_ahead();
         assert!(memory.take(2 * AHEAD_BYTES_MAX).now_or_never().is_some(), "one of any size");
     }
 

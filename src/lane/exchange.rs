@@ -110,7 +110,7 @@ impl Exchange {
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
         let Ready { owned, facts, mut prepared, waiting } = ready;
         drop(waiting);
-        prepared.memory.is_taken();
+        prepared.memory.no_longer_ahead();
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;
