@@ -1,6 +1,7 @@
 //! Every scenario that needs real parts: one binary, one file per scenario.
 
 mod harness;
+mod house;
 
 mod a_dead_letter_is_moved_in_the_broker;
 mod a_delivery_kills_its_worker;
