@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -22,7 +23,7 @@ use super::recorder::Recorder;
 use super::slots::Slots;
 use crate::class::Class;
 use crate::ids::WorkerId;
-use crate::relay::outcome::Outcome;
+use crate::relay::outcome::{Outcome, Phase};
 use crate::relay::{Connector, Session, Submission, Unavailable};
 use crate::store::{Claimed, DataStart};
 
@@ -59,6 +60,8 @@ pub struct Exchange {
     pub buffers: Buffers,
     /// The worker drains: what is on the wire is finished, nothing new is begun.
     pub stop: CancellationToken,
+    /// The drain has taken its time: what is not handed over by now is not any more.
+    pub cut: CancellationToken,
 }
 
 /// What came of a delivery at the relay.
@@ -86,8 +89,7 @@ impl Exchange {
                 _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
             };
             match next {
-                // Boxed: a mail's whole conversation is a large future, and most slots rest most of the time.
-                Ok(Some(ready)) => session = Box::pin(self.serve(ready, session)).await,
+                Ok(Some(ready)) => session = self.serve(ready, session).await,
                 Ok(None) => break,
                 Err(_) => self.quit(session.take()).await,
             }
@@ -121,8 +123,8 @@ impl Exchange {
         }
         let mut permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &prepared));
         // A panic is this delivery's end, not the worker's.
-        let sending = AssertUnwindSafe(self.send(&prepared, session, &mut permit)).catch_unwind().await;
-        let (came, session) = sending.unwrap_or_else(|_| {
+        let sent = self.send_until_cut(&prepared, session, &mut permit).await;
+        let (came, session) = sent.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
             // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
@@ -144,6 +146,34 @@ impl Exchange {
         }
         self.buffers.give_back(prepared.mail.bytes);
         session
+    }
+
+    /// Sends one mail, unless the drain's time is over before the final dot is handed over: then the connection is
+    /// dropped, and the relay has half a message, which it must forget ([RFC 5321 §4.2.5]). `Err` is a panic.
+    ///
+    /// [RFC 5321 §4.2.5]: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.5
+    async fn send_until_cut(
+        &self,
+        prepared: &Prepared,
+        session: Option<Session>,
+        permit: &mut DataPermit<'_>,
+    ) -> std::thread::Result<(Came, Option<Session>)> {
+        let handed_over = Arc::clone(&permit.handed_over);
+        // Boxed: a mail's whole conversation is a large future.
+        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit)).catch_unwind());
+        // Sending is polled first and moves only while it is polled: the flag is as true as the cut.
+        tokio::select! {
+            biased;
+            sent = &mut sending => return sent,
+            () = self.cut.cancelled() => {}
+        }
+        if handed_over.load(Ordering::Relaxed) {
+            return sending.await;
+        }
+        drop(sending);
+        self.slots.disconnected();
+        // Whether the start is recorded cannot be known once it was asked for: then only a record takes it back.
+        Ok((if permit.asked { Came::Ended(cut_off(prepared)) } else { Came::Withdrawn }, None))
     }
 
     async fn send(
@@ -238,6 +268,15 @@ fn signal(submission: &Submission, fresh: bool) -> Signal {
         Outcome::Uncertain => Signal::Uncertain,
         _ if submission.broke_before_data && fresh => Signal::Unavailable,
         _ => Signal::Worked,
+    }
+}
+
+/// The worker stopped in the middle of the message.
+fn cut_off(prepared: &Prepared) -> Ended {
+    Ended {
+        phase: Some(Phase::Transfer),
+        started_at: prepared.started_at,
+        ..Ended::before(Class::Deferred, "the worker stopped before the message was handed over whole")
     }
 }
 

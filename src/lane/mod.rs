@@ -78,6 +78,7 @@ struct Lane {
     live: watch::Receiver<u32>,
     wakes: Wakes,
     stop: CancellationToken,
+    cut: CancellationToken,
 }
 
 impl Lane {
@@ -100,6 +101,7 @@ impl Lane {
             recordings: recordings.clone(),
             buffers: self.context.buffers.clone(),
             stop: self.stop.clone(),
+            cut: self.cut,
         });
         // For each mail on the wire one that is being composed, and one that is being recorded.
         let places_all = relay.connections.max(1).saturating_mul(3);

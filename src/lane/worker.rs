@@ -17,7 +17,10 @@ use super::wakes::Wakes;
 use crate::intake::Intake;
 use crate::redrive::Redrive;
 use crate::relay::Connector;
-use crate::store::{RetentionTimes, StoreError};
+use crate::store::{Leaving, RetentionTimes, StoreError};
+
+/// How long the ends of transfers that were cut off may take to be recorded.
+const LAST_RECORDS: Duration = Duration::from_secs(3);
 
 /// Sends what is due, by every relay it knows, until it is told to stop.
 pub struct Worker {
@@ -47,7 +50,8 @@ pub enum WorkerEnd {
 }
 
 impl Worker {
-    /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back.
+    /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back. At
+    /// the drain's deadline transfers are cut off whose final dot is not handed over: the relay cannot hold them.
     ///
     /// # Errors
     /// If the database refuses what a worker starts with; while it is away it is waited for.
@@ -73,24 +77,37 @@ impl Worker {
         let called_dead = lanes_stop.clone();
         let guard = Arc::clone(&recorder.guard);
         let heart = tokio::spawn(heartbeat.run(heart_stop.clone(), called_dead));
-        let tasks = self.start(&recorder, &live_workers, &lanes_stop);
+        let cut = CancellationToken::new();
+        let tasks = self.start(&recorder, &live_workers, &lanes_stop, &cut);
         let watching = lanes_stop.clone();
         tasks.spawn(async move { guard.watch(watching).await });
         drop(recorder);
 
         lanes_stop.cancelled().await;
         if tokio::time::timeout(self.drain_deadline, tasks.wait()).await.is_err() {
-            warn!("mails were still on the wire after {:?}; other workers take them over", self.drain_deadline);
+            cut.cancel();
+            let _ = tokio::time::timeout(LAST_RECORDS, tasks.wait()).await;
         }
         heart_stop.cancel();
         let _ = heart.await;
-        let end = if stop.is_cancelled() { WorkerEnd::Stopped } else { WorkerEnd::CalledDead };
-        if end == WorkerEnd::Stopped
-            && let Err(error) = store.remove_worker(self.context.worker).await
-        {
-            info!("this worker stays registered until the others miss it: {error}");
+        if !stop.is_cancelled() {
+            return Ok(WorkerEnd::CalledDead);
         }
-        Ok(end)
+        self.leave().await;
+        Ok(WorkerEnd::Stopped)
+    }
+
+    /// Gives back what is not handed over, and says what is but was not answered.
+    async fn leave(&self) {
+        match self.context.store.leave(self.context.worker).await {
+            Ok(Leaving { uncertain, .. }) if !uncertain.is_empty() => warn!(
+                count = uncertain.len(),
+                "mails were handed over and not answered when the worker had to end: they are uncertain; \
+                 deliveries list --state uncertain names them"
+            ),
+            Ok(_) => {}
+            Err(error) => info!("this worker stays registered until the others miss it: {error}"),
+        }
     }
 
     /// Takes the database's time, a place among the workers, and over from the dead ones.
@@ -102,7 +119,13 @@ impl Worker {
         heartbeat.take_over_at_start().await
     }
 
-    fn start(&self, recorder: &Recorder, live: &watch::Receiver<u32>, stop: &CancellationToken) -> TaskTracker {
+    fn start(
+        &self,
+        recorder: &Recorder,
+        live: &watch::Receiver<u32>,
+        stop: &CancellationToken,
+        cut: &CancellationToken,
+    ) -> TaskTracker {
         let tasks = TaskTracker::new();
         for connector in &self.connectors {
             let lane = Lane {
@@ -112,6 +135,7 @@ impl Worker {
                 live: live.clone(),
                 wakes: self.wakes.clone(),
                 stop: stop.clone(),
+                cut: cut.clone(),
             };
             tasks.spawn(lane.run());
         }

@@ -162,4 +162,7 @@ pub enum Permit {
 pub trait BeforeData: Send {
     /// Records that DATA starts, and says whether it may.
     fn permit(&mut self) -> impl Future<Output = Permit> + Send;
+
+    /// The socket has taken the final dot: from here the relay may hold the message.
+    fn handed_over(&mut self) {}
 }

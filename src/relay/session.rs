@@ -179,6 +179,7 @@ impl Session {
         }
         self.announce().await?;
         self.transfer(&message.slices).await?;
+        before_data.handed_over();
         failpoint::reach(Failpoint::AfterDot);
         let ending = self.conclude().await;
         failpoint::reach(Failpoint::AfterAnswer);

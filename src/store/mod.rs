@@ -94,7 +94,7 @@ pub use schema::{Migration, Schema};
 pub use sender_hold::{ChangedProfile, SenderHold, TrippedAttempt};
 pub use settings::{SettingsChange, SettingsPut};
 pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
-pub use takeover::{TAKEOVERS_MAX, TakenOver};
+pub use takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
 pub use worker::Heartbeat;
 
 use crate::clock::{Clock, Timestamp};

@@ -28,7 +28,33 @@ pub struct TakenOver {
     pub given_up: Vec<Claimed>,
 }
 
+/// What became of the claims of a worker that ended in order.
+#[derive(Debug, Clone, Default)]
+pub struct Leaving {
+    /// Back to due: their DATA had not started. Nobody died with them.
+    pub due: u64,
+    /// Uncertain: the relay may hold their message, and nobody waits for its answer any more.
+    pub uncertain: Vec<DeliveryId>,
+}
+
 impl Store {
+    /// Gives back what `worker` holds, and forgets it: it ends in order, so that no delivery is suspected.
+    pub async fn leave(&self, worker: WorkerId) -> Result<Leaving, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let on = &mut transaction;
+        let due = sql("UPDATE lane_entry SET state = 'due', due_at = $2, worker_id = NULL
+            WHERE worker_id = $1 AND NOT data_started")
+        .bind(worker)
+        .bind(now)
+        .run(on)
+        .await?;
+        let uncertain = declare_uncertain(on, worker, now).await?;
+        sql("DELETE FROM worker WHERE id = $1").bind(worker).run(on).await?;
+        transaction.commit().await?;
+        Ok(Leaving { due, uncertain })
+    }
+
     /// Takes over what `dead` held, and forgets it; `by` is the caller. Two callers at once share it out.
     pub async fn take_over(&self, dead: WorkerId, by: WorkerId) -> Result<TakenOver, StoreError> {
         let now = self.now();

@@ -64,7 +64,7 @@ impl Store {
             .collect()
     }
 
-    /// Forgets a worker that has ended in order. What it still holds, others take over as an unregistered worker's.
+    /// Forgets a worker, and leaves what it holds to the others, who take it over as an unregistered worker's.
     pub async fn remove_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
         sql("DELETE FROM worker WHERE id = $1").bind(worker).run(&mut self.write().await?).await?;
         Ok(())

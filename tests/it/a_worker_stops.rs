@@ -2,11 +2,83 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
-on_both_databases!(a_mail_on_the_wire_is_finished, what_was_claimed_is_given_back);
+on_both_databases!(
+    a_mail_on_the_wire_is_finished,
+    what_was_claimed_is_given_back,
+    half_a_message_is_deferred_at_the_deadline,
+    what_is_before_its_data_at_the_deadline_is_given_back,
+    what_is_handed_over_and_not_answered_is_uncertain_at_once,
+);
+
+/// A dispatcher whose drain ends at once, whatever is on the wire.
+async fn impatient(database: TestDatabase, sink: &Sink) -> Dispatcher {
+    let grace = Duration::from_millis(50);
+    Dispatcher::configured(database, &[relay("default", sink)], |config| config.worker.shutdown_grace = grace).await
+}
+
+const SUSPECTED: &str = "SELECT COUNT(*) FROM lane_entry WHERE takeovers > 0";
+
+/// The relay stops reading in the middle of a message that is larger than what the sockets hold.
+async fn half_a_message_is_deferred_at_the_deadline(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Body, Act::Hang)).await;
+    let mut dispatcher = impatient(database, &sink).await;
+    let mut event = dispatcher.event("a", "C-1");
+    event["data"]["documents"] = json!([dispatcher.add_document("acme/large.pdf", &vec![b'x'; 12 << 20])]);
+    dispatcher.take(&[event]).await;
+    dispatcher.start();
+    sink.wait_for("DATA", |state| state.data_phases == 1).await;
+    dispatcher.stop().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a due - - 1"]);
+    assert_eq!(dispatcher.attempts().await, ["R-a deferred transfer -"]);
+    assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "nobody died with it");
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 0);
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 2), "the relay has forgotten the half");
+    dispatcher.finish().await;
+}
+
+/// As often as a delivery would be blamed for, if each stop counted as a death.
+async fn what_is_before_its_data_at_the_deadline_is_given_back(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
+    let mut dispatcher = impatient(database, &sink).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    for asked in 1..=4 {
+        dispatcher.start();
+        sink.wait_for("RCPT", |state| state.commands_of("RCPT").len() == asked).await;
+        dispatcher.stop().await;
+        assert_eq!(dispatcher.states().await, ["R-a due - - 0"]);
+        assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "nobody died with it");
+    }
+    sink.behave(Script::new());
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
+
+async fn what_is_handed_over_and_not_answered_is_uncertain_at_once(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
+    let mut dispatcher = impatient(database, &sink).await;
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.start();
+    sink.wait_for("the mail", |state| state.mails.len() == 1).await;
+    dispatcher.stop().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
 
 async fn a_mail_on_the_wire_is_finished(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(200)))).await;
