@@ -3,6 +3,9 @@
 //! A dead delivery keeps its name and its Message-ID and takes a new snapshot, so that a corrected address or sender
 //! counts; documents or a link are decided afresh. What never became a delivery goes through intake once more. Either
 //! happens in one transaction that also settles the letter: after a crash in between, nothing has happened.
+//!
+//! While a letter lay there, its invoice may have come under another event id and been sent. Then a cure cancels what was
+//! dead as the duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
 
 mod round;
 mod snapshot;
@@ -20,7 +23,7 @@ use crate::ids::{DeadLetterId, DeliveryId};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, Workshop};
 use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, StoreError};
 
-use round::{Planned, Round};
+use round::{Known, Planned, Round};
 
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
@@ -84,6 +87,9 @@ pub enum RedriveError {
         /// What to do first.
         hint: &'static str,
     },
+    /// Another delivery sends the same invoice, or may.
+    #[error("the same invoice is sent by delivery {0} already, or may be; with --anyway it is sent once more")]
+    Newer(DeliveryId),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -102,20 +108,39 @@ pub struct Many {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By<'a> {
     /// A person, who knows what they want: `expires_at` does not count.
-    Person(&'a str),
+    Person {
+        /// Who.
+        who: &'a str,
+        /// Whether the invoice is sent although another delivery sends it, or may.
+        despite_newer: bool,
+    },
     /// What was missing has come.
     Cure,
 }
 
 /// Puts dead letters back.
 #[derive(Debug, Clone)]
-pub struct Redrive(Arc<Workshop>);
+pub struct Redrive {
+    workshop: Arc<Workshop>,
+    despite_newer: bool,
+}
 
 impl Redrive {
     /// A service whose deliveries are made in this workshop.
     #[must_use]
     pub const fn new(workshop: Arc<Workshop>) -> Self {
-        Self(workshop)
+        Self { workshop, despite_newer: false }
+    }
+
+    /// The same service; whether what a person puts back is sent although another delivery sends the same invoice, or
+    /// may.
+    #[must_use]
+    pub fn despite_newer(&self, despite_newer: bool) -> Self {
+        Self { despite_newer, ..self.clone() }
+    }
+
+    const fn person<'a>(&self, who: &'a str) -> By<'a> {
+        By::Person { who, despite_newer: self.despite_newer }
     }
 
     /// Puts one letter back.
@@ -123,7 +148,7 @@ impl Redrive {
     /// # Errors
     /// Why it stands as before.
     pub async fn letter(&self, letter: DeadLetterId, who: &str) -> Result<Redriven, RedriveError> {
-        let mut many = self.many(&[letter], By::Person(who)).await?;
+        let mut many = self.many(&[letter], self.person(who)).await?;
         match many.failed.pop() {
             Some((_, error)) => Err(error),
             None => Ok(many.redriven.pop().expect("one letter, one answer")),
@@ -132,7 +157,7 @@ impl Redrive {
 
     /// Puts letters back, in batches, as ordinary traffic.
     pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<Many, StoreError> {
-        self.many(letters, By::Person(who)).await
+        self.many(letters, self.person(who)).await
     }
 
     /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
@@ -142,9 +167,9 @@ impl Redrive {
         let mut many = Many::default();
         let mut after = None;
         loop {
-            let page = self.0.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
+            let page = self.workshop.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
             let letters: Vec<DeadLetterId> = page.items.iter().map(|letter| letter.id).collect();
-            let part = self.many(&letters, By::Person(who)).await?;
+            let part = self.many(&letters, self.person(who)).await?;
             many.redriven.extend(part.redriven);
             many.failed.extend(part.failed);
             let Some(next) = page.next else { return Ok(many) };
@@ -155,13 +180,13 @@ impl Redrive {
     /// Puts back up to `limit` letters whose cause is gone; returns how many are. One that fails again stays open and
     /// is left to people. The sweeper asks for this now and then, and whoever has upserted something at once.
     pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
-        let letters = self.0.store.curable_dead_letters(limit).await?;
+        let letters = self.workshop.store.curable_dead_letters(limit).await?;
         let many = self.many(&letters, By::Cure).await?;
         let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
         for (letter, error) in &many.failed {
             warn!(dead_letter.id = %letter, "what it lacked has come, but it cannot be sent: {error}");
         }
-        self.0.store.mark_not_curable(&failed).await?;
+        self.workshop.store.mark_not_curable(&failed).await?;
         if !many.redriven.is_empty() {
             info!(count = many.redriven.len(), "dead letters are due again: what they lacked has come");
         }
@@ -184,7 +209,7 @@ impl Redrive {
             }
         }
         if !many.redriven.is_empty() {
-            self.0.wakes.wake_all();
+            self.workshop.wakes.wake_all();
         }
         Ok(many)
     }
@@ -195,7 +220,7 @@ impl Redrive {
         ids: &[DeadLetterId],
         by: By<'_>,
     ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
-        let store = &self.0.store;
+        let store = &self.workshop.store;
         loop {
             let letters = store.letters_to_redrive(ids).await?;
             let mut round = Round::of(ids, letters);
@@ -204,20 +229,23 @@ impl Redrive {
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
             let facts = transaction.facts(&round.event_keys(), &round.customers(), &round.invoices(), since).await?;
             let dead = transaction.dead_deliveries(&round.deliveries()).await?;
-            let Planned { rows, back } = {
+            let newer = transaction.newer_deliveries(&round.revived()).await?;
+            let Planned { rows, back, duplicates } = {
                 let new_id = || store.clock().new_id();
-                let making = self.0.making(transaction.now(), &new_id);
-                round.plan(transaction.tenants(), &facts, &dead, &making, by)
+                let making = self.workshop.making(transaction.now(), &new_id);
+                let known = Known { tenants: transaction.tenants(), facts: &facts, dead: &dead, newer: &newer };
+                round.plan(&known, &making, by)
             };
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }
             transaction.bring_back(&back).await?;
             let (state, who, note) = match by {
-                By::Person(who) => (DeadLetterState::Redriven, who, "redriven"),
+                By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
                 By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
             };
             transaction.settle_redriven(&round.redriven(), state, who, note).await?;
+            transaction.cancel_duplicates(&duplicates).await?;
             failpoint::reach(Failpoint::BeforeRedriveCommit);
             transaction.commit().await?;
             failpoint::reach(Failpoint::AfterRedriveCommit);

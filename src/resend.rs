@@ -18,6 +18,9 @@ use crate::store::{
     Newest, Standing, StoreError, TenantFacts,
 };
 
+/// So often somebody else may move the earlier delivery in between: each time it has one attempt less to make.
+const TRIES_MAX: u32 = 10;
+
 /// What a person asks for.
 #[derive(Debug, Clone)]
 pub struct ResendRequest<'a> {
@@ -95,17 +98,33 @@ impl Resend {
     /// # Errors
     /// Why everything stands as before.
     pub async fn resend(&self, request: &ResendRequest<'_>) -> Result<Resent, ResendError> {
-        let ResendRequest { tenant, invoice, who, reason, .. } = *request;
         let to = request.to.map(MailAddress::parse).transpose()?;
+        for _ in 0..TRIES_MAX {
+            if let Some(resent) = self.commit(request, to.as_ref()).await? {
+                return Ok(resent);
+            }
+        }
+        Err(StoreError::Unavailable("the deliveries of the invoice change again and again".to_owned()).into())
+    }
+
+    /// Resends in one transaction; `None` if somebody else moved the earlier delivery meanwhile.
+    async fn commit(
+        &self,
+        request: &ResendRequest<'_>,
+        to: Option<&MailAddress>,
+    ) -> Result<Option<Resent>, ResendError> {
+        let ResendRequest { tenant, invoice, who, reason, .. } = *request;
         let mut transaction = self.0.store.begin_intake(std::slice::from_ref(tenant)).await?;
         let found = Found::look_up(&mut transaction, tenant, invoice).await?;
-        let recipients = found.recipients(to.as_ref())?;
+        let recipients = found.recipients(to)?;
         let newest = &found.newest;
 
         let id = DeliveryId(self.0.store.clock().new_id());
-        if transaction.supersede(tenant, newest, id, who).await? == Standing::Sending {
-            return Err(ResendError::Sending(newest.id));
-        }
+        let original_was = match transaction.supersede(tenant, newest, id, who).await? {
+            Standing::Settled { was } => was,
+            Standing::Sending => return Err(ResendError::Sending(newest.id)),
+            Standing::Overtaken => return Ok(None),
+        };
         let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
         let delivery = self.delivery(id, request, &found, recipients, transaction.now());
         let rows = IntakeRows {
@@ -124,7 +143,7 @@ impl Resend {
             invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
             "invoice {} of {tenant} is sent again", newest.invoice_number
         );
-        Ok(Resent { delivery: id, original: newest.id, original_was: newest.state, links_revoked })
+        Ok(Some(Resent { delivery: id, original: newest.id, original_was, links_revoked }))
     }
 
     fn delivery(

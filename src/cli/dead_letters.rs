@@ -16,7 +16,8 @@ use super::words::count;
 use crate::app::App;
 use crate::class::Class;
 use crate::ids::{DeadLetterId, TenantId};
-use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest};
+use crate::redrive::RedriveError;
+use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored};
 
 /// Letters in one page, or in one transaction.
 const BATCH_MAX: u32 = 200;
@@ -81,6 +82,9 @@ pub enum Action {
         /// Which.
         #[command(flatten)]
         selection: Selection,
+        /// Send even if another delivery sends the same invoice, or may
+        #[arg(long)]
+        anyway: bool,
         /// Do not ask when it is more than one
         #[arg(long)]
         yes: bool,
@@ -106,6 +110,9 @@ pub enum Action {
         /// Their ids
         #[arg(value_name = "ID", required = true, value_parser = dead_letter_id)]
         ids: Vec<DeadLetterId>,
+        /// Restore even if another delivery sends the same invoice, or may
+        #[arg(long)]
+        anyway: bool,
     },
 }
 
@@ -153,9 +160,9 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         Action::List { filter, settled, limit } => list(&app, output, &filter.wanted(settled), limit.limit).await,
         Action::Show { id, body: false } => show(&app, output, id).await,
         Action::Show { id, body: true } => write_body(&app, id).await,
-        Action::Redrive { selection, yes } => {
+        Action::Redrive { selection, anyway, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
-            let many = app.redrive.letters(&letters, &who()).await?;
+            let many = app.redrive.despite_newer(anyway).letters(&letters, &who()).await?;
             let back = many.redriven.iter().map(Fated::back);
             let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
             tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")
@@ -169,9 +176,11 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             }
             tell(output, &fates, "`dead-letters restore ID` takes it back")
         }
-        Action::Restore { ids } => {
-            let done = app.store.restore_dead_letters(&ids, &who()).await?;
-            let fates = fated(&app, &ids, |letter| done.contains(&letter), "open").await?;
+        Action::Restore { ids, anyway } => {
+            let Restored { letters, newer } = app.store.restore_dead_letters(&ids, &who(), anyway).await?;
+            let (refused, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| newer.contains_key(id));
+            let mut fates = fated(&app, &others, |letter| letters.contains(&letter), "open").await?;
+            fates.extend(refused.into_iter().map(|id| Fated::stays(id, RedriveError::Newer(newer[&id]).to_string())));
             tell(output, &fates, "`dead-letters redrive ID` sends")
         }
     }

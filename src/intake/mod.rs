@@ -12,7 +12,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-pub use plan::{Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
+pub use plan::{Again, Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
 pub use recipients::{Recipients, main_and_bcc};
 pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
 pub use workshop::Workshop;

@@ -18,8 +18,12 @@ use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantI
 use crate::retry::Settled;
 use crate::store::{
     CustomerFacts, DeliveryRole, EventChange, EventFacts, EventFate, EventState, IntakeFacts, IntakeRows,
-    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce, TenantFacts,
+    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce, TenantFacts, WaitingEvent,
 };
+
+/// What to do about an event that was taken in and cannot be used any more: its id is taken.
+const KNOWN_HINT: &str = "put right what changed since it came (the tenant's object_prefix, say), then redrive, or \
+                          publish the invoice under a new id and discard this one";
 
 /// One event of a batch, or what could not be read as one.
 #[derive(Debug, Clone)]
@@ -32,10 +36,25 @@ pub struct Parsed {
     pub redelivered: bool,
     /// The broker had given them up.
     pub given_up: bool,
-    /// The event is known and is looked at once more: its customer came, or it is redriven. How it stood.
-    pub again: Option<EventState>,
+    /// The event is known and is looked at once more: its customer came, or it is redriven.
+    pub again: Option<Again>,
     /// What the bytes say.
     pub event: Result<InvoiceSent, Malformed>,
+}
+
+/// An event that is known, as the database holds it: its bytes may not be readable any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// Its key.
+    pub key: EventKey,
+    /// How it stood.
+    pub from: EventState,
+    /// Whose invoice it brought.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The number that people know.
+    pub invoice_number: String,
 }
 
 impl Parsed {
@@ -44,6 +63,38 @@ impl Parsed {
     pub fn of(incoming: Incoming) -> Self {
         let Incoming { body, via, redelivered, given_up, .. } = incoming;
         Self { event: event::parse(&body), body, via, redelivered, given_up, again: None }
+    }
+
+    /// Reads an event once more whose customer was waited for.
+    #[must_use]
+    pub fn waiting(waiting: WaitingEvent) -> Self {
+        let WaitingEvent { key, tenant, customer, invoice_number, body, via, .. } = waiting;
+        let again = Again { key, from: EventState::Waiting, tenant, customer, invoice_number };
+        Self { event: event::parse(&body), body, via, redelivered: true, given_up: false, again: Some(again) }
+    }
+
+    /// How the event stood, if it is known and looked at once more.
+    fn stood(&self) -> Option<EventState> {
+        self.again.as_ref().map(|again| again.from)
+    }
+}
+
+impl Again {
+    /// The same letter, of this event, which keeps the bytes: not of bytes that may come twice.
+    pub(super) fn name(&self, letter: NewDeadLetter) -> NewDeadLetter {
+        NewDeadLetter {
+            event_key: Some(self.key),
+            tenant: Some(self.tenant.clone()),
+            customer: Some(self.customer.clone()),
+            invoice_number: Some(self.invoice_number.clone()),
+            hint: match letter.class {
+                Class::Malformed => KNOWN_HINT.to_owned(),
+                _ => letter.hint,
+            },
+            body: None,
+            once: None,
+            ..letter
+        }
     }
 }
 
@@ -174,11 +225,28 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// A body that is no event. It leaves no event behind, so that a corrected one may use its id.
+    /// A body that is no event. It leaves no event behind, so that a corrected one may use its id; but one that is known
+    /// as an event stands in one place: what waited for its customer until the tenant's prefix changed, or until another
+    /// version of this program read it, is dead from now on and waits no more.
     fn unreadable(&mut self, parsed: &Parsed, fault: &Malformed) -> Verdict {
         let class = if parsed.given_up { Class::Poison } else { Class::Malformed };
+        if let Some(again) = &parsed.again {
+            if again.from != EventState::Dead {
+                self.rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
+                let letter = self.letter_of_bytes(parsed, fault, class);
+                self.rows.dead_letters.push(again.name(letter));
+            }
+            return Verdict::DeadLetter(class);
+        }
+        let letter = self.letter_of_bytes(parsed, fault, class);
+        self.rows.dead_letters.push(letter);
+        Verdict::DeadLetter(class)
+    }
+
+    /// A dead letter that keeps the bytes.
+    fn letter_of_bytes(&self, parsed: &Parsed, fault: &Malformed, class: Class) -> NewDeadLetter {
         let (source, event_id) = fault.source_and_id.clone().unzip();
-        let letter = NewDeadLetter {
+        NewDeadLetter {
             id: DeadLetterId((self.making.new_id)()),
             delivery: None,
             event_key: None,
@@ -198,14 +266,12 @@ impl<'a> Planner<'a> {
             body: Some(parsed.body.clone()),
             first_failed_at: self.making.now,
             last_failed_at: self.making.now,
-        };
-        self.rows.dead_letters.push(letter);
-        Verdict::DeadLetter(class)
+        }
     }
 
     fn wait_for_customer(&mut self, parsed: &Parsed, event: &InvoiceSent) -> Verdict {
         // Who has waited in vain is dead; who is put back from the dead-letter list waits anew.
-        if parsed.again != Some(EventState::Waiting) {
+        if parsed.stood() != Some(EventState::Waiting) {
             let until = self.making.now.plus(self.making.customer_wait);
             self.remember(parsed, event, EventFate::WaitUntil(until));
             return Verdict::Waiting;
@@ -216,7 +282,7 @@ impl<'a> Planner<'a> {
 
     /// An event of which no delivery can be made yet.
     fn dead_event(&mut self, parsed: &Parsed, event: &InvoiceSent, class: Class, reason: String) -> Verdict {
-        if parsed.again != Some(EventState::Dead) {
+        if parsed.stood() != Some(EventState::Dead) {
             self.remember(parsed, event, EventFate::Dead);
             let letter = self.letter_of(event, class, reason);
             self.rows.dead_letters.push(letter);
@@ -327,7 +393,7 @@ impl<'a> Planner<'a> {
     /// Writes the event down, or what has become of one that is known.
     fn remember(&mut self, parsed: &Parsed, event: &InvoiceSent, fate: EventFate) {
         let key = event.key();
-        if let Some(from) = parsed.again {
+        if let Some(Again { from, .. }) = parsed.again {
             self.rows.changes.push(EventChange { key, from, to: fate });
             return;
         }

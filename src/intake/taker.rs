@@ -13,7 +13,7 @@ use crate::event::{self, InvoiceSent};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, Sha256, TenantId};
 use crate::redrive::{Fate, Redrive, RedriveError};
-use crate::store::{Inserted, IntakeRows, NewDeadLetter, StoreError};
+use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError};
 use crate::telemetry::metric;
 
 /// How far back the same invoice under another event id is a duplicate.
@@ -143,9 +143,20 @@ impl Intake {
             first_failed_at: now,
             last_failed_at: now,
         };
+        let mut rows = IntakeRows::default();
+        rows.dead_letters.push(match &parsed.again {
+            // It stands in one place: what waited is dead from now on.
+            Some(again) => {
+                rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
+                again.name(letter)
+            }
+            None => letter,
+        });
         let mut transaction = self.workshop.store.begin_intake(&[]).await?;
-        transaction.insert(&IntakeRows { dead_letters: vec![letter], ..IntakeRows::default() }).await?;
-        transaction.commit().await?;
+        // Whoever was first with a known event has written what became of it.
+        if transaction.insert(&rows).await? != Inserted::Overtaken {
+            transaction.commit().await?;
+        }
         Ok(Verdict::DeadLetter(class))
     }
 }

@@ -9,10 +9,9 @@ use tracing::warn;
 use super::context::Context;
 use super::strangers::Strangers;
 use super::wakes::Wakes;
-use crate::event;
 use crate::intake::{Intake, Parsed};
 use crate::redrive::Redrive;
-use crate::store::{EventState, RetentionTimes, StoreError};
+use crate::store::{RetentionTimes, StoreError};
 
 /// How often due times are looked at: a retry may be late by so much.
 const ROUND: Duration = Duration::from_millis(500);
@@ -109,17 +108,7 @@ impl Sweeper {
         if waiting.is_empty() {
             return Ok(());
         }
-        let batch: Vec<Parsed> = waiting
-            .into_iter()
-            .map(|waiting| Parsed {
-                event: event::parse(&waiting.body),
-                body: waiting.body,
-                via: waiting.via,
-                redelivered: true,
-                given_up: false,
-                again: Some(EventState::Waiting),
-            })
-            .collect();
+        let batch: Vec<Parsed> = waiting.into_iter().map(Parsed::waiting).collect();
         self.intake.take(&batch).await?;
         Ok(())
     }

@@ -37,7 +37,9 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
     if accepted > 1 {
         faults.push((Fault::SentTwice, format!("{accepted} attempts were accepted")));
     }
-    if accepted > 0 && settled != Some(Settled::Sent) {
+    // The late answer of an uncertain one that a resend had taken the place of is kept.
+    let resent = settled == Some(Settled::Cancelled) && delivery.class == Some(Class::Superseded);
+    if accepted > 0 && settled != Some(Settled::Sent) && !resent {
         faults.push((Fault::AcceptedNotSent, format!("an attempt was accepted, and it is {}", standing(delivery))));
     }
     if delivery.otherwise > 0 {

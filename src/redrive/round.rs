@@ -2,13 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use uuid::Uuid;
+
 use super::{By, Fate, RedriveError, Redriven, snapshot};
 use crate::class::Class;
 use crate::event::{self, InvoiceSent};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
-use crate::intake::{self, Making, Parsed, Verdict, Via};
+use crate::intake::{self, Again, Making, Parsed, Verdict, Via};
 use crate::store::{
-    BroughtBack, DeadDelivery, DeadLetterState, EventState, IntakeFacts, IntakeRows, LetterToRedrive, TenantFacts,
+    BroughtBack, DeadDelivery, DeadLetterState, DeliveryRole, EventState, IntakeFacts, IntakeRows, LetterToRedrive,
+    Newer, Revived, SameInvoice, TenantFacts,
 };
 
 /// The letters of one transaction.
@@ -28,6 +31,27 @@ struct Work {
 pub(super) struct Planned {
     pub(super) rows: IntakeRows,
     pub(super) back: Vec<BroughtBack>,
+    /// Dead deliveries that are cancelled, each because of another one.
+    pub(super) duplicates: Vec<(DeliveryId, DeliveryId)>,
+}
+
+/// What the database holds about the letters of a round.
+pub(super) struct Known<'a> {
+    pub(super) tenants: &'a [TenantFacts],
+    pub(super) facts: &'a IntakeFacts,
+    pub(super) dead: &'a [DeadDelivery],
+    /// Deliveries that send the same invoices, or may, by letter.
+    pub(super) newer: &'a HashMap<Uuid, Newer>,
+}
+
+impl Known<'_> {
+    /// The delivery that sends the same invoice, or may, unless nobody minds.
+    fn newer(&self, letter: &LetterToRedrive, by: By<'_>) -> Option<Newer> {
+        if let By::Person { despite_newer: true, .. } = by {
+            return None;
+        }
+        self.newer.get(&letter.id.0).copied()
+    }
 }
 
 impl Round {
@@ -70,6 +94,16 @@ impl Round {
         self.events().map(|event| event::invoice_sha256(&event.data)).collect()
     }
 
+    /// What the letters would bring back.
+    pub(super) fn revived(&self) -> Vec<Revived> {
+        let revived = |Work { letter, .. }: &Work| Revived {
+            id: letter.id.0,
+            delivery: letter.delivery,
+            event: letter.event_key,
+        };
+        self.work.iter().map(revived).collect()
+    }
+
     pub(super) fn deliveries(&self) -> Vec<DeliveryId> {
         self.work.iter().filter_map(|work| work.letter.delivery).collect()
     }
@@ -84,82 +118,99 @@ impl Round {
         }
     }
 
-    pub(super) fn plan(
-        &mut self,
-        tenants: &[TenantFacts],
-        facts: &IntakeFacts,
-        dead: &[DeadDelivery],
-        making: &Making<'_>,
-        by: By<'_>,
-    ) -> Planned {
+    pub(super) fn plan(&mut self, known: &Known<'_>, making: &Making<'_>, by: By<'_>) -> Planned {
         let (with_delivery, without): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.work).into_iter().partition(|work| work.letter.delivery.is_some());
-        let back = self.plan_deliveries(with_delivery, tenants, facts, dead, making, by);
-        let rows = self.plan_events(without, tenants, facts, making, by);
-        Planned { rows, back }
+        let mut planned = Planned { rows: IntakeRows::default(), back: Vec::new(), duplicates: Vec::new() };
+        // Of one invoice under two event ids both may be dead: the first that goes back stands in the other's way.
+        let mut first = HashMap::new();
+        self.plan_deliveries(with_delivery, known, making, by, &mut first, &mut planned);
+        planned.rows = self.plan_events(without, known, making, by, &first);
+        planned
     }
 
     fn plan_deliveries(
         &mut self,
         work: Vec<Work>,
-        tenants: &[TenantFacts],
-        facts: &IntakeFacts,
-        dead: &[DeadDelivery],
+        known: &Known<'_>,
         making: &Making<'_>,
         by: By<'_>,
-    ) -> Vec<BroughtBack> {
-        let dead: HashMap<DeliveryId, &DeadDelivery> = dead.iter().map(|delivery| (delivery.id, delivery)).collect();
-        let mut back = Vec::new();
+        first: &mut HashMap<Sha256, DeliveryId>,
+        planned: &mut Planned,
+    ) {
+        let dead: HashMap<DeliveryId, &DeadDelivery> =
+            known.dead.iter().map(|delivery| (delivery.id, delivery)).collect();
         for Work { letter, parsed } in work {
-            let brought = letter
-                .delivery
-                .and_then(|delivery| dead.get(&delivery))
-                .ok_or(RedriveError::NotDead)
-                .and_then(|dead| snapshot::take(dead, &parsed, tenants, facts, making, by));
-            match brought {
+            let Some(own) = letter.delivery.and_then(|delivery| dead.get(&delivery)).copied() else {
+                self.fail(letter.id, RedriveError::NotDead);
+                continue;
+            };
+            match (in_the_way(&letter, &parsed, own, known, by, first), by) {
+                (Some(newer), By::Person { .. }) => {
+                    self.fail(letter.id, RedriveError::Newer(newer));
+                    continue;
+                }
+                (Some(newer), By::Cure) => {
+                    let fate = Fate::DuplicateInvoice(own.id);
+                    self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry: None }));
+                    planned.duplicates.push((own.id, newer));
+                    continue;
+                }
+                (None, _) => {}
+            }
+            match snapshot::take(own, &parsed, known.tenants, known.facts, making, by) {
                 Ok((brought, ignored_expiry)) => {
                     let fate = Fate::Due(brought.entry.delivery);
                     self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry }));
-                    back.push(brought);
+                    if let Some(invoice) = invoice(&parsed).filter(|_| own.role != DeliveryRole::Bcc) {
+                        first.entry(invoice).or_insert(own.main);
+                    }
+                    planned.back.push(brought);
                 }
                 Err(error) => self.fail(letter.id, error),
             }
         }
-        back
     }
 
     /// Sends events through intake once more, without those that would fail as before.
     fn plan_events(
         &mut self,
         work: Vec<Work>,
-        tenants: &[TenantFacts],
-        facts: &IntakeFacts,
+        known: &Known<'_>,
         making: &Making<'_>,
         by: By<'_>,
+        first: &HashMap<Sha256, DeliveryId>,
     ) -> IntakeRows {
+        let facts = facts_for(known, &work, by);
         let mut taken = HashSet::new();
         let (mut letters, mut batch) = (Vec::new(), Vec::new());
         for Work { letter, mut parsed } in work {
-            parsed.again = stands_dead(&parsed, facts);
+            parsed.again = stands_dead(&parsed, &facts);
             let again = parsed.event.as_ref().is_ok_and(|event| !taken.insert(event.key()));
-            match same_fault(&letter, &parsed, tenants, facts, making) {
+            let newer = match by {
+                By::Person { despite_newer: false, .. } => newer_than_event(&letter, &parsed, known, &facts, first),
+                By::Person { .. } | By::Cure => None,
+            };
+            if let Some(fault) = same_fault(&letter, &parsed, known.tenants, &facts, making) {
+                self.fail(letter.id, fault);
+            } else if again {
                 // Two letters of one event: the first puts it back.
-                None if again => self.fail(letter.id, RedriveError::NotDead),
-                None => {
-                    letters.push(letter.id);
-                    batch.push(parsed);
-                }
-                Some(fault) => self.fail(letter.id, fault),
+                self.fail(letter.id, RedriveError::NotDead);
+            } else if let Some(newer) = newer {
+                self.fail(letter.id, RedriveError::Newer(newer));
+            } else {
+                letters.push(letter.id);
+                batch.push(parsed);
             }
         }
-        let mut plan = intake::plan(&batch, tenants, facts, making);
+        let mut plan = intake::plan(&batch, known.tenants, &facts, making);
         for ((letter, parsed), verdict) in letters.into_iter().zip(&batch).zip(&plan.verdicts) {
             let expiry = parsed.event.as_ref().ok().and_then(|event| event.data.expires_at);
             let fate = fate(*verdict);
-            let ignored_expiry = expiry.filter(|_| matches!((fate, by), (Fate::Due(_), By::Person(_))));
+            let ignored_expiry = expiry.filter(|_| matches!((fate, by), (Fate::Due(_), By::Person { .. })));
             self.answers.insert(letter, Ok(Redriven { letter, fate, ignored_expiry }));
         }
-        if let By::Person(_) = by {
+        if let By::Person { .. } = by {
             plan.rows.deliveries.iter_mut().for_each(|delivery| delivery.expires_at = None);
             plan.rows.lane_entries.iter_mut().for_each(|entry| entry.expires_at = None);
         }
@@ -198,12 +249,75 @@ impl Work {
     }
 }
 
+/// The digest of the invoice that a letter is about.
+fn invoice(parsed: &Parsed) -> Option<Sha256> {
+    parsed.event.as_ref().ok().map(|event| event::invoice_sha256(&event.data))
+}
+
+/// The delivery in whose presence a dead one is not sent again.
+fn in_the_way(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    own: &DeadDelivery,
+    known: &Known<'_>,
+    by: By<'_>,
+    first: &HashMap<Sha256, DeliveryId>,
+) -> Option<DeliveryId> {
+    if let Some(newer) = known.newer(letter, by) {
+        return Some(newer.delivery);
+    }
+    if let By::Person { despite_newer: true, .. } = by {
+        return None;
+    }
+    first.get(&invoice(parsed)?).copied().filter(|main| *main != own.main)
+}
+
+/// As [`in_the_way`], for an event that became no delivery.
+fn newer_than_event(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    known: &Known<'_>,
+    facts: &IntakeFacts,
+    first: &HashMap<Sha256, DeliveryId>,
+) -> Option<DeliveryId> {
+    let event = parsed.event.as_ref().ok()?;
+    let invoice = event::invoice_sha256(&event.data);
+    let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
+    let of_facts = || {
+        let same = facts.same_invoices.iter().rev();
+        same.into_iter().find(|same| same.invoice_sha256 == invoice && same.event != event.key())
+    };
+    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
+}
+
+/// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing
+/// of them where a person does not mind.
+fn facts_for(known: &Known<'_>, work: &[Work], by: By<'_>) -> IntakeFacts {
+    let mut facts = known.facts.clone();
+    if let By::Person { despite_newer: true, .. } = by {
+        facts.same_invoices.clear();
+        return facts;
+    }
+    for Work { letter, parsed } in work {
+        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed)) {
+            facts.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
+        }
+    }
+    facts
+}
+
 /// Whether the event is remembered as dead, so that intake takes it once more.
-fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<EventState> {
+fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<Again> {
     let event = parsed.event.as_ref().ok()?;
     let known = facts.events.iter().find(|known| known.key == event.key())?;
     let same = known.content_sha256 == event.content_sha256;
-    (same && known.state == EventState::Dead).then_some(EventState::Dead)
+    (same && known.state == EventState::Dead).then(|| Again {
+        key: known.key,
+        from: EventState::Dead,
+        tenant: event.data.tenant_id.clone(),
+        customer: event.data.customer_id.clone(),
+        invoice_number: event.data.invoice.number.clone(),
+    })
 }
 
 /// Why intake would leave the event where it is, if it would.

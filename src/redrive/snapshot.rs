@@ -28,7 +28,7 @@ pub(super) fn take(
         .ok_or_else(|| fails(Class::UnknownCustomer, format!("nobody told us of the customer {}", dead.customer)))?;
     let recipients = recipients(dead, event, customer)?;
     let (expires_at, ignored_expiry) = match by {
-        By::Person(_) => (None, dead.expires_at),
+        By::Person { .. } => (None, dead.expires_at),
         By::Cure => (dead.expires_at, None),
     };
     let (link_key, link_generation) = link(dead, making);

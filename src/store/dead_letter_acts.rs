@@ -1,17 +1,21 @@
 //! What people decide about dead letters: they shall not be sent, or they may be after all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::error::StoreError;
 use super::notes::insert_notes;
 use super::outcome::insert_outcomes;
+use super::same_invoice::{Revived, newer_deliveries};
 use super::settled_count::count_settled;
 use super::state::DeadLetterState;
 use super::statement::{Runs, sql};
 use super::{Settled, Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::{DeadLetterId, DeliveryId};
+use crate::ids::{DeadLetterId, DeliveryId, TenantId};
+
+/// Who acts where no person does.
+const DISPATCHER: &str = "dispatcher";
 
 impl Store {
     /// Decides that open dead letters shall not be sent; returns those that were open. Their deliveries are discarded.
@@ -32,38 +36,103 @@ impl Store {
         Ok(settled.into_iter().map(|(letter, _)| letter).collect())
     }
 
-    /// Opens discarded dead letters again; returns those that were discarded. Their deliveries are dead again.
+    /// Opens discarded dead letters again; their deliveries are dead again. One whose invoice another delivery sends, or
+    /// may send, stays discarded, unless `despite_newer`.
     pub async fn restore_dead_letters(
         &self,
         letters: &[DeadLetterId],
         who: &str,
-    ) -> Result<HashSet<DeadLetterId>, StoreError> {
+        despite_newer: bool,
+    ) -> Result<Restored, StoreError> {
         if letters.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Restored::default());
         }
-        let mut transaction = self.begin().await?;
+        let tenants = tenants_of(&mut self.read().await?, letters).await?;
+        // No other delivery of these invoices comes in until this commits.
+        let mut intake = self.begin_intake(&tenants).await?;
+        let on = &mut intake.transaction;
         let now = self.now();
+        let discarded = lock_discarded(on, letters).await?;
+        let newer = if despite_newer { HashMap::new() } else { newer_deliveries(on, &discarded, now).await? };
+        let (stay, back): (Vec<_>, Vec<_>) = discarded.into_iter().partition(|letter| newer.contains_key(&letter.id));
         // A pass over the broker's queue may be taking it out at this moment: it is published anew in any case.
-        let rows = sql("WITH {given}
+        sql("WITH {given}
             UPDATE dead_letter SET state = 'open', settled_at = NULL, settled_by = NULL, note = NULL,
                    mirror = 'pending'
-            WHERE id IN (SELECT id FROM given) AND state = 'discarded'
-            RETURNING id, delivery_id")
-        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
-        .all(&mut transaction)
+            WHERE id IN (SELECT id FROM given)")
+        .given("id uuid", back.iter().map(|letter| [letter.id.into()]))
+        .run(on)
         .await?;
-        let mut restored = HashSet::new();
-        let mut deliveries = Vec::new();
-        for row in &rows {
-            restored.insert(row.get("id")?);
-            deliveries.extend(row.get::<Option<DeliveryId>>("delivery_id")?);
-        }
-        let moved =
-            move_deliveries(&mut transaction, &deliveries, (Settled::Discarded, Settled::Dead), None, now).await?;
-        insert_notes(&mut transaction, &moved, who, "restored to the dead letters", now).await?;
-        transaction.commit().await?;
-        Ok(restored)
+        let deliveries: Vec<DeliveryId> = back.iter().filter_map(|letter| letter.delivery).collect();
+        let moved = move_deliveries(on, &deliveries, (Settled::Discarded, Settled::Dead), None, now).await?;
+        insert_notes(on, &moved, who, "restored to the dead letters", now).await?;
+        intake.commit().await?;
+        Ok(Restored {
+            letters: back.into_iter().map(|letter| DeadLetterId(letter.id)).collect(),
+            newer: stay.into_iter().map(|letter| (DeadLetterId(letter.id), newer[&letter.id].delivery)).collect(),
+        })
     }
+}
+
+/// What became of discarded letters that were to be opened again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Those that are open again.
+    pub letters: HashSet<DeadLetterId>,
+    /// Those that stay discarded, and the delivery that sends the same invoice, or may.
+    pub newer: HashMap<DeadLetterId, DeliveryId>,
+}
+
+async fn tenants_of(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {
+    sql("WITH {given} SELECT DISTINCT tenant_id FROM dead_letter
+        WHERE id IN (SELECT id FROM given) AND tenant_id IS NOT NULL")
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("tenant_id"))
+    .collect()
+}
+
+async fn lock_discarded(on: &mut Transaction, letters: &[DeadLetterId]) -> Result<Vec<Revived>, StoreError> {
+    sql("WITH {given} SELECT id, delivery_id, event_key FROM dead_letter
+        WHERE id IN (SELECT id FROM given) AND state = 'discarded' ORDER BY id {postgres: FOR UPDATE}")
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| {
+        let id: DeadLetterId = row.get("id")?;
+        Ok(Revived { id: id.0, delivery: row.get("delivery_id")?, event: row.get("event_key")? })
+    })
+    .collect()
+}
+
+/// Cancels dead deliveries, each because another one sends the same invoice, or may; settles their letters.
+pub(super) async fn cancel_duplicates(
+    on: &mut Transaction,
+    duplicates: &[(DeliveryId, DeliveryId)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let why = "the same invoice was taken in under another event id";
+    let deliveries: Vec<DeliveryId> = duplicates.iter().map(|(delivery, _)| *delivery).collect();
+    sql("WITH {given}
+        UPDATE dead_letter SET state = $1, settled_at = $2, settled_by = $3, note = $4, curable = FALSE
+        WHERE delivery_id IN (SELECT id FROM given) AND delivery_id IS NOT NULL AND state = 'open'")
+    .bind(DeadLetterState::Cured)
+    .bind(now)
+    .bind(DISPATCHER)
+    .bind(why)
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .run(on)
+    .await?;
+    let (ends, why) = ((Settled::Dead, Settled::Cancelled), Some((Class::DuplicateInvoice, why)));
+    let moved = move_deliveries(on, &deliveries, ends, why, now).await?;
+    for (delivery, newer) in duplicates.iter().filter(|(delivery, _)| moved.contains(delivery)) {
+        let what = format!("not sent again: delivery {newer} is of the same invoice");
+        insert_notes(on, &[*delivery], DISPATCHER, &what, now).await?;
+    }
+    Ok(())
 }
 
 /// Settles letters that are open; returns them with their deliveries.

@@ -17,8 +17,9 @@ impl Store {
     ///
     /// How long one has waited makes no difference: a backlog from before the backup may have gone out right after it.
     /// `since` is when the backup was made, for whoever compares with the relay's log; it is noted at each. One that a
-    /// worker has is held when it comes back: so what a dead worker left in a restored database is not sent when it is
-    /// taken over.
+    /// worker has is held when it comes back, by a release, a takeover or an answer that has it sent again, DATA or not:
+    /// so what a dead worker left in a restored database is not sent when it is taken over. What is left of one that
+    /// some recipients deferred is held with it.
     pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
         let what = format!("held: what was sent since {since} may be missing here");
         let mut held = 0;
@@ -28,7 +29,7 @@ impl Store {
             let rows = sql("UPDATE lane_entry SET held = $1, fair_rank = NULL
                 WHERE delivery_id IN (
                     SELECT delivery_id FROM lane_entry
-                    WHERE (held IS NULL OR held <> $1) AND NOT data_started AND ($2 IS NULL OR tenant_id = $2)
+                    WHERE (held IS NULL OR held <> $1) AND ($2 IS NULL OR tenant_id = $2)
                     LIMIT $3)
                 RETURNING delivery_id")
             .bind(BY_HAND)

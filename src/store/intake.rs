@@ -50,7 +50,7 @@ pub struct IntakeFacts {
     pub events: Vec<EventFacts>,
     /// Customers that are known.
     pub customers: Vec<CustomerFacts>,
-    /// The same invoices under other event ids, oldest first.
+    /// What makes these invoices duplicates, oldest first.
     pub same_invoices: Vec<SameInvoice>,
 }
 
@@ -86,7 +86,7 @@ pub struct CustomerFacts {
     pub locale: Option<String>,
 }
 
-/// An event that brought the same invoice.
+/// A delivery of the same invoice that is sent, or may still be sent by itself.
 #[derive(Debug, Clone)]
 pub struct SameInvoice {
     /// The digest that both share.
@@ -140,6 +140,12 @@ pub enum Inserted {
 pub struct WaitingEvent {
     /// Its key.
     pub key: EventKey,
+    /// Whose invoice it brought.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The number that people know.
+    pub invoice_number: String,
     /// The bytes as they came.
     pub body: Bytes,
     /// Who brought it.
@@ -190,7 +196,7 @@ impl Store {
 
     /// Events whose customer has come, or was waited for long enough; the longest waiting first.
     pub async fn ripe_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
-        sql("SELECT key, body, via, received_at, wait_until FROM event
+        sql("SELECT key, tenant_id, customer_id, invoice_number, body, via, received_at, wait_until FROM event
             WHERE state = 'waiting' AND body IS NOT NULL
               AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
                    WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id))
@@ -203,6 +209,9 @@ impl Store {
         .map(|row| {
             Ok(WaitingEvent {
                 key: row.get("key")?,
+                tenant: row.get("tenant_id")?,
+                customer: row.get("customer_id")?,
+                invoice_number: row.get("invoice_number")?,
                 body: row.get::<Vec<u8>>("body")?.into(),
                 via: row.get("via")?,
                 received_at: row.get("received_at")?,
@@ -295,36 +304,6 @@ impl IntakeTransaction {
                 name: row.get("name")?,
                 address: row.get("address")?,
                 locale: row.get("locale")?,
-            })
-        })
-        .collect()
-    }
-
-    async fn same_invoices(&mut self, invoices: &[Sha256], since: Timestamp) -> Result<Vec<SameInvoice>, StoreError> {
-        if invoices.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut wanted = invoices.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        // A duplicate is measured against what was sent, never against another duplicate.
-        sql("WITH {given}
-            SELECT event.invoice_sha256, event.key, event.delivery_id
-            FROM given JOIN event ON event.invoice_sha256 = given.invoice_sha256
-                 JOIN delivery ON delivery.id = event.delivery_id
-            WHERE event.received_at >= $1 AND event.state = 'accepted'
-              AND delivery.class IS DISTINCT FROM 'duplicate_invoice'
-            ORDER BY event.received_at, event.key")
-        .bind(since)
-        .given("invoice_sha256 bytea", wanted.iter().map(|digest| [(*digest).into()]))
-        .all(&mut self.transaction)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(SameInvoice {
-                invoice_sha256: row.get("invoice_sha256")?,
-                event: row.get("key")?,
-                delivery: row.get("delivery_id")?,
             })
         })
         .collect()

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::claim::{Claim, Fence};
 use super::error::StoreError;
+use super::hold::BY_HAND;
 use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
+use super::notes::insert_notes;
 use super::settle::{insert_attempts, settle};
 use super::settled_count::count_settled;
 use super::statement::sql;
@@ -19,6 +21,9 @@ use crate::decision::{Decision, Reason};
 use crate::ids::{DeliveryId, RelayName, Sha256};
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
+
+/// Who notes at a delivery what no person did.
+const DISPATCHER: &str = "dispatcher";
 
 /// What came of one claim.
 #[derive(Debug, Clone)]
@@ -158,7 +163,8 @@ pub struct Rest {
 pub enum Recorded {
     /// It stands.
     Done,
-    /// The claim is not the caller's any more; whoever has it acts next.
+    /// The claim is not the caller's any more; whoever has it acts next. If the delivery was settled otherwise
+    /// meanwhile, the attempt is kept all the same.
     Lost,
 }
 
@@ -174,14 +180,16 @@ impl Store {
         sorted.sort_by_key(|record| record.fence);
         sorted.dedup_by_key(|record| record.fence);
         let mut transaction = self.begin().await?;
-        let fresh = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let Taken { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         let late = take_late(&mut transaction, &remaining, self.now()).await?;
-        let repeated = find_repeated(&mut transaction, &without(&remaining, &late)).await?;
+        let others = without(&remaining, &late);
+        let repeated = find_repeated(&mut transaction, &others).await?;
+        keep_overtaken(&mut transaction, &without(&others, &repeated), self.now()).await?;
 
         sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
         insert_attempts(&mut transaction, &sorted).await?;
-        settle(&mut transaction, &sorted, &late, self.now()).await?;
+        settle(&mut transaction, &sorted, &late, &held, self.now()).await?;
         transaction.commit().await?;
         Ok(records
             .iter()
@@ -214,27 +222,35 @@ pub(super) fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)
     records.iter().filter_map(settled).collect()
 }
 
+/// Claims that held, and were ended by their records.
+#[derive(Default)]
+struct Taken {
+    claims: HashSet<Claim>,
+    /// Those that a person held meanwhile, of the ones that have settled.
+    held: HashSet<Claim>,
+}
+
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
-async fn take_from_lane(
-    on: &mut Transaction,
-    records: &[&Record],
-    now: Timestamp,
-) -> Result<HashSet<Claim>, StoreError> {
-    let mut taken = HashSet::new();
+async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<Taken, StoreError> {
+    let mut taken = Taken::default();
     let settled = settled(records);
     if !settled.is_empty() {
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
-            RETURNING delivery_id, claim")
+            RETURNING delivery_id, claim, held")
         .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
         .all(on)
         .await?;
         for row in &rows {
-            taken.insert((row.get("delivery_id")?, row.get("claim")?));
+            let claim = (row.get("delivery_id")?, row.get("claim")?);
+            taken.claims.insert(claim);
+            if row.get::<Option<String>>("held")?.as_deref() == Some(BY_HAND) {
+                taken.held.insert(claim);
+            }
         }
     }
-    taken.extend(back_to_due(on, &due(records), now).await?);
+    taken.claims.extend(back_to_due(on, &due(records), now).await?);
     Ok(taken)
 }
 
@@ -248,16 +264,19 @@ async fn back_to_due(
     }
     sql("WITH {given}
         UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = given.due_at,
+               -- What a person holds stays held, whatever else would hold it or let it go.
                fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
                attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
                first_failed_at = given.first_failed_at, missing_since = given.missing_since,
-               refused_for_size = given.refused_for_size, may_be_out = given.may_be_out, held = given.held,
+               refused_for_size = given.refused_for_size, may_be_out = given.may_be_out,
+               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
                decision = COALESCE(given.decision, lane_entry.decision)
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
           AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
         RETURNING lane_entry.delivery_id, lane_entry.claim")
     .bind(now)
+    .bind(BY_HAND)
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
          first_failed_at bigint, missing_since bigint, refused_for_size boolean, may_be_out boolean, decision text, \
@@ -326,6 +345,39 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
         back_to_due(on, &back, now).await?;
     }
     Ok(late)
+}
+
+/// Keeps the attempts of claims whose delivery somebody has settled otherwise meanwhile: who resent an uncertain one, or
+/// marked it as sent, is told by them what the relay answered in the end. The delivery stays where it was put.
+async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<(), StoreError> {
+    let tried: Vec<&Record> = records.iter().copied().filter(|record| record.attempt.is_some()).collect();
+    if tried.is_empty() {
+        return Ok(());
+    }
+    let settled: BTreeMap<Claim, Settled> = sql("WITH {given}
+        SELECT delivery.id, delivery.claim, delivery.settled
+        FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+        WHERE delivery.settled IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim)")
+    .given(
+        "id uuid, claim bigint",
+        tried.iter().map(|record| [record.fence.delivery.into(), record.fence.claim.into()]),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok(((row.get("id")?, row.get("claim")?), row.get("settled")?)))
+    .collect::<Result<_, StoreError>>()?;
+    let kept: Vec<&Record> = tried.into_iter().filter(|record| settled.contains_key(&record.fence.claim())).collect();
+    insert_attempts(on, &kept).await?;
+    for record in kept {
+        let Some(attempt) = &record.attempt else { continue };
+        let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or("no reply"));
+        let stands = settled[&record.fence.claim()];
+        let what = format!("the relay answered late: {class} ({code}); the delivery stays {stands}");
+        insert_notes(on, &[record.fence.delivery], DISPATCHER, &what, now).await?;
+    }
+    Ok(())
 }
 
 /// Finds records that stand already: the database took them, and its answer was lost.

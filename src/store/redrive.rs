@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 
-use super::dead_letter_acts::settle_letters;
+use super::dead_letter_acts::{cancel_duplicates, settle_letters};
 use super::error::StoreError;
 use super::intake::IntakeTransaction;
 use super::new_rows::{NewLaneEntry, insert_lane_entries};
@@ -48,6 +48,8 @@ pub struct DeadDelivery {
     pub id: DeliveryId,
     /// What it is to its event.
     pub role: DeliveryRole,
+    /// The main delivery of the same event or resend; itself, if it is one.
+    pub main: DeliveryId,
     /// It is a resend: a person may have chosen its recipients.
     pub is_resend: bool,
     /// Whose invoice it is.
@@ -142,7 +144,7 @@ impl IntakeTransaction {
             return Ok(Vec::new());
         }
         sql("WITH {given}
-            SELECT delivery.id, delivery.role, delivery.resend_of IS NOT NULL AS is_resend, delivery.tenant_id,
+            SELECT delivery.id, delivery.role, delivery.main_id, delivery.resend_of IS NOT NULL AS is_resend, delivery.tenant_id,
                    delivery.customer_id, delivery.recipients, delivery.expires_at, delivery.claim, delivery.link_key,
                    delivery.link_generation, link.root_id IS NOT NULL AS link_is_out,
                    link.revoked_at IS NOT NULL AS link_is_revoked,
@@ -199,6 +201,11 @@ impl IntakeTransaction {
         count_settled(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Settled::Dead, fewer)])).await
     }
 
+    /// Cancels dead deliveries in whose place another one of the same invoice stands: each with that one.
+    pub async fn cancel_duplicates(&mut self, duplicates: &[(DeliveryId, DeliveryId)]) -> Result<(), StoreError> {
+        cancel_duplicates(&mut self.transaction, duplicates, self.now).await
+    }
+
     /// Settles letters that were put back, and notes it at their deliveries.
     pub async fn settle_redriven(
         &mut self,
@@ -218,6 +225,7 @@ fn read_dead(row: &Row) -> Result<DeadDelivery, StoreError> {
     Ok(DeadDelivery {
         id: row.get("id")?,
         role: row.get("role")?,
+        main: row.get("main_id")?,
         is_resend: row.get("is_resend")?,
         tenant: row.get("tenant_id")?,
         customer: row.get("customer_id")?,

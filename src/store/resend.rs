@@ -1,6 +1,6 @@
 //! A delivery that takes the place of another, in the transaction of an intake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -29,19 +29,36 @@ pub struct Newest {
     pub invoice_id: String,
     /// The number that people know.
     pub invoice_number: String,
-    /// Where it stands.
-    pub state: DeliveryState,
     /// The event's bytes, unless they are forgotten.
     pub body: Option<Bytes>,
 }
 
-/// What a resend found of the deliveries whose place it takes.
+/// Where each of several deliveries stands.
+type States = BTreeMap<DeliveryId, DeliveryState>;
+
+/// A main delivery and its rests, locked until the transaction ends.
+struct Family {
+    members: Vec<DeliveryId>,
+    /// Their open dead letters.
+    letters: Vec<DeadLetterId>,
+    /// Where the main delivery stands.
+    was: DeliveryState,
+    /// One of them is being sent.
+    sending: bool,
+}
+
+/// What became of the deliveries whose place a resend takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// None of them is sent any more.
-    Settled,
+    Settled {
+        /// Where the main one stood, once nobody else could move it.
+        was: DeliveryState,
+    },
     /// One is being sent at this moment: the transaction must not commit.
     Sending,
+    /// Somebody else moved one while they were being locked: drop the transaction and begin anew.
+    Overtaken,
 }
 
 impl IntakeTransaction {
@@ -49,9 +66,8 @@ impl IntakeTransaction {
     /// stands behind the one that it duplicates, and a superseded one behind what took its place.
     pub async fn newest_delivery(&mut self, tenant: &TenantId, invoice: &str) -> Result<Option<Newest>, StoreError> {
         let row = sql("SELECT delivery.id, delivery.event_key, delivery.customer_id, delivery.invoice_id,
-                   delivery.invoice_number, COALESCE(delivery.settled, lane_entry.state, 'due') AS state, event.body
-            FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-                 LEFT JOIN event ON event.key = delivery.event_key
+                   delivery.invoice_number, event.body
+            FROM delivery LEFT JOIN event ON event.key = delivery.event_key
             WHERE delivery.role = 'main'
               AND delivery.id IN (SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_number = $2
                                   UNION SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)
@@ -69,7 +85,6 @@ impl IntakeTransaction {
                 customer: row.get("customer_id")?,
                 invoice_id: row.get("invoice_id")?,
                 invoice_number: row.get("invoice_number")?,
-                state: row.get("state")?,
                 body: row.get::<Option<Vec<u8>>>("body")?.map(Bytes::from),
             })
         })
@@ -77,6 +92,10 @@ impl IntakeTransaction {
     }
 
     /// Settles what is left to send or unknown of a main delivery and its rests, because `by` takes its place.
+    ///
+    /// Whoever moves a delivery locks its place in a lane, its dead letter or its own row before. So the whole family
+    /// is locked first and looked at afterwards: a late answer that makes an uncertain one due, or a sender's hold
+    /// that takes a rejected one back, comes before the look or finds what was decided here.
     pub async fn supersede(
         &mut self,
         tenant: &TenantId,
@@ -86,33 +105,24 @@ impl IntakeTransaction {
     ) -> Result<Standing, StoreError> {
         let now = self.now;
         let reason = "a resend took its place";
-        let mut family = self.family(tenant, newest).await?;
-        loop {
-            // The lane first, then the delivery: in this order everybody locks.
-            let left = take_due_out(&mut self.transaction, &family).await?;
-            if self.any_in_lane(&family).await? {
-                return Ok(Standing::Sending);
-            }
-            settle_left(&mut self.transaction, &left, Settled::Cancelled, Class::Superseded, reason, now).await?;
-            let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
-            self.note_superseded(&cancelled, by, who, reason).await?;
-            // One that was being sent when it was looked for may have left a rest behind.
-            let again = self.family(tenant, newest).await?;
-            if again == family {
-                break;
-            }
-            family = again;
+        let Some(Family { members, letters, was, sending }) = self.lock_family(tenant, newest).await? else {
+            return Ok(Standing::Overtaken);
+        };
+        if sending {
+            return Ok(Standing::Sending);
         }
-        // The letters before their deliveries: in this order everybody locks.
-        let letters = self.open_letters_of(&family).await?;
+        let left = take_due_out(&mut self.transaction, &members).await?;
+        settle_left(&mut self.transaction, &left, Settled::Cancelled, Class::Superseded, reason, now).await?;
+        let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
+        self.note_superseded(&cancelled, by, who, reason).await?;
         let note = format!("resent as {by}");
         settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
         for (from, reason) in [(Settled::Dead, reason), (Settled::Uncertain, "unknown, resent")] {
             let (ends, why) = ((from, Settled::Cancelled), Some((Class::Superseded, reason)));
-            let moved = move_deliveries(&mut self.transaction, &family, ends, why, now).await?;
+            let moved = move_deliveries(&mut self.transaction, &members, ends, why, now).await?;
             self.note_superseded(&moved, by, who, reason).await?;
         }
-        Ok(Standing::Settled)
+        Ok(Standing::Settled { was })
     }
 
     /// Revokes every portal link of an invoice; returns how many.
@@ -132,6 +142,24 @@ impl IntakeTransaction {
         insert_notes(&mut self.transaction, &[delivery], who, what, self.now).await
     }
 
+    /// Locks a main delivery and its rests, in the order in which everybody locks: places in lanes, dead letters,
+    /// deliveries. `None` if one has moved meanwhile: its new place in a lane must not be locked after its delivery.
+    async fn lock_family(&mut self, tenant: &TenantId, newest: &Newest) -> Result<Option<Family>, StoreError> {
+        let members = self.family(tenant, newest).await?;
+        let in_lane = self.lock_in_lane(&members).await?;
+        let letters = self.lock_letters_of(&members).await?;
+        let settled = self.lock_deliveries(&members).await?;
+        // A delivery that was being sent may have left a rest behind; one that had ended may have a place in its lane.
+        if self.family(tenant, newest).await? != members || self.in_lane(&members).await? != in_lane {
+            return Ok(None);
+        }
+        let Some(was) = in_lane.get(&newest.id).or_else(|| settled.get(&newest.id)).copied() else {
+            return Ok(None);
+        };
+        let sending = in_lane.values().any(|state| *state == DeliveryState::Sending);
+        Ok(Some(Family { members, letters, was, sending }))
+    }
+
     /// A main delivery and its rests.
     async fn family(&mut self, tenant: &TenantId, newest: &Newest) -> Result<Vec<DeliveryId>, StoreError> {
         let ids: BTreeSet<DeliveryId> = sql("SELECT id FROM delivery
@@ -147,24 +175,53 @@ impl IntakeTransaction {
         Ok(ids.into_iter().collect())
     }
 
-    async fn any_in_lane(&mut self, deliveries: &[DeliveryId]) -> Result<bool, StoreError> {
-        let row = sql("WITH {given} SELECT delivery_id FROM lane_entry
-            WHERE delivery_id IN (SELECT id FROM given) LIMIT 1")
+    async fn lock_in_lane(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
+        sql("WITH {given} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM given)
+            ORDER BY delivery_id {postgres: FOR UPDATE}")
         .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
-        .optional(&mut self.transaction)
-        .await?;
-        Ok(row.is_some())
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("delivery_id")?, row.get("state")?)))
+        .collect()
     }
 
-    async fn open_letters_of(&mut self, deliveries: &[DeliveryId]) -> Result<Vec<DeadLetterId>, StoreError> {
-        sql("WITH {given} SELECT dead_letter.id FROM given
-            JOIN dead_letter ON dead_letter.delivery_id = given.id AND dead_letter.state = 'open'")
+    async fn in_lane(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
+        sql("WITH {given} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM given)")
+            .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+            .all(&mut self.transaction)
+            .await?
+            .iter()
+            .map(|row| Ok((row.get("delivery_id")?, row.get("state")?)))
+            .collect()
+    }
+
+    async fn lock_letters_of(&mut self, deliveries: &[DeliveryId]) -> Result<Vec<DeadLetterId>, StoreError> {
+        sql("WITH {given} SELECT id FROM dead_letter
+            WHERE delivery_id IN (SELECT id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
+            ORDER BY id {postgres: FOR UPDATE}")
         .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
         .map(|row| row.get("id"))
         .collect()
+    }
+
+    /// How each has ended that has; all of them are locked.
+    async fn lock_deliveries(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
+        let rows = sql("WITH {given} SELECT id, settled FROM delivery WHERE id IN (SELECT id FROM given)
+            ORDER BY id {postgres: FOR UPDATE}")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .all(&mut self.transaction)
+        .await?;
+        let mut settled = States::new();
+        for row in &rows {
+            if let Some(end) = row.get::<Option<Settled>>("settled")? {
+                settled.insert(row.get("id")?, DeliveryState::Settled(end));
+            }
+        }
+        Ok(settled)
     }
 
     async fn note_superseded(

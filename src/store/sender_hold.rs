@@ -1,12 +1,14 @@
 //! Senders that a relay refuses. A hold is a committed row that all workers obey; `lane_entry.held` says its words, and
 //! what says the words of no hold is let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use super::dead_letter_acts::cancel_duplicates;
 use super::error::StoreError;
 use super::hold::BY_HAND;
 use super::notes::insert_notes;
+use super::same_invoice::{Revived, newer_deliveries};
 use super::settled_count::count_settled;
 use super::statement::sql;
 use super::value::Row;
@@ -117,6 +119,7 @@ impl Store {
     ) -> Result<(SenderHold, bool), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
+        lock_tenants_of(&mut transaction, attempts).await?;
         let inserted = sql("INSERT INTO sender_hold (relay, sender, phase, code, words, held_since, trial_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (relay, sender) DO NOTHING")
         .bind(&hold.relay)
@@ -277,22 +280,8 @@ async fn bring_back(
     .given(COLUMNS, given())
     .run(on)
     .await?;
-    // Those that were given up, unless a person has sent the invoice again meanwhile.
-    let back = sql("WITH {given}
-        SELECT delivery.id, delivery.settled, given.given_attempts
-        FROM given JOIN delivery ON delivery.id = given.given_id AND delivery.claim = given.given_claim
-        WHERE delivery.settled IN ('dead', 'rejected')
-          AND NOT EXISTS (SELECT 1 FROM delivery AS resend
-                          WHERE resend.tenant_id = delivery.tenant_id AND resend.invoice_id = delivery.invoice_id
-                            AND resend.resend_of = delivery.id)
-        ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-    .given(COLUMNS, given())
-    .all(on)
-    .await?;
-    let back: Vec<(DeliveryId, Settled, i64)> = back
-        .iter()
-        .map(|row| Ok((row.get("id")?, row.get("settled")?, row.get("given_attempts")?)))
-        .collect::<Result<_, StoreError>>()?;
+    let back = lock_given_up(on, attempts).await?;
+    let back = without_resent(on, back, now).await?;
     let Some((first, _, _)) = back.first() else { return Ok(()) };
     sql("WITH {given}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
@@ -335,4 +324,76 @@ async fn bring_back(
         *counts.entry(*settled).or_insert(0) -= 1;
     }
     count_settled(on, *first, &counts).await
+}
+
+/// Holds the tenants' rows, as intake and whoever sends an invoice again do: what is looked up about other deliveries of
+/// an invoice is still true when this commits.
+async fn lock_tenants_of(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<(), StoreError> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {given}
+        SELECT id FROM tenant
+        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM given))
+        ORDER BY id {postgres: FOR NO KEY UPDATE}")
+    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// A delivery that was given up, how, and the attempts consumed before.
+type GivenUp = (DeliveryId, Settled, i64);
+
+/// Locks the deliveries that the attempts ended, after their dead letters: in this order everybody locks.
+async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
+    sql("WITH {given} SELECT id FROM dead_letter
+        WHERE delivery_id IN (SELECT given_id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
+        ORDER BY id {postgres: FOR UPDATE}")
+    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .run(on)
+    .await?;
+    sql("WITH {given}
+        SELECT delivery.id, delivery.settled, given.given_attempts
+        FROM given JOIN delivery ON delivery.id = given.given_id AND delivery.claim = given.given_claim
+        WHERE delivery.settled IN ('dead', 'rejected')
+        ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .given(
+        COLUMNS,
+        attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("settled")?, row.get("given_attempts")?)))
+    .collect()
+}
+
+/// Leaves out what another delivery of the same invoice has taken the place of: a dead one is cancelled as its duplicate,
+/// a rejected one has ended.
+///
+/// Statements of their own, so that they see what was committed before the rows were locked.
+async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {
+    let revived: Vec<Revived> = back.iter().map(|(delivery, _, _)| Revived::delivery(*delivery)).collect();
+    let newer = newer_deliveries(on, &revived, now).await?;
+    let resent: HashSet<DeliveryId> = sql("WITH {given}
+        SELECT own.id FROM given JOIN delivery AS own ON own.id = given.given_id
+             JOIN delivery AS resend ON resend.tenant_id = own.tenant_id AND resend.invoice_id = own.invoice_id
+                  AND resend.resend_of = own.main_id
+        WHERE own.role <> 'bcc'")
+    .given("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect::<Result<_, _>>()?;
+    let (stay, back): (Vec<_>, Vec<_>) =
+        back.into_iter().partition(|(delivery, _, _)| newer.contains_key(&delivery.0) || resent.contains(delivery));
+    let duplicates: Vec<(DeliveryId, DeliveryId)> = stay
+        .iter()
+        .filter(|(_, settled, _)| *settled == Settled::Dead)
+        .filter_map(|(delivery, _, _)| Some((*delivery, newer.get(&delivery.0)?.delivery)))
+        .collect();
+    cancel_duplicates(on, &duplicates, now).await?;
+    Ok(back)
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::Transaction;
 use super::claim::{Claim, Fence};
 use super::error::StoreError;
-use super::new_rows::{insert_dead_letters, insert_deliveries, insert_lane_entries};
+use super::hold::BY_HAND;
+use super::new_rows::{NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries};
 use super::outcome::insert_outcomes;
 use super::record::{NewPortalLink, Record, Settlement, settled};
 use super::settled_count::count_settled;
@@ -53,11 +54,12 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
     Ok(())
 }
 
-/// Writes how deliveries ended, and all that comes of it.
+/// Writes how deliveries ended, and all that comes of it. What is left of one that a person holds (`held`) is held too.
 pub(super) async fn settle(
     on: &mut Transaction,
     records: &[&Record],
     late: &HashSet<Claim>,
+    held: &HashSet<Claim>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let settled = settled(records);
@@ -76,7 +78,8 @@ pub(super) async fn settle(
         links.extend(settlement.portal_link.as_ref());
         if let Some(rest) = &settlement.rest {
             rests.push(rest.delivery.clone());
-            entries.push(rest.entry.clone());
+            let by_hand = held.contains(&fence.claim()).then(|| BY_HAND.to_owned());
+            entries.push(NewLaneEntry { held: by_hand.or_else(|| rest.entry.held.clone()), ..rest.entry.clone() });
         }
     }
     insert_dead_letters(on, &letters).await?;

@@ -79,6 +79,7 @@ mod relay_refuses;
 mod relay_refuses_a_delivery;
 mod relay_support;
 mod servers_come_back;
+mod store;
 mod store_catalogue;
 mod store_claim;
 mod store_dead_letters;

@@ -147,10 +147,13 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
     let again = store.discard_dead_letters(&[letter], WHO, "twice").await.expect("answered");
     assert!(again.is_empty(), "it is not open any more");
 
-    assert_eq!(store.restore_dead_letters(&[letter], WHO).await.expect("answered"), HashSet::from([letter]));
+    assert_eq!(
+        store.restore_dead_letters(&[letter], WHO, false).await.expect("answered").letters,
+        HashSet::from([letter])
+    );
     assert_eq!(support.states().await, ["dead refused"]);
     assert_eq!(store.dead_letter(letter).await.expect("answered"), before);
-    assert!(store.restore_dead_letters(&[letter], WHO).await.expect("answered").is_empty());
+    assert!(store.restore_dead_letters(&[letter], WHO, false).await.expect("answered").letters.is_empty());
     support.database.assert_ledger().await;
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 2);
 }
@@ -184,7 +187,7 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     assert_eq!(store.to_remove().await.expect("answered"), [letter]);
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.to_remove().await.expect("answered"), []);
-    store.restore_dead_letters(&[letter], WHO).await.expect("answered");
+    store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
     assert_eq!(store.next_to_publish(10).await.expect("answered")[0].id, letter, "it goes to the queue again");
     for nothing in [store.mark_published(&[]).await, store.mark_removed(&[]).await] {
         nothing.expect("answered");

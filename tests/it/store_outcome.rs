@@ -156,7 +156,7 @@ async fn a_discarded_dead_letter_stays_dead(database: TestDatabase) {
     let (_, letter) = support.die(Class::Refused).await;
     support.database.store.discard_dead_letters(&[letter], WHO, "not wanted").await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 dead refused"]);
-    support.database.store.restore_dead_letters(&[letter], WHO).await.expect("answered");
+    support.database.store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 dead refused", "R-1 dead refused"]);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::customer::Customer;
 use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, RelayName};
-use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::redrive::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, PageRequest, Settled};
 use serde_json::json;
@@ -183,14 +183,7 @@ async fn an_unknown_customer_is_cured_when_it_comes(database: TestDatabase) {
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support.database.clock.advance(CUSTOMER_WAIT);
     let waiting = store.ripe_waiting_events(10).await.expect("answered").pop().expect("it waited long enough");
-    let again = invoice_dispatcher::intake::Parsed {
-        event: invoice_dispatcher::event::parse(&waiting.body),
-        body: waiting.body,
-        via: waiting.via,
-        redelivered: true,
-        given_up: false,
-        again: Some(invoice_dispatcher::store::EventState::Waiting),
-    };
+    let again = Parsed::waiting(waiting);
     support.intake.take(&[again]).await.expect("answered");
     assert_eq!(support.letters().await, ["unknown_customer open"]);
 

@@ -65,8 +65,8 @@ async fn a_dead_one_is_superseded_with_its_letter(database: TestDatabase) {
     support.resend(None).await.expect("it is sent again");
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     assert_eq!(support.letters().await, ["refused redriven"]);
-    let restored = support.database.store.restore_dead_letters(&[letter], WHO).await.expect("answered");
-    assert!(restored.is_empty(), "it cannot come back beside the resend");
+    let restored = support.database.store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    assert!(restored.letters.is_empty(), "it cannot come back beside the resend");
     support.database.assert_ledger().await;
 }
 
