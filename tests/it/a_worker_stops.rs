@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::relay::Deadlines;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -17,10 +18,13 @@ on_both_databases!(
     what_is_handed_over_and_not_answered_is_uncertain_at_once,
 );
 
-/// A dispatcher whose drain ends at once, whatever is on the wire.
+/// A dispatcher whose drain ends at once, whatever is on the wire, and which waits for its relay for as long as it runs.
 async fn impatient(database: TestDatabase, sink: &Sink) -> Dispatcher {
-    let grace = Duration::from_millis(50);
-    Dispatcher::configured(database, &[relay("default", sink)], |config| config.worker.shutdown_grace = grace).await
+    let (grace, patience) = (Duration::from_millis(50), Duration::from_mins(5));
+    let relay = relay("default", sink).with(|config| {
+        config.deadlines = Deadlines { command: patience, transfer: patience, final_dot: patience, ..config.deadlines };
+    });
+    Dispatcher::configured(database, &[relay], |config| config.worker.shutdown_grace = grace).await
 }
 
 const SUSPECTED: &str = "SELECT COUNT(*) FROM lane_entry WHERE takeovers > 0";

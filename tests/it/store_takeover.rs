@@ -72,10 +72,11 @@ async fn a_late_answer_still_counts(database: TestDatabase) {
 
 async fn a_late_answer_after_a_person_decided_is_lost(database: TestDatabase) {
     add_tenant(&database, "acme").await;
-    add_due(&database, "acme", 1).await;
+    add_due(&database, "acme", 2).await;
     let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
-    let claimed = &claim(&database, slow, 1).await[0];
-    database.store.start_data(&[data_start(claimed, slow)]).await.expect("answered");
+    let claimed = claim(&database, slow, 2).await;
+    let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
+    database.store.start_data(&starts).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
     database
         .execute(
@@ -84,10 +85,12 @@ async fn a_late_answer_after_a_person_decided_is_lost(database: TestDatabase) {
         )
         .await;
     let now = database.clock.now();
-    for late in [sent(claimed, slow, now), deferred(claimed, slow, now)] {
+    for late in [sent(&claimed[0], slow, now), deferred(&claimed[1], slow, now)] {
         assert_eq!(database.store.record(&[late]).await.expect("answered"), [Recorded::Lost]);
     }
-    assert_eq!(states(&database).await["cancelled"], 1);
+    assert_eq!(states(&database).await["cancelled"], 2);
+    let attempts = "SELECT class FROM attempt ORDER BY class";
+    assert_eq!(database.texts(attempts).await, ["accepted", "deferred"], "what the relay answered is known");
     database.assert_ledger().await;
 }
 
