@@ -1,7 +1,7 @@
 //! An event that waits for its customer ends in one place: as a delivery, or as a dead letter, never as both.
 
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::DeadLetterId;
+use invoice_dispatcher::ids::{DeadLetterId, TenantId};
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::redrive::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
@@ -44,7 +44,7 @@ async fn letter(support: &Support) -> DeadLetterId {
     let page = PageRequest { limit: 2, after: None };
     let letters = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
     assert_eq!(letters.items.len(), 1);
-    assert_eq!(letters.items[0].tenant.as_ref().map(|tenant| tenant.as_str()), Some("acme"));
+    assert_eq!(letters.items[0].tenant.as_ref().map(TenantId::as_str), Some("acme"));
     letters.items[0].id
 }
 
