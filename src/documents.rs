@@ -1,12 +1,17 @@
 //! The document store: references in, bytes out whose size and digest are proven.
 //!
 //! An event names documents by key, size and SHA-256. A mail is built only from exactly those bytes: what is missing
-//! or differs is an error with the facts, never a partial mail. The size is compared before anything is read, so a
-//! wrong object cannot fill the memory.
+//! or differs is an error with the facts, never a partial mail. The size is compared before anything is read, and no
+//! more than that is read whatever the store sends, so that neither a wrong object nor a hostile server can fill the
+//! memory. A store that hangs is noticed and left alone for a while ([`pauses`], [`presence`]).
 //!
 //! Two kinds of store: a folder (`file:`), and S3 or what speaks its protocol (`s3://bucket/prefix`).
 
+mod client;
 mod file;
+mod pauses;
+mod presence;
+mod progress;
 mod readers;
 mod s3;
 
@@ -16,17 +21,27 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use pauses::Ticket;
 pub use s3::{S3Access, install_crypto_provider};
 
+use crate::clock::Clock;
 use crate::compose::LoadedDocument;
 use crate::event::Document;
 use crate::ids::Sha256;
+use pauses::{Pauses, Turn};
+use presence::Presence;
+use progress::Progress;
+
+/// An answer that comes later than this is none, if it says no more than that the store cannot be used.
+const REFUSAL_MAX: Duration = Duration::from_secs(2);
 
 /// A document store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct DocumentStore {
     place: Place,
     deadline: Duration,
+    pauses: Pauses,
+    presence: Arc<Presence>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +105,12 @@ pub enum DocumentError {
         /// What happened.
         cause: String,
     },
+    /// The store has hung, and is not asked now.
+    #[error("the document store has not answered in time; it is asked again in {} s", after.as_secs())]
+    Paused {
+        /// When to come again.
+        after: Duration,
+    },
 }
 
 impl DocumentError {
@@ -134,7 +155,7 @@ impl DocumentStore {
         } else {
             return Err(InvalidStore::new("must be file:FOLDER or s3://BUCKET/PREFIX"));
         };
-        Ok(Self { place, deadline: options.deadline })
+        Ok(Self { place, deadline: options.deadline, pauses: Pauses::default(), presence: Arc::default() })
     }
 
     /// Reads one document and proves its size and digest.
@@ -151,17 +172,100 @@ impl DocumentStore {
     /// # Errors
     /// [`DocumentError`] of the first that is missing, another one, or out of reach: all or nothing.
     pub async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-        let Some(first) = documents.first() else { return Ok(Vec::new()) };
-        let reading = async {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let loaded = self.read(documents, None).await;
+        loaded.unwrap_or_else(|| Err(self.no_answer(documents, self.deadline)))
+    }
+
+    /// The right to load documents of a tenant now. Given up without a load, it has changed nothing.
+    ///
+    /// # Errors
+    /// [`DocumentError::Paused`] while the store hangs for this tenant.
+    pub fn ticket(&self, tenant: &str, clock: &Clock) -> Result<Ticket, DocumentError> {
+        match self.pauses.turn(tenant, clock.monotonic()) {
+            Turn::Load(ticket) => Ok(ticket),
+            Turn::Paused(after) => Err(DocumentError::Paused { after }),
+        }
+    }
+
+    /// As [`DocumentStore::load_all`], for a mail of a lane: a store that hangs is given up soon.
+    ///
+    /// # Errors
+    /// As [`DocumentStore::load_all`].
+    pub async fn load_with(
+        &self,
+        ticket: Ticket,
+        documents: &[Document],
+        clock: &Clock,
+    ) -> Result<Vec<LoadedDocument>, DocumentError> {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let began = tokio::time::Instant::now();
+        let silence = ticket.silence;
+        let loaded = self.read(documents, silence).await;
+        let (now, took) = (clock.monotonic(), began.elapsed());
+        match &loaded {
+            // A connection that cannot be made in time is no answer either.
+            Some(Err(DocumentError::Unavailable { .. })) if took >= REFUSAL_MAX => ticket.hung(now),
+            Some(_) => ticket.answered(took),
+            None => ticket.hung(now),
+        }
+        loaded.unwrap_or_else(|| Err(self.no_answer(documents, silence.unwrap_or(self.deadline))))
+    }
+
+    /// Asks whether each document of a link is there in its size. Only what the store says for certain is an error:
+    /// where it does not answer in time, or refuses us, the link may go.
+    ///
+    /// # Errors
+    /// [`DocumentError::Missing`], or [`DocumentError::Mismatch`] of its size.
+    pub async fn check_presence(&self, documents: &[Document], clock: &Clock) -> Result<(), DocumentError> {
+        if documents.is_empty() || !self.presence.may_ask(clock.monotonic()) {
+            return Ok(());
+        }
+        let asking = async {
             match &self.place {
-                Place::Folder(folder) => folder.load_all(documents).await,
-                Place::Bucket(bucket) => bucket.load_all(documents).await,
+                Place::Folder(folder) => folder.find_all(documents).await,
+                Place::Bucket(bucket) => bucket.find_all(documents).await,
             }
         };
-        let seconds = self.deadline.as_secs_f32();
-        tokio::time::timeout(self.deadline, reading)
-            .await
-            .unwrap_or_else(|_| Err(DocumentError::unavailable(first, format_args!("no answer within {seconds} s"))))
+        let answer = tokio::time::timeout(presence::ANSWER_DEADLINE, asking).await;
+        self.presence.asked(answer.is_ok(), clock.monotonic());
+        answer.unwrap_or(Ok(()))
+    }
+
+    /// Reads documents; nothing if the deadline has passed, or nothing has come for `silence`.
+    async fn read(
+        &self,
+        documents: &[Document],
+        silence: Option<Duration>,
+    ) -> Option<Result<Vec<LoadedDocument>, DocumentError>> {
+        let progress = Progress::default();
+        let reading = async {
+            match &self.place {
+                Place::Folder(folder) => folder.load_all(documents, &progress).await,
+                Place::Bucket(bucket) => bucket.load_all(documents, &progress).await,
+            }
+        };
+        let still = async {
+            match silence {
+                Some(silence) => progress.stands_still(silence).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            loaded = tokio::time::timeout(self.deadline, reading) => loaded.ok(),
+            () = still => None,
+        }
+    }
+
+    fn no_answer(&self, documents: &[Document], within: Duration) -> DocumentError {
+        let first = documents.first().expect("nothing is asked for no document");
+        let seconds = within.min(self.deadline).as_secs_f32();
+        DocumentError::unavailable(first, format_args!("no answer within {seconds} s"))
     }
 
     /// Whether the store answers and lets us in; for `doctor`.

@@ -73,6 +73,8 @@ pub struct History {
     pub handed_over: bool,
     /// What its relay's configuration wants then.
     pub on_uncertain: OnUncertain,
+    /// What was away is not asked again before this time has passed.
+    pub pause: Duration,
 }
 
 /// When to try again.
@@ -124,7 +126,7 @@ fn after_each(class: Class, history: &History, schedule: &Schedule) -> Next {
         }
         Class::Deferred => deferred(history, schedule),
         Class::RelayUnavailable | Class::Dependency => {
-            Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: false }
+            Next::Again { after: history.pause + jittered(AFTER_OUTAGE, history), consumed: false }
         }
         Class::DocumentMissing => document_missing(history, schedule),
         // Once more at once, with a link; the decision says whether that may be.
@@ -198,7 +200,17 @@ mod tests {
             resent_uncertain: false,
             handed_over: false,
             on_uncertain: OnUncertain::Wait,
+            pause: Duration::ZERO,
         }
+    }
+
+    #[test]
+    fn what_pauses_is_not_tried_before_the_pause_is_over() {
+        let paused = History { pause: Duration::from_secs(30), ..history(0) };
+        let Next::Again { after, consumed: false } = after(Class::Dependency, &paused, &Schedule::default()) else {
+            panic!("nobody is to blame")
+        };
+        assert!((Duration::from_secs(34)..=Duration::from_secs(36)).contains(&after), "{after:?}");
     }
 
     #[test]

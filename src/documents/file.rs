@@ -1,19 +1,26 @@
 //! A folder as document store.
 //!
 //! Plain calls on a thread, one turn a mail: `object_store`'s local store takes several a document.
-//! Keys cannot leave the folder, neither by their segments nor through a symbolic link.
+//! Keys cannot leave the folder, neither by their segments nor through a symbolic link. What is no regular file is no
+//! document, and is never waited for.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags};
 use url::Url;
 
+use super::progress::Progress;
 use super::readers::Readers;
 use super::{DocumentError, InvalidStore, loaded, prove_digest, prove_size};
 use crate::compose::LoadedDocument;
 use crate::event::Document;
+
+/// How much is read at once: a large file on a slow disk shows that it gets on.
+const CHUNK_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -39,13 +46,42 @@ impl Folder {
         Ok(Self { path, readers: Readers::default() })
     }
 
-    pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-        let (folder, documents) = (self.path.clone(), documents.to_vec());
-        let Some(first) = documents.first().cloned() else { return Ok(Vec::new()) };
-        self.readers
-            .run(move || read_all(&folder, &documents))
-            .await
-            .unwrap_or_else(|| Err(DocumentError::unavailable(&first, "the reading was given up")))
+    pub(super) async fn load_all(
+        &self,
+        documents: &[Document],
+        progress: &Progress,
+    ) -> Result<Vec<LoadedDocument>, DocumentError> {
+        let progress = progress.clone();
+        self.run(documents, move |folder, documents| {
+            documents.iter().map(|document| read(folder, document, &progress)).collect()
+        })
+        .await
+    }
+
+    /// Finds each document in its size; what cannot be looked at counts as found.
+    pub(super) async fn find_all(&self, documents: &[Document]) -> Result<(), DocumentError> {
+        self.run(documents, |folder, documents| {
+            documents
+                .iter()
+                .map(|document| find_file(folder, document).map(drop))
+                .find(|found| matches!(found, Err(DocumentError::Missing { .. } | DocumentError::Mismatch { .. })))
+                .unwrap_or(Ok(()))
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        documents: &[Document],
+        work: impl FnOnce(&Path, &[Document]) -> Result<T, DocumentError> + Send + 'static,
+    ) -> Result<T, DocumentError> {
+        let (folder, documents) = (self.path.clone(), Arc::<[Document]>::from(documents));
+        let for_work = Arc::clone(&documents);
+        let done = self.readers.run(move || work(&folder, &for_work)).await;
+        done.unwrap_or_else(|| {
+            let first = documents.first().expect("nothing is read for no document");
+            Err(DocumentError::unavailable(first, "the reading was given up"))
+        })
     }
 
     pub(super) async fn check(&self) -> Result<(), String> {
@@ -66,27 +102,36 @@ impl fmt::Display for Folder {
     }
 }
 
-fn read_all(folder: &Path, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-    documents.iter().map(|document| read(folder, document)).collect()
+/// Reads a document below `folder`.
+fn read(folder: &Path, document: &Document, progress: &Progress) -> Result<LoadedDocument, DocumentError> {
+    let failed = |error: io::Error| failed(folder, document, &error);
+    let path = find_file(folder, document)?;
+    let Some((mut file, size)) = open_regular(&path).map_err(failed)? else {
+        return Err(DocumentError::missing(document));
+    };
+    prove_size(document, size)?;
+    let bytes = read_exactly(&mut file, size, progress).map_err(failed)?;
+    prove_digest(document, &bytes)?;
+    Ok(loaded(document, bytes))
 }
 
-/// Reads a document below `folder`.
-fn read(folder: &Path, document: &Document) -> Result<LoadedDocument, DocumentError> {
-    let failed = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
-            missing(folder, document)
-        }
-        _ => DocumentError::unavailable(document, error),
-    };
-    let (path, metadata) = find(folder, &document.object).map_err(failed)?;
-    // Before it is opened: to open a named pipe could take for ever.
+/// Where a document is, if it is a file of its size.
+fn find_file(folder: &Path, document: &Document) -> Result<PathBuf, DocumentError> {
+    let (path, metadata) = find(folder, &document.object).map_err(|error| failed(folder, document, &error))?;
     if !metadata.is_file() {
         return Err(DocumentError::missing(document));
     }
     prove_size(document, metadata.len())?;
-    let bytes = read_exactly(&path, document.size).map_err(failed)?;
-    prove_digest(document, &bytes)?;
-    Ok(loaded(document, bytes))
+    Ok(path)
+}
+
+fn failed(folder: &Path, document: &Document, error: &io::Error) -> DocumentError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
+            missing(folder, document)
+        }
+        _ => DocumentError::unavailable(document, error),
+    }
 }
 
 /// A folder that is not there (yet, or not mounted) makes no document "missing".
@@ -127,13 +172,49 @@ fn find_by_links(folder: &Path, object: &str) -> io::Result<(PathBuf, Metadata)>
     Ok((path, metadata))
 }
 
+/// Opens a regular file, and says how large it is; anything else is nothing.
+///
+/// A file may have become a named pipe since it was found: opened the common way, that waits for a writer for ever, and
+/// its reader with it.
+fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata.len())))
+}
+
 /// Reads the first `size` bytes of a file that had so many a moment ago. One that has shrunk since is too short; what
 /// has been written into it since shows in its digest.
-fn read_exactly(path: &Path, size: u64) -> io::Result<Vec<u8>> {
+fn read_exactly(file: &mut File, size: u64, progress: &Progress) -> io::Result<Vec<u8>> {
     let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| ErrorKind::OutOfMemory)?;
     bytes.resize(size, 0);
-    File::open(path)?.read_exact(&mut bytes)?;
+    for chunk in bytes.chunks_mut(CHUNK_BYTES) {
+        file.read_exact(chunk)?;
+        progress.add(chunk.len());
+    }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What stands here between finding and opening: the finding itself refuses a pipe.
+    #[test]
+    fn a_file_that_has_become_a_named_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pipe = folder.path().join("pipe.pdf");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+        let (sender, opened) = mpsc::channel();
+        std::thread::spawn(move || sender.send(open_regular(&pipe)));
+        let opened = opened.recv_timeout(Duration::from_secs(10)).expect("nobody waits for a writer");
+        assert!(matches!(opened, Ok(None)), "{opened:?}");
+        assert!(matches!(open_regular(folder.path()), Ok(None)), "a folder is no file");
+    }
 }

@@ -1,18 +1,22 @@
 //! S3, or what speaks its protocol, as document store.
 //!
-//! One GET a document: its head tells the size before the body is read. A missing object is 404 only if we may list
-//! the bucket (`s3:ListBucket`); otherwise S3 answers 403, and we must take that for "refused".
+//! One GET a document: its head tells the size before the body is read, and of the body no more than that is read. A
+//! missing object is 404 only if we may list the bucket (`s3:ListBucket`); otherwise S3 answers 403, and we must take
+//! that for "refused".
 
 use std::fmt;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, GetOptions, GetResult, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
+use super::client::{Connector, CountedByReader};
+use super::progress::Progress;
 use super::{DocumentError, InvalidStore, Options, loaded, prove_digest, prove_size};
 use crate::compose::LoadedDocument;
 use crate::event::Document;
@@ -21,6 +25,8 @@ use crate::event::bounds::object_key;
 /// How many documents of one mail are fetched at the same time.
 const CONCURRENT_MAX: usize = 8;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// How often a request is repeated that the server could not answer.
+const REPETITIONS: usize = 2;
 
 /// How S3 is reached. Without keys the machine's role is asked for some (instance metadata).
 #[derive(Debug, Clone, Default)]
@@ -61,6 +67,8 @@ pub fn install_crypto_provider() {
 #[derive(Debug)]
 pub(super) struct Bucket {
     store: AmazonS3,
+    /// The same without repetitions: who asks whether a document is there has no time for them.
+    asked_once: AmazonS3,
     name: String,
     /// What stands before every key: empty, or ending in `/`.
     prefix: String,
@@ -70,31 +78,62 @@ impl Bucket {
     pub(super) fn open(url: &str, options: &Options) -> Result<Self, InvalidStore> {
         let (name, prefix) = split(url)?;
         install_crypto_provider();
-        let store =
-            builder(name, options)?.build().map_err(|error| InvalidStore::new(format!("cannot be used: {error}")))?;
+        let build = |repetitions| {
+            let built = builder(name, options, repetitions)?.build();
+            built.map_err(|error| InvalidStore::new(format!("cannot be used: {error}")))
+        };
+        let (store, asked_once) = (build(REPETITIONS)?, build(0)?);
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { store, name: name.to_owned(), prefix })
+        Ok(Self { store, asked_once, name: name.to_owned(), prefix })
     }
 
-    pub(super) async fn load_all(&self, documents: &[Document]) -> Result<Vec<LoadedDocument>, DocumentError> {
-        let loads: Vec<_> = documents.iter().map(|document| self.load(document)).collect();
+    pub(super) async fn load_all(
+        &self,
+        documents: &[Document],
+        progress: &Progress,
+    ) -> Result<Vec<LoadedDocument>, DocumentError> {
+        let loads: Vec<_> = documents.iter().map(|document| self.load(document, progress)).collect();
         stream::iter(loads).buffered(CONCURRENT_MAX).try_collect().await
     }
 
-    async fn load(&self, document: &Document) -> Result<LoadedDocument, DocumentError> {
-        let failed = |error: object_store::Error| classify(document, &error);
-        // Parsed, not converted: a conversion would escape characters, and ask for another key.
-        let path =
-            Path::parse(format!("{}{}", self.prefix, document.object)).map_err(|_| DocumentError::missing(document))?;
-        let answer = self.store.get(&path).await.map_err(failed)?;
+    /// Finds each document in its size, all at once; what the store does not tell counts as found.
+    pub(super) async fn find_all(&self, documents: &[Document]) -> Result<(), DocumentError> {
+        let mut answers: FuturesUnordered<_> = documents.iter().map(|document| self.find(document)).collect();
+        while let Some(answer) = answers.next().await {
+            if let Err(DocumentError::Missing { .. } | DocumentError::Mismatch { .. }) = answer {
+                return answer;
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(&self, document: &Document) -> Result<(), DocumentError> {
+        let path = self.path(document)?;
+        let found = match self.asked_once.head(&path).await {
+            Ok(found) => found,
+            // The answer to HEAD has no body, and only a body tells a missing object from a missing bucket.
+            Err(object_store::Error::NotFound { .. }) => get(&self.asked_once, &path, document).await?.meta,
+            Err(error) => return Err(classify(document, &error)),
+        };
+        prove_size(document, found.size)
+    }
+
+    async fn load(&self, document: &Document, progress: &Progress) -> Result<LoadedDocument, DocumentError> {
+        let path = self.path(document)?;
+        let answer = get(&self.store, &path, document).await?;
+        progress.add(1);
         prove_size(document, answer.meta.size)?;
-        let bytes = answer.bytes().await.map_err(failed)?;
-        prove_size(document, bytes.len() as u64)?;
+        let bytes = read_declared(answer, document, progress).await?;
         let described = document.clone();
         // Megabytes take milliseconds: not on a thread that others wait for.
         tokio::task::spawn_blocking(move || prove_digest(&described, &bytes).map(|()| loaded(&described, bytes)))
             .await
             .unwrap_or_else(|_| Err(DocumentError::unavailable(document, "the reading was given up")))
+    }
+
+    /// Parsed, not converted: a conversion would escape characters, and ask for another key.
+    fn path(&self, document: &Document) -> Result<Path, DocumentError> {
+        Path::parse(format!("{}{}", self.prefix, document.object)).map_err(|_| DocumentError::missing(document))
     }
 
     /// Lists one key: that needs the server, the keys, the bucket and the right to tell missing from refused.
@@ -112,6 +151,38 @@ impl fmt::Display for Bucket {
         let prefix = self.prefix.trim_end_matches('/');
         write!(f, "s3://{}{}{prefix}", self.name, if prefix.is_empty() { "" } else { "/" })
     }
+}
+
+async fn get(store: &AmazonS3, path: &Path, document: &Document) -> Result<GetResult, DocumentError> {
+    let mut options = GetOptions::new();
+    options.extensions.insert(CountedByReader);
+    store.get_opts(path, options).await.map_err(|error| classify(document, &error))
+}
+
+/// Reads a body that has been said to have the document's size; one that has another is the server's fault.
+///
+/// (HTTP says that a chunked body may have any length, whatever `Content-Length` beside it says: RFC 9112 §6.3.)
+async fn read_declared(
+    answer: GetResult,
+    document: &Document,
+    progress: &Progress,
+) -> Result<Vec<u8>, DocumentError> {
+    let unavailable = |cause: &str| DocumentError::unavailable(document, cause);
+    let size = usize::try_from(document.size).map_err(|_| unavailable("it does not fit into memory"))?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).map_err(|_| unavailable("it does not fit into memory"))?;
+    let mut chunks = answer.into_stream();
+    while let Some(chunk) = chunks.try_next().await.map_err(|error| classify(document, &error))? {
+        progress.add(chunk.len());
+        if chunk.len() > size - bytes.len() {
+            return Err(unavailable(&format!("the server sends more than the {size} bytes that it announced")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if bytes.len() < size {
+        return Err(unavailable(&format!("the server sent {} of the {size} bytes that it announced", bytes.len())));
+    }
+    Ok(bytes)
 }
 
 /// Bucket and prefix of `s3://BUCKET/PREFIX`.
@@ -136,20 +207,19 @@ fn split(url: &str) -> Result<(&str, &str), InvalidStore> {
     Ok((bucket, prefix))
 }
 
-fn builder(bucket: &str, options: &Options) -> Result<AmazonS3Builder, InvalidStore> {
+fn builder(bucket: &str, options: &Options, repetitions: usize) -> Result<AmazonS3Builder, InvalidStore> {
     let access = &options.s3;
     let endpoint = access.endpoint.as_deref();
     let plain = endpoint.map_or(Ok(false), is_plain_loopback)?;
-    let retry = RetryConfig { max_retries: 2, retry_timeout: options.deadline, ..RetryConfig::default() };
-    let client = ClientOptions::new()
-        .with_timeout(options.deadline)
-        .with_connect_timeout(CONNECT_DEADLINE.min(options.deadline))
-        .with_allow_http(plain);
+    let retry = RetryConfig { max_retries: repetitions, retry_timeout: options.deadline, ..RetryConfig::default() };
+    let connector =
+        Connector { deadline: options.deadline, connect_deadline: CONNECT_DEADLINE.min(options.deadline) };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(access.region.as_deref().unwrap_or("us-east-1"))
         .with_retry(retry)
-        .with_client_options(client);
+        .with_http_connector(connector)
+        .with_client_options(ClientOptions::new().with_allow_http(plain));
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }

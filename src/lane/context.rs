@@ -60,15 +60,18 @@ pub struct Context {
 }
 
 impl Context {
-    /// Waits until the relay's lane has memory for a mail with these documents, and takes it.
+    /// Waits until the relay's lane has memory for a mail with these documents, and takes it. A link is small: it does
+    /// not wait behind documents that fill the memory, or that the store is slow to give.
     pub async fn memory_for(&self, relay: &RelayName, data: &InvoiceData, plan: Plan) -> MailMemory {
-        let documents = match plan.decision() {
-            Decision::Attach => data.documents.as_slice(),
-            Decision::Link => &[],
-        };
-        // The documents once as they are and once as encoded.
-        let bytes = documents.iter().map(|document| document.size).sum::<u64>() + compose::encoded_bytes(documents);
-        self.memory.of(relay).take(bytes).await
+        match plan.decision() {
+            Decision::Attach => {
+                let documents = data.documents.as_slice();
+                // The documents once as they are and once as encoded.
+                let bytes = documents.iter().map(|document| document.size).sum::<u64>();
+                self.memory.of(relay).take(bytes + compose::encoded_bytes(documents)).await
+            }
+            Decision::Link => MailMemory::default(),
+        }
     }
 
     /// The templates of `version`.
@@ -125,14 +128,14 @@ impl LaneMemory {
 
     async fn take(&self, bytes: u64) -> MailMemory {
         let ahead = self.ahead.take(bytes).await;
-        MailMemory { _in_flight: self.in_flight.take(bytes).await, ahead: Some(ahead) }
+        MailMemory { _in_flight: Some(self.in_flight.take(bytes).await), ahead: Some(ahead) }
     }
 }
 
 /// A mail's share of its lane's memory; free when this is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MailMemory {
-    _in_flight: OwnedSemaphorePermit,
+    _in_flight: Option<OwnedSemaphorePermit>,
     ahead: Option<OwnedSemaphorePermit>,
 }
 

@@ -1,5 +1,7 @@
 //! How an attempt ended, at the relay or before it.
 
+use std::time::Duration;
+
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::relay::outcome::{Phase, Reply};
@@ -20,6 +22,8 @@ pub struct Ended {
     pub recipients: Vec<RecipientResult>,
     /// When the attempt began.
     pub started_at: Timestamp,
+    /// It cannot go better before this time has passed; zero for most ends.
+    pub pause: Duration,
 }
 
 impl Ended {
@@ -32,6 +36,7 @@ impl Ended {
             reason: reason.into(),
             recipients: Vec::new(),
             started_at: Timestamp(0),
+            pause: Duration::ZERO,
         }
     }
 
@@ -50,6 +55,7 @@ impl Ended {
             reason,
             recipients: submission.recipients,
             started_at: Timestamp(0),
+            pause: Duration::ZERO,
         }
     }
 

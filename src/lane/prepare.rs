@@ -1,11 +1,13 @@
 //! A claimed delivery → the mail that is ready for the wire, or why there is none.
 
+use std::time::Duration;
+
 use super::context::{Context, MailMemory};
 use super::ended::Ended;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot};
-use crate::decision::{self, Decision, Inputs, Plan, Reason};
+use crate::decision::{self, Decision, Inputs, Plan, PortalAccess, Reason};
 use crate::documents::DocumentError;
 use crate::event::{self, Document, InvoiceData};
 use crate::failpoint::{self, Failpoint};
@@ -72,8 +74,13 @@ pub async fn prepare(
         let why = "the relay may hold the message with its documents, and by now they may not be attached";
         return Err(Ended::before(Class::Uncertain, why));
     }
-    let memory = context.memory_for(&relay.name, &data, decided.plan).await;
-    let documents = load(context, &data, decided.plan).await?;
+    if decided.plan == Plan::Attach {
+        // Before memory is waited for: what pauses must not stand in the way of what does not.
+        let ticket = context.documents.ticket(facts.tenant.as_str(), &context.clock);
+        drop(ticket.map_err(|paused| document_failed(&paused))?);
+    }
+    let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
+    let documents = documents(context, facts, &data, decided.plan, &mut memory).await?;
     failpoint::reach(Failpoint::AfterDocuments);
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
@@ -133,20 +140,42 @@ pub fn decide(
     Ok(Decided { plan, reason, inputs })
 }
 
-async fn load(context: &Context, data: &InvoiceData, plan: Plan) -> Result<Vec<LoadedDocument>, Ended> {
-    if plan.decision() == Decision::Link {
-        return Ok(Vec::new());
-    }
-    context.documents.load_all(&data.documents).await.map_err(|error| document_failed(&error))
+/// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store answers.
+async fn documents(
+    context: &Context,
+    facts: &DeliveryFacts,
+    data: &InvoiceData,
+    plan: Plan,
+    memory: &mut MailMemory,
+) -> Result<Vec<LoadedDocument>, Ended> {
+    let (store, clock) = (&context.documents, &context.clock);
+    let loaded = match plan {
+        Plan::Attach => match store.ticket(facts.tenant.as_str(), clock) {
+            Ok(ticket) => {
+                if ticket.is_trial() {
+                    // It may take the whole deadline: mails of tenants whose documents come are made meanwhile.
+                    memory.no_longer_ahead();
+                }
+                store.load_with(ticket, &data.documents, clock).await
+            }
+            Err(paused) => Err(paused),
+        },
+        // Where the portal is closed, and by a Bcc, which has no link, nobody reaches the documents.
+        Plan::Link { access: PortalAccess::Closed } => Ok(Vec::new()),
+        Plan::Link { .. } if facts.role == DeliveryRole::Bcc => Ok(Vec::new()),
+        Plan::Link { .. } => store.check_presence(&data.documents, clock).await.map(|()| Vec::new()),
+    };
+    loaded.map_err(|error| document_failed(&error))
 }
 
 fn document_failed(error: &DocumentError) -> Ended {
-    let class = match error {
-        DocumentError::Missing { .. } => Class::DocumentMissing,
-        DocumentError::Mismatch { .. } => Class::DocumentMismatch,
-        DocumentError::Unavailable { .. } => Class::Dependency,
+    let (class, pause) = match error {
+        DocumentError::Missing { .. } => (Class::DocumentMissing, Duration::ZERO),
+        DocumentError::Mismatch { .. } => (Class::DocumentMismatch, Duration::ZERO),
+        DocumentError::Unavailable { .. } => (Class::Dependency, Duration::ZERO),
+        DocumentError::Paused { after } => (Class::Dependency, *after),
     };
-    Ended::before(class, error.to_string())
+    Ended { pause, ..Ended::before(class, error.to_string()) }
 }
 
 fn compose_failed(error: &ComposeError) -> Ended {

@@ -66,6 +66,7 @@ pub fn record(
         resent_uncertain: claimed.may_be_out,
         handed_over: ended.phase == Some(Phase::FinalDot),
         on_uncertain: making.on_uncertain,
+        pause: ended.pause,
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
     let next = match retry::after(ended.class, &history, making.schedule) {
