@@ -189,7 +189,9 @@ mod tests {
         let pauses = Pauses::default();
         let both = [ticket(&pauses, "a", at(0)), ticket(&pauses, "a", at(0))];
         ticket(&pauses, "b", at(1)).answered(at(0));
-        both.into_iter().for_each(|load| load.hung(at(2)));
+        for load in both {
+            load.hung(at(2));
+        }
         ticket(&pauses, "b", at(2)).answered(at(0));
         assert_eq!(paused(&pauses, "a", at(3)), at(29));
         assert!(!ticket(&pauses, "b", at(3)).is_trial());

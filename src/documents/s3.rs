@@ -162,11 +162,7 @@ async fn get(store: &AmazonS3, path: &Path, document: &Document) -> Result<GetRe
 /// Reads a body that has been said to have the document's size; one that has another is the server's fault.
 ///
 /// (HTTP says that a chunked body may have any length, whatever `Content-Length` beside it says: RFC 9112 §6.3.)
-async fn read_declared(
-    answer: GetResult,
-    document: &Document,
-    progress: &Progress,
-) -> Result<Vec<u8>, DocumentError> {
+async fn read_declared(answer: GetResult, document: &Document, progress: &Progress) -> Result<Vec<u8>, DocumentError> {
     let unavailable = |cause: &str| DocumentError::unavailable(document, cause);
     let size = usize::try_from(document.size).map_err(|_| unavailable("it does not fit into memory"))?;
     let mut bytes = Vec::new();
@@ -212,8 +208,7 @@ fn builder(bucket: &str, options: &Options, repetitions: usize) -> Result<Amazon
     let endpoint = access.endpoint.as_deref();
     let plain = endpoint.map_or(Ok(false), is_plain_loopback)?;
     let retry = RetryConfig { max_retries: repetitions, retry_timeout: options.deadline, ..RetryConfig::default() };
-    let connector =
-        Connector { deadline: options.deadline, connect_deadline: CONNECT_DEADLINE.min(options.deadline) };
+    let connector = Connector { deadline: options.deadline, connect_deadline: CONNECT_DEADLINE.min(options.deadline) };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(access.region.as_deref().unwrap_or("us-east-1"))

@@ -35,7 +35,7 @@ impl Backlog {
     async fn overtaken_by(&self, id: &str) -> usize {
         let mut event = self.dispatcher.event(id, "C-2");
         event["data"]["tenant_id"] = json!("globex");
-        event["data"]["documents"][0]["object"] = json!("globex/x.pdf");
+        event["data"]["documents"] = json!([self.dispatcher.add_document("globex/x.pdf", b"%PDF-1.4")]);
         let before = self.sink.see(|state| state.mails.len());
         self.sink.wait_for("more of the many", |state| state.mails.len() >= before + 20).await;
         let known = self.sink.see(|state| state.mails.iter().filter(|mail| is_globex(mail)).count());

@@ -48,5 +48,6 @@ async fn a_single_invoice_is_sent_within_a_round_of_slots(database: TestDatabase
 fn template(dispatcher: &Dispatcher) -> Value {
     let mut event = dispatcher.event("x", "C-2");
     event["data"]["documents"] = json!([dispatcher.add_document("acme/x.pdf", b"%PDF-1.4")]);
+    dispatcher.add_document("globex/x.pdf", b"%PDF-1.4");
     event
 }

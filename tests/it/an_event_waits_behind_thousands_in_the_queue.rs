@@ -48,7 +48,9 @@ pub(crate) async fn time_of_the_last(database: TestDatabase, many: usize, worker
     let sink = Sink::scripted(script).await;
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(4)]).await;
     dispatcher.add_tenant("globex", "exclude").await;
-    let template = dispatcher.event("x", "C-2");
+    let mut template = dispatcher.event("x", "C-2");
+    template["data"]["documents"] = json!([dispatcher.add_document("acme/x.pdf", b"%PDF-1.4")]);
+    dispatcher.add_document("globex/x.pdf", b"%PDF-1.4");
     // The topology is declared, then nobody consumes while the queue fills.
     consume(&broker, &dispatcher).await.stop().await;
     broker.publish_events((0..many).map(|n| of(&template, "acme", n))).await;

@@ -1,4 +1,5 @@
-//! A document is missing, another one, or out of reach: the mail waits or is given up, and is never sent without.
+//! A document is missing, another one, or out of reach: the mail waits or is given up, and is never sent without; nor is
+//! a link to what is not there.
 
 use std::time::Duration;
 
@@ -13,7 +14,10 @@ on_both_databases!(
     a_document_that_never_appears_makes_a_dead_letter,
     another_document_under_the_key_is_never_sent,
     a_store_that_is_away_costs_no_attempt,
-    a_link_needs_no_document,
+    a_link_waits_for_a_document_that_is_not_there,
+    a_link_to_what_never_comes_or_is_another_makes_a_dead_letter,
+    a_link_goes_out_while_the_store_is_away,
+    where_nobody_reaches_the_documents_none_is_asked_for,
 );
 
 const MISSED: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND last_class = 'document_missing'";
@@ -111,15 +115,72 @@ async fn a_store_that_is_away_costs_no_attempt(database: TestDatabase) {
     dispatcher.finish().await;
 }
 
-async fn a_link_needs_no_document(database: TestDatabase) {
+async fn a_link_waits_for_a_document_that_is_not_there(database: TestDatabase) {
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     let event = dispatcher.event("a", "C-2");
     remove(&dispatcher, "acme/a.pdf");
     dispatcher.start();
     dispatcher.take(&[event]).await;
+    dispatcher.wait_until(MISSED, 1).await;
+    dispatcher.database.clock.advance(Duration::from_mins(9));
+    dispatcher.pass_until(&format!("{MISSED} AND claim >= 2"), 1).await;
+    assert_eq!(sink.see(|state| state.count(Step::Mail)), 0);
+    dispatcher.event("a", "C-2");
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted link 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
+
+async fn a_link_to_what_never_comes_or_is_another_makes_a_dead_letter(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let (absent, size) = (dispatcher.event("absent", "C-2"), dispatcher.event("size", "C-2"));
+    remove(&dispatcher, "acme/absent.pdf");
+    dispatcher.add_document("acme/size.pdf", b"longer than the document of the event");
+    let began = dispatcher.database.clock.now();
+    dispatcher.start();
+    dispatcher.take(&[absent, size]).await;
+    dispatcher.pass_until_settled().await;
+
+    let waited = dispatcher.database.clock.now().since(began);
+    assert!((Duration::from_mins(10)..Duration::from_mins(12)).contains(&waited), "{waited:?}");
+    assert_eq!(dispatcher.states().await, ["R-absent dead document_missing - 0", "R-size dead document_mismatch - 0"]);
+    assert_eq!(sink.see(|state| state.commands.len()), 0, "the relay was never asked");
+    dispatcher.finish().await;
+}
+
+async fn a_link_goes_out_while_the_store_is_away(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let event = dispatcher.event("a", "C-2");
+    std::fs::rename(dispatcher.documents(), dispatcher.documents().with_extension("away")).expect("it can be renamed");
+    dispatcher.start();
+    dispatcher.take(&[event]).await;
     dispatcher.wait_until_settled().await;
     assert_eq!(dispatcher.states().await, ["R-a sent accepted link 1"]);
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    dispatcher.finish().await;
+}
+
+/// A Bcc has no link; where the portal is closed, the mail names whom to ask.
+async fn where_nobody_reaches_the_documents_none_is_asked_for(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let mut event = dispatcher.event_to("a", &[("bcc", "archive@acme.example")]);
+    event["data"]["customer_id"] = json!("C-2");
+    remove(&dispatcher, "acme/a.pdf");
+    dispatcher.start();
+    dispatcher.take(&[event]).await;
+    dispatcher.wait_until(MISSED, 1).await;
+    sink.wait_for("the Bcc", |state| state.mails.len() == 1).await;
+    assert_eq!(sink.mails()[0].recipients, ["archive@acme.example"]);
+
+    dispatcher.set_settings("acme", "portal_level = 'inaccessible'").await;
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted link 1"; 2]);
+    assert_eq!(sink.mails_and_data_phases(), (2, 2));
     dispatcher.finish().await;
 }

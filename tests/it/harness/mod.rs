@@ -12,6 +12,7 @@ pub(crate) mod mirror;
 pub(crate) mod process;
 pub(crate) mod relay;
 pub(crate) mod s3;
+pub(crate) mod scripted_http;
 pub(crate) mod scripted_intake;
 pub(crate) mod servers;
 pub mod sink;

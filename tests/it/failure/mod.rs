@@ -1,0 +1,3 @@
+//! What breaks, by scenario.
+
+mod the_document_store_hangs;
