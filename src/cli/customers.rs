@@ -9,7 +9,7 @@ use super::error::Advise;
 use super::open::who;
 use super::words::count;
 use crate::ids::{CustomerId, TenantId};
-use crate::store::Erased;
+use crate::store::{Erased, Leftovers};
 
 /// Forget a customer
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,10 @@ struct ErasedRow {
     tenant: TenantId,
     customer: CustomerId,
     deliveries: u64,
+    dead_letters: u64,
     dead_letters_discarded: u64,
+    /// Where the customer may still be named, and what to do about it.
+    not_erased: Vec<String>,
 }
 
 /// Does what the command line says.
@@ -54,8 +57,15 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let (tenant, customer) = (TenantId::from(tenant.as_str()), CustomerId::from(customer.as_str()));
     let by = format!("{}: {}", who(), why.reason);
     match app.store.erase_customer(&tenant, &customer, &by).await? {
-        Erased::Done { deliveries, discarded } => {
-            let row = ErasedRow { tenant, customer, deliveries, dead_letters_discarded: discarded };
+        Erased::Done { deliveries, letters, discarded, leftovers } => {
+            let row = ErasedRow {
+                tenant,
+                customer,
+                deliveries,
+                dead_letters: letters,
+                dead_letters_discarded: discarded,
+                not_erased: not_erased(&leftovers, app.config.broker.url.is_some()),
+            };
             Ok(globals.output().one(&row, &row.sentence())?)
         }
         Erased::UnderWay(number) => {
@@ -74,9 +84,37 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     }
 }
 
+/// Where an erased customer may still be named: what is out of this program's reach, or not gone yet.
+fn not_erased(leftovers: &Leftovers, has_broker: bool) -> Vec<String> {
+    let database = match leftovers {
+        Leftovers::Nothing => None,
+        Leftovers::OldRowVersions => Some(
+            "PostgreSQL keeps old versions of the rows until a vacuum has run, and longer in its write-ahead log and \
+             archive: run VACUUM, or wait for autovacuum"
+                .to_owned(),
+        ),
+        Leftovers::FreePages(why) => Some(format!(
+            "free pages of the SQLite file and its log, which could not be written anew ({why}): run this command once \
+             more when nothing else uses the database"
+        )),
+    };
+    let broker = has_broker.then(|| {
+        "copies of their dead letters in RabbitMQ's dead-letter queue, which a running worker takes out within a minute; \
+         events of theirs that still wait in a queue are taken in as ever"
+            .to_owned()
+    });
+    let elsewhere = [
+        "backups of the database and of the broker",
+        "documents in the document store",
+        "logs of this program, of the relay and of other servers",
+        "the mails in the recipients' mailboxes",
+    ];
+    database.into_iter().chain(broker).chain(elsewhere.map(str::to_owned)).collect()
+}
+
 impl ErasedRow {
     fn sentence(&self) -> String {
-        let Self { tenant, customer, deliveries, dead_letters_discarded } = self;
+        let Self { tenant, customer, deliveries, dead_letters, dead_letters_discarded, not_erased } = self;
         let number = |number: u64, one| count(usize::try_from(number).unwrap_or(usize::MAX), one);
         let discarded = match dead_letters_discarded {
             0 => String::new(),
@@ -85,9 +123,12 @@ impl ErasedRow {
             }
         };
         format!(
-            "customer {customer} of {tenant} is erased, also from {}{discarded}\nwhat was sent and when stays provable; \
-             erase the customer in the billing system, too, or the next import brings them back",
-            number(*deliveries, "delivery")
+            "customer {customer} of {tenant} is erased, also from {} and {}{discarded}\nwhat was sent and when stays \
+             provable; erase the customer in the billing system, too, or the next import brings them back\nnot erased:\n  \
+             - {}",
+            number(*deliveries, "delivery"),
+            number(*dead_letters, "dead letter"),
+            not_erased.join("\n  - ")
         )
     }
 }

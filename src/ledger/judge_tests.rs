@@ -54,8 +54,10 @@ fn faults(findings: &[Finding]) -> Vec<Fault> {
 #[test]
 fn a_delivery_is_held_against_what_stands_beside_it() {
     let dead = || BookedDelivery { open_letters: 1, ..ended(Settled::Dead, Class::Internal) };
-    let table: [(BookedDelivery, &[Fault]); 14] = [
+    let table: [(BookedDelivery, &[Fault]); 16] = [
         (sent(), &[]),
+        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::Superseded) }, &[]),
+        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::ByHand) }, &[Fault::AcceptedNotSent]),
         (due(), &[]),
         (dead(), &[]),
         (ended(Settled::Uncertain, Class::Uncertain), &[]),

@@ -1,5 +1,6 @@
 //! What the database is asked and told, on both kinds of it.
 
+mod erasure;
 mod held;
 mod same_invoice;
 mod two_at_once;

@@ -1,0 +1,150 @@
+//! Whatever names an erased customer is gone: also bytes that no column says are theirs, what people noted, and what the
+//! database's file keeps of old rows.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use invoice_dispatcher::broker::DeadLetterLedger;
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::customer::Customer;
+use invoice_dispatcher::ids::{CustomerId, DeadLetterId, TenantId};
+use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
+use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest, Settled};
+use serde_json::json;
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::store_retention::leftovers;
+use crate::support_samples::{Support, WHO, customer, event};
+
+on_both_databases!(
+    bytes_that_could_not_be_read_are_erased,
+    what_people_noted_is_erased,
+    what_is_another_customers_stays,
+);
+
+const ADDRESS: &str = "erika.muster@customer.example";
+
+/// Support for `acme`, whose customer `C-1` is Erika Muster.
+async fn support(database: TestDatabase) -> Support {
+    let support = Support::with_acme(database).await;
+    let erika = Customer { name: "Erika Muster".to_owned(), address: ADDRESS.to_owned(), ..customer("C-1") };
+    support.database.store.upsert_customer(&erika).await.expect("answered");
+    support
+}
+
+async fn erase(support: &Support) -> Erased {
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered")
+}
+
+async fn bring(support: &Support, body: &str) {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let incoming = Incoming { body, via: Via::Amqp, redelivered: false, dead_letter_id: None, given_up: false };
+    let verdicts = support.intake.take(&[Parsed::of(incoming)]).await.expect("answered");
+    assert_eq!(verdicts, [Verdict::DeadLetter(Class::Malformed)]);
+}
+
+/// What the dead letters and the events still hold.
+async fn bodies(support: &Support) -> Vec<String> {
+    let text =
+        if support.database.store.is_single_process() { "CAST(body AS TEXT)" } else { "convert_from(body, 'UTF8')" };
+    let letters = format!("SELECT {text} FROM dead_letter WHERE body IS NOT NULL AND octet_length(body) > 0");
+    support.database.texts(format!("{letters} UNION ALL SELECT {text} FROM event WHERE body IS NOT NULL")).await
+}
+
+async fn bytes_that_could_not_be_read_are_erased(database: TestDatabase) {
+    let support = support(database).await;
+    let mut stray = event("stray");
+    stray["data"]["documents"][0]["object"] = json!("elsewhere/1.pdf");
+    let mut malformed = event("malformed");
+    malformed["data"]["invoice"]["total"] = json!("much");
+    let unnamed = json!({ "data": { "recipients": [{ "role": "to", "address": ADDRESS.to_uppercase() }] } });
+    for body in [stray, malformed, unnamed] {
+        bring(&support, &body.to_string()).await;
+    }
+    bring(&support, &format!("From: billing\nTo: Erika Muster <{ADDRESS}>")).await;
+    let store = &support.database.store;
+    let published: Vec<DeadLetterId> =
+        store.next_to_publish(10).await.expect("answered").iter().map(|letter| letter.id).collect();
+    store.mark_published(&published).await.expect("answered");
+
+    let leftovers = leftovers(&support);
+    assert_eq!(erase(&support).await, Erased::Done { deliveries: 0, letters: 4, discarded: 4, leftovers });
+    assert!(bodies(&support).await.is_empty(), "{:?}", bodies(&support).await);
+    assert_eq!(support.letters().await, ["malformed discarded"; 4]);
+    let mut removed = store.to_remove().await.expect("answered");
+    removed.sort();
+    assert_eq!(removed, published, "the queue's copies go with the next pass");
+    support.database.assert_ledger().await;
+}
+
+async fn what_people_noted_is_erased(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let delivery = support.accept(&event("1")).await;
+    store.cancel(delivery, WHO, "Frau Muster rief an").await.expect("answered");
+    // Of another customer, and it names this one.
+    let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
+    store.upsert_customer(&other).await.expect("answered");
+    let mut event = event("2");
+    event["data"]["customer_id"] = json!("C-2");
+    let named = support.accept(&event).await;
+    store.cancel(named, WHO, &format!("{ADDRESS} pays it")).await.expect("answered");
+    event["id"] = json!("3");
+    event["data"]["invoice"]["id"] = json!("inv-3");
+    let innocent = support.accept(&event).await;
+    store.cancel(innocent, WHO, "paid in cash").await.expect("answered");
+
+    assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
+    let notes = support.database.texts("SELECT what FROM delivery_note ORDER BY what").await;
+    let expected = ["cancelled: (erased)", "cancelled: (erased)", "cancelled: paid in cash", "the customer was erased"];
+    assert_eq!(notes, expected);
+    assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }), "once more");
+}
+
+async fn what_is_another_customers_stays(database: TestDatabase) {
+    let support = support(database).await;
+    for (tenant, customer) in [("acme", "C-2"), ("other", "C-1")] {
+        let mut theirs = event("theirs");
+        theirs["data"]["tenant_id"] = json!(tenant);
+        theirs["data"]["customer_id"] = json!(customer);
+        theirs["data"]["recipients"] = json!([{ "role": "cc", "address": ADDRESS }]);
+        theirs["data"]["invoice"]["total"] = json!("much");
+        bring(&support, &theirs.to_string()).await;
+    }
+    assert!(matches!(erase(&support).await, Erased::Done { letters: 0, .. }));
+    assert_eq!(support.letters().await, ["malformed open"; 2]);
+    assert_eq!(bodies(&support).await.len(), 2);
+}
+
+/// The bytes of a database's files, and whether they hold this text.
+fn files_hold(url: &str, text: &str) -> Vec<String> {
+    let file = url.strip_prefix("sqlite://").expect("a file");
+    let holds = |suffix: &&str| {
+        let path = format!("{file}{suffix}");
+        let bytes = Path::new(&path).exists().then(|| std::fs::read(&path).expect("it can be read"));
+        bytes.is_some_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    ["", "-wal"].iter().filter(|suffix| holds(suffix)).map(|suffix| format!("dispatcher.db{suffix}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_keeps_nothing_of_an_erased_customer() {
+    let support = support(TestDatabase::sqlite().await).await;
+    for number in 0..30 {
+        support.accept(&event(&number.to_string())).await;
+        support.end(Settled::Sent, Class::Accepted).await;
+    }
+    bring(&support, &format!("To: {ADDRESS}")).await;
+    // An earlier address, which was overwritten: free bytes of pages hold it.
+    let corrected = Customer { address: "neu@customer.example".to_owned(), ..customer("C-1") };
+    support.database.store.upsert_customer(&corrected).await.expect("answered");
+    let page = PageRequest { limit: 1, after: None };
+    support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    assert!(!files_hold(&support.database.url, ADDRESS).is_empty(), "the test would see it");
+
+    erase(&support).await;
+    assert_eq!(files_hold(&support.database.url, ADDRESS), [""; 0]);
+    assert_eq!(files_hold(&support.database.url, "neu@customer.example"), [""; 0]);
+    support.database.assert_ledger().await;
+}
