@@ -211,6 +211,7 @@ impl Exchange {
         DataStart {
             fence: claimed.fence(self.worker),
             tenant: claimed.tenant.clone(),
+            customer: claimed.customer.clone(),
             decision: decided.plan.decision(),
             decision_reason: decided.reason,
             decision_inputs: prepared.decision_inputs.clone(),

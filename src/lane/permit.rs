@@ -33,7 +33,7 @@ pub enum Answer {
     Unasked,
     /// DATA may start.
     Started,
-    /// The settings or the customer changed since the decision: decide again.
+    /// The settings or the customer changed since the decision, or `expires_at` passed: decide again.
     Stale,
     /// The row is not ours any more.
     Lost,

@@ -6,9 +6,10 @@ use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::statement::{Runs, sql};
 use super::{Connection, Store};
+use crate::clock::Timestamp;
 use crate::customer::CustomerType;
 use crate::decision::{Decision, Reason};
-use crate::ids::{Sha256, TenantId};
+use crate::ids::{CustomerId, Sha256, TenantId};
 
 /// A message that is ready, and what was decided for it.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct DataStart {
     pub fence: Fence,
     /// Whose invoice it is.
     pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
     /// Documents or a link.
     pub decision: Decision,
     /// Why.
@@ -36,24 +39,26 @@ pub struct DataStart {
 pub enum DataStarted {
     /// Recorded: DATA may start.
     Started,
-    /// The settings or the customer changed meanwhile: decide again.
+    /// The settings or the customer changed meanwhile, or `expires_at` passed: decide again.
     Stale,
     /// The claim is not the caller's any more: no DATA.
     Lost,
 }
 
 impl Store {
-    /// Records that DATA starts, for each whose claim and decision still hold; answers in the order of `starts`.
+    /// Records that DATA starts, for each whose claim and decision still hold and whose `expires_at` has not passed;
+    /// answers in the order of `starts`.
     ///
-    /// The settings stay locked until this has committed: once a change of settings is saved, no message starts that
-    /// was decided upon the old ones. A claim is one attempt of one worker, which asks again only if nothing of the
-    /// message was handed over (the answer was lost, or the relay closed the connection before its 354).
+    /// The settings and the customers stay locked until this has committed: once a change of either is saved, no
+    /// message starts that was decided upon the old ones. A claim is one attempt of one worker, which asks again only
+    /// if nothing of the message was handed over (the answer was lost, or the relay closed the connection before its
+    /// 354).
     pub async fn start_data(&self, starts: &[DataStart]) -> Result<Vec<DataStarted>, StoreError> {
         if starts.is_empty() {
             return Ok(Vec::new());
         }
         let mut connection = self.write().await?;
-        let started = mark_started(&mut connection, starts).await?;
+        let started = mark_started(&mut connection, starts, self.now()).await?;
         let others: Vec<Fence> =
             starts.iter().map(|start| start.fence).filter(|fence| !started.contains(&fence.claim())).collect();
         let held = still_held(&mut connection, &others).await?;
@@ -69,27 +74,51 @@ impl Store {
     }
 }
 
-async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashSet<Claim>, StoreError> {
+/// Records the starts that are permitted; returns their claims.
+///
+/// On PostgreSQL (READ COMMITTED) a statement reads one snapshot, taken before it waits for anything. Only the row that
+/// a locking clause waited for is read anew, so what a permit rests on comes out of `holding` and `typed`, never
+/// out of the table: else a change that commits while this statement waits (for settings, another customer, a lane
+/// entry) is missed. A customer who is not in the snapshot cannot be locked: it counts as of unknown type, which is
+/// what the decision made of it, and the strictest. One who was deleted meanwhile is not in `typed` either.
+///
+/// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
+/// order, as imports sort their rows, whatever the collation of the database.
+async fn mark_started(
+    on: &mut Connection,
+    starts: &[DataStart],
+    now: Timestamp,
+) -> Result<HashSet<Claim>, StoreError> {
     let mut starts: Vec<&DataStart> = starts.iter().collect();
     starts.sort_by_key(|start| start.fence);
     sql("WITH {given},
         holding AS MATERIALIZED (
             SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
-            ORDER BY tenant_id {postgres: FOR SHARE})
+            ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE}),
+        -- DISTINCT reads all of `holding` before it gives a row: every settings row is locked before any customer.
+        wanted AS MATERIALIZED (
+            SELECT DISTINCT given.tenant_id, given.customer_id
+            FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version),
+        typed AS MATERIALIZED (
+            SELECT customer.tenant_id, customer.id, customer.type
+            FROM wanted JOIN customer ON customer.tenant_id = wanted.tenant_id AND customer.id = wanted.customer_id
+            ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
+                     {postgres: COLLATE \"C\" FOR SHARE OF customer})
         UPDATE lane_entry SET data_started = TRUE, decision = given.decision,
                decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
                message_sha256 = given.message_sha256
         FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
+             LEFT JOIN typed ON typed.tenant_id = given.tenant_id AND typed.id = given.customer_id
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
           AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.tenant_id = given.tenant_id
-          AND lane_entry.state = 'sending'
-          AND given.customer_type IS NOT DISTINCT FROM
-              (SELECT type FROM customer
-               WHERE customer.tenant_id = lane_entry.tenant_id AND customer.id = lane_entry.customer_id)
+          AND lane_entry.customer_id = given.customer_id AND lane_entry.state = 'sending'
+          AND given.customer_type IS NOT DISTINCT FROM typed.type
+          AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
         RETURNING lane_entry.delivery_id, lane_entry.claim")
+    .bind(now)
     .given(
-        "id uuid, claim bigint, worker_id uuid, tenant_id text, decision text, decision_reason text, \
-         decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
+        "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, \
+         decision_reason text, decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
         starts.iter().map(|start| {
             let [id, claim, worker] = start.fence.values();
             [
@@ -97,6 +126,7 @@ async fn mark_started(on: &mut Connection, starts: &[DataStart]) -> Result<HashS
                 claim,
                 worker,
                 (&start.tenant).into(),
+                (&start.customer).into(),
                 start.decision.into(),
                 start.decision_reason.into(),
                 (&start.decision_inputs).into(),

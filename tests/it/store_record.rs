@@ -11,8 +11,8 @@ use invoice_dispatcher::store::{
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{
-    accepted, add_due, add_tenant, add_worker, attempt, claim, data_start, dead_letter, deferred, relay, sent,
-    settlement, states,
+    accepted, add_due, add_tenant, add_worker, attempt, batch, claim, data_start, dead_letter, deferred, relay, sent,
+    settlement, states, take_in,
 };
 
 on_both_databases!(
@@ -27,6 +27,8 @@ on_both_databases!(
     no_data_for_an_earlier_claim_of_the_same_worker,
     no_data_against_new_settings,
     no_data_against_a_new_customer_type,
+    no_data_against_what_changes_while_the_statement_waits,
+    no_data_after_the_deliverys_time,
     a_batch_is_answered_in_its_order,
     of_two_claims_in_a_batch_the_one_that_stands_counts,
 );
@@ -224,6 +226,64 @@ async fn no_data_against_a_new_customer_type(database: TestDatabase) {
     assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
     start.customer_type = None;
     assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+}
+
+async fn no_data_against_what_changes_while_the_statement_waits(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    let worker = add_worker(&database).await;
+    let changes = [
+        ("UPDATE customer SET type = 'private'", DataStarted::Stale),
+        // Now the settings are waited for, and the customer changes meanwhile.
+        ("UPDATE tenant_settings SET version = version; UPDATE customer SET type = NULL", DataStarted::Stale),
+        ("UPDATE tenant_settings SET version = version; DELETE FROM customer", DataStarted::Stale),
+        // The statement may wait for a lane entry, too: nothing that it rests on changes before it has its answer.
+        ("UPDATE lane_entry SET held = NULL", DataStarted::Started),
+        ("UPDATE lane_entry SET claim = claim + 1", DataStarted::Lost),
+        ("UPDATE tenant_settings SET version = 2", DataStarted::Stale),
+    ];
+    for (change, expected) in changes {
+        database
+            .execute(
+                "INSERT INTO customer (tenant_id, id, type, name, address, updated_at)
+                 VALUES ('acme', 'C-1', 'business', 'Käufer', 'ap@customer.example', 0)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET type = 'business'",
+            )
+            .await;
+        add_due(&database, "acme", 1).await;
+        let claimed = claim(&database, worker, 1).await.remove(0);
+        let changing = database.begin(change).await;
+        let starting = tokio::spawn({
+            let (store, start) = (database.store.clone(), data_start(&claimed, worker));
+            async move { store.start_data(&[start]).await }
+        });
+        database.until_a_statement_waits().await;
+        changing.commit().await;
+        let started = starting.await.expect("the task ends").expect("answered");
+        assert_eq!(started, [expected], "{change}");
+        database.execute("DELETE FROM lane_entry").await;
+    }
+}
+
+async fn no_data_after_the_deliverys_time(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    let worker = add_worker(&database).await;
+    let due_at = database.clock.now();
+    let (event, delivery, mut entry) = accepted("acme", "a", due_at);
+    entry.expires_at = Some(due_at.plus(Duration::from_secs(60)));
+    take_in(&database, &batch([(event, delivery, entry)])).await;
+    let claimed = &claim(&database, worker, 1).await[0];
+    let start = data_start(claimed, worker);
+    database.clock.advance(Duration::from_secs(59));
+    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Started]);
+
+    database.execute("UPDATE lane_entry SET data_started = FALSE").await;
+    database.clock.advance(Duration::from_secs(1));
+    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    assert_eq!(database.store.release(&[claimed.fence(worker)]).await.expect("answered"), 1);
+    assert!(claim(&database, worker, 1).await.is_empty(), "nobody tries it again");
+    assert_eq!(database.store.expire(10).await.expect("answered"), [claimed.delivery]);
+    assert_eq!(states(&database).await["expired"], 1);
+    database.assert_ledger().await;
 }
 
 async fn a_batch_is_answered_in_its_order(database: TestDatabase) {

@@ -156,6 +156,7 @@ pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
     DataStart {
         fence: claimed.fence(worker),
         tenant: claimed.tenant.clone(),
+        customer: claimed.customer.clone(),
         decision: Decision::Attach,
         decision_reason: Reason::BusinessCustomer,
         decision_inputs: "{}".to_owned(),

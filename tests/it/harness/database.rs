@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::ledger::{self, Evidence};
@@ -15,6 +16,11 @@ use tempfile::TempDir;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use super::LOOK;
+
+/// How long a test waits for what it expects before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a test's manual clock starts: 2026-11-23T09:30:00Z.
 pub(crate) const START: Timestamp = Timestamp(1_795_426_200_000);
@@ -134,6 +140,39 @@ impl TestDatabase {
         })
     }
 
+    /// Runs statements past the store in a transaction, which keeps their locks until it is committed.
+    pub(crate) async fn begin(&self, text: impl Into<String>) -> OpenTransaction {
+        let text = AssertSqlSafe(text.into());
+        match &self.raw {
+            Raw::Postgres(pool) => {
+                let mut transaction = pool.begin().await.expect("the server answers");
+                sqlx::raw_sql(text).execute(&mut *transaction).await.expect("the statement is right");
+                OpenTransaction::Postgres(transaction)
+            }
+            Raw::Sqlite(pool) => {
+                let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.expect("the file answers");
+                sqlx::raw_sql(text).execute(&mut *transaction).await.expect("the statement is right");
+                OpenTransaction::Sqlite(transaction)
+            }
+        }
+    }
+
+    /// Waits until a statement waits for another's lock. On SQLite that cannot be seen, and need not be: nothing is
+    /// read before the one writer is free.
+    pub(crate) async fn until_a_statement_waits(&self) {
+        if matches!(self.raw, Raw::Sqlite(_)) {
+            return;
+        }
+        let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let seen = async {
+            while self.number(waiting).await == 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, seen).await.expect("a statement waits for a lock");
+    }
+
     /// The one number that `text` selects.
     pub(crate) async fn number(&self, text: impl Into<String>) -> i64 {
         let text = AssertSqlSafe(text.into());
@@ -157,6 +196,22 @@ impl TestDatabase {
     /// Checks the promise that everything is in exactly one state, and that the kept counts are the true ones.
     pub(crate) async fn assert_ledger(&self) {
         assert_adds_up(&self.store, &Evidence::default()).await;
+    }
+}
+
+/// A transaction that is open past the store; rolled back unless it is committed.
+pub(crate) enum OpenTransaction {
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+impl OpenTransaction {
+    pub(crate) async fn commit(self) {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+        .expect("the transaction commits");
     }
 }
 
