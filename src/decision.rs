@@ -3,8 +3,11 @@
 //! The one place where this is decided. It is a pure function of its [`Inputs`], which are recorded with the
 //! delivery, and it fails closed: what is unknown never becomes "attach".
 
+mod terms;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::terms::{PortalTerms, Terms};
 use crate::class::Class;
 use crate::customer::{CustomerType, VerificationRecord, usable_methods};
 use crate::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
@@ -32,7 +35,7 @@ pub struct Inputs {
     /// A person asked for a link instead of documents.
     pub link_only: bool,
     /// What an earlier attempt of the same delivery decided.
-    pub earlier: Option<Decision>,
+    pub earlier: Option<Terms>,
 }
 
 /// Documents or a link.
@@ -71,8 +74,9 @@ impl Plan {
     }
 }
 
-/// What the portal asks of one customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What the portal asks of one customer, from the loosest to the strictest: each shows less than the one before to
+/// somebody who merely has the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PortalAccess {
     /// Nothing: the link opens the documents.
@@ -83,6 +87,44 @@ pub enum PortalAccess {
     EveryPageVerified,
     /// Documents are closed to all: the mail names the tenant's contact instead.
     Closed,
+}
+
+spelling!(PortalAccess {
+    Open => "open",
+    Verified => "verified",
+    EveryPageVerified => "every_page_verified",
+    Closed => "closed",
+});
+
+impl PortalAccess {
+    /// Whether somebody can see the documents after verification.
+    const fn verifies(self) -> bool {
+        matches!(self, Self::Verified | Self::EveryPageVerified)
+    }
+}
+
+/// What was decided, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    /// What the mail holds.
+    pub plan: Plan,
+    /// By which method the portal verifies, of a link.
+    pub method: Option<VerificationMethod>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Ruling {
+    /// What a retry is bound by.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        match self.plan {
+            Plan::Attach => Terms { decision: Decision::Attach, portal: None },
+            Plan::Link { access } => {
+                Terms { decision: Decision::Link, portal: Some(PortalTerms { access, method: self.method }) }
+            }
+        }
+    }
 }
 
 /// Why it was decided so.
@@ -174,21 +216,34 @@ impl std::fmt::Display for Missing {
 /// # Errors
 /// [`Refusal`] if neither documents nor a link would be right.
 pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), Refusal> {
+    rule(inputs).map(|ruling| (ruling.plan, ruling.reason))
+}
+
+/// Decides what the mail holds and what the portal asks: the stricter of what holds now and what an earlier attempt
+/// decided. The portal itself always asks what holds when somebody comes.
+///
+/// # Errors
+/// [`Refusal`] if neither documents nor a link would be right.
+pub fn rule(inputs: &Inputs) -> Result<Ruling, Refusal> {
     let (decision, reason) = documents_or_link(inputs);
     if decision == Decision::Attach {
-        return Ok((Plan::Attach, reason));
+        return Ok(Ruling { plan: Plan::Attach, method: None, reason });
     }
-    let access = portal_access(inputs);
-    match access {
+    let now = portal_terms(inputs);
+    match now.access {
         PortalAccess::Closed if reason == Reason::TooLarge => {
             let Inputs { encoded_bytes, message_bytes_max, .. } = *inputs;
             Err(Refusal::TooLarge { encoded_bytes, message_bytes_max })
         }
-        PortalAccess::Verified | PortalAccess::EveryPageVerified if !can_be_verified(inputs) => {
+        PortalAccess::Verified | PortalAccess::EveryPageVerified if now.method.is_none() => {
             let missing = Missing { settings: inputs.settings, record: inputs.verification };
             Err(Refusal::NoVerificationMethod { missing })
         }
-        _ => Ok((Plan::Link { access }, reason)),
+        _ => {
+            let earlier = inputs.earlier.and_then(|earlier| earlier.portal);
+            let PortalTerms { access, method } = earlier.map_or(now, |earlier| earlier.stricter(now));
+            Ok(Ruling { plan: Plan::Link { access }, method, reason })
+        }
     }
 }
 
@@ -212,7 +267,7 @@ fn documents_or_link(inputs: &Inputs) -> (Decision, Reason) {
         (Decision::Link, Reason::LinkOnly)
     } else if inputs.refused_for_size || inputs.encoded_bytes > inputs.message_bytes_max {
         (Decision::Link, Reason::TooLarge)
-    } else if inputs.earlier == Some(Decision::Link) {
+    } else if inputs.earlier.is_some_and(|earlier| earlier.decision == Decision::Link) {
         (Decision::Link, Reason::EarlierDecision)
     } else {
         (decision, reason)
@@ -230,8 +285,10 @@ fn portal_access(inputs: &Inputs) -> PortalAccess {
     }
 }
 
-fn can_be_verified(inputs: &Inputs) -> bool {
-    !usable_methods(inputs.verification, &inputs.settings, inputs.sms_available).is_empty()
+fn portal_terms(inputs: &Inputs) -> PortalTerms {
+    let access = portal_access(inputs);
+    let usable = usable_methods(inputs.verification, &inputs.settings, inputs.sms_available);
+    PortalTerms { access, method: usable.into_iter().min().filter(|_| access.verifies()) }
 }
 
 #[cfg(test)]
@@ -397,7 +454,7 @@ mod tests {
     #[test]
     fn a_retry_keeps_to_the_stricter_decision() {
         let mut given = inputs(SensitiveAttachments::Include, None, PortalLevel::Sensitive);
-        given.earlier = Some(Decision::Link);
+        given.earlier = Some(Decision::Link.into());
         let (plan, reason) = decide(&given).expect("the customer can be verified");
         assert_eq!((plan.decision(), reason), (Decision::Link, Reason::EarlierDecision));
     }

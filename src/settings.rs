@@ -61,8 +61,9 @@ pub enum PortalLevel {
     Inaccessible,
 }
 
-/// How a customer proves who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a customer proves who they are, from the easiest to the hardest for somebody else: a postcode and a house number
+/// stand on every envelope, a one-time password needs the customer's phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationMethod {
     /// The postcode and house number on record.

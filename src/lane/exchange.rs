@@ -212,7 +212,7 @@ impl Exchange {
             fence: claimed.fence(self.worker),
             tenant: claimed.tenant.clone(),
             customer: claimed.customer.clone(),
-            decision: decided.plan.decision(),
+            decision: decided.terms,
             decision_reason: decided.reason,
             decision_inputs: prepared.decision_inputs.clone(),
             settings_version: decided.inputs.settings_version,

@@ -7,7 +7,7 @@ use super::ended::Ended;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot};
-use crate::decision::{self, Decision, Inputs, Plan, PortalAccess, Reason};
+use crate::decision::{self, Decision, Inputs, Plan, PortalAccess, Reason, Terms};
 use crate::documents::DocumentError;
 use crate::event::{self, Document, InvoiceData};
 use crate::failpoint::{self, Failpoint};
@@ -20,6 +20,8 @@ use crate::store::{Claimed, DeliveryFacts, DeliveryRole};
 pub struct Decided {
     /// What the mail holds.
     pub plan: Plan,
+    /// What a retry is bound by.
+    pub terms: Terms,
     /// Why.
     pub reason: Reason,
     /// Everything the decision was made of.
@@ -68,10 +70,10 @@ pub async fn prepare(
 ) -> Result<Prepared, Ended> {
     let started_at = context.clock.now();
     let data = event_data(facts)?;
-    let past = Past { earlier: claimed.earlier_decision, refused_for_size: claimed.refused_for_size };
+    let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
     let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
-    if may_not_follow(claimed, decided.plan) {
-        let why = "the relay may hold the message with its documents, and by now they may not be attached";
+    if may_not_follow(claimed, decided.terms) {
+        let why = "the relay may hold the message, and by now less may be shown than it shows";
         return Err(Ended::before(Class::Uncertain, why));
     }
     if decided.plan == Plan::Attach {
@@ -88,14 +90,20 @@ pub async fn prepare(
     let mail = compose::compose_into(context.buffers.take(), &templates, &snapshot, decided.plan, &documents)
         .map_err(|error| compose_failed(&error))?;
     failpoint::reach(Failpoint::AfterCompose);
+    // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
+    if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
+        let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
+                   has changed (PORTAL_URL, say)";
+        return Err(Ended::before(Class::Uncertain, why));
+    }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
     Ok(Prepared { decided, decision_inputs, mail, link, started_at, memory })
 }
 
-/// Whether an earlier attempt may have put another message of this delivery on its way: a resend keeps every byte.
-fn may_not_follow(claimed: &Claimed, plan: Plan) -> bool {
-    let decision = plan.decision();
-    claimed.may_be_out && claimed.earlier_decision.is_some_and(|earlier| earlier != decision)
+/// Whether an earlier attempt may have put a message on its way that was decided less strictly: another one never
+/// follows it by itself.
+fn may_not_follow(claimed: &Claimed, terms: Terms) -> bool {
+    claimed.may_be_out && claimed.earlier.is_none_or(|earlier| terms.differ_from(earlier))
 }
 
 fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
@@ -107,7 +115,7 @@ fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Past {
     /// What they decided.
-    pub earlier: Option<Decision>,
+    pub earlier: Option<Terms>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
 }
@@ -135,9 +143,8 @@ pub fn decide(
         link_only: facts.link_only,
         earlier: past.earlier,
     };
-    let (plan, reason) =
-        decision::decide(&inputs).map_err(|refusal| Ended::before(refusal.class(), refusal.to_string()))?;
-    Ok(Decided { plan, reason, inputs })
+    let ruling = decision::rule(&inputs).map_err(|refusal| Ended::before(refusal.class(), refusal.to_string()))?;
+    Ok(Decided { plan: ruling.plan, terms: ruling.terms(), reason: ruling.reason, inputs })
 }
 
 /// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store answers.

@@ -16,7 +16,7 @@ use crate::relay::outcome::Phase;
 use crate::relay::{OnUncertain, RecipientResult};
 use crate::retry::{self, History, Schedule, Settled};
 use crate::store::{
-    BackToDue, Claimed, DeliveryFacts, DeliveryRole, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
+    BackToDue, Claimed, DeliveryFacts, DeliveryRole, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
     NewPortalLink, Next, Record, Rest, Settlement,
 };
 
@@ -79,12 +79,26 @@ pub fn record(
             missing_since,
             refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
             may_be_out: claimed.may_be_out || ended.class == Class::Uncertain,
-            decision,
+            decision: prepared.map(|prepared| prepared.decided.terms),
+            message: prepared.filter(|_| ended.class == Class::Uncertain).map(|prepared| Box::new(kept(prepared))),
             held: None,
         })),
         retry::Next::Settle(settled, class) => Next::Settled(Box::new(ending.settlement(settled, class))),
     };
     Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
+}
+
+/// What is kept of a message that the relay may hold.
+fn kept(prepared: &Prepared) -> KeptMessage {
+    let mail = &prepared.mail;
+    KeptMessage {
+        decision_reason: prepared.decided.reason,
+        decision_inputs: prepared.decision_inputs.clone(),
+        message_id: mail.message_id.clone(),
+        message_sha256: mail.sha256,
+        message_size: mail.bytes.len() as u64,
+        attachments: serde_json::to_string(&mail.attachments).expect("attachments are JSON"),
+    }
 }
 
 /// How one attempt ended, with all that is known of it.
@@ -125,7 +139,7 @@ impl Ending<'_> {
             class,
             reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
             attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
-            decision: prepared.map(|prepared| prepared.decided.plan.decision()).or(self.claimed.earlier_decision),
+            decision: prepared.map(|prepared| prepared.decided.terms).or(self.claimed.earlier),
             decision_reason: prepared.map(|prepared| prepared.decided.reason),
             decision_inputs: prepared.map(|prepared| prepared.decision_inputs.clone()),
             message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
@@ -268,7 +282,7 @@ impl Ending<'_> {
             express: false,
             expires_at: claimed.expires_at,
             claim: 0,
-            decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
+            decision: self.prepared.map(|prepared| prepared.decided.terms),
             held: None,
         }
     }

@@ -263,6 +263,7 @@ pub fn hold_back(claimed: &Claimed, class: Class, words: String, now: Timestamp)
         refused_for_size: claimed.refused_for_size,
         may_be_out: claimed.may_be_out,
         decision: None,
+        message: None,
         held: Some(words),
     }))
 }

@@ -10,11 +10,12 @@
 use super::error::StoreError;
 use super::fair;
 use super::statement::{Runs, sql};
+use super::terms::read_terms;
 use super::value::Row;
 use super::{Connection, Store};
 use crate::clock::Timestamp;
-use crate::decision::Decision;
-use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
+use crate::decision::Terms;
+use crate::ids::{CustomerId, DeliveryId, RelayName, Sha256, TenantId, WorkerId};
 
 /// A delivery that this worker now owns.
 #[derive(Debug, Clone)]
@@ -34,7 +35,9 @@ pub struct Claimed {
     /// Workers that died with it before DATA.
     pub takeovers: u32,
     /// What an earlier attempt decided: a retry never widens it.
-    pub earlier_decision: Option<Decision>,
+    pub earlier: Option<Terms>,
+    /// The digest of the message that was last permitted to go out.
+    pub message_sha256: Option<Sha256>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
     /// An uncertain attempt was followed by this one: the relay may hold the message already.
@@ -87,7 +90,8 @@ impl Claimed {
             claim: row.get("claim")?,
             attempts: row.get("attempts")?,
             takeovers: row.get("takeovers")?,
-            earlier_decision: row.get("decision")?,
+            earlier: read_terms(row)?,
+            message_sha256: row.get("message_sha256")?,
             refused_for_size: row.get("refused_for_size")?,
             may_be_out: row.get("may_be_out")?,
             missing_since: row.get("missing_since")?,
@@ -174,7 +178,7 @@ impl Store {
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)
@@ -198,7 +202,7 @@ impl Store {
                 ORDER BY takeovers, fair_rank LIMIT 1 {postgres: FOR UPDATE SKIP LOCKED})
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(self.now())

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::statement::{Runs, sql};
+use super::terms::terms_values;
 use super::{Connection, Store};
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
-use crate::decision::{Decision, Reason};
+use crate::decision::{Reason, Terms};
 use crate::ids::{CustomerId, Sha256, TenantId};
 
 /// A message that is ready, and what was decided for it.
@@ -20,8 +21,8 @@ pub struct DataStart {
     pub tenant: TenantId,
     /// Whom it is for.
     pub customer: CustomerId,
-    /// Documents or a link.
-    pub decision: Decision,
+    /// Documents or a link, and what the portal asks.
+    pub decision: Terms,
     /// Why.
     pub decision_reason: Reason,
     /// JSON: what was decided upon ([`crate::decision::Inputs`]).
@@ -105,6 +106,7 @@ async fn mark_started(
             ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
                      {postgres: COLLATE \"C\" FOR SHARE OF customer})
         UPDATE lane_entry SET data_started = TRUE, decision = given.decision,
+               portal_access = given.portal_access, portal_method = given.portal_method,
                decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
                message_sha256 = given.message_sha256
         FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
@@ -118,16 +120,19 @@ async fn mark_started(
     .bind(now)
     .given(
         "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, \
-         decision_reason text, decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
+         portal_access text, portal_method text, decision_reason text, decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
         starts.iter().map(|start| {
             let [id, claim, worker] = start.fence.values();
+            let [decision, access, method] = terms_values(Some(start.decision));
             [
                 id,
                 claim,
                 worker,
                 (&start.tenant).into(),
                 (&start.customer).into(),
-                start.decision.into(),
+                decision,
+                access,
+                method,
                 start.decision_reason.into(),
                 (&start.decision_inputs).into(),
                 start.settings_version.into(),

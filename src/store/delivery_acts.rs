@@ -75,7 +75,8 @@ impl Store {
 pub(super) async fn take_due_out(on: &mut impl Runs, deliveries: &[DeliveryId]) -> Result<Vec<Left>, StoreError> {
     sql("WITH {given}
         DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM given) AND state = 'due'
-        RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+        RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
+                  decision_inputs, message_sha256")
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?

@@ -27,6 +27,7 @@ mod facts;
 mod fair;
 mod hold;
 mod intake;
+mod kept_message;
 mod ledger;
 mod mirror;
 mod new_rows;
@@ -51,6 +52,7 @@ mod state;
 mod statement;
 mod takeover;
 mod template_version;
+mod terms;
 mod value;
 mod wanderers;
 mod worker;
@@ -83,6 +85,7 @@ pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
+pub use kept_message::KeptMessage;
 pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use notes::Note;

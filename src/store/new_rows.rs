@@ -11,9 +11,10 @@ use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::state::{DeliveryRole, EventState};
 use super::statement::{Runs, sql};
+use super::terms::terms_values;
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::decision::Decision;
+use crate::decision::Terms;
 use crate::event::{InvoiceKind, Recipient};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
 use crate::intake::Via;
@@ -166,7 +167,7 @@ pub struct NewLaneEntry {
     /// Claims before: 0, or what `delivery.claim` says of one that comes back.
     pub claim: u32,
     /// What an earlier attempt decided, where it binds.
-    pub decision: Option<Decision>,
+    pub decision: Option<Terms>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
 }
@@ -333,12 +334,14 @@ pub(super) async fn insert_lane_entries(
     let mut places = fair::take_places(on, lanes).await?;
     sql("WITH {given}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, fair_rank, express,
-                                expires_at, claim, decision, held)
+                                expires_at, claim, decision, portal_access, portal_method, held)
         SELECT * FROM given")
     .given(
         "delivery_id uuid, relay text, tenant_id text, customer_id text, state text, due_at bigint, fair_rank bigint, \
-         express boolean, expires_at bigint, claim bigint, decision text, held text",
+         express boolean, expires_at bigint, claim bigint, decision text, portal_access text, \
+         portal_method text, held text",
         entries.iter().map(|entry| {
+            let [decision, access, method] = terms_values(entry.decision);
             [
                 entry.delivery.into(),
                 (&entry.relay).into(),
@@ -350,7 +353,9 @@ pub(super) async fn insert_lane_entries(
                 entry.express.into(),
                 entry.expires_at.into(),
                 entry.claim.into(),
-                entry.decision.into(),
+                decision,
+                access,
+                method,
                 (&entry.held).into(),
             ]
         }),

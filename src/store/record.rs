@@ -9,15 +9,17 @@ use std::collections::{BTreeMap, HashSet};
 use super::claim::{Claim, Fence};
 use super::error::StoreError;
 use super::hold::BY_HAND;
+use super::kept_message::{KeptMessage, keep_messages};
 use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
 use super::notes::insert_notes;
 use super::settle::{insert_attempts, settle};
 use super::settled_count::count_settled;
 use super::statement::sql;
+use super::terms::terms_values;
 use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::decision::{Decision, Reason};
+use crate::decision::{Decision, Reason, Terms};
 use crate::ids::{DeliveryId, RelayName, Sha256};
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
@@ -90,7 +92,9 @@ pub struct BackToDue {
     /// The relay may hold the message already, and it is sent once more.
     pub may_be_out: bool,
     /// What was decided; `None` leaves what an earlier attempt decided.
-    pub decision: Option<Decision>,
+    pub decision: Option<Terms>,
+    /// The message that the relay may hold, kept on the delivery: it is told even if no other attempt is made.
+    pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
 }
@@ -108,9 +112,9 @@ pub struct Settlement {
     pub reason: Option<String>,
     /// Attempts consumed.
     pub attempts: u32,
-    /// Documents or a link.
-    pub decision: Option<Decision>,
-    /// Why.
+    /// Documents or a link, and what the portal asks.
+    pub decision: Option<Terms>,
+    /// Why; here and in what follows, `None` leaves what is kept of a message that the relay may hold.
     pub decision_reason: Option<Reason>,
     /// JSON: what was decided upon.
     pub decision_inputs: Option<String>,
@@ -250,7 +254,10 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
             }
         }
     }
-    taken.claims.extend(back_to_due(on, &due(records), now).await?);
+    let due = due(records);
+    let back = back_to_due(on, &due, now).await?;
+    keep_messages(on, due.iter().filter(|(fence, _)| back.contains(&fence.claim()))).await?;
+    taken.claims.extend(back);
     Ok(taken)
 }
 
@@ -270,6 +277,8 @@ async fn back_to_due(
                first_failed_at = given.first_failed_at, missing_since = given.missing_since,
                refused_for_size = given.refused_for_size, may_be_out = given.may_be_out,
                held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
+               portal_access = CASE WHEN given.decision IS NULL THEN lane_entry.portal_access ELSE given.portal_access END,
+               portal_method = CASE WHEN given.decision IS NULL THEN lane_entry.portal_method ELSE given.portal_method END,
                decision = COALESCE(given.decision, lane_entry.decision)
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
@@ -280,9 +289,10 @@ async fn back_to_due(
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
          first_failed_at bigint, missing_since bigint, refused_for_size boolean, may_be_out boolean, decision text, \
-         held text",
+         portal_access text, portal_method text, held text",
         due.iter().map(|(fence, due)| {
             let [id, claim, worker] = fence.values();
+            let [decision, access, method] = terms_values(due.decision);
             [
                 id,
                 claim,
@@ -295,7 +305,9 @@ async fn back_to_due(
                 due.missing_since.into(),
                 due.refused_for_size.into(),
                 due.may_be_out.into(),
-                due.decision.into(),
+                decision,
+                access,
+                method,
                 (&due.held).into(),
             ]
         }),
@@ -327,9 +339,11 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
     if let Some((first, _)) = back.first() {
         sql("WITH {given}
             INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
-                                    decision)
+                                    decision, portal_access, portal_method, decision_reason, decision_inputs,
+                                    message_sha256)
             SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
-                   delivery.expires_at, given.claim, given.worker_id, delivery.decision
+                   delivery.expires_at, given.claim, given.worker_id, delivery.decision, delivery.portal_access,
+                   delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256
             FROM given JOIN delivery ON delivery.id = given.id JOIN tenant ON tenant.id = delivery.tenant_id")
         .given("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
         .run(on)
@@ -343,6 +357,7 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
         let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
         count_settled(on, first.delivery, &BTreeMap::from([(Settled::Uncertain, fewer)])).await?;
         back_to_due(on, &back, now).await?;
+        keep_messages(on, back.iter()).await?;
     }
     Ok(late)
 }

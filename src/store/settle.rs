@@ -11,6 +11,7 @@ use super::outcome::insert_outcomes;
 use super::record::{NewPortalLink, Record, Settlement, settled};
 use super::settled_count::count_settled;
 use super::statement::{Runs, sql};
+use super::terms::terms_values;
 use super::value::Value;
 use crate::clock::Timestamp;
 use crate::retry::Settled;
@@ -94,17 +95,23 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
     sql("WITH {given}
         UPDATE delivery SET settled = given.settled, settled_at = given.settled_at, class = given.class,
                reason = given.reason, attempts = given.attempts, claim = given.claim, decision = given.decision,
-               decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
-               message_id = given.message_id, message_sha256 = given.message_sha256,
-               message_size = given.message_size, attachments = given.attachments, phase = given.phase,
+               portal_access = given.portal_access, portal_method = given.portal_method,
+               -- Without a message of this attempt, what is kept of an earlier one that the relay may hold.
+               decision_reason = COALESCE(given.decision_reason, delivery.decision_reason),
+               decision_inputs = COALESCE(given.decision_inputs, delivery.decision_inputs),
+               message_id = COALESCE(given.message_id, delivery.message_id),
+               message_sha256 = COALESCE(given.message_sha256, delivery.message_sha256),
+               message_size = COALESCE(given.message_size, delivery.message_size),
+               attachments = COALESCE(given.attachments, delivery.attachments), phase = given.phase,
                code = given.code
         FROM given WHERE delivery.id = given.given_id")
     .given(
         "given_id uuid, claim bigint, settled text, settled_at bigint, class text, reason text, attempts bigint, \
-         decision text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
+         decision text, portal_access text, portal_method text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
          message_size bigint, attachments text, phase text, code text",
         settled.iter().map(|(fence, settlement)| {
             let [id, claim, _] = fence.values();
+            let [decision, access, method] = terms_values(settlement.decision);
             [
                 id,
                 claim,
@@ -113,7 +120,9 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
                 settlement.class.into(),
                 (&settlement.reason).into(),
                 settlement.attempts.into(),
-                settlement.decision.into(),
+                decision,
+                access,
+                method,
                 settlement.decision_reason.into(),
                 (&settlement.decision_inputs).into(),
                 (&settlement.message_id).into(),

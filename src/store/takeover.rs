@@ -7,10 +7,12 @@ use super::error::StoreError;
 use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::statement::sql;
+use super::terms::{read_terms, terms_values};
 use super::value::Row;
 use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::decision::Terms;
 use crate::ids::{DeliveryId, Sha256, WorkerId};
 use crate::retry::Settled;
 
@@ -100,7 +102,8 @@ impl Store {
                 WHERE expires_at <= $1 AND expires_at IS NOT NULL AND state = 'due'
                 ORDER BY expires_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
-            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256, may_be_out")
+            RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
+                      decision_inputs, message_sha256, may_be_out")
         .bind(now)
         .bind(limit)
         .all(&mut transaction)
@@ -129,7 +132,8 @@ impl Store {
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND data_started
-            RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+            RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
+                      decision_inputs, message_sha256")
         .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
         .await?;
@@ -146,7 +150,7 @@ async fn give_up(on: &mut Transaction, dead: WorkerId, by: WorkerId) -> Result<V
     sql("UPDATE lane_entry SET worker_id = $2, claim = claim + 1, takeovers = takeovers + 1
         WHERE worker_id = $1 AND NOT data_started AND takeovers >= $3
         RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                  refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                  portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
     .bind(dead)
     .bind(by)
     .bind(TAKEOVERS_MAX - 1)
@@ -163,7 +167,8 @@ async fn declare_uncertain(
     now: Timestamp,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let left = sql("DELETE FROM lane_entry WHERE worker_id = $1 AND data_started
-        RETURNING delivery_id, attempts, claim, decision, decision_reason, decision_inputs, message_sha256")
+        RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
+                  decision_inputs, message_sha256")
     .bind(dead)
     .all(on)
     .await?;
@@ -178,7 +183,7 @@ pub(super) struct Left {
     pub(super) delivery: DeliveryId,
     attempts: u32,
     claim: u32,
-    decision: Option<String>,
+    terms: Option<Terms>,
     decision_reason: Option<String>,
     decision_inputs: Option<String>,
     message_sha256: Option<Sha256>,
@@ -191,7 +196,7 @@ impl Left {
             delivery: row.get("delivery_id")?,
             attempts: row.get("attempts")?,
             claim: row.get("claim")?,
-            decision: row.get("decision")?,
+            terms: read_terms(row)?,
             decision_reason: row.get("decision_reason")?,
             decision_inputs: row.get("decision_inputs")?,
             message_sha256: row.get("message_sha256")?,
@@ -211,7 +216,8 @@ pub(super) async fn settle_left(
     let Some(first) = left.first() else { return Ok(()) };
     sql("WITH {given}
         UPDATE delivery SET settled = $1, settled_at = $2, class = $3, reason = $4, attempts = given.attempts,
-               claim = given.claim, decision = given.decision, decision_reason = given.decision_reason,
+               claim = given.claim, decision = given.decision, portal_access = given.portal_access,
+               portal_method = given.portal_method, decision_reason = given.decision_reason,
                decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256
         FROM given WHERE delivery.id = given.given_id")
     .bind(settled)
@@ -219,14 +225,17 @@ pub(super) async fn settle_left(
     .bind(class)
     .bind(reason)
     .given(
-        "given_id uuid, attempts bigint, claim bigint, decision text, decision_reason text, decision_inputs text, \
-         message_sha256 bytea",
+        "given_id uuid, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
+         decision_reason text, decision_inputs text, message_sha256 bytea",
         left.iter().map(|left| {
+            let [decision, access, method] = terms_values(left.terms);
             [
                 left.delivery.into(),
                 left.attempts.into(),
                 left.claim.into(),
-                (&left.decision).into(),
+                decision,
+                access,
+                method,
                 (&left.decision_reason).into(),
                 (&left.decision_inputs).into(),
                 left.message_sha256.into(),

@@ -14,7 +14,7 @@ use super::state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
-use crate::decision::{Decision, Reason};
+use crate::decision::{Decision, PortalAccess, Reason};
 use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId, WorkerId};
 use crate::intake::Via;
@@ -179,6 +179,7 @@ spelled!(
     EventState,
     InvoiceKind,
     Phase,
+    PortalAccess,
     PortalLevel,
     Reason,
     SensitiveAttachments,

@@ -15,6 +15,9 @@ on_both_databases!(
     a_retry_after_exclude_is_a_link_under_the_same_message_id,
     a_retry_after_include_stays_a_link,
     a_retry_keeps_every_byte,
+    a_retry_is_composed_anew_when_the_portal_asks_more,
+    a_retry_keeps_every_byte_when_the_portal_asks_less,
+    a_delivery_whose_time_ends_between_claim_and_data_expires,
 );
 
 const ATTEMPTED: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 1";
@@ -22,6 +25,13 @@ const ATTEMPTED: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND
 fn attachments(mail: &SunkMail) -> usize {
     let parsed = mailparse::parse_mail(&mail.bytes).expect("the mail is one");
     parsed.parts().filter(|part| part.ctype.mimetype == "application/pdf").count()
+}
+
+/// What the mail says in plain text.
+fn text(mail: &SunkMail) -> String {
+    let parsed = mailparse::parse_mail(&mail.bytes).expect("the mail is one");
+    let plain = parsed.parts().find(|part| part.ctype.mimetype == "text/plain").expect("it has a plain text");
+    plain.get_body().expect("the text can be read")
 }
 
 /// A sink that takes its time between RCPT and its answer, so that a test can act after the mail was composed.
@@ -144,5 +154,64 @@ async fn a_retry_keeps_every_byte(database: TestDatabase) {
          ON delivery.id = attempt.delivery_id AND delivery.message_sha256 = attempt.message_sha256",
     );
     assert_eq!(digests.await, 1);
+    dispatcher.finish().await;
+}
+
+async fn a_retry_is_composed_anew_when_the_portal_asks_more(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::reply("451 later")))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    dispatcher.take(&[dispatcher.event("a", "C-2")]).await;
+    dispatcher.wait_until(ATTEMPTED, 1).await;
+    dispatcher.set_settings("acme", "portal_level = 'every_page'").await;
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted link 2"]);
+    let mails = sink.mails();
+    let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    assert_eq!(first.message_id, second.message_id);
+    assert!(text(first).contains("1.190") && !text(second).contains("1.190"), "now the portal gates the amount");
+    assert_eq!(dispatcher.database.number("SELECT COUNT(DISTINCT message_sha256) FROM attempt").await, 2);
+    let kept = "SELECT portal_access || ' ' || portal_method || ' ' || decision_inputs FROM delivery";
+    let kept = dispatcher.database.texts(kept).await;
+    assert!(kept[0].starts_with("every_page_verified postcode_house_number "), "{kept:?}");
+    let before = r#""earlier":{"decision":"link","portal":{"access":"verified","method":"postcode_house_number"}}"#;
+    assert!(kept[0].contains(before), "both are recorded: {kept:?}");
+    dispatcher.finish().await;
+}
+
+async fn a_retry_keeps_every_byte_when_the_portal_asks_less(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::reply("451 later")))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.set_settings("acme", "sensitive_attachments = 'exclude', portal_level = 'every_page'").await;
+    dispatcher.start();
+    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+    dispatcher.wait_until(ATTEMPTED, 1).await;
+    // Of a business customer the portal now asks nothing.
+    dispatcher.set_settings("acme", "portal_level = 'sensitive_for_private'").await;
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted link 2"]);
+    let mails = sink.mails();
+    let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    assert_eq!(first.bytes, second.bytes);
+    let kept = dispatcher.database.texts("SELECT portal_access || ' ' || portal_method FROM delivery").await;
+    assert_eq!(kept, ["every_page_verified postcode_house_number"]);
+    dispatcher.finish().await;
+}
+
+async fn a_delivery_whose_time_ends_between_claim_and_data_expires(database: TestDatabase) {
+    let sink = Sink::scripted(hesitating()).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    let mut event = dispatcher.event("a", "C-1");
+    event["data"]["expires_at"] = serde_json::json!("2026-11-23T09:30:05Z");
+    dispatcher.take(&[event]).await;
+    sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;
+    dispatcher.database.clock.advance(Duration::from_secs(5));
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a expired expired - 0"]);
+    assert_eq!(sink.see(|state| state.count(Step::Data)), 0, "DATA was never asked for");
     dispatcher.finish().await;
 }

@@ -20,6 +20,9 @@ on_both_databases!(
     a_resend_that_is_refused_stays_uncertain,
     a_resend_that_comes_too_late_stays_uncertain,
     a_resend_never_follows_a_stricter_decision,
+    a_resend_never_follows_a_portal_that_asks_more,
+    a_resend_never_sends_other_bytes,
+    a_resend_keeps_the_templates_of_its_snapshot,
 );
 
 const NOTHING_IN_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'sending' OR attempts = 0";
@@ -224,5 +227,84 @@ async fn a_resend_never_follows_a_stricter_decision(database: TestDatabase) {
 
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    assert_tells_of_the_first(&dispatcher, &sink).await;
+    let attached = dispatcher.database.texts("SELECT attachments FROM delivery").await;
+    assert!(attached[0].contains("application/pdf"), "{attached:?}");
+    dispatcher.finish().await;
+}
+
+/// The delivery tells by what the message is known that the relay may hold, although it was not sent again.
+async fn assert_tells_of_the_first(dispatcher: &Dispatcher, sink: &Sink) {
+    let first = &sink.mails()[0];
+    let told = dispatcher.database.texts("SELECT message_id FROM delivery").await;
+    assert_eq!(told, [first.message_id.clone().expect("it has one")]);
+    let size = first.bytes.len();
+    let all = format!(
+        "SELECT COUNT(*) FROM delivery JOIN attempt ON attempt.delivery_id = delivery.id
+         WHERE delivery.message_sha256 = attempt.message_sha256 AND attempt.class = 'uncertain'
+           AND delivery.message_size = {size} AND delivery.decision = attempt.decision
+           AND delivery.decision_reason IS NOT NULL AND delivery.decision_inputs IS NOT NULL"
+    );
+    assert_eq!(dispatcher.database.number(all).await, 1);
+}
+
+/// A link mail that the relay took without an answer, and that is to be sent once more.
+async fn uncertain_link(database: TestDatabase, sink: &Sink) -> Dispatcher {
+    let mut dispatcher = Dispatcher::with(database, &[resending(sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-2")]).await;
+    dispatcher.start();
+    dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 1", 1).await;
+    dispatcher
+}
+
+async fn a_resend_never_follows_a_portal_that_asks_more(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let dispatcher = uncertain_link(database, &sink).await;
+    dispatcher.set_settings("acme", "portal_level = 'every_page'").await;
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain link 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    assert_tells_of_the_first(&dispatcher, &sink).await;
+    let kept = dispatcher.database.texts("SELECT portal_access FROM delivery").await;
+    assert_eq!(kept, ["verified"], "what the message says that may be out");
+    dispatcher.finish().await;
+}
+
+async fn a_resend_never_sends_other_bytes(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut dispatcher = uncertain_link(database, &sink).await;
+    dispatcher.stop().await;
+    let relays = [resending(&sink)];
+    let mut dispatcher = dispatcher.reconfigured_by(&relays, |config| config.portal.url = config.console.url.clone());
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain link 1"]);
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    assert_tells_of_the_first(&dispatcher, &sink).await;
+    let why = dispatcher.database.texts("SELECT reason FROM delivery").await;
+    assert!(why[0].contains("the same bytes cannot be composed"), "{why:?}");
+    dispatcher.finish().await;
+}
+
+async fn a_resend_keeps_the_templates_of_its_snapshot(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut dispatcher = uncertain_link(database, &sink).await;
+    dispatcher.stop().await;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let place = folder.path().join("de/invoice");
+    std::fs::create_dir_all(&place).expect("the folder can be made");
+    std::fs::write(place.join("subject.txt.j2"), "Beleg {{ invoice.number }}").expect("the template can be written");
+    let own = folder.path().to_owned();
+    let relays = [resending(&sink)];
+    let mut dispatcher = dispatcher.reconfigured_by(&relays, |config| config.templates.folder = Some(own));
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted link 2"]);
+    let mails = sink.mails();
+    let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    assert_eq!(first.bytes, second.bytes);
     dispatcher.finish().await;
 }

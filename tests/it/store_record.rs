@@ -66,7 +66,7 @@ async fn a_deferred_mail_waits_and_consumes_an_attempt(database: TestDatabase) {
     database.store.rank_ripe(10).await.expect("answered");
     let again = &claim(&database, worker, 1).await[0];
     assert_eq!((again.claim, again.attempts, again.first_failed_at), (2, 1, Some(again_at)));
-    assert_eq!(again.earlier_decision, Some(Decision::Attach));
+    assert_eq!(again.earlier, Some(Decision::Attach.into()));
 }
 
 async fn what_is_due_at_once_keeps_its_place(database: TestDatabase) {

@@ -77,9 +77,15 @@ impl Dispatcher {
     }
 
     /// The same dispatcher after a restart with these relays.
-    pub(crate) fn reconfigured(mut self, relays: &[TestRelay]) -> Self {
+    pub(crate) fn reconfigured(self, relays: &[TestRelay]) -> Self {
+        self.reconfigured_by(relays, |_| {})
+    }
+
+    /// The same dispatcher after a restart with these relays and other configuration.
+    pub(crate) fn reconfigured_by(mut self, relays: &[TestRelay], configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::clone(&self.app.config);
         configure_relays(&mut config, relays);
+        configure(&mut config);
         self.app = App::with_store(config, self.database.store.clone()).expect("the parts fit");
         self.watch(relays);
         self
