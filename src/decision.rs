@@ -370,7 +370,7 @@ mod tests {
                         given.encoded_bytes = if bit(3) { ROOMY + 1 } else { 1 };
                         given.refused_for_size = bit(4);
                         given.link_only = bit(5);
-                        given.earlier = bit(6).then_some(Decision::Attach);
+                        given.earlier = bit(6).then_some(Decision::Attach.into());
                         if let Ok((Plan::Attach, _)) = decide(&given) {
                             assert!(may_attach, "{given:?}");
                             assert!(!bit(3) && !bit(4) && !bit(5), "{given:?}");

@@ -139,10 +139,10 @@ pub fn compose_into(
     documents: &[LoadedDocument],
 ) -> Result<Mail, ComposeError> {
     let documents = if plan == Plan::Attach { documents } else { &[] };
-    let attachments = attachments(snapshot, documents);
+    let attachments = attachments(&snapshot.data, documents.iter().map(|loaded| &loaded.document));
     let tenant = &snapshot.tenant;
     let sender = address("sender", &tenant.sender.address)?;
-    let message_id = format!("{}@{}", snapshot.root, sender.domain());
+    let message_id = id_at(snapshot.root, &sender);
     let envelope = envelope(snapshot)?;
 
     let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
@@ -217,21 +217,39 @@ fn address(role: &'static str, text: &str) -> Result<MailAddress, ComposeError> 
     })
 }
 
+/// The Message-ID of a delivery's message, without angle brackets.
+///
+/// # Errors
+/// If the tenant's sender is no usable mail address.
+pub fn message_id(root: DeliveryId, tenant: &TenantProfile) -> Result<String, ComposeError> {
+    Ok(id_at(root, &address("sender", &tenant.sender.address)?))
+}
+
+fn id_at(root: DeliveryId, sender: &MailAddress) -> String {
+    format!("{root}@{}", sender.domain())
+}
+
+/// How all of an event's documents stand in a message with [`Plan::Attach`], in the event's order.
+#[must_use]
+pub fn all_attached(data: &InvoiceData) -> Vec<Attachment> {
+    attachments(data, data.documents.iter())
+}
+
 /// How the documents stand in the message, in the event's order.
-fn attachments(snapshot: &Snapshot, documents: &[LoadedDocument]) -> Vec<Attachment> {
-    let number = snapshot.data.invoice.number.as_str();
+fn attachments<'d>(data: &InvoiceData, documents: impl Iterator<Item = &'d Document> + Clone) -> Vec<Attachment> {
+    let number = data.invoice.number.as_str();
     // A number may end like an extension (`2026.1`), and a slash in it is no folder.
     let fallback = format!("{}.", number.replace(['/', '\\'], "-"));
-    let wanted = documents.iter().map(|loaded| {
-        let Document { name, media_type, .. } = &loaded.document;
+    let wanted = documents.clone().map(|document| {
+        let Document { name, media_type, .. } = document;
         (name.as_deref().unwrap_or(&fallback), *media_type)
     });
     let names = clean::file_names(wanted);
-    let shown = |(loaded, name): (&LoadedDocument, String)| Attachment {
+    let shown = |(document, name): (&Document, String)| Attachment {
         name,
-        media_type: loaded.document.media_type,
-        size: loaded.document.size,
-        sha256: loaded.document.sha256,
+        media_type: document.media_type,
+        size: document.size,
+        sha256: document.sha256,
     };
-    documents.iter().zip(names).map(shown).collect()
+    documents.zip(names).map(shown).collect()
 }

@@ -22,10 +22,11 @@ use super::rate::Rate;
 use super::recorder::Recorder;
 use super::slots::Slots;
 use crate::class::Class;
+use crate::clock::Clock;
 use crate::ids::WorkerId;
 use crate::relay::outcome::{Outcome, Phase};
 use crate::relay::{Connector, Session, Submission, Unavailable};
-use crate::store::{Claimed, DataStart};
+use crate::store::{Claimed, DataStart, DeliveryFacts};
 
 /// How long a connection may wait for the next mail before it is closed in good manners.
 const IDLE: Duration = Duration::from_secs(20);
@@ -58,6 +59,8 @@ pub struct Exchange {
     pub recordings: TaskTracker,
     /// Where a message's memory goes back to.
     pub buffers: Buffers,
+    /// Time.
+    pub clock: Clock,
     /// The worker drains: what is on the wire is finished, nothing new is begun.
     pub stop: CancellationToken,
     /// The drain has taken its time: what is not handed over by now is not any more.
@@ -121,7 +124,7 @@ impl Exchange {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        let mut permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &prepared));
+        let mut permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
         // A panic is this delivery's end, not the worker's.
         let sent = self.send_until_cut(&prepared, session, &mut permit).await;
         let (came, session) = sent.unwrap_or_else(|_| {
@@ -206,7 +209,7 @@ impl Exchange {
         (came(prepared, submission, permit), session)
     }
 
-    fn data_start(&self, claimed: &Claimed, prepared: &Prepared) -> DataStart {
+    fn data_start(&self, claimed: &Claimed, facts: &DeliveryFacts, prepared: &Prepared) -> DataStart {
         let decided = &prepared.decided;
         DataStart {
             fence: claimed.fence(self.worker),
@@ -218,6 +221,7 @@ impl Exchange {
             settings_version: decided.inputs.settings_version,
             customer_type: decided.inputs.customer_type,
             message_sha256: prepared.mail.sha256,
+            link: prepared.link.as_ref().map(|token| token.link(facts.root, self.clock.now())),
         }
     }
 

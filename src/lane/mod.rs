@@ -16,6 +16,7 @@ mod heartbeat;
 mod in_hand;
 mod liveness;
 mod permit;
+mod portal_token;
 mod prepare;
 mod profiles;
 mod rate;
@@ -100,6 +101,7 @@ impl Lane {
             recorder: self.recorder.clone(),
             recordings: recordings.clone(),
             buffers: self.context.buffers.clone(),
+            clock: self.context.clock.clone(),
             stop: self.stop.clone(),
             cut: self.cut,
         });

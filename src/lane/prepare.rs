@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::context::{Context, MailMemory};
 use super::ended::Ended;
+use super::portal_token::PortalToken;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot};
@@ -43,19 +44,6 @@ pub struct Prepared {
     pub started_at: Timestamp,
     /// Its share of the worker's memory; free when the attempt has ended.
     pub memory: MailMemory,
-}
-
-/// A token that stands in a mail.
-#[derive(Debug, Clone)]
-pub struct PortalToken {
-    /// Digest of the token; the token itself is kept nowhere.
-    pub sha256: Sha256,
-    /// Names the key it was made with.
-    pub key_fingerprint: String,
-    /// How many were made for the same root before.
-    pub generation: u32,
-    /// When the invoice is due: the token outlives it.
-    pub due_date: Option<jiff::civil::Date>,
 }
 
 /// Decides, reads the documents, composes.

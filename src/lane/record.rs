@@ -1,7 +1,5 @@
 //! How an attempt ended → what is written down. Pure.
 
-use std::time::Duration;
-
 use uuid::Uuid;
 
 use super::ended::Ended;
@@ -17,15 +15,8 @@ use crate::relay::{OnUncertain, RecipientResult};
 use crate::retry::{self, History, Schedule, Settled};
 use crate::store::{
     BackToDue, Claimed, DeliveryFacts, DeliveryRole, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
-    NewPortalLink, Next, Record, Rest, Settlement,
+    Next, Record, Rest, Settlement,
 };
-
-/// A portal link lives until so long after the invoice is due …
-const LINK_AFTER_DUE: Duration = Duration::from_hours(30 * 24);
-/// … but at least so long after it was sent …
-const LINK_MIN: Duration = Duration::from_hours(30 * 24);
-/// … and at most so long.
-const LINK_MAX: Duration = Duration::from_hours(120 * 24);
 
 /// What the record is made with.
 pub struct Making<'a> {
@@ -131,8 +122,6 @@ impl Ending<'_> {
 
     fn settlement(&self, settled: Settled, class: Class) -> Settlement {
         let prepared = self.prepared;
-        // The relay may hold the message: what it carries is out.
-        let may_be_out = matches!(settled, Settled::Sent | Settled::Uncertain);
         Settlement {
             settled,
             at: self.making.now,
@@ -150,7 +139,6 @@ impl Ending<'_> {
             phase: self.ended.phase,
             code: self.ended.code(),
             dead_letter: (settled == Settled::Dead).then(|| self.dead_letter(class)),
-            portal_link: if may_be_out { self.portal_link() } else { None },
             rest: if settled == Settled::Sent { self.rest() } else { None },
         }
     }
@@ -185,17 +173,6 @@ impl Ending<'_> {
             first_failed_at: claimed.first_failed_at.unwrap_or(making.now),
             last_failed_at: making.now,
         }
-    }
-
-    fn portal_link(&self) -> Option<NewPortalLink> {
-        let token = self.prepared?.link.as_ref()?;
-        Some(NewPortalLink {
-            root: self.facts.root,
-            generation: token.generation,
-            token_sha256: token.sha256,
-            key_fingerprint: token.key_fingerprint.clone(),
-            expires_at: link_expiry(token.due_date, self.making.now),
-        })
     }
 
     /// JSON: the recipients that were not accepted, with what the relay said.
@@ -285,28 +262,5 @@ impl Ending<'_> {
             decision: self.prepared.map(|prepared| prepared.decided.terms),
             held: None,
         }
-    }
-}
-
-/// When a portal link ends: 30 days after the invoice is due, but 30 to 120 days after it was sent.
-fn link_expiry(due_date: Option<jiff::civil::Date>, sent: Timestamp) -> Timestamp {
-    let due = due_date
-        .and_then(|date| date.at(0, 0, 0, 0).to_zoned_datetime(jiff::tz::TimeZone::UTC).ok())
-        .map_or(sent, |midnight| Timestamp(midnight.timestamp().as_millisecond()));
-    due.plus(LINK_AFTER_DUE).clamp(sent.plus(LINK_MIN), sent.plus(LINK_MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_lives_thirty_days_after_the_due_date_within_bounds() {
-        let sent = Timestamp::parse("2026-11-23T10:00:00Z").expect("a moment");
-        let expiry = |due: Option<&str>| link_expiry(due.map(|date| date.parse().expect("a date")), sent).to_string();
-        assert_eq!(expiry(Some("2026-12-04")), "2027-01-03T00:00:00Z");
-        assert_eq!(expiry(Some("2026-01-01")), "2026-12-23T10:00:00Z");
-        assert_eq!(expiry(None), "2026-12-23T10:00:00Z");
-        assert_eq!(expiry(Some("2029-01-01")), "2027-03-23T10:00:00Z");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::Store;
 use super::claim::{Claim, Fence};
 use super::error::StoreError;
+use super::portal_links::{NewPortalLink, insert_portal_links};
 use super::statement::{Runs, sql};
 use super::terms::terms_values;
-use super::{Connection, Store};
 use crate::clock::Timestamp;
 use crate::customer::CustomerType;
 use crate::decision::{Reason, Terms};
@@ -33,6 +34,8 @@ pub struct DataStart {
     pub customer_type: Option<CustomerType>,
     /// The message's digest.
     pub message_sha256: Sha256,
+    /// The portal link that the message carries.
+    pub link: Option<NewPortalLink>,
 }
 
 /// Whether a message may be handed over.
@@ -48,7 +51,7 @@ pub enum DataStarted {
 
 impl Store {
     /// Records that DATA starts, for each whose claim and decision still hold and whose `expires_at` has not passed;
-    /// answers in the order of `starts`.
+    /// answers in the order of `starts`. The portal links that go out with them open the portal from now on.
     ///
     /// The settings and the customers stay locked until this has committed: once a change of either is saved, no
     /// message starts that was decided upon the old ones. A claim is one attempt of one worker, which asks again only
@@ -58,11 +61,10 @@ impl Store {
         if starts.is_empty() {
             return Ok(Vec::new());
         }
-        let mut connection = self.write().await?;
-        let started = mark_started(&mut connection, starts, self.now()).await?;
+        let started = self.mark_started(starts).await?;
         let others: Vec<Fence> =
             starts.iter().map(|start| start.fence).filter(|fence| !started.contains(&fence.claim())).collect();
-        let held = still_held(&mut connection, &others).await?;
+        let held = self.still_held(&others).await?;
         Ok(starts
             .iter()
             // Two starts of one batch may be of one delivery: a claim that was given back unheard, and the next one.
@@ -73,9 +75,42 @@ impl Store {
             })
             .collect())
     }
+
+    /// Which of these claims still hold.
+    async fn still_held(&self, fences: &[Fence]) -> Result<HashSet<Claim>, StoreError> {
+        if fences.is_empty() {
+            return Ok(HashSet::new());
+        }
+        sql("WITH {given}
+            SELECT delivery_id, claim FROM lane_entry
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
+        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+        .all(&mut self.write().await?)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
+        .collect()
+    }
+
+    async fn mark_started(&self, starts: &[DataStart]) -> Result<HashSet<Claim>, StoreError> {
+        if !self.is_single_process() || starts.iter().all(|start| start.link.is_none()) {
+            return mark_started(&mut self.write().await?, starts, self.now()).await;
+        }
+        // SQLite knows no INSERT in a WITH; nothing travels here, so a second statement costs little.
+        let mut transaction = self.begin().await?;
+        let started = mark_started(&mut transaction, starts, self.now()).await?;
+        let links: Vec<_> = starts
+            .iter()
+            .filter(|start| started.contains(&start.fence.claim()))
+            .filter_map(|start| start.link.as_ref())
+            .collect();
+        insert_portal_links(&mut transaction, &links).await?;
+        transaction.commit().await?;
+        Ok(started)
+    }
 }
 
-/// Records the starts that are permitted; returns their claims.
+/// Records the starts that are permitted, with the links that go out with them; returns their claims.
 ///
 /// On PostgreSQL (READ COMMITTED) a statement reads one snapshot, taken before it waits for anything. Only the row that
 /// a locking clause waited for is read anew, so what a permit rests on comes out of `holding` and `typed`, never
@@ -85,45 +120,55 @@ impl Store {
 ///
 /// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
-async fn mark_started(
-    on: &mut Connection,
-    starts: &[DataStart],
-    now: Timestamp,
-) -> Result<HashSet<Claim>, StoreError> {
+const MARK_STARTED: &str = "WITH {given},
+    holding AS MATERIALIZED (
+        SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
+        ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE}),
+    -- DISTINCT reads all of `holding` before it gives a row: every settings row is locked before any customer.
+    wanted AS MATERIALIZED (
+        SELECT DISTINCT given.tenant_id, given.customer_id
+        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version),
+    typed AS MATERIALIZED (
+        SELECT customer.tenant_id, customer.id, customer.type
+        FROM wanted JOIN customer ON customer.tenant_id = wanted.tenant_id AND customer.id = wanted.customer_id
+        ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
+                 {postgres: COLLATE \"C\" FOR SHARE OF customer})
+    {postgres: , started AS (}
+    UPDATE lane_entry SET data_started = TRUE, decision = given.decision,
+           portal_access = given.portal_access, portal_method = given.portal_method,
+           decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
+           message_sha256 = given.message_sha256
+    FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
+         LEFT JOIN typed ON typed.tenant_id = given.tenant_id AND typed.id = given.customer_id
+    WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
+      AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.tenant_id = given.tenant_id
+      AND lane_entry.customer_id = given.customer_id AND lane_entry.state = 'sending'
+      AND given.customer_type IS NOT DISTINCT FROM typed.type
+      AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
+    RETURNING lane_entry.delivery_id, lane_entry.claim
+    {postgres: ), linked AS (
+        INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
+        SELECT DISTINCT ON (root_id, generation) root_id, generation, token_sha256, key_fingerprint, link_expires_at
+        FROM started JOIN given ON given.id = started.delivery_id AND given.claim = started.claim
+        WHERE token_sha256 IS NOT NULL
+        ORDER BY root_id, generation
+        ON CONFLICT (root_id, generation) DO UPDATE SET expires_at = excluded.expires_at
+            WHERE portal_link.expires_at < excluded.expires_at)
+    SELECT delivery_id, claim FROM started}";
+
+async fn mark_started(on: &mut impl Runs, starts: &[DataStart], now: Timestamp) -> Result<HashSet<Claim>, StoreError> {
     let mut starts: Vec<&DataStart> = starts.iter().collect();
     starts.sort_by_key(|start| start.fence);
-    sql("WITH {given},
-        holding AS MATERIALIZED (
-            SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
-            ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE}),
-        -- DISTINCT reads all of `holding` before it gives a row: every settings row is locked before any customer.
-        wanted AS MATERIALIZED (
-            SELECT DISTINCT given.tenant_id, given.customer_id
-            FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version),
-        typed AS MATERIALIZED (
-            SELECT customer.tenant_id, customer.id, customer.type
-            FROM wanted JOIN customer ON customer.tenant_id = wanted.tenant_id AND customer.id = wanted.customer_id
-            ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
-                     {postgres: COLLATE \"C\" FOR SHARE OF customer})
-        UPDATE lane_entry SET data_started = TRUE, decision = given.decision,
-               portal_access = given.portal_access, portal_method = given.portal_method,
-               decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
-               message_sha256 = given.message_sha256
-        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
-             LEFT JOIN typed ON typed.tenant_id = given.tenant_id AND typed.id = given.customer_id
-        WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.tenant_id = given.tenant_id
-          AND lane_entry.customer_id = given.customer_id AND lane_entry.state = 'sending'
-          AND given.customer_type IS NOT DISTINCT FROM typed.type
-          AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
-        RETURNING lane_entry.delivery_id, lane_entry.claim")
+    sql(MARK_STARTED)
     .bind(now)
     .given(
-        "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, \
-         portal_access text, portal_method text, decision_reason text, decision_inputs text, settings_version bigint, customer_type text, message_sha256 bytea",
+        "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, portal_access text, \
+         portal_method text, decision_reason text, decision_inputs text, settings_version bigint, \
+         customer_type text, message_sha256 bytea, root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, link_expires_at bigint",
         starts.iter().map(|start| {
             let [id, claim, worker] = start.fence.values();
             let [decision, access, method] = terms_values(Some(start.decision));
+            let link = start.link.as_ref();
             [
                 id,
                 claim,
@@ -138,25 +183,14 @@ async fn mark_started(
                 start.settings_version.into(),
                 start.customer_type.into(),
                 start.message_sha256.into(),
+                link.map(|link| link.root).into(),
+                link.map(|link| i64::from(link.generation)).into(),
+                link.map(|link| link.token_sha256).into(),
+                link.map(|link| link.key_fingerprint.as_str()).into(),
+                link.map(|link| link.expires_at).into(),
             ]
         }),
     )
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
-    .collect()
-}
-
-/// Which of these claims still hold.
-async fn still_held(on: &mut impl Runs, fences: &[Fence]) -> Result<HashSet<Claim>, StoreError> {
-    if fences.is_empty() {
-        return Ok(HashSet::new());
-    }
-    sql("WITH {given}
-        SELECT delivery_id, claim FROM lane_entry
-        WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
-    .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
     .all(on)
     .await?
     .iter()

@@ -6,9 +6,12 @@ use super::claim::Fence;
 use super::error::StoreError;
 use super::record::BackToDue;
 use super::statement::sql;
-use super::value::Value;
-use crate::decision::Reason;
-use crate::ids::Sha256;
+use super::value::{Row, Value};
+use crate::compose;
+use crate::decision::{Decision, Reason};
+use crate::event;
+use crate::ids::{DeliveryId, Sha256};
+use crate::tenant::TenantProfile;
 
 /// A message that the relay may hold.
 #[derive(Debug, Clone)]
@@ -60,4 +63,48 @@ pub(super) async fn keep_messages<'r>(
     .run(on)
     .await?;
     Ok(())
+}
+
+/// Writes on uncertain deliveries whose worker is gone what their message is known by. It took that with it; but all of
+/// it follows from the snapshot, and only the size does not.
+pub(super) async fn describe_messages(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let rows = sql("WITH {given}
+        SELECT delivery.id, delivery.root_id, delivery.decision, tenant_profile.body AS profile, event.body AS event_body
+        FROM given JOIN delivery ON delivery.id = given.id AND delivery.message_id IS NULL
+             JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
+                                AND tenant_profile.version = delivery.profile_version
+             LEFT JOIN event ON event.key = delivery.event_key")
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .all(on)
+    .await?;
+    let described = rows.iter().map(describe).collect::<Result<Vec<_>, StoreError>>()?;
+    sql("WITH {given}
+        UPDATE delivery SET message_id = given.message_id, attachments = given.attachments
+        FROM given WHERE delivery.id = given.given_id")
+    .given(
+        "given_id uuid, message_id text, attachments text",
+        described.iter().map(|(delivery, id, attachments)| [(*delivery).into(), id.into(), attachments.into()]),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// The Message-ID and the attachments; what cannot be read any more is not told, and stops nothing.
+fn describe(row: &Row) -> Result<(DeliveryId, Option<String>, Option<String>), StoreError> {
+    let root = row.get("root_id")?;
+    let profile = row.json::<TenantProfile>("profile").ok();
+    let id = profile.and_then(|profile| compose::message_id(root, &profile).ok());
+    let attachments = match row.get("decision")? {
+        Some(Decision::Link) => Some("[]".to_owned()),
+        Some(Decision::Attach) => row
+            .get::<Option<Vec<u8>>>("event_body")?
+            .and_then(|body| event::reread(&body).ok())
+            .map(|data| serde_json::to_string(&compose::all_attached(&data)).expect("attachments are JSON")),
+        None => None,
+    };
+    Ok((row.get("id")?, id, attachments))
 }

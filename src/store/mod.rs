@@ -91,7 +91,8 @@ pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry
 pub use notes::Note;
 pub use outcome::WaitingOutcomes;
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};
-pub use record::{BackToDue, NewAttempt, NewPortalLink, Next, Record, Recorded, Rest, Settlement};
+pub use portal_links::NewPortalLink;
+pub use record::{BackToDue, NewAttempt, Next, Record, Recorded, Rest, Settlement};
 pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
 pub use relay_state::{Breaker, RelayState};
 pub use resend::{Newest, Standing};

@@ -20,7 +20,7 @@ use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::{Decision, Reason, Terms};
-use crate::ids::{DeliveryId, RelayName, Sha256};
+use crate::ids::{RelayName, Sha256};
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
 
@@ -132,25 +132,8 @@ pub struct Settlement {
     pub code: Option<String>,
     /// Its dead letter, if it is dead.
     pub dead_letter: Option<NewDeadLetter>,
-    /// Its portal link, if the mail carries one.
-    pub portal_link: Option<NewPortalLink>,
     /// The delivery of the recipients that were deferred while others were accepted.
     pub rest: Option<Rest>,
-}
-
-/// A portal link; the token itself is nowhere.
-#[derive(Debug, Clone)]
-pub struct NewPortalLink {
-    /// The delivery whose token it is.
-    pub root: DeliveryId,
-    /// Which of its tokens.
-    pub generation: u32,
-    /// The token's digest.
-    pub token_sha256: Sha256,
-    /// The fingerprint of the key that it is made with.
-    pub key_fingerprint: String,
-    /// Until when it opens the portal.
-    pub expires_at: Timestamp,
 }
 
 /// A delivery of what was left over.

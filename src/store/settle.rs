@@ -8,9 +8,9 @@ use super::error::StoreError;
 use super::hold::BY_HAND;
 use super::new_rows::{NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries};
 use super::outcome::insert_outcomes;
-use super::record::{NewPortalLink, Record, Settlement, settled};
+use super::record::{Record, Settlement, settled};
 use super::settled_count::count_settled;
-use super::statement::{Runs, sql};
+use super::statement::sql;
 use super::terms::terms_values;
 use super::value::Value;
 use crate::clock::Timestamp;
@@ -69,14 +69,13 @@ pub(super) async fn settle(
     insert_outcomes(on, settled.iter().map(|(fence, settlement)| (fence.delivery, settlement.settled))).await?;
 
     let mut counts = BTreeMap::new();
-    let (mut letters, mut links, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut letters, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for (fence, settlement) in &settled {
         *counts.entry(settlement.settled).or_insert(0) += 1;
         if late.contains(&fence.claim()) {
             *counts.entry(Settled::Uncertain).or_insert(0) -= 1;
         }
         letters.extend(settlement.dead_letter.clone());
-        links.extend(settlement.portal_link.as_ref());
         if let Some(rest) = &settlement.rest {
             rests.push(rest.delivery.clone());
             let by_hand = held.contains(&fence.claim()).then(|| BY_HAND.to_owned());
@@ -84,7 +83,6 @@ pub(super) async fn settle(
         }
     }
     insert_dead_letters(on, &letters).await?;
-    insert_portal_links(on, &links).await?;
     insert_deliveries(on, &rests).await?;
     insert_lane_entries(on, &entries, now).await?;
     // Last, because others wait for these rows until this commits.
@@ -131,32 +129,6 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
                 (&settlement.attachments).into(),
                 settlement.phase.into(),
                 (&settlement.code).into(),
-            ]
-        }),
-    )
-    .run(on)
-    .await?;
-    Ok(())
-}
-
-async fn insert_portal_links(on: &mut impl Runs, links: &[&NewPortalLink]) -> Result<(), StoreError> {
-    if links.is_empty() {
-        return Ok(());
-    }
-    // A rest carries the token of its root, which stands already.
-    sql("WITH {given}
-        INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
-        SELECT * FROM given WHERE TRUE
-        ON CONFLICT (root_id, generation) DO NOTHING")
-    .given(
-        "root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, expires_at bigint",
-        links.iter().map(|link| {
-            [
-                link.root.into(),
-                link.generation.into(),
-                link.token_sha256.into(),
-                (&link.key_fingerprint).into(),
-                link.expires_at.into(),
             ]
         }),
     )

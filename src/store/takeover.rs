@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::claim::{Claimed, Fence};
 use super::error::StoreError;
+use super::kept_message::describe_messages;
 use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::statement::sql;
@@ -140,8 +141,10 @@ impl Store {
         let left = rows.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
         let why = "how the message was handed over could not be recorded; the relay may hold it";
         settle_left(&mut transaction, &left, Settled::Uncertain, Class::Uncertain, why, self.now()).await?;
+        let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
+        describe_messages(&mut transaction, &uncertain).await?;
         transaction.commit().await?;
-        Ok(left.into_iter().map(|left| left.delivery).collect())
+        Ok(uncertain)
     }
 }
 
@@ -175,7 +178,9 @@ async fn declare_uncertain(
     let left = left.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
     let why = "the worker ended while it handed the message over; the relay may hold it";
     settle_left(on, &left, Settled::Uncertain, Class::Uncertain, why, now).await?;
-    Ok(left.into_iter().map(|left| left.delivery).collect())
+    let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
+    describe_messages(on, &uncertain).await?;
+    Ok(uncertain)
 }
 
 /// What a lane entry leaves behind when it goes without a record.

@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::store::{Acted, DeliveryFilter, DeliveryState, PageRequest, Settled};
+
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
 
 on_both_databases!(
     before_data_another_worker_sends_it,
     after_data_it_is_uncertain,
     three_deaths_with_one_delivery_are_its_fault,
     what_waited_for_a_connection_is_due_again,
+    a_link_that_may_be_out_opens_the_portal,
 );
 
 const UNCERTAIN: &str = "SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain'";
@@ -119,6 +123,44 @@ async fn what_waited_for_a_connection_is_due_again(database: TestDatabase) {
     );
     assert_eq!(sink.mails_and_data_phases(), (10, 10));
     dispatcher.finish().await;
+}
+
+async fn a_link_that_may_be_out_opens_the_portal(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
+    let dispatcher = Dispatcher::with(database, &[patient(&sink)]).await;
+    dispatcher.take(&[dispatcher.event("a", "C-2")]).await;
+    let worker = dispatcher.start_mortal().await;
+    sink.wait_for("the mail", |state| state.mails.len() == 1).await;
+    let token = token_in(&sink.mails()[0]);
+    let shown = || async { dispatcher.database.store.tenant_of_link(token).await.expect("answered").is_some() };
+    assert!(shown().await, "the customer may have the mail already");
+    worker.kill().await;
+    let next = dispatcher.start_mortal().await;
+    dispatcher.pass_until(UNCERTAIN, 1).await;
+    assert!(shown().await);
+    next.stop().await;
+
+    let found = "SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain' AND portal_access = 'verified'
+                 AND attachments = '[]'";
+    assert_eq!(dispatcher.database.number(found).await, 1);
+    let id = dispatcher.database.texts("SELECT message_id FROM delivery").await;
+    assert_eq!(id, [sink.mails()[0].message_id.clone().expect("it has one")], "what a person asks the relay's log for");
+    let uncertain = DeliveryFilter { state: Some(DeliveryState::Settled(Settled::Uncertain)), ..Default::default() };
+    let page = PageRequest { limit: 1, after: None };
+    let delivery = dispatcher.database.store.deliveries(&uncertain, page).await.expect("answered").items.remove(0).id;
+    let acted = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(acted, Acted::Done);
+    assert!(shown().await);
+    dispatcher.finish().await;
+}
+
+/// The digest of the portal token in a link mail.
+fn token_in(mail: &SunkMail) -> Sha256 {
+    let parsed = mailparse::parse_mail(&mail.bytes).expect("the mail is one");
+    let plain = parsed.parts().find(|part| part.ctype.mimetype == "text/plain").expect("it has a plain text");
+    let text = plain.get_body().expect("the text can be read");
+    let (_, rest) = text.split_once("/i/").expect("it has a link");
+    Sha256::of(rest.split_whitespace().next().expect("a token").as_bytes())
 }
 
 /// The 250 comes after the others have called the worker dead: it still counts.

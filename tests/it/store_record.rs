@@ -6,7 +6,7 @@ use invoice_dispatcher::class::Class;
 use invoice_dispatcher::decision::Decision;
 use invoice_dispatcher::ids::{DeliveryId, Sha256};
 use invoice_dispatcher::store::{
-    DataStarted, DeliveryRole, Fence, NewPortalLink, Next, Record, Recorded, Rest, Settled,
+    Acted, Claimed, DataStart, DataStarted, DeliveryRole, Fence, NewPortalLink, Next, Record, Recorded, Rest, Settled,
 };
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -29,6 +29,7 @@ on_both_databases!(
     no_data_against_a_new_customer_type,
     no_data_against_what_changes_while_the_statement_waits,
     no_data_after_the_deliverys_time,
+    a_link_stands_from_the_start_of_data,
     a_batch_is_answered_in_its_order,
     of_two_claims_in_a_batch_the_one_that_stands_counts,
 );
@@ -148,16 +149,8 @@ async fn what_a_settlement_brings_is_written_with_it(database: TestDatabase) {
     entry.delivery = rest.id;
     let mut settled = settlement(claimed, Settled::Sent, Class::Accepted, now);
     settled.rest = Some(Rest { delivery: rest.clone(), entry });
-    settled.portal_link = Some(NewPortalLink {
-        root: claimed.delivery,
-        generation: 0,
-        token_sha256: Sha256::of(b"token"),
-        key_fingerprint: "k1".to_owned(),
-        expires_at: now.plus(Duration::from_hours(720)),
-    });
     let record = Record { next: Next::Settled(Box::new(settled)), ..sent(claimed, worker, now) };
     assert_eq!(database.store.record(&[record]).await.expect("answered"), [Recorded::Done]);
-    assert_eq!(database.number("SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NULL").await, 1);
     assert_eq!(states(&database).await["due"], 1, "the rest is to be sent");
     database.assert_ledger().await;
 }
@@ -269,21 +262,70 @@ async fn no_data_after_the_deliverys_time(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let due_at = database.clock.now();
     let (event, delivery, mut entry) = accepted("acme", "a", due_at);
-    entry.expires_at = Some(due_at.plus(Duration::from_secs(60)));
+    entry.expires_at = Some(due_at.plus(Duration::from_mins(1)));
     take_in(&database, &batch([(event, delivery, entry)])).await;
     let claimed = &claim(&database, worker, 1).await[0];
     let start = data_start(claimed, worker);
     database.clock.advance(Duration::from_secs(59));
-    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(
+        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataStarted::Started]
+    );
 
     database.execute("UPDATE lane_entry SET data_started = FALSE").await;
     database.clock.advance(Duration::from_secs(1));
-    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    assert_eq!(database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"), [DataStarted::Stale]);
     assert_eq!(database.store.release(&[claimed.fence(worker)]).await.expect("answered"), 1);
     assert!(claim(&database, worker, 1).await.is_empty(), "nobody tries it again");
     assert_eq!(database.store.expire(10).await.expect("answered"), [claimed.delivery]);
     assert_eq!(states(&database).await["expired"], 1);
     database.assert_ledger().await;
+}
+
+async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 3).await;
+    let (worker, other) = (add_worker(&database).await, add_worker(&database).await);
+    let claimed = claim(&database, worker, 3).await;
+    let now = database.clock.now();
+    let start = |claimed: &Claimed, after: Duration| DataStart {
+        link: Some(NewPortalLink {
+            root: claimed.delivery,
+            generation: 0,
+            token_sha256: token(claimed),
+            key_fingerprint: "k1".to_owned(),
+            expires_at: now.plus(after),
+        }),
+        ..data_start(claimed, worker)
+    };
+    let day = Duration::from_hours(24);
+    let lost = DataStart { fence: claimed[1].fence(other), ..start(&claimed[1], day) };
+    let starts = [start(&claimed[0], day), lost, data_start(&claimed[2], worker)];
+    let started = database.store.start_data(&starts).await.expect("answered");
+    assert_eq!(started, [DataStarted::Started, DataStarted::Lost, DataStarted::Started]);
+    let links = || database.texts("SELECT CAST(expires_at AS TEXT) FROM portal_link");
+    assert_eq!(links().await, [now.plus(day).0.to_string()], "none without a permit, none without a token");
+    let shown = || database.store.tenant_of_link(token(&claimed[0]));
+    assert!(shown().await.expect("answered").is_some());
+
+    // Another start moves the end, never back.
+    for (after, expected) in [(day * 2, day * 2), (day, day * 2)] {
+        let again = database.store.start_data(&[start(&claimed[0], after)]).await.expect("answered");
+        assert_eq!(again, [DataStarted::Started]);
+        assert_eq!(links().await, [now.plus(expected).0.to_string()]);
+    }
+    // The worker dies, and a person finds the message in the relay's log: the customer has had the link all the while.
+    database.store.take_over(worker, other).await.expect("answered");
+    assert!(shown().await.expect("answered").is_some());
+    let acted = database.store.mark_sent(claimed[0].delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(acted, Acted::Done);
+    assert!(shown().await.expect("answered").is_some());
+    database.clock.advance(day * 2);
+    assert!(shown().await.expect("answered").is_none());
+}
+
+fn token(claimed: &Claimed) -> Sha256 {
+    Sha256::of(format!("token of {}", claimed.delivery).as_bytes())
 }
 
 async fn a_batch_is_answered_in_its_order(database: TestDatabase) {

@@ -163,6 +163,7 @@ pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
         settings_version: 1,
         customer_type: Some(invoice_dispatcher::customer::CustomerType::Business),
         message_sha256: Sha256::of(claimed.delivery.0.as_bytes()),
+        link: None,
     }
 }
 
@@ -200,7 +201,6 @@ pub(crate) fn settlement(claimed: &Claimed, settled: Settled, class: Class, at: 
         phase: None,
         code: Some("250 2.0.0".to_owned()),
         dead_letter: None,
-        portal_link: None,
         rest: None,
     }
 }

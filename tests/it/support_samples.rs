@@ -12,7 +12,7 @@ use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via, Worksho
 use invoice_dispatcher::lane::Wakes;
 use invoice_dispatcher::redrive::Redrive;
 use invoice_dispatcher::resend::{Resend, ResendError, ResendRequest, Resent};
-use invoice_dispatcher::store::{Claimed, NewDeadLetter, NewPortalLink, Next, Record, Settled, Settlement};
+use invoice_dispatcher::store::{Claimed, DataStart, NewDeadLetter, NewPortalLink, Next, Record, Settled, Settlement};
 use invoice_dispatcher::tenant::Tenant;
 use serde_json::{Value, json};
 
@@ -92,6 +92,11 @@ impl Support {
     /// Sends the one delivery that is due, so that it ends as `settled`; returns it with its dead letter, if it has one.
     pub(crate) async fn end(&self, settled: Settled, class: Class) -> (DeliveryId, Option<DeadLetterId>) {
         let (claimed, worker) = self.start().await;
+        if matches!(settled, Settled::Sent | Settled::Uncertain) {
+            // The same claim may ask again: now for a link mail.
+            let start = DataStart { link: Some(link(claimed.delivery)), ..data_start(&claimed, worker) };
+            self.database.store.start_data(&[start]).await.expect("answered");
+        }
         let now = self.database.clock.now();
         let facts = self.database.store.load(&[claimed.delivery]).await.expect("answered");
         let letter = (settled == Settled::Dead).then(|| NewDeadLetter {
@@ -103,11 +108,7 @@ impl Support {
             ..dead_letter(Some(claimed.delivery), class, None, now)
         });
         let id = letter.as_ref().map(|letter| letter.id);
-        let settlement = Settlement {
-            dead_letter: letter,
-            portal_link: matches!(settled, Settled::Sent | Settled::Uncertain).then(|| link(claimed.delivery)),
-            ..settlement(&claimed, settled, class, now)
-        };
+        let settlement = Settlement { dead_letter: letter, ..settlement(&claimed, settled, class, now) };
         let record = Record {
             fence: claimed.fence(worker),
             attempt: Some(attempt(&claimed, class, now)),
