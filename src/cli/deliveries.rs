@@ -15,7 +15,7 @@ use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Decision;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
-use crate::store::{Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, PageRequest, Settled};
+use crate::store::{Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, MarkedSent, PageRequest, Settled};
 
 /// Deliveries in one page.
 const PAGE_MAX: u32 = 500;
@@ -138,8 +138,10 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             tell(&app, output, id, acted, what, cannot_hurry).await
         }
         Action::MarkSent { id, why } => {
-            let acted = app.store.mark_sent(id, &who, &why.reason).await?;
-            tell(&app, output, id, acted, "counts as sent", |_| "only an uncertain delivery can be marked").await
+            let marked = app.store.mark_sent(id, &who, &why.reason).await?;
+            app.wakes.wake_all();
+            let what = marked_sent(&marked);
+            tell(&app, output, id, marked.acted, &what, |_| "only an uncertain delivery can be marked").await
         }
         Action::Hold { all: _, since } => {
             let number = app.store.hold(since, None, &who).await?;
@@ -289,6 +291,16 @@ async fn tell(
         Acted::Unknown => {
             Err(anyhow::anyhow!("there is no delivery {id}")).what_to_do("`deliveries list` shows their ids")
         }
+    }
+}
+
+fn marked_sent(marked: &MarkedSent) -> String {
+    match marked.rest {
+        Some(rest) => format!("counts as sent; recipients that the relay had deferred get it by delivery {rest}"),
+        None if marked.recipients_unknown => "counts as sent; which of its recipients the relay had accepted is not \
+             known: ask the relay's log for each, and resend if one is missing"
+            .to_owned(),
+        None => "counts as sent".to_owned(),
     }
 }
 

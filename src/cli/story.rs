@@ -152,7 +152,10 @@ impl Story {
                 Settled::Uncertain => (
                     Tint::Red,
                     format!("the relay may or may not have taken it {ago}{reason}"),
-                    format!("ask the relay's log for the Message-ID; then `deliveries mark-sent {id}`, or `resend`"),
+                    format!(
+                        "ask the relay's log for the Message-ID; then `deliveries mark-sent {id}`, or `resend`{}",
+                        self.left(delivery)
+                    ),
                 ),
                 Settled::Cancelled => (
                     Tint::Yellow,
@@ -167,6 +170,24 @@ impl Story {
             },
         };
         Standing { word: delivery.state.as_str(), tint, means, todo }
+    }
+
+    /// What is known of recipients that have not got an uncertain message.
+    fn left(&self, delivery: &Delivery) -> String {
+        let Some(explained) = self.explanation.deliveries.iter().find(|found| found.delivery.id == delivery.id) else {
+            return String::new();
+        };
+        let left = explained.left_recipients();
+        if left.unknown {
+            return "; which of its recipients the relay had accepted is not known".to_owned();
+        }
+        if left.deferred.is_empty() {
+            return String::new();
+        }
+        format!(
+            "; the relay had deferred {}, so mark-sent sends it there by another delivery",
+            self.recipients(&left.deferred)
+        )
     }
 
     fn due(&self, delivery: &Delivery) -> (Tint, String, String) {

@@ -128,6 +128,13 @@ pub fn ascii_domain(domain: &str) -> Option<String> {
     (ascii.len() <= 253 && ascii.split('.').all(is_label) && !last_is_number).then_some(ascii)
 }
 
+/// An address as SMTP spells it, so that a recipient is found by what the relay was asked for: the domain as A-label. What
+/// is none is left as it is.
+#[must_use]
+pub fn in_smtp(text: &str) -> String {
+    MailAddress::parse(text).map_or_else(|_| text.to_owned(), |address| address.to_lettre().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

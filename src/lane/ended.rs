@@ -48,6 +48,12 @@ impl Ended {
             (None, Some(detail)) => format!("{detail} ({})", submission.phase),
             (None, None) => format!("no answer ({})", submission.phase),
         };
+        let besides = refused_besides(&submission.recipients);
+        let reason = match class {
+            // What became of these is known.
+            Class::Uncertain if !besides.is_empty() => format!("{reason}; {besides}"),
+            _ => reason,
+        };
         Self {
             class,
             phase: Some(submission.phase),

@@ -131,8 +131,10 @@ impl Exchange {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
             // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
-            let class = if permit.started { Class::Uncertain } else { Class::Internal };
-            (Came::Ended(Ended::before(class, "the dispatcher failed while sending; its log tells more")), None)
+            let (class, phase) =
+                if permit.started { (Class::Uncertain, Some(Phase::Data)) } else { (Class::Internal, None) };
+            let why = "the dispatcher failed while sending; its log tells more";
+            (Came::Ended(Ended { phase, started_at: prepared.started_at, ..Ended::before(class, why) }), None)
         });
         match came {
             Came::Ended(ended) => {

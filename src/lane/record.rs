@@ -6,6 +6,7 @@ use super::ended::Ended;
 use super::prepare::Prepared;
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::compose::address::in_smtp;
 use crate::decision::Decision;
 use crate::event::Recipient;
 use crate::ids::{DeadLetterId, DeliveryId, WorkerId};
@@ -207,7 +208,7 @@ impl Ending<'_> {
             .filter(|(_, result)| matches!(result, RecipientResult::Deferred(_)))
             .filter_map(|(deferred, _)| {
                 let address = deferred.address.to_string();
-                self.facts.recipients.iter().find(|recipient| recipient.address == address).cloned()
+                self.facts.recipients.iter().find(|recipient| in_smtp(&recipient.address) == address).cloned()
             })
             .collect();
         if deferred.is_empty() {

@@ -112,11 +112,11 @@ impl Store {
 
 /// Records the starts that are permitted, with the links that go out with them; returns their claims.
 ///
-/// On PostgreSQL (READ COMMITTED) a statement reads one snapshot, taken before it waits for anything. Only the row that
-/// a locking clause waited for is read anew, so what a permit rests on comes out of `holding` and `typed`, never
-/// out of the table: else a change that commits while this statement waits (for settings, another customer, a lane
-/// entry) is missed. A customer who is not in the snapshot cannot be locked: it counts as of unknown type, which is
-/// what the decision made of it, and the strictest. One who was deleted meanwhile is not in `typed` either.
+/// On PostgreSQL (READ COMMITTED) a statement reads one snapshot, taken before it waits for anything. Only a row that a
+/// locking clause waited for is read anew, with the conditions of its query: so what a permit rests on is asked where it
+/// is locked, in `holding` and `known`. Else a change is missed that commits while this statement waits, for settings,
+/// for another customer, for a lane entry. A customer who is not in the snapshot cannot be locked; it counts as of
+/// unknown type, which is what the decision made of it, and the strictest.
 ///
 /// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
@@ -124,33 +124,38 @@ const MARK_STARTED: &str = "WITH {given},
     holding AS MATERIALIZED (
         SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
         ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE}),
-    -- DISTINCT reads all of `holding` before it gives a row: every settings row is locked before any customer.
-    wanted AS MATERIALIZED (
-        SELECT DISTINCT given.tenant_id, given.customer_id
-        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version),
-    typed AS MATERIALIZED (
-        SELECT customer.tenant_id, customer.id, customer.type
-        FROM wanted JOIN customer ON customer.tenant_id = wanted.tenant_id AND customer.id = wanted.customer_id
+    -- Sorting reads all of `holding` before the first row is locked: settings before customers.
+    known AS MATERIALIZED (
+        SELECT given.*
+        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
+             JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id
+                          AND customer.type IS NOT DISTINCT FROM given.customer_type
         ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
-                 {postgres: COLLATE \"C\" FOR SHARE OF customer})
+                 {postgres: COLLATE \"C\" FOR SHARE OF customer}),
+    permitted AS (
+        SELECT * FROM known
+        UNION ALL
+        SELECT given.*
+        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
+        WHERE given.customer_type IS NULL
+          AND NOT EXISTS (SELECT 1 FROM customer
+              WHERE customer.tenant_id = given.tenant_id AND customer.id = given.customer_id))
     {postgres: , started AS (}
-    UPDATE lane_entry SET data_started = TRUE, decision = given.decision,
-           portal_access = given.portal_access, portal_method = given.portal_method,
-           decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
-           message_sha256 = given.message_sha256
-    FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
-         LEFT JOIN typed ON typed.tenant_id = given.tenant_id AND typed.id = given.customer_id
-    WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-      AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.tenant_id = given.tenant_id
-      AND lane_entry.customer_id = given.customer_id AND lane_entry.state = 'sending'
-      AND given.customer_type IS NOT DISTINCT FROM typed.type
-      AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
+    UPDATE lane_entry SET data_started = TRUE, decision = permitted.decision,
+           portal_access = permitted.portal_access, portal_method = permitted.portal_method,
+           decision_reason = permitted.decision_reason, decision_inputs = permitted.decision_inputs,
+           message_sha256 = permitted.message_sha256
+    FROM permitted
+    WHERE lane_entry.delivery_id = permitted.id AND lane_entry.claim = permitted.claim
+      AND lane_entry.worker_id IS NOT DISTINCT FROM permitted.worker_id
+      AND lane_entry.tenant_id = permitted.tenant_id AND lane_entry.customer_id = permitted.customer_id
+      AND lane_entry.state = 'sending' AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
     RETURNING lane_entry.delivery_id, lane_entry.claim
-    {postgres: ), linked AS (
+    {postgres: , permitted.root_id, permitted.generation, permitted.token_sha256, permitted.key_fingerprint,
+              permitted.link_expires_at), linked AS (
         INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
         SELECT DISTINCT ON (root_id, generation) root_id, generation, token_sha256, key_fingerprint, link_expires_at
-        FROM started JOIN given ON given.id = started.delivery_id AND given.claim = started.claim
-        WHERE token_sha256 IS NOT NULL
+        FROM started WHERE token_sha256 IS NOT NULL
         ORDER BY root_id, generation
         ON CONFLICT (root_id, generation) DO UPDATE SET expires_at = excluded.expires_at
             WHERE portal_link.expires_at < excluded.expires_at)
@@ -164,7 +169,8 @@ async fn mark_started(on: &mut impl Runs, starts: &[DataStart], now: Timestamp) 
     .given(
         "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, portal_access text, \
          portal_method text, decision_reason text, decision_inputs text, settings_version bigint, \
-         customer_type text, message_sha256 bytea, root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, link_expires_at bigint",
+         customer_type text, message_sha256 bytea, root_id uuid, generation bigint, token_sha256 bytea, \
+         key_fingerprint text, link_expires_at bigint",
         starts.iter().map(|start| {
             let [id, claim, worker] = start.fence.values();
             let [decision, access, method] = terms_values(Some(start.decision));

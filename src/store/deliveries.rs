@@ -64,6 +64,8 @@ pub struct Delivery {
     pub held: Option<String>,
     /// Attempts consumed.
     pub attempts: u32,
+    /// The last claim.
+    pub claim: u32,
     /// When it ended, if it did.
     pub settled_at: Option<Timestamp>,
     /// Why it stands where it stands, for programs; of one that is due, how the last attempt ended.
@@ -112,7 +114,8 @@ macro_rules! delivery_columns {
          delivery.link_only, delivery.expires_at, delivery.created_at,
          COALESCE(delivery.settled, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
          COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
-         COALESCE(lane_entry.attempts, delivery.attempts) AS attempts, delivery.settled_at,
+         COALESCE(lane_entry.attempts, delivery.attempts) AS attempts,
+         COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.settled_at,
          COALESCE(delivery.class, lane_entry.last_class) AS class,
          COALESCE(delivery.reason, lane_entry.last_reply) AS reason,
          COALESCE(delivery.decision, lane_entry.decision) AS decision,
@@ -245,6 +248,7 @@ impl Delivery {
             express: row.get("express")?,
             held: row.get("held")?,
             attempts: row.get("attempts")?,
+            claim: row.get("claim")?,
             settled_at: row.get("settled_at")?,
             class: row.get("class")?,
             reason: row.get("reason")?,

@@ -2,6 +2,7 @@
 
 use super::dead_letter_acts::move_deliveries;
 use super::error::StoreError;
+use super::left_recipients::{insert_rest, left_recipients};
 use super::notes::insert_notes;
 use super::state::DeliveryState;
 use super::statement::{Runs, sql};
@@ -19,6 +20,17 @@ pub enum Acted {
     Stands(DeliveryState),
     /// There is no such delivery.
     Unknown,
+}
+
+/// What became of a person's decision that a delivery was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkedSent {
+    /// Whether it holds.
+    pub acted: Acted,
+    /// The delivery by which recipients get the message that the relay had deferred.
+    pub rest: Option<DeliveryId>,
+    /// There are several recipients, and nobody knows which of them the relay had accepted.
+    pub recipients_unknown: bool,
 }
 
 impl Store {
@@ -56,18 +68,32 @@ impl Store {
         Ok(Acted::Done)
     }
 
-    /// Decides that an uncertain delivery was sent.
-    pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<Acted, StoreError> {
+    /// Decides that an uncertain delivery was sent. Recipients that the relay had deferred get the message by another,
+    /// as after a 250.
+    pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<MarkedSent, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((Class::ByHand, reason)));
         let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
         if moved.is_empty() {
-            return stands(&mut transaction, delivery).await;
+            let acted = stands(&mut transaction, delivery).await?;
+            return Ok(MarkedSent { acted, rest: None, recipients_unknown: false });
         }
         insert_notes(&mut transaction, &[delivery], who, &format!("marked as sent: {reason}"), now).await?;
+        // The delivery is locked: no late answer adds an attempt meanwhile.
+        let left = left_recipients(&mut transaction, delivery).await?;
+        let rest = (!left.deferred.is_empty()).then(|| DeliveryId(self.clock().new_id()));
+        if let Some(rest) = rest {
+            insert_rest(&mut transaction, delivery, rest, &left.deferred, now).await?;
+            let what = format!("{} of its recipients had been deferred: they get it by {rest}", left.deferred.len());
+            insert_notes(&mut transaction, &[delivery], who, &what, now).await?;
+        }
+        if left.unknown {
+            let what = "which of its recipients the relay had accepted is not known";
+            insert_notes(&mut transaction, &[delivery], who, what, now).await?;
+        }
         transaction.commit().await?;
-        Ok(Acted::Done)
+        Ok(MarkedSent { acted: Acted::Done, rest, recipients_unknown: left.unknown })
     }
 }
 

@@ -6,6 +6,7 @@ use super::Store;
 use super::dead_letters::DeadLetter;
 use super::deliveries::{Delivery, delivery_columns};
 use super::error::StoreError;
+use super::left_recipients::{LeftRecipients, TriedRecipients};
 use super::notes::Note;
 use super::state::EventState;
 use super::statement::{Runs, sql};
@@ -65,6 +66,25 @@ pub struct ExplainedDelivery {
     pub notes: Vec<Note>,
     /// Its portal links, oldest first.
     pub links: Vec<ExplainedLink>,
+}
+
+impl ExplainedDelivery {
+    /// What is known of the recipients, if it is uncertain.
+    #[must_use]
+    pub fn left_recipients(&self) -> LeftRecipients {
+        let tried: Vec<_> = self
+            .attempts
+            .iter()
+            .map(|attempt| TriedRecipients {
+                claim: attempt.claim,
+                class: attempt.class,
+                phase: attempt.phase,
+                refused: attempt.refused.as_deref(),
+            })
+            .collect();
+        let delivery = &self.delivery;
+        LeftRecipients::of(&delivery.recipients, &tried, delivery.claim, delivery.phase)
+    }
 }
 
 /// One SMTP transaction.

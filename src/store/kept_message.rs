@@ -2,9 +2,7 @@
 //! finds it in the relay's log.
 
 use super::Transaction;
-use super::claim::Fence;
 use super::error::StoreError;
-use super::record::BackToDue;
 use super::statement::sql;
 use super::value::{Row, Value};
 use crate::compose;
@@ -31,12 +29,7 @@ pub struct KeptMessage {
 }
 
 /// Keeps on their deliveries what the relay may hold of those that are sent once more. Rarely any.
-pub(super) async fn keep_messages<'r>(
-    on: &mut Transaction,
-    due: impl Iterator<Item = &'r (Fence, &'r BackToDue)>,
-) -> Result<(), StoreError> {
-    let kept: Vec<_> =
-        due.filter_map(|(fence, due)| due.message.as_deref().map(|message| (fence.delivery, message))).collect();
+pub(super) async fn keep_messages(on: &mut Transaction, kept: &[(DeliveryId, &KeptMessage)]) -> Result<(), StoreError> {
     if kept.is_empty() {
         return Ok(());
     }

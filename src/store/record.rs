@@ -20,7 +20,7 @@ use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::{Decision, Reason, Terms};
-use crate::ids::{RelayName, Sha256};
+use crate::ids::{DeliveryId, RelayName, Sha256};
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
 
@@ -239,9 +239,14 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
     }
     let due = due(records);
     let back = back_to_due(on, &due, now).await?;
-    keep_messages(on, due.iter().filter(|(fence, _)| back.contains(&fence.claim()))).await?;
+    keep_messages(on, &kept(due.iter().filter(|(fence, _)| back.contains(&fence.claim())))).await?;
     taken.claims.extend(back);
     Ok(taken)
+}
+
+/// What the relay may hold of those that are sent once more.
+fn kept<'r>(due: impl Iterator<Item = &'r (Fence, &'r BackToDue)>) -> Vec<(DeliveryId, &'r KeptMessage)> {
+    due.filter_map(|(fence, due)| due.message.as_deref().map(|message| (fence.delivery, message))).collect()
 }
 
 async fn back_to_due(
@@ -340,7 +345,7 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
         let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
         count_settled(on, first.delivery, &BTreeMap::from([(Settled::Uncertain, fewer)])).await?;
         back_to_due(on, &back, now).await?;
-        keep_messages(on, back.iter()).await?;
+        keep_messages(on, &kept(back.iter())).await?;
     }
     Ok(late)
 }

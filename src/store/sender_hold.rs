@@ -285,10 +285,10 @@ async fn bring_back(
     let Some((first, _, _)) = back.first() else { return Ok(()) };
     sql("WITH {given}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
-                                decision, last_class, last_reply, first_failed_at, held)
+                                decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held)
         SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
-               given.given_attempts, delivery.claim, delivery.decision, delivery.class, delivery.reason,
-               delivery.settled_at, $3
+               given.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
+               delivery.portal_method, delivery.class, delivery.reason, delivery.settled_at, $3
         FROM given JOIN delivery ON delivery.id = given.given_id")
     .bind(&hold.relay)
     .bind(now)
@@ -303,8 +303,8 @@ async fn bring_back(
     let given = || ids.iter().map(|id| [(*id).into()]);
     sql("WITH {given}
         UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
-               decision = NULL, decision_reason = NULL, decision_inputs = NULL, message_id = NULL,
-               message_sha256 = NULL, message_size = NULL, attachments = NULL, phase = NULL, code = NULL
+               decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
+               decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_size = NULL, attachments = NULL, phase = NULL, code = NULL
         WHERE id IN (SELECT id FROM given)")
     .given("id uuid", given())
     .run(on)

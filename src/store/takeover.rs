@@ -15,6 +15,7 @@ use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Terms;
 use crate::ids::{DeliveryId, Sha256, WorkerId};
+use crate::relay::outcome::Phase;
 use crate::retry::Settled;
 
 /// So many workers may die with a delivery before its DATA; then it is to blame itself.
@@ -138,7 +139,7 @@ impl Store {
         .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
         .await?;
-        let left = rows.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+        let left = rows.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
         let why = "how the message was handed over could not be recorded; the relay may hold it";
         settle_left(&mut transaction, &left, Settled::Uncertain, Class::Uncertain, why, self.now()).await?;
         let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
@@ -175,7 +176,7 @@ async fn declare_uncertain(
     .bind(dead)
     .all(on)
     .await?;
-    let left = left.iter().map(Left::read).collect::<Result<Vec<_>, _>>()?;
+    let left = left.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
     let why = "the worker ended while it handed the message over; the relay may hold it";
     settle_left(on, &left, Settled::Uncertain, Class::Uncertain, why, now).await?;
     let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
@@ -186,6 +187,7 @@ async fn declare_uncertain(
 /// What a lane entry leaves behind when it goes without a record.
 pub(super) struct Left {
     pub(super) delivery: DeliveryId,
+    phase: Option<Phase>,
     attempts: u32,
     claim: u32,
     terms: Option<Terms>,
@@ -195,10 +197,16 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// As [`Left::read`], of one whose DATA had started.
+    fn read_started(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { phase: Some(Phase::Data), ..Self::read(row)? })
+    }
+
     /// Reads what a deleted lane entry returns.
     pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             delivery: row.get("delivery_id")?,
+            phase: None,
             attempts: row.get("attempts")?,
             claim: row.get("claim")?,
             terms: read_terms(row)?,
@@ -220,7 +228,8 @@ pub(super) async fn settle_left(
 ) -> Result<(), StoreError> {
     let Some(first) = left.first() else { return Ok(()) };
     sql("WITH {given}
-        UPDATE delivery SET settled = $1, settled_at = $2, class = $3, reason = $4, attempts = given.attempts,
+        UPDATE delivery SET settled = $1, settled_at = $2, class = $3, reason = $4, phase = given.phase,
+               attempts = given.attempts,
                claim = given.claim, decision = given.decision, portal_access = given.portal_access,
                portal_method = given.portal_method, decision_reason = given.decision_reason,
                decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256
@@ -230,12 +239,13 @@ pub(super) async fn settle_left(
     .bind(class)
     .bind(reason)
     .given(
-        "given_id uuid, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
+        "given_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
          decision_reason text, decision_inputs text, message_sha256 bytea",
         left.iter().map(|left| {
             let [decision, access, method] = terms_values(left.terms);
             [
                 left.delivery.into(),
+                left.phase.into(),
                 left.attempts.into(),
                 left.claim.into(),
                 decision,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::ids::Sha256;
-use invoice_dispatcher::store::{Acted, DeliveryFilter, DeliveryState, PageRequest, Settled};
+use invoice_dispatcher::store::{Acted, MarkedSent};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
@@ -145,11 +145,9 @@ async fn a_link_that_may_be_out_opens_the_portal(database: TestDatabase) {
     assert_eq!(dispatcher.database.number(found).await, 1);
     let id = dispatcher.database.texts("SELECT message_id FROM delivery").await;
     assert_eq!(id, [sink.mails()[0].message_id.clone().expect("it has one")], "what a person asks the relay's log for");
-    let uncertain = DeliveryFilter { state: Some(DeliveryState::Settled(Settled::Uncertain)), ..Default::default() };
-    let page = PageRequest { limit: 1, after: None };
-    let delivery = dispatcher.database.store.deliveries(&uncertain, page).await.expect("answered").items.remove(0).id;
-    let acted = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
-    assert_eq!(acted, Acted::Done);
+    let delivery = dispatcher.the_uncertain_one().await;
+    let marked = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: false });
     assert!(shown().await);
     dispatcher.finish().await;
 }

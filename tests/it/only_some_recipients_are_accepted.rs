@@ -1,9 +1,15 @@
 //! One message, several recipients, and the relay does not take all of them.
 
+use std::time::Duration;
+
+use invoice_dispatcher::ids::TenantId;
+use invoice_dispatcher::relay::OnUncertain;
+use invoice_dispatcher::store::{Acted, MarkedSent};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
 
 on_both_databases!(
@@ -14,6 +20,10 @@ on_both_databases!(
     one_accepted_to_is_enough,
     a_deferred_copy_does_not_depend_on_a_deferred_to,
     a_blind_copy_is_a_message_of_its_own,
+    a_deferred_copy_at_a_name_of_many_letters_follows,
+    a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent,
+    a_copy_that_the_second_try_reached_gets_no_third,
+    whom_a_dead_worker_asked_is_not_known,
 );
 
 const TO: &str = "ap@customer.example";
@@ -197,5 +207,96 @@ async fn a_blind_copy_is_a_message_of_its_own(database: TestDatabase) {
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM portal_link").await, 1);
     let roles = dispatcher.database.texts("SELECT role FROM delivery WHERE settled = 'sent' ORDER BY role").await;
     assert_eq!(roles, ["bcc", "bcc", "main"]);
+    dispatcher.finish().await;
+}
+
+async fn a_deferred_copy_at_a_name_of_many_letters_follows(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().nth(Step::Rcpt, 2, Act::reply("451 4.3.0 later"))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", "copy@bücher.example")])]).await;
+    dispatcher.pass_until_settled().await;
+
+    let recipients: Vec<_> = sink.mails().into_iter().map(|mail| mail.recipients).collect();
+    assert_eq!(recipients, [[TO], ["copy@xn--bcher-kva.example"]]);
+    dispatcher.finish().await;
+}
+
+async fn a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent(database: TestDatabase) {
+    let (deferred, refused) = ("defer-once@customer.example", "refuse-550-5.1.1@customer.example");
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::take_then(Act::Close))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.start();
+    dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", deferred), ("cc", refused)])]).await;
+    dispatcher.wait_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
+    let why = dispatcher.database.texts("SELECT reason FROM delivery").await;
+    assert!(why[0].ends_with("; 2 of 3 recipients were not accepted"), "{why:?}");
+    let store = &dispatcher.database.store;
+    let explained = store.explain(&TenantId::from("acme"), "R-a").await.expect("answered").expect("it is known");
+    let left = explained.deliveries[0].left_recipients();
+    assert_eq!(left.deferred.iter().map(|left| left.address.as_str()).collect::<Vec<_>>(), [deferred]);
+
+    let delivery = dispatcher.the_uncertain_one().await;
+    let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    assert_eq!((marked.acted, marked.recipients_unknown), (Acted::Done, false));
+    let rest = marked.rest.expect("somebody has not got it");
+    let again = store.mark_sent(delivery, "test", "again").await.expect("answered");
+    assert_eq!(again.rest, None, "once");
+    dispatcher.pass_until_settled().await;
+
+    let mut states = dispatcher.states().await;
+    states.sort();
+    assert_eq!(states, ["R-a sent accepted attach 1", "R-a sent by_hand attach 1"]);
+    let mails = sink.mails();
+    let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    assert_eq!(
+        (first.recipients.as_slice(), second.recipients.as_slice()),
+        ([TO.to_owned()].as_slice(), [deferred.to_owned()].as_slice())
+    );
+    assert_eq!(first.message_id, second.message_id);
+    assert_eq!(first.bytes, second.bytes);
+    let notes = dispatcher.database.texts("SELECT what FROM delivery_note").await;
+    assert!(notes.iter().any(|note| note.contains(&rest.to_string())), "{notes:?}");
+    dispatcher.finish().await;
+}
+
+async fn a_copy_that_the_second_try_reached_gets_no_third(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
+    let resending = relay("default", &sink).with(|config| config.on_uncertain = OnUncertain::Resend);
+    let mut dispatcher = Dispatcher::with(database, &[resending]).await;
+    dispatcher.start();
+    let copy = "defer-once@customer.example";
+    dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", copy)])]).await;
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 2"]);
+
+    let delivery = dispatcher.the_uncertain_one().await;
+    let marked = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: false });
+    assert_eq!(sink.mails_and_data_phases(), (2, 2));
+    dispatcher.finish().await;
+}
+
+async fn whom_a_dead_worker_asked_is_not_known(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
+    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(20));
+    let dispatcher = Dispatcher::with(database, &[patient]).await;
+    dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", "defer@customer.example")])]).await;
+    let worker = dispatcher.start_mortal().await;
+    sink.wait_for("the mail", |state| state.mails.len() == 1).await;
+    worker.kill().await;
+    let next = dispatcher.start_mortal().await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain' AND phase = 'data'", 1).await;
+    next.stop().await;
+
+    let store = &dispatcher.database.store;
+    let explained = store.explain(&TenantId::from("acme"), "R-a").await.expect("answered").expect("it is known");
+    assert!(explained.deliveries[0].left_recipients().unknown);
+    let delivery = dispatcher.the_uncertain_one().await;
+    let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: true });
+    let notes = dispatcher.database.texts("SELECT what FROM delivery_note").await;
+    assert!(notes.iter().any(|note| note.contains("is not known")), "nothing is silent: {notes:?}");
     dispatcher.finish().await;
 }

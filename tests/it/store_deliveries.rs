@@ -134,7 +134,7 @@ async fn a_due_delivery_is_cancelled_once(database: TestDatabase) {
     let cancelled = Acted::Stands(DeliveryState::Settled(Settled::Cancelled));
     assert_eq!(store.cancel(delivery, WHO, "twice").await.expect("answered"), cancelled);
     assert_eq!(store.send_now(delivery, WHO).await.expect("answered"), cancelled);
-    assert_eq!(store.mark_sent(delivery, WHO, "no").await.expect("answered"), cancelled);
+    assert_eq!(store.mark_sent(delivery, WHO, "no").await.expect("answered").acted, cancelled);
     let nobody = DeliveryId(uuid::Uuid::nil());
     assert_eq!(store.cancel(nobody, WHO, "none").await.expect("answered"), Acted::Unknown);
     let sending = support.accept(&event("2")).await;
@@ -167,7 +167,7 @@ async fn an_uncertain_delivery_is_marked_sent(database: TestDatabase) {
     support.accept(&event("1")).await;
     let (delivery, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
     let done = support.database.store.mark_sent(delivery, WHO, "the relay's log has it").await.expect("answered");
-    assert_eq!(done, Acted::Done);
+    assert_eq!((done.acted, done.rest, done.recipients_unknown), (Acted::Done, None, false));
     assert_eq!(support.states().await, ["sent by_hand"]);
     support.database.assert_ledger().await;
 }

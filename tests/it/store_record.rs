@@ -317,8 +317,8 @@ async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
     // The worker dies, and a person finds the message in the relay's log: the customer has had the link all the while.
     database.store.take_over(worker, other).await.expect("answered");
     assert!(shown().await.expect("answered").is_some());
-    let acted = database.store.mark_sent(claimed[0].delivery, "test", "in the log").await.expect("answered");
-    assert_eq!(acted, Acted::Done);
+    let marked = database.store.mark_sent(claimed[0].delivery, "test", "in the log").await.expect("answered");
+    assert_eq!(marked.acted, Acted::Done);
     assert!(shown().await.expect("answered").is_some());
     database.clock.advance(day * 2);
     assert!(shown().await.expect("answered").is_none());

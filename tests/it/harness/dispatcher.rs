@@ -8,10 +8,10 @@ use bytes::Bytes;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
-use invoice_dispatcher::ids::{Sha256, WorkerId};
+use invoice_dispatcher::ids::{DeliveryId, Sha256, WorkerId};
 use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
 use invoice_dispatcher::ledger::Evidence;
-use invoice_dispatcher::store::Store;
+use invoice_dispatcher::store::{DeliveryFilter, DeliveryState, PageRequest, Settled, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -370,6 +370,16 @@ impl Dispatcher {
     /// Waits until no delivery is due or sending.
     pub(crate) async fn wait_until_settled(&self) {
         self.wait_until("SELECT COUNT(*) FROM lane_entry", 0).await;
+    }
+
+    /// The one delivery that is uncertain.
+    pub(crate) async fn the_uncertain_one(&self) -> DeliveryId {
+        let state = Some(DeliveryState::Settled(Settled::Uncertain));
+        let page = PageRequest { limit: 2, after: None };
+        let filter = DeliveryFilter { state, ..DeliveryFilter::default() };
+        let mut found = self.database.store.deliveries(&filter, page).await.expect("answered").items;
+        assert_eq!(found.len(), 1, "one is uncertain");
+        found.remove(0).id
     }
 
     /// `number state class decision attempts` of every delivery, by invoice number.

@@ -151,7 +151,7 @@ async fn a_late_451_after_it_was_marked_sent_is_kept(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let (claimed, slow) = uncertain(&support).await;
     let marked = support.database.store.mark_sent(claimed.delivery, WHO, "the relay's log says so").await;
-    assert_eq!(marked.expect("answered"), Acted::Done);
+    assert_eq!(marked.expect("answered").acted, Acted::Done);
     let late = [deferred(&claimed, slow, support.database.clock.now())];
     assert_eq!(support.database.store.record(&late).await.expect("answered"), [Recorded::Lost]);
     assert_eq!(support.states().await, ["sent by_hand"]);
