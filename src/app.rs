@@ -2,6 +2,7 @@
 
 mod broker;
 mod gauges;
+mod protection;
 mod service;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use broker::broker;
+pub use protection::{Unprotected, unprotected};
 pub use service::{Roles, Service};
 
 use crate::clock::Clock;
@@ -21,6 +23,7 @@ use crate::intake::{Intake, Workshop};
 use crate::lane::{
     Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
 };
+use crate::private_file;
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -116,7 +119,7 @@ impl App {
             && let DocumentsPlace::Folder(folder) = &config.documents.place
         {
             // Embedded: what a newcomer would have to make by hand is made.
-            std::fs::create_dir_all(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
+            private_file::create_folder(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
         }
         let app = Self::with_store(config, store)?;
         let current = match role {

@@ -33,6 +33,7 @@ pub mod lane;
 pub mod ledger;
 pub mod lifecycle;
 pub mod portal;
+pub mod private_file;
 pub mod redrive;
 pub mod relay;
 pub mod resend;

@@ -15,6 +15,7 @@ use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::ids::{DeliveryId, Sha256};
+use crate::private_file;
 
 /// Bytes of a key at least, and of every subkey.
 const KEY_BYTES: usize = 32;
@@ -149,7 +150,7 @@ fn generate(file: &Path) -> std::io::Result<()> {
     let mut key = [0; KEY_BYTES];
     ring::rand::SystemRandom::new().fill(&mut key).map_err(|_| std::io::Error::other("no randomness"))?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    private_file::create_folder(folder)?;
     // Written aside, then linked: linking fails if the file is there, and never shows half a file.
     let aside = folder.join(format!(".secret-{}-{}", std::process::id(), fingerprint(&key)));
     let linked = write_private(&aside, &format!("{}\n", STANDARD.encode(key)))
@@ -164,11 +165,7 @@ fn generate(file: &Path) -> std::io::Result<()> {
 
 fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
+    let mut file = private_file::options().write(true).create_new(true).open(file)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -184,18 +181,12 @@ fn sync_folder(_folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
 fn refuse_open_file(file: &Path) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = std::fs::metadata(file).map_err(|source| KeyFileError::Io { file: file.to_owned(), source })?;
-    let mode = metadata.permissions().mode() & 0o777;
-    // The lowest six bits are group's and others'.
-    if mode.trailing_zeros() >= 6 { Ok(()) } else { Err(KeyFileError::Open { file: file.to_owned(), mode }) }
-}
-
-#[cfg(not(unix))]
-fn refuse_open_file(_file: &Path) -> Result<(), KeyFileError> {
-    Ok(())
+    match private_file::mode_open_to_others(file) {
+        Ok(None) => Ok(()),
+        Ok(Some(mode)) => Err(KeyFileError::Open { file: file.to_owned(), mode }),
+        Err(source) => Err(KeyFileError::Io { file: file.to_owned(), source }),
+    }
 }
 
 /// 32 bytes by HKDF-SHA256, without salt (the key is uniform already) and with `label` as info.

@@ -9,6 +9,7 @@ use crate::broker::{self, BrokerUrl, Publisher, Topology};
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_RELAY, is_loopback_host};
 use crate::ids::RelayName;
+use crate::private_file;
 use crate::store::{ServerAddress, Store};
 
 /// A benchmark's own place.
@@ -42,7 +43,7 @@ impl Ground {
         let name = format!("invoice_dispatcher_bench_{id}");
         let folder = std::env::temp_dir().join(&name);
         let made = if config.database.is_sqlite() { None } else { Some((server(config).await?, name)) };
-        std::fs::create_dir_all(folder.join("documents"))
+        private_file::create_folder(&folder.join("documents"))
             .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let database_url = match &made {
             Some((server, name)) => server.create(name).await.context("no database of its own can be made")?,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::ids::Sha256;
+use crate::private_file;
 
 /// Tenants that share the relay.
 const TENANTS: u32 = 20;
@@ -66,8 +67,8 @@ impl Traffic {
     pub fn write_documents(&self, folder: &Path) -> io::Result<()> {
         for document in self.pairs.iter().flatten() {
             let path = folder.join(&document.object);
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            std::fs::write(path, &document.bytes)?;
+            path.parent().map_or(Ok(()), private_file::create_folder)?;
+            private_file::write(&path, &document.bytes)?;
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! The worker under measurement: `run` of this very binary, as a process of its own.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 
 use super::ground::Ground;
 use super::usage::{self, Usage};
+use crate::private_file;
 use crate::telemetry::metric;
 
 /// How long it may take to start.
@@ -33,8 +33,9 @@ impl WorkerProcess {
     pub async fn start(ground: &Ground, connections: u32) -> anyhow::Result<Self> {
         let (console, metrics) = (free_address()?, free_address()?);
         let file = ground.folder.join("config.toml");
-        std::fs::write(&file, configuration(ground, connections, console, metrics))?;
-        let log = File::create(ground.folder.join("worker.log"))?;
+        private_file::write(&file, configuration(ground, connections, console, metrics).as_bytes())?;
+        let log =
+            private_file::options().write(true).create(true).truncate(true).open(ground.folder.join("worker.log"))?;
         let child = Command::new(std::env::current_exe()?)
             .args(["run", "--role", "worker", "--role", "console", "--allow-embedded", "--config"])
             .arg(&file)

@@ -16,6 +16,7 @@ use crate::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::redrive::{Fate, Redriven};
 use crate::relay::outcome::Phase;
 use crate::store::{DeadLetter, DeadLetterGroup, DeadLetterState};
+use crate::telemetry::is_unsafe;
 
 /// A larger event is cut for people.
 const SHOWN_MAX: usize = 16 << 10;
@@ -225,14 +226,14 @@ impl Shown {
 }
 
 /// Bytes as text whose control characters, and whatever is no text, can be seen: `\u{1b}`, `\xff`.
-fn visible(bytes: &[u8]) -> String {
+pub(super) fn visible(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '\n' => text.push(c),
                 '\t' => text.push_str("    "),
-                c if c.is_control() || super::report::cleaned(c.encode_utf8(&mut [0; 4])).starts_with('\u{fffd}') => {
+                c if is_unsafe(c) => {
                     text.extend(c.escape_unicode());
                 }
                 c => text.push(c),

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::Globals;
 use super::arguments::{Limit, Reason, dead_letter_id, spelled};
-use super::dead_letter_views::{Fated, GroupRow, LetterRow, Shown};
+use super::dead_letter_views::{self, Fated, GroupRow, LetterRow, Shown};
 use super::error::Advise;
 use super::open::who;
 use super::output::Output;
@@ -308,7 +308,12 @@ async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
             .what_to_do("ask the billing system for the event; `dead-letters show ID` tells its id");
     };
     let mut out = io::stdout().lock();
-    out.write_all(&bytes)?;
+    if out.is_terminal() {
+        // Bytes that nobody has checked: a file gets them as they are, a terminal is not to be steered by them.
+        out.write_all(dead_letter_views::visible(&bytes).as_bytes())?;
+    } else {
+        out.write_all(&bytes)?;
+    }
     Ok(out.flush()?)
 }
 

@@ -109,6 +109,7 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>) 
     let (in_database, in_broker, documents, relays) =
         tokio::join!(in_database, in_broker, servers::documents(config), servers::relays(config));
     let mut checks = vec![Check::ok("configuration", "without a fault")];
+    checks.extend(servers::unprotected(config));
     checks.extend(in_database);
     checks.extend(in_broker);
     checks.push(documents);

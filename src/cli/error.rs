@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use super::report::cleaned;
 use crate::app::AppError;
+use crate::config::Faults;
 use crate::store::StoreError;
 
 /// An error and what to do about it. Shows itself as the error alone; [`report`] adds the advice.
@@ -56,7 +58,11 @@ pub fn report(error: &anyhow::Error) -> String {
 pub(super) fn sentence(error: &anyhow::Error) -> String {
     let mut sentence = String::new();
     for link in error.chain() {
-        let text = link.to_string();
+        // Faults of the configuration are a list; what anything else says is part of one sentence.
+        let text = match link.downcast_ref::<Faults>() {
+            Some(faults) => faults.to_string().lines().map(cleaned).collect::<Vec<_>>().join("\n"),
+            None => cleaned(&link.to_string()),
+        };
         // Some errors end with their cause's text already.
         if sentence.is_empty() {
             sentence = text;

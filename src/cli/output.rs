@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use super::Table;
+use crate::telemetry::{is_unsafe, write_safe_json};
 
 /// Something that a command lists.
 pub trait Row: Serialize {
@@ -71,7 +72,7 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub fn say(self, text: &str) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{text}") }
+        if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{}", steady(text)) }
     }
 
     fn write_rows<R: Row>(self, out: &mut impl Write, rows: &[R], none: &str) -> io::Result<()> {
@@ -79,7 +80,7 @@ impl Output {
             return rows.iter().try_for_each(|row| write_json(out, row));
         }
         if rows.is_empty() {
-            return writeln!(out, "{none}");
+            return writeln!(out, "{}", steady(none));
         }
         let mut table = Table::new(R::COLUMNS);
         for row in rows {
@@ -89,8 +90,34 @@ impl Output {
     }
 
     fn write_one(self, out: &mut impl Write, thing: &impl Serialize, text: &str) -> io::Result<()> {
-        if self.json { write_json(out, thing) } else { writeln!(out, "{text}") }
+        if self.json { write_json(out, thing) } else { writeln!(out, "{}", steady(text)) }
     }
+}
+
+/// A text of several lines whose only escape sequences are colours: whatever value got into it uncleaned, it cannot move
+/// the cursor, set a title or turn the direction of writing.
+fn steady(text: &str) -> String {
+    let mut steady = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(is_unsafe) {
+        let (before, found) = rest.split_at(at);
+        steady.push_str(before);
+        let kept = if found.starts_with('\n') { 1 } else { colour_length(found) };
+        if kept == 0 {
+            steady.push('\u{fffd}');
+        }
+        steady.push_str(&found[..kept]);
+        rest = &found[kept.max(found.chars().next().map_or(1, char::len_utf8))..];
+    }
+    steady.push_str(rest);
+    steady
+}
+
+/// How long the colour is that `text` begins with (`ESC [ 31 m`), in bytes; 0 if it is none.
+fn colour_length(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if rest[digits..].starts_with('m') { digits + 3 } else { 0 }
 }
 
 /// Serializes what has one spelling, if there is something.
@@ -108,7 +135,8 @@ pub(super) fn shown<T: fmt::Display, S: Serializer>(value: &T, serializer: S) ->
 }
 
 fn write_json(out: &mut impl Write, thing: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, thing)?;
+    // JSON itself escapes C0 controls only, and a terminal may be at the other end.
+    write_safe_json(out, &serde_json::to_string(thing)?)?;
     writeln!(out)
 }
 
@@ -153,6 +181,20 @@ mod tests {
         assert!(table.starts_with(" INVOICE") || table.starts_with("INVOICE"), "{table}");
         assert_eq!(table.lines().count(), 3);
         assert_eq!(shown(false, &[]), "no invoice was found\n");
+    }
+
+    #[test]
+    fn only_lines_and_colours_reach_the_terminal() {
+        let said = "\u{1b}[1mR-1\u{1b}[0m\nnext\u{1b}]0;title\u{7} \u{1b}[2J \u{9b}2J \u{202e}x\r\u{2028}";
+        assert_eq!(
+            steady(said),
+            "\u{1b}[1mR-1\u{1b}[0m\nnext\u{fffd}]0;title\u{fffd} \u{fffd}[2J \u{fffd}2J \u{fffd}x\u{fffd}\u{fffd}"
+        );
+        let mut out = Vec::new();
+        write_json(&mut out, &said).expect("written");
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(!out.trim_end_matches('\n').contains(is_unsafe), "{out:?}");
+        assert_eq!(serde_json::from_str::<String>(&out).expect("JSON"), said);
     }
 
     #[test]

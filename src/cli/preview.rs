@@ -22,6 +22,7 @@ use crate::documents::DocumentError;
 use crate::event::{self, InvoiceSent};
 use crate::ids::DeliveryId;
 use crate::intake;
+use crate::private_file;
 use crate::relay::RelayConfig;
 use crate::settings::VersionedSettings;
 use crate::tenant::Tenant;
@@ -89,7 +90,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let parts = Parts::look_up(&app, event).await?;
     let (mut preview, mail) = parts.preview(&app).await?;
     if let (Some(path), Some(mail)) = (&args.eml, &mail) {
-        std::fs::write(path, &mail.bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        private_file::write(path, &mail.bytes).with_context(|| format!("{} cannot be written", path.display()))?;
         preview.eml = Some(path.clone());
     }
     let output = globals.output();

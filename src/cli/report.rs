@@ -1,6 +1,7 @@
 //! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
 
 use super::output::Output;
+use crate::telemetry::is_unsafe;
 
 /// A text without a terminal is broken here.
 const WIDTH_WITHOUT_TERMINAL: usize = 120;
@@ -99,11 +100,9 @@ impl Report {
 
 /// Control characters end or colour a line, bidi controls turn it around: both become a mark.
 pub(super) fn cleaned(text: &str) -> String {
-    let is_bidi =
-        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let clean = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() || is_bidi(c) => '\u{fffd}',
+        c if is_unsafe(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(clean).collect()

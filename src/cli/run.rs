@@ -16,7 +16,7 @@ use crate::lifecycle;
   invoice-dispatcher run --config /etc/invoice-dispatcher/config.toml --role worker --role console
 
 With RabbitMQ and PostgreSQL:
-  DATABASE_URL=postgres://user:password@db.example/dispatcher \\
+  DATABASE_URL=postgres://user:password@db.example/dispatcher?sslmode=verify-full \\
   AMQP_URL=amqps://user:password@rabbitmq.example/%2f \\
   SMTP_URL=smtps://user:password@mail.example \\
   PORTAL_URL=https://portal.example SECRET_KEYS=$(cat secret.key) invoice-dispatcher run")]
@@ -48,6 +48,9 @@ impl Args {
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let config = globals.load()?;
+    for app::Unprotected { problem, remedy, .. } in app::unprotected(&config) {
+        tracing::warn!("{problem}; {remedy}");
+    }
     let stop = lifecycle::drain_on_signal()?;
     let roles =
         Roles { worker: args.has(Role::Worker), console: args.has(Role::Console), portal: args.has(Role::Portal) };

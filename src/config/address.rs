@@ -56,7 +56,7 @@ impl fmt::Debug for SecretUrl {
 
 /// `sqlite:` with a file, or `postgres:`.
 pub(super) fn database_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
-    const EXAMPLE: &str = "postgres://user:password@host/database, or sqlite://data/dispatcher.db";
+    const EXAMPLE: &str = "postgres://user:password@host/database?sslmode=verify-full, or sqlite://data/dispatcher.db";
     let written = text(raw)?;
     if let Some(file) = written.strip_prefix("sqlite:") {
         return if file.trim_start_matches('/').is_empty() {
@@ -92,6 +92,22 @@ pub(super) fn provider_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
         return Err(Wrong::new("would send its credentials unprotected", "use https:"));
     }
     Ok(url)
+}
+
+/// Host and password of a server's URL, if `text` is one with a password.
+pub(super) fn password_of(text: &str) -> Option<(String, String)> {
+    let url = Url::parse(text.trim()).ok()?;
+    let host = url.host_str().filter(|host| !host.is_empty())?.to_owned();
+    // PostgreSQL takes it in the query, too.
+    let in_query = || url.query_pairs().find(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
+    let password = url.password().map(percent_decoded).or_else(in_query)?;
+    Some((host, password))
+}
+
+fn percent_decoded(text: &str) -> String {
+    // The query's decoder splits at & and =, and reads + as a space.
+    let query = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(query.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -240,6 +256,21 @@ mod tests {
         for (index, url) in refused.into_iter().enumerate() {
             let wrong = url.expect_err(&format!("case {index}"));
             assert!(!format!("{wrong:?}").contains("hunter2"), "case {index}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_found_wherever_a_url_has_it() {
+        let found = |text: &str| password_of(text).map(|(host, password)| format!("{host} {password}"));
+        let cases = [
+            ("smtps://dora:p%40+w=&x@mail.example", Some("mail.example p@+w=&x")),
+            ("postgres://dora@db.example/bills?sslmode=require&password=pw", Some("db.example pw")),
+            ("amqp://mq.example/%2f", None),
+            ("postgres:///bills?password=pw", None),
+            ("no URL", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(found(text).as_deref(), expected, "{text}");
         }
     }
 

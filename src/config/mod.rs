@@ -8,6 +8,7 @@ mod fault;
 mod reader;
 mod relays;
 mod rules;
+mod samples;
 mod source;
 mod stores;
 mod unknown;

@@ -34,6 +34,13 @@ pub(super) struct Known {
     pub(super) default: Option<&'static str>,
 }
 
+/// A key that is written somewhere: where, and the texts of its value.
+pub(super) struct Written {
+    pub(super) path: String,
+    pub(super) place: String,
+    pub(super) texts: Vec<String>,
+}
+
 /// Reads keys from the sources, and gathers faults.
 pub(super) struct Reader<'a> {
     sources: &'a Sources,
@@ -85,6 +92,30 @@ impl<'a> Reader<'a> {
     pub(super) fn fault(&mut self, key: Key<'_>, wrong: Wrong) {
         let place = self.find(key).map_or_else(|| key.variable.unwrap_or(key.path).to_owned(), |(place, _)| place);
         self.faults.push(Fault { place, problem: wrong.problem, remedy: wrong.remedy });
+    }
+
+    /// Records a fault of a place.
+    pub(super) fn fault_at(&mut self, place: String, wrong: Wrong) {
+        self.faults.push(Fault { place, problem: wrong.problem, remedy: wrong.remedy });
+    }
+
+    /// Every key that was asked for and is written anywhere, with what counts of it.
+    pub(super) fn written(&self) -> Vec<Written> {
+        let found = self.known.iter().filter_map(|known| {
+            let (place, raw) = self.find(Key { path: &known.path, variable: known.variable })?;
+            Some(Written { path: known.path.clone(), place, texts: texts(&raw) })
+        });
+        found.collect()
+    }
+
+    /// Every text in the file, by its key, whatever the environment says.
+    pub(super) fn in_file(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        self.tree.values.iter().map(|(path, (raw, _))| (path.as_str(), texts(raw)))
+    }
+
+    /// The file and its mode, if others than its owner may use it.
+    pub(super) fn open_file(&self) -> Option<(String, u32)> {
+        self.sources.file_mode_open.map(|mode| (self.file_name().display().to_string(), mode))
     }
 
     /// Whether what seems unset is unset: not so if the file could not be read as TOML.
@@ -160,5 +191,16 @@ impl<'a> Reader<'a> {
                 remedy,
             })
             .collect()
+    }
+}
+
+/// The texts of a value; a variable parts those of a list by commas.
+fn texts(raw: &Raw) -> Vec<String> {
+    match raw {
+        Raw::Text(text) => {
+            std::iter::once(text.as_str()).chain(text.split(',')).map(|text| text.trim().to_owned()).collect()
+        }
+        Raw::List(values) => values.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }

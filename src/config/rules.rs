@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::Config;
-use super::address::is_loopback_host;
+use super::address::{is_loopback_host, password_of};
 use super::fault::Wrong;
 use super::reader::{Key, Reader, key};
+use super::samples::{self, SECRETS};
 use super::stores::{AMQP_URL, DATABASE_URL};
 use super::value::show_size;
 use super::web::{API_TOKEN, CONSOLE_URL, PORTAL_URL};
@@ -21,6 +22,8 @@ pub(super) fn check(reader: &mut Reader<'_>, config: &Config) {
     portal_and_console_are_separate(reader, config);
     listeners_differ(reader, config);
     every_message_fits(reader, config);
+    samples::refuse(reader, config);
+    secrets_are_not_open_to_others(reader);
 }
 
 /// A real broker or relay with a throw-away database, links to loopback, or a key that a new machine lacks.
@@ -28,8 +31,10 @@ fn never_half(reader: &mut Reader<'_>, config: &Config) {
     let but = "; --allow-embedded if you mean it";
     if reader.is_set(AMQP_URL) && !reader.is_set(DATABASE_URL) {
         let problem = "is missing although AMQP_URL is set: events of a real broker would end in a local file";
-        reader
-            .fault(DATABASE_URL, Wrong::new(problem, format!("set it to postgres://user:password@host/database{but}")));
+        reader.fault(
+            DATABASE_URL,
+            Wrong::new(problem, format!("set it to postgres://user:password@host/database?sslmode=verify-full{but}")),
+        );
     }
     let Some(relay) = config.relays.values().find(|relay| !is_loopback_host(&relay.url.host)) else { return };
     let cause = cause_of(relay);
@@ -85,6 +90,18 @@ fn listeners_differ(reader: &mut Reader<'_>, config: &Config) {
 fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && same_ip
+}
+
+/// A file with secrets is looked at as the key's file is; one without may be read by anybody.
+fn secrets_are_not_open_to_others(reader: &mut Reader<'_>) {
+    let Some((file, mode)) = reader.open_file() else { return };
+    let is_secret = |(path, texts): &(&str, Vec<String>)| {
+        SECRETS.contains(path) || texts.iter().any(|text| password_of(text).is_some())
+    };
+    let Some(path) = reader.in_file().find(is_secret).map(|(path, _)| path.to_owned()) else { return };
+    let problem = format!("holds a secret ({path}) and is open to other users (mode {mode:03o})");
+    let remedy = format!("run: chmod 600 {file}; or set the secret in the environment");
+    reader.fault_at(file, Wrong::new(problem, remedy));
 }
 
 /// A mail is held beside its documents: a budget below that would stop it for ever.

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Faults};
+use crate::private_file;
 
 /// The file that is read when none is named.
 pub const FILE_DEFAULT: &str = "config.toml";
@@ -20,6 +21,8 @@ pub struct Sources {
     pub unreadable: BTreeSet<String>,
     /// The file's name, as shown in faults, and its text.
     pub file: Option<(PathBuf, String)>,
+    /// The file's mode, if others than its owner may use it.
+    pub file_mode_open: Option<u32>,
     /// Whether half-embedded is allowed: `--allow-embedded`.
     pub allow_embedded: bool,
     /// Whether a path that the configuration names is there.
@@ -34,6 +37,7 @@ impl Sources {
             environment: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             file: None,
+            file_mode_open: None,
             allow_embedded: false,
             exists: Path::exists,
         }
@@ -47,7 +51,10 @@ impl Sources {
     pub fn of_process(named: Option<&Path>, allow_embedded: bool) -> Result<Self, Faults> {
         let variable = std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
         let file = read_file(named.map(Path::to_owned).or(variable).as_deref())?;
-        let mut sources = Self { file, allow_embedded, ..Self::none() };
+        // A file that cannot be asked has just been read: its mode is not what is wrong with it.
+        let mode = |path: &Path| private_file::mode_open_to_others(path).ok().flatten();
+        let file_mode_open = file.as_ref().and_then(|(path, _)| mode(path));
+        let mut sources = Self { file, file_mode_open, allow_embedded, ..Self::none() };
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {

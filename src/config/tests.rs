@@ -6,8 +6,8 @@ use super::*;
 use crate::relay::{OnUncertain, Security};
 
 const SHIPPED: &str = include_str!("../../config.toml");
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const KEY: &str = "CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=";
+const TOKEN: &str = "5f1d7c0a9b3e48d2a6c1f0e7b8d93a24";
+const KEY: &str = "b3VyIG93biBrZXksIHByaW50ZWQgbm93aGVyZSBlbHNl";
 
 fn sources(environment: &[(&str, &str)], file: &str) -> Sources {
     Sources {
@@ -189,6 +189,67 @@ fn what_is_open_is_protected_whatever_is_allowed() {
 }
 
 #[test]
+fn secrets_of_the_documentation_are_refused_where_others_reach_them() {
+    const PRINTED_KEY: &str = "CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=";
+    const PRINTED_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let smtps = ("SMTP_URL", "smtps://dora:pw@mail.example");
+    let portal = ("PORTAL_URL", "https://portal.example");
+    let open = ("CONSOLE_LISTEN", "0.0.0.0:8080");
+    let cases: [(&[(&str, &str)], &str); 8] = [
+        (&[open, ("API_TOKEN", PRINTED_TOKEN)], "API_TOKEN is a secret"),
+        (&[open, ("API_TOKEN", "for-trying-out-only-not-a-secret")], "API_TOKEN is a secret"),
+        (&[portal, ("SECRET_KEYS", &PRINTED_KEY[..43])], "SECRET_KEYS is a secret"),
+        (&[smtps, portal, ("SECRET_KEYS", &format!("{KEY}, {PRINTED_KEY}"))], "SECRET_KEYS is a secret"),
+        (&[("PORTAL_LISTEN", "0.0.0.0:8081"), ("SECRET_KEYS", PRINTED_KEY)], "SECRET_KEYS is a secret"),
+        (&[("DATABASE_URL", "postgres://dora:secret@db.example/bills")], "DATABASE_URL has a password"),
+        (
+            &[("DATABASE_URL", "postgres://x.example/b"), ("AMQP_URL", "amqps://a:p%61ssword@mq.example")],
+            "AMQP_URL has a",
+        ),
+        (&[("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "secret")], "AWS_SECRET_ACCESS_KEY is a secret"),
+    ];
+    for (environment, start) in cases {
+        let told = faults(environment, "");
+        assert!(told.len() == 1 && told[0].starts_with(start), "{environment:?}: {told:#?}");
+        assert!(!told[0].contains(PRINTED_TOKEN), "{told:?}");
+    }
+    // On this machine they do for trying out.
+    config(
+        &[
+            ("SECRET_KEYS", PRINTED_KEY),
+            ("API_TOKEN", PRINTED_TOKEN),
+            ("DATABASE_URL", "postgres://dispatcher:dispatcher@127.0.0.1/bills"),
+            ("AMQP_URL", "amqp://guest:guest@localhost"),
+            ("SMTP_URL", "smtp://127.0.0.1"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000"),
+            ("AWS_ACCESS_KEY_ID", "AKIA"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ],
+        "",
+    );
+}
+
+#[test]
+fn a_file_with_secrets_is_not_open_to_others() {
+    let read = |file: &str, file_mode_open| Config::read(&Sources { file_mode_open, ..sources(&[], file) });
+    for file in [
+        "[database]\nurl = \"postgres://dora:hunter2@127.0.0.1/bills\"\n",
+        "[relays.default]\nurl = \"smtp://dora:hunter2@127.0.0.1\"\n",
+        &format!("[secrets]\nkeys = [\"{KEY}\"]\n"),
+        &format!("[console]\napi_token = \"{TOKEN}\"\n"),
+    ] {
+        let faults = read(file, Some(0o640)).expect_err(file);
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.0[0].problem.ends_with("is open to other users (mode 640)"), "{faults}");
+        assert!(faults.0[0].remedy.starts_with("run: chmod 600 config.toml"), "{faults}");
+        assert!(!faults.to_string().contains("hunter2"), "{faults}");
+        read(file, None).expect("its owner's alone");
+    }
+    read("[worker]\nshutdown_grace = \"20s\"\n", Some(0o644)).expect("nothing secret in it");
+    read(SHIPPED, Some(0o644)).expect("nothing is set in it");
+}
+
+#[test]
 fn what_the_file_gets_wrong_is_told_by_line() {
     let cases = [
         ("url = \"a\n[x", "config.toml line 1 is not TOML"),
@@ -317,7 +378,14 @@ fn the_shipped_file_names_every_key_with_its_default() {
 
 #[test]
 fn the_examples_of_the_shipped_file_are_right() {
-    let config = config(&[], &uncommented(true));
+    let examples = uncommented(true);
+    let told = faults(&[], &examples);
+    assert!(told.iter().all(|fault| fault.contains("our documentation prints")), "{told:#?}");
+    let own =
+        [("CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=", KEY), (":password@", ":pw@"), ("= \"secret\"", "= \"s\"")];
+    let own =
+        own.iter().fold(examples, |text, (sample, own)| text.replace(sample, own)).replace("= \"token\"", "= \"t\"");
+    let config = config(&[], &own);
     assert_eq!(config.relays.len(), 2);
     assert!(config.broker.url.is_some() && config.secrets.keys.is_some());
 }

@@ -20,6 +20,7 @@ use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::http::{HostAllowList, serve};
 use crate::ids::RelayName;
 use crate::intake::{Incoming, Parsed, Verdict, Via};
+use crate::private_file;
 use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
 
 /// The demo does not keep anybody waiting: its one retry comes soon.
@@ -52,7 +53,7 @@ impl Demo {
     pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let world = World::new(clock.now());
-        std::fs::create_dir_all(folder.join("documents"))
+        private_file::create_folder(&folder.join("documents"))
             .with_context(|| format!("the folder {} cannot be made; choose another by --data", folder.display()))?;
         world.write_documents(&folder.join("documents")).context("the sample documents cannot be written")?;
         let mails = folder.join("mail");

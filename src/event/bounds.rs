@@ -47,15 +47,25 @@ pub fn text(path: impl fmt::Display, text: &str, length_max: usize) -> Result<()
     loose_text(path, text, length_max)
 }
 
+/// One line of text, which may be empty: a name or a reference that people read.
+///
+/// # Errors
+/// As [`loose_text`], and if it contains control characters.
+pub fn line(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
+    loose_text(&path, text, length_max)?;
+    if text.contains(char::is_control) {
+        return Err(Malformed::at(path, "contains a control character"));
+    }
+    Ok(())
+}
+
 /// What somebody else identifies something by: compared, never cleaned, so it has no characters that nobody sees.
 ///
 /// # Errors
 /// As [`text`], and if it contains control characters or begins or ends with white space.
 pub fn identifier(path: impl fmt::Display, value: &str, length_max: usize) -> Result<(), Malformed> {
     text(&path, value, length_max)?;
-    if value.contains(char::is_control) {
-        return Err(Malformed::at(path, "contains a control character"));
-    }
+    line(&path, value, length_max)?;
     if value.trim().len() != value.len() {
         return Err(Malformed::at(path, "begins or ends with white space"));
     }
@@ -131,6 +141,10 @@ mod tests {
         assert!(loose_text("x", "a\0b", 255).is_err());
         assert!(loose_text("x", "line\r\nline", 255).is_ok(), "cleaned when it is shown");
         assert!(text("x", " \u{a0}", 255).is_err());
+        for broken in ["R-1\nR-2", "R\t1", "\u{1b}[2J", "\u{7f}", "\u{9b}31m"] {
+            assert!(line("x", broken, 255).is_err(), "{broken:?}");
+        }
+        assert!(line("x", "", 255).is_ok() && line("x", " Käufer & Söhne ", 255).is_ok());
         assert!(identifier("x", "a\u{85}b", 255).is_err());
         assert!(identifier("x", "a ", 255).is_err());
     }

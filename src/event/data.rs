@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, locale, loose_text, moment, object_key, text};
+use super::bounds::{
+    ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, locale, loose_text, moment, object_key, text,
+};
 use super::{Document, Invoice, InvoiceData, InvoiceKind, Malformed, Recipient, json};
 
 /// The most documents of an event.
@@ -66,6 +68,7 @@ fn check(data: &InvoiceData) -> Result<(), Malformed> {
 fn check_invoice(invoice: &Invoice) -> Result<(), Malformed> {
     identifier("data.invoice.id", &invoice.id, KEY_MAX)?;
     text("data.invoice.number", &invoice.number, 128)?;
+    line("data.invoice.number", &invoice.number, 128)?;
     match invoice.reminder_level {
         Some(_) if invoice.kind != InvoiceKind::Reminder => {
             return Err(Malformed::at("data.invoice.reminder_level", "stands at something else than a reminder"));
@@ -86,7 +89,7 @@ fn check_invoice(invoice: &Invoice) -> Result<(), Malformed> {
         ("data.invoice.payment_reference", &invoice.payment_reference),
         ("data.invoice.buyer_reference", &invoice.buyer_reference),
     ] {
-        loose_text(path, reference.as_deref().unwrap_or(""), 255)?;
+        line(path, reference.as_deref().unwrap_or(""), 255)?;
     }
     Ok(())
 }
@@ -99,7 +102,7 @@ fn check_recipients(recipients: &[Recipient]) -> Result<(), Malformed> {
     for (index, recipient) in recipients.iter().enumerate() {
         loose_text(format_args!("data.recipients[{index}].address"), &recipient.address, ADDRESS_MAX)?;
         let name = recipient.name.as_deref().unwrap_or("");
-        loose_text(format_args!("data.recipients[{index}].name"), name, NAME_MAX)?;
+        line(format_args!("data.recipients[{index}].name"), name, NAME_MAX)?;
     }
     Ok(())
 }
@@ -118,7 +121,7 @@ fn check_documents(documents: &[Document], kind: InvoiceKind) -> Result<(), Malf
         if !ids.insert(document.id.as_str()) {
             return Err(Malformed::at(at("id"), "is the id of an earlier document too"));
         }
-        loose_text(format_args!("data.documents[{index}].name"), document.name.as_deref().unwrap_or(""), NAME_MAX)?;
+        line(format_args!("data.documents[{index}].name"), document.name.as_deref().unwrap_or(""), NAME_MAX)?;
         if !(1..=DOCUMENT_BYTES_MAX).contains(&document.size) {
             return Err(Malformed::at(at("size"), format!("is not between 1 and {DOCUMENT_BYTES_MAX} bytes")));
         }

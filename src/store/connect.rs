@@ -1,13 +1,15 @@
 //! How the database is reached.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgPool, SqliteConnection, SqlitePool};
+
+use crate::private_file;
 
 /// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.
 pub(super) const POSTGRES_CONNECTIONS_MAX: u32 = 12;
@@ -118,15 +120,30 @@ fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
     Ok(Pools::Postgres(pool))
 }
 
+/// Whether nobody on the way to this PostgreSQL can read or change anything: it is on this machine, or proves who it is.
+#[must_use]
+pub fn is_protected(url: &str) -> bool {
+    let Ok(options) = PgConnectOptions::from_str(url) else { return false };
+    let is_here = |host: &str| {
+        host.starts_with('/')
+            || host.eq_ignore_ascii_case("localhost")
+            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    options.get_socket().is_some()
+        || is_here(options.get_host())
+        || matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
+}
+
 async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockFile>), OpenError> {
     let failed = |cause: String| OpenError::File { path: path.display().to_string(), cause };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        private_file::create_folder(folder).map_err(|error| failed(error.to_string()))?;
     }
     let lock = match access {
         Access::Worker => Some(lock(path)?),
         Access::Command => None,
     };
+    make_private(path).map_err(|error| failed(error.to_string()))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -170,11 +187,28 @@ async fn out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, s
     Ok(!connection.is_in_transaction())
 }
 
+/// Makes the database file before SQLite does, for its owner only; the files beside it take its mode. What an earlier
+/// version made is closed to others.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    // Never opened if it is there: closing it again would let go of the locks that this process holds on it by another
+    // connection (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    match private_file::options().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    ["", "-wal", "-shm", ".lock"].into_iter().try_for_each(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        private_file::close_to_others(Path::new(&name))
+    })
+}
+
 fn lock(path: &Path) -> Result<LockFile, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let failed = |cause: std::io::Error| OpenError::File { path: path.display().to_string(), cause: cause.to_string() };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(failed)?;
+    let file =
+        private_file::options().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(LockFile { _file: file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),

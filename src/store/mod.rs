@@ -70,7 +70,7 @@ pub use benchmark::{SentMail, ServerAddress};
 pub use catalogue::{CustomersUpserted, TenantUpserted};
 pub use checkup::{KeyUse, LaneCounts};
 pub use claim::{Claimed, Fence, HeldRow};
-pub use connect::OpenError;
+pub use connect::{OpenError, is_protected};
 pub use customer_groups::CustomerGroup;
 pub use data_start::{DataStart, DataStarted};
 pub use dead_letter_acts::Restored;

@@ -2,6 +2,7 @@
 
 pub mod metric;
 
+mod escape;
 mod mask;
 
 use std::io::{self, IsTerminal};
@@ -15,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
+pub use escape::is_unsafe;
+pub(crate) use escape::write_safe_json;
 pub use mask::Masked;
 use metric::Kind;
 
@@ -36,10 +39,13 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", log.filter));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
     match log.format {
-        LogFormat::Human => Box::new(lines.with_ansi(colour).with_target(false).finish()),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+        LogFormat::Human => {
+            let lines = lines.with_writer(writer).fmt_fields(escape::SafeFields);
+            Box::new(lines.with_ansi(colour).with_target(false).finish())
+        }
+        LogFormat::Json => Box::new(lines.with_writer(escape::SafeJson(writer)).json().flatten_event(true).finish()),
     }
 }
 
@@ -131,13 +137,18 @@ mod tests {
     }
 
     fn logged(format: LogFormat, filter: &str) -> String {
+        lines(format, filter, false, || {
+            tracing::info!(invoice.number = "R-1", "invoice R-1 went to {}", Masked("ap@customer.example"));
+            tracing::debug!("too much");
+        })
+    }
+
+    /// What `work` logs.
+    fn lines(format: LogFormat, filter: &str, colour: bool, work: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         let log = Log { filter: filter.to_owned(), format };
-        tracing::subscriber::with_default(subscriber(&log, false, move || writer.clone()), || {
-            tracing::info!(invoice.number = "R-1", "invoice R-1 went to {}", Masked("ap@customer.example"));
-            tracing::debug!("too much");
-        });
+        tracing::subscriber::with_default(subscriber(&log, colour, move || writer.clone()), work);
         let bytes = lines.0.lock().expect("no panic").clone();
         String::from_utf8(bytes).expect("UTF-8")
     }
@@ -152,6 +163,27 @@ mod tests {
         assert_eq!(json["message"], "invoice R-1 went to a***@customer.example");
         assert_eq!((&json["invoice.number"], &json["level"]), (&"R-1".into(), &"INFO".into()));
         assert_eq!(logged(LogFormat::Json, "error"), "");
+    }
+
+    #[test]
+    fn no_value_can_forge_a_line_or_steer_a_terminal() {
+        let number = "R-1\n2026-11-23T09:30:00Z ERROR forged\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\u{2028}";
+        for (format, colour) in [(LogFormat::Human, false), (LogFormat::Human, true), (LogFormat::Json, false)] {
+            let text = lines(format, "info", colour, || {
+                let span = tracing::info_span!("attempt", invoice.number = %number).entered();
+                tracing::info!(text = number, shown = %number, debug = ?number, "invoice {number} went out");
+                drop(span);
+            });
+            assert_eq!(text.lines().count(), 1, "{text:?}");
+            // Our own colours begin with ESC and end with m; nothing of theirs survives.
+            let plain = text.trim_end().replace("\u{1b}[", "").replace("\\u{1b}[2J", "");
+            assert!(!plain.contains(is_unsafe), "{plain:?}");
+            assert!(text.contains("forged"), "{text}");
+            if format == LogFormat::Json {
+                let json: serde_json::Value = serde_json::from_str(&text).expect("one object");
+                assert_eq!((&json["text"], &json["shown"]), (&number.into(), &number.into()));
+            }
+        }
     }
 
     #[test]

@@ -167,9 +167,13 @@ async fn recipients_that_cannot_be_used_are_a_dead_letter(database: TestDatabase
         let answer = api.publish(&with(event(), "/data/recipients", recipients.clone())).await;
         assert_eq!(answer["class"], "invalid_recipient", "{recipients}");
     }
-    // What people read is cleaned later; it is no reason to hold an invoice up.
-    let named = json!([{"role": "to", "address": "ap@customer.example", "name": "Evil\r\nBcc: x@y.example \u{202e}"}]);
-    let answer = api.publish(&with(event(), "/data/recipients", named)).await;
+    // What turns the direction of a name is cleaned later; control characters are in no name.
+    let named = |name: &str| json!([{"role": "to", "address": "ap@customer.example", "name": name}]);
+    let answer = api.publish(&with(event(), "/data/recipients", named("Evil Bcc: x@y.example \u{202e}"))).await;
     assert_eq!(answer["result"], "accepted");
+    let forged = with(event(), "/data/recipients", named("Evil\r\nBcc: x@y.example"));
+    let refused = api.post(EVENT, forged.to_string()).await;
+    let refusal = refused.refusal(400).to_string();
+    assert!(refusal.contains("data.recipients[0].name") && refusal.contains("control character"), "{refusal}");
     assert_eq!(api.post(EVENT, event().to_string()).await.success(202)[0]["result"], "accepted");
 }

@@ -41,6 +41,22 @@ async fn what_is_well_is_ok() {
 }
 
 #[test]
+fn servers_elsewhere_without_verified_tls_are_warned_of() {
+    let elsewhere = |database: &str, broker: &str| {
+        let here = CommandLine::new().with("DATABASE_URL", database).with("AMQP_URL", broker);
+        results(&here.run("doctor --json"))
+    };
+    let unsafe_ = elsewhere("postgres://dora:pw@db.invalid/mail?sslmode=require", "amqp://dora:pw@mq.invalid/%2f");
+    assert_eq!(
+        (unsafe_["DATABASE_URL TLS"].as_str(), unsafe_["AMQP_URL TLS"].as_str()),
+        ("warn", "warn"),
+        "{unsafe_:?}"
+    );
+    let safe = elsewhere("postgres://dora:pw@db.invalid/mail?sslmode=verify-full", "amqps://dora:pw@mq.invalid/%2f");
+    assert!(!safe.contains_key("DATABASE_URL TLS") && !safe.contains_key("AMQP_URL TLS"), "{safe:?}");
+}
+
+#[test]
 fn whatever_is_away_is_named_with_what_to_do() {
     let here = CommandLine::new()
         .with("DATABASE_URL", "postgres://dora:hunter2@127.0.0.1:1/mail")

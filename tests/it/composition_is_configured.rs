@@ -4,7 +4,8 @@ use invoice_dispatcher::config::{Config, Sources};
 
 const COMPOSITION: &str = include_str!("../../docker-compose.yml");
 
-/// The block `x-settings` as variables, each `${NAME:-default}` replaced by its default.
+/// The block `x-settings` as variables, each `${NAME:-default}` replaced by its default, and each `${NAME:?…}`, which must
+/// be set, by a secret.
 fn settings() -> Vec<(String, String)> {
     let block = COMPOSITION.split_once("x-settings:").expect("the block is there").1;
     let lines = block.lines().skip(1).take_while(|line| line.starts_with("  "));
@@ -15,7 +16,12 @@ fn settings() -> Vec<(String, String)> {
 fn with_defaults(value: &str) -> String {
     let Some((before, rest)) = value.split_once("${") else { return value.to_owned() };
     let (variable, after) = rest.split_once('}').expect("the brace is closed");
-    let (_, default) = variable.split_once(":-").expect("every variable has a default");
+    let default = match variable.split_once(":-") {
+        Some((_, default)) => default,
+        // Letters, digits, and long enough for whatever it is.
+        None if variable.contains(":?") => "b3VyIG93biBrZXksIHByaW50ZWQgbm93aGVyZSBlbHNl",
+        None => panic!("{variable} has no default and need not be set"),
+    };
     format!("{before}{default}{}", with_defaults(after))
 }
 

@@ -35,6 +35,7 @@ mod broker_goes_away_and_comes_back;
 mod broker_is_reached_by_tls;
 mod broker_messages_are_published;
 mod chaos;
+mod cli;
 mod cli_dead_letters;
 mod cli_deliveries;
 mod cli_doctor;

@@ -15,6 +15,12 @@ use crate::relay::{Connector, RelayConfig, Unavailable};
 
 const RABBITMQ: &str = "RabbitMQ";
 
+/// Servers elsewhere that are reached so that others on the way could read along.
+pub(super) fn unprotected(config: &Config) -> Vec<Check> {
+    let found = app::unprotected(config).into_iter();
+    found.map(|found| Check::warn(format!("{} TLS", found.variable), found.problem, found.remedy)).collect()
+}
+
 /// RabbitMQ, its queues, and whether as many dead letters stand in their mirror as `published` says.
 pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check> {
     let Some(shown) = &config.broker.url else {

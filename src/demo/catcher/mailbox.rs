@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::letter::{FileDescription, Letter, Person};
 use super::session::ReceivedEnvelope;
 use crate::clock::{Clock, Timestamp};
+use crate::private_file;
 
 /// Mails that are kept; then the catcher answers 452.
 const MAILS_MAX: usize = 10_000;
@@ -95,7 +96,7 @@ impl Mailbox {
     pub async fn open(folder: &Path, clock: Clock) -> io::Result<Self> {
         let folder = folder.to_owned();
         let (folder, index) = blocking(move || {
-            std::fs::create_dir_all(&folder)?;
+            private_file::create_folder(&folder)?;
             let index = read_folder(&folder)?;
             Ok((folder, index))
         })
@@ -214,7 +215,7 @@ fn number_of(id: &str) -> Option<u64> {
 /// Writes a file that is there as a whole or not at all, also after a power loss.
 fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let unfinished = folder.join(format!(".{name}.part"));
-    let mut file = std::fs::File::create(&unfinished)?;
+    let mut file = private_file::options().write(true).create(true).truncate(true).open(&unfinished)?;
     io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;
     std::fs::rename(&unfinished, folder.join(name))?;

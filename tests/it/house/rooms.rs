@@ -42,6 +42,7 @@ pub const LINES: &[&[Room]] = &[
         room("wake", &["wake"]),
         room("clock", &["clock"]),
         room("bisect", &["bisect"]),
+        room("private_file", &["private_file"]),
     ],
 ];
 

@@ -1,0 +1,3 @@
+//! The command line as people and their machines meet it.
+
+mod files_are_private;
