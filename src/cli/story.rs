@@ -15,7 +15,7 @@ use crate::store::{
     Breaker, DeadLetter, DeadLetterState, Delivery, DeliveryRole, DeliveryState, EventState, ExplainedAttempt,
     ExplainedDelivery, ExplainedEvent, Explanation, RelayState, Settled,
 };
-use crate::telemetry::Masked;
+use crate::telemetry::AddressMask;
 
 /// The widest name of a fact.
 const INDENT: usize = 15;
@@ -67,15 +67,20 @@ impl Story {
         self.masked(report.finish())
     }
 
-    /// Masks the recipients wherever a relay repeated them.
-    pub(super) fn masked(&self, mut text: String) -> String {
-        if !self.addresses {
-            let deliveries = self.explanation.deliveries.iter();
-            for recipient in deliveries.flat_map(|explained| &explained.delivery.recipients) {
-                text = text.replace(&recipient.address, &Masked(&recipient.address).to_string());
-            }
-        }
-        text
+    /// A text of ours or of an operator's without the recipients.
+    pub(super) fn masked(&self, text: String) -> String {
+        if self.addresses { text } else { self.mask().text(&text) }
+    }
+
+    /// A relay's words, without whomever they name.
+    pub(super) fn masked_reply(&self, words: &str) -> String {
+        if self.addresses { words.to_owned() } else { self.mask().reply(words) }
+    }
+
+    fn mask(&self) -> AddressMask {
+        let deliveries = self.explanation.deliveries.iter();
+        let recipients = deliveries.flat_map(|explained| &explained.delivery.recipients);
+        AddressMask::of(recipients.map(|recipient| recipient.address.as_str()))
     }
 
     pub(super) fn number(&self) -> &str {
@@ -248,7 +253,7 @@ impl Story {
             let delivery = &explained.delivery;
             let to = self.recipients(&delivery.recipients);
             all.push((delivery.created_at, format!("{which}{} to {to}", made(delivery))));
-            let tries = explained.attempts.iter().map(|attempt| (attempt.ended_at, tried(attempt)));
+            let tries = explained.attempts.iter().map(|attempt| (attempt.ended_at, self.tried(attempt)));
             let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
             all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
             if let (Some(at), DeliveryState::Settled(settled)) = (delivery.settled_at, delivery.state) {
@@ -303,6 +308,18 @@ impl Story {
         }
     }
 
+    fn tried(&self, attempt: &ExplainedAttempt) -> String {
+        let decision = attempt.decision.map(|decision| format!(" with {}", said(decision))).unwrap_or_default();
+        let phase = attempt.phase.map(|phase| format!(" at {phase}")).unwrap_or_default();
+        let reply = attempt.reply.as_deref().map(|reply| self.masked_reply(reply));
+        let answer: Vec<&str> = attempt.code.iter().chain(&reply).map(String::as_str).collect();
+        let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.join(" ")) };
+        let besides =
+            if attempt.refused.is_some() { "; some recipients were not accepted (--json names them)" } else { "" };
+        let Ok(claim) = usize::try_from(attempt.claim) else { return String::new() };
+        format!("attempt {claim} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
+    }
+
     fn recipients(&self, list: &[Recipient]) -> String {
         if !self.addresses {
             return recipients(list);
@@ -329,17 +346,6 @@ fn made(delivery: &Delivery) -> String {
         (None, DeliveryRole::Bcc) => "a Bcc mail is owed".to_owned(),
         (None, DeliveryRole::Rest) => "the rest is owed".to_owned(),
     }
-}
-
-fn tried(attempt: &ExplainedAttempt) -> String {
-    let decision = attempt.decision.map(|decision| format!(" with {}", said(decision))).unwrap_or_default();
-    let phase = attempt.phase.map(|phase| format!(" at {phase}")).unwrap_or_default();
-    let answer: Vec<&str> = attempt.code.iter().chain(&attempt.reply).map(String::as_str).collect();
-    let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.join(" ")) };
-    let besides =
-        if attempt.refused.is_some() { "; some recipients were not accepted (--json names them)" } else { "" };
-    let Ok(claim) = usize::try_from(attempt.claim) else { return String::new() };
-    format!("attempt {claim} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
 }
 
 const fn said(decision: Decision) -> &'static str {

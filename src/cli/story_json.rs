@@ -23,7 +23,39 @@ impl Story {
             "deliveries": deliveries.iter().map(|delivery| self.delivery_json(delivery)).collect::<Vec<_>>(),
             "dead_letters": dead_letters.iter().map(letter_json).collect::<Vec<_>>(),
         });
-        serde_json::from_str(&self.masked(whole.to_string())).unwrap_or(whole)
+        self.masked_texts(whole)
+    }
+
+    /// Every text in it masked: each by itself, so that what is left is the same JSON.
+    fn masked_texts(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.masked(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.masked_texts(item)).collect(),
+            Value::Object(members) => {
+                members.into_iter().map(|(name, member)| (name, self.masked_texts(member))).collect()
+            }
+            other => other,
+        }
+    }
+
+    fn attempt_json(&self, attempt: &ExplainedAttempt) -> Value {
+        let mut refused = parsed(attempt.refused.as_deref());
+        for result in refused.as_array_mut().into_iter().flatten() {
+            if let Some(reply) = result.get_mut("reply")
+                && let Some(words) = reply.as_str()
+            {
+                *reply = Value::String(self.masked_reply(words));
+            }
+        }
+        json!({
+            "claim": attempt.claim, "relay": attempt.relay, "started_at": attempt.started_at,
+            "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
+            "class": attempt.class.as_str(), "code": attempt.code,
+            "reply": attempt.reply.as_deref().map(|reply| self.masked_reply(reply)),
+            "refused": refused,
+            "decision": attempt.decision.map(Decision::as_str),
+            "message_sha256": attempt.message_sha256,
+        })
     }
 
     fn delivery_json(&self, explained: &ExplainedDelivery) -> Value {
@@ -66,7 +98,7 @@ impl Story {
             "message_sha256": delivery.message_sha256,
             "message_size": delivery.message_size,
             "attempts_consumed": delivery.attempts,
-            "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+            "attempts": attempts.iter().map(|attempt| self.attempt_json(attempt)).collect::<Vec<_>>(),
             "notes": notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }))
                 .collect::<Vec<_>>(),
             "links": links.iter().map(|link| json!({
@@ -86,17 +118,6 @@ fn event_json(event: &ExplainedEvent) -> Value {
         "source": event.source, "id": event.id, "customer": event.customer, "kind": event.kind.as_str(),
         "via": event.via.as_str(), "received_at": event.received_at, "state": event.state.as_str(),
         "wait_until": event.wait_until, "has_body": event.has_body,
-    })
-}
-
-fn attempt_json(attempt: &ExplainedAttempt) -> Value {
-    json!({
-        "claim": attempt.claim, "relay": attempt.relay, "started_at": attempt.started_at,
-        "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
-        "class": attempt.class.as_str(), "code": attempt.code, "reply": attempt.reply,
-        "refused": parsed(attempt.refused.as_deref()),
-        "decision": attempt.decision.map(Decision::as_str),
-        "message_sha256": attempt.message_sha256,
     })
 }
 

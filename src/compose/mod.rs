@@ -27,6 +27,7 @@ use crate::decision::Plan;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::ids::{DeliveryId, Sha256};
 use crate::relay::{Envelope, EnvelopeRecipient};
+use crate::telemetry::Masked;
 use crate::tenant::TenantProfile;
 
 /// Everything about a delivery that its message is made of. Taken when the delivery is made, and anew by a redrive.
@@ -97,7 +98,7 @@ pub enum ComposeError {
     InvalidAddress {
         /// Whose address.
         role: &'static str,
-        /// The address, cleaned for display.
+        /// The address, masked.
         address: String,
         /// What is wrong with it.
         problem: String,
@@ -212,7 +213,7 @@ fn display_name(text: &str) -> Option<String> {
 fn address(role: &'static str, text: &str) -> Result<MailAddress, ComposeError> {
     MailAddress::parse(text).map_err(|problem: InvalidAddress| ComposeError::InvalidAddress {
         role,
-        address: clean::name(text),
+        address: Masked(text).to_string(),
         problem: problem.to_string(),
     })
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::relay::outcome::{Phase, Reply};
-use crate::relay::{RecipientResult, Submission};
+use crate::relay::{EnvelopeRecipient, RecipientResult, Submission};
+use crate::telemetry::AddressMask;
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
@@ -40,12 +41,17 @@ impl Ended {
         }
     }
 
-    /// It ended at the relay.
-    pub fn at_relay(class: Class, submission: Submission) -> Self {
+    /// It ended at the relay, which was told these recipients. The sentence is for logs, lists and events: it names none
+    /// of them, whatever the relay repeats. The reply itself stays as it was, for the attempt's row.
+    pub fn at_relay(class: Class, submission: Submission, recipients: &[EnvelopeRecipient]) -> Self {
+        let masked = |words: &str| AddressMask::of(recipients.iter().map(|r| r.address.as_ref())).reply(words);
         let reason = match (&submission.reply, &submission.detail) {
             _ if class == Class::Accepted => refused_besides(&submission.recipients),
-            (Some(reply), _) => format!("the relay answered {reply} ({})", submission.phase),
-            (None, Some(detail)) => format!("{detail} ({})", submission.phase),
+            (Some(reply), _) => {
+                let reply = Reply { text: masked(&reply.text), ..reply.clone() };
+                format!("the relay answered {reply} ({})", submission.phase)
+            }
+            (None, Some(detail)) => format!("{} ({})", masked(detail), submission.phase),
             (None, None) => format!("no answer ({})", submission.phase),
         };
         let besides = refused_besides(&submission.recipients);

@@ -303,7 +303,7 @@ fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) ->
         Outcome::Withdrawn if permit.started || permit.answer == Answer::Unavailable => Class::Dependency,
         Outcome::Withdrawn => return Came::Withdrawn,
     };
-    let mut ended = Ended::at_relay(class, submission);
+    let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
     ended.started_at = prepared.started_at;
     Came::Ended(ended)
 }

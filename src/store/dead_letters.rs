@@ -16,6 +16,7 @@ use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::relay::outcome::Phase;
+use crate::telemetry::AddressMask;
 
 /// What cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +212,8 @@ impl DeadLetter {
             class: row.get("class")?,
             phase: row.get("phase")?,
             code: row.get("code")?,
-            reason: row.get("reason")?,
+            // An earlier version wrote down whatever the relay repeated.
+            reason: AddressMask::default().reply(&row.get::<String>("reason")?),
             hint: row.get("hint")?,
             attempts: row.get("attempts")?,
             fingerprint: row.get("fingerprint")?,

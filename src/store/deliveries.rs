@@ -12,6 +12,7 @@ use crate::decision::{Decision, Reason};
 use crate::event::{InvoiceKind, Recipient};
 use crate::ids::{CustomerId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
 use crate::relay::outcome::Phase;
+use crate::telemetry::AddressMask;
 
 /// A delivery and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +252,8 @@ impl Delivery {
             claim: row.get("claim")?,
             settled_at: row.get("settled_at")?,
             class: row.get("class")?,
-            reason: row.get("reason")?,
+            // An earlier version wrote down whatever the relay repeated.
+            reason: row.get::<Option<String>>("reason")?.map(|reason| AddressMask::default().reply(&reason)),
             decision: row.get("decision")?,
             decision_reason: row.get("decision_reason")?,
             decision_inputs: row.get("decision_inputs")?,

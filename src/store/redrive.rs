@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::intake::Via;
+use crate::telemetry::AddressMask;
 
 /// A dead letter that is to be put back.
 #[derive(Debug, Clone)]
@@ -114,7 +115,8 @@ impl Store {
                 id: row.get("id")?,
                 state: row.get("state")?,
                 class: row.get("class")?,
-                reason: row.get("reason")?,
+                // An earlier version wrote down whatever the relay repeated.
+                reason: AddressMask::default().reply(&row.get::<String>("reason")?),
                 delivery: row.get("delivery_id")?,
                 event_key: row.get("event_key")?,
                 via: row.get("via")?,

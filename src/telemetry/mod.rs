@@ -2,6 +2,7 @@
 
 pub mod metric;
 
+mod address_mask;
 mod escape;
 mod mask;
 
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
+pub use address_mask::AddressMask;
 pub use escape::is_unsafe;
 pub(crate) use escape::write_safe_json;
 pub use mask::Masked;

@@ -72,6 +72,7 @@ mod policy_changes_while_a_delivery_waits;
 mod processes_are_killed;
 mod rabbitmq_facts_dead_lettering;
 mod rabbitmq_facts_publishing;
+mod relay;
 mod relay_accepts;
 mod relay_breaks_off_around_the_dot;
 mod relay_cannot_be_used;

@@ -1,0 +1,293 @@
+//! Mail addresses taken out of what somebody else wrote.
+//!
+//! Relays repeat the recipient they were given, as it is or in one of many spellings; their words end in logs, lists, the
+//! API, dead letters and events for the billing system. So they are masked where they come in. Only the attempt keeps
+//! the reply as it was.
+//!
+//! Known addresses are found however they are written: in any case, in angle brackets or quotes, percent-encoded
+//! (`ap%40customer.example`), rewritten for forwarding (`SRS0=…=customer.example=ap@…`, `b+ap=customer.example@…`), with a
+//! domain in A-labels or not, with `?` for each octet that is not ASCII, and broken by a line's end.
+
+use std::ops::Range;
+
+use super::escape::is_unsafe;
+use super::mask::Masked;
+
+/// What stands between local part and domain, in the forms that relays use. Without white space.
+const SEPARATORS: &[&str] =
+    &["@", "=", "%", "%40", "=40", "+40", "&#64;", "&#x40;", "&commat;", "(at)", "[at]", "<at>", "at"];
+/// What stands between a domain and the local part behind it: SRS (`=`), VERP (`+`, `-`), bang paths.
+const SEPARATORS_REVERSED: &[&str] = &["=", "!", "+", "-"];
+/// A text that still names somebody after so many rounds is given up as a whole.
+const ROUNDS_MAX: usize = 8;
+/// What stands in its place.
+const WITHHELD: &str = "(words withheld: they name a recipient)";
+
+/// The addresses that a text may name.
+#[derive(Debug, Clone, Default)]
+pub struct AddressMask {
+    known: Vec<Known>,
+}
+
+/// An address in its spellings.
+#[derive(Debug, Clone)]
+struct Known {
+    locals: Vec<Vec<char>>,
+    domains: Vec<Vec<char>>,
+    /// What stands in its place.
+    shown: String,
+    /// What stands in the place of its local part alone.
+    shown_local: String,
+}
+
+impl AddressMask {
+    /// A mask for these addresses; what has no `@` is no address.
+    #[must_use]
+    pub fn of<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { known: addresses.into_iter().filter_map(Known::of).collect() }
+    }
+
+    /// A text, perhaps of several parties, without the known addresses.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for _ in 0..ROUNDS_MAX {
+            let found = self.whole_addresses(&masked);
+            if found.is_empty() {
+                return masked;
+            }
+            masked = replaced(&masked, &found);
+        }
+        WITHHELD.to_owned()
+    }
+
+    /// A relay's words without the known addresses, without their local parts where these stand alone, and without
+    /// whatever else looks like an address: it may be where a customer has their mail forwarded to.
+    #[must_use]
+    pub fn reply(&self, words: &str) -> String {
+        let masked = self.text(words);
+        let masked = replaced(&masked, &self.local_parts(&masked));
+        // Whatever was put in may have joined with what stood beside it.
+        self.text(&without_any_address(&masked))
+    }
+
+    fn whole_addresses(&self, text: &str) -> Vec<(Range<usize>, &str)> {
+        let mut found = Vec::new();
+        for letters in [letters(text, false), letters(text, true)] {
+            for at in 0..letters.len() {
+                let length = self.known.iter().find_map(|known| Some((known.length_at(&letters[at..])?, known)));
+                if let Some((length, known)) = length {
+                    found.push((letters[at].range.start..letters[at + length - 1].range.end, known.shown.as_str()));
+                }
+            }
+        }
+        found
+    }
+
+    fn local_parts(&self, text: &str) -> Vec<(Range<usize>, &str)> {
+        let letters = letters(text, true);
+        let mut found = Vec::new();
+        for at in 0..letters.len() {
+            for known in &self.known {
+                let length = known.locals.iter().find_map(|local| starts_with(&letters[at..], local)).unwrap_or(0);
+                if length == 0 {
+                    continue;
+                }
+                let range = letters[at].range.start..letters[at + length - 1].range.end;
+                if stands_alone(text, &range) {
+                    found.push((range, known.shown_local.as_str()));
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Known {
+    fn of(address: &str) -> Option<Self> {
+        let address = address.trim();
+        let (local, domain) = address.rsplit_once('@')?;
+        let mut known =
+            Self { locals: Vec::new(), domains: Vec::new(), shown: String::new(), shown_local: String::new() };
+        // A tag behind + is the recipient's own; many relays name the mailbox without it.
+        let mailbox = local.split('+').next().unwrap_or(local);
+        for spelling in [local.to_owned(), question_marks(local), mailbox.to_owned()] {
+            known.add_local(&spelling);
+        }
+        // Nothing but blanks in quotes: what follows them must do.
+        if known.locals.is_empty() {
+            known.locals.push(Vec::new());
+        }
+        let (unicode, _) = idna::domain_to_unicode(domain);
+        let ascii = idna::domain_to_ascii(domain).unwrap_or_default();
+        for spelling in [domain.to_owned(), ascii, question_marks(&unicode), unicode] {
+            let spelling = plain(&letters(&spelling, false));
+            if !spelling.is_empty() && !known.domains.contains(&spelling) {
+                known.domains.push(spelling);
+            }
+        }
+        // A local part that is blank or looks masked already must not pass for its own mask.
+        let masked = Masked(address).to_string();
+        let candidates = [masked, format!("***@{domain}"), "***".to_owned()];
+        let fits = |shown: &String| {
+            let letters = letters(shown, false);
+            (0..letters.len()).all(|at| known.length_at(&letters[at..]).is_none())
+        };
+        let shown = candidates.into_iter().find(fits).unwrap_or_default();
+        let first = local.chars().next().filter(|c| c.is_alphanumeric() && local.chars().count() > 1);
+        known.shown_local = first.map_or_else(|| "***".to_owned(), |first| format!("{first}***"));
+        known.shown = shown;
+        Some(known)
+    }
+
+    /// Both as it is written and with its percent signs decoded, as it may come from a relay that decodes.
+    fn add_local(&mut self, spelling: &str) {
+        for decoded in [false, true] {
+            let spelling = plain(&letters(spelling, decoded));
+            if !spelling.is_empty() && !self.locals.contains(&spelling) {
+                self.locals.push(spelling);
+            }
+        }
+    }
+
+    /// How many letters of `text` are this address, if it begins so.
+    fn length_at(&self, text: &[Letter]) -> Option<usize> {
+        let forward = || joined(text, &self.locals, SEPARATORS, &self.domains);
+        forward().or_else(|| joined(text, &self.domains, SEPARATORS_REVERSED, &self.locals))
+    }
+}
+
+/// How many letters of `text` are one of `first`, one of `separators` and one of `second`; the most of all ways.
+fn joined(text: &[Letter], first: &[Vec<char>], separators: &[&str], second: &[Vec<char>]) -> Option<usize> {
+    let begins = first.iter().filter_map(|first| starts_with(text, first));
+    let goes_on = begins.flat_map(|at| {
+        separators.iter().filter_map(move |separator| {
+            let behind = at + starts_with(&text[at..], &separator.chars().collect::<Vec<_>>())?;
+            Some(behind)
+        })
+    });
+    goes_on.filter_map(|at| second.iter().filter_map(|second| Some(at + starts_with(&text[at..], second)?)).max()).max()
+}
+
+fn starts_with(text: &[Letter], wanted: &[char]) -> Option<usize> {
+    let same = text.len() >= wanted.len() && text.iter().zip(wanted).all(|(letter, wanted)| letter.char == *wanted);
+    same.then_some(wanted.len())
+}
+
+/// A letter of a text, in lower case, and where it stands there.
+struct Letter {
+    char: char,
+    range: Range<usize>,
+}
+
+fn plain(letters: &[Letter]) -> Vec<char> {
+    letters.iter().map(|letter| letter.char).collect()
+}
+
+/// The letters of a text without what may stand between those of an address: white space, quotes, backslashes and what
+/// nobody sees; `%41` and its like as what they stand for, if `decoded`.
+fn letters(text: &str, decoded: bool) -> Vec<Letter> {
+    let mut found = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(char) = text[at..].chars().next() {
+        let (chars, length) = match decoded.then(|| percent_run(&text[at..])).flatten() {
+            Some((decoded, length)) => (decoded, length),
+            None => (char.to_string(), char.len_utf8()),
+        };
+        let is_between = |c: &char| {
+            c.is_whitespace()
+                || is_unsafe(*c)
+                || matches!(c, '"' | '\\' | '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}')
+        };
+        // By way of upper case, where ß is SS: whoever writes an address in capitals writes it so.
+        let folded = chars.chars().filter(|c| !is_between(c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+        found.extend(folded.map(|char| Letter { char, range: at..at + length }));
+        at += length;
+    }
+    found
+}
+
+/// What the escape at the beginning of `text` stands for, and its length: one character, of as many octets as it needs.
+fn percent_run(text: &str) -> Option<(String, usize)> {
+    let octet = |at: usize| {
+        let digits = text.get(at + 1..at + 3).filter(|_| text.as_bytes().get(at) == Some(&b'%'))?;
+        digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
+    };
+    let octets: Vec<u8> = (0..4).map_while(|index| octet(index * 3)).collect();
+    let whole = (1..=octets.len()).find_map(|count| Some((std::str::from_utf8(&octets[..count]).ok()?, count)));
+    match whole {
+        Some((char, count)) => Some((char.to_owned(), count * 3)),
+        None => octets.first().map(|octet| (char::from(*octet).to_string(), 3)),
+    }
+}
+
+/// Our SMTP client reads replies as ASCII, with `?` for every other octet.
+fn question_marks(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii() { c.to_string() } else { "?".repeat(c.len_utf8()) }).collect()
+}
+
+/// Whether the range is not part of a longer word.
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '*');
+    let before = text[..range.start].chars().next_back();
+    let mut behind = text[range.end..].chars();
+    match (before, behind.next()) {
+        (Some(before), _) if is_word(before) => false,
+        // The end of a sentence, or the next part of a name.
+        (_, Some('.')) => !behind.next().is_some_and(is_word),
+        (_, Some(behind)) => !is_word(behind),
+        (_, None) => true,
+    }
+}
+
+/// The text with each range replaced; of those that overlap the first, grown by the others.
+fn replaced(text: &str, found: &[(Range<usize>, &str)]) -> String {
+    let mut found = found.to_vec();
+    found.sort_by_key(|(range, _)| (range.start, usize::MAX - range.end));
+    let mut merged: Vec<(Range<usize>, &str)> = Vec::new();
+    for (range, shown) in found {
+        match merged.last_mut() {
+            Some((last, _)) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push((range, shown)),
+        }
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, shown) in merged {
+        masked.push_str(&text[at..range.start]);
+        masked.push_str(shown);
+        at = range.end;
+    }
+    masked.push_str(&text[at..]);
+    masked
+}
+
+/// The text with the local part of everything that looks like an address masked.
+fn without_any_address(text: &str) -> String {
+    let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let mut found = Vec::new();
+    for (at, length) in text.match_indices('@').chain(text.match_indices("%40")).map(|(at, sign)| (at, sign.len())) {
+        let local = match text[..at].strip_suffix('"') {
+            Some(quoted) => &text[quoted.rfind('"').unwrap_or(0)..at],
+            None => {
+                &text
+                    [text[..at].char_indices().rev().take_while(|(_, c)| is_atom(*c)).last().map_or(at, |(i, _)| i)..at]
+            }
+        };
+        let names_host = text[at + length..].chars().next().is_some_and(|c| c.is_alphanumeric() || c == '[');
+        if !local.is_empty() && names_host && !local.ends_with("***") {
+            found.push((at - local.len()..at, shown_local(local)));
+        }
+    }
+    let found: Vec<(Range<usize>, &str)> = found.iter().map(|(range, shown)| (range.clone(), shown.as_str())).collect();
+    replaced(text, &found)
+}
+
+fn shown_local(local: &str) -> String {
+    let first = local.chars().find(|c| c.is_alphanumeric()).filter(|_| local.chars().count() > 1);
+    first.map_or_else(|| "***".to_owned(), |first| format!("{first}***"))
+}
+
+#[cfg(test)]
+mod tests;
