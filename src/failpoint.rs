@@ -38,6 +38,8 @@ pub enum Failpoint {
     AfterAnswer,
     /// How it ended is known and not written.
     BeforeRecord,
+    /// How it ended is written and not committed.
+    BeforeRecordCommit,
     /// How it ended is durable.
     AfterRecord,
     /// A dead letter is about to be published.
@@ -73,6 +75,7 @@ spelling!(Failpoint {
     AfterDot => "after_dot",
     AfterAnswer => "after_answer",
     BeforeRecord => "before_record",
+    BeforeRecordCommit => "before_record_commit",
     AfterRecord => "after_record",
     BeforeMirror => "before_mirror",
     AfterMirrorConfirm => "after_mirror_confirm",

@@ -218,7 +218,7 @@ impl Found {
         let newest = transaction.newest_delivery(tenant, invoice).await?.ok_or_else(unknown)?;
         let facts = transaction.tenants().first().cloned().ok_or_else(unknown)?;
         let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
-        let event = event::parse(body).map_err(|fault| StoreError::Bug(format!("a stored event is none: {fault}")))?;
+        let event = event::parse(body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;
         let customers = [(tenant.clone(), newest.customer.clone())];
         let known = transaction.facts(&[], &customers, &[], transaction.now()).await?;
         let customer =

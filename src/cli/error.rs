@@ -81,7 +81,9 @@ fn usual_advice(error: &anyhow::Error) -> Option<&'static str> {
     })?;
     match store {
         StoreError::Unavailable(_) => Some("start the database or correct DATABASE_URL; `doctor` checks everything"),
-        StoreError::Refused { .. } | StoreError::Bug(_) => Some("report this with the version that --version prints"),
+        StoreError::Refused { .. } | StoreError::Unreadable(_) | StoreError::Bug(_) => {
+            Some("report this with the version that --version prints")
+        }
     }
 }
 

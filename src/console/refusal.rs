@@ -140,7 +140,8 @@ impl Refusal {
                 "took too long",
                 "no answer could be given in time; send this again later, nothing is stored twice",
             ),
-            Self::Store(StoreError::Refused { .. } | StoreError::Bug(_)) | Self::Internal(_) => new(
+            Self::Store(StoreError::Refused { .. } | StoreError::Unreadable(_) | StoreError::Bug(_))
+            | Self::Internal(_) => new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal error",
                 "something is wrong on our side; the log says what",

@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{Executor, PgConnection, PgPool, SqlitePool};
 
+use super::db::connection::{Deadlines, Overdue, is_alive};
 use crate::private_file;
 
 /// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.
 pub(super) const POSTGRES_CONNECTIONS_MAX: u32 = 12;
 const SQLITE_READERS_MAX: u32 = 4;
-/// How long a statement may wait for a connection.
-const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long an SQLite statement may wait for another process that writes.
 const BUSY_DEADLINE: Duration = Duration::from_secs(10);
 /// Every statement of a run stays prepared.
@@ -75,9 +74,11 @@ pub(super) async fn open(
     url: &str,
     access: Access,
     connections_max: u32,
+    deadlines: Deadlines,
+    overdue: &Overdue,
 ) -> Result<(Pools, Option<LockFile>), OpenError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok((open_postgres(url, connections_max)?, None));
+        return Ok((open_postgres(url, connections_max, deadlines, overdue.clone())?, None));
     }
     let Some(path) = url.strip_prefix("sqlite://") else {
         return Err(OpenError::Address("it must begin with postgres:// or sqlite://".to_owned()));
@@ -85,20 +86,44 @@ pub(super) async fn open(
     if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
         return Err(OpenError::Address("sqlite:// must be followed by the path of a file".to_owned()));
     }
-    open_sqlite(Path::new(path), access).await
+    open_sqlite(Path::new(path), access, deadlines).await
 }
 
-fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
-    let options = PgConnectOptions::from_str(url)
+fn open_postgres(url: &str, connections_max: u32, deadlines: Deadlines, overdue: Overdue) -> Result<Pools, OpenError> {
+    let options = postgres_options(url, deadlines)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(deadlines.acquire)
+        .after_connect(|connection, _| Box::pin(check_client_while_working(connection)))
+        // It would cost a round trip each time. Only what may be dead is asked.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let overdue = overdue.clone();
+            Box::pin(async move { is_alive(connection, meta, &overdue, deadlines.acquire / 4).await })
+        })
+        .connect_lazy_with(options);
+    Ok(Pools::Postgres(pool))
+}
+
+fn postgres_options(url: &str, deadlines: Deadlines) -> Result<PgConnectOptions, OpenError> {
+    Ok(PgConnectOptions::from_str(url)
         .map_err(|error| OpenError::Address(error.to_string()))?
         .application_name("invoice-dispatcher")
         .statement_cache_capacity(STATEMENTS_MAX)
+        .options([("idle_in_transaction_session_timeout", deadlines.idle_in_transaction.as_millis())])
         .options([
             // What was committed was promised: it is on disk, whatever the server's default.
             ("synchronous_commit", "on"),
-            // A statement that takes longer is lost work; a transaction left open would block the vacuum.
+            // A statement that takes longer is lost work. A transaction that is left open would block the vacuum: it is
+            // bounded above.
             ("statement_timeout", "30s"),
-            ("idle_in_transaction_session_timeout", "60s"),
+            // The server forgets a client that the network has swallowed, with the locks that its transaction holds.
+            // Our own socket is sqlx's, which sets none of this: here a deadline closes the connection. A server whose
+            // system does not know one of these goes on without it.
+            ("tcp_user_timeout", "30s"),
+            ("tcp_keepalives_idle", "30s"),
+            ("tcp_keepalives_interval", "10s"),
+            ("tcp_keepalives_count", "3"),
             // Every statement finds its rows by key. A plan that was made and kept while a table was small would read
             // the whole table once it has grown, until the next ANALYZE: measured, that costs more than half the speed.
             ("random_page_cost", "1.1"),
@@ -110,14 +135,7 @@ fn open_postgres(url: &str, connections_max: u32) -> Result<Pools, OpenError> {
             ("plan_cache_mode", "force_generic_plan"),
             // What is switched off above counts as very dear, and what is dear would be compiled.
             ("jit", "off"),
-        ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(ACQUIRE_DEADLINE)
-        // It would cost a round trip each time; a dead connection shows itself at its first statement.
-        .test_before_acquire(false)
-        .connect_lazy_with(options);
-    Ok(Pools::Postgres(pool))
+        ]))
 }
 
 /// Whether nobody on the way to this PostgreSQL can read or change anything: it is on this machine, or proves who it is.
@@ -134,7 +152,26 @@ pub fn is_protected(url: &str) -> bool {
         || matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
 }
 
-async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockFile>), OpenError> {
+/// Has the server look now and then whether the client of a long statement is still there, and give up if not.
+///
+/// Not by the options: where the system cannot tell that a connection was closed (Windows), the server refuses the
+/// setting, and with an option every connection.
+async fn check_client_while_working(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set = sqlx::raw_sql("SET client_connection_check_interval = '10s'");
+    match connection.execute(set).await {
+        Err(sqlx::Error::Database(refusal)) => {
+            tracing::debug!("the server does not look after its clients: {refusal}");
+            Ok(())
+        }
+        answer => answer.map(|_| ()),
+    }
+}
+
+async fn open_sqlite(
+    path: &Path,
+    access: Access,
+    deadlines: Deadlines,
+) -> Result<(Pools, Option<LockFile>), OpenError> {
     let failed = |cause: String| OpenError::File { path: path.display().to_string(), cause };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private_file::create_folder(folder).map_err(|error| failed(error.to_string()))?;
@@ -157,34 +194,19 @@ async fn open_sqlite(path: &Path, access: Access) -> Result<(Pools, Option<LockF
         .statement_cache_capacity(STATEMENTS_MAX);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(ACQUIRE_DEADLINE * 3)
+        .acquire_timeout(deadlines.acquire * 3)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .after_release(|connection, _| Box::pin(out_of_transaction(connection)))
         .connect_with(options.clone())
         .await
         .map_err(|error| failed(error.to_string()))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS_MAX)
-        .acquire_timeout(ACQUIRE_DEADLINE)
+        .acquire_timeout(deadlines.acquire)
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "ON"));
     Ok((Pools::Sqlite { writer, readers }, lock))
-}
-
-/// Whether another transaction can begin on this connection; it is replaced if not.
-///
-/// SQLite may roll a transaction back by itself, as on a full disk ([`sqlite3_get_autocommit`]); the `ROLLBACK` that
-/// follows then fails, and sqlx goes on to count the connection as inside a transaction.
-///
-/// [`sqlite3_get_autocommit`]: https://www.sqlite.org/c3ref/get_autocommit.html
-async fn out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    if connection.is_in_transaction() {
-        // A transaction that was dropped is rolled back on the connection's own thread; an answer says that it was.
-        connection.ping().await?;
-    }
-    Ok(!connection.is_in_transaction())
 }
 
 /// Makes the database file before SQLite does, for its owner only; the files beside it take its mode. What an earlier

@@ -15,6 +15,7 @@ mod counts;
 mod cures;
 mod customer_groups;
 mod data_start;
+mod db;
 mod dead_letter_acts;
 mod dead_letters;
 mod deliveries;
@@ -62,8 +63,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
-use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use benchmark::{SentMail, ServerAddress};
@@ -74,6 +74,7 @@ pub use connect::{OpenError, is_protected};
 pub use customer_groups::CustomerGroup;
 pub use data_start::{DataStart, DataStarted};
 pub use dead_letter_acts::Restored;
+pub use db::connection::Deadlines;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
 pub use deliveries::{Delivery, DeliveryFilter};
 pub use delivery_acts::{Acted, MarkedSent};
@@ -110,11 +111,19 @@ pub use worker::Heartbeat;
 use crate::clock::{Clock, Timestamp};
 pub use crate::retry::Settled;
 use connect::{LockFile, Pools};
+pub(crate) use db::connection::Connection;
+use db::connection::{Handle, Overdue};
 use patience::Patience;
-use statement::{Handle, Runs, sql};
+use statement::{Runs, sql};
 
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// How long the migrations of one upgrade may take together.
+const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
+
+/// How long connections may take to close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest pause between two looks whether the database answers again.
 const REACHABLE_PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -130,6 +139,9 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     pools: Pools,
+    deadlines: Deadlines,
+    /// When an answer was overdue last.
+    overdue: Overdue,
     clock: Clock,
     /// Who holds the leases of this process.
     holder: Uuid,
@@ -156,8 +168,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_sized(url: &str, connections_max: u32, clock: Clock) -> Result<Self, OpenError> {
-        let (pools, lock) = connect::open(url, connect::Access::Worker, connections_max).await?;
-        Ok(Self::of(pools, clock, lock))
+        Self::connect(url, connect::Access::Worker, connections_max, Deadlines::default(), clock).await
     }
 
     /// Opens the database of a command that may run beside a worker: as [`Store::open`], without the worker's lock.
@@ -165,14 +176,29 @@ impl Store {
     /// # Errors
     /// If the address cannot be understood, or the file cannot be opened.
     pub async fn open_beside(url: &str, clock: Clock) -> Result<Self, OpenError> {
-        let (pools, lock) = connect::open(url, connect::Access::Command, connect::POSTGRES_CONNECTIONS_MAX).await?;
-        Ok(Self::of(pools, clock, lock))
+        Self::open_impatient(url, Deadlines::default(), clock).await
     }
 
-    fn of(pools: Pools, clock: Clock, lock: Option<LockFile>) -> Self {
+    /// As [`Store::open_beside`], with other deadlines.
+    ///
+    /// # Errors
+    /// As [`Store::open_beside`].
+    pub async fn open_impatient(url: &str, deadlines: Deadlines, clock: Clock) -> Result<Self, OpenError> {
+        Self::connect(url, connect::Access::Command, connect::POSTGRES_CONNECTIONS_MAX, deadlines, clock).await
+    }
+
+    async fn connect(
+        url: &str,
+        access: connect::Access,
+        connections_max: u32,
+        deadlines: Deadlines,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let overdue = Overdue::default();
+        let (pools, lock) = connect::open(url, access, connections_max, deadlines, &overdue).await?;
         let holder = clock.new_id();
-        let inner = Inner { pools, clock, holder, patience: Patience::default(), _lock: lock };
-        Self { inner: Arc::new(inner), outcomes: false }
+        let inner = Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), _lock: lock };
+        Ok(Self { inner: Arc::new(inner), outcomes: false })
     }
 
     /// Names this process to others that would hold the same lease.
@@ -200,21 +226,23 @@ impl Store {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        match &self.inner.pools {
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
-            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
-        }
-        .map_err(|error| StoreError::from(sqlx::Error::from(error)))
+        let mut connection = self.write().await?;
+        let answer = match connection.handle()? {
+            Handle::Postgres(on) => timeout(MIGRATION_DEADLINE, POSTGRES_MIGRATIONS.run_direct(None, on, false)).await,
+            Handle::Sqlite(on) => timeout(MIGRATION_DEADLINE, SQLITE_MIGRATIONS.run_direct(None, on, false)).await,
+        };
+        connection.judge(answer.map(|done| done.map_err(sqlx::Error::from)))
     }
 
     /// Whether every migration of this build has been applied.
     pub async fn schema_is_current(&self) -> Result<bool, StoreError> {
-        let (migrations, applied) = match &self.inner.pools {
-            Pools::Postgres(pool) => (&POSTGRES_MIGRATIONS, applied_migrations(&mut *pool.acquire().await?).await?),
-            Pools::Sqlite { writer, .. } => {
-                (&SQLITE_MIGRATIONS, applied_migrations(&mut *writer.acquire().await?).await?)
-            }
+        let mut connection = self.write().await?;
+        let deadline = connection.deadline();
+        let (migrations, answer) = match connection.handle()? {
+            Handle::Postgres(on) => (&POSTGRES_MIGRATIONS, timeout(deadline, applied_migrations(on)).await),
+            Handle::Sqlite(on) => (&SQLITE_MIGRATIONS, timeout(deadline, applied_migrations(on)).await),
         };
+        let applied = connection.judge(answer)?;
         Ok(migrations
             .iter()
             .filter(|migration| !migration.migration_type.is_down_migration())
@@ -256,7 +284,8 @@ impl Store {
     /// Waits until the database answers.
     pub async fn wait_until_reachable(&self) {
         let mut pause = Duration::from_millis(50);
-        while let Err(error) = self.answers().await {
+        // Boxed: nobody hurries here, and whoever waits carries the future along.
+        while let Err(error) = Box::pin(self.answers()).await {
             tracing::debug!(%error, "the database does not answer yet");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(REACHABLE_PAUSE_MAX);
@@ -272,30 +301,37 @@ impl Store {
             .ok_or_else(|| StoreError::Unavailable("the database is a read-only replica".into()))
     }
 
-    /// Closes every connection; what is running ends first.
+    /// Closes every connection; what is running ends first, unless that takes too long.
     pub async fn close(&self) {
-        match &self.inner.pools {
-            Pools::Postgres(pool) => pool.close().await,
-            Pools::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
+        let closing = async {
+            match &self.inner.pools {
+                Pools::Postgres(pool) => pool.close().await,
+                Pools::Sqlite { writer, readers } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
             }
+        };
+        if timeout(CLOSE_DEADLINE, closing).await.is_err() {
+            tracing::debug!("connections to the database did not close in time");
         }
     }
 
     /// A connection for reading; on SQLite it never waits for the writer.
     pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
-        Ok(match &self.inner.pools {
-            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
-            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+        let Inner { pools, deadlines, overdue, .. } = &*self.inner;
+        Ok(match pools {
+            Pools::Postgres(pool) => Connection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Sqlite { readers, .. } => Connection::sqlite(readers.acquire().await?, *deadlines, overdue.clone()),
         })
     }
 
     /// A connection for single statements that write, each committed by itself.
     pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
-        Ok(match &self.inner.pools {
-            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
-            Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
+        let Inner { pools, deadlines, overdue, .. } = &*self.inner;
+        Ok(match pools {
+            Pools::Postgres(pool) => Connection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Sqlite { writer, .. } => Connection::sqlite(writer.acquire().await?, *deadlines, overdue.clone()),
         })
     }
 
@@ -304,49 +340,31 @@ impl Store {
     /// On SQLite it owns the one writer from its beginning (`BEGIN IMMEDIATE`), so that reading and then writing
     /// never meets another's write.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let mut connection = self.write().await?;
         statement::count();
-        let open = match &self.inner.pools {
-            Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
-            Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-        };
-        Ok(Transaction { open, outcomes: self.outcomes })
+        connection.begin().await?;
+        Ok(Transaction { connection, outcomes: self.outcomes })
     }
 }
 
-async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, StoreError> {
-    connection.ensure_migrations_table("_sqlx_migrations").await.map_err(sqlx::Error::from)?;
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await.map_err(sqlx::Error::from)?;
+async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, sqlx::Error> {
+    connection.ensure_migrations_table("_sqlx_migrations").await?;
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
-/// A connection out of the pool, back in it when dropped.
-#[derive(Debug)]
-pub(crate) enum Connection {
-    Postgres(PoolConnection<Postgres>),
-    Sqlite(PoolConnection<Sqlite>),
-}
-
 impl Runs for Connection {
-    fn handle(&mut self) -> Handle<'_> {
-        match self {
-            Self::Postgres(connection) => Handle::Postgres(connection),
-            Self::Sqlite(connection) => Handle::Sqlite(connection),
-        }
+    fn connection(&mut self) -> &mut Connection {
+        self
     }
 }
 
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    open: Open,
+    connection: Connection,
     /// As of its [`Store`].
     outcomes: bool,
-}
-
-#[derive(Debug)]
-enum Open {
-    Postgres(sqlx::Transaction<'static, Postgres>),
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
 }
 
 impl Transaction {
@@ -354,23 +372,14 @@ impl Transaction {
     ///
     /// # Errors
     /// An unavailable database may have committed nonetheless: whoever repeats the work must find that out.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         statement::count();
-        let committing = async {
-            match self.open {
-                Open::Postgres(transaction) => transaction.commit().await,
-                Open::Sqlite(transaction) => transaction.commit().await,
-            }
-        };
-        Ok(statement::in_time(committing).await??)
+        self.connection.commit().await
     }
 }
 
 impl Runs for Transaction {
-    fn handle(&mut self) -> Handle<'_> {
-        match &mut self.open {
-            Open::Postgres(transaction) => Handle::Postgres(transaction),
-            Open::Sqlite(transaction) => Handle::Sqlite(transaction),
-        }
+    fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }

@@ -20,6 +20,7 @@ use super::{Store, Transaction};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::{Decision, Reason, Terms};
+use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeliveryId, RelayName, Sha256};
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
@@ -177,6 +178,7 @@ impl Store {
         sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
         insert_attempts(&mut transaction, &sorted).await?;
         settle(&mut transaction, &sorted, &late, &held, self.now()).await?;
+        failpoint::reach(Failpoint::BeforeRecordCommit);
         transaction.commit().await?;
         Ok(records
             .iter()

@@ -9,30 +9,21 @@
 //! Its text depends on nothing but the database, so it is prepared once a connection.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection, SqliteConnection};
+use sqlx::{Arguments, AssertSqlSafe, Executor};
+use tokio::time::timeout;
 
+use super::db::connection::{Connection, Handle};
 use super::error::StoreError;
 use super::value::{Row, Value};
 use crate::telemetry::metric;
 
-/// After this time a statement counts as lost, whatever became of the server or the network.
-const STATEMENT_DEADLINE: Duration = Duration::from_secs(40);
-
 /// Somewhere to run a statement: a connection or a transaction.
 pub(crate) trait Runs: Send {
-    /// The connection, by kind of database.
-    fn handle(&mut self) -> Handle<'_>;
-}
-
-/// A borrowed connection, by kind of database.
-#[derive(Debug)]
-pub(crate) enum Handle<'c> {
-    Postgres(&'c mut PgConnection),
-    Sqlite(&'c mut SqliteConnection),
+    /// The connection that runs it.
+    fn connection(&mut self) -> &mut Connection;
 }
 
 /// A statement and its values.
@@ -72,17 +63,21 @@ impl<'v> Statement<'v> {
     /// Runs it and returns every row.
     pub(crate) async fn all(self, on: &mut impl Runs) -> Result<Vec<Row>, StoreError> {
         count();
-        match on.handle() {
-            Handle::Postgres(connection) => {
+        let connection = on.connection();
+        let deadline = connection.deadline();
+        match connection.handle()? {
+            Handle::Postgres(server) => {
                 let (text, arguments) = self.for_postgres()?;
                 let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                let rows = in_time(connection.fetch_all(query)).await??;
+                let answer = timeout(deadline, server.fetch_all(query)).await;
+                let rows = connection.judge(answer)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
-            Handle::Sqlite(connection) => {
+            Handle::Sqlite(server) => {
                 let (text, arguments) = self.for_sqlite()?;
                 let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                let rows = in_time(connection.fetch_all(query)).await??;
+                let answer = timeout(deadline, server.fetch_all(query)).await;
+                let rows = connection.judge(answer)?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
         }
@@ -102,16 +97,22 @@ impl<'v> Statement<'v> {
     /// Runs it and returns how many rows it changed.
     pub(crate) async fn run(self, on: &mut impl Runs) -> Result<u64, StoreError> {
         count();
-        match on.handle() {
-            Handle::Postgres(connection) => {
+        let connection = on.connection();
+        let deadline = connection.deadline();
+        match connection.handle()? {
+            Handle::Postgres(server) => {
                 let (text, arguments) = self.for_postgres()?;
                 let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                Ok(in_time(connection.execute(query)).await??.rows_affected())
+                let answer = timeout(deadline, server.execute(query)).await;
+                let done = connection.judge(answer)?;
+                Ok(done.rows_affected())
             }
-            Handle::Sqlite(connection) => {
+            Handle::Sqlite(server) => {
                 let (text, arguments) = self.for_sqlite()?;
                 let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                Ok(in_time(connection.execute(query)).await??.rows_affected())
+                let answer = timeout(deadline, server.execute(query)).await;
+                let done = connection.judge(answer)?;
+                Ok(done.rows_affected())
             }
         }
     }
@@ -305,13 +306,6 @@ fn render(text: &str, database: &str, given: impl Fn() -> String) -> String {
 /// Counts what is sent to the database: each is a round trip.
 pub(super) fn count() {
     metrics::counter!(metric::DATABASE_STATEMENTS).increment(1);
-}
-
-/// Bounds the time that a database takes to answer.
-pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, StoreError> {
-    tokio::time::timeout(STATEMENT_DEADLINE, answer)
-        .await
-        .map_err(|_| StoreError::Unavailable(format!("no answer within {} s", STATEMENT_DEADLINE.as_secs())))
 }
 
 #[cfg(test)]

@@ -48,8 +48,7 @@ impl Row {
     /// The value of the column `name`, which holds JSON as text.
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
         let text: String = self.get(name)?;
-        serde_json::from_str(&text)
-            .map_err(|error| StoreError::Bug(format!("the column {name} cannot be read: {error}")))
+        serde_json::from_str(&text).map_err(|error| StoreError::Unreadable(format!("the column {name}: {error}")))
     }
 
     fn raw<'r, T>(&'r self, name: &str) -> Result<T, StoreError>
@@ -113,7 +112,7 @@ made_of!(RelayName, String, |text| Some(RelayName::from(text)));
 made_of!(Sha256, Vec<u8>, |bytes| Sha256::from_slice(&bytes));
 
 fn misfit<T>(name: &str) -> StoreError {
-    StoreError::Bug(format!("the column {name} does not hold a {}", std::any::type_name::<T>()))
+    StoreError::Unreadable(format!("the column {name} does not hold a {}", std::any::type_name::<T>()))
 }
 
 /// INTEGER columns are 32 bits wide on PostgreSQL; SQLite's are as wide as they must be.

@@ -54,3 +54,39 @@ async fn it_sends_nothing_twice() {
         ended.expect("nothing is sent twice");
     }
 }
+
+/// It stands still with a transaction open, until the server ends its connection; then it goes on as if it had been an
+/// outage: an event is no dead letter, and what the relay took is recorded.
+async fn standing_still_in_a_transaction(around: Arc<Around>, point: Failpoint) {
+    let mut cell = if point == Failpoint::BeforeIntakeCommit {
+        Cell::with_broker(&around).await
+    } else {
+        Cell::new(&around).await
+    };
+    cell.bring(&EVENTS).await;
+    let process = cell.site.start_failing(&format!("{point}:stop"));
+    process.until_stopped().await;
+    let open = "SELECT COUNT(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    // Another of its transactions may have been caught, too.
+    assert!(cell.database.number(open).await >= 1, "{point} is inside a transaction");
+    until("the server ends the connection", async || cell.database.number(open).await == 0).await;
+
+    process.signal("-CONT");
+    let counts = until_settled(&cell.site.store, 3).await;
+    assert_eq!(count(&counts, Settled::Sent), 3, "{point}: {counts:?}");
+    assert_eq!(cell.database.number("SELECT COUNT(*) FROM dead_letter").await, 0, "{point}");
+    assert_eq!(cell.sink.mails_and_data_phases(), (3, 3), "{point}");
+    cell.end(process).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_the_server_ends_is_an_outage_and_no_fault() {
+    let around = Arc::new(Around::all_well(Kept::Postgres));
+    let points = [Failpoint::BeforeIntakeCommit, Failpoint::BeforeRecordCommit];
+    let mut running: JoinSet<_> =
+        points.into_iter().map(|point| standing_still_in_a_transaction(Arc::clone(&around), point)).collect();
+    while let Some(ended) = running.join_next().await {
+        ended.expect("nothing is lost");
+    }
+}

@@ -46,7 +46,7 @@ enum Act {
 }
 
 /// Between claim and record, in the order in which a mail passes them.
-const SENDING: [Row; 10] = [
+const SENDING: [Row; 11] = [
     Row::Sending(Failpoint::AfterClaim, Seen::Nothing),
     Row::Sending(Failpoint::AfterDocuments, Seen::Nothing),
     Row::Sending(Failpoint::AfterCompose, Seen::Nothing),
@@ -56,6 +56,7 @@ const SENDING: [Row; 10] = [
     Row::Sending(Failpoint::AfterDot, Seen::TheMessage),
     Row::Sending(Failpoint::AfterAnswer, Seen::TheMessage),
     Row::Sending(Failpoint::BeforeRecord, Seen::TheMessage),
+    Row::Sending(Failpoint::BeforeRecordCommit, Seen::TheMessage),
     Row::Sending(Failpoint::AfterRecord, Seen::Nothing),
 ];
 
@@ -127,7 +128,7 @@ async fn side_by_side(rows: impl IntoIterator<Item = Row>, around: Around, at_on
 /// A worker ends at the place; the next one sends what is left.
 async fn while_sending(around: &Arc<Around>, point: Failpoint, seen: Seen) {
     // While one is recorded, the next may be at the relay already: here it comes later.
-    let alone = matches!(point, Failpoint::BeforeRecord | Failpoint::AfterRecord);
+    let alone = matches!(point, Failpoint::BeforeRecord | Failpoint::BeforeRecordCommit | Failpoint::AfterRecord);
     let (first, later) = EVENTS.split_at(if alone { 1 } else { 4 });
     let mut cell = Cell::new(around).await;
     cell.bring(first).await;

@@ -1,0 +1,3 @@
+//! The database itself: connections that are closed once an answer is overdue.
+
+pub(super) mod connection;

@@ -1,0 +1,125 @@
+//! Packets to PostgreSQL are swallowed without a word, as after a failover without RST: what waits for an answer gives
+//! up in time, closes its connection, and goes on with new ones.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::ids::EventKey;
+use invoice_dispatcher::store::{Deadlines, IntakeTransaction, Store, StoreError};
+use uuid::Uuid;
+
+use crate::harness::black_hole::BlackHole;
+use crate::harness::database::TestDatabase;
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::sink::{Act, Script, Sink, Step};
+
+/// How many connections a store has at most.
+const PLACES: usize = 12;
+
+/// The longest that anything may take here, however many waits follow each other.
+const BOUND: Duration = Duration::from_secs(30);
+
+fn impatient() -> Deadlines {
+    Deadlines {
+        acquire: Duration::from_secs(4),
+        statement: Duration::from_secs(1),
+        release: Duration::from_secs(1),
+        // The server still holds the locks of those whom it cannot hear.
+        idle_in_transaction: Duration::from_secs(3),
+    }
+}
+
+async fn store_by(hole: &BlackHole, database: &TestDatabase, clock: Clock) -> Store {
+    Store::open_impatient(&hole.url(&database.url), impatient(), clock).await.expect("the address is one")
+}
+
+/// As many transactions at once as there are places.
+async fn every_place(store: &Store) -> Vec<IntakeTransaction> {
+    let begun = join_all((0..PLACES).map(|_| store.begin_intake(&[]))).await;
+    begun.into_iter().collect::<Result<_, _>>().expect("every place of the pool is there")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_waits_ends_and_every_place_of_the_pool_comes_back() {
+    let database = TestDatabase::postgres().await;
+    let hole = BlackHole::before_url(&database.url).await;
+    let store = store_by(&hole, &database, database.clock.clone()).await;
+    for _ in 0..2 {
+        let mut open = every_place(&store).await;
+        let (left, committing, writing) = (open.pop(), open.pop(), open.pop());
+        // Some places are idle when it happens.
+        open.truncate(4);
+
+        hole.swallow();
+        let waits = async {
+            drop(left);
+            let committed = committing.expect("it is open").commit();
+            let mut writing = writing.expect("it is open");
+            let key = [EventKey(Uuid::nil())];
+            let written = writing.facts(&key, &[], &[], database.clock.now());
+            let (committed, written) = tokio::join!(committed, written);
+            assert!(committed.is_err_and(|error| error.is_unavailable()));
+            assert!(written.is_err_and(|error| error.is_unavailable()));
+            // BEGIN, and single statements, more of them than there are places.
+            let begun = join_all((0..PLACES).map(|_| store.begin_intake(&[]))).await;
+            assert!(begun.iter().all(|begun| begun.as_ref().is_err_and(StoreError::is_unavailable)));
+            let answers = join_all((0..PLACES).map(|_| store.answers())).await;
+            assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(StoreError::is_unavailable)));
+        };
+        tokio::time::timeout(BOUND, waits).await.expect("every wait has an end");
+
+        hole.pass_new_ones();
+        drop(open);
+        tokio::time::timeout(BOUND, store.wait_until_reachable()).await.expect("new connections are used");
+        drop(every_place(&store).await);
+    }
+    tokio::time::timeout(BOUND, store.close()).await.expect("closing has an end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_goes_on_by_new_connections_and_sends_nothing_twice() {
+    const MAILS: usize = 300;
+    let mut database = TestDatabase::postgres().await;
+    let hole = BlackHole::before_url(&database.url).await;
+    database.store = store_by(&hole, &database, database.clock.clone()).await;
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(5)))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
+    dispatcher.take(&events).await;
+    dispatcher.start();
+    sink.wait_for("the first mails", |state| state.mails.len() >= 20).await;
+
+    let opened = hole.opened();
+    hole.swallow();
+    // Answers are overdue, their connections closed, and new ones tried.
+    hole.until_opened(opened + 1).await;
+    hole.pass_new_ones();
+    dispatcher
+        .pass_until("SELECT COUNT(*) FROM delivery WHERE settled IS NOT NULL", i64::try_from(MAILS).expect("few"))
+        .await;
+    let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'").await;
+    assert_eq!(usize::try_from(sent).expect("few"), MAILS, "{:#?}", dispatcher.states().await);
+    assert_eq!(sink.mails_and_data_phases(), (MAILS, MAILS));
+    dispatcher.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_still_inside_a_transaction_is_told_to_try_again() {
+    let database = TestDatabase::postgres().await;
+    let deadlines = Deadlines { idle_in_transaction: Duration::from_millis(300), ..Deadlines::default() };
+    let store = Store::open_impatient(&database.url, deadlines, Clock::system()).await.expect("the address is one");
+    let mut still = store.begin_intake(&[]).await.expect("the database answers");
+    let open = "SELECT COUNT(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'invoice-dispatcher' AND xact_start IS NOT NULL";
+    let ended = async {
+        while database.number(open).await > 0 {
+            tokio::time::sleep(crate::harness::LOOK).await;
+        }
+    };
+    tokio::time::timeout(BOUND, ended).await.expect("the server ends it");
+    let facts = still.facts(&[EventKey(Uuid::nil())], &[], &[], store.now()).await;
+    assert!(facts.as_ref().is_err_and(StoreError::is_unavailable), "{facts:?}");
+    drop(still);
+    store.answers().await.expect("another connection is as good");
+}
