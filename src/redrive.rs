@@ -20,7 +20,7 @@ use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, DeliveryId};
-use crate::intake::{DUPLICATE_INVOICE_WINDOW, Workshop};
+use crate::intake::{DUPLICATE_INVOICE_WINDOW, ROUNDS_MAX, Workshop};
 use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, StoreError};
 
 use round::{Known, Planned, Round};
@@ -199,7 +199,7 @@ impl Redrive {
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
         for part in letters.chunks(BATCH_MAX as usize) {
             // The database may refuse a value of one of them: the others are put back all the same.
-            let results = bisect(part, StoreError::is_refused, |part| self.commit(part, by)).await?;
+            let results = bisect(part, StoreError::is_about_a_row, |part| self.commit(part, by)).await?;
             for (letter, result) in part.iter().zip(results) {
                 match result {
                     Ok(Ok(redriven)) => many.redriven.push(redriven),
@@ -221,7 +221,7 @@ impl Redrive {
         by: By<'_>,
     ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
         let store = &self.workshop.store;
-        loop {
+        for _ in 0..ROUNDS_MAX {
             let letters = store.letters_to_redrive(ids).await?;
             let mut round = Round::of(ids, letters);
             let mut transaction = store.begin_intake(&round.tenants()).await?;
@@ -251,5 +251,8 @@ impl Redrive {
             failpoint::reach(Failpoint::AfterRedriveCommit);
             return Ok(round.into_answers(ids));
         }
+        Err(StoreError::Unavailable(
+            "other workers were first with events of these letters, again and again".to_owned(),
+        ))
     }
 }

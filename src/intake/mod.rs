@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 pub use plan::{Again, Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
 pub use recipients::{Recipients, main_and_bcc};
+pub(crate) use taker::ROUNDS_MAX;
 pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
 pub use workshop::Workshop;
 

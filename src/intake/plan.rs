@@ -178,6 +178,9 @@ struct Taken<'a> {
 
 impl<'a> Planner<'a> {
     fn place(&mut self, parsed: &'a Parsed) -> Verdict {
+        if parsed.again.as_ref().is_some_and(|again| self.is_settled_elsewhere(again)) {
+            return Verdict::Duplicate;
+        }
         let event = match &parsed.event {
             Ok(event) => event,
             Err(fault) => return self.unreadable(parsed, fault),
@@ -199,6 +202,13 @@ impl<'a> Planner<'a> {
             return self.wait_for_customer(parsed, event);
         };
         self.accept(parsed, event, tenant, customer)
+    }
+
+    /// Whether another worker has looked at an event that waited since the batch was read: what becomes of it is decided
+    /// there.
+    fn is_settled_elsewhere(&self, again: &Again) -> bool {
+        again.from == EventState::Waiting
+            && self.known.get(&again.key).is_none_or(|known| known.state != EventState::Waiting)
     }
 
     /// The rules about `(source, id)`.

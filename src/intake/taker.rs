@@ -19,6 +19,10 @@ use crate::telemetry::metric;
 /// How far back the same invoice under another event id is a duplicate.
 pub const DUPLICATE_INVOICE_WINDOW: Duration = Duration::from_hours(24);
 
+/// How often a batch begins anew because another worker was first with one of its events. What was read is read again
+/// each time, so that a second round is rare.
+pub(crate) const ROUNDS_MAX: u32 = 20;
+
 /// Takes events in.
 #[derive(Debug, Clone)]
 pub struct Intake {
@@ -37,7 +41,7 @@ impl Intake {
     ///
     /// An event that the database refuses is a dead letter; the others are taken in all the same.
     pub async fn take(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
-        let results = bisect(batch, |error: &StoreError| !error.is_unavailable(), |part| self.commit(part)).await?;
+        let results = bisect(batch, StoreError::is_about_a_row, |part| self.commit(part)).await?;
         let mut verdicts = Vec::with_capacity(batch.len());
         for (parsed, result) in batch.iter().zip(results) {
             verdicts.push(match result {
@@ -55,10 +59,15 @@ impl Intake {
 
     /// Commits a batch in one transaction.
     async fn commit(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
-        loop {
+        for _ in 0..ROUNDS_MAX {
             let events = || batch.iter().filter_map(|parsed| parsed.event.as_ref().ok());
             let tenants: Vec<TenantId> = events().map(|event| event.data.tenant_id.clone()).collect();
-            let keys: Vec<_> = events().map(InvoiceSent::key).collect();
+            // Also of those that cannot be read any more: another worker may have looked at them.
+            let key = |parsed: &Parsed| match (&parsed.again, &parsed.event) {
+                (Some(again), _) => Some(again.key),
+                (None, event) => event.as_ref().ok().map(InvoiceSent::key),
+            };
+            let keys: Vec<_> = batch.iter().filter_map(key).collect();
             let customers: Vec<_> =
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
             let invoices: Vec<Sha256> = events().map(|event| event::invoice_sha256(&event.data)).collect();
@@ -77,6 +86,7 @@ impl Intake {
             failpoint::reach(Failpoint::AfterIntakeCommit);
             return Ok(verdicts);
         }
+        Err(StoreError::Unavailable("other workers were first with events of this batch, again and again".to_owned()))
     }
 
     /// The same event again, of which a dead letter stands: its publisher wants it sent.
@@ -163,6 +173,10 @@ impl Intake {
 
 /// Counts and logs what became of an event.
 fn tell(parsed: &Parsed, verdict: Verdict) {
+    if parsed.again.is_some() && verdict == Verdict::Duplicate {
+        // Not brought twice: another worker looked at it first, and has counted it.
+        return;
+    }
     let result = match verdict {
         Verdict::Accepted(_) | Verdict::Redrive(_) => "accepted",
         Verdict::Duplicate => "duplicate_event",

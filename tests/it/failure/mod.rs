@@ -1,4 +1,5 @@
 //! What breaks, by scenario.
 
+mod events_wait_for_their_customers;
 mod the_database_falls_silent;
 mod the_document_store_hangs;
