@@ -24,6 +24,7 @@ use crate::lane::{
     Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
 };
 use crate::private_file;
+use crate::lifecycle::Liveness;
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -52,6 +53,8 @@ pub struct App {
     pub redrive: Redrive,
     /// Sends invoices again.
     pub resend: Resend,
+    /// Whether the loops of this process turn.
+    pub liveness: Liveness,
 }
 
 /// Who else may use the database at the same time.
@@ -178,6 +181,7 @@ impl App {
             intake: Intake::new(Arc::clone(&workshop)),
             redrive: Redrive::new(Arc::clone(&workshop)),
             resend: Resend::new(workshop),
+            liveness: Liveness::default(),
         })
     }
 
@@ -241,6 +245,7 @@ impl App {
             in_hand: InHand::default(),
             buffers: Buffers::default(),
             suspects: Suspects::new(self.store.clock().clone()),
+            liveness: self.liveness.clone(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::gauges::Gauges;
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::http::{HostAllowList, Probes, observability_router, serve};
-use crate::lifecycle::{Intake as Intaking, Readiness, drained_within};
+use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
 use crate::telemetry::Metrics;
 
 /// How long requests that are under way may take when the process ends.
@@ -51,7 +51,8 @@ impl Service {
     /// A process with these roles, which ends when `stop` is cancelled.
     #[must_use]
     pub fn new(app: App, roles: Roles, stop: CancellationToken) -> Self {
-        Self { app, roles, probes: Probes::default(), stop, tasks: TaskTracker::new() }
+        let probes = Probes { liveness: app.liveness.clone(), readiness: Readiness::new() };
+        Self { app, roles, probes, stop, tasks: TaskTracker::new() }
     }
 
     /// Runs until told to stop, then drains.
@@ -67,7 +68,10 @@ impl Service {
             self.serve_portal().await?;
         }
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
-        self.tasks.spawn(watch_database(self.app.clone(), self.probes.readiness.clone(), self.stop.clone()));
+        let (app, readiness, stop) = (self.app.clone(), self.probes.readiness.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            keep_running("watch of the database", || watch_database(&app, &readiness, &stop)).await;
+        });
         if self.roles.worker {
             self.start_broker()?;
             self.send().await?;
@@ -143,18 +147,43 @@ impl Service {
     fn start_broker(&self) -> anyhow::Result<()> {
         let config = &self.app.config.broker;
         let Some((url, topology)) = super::broker(config)? else { return Ok(()) };
-        let clock = self.app.store.clock().clone();
-        let consumer = Consumer::new(url.clone(), topology.clone(), self.app.intake.clone(), clock.clone())
-            .with_prefetch(config.prefetch);
-        self.tasks.spawn(watch_consumer(consumer.status(), self.probes.readiness.clone(), self.stop.clone()));
-        self.tasks.spawn(consumer.run(self.stop.clone()));
-        if config.tells_outcomes() {
-            let source = self.app.config.portal.url.as_str().trim_end_matches('/').to_owned();
-            let store = self.app.store.clone();
-            let outcomes = Outcomes::new(url.clone(), topology.clone(), source, store, clock.clone());
-            self.tasks.spawn(outcomes.run(self.stop.clone()));
+        let (app, stop, readiness) = (self.app.clone(), self.stop.clone(), self.probes.readiness.clone());
+        let (clock, prefetch, tells_outcomes) = (app.store.clock().clone(), config.prefetch, config.tells_outcomes());
+        let at = move || (url.clone(), topology.clone());
+        self.tasks.spawn({
+            let (app, stop, at, clock) = (app.clone(), stop.clone(), at.clone(), clock.clone());
+            async move {
+                keep_running("consumer", || {
+                    let (url, topology) = at();
+                    let consumer = Consumer::new(url, topology, app.intake.clone(), clock.clone())
+                        .with_prefetch(prefetch)
+                        .with_pulse(app.liveness.pulse("consumer"));
+                    let watching = watch_consumer(consumer.status(), readiness.clone(), stop.clone());
+                    // The watch ends with the consumer, whose status it is.
+                    let running = consumer.run(stop.clone());
+                    Box::pin(async move { tokio::join!(running, watching).0 })
+                })
+                .await;
+            }
+        });
+        if tells_outcomes {
+            let source = app.config.portal.url.as_str().trim_end_matches('/').to_owned();
+            let (store, stop, at, clock) = (app.store.clone(), stop.clone(), at.clone(), clock.clone());
+            self.tasks.spawn(async move {
+                keep_running("outcomes", || {
+                    let (url, topology) = at();
+                    Outcomes::new(url, topology, source.clone(), store.clone(), clock.clone()).run(stop.clone())
+                })
+                .await;
+            });
         }
-        self.tasks.spawn(Mirror::new(url, topology, self.app.store.clone(), clock).run(self.stop.clone()));
+        self.tasks.spawn(async move {
+            keep_running("mirror", || {
+                let (url, topology) = at();
+                Box::pin(Mirror::new(url, topology, app.store.clone(), clock.clone()).run(stop.clone()))
+            })
+            .await;
+        });
         Ok(())
     }
 }
@@ -186,7 +215,7 @@ async fn keep_templates(app: App, stop: CancellationToken) {
     }
 }
 
-async fn watch_database(app: App, readiness: Readiness, stop: CancellationToken) {
+async fn watch_database(app: &App, readiness: &Readiness, stop: &CancellationToken) {
     loop {
         readiness.database(app.store.answers().await.map_err(|error| error.to_string()));
         if stop.run_until_cancelled(tokio::time::sleep(DATABASE_LOOK)).await.is_none() {

@@ -21,6 +21,7 @@ use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::intake::{Incoming, TakesEvents, Unavailable, Via};
+use crate::lifecycle::{Liveness, Pulse};
 
 /// What the consumer is doing; for readiness and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,9 @@ const BATCH_COUNT_MAX: usize = 200;
 /// A connection that stood this long was a good one: the next trouble is a first one again.
 const STEADY_TIME: Duration = Duration::from_mins(1);
 
+/// How long the loop waits for messages at most before it turns.
+const IDLE_TURN: Duration = Duration::from_secs(20);
+
 /// Brings events from the broker to the intake.
 pub struct Consumer<Intake> {
     url: BrokerUrl,
@@ -102,6 +106,7 @@ pub struct Consumer<Intake> {
     status: watch::Sender<ConsumerStatus>,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
+    pulse: Pulse,
 }
 
 impl<Intake> fmt::Debug for Consumer<Intake> {
@@ -118,7 +123,23 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     pub fn new(url: BrokerUrl, topology: Topology, intake: Intake, clock: Clock) -> Self {
         let begin = ConsumerStatus::Reconnecting { reason: "not connected yet".into() };
         let delays = Delays::for_server(&clock);
-        Self { url, topology, intake, clock, prefetch: PREFETCH, delays, status: watch::Sender::new(begin), said: None }
+        Self {
+            url,
+            topology,
+            intake,
+            clock,
+            prefetch: PREFETCH,
+            delays,
+            status: watch::Sender::new(begin),
+            said: None,
+            pulse: Liveness::default().pulse("consumer"),
+        }
+    }
+
+    /// The same whose pulse beats where somebody looks.
+    #[must_use]
+    pub fn with_pulse(self, pulse: Pulse) -> Self {
+        Self { pulse, ..self }
     }
 
     /// The same with other delays between attempts.
@@ -142,14 +163,15 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     /// Consumes until `shutdown`; then the batch at hand is taken in and acked, and the connection closed.
     pub async fn run(mut self, shutdown: CancellationToken) {
         // Ends between attempts; within one, `consume` looks at `shutdown` itself and finishes its batch.
-        while let Some(()) = shutdown.run_until_cancelled(self.intake.wait_until_reachable()).await {
-            let Err(stopped) = self.attempt(&shutdown).await else { return };
+        while let Some(()) = shutdown.run_until_cancelled(self.pulse.during(self.intake.wait_until_reachable())).await {
+            let Err(stopped) = self.attempt(&shutdown).await else { break };
             self.tell(&stopped);
             let delay = self.delays.next_delay();
-            if shutdown.run_until_cancelled(self.clock.sleep(delay)).await.is_none() {
-                return;
+            if shutdown.run_until_cancelled(self.pulse.during(self.clock.sleep(delay))).await.is_none() {
+                break;
             }
         }
+        self.pulse.done();
     }
 
     /// Connects and consumes until `shutdown` (then `Ok`) or trouble.
@@ -173,6 +195,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         self.recovered();
         let since = self.clock.now();
         loop {
+            self.pulse.beat();
             let (batch, given_up) = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -184,6 +207,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 batch = undelivered.next_batch(BATCH_COUNT_MAX) => (batch, true),
                 batch = dispatch.next_batch(BATCH_COUNT_MAX) => (batch, false),
                 error = &mut lost => return Err(error.into()),
+                // Nothing comes, and the loop turns.
+                () = tokio::time::sleep(IDLE_TURN) => continue,
             };
             if self.clock.now().since(since) >= STEADY_TIME {
                 self.delays.reset();

@@ -60,8 +60,6 @@ fn answer(is_well: bool, body: serde_json::Value) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::http::wire::Listening;
 
@@ -78,7 +76,7 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("paused: an operator said so"), "{answer}");
 
         assert!(listening.get("/livez").await.starts_with("HTTP/1.1 200"));
-        drop(probes.liveness.pulse("intake", Duration::from_mins(1)));
+        drop(probes.liveness.pulse("intake"));
         let answer = listening.get("/livez").await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains(r#""stuck":["intake"]"#), "{answer}");
     }

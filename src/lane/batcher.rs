@@ -5,10 +5,18 @@
 //! costs as much for one as for many.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use metrics::counter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::error;
+
+use crate::lifecycle::Pulse;
+use crate::telemetry::metric;
 
 /// How a batch gathers.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +50,10 @@ where
     ///
     /// The queue has no bound of its own: who hands over waits for the answer, so it holds no more than there are
     /// slots.
-    pub fn start<F, W>(gathering: Gathering, write: W) -> (Self, JoinHandle<()>)
+    ///
+    /// `pulse` beats while it waits for items; a `write` that takes its time beats by itself. A panic in `write` leaves
+    /// its items without an answer, and the task goes on.
+    pub fn start<F, W>(gathering: Gathering, pulse: Arc<Pulse>, write: W) -> (Self, JoinHandle<()>)
     where
         W: Fn(Vec<T>) -> F + Send + 'static,
         F: Future<Output = Vec<R>> + Send,
@@ -51,22 +62,33 @@ where
         let task = tokio::spawn(async move {
             let mut gathered = Vec::new();
             let mut alone = true;
-            while waiting.recv_many(&mut gathered, gathering.most).await > 0 {
+            while pulse.during(waiting.recv_many(&mut gathered, gathering.most)).await > 0 {
                 if !alone || gathered.len() > 1 {
                     gather(&mut waiting, &mut gathered, gathering).await;
                 }
                 alone = gathered.len() == 1;
                 let (items, callers): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
-                for (caller, result) in callers.into_iter().zip(write(items).await) {
+                let written = AssertUnwindSafe(write(items)).catch_unwind().await;
+                let Ok(results) = written else {
+                    error!("failed to write a batch of {}: the dispatcher panicked", callers.len());
+                    counter!(metric::PANICS, "loop" => "batcher").increment(1);
+                    continue;
+                };
+                for (caller, result) in callers.into_iter().zip(results) {
                     // A caller that went away does not need the answer; the write stands.
                     let _ = caller.send(result);
                 }
+            }
+            // It may hold the pulse, too.
+            drop(write);
+            if let Some(pulse) = Arc::into_inner(pulse) {
+                pulse.done();
             }
         });
         (Self { queue }, task)
     }
 
-    /// Hands `item` over and waits until it is written. `None` if the writing task is gone.
+    /// Hands `item` over and waits until it is written. `None` if the writing task is gone, or panicked over it.
     pub async fn write(&self, item: T) -> Option<R> {
         let (caller, answer) = oneshot::channel();
         self.queue.send((item, caller)).ok()?;
@@ -89,19 +111,23 @@ async fn gather<T>(waiting: &mut mpsc::UnboundedReceiver<T>, gathered: &mut Vec<
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::lifecycle::Liveness;
+
+    fn pulse() -> Arc<Pulse> {
+        Arc::new(Liveness::default().pulse("a test"))
+    }
 
     const GATHERING: Gathering = Gathering { enough: 1, pause: Duration::from_mins(1), most: 100 };
 
     #[tokio::test]
     async fn what_gathers_during_a_commit_is_the_next_commit() {
         let (commits, first_goes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let (batcher, task) = Batcher::start(GATHERING, {
+        let (batcher, task) = Batcher::start(GATHERING, pulse(), {
             let (commits, first_goes) = (commits.clone(), first_goes.clone());
             move |items: Vec<u32>| {
                 let (commits, first_goes) = (commits.clone(), first_goes.clone());
@@ -134,9 +160,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_panic_costs_its_own_batch_an_answer_and_no_other() {
+        let (batcher, task) = Batcher::start(GATHERING, pulse(), |items: Vec<u32>| async move {
+            assert!(!items.contains(&13), "thirteen panics");
+            items
+        });
+        assert_eq!(batcher.write(13).await, None);
+        assert_eq!(batcher.write(14).await, Some(14));
+        drop(batcher);
+        task.await.expect("the task ends with its last user");
+    }
+
+    #[tokio::test]
     async fn a_lone_write_goes_at_once_and_a_crowd_waits_for_the_others() {
         let (begun, first_goes) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (batcher, _task) = Batcher::start(Gathering { enough: 3, ..GATHERING }, {
+        let (batcher, _task) = Batcher::start(Gathering { enough: 3, ..GATHERING }, pulse(), {
             let (begun, first_goes) = (begun.clone(), first_goes.clone());
             move |items: Vec<u32>| {
                 let (begun, first_goes) = (begun.clone(), first_goes.clone());

@@ -88,19 +88,20 @@ pub struct Claims {
 
 impl Claims {
     /// Claims until it is told to stop, then waits for what is being prepared.
-    pub async fn run(self) {
+    pub async fn run(&self) {
+        let pulse = self.context.liveness.pulse(format!("lane {}", self.relay.name));
         let preparing = TaskTracker::new();
         let mut looks = 0_u32;
         let mut low_mark = LowMark::new();
         let mut suspects = SuspectLook::default();
-        while let Some(places) = self.stop.run_until_cancelled(self.room()).await {
+        while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
             let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
             looks = looks.wrapping_add(1);
             match self.claim(&places, floor, &mut suspects).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
                     drop(places);
                     looks = 0;
-                    self.idle(suspects.found).await;
+                    pulse.during(self.idle(suspects.found)).await;
                 }
                 Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
@@ -110,12 +111,14 @@ impl Claims {
                 Err(error) => {
                     drop(places);
                     warn!(relay = %self.relay.name, "failed to claim deliveries: {error}");
-                    self.context.store.wait_to_try_again().await;
+                    let again = pulse.during(self.context.store.wait_to_try_again());
+                    self.stop.run_until_cancelled(again).await;
                 }
             }
         }
         preparing.close();
-        preparing.wait().await;
+        pulse.during(preparing.wait()).await;
+        pulse.done();
     }
 
     /// Waits until the lane may send and has room for half of its places: as much as is on the wire at once.

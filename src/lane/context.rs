@@ -18,6 +18,7 @@ use crate::decision::{Decision, Plan};
 use crate::documents::DocumentStore;
 use crate::event::InvoiceData;
 use crate::ids::{RelayName, WorkerId};
+use crate::lifecycle::Liveness;
 use crate::retry::Schedule;
 use crate::secrets::LinkKeys;
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub struct Context {
     pub buffers: Buffers,
     /// The one delivery in hand that a worker died with.
     pub suspects: Suspects,
+    /// Whether the loops turn.
+    pub liveness: Liveness,
 }
 
 impl Context {

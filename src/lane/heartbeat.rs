@@ -33,7 +33,8 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Beats until told to stop. Cancels `called_dead` if the others have given this worker up.
-    pub async fn run(self, stop: CancellationToken, called_dead: CancellationToken) {
+    pub async fn run(&self, stop: CancellationToken, called_dead: CancellationToken) {
+        let pulse = self.context.liveness.pulse("heartbeat");
         let mut observer = Observer::default();
         let mut unknown = Unknown::default();
         let mut last_beat = self.context.clock.monotonic();
@@ -43,7 +44,7 @@ impl Heartbeat {
                 Ok(false) => {
                     error!("the other workers called this one dead; it starts anew under another name");
                     called_dead.cancel();
-                    return;
+                    break;
                 }
                 Err(error) => {
                     // Nobody can beat while the database is away, so standing still proves nothing.
@@ -53,11 +54,11 @@ impl Heartbeat {
             }
             let age = self.context.clock.monotonic().saturating_sub(last_beat);
             gauge!(metric::WORKER_HEARTBEAT_AGE_SECONDS).set(age.as_secs_f64());
-            tokio::select! {
-                () = self.context.clock.sleep(HEARTBEAT) => {}
-                () = stop.cancelled() => return,
+            if stop.run_until_cancelled(pulse.during(self.context.clock.sleep(HEARTBEAT))).await.is_none() {
+                break;
             }
         }
+        pulse.done();
     }
 
     /// Takes over what earlier runs left. On a database that one process owns, whoever else is registered is dead.

@@ -53,6 +53,8 @@ pub use templates::TemplateShelf;
 pub use wakes::Wakes;
 pub use worker::{Worker, WorkerEnd};
 
+use crate::ids::RelayName;
+use crate::lifecycle::keep_running;
 use crate::relay::Connector;
 use batcher::{Batcher, Gathering};
 use claims::Claims;
@@ -97,7 +99,7 @@ impl Lane {
             gate: Arc::clone(&gate),
             rate: Rate::new(relay.rate, self.live.clone()),
             slots: Slots::new(relay.connections, self.live, self.context.clock.clone()),
-            starter: data_starter(&self.context, slots_all),
+            starter: data_starter(&self.context, &relay.name, slots_all),
             recorder: self.recorder.clone(),
             recordings: recordings.clone(),
             buffers: self.context.buffers.clone(),
@@ -130,8 +132,8 @@ impl Lane {
                 }
             });
         }
-        tasks.spawn(claims.run());
-        tasks.spawn(async move { gate.watch(self.stop, &exchange.slots).await });
+        tasks.spawn(async move { keep_running("lane", || claims.run()).await });
+        tasks.spawn(async move { keep_running("gate", || gate.watch(self.stop.clone(), &exchange.slots)).await });
         tasks.close();
         tasks.wait().await;
         recordings.close();
@@ -139,11 +141,12 @@ impl Lane {
     }
 }
 
-fn data_starter(context: &Context, slots: usize) -> DataStarter {
+fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> DataStarter {
     let store = context.store.clone();
     // Half of the slots wait while the other half is on the wire.
     let gathering = Gathering { enough: (slots / 2).clamp(1, STARTS_MAX), pause: STARTS_PAUSE, most: STARTS_MAX };
-    let (starter, _) = Batcher::start(gathering, move |starts: Vec<_>| {
+    let pulse = Arc::new(context.liveness.pulse(format!("starts of lane {relay}")));
+    let (starter, _) = Batcher::start(gathering, pulse, move |starts: Vec<_>| {
         let store = store.clone();
         async move {
             match store.start_data(&starts).await {

@@ -1,8 +1,10 @@
 //! Writes down how attempts end, many in one commit, and gives claims back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use tracing::{error, info, warn};
 
@@ -16,6 +18,7 @@ use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::failpoint::{self, Failpoint};
+use crate::lifecycle::Pulse;
 use crate::relay::OnUncertain;
 use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
@@ -41,10 +44,14 @@ impl Recorder {
     /// what is due again at once.
     #[must_use]
     pub fn start(context: Arc<Context>, wakes: Wakes) -> Self {
-        let store = context.store.clone();
-        let (records, _) = Batcher::start(RECORDS, move |records| write(store.clone(), records));
-        let store = context.store.clone();
-        let (releases, _) = Batcher::start(RELEASES, move |fences| give_back(store.clone(), fences));
+        let (store, pulse) = (context.store.clone(), Arc::new(context.liveness.pulse("recorder")));
+        let beats = Arc::clone(&pulse);
+        let (records, _) =
+            Batcher::start(RECORDS, pulse, move |records| write(store.clone(), Arc::clone(&beats), records));
+        let (store, pulse) = (context.store.clone(), Arc::new(context.liveness.pulse("recorder of releases")));
+        let beats = Arc::clone(&pulse);
+        let (releases, _) =
+            Batcher::start(RELEASES, pulse, move |fences| give_back(store.clone(), Arc::clone(&beats), fences));
         let guard = Arc::new(SenderGuard::new(context.store.clone()));
         Self { context, wakes, guard, records, releases }
     }
@@ -110,18 +117,28 @@ impl Recorder {
 }
 
 /// Writes until it is written: after a 250 only the write is repeated, never the send.
-async fn write(store: Store, records: Vec<Record>) -> Vec<Recorded> {
+async fn write(store: Store, pulse: Arc<Pulse>, records: Vec<Record>) -> Vec<Recorded> {
     loop {
-        match bisect(&records, |error: &StoreError| !error.is_unavailable(), |part| store.record(part)).await {
+        // An outage is a turn like any other: it is tried again, and again.
+        pulse.beat();
+        match bisect(&records, StoreError::is_about_a_row, |part| write_once(&store, part)).await {
             Ok(results) => {
                 return records.iter().zip(results).map(|(record, result)| refused_is_lost(record, result)).collect();
             }
             Err(error) => {
                 error!("failed to record how deliveries ended, and try until it is done: {error}");
-                store.wait_to_try_again().await;
+                pulse.during(store.wait_to_try_again()).await;
             }
         }
     }
+}
+
+/// A panic is some record's fault, as a refusal is: the others are written without it.
+async fn write_once(store: &Store, records: &[Record]) -> Result<Vec<Recorded>, StoreError> {
+    AssertUnwindSafe(store.record(records)).catch_unwind().await.unwrap_or_else(|_| {
+        counter!(metric::PANICS, "loop" => "recorder").increment(1);
+        Err(StoreError::Unreadable("the dispatcher panicked over it; its log tells more".to_owned()))
+    })
 }
 
 /// A record that the database refuses leaves its row `sending`; the heartbeat makes it due or uncertain.
@@ -132,10 +149,10 @@ fn refused_is_lost(record: &Record, result: Result<Recorded, StoreError>) -> Rec
     })
 }
 
-async fn give_back(store: Store, fences: Vec<Fence>) -> Vec<()> {
+async fn give_back(store: Store, pulse: Arc<Pulse>, fences: Vec<Fence>) -> Vec<()> {
     while let Err(error) = store.release(&fences).await {
         warn!("failed to give claims back: {error}");
-        store.wait_to_try_again().await;
+        pulse.during(store.wait_to_try_again()).await;
     }
     vec![(); fences.len()]
 }

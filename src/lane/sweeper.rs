@@ -10,6 +10,7 @@ use super::context::Context;
 use super::strangers::Strangers;
 use super::wakes::Wakes;
 use crate::intake::{Intake, Parsed};
+use crate::lifecycle::Pulse;
 use crate::redrive::Redrive;
 use crate::store::{RetentionTimes, StoreError};
 
@@ -52,30 +53,39 @@ struct Seen {
 
 impl Sweeper {
     /// Sweeps until it is told to stop.
-    pub async fn run(self) {
+    pub async fn run(&self) {
+        let pulse = self.context.liveness.pulse("sweeper");
         let mut seen = Seen::default();
         for round in 0_u32.. {
-            if let Err(error) = self.round(round, &mut seen).await {
+            if let Err(error) = self.round(round, &mut seen, &pulse).await {
                 warn!("failed to sweep: {error}");
-                self.context.store.wait_to_try_again().await;
+                let again = pulse.during(self.context.store.wait_to_try_again());
+                if self.stop.run_until_cancelled(again).await.is_none() {
+                    break;
+                }
             }
-            tokio::select! {
-                () = self.context.clock.sleep(ROUND) => {}
-                () = self.stop.cancelled() => return,
+            if self.stop.run_until_cancelled(pulse.during(self.context.clock.sleep(ROUND))).await.is_none() {
+                break;
             }
         }
+        pulse.done();
     }
 
-    async fn round(&self, round: u32, seen: &mut Seen) -> Result<(), StoreError> {
+    /// Beats between its steps: each is bounded by itself.
+    async fn round(&self, round: u32, seen: &mut Seen, pulse: &Pulse) -> Result<(), StoreError> {
         if self.context.store.rank_ripe(ROWS_MAX).await? > 0 {
             self.wakes.wake_all();
         }
         if round.is_multiple_of(SLOW_ROUNDS) {
             self.expire().await?;
+            pulse.beat();
             self.look_at_waiting_events().await?;
+            pulse.beat();
             self.cure().await?;
+            pulse.beat();
             self.follow_relays(&mut seen.strangers).await?;
         }
+        pulse.beat();
         let now = self.context.clock.monotonic();
         if seen.forgotten.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;

@@ -15,6 +15,7 @@ use super::recorder::Recorder;
 use super::sweeper::Sweeper;
 use super::wakes::Wakes;
 use crate::intake::Intake;
+use crate::lifecycle::keep_running;
 use crate::redrive::Redrive;
 use crate::relay::Connector;
 use crate::store::{Leaving, RetentionTimes, StoreError};
@@ -76,11 +77,14 @@ impl Worker {
         let heart_stop = CancellationToken::new();
         let called_dead = lanes_stop.clone();
         let guard = Arc::clone(&recorder.guard);
-        let heart = tokio::spawn(heartbeat.run(heart_stop.clone(), called_dead));
+        let heart = tokio::spawn({
+            let stop = heart_stop.clone();
+            async move { keep_running("heartbeat", || heartbeat.run(stop.clone(), called_dead.clone())).await }
+        });
         let cut = CancellationToken::new();
         let tasks = self.start(&recorder, &live_workers, &lanes_stop, &cut);
         let watching = lanes_stop.clone();
-        tasks.spawn(async move { guard.watch(watching).await });
+        tasks.spawn(async move { keep_running("sender guard", || guard.watch(watching.clone())).await });
         drop(recorder);
 
         lanes_stop.cancelled().await;
@@ -147,7 +151,7 @@ impl Worker {
             wakes: self.wakes.clone(),
             stop: stop.clone(),
         };
-        tasks.spawn(sweeper.run());
+        tasks.spawn(async move { keep_running("sweeper", || sweeper.run()).await });
         tasks.close();
         tasks
     }

@@ -75,6 +75,8 @@ metrics! {
         "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []
         "Time since this worker's last heartbeat in the database.";
+    PANICS = Counter "panics_total" ["loop"]
+        "Loops that panicked and began anew.";
     BUILD_INFO = Gauge "build_info" ["version"]
         "Always 1; its label is the version.";
 }
