@@ -26,6 +26,9 @@ const FORGET_EVERY: Duration = Duration::from_mins(10);
 /// Rows that one statement moves.
 const ROWS_MAX: u32 = 1_000;
 
+/// So many batches become due in one round.
+const RIPENING_MAX: u32 = 20;
+
 /// The sweeper of one worker; any number of them may sweep one database.
 pub struct Sweeper {
     /// What all lanes share.
@@ -73,9 +76,7 @@ impl Sweeper {
 
     /// Beats between its steps: each is bounded by itself.
     async fn round(&self, round: u32, seen: &mut Seen, pulse: &Pulse) -> Result<(), StoreError> {
-        if self.context.store.rank_ripe(ROWS_MAX).await? > 0 {
-            self.wakes.wake_all();
-        }
+        self.ripen(pulse).await?;
         if round.is_multiple_of(SLOW_ROUNDS) {
             self.expire().await?;
             pulse.beat();
@@ -90,6 +91,21 @@ impl Sweeper {
         if seen.forgotten.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;
             seen.forgotten = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Gives places to what has become due, batch after batch; the rest of the sweeper's work comes in between.
+    async fn ripen(&self, pulse: &Pulse) -> Result<(), StoreError> {
+        for _ in 0..RIPENING_MAX {
+            let ripened = self.context.store.rank_ripe(ROWS_MAX).await?;
+            pulse.beat();
+            if ripened > 0 {
+                self.wakes.wake_all();
+            }
+            if ripened < usize::try_from(ROWS_MAX).expect("32 bits fit a usize") || self.stop.is_cancelled() {
+                break;
+            }
         }
         Ok(())
     }

@@ -7,8 +7,11 @@
 //! (`COALESCE(worker_id, delivery_id)`, `IS NOT DISTINCT FROM`): by the index of workers PostgreSQL would read all that
 //! the worker holds for each row of the batch.
 
+use std::collections::HashSet;
+
 use super::error::StoreError;
 use super::fair;
+use super::lane::fair_share::{self, Ripe, fair_share};
 use super::statement::{Runs, sql};
 use super::terms::read_terms;
 use super::value::Row;
@@ -259,20 +262,23 @@ impl Fence {
 
 /// Gives ranks to due deliveries whose time has come; returns how many.
 async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
-    let ripe = sql("SELECT delivery_id, relay, tenant_id FROM lane_entry
+    let oldest = sql("SELECT delivery_id, relay, tenant_id FROM lane_entry
         WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
         ORDER BY due_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED}")
     .bind(now)
     .bind(limit)
     .all(on)
     .await?;
+    let mut ripe = oldest.iter().map(fair_share::read).collect::<Result<Vec<Ripe>, StoreError>>()?;
     if ripe.is_empty() {
         return Ok(0);
     }
-    let ripe: Vec<(DeliveryId, RelayName, TenantId)> = ripe
-        .iter()
-        .map(|row| Ok((row.get("delivery_id")?, row.get("relay")?, row.get("tenant_id")?)))
-        .collect::<Result<_, StoreError>>()?;
+    if ripe.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+        // More than these: nobody's may stand behind all of somebody else's.
+        let known: HashSet<DeliveryId> = ripe.iter().map(|(delivery, ..)| *delivery).collect();
+        let share = fair_share(on, now, limit).await?;
+        ripe.extend(share.into_iter().filter(|(delivery, ..)| !known.contains(delivery)));
+    }
     let mut places = fair::take_places(on, ripe.iter().map(|(_, relay, tenant)| (relay, tenant))).await?;
     sql("WITH {given}
         UPDATE lane_entry SET fair_rank = given.place FROM given WHERE lane_entry.delivery_id = given.id")
@@ -286,8 +292,8 @@ async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<
 }
 
 impl Store {
-    /// Gives a place in its lane to each of up to `limit` due deliveries whose time has come; returns how many got
-    /// one. As long as that is `limit`, there may be more.
+    /// Gives a place in its lane to the `limit` due deliveries whose time came first, and if there are more, to as many
+    /// in equal shares of all tenants; returns how many got one. As long as that is `limit` or more, there may be more.
     pub async fn rank_ripe(&self, limit: u32) -> Result<usize, StoreError> {
         if self.nothing_ripe().await? {
             return Ok(0);

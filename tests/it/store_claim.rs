@@ -16,6 +16,7 @@ on_both_databases!(
     the_express_goes_first_at_every_second_slot,
     express_fills_what_nobody_else_wants,
     only_what_is_due_is_claimed,
+    nobodys_time_comes_after_all_of_somebody_elses,
     what_comes_back_below_the_floor_is_found,
     a_released_claim_keeps_its_place,
 );
@@ -162,6 +163,40 @@ async fn only_what_is_due_is_claimed(database: TestDatabase) {
         states(&database).await.into_iter().collect::<Vec<_>>(),
         [("due".to_owned(), 1), ("expired".to_owned(), 1), ("sending".to_owned(), 1)]
     );
+    database.assert_ledger().await;
+}
+
+async fn nobodys_time_comes_after_all_of_somebody_elses(database: TestDatabase) {
+    let due = database.clock.now().plus(Duration::from_mins(10));
+    for tenant in ["bulk", "many", "single"] {
+        add_tenant(&database, tenant).await;
+    }
+    for n in 0..300 {
+        let (of_bulk, of_many) = (due.plus(Duration::from_millis(n)), due.plus(Duration::from_millis(1_000 + n)));
+        let many = (n < 100).then(|| accepted("many", &format!("many-{n}"), of_many));
+        take_in(&database, &batch([accepted("bulk", &format!("bulk-{n}"), of_bulk)].into_iter().chain(many))).await;
+    }
+    let last = due.plus(Duration::from_secs(2));
+    take_in(&database, &batch([accepted("single", "single", last)])).await;
+    database.clock.advance(Duration::from_mins(11));
+
+    let store = &database.store;
+    let ranked = async |tenant: &str| {
+        let ranked = "SELECT COUNT(*) FROM lane_entry WHERE fair_rank IS NOT NULL AND tenant_id =";
+        database.number(format!("{ranked} '{tenant}'")).await
+    };
+    // The thirty whose time came first, and equal shares of thirty more.
+    assert_eq!(store.rank_ripe(30).await.expect("answered"), 41);
+    assert_eq!((ranked("bulk").await, ranked("many").await, ranked("single").await), (30, 10, 1));
+    let mut rounds = 1;
+    while store.rank_ripe(30).await.expect("answered") > 0 {
+        rounds += 1;
+    }
+    assert!(rounds < 15, "{rounds} rounds");
+    assert_eq!((ranked("bulk").await, ranked("many").await, ranked("single").await), (300, 100, 1));
+    let worker = add_worker(&database).await;
+    let first = claim(&database, worker, 5).await;
+    assert!(first.iter().any(|claimed| claimed.tenant == "single".into()), "it goes out among the first");
     database.assert_ledger().await;
 }
 

@@ -38,7 +38,8 @@ async fn a_worker_leaves_what_another_has_taken(database: TestDatabase) {
     let mut stray = dispatcher.event("stray", "C-1");
     stray["data"]["tenant_id"] = "nobody".into();
     let body = Bytes::from(stray.to_string());
-    let stray = Parsed::waiting(WaitingEvent { key: event::parse(&body).expect("an event").key(), body, ..read[0].clone() });
+    let stray =
+        Parsed::waiting(WaitingEvent { key: event::parse(&body).expect("an event").key(), body, ..read[0].clone() });
 
     let first = dispatcher.app.intake.take(&both_read[..2]).await.expect("the database answers");
     assert!(first.iter().all(|verdict| matches!(verdict, Verdict::Accepted(_))), "{first:?}");

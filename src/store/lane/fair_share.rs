@@ -1,0 +1,70 @@
+//! Who gets a place next when more deliveries have become due than one round can place.
+//!
+//! By their time alone, a tenant whose 60,000 invoices become due at one moment would keep everybody else's waiting
+//! until the last of them has its place. So each tenant that has something ripe gets its share of a round.
+
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, RelayName, TenantId};
+use crate::store::error::StoreError;
+use crate::store::statement::{Runs, sql};
+use crate::store::value::Row;
+
+/// A delivery whose time has come, and where it gets its place.
+pub(in crate::store) type Ripe = (DeliveryId, RelayName, TenantId);
+
+pub(in crate::store) fn read(row: &Row) -> Result<Ripe, StoreError> {
+    Ok((row.get("delivery_id")?, row.get("relay")?, row.get("tenant_id")?))
+}
+
+/// Up to `limit` ripe deliveries, as many of each tenant, and locks them.
+pub(in crate::store) async fn fair_share(
+    on: &mut impl Runs,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Ripe>, StoreError> {
+    let tenants = tenants_with_ripe(on, now, limit).await?;
+    let share = limit / u32::try_from(tenants.len()).unwrap_or(limit).max(1);
+    sql("WITH {given}
+        SELECT ripe.delivery_id, ripe.relay, ripe.tenant_id FROM given
+             {postgres: CROSS JOIN LATERAL (
+                SELECT delivery_id, relay, tenant_id FROM lane_entry
+                WHERE tenant_id = given.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
+                  AND held IS NULL
+                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS ripe}
+             {sqlite: JOIN lane_entry AS ripe ON ripe.delivery_id IN (
+                SELECT delivery_id FROM lane_entry
+                WHERE tenant_id = given.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
+                  AND held IS NULL
+                ORDER BY due_at LIMIT $2)}")
+    .bind(now)
+    .bind(share.max(1))
+    .given("tenant_id text", tenants.iter().map(|tenant| [tenant.into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}
+
+/// Tenants that have something ripe. The index is read from one tenant to the next, however many rows each has.
+async fn tenants_with_ripe(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<Vec<TenantId>, StoreError> {
+    sql("WITH RECURSIVE waiting (tenant_id) AS (
+            SELECT MIN(tenant_id) FROM lane_entry WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
+            UNION ALL
+            SELECT (SELECT MIN(lane_entry.tenant_id) FROM lane_entry
+                    WHERE lane_entry.tenant_id > waiting.tenant_id AND due_at IS NOT NULL AND fair_rank IS NULL
+                      AND held IS NULL)
+            FROM waiting WHERE waiting.tenant_id IS NOT NULL)
+        SELECT tenant_id FROM waiting
+        WHERE EXISTS (SELECT 1 FROM lane_entry
+              WHERE lane_entry.tenant_id = waiting.tenant_id AND due_at <= $1 AND due_at IS NOT NULL
+                AND fair_rank IS NULL AND held IS NULL)
+        LIMIT $2")
+    .bind(now)
+    .bind(limit)
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("tenant_id"))
+    .collect()
+}

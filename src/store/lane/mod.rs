@@ -1,0 +1,3 @@
+//! What stands in the lanes.
+
+pub(super) mod fair_share;
