@@ -16,12 +16,12 @@ use super::context::Context;
 use super::ended::Ended;
 use super::gate::{Gate, Passage};
 use super::in_hand::Grip;
+use super::load::load;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
 use super::suspects::SuspectLook;
 use crate::class::Class;
 use crate::failpoint::{self, Failpoint};
-use crate::ids::DeliveryId;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryFacts, StoreError};
 
@@ -236,12 +236,22 @@ impl Claims {
         });
         let siblings = preparing.clone();
         preparing.spawn(async move {
-            let mut facts = stage.facts_of(&owned).await;
+            let deliveries: Vec<_> = owned.iter().map(|owned| owned.claimed.delivery).collect();
+            let mut loaded = match load(&stage.context, &deliveries).await {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    warn!(relay = %stage.relay.name, "failed to read claimed deliveries: {error}");
+                    // They keep their places meanwhile, so that they are not claimed again at once.
+                    stage.context.store.wait_to_try_again().await;
+                    HashMap::new()
+                }
+            };
             for owned in owned {
-                match facts.remove(&owned.claimed.delivery) {
-                    Some(facts) => {
-                        let stage = Arc::clone(&stage);
-                        siblings.spawn(async move { stage.prepare(owned, facts).await });
+                let stage = Arc::clone(&stage);
+                match loaded.remove(&owned.claimed.delivery) {
+                    Some(Ok(facts)) => drop(siblings.spawn(async move { stage.prepare(owned, facts).await })),
+                    Some(Err(why)) => {
+                        drop(siblings.spawn(async move { stage.recorder.unreadable(&owned.claimed, &why).await }));
                     }
                     None => stage.recorder.release(&owned.claimed).await,
                 }
@@ -286,18 +296,6 @@ struct Stage {
 }
 
 impl Stage {
-    /// What the database holds about each delivery; without an answer, nothing.
-    async fn facts_of(&self, owned: &[Owned]) -> HashMap<DeliveryId, DeliveryFacts> {
-        let deliveries: Vec<_> = owned.iter().map(|owned| owned.claimed.delivery).collect();
-        match self.context.store.load(&deliveries).await {
-            Ok(facts) => facts.into_iter().map(|facts| (facts.id, facts)).collect(),
-            Err(error) => {
-                warn!(relay = %self.relay.name, "failed to read claimed deliveries: {error}");
-                HashMap::new()
-            }
-        }
-    }
-
     async fn prepare(&self, owned: Owned, facts: DeliveryFacts) {
         let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
         // A panic is this delivery's dead letter, not the worker's end.

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::ended::Ended;
 use super::in_hand::Unknown;
 use super::liveness::{HEARTBEAT, Observer};
+use super::load::load;
 use super::recorder::Recorder;
 use super::wakes::Wakes;
 use crate::class::Class;
@@ -127,11 +128,13 @@ impl Heartbeat {
     async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
         let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
         let _grips: Vec<_> = ids.iter().map(|delivery| self.context.in_hand.grip(*delivery)).collect();
-        let facts = self.context.store.load(&ids).await?;
+        let mut loaded = load(&self.context, &ids).await?;
         let ended = Ended::before(Class::Internal, format!("{TAKEOVERS_MAX} workers ended while they worked on it"));
         for claimed in claimed {
-            if let Some(facts) = facts.iter().find(|facts| facts.id == claimed.delivery) {
-                self.recorder.record(OnUncertain::Wait, claimed, facts, None, &ended).await;
+            match loaded.remove(&claimed.delivery) {
+                Some(Ok(facts)) => self.recorder.record(OnUncertain::Wait, claimed, &facts, None, &ended).await,
+                Some(Err(why)) => self.recorder.unreadable(claimed, &why).await,
+                None => {}
             }
         }
         Ok(())

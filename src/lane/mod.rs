@@ -15,6 +15,7 @@ mod gate;
 mod heartbeat;
 mod in_hand;
 mod liveness;
+mod load;
 mod permit;
 mod portal_token;
 mod prepare;

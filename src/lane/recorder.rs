@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::batcher::{Batcher, Gathering};
 use super::context::Context;
 use super::ended::Ended;
+use super::load::unreadable;
 use super::prepare::Prepared;
 use super::record::{Making, record};
 use super::sender_guard::{SenderGuard, hold_back};
@@ -107,6 +108,20 @@ impl Recorder {
         let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
         let _ = self.records.write(record).await;
         true
+    }
+
+    /// Ends a delivery that cannot be read; gives it back if even that cannot be done now.
+    pub async fn unreadable(&self, claimed: &Claimed, why: &str) {
+        match unreadable(&self.context, claimed, why).await {
+            Ok(record) => {
+                error!(delivery.id = %claimed.delivery, tenant = %claimed.tenant, "a delivery cannot be loaded: {why}");
+                let _ = self.records.write(record).await;
+            }
+            Err(error) => {
+                warn!("failed to end a delivery that cannot be loaded: {error}");
+                self.release(claimed).await;
+            }
+        }
     }
 
     /// Gives a delivery back that was not sent.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::dead_letter_acts::{move_deliveries, settle_letters};
+use super::delivery::erased::ERASED;
 use super::error::StoreError;
 use super::notes::insert_notes;
 use super::person::Person;
@@ -16,9 +17,6 @@ use super::statement::{Runs, sql};
 use super::{Connection, Settled, Store, Transaction};
 use crate::event::{Recipient, RecipientRole};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
-
-/// Stands where a name stood.
-const ERASED: &str = "(erased)";
 
 /// Bodies that are looked through at once: each may have a megabyte.
 const BODIES_MAX: u32 = 16;
@@ -77,11 +75,13 @@ impl Store {
         .bind(self.now())
         .run(on)
         .await?;
+        // Locked first: a late answer that makes one due again comes before, and it is under way; or after, and it sees
+        // that the customer is erased.
+        let (deliveries, mut events) = whose.deliveries(on).await?;
         let under_way = whose.under_way(on).await?;
         if under_way > 0 {
             return Ok(Erased::UnderWay(under_way));
         }
-        let (deliveries, mut events) = whose.deliveries(on).await?;
         let (own_letters, letters_events) = whose.letters(on).await?;
         events.extend(letters_events);
         letters.extend(own_letters);
@@ -179,11 +179,12 @@ impl Whose<'_> {
     }
 
     async fn deliveries(&self, on: &mut Transaction) -> Result<(Vec<DeliveryId>, Vec<EventKey>), StoreError> {
-        let rows = sql("SELECT id, event_key FROM delivery WHERE tenant_id = $1 AND customer_id = $2")
-            .bind(self.tenant)
-            .bind(self.customer)
-            .all(on)
-            .await?;
+        let rows = sql("SELECT id, event_key FROM delivery WHERE tenant_id = $1 AND customer_id = $2
+            ORDER BY id {postgres: FOR UPDATE}")
+        .bind(self.tenant)
+        .bind(self.customer)
+        .all(on)
+        .await?;
         let deliveries = rows.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
         let events = rows.iter().map(|row| row.get("event_key")).collect::<Result<_, _>>()?;
         Ok((deliveries, events))

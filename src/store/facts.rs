@@ -75,6 +75,9 @@ pub struct DeliveryFacts {
 impl Store {
     /// Reads what a worker needs to know of its deliveries, in no particular order. One whose event's bytes are
     /// forgotten, or whose tenant has no settings, is left out: it cannot be sent.
+    ///
+    /// # Errors
+    /// One value that cannot be read fails the whole call, as [`StoreError::Unreadable`].
     pub async fn load(&self, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryFacts>, StoreError> {
         if deliveries.is_empty() {
             return Ok(Vec::new());

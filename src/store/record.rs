@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::claim::{Claim, Fence};
+use super::delivery::erased;
 use super::error::StoreError;
 use super::hold::BY_HAND;
 use super::kept_message::{KeptMessage, keep_messages};
 use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
 use super::notes::insert_notes;
-use super::settle::{insert_attempts, settle};
+use super::settle::{insert_attempts, nameless, settle};
 use super::settled_count::count_settled;
 use super::statement::sql;
 use super::terms::terms_values;
@@ -169,6 +170,15 @@ impl Store {
         sorted.dedup_by_key(|record| record.fence);
         let mut transaction = self.begin().await?;
         let Taken { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
+        let erased = erased::among(&mut transaction, claims).await?;
+        let nameless: Vec<Record> =
+            records.iter().filter(|record| erased.contains(&record.fence.claim())).map(nameless).collect();
+        for record in &mut sorted {
+            if let Some(other) = nameless.iter().find(|other| other.fence == record.fence) {
+                *record = other;
+            }
+        }
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         let late = take_late(&mut transaction, &remaining, self.now()).await?;
         let others = without(&remaining, &late);

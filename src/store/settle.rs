@@ -8,11 +8,12 @@ use super::error::StoreError;
 use super::hold::BY_HAND;
 use super::new_rows::{NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries};
 use super::outcome::insert_outcomes;
-use super::record::{Record, Settlement, settled};
+use super::record::{NewAttempt, Next, Record, Settlement, settled};
 use super::settled_count::count_settled;
 use super::statement::sql;
 use super::terms::terms_values;
 use super::value::Value;
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::retry::Settled;
 
@@ -135,4 +136,42 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
     .run(on)
     .await?;
     Ok(())
+}
+
+/// What is recorded of a late answer whose customer was erased ([`erased`](super::delivery::erased)).
+pub(super) fn nameless(record: &Record) -> Record {
+    let attempt = record.attempt.clone().map(|attempt| NewAttempt { reply: None, refused: None, ..attempt });
+    let known = match &record.next {
+        Next::Settled(settlement) => Settlement { dead_letter: None, rest: None, ..(**settlement).clone() },
+        Next::Due(due) => Settlement {
+            settled: Settled::Cancelled,
+            at: due.due_at,
+            class: Class::ByHand,
+            reason: None,
+            attempts: due.attempts,
+            decision: due.decision,
+            decision_reason: None,
+            decision_inputs: None,
+            message_id: None,
+            message_sha256: attempt.as_ref().and_then(|attempt| attempt.message_sha256),
+            message_size: None,
+            attachments: None,
+            phase: attempt.as_ref().and_then(|attempt| attempt.phase),
+            code: attempt.as_ref().and_then(|attempt| attempt.code.clone()),
+            dead_letter: None,
+            rest: None,
+        },
+    };
+    let at = record.attempt.as_ref().map_or(known.at, |attempt| attempt.ended_at);
+    let settlement = match known.settled {
+        Settled::Sent | Settled::Rejected => Settlement { reason: None, ..known },
+        _ => Settlement {
+            settled: Settled::Cancelled,
+            at,
+            class: Class::ByHand,
+            reason: Some("the relay did not take it, and the customer was erased: it is not sent again".to_owned()),
+            ..known
+        },
+    };
+    Record { fence: record.fence, attempt, next: Next::Settled(Box::new(settlement)) }
 }

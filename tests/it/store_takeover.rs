@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::{DataStarted, Next, Record, Recorded, Settled};
+use invoice_dispatcher::store::{DataStarted, Erased, Next, Record, Recorded, Settled, Settlement};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{
@@ -15,6 +15,7 @@ on_both_databases!(
     a_late_answer_still_counts,
     a_late_answer_after_a_person_decided_is_lost,
     a_late_deferral_is_due_again,
+    a_late_answer_brings_no_erased_customer_back,
     three_dead_workers_are_enough,
     a_worker_that_was_declared_dead_is_told,
     a_worker_that_nobody_registered_is_found,
@@ -112,6 +113,38 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
     assert_eq!(database.store.rank_ripe(10).await.expect("answered"), 1);
     let again = &claim(&database, live, 1).await[0];
     assert_eq!((again.claim, again.attempts), (2, 1));
+}
+
+async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 3).await;
+    let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
+    let claimed = claim(&database, slow, 3).await;
+    let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
+    database.store.start_data(&starts).await.expect("answered");
+    database.store.take_over(slow, live).await.expect("answered");
+    let erased = database.store.erase_customer(&"acme".into(), &"C-1".into(), "a test").await.expect("answered");
+    assert!(matches!(erased, Erased::Done { deliveries: 3, discarded: 0, .. }), "{erased:?}");
+
+    let now = database.clock.now();
+    let again_at = now.plus(Duration::from_secs(30));
+    let mut dead = sent(&claimed[2], slow, now);
+    dead.attempt = Some(attempt(&claimed[2], Class::Refused, now));
+    let letter = dead_letter(Some(claimed[2].delivery), Class::Refused, None, now);
+    let refused = settlement(&claimed[2], Settled::Dead, Class::Refused, now);
+    dead.next = Next::Settled(Box::new(Settlement { dead_letter: Some(letter), ..refused }));
+    let late = [sent(&claimed[0], slow, now), deferred(&claimed[1], slow, again_at), dead];
+    for _ in 0..2 {
+        assert_eq!(database.store.record(&late).await.expect("answered"), [Recorded::Done; 3]);
+        database.assert_ledger().await;
+    }
+    let ended: Vec<_> = states(&database).await.into_iter().collect();
+    assert_eq!(ended, [("cancelled".to_owned(), 2), ("sent".to_owned(), 1)]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry").await, 0, "nothing is due without an address");
+    assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter").await, 0);
+    assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 3, "what the relay answered is known");
+    let words = "SELECT COUNT(*) FROM attempt WHERE reply IS NOT NULL OR refused IS NOT NULL";
+    assert_eq!(database.number(words).await, 0, "without its words");
 }
 
 async fn three_dead_workers_are_enough(database: TestDatabase) {

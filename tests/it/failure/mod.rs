@@ -1,5 +1,6 @@
 //! What breaks, by scenario.
 
+mod a_delivery_cannot_be_loaded;
 mod events_wait_for_their_customers;
 mod loops_turn;
 mod the_database_falls_silent;

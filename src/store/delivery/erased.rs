@@ -1,0 +1,43 @@
+//! What a late answer means for a delivery whose customer was erased.
+//!
+//! An uncertain delivery is under way in no lane, so its customer can be erased; its relay may answer all the same, for
+//! as long as its worker waits. That the mail was taken, or refused for good, is recorded without the relay's words,
+//! which may repeat the address. It is never due again: there is nobody to send it to. What would have been sent again,
+//! or would have become a dead letter, is cancelled.
+
+use std::collections::HashSet;
+
+use crate::store::Transaction;
+use crate::store::claim::{Claim, Fence};
+use crate::store::error::StoreError;
+use crate::store::statement::sql;
+
+/// Stands where a customer's name stood.
+pub(in crate::store) const ERASED: &str = "(erased)";
+
+/// Those of the claims that ended, and whose customer was erased since.
+pub(in crate::store) async fn among(
+    on: &mut Transaction,
+    claims: impl Iterator<Item = Fence>,
+) -> Result<HashSet<Claim>, StoreError> {
+    let claims: Vec<Fence> = claims.collect();
+    if claims.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // Locked as whoever erases locks them: either sees what the other did.
+    let rows = sql("WITH {given}
+        SELECT delivery.id, delivery.claim, delivery.customer_name = $1 AND delivery.recipients = '[]' AS erased
+        FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+        WHERE delivery.settled IS NOT NULL ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .bind(ERASED)
+    .given("id uuid, claim bigint, worker_id uuid", claims.iter().map(Fence::values))
+    .all(on)
+    .await?;
+    let mut erased = HashSet::new();
+    for row in &rows {
+        if row.get::<bool>("erased")? {
+            erased.insert((row.get("id")?, row.get("claim")?));
+        }
+    }
+    Ok(erased)
+}

@@ -1,0 +1,4 @@
+//! Deliveries, one by one.
+
+pub(super) mod erased;
+pub(super) mod identity;
