@@ -1,11 +1,14 @@
 //! The gauges that the database knows: asked now and then, never by a scrape.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::clock::Timestamp;
+use crate::ids::RelayName;
 use crate::store::{DeliveryState, Settled, Store, StoreError};
 use crate::telemetry::metric;
 
@@ -18,17 +21,19 @@ pub struct Gauges {
     store: Store,
     /// Whether messages leave for a broker at all.
     has_broker: bool,
+    /// Relays that are configured, or that had something due: where nothing is due any more, the gauge says so.
+    relays: BTreeSet<RelayName>,
 }
 
 impl Gauges {
-    /// The gauges of this database, whose messages leave for a broker or do not.
+    /// The gauges of this database, whose messages leave for a broker or do not, and by these relays.
     #[must_use]
-    pub fn new(store: Store, has_broker: bool) -> Self {
-        Self { store, has_broker }
+    pub fn new(store: Store, has_broker: bool, relays: BTreeSet<RelayName>) -> Self {
+        Self { store, has_broker, relays }
     }
 
     /// Keeps them up to date until `stop`.
-    pub async fn keep(self, stop: CancellationToken) {
+    pub async fn keep(mut self, stop: CancellationToken) {
         loop {
             if let Err(error) = self.read().await {
                 debug!("failed to read the gauges: {error}");
@@ -40,7 +45,7 @@ impl Gauges {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and no count comes near 2^52")]
-    async fn read(&self) -> Result<(), StoreError> {
+    async fn read(&mut self) -> Result<(), StoreError> {
         let now = self.store.now();
         for (state, count) in self.store.state_counts().await? {
             gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
@@ -48,8 +53,8 @@ impl Gauges {
                 gauge!(metric::UNCERTAIN).set(count as f64);
             }
         }
-        for (relay, oldest) in self.store.due_oldest().await? {
-            gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(now.since(oldest).as_secs_f64());
+        for (relay, waits) in longest_waits(&mut self.relays, &self.store.due_oldest().await?, now) {
+            gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(waits.as_secs_f64());
         }
         for (class, count) in self.store.open_dead_letters().await? {
             gauge!(metric::DEAD_LETTERS, "class" => class.as_str()).set(count as f64);
@@ -61,5 +66,34 @@ impl Gauges {
             gauge!(metric::OUTBOX_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
         }
         Ok(())
+    }
+}
+
+/// How long the delivery that waits longest has been due, for every relay that was ever seen: a gauge that is set no
+/// more would keep its last value.
+fn longest_waits(
+    relays: &mut BTreeSet<RelayName>,
+    due_oldest: &BTreeMap<RelayName, Timestamp>,
+    now: Timestamp,
+) -> Vec<(RelayName, Duration)> {
+    relays.extend(due_oldest.keys().cloned());
+    let waits = |relay: &RelayName| due_oldest.get(relay).map_or(Duration::ZERO, |oldest| now.since(*oldest));
+    relays.iter().map(|relay| (relay.clone(), waits(relay))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_with_nothing_due_waits_for_no_time() {
+        let relay = |name: &str| RelayName::from(name.to_owned());
+        let mut relays = BTreeSet::from([relay("default")]);
+        let due = BTreeMap::from([(relay("other"), Timestamp(1_000))]);
+        let waits = |relays: &mut BTreeSet<RelayName>, due| longest_waits(relays, due, Timestamp(61_000));
+        let (zero, minute) = (Duration::ZERO, Duration::from_mins(1));
+        assert_eq!(waits(&mut relays, &due), [(relay("default"), zero), (relay("other"), minute)]);
+        let none = BTreeMap::new();
+        assert_eq!(waits(&mut relays, &none), [(relay("default"), zero), (relay("other"), zero)], "it returns to 0");
     }
 }

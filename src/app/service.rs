@@ -105,7 +105,8 @@ impl Service {
             HostAllowList::for_metrics(listen).guard(observability_router(metrics.clone(), self.probes.clone()));
         self.listen("metrics", "METRICS_LISTEN", listen, router).await?;
         self.tasks.spawn(metrics.keep_up(self.stop.clone()));
-        let gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some());
+        let relays = self.app.config.relays.keys().cloned().collect();
+        let gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some(), relays);
         self.tasks.spawn(gauges.keep(self.stop.clone()));
         Ok(())
     }

@@ -32,6 +32,10 @@ pub enum Trip {
     FailureRate,
     /// Three in a row took DATA and did not answer.
     Uncertain,
+    /// A delivery of the trial found it unavailable: one is enough, since the breaker was about to close.
+    TrialUnavailable,
+    /// A delivery of the trial took DATA and was not answered.
+    TrialUncertain,
 }
 
 impl Trip {
@@ -43,6 +47,21 @@ impl Trip {
             Self::Unavailable => "the relay was unavailable 5 times in a row",
             Self::FailureRate => "half or more of the last minute's attempts found the relay unavailable",
             Self::Uncertain => "3 messages in a row were handed over and not answered",
+            Self::TrialUnavailable => "a delivery that tried the relay again found it unavailable",
+            Self::TrialUncertain => "a message that tried the relay again was handed over and not answered",
+        }
+    }
+}
+
+impl Trip {
+    /// Why the breaker opens again when a delivery of the trial ends so; `None` if the relay works.
+    #[must_use]
+    pub const fn of_trial(signal: Signal) -> Option<Self> {
+        match signal {
+            Signal::Worked => None,
+            Signal::AuthRefused => Some(Self::AuthRefused),
+            Signal::Unavailable => Some(Self::TrialUnavailable),
+            Signal::Uncertain => Some(Self::TrialUncertain),
         }
     }
 }
@@ -150,6 +169,16 @@ mod tests {
         for (signals, expected) in table {
             assert_eq!(observe_all(&mut Breaker::default(), signals), *expected, "{signals:?}");
         }
+    }
+
+    #[test]
+    fn one_failed_trial_is_called_one_failed_trial() {
+        for signal in [Signal::Unavailable, Signal::Uncertain] {
+            let words = Trip::of_trial(signal).expect("the trial failed").as_str();
+            assert!(words.starts_with("a ") && !words.contains("in a row"), "{words}");
+        }
+        assert_eq!(Trip::of_trial(Signal::AuthRefused), Some(Trip::AuthRefused));
+        assert_eq!(Trip::of_trial(Signal::Worked), None);
     }
 
     #[test]

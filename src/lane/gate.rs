@@ -142,11 +142,12 @@ impl Gate {
         let now = self.clock.now();
         let trip = self.counts().breaker.observe(signal, now);
         let passage = self.passage();
-        let told = match (passage, signal, trip) {
-            (Passage::Trial { allowance }, Signal::Worked, _) => self.answered(allowance).await,
-            (Passage::Trial { .. }, Signal::AuthRefused, _) => self.open(Trip::AuthRefused).await,
-            (Passage::Trial { .. }, _, _) => self.open(Trip::Unavailable).await,
-            (Passage::Free, _, Some(trip)) => self.open(trip).await,
+        let told = match (passage, trip) {
+            (Passage::Trial { allowance }, _) => match Trip::of_trial(signal) {
+                None => self.answered(allowance).await,
+                Some(trip) => self.open(trip).await,
+            },
+            (Passage::Free, Some(trip)) => self.open(trip).await,
             _ => Ok(()),
         };
         if let Err(error) = told {
