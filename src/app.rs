@@ -23,8 +23,8 @@ use crate::intake::{Intake, Workshop};
 use crate::lane::{
     Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
 };
-use crate::private_file;
 use crate::lifecycle::Liveness;
+use crate::private_file;
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay};
 use crate::resend::Resend;
@@ -183,6 +183,26 @@ impl App {
             resend: Resend::new(workshop),
             liveness: Liveness::default(),
         })
+    }
+
+    /// The same parts for whoever asks over HTTP, with connections of their own to the database.
+    #[must_use]
+    pub fn for_visitors(&self) -> Self {
+        let store = self.store.for_visitors();
+        let workshop = Arc::new(Workshop {
+            store: store.clone(),
+            wakes: self.wakes.clone(),
+            template_version: self.templates.version().to_owned(),
+            link_key: self.link_keys.newest().fingerprint().to_owned(),
+            customer_wait: self.config.waits.customer,
+        });
+        Self {
+            store,
+            intake: Intake::new(Arc::clone(&workshop)),
+            redrive: Redrive::new(Arc::clone(&workshop)),
+            resend: Resend::new(workshop),
+            ..self.clone()
+        }
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.

@@ -44,3 +44,4 @@ mod spelling;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;
+pub mod web;

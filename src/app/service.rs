@@ -14,9 +14,10 @@ use super::App;
 use super::gauges::Gauges;
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
-use crate::http::{HostAllowList, Probes, observability_router, serve};
+use crate::http::{HostAllowList, Probes, observability_router};
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
 use crate::telemetry::Metrics;
+use crate::web::{Limits, serve_within};
 
 /// How long requests that are under way may take when the process ends.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub struct Roles {
 /// One process at work.
 pub struct Service {
     app: App,
+    /// The same, for whoever asks over HTTP.
+    visitors: App,
     roles: Roles,
     probes: Probes,
     stop: CancellationToken,
@@ -51,8 +54,9 @@ impl Service {
     /// A process with these roles, which ends when `stop` is cancelled.
     #[must_use]
     pub fn new(app: App, roles: Roles, stop: CancellationToken) -> Self {
+        let visitors = app.for_visitors();
         let probes = Probes { liveness: app.liveness.clone(), readiness: Readiness::new() };
-        Self { app, roles, probes, stop, tasks: TaskTracker::new() }
+        Self { app, visitors, roles, probes, stop, tasks: TaskTracker::new() }
     }
 
     /// Runs until told to stop, then drains.
@@ -114,9 +118,9 @@ impl Service {
     async fn serve_console(&self) -> anyhow::Result<()> {
         let config = &self.app.config.console;
         let console = Console {
-            store: self.app.store.clone(),
-            intake: self.app.intake.clone(),
-            redrive: self.app.redrive.clone(),
+            store: self.visitors.store.clone(),
+            intake: self.visitors.intake.clone(),
+            redrive: self.visitors.redrive.clone(),
             sms_available: self.app.config.sms.url.is_some(),
         };
         let router = console::router(console, self.probes.clone(), config);
@@ -126,7 +130,7 @@ impl Service {
     async fn serve_portal(&self) -> anyhow::Result<()> {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
-        let router = hosts.guard(crate::portal::router(self.app.store.clone()));
+        let router = hosts.guard(crate::portal::router(self.visitors.store.clone()));
         self.listen("portal", "PORTAL_LISTEN", config.listen, router).await
     }
 
@@ -135,12 +139,8 @@ impl Service {
             format!("the {what} cannot listen on {address}; set {variable} to a free address, or end what uses it")
         })?;
         info!("{what} on http://{}", listener.local_addr().unwrap_or(address));
-        let serving = serve(listener, router, self.stop.clone(), REQUEST_GRACE);
-        self.tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                warn!("a listener failed: {error}");
-            }
-        });
+        let limits = Limits::behind(&self.app.config.http.trusted_proxies);
+        self.tasks.spawn(serve_within(limits, listener, router, self.stop.clone(), REQUEST_GRACE));
         Ok(())
     }
 
@@ -198,6 +198,7 @@ async fn watch_consumer(
         readiness.intake(match status.borrow_and_update().clone() {
             ConsumerStatus::Consuming => Intaking::Consuming,
             ConsumerStatus::Reconnecting { reason } => Intaking::Broken(reason),
+            ConsumerStatus::Hindered { reason } => Intaking::Hindered(reason),
             ConsumerStatus::PausedForDatabase => Intaking::Paused("the database does not answer".to_owned()),
         });
         match stop.run_until_cancelled(status.changed()).await {

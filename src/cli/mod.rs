@@ -123,7 +123,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
     let globals = &cli.globals;
     match cli.command {
         Command::Demo(args) => demo::run(args, globals).await,
-        Command::Run(args) => run::run(args, globals).await,
+        Command::Run(args) => Box::pin(run::run(args, globals)).await,
         Command::Migrate(args) => migrate::run(args, globals).await,
         // Boxed: it asks everybody at once.
         Command::Doctor(args) => Box::pin(doctor::run(args, globals)).await,

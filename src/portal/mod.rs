@@ -1,10 +1,15 @@
 //! The customers' pages. Until they are built, a link answers honestly: not yet, and whom to ask.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::sync::Semaphore;
 
 use crate::ids::Sha256;
 use crate::store::Store;
@@ -13,9 +18,31 @@ use crate::tenant::TenantProfile;
 /// How soon a customer may try again, in seconds.
 const RETRY_AFTER: &str = "86400";
 
+/// Requests that ask the database at once. The API, which shares its connections with these pages, has the rest.
+const AT_ONCE_MAX: usize = 2;
+/// How long a request may wait for its turn.
+const TURN_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a request may take, once it is its turn.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
 /// The portal's routes.
 pub fn router(store: Store) -> Router {
-    Router::new().route("/i/{token}", get(not_yet)).with_state(store)
+    let turns = Arc::new(Semaphore::new(AT_ONCE_MAX));
+    Router::new().route("/i/{token}", get(not_yet)).layer(from_fn_with_state(turns, in_turn)).with_state(store)
+}
+
+/// Whoever comes, in whatever numbers, gets an answer in time.
+async fn in_turn(State(turns): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let answering = async {
+        // The semaphore is never closed: only the deadline ends this without a turn.
+        let _turn = tokio::time::timeout(TURN_DEADLINE, turns.acquire()).await.ok()?.ok()?;
+        tokio::time::timeout(ANSWER_DEADLINE, next.run(request)).await.ok()
+    };
+    answering.await.unwrap_or_else(|| {
+        let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, "Please try again later.");
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        answer
+    })
 }
 
 /// 503 with the tenant's contact; 404 without telling whether such a link ever was.

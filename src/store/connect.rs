@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Executor, PgConnection, PgPool, SqlitePool};
 
 use super::db::connection::{Deadlines, Overdue, is_alive};
+
 use crate::private_file;
 
 /// Statements of one role each: intake, claims, records, sweeps, the heartbeat, and the console's.

@@ -58,6 +58,7 @@ mod takeover;
 mod template_version;
 mod terms;
 mod value;
+mod visitors;
 mod wanderers;
 mod worker;
 
@@ -151,7 +152,7 @@ struct Inner {
     /// How long whoever failed waits before the next try.
     patience: Patience,
     /// Keeps other workers away from an SQLite file for as long as this store lives.
-    _lock: Option<LockFile>,
+    lock: Option<Arc<LockFile>>,
 }
 
 impl Store {
@@ -200,7 +201,8 @@ impl Store {
         let overdue = Overdue::default();
         let (pools, lock) = connect::open(url, access, connections_max, deadlines, &overdue).await?;
         let holder = clock.new_id();
-        let inner = Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), _lock: lock };
+        let inner =
+            Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), lock: lock.map(Arc::new) };
         Ok(Self { inner: Arc::new(inner), outcomes: false })
     }
 

@@ -1,0 +1,119 @@
+//! One connection: HTTP/1.1 until its client takes too long, its place is another's, or the listener ends.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::header::{self, HeaderValue};
+use axum::http::{Request, Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::admission::{Place, Use};
+use super::deadlines::Deadlines;
+use super::watched::{AnswerBody, RequestBody, WatchedStream};
+
+/// What a connection holds of a request's head, and of an answer that is not written yet.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// What is answered also where everybody else is turned away.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// One connection, and what serves it.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) place: Place,
+    pub(super) router: Router,
+    pub(super) deadlines: Deadlines,
+}
+
+impl Connection {
+    /// Serves it. After `drain` what is under way is finished; after `end` nothing is.
+    pub(super) async fn serve(self, drain: CancellationToken, end: CancellationToken) {
+        let Self { stream, peer, place, router, deadlines } = self;
+        let place = Arc::new(place);
+        let progress = Arc::clone(&place.progress);
+        let io = TokioIo::new(WatchedStream { stream, progress: Arc::clone(&progress) });
+        let router = TowerToHyperService::new(router);
+        let service = service_fn({
+            let place = Arc::clone(&place);
+            move |request| answer(router.clone(), Arc::clone(&place), peer, request)
+        });
+        // HTTP/1.1 alone: by HTTP/2 one connection would bring hundreds of requests at once. The deadlines are ours,
+        // since hyper's for a head is its only one.
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .serve_connection(io, service);
+        let mut connection = pin!(connection);
+        let mut is_draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        debug!(%peer, "a connection ended with an error: {error}");
+                    }
+                    return;
+                }
+                what = progress.overdue(&deadlines) => {
+                    debug!(%peer, "a connection is closed that made us wait too long for {what}");
+                    return;
+                }
+                () = place.evicted.cancelled() => {
+                    debug!(%peer, "a connection without a request made room for another one");
+                    return;
+                }
+                () = end.cancelled() => return,
+                () = drain.cancelled(), if !is_draining => {
+                    is_draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+async fn answer(
+    router: TowerToHyperService<Router>,
+    place: Arc<Place>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let progress = Arc::clone(&place.progress);
+    progress.head_received(!request.body().is_end_stream());
+    let mut answer = if place.usable_for == Use::Probes && !PROBES.contains(&request.uri().path()) {
+        come_again()
+    } else {
+        let mut request = request.map(|body| RequestBody { body, progress: Arc::clone(&progress) });
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request).await?
+    };
+    if place.is_wanted() {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    progress.answer_begins();
+    Ok(answer.map(|body| AnswerBody { body, progress }))
+}
+
+fn come_again() -> Response<Body> {
+    let problem = r#"{"type":"about:blank","title":"too many connections","status":503,"detail":"all connections are at work; send this again a little later"}"#;
+    let mut answer = Response::new(Body::from(problem));
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

@@ -1,0 +1,88 @@
+//! How many connections a listener takes, and how long each may take.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::deadlines::Deadlines;
+
+/// What bounds the connections of one listener. A process has three listeners and, on most machines, 1,024 open files.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once.
+    pub(super) connections_max: usize,
+    /// Connections beyond those: they are for probes, and everything else that comes by them is turned away.
+    pub(super) probes_max: usize,
+    /// Connections of one peer's address.
+    pub(super) per_peer_max: usize,
+    /// Peers that may have all: a proxy brings everybody's connections, on this machine or where it is trusted.
+    pub(super) exempt: Vec<IpNet>,
+    /// Connections at once from which on each ends with its answer: whoever keeps one for later must not keep others
+    /// out.
+    pub(super) crowded_from: usize,
+    /// How long a connection has waited at least before it makes room for a new one.
+    pub(super) evicted_after: Duration,
+    /// The same for a connection beyond [`Limits::connections_max`].
+    pub(super) probe_evicted_after: Duration,
+    /// How long a client may take.
+    pub(super) deadlines: Deadlines,
+    /// The same on a connection for probes.
+    pub(super) probe_deadlines: Deadlines,
+}
+
+impl Limits {
+    /// The limits of a listener that these proxies stand before.
+    #[must_use]
+    pub fn behind(proxies: &[IpNet]) -> Self {
+        let loopback = [
+            IpNet::V4(Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)),
+            IpNet::V6(Ipv6Net::new_assert([0, 0, 0, 0, 0, 0, 0, 1].into(), 128)),
+        ];
+        Self {
+            connections_max: 200,
+            probes_max: 24,
+            per_peer_max: 50,
+            exempt: loopback.into_iter().chain(proxies.iter().copied()).collect(),
+            crowded_from: 150,
+            evicted_after: Duration::from_secs(1),
+            probe_evicted_after: Duration::from_millis(100),
+            deadlines: Deadlines::DEFAULT,
+            probe_deadlines: Deadlines::PROBE,
+        }
+    }
+
+    /// What counts as one peer: an IPv4 address, or the network of an IPv6 one, which its holder has all addresses of.
+    /// None for who may have as many connections as there are.
+    pub(super) fn bounded_peer(&self, peer: IpAddr) -> Option<IpNet> {
+        let peer = peer.to_canonical();
+        if self.exempt.iter().any(|network| network.contains(&peer)) {
+            return None;
+        }
+        let prefix = if peer.is_ipv4() { 32 } else { 64 };
+        IpNet::new(peer, prefix).ok().map(|network| network.trunc())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::behind(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_address_or_a_network_of_its_own() {
+        let limits = Limits::behind(&["10.0.0.0/24".parse().expect("a network")]);
+        let peer = |text: &str| limits.bounded_peer(text.parse().expect("an address")).map(|peer| peer.to_string());
+        for free in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "10.0.0.7", "::ffff:10.0.0.7"] {
+            assert_eq!(peer(free), None, "{free}");
+        }
+        assert_eq!(peer("10.0.1.7").as_deref(), Some("10.0.1.7/32"));
+        assert_eq!(peer("::ffff:203.0.113.9").as_deref(), Some("203.0.113.9/32"));
+        assert_eq!(peer("2001:db8:1:2:3::4").as_deref(), Some("2001:db8:1:2::/64"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The customers' pages.
+
+mod visitors_hold_their_connections;

@@ -1,0 +1,70 @@
+//! Visitors ask more than the database can answer: they wait, or are told to come again, and mail goes out meanwhile.
+
+use std::time::Duration;
+
+use invoice_dispatcher::documents::install_crypto_provider;
+use invoice_dispatcher::portal;
+use invoice_dispatcher::web::serve;
+use reqwest::{Client, StatusCode};
+use sqlx::{Connection, PgConnection};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::broker::until;
+use crate::harness::database::TestDatabase;
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::sink::Sink;
+
+/// More than there are connections to the database, for visitors and for sending together.
+const VISITORS: usize = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
+    install_crypto_provider();
+    let sink = Sink::start().await;
+    let mut dispatcher = Dispatcher::new(TestDatabase::postgres().await, &sink).await;
+    let visitors = dispatcher.app.for_visitors().store;
+    // Whoever asks for old templates waits for this transaction; sending does not need them.
+    let mut other = PgConnection::connect(&dispatcher.database.url).await.expect("the database answers");
+    let lock = "BEGIN; LOCK TABLE template_version IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut other).await.expect("nobody holds it");
+    let mut lookups = JoinSet::new();
+    for n in 0..VISITORS {
+        let visitors = visitors.clone();
+        lookups.spawn(async move { visitors.template_sources(&n.to_string()).await });
+    }
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
+                     AND wait_event_type = 'Lock' AND query LIKE '%FROM template_version%'";
+    until("visitors hold all of their connections", async || dispatcher.database.number(waiting).await == 8).await;
+
+    dispatcher.start();
+    let events: Vec<_> = (0..20).map(|n| dispatcher.event(&format!("{n:02}"), "C-1")).collect();
+    dispatcher.take(&events).await;
+    sink.wait_for("mail beside the visitors", |state| state.mails.len() == 20).await;
+    assert_eq!(dispatcher.database.number(waiting).await, 8, "the visitors wait no more: nothing was shown");
+
+    // By HTTP nobody waits so long for a connection.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let page = format!("http://{}/i/token", listener.local_addr().expect("bound"));
+    let end = CancellationToken::new();
+    tokio::spawn(serve(listener, portal::router(visitors), end.clone(), Duration::ZERO));
+    let _end = end.drop_guard();
+    let client = Client::new();
+    let mut answers = JoinSet::new();
+    for _ in 0..20 {
+        let asking = client.get(&page).send();
+        answers.spawn(async move { tokio::time::timeout(Duration::from_secs(15), asking).await });
+    }
+    for answer in answers.join_all().await {
+        let answer = answer.expect("in time").expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
+    assert_eq!(client.get(&page).send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
+    // Whoever waited for a connection too long was told so; nobody waits for ever.
+    assert_eq!(lookups.join_all().await.len(), VISITORS);
+    dispatcher.wait_until_settled().await;
+    dispatcher.finish().await;
+}
