@@ -32,7 +32,7 @@ impl Person {
     }
 
     /// Whether a sentence names them.
-    fn is_named_in(&self, sentence: &str) -> bool {
+    pub(super) fn is_named_in(&self, sentence: &str) -> bool {
         let sentence = sentence.to_lowercase();
         self.texts.iter().any(|text| sentence.contains(text))
     }

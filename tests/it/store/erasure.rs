@@ -34,12 +34,14 @@ async fn support(database: TestDatabase) -> Support {
 
 async fn erase(support: &Support) -> Erased {
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
-    support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered")
+    let who = format!("{WHO}: asked for by Erika Muster");
+    support.database.store.erase_customer(&acme, &customer, &who).await.expect("answered")
 }
 
 async fn bring(support: &Support, body: &str) {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let incoming = Incoming { body, via: Via::Amqp, redelivered: false, dead_letter_id: None, given_up: false };
+    let incoming =
+        Incoming { body, whole: None, via: Via::Amqp, redelivered: false, dead_letter_id: None, given_up: false };
     let verdicts = support.intake.take(&[Parsed::of(incoming)]).await.expect("answered");
     assert_eq!(verdicts, [Verdict::DeadLetter(Class::Malformed)]);
 }
@@ -99,6 +101,8 @@ async fn what_people_noted_is_erased(database: TestDatabase) {
     let notes = support.database.texts("SELECT what FROM delivery_note ORDER BY what").await;
     let expected = ["cancelled: (erased)", "cancelled: (erased)", "cancelled: paid in cash", "the customer was erased"];
     assert_eq!(notes, expected);
+    let who = support.database.texts("SELECT DISTINCT who FROM delivery_note").await;
+    assert_eq!(who, [WHO], "also the reason of the erasure names nobody");
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }), "once more");
 }
 
