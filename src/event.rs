@@ -17,6 +17,7 @@ mod malformed;
 mod spelled;
 #[cfg(test)]
 mod tests;
+mod whole_body;
 
 pub use batch::parse_batch;
 pub use binary::from_binary;
@@ -24,6 +25,7 @@ pub use canonical::invoice_sha256;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
 pub use envelope::{BODY_BYTES_MAX, EVENT_TYPE, Received, parse, reread};
 pub use malformed::{Malformed, MalformedBatch};
+pub use whole_body::{BODY_BYTES_KEPT, WholeBody};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};

@@ -113,6 +113,9 @@ pub enum Intake {
     Off,
     /// Events are taken from the broker.
     Consuming,
+    /// Events are taken from the broker, but for those behind one message; says which. That is ready: the message is
+    /// the same for every worker, and a person has to take it out.
+    Hindered(String),
     /// Not consuming, on purpose; says why. That is ready: a restart would not help.
     Paused(String),
     /// Not consuming, against our will; says why.
@@ -137,7 +140,7 @@ impl ReadinessState {
         let database = self.database.as_ref().err().map(|why| format!("the database is not reached: {why}"));
         let intake = match &self.intake {
             Intake::Broken(why) => Some(format!("events are not consumed: {why}")),
-            Intake::Off | Intake::Consuming | Intake::Paused(_) => None,
+            Intake::Off | Intake::Consuming | Intake::Hindered(_) | Intake::Paused(_) => None,
         };
         let draining = self.draining.then(|| "the process is ending".to_owned());
         [database, intake, draining].into_iter().flatten().collect()

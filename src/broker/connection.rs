@@ -19,12 +19,16 @@ use lapin::{ConnectionProperties, ErrorKind};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::guarded_stream::{GuardedStream, guarded_runtime};
+use super::incoming_bodies::{BodyLimit, IncomingBodies};
 use super::url::BrokerUrl;
 
 /// From the first packet to an open connection. Generous: a broker that is starting may take long to answer.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
 /// For one question to the broker (open a channel, declare, consume, close).
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// For the peer's kernel to answer anything at all.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How often a connection is looked at while an answer is waited for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// For the reason of a failure to arrive, once it is known that there is one.
@@ -32,10 +36,23 @@ const LAST_WORDS_TIME: Duration = Duration::from_millis(200);
 /// For a close that nobody has to wait for longer: the broker requeues what was not acked either way.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// What a connection's messages are for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Messages {
+    /// None come that anybody else has made.
+    Any,
+    /// They are looked at as events: of too large a body the beginning is enough, and of too large properties the
+    /// little that matters.
+    Events(BodyLimit),
+    /// They are handed on as they are.
+    Whole,
+}
+
 /// An open connection.
 pub(super) struct Connection {
     inner: lapin::Connection,
     socket: Socket,
+    bodies: Arc<IncomingBodies>,
 }
 
 /// The connection's socket, to hang up when the peer does not answer any more.
@@ -138,25 +155,42 @@ impl From<lapin::Error> for ConnectionError {
 impl Connection {
     /// Connects and logs in; `role` is what operators see beside the connection.
     pub(super) async fn open(url: &BrokerUrl, role: &str) -> Result<Self, ConnectionError> {
+        Self::open_for(url, role, Messages::Any).await
+    }
+
+    /// The same, for what is to be done with messages.
+    pub(super) async fn open_for(url: &BrokerUrl, role: &str, messages: Messages) -> Result<Self, ConnectionError> {
         let connector = Arc::new(tls_connector(url)?);
-        let runtime = lapin::runtime::default_runtime()?;
+        let tokio = lapin::runtime::default_runtime()?;
         let socket = Socket::default();
         let mut guard = HangUpOnDrop(Some(socket.clone()));
         let kept = socket.clone();
+        let limit = match messages {
+            Messages::Events(limit) => Some(limit),
+            Messages::Whole | Messages::Any => None,
+        };
+        let bodies = Arc::new(IncomingBodies::new(limit));
+        let frame_bytes_wanted = url.frame_bytes_wanted(matches!(messages, Messages::Whole));
+        // lapin takes what the guard makes of the broker's offer.
+        let mut uri = url.uri().clone();
+        uri.query.frame_max = Some(0);
+        let incoming = Arc::clone(&bodies);
         let connect = lapin::Connection::connector(
-            url.uri().clone(),
-            runtime,
-            async move |uri: AMQPUri, runtime| {
+            uri,
+            guarded_runtime(),
+            async move |uri: AMQPUri, _| {
                 let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
-                let tcp = plain.connect_with_config_async(lapin::tcp::TLSConfig::default(), &runtime);
+                let tcp = plain.connect_with_config_async(lapin::tcp::TLSConfig::default(), &tokio);
                 let stream = within(tcp).await?;
                 if let AsyncTcpStream::Plain(stream) = &stream {
+                    notice_a_dead_peer(stream.get_ref())?;
                     kept.keep(TcpStream::from(stream.get_ref().as_fd().try_clone_to_owned()?));
                 }
-                match connector.as_ref() {
-                    Some(connector) => Ok(within(stream.into_rustls(connector, &uri.authority.host)).await?),
-                    None => Ok(stream),
-                }
+                let stream = match connector.as_ref() {
+                    Some(connector) => within(stream.into_rustls(connector, &uri.authority.host)).await?,
+                    None => stream,
+                };
+                Ok(AsyncTcpStream::Plain(GuardedStream::new(stream, frame_bytes_wanted, Arc::clone(&incoming))))
             },
             ConnectionProperties::default()
                 .with_connection_name(LongString::from(format!("invoice-dispatcher {role}"))),
@@ -164,7 +198,12 @@ impl Connection {
         let inner =
             answer_within(CONNECT_TIME_MAX, "connect and log in", || socket.is_closed_by_peer(), connect).await?;
         guard.0 = None;
-        Ok(Self { inner, socket })
+        Ok(Self { inner, socket, bodies })
+    }
+
+    /// The messages that come in by it.
+    pub(super) const fn bodies(&self) -> &Arc<IncomingBodies> {
+        &self.bodies
     }
 
     /// Opens a channel.
@@ -199,6 +238,8 @@ impl Connection {
 
     /// Closes the connection and all its channels; what was not acked returns to its queue.
     pub(super) async fn close(self) {
+        // Its answer comes behind all messages that it has sent already.
+        self.bodies.window.open();
         // A broker that does not answer, or has blocked us, is not waited for: `drop` hangs up.
         let status = self.inner.status();
         let gone = || !status.connected() && !status.closing();
@@ -257,6 +298,20 @@ pub(super) async fn close_channel(channel: &lapin::Channel) {
     let _ = tokio::time::timeout(CLOSE_TIME_MAX, channel.close(200, "done".into())).await;
 }
 
+/// Has the kernel end a connection whose peer does not answer any more: by probes while nothing is sent, and by the
+/// acknowledgements that do not come for what was sent. Heartbeats notice it too, but nobody reads those while lapin
+/// writes, and nobody at all before the login.
+fn notice_a_dead_peer(socket: impl AsFd) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, SILENCE_MAX / 3)?;
+    sockopt::set_tcp_keepintvl(&socket, SILENCE_MAX / 6)?;
+    sockopt::set_tcp_keepcnt(&socket, 4)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(&socket, u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
+}
+
 /// Ends with an error when the time to connect is over, so that lapin's thread ends too.
 async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     tokio::time::timeout(CONNECT_TIME_MAX, step).await.map_err(|_| io::ErrorKind::TimedOut)?
@@ -283,4 +338,24 @@ fn tls_connector(url: &BrokerUrl) -> Result<Option<RustlsConnector>, ConnectionE
     };
     let connector = config.and_then(RustlsConnectorConfig::connector_with_no_client_auth);
     connector.map(Some).map_err(|error| ConnectionError::Lost(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::sockopt;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_silent_is_dead_after_half_a_minute() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        notice_a_dead_peer(&socket).expect("a socket of TCP");
+        assert!(sockopt::socket_keepalive(&socket).unwrap());
+        let probing = sockopt::tcp_keepidle(&socket).unwrap()
+            + sockopt::tcp_keepintvl(&socket).unwrap() * sockopt::tcp_keepcnt(&socket).unwrap();
+        assert_eq!(probing, SILENCE_MAX);
+        #[cfg(target_os = "linux")]
+        assert_eq!(sockopt::tcp_user_timeout(&socket).unwrap(), 30_000);
+    }
 }

@@ -1,7 +1,7 @@
 //! Events from the broker into the intake.
 //!
 //! One loop, supervised: wait for the database, connect, declare, consume; on any trouble drop everything, wait, begin
-//! again. It never gives up. A message is acked on the channel it came by and only after the intake has taken it in;
+//! again. It never gives up, and goes around a message that makes the connection fail ([`super::suspicion`]). A message is acked on the channel it came by and only after the intake has taken it in;
 //! whatever is not acked returns to its queue when the channel closes, so nothing is lost and the intake sees
 //! some messages twice.
 
@@ -12,13 +12,16 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, ConnectionError};
+use super::connection::{Connection, ConnectionError, Messages};
 use super::headers;
+use super::incoming_bodies::{BodyLimit, LastMessage};
 use super::subscription::{Batch, Ended, Message, Subscription};
+use super::suspicion::{AttemptEnd, Plan, Source, Suspicion};
 use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
+use crate::event::{BODY_BYTES_KEPT, BODY_BYTES_MAX};
 use crate::failpoint::{self, Failpoint};
 use crate::intake::{Incoming, TakesEvents, Unavailable, Via};
 use crate::lifecycle::{Liveness, Pulse};
@@ -31,6 +34,11 @@ pub enum ConsumerStatus {
     /// There is no connection, and why.
     Reconnecting {
         /// One sentence.
+        reason: String,
+    },
+    /// Events flow but from one queue, whose first message makes the connection fail each time. A person has to look.
+    Hindered {
+        /// Which queue and message, and how it fails.
         reason: String,
     },
     /// The database does not answer; nothing is consumed until it does. On purpose, so the process is ready.
@@ -58,9 +66,25 @@ impl Stopped {
             Self::Connection(ConnectionError::Refused { .. } | ConnectionError::CaFile(_)) => "refused",
             Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. }) => "connection_lost",
             Self::Topology(_) => "topology",
-            Self::Ended(Ended::Cancelled(_)) => "queue_deleted",
+            Self::Ended(Ended::Cancelled(_)) => "consumer_cancelled",
             Self::Ended(_) => "channel_closed",
             Self::Database(_) => "database",
+        }
+    }
+}
+
+impl Stopped {
+    /// Whether a message may have caused it.
+    fn end(&self, seen: &Seen) -> AttemptEnd {
+        let connection_failed = matches!(
+            self,
+            Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. } | ConnectionError::Timeout { .. })
+                | Self::Ended(Ended::ChannelClosed | Ended::Connection(_))
+        );
+        if connection_failed && seen.began {
+            AttemptEnd::FailedConsuming { progressed: seen.progressed }
+        } else {
+            AttemptEnd::FailedOtherwise
         }
     }
 }
@@ -88,6 +112,13 @@ impl From<Ended> for Stopped {
 const PREFETCH: u16 = 500;
 /// Messages in a batch: one commit.
 const BATCH_COUNT_MAX: usize = 200;
+/// Of a body that is larger than an event may be: enough to see what it is.
+const BODY_LIMIT: BodyLimit = BodyLimit { bytes_max: BODY_BYTES_MAX as u64, bytes_kept: BODY_BYTES_KEPT as u64 };
+/// For a queue that is consumed alone: the time without a message, or at all, after which the other one has its turn.
+const QUIET_TIME: Duration = Duration::from_secs(1);
+const TURN_TIME_MAX: Duration = Duration::from_secs(30);
+/// Messages after which a careful turn is over: more than came with the message that made the connection fail.
+const TURN_COUNT_MAX: usize = 1_000;
 /// A connection that stood this long was a good one: the next trouble is a first one again.
 const STEADY_TIME: Duration = Duration::from_mins(1);
 
@@ -104,6 +135,9 @@ pub struct Consumer<Intake> {
     /// Between attempts while something is away.
     delays: Delays,
     status: watch::Sender<ConsumerStatus>,
+    suspicion: Suspicion,
+    /// How the hindered queue is, for people.
+    hindrance: String,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
     pulse: Pulse,
@@ -131,6 +165,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             prefetch: PREFETCH,
             delays,
             status: watch::Sender::new(begin),
+            suspicion: Suspicion::default(),
+            hindrance: String::new(),
             said: None,
             pulse: Liveness::default().pulse("consumer"),
         }
@@ -164,8 +200,21 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     pub async fn run(mut self, shutdown: CancellationToken) {
         // Ends between attempts; within one, `consume` looks at `shutdown` itself and finishes its batch.
         while let Some(()) = shutdown.run_until_cancelled(self.pulse.during(self.intake.wait_until_reachable())).await {
-            let Err(stopped) = self.attempt(&shutdown).await else { break };
-            self.tell(&stopped);
+            let mut seen = Seen::default();
+            let stopped = match self.attempt(&mut seen, &shutdown).await {
+                Ok(Finished::Shutdown) => break,
+                Ok(Finished::TurnOver) => {
+                    self.suspicion.note(AttemptEnd::TurnOver);
+                    continue;
+                }
+                Err(stopped) => stopped,
+            };
+            self.suspicion.note(stopped.end(&seen));
+            if self.suspicion.hindered().is_some() {
+                // The broker gives the message up after so many tries: the sooner, the better for those behind it.
+                self.delays.reset();
+            }
+            self.tell(&stopped, &seen);
             let delay = self.delays.next_delay();
             if shutdown.run_until_cancelled(self.pulse.during(self.clock.sleep(delay))).await.is_none() {
                 break;
@@ -174,21 +223,37 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         self.pulse.done();
     }
 
-    /// Connects and consumes until `shutdown` (then `Ok`) or trouble.
-    async fn attempt(&mut self, shutdown: &CancellationToken) -> Result<(), Stopped> {
-        let Some(connection) = shutdown.run_until_cancelled(Connection::open(&self.url, "intake")).await else {
-            return Ok(());
+    /// Connects and consumes until `shutdown`, the end of the turn, or trouble.
+    async fn attempt(&mut self, seen: &mut Seen, shutdown: &CancellationToken) -> Result<Finished, Stopped> {
+        let connect = Connection::open_for(&self.url, "intake", Messages::Events(BODY_LIMIT));
+        let Some(connection) = shutdown.run_until_cancelled(connect).await else {
+            return Ok(Finished::Shutdown);
         };
         let connection = connection?;
-        let result = self.consume(&connection, shutdown).await;
+        let result = match establish(&connection, &self.topology).await {
+            Ok(()) => match self.suspicion.plan() {
+                Plan::Together => self.consume(&connection, seen, shutdown).await,
+                Plan::Alone { source, careful } => {
+                    self.consume_alone(&connection, source, careful, seen, shutdown).await
+                }
+            },
+            Err(error) => Err(error.into()),
+        };
+        seen.last = connection.bodies().last_message();
         connection.close().await;
         result
     }
 
-    /// Declares, consumes and acks on an open connection.
-    async fn consume(&mut self, connection: &Connection, shutdown: &CancellationToken) -> Result<(), Stopped> {
-        establish(connection, &self.topology).await?;
+    /// Consumes both queues on an open connection.
+    async fn consume(
+        &mut self,
+        connection: &Connection,
+        seen: &mut Seen,
+        shutdown: &CancellationToken,
+    ) -> Result<Finished, Stopped> {
         let mut events = connection.events();
+        // From here on messages come, also before the broker has answered.
+        seen.began = true;
         let mut dispatch = Subscription::open(connection, &self.topology.dispatch, self.prefetch).await?;
         let mut undelivered = Subscription::open(connection, &self.topology.undelivered, self.prefetch).await?;
         let mut lost = std::pin::pin!(connection.lost());
@@ -211,14 +276,66 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 () = tokio::time::sleep(IDLE_TURN) => continue,
             };
             if self.clock.now().since(since) >= STEADY_TIME {
+                seen.progressed = true;
                 self.delays.reset();
             }
-            self.take_in(batch?, given_up).await?;
+            let batch = batch?;
+            // An ack may be lost with the connection: what came before says nothing, however often it is taken in.
+            let is_new = batch.messages.iter().any(|message| !message.redelivered);
+            self.take_in(batch, given_up).await?;
+            seen.progressed |= is_new;
             self.delays.reset();
         }
         dispatch.close().await;
         undelivered.close().await;
-        Ok(())
+        Ok(Finished::Shutdown)
+    }
+
+    /// Consumes one queue on an open connection, until its turn is over.
+    async fn consume_alone(
+        &mut self,
+        connection: &Connection,
+        source: Source,
+        careful: bool,
+        seen: &mut Seen,
+        shutdown: &CancellationToken,
+    ) -> Result<Finished, Stopped> {
+        let prefetch = if careful { 1 } else { self.prefetch };
+        seen.began = true;
+        let mut subscription = Subscription::open(connection, self.queue(source), prefetch).await?;
+        let mut lost = std::pin::pin!(connection.lost());
+        self.recovered();
+        // A queue of events that flows waits for the next one all its turn long: an idle one costs no connections.
+        let quiet_time = if careful || source == Source::Undelivered { QUIET_TIME } else { TURN_TIME_MAX };
+        let (since, mut count) = (self.clock.now(), 0);
+        let finished = loop {
+            self.pulse.beat();
+            let batch = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break Finished::Shutdown,
+                batch = subscription.next_batch(BATCH_COUNT_MAX) => batch?,
+                error = &mut lost => return Err(error.into()),
+                () = self.clock.sleep(quiet_time) => break Finished::TurnOver,
+            };
+            count += batch.messages.len();
+            self.take_in(batch, source == Source::Undelivered).await?;
+            // One message at a time: the next one comes when this ack has arrived.
+            seen.progressed = true;
+            connection.bodies().forget_last_message();
+            let is_over = self.clock.now().since(since) >= TURN_TIME_MAX || (careful && count >= TURN_COUNT_MAX);
+            if is_over {
+                break Finished::TurnOver;
+            }
+        };
+        subscription.close().await;
+        Ok(finished)
+    }
+
+    fn queue(&self, source: Source) -> &str {
+        match source {
+            Source::Dispatch => &self.topology.dispatch,
+            Source::Undelivered => &self.topology.undelivered,
+        }
     }
 
     /// Commits a batch, then acks it.
@@ -233,11 +350,20 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Counts why consuming stopped, shows it, and logs it unless that was the last thing said.
-    fn tell(&mut self, stopped: &Stopped) {
+    fn tell(&mut self, stopped: &Stopped, seen: &Seen) {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
-        let reason = stopped.to_string();
+        let mut reason = stopped.to_string();
+        if let (Some(source), true, false) = (self.suspicion.hindered(), seen.began, seen.progressed) {
+            let queue = self.queue(source);
+            let message = seen.last.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
+            self.hindrance = format!(
+                "the first message of queue {queue}{message} makes the connection fail each time ({reason}), and what stands behind it waits; see \"A message that makes the connection fail\" in docs/operations.md"
+            );
+            reason.clone_from(&self.hindrance);
+        }
         self.status.send_replace(match stopped {
             Stopped::Database(_) => ConsumerStatus::PausedForDatabase,
+            _ if self.suspicion.hindered().is_some() => ConsumerStatus::Hindered { reason: self.hindrance.clone() },
             _ => ConsumerStatus::Reconnecting { reason: reason.clone() },
         });
         if self.said.as_deref() != Some(&reason) {
@@ -247,16 +373,46 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     fn recovered(&mut self) {
+        if self.suspicion.hindered().is_some() {
+            self.status.send_replace(ConsumerStatus::Hindered { reason: self.hindrance.clone() });
+            return;
+        }
         self.status.send_replace(ConsumerStatus::Consuming);
         self.said = None;
         tracing::info!(broker = %self.url, queue = %self.topology.dispatch, "consuming events");
     }
 }
 
+/// What one attempt has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Consuming began.
+    began: bool,
+    /// It went on: messages were taken in that had never come before, or one after the other, or for a long time.
+    progressed: bool,
+    /// The message that came last and was not acked, if there is one.
+    last: Option<LastMessage>,
+}
+
+/// Why an attempt ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finished {
+    Shutdown,
+    /// The other queue is to be consumed.
+    TurnOver,
+}
+
 /// A message as the intake takes it.
 fn incoming(message: Message, given_up: bool) -> Incoming {
     let dead_letter_id = headers::dead_letter_id(&message.properties);
-    Incoming { body: message.body, via: Via::Amqp, redelivered: message.redelivered, dead_letter_id, given_up }
+    Incoming {
+        body: message.body,
+        whole: message.cut,
+        via: Via::Amqp,
+        redelivered: message.redelivered,
+        dead_letter_id,
+        given_up,
+    }
 }
 
 /// Logs what the broker says about the connection; errors end the lanes by themselves and are told there.

@@ -23,15 +23,19 @@ pub trait DeadLetterLedger: Clone + Send + Sync + 'static {
     /// Gives the lease back, if this worker holds it, so that another need not wait for its end.
     fn release_mirror_lease(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// The next dead letters to be published, oldest first: those whose mirror is `pending`, open or not.
+    /// The next dead letters to be published, oldest first: those whose mirror is `pending`, open or not. `limit` at
+    /// most, and fewer if they are large; none only if none is pending.
     fn next_to_publish(&self, limit: usize)
     -> impl Future<Output = Result<Vec<PendingDeadLetter>, Unavailable>> + Send;
 
-    /// Which of these are still open. One that the ledger does not know is not.
+    /// Which of these are still open. One that the ledger does not know is neither open nor settled.
     fn still_open(
         &self,
         ids: &[DeadLetterId],
     ) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
+
+    /// Which of these are settled.
+    fn settled(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
 
     /// They stand in the queue: `pending` becomes `published`.
     fn mark_published(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), Unavailable>> + Send;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use lapin::BasicProperties;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, ConnectionError};
+use super::connection::{Connection, ConnectionError, Messages};
 use super::headers;
 use super::ledger::{DeadLetterLedger, PendingDeadLetter};
 use super::pass::{Pass, queue_length};
@@ -63,7 +63,7 @@ pub struct Mirror<Ledger> {
     /// When the last pass ended and the last check was made; never, if this worker was elected just now.
     passed_at: Option<Timestamp>,
     checked_at: Option<Timestamp>,
-    /// Messages in the queue that are no dead letters of ours.
+    /// Messages in the queue that are no dead letters that the database knows.
     foreign: u64,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
@@ -97,7 +97,7 @@ impl<Ledger> fmt::Debug for Mirror<Ledger> {
 impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
     /// A mirror that is not kept yet.
     pub fn new(url: BrokerUrl, topology: Topology, ledger: Ledger, clock: Clock) -> Self {
-        let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
+        let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone()).handing_on();
         let delays = Delays::for_server(&clock);
         Self {
             url,
@@ -208,7 +208,7 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
 
     /// Removes what is settled from the queue, if there is any, or if the queue is longer than it should be.
     async fn clean(&mut self, settled: Vec<DeadLetterId>) -> Result<(), MirrorError> {
-        let connection = Connection::open(&self.url, "dead-letter mirror").await?;
+        let connection = Connection::open_for(&self.url, "dead-letter mirror", Messages::Whole).await?;
         establish(&connection, &self.topology).await?;
         let count = queue_length(&connection, &self.topology.dead).await?;
         let by_right = self.ledger.published_and_open().await? + self.foreign;
@@ -226,6 +226,7 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
                 removed = report.removed,
                 second_copies = report.second_copies,
                 kept = report.kept,
+                unknown = report.foreign,
                 "removed settled dead letters from queue {}",
                 self.topology.dead
             );

@@ -7,7 +7,11 @@
 
 mod connection;
 mod consumer;
+mod field_table;
+mod frame_guard;
+mod guarded_stream;
 mod headers;
+mod incoming_bodies;
 mod inspection;
 mod ledger;
 mod mirror;
@@ -17,8 +21,10 @@ mod pass;
 mod publisher;
 mod removal;
 mod subscription;
+mod suspicion;
 mod topology;
 mod url;
+mod window;
 
 pub use connection::ConnectionError;
 pub use consumer::{Consumer, ConsumerStatus};

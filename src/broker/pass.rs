@@ -49,7 +49,7 @@ pub(super) struct PassReport {
     pub(super) second_copies: u64,
     /// Messages put back.
     pub(super) kept: u64,
-    /// Of those, messages that are no dead letters of ours.
+    /// Of those, messages that are no dead letters that the database knows.
     pub(super) foreign: u64,
 }
 
@@ -58,7 +58,8 @@ pub(super) struct PassReport {
 enum Verdict {
     /// An open dead letter.
     Keep,
-    /// No dead letter of ours; somebody put it there.
+    /// No dead letter that the database knows: another installation's, or from after the backup that the database was
+    /// restored from, or something that somebody put there. It may be the only copy.
     Foreign,
     /// Settled.
     Settled(DeadLetterId),
@@ -132,8 +133,10 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         }
         let ids: Vec<_> = batch.messages.iter().map(|message| headers::dead_letter_id(&message.properties)).collect();
         let known: Vec<DeadLetterId> = ids.iter().copied().flatten().collect();
+        // Settled first: what is settled in between is open here, and goes with the next pass.
+        let settled = self.ledger.settled(&known).await?;
         let open = self.ledger.still_open(&known).await?;
-        let verdicts = judge(&ids, &open, seen);
+        let verdicts = judge(&ids, &open, &settled, seen);
         let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
         for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
             match verdict {
@@ -152,10 +155,11 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         count("removed", removed.len());
         count("second_copy", second_copies);
         count("kept", back.len());
+        count("foreign", foreign);
         report.removed += removed.len() as u64;
         report.second_copies += second_copies as u64;
         report.kept += back.len() as u64;
-        report.foreign += foreign;
+        report.foreign += foreign as u64;
         Ok(removed)
     }
 
@@ -175,12 +179,22 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
 }
 
 /// What becomes of each message, named by the dead letter that it is.
-fn judge(ids: &[Option<DeadLetterId>], open: &HashSet<DeadLetterId>, seen: &mut HashSet<DeadLetterId>) -> Vec<Verdict> {
+fn judge(
+    ids: &[Option<DeadLetterId>],
+    open: &HashSet<DeadLetterId>,
+    settled: &HashSet<DeadLetterId>,
+    seen: &mut HashSet<DeadLetterId>,
+) -> Vec<Verdict> {
     let verdict = |id: &Option<DeadLetterId>| match *id {
-        None => Verdict::Foreign,
-        Some(id) if !open.contains(&id) => Verdict::Settled(id),
-        Some(id) if seen.insert(id) => Verdict::Keep,
-        Some(_) => Verdict::SecondCopy,
+        Some(id) if settled.contains(&id) => Verdict::Settled(id),
+        Some(id) if open.contains(&id) => {
+            if seen.insert(id) {
+                Verdict::Keep
+            } else {
+                Verdict::SecondCopy
+            }
+        }
+        Some(_) | None => Verdict::Foreign,
     };
     ids.iter().map(verdict).collect()
 }
@@ -207,13 +221,23 @@ mod tests {
     fn a_settled_letter_and_a_second_copy_go_and_the_rest_stays() {
         let mut seen = HashSet::from([id(3)]);
         let verdicts = judge(
-            &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3))],
+            &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3)), Some(id(4)), Some(id(4))],
             &HashSet::from([id(1), id(3)]),
+            &HashSet::from([id(2)]),
             &mut seen,
         );
         assert_eq!(
             verdicts,
-            [Verdict::Keep, Verdict::Settled(id(2)), Verdict::SecondCopy, Verdict::Foreign, Verdict::SecondCopy]
+            [
+                Verdict::Keep,
+                Verdict::Settled(id(2)),
+                Verdict::SecondCopy,
+                Verdict::Foreign,
+                Verdict::SecondCopy,
+                // Nobody knows these, so nobody knows either whether they are the same.
+                Verdict::Foreign,
+                Verdict::Foreign
+            ]
         );
     }
 
@@ -222,19 +246,22 @@ mod tests {
         fn after_a_pass_each_open_letter_stands_there_once(
             queue in proptest::collection::vec(proptest::option::of(0_u8..20), 0..100),
             open in proptest::collection::hash_set(0_u8..20, 0..20),
+            settled in proptest::collection::hash_set(0_u8..20, 0..20),
             step in 1_usize..10,
         ) {
             let ids: Vec<_> = queue.iter().map(|number| number.map(id)).collect();
             let open: HashSet<_> = open.into_iter().map(id).collect();
+            let settled: HashSet<_> = settled.into_iter().map(id).filter(|id| !open.contains(id)).collect();
             let mut seen = HashSet::new();
-            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &mut seen)).collect();
+            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &settled, &mut seen)).collect();
             let kept = |verdict: Verdict| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
             let mut stays: Vec<_> = kept(Verdict::Keep).flatten().collect();
             stays.sort();
             let mut wanted: Vec<_> = open.iter().copied().filter(|id| ids.contains(&Some(*id))).collect();
             wanted.sort();
             prop_assert_eq!(stays, wanted);
-            prop_assert_eq!(kept(Verdict::Foreign).count(), ids.iter().filter(|id| id.is_none()).count());
+            let unknown = |id: &&Option<DeadLetterId>| id.is_none_or(|id| !open.contains(&id) && !settled.contains(&id));
+            prop_assert_eq!(kept(Verdict::Foreign).count(), ids.iter().filter(unknown).count());
         }
     }
 }

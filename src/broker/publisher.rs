@@ -13,7 +13,7 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation, PublisherConfirm};
 use tokio::sync::Mutex;
 
-use super::connection::{Connection, ConnectionError, answer, answer_within};
+use super::connection::{Connection, ConnectionError, Messages, answer, answer_within};
 use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::clock::Clock;
@@ -71,6 +71,7 @@ pub struct Publisher {
     url: BrokerUrl,
     topology: Topology,
     clock: Clock,
+    messages: Messages,
     link: Mutex<Option<Link>>,
 }
 
@@ -90,7 +91,13 @@ impl Publisher {
     /// A publisher that has not connected yet.
     #[must_use]
     pub fn new(url: BrokerUrl, topology: Topology, clock: Clock) -> Self {
-        Self { url, topology, clock, link: Mutex::new(None) }
+        Self { url, topology, clock, messages: Messages::Any, link: Mutex::new(None) }
+    }
+
+    /// The same, for messages that others have made too: their properties may be as large as the broker allows.
+    #[must_use]
+    pub(super) fn handing_on(self) -> Self {
+        Self { messages: Messages::Whole, ..self }
     }
 
     /// Publishes invoice-sent events, as the billing system does: CloudEvents in structured mode.
@@ -150,7 +157,7 @@ impl Publisher {
     }
 
     async fn connect(&self) -> Result<Link, PublishError> {
-        let connection = Connection::open(&self.url, "publishing").await?;
+        let connection = Connection::open_for(&self.url, "publishing", self.messages).await?;
         establish(&connection, &self.topology).await?;
         let channel = connection.channel().await?;
         answer("turn confirms on", &channel, channel.confirm_select(ConfirmSelectOptions::default())).await?;

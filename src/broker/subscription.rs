@@ -1,5 +1,6 @@
 //! One queue being consumed: its channel, and batches of what comes by it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +11,11 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 
 use super::connection::{Connection, ConnectionError, answer, answer_within, close_channel};
+use super::incoming_bodies::IncomingBodies;
+use crate::event::WholeBody;
 
-/// Bytes in a batch, give or take its last message: a broker allows messages far larger than an event.
+/// Bytes in a batch, give or take its last message: far less than may be in memory, so that the next batch comes in
+/// while one is committed.
 const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// For an ack to be handed to the socket.
@@ -22,6 +26,7 @@ pub(super) struct Subscription {
     queue: String,
     channel: lapin::Channel,
     consumer: lapin::Consumer,
+    bodies: Arc<IncomingBodies>,
     /// How it ended, while the messages that came before are still to be handed out.
     ended: Option<Ended>,
 }
@@ -32,8 +37,10 @@ pub(super) enum Ended {
     /// The connection or channel is gone.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// The broker cancelled the consumer: its queue was deleted.
-    #[error("queue {0} was deleted, or its consumer cancelled by the broker")]
+    /// The broker cancelled the consumer.
+    #[error(
+        "the broker cancelled the consumer of queue {0}: the queue was deleted, or a message was not acked within the broker's consumer_timeout"
+    )]
     Cancelled(String),
     /// Messages are at hand, but their channel is closed; they come again.
     #[error("the channel closed before its messages were acked; the broker hands them over again")]
@@ -51,12 +58,19 @@ pub(super) struct Batch {
 /// One message, without the means to ack it: that is done by batch.
 pub(super) struct Message {
     pub(super) body: Bytes,
+    /// What the body was, if only its beginning is here.
+    pub(super) cut: Option<WholeBody>,
     pub(super) properties: lapin::BasicProperties,
     pub(super) redelivered: bool,
 }
 
 /// Acks one batch, on the channel that it came by.
-pub(super) struct Receipt(Acker);
+pub(super) struct Receipt {
+    /// Of the last message.
+    acker: Acker,
+    bytes: u64,
+    bodies: Arc<IncomingBodies>,
+}
 
 impl Subscription {
     /// Starts consuming `queue`.
@@ -72,7 +86,8 @@ impl Subscription {
             FieldTable::default(),
         );
         let consumer = answer("consume", &channel, consume).await?;
-        Ok(Self { queue: queue.to_owned(), channel, consumer, ended: None })
+        let bodies = Arc::clone(connection.bodies());
+        Ok(Self { queue: queue.to_owned(), channel, consumer, bodies, ended: None })
     }
 
     /// Waits for a message; returns it with all that are there already, `count_max` at most.
@@ -91,24 +106,29 @@ impl Subscription {
             bytes += incoming.data.len();
             let acker = incoming.acker.clone();
             messages.push(Message {
+                cut: self.bodies.take_cut(self.channel.id(), incoming.delivery_tag),
                 body: Bytes::from(incoming.data),
                 properties: incoming.properties,
                 redelivered: incoming.redelivered,
             });
             let full = messages.len() >= count_max || bytes >= BATCH_BYTES_MAX;
             let Some(more) = (if full { None } else { self.consumer.next().now_or_never() }) else {
-                return Ok(Batch { messages, receipt: Receipt(acker) });
+                return Ok(Batch { messages, receipt: self.receipt(acker, bytes) });
             };
             match self.alive(more) {
                 Ok(incoming) => next = incoming,
                 // The queue is gone, and what we hold of it exists nowhere else now.
                 Err(ended @ Ended::Cancelled(_)) => {
                     self.ended = Some(ended);
-                    return Ok(Batch { messages, receipt: Receipt(acker) });
+                    return Ok(Batch { messages, receipt: self.receipt(acker, bytes) });
                 }
                 Err(ended) => return Err(ended),
             }
         }
+    }
+
+    fn receipt(&self, acker: Acker, bytes: usize) -> Receipt {
+        Receipt { acker, bytes: bytes as u64, bodies: Arc::clone(&self.bodies) }
     }
 
     /// A message that can still be acked. After a disconnect lapin hands out what it had buffered: that is left alone.
@@ -120,6 +140,8 @@ impl Subscription {
 
     /// Stops consuming. What was not acked returns to the queue.
     pub(super) async fn close(self) {
+        // The answer comes behind all messages that were sent already.
+        self.bodies.window.open();
         close_channel(&self.channel).await;
     }
 }
@@ -128,8 +150,9 @@ impl Receipt {
     /// Acks the whole batch: nothing older is unacked on its channel, since batches are acked in order.
     pub(super) async fn ack(self) -> Result<(), Ended> {
         // False, not an error, when the channel has closed meanwhile.
-        let ack = self.0.ack(BasicAckOptions { multiple: true });
-        if answer_within(ACK_TIME_MAX, "ack", || self.0.poisoned(), ack).await? {
+        let ack = self.acker.ack(BasicAckOptions { multiple: true });
+        if answer_within(ACK_TIME_MAX, "ack", || self.acker.poisoned(), ack).await? {
+            self.bodies.window.give_back(self.bytes);
             Ok(())
         } else {
             Err(Ended::ChannelClosed)

@@ -65,7 +65,6 @@ impl BrokerUrl {
         // lapin reads an IPv6 address as "localhost".
         uri.authority.host = host;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-        uri.query.frame_max.get_or_insert(FRAME_BYTES_MAX);
         Ok(Self { uri, ca_file: None })
     }
 
@@ -101,6 +100,12 @@ impl BrokerUrl {
 
     pub(super) fn uri(&self) -> &AMQPUri {
         &self.uri
+    }
+
+    /// The largest frame that is asked for; 0 leaves it to the broker, whose own size is accepted where `is_whole`
+    /// says that messages must be handed on as they are. Properties are never split: they need so large a frame.
+    pub(super) fn frame_bytes_wanted(&self, is_whole: bool) -> u32 {
+        self.uri.query.frame_max.unwrap_or(if is_whole { 0 } else { FRAME_BYTES_MAX })
     }
 
     pub(super) fn ca_file(&self) -> Option<&PathBuf> {
@@ -171,9 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_small_unless_told_otherwise() {
-        let frame_max = |text| BrokerUrl::parse(text).expect("an address").uri().query.frame_max;
-        assert_eq!(frame_max("amqp://localhost/%2f"), Some(32_768));
-        assert_eq!(frame_max("amqp://localhost/%2f?frame_max=131072"), Some(131_072));
+    fn frames_are_small_unless_messages_are_handed_on_or_the_address_says_otherwise() {
+        let wanted = |text, is_whole| BrokerUrl::parse(text).expect("an address").frame_bytes_wanted(is_whole);
+        assert_eq!(wanted("amqp://localhost/%2f", false), 32_768);
+        assert_eq!(wanted("amqp://localhost/%2f", true), 0);
+        assert_eq!(wanted("amqp://localhost/%2f?frame_max=131072", false), 131_072);
+        assert_eq!(wanted("amqp://localhost/%2f?frame_max=131072", true), 131_072);
     }
 }

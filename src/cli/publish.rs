@@ -182,7 +182,14 @@ async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<Publishe
     for batch in events.chunks(BATCH_MAX) {
         let parsed = |event: &FileEvent| {
             let body = event.body.clone();
-            Parsed::of(Incoming { body, via: Via::File, redelivered: false, dead_letter_id: None, given_up: false })
+            Parsed::of(Incoming {
+                body,
+                whole: None,
+                via: Via::File,
+                redelivered: false,
+                dead_letter_id: None,
+                given_up: false,
+            })
         };
         let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
         rows.extend(batch.iter().zip(verdicts).map(|(event, verdict)| PublishedRow::at_intake(event, verdict)));

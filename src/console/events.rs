@@ -92,7 +92,7 @@ async fn first_stray(console: &Console, received: &[Received]) -> Result<Option<
 
 fn parsed(received: Received) -> Parsed {
     let Received { body, event } = received;
-    Parsed { body, via: Via::Http, redelivered: false, given_up: false, again: None, event: Ok(event) }
+    Parsed { body, whole: None, via: Via::Http, redelivered: false, given_up: false, again: None, event: Ok(event) }
 }
 
 /// What became of one event of a request.

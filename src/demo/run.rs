@@ -97,6 +97,7 @@ impl Demo {
         for event in self.world.events() {
             let incoming = Incoming {
                 body: Bytes::from(event.bytes.clone()),
+                whole: None,
                 via: Via::File,
                 redelivered: false,
                 dead_letter_id: None,

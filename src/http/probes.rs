@@ -47,6 +47,7 @@ async fn ready(State(probes): State<Probes>) -> Response {
     let intake = match state.intake {
         Intake::Off => "off".to_owned(),
         Intake::Consuming => "consuming".to_owned(),
+        Intake::Hindered(why) => format!("hindered: {why}"),
         Intake::Paused(why) => format!("paused: {why}"),
         Intake::Broken(why) => format!("broken: {why}"),
     };
@@ -74,6 +75,10 @@ mod tests {
         probes.readiness.intake(Intake::Paused("an operator said so".to_owned()));
         let answer = listening.get("/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("paused: an operator said so"), "{answer}");
+
+        probes.readiness.intake(Intake::Hindered("the first message of a queue".to_owned()));
+        let answer = listening.get("/readyz").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hindered: the first message"), "{answer}");
 
         assert!(listening.get("/livez").await.starts_with("HTTP/1.1 200"));
         drop(probes.liveness.pulse("intake"));

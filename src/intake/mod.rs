@@ -18,14 +18,17 @@ pub(crate) use taker::ROUNDS_MAX;
 pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
 pub use workshop::Workshop;
 
+use crate::event::WholeBody;
 use crate::ids::DeadLetterId;
 use crate::spelling::spelling;
 
 /// Bytes that should be an event.
 #[derive(Debug, Clone)]
 pub struct Incoming {
-    /// The body, as it came.
+    /// The body, as it came; the beginning of one that is far too large.
     pub body: Bytes,
+    /// What the body was, if only its beginning is here.
+    pub whole: Option<WholeBody>,
     /// Who brought it.
     pub via: Via,
     /// The broker hands it over again: it says nothing about whether it was taken in before.

@@ -13,7 +13,7 @@ use super::recipients::{Recipients, main_and_bcc};
 use super::{Incoming, Via};
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::event::{self, InvoiceData, InvoiceSent, Malformed, Recipient};
+use crate::event::{self, InvoiceData, InvoiceSent, Malformed, Recipient, WholeBody};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
 use crate::retry::Settled;
 use crate::store::{
@@ -28,8 +28,10 @@ const KNOWN_HINT: &str = "put right what changed since it came (the tenant's obj
 /// One event of a batch, or what could not be read as one.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// The bytes, as they came.
+    /// The bytes, as they came; the beginning of a body that is far too large.
     pub body: Bytes,
+    /// What the body was, if only its beginning is here.
+    pub whole: Option<WholeBody>,
     /// Who brought them.
     pub via: Via,
     /// The broker handed them over before: not a person's wish to send again.
@@ -61,8 +63,21 @@ impl Parsed {
     /// Reads what somebody brought.
     #[must_use]
     pub fn of(incoming: Incoming) -> Self {
-        let Incoming { body, via, redelivered, given_up, .. } = incoming;
-        Self { event: event::parse(&body), body, via, redelivered, given_up, again: None }
+        let Incoming { body, whole, via, redelivered, given_up, .. } = incoming;
+        let (body, whole) = match whole {
+            None => WholeBody::cut(body),
+            cut => (body, cut),
+        };
+        let event = match whole {
+            None => event::parse(&body),
+            Some(whole) => Err(whole.fault()),
+        };
+        Self { event, body, whole, via, redelivered, given_up, again: None }
+    }
+
+    /// The hash of the body as it came.
+    fn body_sha256(&self) -> Sha256 {
+        self.whole.map_or_else(|| Sha256::of(&self.body), |whole| whole.sha256)
     }
 
     /// Reads an event once more whose customer was waited for.
@@ -70,7 +85,15 @@ impl Parsed {
     pub fn waiting(waiting: WaitingEvent) -> Self {
         let WaitingEvent { key, tenant, customer, invoice_number, body, via, .. } = waiting;
         let again = Again { key, from: EventState::Waiting, tenant, customer, invoice_number };
-        Self { event: event::parse(&body), body, via, redelivered: true, given_up: false, again: Some(again) }
+        Self {
+            event: event::parse(&body),
+            body,
+            whole: None,
+            via,
+            redelivered: true,
+            given_up: false,
+            again: Some(again),
+        }
     }
 
     /// How the event stood, if it is known and looked at once more.
@@ -223,14 +246,15 @@ impl<'a> Planner<'a> {
             let reason = "an event with this source and id was taken in before, with other content".to_owned();
             let letter = NewDeadLetter {
                 body: Some(parsed.body.clone()),
-                once: Some(once(&event.source, &event.id, &parsed.body)),
+                once: Some(once(&event.source, &event.id, parsed.body_sha256())),
                 ..self.letter_of(event, Class::ConflictingEvent, reason)
             };
             self.rows.dead_letters.push(NewDeadLetter { event_key: None, ..letter });
             return Some(Verdict::DeadLetter(Class::ConflictingEvent));
         }
         Some(match dead_letter {
-            Some(letter) if !parsed.redelivered => Verdict::Redrive(letter),
+            // What the broker hands over again, or has given up, is no publisher's wish.
+            Some(letter) if !parsed.redelivered && !parsed.given_up => Verdict::Redrive(letter),
             _ => Verdict::Duplicate,
         })
     }
@@ -260,7 +284,7 @@ impl<'a> Planner<'a> {
             id: DeadLetterId((self.making.new_id)()),
             delivery: None,
             event_key: None,
-            once: Some(once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), &parsed.body)),
+            once: Some(once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), parsed.body_sha256())),
             source,
             event_id,
             tenant: None,
@@ -466,8 +490,8 @@ pub fn locale(data: &InvoiceData, customer: &CustomerFacts, tenant: &TenantFacts
 }
 
 /// What the same fault of the same event is known by, however often it comes.
-fn once(source: &str, id: &str, body: &[u8]) -> Sha256 {
-    Sha256::of(format!("{source}\0{id}\0{}", Sha256::of(body)).as_bytes())
+fn once(source: &str, id: &str, body: Sha256) -> Sha256 {
+    Sha256::of(format!("{source}\0{id}\0{body}").as_bytes())
 }
 
 /// Names a cause in twelve hexadecimal digits: dead letters that share it can be looked at and redriven together.

@@ -109,20 +109,23 @@ impl Intake {
 
     /// An operator moved a dead letter from the broker's dead-letter queue back to dispatch.
     ///
-    /// One that stays open goes back to the queue, which it has left. One that is settled, or that this database
-    /// does not know, counts as stale.
-    async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<(), StoreError> {
+    /// One that stays open goes back to the queue, which it has left. One that is settled counts as stale. One that
+    /// this database does not know (another installation's, or from after the backup that it was restored from) may be
+    /// the only copy: false, and it is to be taken in as an ordinary event.
+    async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<bool, StoreError> {
         match self.redrive.letter(letter, "broker").await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(RedriveError::Store(error)) => Err(error),
-            Err(RedriveError::Unknown | RedriveError::NotOpen(_) | RedriveError::NotDead) => {
+            Err(RedriveError::Unknown) => Ok(false),
+            Err(RedriveError::NotOpen(_) | RedriveError::NotDead) => {
                 counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.as_str(), "result" => "stale_redrive")
                     .increment(1);
-                Ok(())
+                Ok(true)
             }
             Err(error) => {
                 warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {error}");
-                self.workshop.store.mirror_again(letter).await
+                self.workshop.store.mirror_again(letter).await?;
+                Ok(true)
             }
         }
     }
@@ -201,10 +204,15 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
 impl TakesEvents for Intake {
     async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
         let unavailable = |error: StoreError| Unavailable(error.to_string());
-        let (moved, events): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|incoming| incoming.dead_letter_id.is_some());
-        for letter in moved.iter().filter_map(|incoming| incoming.dead_letter_id) {
-            self.moved_by_hand(letter).await.map_err(unavailable)?;
+        let mut events = Vec::with_capacity(batch.len());
+        for incoming in batch {
+            let is_done = match incoming.dead_letter_id {
+                Some(letter) => self.moved_by_hand(letter).await.map_err(unavailable)?,
+                None => false,
+            };
+            if !is_done {
+                events.push(incoming);
+            }
         }
         if events.is_empty() {
             return Ok(());

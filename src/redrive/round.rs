@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{By, Fate, RedriveError, Redriven, snapshot};
 use crate::class::Class;
-use crate::event::{self, InvoiceSent};
+use crate::event::{self, BODY_BYTES_KEPT, InvoiceSent};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
 use crate::intake::{self, Again, Making, Parsed, Verdict, Via};
 use crate::store::{
@@ -236,9 +236,14 @@ impl Work {
             return Err(RedriveError::NotRedrivable { class, hint: class.hint() });
         }
         let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;
+        if matches!(class, Class::Malformed | Class::Poison) && body.len() == BODY_BYTES_KEPT {
+            // The beginning of a body that was far too large; it may read like an event by itself.
+            return Err(RedriveError::SameFault { class, reason: letter.reason, hint: class.hint() });
+        }
         let parsed = Parsed {
             event: event::parse(&body),
             body,
+            whole: None,
             via: letter.via.unwrap_or(Via::File),
             // Not a publisher's wish to redrive: that is what happens here.
             redelivered: true,

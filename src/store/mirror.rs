@@ -16,6 +16,9 @@ use crate::intake::Unavailable;
 /// The lease of the one worker that keeps the mirror.
 const MIRROR: &str = "mirror";
 
+/// Bytes of the dead letters that are published in one step, give or take the last one.
+const PUBLISH_BYTES_MAX: i64 = 8 << 20;
+
 impl DeadLetterLedger for Store {
     async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
         Ok(self.hold_lease(MIRROR, lease).await?)
@@ -26,10 +29,22 @@ impl DeadLetterLedger for Store {
     }
 
     async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
-        let letters = sql("SELECT dead_letter.*, COALESCE(dead_letter.body, event.body) AS bytes
-            FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE dead_letter.mirror = 'pending' ORDER BY dead_letter.id LIMIT $1")
+        // One of them at least, and no more than fit: a body may have 1 MiB. Which fit is found out without the bodies:
+        // SQLite would gather all of them in this process.
+        let letters = sql("WITH pending AS (
+                SELECT dead_letter.id, COALESCE(octet_length(dead_letter.body), octet_length(event.body), 0) AS size
+                FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
+                WHERE dead_letter.mirror = 'pending' ORDER BY dead_letter.id LIMIT $1),
+            sized AS (
+                SELECT id, SUM(size) OVER (
+                    ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM pending)
+            SELECT dead_letter.*, COALESCE(dead_letter.body, event.body) AS bytes
+            FROM sized JOIN dead_letter ON dead_letter.id = sized.id
+                 LEFT JOIN event ON event.key = dead_letter.event_key
+            WHERE COALESCE(sized.bytes_before, 0) < $2 ORDER BY dead_letter.id")
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(PUBLISH_BYTES_MAX)
         .all(&mut self.read().await?)
         .await?
         .iter()
@@ -48,6 +63,18 @@ impl DeadLetterLedger for Store {
         .map(|row| row.get("id"))
         .collect::<Result<_, StoreError>>()?;
         Ok(open)
+    }
+
+    async fn settled(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let settled = sql("WITH {given} SELECT dead_letter.id FROM given
+            JOIN dead_letter ON dead_letter.id = given.id AND dead_letter.state <> 'open'")
+        .given("id uuid", rows(ids))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<Result<_, StoreError>>()?;
+        Ok(settled)
     }
 
     async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {

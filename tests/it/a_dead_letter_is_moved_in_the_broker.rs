@@ -11,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::harness::broker::{Broker, OFTEN, Running, short_delays, text, until};
+use crate::harness::broker::{Broker, OFTEN, Running, header, short_delays, text, until};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::{Act, Script, Sink, Step};
@@ -19,6 +19,7 @@ use crate::harness::sink::{Act, Script, Sink, Step};
 on_both_databases!(
     a_refused_delivery_stands_in_the_queue_until_it_is_redriven,
     a_dead_letter_moved_by_hand_is_sent_once,
+    one_that_the_database_does_not_know_is_an_ordinary_event,
 );
 
 /// A dispatcher with one dead letter, which the relay refused because of its sender, and its mirror.
@@ -125,6 +126,27 @@ async fn a_dead_letter_moved_by_hand_is_sent_once(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, ["R-1 sent accepted attach 1"]);
     assert_eq!(scene.sink.mails().len(), 1);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await, 1);
+    scene.end().await;
+}
+
+async fn one_that_the_database_does_not_know_is_an_ordinary_event(database: TestDatabase) {
+    let scene = Scene::set(database).await;
+    let Scene { broker, dispatcher, .. } = &scene;
+    let intake = dispatcher.app.intake.clone();
+    let consumer = Consumer::new(broker.url.clone(), broker.topology.clone(), intake, Clock::system());
+    let consumer = Running::start(|stop| consumer.run(stop));
+
+    // As after a restore: neither the letter nor its event is known. One of them was no event then either.
+    let unknown = || header("dispatch-dead-letter-id", &Clock::system().new_id().to_string());
+    let event = dispatcher.event("2", "C-1");
+    broker.put(&broker.topology.dispatch, event.to_string(), unknown()).await;
+    broker.put(&broker.topology.dispatch, "no event", unknown()).await;
+    dispatcher.wait_until("SELECT COUNT(*) FROM delivery WHERE invoice_number = 'R-2'", 1).await;
+    dispatcher.wait_until("SELECT COUNT(*) FROM dead_letter WHERE class = 'malformed'", 1).await;
+    dispatcher.pass_until_settled().await;
+    broker.until_ready(&broker.topology.dispatch, 0).await;
+    consumer.stop().await;
+    assert_eq!(dispatcher.states().await, ["R-1 dead refused attach 1", "R-2 sent accepted attach 1"]);
     scene.end().await;
 }
 

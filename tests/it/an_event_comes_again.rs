@@ -3,19 +3,21 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
-use crate::harness::sink::Sink;
+use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(
     the_same_event_is_counted_and_ignored,
     other_content_under_the_same_id_is_a_dead_letter,
     the_same_invoice_under_a_new_id_is_cancelled,
     two_intakes_at_once_make_one_delivery,
+    one_that_the_broker_gave_up_is_no_redrive,
 );
 
 async fn the_same_event_is_counted_and_ignored(database: TestDatabase) {
@@ -103,5 +105,30 @@ async fn two_intakes_at_once_make_one_delivery(database: TestDatabase) {
     dispatcher.wait_until_settled().await;
     assert_eq!(sink.mails_and_data_phases(), (20, 20));
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'").await, 20);
+    dispatcher.finish().await;
+}
+
+async fn one_that_the_broker_gave_up_is_no_redrive(database: TestDatabase) {
+    let sink = Sink::scripted(Script::new().on(Step::Mail, Act::reply("554 5.7.1 sender refused"))).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let event = dispatcher.event("a", "C-1");
+    dispatcher.take(std::slice::from_ref(&event)).await;
+    dispatcher.start();
+    dispatcher.wait_until_settled().await;
+    let again = |given_up| {
+        let body = Bytes::from(event.to_string());
+        Parsed::of(Incoming { body, whole: None, via: Via::Amqp, redelivered: false, dead_letter_id: None, given_up })
+    };
+    // It was handed over so often, perhaps by crashing workers, that the broker put it into the other queue, from where
+    // it comes for the first time.
+    let verdicts = dispatcher.app.intake.take(&[again(true)]).await.expect("the database answers");
+    assert_eq!(verdicts, [Verdict::Duplicate]);
+    assert_eq!(dispatcher.states().await, ["R-a dead refused attach 1"]);
+    // Its publisher wants it sent.
+    let verdicts = dispatcher.app.intake.take(&[again(false)]).await.expect("the database answers");
+    assert!(matches!(verdicts[..], [Verdict::Accepted(_)]), "{verdicts:?}");
+    sink.behave(Script::new());
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
     dispatcher.finish().await;
 }

@@ -9,7 +9,7 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::ids::DeadLetterId;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::harness::broker::{Broker, OFTEN, Proxy, Running, short_delays, text, until};
+use crate::harness::broker::{Broker, OFTEN, Proxy, Running, header, short_delays, text, until};
 use crate::harness::memory_ledger::{MemoryLedger, MirrorState};
 use crate::harness::scripted_intake::ScriptedIntake;
 
@@ -130,6 +130,31 @@ async fn what_is_settled_leaves_the_queue_and_the_rest_stays_once() {
     found.sort();
     assert_eq!(found, sorted(open));
     assert_eq!(foreign.iter().map(|(body, _)| body.clone()).collect::<Vec<_>>(), [Bytes::from_static(b"not ours")]);
+    broker.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_the_database_does_not_know_stays_and_is_counted() {
+    let broker = Broker::new().await;
+    let ledger = MemoryLedger::default();
+    let ids = ledger.add(10);
+    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
+    ledger.until(MirrorState::Published, 10).await;
+    // Another installation's, or published after the backup that the database was restored from; one stands twice.
+    let unknown = Clock::system().new_id().to_string();
+    for body in ["lost", "lost"] {
+        broker.put(&broker.topology.dead, body, header("dispatch-dead-letter-id", &unknown)).await;
+    }
+    for settled in [&ids[..4], &ids[4..]] {
+        ledger.settle(settled);
+        ledger.until(MirrorState::Removed, settled.len() + if settled.len() == 6 { 4 } else { 0 }).await;
+    }
+    broker.until_ready(&broker.topology.dead, 2).await;
+    running.stop().await;
+    for (body, headers) in broker.drain(&broker.topology.dead).await {
+        assert_eq!(body, "lost");
+        assert_eq!(id_of(&headers), unknown);
+    }
     broker.clean_up().await;
 }
 

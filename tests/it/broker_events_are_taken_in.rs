@@ -2,7 +2,7 @@
 
 use invoice_dispatcher::broker::{Consumer, ConsumerStatus};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::DeadLetterId;
+use invoice_dispatcher::ids::{DeadLetterId, Sha256};
 use invoice_dispatcher::intake::Via;
 use lapin::options::BasicGetOptions;
 
@@ -79,16 +79,24 @@ async fn the_batch_at_hand_is_finished_and_acked_at_shutdown() {
 }
 
 #[tokio::test]
-async fn a_message_far_too_large_is_handed_over_all_the_same() {
+async fn of_a_message_far_too_large_the_beginning_is_handed_over_and_what_it_was() {
     let broker = Broker::new().await;
     let intake = ScriptedIntake::new();
     let consumer = consuming(&broker, &intake).await;
-    broker.publish_event(vec![b' '; 3 << 20]).await;
+    let large: Vec<u8> = (0..3 << 20).map(|place: u32| (place % 253).to_le_bytes()[0]).collect();
+    broker.publish_event(&large).await;
+    broker.publish_event(&large[..1 << 20]).await;
     broker.publish_event("").await;
-    intake.until_taken(2).await;
+    intake.until_taken(3).await;
     consumer.stop().await;
-    let sizes: Vec<usize> = intake.taken().iter().map(|event| event.body.len()).collect();
-    assert_eq!(sizes, [3 << 20, 0]);
+    let taken = intake.taken();
+    assert_eq!(taken[0].body, large[..64 << 10]);
+    let whole = taken[0].whole.expect("it was cut");
+    assert_eq!((whole.bytes, whole.sha256), (3 << 20, Sha256::of(&large)));
+    // As large as an event may be.
+    assert_eq!(taken[1].body, large[..1 << 20]);
+    assert!(taken[2].body.is_empty());
+    assert_eq!((taken[1].whole, taken[2].whole), (None, None));
     broker.clean_up().await;
 }
 

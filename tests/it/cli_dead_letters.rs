@@ -89,7 +89,8 @@ async fn a_discard_is_listed_and_can_be_taken_back() {
 async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
     let support = Support::new(TestDatabase::sqlite().await);
     let body = Bytes::from_static(b"{\"id\": \"\x1b[31m\xff");
-    let incoming = Incoming { body, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+    let incoming =
+        Incoming { body, whole: None, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
     support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");
     let id = ids(&objects(&support, &["dead-letters", "list"])).remove(0);
     let text = printed(&support, &["dead-letters", "show", &id]);
@@ -103,8 +104,14 @@ async fn the_events_bytes_alone_are_what_came() {
     let support = Support::new(TestDatabase::sqlite().await);
     // No text, no line end, and longer than what a terminal is shown.
     let body = Bytes::from([&b"{\"id\": \"\x1b\xff"[..], "x".repeat(100_000).as_bytes()].concat());
-    let incoming =
-        Incoming { body: body.clone(), via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+    let incoming = Incoming {
+        body: body.clone(),
+        whole: None,
+        via: Via::Http,
+        redelivered: false,
+        dead_letter_id: None,
+        given_up: false,
+    };
     support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");
     let letter = &objects(&support, &["dead-letters", "list"])[0];
     let id = letter["id"].as_str().expect("an id");

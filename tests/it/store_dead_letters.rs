@@ -9,7 +9,7 @@ use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::ids::{DeadLetterId, TenantId};
 use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, IntakeRows, NewDeadLetter, PageRequest, Store};
 
-use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{dead_letter, take_in};
 use crate::support_samples::{Support, WHO, event};
 
@@ -20,6 +20,7 @@ on_both_databases!(
     a_letter_is_shown_with_its_bytes,
     discarded_and_restored_it_is_as_before,
     the_ledger_follows_a_letter_through_the_mirror,
+    large_letters_are_published_a_few_at_a_time,
     one_process_holds_the_lease,
 );
 
@@ -158,6 +159,29 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 2);
 }
 
+async fn large_letters_are_published_a_few_at_a_time(database: TestDatabase) {
+    let large = |_| NewDeadLetter {
+        body: Some(vec![b'x'; 1 << 20].into()),
+        ..dead_letter(None, Class::Malformed, None, Timestamp(0))
+    };
+    let store = &database.store;
+    let mut transaction = store.begin_intake(&[]).await.expect("answered");
+    let rows = IntakeRows { dead_letters: (0..12).map(large).collect(), ..IntakeRows::default() };
+    transaction.insert(&rows).await.expect("answered");
+    transaction.commit().await.expect("answered");
+    let mut steps = Vec::new();
+    loop {
+        let ids: Vec<_> =
+            store.next_to_publish(200).await.expect("answered").iter().map(|pending| pending.id).collect();
+        if ids.is_empty() {
+            break;
+        }
+        steps.push(ids.len());
+        store.mark_published(&ids).await.expect("answered");
+    }
+    assert_eq!(steps, [8, 4], "8 MiB in a step");
+}
+
 async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
@@ -184,6 +208,9 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     assert_eq!(store.published_and_open().await.expect("answered"), 2, "what is open stays in the queue");
     store.discard_dead_letters(&[letter], WHO, "no more").await.expect("answered");
     assert_eq!(store.still_open(&both).await.expect("answered"), HashSet::from([malformed.id]));
+    let unknown = DeadLetterId(new_id());
+    let settled = store.settled(&[letter, malformed.id, unknown]).await.expect("answered");
+    assert_eq!(settled, HashSet::from([letter]), "one that nobody knows is not settled");
     assert_eq!(store.to_remove().await.expect("answered"), [letter]);
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.to_remove().await.expect("answered"), []);

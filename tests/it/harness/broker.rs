@@ -180,6 +180,22 @@ impl Broker {
         messages
     }
 
+    /// Takes the first message out of a queue as soon as nobody else holds it: body and headers.
+    pub(crate) async fn take_out(&self, queue: &str) -> (Bytes, BTreeMap<String, AMQPValue>) {
+        let channel = self.channel().await;
+        let taking = async {
+            loop {
+                let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("a queue");
+                if let Some(got) = got {
+                    got.acker.ack(BasicAckOptions::default()).await.expect("acked");
+                    return read(&got.delivery);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("a message", taking).await
+    }
+
     /// Looks at the first message of a queue, which stays there: body and headers.
     pub(crate) async fn first(&self, queue: &str) -> (Bytes, BTreeMap<String, AMQPValue>) {
         let channel = self.channel().await;

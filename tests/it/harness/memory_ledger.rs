@@ -111,6 +111,11 @@ impl DeadLetterLedger for MemoryLedger {
         Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| *open)).collect())
     }
 
+    async fn settled(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let state = self.0.lock().unwrap();
+        Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| !open)).collect())
+    }
+
     async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
         let mut state = self.0.lock().unwrap();
         for id in ids {

@@ -3,6 +3,7 @@
 pub(crate) mod around;
 pub(crate) mod black_hole;
 pub(crate) mod broker;
+pub(crate) mod censor;
 pub(crate) mod command_line;
 pub(crate) mod database;
 pub(crate) mod dispatcher;
@@ -10,6 +11,7 @@ pub(crate) mod document;
 pub(crate) mod memory_ledger;
 pub(crate) mod mirror;
 pub(crate) mod process;
+pub(crate) mod raw_amqp;
 pub(crate) mod relay;
 pub(crate) mod s3;
 pub(crate) mod scripted_http;
