@@ -87,7 +87,7 @@ fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
     if body.len() > BODY_BYTES_MAX {
         return Err(Malformed::at("$", format!("has {} bytes, more than {BODY_BYTES_MAX}", body.len())));
     }
-    object(json::parse(body)?)
+    object(json::parse(json::without_mark(body))?)
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, Malformed> {
@@ -176,7 +176,7 @@ fn check_tenant(tenant: &mut Tenant) -> Result<(), Malformed> {
 fn check_profile(profile: &mut TenantProfile) -> Result<(), Malformed> {
     text("name", &profile.name, NAME_MAX)?;
     check_sender(&mut profile.sender)?;
-    locale("locale", &profile.locale)?;
+    locale("locale", &mut profile.locale)?;
     let contact = &mut profile.contact;
     drop_blank([
         &mut profile.time_zone,
@@ -216,7 +216,9 @@ fn check_customer(customer: &mut Customer) -> Result<(), Malformed> {
     address("address", &customer.address)?;
     let Customer { locale: tag, postal: Postal { country, postcode, house_number }, mobile, .. } = customer;
     drop_blank([tag, country, postcode, house_number, mobile]);
-    if_some(customer.locale.as_ref(), |tag| locale("locale", tag))?;
+    if let Some(tag) = &mut customer.locale {
+        locale("locale", tag)?;
+    }
     let postal = &customer.postal;
     if postal.country.as_ref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|c| c.is_ascii_uppercase())) {
         return Err(Malformed::at("postal.country", "is not a country code (ISO 3166-1) like DE"));

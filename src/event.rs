@@ -13,6 +13,7 @@ mod canonical;
 mod data;
 mod envelope;
 pub mod json;
+pub mod language_tag;
 mod malformed;
 mod spelled;
 #[cfg(test)]
@@ -45,6 +46,8 @@ pub struct InvoiceSent {
     pub time: Option<Timestamp>,
     /// W3C trace context, if told.
     pub traceparent: Option<String>,
+    /// What it says besides that cannot be used, and that nothing depends on.
+    pub dropped: Vec<Dropped>,
     /// What is to be sent.
     pub data: InvoiceData,
     /// The digest of the canonical JSON of `data`: equal digests mean the same content.
@@ -59,6 +62,29 @@ impl InvoiceSent {
     }
 }
 
+/// A value of an event that cannot be used and that nothing depends on: it stops no invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// `time`.
+    Time,
+    /// `traceparent`.
+    Traceparent,
+    /// `data.locale`.
+    Locale,
+}
+
+impl Dropped {
+    /// What is wrong with it. The value is not repeated: nobody has looked at what it holds.
+    #[must_use]
+    pub const fn problem(self) -> &'static str {
+        match self {
+            Self::Time => "the event's time is not an RFC 3339 date and time between the years 1970 and 2199",
+            Self::Traceparent => "the event's traceparent is not a W3C trace context",
+            Self::Locale => "the event's locale is not a language tag (BCP 47) like de-DE",
+        }
+    }
+}
+
 /// What is to be sent, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceData {
@@ -66,11 +92,14 @@ pub struct InvoiceData {
     pub tenant_id: TenantId,
     /// Whom it is for.
     pub customer_id: CustomerId,
-    /// The language and region of the mail (BCP 47); the customer's if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The language and region of the mail (BCP 47, canonical); the customer's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "spelled::language_tag_if_any")]
     pub locale: Option<String>,
     /// The invoice.
     pub invoice: Invoice,
+    /// What a reminder says besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder: Option<Reminder>,
     /// Whom the mail goes to; without a `to` the customer's own address is added.
     #[serde(default, deserialize_with = "spelled::null_is_empty")]
     pub recipients: Vec<Recipient>,
@@ -116,6 +145,25 @@ pub struct Invoice {
     /// What the buyer wants to read on it (for German authorities the Leitweg-ID).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer_reference: Option<String>,
+}
+
+impl Invoice {
+    /// What the customer is asked to pay; at zero or below, nothing. A credit note asks for nothing, whatever its sign.
+    #[must_use]
+    pub fn asked(&self) -> Decimal {
+        match self.kind {
+            InvoiceKind::CreditNote => Decimal::ZERO,
+            InvoiceKind::Invoice | InvoiceKind::Reminder => self.amount_due.unwrap_or(self.total),
+        }
+    }
+}
+
+/// What a reminder says besides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// The new date until which it is to be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "spelled::optional_date")]
+    pub deadline: Option<jiff::civil::Date>,
 }
 
 /// Invoice, credit note or reminder.
@@ -181,13 +229,13 @@ pub struct Document {
 pub enum DocumentRole {
     /// The invoice for people.
     InvoicePdf,
-    /// The invoice for machines (EN 16931 in UBL).
-    InvoiceUbl,
+    /// The invoice for machines (EN 16931 in UBL or CII). `invoice_ubl` is read as the same.
+    InvoiceXml,
     /// Anything else.
     Attachment,
 }
 
-spelling!(DocumentRole { InvoicePdf => "invoice_pdf", InvoiceUbl => "invoice_ubl", Attachment => "attachment" });
+spelling!(DocumentRole { InvoicePdf => "invoice_pdf", InvoiceXml => "invoice_xml", Attachment => "attachment" });
 
 /// The media types that a mail may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -242,7 +290,8 @@ impl MediaType {
     }
 }
 
-spelled::in_json!(InvoiceKind, RecipientRole, DocumentRole);
+spelled::in_json!(InvoiceKind, RecipientRole);
+spelled::in_json!(DocumentRole, "invoice_ubl" => "invoice_xml");
 
 impl Serialize for MediaType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

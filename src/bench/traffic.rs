@@ -117,7 +117,7 @@ impl Traffic {
                              "issue_date": "2026-11-20", "due_date": "2026-12-04", "currency": "EUR",
                              "total": "1190.00" },
                 "documents": [document("invoice_pdf", "application/pdf", pdf),
-                              document("invoice_ubl", "application/xml", ubl)],
+                              document("invoice_xml", "application/xml", ubl)],
             },
         });
         event.to_string().into()

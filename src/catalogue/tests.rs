@@ -53,6 +53,16 @@ fn the_lines_of_the_design_are_read() {
 }
 
 #[test]
+fn a_locale_is_kept_in_its_canonical_form() {
+    for (text, expected) in [("de_DE", "de-DE"), ("fre_BE", "fr-BE"), ("nl", "nl")] {
+        let read = parse_tenant(&with(tenant(), "/locale", Some(json!(text))), None).expect("a good tenant");
+        assert_eq!(read.profile.locale, expected);
+        let read = parse_customer(&with(customer(), "/locale", Some(json!(text))), None).expect("a good customer");
+        assert_eq!(read.locale.as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn what_is_required_is_missed_by_its_path() {
     for pointer in [
         "/id",

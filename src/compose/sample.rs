@@ -34,6 +34,7 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
             customer_id: CustomerId::from("C-1042"),
             locale: None,
             invoice: invoice(kind),
+            reminder: None,
             recipients: vec![],
             documents: vec![],
             not_before: None,

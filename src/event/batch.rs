@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{BODY_BYTES_MAX, Malformed, MalformedBatch, Received, parse};
+use super::{BODY_BYTES_MAX, Malformed, MalformedBatch, Received, json, parse};
 
 /// Reads a batch of events in structured JSON mode.
 ///
@@ -29,7 +29,7 @@ fn one(event: &RawValue) -> Result<Received, Malformed> {
 
 /// The batch cut into events; each keeps its own bytes.
 fn events(body: &[u8]) -> Result<Vec<&RawValue>, MalformedBatch> {
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice(json::without_mark(body)).map_err(|error| {
         let problem = match error.classify() {
             serde_json::error::Category::Data => "must be an array of events".to_owned(),
             _ => format!("is not JSON: {error}"),

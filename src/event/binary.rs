@@ -31,6 +31,7 @@ pub fn from_binary<'a>(
             insert(&mut attributes, name, value)?;
         }
     }
+    let body = json::without_mark(body);
     // Proven to be JSON by itself, so that nothing in it can become an attribute.
     json::parse(body).map_err(|fault| fault.inside("data"))?;
     let mut event = serde_json::to_vec(&attributes).expect("texts are always JSON");

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use icu_locale_core::Locale;
-
-use super::Malformed;
+use super::{Malformed, language_tag};
 use crate::clock::Timestamp;
 
 /// Lengths are counted in characters, except where a name says bytes.
@@ -72,14 +70,13 @@ pub fn identifier(path: impl fmt::Display, value: &str, length_max: usize) -> Re
     Ok(())
 }
 
-/// A language tag (BCP 47).
+/// A language tag (BCP 47), brought into its canonical form.
 ///
 /// # Errors
 /// If it is none.
-pub fn locale(path: impl fmt::Display, tag: &str) -> Result<(), Malformed> {
-    if tag.len() > 35 || Locale::try_from_str(tag).is_err() {
-        return Err(Malformed::at(path, "is not a language tag (BCP 47) like de-DE"));
-    }
+pub fn locale(path: impl fmt::Display, tag: &mut String) -> Result<(), Malformed> {
+    *tag =
+        language_tag::canonical(tag).ok_or_else(|| Malformed::at(path, "is not a language tag (BCP 47) like de-DE"))?;
     Ok(())
 }
 

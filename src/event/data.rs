@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::bounds::{
-    ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, locale, loose_text, moment, object_key, text,
-};
+use super::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, loose_text, moment, object_key, text};
 use super::{Document, Invoice, InvoiceData, InvoiceKind, Malformed, Recipient, json};
 
 /// The most documents of an event.
@@ -21,6 +20,7 @@ const REMINDER_LEVEL_MAX: u8 = 99;
 pub(super) fn read(value: &Value) -> Result<InvoiceData, Malformed> {
     json::expect_object(value, "data")?;
     json::no_array(value.get("invoice"), "data.invoice")?;
+    json::no_array(value.get("reminder"), "data.reminder")?;
     for name in ["recipients", "documents"] {
         let items = value.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         for (index, item) in items.iter().enumerate() {
@@ -56,10 +56,8 @@ pub fn check_objects(data: &InvoiceData, prefix: &str) -> Result<(), Malformed> 
 fn check(data: &InvoiceData) -> Result<(), Malformed> {
     identifier("data.tenant_id", data.tenant_id.as_str(), KEY_MAX)?;
     identifier("data.customer_id", data.customer_id.as_str(), KEY_MAX)?;
-    if let Some(tag) = &data.locale {
-        locale("data.locale", tag)?;
-    }
     check_invoice(&data.invoice)?;
+    check_reminder(data)?;
     check_recipients(&data.recipients)?;
     check_documents(&data.documents, data.invoice.kind)?;
     check_times(data)
@@ -92,6 +90,26 @@ fn check_invoice(invoice: &Invoice) -> Result<(), Malformed> {
         line(path, reference.as_deref().unwrap_or(""), 255)?;
     }
     Ok(())
+}
+
+/// A reminder asks for money that is due. (Of an invoice, zero and credits are said as what they are.)
+fn check_reminder(data: &InvoiceData) -> Result<(), Malformed> {
+    let Invoice { kind, amount_due, .. } = &data.invoice;
+    let deadline = data.reminder.as_ref().and_then(|reminder| reminder.deadline);
+    if *kind != InvoiceKind::Reminder {
+        return match deadline {
+            Some(_) => Err(Malformed::at("data.reminder.deadline", "stands at something else than a reminder")),
+            None => Ok(()),
+        };
+    }
+    if data.invoice.asked() <= Decimal::ZERO {
+        let field = if amount_due.is_some() { "amount_due" } else { "total" };
+        return Err(Malformed::at(
+            format_args!("data.invoice.{field}"),
+            "is not more than 0; a reminder is about money that is still due",
+        ));
+    }
+    deadline.map_or(Ok(()), |deadline| date("data.reminder.deadline", deadline))
 }
 
 /// Whether addresses can be used is not asked here: that has a dead letter of its own.

@@ -16,6 +16,12 @@ use super::Malformed;
 /// How deeply objects and arrays may be nested.
 pub const DEPTH_MAX: usize = 32;
 
+/// The body without the byte order mark that some writers put first. RFC 8259 §8.1 lets a reader ignore it.
+#[must_use]
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
 /// Reads any JSON value.
 ///
 /// # Errors

@@ -1,10 +1,16 @@
 //! How values are spelt in JSON, where the type alone does not say it strictly enough.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-/// Reads and writes enums as the one text that `spelling!` gave them.
+use super::bounds::moment;
+use super::language_tag;
+use crate::clock::Timestamp;
+
+/// Reads and writes enums as the one text that `spelling!` gave them; an earlier spelling is read as today's.
 macro_rules! in_json {
-    ($($name:ident),+) => {$(
+    ($($name:ident),+) => { $(crate::event::spelled::in_json!($name,);)+ };
+    ($name:ident, $($earlier:literal => $today:literal)?) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
@@ -14,15 +20,38 @@ macro_rules! in_json {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Self::parse(&text).ok_or_else(|| {
+                let text = text.as_str();
+                $(let text = if text == $earlier { $today } else { text };)?
+                Self::parse(text).ok_or_else(|| {
                     let names: Vec<_> = Self::ALL.iter().map(|one| one.as_str()).collect();
                     serde::de::Error::custom(format!("must be one of {}", names.join(", ")))
                 })
             }
         }
-    )+};
+    };
 }
 pub(super) use in_json;
+
+/// A moment that an invoice may have to do with; anything else reads as none.
+pub(super) fn moment_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let read = value.as_str().and_then(|text| Timestamp::parse(text).ok());
+    Ok(read.filter(|read| moment("", *read).is_ok()))
+}
+
+/// Text; anything else reads as none.
+pub(super) fn text_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// A language tag in canonical form; anything else reads as none.
+pub(super) fn language_tag_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(language_tag::canonical))
+}
 
 /// Reads null as an empty list.
 pub(super) fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(

@@ -25,7 +25,7 @@ pub(crate) fn documents() -> Vec<LoadedDocument> {
         document("d1", DocumentRole::InvoicePdf, "R-2026-0042.pdf", MediaType::Pdf, pdf),
         document(
             "d2",
-            DocumentRole::InvoiceUbl,
+            DocumentRole::InvoiceXml,
             "R-2026-0042.xml",
             MediaType::Xml,
             b"<Invoice>\n</Invoice>\n".to_vec(),

@@ -36,7 +36,7 @@ impl Paper {
     /// The bill for machines.
     pub(super) fn ubl(bill: &Bill) -> Self {
         Self {
-            role: DocumentRole::InvoiceUbl,
+            role: DocumentRole::InvoiceXml,
             media_type: MediaType::Xml,
             name: format!("{}.xml", bill.number),
             bytes: ubl::xml(bill),
