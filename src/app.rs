@@ -167,6 +167,7 @@ impl App {
         let workshop = Arc::new(Workshop {
             store: store.clone(),
             wakes: wakes.clone(),
+            templates: Arc::clone(&templates),
             template_version: templates.version().to_owned(),
             link_key: link_keys.newest().fingerprint().to_owned(),
             customer_wait: config.waits.customer,
@@ -192,6 +193,7 @@ impl App {
         let workshop = Arc::new(Workshop {
             store: store.clone(),
             wakes: self.wakes.clone(),
+            templates: Arc::clone(&self.templates),
             template_version: self.templates.version().to_owned(),
             link_key: self.link_keys.newest().fingerprint().to_owned(),
             customer_wait: self.config.waits.customer,

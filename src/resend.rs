@@ -8,14 +8,15 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::clock::Timestamp;
+use crate::compose::Templates;
 use crate::compose::address::{InvalidAddress, MailAddress};
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{CustomerId, DeliveryId, TenantId};
-use crate::intake::{Workshop, locale, main_and_bcc};
+use crate::intake::{ChosenLocale, Recipients, Workshop, locale, main_and_bcc, notes};
 use crate::store::{
     CustomerFacts, DeliveryRole, DeliveryState, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry,
-    Newest, Standing, StoreError, TenantFacts,
+    NewNote, Newest, Standing, StoreError, TenantFacts,
 };
 
 /// So often somebody else may move the earlier delivery in between: each time it has one attempt less to make.
@@ -126,8 +127,11 @@ impl Resend {
             Standing::Overtaken => return Ok(None),
         };
         let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
-        let delivery = self.delivery(id, request, &found, recipients, transaction.now());
+        let locale = found.locale(&self.0.templates);
+        let notes = notes(&found.event, &locale, &recipients);
+        let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());
         let rows = IntakeRows {
+            notes: notes.into_iter().map(|what| NewNote { delivery: id, what }).collect(),
             lane_entries: vec![lane_entry(&delivery, &found.tenant)],
             deliveries: vec![delivery],
             ..IntakeRows::default()
@@ -151,7 +155,7 @@ impl Resend {
         id: DeliveryId,
         request: &ResendRequest<'_>,
         found: &Found,
-        recipients: Vec<Recipient>,
+        (recipients, locale): (Vec<Recipient>, String),
         now: Timestamp,
     ) -> NewDelivery {
         let Found { newest, tenant, event, customer } = found;
@@ -170,7 +174,7 @@ impl Resend {
             kind: event.data.invoice.kind,
             recipients,
             customer_name: customer.name.clone(),
-            locale: locale(&event.data, customer, tenant),
+            locale,
             profile_version: tenant.profile_version,
             template_version: self.0.template_version.clone(),
             snapshot_at: now,
@@ -227,11 +231,19 @@ impl Found {
     }
 
     /// Whom the new delivery goes to: whom the person named, else To and Cc as the event and the customer say now.
-    fn recipients(&self, to: Option<&MailAddress>) -> Result<Vec<Recipient>, ResendError> {
+    fn recipients(&self, to: Option<&MailAddress>) -> Result<Recipients, ResendError> {
         if let Some(to) = to {
-            return Ok(vec![Recipient { role: RecipientRole::To, address: to.as_str().to_owned(), name: None }]);
+            let to = Recipient { role: RecipientRole::To, address: to.as_str().to_owned(), name: None };
+            return Ok(Recipients { list: vec![to], fault: None, left_out: Vec::new() });
         }
         let (main, _) = main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
-        main.fault.map_or(Ok(main.list), |fault| Err(ResendError::Recipient(fault)))
+        match main.fault {
+            Some(fault) => Err(ResendError::Recipient(fault)),
+            None => Ok(main),
+        }
+    }
+
+    fn locale(&self, templates: &Templates) -> ChosenLocale {
+        locale(templates, &self.event, self.customer.locale.as_deref(), &self.tenant.profile.locale)
     }
 }

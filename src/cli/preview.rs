@@ -15,13 +15,13 @@ use super::report::Report;
 use super::words::{count, size, why};
 use crate::app::App;
 use crate::class::Class;
-use crate::compose::{self, Attachment, Mail, Snapshot};
+use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
 use crate::customer::Customer;
 use crate::decision::{self, Decision, Inputs, Plan, PortalAccess, Reason};
 use crate::documents::DocumentError;
 use crate::event::{self, InvoiceSent};
 use crate::ids::DeliveryId;
-use crate::intake;
+use crate::intake::{self, ChosenLocale};
 use crate::private_file;
 use crate::relay::RelayConfig;
 use crate::settings::VersionedSettings;
@@ -72,6 +72,8 @@ struct Preview {
     envelope_sender: Option<String>,
     /// How many mails of their own go to Bcc recipients.
     bcc: usize,
+    /// What of the event is not used, and who gets no mail.
+    notes: Vec<String>,
     attachments: Vec<Attachment>,
     /// The size of the whole mail in bytes.
     size: Option<usize>,
@@ -172,6 +174,8 @@ impl Parts {
         if let Some(fault) = main.fault {
             return Ok((preview.refused(Class::InvalidRecipient, fault), None));
         }
+        let locale = self.locale(&app.templates);
+        preview.notes = intake::notes(&self.event, &locale, &main);
         preview.bcc = bcc.len();
         let root = DeliveryId(app.store.clock().new_id());
         if let Plan::Link { access } = plan {
@@ -184,7 +188,7 @@ impl Parts {
             data: self.event.data.clone(),
             tenant: Arc::new(self.tenant.profile.clone()),
             customer_name: self.customer.name.clone(),
-            locale: self.locale(),
+            locale: locale.tag,
             recipients: main.list.clone(),
             shown: main.list,
             taken_at: app.store.now(),
@@ -221,10 +225,8 @@ impl Parts {
         }
     }
 
-    /// The event's, else the customer's, else the tenant's.
-    fn locale(&self) -> String {
-        let told = self.event.data.locale.as_ref().or(self.customer.locale.as_ref());
-        told.unwrap_or(&self.tenant.profile.locale).clone()
+    fn locale(&self, templates: &Templates) -> ChosenLocale {
+        intake::locale(templates, &self.event, self.customer.locale.as_deref(), &self.tenant.profile.locale)
     }
 
     fn empty(&self, inputs: Inputs) -> Preview {
@@ -245,6 +247,7 @@ impl Parts {
             subject: None,
             envelope_sender: None,
             bcc: 0,
+            notes: Vec::new(),
             attachments: Vec::new(),
             size: None,
             text: None,
@@ -317,6 +320,9 @@ impl Preview {
                 INDENT,
                 &format!("{} besides, one for each Bcc, without a portal link", count(self.bcc, "mail")),
             );
+        }
+        for note in &self.notes {
+            report.fact("note", INDENT, note);
         }
         for (index, attachment) in self.attachments.iter().enumerate() {
             let name = if index == 0 { "attached" } else { "" };

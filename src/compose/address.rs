@@ -33,6 +33,12 @@ pub enum InvalidAddress {
     /// Longer than SMTP allows.
     #[error("it is longer than 254 octets, or its part before the @ longer than 64")]
     TooLong,
+    /// Two addresses or more.
+    #[error("it holds more than one address; write a recipient for each")]
+    Several,
+    /// A name and an address in angle brackets.
+    #[error("it holds more than the address; write the address alone, and a name in a field of its own")]
+    Named,
     /// What stands before the `@`.
     #[error("the part before the @ may only hold letters, digits, single dots and !#$%&'*+-/=?^_`{{|}}~")]
     LocalPart,
@@ -43,14 +49,21 @@ pub enum InvalidAddress {
 
 impl MailAddress {
     /// Checks an address and makes A-labels of an internationalised domain
-    /// ([RFC 5891](https://www.rfc-editor.org/rfc/rfc5891)). Spaces around it are ignored.
+    /// ([RFC 5891](https://www.rfc-editor.org/rfc/rfc5891)). White space around it is ignored, line ends too: a field
+    /// of a file often ends with one.
     ///
     /// # Errors
     /// [`InvalidAddress`] with the first fault.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
-        let text = text.trim_matches(' ');
+        let text = text.trim();
         if text.is_empty() {
             return Err(InvalidAddress::Empty);
+        }
+        if holds_several(text) {
+            return Err(InvalidAddress::Several);
+        }
+        if text.contains('<') && text.ends_with('>') {
+            return Err(InvalidAddress::Named);
         }
         if text.len() > ADDRESS_OCTETS_MAX {
             return Err(InvalidAddress::TooLong);
@@ -94,6 +107,12 @@ impl fmt::Display for MailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Whether several addresses stand in it, as in a field of a form: with a comma, a semicolon or white space between.
+fn holds_several(text: &str) -> bool {
+    let is_separator = |c: char| matches!(c, ',' | ';') || c.is_whitespace();
+    text.split(is_separator).filter(|part| part.contains('@')).nth(1).is_some()
 }
 
 /// A dot-atom ([RFC 5322 §3.2.3]), or letters and digits of other scripts ([RFC 6532 §3.2]).
@@ -144,6 +163,8 @@ mod tests {
         for (text, expected) in [
             ("ap@customer.example", "ap@customer.example"),
             (" ap@customer.example ", "ap@customer.example"),
+            ("ap@customer.example\n", "ap@customer.example"),
+            ("\t\u{a0}ap@customer.example\r\n\r\n", "ap@customer.example"),
             ("AP+rechnung@Customer.EXAMPLE", "AP+rechnung@customer.example"),
             ("o'brien@example.ie", "o'brien@example.ie"),
             ("rechnung@käufer-söhne.example", "rechnung@xn--kufer-shne-t5a6r.example"),
@@ -179,8 +200,6 @@ mod tests {
             "a@b, evil@e",
             "a@b\r\nBcc: evil@e",
             "a\r\nRCPT TO:<evil@e>@b",
-            "a@b\n",
-            "\ta@b",
             "a@b\0",
             "a b@c",
             "\"a b\"@c",
@@ -205,6 +224,26 @@ mod tests {
         }
         assert_eq!(MailAddress::parse(&format!("{}@b.example", "a".repeat(65))).unwrap_err(), InvalidAddress::TooLong);
         assert_eq!(MailAddress::parse(&format!("a@{}.example", "b".repeat(250))).unwrap_err(), InvalidAddress::TooLong);
+    }
+
+    #[test]
+    fn a_fault_says_what_people_see() {
+        for (text, expected) in [
+            (" \n", InvalidAddress::Empty),
+            ("a@x.example; b@y.example", InvalidAddress::Several),
+            ("a@x.example,b@y.example", InvalidAddress::Several),
+            ("a@x.example b@y.example", InvalidAddress::Several),
+            ("a@x.example\r\nb@y.example", InvalidAddress::Several),
+            ("A <a@x.example>, B <b@y.example>", InvalidAddress::Several),
+            ("Accounts Payable <ap@customer.example>", InvalidAddress::Named),
+            ("<ap@customer.example>", InvalidAddress::Named),
+            ("a@b@c", InvalidAddress::LocalPart),
+            ("a b@c", InvalidAddress::LocalPart),
+            ("a@b c", InvalidAddress::Domain),
+            ("ap(at)customer.example", InvalidAddress::AtMissing),
+        ] {
+            assert_eq!(MailAddress::parse(text), Err(expected), "{text:?}");
+        }
     }
 
     proptest::proptest! {

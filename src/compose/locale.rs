@@ -3,6 +3,8 @@
 use icu_locale_core::LanguageIdentifier;
 use icu_locale_core::subtags::{Language, Region, language};
 
+use crate::event::language_tag::canonical;
+
 /// A language and, if told, a region. Scripts, variants and extensions (other digits, calendars) are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Locale {
@@ -14,10 +16,14 @@ impl Locale {
     /// The locale that `tag` (BCP 47) names; English of no region if it names none.
     #[must_use]
     pub fn parse(tag: &str) -> Self {
-        match tag.trim().replace('_', "-").parse::<icu_locale_core::Locale>() {
-            Ok(locale) => Self { language: locale.id.language, region: locale.id.region },
-            Err(_) => Self { language: language!("en"), region: None },
-        }
+        Self::try_parse(tag).unwrap_or(Self { language: language!("en"), region: None })
+    }
+
+    /// The locale that `tag` (BCP 47) names, if it names one.
+    #[must_use]
+    pub fn try_parse(tag: &str) -> Option<Self> {
+        let locale = canonical(tag)?.parse::<icu_locale_core::Locale>().ok()?;
+        Some(Self { language: locale.id.language, region: locale.id.region })
     }
 
     /// The same customs in English, as Europe writes it: for a language that no template speaks.
@@ -65,6 +71,7 @@ mod tests {
             ("DE-at", "de-AT"),
             ("fr", "fr"),
             ("de_CH", "de-CH"),
+            ("deu-CH", "de-CH"),
             ("zh-Hant-TW", "zh-TW"),
             ("de-u-nu-arab", "de"),
             ("", "en"),

@@ -197,17 +197,23 @@ impl Templates {
     /// The folder with a tenant's templates for a locale, and the customs to write with: the locale's own, its
     /// language's, else English for all of it, so that no mail is half in one language.
     pub(super) fn resolve(&self, tenant: &TenantId, tag: &str) -> (String, Rc<Customs>) {
-        let environment = self.environment(tenant);
-        let exists = |folder: &str| environment.get_template(&format!("{folder}/common.j2")).is_ok();
         let locale = Locale::parse(tag);
-        let tag = locale.tag();
-        if exists(&tag) {
-            (tag, customs(locale))
-        } else if exists(locale.language()) {
-            (locale.language().to_owned(), customs(locale))
-        } else {
-            ("en".to_owned(), customs(Locale::english()))
+        match self.folder(tenant, locale) {
+            Some(folder) => (folder, customs(locale)),
+            None => ("en".to_owned(), customs(Locale::english())),
         }
+    }
+
+    /// Whether a tenant's mails can be written for a locale: there are templates for it or for its language.
+    #[must_use]
+    pub fn are_written_for(&self, tenant: &TenantId, tag: &str) -> bool {
+        Locale::try_parse(tag).is_some_and(|locale| self.folder(tenant, locale).is_some())
+    }
+
+    fn folder(&self, tenant: &TenantId, locale: Locale) -> Option<String> {
+        let environment = self.environment(tenant);
+        let exists = |folder: &String| environment.get_template(&format!("{folder}/common.j2")).is_ok();
+        [locale.tag(), locale.language().to_owned()].into_iter().find(exists)
     }
 
     /// Subject and bodies of a mail.
@@ -358,6 +364,10 @@ mod tests {
         ] {
             let (found, customs) = templates.resolve(&TenantId::from(tenant), tag);
             assert_eq!((found.as_str(), customs.locale.tag().as_str()), (folder, written), "{tenant} {tag}");
+            assert_eq!(
+                templates.are_written_for(&TenantId::from(tenant), tag),
+                !matches!(tag, "pl-PL" | "") || tenant == "acme"
+            );
         }
     }
 

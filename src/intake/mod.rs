@@ -3,6 +3,7 @@
 //! Whoever brings events (the broker, HTTP, a file) hands over a batch of [`Incoming`]; when [`TakesEvents::take_in`]
 //! returns, the database owns every one of them and the bringer may forget them.
 
+mod locale;
 mod plan;
 mod recipients;
 mod taker;
@@ -12,7 +13,8 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-pub use plan::{Again, Making, Parsed, Plan, Verdict, fingerprint, locale, plan};
+pub use locale::{ChosenLocale, locale};
+pub use plan::{Again, Making, Parsed, Plan, Verdict, fingerprint, notes, plan};
 pub use recipients::{Recipients, main_and_bcc};
 pub(crate) use taker::ROUNDS_MAX;
 pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};

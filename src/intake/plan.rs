@@ -9,16 +9,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::locale::{ChosenLocale, locale};
 use super::recipients::{Recipients, main_and_bcc};
 use super::{Incoming, Via};
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::event::{self, InvoiceData, InvoiceSent, Malformed, Recipient, WholeBody};
+use crate::compose::Templates;
+use crate::event::{self, Dropped, InvoiceSent, Malformed, Recipient, WholeBody};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
 use crate::retry::Settled;
 use crate::store::{
     CustomerFacts, DeliveryRole, EventChange, EventFacts, EventFate, EventState, IntakeFacts, IntakeRows,
-    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce, TenantFacts, WaitingEvent,
+    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts, WaitingEvent,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -142,7 +144,9 @@ pub enum Verdict {
 pub struct Making<'a> {
     /// Now.
     pub now: Timestamp,
-    /// Version of the templates of today.
+    /// The templates of today.
+    pub templates: &'a Templates,
+    /// Their version.
     pub template_version: &'a str,
     /// Fingerprint of the newest key for portal tokens.
     pub link_key: &'a str,
@@ -196,6 +200,7 @@ struct Taken<'a> {
     event: &'a InvoiceSent,
     tenant: &'a TenantFacts,
     customer: &'a CustomerFacts,
+    locale: &'a str,
     main: DeliveryId,
 }
 
@@ -333,7 +338,8 @@ impl<'a> Planner<'a> {
         customer: &CustomerFacts,
     ) -> Verdict {
         let main = DeliveryId((self.making.new_id)());
-        let taken = Taken { event, tenant, customer, main };
+        let locale = locale(self.making.templates, event, customer.locale.as_deref(), &tenant.profile.locale);
+        let taken = Taken { event, tenant, customer, locale: &locale.tag, main };
         self.remember(parsed, event, EventFate::Accepted(main));
         let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
         if self.is_same_invoice(event) {
@@ -343,6 +349,8 @@ impl<'a> Planner<'a> {
             self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
             return Verdict::DuplicateInvoice(main);
         }
+        let notes = notes(event, &locale, &recipients);
+        self.rows.notes.extend(notes.into_iter().map(|what| NewNote { delivery: main, what }));
         for recipients in bcc {
             let id = DeliveryId((self.making.new_id)());
             self.owe(&taken, id, DeliveryRole::Bcc, recipients);
@@ -392,7 +400,7 @@ impl<'a> Planner<'a> {
         role: DeliveryRole,
         recipients: Vec<Recipient>,
     ) -> NewDelivery {
-        let Taken { event, tenant, customer, main } = *taken;
+        let Taken { event, tenant, customer, locale, main } = *taken;
         let data = &event.data;
         // The Date header names the moment from which the message may go out.
         let snapshot_at = data.not_before.map_or(self.making.now, |moment| moment.max(self.making.now));
@@ -411,7 +419,7 @@ impl<'a> Planner<'a> {
             kind: data.invoice.kind,
             recipients,
             customer_name: customer.name.clone(),
-            locale: locale(data, customer, tenant),
+            locale: locale.to_owned(),
             profile_version: tenant.profile_version,
             template_version: self.making.template_version.to_owned(),
             snapshot_at,
@@ -483,10 +491,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The language and region of the mail: the event's, else the customer's, else the tenant's.
+/// What people should know of how an event was read: what of it is not used, and who gets no mail.
 #[must_use]
-pub fn locale(data: &InvoiceData, customer: &CustomerFacts, tenant: &TenantFacts) -> String {
-    data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale).clone()
+pub fn notes(event: &InvoiceSent, locale: &ChosenLocale, recipients: &Recipients) -> Vec<String> {
+    // The locale has a sentence of its own, which says what is used instead.
+    let dropped = event.dropped.iter().filter(|dropped| **dropped != Dropped::Locale);
+    let dropped = dropped.map(|dropped| format!("{}; it is left out", dropped.problem()));
+    dropped.chain(locale.note.clone()).chain(recipients.left_out.iter().cloned()).collect()
 }
 
 /// What the same fault of the same event is known by, however often it comes.

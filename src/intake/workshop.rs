@@ -1,11 +1,13 @@
 //! Where deliveries are made: by intake, by a redrive, by a resend.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Making;
 use crate::clock::Timestamp;
+use crate::compose::Templates;
 use crate::lane::Wakes;
 use crate::store::Store;
 
@@ -16,7 +18,9 @@ pub struct Workshop {
     pub store: Store,
     /// Who is told that there are new ones.
     pub wakes: Wakes,
-    /// Version of the templates of today.
+    /// The templates of today.
+    pub templates: Arc<Templates>,
+    /// Their version.
     pub template_version: String,
     /// Fingerprint of the newest key for portal tokens.
     pub link_key: String,
@@ -27,7 +31,7 @@ pub struct Workshop {
 impl Workshop {
     /// What a plan is made with at `now`.
     pub(crate) fn making<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> Making<'a> {
-        let Self { template_version, link_key, customer_wait, .. } = self;
-        Making { now, template_version, link_key, customer_wait: *customer_wait, new_id }
+        let Self { templates, template_version, link_key, customer_wait, .. } = self;
+        Making { now, templates, template_version, link_key, customer_wait: *customer_wait, new_id }
     }
 }

@@ -3,8 +3,8 @@
 use super::{By, RedriveError};
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::event::{InvoiceSent, Recipient};
-use crate::intake::{Making, Parsed, locale, main_and_bcc};
+use crate::event::InvoiceSent;
+use crate::intake::{Making, Parsed, Recipients, locale, main_and_bcc};
 use crate::store::{BroughtBack, CustomerFacts, DeadDelivery, DeliveryRole, IntakeFacts, NewLaneEntry, TenantFacts};
 
 /// Takes the snapshot anew; also says which `expires_at` is ignored.
@@ -26,7 +26,7 @@ pub(super) fn take(
         .iter()
         .find(|customer| customer.tenant == dead.tenant && customer.id == dead.customer)
         .ok_or_else(|| fails(Class::UnknownCustomer, format!("nobody told us of the customer {}", dead.customer)))?;
-    let recipients = recipients(dead, event, customer)?;
+    let Recipients { list: recipients, left_out: notes, .. } = recipients(dead, event, customer)?;
     let (expires_at, ignored_expiry) = match by {
         By::Person { .. } => (None, dead.expires_at),
         By::Cure => (dead.expires_at, None),
@@ -48,35 +48,27 @@ pub(super) fn take(
         },
         recipients,
         customer_name: customer.name.clone(),
-        locale: locale(&event.data, customer, tenant),
+        locale: locale(making.templates, event, customer.locale.as_deref(), &tenant.profile.locale).tag,
         profile_version: tenant.profile_version,
         template_version: making.template_version.to_owned(),
         snapshot_at,
         link_key,
         link_generation,
+        notes,
     };
     Ok((back, ignored_expiry))
 }
 
 /// To and Cc anew, since the customer's address may be corrected. A Bcc is the event's own; what a rest or a resend
 /// goes to was chosen, and stays.
-fn recipients(
-    dead: &DeadDelivery,
-    event: &InvoiceSent,
-    customer: &CustomerFacts,
-) -> Result<Vec<Recipient>, RedriveError> {
-    let (main, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
-    let (list, fault) = match dead.role {
-        DeliveryRole::Main if !dead.is_resend => (main.list, main.fault),
-        DeliveryRole::Bcc => {
-            let own = bcc.into_iter().find(|bcc| bcc.list == dead.recipients);
-            (dead.recipients.clone(), own.and_then(|bcc| bcc.fault))
-        }
-        DeliveryRole::Main | DeliveryRole::Rest => (dead.recipients.clone(), None),
-    };
-    match fault {
+fn recipients(dead: &DeadDelivery, event: &InvoiceSent, customer: &CustomerFacts) -> Result<Recipients, RedriveError> {
+    if dead.role != DeliveryRole::Main || dead.is_resend {
+        return Ok(Recipients { list: dead.recipients.clone(), fault: None, left_out: Vec::new() });
+    }
+    let (main, _) = main_and_bcc(&event.data, &customer.name, &customer.address);
+    match main.fault {
         Some(fault) => Err(fails(Class::InvalidRecipient, fault)),
-        None => Ok(list),
+        None => Ok(main),
     }
 }
 

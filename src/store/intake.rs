@@ -11,6 +11,7 @@ use super::new_rows::{
     EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, insert_dead_letters, insert_deliveries,
     insert_events, insert_lane_entries,
 };
+use super::notes::{NewNote, insert_new_notes};
 use super::state::EventState;
 use super::statement::sql;
 use super::{Store, Transaction};
@@ -110,6 +111,8 @@ pub struct IntakeRows {
     pub lane_entries: Vec<NewLaneEntry>,
     /// What cannot be sent.
     pub dead_letters: Vec<NewDeadLetter>,
+    /// What people should know of the deliveries.
+    pub notes: Vec<NewNote>,
 }
 
 /// An event that now fares otherwise.
@@ -318,6 +321,7 @@ impl IntakeTransaction {
         }
         insert_deliveries(&mut self.transaction, &rows.deliveries).await?;
         insert_lane_entries(&mut self.transaction, &rows.lane_entries, self.now).await?;
+        insert_new_notes(&mut self.transaction, &rows.notes, self.now).await?;
         let new_dead_letters = insert_dead_letters(&mut self.transaction, &rows.dead_letters).await?;
         Ok(Inserted::All { new_dead_letters })
     }

@@ -95,7 +95,7 @@ pub use kept_message::KeptMessage;
 pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use left_recipients::{LeftRecipients, TriedRecipients};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
-pub use notes::Note;
+pub use notes::{NewNote, Note};
 pub use outcome::WaitingOutcomes;
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use portal_links::NewPortalLink;

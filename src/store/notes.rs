@@ -1,4 +1,4 @@
-//! Who did what to a delivery by hand, or what cured it. Notes never hold an address.
+//! Who did what to a delivery by hand, what cured it, and how its event was read. Notes never hold an address.
 
 use super::error::StoreError;
 use super::statement::{Runs, sql};
@@ -14,6 +14,33 @@ pub struct Note {
     pub who: String,
     /// What.
     pub what: String,
+}
+
+/// Who notes what nobody did by hand.
+pub(super) const DISPATCHER: &str = "dispatcher";
+
+/// What is to be noted of a delivery from its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNote {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// What; without addresses.
+    pub what: String,
+}
+
+/// Writes notes of how events were read; most events need none.
+pub(super) async fn insert_new_notes(on: &mut impl Runs, notes: &[NewNote], now: Timestamp) -> Result<(), StoreError> {
+    if notes.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {given}
+        INSERT INTO delivery_note (delivery_id, noted_at, who, what) SELECT id, $1, $2, what FROM given")
+    .bind(now)
+    .bind(DISPATCHER)
+    .given("id uuid, what text", notes.iter().map(|note| [note.delivery.into(), (&note.what).into()]))
+    .run(on)
+    .await?;
+    Ok(())
 }
 
 /// Writes the same note for each delivery.

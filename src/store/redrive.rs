@@ -8,7 +8,7 @@ use super::dead_letter_acts::{cancel_duplicates, settle_letters};
 use super::error::StoreError;
 use super::intake::IntakeTransaction;
 use super::new_rows::{NewLaneEntry, insert_lane_entries};
-use super::notes::insert_notes;
+use super::notes::{NewNote, insert_new_notes, insert_notes};
 use super::settled_count::count_settled;
 use super::state::{DeadLetterState, DeliveryRole};
 use super::statement::sql;
@@ -96,6 +96,8 @@ pub struct BroughtBack {
     pub link_key: String,
     /// Which token of its root it is.
     pub link_generation: u32,
+    /// What people should know of it.
+    pub notes: Vec<String>,
 }
 
 impl Store {
@@ -199,6 +201,11 @@ impl IntakeTransaction {
         .await?;
         let entries: Vec<NewLaneEntry> = back.iter().map(|back| back.entry.clone()).collect();
         insert_lane_entries(&mut self.transaction, &entries, self.now).await?;
+        let notes = |back: &BroughtBack| {
+            let delivery = back.entry.delivery;
+            back.notes.clone().into_iter().map(move |what| NewNote { delivery, what })
+        };
+        insert_new_notes(&mut self.transaction, &back.iter().flat_map(notes).collect::<Vec<_>>(), self.now).await?;
         let fewer = -i64::try_from(back.len()).expect("a count of rows");
         count_settled(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Settled::Dead, fewer)])).await
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dead_letter_acts::cancel_duplicates;
 use super::error::StoreError;
 use super::hold::BY_HAND;
-use super::notes::insert_notes;
+use super::notes::{DISPATCHER, insert_notes};
 use super::same_invoice::{Revived, newer_deliveries};
 use super::settled_count::count_settled;
 use super::statement::sql;
@@ -17,8 +17,6 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, RelayName, TenantId};
 use crate::relay::outcome::Phase;
 
-/// Who notes at deliveries what a hold does to them.
-const DISPATCHER: &str = "dispatcher";
 /// What names the attempts of a trip.
 const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
 /// Rows in one transaction.

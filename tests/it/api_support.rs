@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::config::{self, Config};
 use invoice_dispatcher::console::{Console, router};
 use invoice_dispatcher::http::{Probes, serve};
@@ -80,6 +81,7 @@ impl Api {
         let workshop = Arc::new(Workshop {
             store: store.clone(),
             wakes: Wakes::default(),
+            templates: Arc::new(Templates::builtin()),
             template_version: "t1".to_owned(),
             link_key: "k1".to_owned(),
             customer_wait: CUSTOMER_WAIT,

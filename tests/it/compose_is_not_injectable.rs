@@ -97,7 +97,7 @@ fn hostile_texts_stay_texts() {
 
 #[test]
 fn hostile_addresses_are_refused() {
-    for text in HOSTILE.iter().chain(&["", "a@b\r\n", "a@b c", "\"a b\"@c.example", "a@b>"]) {
+    for text in HOSTILE.iter().chain(&["", "a@b\r\nc", "a@b c", "\"a b\"@c.example", "a@b>"]) {
         for place in ["to", "cc", "sender", "reply-to", "bounce"] {
             let mut snapshot = snapshot("en-GB", InvoiceKind::Invoice);
             let address = (*text).to_owned();
@@ -115,6 +115,16 @@ fn hostile_addresses_are_refused() {
             );
         }
     }
+}
+
+#[test]
+fn white_space_around_an_address_is_no_part_of_it() {
+    let mut snapshot = snapshot("en-GB", InvoiceKind::Invoice);
+    snapshot.shown[0].address = "\tap@customer.example \r\n".to_owned();
+    snapshot.recipients = snapshot.shown.clone();
+    let mail = compose(&Templates::builtin(), &snapshot, Plan::Attach, &[]).unwrap();
+    read_back(&mail.bytes, 3);
+    assert_eq!(mail.envelope.recipients[0].address.to_string(), "ap@customer.example");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod a_worker_runs_for_months;
 mod a_worker_stops;
 mod an_event_cannot_be_sent;
 mod an_event_comes_again;
+mod an_event_is_written_its_own_way;
 mod an_event_waits_behind_thousands_in_the_queue;
 mod an_installation_from_nothing;
 mod an_invoice_goes_out;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::catalogue::{parse_customer, parse_tenant};
 use invoice_dispatcher::class::Class;
+use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::customer::Customer;
 use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, Sha256, TenantId};
 use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via, Workshop};
@@ -30,6 +31,7 @@ pub(crate) fn workshop(database: &TestDatabase, templates: &str, key: &str) -> A
     Arc::new(Workshop {
         store: database.store.clone(),
         wakes: Wakes::default(),
+        templates: Arc::new(Templates::builtin()),
         template_version: templates.to_owned(),
         link_key: key.to_owned(),
         customer_wait: CUSTOMER_WAIT,
