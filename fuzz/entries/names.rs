@@ -1,8 +1,9 @@
 //! Names, addresses and file names from outside cannot say more than they are.
 
 use invoice_dispatcher::compose::address::MailAddress;
-use invoice_dispatcher::compose::clean::{FILE_NAME_CHARS_MAX, NAME_CHARS_MAX, file_names, name};
-use invoice_dispatcher::event::MediaType;
+use invoice_dispatcher::compose::clean::{NAME_CHARS_MAX, name};
+use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, Wanted, file_names};
+use invoice_dispatcher::event::{DocumentRole, MediaType};
 
 /// Takes each line of the bytes for a name, an address and a file name.
 pub fn run(bytes: &[u8]) {
@@ -11,8 +12,14 @@ pub fn run(bytes: &[u8]) {
     for line in text.split('\n') {
         assert_one_address(line);
     }
-    let wanted: Vec<_> = text.split('\n').take(20).zip(MediaType::ALL.iter().copied().cycle()).collect();
-    assert_safe_and_distinct(&file_names(wanted.iter().copied()), &wanted);
+    let types = MediaType::ALL.iter().copied().cycle().zip(DocumentRole::ALL.iter().copied().cycle());
+    let wanted: Vec<_> = text
+        .split('\n')
+        .take(20)
+        .zip(types)
+        .map(|(name, (media_type, role))| Wanted { name: Some(name), role, media_type })
+        .collect();
+    assert_safe_and_distinct(&file_names(text.lines().next().unwrap_or_default(), &wanted), &wanted);
 }
 
 fn assert_one_visible_line(text: &str) {
@@ -32,9 +39,9 @@ fn assert_one_address(text: &str) {
     assert_eq!(MailAddress::parse(address.as_str()).as_ref(), Ok(&address), "it reads back");
 }
 
-fn assert_safe_and_distinct(names: &[String], wanted: &[(&str, MediaType)]) {
+fn assert_safe_and_distinct(names: &[String], wanted: &[Wanted<'_>]) {
     assert_eq!(names.len(), wanted.len());
-    for (at, (name, (_, media_type))) in names.iter().zip(wanted).enumerate() {
+    for (at, (name, Wanted { media_type, .. })) in names.iter().zip(wanted).enumerate() {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         assert!(name.len() <= FILE_NAME_CHARS_MAX && name.bytes().all(is_safe), "{name}");
         assert!(name.as_bytes()[0].is_ascii_alphanumeric(), "{name}");

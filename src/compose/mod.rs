@@ -6,6 +6,7 @@ pub mod address;
 pub mod clean;
 mod colour;
 pub mod date;
+pub mod file_names;
 pub mod locale;
 mod message;
 pub mod money;
@@ -20,6 +21,7 @@ pub use templates::{InvalidTemplates, Templates};
 use std::sync::Arc;
 
 use self::address::{InvalidAddress, MailAddress};
+use self::file_names::{Wanted, file_names};
 use self::message::{Mailbox, Parts};
 use self::view::View;
 use crate::clock::Timestamp;
@@ -168,8 +170,8 @@ pub fn compose_into(
     Ok(Mail { envelope, message_id, sha256: Sha256::of(&bytes), bytes, attachments })
 }
 
-/// The longest subject, in characters.
-const SUBJECT_CHARS_MAX: usize = 250;
+/// The longest subject, in characters: the longest number and name fit, a tenant's own template may say more.
+const SUBJECT_CHARS_MAX: usize = 600;
 
 /// Who sends, and to whom: bounces go to the tenant's bounce address, if it has one.
 fn envelope(snapshot: &Snapshot) -> Result<Envelope, ComposeError> {
@@ -238,14 +240,15 @@ pub fn all_attached(data: &InvoiceData) -> Vec<Attachment> {
 
 /// How the documents stand in the message, in the event's order.
 fn attachments<'d>(data: &InvoiceData, documents: impl Iterator<Item = &'d Document> + Clone) -> Vec<Attachment> {
-    let number = data.invoice.number.as_str();
-    // A number may end like an extension (`2026.1`), and a slash in it is no folder.
-    let fallback = format!("{}.", number.replace(['/', '\\'], "-"));
-    let wanted = documents.clone().map(|document| {
-        let Document { name, media_type, .. } = document;
-        (name.as_deref().unwrap_or(&fallback), *media_type)
-    });
-    let names = clean::file_names(wanted);
+    let wanted: Vec<Wanted<'_>> = documents
+        .clone()
+        .map(|Document { name, role, media_type, .. }| Wanted {
+            name: name.as_deref(),
+            role: *role,
+            media_type: *media_type,
+        })
+        .collect();
+    let names = file_names(&data.invoice.number, &wanted);
     let shown = |(document, name): (&Document, String)| Attachment {
         name,
         media_type: document.media_type,

@@ -1,10 +1,10 @@
 //! A sample delivery, with everything told: what templates are checked and previewed with.
 
-use super::{Recipient, Snapshot};
+use super::{LoadedDocument, Recipient, Snapshot};
 use crate::clock::Timestamp;
 use crate::decision::{Plan, PortalAccess};
-use crate::event::{Invoice, InvoiceData, InvoiceKind, RecipientRole};
-use crate::ids::{CustomerId, DeliveryId, TenantId};
+use crate::event::{Document, DocumentRole, Invoice, InvoiceData, InvoiceKind, MediaType, RecipientRole, Reminder};
+use crate::ids::{CustomerId, DeliveryId, Sha256, TenantId};
 use crate::tenant::{Branding, Contact, Sender, TenantProfile};
 
 /// Every plan that a mail can follow.
@@ -36,7 +36,7 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
             invoice: invoice(kind),
             reminder: None,
             recipients: vec![],
-            documents: vec![],
+            documents: ["pdf", "xml"].map(document).to_vec(),
             not_before: None,
             expires_at: None,
         },
@@ -47,6 +47,71 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
         shown: vec![to],
         taken_at: Timestamp::parse("2026-11-23T09:30:00Z").expect("the sample is well-formed"),
         portal_link: Some(LINK.to_owned()),
+    }
+}
+
+/// The sample and others like it, so that every sentence of a template is written once: all amounts of an invoice and of
+/// a reminder that was stored before they were looked at, all levels of a reminder, no document, one and two.
+#[must_use]
+pub fn variants(locale: &str, kind: InvoiceKind) -> Vec<Snapshot> {
+    let whole = snapshot(locale, kind);
+    let mut variants = Vec::new();
+    for amount_due in [None, Some("690"), Some("0"), Some("-10")] {
+        for (level, documents) in [(None, 2), (Some(2), 1), (Some(3), 0)] {
+            for deadline in [None, Some(jiff::civil::date(2026, 12, 7))] {
+                if deadline.is_some() && kind != InvoiceKind::Reminder {
+                    continue;
+                }
+                let mut variant = whole.clone();
+                let decimal = |text: &str| text.parse().expect("the sample is well-formed");
+                variant.data.invoice.amount_due = amount_due.map(decimal);
+                variant.data.documents.truncate(documents);
+                if kind == InvoiceKind::Reminder {
+                    variant.data.invoice.reminder_level = level;
+                    variant.data.reminder = Some(Reminder { deadline });
+                }
+                variants.push(variant);
+            }
+        }
+    }
+    // All that may be missing is.
+    let mut bare = whole;
+    bare.tenant = TenantProfile {
+        contact: Contact::default(),
+        legal_footer: None,
+        imprint_url: None,
+        privacy_url: None,
+        ..tenant()
+    }
+    .into();
+    bare.customer_name.clear();
+    (bare.data.invoice.due_date, bare.data.invoice.payment_reference, bare.data.invoice.buyer_reference) =
+        (None, None, None);
+    variants.push(bare);
+    variants
+}
+
+/// The documents of a sample, without bytes: a template shows only what they are called, and how large they are.
+#[must_use]
+pub fn loaded(snapshot: &Snapshot) -> Vec<LoadedDocument> {
+    let loaded = |document: &Document| LoadedDocument { document: document.clone(), bytes: bytes::Bytes::new() };
+    snapshot.data.documents.iter().map(loaded).collect()
+}
+
+fn document(extension: &str) -> Document {
+    let (role, media_type) = match extension {
+        "pdf" => (DocumentRole::InvoicePdf, MediaType::Pdf),
+        _ => (DocumentRole::InvoiceXml, MediaType::Xml),
+    };
+    let name = format!("R-2026-0042.{extension}");
+    Document {
+        id: extension.to_owned(),
+        role,
+        object: format!("acme/2026/{name}"),
+        name: Some(name),
+        media_type,
+        size: 81_234,
+        sha256: Sha256::of(extension.as_bytes()),
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use encodify::qp;
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,9 @@ use crate::ids::{Sha256, TenantId};
 /// Units of work for one part of one mail; ours need less than a tenth. Time and memory follow it.
 const FUEL: u64 = 100_000;
 /// The longest body of one mail, text and HTML together, in bytes; ours have a sixth of it.
-pub(super) const WORDS_BYTES_MAX: usize = 64 * 1024;
+const WORDS_BYTES_MAX: usize = 64 * 1024;
+/// The same as it is sent, in quoted-printable.
+pub(super) const ENCODED_WORDS_BYTES_MAX: usize = 96 * 1024;
 /// The locales whose customs are kept ready.
 const CUSTOMS_KEPT_MAX: usize = 64;
 /// Every template, parsed. Cheap to clone.
@@ -50,6 +53,13 @@ pub(super) struct Words {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
+}
+
+impl Words {
+    /// The bytes of both bodies as they are sent.
+    fn encoded_bytes(&self) -> usize {
+        qp::BODY.encoded_len(&self.text) + qp::BODY.encoded_len(&self.html)
+    }
 }
 
 /// Why templates cannot be used.
@@ -139,10 +149,10 @@ impl Templates {
             if !changed.iter().any(has_part) {
                 continue;
             }
-            for (kind, plan) in InvoiceKind::ALL.iter().flat_map(|kind| sample::PLANS.map(|plan| (*kind, plan))) {
-                let mut snapshot = sample::snapshot(folder, kind);
+            let samples = InvoiceKind::ALL.iter().flat_map(|kind| sample::variants(folder, *kind));
+            for (mut snapshot, plan) in samples.flat_map(|one| sample::PLANS.map(|plan| (one.clone(), plan))) {
                 snapshot.data.tenant_id = tenant.clone();
-                compose(self, &snapshot, plan, &[]).map_err(|error| match error {
+                compose(self, &snapshot, plan, &sample::loaded(&snapshot)).map_err(|error| match error {
                     ComposeError::Template { template, problem } => refused(format!("{place}{template}"), problem),
                     ComposeError::InvalidAddress { .. } => refused(format!("{place}{folder}"), error.to_string()),
                 })?;
@@ -234,11 +244,15 @@ impl Templates {
                 .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
         };
         let words = Words { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
-        if words.text.len() + words.html.len() > WORDS_BYTES_MAX {
-            let problem = format!("text and HTML have more than {WORDS_BYTES_MAX} bytes");
-            return Err(ComposeError::Template { template: format!("{folder}/{kind}"), problem });
-        }
-        Ok(words)
+        let problem = match words.text.len() + words.html.len() {
+            bytes if bytes > WORDS_BYTES_MAX => format!("text and HTML have more than {WORDS_BYTES_MAX} bytes"),
+            // Quoted-printable makes three bytes of one that is not ASCII: a shorter text fits in any case.
+            bytes if bytes > ENCODED_WORDS_BYTES_MAX / 4 && words.encoded_bytes() > ENCODED_WORDS_BYTES_MAX => {
+                format!("text and HTML have more than {ENCODED_WORDS_BYTES_MAX} bytes in quoted-printable")
+            }
+            _ => return Ok(words),
+        };
+        Err(ComposeError::Template { template: format!("{folder}/{kind}"), problem })
     }
 }
 

@@ -3,6 +3,8 @@
 //! The rules of what a mail may carry are kept here rather than in the templates, so that a tenant's own template
 //! cannot break them: what a plan forbids never reaches it.
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -16,9 +18,6 @@ use super::{Attachment, Snapshot};
 use crate::decision::{Plan, PortalAccess};
 use crate::event::{Invoice, InvoiceKind};
 use crate::tenant::TenantProfile;
-
-/// The longest number or reference, in characters.
-const REFERENCE_CHARS_MAX: usize = 80;
 
 /// A mail as its templates see it. What is absent is `none`, never undefined.
 #[derive(Debug, Serialize)]
@@ -35,6 +34,8 @@ pub(super) struct View {
     invoice: InvoiceView,
     /// What is attached.
     documents: Vec<DocumentView>,
+    /// How many documents it is about, attached or not.
+    document_count: usize,
     /// Where the portal shows the invoice.
     link: Option<String>,
     colour: Colours,
@@ -58,17 +59,27 @@ struct InvoiceView {
     number: String,
     issue_date: Option<String>,
     due_date: Option<String>,
-    /// What is to be paid, or what is credited.
+    /// What the amount means for the customer: `due`, `nothing` (to pay), `credit` (in the customer's favour) or, of a
+    /// credit note, `credited`; `untold` where amounts may not be told.
+    balance: &'static str,
+    /// What is to be paid, or what is credited; never negative.
     amount: Option<String>,
     /// The whole amount, if it is another.
     total: Option<String>,
-    /// Nothing is left to be paid.
+    /// Nothing is to be paid: what templates of earlier versions ask for.
     settled: bool,
+    /// Less is due than the whole amount.
+    partly_paid: bool,
     /// The due date has passed.
     overdue: bool,
     /// Of a reminder.
     level: Option<u8>,
+    /// Of a reminder: until when it is to be paid now.
+    deadline: Option<String>,
     payment_reference: Option<String>,
+    /// Of the payment reference: `checked` if it is one that banks check, and that a Swiss QR-bill calls "reference";
+    /// else `free`.
+    reference_kind: &'static str,
     buyer_reference: Option<String>,
 }
 
@@ -110,9 +121,10 @@ impl View {
             access,
             details,
             tenant: TenantView::of(&snapshot.tenant),
-            customer_name: details.then(|| clean::name(&snapshot.customer_name)).filter(|name| !name.is_empty()),
+            customer_name: details.then(|| clean::whole(&snapshot.customer_name)).filter(|name| !name.is_empty()),
             invoice,
             documents: attachments.iter().map(|attachment| DocumentView::of(attachment, customs)).collect(),
+            document_count: if plan == Plan::Attach { attachments.len() } else { snapshot.data.documents.len() },
             link: snapshot
                 .portal_link
                 .as_deref()
@@ -139,19 +151,18 @@ const fn access(plan: Plan, has_link: bool) -> &'static str {
 impl TenantView {
     fn of(tenant: &TenantProfile) -> Self {
         let address = |text: &String| MailAddress::parse(text).ok().map(|address| address.to_string());
-        let phone =
-            tenant.contact.phone.as_deref().map(|phone| clean::line(phone, 40)).filter(|phone| !phone.is_empty());
+        let phone = tenant.contact.phone.as_deref().map(clean::whole).filter(|phone| !phone.is_empty());
         // Every mail says where to ask: the sender's own address if nothing else is told.
         let email = [tenant.contact.email.as_ref(), tenant.sender.reply_to.as_ref(), Some(&tenant.sender.address)];
         Self {
-            name: clean::name(&tenant.name),
+            name: clean::whole(&tenant.name),
             email: email.into_iter().flatten().find_map(address),
             phone_digits: phone
                 .as_deref()
                 .map(|phone| phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()),
             phone,
             url: tenant.contact.url.as_deref().and_then(https_url),
-            legal_footer: clean::lines(tenant.legal_footer.as_deref().unwrap_or_default(), 12, 300),
+            legal_footer: clean::lines(tenant.legal_footer.as_deref().unwrap_or_default()),
             imprint_url: tenant.imprint_url.as_deref().and_then(https_url),
             privacy_url: tenant.privacy_url.as_deref().and_then(https_url),
         }
@@ -172,53 +183,101 @@ fn web_url(text: &str, schemes: &[&str]) -> Option<String> {
 impl InvoiceView {
     fn number_only(invoice: &Invoice) -> Self {
         Self {
-            number: clean::line(&invoice.number, REFERENCE_CHARS_MAX),
+            number: clean::whole(&invoice.number),
             issue_date: None,
             due_date: None,
+            balance: "untold",
             amount: None,
             total: None,
             settled: false,
+            partly_paid: false,
             overdue: false,
             level: None,
+            deadline: None,
             payment_reference: None,
+            reference_kind: "free",
             buyer_reference: None,
         }
     }
 
     fn add_details(&mut self, snapshot: &Snapshot, customs: &Customs) {
         let invoice = &snapshot.data.invoice;
-        let is_credit = invoice.kind == InvoiceKind::CreditNote;
         let money = |amount: Decimal| customs.money.format(amount, &invoice.currency);
-        let open = invoice.amount_due.filter(|_| !is_credit);
-        self.settled = invoice.kind == InvoiceKind::Invoice && open.is_some_and(|amount| amount.is_zero());
-        let amount = match open {
-            Some(amount) if !self.settled => amount,
-            // The word "credit" says already which way the money goes.
-            _ if is_credit => invoice.total.abs(),
-            _ => invoice.total,
+        let asked = invoice.asked();
+        // Billing systems write the total of a credit note with either sign: the word says which way the money goes.
+        let (balance, amount) = match (invoice.kind, asked.cmp(&Decimal::ZERO)) {
+            (InvoiceKind::CreditNote, _) => ("credited", invoice.total.abs()),
+            (_, Ordering::Greater) => ("due", asked),
+            (_, Ordering::Equal) => ("nothing", asked),
+            (_, Ordering::Less) => ("credit", asked.abs()),
         };
+        let is_due = balance == "due";
+        self.balance = balance;
         self.amount = Some(money(amount));
-        self.total = (!is_credit && amount != invoice.total).then(|| money(invoice.total));
+        self.total = (balance != "credited" && asked != invoice.total).then(|| money(invoice.total));
+        self.settled = matches!(balance, "nothing" | "credit");
+        self.partly_paid = is_due && asked < invoice.total;
         self.issue_date = Some(customs.dates.long(invoice.issue_date));
-        let due_date = invoice.due_date.filter(|_| !is_credit && !self.settled);
+        // Whoever owes nothing is given no date.
+        let due_date = invoice.due_date.filter(|_| is_due);
         let today = date::day_in(snapshot.taken_at, snapshot.tenant.time_zone.as_deref());
         self.overdue = due_date.is_some_and(|due_date| due_date < today);
         self.due_date = due_date.map(|due_date| customs.dates.long(due_date));
         self.level = invoice.reminder_level;
+        // A reminder that was held up may come after its own deadline.
+        let deadline = snapshot.data.reminder.as_ref().and_then(|reminder| reminder.deadline);
+        let deadline = deadline.filter(|deadline| is_due && *deadline >= today);
+        self.deadline = deadline.map(|deadline| customs.dates.long(deadline));
     }
 
     /// What the customer's bookkeeping needs; it tells how to pay, so a link mail does not say it.
     fn add_references(&mut self, invoice: &Invoice) {
-        let reference = |text: &Option<String>| {
-            text.as_deref().map(|text| clean::line(text, REFERENCE_CHARS_MAX)).filter(|text| !text.is_empty())
-        };
+        let reference = |text: &Option<String>| text.as_deref().map(clean::whole).filter(|text| !text.is_empty());
         self.payment_reference = reference(&invoice.payment_reference);
+        if self.payment_reference.as_deref().is_some_and(is_checked_reference) {
+            self.reference_kind = "checked";
+        }
         self.buyer_reference = reference(&invoice.buyer_reference);
     }
+}
+
+/// A QR reference (27 digits) or a creditor reference (ISO 11649: `RF`, two digits, up to 21 letters and digits), by its
+/// form; blanks do not count.
+fn is_checked_reference(text: &str) -> bool {
+    let text: String = text.chars().filter(|c| *c != ' ').collect();
+    let is_qr = text.len() == 27 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_creditor = text.strip_prefix("RF").is_some_and(|rest| {
+        (3..=23).contains(&rest.len())
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && rest.bytes().take(2).all(|byte| byte.is_ascii_digit())
+    });
+    is_qr || is_creditor
 }
 
 impl DocumentView {
     fn of(attachment: &Attachment, customs: &Customs) -> Self {
         Self { name: attachment.name.clone(), size: customs.money.file_size(attachment.size) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_banks_check_is_known_by_its_form() {
+        for text in [
+            "21 00000 00003 13947 14300 09017",
+            "210000000003139471430009017",
+            "RF18 5390 0754 7034",
+            "RF18539007547034",
+        ] {
+            assert!(is_checked_reference(text), "{text}");
+        }
+        for text in
+            ["", "R-2026-0042", "21000000000313947143000901", "RF1", "RFAB123", "RF18-5390", "+++090/9337/55493+++"]
+        {
+            assert!(!is_checked_reference(text), "{text}");
+        }
     }
 }

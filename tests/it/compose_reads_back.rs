@@ -175,7 +175,7 @@ fn a_copy_carries_no_token_and_says_so() {
 }
 
 #[test]
-fn reminders_and_paid_invoices_say_what_they_are() {
+fn reminders_and_invoices_without_a_debt_say_what_they_are() {
     let templates = Templates::builtin();
     let mut snapshot = snapshot("de-DE", InvoiceKind::Reminder);
     for (level, expected) in
@@ -190,7 +190,11 @@ fn reminders_and_paid_invoices_say_what_they_are() {
     snapshot.data.invoice.kind = InvoiceKind::Invoice;
     snapshot.data.invoice.amount_due = Some("0.00".parse().unwrap());
     let words = words(&compose(&templates, &snapshot, Plan::Attach, &[]).unwrap());
-    assert!(words.contains("Bereits beglichen: 1.190,00\u{a0}€") && !words.contains("Zahlbar bis"), "{words}");
+    assert!(
+        words.contains("Offener Betrag: 0,00\u{a0}€") && words.contains("Rechnungsbetrag: 1.190,00\u{a0}€"),
+        "{words}"
+    );
+    assert!(!words.contains("Zahlbar bis"), "{words}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Sample documents for the scenarios about composing.
 
 use bytes::Bytes;
-use invoice_dispatcher::compose::LoadedDocument;
 pub(crate) use invoice_dispatcher::compose::sample::{LINK, PLANS, snapshot};
+use invoice_dispatcher::compose::{LoadedDocument, Mail};
 use invoice_dispatcher::decision::{Plan, PortalAccess};
 use invoice_dispatcher::event::{Document, DocumentRole, MediaType};
 use invoice_dispatcher::ids::Sha256;
@@ -16,6 +16,16 @@ pub(crate) fn name_of(plan: Plan) -> &'static str {
         Plan::Link { access: PortalAccess::EveryPageVerified } => "every_page",
         Plan::Link { access: PortalAccess::Closed } => "closed",
     }
+}
+
+/// The text part and the HTML part, decoded.
+pub(crate) fn text_and_html(mail: &Mail) -> (String, String) {
+    let parsed = mailparse::parse_mail(&mail.bytes).expect("it is a mail");
+    let body = |media_type: &str| {
+        let part = parsed.parts().find(|part| part.ctype.mimetype == media_type).expect("it has this part");
+        part.get_body().expect("it can be decoded").replace("\r\n", "\n")
+    };
+    (body("text/plain"), body("text/html"))
 }
 
 /// A PDF, a UBL invoice and an attachment with an umlaut in its name.

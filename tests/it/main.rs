@@ -51,6 +51,7 @@ mod compose_is_not_injectable;
 mod compose_looks_as_before;
 mod compose_reads_back;
 mod compose_sample;
+mod compose_says_what_is_true;
 mod compose_with_own_templates;
 mod composition_is_configured;
 mod demo_catcher;
