@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Request, Response, StatusCode};
@@ -25,6 +25,12 @@ use super::watched::{AnswerBody, RequestBody, WatchedStream};
 
 /// What a connection holds of a request's head, and of an answer that is not written yet.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// What is read of the body of a request that is turned away: a connection that is closed with something unread is reset,
+/// and the client may lose the answer ([RFC 9112 §9.6]).
+///
+/// [RFC 9112 §9.6]: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+const UNWANTED_BYTES_MAX: usize = 64 << 10;
 
 /// What is answered also where everybody else is turned away.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -94,6 +100,9 @@ async fn answer(
     let progress = Arc::clone(&place.progress);
     progress.head_received(!request.body().is_end_stream());
     let mut answer = if place.usable_for == Use::Probes && !PROBES.contains(&request.uri().path()) {
+        let body = RequestBody { body: request.into_body(), progress: Arc::clone(&progress) };
+        // Larger, or broken off: it is turned away all the same.
+        let _ = to_bytes(Body::new(body), UNWANTED_BYTES_MAX).await;
         come_again()
     } else {
         let mut request = request.map(|body| RequestBody { body, progress: Arc::clone(&progress) });

@@ -45,7 +45,8 @@ impl Limits {
             per_peer_max: 50,
             exempt: loopback.into_iter().chain(proxies.iter().copied()).collect(),
             crowded_from: 150,
-            evicted_after: Duration::from_secs(1),
+            // A client on a busy machine or a slow line needs a while from connecting to its request.
+            evicted_after: Duration::from_secs(3),
             probe_evicted_after: Duration::from_millis(100),
             deadlines: Deadlines::DEFAULT,
             probe_deadlines: Deadlines::PROBE,
