@@ -7,6 +7,7 @@ use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::ids::RelayName;
 use crate::store::{DeliveryState, Settled, Store, StoreError};
@@ -23,13 +24,15 @@ pub struct Gauges {
     has_broker: bool,
     /// Relays that are configured, or that had something due: where nothing is due any more, the gauge says so.
     relays: BTreeSet<RelayName>,
+    /// Classes of which a dead letter was open.
+    classes: BTreeSet<Class>,
 }
 
 impl Gauges {
     /// The gauges of this database, whose messages leave for a broker or do not, and by these relays.
     #[must_use]
     pub fn new(store: Store, has_broker: bool, relays: BTreeSet<RelayName>) -> Self {
-        Self { store, has_broker, relays }
+        Self { store, has_broker, relays, classes: BTreeSet::new() }
     }
 
     /// Keeps them up to date until `stop`.
@@ -56,7 +59,7 @@ impl Gauges {
         for (relay, waits) in longest_waits(&mut self.relays, &self.store.due_oldest().await?, now) {
             gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(waits.as_secs_f64());
         }
-        for (class, count) in self.store.open_dead_letters().await? {
+        for (class, count) in counts_of_all(&mut self.classes, &self.store.open_dead_letters().await?) {
             gauge!(metric::DEAD_LETTERS, "class" => class.as_str()).set(count as f64);
         }
         let oldest = self.store.oldest_dead_letter().await?;
@@ -67,6 +70,12 @@ impl Gauges {
         }
         Ok(())
     }
+}
+
+/// How many dead letters of each class are open, for every class that was ever seen: as for the relays below.
+fn counts_of_all(classes: &mut BTreeSet<Class>, open: &BTreeMap<Class, i64>) -> Vec<(Class, i64)> {
+    classes.extend(open.keys());
+    classes.iter().map(|class| (*class, open.get(class).copied().unwrap_or(0))).collect()
 }
 
 /// How long the delivery that waits longest has been due, for every relay that was ever seen: a gauge that is set no
@@ -84,6 +93,14 @@ fn longest_waits(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_without_open_dead_letters_counts_none() {
+        let mut classes = BTreeSet::new();
+        let open = BTreeMap::from([(Class::Refused, 4)]);
+        assert_eq!(counts_of_all(&mut classes, &open), [(Class::Refused, 4)]);
+        assert_eq!(counts_of_all(&mut classes, &BTreeMap::new()), [(Class::Refused, 0)], "it returns to 0");
+    }
 
     #[test]
     fn a_relay_with_nothing_due_waits_for_no_time() {
