@@ -78,7 +78,13 @@ async fn submit(relay: SocketAddr) -> Option<Submission> {
         ca_file: None,
         hello_name: "worker.example".to_owned(),
         on_uncertain: OnUncertain::Wait,
-        deadlines: Deadlines { connect: DEADLINE, command: DEADLINE, transfer: DEADLINE, final_dot: DEADLINE },
+        deadlines: Deadlines {
+            connect: DEADLINE,
+            command: DEADLINE,
+            transfer: DEADLINE,
+            final_dot: DEADLINE,
+            permit: DEADLINE,
+        },
     };
     let mut session = Connector::new(config).expect("plain SMTP on loopback").connect().await.ok()?;
     let address = |text: &str| text.parse().expect("an address");

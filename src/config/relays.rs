@@ -43,6 +43,7 @@ fn read_one(reader: &mut Reader<'_>, name: &str, portal: &BaseUrl) -> Option<Rel
         command: deadline(reader, &path("command_deadline"), "5m"),
         transfer: deadline(reader, &path("transfer_deadline"), "10m"),
         final_dot: deadline(reader, &path("final_dot_deadline"), "10m"),
+        ..Deadlines::default()
     };
     Some(RelayConfig {
         name: name.into(),

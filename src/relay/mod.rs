@@ -77,6 +77,11 @@ pub struct Deadlines {
     pub transfer: Duration,
     /// From the final dot to the reply.
     pub final_dot: Duration,
+    /// How old the permit to start DATA may be when the 354 comes; after that it is asked for again.
+    ///
+    /// Others take a worker's deliveries over when it has shown no sign of life for 30 s, and a person may then send
+    /// them again, by other settings: a worker that stood still, or lost its database, must not go on where it was.
+    pub permit: Duration,
 }
 
 impl Default for Deadlines {
@@ -87,6 +92,7 @@ impl Default for Deadlines {
             command: Duration::from_mins(5),
             transfer: Duration::from_mins(10),
             final_dot: Duration::from_mins(10),
+            permit: Duration::from_secs(10),
         }
     }
 }

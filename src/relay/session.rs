@@ -1,6 +1,6 @@
 //! One connection to a relay, and mail transactions on it, by their phases.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptParameter};
@@ -87,6 +87,11 @@ impl Ending {
         Self { outcome: Outcome::of_reply(phase, &reply), phase, reply: Some(reply), detail: None, then }
     }
 
+    /// By our own decision.
+    const fn withdrawn(phase: Phase, then: Then) -> Self {
+        Self { outcome: Outcome::Withdrawn, phase, reply: None, detail: None, then }
+    }
+
     /// By the lack of a reply.
     fn of_silence(phase: Phase, broken: Broken) -> Self {
         Self { outcome: Outcome::of_silence(phase), phase, reply: None, detail: Some(broken.detail), then: Then::Drop }
@@ -150,7 +155,9 @@ impl Session {
             detail,
             final_dot_handed_over: phase == Phase::FinalDot,
             reusable: self.ready,
-            broke_before_data: then == Then::Drop && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data),
+            broke_before_data: then == Then::Drop
+                && outcome != Outcome::Withdrawn
+                && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data),
         }
     }
 
@@ -173,11 +180,16 @@ impl Session {
         let message = Outgoing::new(bytes)?;
         self.check(envelope, &message, recipients)?;
         self.introduce(envelope, &message, recipients).await?;
+        let asked_at = Instant::now();
         if before_data.permit().await == Permit::Withdraw {
-            let (outcome, phase) = (Outcome::Withdrawn, Phase::Rcpt);
-            return Err(Ending { outcome, phase, reply: None, detail: None, then: Then::Reset });
+            return Err(Ending::withdrawn(Phase::Rcpt, Then::Reset));
         }
         self.announce().await?;
+        // The relay took its time, or this process stood still: whether the permit still holds, only the database knows.
+        if asked_at.elapsed() > self.deadlines.permit && before_data.permit().await == Permit::Withdraw {
+            // After a 354 only hanging up takes the transaction back.
+            return Err(Ending::withdrawn(Phase::Data, Then::Drop));
+        }
         self.transfer(&message.slices).await?;
         before_data.handed_over();
         failpoint::reach(Failpoint::AfterDot);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use invoice_dispatcher::relay::outcome::{Outcome, Phase};
-use invoice_dispatcher::relay::{BeforeData, Connector, Permit};
+use invoice_dispatcher::relay::{BeforeData, Connector, Permit, Session};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
-use crate::relay_support::{MESSAGE, SHORT, config_of, envelope, go, session, submit};
+use crate::relay_support::{Asked, MESSAGE, SHORT, config_of, envelope, go, session, submit};
 
 #[tokio::test]
 async fn before_data_the_delivery_is_deferred_and_a_new_connection_is_worth_a_try() {
@@ -193,4 +193,42 @@ async fn a_slow_relay_within_its_time_is_no_fault() {
         .fold(Script::new(), |script, step| script.on(step, Act::Slow(Duration::from_millis(30))));
     let sink = Sink::scripted(script).await;
     assert_eq!(submit(&mut session(&sink).await, &["a@b.example"]).await.outcome, Outcome::Accepted);
+}
+
+/// Lets DATA start, and the message go only if it is not asked again.
+struct Once(Asked);
+
+impl BeforeData for Once {
+    async fn permit(&mut self) -> Permit {
+        if self.0.permit().await == Permit::Go && self.0.times == 1 { Permit::Go } else { Permit::Withdraw }
+    }
+}
+
+/// A session whose permits are old when the 354 comes.
+async fn session_with_old_permits(sink: &Sink) -> Session {
+    let mut config = config_of(sink);
+    config.deadlines.permit = Duration::from_millis(10);
+    Connector::new(config).unwrap().connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_permit_that_grew_old_before_the_354_is_asked_for_again() {
+    let sink = Sink::scripted(Script::new().on(Step::Data, Act::Slow(Duration::from_millis(50)))).await;
+    let mut permit = go();
+    let mut session = session_with_old_permits(&sink).await;
+    let submission = session.submit(&envelope(&["a@b.example"]), MESSAGE, &mut permit).await;
+    assert_eq!((submission.outcome, permit.times), (Outcome::Accepted, 2));
+    assert!(submission.reusable);
+}
+
+#[tokio::test]
+async fn a_permit_that_holds_no_longer_after_the_354_hangs_up_before_the_message() {
+    let sink = Sink::scripted(Script::new().on(Step::Data, Act::Slow(Duration::from_millis(50)))).await;
+    let mut session = session_with_old_permits(&sink).await;
+    let submission = session.submit(&envelope(&["a@b.example"]), MESSAGE, &mut Once(go())).await;
+    assert_eq!((submission.outcome, submission.phase), (Outcome::Withdrawn, Phase::Data));
+    assert!(!submission.reusable && !submission.broke_before_data && !submission.final_dot_handed_over);
+    session.quit().await;
+    sink.wait_for("the end of the connection", |state| state.open == 0).await;
+    assert_eq!(sink.mails_and_data_phases(), (0, 1));
 }

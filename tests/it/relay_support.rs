@@ -27,7 +27,7 @@ pub fn config(url: &str) -> RelayConfig {
         ca_file: None,
         hello_name: "worker.example".to_owned(),
         on_uncertain: OnUncertain::Wait,
-        deadlines: Deadlines { connect: LONG, command: LONG, transfer: LONG, final_dot: LONG },
+        deadlines: Deadlines { connect: LONG, command: LONG, transfer: LONG, final_dot: LONG, permit: LONG },
     }
 }
 

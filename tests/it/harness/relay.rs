@@ -43,6 +43,7 @@ pub(crate) fn relay(name: &str, sink: &Sink) -> TestRelay {
             command: Duration::from_millis(500),
             transfer: Duration::from_secs(5),
             final_dot: Duration::from_millis(500),
+            ..Deadlines::default()
         },
     };
     TestRelay { config, books: sink.books() }
