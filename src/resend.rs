@@ -200,6 +200,7 @@ fn lane_entry(delivery: &NewDelivery, tenant: &TenantFacts) -> NewLaneEntry {
         expires_at: None,
         claim: 0,
         decision: None,
+        message_date: None,
         held: None,
     }
 }

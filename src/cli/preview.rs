@@ -191,7 +191,7 @@ impl Parts {
             locale: locale.tag,
             recipients: main.list.clone(),
             shown: main.list,
-            taken_at: app.store.now(),
+            date: app.store.now(),
             portal_link: preview.portal_link.clone(),
         };
         let mail = compose::compose(&app.templates, &snapshot, plan, &documents)

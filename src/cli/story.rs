@@ -293,6 +293,9 @@ impl Story {
         if let Some(id) = &delivery.message_id {
             report.fact("Message-ID", INDENT, &format!("<{id}>"));
         }
+        if let Some(date) = delivery.message_date {
+            report.fact("Date", INDENT, &moment(date));
+        }
         if let Some(digest) = &delivery.message_sha256 {
             report.fact("SHA-256", INDENT, &digest.to_string());
         }

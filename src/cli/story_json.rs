@@ -55,6 +55,7 @@ impl Story {
             "refused": refused,
             "decision": attempt.decision.map(Decision::as_str),
             "message_sha256": attempt.message_sha256,
+            "message_date": attempt.message_date,
         })
     }
 
@@ -64,6 +65,13 @@ impl Story {
         let recipients = delivery.recipients.iter();
         let recipients = recipients
             .map(|recipient| json!({ "role": recipient.role.as_str(), "address": shown(&recipient.address) }));
+        let notes = notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }));
+        let links = links.iter().map(|link| {
+            json!({
+                "generation": link.generation, "key": link.key_fingerprint, "expires_at": link.expires_at,
+                "revoked_at": link.revoked_at,
+            })
+        });
         json!({
             "id": delivery.id,
             "root": delivery.root,
@@ -96,15 +104,12 @@ impl Story {
             "attachments": parsed(delivery.attachments.as_deref()),
             "message_id": delivery.message_id,
             "message_sha256": delivery.message_sha256,
+            "message_date": delivery.message_date,
             "message_size": delivery.message_size,
             "attempts_consumed": delivery.attempts,
             "attempts": attempts.iter().map(|attempt| self.attempt_json(attempt)).collect::<Vec<_>>(),
-            "notes": notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }))
-                .collect::<Vec<_>>(),
-            "links": links.iter().map(|link| json!({
-                "generation": link.generation, "key": link.key_fingerprint, "expires_at": link.expires_at,
-                "revoked_at": link.revoked_at,
-            })).collect::<Vec<_>>(),
+            "notes": notes.collect::<Vec<_>>(),
+            "links": links.collect::<Vec<_>>(),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Snapshot and plan → the message: envelope and RFC 5322 bytes.
 //!
-//! Pure: the same [`Snapshot`], [`Plan`], documents and templates give the same bytes, in any process, at any time.
+//! Pure: the same [`Snapshot`], [`Plan`], documents and templates give the same bytes, in any process, at any time. That
+//! is so because the moment of the `Date` header is part of the snapshot: a caller who composes again what was sent gives
+//! the Date that was stored with it.
 
 pub mod address;
 pub mod clean;
@@ -49,8 +51,9 @@ pub struct Snapshot {
     pub recipients: Vec<Recipient>,
     /// The headers' To and Cc: those of the main delivery, whose `recipients` are the same.
     pub shown: Vec<Recipient>,
-    /// The moment of the `Date` header.
-    pub taken_at: Timestamp,
+    /// The `Date` header: the moment at which the message is composed, or of a repetition, was first composed. What is
+    /// overdue is judged by it too.
+    pub date: Timestamp,
     /// Where the portal shows the invoice; none for a Bcc delivery, which never carries a token.
     pub portal_link: Option<String>,
 }
@@ -71,6 +74,8 @@ pub struct Mail {
     pub envelope: Envelope,
     /// The Message-ID, without angle brackets.
     pub message_id: String,
+    /// The moment of its `Date` header.
+    pub date: Timestamp,
     /// The message: CRLF line ends, not dot-stuffed.
     pub bytes: Vec<u8>,
     /// Its digest.
@@ -156,7 +161,7 @@ pub fn compose_into(
     let parts = Parts {
         root: snapshot.root,
         message_id: &message_id,
-        date: snapshot.taken_at,
+        date: snapshot.date,
         from: Mailbox { name: display_name(&tenant.sender.name), address: sender },
         reply_to: tenant.sender.reply_to.as_deref().map(|text| address("reply-to", text)).transpose()?,
         to: mailboxes(snapshot, RecipientRole::To)?,
@@ -167,7 +172,7 @@ pub fn compose_into(
         documents,
     };
     let bytes = message::write(parts, buffer);
-    Ok(Mail { envelope, message_id, sha256: Sha256::of(&bytes), bytes, attachments })
+    Ok(Mail { envelope, message_id, date: snapshot.date, sha256: Sha256::of(&bytes), bytes, attachments })
 }
 
 /// The longest subject, in characters: the longest number and name fit, a tenant's own template may say more.

@@ -45,7 +45,7 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
         locale: locale.to_owned(),
         recipients: vec![to.clone()],
         shown: vec![to],
-        taken_at: Timestamp::parse("2026-11-23T09:30:00Z").expect("the sample is well-formed"),
+        date: Timestamp::parse("2026-11-23T09:30:00Z").expect("the sample is well-formed"),
         portal_link: Some(LINK.to_owned()),
     }
 }

@@ -220,7 +220,7 @@ impl InvoiceView {
         self.issue_date = Some(customs.dates.long(invoice.issue_date));
         // Whoever owes nothing is given no date.
         let due_date = invoice.due_date.filter(|_| is_due);
-        let today = date::day_in(snapshot.taken_at, snapshot.tenant.time_zone.as_deref());
+        let today = date::day_in(snapshot.date, snapshot.tenant.time_zone.as_deref());
         self.overdue = due_date.is_some_and(|due_date| due_date < today);
         self.due_date = due_date.map(|due_date| customs.dates.long(due_date));
         self.level = invoice.reminder_level;

@@ -380,6 +380,7 @@ impl<'a> Planner<'a> {
                 expires_at: delivery.expires_at,
                 claim: 0,
                 decision: None,
+                message_date: None,
                 held: None,
             });
             self.rows.deliveries.push(delivery);

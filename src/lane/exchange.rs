@@ -13,11 +13,12 @@ use tracing::{debug, error};
 
 use super::breaker::Signal;
 use super::buffers::Buffers;
-use super::claims::Ready;
+use super::claims::{Owned, Ready};
+use super::context::Context;
 use super::ended::Ended;
 use super::gate::Gate;
-use super::permit::{Answer, DataPermit, DataStarter};
-use super::prepare::Prepared;
+use super::permit::{Answer, DataPermit, DataStarter, is_outdated};
+use super::prepare::{Prepared, compose_again};
 use super::rate::Rate;
 use super::recorder::Recorder;
 use super::slots::Slots;
@@ -41,6 +42,8 @@ pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
 pub struct Exchange {
     /// This worker.
     pub worker: WorkerId,
+    /// What a mail is composed with that waited too long.
+    pub context: Arc<Context>,
     /// What waits to be sent.
     pub queue: ReadyQueue,
     /// Makes connections.
@@ -73,6 +76,8 @@ enum Came {
     Ended(Ended),
     /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
     Withdrawn,
+    /// Nothing was sent: the message grew too old before its DATA.
+    Outdated,
 }
 
 impl Exchange {
@@ -117,6 +122,14 @@ impl Exchange {
         drop(waiting);
         prepared.memory.no_longer_ahead();
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
+        let again = match turn {
+            Some(()) if is_outdated(&prepared, &self.clock) => self.compose_again(&owned, &facts, &mut prepared).await,
+            _ => Ok(()),
+        };
+        if let Err(came) = again {
+            self.conclude(owned, &facts, None, came).await;
+            return session;
+        }
         let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;
             return session;
@@ -124,10 +137,48 @@ impl Exchange {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        let mut permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
-        // A panic is this delivery's end, not the worker's.
-        let sent = self.send_until_cut(&prepared, session, &mut permit).await;
-        let (came, session) = sent.unwrap_or_else(|_| {
+        let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+        let permit = permit.unless_outdated(&prepared, &self.clock);
+        let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit).await;
+        if matches!(came, Came::Outdated) {
+            if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
+                self.conclude(owned, &facts, None, came).await;
+                return session;
+            }
+            // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
+            let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+            (came, session) = self.attempt(&owned, &prepared, session, permit).await;
+        }
+        self.conclude(owned, &facts, Some(&prepared), came).await;
+        self.buffers.give_back(prepared.mail.bytes);
+        session
+    }
+
+    /// Composes a mail anew that waited too long; what came of the delivery if that cannot be done.
+    async fn compose_again(&self, owned: &Owned, facts: &DeliveryFacts, prepared: &mut Prepared) -> Result<(), Came> {
+        // Boxed: it is large, and rare.
+        let work = Box::pin(compose_again(&self.context, &owned.claimed, facts, prepared));
+        match self.stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
+            None => Err(Came::Withdrawn),
+            Some(Ok(composed)) => composed.map_err(Came::Ended),
+            Some(Err(_)) => {
+                error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
+                let why = "the dispatcher failed while composing; its log tells more";
+                Err(Came::Ended(Ended::before(Class::Internal, why)))
+            }
+        }
+    }
+
+    /// Sends one mail. A panic is this delivery's end, not the worker's.
+    async fn attempt(
+        &self,
+        owned: &Owned,
+        prepared: &Prepared,
+        session: Option<Session>,
+        mut permit: DataPermit<'_>,
+    ) -> (Came, Option<Session>) {
+        let sent = self.send_until_cut(prepared, session, &mut permit).await;
+        sent.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
             // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
@@ -135,22 +186,20 @@ impl Exchange {
                 if permit.started { (Class::Uncertain, Some(Phase::Data)) } else { (Class::Internal, None) };
             let why = "the dispatcher failed while sending; its log tells more";
             (Came::Ended(Ended { phase, started_at: prepared.started_at, ..Ended::before(class, why) }), None)
+        })
+    }
+
+    /// Has recorded how a delivery ended, or gives it back.
+    async fn conclude(&self, owned: Owned, facts: &DeliveryFacts, prepared: Option<&Prepared>, came: Came) {
+        let Came::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
+        let on_uncertain = self.connector.config().on_uncertain;
+        let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
+        // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away, so slows
+        // the claims down.
+        self.recordings.spawn(async move {
+            recording.await;
+            drop(owned);
         });
-        match came {
-            Came::Ended(ended) => {
-                let on_uncertain = self.connector.config().on_uncertain;
-                let recording = self.recorder.record(on_uncertain, &owned.claimed, &facts, Some(&prepared), &ended);
-                // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away,
-                // so slows the claims down.
-                self.recordings.spawn(async move {
-                    recording.await;
-                    drop(owned);
-                });
-            }
-            Came::Withdrawn => self.recorder.release(&owned.claimed).await,
-        }
-        self.buffers.give_back(prepared.mail.bytes);
-        session
     }
 
     /// Sends one mail, unless the drain's time is over before the final dot is handed over: then the connection is
@@ -223,6 +272,7 @@ impl Exchange {
             settings_version: decided.inputs.settings_version,
             customer_type: decided.inputs.customer_type,
             message_sha256: prepared.mail.sha256,
+            message_date: prepared.mail.date,
             link: prepared.link.as_ref().map(|token| token.link(facts.root, self.clock.now())),
         }
     }
@@ -301,6 +351,7 @@ fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) ->
         Outcome::Unsendable => Class::Internal,
         // Decide again at once, or after the database is back; a row that is lost is not ours to write.
         Outcome::Withdrawn if permit.started || permit.answer == Answer::Unavailable => Class::Dependency,
+        Outcome::Withdrawn if permit.answer == Answer::Outdated => return Came::Outdated,
         Outcome::Withdrawn => return Came::Withdrawn,
     };
     let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);

@@ -66,6 +66,7 @@ fn settled(
         decision_inputs: None,
         message_id: None,
         message_sha256: claimed.message_sha256,
+        message_date: claimed.message_date,
         message_size: None,
         attachments: None,
         phase: None,

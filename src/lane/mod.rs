@@ -95,6 +95,7 @@ impl Lane {
         let recordings = TaskTracker::new();
         let exchange = Arc::new(Exchange {
             worker: self.context.worker,
+            context: Arc::clone(&self.context),
             queue: Mutex::new(queue),
             connector: self.connector,
             gate: Arc::clone(&gate),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::batcher::Batcher;
+use super::prepare::Prepared;
+use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::relay::{BeforeData, Permit};
 use crate::store::{DataStart, DataStarted};
@@ -11,11 +14,21 @@ use crate::store::{DataStart, DataStarted};
 /// Gathers the permits of all slots; `None` if the database is away.
 pub type DataStarter = Batcher<DataStart, Option<DataStarted>>;
 
+/// A message that was composed longer ago is composed again before its DATA: its Date is not true any more.
+const AGE_MAX: Duration = Duration::from_mins(5);
+
+/// Whether a mail has waited too long for its turn. One that repeats what was permitted before keeps its Date for ever.
+pub fn is_outdated(prepared: &Prepared, clock: &Clock) -> bool {
+    !prepared.repeats && clock.now().since(prepared.mail.date) > AGE_MAX
+}
+
 /// Asks for one delivery's permit.
 #[derive(Debug)]
 pub struct DataPermit<'a> {
     starter: &'a DataStarter,
     start: DataStart,
+    /// The mail and the clock that tells how old it is; none if it goes out however old it is.
+    ages: Option<(&'a Prepared, &'a Clock)>,
     /// What the database said last.
     pub answer: Answer,
     /// The start of DATA is recorded: only a record takes that back, and no release.
@@ -31,6 +44,8 @@ pub struct DataPermit<'a> {
 pub enum Answer {
     /// It was not asked.
     Unasked,
+    /// It was not asked, because the message has grown too old meanwhile: compose it again.
+    Outdated,
     /// DATA may start.
     Started,
     /// The settings or the customer changed since the decision, or `expires_at` passed: decide again.
@@ -44,7 +59,20 @@ pub enum Answer {
 impl<'a> DataPermit<'a> {
     /// A permit that has not been asked for yet.
     pub fn new(starter: &'a DataStarter, start: DataStart) -> Self {
-        Self { starter, start, answer: Answer::Unasked, started: false, asked: false, handed_over: Arc::default() }
+        Self {
+            starter,
+            start,
+            ages: None,
+            answer: Answer::Unasked,
+            started: false,
+            asked: false,
+            handed_over: Arc::default(),
+        }
+    }
+
+    /// The same, unless the mail is too old by then.
+    pub fn unless_outdated(self, prepared: &'a Prepared, clock: &'a Clock) -> Self {
+        Self { ages: Some((prepared, clock)), ..self }
     }
 }
 
@@ -52,6 +80,11 @@ impl BeforeData for DataPermit<'_> {
     async fn permit(&mut self) -> Permit {
         // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
         failpoint::reach(Failpoint::BeforeDataStart);
+        // Once started, its Date is recorded, and it stays as it is.
+        if !self.started && self.ages.is_some_and(|(prepared, clock)| is_outdated(prepared, clock)) {
+            self.answer = Answer::Outdated;
+            return Permit::Withdraw;
+        }
         self.asked = true;
         self.answer = match self.starter.write(self.start.clone()).await {
             Some(Some(DataStarted::Started)) => Answer::Started,

@@ -38,6 +38,8 @@ pub struct Prepared {
     pub decision_inputs: String,
     /// The mail.
     pub mail: Mail,
+    /// The mail is what an earlier attempt was permitted to hand over, byte for byte: it never grows too old.
+    pub repeats: bool,
     /// The portal token that it carries, of a link mail.
     pub link: Option<PortalToken>,
     /// When the attempt began.
@@ -70,14 +72,7 @@ pub async fn prepare(
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
-    let documents = documents(context, facts, &data, decided.plan, &mut memory).await?;
-    failpoint::reach(Failpoint::AfterDocuments);
-    let templates = context.templates(&facts.template_version).await?;
-    let (portal_link, link) = portal_link(context, facts, &data, decided.plan)?;
-    let snapshot = snapshot(context, facts, data, portal_link)?;
-    let mail = compose::compose_into(context.buffers.take(), &templates, &snapshot, decided.plan, &documents)
-        .map_err(|error| compose_failed(&error))?;
-    failpoint::reach(Failpoint::AfterCompose);
+    let Composed { mail, repeats, link } = composed(context, claimed, facts, data, decided, &mut memory).await?;
     // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
@@ -85,7 +80,81 @@ pub async fn prepare(
         return Err(Ended::before(Class::Uncertain, why));
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
-    Ok(Prepared { decided, decision_inputs, mail, link, started_at, memory })
+    Ok(Prepared { decided, decision_inputs, mail, repeats, link, started_at, memory })
+}
+
+/// Composes the mail of a delivery again that waited so long for its turn that its Date is not true any more. What was
+/// decided stays: whether that still holds, the permit asks.
+///
+/// # Errors
+/// As [`prepare`]; the mail is then gone.
+pub async fn compose_again(
+    context: &Context,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    prepared: &mut Prepared,
+) -> Result<(), Ended> {
+    // First: the mail's share of the memory is for one of the two.
+    context.buffers.give_back(std::mem::take(&mut prepared.mail.bytes));
+    let data = event_data(facts)?;
+    let composed = composed(context, claimed, facts, data, prepared.decided, &mut prepared.memory).await?;
+    prepared.mail = composed.mail;
+    Ok(())
+}
+
+/// A mail, with what is true of it alone.
+struct Composed {
+    mail: Mail,
+    repeats: bool,
+    link: Option<PortalToken>,
+}
+
+/// Reads the documents, and makes the mail of what was decided.
+async fn composed(
+    context: &Context,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    data: InvoiceData,
+    decided: Decided,
+    memory: &mut MailMemory,
+) -> Result<Composed, Ended> {
+    let plan = decided.plan;
+    let documents = documents(context, facts, &data, plan, memory).await?;
+    failpoint::reach(Failpoint::AfterDocuments);
+    let templates = context.templates(&facts.template_version).await?;
+    let (portal_link, link) = portal_link(context, facts, &data, plan)?;
+    let mut snapshot = snapshot(context, facts, data, portal_link)?;
+    let mut dated = |date: Timestamp| {
+        snapshot.date = date;
+        compose::compose_into(context.buffers.take(), &templates, &snapshot, plan, &documents)
+            .map_err(|error| compose_failed(&error))
+    };
+    for date in dates_before(claimed, facts, decided.terms) {
+        let mail = dated(date)?;
+        if claimed.message_sha256.is_none_or(|permitted| permitted == mail.sha256) {
+            failpoint::reach(Failpoint::AfterCompose);
+            return Ok(Composed { mail, repeats: true, link });
+        }
+        // Stricter by now, or made of something else: another message, of today.
+        context.buffers.give_back(mail.bytes);
+    }
+    let mail = dated(context.clock.now())?;
+    failpoint::reach(Failpoint::AfterCompose);
+    Ok(Composed { mail, repeats: false, link })
+}
+
+/// The Dates that the message may have been permitted with before; its digest says which it was. None of a message that
+/// was never permitted, which is as old as it is.
+fn dates_before(claimed: &Claimed, facts: &DeliveryFacts, terms: Terms) -> impl Iterator<Item = Timestamp> {
+    let root = claimed.message_date.filter(|_| claimed.earlier.is_some_and(|earlier| !terms.differ_from(earlier)));
+    let dates = match claimed.message_sha256 {
+        // A version that stored no Date took the snapshot's moment. While two versions work side by side, each may have
+        // permitted the message last, whatever Date stands there.
+        Some(_) => [claimed.message_date, Some(facts.snapshot_at)],
+        // A rest: what it repeats was permitted for its root.
+        None => [root, None],
+    };
+    dates.into_iter().flatten()
 }
 
 /// Whether an earlier attempt may have put a message on its way that was decided less strictly: another one never
@@ -225,7 +294,7 @@ fn snapshot(
         locale: facts.locale.clone(),
         recipients: facts.recipients.clone(),
         shown: facts.shown.clone(),
-        taken_at: facts.snapshot_at,
+        date: facts.snapshot_at,
         portal_link,
     })
 }

@@ -74,6 +74,7 @@ pub fn record(
             decision: prepared.map(|prepared| prepared.decided.terms),
             message: prepared.filter(|_| ended.class == Class::Uncertain).map(|prepared| Box::new(kept(prepared))),
             held: None,
+            anew: false,
         })),
         retry::Next::Settle(settled, class) => Next::Settled(Box::new(ending.settlement(settled, class))),
     };
@@ -88,6 +89,7 @@ fn kept(prepared: &Prepared) -> KeptMessage {
         decision_inputs: prepared.decision_inputs.clone(),
         message_id: mail.message_id.clone(),
         message_sha256: mail.sha256,
+        message_date: mail.date,
         message_size: mail.bytes.len() as u64,
         attachments: serde_json::to_string(&mail.attachments).expect("attachments are JSON"),
     }
@@ -118,6 +120,7 @@ impl Ending<'_> {
             refused: self.refused(),
             decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
             message_sha256: self.prepared.map(|prepared| prepared.mail.sha256),
+            message_date: self.prepared.map(|prepared| prepared.mail.date),
         })
     }
 
@@ -134,6 +137,7 @@ impl Ending<'_> {
             decision_inputs: prepared.map(|prepared| prepared.decision_inputs.clone()),
             message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
             message_sha256: prepared.map(|prepared| prepared.mail.sha256),
+            message_date: prepared.map(|prepared| prepared.mail.date),
             message_size: prepared.map(|prepared| prepared.mail.bytes.len() as u64),
             attachments: prepared
                 .map(|prepared| serde_json::to_string(&prepared.mail.attachments).expect("attachments are JSON")),
@@ -261,6 +265,7 @@ impl Ending<'_> {
             expires_at: claimed.expires_at,
             claim: 0,
             decision: self.prepared.map(|prepared| prepared.decided.terms),
+            message_date: self.prepared.map(|prepared| prepared.mail.date),
             held: None,
         }
     }

@@ -265,6 +265,8 @@ pub fn hold_back(claimed: &Claimed, class: Class, words: String, now: Timestamp)
         decision: None,
         message: None,
         held: Some(words),
+        // Except where the relay may hold it: that is sent again as the same bytes, or not at all.
+        anew: !claimed.may_be_out,
     }))
 }
 

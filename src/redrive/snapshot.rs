@@ -44,6 +44,7 @@ pub(super) fn take(
             expires_at,
             claim: dead.claim,
             decision: None,
+            message_date: None,
             held: None,
         },
         recipients,

@@ -41,6 +41,8 @@ pub struct Claimed {
     pub earlier: Option<Terms>,
     /// The digest of the message that was last permitted to go out.
     pub message_sha256: Option<Sha256>,
+    /// Its Date. None beside a digest of what an earlier version permitted; without a digest that of a rest's root.
+    pub message_date: Option<Timestamp>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
     /// An uncertain attempt was followed by this one: the relay may hold the message already.
@@ -95,6 +97,7 @@ impl Claimed {
             takeovers: row.get("takeovers")?,
             earlier: read_terms(row)?,
             message_sha256: row.get("message_sha256")?,
+            message_date: row.get("message_date")?,
             refused_for_size: row.get("refused_for_size")?,
             may_be_out: row.get("may_be_out")?,
             missing_since: row.get("missing_since")?,
@@ -181,7 +184,7 @@ impl Store {
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)
@@ -205,7 +208,7 @@ impl Store {
                 ORDER BY takeovers, fair_rank LIMIT 1 {postgres: FOR UPDATE SKIP LOCKED})
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(self.now())

@@ -34,6 +34,8 @@ pub struct DataStart {
     pub customer_type: Option<CustomerType>,
     /// The message's digest.
     pub message_sha256: Sha256,
+    /// The message's Date: with it the same bytes can be composed again.
+    pub message_date: Timestamp,
     /// The portal link that the message carries.
     pub link: Option<NewPortalLink>,
 }
@@ -144,7 +146,7 @@ const MARK_STARTED: &str = "WITH {given},
     UPDATE lane_entry SET data_started = TRUE, decision = permitted.decision,
            portal_access = permitted.portal_access, portal_method = permitted.portal_method,
            decision_reason = permitted.decision_reason, decision_inputs = permitted.decision_inputs,
-           message_sha256 = permitted.message_sha256
+           message_sha256 = permitted.message_sha256, message_date = permitted.message_date
     FROM permitted
     WHERE lane_entry.delivery_id = permitted.id AND lane_entry.claim = permitted.claim
       AND lane_entry.worker_id IS NOT DISTINCT FROM permitted.worker_id
@@ -169,7 +171,7 @@ async fn mark_started(on: &mut impl Runs, starts: &[DataStart], now: Timestamp) 
     .given(
         "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, portal_access text, \
          portal_method text, decision_reason text, decision_inputs text, settings_version bigint, \
-         customer_type text, message_sha256 bytea, root_id uuid, generation bigint, token_sha256 bytea, \
+         customer_type text, message_sha256 bytea, message_date bigint, root_id uuid, generation bigint, token_sha256 bytea, \
          key_fingerprint text, link_expires_at bigint",
         starts.iter().map(|start| {
             let [id, claim, worker] = start.fence.values();
@@ -189,6 +191,7 @@ async fn mark_started(on: &mut impl Runs, starts: &[DataStart], now: Timestamp) 
                 start.settings_version.into(),
                 start.customer_type.into(),
                 start.message_sha256.into(),
+                start.message_date.into(),
                 link.map(|link| link.root).into(),
                 link.map(|link| i64::from(link.generation)).into(),
                 link.map(|link| link.token_sha256).into(),

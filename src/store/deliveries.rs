@@ -83,6 +83,8 @@ pub struct Delivery {
     pub message_id: Option<String>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
+    /// The message's Date, if its digest is known.
+    pub message_date: Option<Timestamp>,
     /// The message's size in bytes.
     pub message_size: Option<i64>,
     /// JSON: what was attached ([`crate::compose::Attachment`]).
@@ -123,6 +125,9 @@ macro_rules! delivery_columns {
          COALESCE(delivery.decision_reason, lane_entry.decision_reason) AS decision_reason,
          COALESCE(delivery.decision_inputs, lane_entry.decision_inputs) AS decision_inputs,
          delivery.message_id, COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
+         CASE WHEN delivery.message_sha256 IS NOT NULL THEN COALESCE(delivery.message_date, delivery.snapshot_at)
+              WHEN lane_entry.message_sha256 IS NOT NULL THEN COALESCE(lane_entry.message_date, delivery.snapshot_at)
+         END AS message_date,
          delivery.message_size, delivery.attachments, delivery.phase, delivery.code"
     };
 }
@@ -259,6 +264,7 @@ impl Delivery {
             decision_inputs: row.get("decision_inputs")?,
             message_id: row.get("message_id")?,
             message_sha256: row.get("message_sha256")?,
+            message_date: row.get("message_date")?,
             message_size: row.get("message_size")?,
             attachments: row.get("attachments")?,
             phase: row.get("phase")?,

@@ -102,7 +102,7 @@ pub(super) async fn take_due_out(on: &mut impl Runs, deliveries: &[DeliveryId]) 
     sql("WITH {given}
         DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM given) AND state = 'due'
         RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                  decision_inputs, message_sha256")
+                  decision_inputs, message_sha256, message_date")
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?

@@ -112,6 +112,8 @@ pub struct ExplainedAttempt {
     pub decision: Option<Decision>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
+    /// The message's Date; none of an attempt by an earlier version, which took the snapshot's moment.
+    pub message_date: Option<Timestamp>,
 }
 
 /// A portal link.
@@ -215,6 +217,7 @@ fn read_attempt(row: &Row) -> Result<ExplainedAttempt, StoreError> {
         refused: row.get("refused")?,
         decision: row.get("decision")?,
         message_sha256: row.get("message_sha256")?,
+        message_date: row.get("message_date")?,
     })
 }
 

@@ -56,7 +56,7 @@ pub struct DeliveryFacts {
     pub profile: String,
     /// The templates, by content hash.
     pub template_version: String,
-    /// The moment of the snapshot, and of the Date header.
+    /// The moment of the snapshot; of what an earlier version permitted, the Date too.
     pub snapshot_at: Timestamp,
     /// The fingerprint of the key that the portal token is made with.
     pub link_key: String,

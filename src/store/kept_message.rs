@@ -5,6 +5,7 @@ use super::Transaction;
 use super::error::StoreError;
 use super::statement::sql;
 use super::value::{Row, Value};
+use crate::clock::Timestamp;
 use crate::compose;
 use crate::decision::{Decision, Reason};
 use crate::event;
@@ -22,6 +23,8 @@ pub struct KeptMessage {
     pub message_id: String,
     /// The message's digest.
     pub message_sha256: Sha256,
+    /// The message's Date.
+    pub message_date: Timestamp,
     /// The message's size in bytes.
     pub message_size: u64,
     /// JSON: what was attached ([`crate::compose::Attachment`]).
@@ -36,11 +39,12 @@ pub(super) async fn keep_messages(on: &mut Transaction, kept: &[(DeliveryId, &Ke
     sql("WITH {given}
         UPDATE delivery SET decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
                message_id = given.message_id, message_sha256 = given.message_sha256,
-               message_size = given.message_size, attachments = given.attachments
+               message_date = given.message_date, message_size = given.message_size,
+               attachments = given.attachments
         FROM given WHERE delivery.id = given.given_id")
     .given(
         "given_id uuid, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
-         message_size bigint, attachments text",
+         message_date bigint, message_size bigint, attachments text",
         kept.iter().map(|(delivery, message)| {
             [
                 (*delivery).into(),
@@ -48,6 +52,7 @@ pub(super) async fn keep_messages(on: &mut Transaction, kept: &[(DeliveryId, &Ke
                 (&message.decision_inputs).into(),
                 (&message.message_id).into(),
                 message.message_sha256.into(),
+                message.message_date.into(),
                 Value::from(i64::try_from(message.message_size).unwrap_or(i64::MAX)),
                 (&message.attachments).into(),
             ]

@@ -127,7 +127,9 @@ pub(super) async fn insert_rest(
     .run(on)
     .await?;
     let row = sql("SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
-               delivery.decision, delivery.portal_access, delivery.portal_method
+               delivery.decision, delivery.portal_access, delivery.portal_method,
+               -- What an earlier version sent took the snapshot's moment as its Date.
+               COALESCE(delivery.message_date, delivery.snapshot_at) AS message_date
         FROM delivery JOIN tenant ON tenant.id = delivery.tenant_id WHERE delivery.id = $1")
     .bind(delivery)
     .one(on)
@@ -142,6 +144,7 @@ pub(super) async fn insert_rest(
         expires_at: row.get("expires_at")?,
         claim: 0,
         decision: read_terms(&row)?,
+        message_date: row.get("message_date")?,
         held: None,
     };
     insert_lane_entries(on, &[entry], now).await

@@ -120,7 +120,7 @@ pub struct NewDelivery {
     pub profile_version: i64,
     /// The templates, by content hash.
     pub template_version: String,
-    /// The moment of the snapshot, and of the Date header.
+    /// The moment of the snapshot.
     pub snapshot_at: Timestamp,
     /// The fingerprint of the key that the portal token is made with.
     pub link_key: String,
@@ -168,6 +168,8 @@ pub struct NewLaneEntry {
     pub claim: u32,
     /// What an earlier attempt decided, where it binds.
     pub decision: Option<Terms>,
+    /// Of a rest: the Date of its root's message, which it repeats.
+    pub message_date: Option<Timestamp>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
 }
@@ -334,12 +336,13 @@ pub(super) async fn insert_lane_entries(
     let mut places = fair::take_places(on, lanes).await?;
     sql("WITH {given}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, fair_rank, express,
-                                expires_at, claim, decision, portal_access, portal_method, held)
+                                expires_at, claim, decision, portal_access, portal_method, message_date,
+                                held)
         SELECT * FROM given")
     .given(
         "delivery_id uuid, relay text, tenant_id text, customer_id text, state text, due_at bigint, fair_rank bigint, \
          express boolean, expires_at bigint, claim bigint, decision text, portal_access text, \
-         portal_method text, held text",
+         portal_method text, message_date bigint, held text",
         entries.iter().map(|entry| {
             let [decision, access, method] = terms_values(entry.decision);
             [
@@ -356,6 +359,7 @@ pub(super) async fn insert_lane_entries(
                 decision,
                 access,
                 method,
+                entry.message_date.into(),
                 (&entry.held).into(),
             ]
         }),

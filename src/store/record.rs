@@ -63,6 +63,8 @@ pub struct NewAttempt {
     pub decision: Option<Decision>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
+    /// The message's Date.
+    pub message_date: Option<Timestamp>,
 }
 
 /// What follows an attempt.
@@ -99,6 +101,9 @@ pub struct BackToDue {
     pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
+    /// The next message is composed anew, whatever was permitted before: nobody has that, and it would be dated long
+    /// before it is sent.
+    pub anew: bool,
 }
 
 /// A delivery that has ended.
@@ -124,6 +129,8 @@ pub struct Settlement {
     pub message_id: Option<String>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
+    /// The message's Date, with its digest.
+    pub message_date: Option<Timestamp>,
     /// The message's size in bytes.
     pub message_size: Option<u64>,
     /// JSON: what was attached ([`crate::compose::Attachment`]).
@@ -279,7 +286,9 @@ async fn back_to_due(
                held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
                portal_access = CASE WHEN given.decision IS NULL THEN lane_entry.portal_access ELSE given.portal_access END,
                portal_method = CASE WHEN given.decision IS NULL THEN lane_entry.portal_method ELSE given.portal_method END,
-               decision = COALESCE(given.decision, lane_entry.decision)
+               decision = COALESCE(given.decision, lane_entry.decision),
+               message_sha256 = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_sha256 END,
+               message_date = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_date END
         FROM given
         WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
           AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
@@ -289,7 +298,7 @@ async fn back_to_due(
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
          first_failed_at bigint, missing_since bigint, refused_for_size boolean, may_be_out boolean, decision text, \
-         portal_access text, portal_method text, held text",
+         portal_access text, portal_method text, held text, anew boolean",
         due.iter().map(|(fence, due)| {
             let [id, claim, worker] = fence.values();
             let [decision, access, method] = terms_values(due.decision);
@@ -309,6 +318,7 @@ async fn back_to_due(
                 access,
                 method,
                 (&due.held).into(),
+                due.anew.into(),
             ]
         }),
     )
@@ -340,10 +350,11 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
         sql("WITH {given}
             INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
                                     decision, portal_access, portal_method, decision_reason, decision_inputs,
-                                    message_sha256)
+                                    message_sha256, message_date)
             SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
                    delivery.expires_at, given.claim, given.worker_id, delivery.decision, delivery.portal_access,
-                   delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256
+                   delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256,
+                   delivery.message_date
             FROM given JOIN delivery ON delivery.id = given.id JOIN tenant ON tenant.id = delivery.tenant_id")
         .given("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
         .run(on)

@@ -272,7 +272,11 @@ async fn bring_back(
         || attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]);
     // Those that were only deferred.
     sql("WITH {given}
-        UPDATE lane_entry SET held = $1, fair_rank = NULL, attempts = given.given_attempts FROM given
+        UPDATE lane_entry SET held = $1, fair_rank = NULL, attempts = given.given_attempts,
+               -- Nobody has what was refused: it is composed anew, and dated anew, when the sender is let go.
+               message_sha256 = CASE WHEN may_be_out THEN message_sha256 END,
+               message_date = CASE WHEN may_be_out THEN message_date END
+        FROM given
         WHERE delivery_id = given.given_id AND claim = given.given_claim AND state = 'due' AND held IS NULL")
     .bind(&hold.words)
     .given(COLUMNS, given())
@@ -302,7 +306,8 @@ async fn bring_back(
     sql("WITH {given}
         UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
                decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
-               decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_size = NULL, attachments = NULL, phase = NULL, code = NULL
+               decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
+               attachments = NULL, phase = NULL, code = NULL
         WHERE id IN (SELECT id FROM given)")
     .given("id uuid", given())
     .run(on)

@@ -26,12 +26,13 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
     }
     sql("WITH {given}
         INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, code, reply,
-                             refused, decision, message_sha256)
+                             refused, decision, message_sha256, message_date)
         SELECT * FROM given WHERE TRUE
         ON CONFLICT (delivery_id, claim) DO NOTHING")
     .given(
         "delivery_id uuid, claim bigint, worker_id uuid, relay text, started_at bigint, ended_at bigint, phase text, \
-         class text, code text, reply text, refused text, decision text, message_sha256 bytea",
+         class text, code text, reply text, refused text, decision text, message_sha256 bytea, \
+         message_date bigint",
         attempts.iter().map(|(fence, attempt)| {
             let [id, claim, worker] = fence.values();
             [
@@ -48,6 +49,7 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
                 (&attempt.refused).into(),
                 attempt.decision.into(),
                 attempt.message_sha256.into(),
+                attempt.message_date.into(),
             ]
         }),
     )
@@ -100,6 +102,8 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
                decision_inputs = COALESCE(given.decision_inputs, delivery.decision_inputs),
                message_id = COALESCE(given.message_id, delivery.message_id),
                message_sha256 = COALESCE(given.message_sha256, delivery.message_sha256),
+               -- With its digest or not at all.
+               message_date = CASE WHEN given.message_sha256 IS NULL THEN delivery.message_date ELSE given.message_date END,
                message_size = COALESCE(given.message_size, delivery.message_size),
                attachments = COALESCE(given.attachments, delivery.attachments), phase = given.phase,
                code = given.code
@@ -107,7 +111,7 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
     .given(
         "given_id uuid, claim bigint, settled text, settled_at bigint, class text, reason text, attempts bigint, \
          decision text, portal_access text, portal_method text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
-         message_size bigint, attachments text, phase text, code text",
+         message_date bigint, message_size bigint, attachments text, phase text, code text",
         settled.iter().map(|(fence, settlement)| {
             let [id, claim, _] = fence.values();
             let [decision, access, method] = terms_values(settlement.decision);
@@ -126,6 +130,7 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
                 (&settlement.decision_inputs).into(),
                 (&settlement.message_id).into(),
                 settlement.message_sha256.into(),
+                settlement.message_date.into(),
                 Value::from(settlement.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX))),
                 (&settlement.attachments).into(),
                 settlement.phase.into(),
@@ -154,6 +159,7 @@ pub(super) fn nameless(record: &Record) -> Record {
             decision_inputs: None,
             message_id: None,
             message_sha256: attempt.as_ref().and_then(|attempt| attempt.message_sha256),
+            message_date: attempt.as_ref().and_then(|attempt| attempt.message_date),
             message_size: None,
             attachments: None,
             phase: attempt.as_ref().and_then(|attempt| attempt.phase),

@@ -105,7 +105,7 @@ impl Store {
                 ORDER BY expires_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
             RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                      decision_inputs, message_sha256, may_be_out")
+                      decision_inputs, message_sha256, message_date, may_be_out")
         .bind(now)
         .bind(limit)
         .all(&mut transaction)
@@ -135,7 +135,7 @@ impl Store {
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND data_started
             RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                      decision_inputs, message_sha256")
+                      decision_inputs, message_sha256, message_date")
         .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
         .await?;
@@ -154,7 +154,7 @@ async fn give_up(on: &mut Transaction, dead: WorkerId, by: WorkerId) -> Result<V
     sql("UPDATE lane_entry SET worker_id = $2, claim = claim + 1, takeovers = takeovers + 1
         WHERE worker_id = $1 AND NOT data_started AND takeovers >= $3
         RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                  portal_access, portal_method, message_sha256, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                  portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
     .bind(dead)
     .bind(by)
     .bind(TAKEOVERS_MAX - 1)
@@ -172,7 +172,7 @@ async fn declare_uncertain(
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let left = sql("DELETE FROM lane_entry WHERE worker_id = $1 AND data_started
         RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                  decision_inputs, message_sha256")
+                  decision_inputs, message_sha256, message_date")
     .bind(dead)
     .all(on)
     .await?;
@@ -194,6 +194,7 @@ pub(super) struct Left {
     decision_reason: Option<String>,
     decision_inputs: Option<String>,
     message_sha256: Option<Sha256>,
+    message_date: Option<Timestamp>,
 }
 
 impl Left {
@@ -213,6 +214,7 @@ impl Left {
             decision_reason: row.get("decision_reason")?,
             decision_inputs: row.get("decision_inputs")?,
             message_sha256: row.get("message_sha256")?,
+            message_date: row.get("message_date")?,
         })
     }
 }
@@ -232,7 +234,8 @@ pub(super) async fn settle_left(
                attempts = given.attempts,
                claim = given.claim, decision = given.decision, portal_access = given.portal_access,
                portal_method = given.portal_method, decision_reason = given.decision_reason,
-               decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256
+               decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256,
+               message_date = given.message_date
         FROM given WHERE delivery.id = given.given_id")
     .bind(settled)
     .bind(now)
@@ -240,7 +243,7 @@ pub(super) async fn settle_left(
     .bind(reason)
     .given(
         "given_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
-         decision_reason text, decision_inputs text, message_sha256 bytea",
+         decision_reason text, decision_inputs text, message_sha256 bytea, message_date bigint",
         left.iter().map(|left| {
             let [decision, access, method] = terms_values(left.terms);
             [
@@ -254,6 +257,7 @@ pub(super) async fn settle_left(
                 (&left.decision_reason).into(),
                 (&left.decision_inputs).into(),
                 left.message_sha256.into(),
+                left.message_date.into(),
             ]
         }),
     )

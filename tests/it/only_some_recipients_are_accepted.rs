@@ -69,7 +69,8 @@ async fn a_deferred_copy_follows_as_the_same_message(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, expected);
     let rests = "SELECT COUNT(*) FROM delivery AS rest JOIN delivery AS main ON main.id = rest.root_id
                  WHERE rest.role = 'rest' AND main.role = 'main' AND rest.message_id = main.message_id
-                   AND rest.message_sha256 = main.message_sha256 AND rest.main_id = main.id";
+                   AND rest.message_sha256 = main.message_sha256 AND rest.message_date = main.message_date
+                   AND rest.main_id = main.id";
     assert_eq!(dispatcher.database.number(rests).await, 2);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM portal_link").await, 1, "one token for both");
     let deferred = "SELECT COUNT(*) FROM attempt WHERE refused LIKE '%\"deferred\"%' AND class = 'accepted'";

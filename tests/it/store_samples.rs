@@ -99,6 +99,7 @@ pub(crate) fn accepted(tenant: &str, id: &str, due_at: Timestamp) -> (NewEvent, 
         expires_at: None,
         claim: 0,
         decision: None,
+        message_date: None,
         held: None,
     };
     (event, new, entry)
@@ -151,6 +152,11 @@ pub(crate) async fn claim(database: &TestDatabase, worker: WorkerId, limit: u32)
     claimed
 }
 
+/// The Date of every message here.
+pub(crate) fn composed_at() -> Timestamp {
+    Timestamp::parse("2026-11-23T09:29:58.765Z").expect("it is a moment")
+}
+
 /// A start of DATA that decided upon the settings and the customer of [`add_tenant`].
 pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
     DataStart {
@@ -163,6 +169,7 @@ pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
         settings_version: 1,
         customer_type: Some(invoice_dispatcher::customer::CustomerType::Business),
         message_sha256: Sha256::of(claimed.delivery.0.as_bytes()),
+        message_date: composed_at(),
         link: None,
     }
 }
@@ -180,6 +187,7 @@ pub(crate) fn attempt(claimed: &Claimed, class: Class, at: Timestamp) -> NewAtte
         refused: None,
         decision: Some(Decision::Attach),
         message_sha256: Some(Sha256::of(claimed.delivery.0.as_bytes())),
+        message_date: Some(composed_at()),
     }
 }
 
@@ -196,6 +204,7 @@ pub(crate) fn settlement(claimed: &Claimed, settled: Settled, class: Class, at: 
         decision_inputs: Some("{}".to_owned()),
         message_id: Some(format!("{}@acme.example", claimed.delivery)),
         message_sha256: Some(Sha256::of(claimed.delivery.0.as_bytes())),
+        message_date: Some(composed_at()),
         message_size: Some(1000),
         attachments: Some("[]".to_owned()),
         phase: None,
@@ -231,6 +240,7 @@ pub(crate) fn deferred(claimed: &Claimed, worker: WorkerId, due_at: Timestamp) -
             decision: Some(Decision::Attach.into()),
             message: None,
             held: None,
+            anew: false,
         })),
     }
 }

@@ -37,6 +37,7 @@ async fn before_data_it_is_due_again_and_after_it_is_uncertain(database: TestDat
         [("due".to_owned(), 3), ("uncertain".to_owned(), 2)]
     );
     let told = "SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain' AND message_sha256 IS NOT NULL
+                AND message_date IS NOT NULL
                 AND decision = 'attach' AND decision_inputs IS NOT NULL AND reason IS NOT NULL AND claim = 1";
     assert_eq!(database.number(told).await, 2);
     database.assert_ledger().await;
@@ -113,6 +114,9 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
     assert_eq!(database.store.rank_ripe(10).await.expect("answered"), 1);
     let again = &claim(&database, live, 1).await[0];
     assert_eq!((again.claim, again.attempts), (2, 1));
+    let message = (again.message_sha256, again.message_date);
+    let start = data_start(claimed, slow);
+    assert_eq!(message, (Some(start.message_sha256), Some(start.message_date)), "its message moves with it");
 }
 
 async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
