@@ -202,8 +202,12 @@ impl Connector {
         Ok(())
     }
 
-    /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void).
+    /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void). A relay
+    /// that knows HELO only offers nothing.
     async fn hello(&self, conversation: &mut Conversation) -> Result<Capabilities, Unavailable> {
+        if conversation.wire().said_helo() {
+            return Ok(Capabilities::default());
+        }
         let answer = conversation.respond(Ehlo::new(self.hello.clone()), self.allowed()).await;
         let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Ehlo, failure))?;
         Ok(Capabilities::parse(response.message()))

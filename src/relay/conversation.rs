@@ -37,12 +37,12 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Reads the banner and says EHLO, both within `allowed`.
+    /// Reads the banner and says EHLO, or HELO where that is not known, all within `allowed`.
     ///
     /// # Errors
     /// What failed, and whether at the banner or at EHLO.
     pub(super) async fn open(wire: Wire, hello: &ClientId, allowed: Duration) -> Result<Self, (Phase, Failure)> {
-        wire.begin(2, allowed);
+        wire.begin_hello(&hello.to_string(), allowed);
         match AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), hello).await {
             Ok(connection) => Ok(Self { connection, wire }),
             Err(error) => {

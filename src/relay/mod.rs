@@ -6,6 +6,7 @@
 mod capabilities;
 mod connector;
 mod conversation;
+mod helo;
 pub mod outcome;
 mod reply_lines;
 mod session;

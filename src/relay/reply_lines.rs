@@ -48,6 +48,11 @@ impl ReplyLines {
         self.surplus
     }
 
+    /// Whether the relay still owes a reply.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
     /// Appends `input` to `output` as lettre's parser wants it.
     ///
     /// # Errors

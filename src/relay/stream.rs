@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::client::TlsStream;
 
+use super::helo::HeloFallback;
 use super::reply_lines::ReplyLines;
 use crate::failpoint::{self, Failpoint};
 
@@ -41,6 +42,10 @@ struct Inner {
     read_to: usize,
     /// Whether anything was written yet.
     has_spoken: bool,
+    /// What follows if EHLO is not known to the relay.
+    helo: Option<HeloFallback>,
+    /// HELO was said in place of EHLO.
+    said_helo: bool,
     /// Why the connection ended, as the first to notice it saw it.
     end: Option<String>,
 }
@@ -79,6 +84,8 @@ impl Wire {
             admitted: Vec::new(),
             read_to: 0,
             has_spoken: false,
+            helo: None,
+            said_helo: false,
             end: None,
         })))
     }
@@ -94,6 +101,18 @@ impl Wire {
         inner.deadline.as_mut().reset(end);
         inner.allowed = allowed;
         inner.replies.expect(replies);
+        inner.helo = None;
+    }
+
+    /// Begins the exchange of banner and EHLO, within `allowed`; where EHLO is not known, HELO follows under `name`.
+    pub(super) fn begin_hello(&self, name: &str, allowed: Duration) {
+        self.begin(2, allowed);
+        self.inner().helo = Some(HeloFallback::new(name));
+    }
+
+    /// Whether HELO was said in place of EHLO: the relay offers nothing.
+    pub(super) fn said_helo(&self) -> bool {
+        self.inner().said_helo
     }
 
     /// Whether the relay sent something that nobody asked for.
@@ -188,7 +207,8 @@ impl Inner {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, target: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        while self.read_to == self.admitted.len() {
+        while self.read_to == self.admitted.len() || self.keeps_answer_back() {
+            ready!(self.poll_helo(context))?;
             let mut bytes = [0; READ_BYTES];
             let mut buffer = ReadBuf::new(&mut bytes);
             let polled = match &mut self.io {
@@ -201,16 +221,53 @@ impl Inner {
                 self.end.get_or_insert_with(|| "the relay closed the connection".to_owned());
                 return Poll::Ready(Ok(()));
             }
-            self.admitted.clear();
-            self.read_to = 0;
+            if self.read_to == self.admitted.len() {
+                self.admitted.clear();
+                self.read_to = 0;
+            }
             if let Err(endless) = self.replies.admit(buffer.filled(), &mut self.admitted) {
                 return self.bounded(context, Poll::Ready(Err(io::Error::other(endless))));
             }
+            self.look_at_answer();
         }
         let count = target.remaining().min(self.admitted.len() - self.read_to);
         target.put_slice(&self.admitted[self.read_to..self.read_to + count]);
         self.read_to += count;
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether nobody sees the answer to EHLO yet: it is not whole.
+    fn keeps_answer_back(&self) -> bool {
+        self.helo.is_some() && self.has_spoken && self.replies.is_awaited()
+    }
+
+    /// Drops a whole answer that does not know EHLO: HELO follows.
+    fn look_at_answer(&mut self) {
+        if !self.has_spoken || self.replies.is_awaited() {
+            return;
+        }
+        if self.helo.as_mut().is_some_and(|helo| helo.follows(&self.admitted[self.read_to..])) {
+            self.admitted.clear();
+            self.read_to = 0;
+            self.replies.expect(1);
+        } else {
+            self.helo = None;
+        }
+    }
+
+    /// Says HELO, if it is time.
+    fn poll_helo(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(helo) = self.helo.take_if(|helo| !helo.unwritten().is_empty()) {
+            let polled = self.poll_write_vectored(context, &[IoSlice::new(helo.unwritten())]);
+            let helo = self.helo.insert(helo);
+            helo.advance(ready!(polled)?);
+            if helo.unwritten().is_empty() {
+                self.helo = None;
+                self.said_helo = true;
+            }
+        }
+        // Flushing what is flushed costs nothing, and under TLS a part of it may still be on its way.
+        if self.said_helo { self.poll_flush(context) } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_write_vectored(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {

@@ -39,7 +39,7 @@ async fn the_conversation_fails_before_mail() {
         (Step::Banner, Act::Raw(b"SSH-2.0-OpenSSH_9\r\n".to_vec()), Phase::Banner, false),
         (Step::Banner, Act::EndlessLines, Phase::Banner, false),
         (Step::Banner, Act::EndlessLine, Phase::Banner, false),
-        (Step::Ehlo, Act::reply("502 5.5.1 unknown"), Phase::Ehlo, false),
+        (Step::Ehlo, Act::reply("550 5.7.1 not you"), Phase::Ehlo, false),
         (Step::Ehlo, Act::ReplyThenClose("421 4.3.2 closing".to_owned()), Phase::Ehlo, true),
         (Step::Ehlo, Act::Close, Phase::Ehlo, false),
         (Step::Ehlo, Act::Hang, Phase::Ehlo, false),

@@ -12,6 +12,7 @@ pub enum Step {
     /// A connection was opened; before the banner, and before TLS if that is implicit.
     Banner,
     Ehlo,
+    Helo,
     StartTls,
     Auth,
     Mail,

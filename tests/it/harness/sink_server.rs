@@ -145,7 +145,11 @@ impl Conversation<'_> {
     async fn command(&mut self, line: &str) -> io::Result<Next> {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
-            "EHLO" | "HELO" => self.ehlo().await,
+            "EHLO" => self.ehlo().await,
+            "HELO" => {
+                self.transaction = None;
+                self.answer(Step::Helo, "250 sink.example").await
+            }
             "AUTH" => self.auth(line).await,
             "MAIL" => self.mail(line).await,
             "RCPT" => self.rcpt(line).await,
