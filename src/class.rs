@@ -9,7 +9,8 @@ use crate::spelling::spelling;
 pub enum Class {
     /// The relay took responsibility for the message.
     Accepted,
-    /// The relay cannot be used: DNS, connect, TLS, banner, EHLO, STARTTLS or AUTH. No delivery is to blame.
+    /// The relay cannot be used: DNS, connect, TLS, banner, EHLO, STARTTLS or AUTH, or it wants a login (530) at any
+    /// command. No delivery is to blame.
     RelayUnavailable,
     /// The relay may take the same message later.
     Deferred,

@@ -56,6 +56,7 @@ pub enum Next {
 
 /// What a delivery has behind it.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact, and all can be true")]
 pub struct History {
     /// Whose attempt it was; spreads the delays, so that a burst does not come back as a burst.
     pub delivery: DeliveryId,
@@ -75,6 +76,8 @@ pub struct History {
     pub on_uncertain: OnUncertain,
     /// What was away is not asked again before this time has passed.
     pub pause: Duration,
+    /// It was deferred because its sender has sent what it may for now.
+    pub sender_limited: bool,
 }
 
 /// When to try again.
@@ -101,6 +104,10 @@ impl Default for Schedule {
 /// this delay, spares a broken relay.
 const AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
+/// How soon a delivery is tried again whose sender has sent what it may for now. Such limits are an hour's or a day's, and
+/// none of the deliveries behind them is to blame.
+const AFTER_SENDER_LIMIT: Duration = Duration::from_mins(30);
+
 /// How soon a missing document is looked for again.
 const DOCUMENT_POLL: Duration = Duration::from_secs(30);
 
@@ -121,8 +128,11 @@ fn after_each(class: Class, history: &History, schedule: &Schedule) -> Next {
     match class {
         Class::Accepted => Next::Settle(Settled::Sent, class),
         // Once is once: the relay may hold the first, and has now had the second.
-        Class::Deferred if history.resent_uncertain && history.handed_over => {
+        Class::Deferred | Class::RelayUnavailable if history.resent_uncertain && history.handed_over => {
             Next::Settle(Settled::Uncertain, Class::Uncertain)
+        }
+        Class::Deferred if history.sender_limited => {
+            Next::Again { after: jittered(AFTER_SENDER_LIMIT, history), consumed: false }
         }
         Class::Deferred => deferred(history, schedule),
         Class::RelayUnavailable | Class::Dependency => {
@@ -201,6 +211,7 @@ mod tests {
             handed_over: false,
             on_uncertain: OnUncertain::Wait,
             pause: Duration::ZERO,
+            sender_limited: false,
         }
     }
 
@@ -260,6 +271,29 @@ mod tests {
                 let next = after(class, &history(attempts), &Schedule::default());
                 assert!(matches!(next, Next::Again { consumed: false, .. }), "{next:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_limit_of_the_sender_consumes_nothing_and_is_waited_for() {
+        for attempts in [0, 7, 100] {
+            let limited = History { sender_limited: true, ..history(attempts) };
+            let Next::Again { after, consumed: false } = after(Class::Deferred, &limited, &Schedule::default()) else {
+                panic!("no delivery is to blame")
+            };
+            assert!((Duration::from_mins(24)..=Duration::from_mins(36)).contains(&after), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_handed_over_twice_is_not_handed_over_again() {
+        let resent = |handed_over| History { resent_uncertain: true, handed_over, ..history(1) };
+        let uncertain = Next::Settle(Settled::Uncertain, Class::Uncertain);
+        for class in [Class::Deferred, Class::RelayUnavailable] {
+            assert_eq!(after(class, &resent(true), &Schedule::default()), uncertain, "{class}");
+            let limited = History { sender_limited: true, ..resent(true) };
+            assert_eq!(after(class, &limited, &Schedule::default()), uncertain, "{class}");
+            assert!(matches!(after(class, &resent(false), &Schedule::default()), Next::Again { .. }), "{class}");
         }
     }
 

@@ -13,7 +13,8 @@ use crate::clock::Timestamp;
 pub enum Signal {
     /// It answered a transaction, whatever the answer was.
     Worked,
-    /// It could not be used: connect, TLS, banner, EHLO, or a fresh connection broke before DATA.
+    /// It could not be used: connect, TLS, banner, EHLO, a login that it wants and we have not, or a fresh connection
+    /// that broke before DATA.
     Unavailable,
     /// It refused our credentials.
     AuthRefused,

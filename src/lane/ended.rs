@@ -25,6 +25,8 @@ pub struct Ended {
     pub started_at: Timestamp,
     /// It cannot go better before this time has passed; zero for most ends.
     pub pause: Duration,
+    /// Deferred because its sender has sent what it may for now.
+    pub sender_limited: bool,
 }
 
 impl Ended {
@@ -38,6 +40,7 @@ impl Ended {
             recipients: Vec::new(),
             started_at: Timestamp(0),
             pause: Duration::ZERO,
+            sender_limited: false,
         }
     }
 
@@ -68,6 +71,7 @@ impl Ended {
             recipients: submission.recipients,
             started_at: Timestamp(0),
             pause: Duration::ZERO,
+            sender_limited: false,
         }
     }
 

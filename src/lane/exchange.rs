@@ -246,7 +246,8 @@ impl Exchange {
         let mut fresh = session.is_fresh();
         let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         if submission.broke_before_data && !fresh {
-            // The relay may just have closed it for idling: once more on a fresh one, uncounted.
+            // The relay may just have closed it for idling, or forgotten where we are: once more on a fresh one,
+            // uncounted.
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
@@ -323,7 +324,9 @@ impl Exchange {
 fn signal(submission: &Submission, fresh: bool) -> Signal {
     match submission.outcome {
         Outcome::Uncertain => Signal::Uncertain,
-        _ if submission.broke_before_data && fresh => Signal::Unavailable,
+        Outcome::RelayUnavailable => Signal::Unavailable,
+        // A relay that answers everything but RSET works.
+        _ if submission.broke_before_data && !submission.reset_failed && fresh => Signal::Unavailable,
         _ => Signal::Worked,
     }
 }
@@ -339,9 +342,10 @@ fn cut_off(prepared: &Prepared) -> Ended {
 
 /// What a transaction means for the delivery.
 fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) -> Came {
+    let sender_limited = submission.outcome == Outcome::SenderLimited;
     let class = match submission.outcome {
         Outcome::Accepted => Class::Accepted,
-        Outcome::Deferred => Class::Deferred,
+        Outcome::Deferred | Outcome::SenderLimited => Class::Deferred,
         Outcome::Rejected => Class::Rejected,
         Outcome::TooLarge => Class::TooLarge,
         Outcome::Refused => Class::Refused,
@@ -354,7 +358,6 @@ fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) ->
         Outcome::Withdrawn if permit.answer == Answer::Outdated => return Came::Outdated,
         Outcome::Withdrawn => return Came::Withdrawn,
     };
-    let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
-    ended.started_at = prepared.started_at;
-    Came::Ended(ended)
+    let ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
+    Came::Ended(Ended { started_at: prepared.started_at, sender_limited, ..ended })
 }

@@ -59,6 +59,7 @@ pub fn record(
         handed_over: ended.phase == Some(Phase::FinalDot),
         on_uncertain: making.on_uncertain,
         pause: ended.pause,
+        sender_limited: ended.sender_limited,
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
     let next = match retry::after(ended.class, &history, making.schedule) {

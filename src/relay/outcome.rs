@@ -2,15 +2,18 @@
 //!
 //! The relay answers a transaction with a reply code ([RFC 5321 §4.2.1]), often with an enhanced status code
 //! ([RFC 3463]). This module turns that answer, or its absence, into an [`Outcome`]; `retry` decides what follows.
-//! It is pure: no I/O, no clock, no configuration.
+//! It is pure: no I/O, no clock, no configuration. `reply_table` lists the answers.
 //!
 //! [RFC 5321 §4.2.1]: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
 //! [RFC 3463]: https://www.rfc-editor.org/rfc/rfc3463
+
+mod reply_table;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::reply_table::{Meaning, meaning};
 use crate::spelling::spelling;
 
 /// A step of the SMTP conversation.
@@ -93,12 +96,14 @@ impl Reply {
         self.code / 100 == 2
     }
 
-    /// Whether the relay closes the connection with this reply ([RFC 5321 §3.8]).
+    /// Whether the relay closes the connection with this reply ([RFC 5321 §3.8]): 421, or a 4xx with the enhanced code
+    /// of a bad connection ([RFC 3463 §3.5]), by which Exchange, for one, ends a connection that idled (`451 4.4.2`).
     ///
     /// [RFC 5321 §3.8]: https://www.rfc-editor.org/rfc/rfc5321#section-3.8
+    /// [RFC 3463 §3.5]: https://www.rfc-editor.org/rfc/rfc3463#section-3.5
     #[must_use]
     pub const fn closes_connection(&self) -> bool {
-        self.code == 421
+        self.code == 421 || (self.code / 100 == 4 && matches!(self.enhanced, Some((4, 4, 2))))
     }
 
     /// The codes as people and dead letters show them: `550 5.7.1`, or `550`.
@@ -118,7 +123,8 @@ impl fmt::Display for Reply {
     }
 }
 
-/// The enhanced code that `word` spells: class 2, 4 or 5, then one to three digits twice ([RFC 2034 §4]).
+/// The enhanced code that `word` spells: class 2, 4 or 5, then one to three digits twice ([RFC 2034 §4]). Some relays
+/// write `#5.1.0` (Cisco), `(5.1.1)` or `5.1.1:`.
 ///
 /// [RFC 2034 §4]: https://www.rfc-editor.org/rfc/rfc2034#section-4
 fn enhanced_code(word: &str) -> Option<(u16, u16, u16)> {
@@ -126,6 +132,7 @@ fn enhanced_code(word: &str) -> Option<(u16, u16, u16)> {
         let digits = (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
         if digits { part.parse::<u16>().ok() } else { None }
     };
+    let word = word.trim_start_matches(['#', '(', '[']).trim_end_matches([')', ']', ':', ',', ';']);
     let mut parts = word.split('.');
     let code = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
     (parts.next().is_none() && matches!(code.0, 2 | 4 | 5)).then_some(code)
@@ -162,6 +169,8 @@ pub enum Outcome {
     Accepted,
     /// The same message may be taken later; an attempt is consumed.
     Deferred,
+    /// As deferred, but only because the sender has sent what it may for now: no attempt is consumed.
+    SenderLimited,
     /// The recipient was refused for good.
     Rejected,
     /// Larger than the relay or the mailbox takes.
@@ -186,14 +195,22 @@ impl Outcome {
     /// A reply that has no place in its phase (a 354 as answer to the final dot) counts as none at all.
     #[must_use]
     pub fn of_reply(phase: Phase, reply: &Reply) -> Self {
-        if phase.precedes_transaction() {
-            return Self::RelayUnavailable;
+        match meaning(phase, reply) {
+            Some(meaning) => Self::of_meaning(meaning),
+            None if reply.is_success() && matches!(phase, Phase::Rcpt | Phase::FinalDot) => Self::Accepted,
+            None => Self::of_silence(phase),
         }
-        match (reply.code / 100, phase) {
-            (2, Phase::Rcpt | Phase::FinalDot) => Self::Accepted,
-            (4, _) => Self::Deferred,
-            (5, _) => Self::of_refusal(phase, reply),
-            _ => Self::of_silence(phase),
+    }
+
+    const fn of_meaning(meaning: Meaning) -> Self {
+        match meaning {
+            Meaning::RelayUnavailable => Self::RelayUnavailable,
+            Meaning::Reconnect | Meaning::Deferred => Self::Deferred,
+            Meaning::SenderLimited => Self::SenderLimited,
+            Meaning::Rejected => Self::Rejected,
+            Meaning::TooLarge => Self::TooLarge,
+            Meaning::UnsupportedAddress => Self::UnsupportedAddress,
+            Meaning::Refused => Self::Refused,
         }
     }
 
@@ -209,26 +226,12 @@ impl Outcome {
             Phase::FinalDot => Self::Uncertain,
         }
     }
-
-    /// What a 5xx means; the enhanced code counts before the basic one.
-    fn of_refusal(phase: Phase, reply: &Reply) -> Self {
-        match reply.enhanced {
-            // The codes contradict each other: a further attempt harms nobody, giving up might.
-            Some((2 | 4, ..)) => Self::Deferred,
-            Some((_, 2, 3) | (_, 3, 4)) => Self::TooLarge,
-            // Nobody has named a recipient yet, so these can speak of the sender only.
-            Some(_) if phase == Phase::Mail => Self::Refused,
-            Some((_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1 | 2)) => Self::Rejected,
-            Some(_) => Self::Refused,
-            None => match (phase, reply.code) {
-                (Phase::Rcpt, 550 | 551 | 553) => Self::Rejected,
-                (Phase::Mail | Phase::Transfer | Phase::FinalDot, 552) => Self::TooLarge,
-                _ => Self::Refused,
-            },
-        }
-    }
 }
 
 #[cfg(test)]
 #[path = "outcome_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "outcome/known_replies_tests.rs"]
+mod known_replies_tests;

@@ -46,6 +46,9 @@ fn what_a_reply_means() {
         (&[Rcpt], 550, "no such user here", Rejected),
         (&[Rcpt], 551, "user not local", Rejected),
         (&[Rcpt], 553, "mailbox name not allowed", Rejected),
+        (&[Rcpt], 554, "no", Rejected),
+        (&[Rcpt], 550, "5.4.1 access denied", Rejected),
+        (&[Rcpt], 550, "5.0.0 no", Rejected),
         // Too large.
         (&[Mail, Rcpt, Data, FinalDot], 552, "5.2.3 too long for the mailbox", TooLarge),
         (&[Mail, Rcpt, Data, FinalDot], 554, "5.3.4 too big for the system", TooLarge),
@@ -60,11 +63,15 @@ fn what_a_reply_means() {
         (&[FinalDot], 550, "content rejected", Refused),
         (&[FinalDot], 554, "transaction failed", Refused),
         (&[Mail, Data, FinalDot], 553, "no", Refused),
-        (&[Rcpt, Data], 552, "no", Refused),
-        (&[Rcpt], 554, "no", Refused),
-        (&[Rcpt], 550, "5.4.1 access denied", Refused),
-        (&[Rcpt], 550, "5.0.0 no", Refused),
-        (&[Mail, Rcpt, Data, FinalDot], 503, "5.5.1 bad sequence", Refused),
+        (&[Data], 552, "no", Refused),
+        // RFC 5321 §4.5.3.1.10: to RCPT it is to be read as 452.
+        (&[Rcpt], 552, "no", Deferred),
+        // The connection, or our idea of where we are.
+        (&[Mail, Rcpt, Data, FinalDot], 503, "5.5.1 bad sequence", Deferred),
+        (&[Mail, Rcpt, Data, FinalDot], 500, "what?", Deferred),
+        // A 503 is never about a mailbox, whatever stands beside it, unless that says more than 5.5.0.
+        (&[Rcpt], 503, "5.5.0 sender already given", Deferred),
+        (&[Rcpt], 503, "5.1.1 no such user", Rejected),
         // The enhanced code says that it passes, the basic code that it does not.
         (&[Mail, Rcpt, Data, FinalDot], 550, "4.7.1 greylisted", Deferred),
         (&[Mail, Rcpt, Data, FinalDot], 450, "5.1.1 no such user", Deferred),
@@ -96,6 +103,9 @@ fn a_replys_codes_and_text() {
         (550, "5.1.1000 no", None, "5.1.1000 no", "550"),
         (550, "5.1. no", None, "5.1. no", "550"),
         (550, "5.1.1\u{0}x no\r\nmore\u{202e}\u{7}", None, "5.1.1 x no more", "550"),
+        (550, "#5.1.0 Address rejected.", Some((5, 1, 0)), "Address rejected.", "550 5.1.0"),
+        (550, "(5.1.1) no", Some((5, 1, 1)), "no", "550 5.1.1"),
+        (550, "5.1.1: no", Some((5, 1, 1)), "no", "550 5.1.1"),
         (450, "  4.7.1 \t later \u{85} please", Some((4, 7, 1)), "later please", "450 4.7.1"),
     ];
     for (code, text, enhanced, cleaned, codes) in table {

@@ -7,7 +7,7 @@ use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptP
 
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation};
-use super::outcome::{Outcome, Phase, Reply};
+use super::outcome::{Meaning, Outcome, Phase, Reply, meaning};
 use super::stream::TransferBroken;
 use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
 use super::{BeforeData, Deadlines, Envelope, Permit, RelayConfig, transparency};
@@ -80,10 +80,13 @@ impl Ending {
         Self { outcome, phase: Phase::Mail, reply: None, detail: Some(detail), then: Then::Ready }
     }
 
-    /// By a reply. A reply that has no place in its phase leaves the connection unusable, as 421 does.
+    /// By a reply. One that has no place in its phase leaves the connection unusable, as 421 does.
     fn of_reply(phase: Phase, reply: Reply) -> Self {
-        let negative = matches!(reply.code / 100, 4 | 5) && !reply.closes_connection();
-        let then = if negative { Then::Reset } else { Then::Drop };
+        let then = match meaning(phase, &reply) {
+            None | Some(Meaning::Reconnect | Meaning::RelayUnavailable) => Then::Drop,
+            Some(_) if reply.closes_connection() => Then::Drop,
+            Some(_) => Then::Reset,
+        };
         Self { outcome: Outcome::of_reply(phase, &reply), phase, reply: Some(reply), detail: None, then }
     }
 
@@ -147,6 +150,7 @@ impl Session {
             Then::Reset => self.reset().await,
             Then::Drop => false,
         };
+        let reset_failed = then == Then::Reset && !self.ready;
         Submission {
             outcome,
             phase,
@@ -155,9 +159,10 @@ impl Session {
             detail,
             final_dot_handed_over: phase == Phase::FinalDot,
             reusable: self.ready,
-            broke_before_data: then == Then::Drop
+            broke_before_data: (then == Then::Drop || reset_failed)
                 && outcome != Outcome::Withdrawn
                 && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data),
+            reset_failed,
         }
     }
 
@@ -369,7 +374,8 @@ fn judge(
         return Ok(());
     }
     let (outcome, reply) = outcome_of_none_accepted(essential().map(|(_, result)| result));
-    Err(Ending { outcome, phase: Phase::Rcpt, reply, detail: None, then: Then::Reset })
+    let then = reply.clone().map_or(Then::Reset, |reply| Ending::of_reply(Phase::Rcpt, reply).then);
+    Err(Ending { outcome, phase: Phase::Rcpt, reply, detail: None, then })
 }
 
 fn unanswered() -> Broken {

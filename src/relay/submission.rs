@@ -4,6 +4,7 @@ use super::outcome::{Outcome, Phase, Reply};
 
 /// What became of one mail transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the connection, and most combinations occur")]
 pub struct Submission {
     /// How it ended.
     pub outcome: Outcome,
@@ -19,9 +20,13 @@ pub struct Submission {
     pub final_dot_handed_over: bool,
     /// The session may be used for another transaction.
     pub reusable: bool,
-    /// The connection ended (421, end of file, timeout) at MAIL … 354. If it was not fresh, a new one is worth a try
-    /// at once: the relay may just have closed it for idling.
+    /// The connection is of no use (421, `451 4.4.2`, end of file, timeout, a login that has lapsed, commands out of
+    /// step, a RSET that failed), and the message was not begun. If the connection was not fresh, a new one is worth a
+    /// try at once: the relay may just have closed it for idling.
     pub broke_before_data: bool,
+    /// The relay answered the transaction, and then RSET with no 250: the connection is of no use, and the relay is not
+    /// to blame.
+    pub reset_failed: bool,
 }
 
 /// What became of one recipient. For those accepted the message's own outcome counts.
@@ -31,7 +36,7 @@ pub enum RecipientResult {
     Unasked,
     /// 2xx to RCPT.
     Accepted(Reply),
-    /// 4xx to RCPT: it may be taken later.
+    /// It may be taken later: 4xx to RCPT, or an answer that is about the relay, the connection or the sender.
     Deferred(Reply),
     /// It will not be taken: `Rejected`, `Refused`, `TooLarge` or `UnsupportedAddress`.
     Refused {
@@ -47,7 +52,7 @@ impl RecipientResult {
     pub(super) fn of_reply(reply: Reply) -> Self {
         match Outcome::of_reply(Phase::Rcpt, &reply) {
             Outcome::Accepted => Self::Accepted(reply),
-            Outcome::Deferred => Self::Deferred(reply),
+            Outcome::Deferred | Outcome::RelayUnavailable | Outcome::SenderLimited => Self::Deferred(reply),
             outcome => Self::Refused { outcome, reply: Some(reply) },
         }
     }
@@ -60,14 +65,19 @@ impl RecipientResult {
 
     /// How much this result weighs when none of several was accepted: whoever may yet succeed first, then what a
     /// person can put right, then what is final.
-    const fn weight(&self) -> u8 {
+    fn weight(&self) -> u8 {
         match self {
             Self::Unasked | Self::Accepted(_) => 0,
             Self::Refused { outcome: Outcome::Rejected, .. } => 1,
             Self::Refused { outcome: Outcome::UnsupportedAddress, .. } => 2,
             Self::Refused { outcome: Outcome::TooLarge, .. } => 3,
             Self::Refused { .. } => 4,
-            Self::Deferred(_) => 5,
+            // No attempt may be consumed by what no delivery is to blame for.
+            Self::Deferred(reply) => match Outcome::of_reply(Phase::Rcpt, reply) {
+                Outcome::RelayUnavailable => 7,
+                Outcome::SenderLimited => 6,
+                _ => 5,
+            },
         }
     }
 }
@@ -79,7 +89,7 @@ pub(super) fn outcome_of_none_accepted<'a>(
     // `max_by_key` takes the last of equals; people read the first.
     let weightiest = results.enumerate().max_by_key(|(at, result)| (result.weight(), std::cmp::Reverse(*at)));
     match weightiest {
-        Some((_, RecipientResult::Deferred(reply))) => (Outcome::Deferred, Some(reply.clone())),
+        Some((_, RecipientResult::Deferred(reply))) => (Outcome::of_reply(Phase::Rcpt, reply), Some(reply.clone())),
         Some((_, RecipientResult::Refused { outcome, reply })) => (*outcome, reply.clone()),
         _ => (Outcome::Deferred, None),
     }
@@ -98,6 +108,9 @@ mod tests {
             (vec![result(550, "5.1.1 a"), result(450, "b"), result(451, "c")], Outcome::Deferred, Some("b")),
             (vec![result(554, "5.7.1 a"), result(550, "5.1.1 b")], Outcome::Refused, Some("a")),
             (vec![result(550, "5.1.1 a"), result(552, "5.2.3 b")], Outcome::TooLarge, Some("b")),
+            (vec![result(450, "a"), result(503, "5.5.1 b")], Outcome::Deferred, Some("a")),
+            (vec![result(450, "a"), result(550, "5.4.5 b")], Outcome::SenderLimited, Some("b")),
+            (vec![result(550, "5.4.5 a"), result(530, "5.7.0 b")], Outcome::RelayUnavailable, Some("b")),
             (vec![unsupported.clone()], Outcome::UnsupportedAddress, None),
             (vec![unsupported, result(550, "5.1.1 b")], Outcome::UnsupportedAddress, None),
             (vec![], Outcome::Deferred, None),

@@ -17,7 +17,7 @@ async fn a_refusal_at_each_command_ends_the_attempt_and_keeps_the_connection() {
         (Step::Rcpt, "550 no such user", Outcome::Rejected, Phase::Rcpt, 0),
         (Step::Rcpt, "554 5.7.1 relay access denied", Outcome::Refused, Phase::Rcpt, 0),
         (Step::Data, "451 4.3.0 later", Outcome::Deferred, Phase::Data, 0),
-        (Step::Data, "554 5.5.1 no valid recipients", Outcome::Refused, Phase::Data, 0),
+        (Step::Data, "554 5.7.1 no", Outcome::Refused, Phase::Data, 0),
         (Step::Dot, "451 4.3.0 later", Outcome::Deferred, Phase::FinalDot, 1),
         (Step::Dot, "552 too large", Outcome::TooLarge, Phase::FinalDot, 1),
         (Step::Dot, "554 5.7.1 spam", Outcome::Refused, Phase::FinalDot, 1),
@@ -127,6 +127,7 @@ async fn a_refused_reset_ends_the_connection() {
     let mut session = session(&sink).await;
     let submission = submit(&mut session, &["refuse-550@b.example"]).await;
     assert_eq!((submission.outcome, submission.reusable), (Outcome::Rejected, false));
+    assert!(submission.broke_before_data && submission.reset_failed);
     let submission = submit(&mut session, &["ap@b.example"]).await;
     assert_eq!((submission.outcome, submission.broke_before_data), (Outcome::Deferred, true));
     assert_eq!(sink.mails_and_data_phases(), (0, 0));

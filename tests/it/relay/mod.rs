@@ -1,5 +1,9 @@
 //! What a relay says and does, and what becomes of it here.
 
+mod a_connection_idles_or_falls_out_of_step;
+mod a_relay_wants_a_login;
+mod a_sender_reaches_its_limit;
 mod ehlo_is_not_known;
 mod mails_carry_the_date_of_composing;
+mod many_answers_to_many_customers;
 mod replies_name_recipients;
