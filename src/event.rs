@@ -204,6 +204,18 @@ pub enum RecipientRole {
 
 spelling!(RecipientRole { To => "to", Cc => "cc", Bcc => "bcc" });
 
+impl RecipientRole {
+    /// In which order an address that stands twice counts: the role of the smallest number.
+    #[must_use]
+    pub const fn precedence(self) -> u8 {
+        match self {
+            Self::To => 0,
+            Self::Cc => 1,
+            Self::Bcc => 2,
+        }
+    }
+}
+
 /// A document, by reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {

@@ -83,6 +83,13 @@ impl MailAddress {
         self.0.as_ref()
     }
 
+    /// What two ways of writing one mailbox share. RFC 5321 §2.4 lets a host tell `One` from `one`; none is known that
+    /// does.
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        self.as_str().to_lowercase()
+    }
+
     /// The domain, ASCII.
     #[must_use]
     pub fn domain(&self) -> &str {

@@ -19,6 +19,8 @@ pub(super) fn content_sha256(value: &Value) -> Sha256 {
 /// Tenant, invoice id, kind (of a reminder with its level), documents and recipients. Documents count by what the
 /// customer receives, not by how the billing system stores them (`id`, `object`); recipients count without their
 /// order and names. Without a `to` the customer's own address is a recipient, and the customer stands for it.
+///
+/// Addresses count as they are written. Who compares invoices takes `store::InvoiceDigests`.
 #[must_use]
 pub fn invoice_sha256(data: &InvoiceData) -> Sha256 {
     type Received<'a> = (DocumentRole, Option<&'a str>, MediaType, u64, Sha256);

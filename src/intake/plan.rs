@@ -20,7 +20,8 @@ use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantI
 use crate::retry::Settled;
 use crate::store::{
     CustomerFacts, DeliveryRole, EventChange, EventFacts, EventFate, EventState, IntakeFacts, IntakeRows,
-    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts, WaitingEvent,
+    InvoiceDigests, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts,
+    WaitingEvent,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -360,9 +361,10 @@ impl<'a> Planner<'a> {
 
     /// Whether another event brought the same invoice; notes this one.
     fn is_same_invoice(&mut self, event: &InvoiceSent) -> bool {
-        let invoice = event::invoice_sha256(&event.data);
-        let same = self.same_invoices.get(&invoice).is_some_and(|key| *key != event.key());
-        self.same_invoices.entry(invoice).or_insert(event.key());
+        let invoice = InvoiceDigests::of(&event.data);
+        let before = invoice.wanted().find_map(|digest| self.same_invoices.get(&digest));
+        let same = before.is_some_and(|key| *key != event.key());
+        self.same_invoices.entry(invoice.stored).or_insert(event.key());
         same
     }
 
@@ -446,7 +448,7 @@ impl<'a> Planner<'a> {
             source: event.source.clone(),
             event_id: event.id.clone(),
             content_sha256: event.content_sha256,
-            invoice_sha256: event::invoice_sha256(&event.data),
+            invoice_sha256: InvoiceDigests::of(&event.data).stored,
             tenant: event.data.tenant_id.clone(),
             customer: event.data.customer_id.clone(),
             invoice_id: event.data.invoice.id.clone(),

@@ -68,30 +68,16 @@ impl Usable {
                 Err(invalid) => faults.push((recipient.role, invalid.to_string())),
             }
         }
-        let keys: Vec<String> = parsed.iter().map(|(_, address, _)| mailbox(address)).collect();
+        let keys: Vec<String> = parsed.iter().map(|(_, address, _)| address.mailbox()).collect();
         let stands_better = |(one, _, at): &(&Recipient, MailAddress, usize)| {
             parsed.iter().any(|(other, _, other_at)| {
-                keys[*other_at] == keys[*at] && (strength(other.role), other_at) < (strength(one.role), at)
+                keys[*other_at] == keys[*at] && (other.role.precedence(), other_at) < (one.role.precedence(), at)
             })
         };
         let kept = parsed.iter().filter(|one| !stands_better(one));
         let list = kept
             .map(|(recipient, address, _)| Recipient { address: address.as_str().to_owned(), ..(*recipient).clone() });
         Self { list: list.collect(), faults }
-    }
-}
-
-/// What two spellings of one mailbox share. RFC 5321 §2.4 lets a host tell `One` from `one`; none is known that does.
-fn mailbox(address: &MailAddress) -> String {
-    address.as_str().to_lowercase()
-}
-
-/// Less is stronger.
-const fn strength(role: RecipientRole) -> u8 {
-    match role {
-        RecipientRole::To => 0,
-        RecipientRole::Cc => 1,
-        RecipientRole::Bcc => 2,
     }
 }
 

@@ -9,11 +9,11 @@ use tracing::{error, warn};
 use super::{Incoming, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, Workshop, fingerprint, plan};
 use crate::bisect::bisect;
 use crate::class::Class;
-use crate::event::{self, InvoiceSent};
+use crate::event::InvoiceSent;
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, Sha256, TenantId};
 use crate::redrive::{Fate, Redrive, RedriveError};
-use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError};
+use crate::store::{EventChange, EventFate, Inserted, IntakeRows, InvoiceDigests, NewDeadLetter, StoreError};
 use crate::telemetry::metric;
 
 /// How far back the same invoice under another event id is a duplicate.
@@ -70,7 +70,7 @@ impl Intake {
             let keys: Vec<_> = batch.iter().filter_map(key).collect();
             let customers: Vec<_> =
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
-            let invoices: Vec<Sha256> = events().map(|event| event::invoice_sha256(&event.data)).collect();
+            let invoices: Vec<Sha256> = events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect();
 
             let mut transaction = self.workshop.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);

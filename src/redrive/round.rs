@@ -10,8 +10,8 @@ use crate::event::{self, BODY_BYTES_KEPT, InvoiceSent};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
 use crate::intake::{self, Again, Making, Parsed, Verdict, Via};
 use crate::store::{
-    BroughtBack, DeadDelivery, DeadLetterState, DeliveryRole, EventState, IntakeFacts, IntakeRows, LetterToRedrive,
-    Newer, Revived, SameInvoice, TenantFacts,
+    BroughtBack, DeadDelivery, DeadLetterState, DeliveryRole, EventState, IntakeFacts, IntakeRows, InvoiceDigests,
+    LetterToRedrive, Newer, Revived, SameInvoice, TenantFacts,
 };
 
 /// The letters of one transaction.
@@ -91,7 +91,7 @@ impl Round {
     }
 
     pub(super) fn invoices(&self) -> Vec<Sha256> {
-        self.events().map(|event| event::invoice_sha256(&event.data)).collect()
+        self.events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect()
     }
 
     /// What the letters would bring back.
@@ -256,7 +256,7 @@ impl Work {
 
 /// The digest of the invoice that a letter is about.
 fn invoice(parsed: &Parsed) -> Option<Sha256> {
-    parsed.event.as_ref().ok().map(|event| event::invoice_sha256(&event.data))
+    parsed.event.as_ref().ok().map(|event| InvoiceDigests::of(&event.data).stored)
 }
 
 /// The delivery in whose presence a dead one is not sent again.
@@ -286,13 +286,14 @@ fn newer_than_event(
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
     let event = parsed.event.as_ref().ok()?;
-    let invoice = event::invoice_sha256(&event.data);
+    let invoice = InvoiceDigests::of(&event.data);
     let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
     let of_facts = || {
         let same = facts.same_invoices.iter().rev();
-        same.into_iter().find(|same| same.invoice_sha256 == invoice && same.event != event.key())
+        let is_same = |digest: Sha256| invoice.wanted().any(|wanted| wanted == digest);
+        same.into_iter().find(|same| is_same(same.invoice_sha256) && same.event != event.key())
     };
-    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
+    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice.stored).copied())
 }
 
 /// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing

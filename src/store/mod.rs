@@ -29,6 +29,7 @@ mod facts;
 mod fair;
 mod hold;
 mod intake;
+mod invoice_digests;
 mod kept_message;
 mod lane;
 mod ledger;
@@ -91,6 +92,7 @@ pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
+pub use invoice_digests::InvoiceDigests;
 pub use kept_message::KeptMessage;
 pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
 pub use left_recipients::{LeftRecipients, TriedRecipients};

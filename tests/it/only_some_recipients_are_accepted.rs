@@ -239,6 +239,7 @@ async fn a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent(d
     assert_eq!(left.deferred.iter().map(|left| left.address.as_str()).collect::<Vec<_>>(), [deferred]);
 
     let delivery = dispatcher.the_uncertain_one().await;
+    dispatcher.database.clock.advance(Duration::from_hours(1));
     let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
     assert_eq!((marked.acted, marked.recipients_unknown), (Acted::Done, false));
     let rest = marked.rest.expect("somebody has not got it");
