@@ -15,7 +15,9 @@ use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Decision;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
-use crate::store::{Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, MarkedSent, PageRequest, Settled};
+use crate::store::{
+    Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, HeldCounts, MarkedSent, PageRequest, Settled,
+};
 
 /// Deliveries in one page.
 const PAGE_MAX: u32 = 500;
@@ -87,7 +89,8 @@ pub enum Action {
     ///
     /// For the first start after the database was restored from a backup: what was sent after the backup is due again in
     /// it, and would be sent twice. Everything is held, however long it has waited; compare it with the relay's log from
-    /// the moment of the backup on.
+    /// the moment of the backup on. Beside running workers it stops everything whose DATA has not begun, and says how many
+    /// had begun.
     #[command(after_help = "Example:
   invoice-dispatcher deliveries hold --all --since 2026-11-23T02:00:00Z")]
     Hold {
@@ -144,11 +147,8 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             tell(&app, output, id, marked.acted, &what, |_| "only an uncertain delivery can be marked").await
         }
         Action::Hold { all: _, since } => {
-            let number = app.store.hold(since, None, &who).await?;
-            let next = format!(
-                "compare them with the relay's log since {since}; `send-now ID` or `let-go` sends, `cancel ID` does not"
-            );
-            told_many(output, number, "held", &next)
+            let counts = app.store.hold(since, None, &who).await?;
+            told_held(output, counts, since)
         }
         Action::LetGo { tenant, all: _ } => {
             let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
@@ -321,6 +321,30 @@ const fn cannot_hurry(state: DeliveryState) -> &'static str {
 }
 
 /// Says what was done to how many.
+/// What is held, and what was already on its way then.
+fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct Held {
+        result: &'static str,
+        deliveries: u64,
+        /// DATA had begun: these may be sent, and are held only if they come back.
+        under_way: u64,
+    }
+    let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "delivery");
+    let next = format!(
+        "; compare them with the relay's log since {since}; `send-now ID` or `let-go` sends, `cancel ID` does not"
+    );
+    let next = if counts.held > 0 { next.as_str() } else { "" };
+    let besides = format!(
+        "\n{} besides had begun DATA already: what a running worker has there may be sent, and is held only if it comes \
+         back (`deliveries list --state sending` names them, `explain` says what became of each)",
+        number(counts.under_way)
+    );
+    let besides = if counts.under_way > 0 { besides.as_str() } else { "" };
+    let text = format!("{} held{next}{besides}", number(counts.held));
+    Ok(output.one(&Held { result: "held", deliveries: counts.held, under_way: counts.under_way }, &text)?)
+}
+
 fn told_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Many {

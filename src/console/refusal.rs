@@ -130,7 +130,7 @@ impl Refusal {
                 "the settings are not of the version in If-Match; read them again and decide anew",
             )
             .with("version", *version),
-            Self::Store(StoreError::Unavailable(_)) => new(
+            Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) => new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database unavailable",
                 "the database does not answer; send this again later, nothing is stored twice",
@@ -156,7 +156,7 @@ impl Refusal {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         Some(match self {
             Self::TooMany => (header::RETRY_AFTER, RETRY_SOON_SECONDS.into()),
-            Self::Store(StoreError::Unavailable(_)) | Self::TookTooLong => {
+            Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) | Self::TookTooLong => {
                 (header::RETRY_AFTER, RETRY_LATER_SECONDS.into())
             }
             // RFC 9110 §11.6.1: a 401 says how to do better.
@@ -171,7 +171,7 @@ impl Refusal {
     /// What only we may know.
     fn log(&self) {
         match self {
-            Self::Store(error @ StoreError::Unavailable(_)) => tracing::warn!("a request was turned away: {error}"),
+            Self::Store(error) if error.is_unavailable() => tracing::warn!("a request was turned away: {error}"),
             Self::Store(error) => tracing::error!("a request failed: {error}"),
             Self::Internal(cause) => tracing::error!("a request failed: {cause}"),
             Self::TookTooLong => tracing::error!("a request was not answered in time"),

@@ -353,11 +353,18 @@ fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) ->
         Outcome::RelayUnavailable => Class::RelayUnavailable,
         Outcome::Uncertain => Class::Uncertain,
         Outcome::Unsendable => Class::Internal,
-        // Decide again at once, or after the database is back; a row that is lost is not ours to write.
-        Outcome::Withdrawn if permit.started || permit.answer == Answer::Unavailable => Class::Dependency,
+        // Decide again at once, or after the database is back, or a lock in it gone; a row that is lost is not ours to
+        // write, and one that is held only goes back.
+        Outcome::Withdrawn if permit.started || matches!(permit.answer, Answer::Unavailable | Answer::Locked) => {
+            Class::Dependency
+        }
         Outcome::Withdrawn if permit.answer == Answer::Outdated => return Came::Outdated,
         Outcome::Withdrawn => return Came::Withdrawn,
     };
-    let ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
+    let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
+    if class == Class::Dependency && permit.answer == Answer::Locked {
+        "another transaction in the database keeps the tenant's settings or the customer locked"
+            .clone_into(&mut ended.reason);
+    }
     Came::Ended(Ended { started_at: prepared.started_at, sender_limited, ..ended })
 }

@@ -50,11 +50,19 @@ pub enum Answer {
     Started,
     /// The settings or the customer changed since the decision, or `expires_at` passed: decide again.
     Stale,
+    /// The delivery is held by now.
+    Held,
+    /// Another transaction has locked the tenant's settings or the customer, and does not end.
+    Locked,
     /// The row is not ours any more.
     Lost,
     /// The database is away.
     Unavailable,
 }
+
+/// How long to wait before the next question while settings or customer are locked: transactions of ours end within
+/// these. The connection to the relay is nobody else's meanwhile; so a longer lock puts the delivery back.
+const LOCKED_PAUSES_MS: [u64; 5] = [20, 40, 80, 160, 320];
 
 impl<'a> DataPermit<'a> {
     /// A permit that has not been asked for yet.
@@ -74,6 +82,17 @@ impl<'a> DataPermit<'a> {
     pub fn unless_outdated(self, prepared: &'a Prepared, clock: &'a Clock) -> Self {
         Self { ages: Some((prepared, clock)), ..self }
     }
+
+    async fn ask(&self) -> Answer {
+        match self.starter.write(self.start.clone()).await {
+            Some(Some(DataStarted::Started)) => Answer::Started,
+            Some(Some(DataStarted::Stale)) => Answer::Stale,
+            Some(Some(DataStarted::Locked)) => Answer::Locked,
+            Some(Some(DataStarted::Held)) => Answer::Held,
+            Some(Some(DataStarted::Lost)) => Answer::Lost,
+            Some(None) | None => Answer::Unavailable,
+        }
+    }
 }
 
 impl BeforeData for DataPermit<'_> {
@@ -86,12 +105,14 @@ impl BeforeData for DataPermit<'_> {
             return Permit::Withdraw;
         }
         self.asked = true;
-        self.answer = match self.starter.write(self.start.clone()).await {
-            Some(Some(DataStarted::Started)) => Answer::Started,
-            Some(Some(DataStarted::Stale)) => Answer::Stale,
-            Some(Some(DataStarted::Lost)) => Answer::Lost,
-            Some(None) | None => Answer::Unavailable,
-        };
+        self.answer = self.ask().await;
+        for pause in LOCKED_PAUSES_MS {
+            if self.answer != Answer::Locked {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.answer = self.ask().await;
+        }
         self.started |= self.answer == Answer::Started;
         failpoint::reach(Failpoint::AfterDataStart);
         if self.answer == Answer::Started { Permit::Go } else { Permit::Withdraw }

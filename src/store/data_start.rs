@@ -1,9 +1,10 @@
 //! The last moment before DATA: may this message be handed over?
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Store;
 use super::claim::{Claim, Fence};
+use super::db::deadlock::repeat_after_deadlock;
 use super::error::StoreError;
 use super::portal_links::{NewPortalLink, insert_portal_links};
 use super::statement::{Runs, sql};
@@ -47,6 +48,11 @@ pub enum DataStarted {
     Started,
     /// The settings or the customer changed meanwhile, or `expires_at` passed: decide again.
     Stale,
+    /// Another transaction that has not ended has locked the tenant's settings or the customer: ask again. Whether they
+    /// change is not known yet, and the other starts of the batch do not wait for it.
+    Locked,
+    /// The delivery was held meanwhile: no DATA until it is let go.
+    Held,
     /// The claim is not the caller's any more: no DATA.
     Lost,
 }
@@ -63,34 +69,57 @@ impl Store {
         if starts.is_empty() {
             return Ok(Vec::new());
         }
-        let started = self.mark_started(starts).await?;
-        let others: Vec<Fence> =
-            starts.iter().map(|start| start.fence).filter(|fence| !started.contains(&fence.claim())).collect();
-        let held = self.still_held(&others).await?;
+        let started = repeat_after_deadlock(|| self.mark_started(starts)).await?;
+        let others: Vec<&DataStart> = starts.iter().filter(|start| !started.contains(&start.fence.claim())).collect();
+        let refused = self.why_refused(&others).await?;
         Ok(starts
             .iter()
             // Two starts of one batch may be of one delivery: a claim that was given back unheard, and the next one.
             .map(|start| match start.fence.claim() {
                 claim if started.contains(&claim) => DataStarted::Started,
-                claim if held.contains(&claim) => DataStarted::Stale,
-                _ => DataStarted::Lost,
+                claim => refused.get(&claim).copied().unwrap_or(DataStarted::Lost),
             })
             .collect())
     }
 
-    /// Which of these claims still hold.
-    async fn still_held(&self, fences: &[Fence]) -> Result<HashSet<Claim>, StoreError> {
-        if fences.is_empty() {
-            return Ok(HashSet::new());
+    /// Why those of these starts got no permit whose claim still stands.
+    async fn why_refused(&self, starts: &[&DataStart]) -> Result<HashMap<Claim, DataStarted>, StoreError> {
+        if starts.is_empty() {
+            return Ok(HashMap::new());
         }
         sql("WITH {given}
-            SELECT delivery_id, claim FROM lane_entry
-            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'")
-        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+            SELECT lane_entry.delivery_id, lane_entry.claim,
+                   CASE WHEN lane_entry.held IS NOT NULL THEN 'held'
+                        WHEN (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
+                         AND tenant_settings.version = given.settings_version
+                         AND customer.type IS NOT DISTINCT FROM given.customer_type THEN 'locked'
+                        ELSE 'stale' END AS refused
+            FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
+                             AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id
+                 LEFT JOIN tenant_settings ON tenant_settings.tenant_id = given.tenant_id
+                 LEFT JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id
+            WHERE lane_entry.state = 'sending'")
+        .bind(self.now())
+        .given(
+            "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, settings_version bigint, \
+             customer_type text",
+            starts.iter().map(|start| {
+                let [id, claim, worker] = start.fence.values();
+                let (tenant, customer) = ((&start.tenant).into(), (&start.customer).into());
+                [id, claim, worker, tenant, customer, start.settings_version.into(), start.customer_type.into()]
+            }),
+        )
         .all(&mut self.write().await?)
         .await?
         .iter()
-        .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
+        .map(|row| {
+            let refused = match row.get::<String>("refused")?.as_str() {
+                "held" => DataStarted::Held,
+                "locked" => DataStarted::Locked,
+                _ => DataStarted::Stale,
+            };
+            Ok(((row.get("delivery_id")?, row.get("claim")?), refused))
+        })
         .collect()
     }
 
@@ -120,12 +149,17 @@ impl Store {
 /// for another customer, for a lane entry. A customer who is not in the snapshot cannot be locked; it counts as of
 /// unknown type, which is what the decision made of it, and the strictest.
 ///
+/// What another transaction has locked, settings or customer, is skipped, not waited for (`SKIP LOCKED`): in a batch of
+/// many tenants all would wait for one's, 17 s were seen. Its starts get no permit, and are asked for again. A change
+/// that committed before the row is locked here is read as above. A lane entry is waited for: our own transactions lock
+/// it for moments.
+///
 /// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
 const MARK_STARTED: &str = "WITH {given},
     holding AS MATERIALIZED (
         SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
-        ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE}),
+        ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE SKIP LOCKED}),
     -- Sorting reads all of `holding` before the first row is locked: settings before customers.
     known AS MATERIALIZED (
         SELECT given.*
@@ -133,7 +167,7 @@ const MARK_STARTED: &str = "WITH {given},
              JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id
                           AND customer.type IS NOT DISTINCT FROM given.customer_type
         ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
-                 {postgres: COLLATE \"C\" FOR SHARE OF customer}),
+                 {postgres: COLLATE \"C\" FOR SHARE OF customer SKIP LOCKED}),
     permitted AS (
         SELECT * FROM known
         UNION ALL
@@ -151,7 +185,8 @@ const MARK_STARTED: &str = "WITH {given},
     WHERE lane_entry.delivery_id = permitted.id AND lane_entry.claim = permitted.claim
       AND lane_entry.worker_id IS NOT DISTINCT FROM permitted.worker_id
       AND lane_entry.tenant_id = permitted.tenant_id AND lane_entry.customer_id = permitted.customer_id
-      AND lane_entry.state = 'sending' AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
+      -- A hold by hand meets claimed rows, too: whichever of the two has the row first, the other one sees it.
+      AND lane_entry.state = 'sending' AND lane_entry.held IS NULL AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
     RETURNING lane_entry.delivery_id, lane_entry.claim
     {postgres: , permitted.root_id, permitted.generation, permitted.token_sha256, permitted.key_fingerprint,
               permitted.link_expires_at), linked AS (

@@ -7,9 +7,13 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 /// Why the database did not do what it was asked: whether a row is to blame, or the moment, or this program.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It is away, overloaded, or gave way to another transaction: the same again may work later.
+    /// It is away or overloaded: the same again may work later.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// It rolled everything back for another transaction's sake (a deadlock): the same again will most likely work at
+    /// once.
+    #[error("the database gave way to another transaction: {0}")]
+    GaveWay(String),
     /// It refuses a value: the same again will never work. In a batch, only some row is to blame.
     #[error("the database refuses a value ({what}): {cause}")]
     Refused {
@@ -31,7 +35,7 @@ impl StoreError {
     /// Whether the same again may work later.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::GaveWay(_))
     }
 
     /// Whether some value is to blame.
@@ -59,6 +63,7 @@ impl From<sqlx::Error> for StoreError {
                 };
                 match meaning {
                     Meaning::Unavailable => Self::Unavailable(refusal.to_string()),
+                    Meaning::GaveWay => Self::GaveWay(refusal.to_string()),
                     Meaning::Refused => Self::Refused {
                         what: refusal.constraint().map_or_else(|| format!("code {code}"), str::to_owned),
                         cause: refusal.message().to_owned(),
@@ -69,7 +74,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Migrate(error) => match *error {
                 sqlx::migrate::MigrateError::Execute(error) => error.into(),
                 sqlx::migrate::MigrateError::ExecuteMigration(error, version) => match Self::from(error) {
-                    Self::Unavailable(cause) => Self::Unavailable(cause),
+                    away @ (Self::Unavailable(_) | Self::GaveWay(_)) => away,
                     other => Self::Bug(format!("migration {version}: {other}")),
                 },
                 other => Self::Bug(other.to_string()),
@@ -115,6 +120,7 @@ fn has_stale_statement(code: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Unavailable,
+    GaveWay,
     Refused,
     Bug,
 }
@@ -129,6 +135,8 @@ fn postgres_meaning(code: &str) -> Meaning {
         // the server ended the connection; 25P04 is its sister for whole transactions, from PostgreSQL 17 on.
         // 42501: somebody took a right away. That concerns every row, and is given back.
         "25006" | "25P03" | "25P04" | "42501" => Meaning::Unavailable,
+        // Serialisation, deadlock.
+        "40001" | "40P01" => Meaning::GaveWay,
         // The next connection prepares it anew.
         _ if has_stale_statement(code) => Meaning::Unavailable,
         _ => match code.get(..2) {
@@ -165,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_sqlstate_blames_a_value_the_moment_or_the_program() {
-        use Meaning::{Bug, Refused, Unavailable};
+        use Meaning::{Bug, GaveWay, Refused, Unavailable};
         for (code, meaning) in [
             ("21000", Refused),     // one statement would change a row twice
             ("22021", Refused),     // NUL in text
@@ -187,9 +195,9 @@ mod tests {
             ("26000", Unavailable), // the prepared statement is another server connection's
             ("28P01", Unavailable), // the password was changed
             ("3D000", Unavailable), // the database is being restored
-            ("40001", Unavailable), // serialisation
+            ("40001", GaveWay),     // serialisation
             ("40003", Unavailable), // whether it was committed is not known
-            ("40P01", Unavailable), // deadlock: the other went first
+            ("40P01", GaveWay),     // deadlock: the other went first
             ("42501", Unavailable), // a right was taken away
             ("42P05", Unavailable), // as 26000
             ("53100", Unavailable), // disk full

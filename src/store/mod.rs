@@ -89,6 +89,7 @@ pub use event_fate::{EventReport, EventStands};
 pub use explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
 pub use facts::DeliveryFacts;
 pub use intake::{
+pub use hold::HeldCounts;
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };

@@ -183,9 +183,9 @@ async fn what_is_held_is_not_sent_until_let_go(database: TestDatabase) {
     // The backup came long after both: they waited in it, and may have gone out since.
     support.database.clock.advance(Duration::from_hours(24));
     let backup = support.database.clock.now();
-    assert_eq!(store.hold(backup, Some(&TenantId::from("other")), WHO).await.expect("answered"), 0);
-    assert_eq!(store.hold(backup, Some(&acme), WHO).await.expect("answered"), 2);
-    assert_eq!(store.hold(backup, None, WHO).await.expect("answered"), 0, "they are held");
+    assert_eq!(store.hold(backup, Some(&TenantId::from("other")), WHO).await.expect("answered").held, 0);
+    assert_eq!(store.hold(backup, Some(&acme), WHO).await.expect("answered").held, 2);
+    assert_eq!(store.hold(backup, None, WHO).await.expect("answered").held, 0, "they are held");
     let noted = support.database.texts("SELECT what FROM delivery_note").await;
     assert_eq!(noted, ["held: what was sent since 2026-11-24T09:30:00Z may be missing here"; 2]);
 

@@ -27,6 +27,7 @@ on_both_databases!(
     no_data_for_an_earlier_claim_of_the_same_worker,
     no_data_against_new_settings,
     no_data_against_a_new_customer_type,
+    no_data_against_what_another_transaction_changes,
     no_data_against_what_changes_while_the_statement_waits,
     no_data_after_the_deliverys_time,
     a_link_stands_from_the_start_of_data,
@@ -221,18 +222,26 @@ async fn no_data_against_a_new_customer_type(database: TestDatabase) {
     assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
 }
 
-async fn no_data_against_what_changes_while_the_statement_waits(database: TestDatabase) {
+/// On PostgreSQL what is locked is not waited for: it is asked about again. SQLite has one writer, who is waited for.
+async fn no_data_against_what_another_transaction_changes(database: TestDatabase) {
     add_tenant(&database, "acme").await;
+    add_tenant(&database, "other").await;
     let worker = add_worker(&database).await;
     let changes = [
-        ("UPDATE customer SET type = 'private'", DataStarted::Stale),
-        // Now the settings are waited for, and the customer changes meanwhile.
-        ("UPDATE tenant_settings SET version = version; UPDATE customer SET type = NULL", DataStarted::Stale),
-        ("UPDATE tenant_settings SET version = version; DELETE FROM customer", DataStarted::Stale),
-        // The statement may wait for a lane entry, too: nothing that it rests on changes before it has its answer.
-        ("UPDATE lane_entry SET held = NULL", DataStarted::Started),
-        ("UPDATE lane_entry SET claim = claim + 1", DataStarted::Lost),
-        ("UPDATE tenant_settings SET version = 2", DataStarted::Stale),
+        ("UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme'", DataStarted::Started),
+        ("UPDATE customer SET type = 'private' WHERE tenant_id = 'acme'", DataStarted::Stale),
+        // The settings stay, and the customer changes meanwhile.
+        (
+            "UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme';
+             UPDATE customer SET type = NULL WHERE tenant_id = 'acme'",
+            DataStarted::Stale,
+        ),
+        (
+            "UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme';
+             DELETE FROM customer WHERE tenant_id = 'acme'",
+            DataStarted::Stale,
+        ),
+        ("UPDATE tenant_settings SET version = 2 WHERE tenant_id = 'acme'", DataStarted::Stale),
     ];
     for (change, expected) in changes {
         database
@@ -242,6 +251,40 @@ async fn no_data_against_what_changes_while_the_statement_waits(database: TestDa
                  ON CONFLICT (tenant_id, id) DO UPDATE SET type = 'business'",
             )
             .await;
+        add_due(&database, "acme", 1).await;
+        add_due(&database, "other", 1).await;
+        let claimed = claim(&database, worker, 2).await;
+        let mut starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
+        starts.sort_by_key(|start| start.tenant.clone());
+        let changing = database.begin(change).await;
+        let asking = tokio::spawn({
+            let (store, starts) = (database.store.clone(), starts.clone());
+            async move { store.start_data(&starts).await }
+        });
+        let asked = if database.store.is_single_process() {
+            changing.commit().await;
+            asking.await.expect("the task ends").expect("answered")
+        } else {
+            let meanwhile = asking.await.expect("the task ends").expect("answered");
+            assert_eq!(meanwhile, [DataStarted::Locked, DataStarted::Started], "{change}");
+            changing.commit().await;
+            database.store.start_data(&starts).await.expect("answered")
+        };
+        assert_eq!(asked, [expected, DataStarted::Started], "{change}");
+        database.execute("DELETE FROM lane_entry").await;
+    }
+}
+
+async fn no_data_against_what_changes_while_the_statement_waits(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    let worker = add_worker(&database).await;
+    let changes = [
+        // The statement waits for a lane entry: nothing that it rests on changes before it has its answer.
+        ("UPDATE lane_entry SET held = NULL", DataStarted::Started),
+        ("UPDATE lane_entry SET claim = claim + 1", DataStarted::Lost),
+        ("UPDATE lane_entry SET held = 'by hand', fair_rank = NULL", DataStarted::Held),
+    ];
+    for (change, expected) in changes {
         add_due(&database, "acme", 1).await;
         let claimed = claim(&database, worker, 1).await.remove(0);
         let changing = database.begin(change).await;

@@ -1,3 +1,4 @@
 //! The database itself: connections that are closed once an answer is overdue.
 
 pub(super) mod connection;
+pub(super) mod deadlock;

@@ -1,6 +1,8 @@
 //! What breaks, by scenario.
 
 mod a_delivery_cannot_be_loaded;
+mod a_tenants_rows_are_locked;
+mod deliveries_are_held_beside_workers;
 mod events_wait_for_their_customers;
 mod loops_turn;
 mod the_database_falls_silent;

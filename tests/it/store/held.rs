@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::{BackToDue, DeliveryRole, Next, Record, Rest, Settled};
+use invoice_dispatcher::store::{
+    BackToDue, DataStarted, DeliveryRole, HeldCounts, Next, Record, Recorded, Rest, Settled,
+};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{
@@ -12,6 +14,7 @@ use crate::store_samples::{
 use crate::support_samples::WHO;
 
 on_both_databases!(
+    what_is_claimed_gets_no_permit_any_more,
     what_is_on_the_wire_comes_back_held,
     what_a_sender_s_hold_would_let_go_stays_held,
     what_is_left_of_one_on_the_wire_is_held,
@@ -27,6 +30,27 @@ async fn nothing_is_claimed(database: &TestDatabase) {
     database.assert_ledger().await;
 }
 
+async fn what_is_claimed_gets_no_permit_any_more(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 3).await;
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 3).await;
+    let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
+    database.store.start_data(&starts[..1]).await.expect("answered");
+    let now = database.clock.now();
+    let counts = database.store.hold(now, None, WHO).await.expect("answered");
+    assert_eq!(counts, HeldCounts { held: 2, under_way: 1 });
+
+    // Also the first one, whose connection broke before its 354: it asks anew.
+    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Held; 3]);
+    let fences: Vec<_> = claimed.iter().map(|claimed| claimed.fence(worker)).collect();
+    assert_eq!(database.store.release(&fences).await.expect("answered"), 2);
+    let recorded = database.store.record(&[deferred(&claimed[0], worker, now)]).await.expect("answered");
+    assert_eq!(recorded, [Recorded::Done]);
+    assert_eq!(database.number(HELD).await, 3);
+    nothing_is_claimed(&database).await;
+}
+
 async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     add_tenant(&database, "acme").await;
     add_due(&database, "acme", 3).await;
@@ -35,7 +59,8 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     let starts: Vec<_> = claimed[..2].iter().map(|claimed| data_start(claimed, worker)).collect();
     database.store.start_data(&starts).await.expect("answered");
     let now = database.clock.now();
-    assert_eq!(database.store.hold(now, None, WHO).await.expect("answered"), 3);
+    let counts = database.store.hold(now, None, WHO).await.expect("answered");
+    assert_eq!(counts, HeldCounts { held: 1, under_way: 2 });
 
     let records = [
         deferred(&claimed[0], worker, now.plus(Duration::from_secs(30))),
