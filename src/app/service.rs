@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -15,6 +17,7 @@ use super::gauges::Gauges;
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::http::{HostAllowList, Probes, observability_router};
+use crate::lane::LAST_STEPS;
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
 use crate::telemetry::Metrics;
 use crate::web::{Limits, serve_within};
@@ -27,6 +30,13 @@ const TEMPLATES_TOLD: Duration = Duration::from_hours(1);
 
 /// How often the database is asked whether it answers, for readiness.
 const DATABASE_LOOK: Duration = Duration::from_secs(5);
+
+/// A database that has not answered by then counts as away. A statement that does work may take longer; this one does
+/// none, so that a silent database is seen within 12 s.
+const DATABASE_ANSWER: Duration = Duration::from_secs(7);
+
+/// How long who reads probes and metrics at the very end may take.
+const LAST_READERS: Duration = Duration::from_millis(500);
 
 /// What one process does.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +58,10 @@ pub struct Service {
     probes: Probes,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// The drain is over: only now whoever watches the process loses sight of it.
+    drained: CancellationToken,
+    /// What is served until then.
+    watched: TaskTracker,
 }
 
 impl Service {
@@ -56,10 +70,20 @@ impl Service {
     pub fn new(app: App, roles: Roles, stop: CancellationToken) -> Self {
         let visitors = app.for_visitors();
         let probes = Probes { liveness: app.liveness.clone(), readiness: Readiness::new() };
-        Self { app, visitors, roles, probes, stop, tasks: TaskTracker::new() }
+        Self {
+            app,
+            visitors,
+            roles,
+            probes,
+            stop,
+            tasks: TaskTracker::new(),
+            drained: CancellationToken::new(),
+            watched: TaskTracker::new(),
+        }
     }
 
-    /// Runs until told to stop, then drains.
+    /// Runs until told to stop, then drains: within `worker.shutdown_grace` and [`LAST_STEPS`], whatever does not answer.
+    /// Probes and metrics are served until then; `/readyz` says from the beginning of the drain that the process ends.
     ///
     /// # Errors
     /// If something cannot be used as configured: a listener, a relay, the broker's address.
@@ -71,6 +95,7 @@ impl Service {
         if self.roles.portal {
             self.serve_portal().await?;
         }
+        let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
         let (app, readiness, stop) = (self.app.clone(), self.probes.readiness.clone(), self.stop.clone());
         self.tasks.spawn(async move {
@@ -82,12 +107,25 @@ impl Service {
         } else {
             self.stop.cancelled().await;
         }
-        self.probes.readiness.draining();
-        if let Err(left) = drained_within(&self.tasks, self.app.config.worker.shutdown_grace).await {
+        let began = draining.await?;
+        let end = began + self.app.config.worker.shutdown_grace + LAST_STEPS;
+        if let Err(left) = drained_within(&self.tasks, end.saturating_duration_since(Instant::now())).await {
             warn!("{left} tasks had not ended in time");
         }
+        self.drained.cancel();
+        let _ = drained_within(&self.watched, LAST_READERS * 2).await;
         info!("ended in order");
         Ok(())
+    }
+
+    /// Notes when the drain begins, and has `/readyz` say so at once.
+    fn watch_for_the_end(&self) -> JoinHandle<Instant> {
+        let (readiness, stop) = (self.probes.readiness.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            readiness.draining();
+            Instant::now()
+        })
     }
 
     async fn send(&self) -> anyhow::Result<()> {
@@ -107,11 +145,13 @@ impl Service {
         let metrics = Metrics::install();
         let router =
             HostAllowList::for_metrics(listen).guard(observability_router(metrics.clone(), self.probes.clone()));
-        self.listen("metrics", "METRICS_LISTEN", listen, router).await?;
-        self.tasks.spawn(metrics.keep_up(self.stop.clone()));
+        let listener = bind("metrics", "METRICS_LISTEN", listen).await?;
+        let limits = Limits::behind(&self.app.config.http.trusted_proxies);
+        self.watched.spawn(serve_within(limits, listener, router, self.drained.clone(), LAST_READERS));
+        self.watched.spawn(metrics.keep_up(self.drained.clone()));
         let relays = self.app.config.relays.keys().cloned().collect();
         let gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some(), relays);
-        self.tasks.spawn(gauges.keep(self.stop.clone()));
+        self.watched.spawn(gauges.keep(self.drained.clone()));
         Ok(())
     }
 
@@ -135,10 +175,7 @@ impl Service {
     }
 
     async fn listen(&self, what: &str, variable: &str, address: SocketAddr, router: Router) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("the {what} cannot listen on {address}; set {variable} to a free address, or end what uses it")
-        })?;
-        info!("{what} on http://{}", listener.local_addr().unwrap_or(address));
+        let listener = bind(what, variable, address).await?;
         let limits = Limits::behind(&self.app.config.http.trusted_proxies);
         self.tasks.spawn(serve_within(limits, listener, router, self.stop.clone(), REQUEST_GRACE));
         Ok(())
@@ -189,6 +226,14 @@ impl Service {
     }
 }
 
+async fn bind(what: &str, variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("the {what} cannot listen on {address}; set {variable} to a free address, or end what uses it")
+    })?;
+    info!("{what} on http://{}", listener.local_addr().unwrap_or(address));
+    Ok(listener)
+}
+
 async fn watch_consumer(
     mut status: tokio::sync::watch::Receiver<ConsumerStatus>,
     readiness: Readiness,
@@ -219,7 +264,11 @@ async fn keep_templates(app: App, stop: CancellationToken) {
 
 async fn watch_database(app: &App, readiness: &Readiness, stop: &CancellationToken) {
     loop {
-        readiness.database(app.store.answers().await.map_err(|error| error.to_string()));
+        let answer = match timeout(DATABASE_ANSWER, app.store.answers()).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("it has not answered for {} s", DATABASE_ANSWER.as_secs())),
+        };
+        readiness.database(answer);
         if stop.run_until_cancelled(tokio::time::sleep(DATABASE_LOOK)).await.is_none() {
             return;
         }

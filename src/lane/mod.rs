@@ -52,7 +52,7 @@ pub use profiles::Profiles;
 pub use suspects::Suspects;
 pub use templates::TemplateShelf;
 pub use wakes::Wakes;
-pub use worker::{Worker, WorkerEnd};
+pub use worker::{LAST_STEPS, Worker, WorkerEnd};
 
 use crate::ids::RelayName;
 use crate::lifecycle::keep_running;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -21,7 +22,13 @@ use crate::relay::Connector;
 use crate::store::{Leaving, RetentionTimes, StoreError};
 
 /// How long the ends of transfers that were cut off may take to be recorded.
-const LAST_RECORDS: Duration = Duration::from_secs(3);
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+/// How long it may take to give back what is left, after that. A database that answers needs a moment; one that is
+/// silent is not waited for, and the others take over what this worker has.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// From the drain's deadline on, so much later a worker has ended whatever the database does.
+pub const LAST_STEPS: Duration = LAST_RECORDS.saturating_add(LEAVING);
 
 /// Sends what is due, by every relay it knows, until it is told to stop.
 pub struct Worker {
@@ -53,6 +60,7 @@ pub enum WorkerEnd {
 impl Worker {
     /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back. At
     /// the drain's deadline transfers are cut off whose final dot is not handed over: the relay cannot hold them.
+    /// [`LAST_STEPS`] after it this ends, also if the database is silent.
     ///
     /// # Errors
     /// If the database refuses what a worker starts with; while it is away it is waited for.
@@ -77,7 +85,7 @@ impl Worker {
         let heart_stop = CancellationToken::new();
         let called_dead = lanes_stop.clone();
         let guard = Arc::clone(&recorder.guard);
-        let heart = tokio::spawn({
+        let mut heart = tokio::spawn({
             let stop = heart_stop.clone();
             async move { keep_running("heartbeat", || heartbeat.run(stop.clone(), called_dead.clone())).await }
         });
@@ -88,16 +96,24 @@ impl Worker {
         drop(recorder);
 
         lanes_stop.cancelled().await;
+        let end = Instant::now() + self.drain_deadline + LAST_STEPS;
         if tokio::time::timeout(self.drain_deadline, tasks.wait()).await.is_err() {
             cut.cancel();
             let _ = tokio::time::timeout(LAST_RECORDS, tasks.wait()).await;
         }
         heart_stop.cancel();
-        let _ = heart.await;
         if !stop.is_cancelled() {
+            let _ = heart.await;
             return Ok(WorkerEnd::CalledDead);
         }
-        self.leave().await;
+        let leaving = async {
+            let _ = (&mut heart).await;
+            self.leave().await;
+        };
+        if timeout_at(end, leaving).await.is_err() {
+            heart.abort();
+            info!("the database did not answer in time: this worker stays registered until the others miss it");
+        }
         Ok(WorkerEnd::Stopped)
     }
 

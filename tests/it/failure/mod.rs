@@ -7,3 +7,4 @@ mod events_wait_for_their_customers;
 mod loops_turn;
 mod the_database_falls_silent;
 mod the_document_store_hangs;
+mod the_process_ends_in_time;

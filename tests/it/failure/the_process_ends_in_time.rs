@@ -1,0 +1,118 @@
+//! SIGTERM: the process ends within its grace, whatever is silent, and says so to whoever watches it until it has.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use invoice_dispatcher::app::{Roles, Service};
+use invoice_dispatcher::relay::Deadlines;
+use invoice_dispatcher::store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::loops_turn::{probe, until_probed};
+use crate::harness::black_hole::BlackHole;
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
+use crate::harness::sink::{Act, Script, Sink, Step};
+
+on_both_databases!(probes_and_metrics_are_answered_until_the_drain_is_over);
+
+const GRACE: Duration = Duration::from_secs(3);
+/// What the documents promise beyond the grace: to record, to give back, and to answer who watches.
+const LAST_STEPS: Duration = Duration::from_secs(4);
+/// How much later a loaded machine may see it.
+const SLACK: Duration = Duration::from_secs(4);
+
+struct Running {
+    dispatcher: Dispatcher,
+    sink: Sink,
+    metrics: SocketAddr,
+    stop: CancellationToken,
+    process: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// A process with every role, one of whose mails is handed over and not answered.
+    async fn start(database: TestDatabase) -> Self {
+        let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
+        let free = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listeners = (free().await, free().await, free().await);
+        let [metrics, console, portal] =
+            [&listeners.0, &listeners.1, &listeners.2].map(|free| free.local_addr().expect("it is bound"));
+        drop(listeners);
+        // It waits for the relay's answer for as long as it may.
+        let patience = Duration::from_mins(5);
+        let relay = relay("default", &sink).with(|config| {
+            config.deadlines = Deadlines { command: patience, final_dot: patience, ..config.deadlines };
+        });
+        let dispatcher = Dispatcher::configured(database, &[relay], |config| {
+            config.worker.shutdown_grace = GRACE;
+            (config.metrics.listen, config.console.listen, config.portal.listen) = (metrics, console, portal);
+        })
+        .await;
+        let stop = CancellationToken::new();
+        let roles = Roles { worker: true, console: true, portal: true };
+        let process = tokio::spawn(Service::new(dispatcher.app.clone(), roles, stop.clone()).run());
+        dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
+        sink.wait_for("the mail", |state| state.mails.len() == 1).await;
+        until_probed(metrics, "/readyz", 200).await;
+        Self { dispatcher, sink, metrics, stop, process }
+    }
+}
+
+async fn probes_and_metrics_are_answered_until_the_drain_is_over(database: TestDatabase) {
+    let Running { dispatcher, sink, metrics, stop, process } = Running::start(database).await;
+    let began = Instant::now();
+    stop.cancel();
+    assert!(until_probed(metrics, "/readyz", 503).await.contains("the process is ending"));
+    // The mail on the wire is waited for all the while.
+    assert_eq!(sink.mails_and_data_phases(), (1, 1));
+    assert_eq!(probe(metrics, "/livez").await.0, 200);
+    let (code, answer) = probe(metrics, "/metrics").await;
+    assert!(code == 200 && answer.contains("invoice_mail_build_info"), "{answer}");
+    process.await.expect("it ends").expect("in order");
+    assert!(began.elapsed() >= GRACE, "the drain took its time: {:?}", began.elapsed());
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 0);
+    dispatcher.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_database_does_not_keep_it() {
+    let mut database = TestDatabase::postgres().await;
+    let hole = BlackHole::before_url(&database.url).await;
+    // With the deadlines of everyday: 40 s for a statement.
+    database.store = Store::open_beside(&hole.url(&database.url), database.clock.clone()).await.expect("an address");
+    let Running { mut dispatcher, sink: _sink, metrics, stop, process } = Running::start(database).await;
+    let began = Instant::now();
+    stop.cancel();
+    hole.swallow();
+    assert!(until_probed(metrics, "/readyz", 503).await.contains("the process is ending"));
+    assert_eq!(probe(metrics, "/livez").await.0, 200);
+    process.await.expect("it ends").expect("in order");
+    let took = began.elapsed();
+    assert!(took < GRACE + LAST_STEPS + SLACK, "{took:?}");
+
+    // What it had is taken over: handed over and not answered.
+    hole.pass_new_ones();
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+    assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
+    dispatcher.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_database_shows_in_readiness_in_15_s() {
+    let mut database = TestDatabase::postgres().await;
+    let hole = BlackHole::before_url(&database.url).await;
+    database.store = Store::open_beside(&hole.url(&database.url), database.clock.clone()).await.expect("an address");
+    let Running { metrics, stop, process, .. } = Running::start(database).await;
+    let began = Instant::now();
+    hole.swallow();
+    assert!(until_probed(metrics, "/readyz", 503).await.contains("the database is not reached"));
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    stop.cancel();
+    process.await.expect("it ends").expect("in order");
+}
