@@ -179,12 +179,13 @@ impl DocumentStore {
         loaded.unwrap_or_else(|| Err(self.no_answer(documents, self.deadline)))
     }
 
-    /// The right to load documents of a tenant now. Given up without a load, it has changed nothing.
+    /// The right to load documents of a tenant now, for a lane of so many connections. Given up without a load, it has
+    /// changed nothing.
     ///
     /// # Errors
     /// [`DocumentError::Paused`] while the store hangs for this tenant.
-    pub fn ticket(&self, tenant: &str, clock: &Clock) -> Result<Ticket, DocumentError> {
-        match self.pauses.turn(tenant, clock.monotonic()) {
+    pub fn ticket(&self, tenant: &str, clock: &Clock, connections: u32) -> Result<Ticket, DocumentError> {
+        match self.pauses.turn(tenant, clock.monotonic(), connections) {
             Turn::Load(ticket) => Ok(ticket),
             Turn::Paused(after) => Err(DocumentError::Paused { after }),
         }
@@ -204,13 +205,13 @@ impl DocumentStore {
             return Ok(Vec::new());
         }
         let began = tokio::time::Instant::now();
-        let silence = ticket.silence;
+        let silence = ticket.silence();
         let loaded = self.read(documents, silence).await;
         let (now, took) = (clock.monotonic(), began.elapsed());
         match &loaded {
             // A connection that cannot be made in time is no answer either.
             Some(Err(DocumentError::Unavailable { .. })) if took >= REFUSAL_MAX => ticket.hung(now),
-            Some(_) => ticket.answered(took),
+            Some(_) => ticket.answered(took > progress::patience(pauses::SILENCE, bytes(documents))),
             None => ticket.hung(now),
         }
         loaded.unwrap_or_else(|| Err(self.no_answer(documents, silence.unwrap_or(self.deadline))))
@@ -236,7 +237,7 @@ impl DocumentStore {
         answer.unwrap_or(Ok(()))
     }
 
-    /// Reads documents; nothing if the deadline has passed, or nothing has come for `silence`.
+    /// Reads documents; nothing if the deadline has passed, or nothing, or too little, has come for `silence`.
     async fn read(
         &self,
         documents: &[Document],
@@ -245,13 +246,13 @@ impl DocumentStore {
         let progress = Progress::default();
         let reading = async {
             match &self.place {
-                Place::Folder(folder) => folder.load_all(documents, &progress).await,
+                Place::Folder(folder) => folder.load_all(documents, &progress, silence.is_none()).await,
                 Place::Bucket(bucket) => bucket.load_all(documents, &progress).await,
             }
         };
         let still = async {
             match silence {
-                Some(silence) => progress.stands_still(silence).await,
+                Some(silence) => progress.stands_still(silence, bytes(documents)).await,
                 None => std::future::pending().await,
             }
         };
@@ -293,6 +294,10 @@ impl fmt::Display for DocumentStore {
             Place::Bucket(bucket) => bucket.fmt(f),
         }
     }
+}
+
+fn bytes(documents: &[Document]) -> u64 {
+    documents.iter().map(|document| document.size).fold(0, u64::saturating_add)
 }
 
 fn prove_size(document: &Document, found: u64) -> Result<(), DocumentError> {

@@ -26,6 +26,10 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(super) struct Folder {
     path: PathBuf,
     readers: Readers,
+    /// For loads that may take long: they keep none of the others' threads.
+    patient_readers: Readers,
+    /// For links, which only ask whether a document is there.
+    lookers: Readers,
 }
 
 impl Folder {
@@ -43,16 +47,19 @@ impl Folder {
         if path.as_os_str().is_empty() {
             return Err(InvalidStore::new("names no folder"));
         }
-        Ok(Self { path, readers: Readers::default() })
+        let [readers, patient_readers, lookers] = [(); 3].map(|()| Readers::default());
+        Ok(Self { path, readers, patient_readers, lookers })
     }
 
     pub(super) async fn load_all(
         &self,
         documents: &[Document],
         progress: &Progress,
+        may_take_long: bool,
     ) -> Result<Vec<LoadedDocument>, DocumentError> {
         let progress = progress.clone();
-        self.run(documents, move |folder, documents| {
+        let readers = if may_take_long { &self.patient_readers } else { &self.readers };
+        self.run(readers, documents, move |folder, documents| {
             documents.iter().map(|document| read(folder, document, &progress)).collect()
         })
         .await
@@ -60,7 +67,7 @@ impl Folder {
 
     /// Finds each document in its size; what cannot be looked at counts as found.
     pub(super) async fn find_all(&self, documents: &[Document]) -> Result<(), DocumentError> {
-        self.run(documents, |folder, documents| {
+        self.run(&self.lookers, documents, |folder, documents| {
             documents
                 .iter()
                 .map(|document| find_file(folder, document).map(drop))
@@ -72,12 +79,13 @@ impl Folder {
 
     async fn run<T: Send + 'static>(
         &self,
+        readers: &Readers,
         documents: &[Document],
         work: impl FnOnce(&Path, &[Document]) -> Result<T, DocumentError> + Send + 'static,
     ) -> Result<T, DocumentError> {
         let (folder, documents) = (self.path.clone(), Arc::<[Document]>::from(documents));
         let for_work = Arc::clone(&documents);
-        let done = self.readers.run(move || work(&folder, &for_work)).await;
+        let done = readers.run(move || work(&folder, &for_work)).await;
         done.unwrap_or_else(|| {
             let first = documents.first().expect("nothing is read for no document");
             Err(DocumentError::unavailable(first, "the reading was given up"))

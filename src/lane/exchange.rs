@@ -157,7 +157,7 @@ impl Exchange {
     /// Composes a mail anew that waited too long; what came of the delivery if that cannot be done.
     async fn compose_again(&self, owned: &Owned, facts: &DeliveryFacts, prepared: &mut Prepared) -> Result<(), Came> {
         // Boxed: it is large, and rare.
-        let work = Box::pin(compose_again(&self.context, &owned.claimed, facts, prepared));
+        let work = Box::pin(compose_again(&self.context, self.connector.config(), &owned.claimed, facts, prepared));
         match self.stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
             None => Err(Came::Withdrawn),
             Some(Ok(composed)) => composed.map_err(Came::Ended),

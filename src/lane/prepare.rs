@@ -68,11 +68,11 @@ pub async fn prepare(
     }
     if decided.plan == Plan::Attach {
         // Before memory is waited for: what pauses must not stand in the way of what does not.
-        let ticket = context.documents.ticket(facts.tenant.as_str(), &context.clock);
+        let ticket = context.documents.ticket(facts.tenant.as_str(), &context.clock, relay.connections);
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
-    let Composed { mail, repeats, link } = composed(context, claimed, facts, data, decided, &mut memory).await?;
+    let Composed { mail, repeats, link } = composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
     // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
@@ -90,6 +90,7 @@ pub async fn prepare(
 /// As [`prepare`]; the mail is then gone.
 pub async fn compose_again(
     context: &Context,
+    relay: &RelayConfig,
     claimed: &Claimed,
     facts: &DeliveryFacts,
     prepared: &mut Prepared,
@@ -97,7 +98,7 @@ pub async fn compose_again(
     // First: the mail's share of the memory is for one of the two.
     context.buffers.give_back(std::mem::take(&mut prepared.mail.bytes));
     let data = event_data(facts)?;
-    let composed = composed(context, claimed, facts, data, prepared.decided, &mut prepared.memory).await?;
+    let composed = composed(context, relay, claimed, facts, data, prepared.decided, &mut prepared.memory).await?;
     prepared.mail = composed.mail;
     Ok(())
 }
@@ -112,6 +113,7 @@ struct Composed {
 /// Reads the documents, and makes the mail of what was decided.
 async fn composed(
     context: &Context,
+    relay: &RelayConfig,
     claimed: &Claimed,
     facts: &DeliveryFacts,
     data: InvoiceData,
@@ -119,7 +121,7 @@ async fn composed(
     memory: &mut MailMemory,
 ) -> Result<Composed, Ended> {
     let plan = decided.plan;
-    let documents = documents(context, facts, &data, plan, memory).await?;
+    let documents = documents(context, relay, facts, &data, plan, memory).await?;
     failpoint::reach(Failpoint::AfterDocuments);
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, plan)?;
@@ -207,6 +209,7 @@ pub fn decide(
 /// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store answers.
 async fn documents(
     context: &Context,
+    relay: &RelayConfig,
     facts: &DeliveryFacts,
     data: &InvoiceData,
     plan: Plan,
@@ -214,9 +217,9 @@ async fn documents(
 ) -> Result<Vec<LoadedDocument>, Ended> {
     let (store, clock) = (&context.documents, &context.clock);
     let loaded = match plan {
-        Plan::Attach => match store.ticket(facts.tenant.as_str(), clock) {
+        Plan::Attach => match store.ticket(facts.tenant.as_str(), clock, relay.connections) {
             Ok(ticket) => {
-                if ticket.is_trial() {
+                if ticket.may_take_long() {
                     // It may take the whole deadline: mails of tenants whose documents come are made meanwhile.
                     memory.no_longer_ahead();
                 }

@@ -15,17 +15,25 @@ use crate::harness::relay::relay;
 use crate::harness::scripted_http::{Answer, ScriptedHttp};
 use crate::harness::sink::Sink;
 
-on_both_databases!(other_tenants_and_links_go_out, links_go_out_while_nobody_gets_documents);
+on_both_databases!(
+    other_tenants_and_links_go_out,
+    links_go_out_while_nobody_gets_documents,
+    a_store_that_drips_holds_up_its_own_tenant_only,
+);
 
 /// What a store may hold up others by; a load that hangs is given up only after 30 s.
 const SOON: Duration = Duration::from_secs(25);
 const HANGING: usize = 60;
+/// The same of a store that drips: its loads are given up after 4 s.
+const DRIPPING_SOON: Duration = Duration::from_secs(15);
 
 /// Objects by key, and the beginning of those that are not answered.
 #[derive(Default)]
 struct Bucket {
     objects: Mutex<HashMap<String, String>>,
     hanging: Mutex<Option<String>>,
+    /// What hangs sends a byte each time that has passed.
+    drips: Option<Duration>,
 }
 
 impl Bucket {
@@ -34,7 +42,8 @@ impl Bucket {
         let method = words.next().expect("a method");
         let key = words.next().expect("a path").trim_start_matches("/bucket/").to_owned();
         let hanging = self.hanging.lock().expect("nobody panics with it").clone();
-        if hanging.is_some_and(|hanging| key.starts_with(&hanging)) {
+        let hangs = hanging.is_some_and(|hanging| key.starts_with(&hanging));
+        if hangs && self.drips.is_none() {
             return Answer::Silence;
         }
         let objects = self.objects.lock().expect("nobody panics with it");
@@ -46,7 +55,10 @@ impl Bucket {
              last-modified: Mon, 23 Nov 2026 09:30:00 GMT\r\netag: \"1\"\r\n\r\n",
             bytes.len()
         );
-        Answer::Once(if method == "HEAD" { head } else { head + bytes })
+        match self.drips.filter(|_| hangs && method == "GET") {
+            Some(pause) => Answer::Dripping(head, bytes.clone().into_bytes(), pause),
+            None => Answer::Once(if method == "HEAD" { head } else { head + bytes }),
+        }
     }
 }
 
@@ -60,7 +72,12 @@ struct Hanging {
 impl Hanging {
     /// Two tenants on one lane. What begins with `hanging` is not answered, and mails that need such documents are due.
     async fn start(database: TestDatabase, hanging: &str, tenants: &[&str]) -> Self {
-        let bucket = Arc::new(Bucket::default());
+        Self::start_with(database, hanging, tenants, None).await
+    }
+
+    /// The same, where what hangs may drip.
+    async fn start_with(database: TestDatabase, hanging: &str, tenants: &[&str], drips: Option<Duration>) -> Self {
+        let bucket = Arc::new(Bucket { drips, ..Bucket::default() });
         *bucket.hanging.lock().expect("nobody panics with it") = Some(hanging.to_owned());
         let server = ScriptedHttp::start({
             let bucket = Arc::clone(&bucket);
@@ -90,7 +107,12 @@ impl Hanging {
 
     /// Takes in so many invoices: attached for `C-1`, a link for `C-2`.
     async fn take(&self, tenant: &str, customer: &str, count: usize) {
-        let events: Vec<_> = (0..count).map(|n| self.event(tenant, customer, n)).collect();
+        self.take_from(tenant, customer, 0, count).await;
+    }
+
+    /// The same, numbered from `first`.
+    async fn take_from(&self, tenant: &str, customer: &str, first: usize, count: usize) {
+        let events: Vec<_> = (first..first + count).map(|n| self.event(tenant, customer, n)).collect();
         self.dispatcher.take(&events).await;
     }
 
@@ -130,6 +152,33 @@ async fn other_tenants_and_links_go_out(database: TestDatabase) {
     hanging.dispatcher.pass_until_seen(&hanging.sink, seen, |state| state.mails.len() == 25).await;
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     hanging.finish(25).await;
+}
+
+/// A byte now and then: a document of 25 bytes would take as many seconds, and does once the store is known to be slow.
+async fn a_store_that_drips_holds_up_its_own_tenant_only(database: TestDatabase) {
+    let drips = Some(Duration::from_secs(1));
+    let dripping = Hanging::start_with(database, "acme/", &["acme"], drips).await;
+    for round in 0..2 {
+        let began = Instant::now();
+        let before = dripping.sink.mails().len();
+        dripping.take_from("acme", "C-2", round * 5, 5).await;
+        dripping.take_from("globex", "C-1", round * 10, 10).await;
+        dripping.take_from("globex", "C-2", round * 10, 10).await;
+        let seen = "links, and the other tenant's mails";
+        dripping.dispatcher.pass_until_seen(&dripping.sink, seen, |state| state.mails.len() >= before + 25).await;
+        assert!(began.elapsed() < DRIPPING_SOON, "round {round}: {:?}", began.elapsed());
+        // The second time, when trials have had their slow answer.
+        let own = "SELECT COUNT(*) FROM delivery WHERE tenant_id = 'acme' AND customer_id = 'C-1' AND settled = 'sent'";
+        if round == 0 {
+            let passing = async {
+                while dripping.dispatcher.database.number(own).await == 0 {
+                    dripping.dispatcher.step().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(2), passing).await.expect("a slow answer is an answer");
+        }
+    }
+    dripping.finish(50).await;
 }
 
 async fn links_go_out_while_nobody_gets_documents(database: TestDatabase) {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +15,8 @@ pub(crate) enum Answer {
     Once(String),
     /// These bytes, then others again and again, until the client closes.
     WithoutEnd(String, Vec<u8>),
+    /// These bytes, then others, one each time that has passed; and the connection ends.
+    Dripping(String, Vec<u8>, Duration),
     /// Nothing; the connection stays open.
     Silence,
 }
@@ -86,6 +89,15 @@ async fn answer(mut connection: TcpStream, seen: &Seen, script: &(dyn Fn(&str) -
             let _ = connection.write_all(begin.as_bytes()).await;
             while connection.write_all(&again).await.is_ok() {
                 seen.sent.fetch_add(again.len() as u64, Ordering::Relaxed);
+            }
+        }
+        Answer::Dripping(begin, drops, pause) => {
+            let _ = connection.write_all(begin.as_bytes()).await;
+            for drop in drops {
+                tokio::time::sleep(pause).await;
+                if connection.write_all(&[drop]).await.is_err() {
+                    return;
+                }
             }
         }
         // Until the client has enough of it.
