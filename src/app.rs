@@ -26,7 +26,7 @@ use crate::lane::{
 use crate::lifecycle::Liveness;
 use crate::private_file;
 use crate::redrive::Redrive;
-use crate::relay::{Connector, InvalidRelay};
+use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
 use crate::resend::Resend;
 use crate::retry::Schedule;
 use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
@@ -155,7 +155,9 @@ impl App {
     /// # Errors
     /// [`AppError`], one sentence.
     pub fn with_store(config: Config, store: Store) -> Result<Self, AppError> {
-        let store = store.with_outcomes(config.broker.tells_outcomes());
+        let resends = |relay: &&RelayConfig| relay.on_uncertain == OnUncertain::Resend;
+        let resent_by = config.relays.values().filter(resends).map(|relay| relay.name.clone());
+        let store = store.with_outcomes(config.broker.tells_outcomes()).with_resent_by(resent_by);
         let documents = open_documents(&config)?;
         let templates = Arc::new(open_templates(&config)?);
         let keys = match &config.secrets.keys {

@@ -116,7 +116,7 @@ impl Heartbeat {
     async fn take_over(&self, dead: WorkerId) -> Result<(), StoreError> {
         let taken = self.context.store.take_over(dead, self.context.worker).await?;
         info!(
-            worker.id = %dead, due = taken.due.len(), uncertain = taken.uncertain.len(),
+            worker.id = %dead, due = taken.due.len(), uncertain = taken.uncertain.len(), resent = taken.resent.len(),
             given_up = taken.given_up.len(), "took over from a worker that is gone"
         );
         self.give_up(&taken.given_up).await?;

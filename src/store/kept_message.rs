@@ -70,10 +70,12 @@ pub(super) async fn describe_messages(on: &mut Transaction, deliveries: &[Delive
         return Ok(());
     }
     let rows = sql("WITH {given}
-        SELECT delivery.id, delivery.root_id, delivery.decision, tenant_profile.body AS profile, event.body AS event_body
+        SELECT delivery.id, delivery.root_id, COALESCE(delivery.decision, lane_entry.decision) AS decision,
+               tenant_profile.body AS profile, event.body AS event_body
         FROM given JOIN delivery ON delivery.id = given.id AND delivery.message_id IS NULL
              JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
                                 AND tenant_profile.version = delivery.profile_version
+             LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
              LEFT JOIN event ON event.key = delivery.event_key")
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)

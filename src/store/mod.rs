@@ -117,6 +117,7 @@ pub use worker::Heartbeat;
 
 use crate::clock::{Clock, Timestamp};
 pub use crate::retry::Settled;
+use crate::ids::RelayName;
 use connect::{LockFile, Pools};
 pub(crate) use db::connection::Connection;
 use db::connection::{Handle, Overdue};
@@ -142,6 +143,8 @@ pub struct Store {
     /// Whether the ends of deliveries go into the outbox of outcomes, too.
     outcomes: bool,
 }
+    /// The relays by which what is uncertain is sent once more.
+    resent_by: Arc<[RelayName]>,
 
 #[derive(Debug)]
 struct Inner {
@@ -206,7 +209,7 @@ impl Store {
         let holder = clock.new_id();
         let inner =
             Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), lock: lock.map(Arc::new) };
-        Ok(Self { inner: Arc::new(inner), outcomes: false })
+        Ok(Self { inner: Arc::new(inner), outcomes: false, resent_by: Arc::default() })
     }
 
     /// Names this process to others that would hold the same lease.

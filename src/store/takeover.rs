@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::claim::{Claimed, Fence};
 use super::error::StoreError;
 use super::kept_message::describe_messages;
+use super::lane::resent::send_once_more;
 use super::outcome::insert_outcomes;
 use super::settled_count::count_settled;
 use super::statement::sql;
@@ -26,6 +27,8 @@ pub const TAKEOVERS_MAX: u32 = 3;
 pub struct TakenOver {
     /// Back to due: their DATA had not started.
     pub due: Vec<DeliveryId>,
+    /// Due once more: the relay may hold their message, and its configuration wants it sent again.
+    pub resent: Vec<DeliveryId>,
     /// Uncertain: the relay may hold their message.
     pub uncertain: Vec<DeliveryId>,
     /// Claimed by the caller, who makes dead letters of them: too many workers died with them.
@@ -37,6 +40,8 @@ pub struct TakenOver {
 pub struct Leaving {
     /// Back to due: their DATA had not started. Nobody died with them.
     pub due: u64,
+    /// As of [`TakenOver`].
+    pub resent: Vec<DeliveryId>,
     /// Uncertain: the relay may hold their message, and nobody waits for its answer any more.
     pub uncertain: Vec<DeliveryId>,
 }
@@ -53,10 +58,11 @@ impl Store {
         .bind(now)
         .run(on)
         .await?;
+        let resent = self.resend_of(on, worker, now).await?;
         let uncertain = declare_uncertain(on, worker, now).await?;
         sql("DELETE FROM worker WHERE id = $1").bind(worker).run(on).await?;
         transaction.commit().await?;
-        Ok(Leaving { due, uncertain })
+        Ok(Leaving { due, resent, uncertain })
     }
 
     /// Takes over what `dead` held, and forgets it; `by` is the caller. Two callers at once share it out.
@@ -72,10 +78,29 @@ impl Store {
         .all(on)
         .await?;
         let due = due.iter().map(|row| row.get("delivery_id")).collect::<Result<_, _>>()?;
+        let resent = self.resend_of(on, dead, now).await?;
         let uncertain = declare_uncertain(on, dead, now).await?;
         sql("DELETE FROM worker WHERE id = $1").bind(dead).run(on).await?;
         transaction.commit().await?;
-        Ok(TakenOver { due, uncertain, given_up })
+        Ok(TakenOver { due, resent, uncertain, given_up })
+    }
+
+    /// Puts back what `worker` had begun to hand over and is sent once more.
+    async fn resend_of(
+        &self,
+        on: &mut Transaction,
+        worker: WorkerId,
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        if self.resent_by.is_empty() {
+            return Ok(Vec::new());
+        }
+        let started = sql("SELECT delivery_id, relay, may_be_out FROM lane_entry
+            WHERE worker_id = $1 AND data_started ORDER BY delivery_id {postgres: FOR UPDATE}")
+        .bind(worker)
+        .all(on)
+        .await?;
+        send_once_more(on, &self.resent_by, &started, now).await
     }
 
     /// Workers that hold deliveries and are not registered any more: nobody watches their heartbeat.
@@ -125,12 +150,24 @@ impl Store {
 }
 
 impl Store {
-    /// Declares claims uncertain whose DATA has started and whose end nobody will tell; returns whose it was.
+    /// Declares claims uncertain whose DATA has started and whose end nobody will tell; returns whose it was. Those whose
+    /// relay is configured so are sent once more instead.
     pub async fn abandon(&self, fences: &[Fence]) -> Result<Vec<DeliveryId>, StoreError> {
         if fences.is_empty() {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
+        if !self.resent_by.is_empty() {
+            let started = sql("WITH {given}
+                SELECT lane_entry.delivery_id, lane_entry.relay, lane_entry.may_be_out
+                FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
+                                          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id
+                WHERE lane_entry.data_started ORDER BY lane_entry.delivery_id {postgres: FOR UPDATE OF lane_entry}")
+            .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+            .all(&mut transaction)
+            .await?;
+            send_once_more(&mut transaction, &self.resent_by, &started, self.now()).await?;
+        }
         let rows = sql("WITH {given}
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND data_started

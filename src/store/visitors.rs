@@ -25,7 +25,7 @@ impl Store {
             patience: Patience::default(),
             lock: self.inner.lock.clone(),
         };
-        Self { inner: Arc::new(inner), outcomes: self.outcomes }
+        Self { inner: Arc::new(inner), outcomes: self.outcomes, resent_by: Arc::clone(&self.resent_by) }
     }
 }
 

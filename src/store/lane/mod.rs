@@ -1,3 +1,4 @@
 //! What stands in the lanes.
 
 pub(super) mod fair_share;
+pub(super) mod resent;

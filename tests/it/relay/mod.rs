@@ -3,6 +3,7 @@
 mod a_connection_idles_or_falls_out_of_step;
 mod a_relay_wants_a_login;
 mod a_sender_reaches_its_limit;
+mod a_worker_is_gone_in_the_middle_of_data;
 mod ehlo_is_not_known;
 mod mails_carry_the_date_of_composing;
 mod many_answers_to_many_customers;

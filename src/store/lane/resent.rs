@@ -1,0 +1,96 @@
+//! What is uncertain and sent once more, because its relay's configuration says so (`on_uncertain = "resend"`), although
+//! its worker is gone. (A living worker records that itself.)
+//!
+//! Once, and only the same bytes: the row keeps the digest of the message that may be out and what was decided for it, and
+//! says that it may be out. The next attempt composes from the same snapshot and compares; where the bytes differ, or the
+//! decision became stricter, or it has been sent once more already, it ends `uncertain`.
+
+use std::sync::Arc;
+
+use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, RelayName};
+use crate::relay::outcome::Phase;
+use crate::store::error::StoreError;
+use crate::store::kept_message::describe_messages;
+use crate::store::notes::{DISPATCHER, insert_notes};
+use crate::store::statement::sql;
+use crate::store::value::Row;
+use crate::store::{Store, Transaction};
+
+/// How soon it is sent once more, in milliseconds: as soon as what a living worker left uncertain.
+const DELAY_MS: i64 = 5_000;
+const WHY: &str = "the worker ended while it handed the message over; the relay may hold it";
+
+impl Store {
+    /// The same database; by these relays what is uncertain is sent once more.
+    #[must_use]
+    pub fn with_resent_by(self, relays: impl IntoIterator<Item = RelayName>) -> Self {
+        Self { resent_by: relays.into_iter().collect::<Arc<[_]>>(), ..self }
+    }
+}
+
+/// Puts those of these rows back whose relay wants that and which have not been sent once more before; returns them.
+/// `started` has `delivery_id`, `relay` and `may_be_out` of rows whose DATA has started, locked by this transaction.
+pub(in crate::store) async fn send_once_more(
+    on: &mut Transaction,
+    relays: &[RelayName],
+    started: &[Row],
+    now: Timestamp,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let mut resent: Vec<DeliveryId> = Vec::new();
+    for row in started {
+        if !row.get::<bool>("may_be_out")? && relays.contains(&row.get("relay")?) {
+            resent.push(row.get("delivery_id")?);
+        }
+    }
+    if resent.is_empty() {
+        return Ok(resent);
+    }
+    let ids = || resent.iter().map(|delivery| [(*delivery).into()]);
+    // Before the worker's name is gone from the row: the attempt that nobody will tell of.
+    sql("WITH {given}
+        INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, decision,
+                             message_sha256)
+        SELECT lane_entry.delivery_id, lane_entry.claim, lane_entry.worker_id, lane_entry.relay, $1, $1, $2, $3,
+               lane_entry.decision, lane_entry.message_sha256
+        FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id
+        WHERE TRUE
+        ON CONFLICT (delivery_id, claim) DO NOTHING")
+    .bind(now)
+    .bind(Phase::Data)
+    .bind(Class::Uncertain)
+    .given("id uuid", ids())
+    .run(on)
+    .await?;
+    // What is known of the message stays on the delivery, should the same bytes not be had any more.
+    sql("WITH {given}
+        UPDATE delivery SET decision_reason = lane_entry.decision_reason, decision_inputs = lane_entry.decision_inputs,
+               message_sha256 = lane_entry.message_sha256, message_date = lane_entry.message_date
+        FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id WHERE delivery.id = given.id")
+    .given("id uuid", ids())
+    .run(on)
+    .await?;
+    sql("WITH {given}
+        UPDATE lane_entry SET state = 'due', due_at = $1, worker_id = NULL, data_started = FALSE, fair_rank = NULL,
+               may_be_out = TRUE, attempts = attempts + 1, last_class = $2, last_reply = $3,
+               first_failed_at = COALESCE(first_failed_at, $4)
+        FROM given WHERE lane_entry.delivery_id = given.id")
+    .bind(Timestamp(now.0 + DELAY_MS))
+    .bind(Class::Uncertain)
+    .bind(WHY)
+    .bind(now)
+    .given("id uuid", ids())
+    .run(on)
+    .await?;
+    describe_messages(on, &resent).await?;
+    insert_notes(
+        on,
+        &resent,
+        DISPATCHER,
+        "its worker ended in the middle of DATA; sent once more, as its relay is configured",
+        now,
+    )
+    .await?;
+    Ok(resent)
+}
