@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use crate::telemetry::AddressMask;
+
 /// The longest path, in characters.
 const PATH_MAX: usize = 255;
+
+/// The longest name in a path that a log shows.
+const NAME_MAX: usize = 40;
 
 /// Why a body cannot be read: where, and what is wrong there.
 ///
@@ -27,6 +32,18 @@ impl Malformed {
         let path =
             path.to_string().chars().take(PATH_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         Self { path, problem: problem.into(), source_and_id: None }
+    }
+
+    /// As a log shows it: what no name of ours looks like is left out, for names may tell of people as values do.
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        let path = AddressMask::default().reply(&self.path);
+        let is_name = |name: &str| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '[' | ']' | '$');
+            name.len() <= NAME_MAX && name.chars().all(is_plain)
+        };
+        let names: Vec<&str> = path.split('.').map(|name| if is_name(name) { name } else { "*" }).collect();
+        format!("{}: {}", names.join("."), AddressMask::default().reply(&self.problem))
     }
 
     /// The same fault, of the event that `source_and_id` names.
@@ -60,6 +77,26 @@ impl fmt::Display for MalformedBatch {
         match self.index {
             Some(index) => write!(f, "event {index}: {}", self.fault),
             None => self.fault.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_shows_names_of_ours_and_nobody_elses() {
+        for (path, shown) in [
+            ("$", "$"),
+            ("data.invoice.total", "data.invoice.total"),
+            ("data.documents[3].sha256", "data.documents[3].sha256"),
+            ("data.erika.mustermann@home.example", "*.example"),
+            ("data.Erika Mustermann, Hauptstr. 1", "data.*.*"),
+            ("data.a\u{1b}[2J", "data.*"),
+            (&format!("data.{}", "x".repeat(300)), "data.*"),
+        ] {
+            assert_eq!(Malformed::at(path, "stands twice").for_log(), format!("{shown}: stands twice"), "{path}");
         }
     }
 }

@@ -196,7 +196,7 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
             invoice.number = %event.data.invoice.number, tenant = %event.data.tenant_id, event.id = %event.id,
             "the invoice {} of {} cannot be sent: {class}", event.data.invoice.number, event.data.tenant_id
         ),
-        (Err(fault), _) => warn!("a message is no event: {fault}"),
+        (Err(fault), _) => warn!("a message is no event: {}", fault.for_log()),
         _ => {}
     }
 }

@@ -18,6 +18,7 @@ use super::session::Session;
 use super::stream::Wire;
 use super::tls::{InvalidRelay, TlsClient};
 use super::{RelayConfig, Security};
+use crate::telemetry::AddressMask;
 
 /// The most challenges of one AUTH exchange; LOGIN has two.
 const CHALLENGES_MAX: usize = 3;
@@ -55,7 +56,8 @@ impl Unavailable {
             Failure::Broken(broken) => Self::new(phase, broken.detail),
             Failure::Refused(reply) => Self {
                 phase,
-                detail: format!("the relay answered {reply}"),
+                // It ends in logs: whoever it names is masked. The reply itself stays as it was.
+                detail: AddressMask::default().reply(&format!("the relay answered {reply}")),
                 // RFC 4954 §6: 4xx are passing failures of the relay, not of the credentials.
                 auth_refused: phase == Phase::Auth && reply.code >= 500,
                 connection_refused: reply.closes_connection(),

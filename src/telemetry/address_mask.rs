@@ -6,7 +6,8 @@
 //!
 //! Known addresses are found however they are written: in any case, in angle brackets or quotes, percent-encoded
 //! (`ap%40customer.example`), rewritten for forwarding (`SRS0=…=customer.example=ap@…`, `b+ap=customer.example@…`), with a
-//! domain in A-labels or not, with `?` for each octet that is not ASCII, and broken by a line's end.
+//! domain in A-labels or not, with `?` for each octet that is not ASCII, and broken by a line's end. Of addresses that we do
+//! not know, another delivery's recipient's perhaps, whatever looks like one is found, also with blanks in it.
 
 use std::ops::Range;
 
@@ -263,25 +264,68 @@ fn replaced(text: &str, found: &[(Range<usize>, &str)]) -> String {
     masked
 }
 
+/// What stands for the sign in the address of somebody whom we do not know.
+const SIGNS: &[&str] = &["@", "\u{ff20}", "%40", "=40", "&#64;", "&#x40;", "&commat;", "(at)", "[at]", "<at>"];
+
 /// The text with the local part of everything that looks like an address masked.
 fn without_any_address(text: &str) -> String {
-    let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    // Of the same length as the text, octet by octet.
+    let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    for (at, length) in text.match_indices('@').chain(text.match_indices("%40")).map(|(at, sign)| (at, sign.len())) {
-        let local = match text[..at].strip_suffix('"') {
-            Some(quoted) => &text[quoted.rfind('"').unwrap_or(0)..at],
-            None => {
-                &text
-                    [text[..at].char_indices().rev().take_while(|(_, c)| is_atom(*c)).last().map_or(at, |(i, _)| i)..at]
-            }
-        };
-        let names_host = text[at + length..].chars().next().is_some_and(|c| c.is_alphanumeric() || c == '[');
-        if !local.is_empty() && names_host && !local.ends_with("***") {
-            found.push((at - local.len()..at, shown_local(local)));
+    for (at, sign) in SIGNS.iter().flat_map(|sign| lower.match_indices(sign)) {
+        let local = local_before(text, at);
+        let shown = &text[local.clone()];
+        let is_apart = local.end < at;
+        if !shown.is_empty() && !shown.ends_with("***") && names_host(text, &local, at + sign.len(), is_apart) {
+            found.push((local, shown_local(shown)));
         }
     }
     let found: Vec<(Range<usize>, &str)> = found.iter().map(|(range, shown)| (range.clone(), shown.as_str())).collect();
     replaced(text, &found)
+}
+
+fn is_atom(c: char) -> bool {
+    c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+}
+
+/// The local part that ends before the sign at `at`, or a few blanks before it; also one in quotes, and one whose
+/// letters stand apart from each other.
+fn local_before(text: &str, at: usize) -> Range<usize> {
+    let before = text[..at].trim_end();
+    if let Some(quoted) = before.strip_suffix('"') {
+        return quoted.rfind('"').unwrap_or(0)..before.len();
+    }
+    let mut start = before.trim_end_matches(is_atom).len();
+    if start == before.len() {
+        return start..start;
+    }
+    let is_letter = |range: &str| range.chars().count() == 1;
+    while is_letter(&text[start..before.len()].chars().take_while(|c| is_atom(*c)).collect::<String>()) {
+        let Some(rest) = text[..start].strip_suffix(char::is_whitespace) else { break };
+        let next = rest.trim_end_matches(is_atom).len();
+        if !is_letter(&rest[next..]) {
+            break;
+        }
+        start = next;
+    }
+    start..before.len()
+}
+
+/// Whether a host stands at `at`, behind a sign. Where blanks stand around the sign, as in prose, a name without a dot is
+/// no host unless the whole is in angle brackets.
+fn names_host(text: &str, local: &Range<usize>, at: usize, is_apart: bool) -> bool {
+    let behind = text[at..].trim_start();
+    if !behind.starts_with(|c: char| c.is_alphanumeric() || c == '[') {
+        return false;
+    }
+    if !is_apart && behind.len() == text[at..].len() {
+        return true;
+    }
+    let is_host = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    let host: String = behind.chars().take_while(|c| is_host(*c) || c.is_whitespace()).collect();
+    let first = host.split_whitespace().next().unwrap_or_default().trim_end_matches(['.', ':']);
+    let is_bracketed = text[..local.start].trim_end().ends_with('<') && behind[host.len()..].starts_with('>');
+    first.contains('.') || is_bracketed || host.split_whitespace().nth(1).is_some_and(|next| next.starts_with('.'))
 }
 
 fn shown_local(local: &str) -> String {

@@ -58,7 +58,16 @@ fn whoever_else_is_named_is_masked_too_and_nothing_but_addresses() {
             "5.7.1 blocked, see https://relay.example/?ip=192.0.2.1",
         ),
         ("cap exceeded, apt mailbox map ap-2 full", "cap exceeded, apt mailbox map ap-2 full"),
+        ("<j.smith @ home.example> unknown", "<j*** @ home.example> unknown"),
+        ("<j.smith @ home> unknown", "<j*** @ home> unknown"),
+        ("J.SMITH@HOME.EXAMPLE unknown", "J***@HOME.EXAMPLE unknown"),
+        ("user j.smith @home.example unknown", "user j*** @home.example unknown"),
+        ("user j.smith@ home.example unknown", "user j***@ home.example unknown"),
+        ("j o h n @ home . example unknown", "j*** @ home . example unknown"),
+        ("j.smith (at) home.example unknown", "j*** (at) home.example unknown"),
+        ("j.smith[AT]home.example unknown", "j***[AT]home.example unknown"),
         ("a problem @ night", "a problem @ night"),
+        ("a problem @ night. Try later", "a problem @ night. Try later"),
         ("a***@customer.example unknown", "a***@customer.example unknown"),
     ] {
         assert_eq!(mask.reply(words), shown, "{words}");
