@@ -180,17 +180,7 @@ async fn publish(url: BrokerUrl, topology: Topology, events: &[FileEvent]) -> an
 async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<PublishedRow>> {
     let mut rows = Vec::with_capacity(events.len());
     for batch in events.chunks(BATCH_MAX) {
-        let parsed = |event: &FileEvent| {
-            let body = event.body.clone();
-            Parsed::of(Incoming {
-                body,
-                whole: None,
-                via: Via::File,
-                redelivered: false,
-                dead_letter_id: None,
-                given_up: false,
-            })
-        };
+        let parsed = |event: &FileEvent| Parsed::of(Incoming::new(event.body.clone(), Via::File));
         let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
         rows.extend(batch.iter().zip(verdicts).map(|(event, verdict)| PublishedRow::at_intake(event, verdict)));
     }

@@ -95,14 +95,7 @@ impl Demo {
     pub async fn publish(&self, mut progress: impl FnMut(&DemoEvent, Verdict)) -> anyhow::Result<Vec<Verdict>> {
         let mut verdicts = Vec::new();
         for event in self.world.events() {
-            let incoming = Incoming {
-                body: Bytes::from(event.bytes.clone()),
-                whole: None,
-                via: Via::File,
-                redelivered: false,
-                dead_letter_id: None,
-                given_up: false,
-            };
+            let incoming = Incoming::new(Bytes::from(event.bytes.clone()), Via::File);
             let verdict =
                 *self.app.intake.take(&[Parsed::of(incoming)]).await?.first().expect("one event, one verdict");
             progress(event, verdict);

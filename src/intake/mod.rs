@@ -41,6 +41,14 @@ pub struct Incoming {
     pub given_up: bool,
 }
 
+impl Incoming {
+    /// A body that is whole, and brought for the first time as far as anybody knows.
+    #[must_use]
+    pub const fn new(body: Bytes, via: Via) -> Self {
+        Self { body, whole: None, via, redelivered: false, dead_letter_id: None, given_up: false }
+    }
+}
+
 /// Who brings an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Via {

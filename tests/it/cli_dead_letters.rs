@@ -89,8 +89,7 @@ async fn a_discard_is_listed_and_can_be_taken_back() {
 async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
     let support = Support::new(TestDatabase::sqlite().await);
     let body = Bytes::from_static(b"{\"id\": \"\x1b[31m\xff");
-    let incoming =
-        Incoming { body, whole: None, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+    let incoming = Incoming::new(body, Via::Http);
     support.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers");
     let id = ids(&objects(&support, &["dead-letters", "list"])).remove(0);
     let text = printed(&support, &["dead-letters", "show", &id]);

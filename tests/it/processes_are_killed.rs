@@ -57,14 +57,7 @@ pub(crate) async fn take_in(site: &Site, addresses: &[(&str, &str)]) {
         .iter()
         .map(|(id, address)| {
             let body = Bytes::from(site.event(id, address).to_string());
-            Parsed::of(Incoming {
-                body,
-                whole: None,
-                via: Via::File,
-                redelivered: false,
-                dead_letter_id: None,
-                given_up: false,
-            })
+            Parsed::of(Incoming::new(body, Via::File))
         })
         .collect();
     site.app().intake.take(&batch).await.expect("the database answers");

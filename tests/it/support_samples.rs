@@ -69,8 +69,7 @@ impl Support {
     /// Takes in an event, or what is none.
     pub(crate) async fn take(&self, event: &Value) -> Verdict {
         let body = Bytes::from(event.to_string());
-        let incoming =
-            Incoming { body, whole: None, via: Via::Http, redelivered: false, dead_letter_id: None, given_up: false };
+        let incoming = Incoming::new(body, Via::Http);
         self.intake.take(&[Parsed::of(incoming)]).await.expect("the database answers")[0]
     }
 

@@ -253,14 +253,7 @@ impl Dispatcher {
             .iter()
             .map(|body| {
                 let body = Bytes::copy_from_slice(body.as_ref());
-                Parsed::of(Incoming {
-                    body,
-                    whole: None,
-                    via: Via::File,
-                    redelivered: false,
-                    dead_letter_id: None,
-                    given_up: false,
-                })
+                Parsed::of(Incoming::new(body, Via::File))
             })
             .collect();
         self.app.intake.take(&batch).await.expect("the database answers")

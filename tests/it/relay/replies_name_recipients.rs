@@ -50,14 +50,7 @@ fn script() -> Script {
 async fn take(site: &Site, events: &[Value]) {
     let parsed = |event: &Value| {
         let body = Bytes::from(event.to_string());
-        Parsed::of(Incoming {
-            body,
-            via: Via::File,
-            redelivered: false,
-            dead_letter_id: None,
-            given_up: false,
-            whole: None,
-        })
+        Parsed::of(Incoming::new(body, Via::File))
     };
     let batch: Vec<Parsed> = events.iter().map(parsed).collect();
     site.app().intake.take(&batch).await.expect("the database answers");

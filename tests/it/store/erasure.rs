@@ -40,8 +40,7 @@ async fn erase(support: &Support) -> Erased {
 
 async fn bring(support: &Support, body: &str) {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let incoming =
-        Incoming { body, whole: None, via: Via::Amqp, redelivered: false, dead_letter_id: None, given_up: false };
+    let incoming = Incoming::new(body, Via::Amqp);
     let verdicts = support.intake.take(&[Parsed::of(incoming)]).await.expect("answered");
     assert_eq!(verdicts, [Verdict::DeadLetter(Class::Malformed)]);
 }
