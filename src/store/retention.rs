@@ -18,13 +18,16 @@ use crate::ids::DeliveryId;
 /// Days of 24 months, leap day included.
 const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 
+/// What a link shows is kept for so long after the last link has expired.
+const AFTER_LINK: Duration = Duration::from_hours(30 * 24);
+
 /// A snapshot may be made with templates that were told to be in use so long before.
 const TOLD_WITHIN: Duration = Duration::from_hours(24);
 
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionTimes {
-    /// Events' bytes, templates and profiles, from the final state.
+    /// Events' bytes, templates and profiles, from the final state; and at least 30 days from the end of the last link.
     pub bodies: Duration,
     /// Deliveries, attempts, notes, links and dead letters, from the final state.
     pub deliveries: Duration,
@@ -83,7 +86,10 @@ impl Store {
                       WHERE delivery.tenant_id = event.tenant_id AND delivery.invoice_number = event.invoice_number
                         AND delivery.event_key = event.key
                         AND (delivery.settled IS NULL OR delivery.settled IN ('dead', 'uncertain')
-                             OR delivery.settled_at >= $1))
+                             OR delivery.settled_at >= $1
+                             -- Whoever opens the link is shown what the event says.
+                             OR EXISTS (SELECT 1 FROM portal_link
+                                 WHERE portal_link.root_id = delivery.root_id AND portal_link.expires_at >= $3)))
                   AND NOT EXISTS (SELECT 1 FROM dead_letter
                       WHERE dead_letter.tenant_id = event.tenant_id
                         AND dead_letter.invoice_number = event.invoice_number AND dead_letter.event_key = event.key
@@ -91,6 +97,7 @@ impl Store {
                 ORDER BY event.received_at LIMIT $2)")
         .bind(before)
         .bind(limit)
+        .bind(self.now().minus(AFTER_LINK))
         .run(&mut self.write().await?)
         .await
     }

@@ -12,6 +12,7 @@ use crate::support_samples::{Support, WHO, event, tenant};
 
 on_both_databases!(
     bodies_go_after_ninety_days_and_names_stay,
+    a_body_outlives_the_last_link_by_thirty_days,
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
@@ -43,6 +44,28 @@ async fn bodies_go_after_ninety_days_and_names_stay(database: TestDatabase) {
     assert_eq!(forget(&support).await, Forgotten::default());
     assert_eq!(support.take(&event("1")).await, Verdict::Duplicate, "it is known for ever");
     assert_eq!(support.states().await, ["sent accepted"]);
+}
+
+async fn a_body_outlives_the_last_link_by_thirty_days(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    let until = support.database.clock.now().plus(DAY * 120);
+    support.database.execute("DELETE FROM portal_link").await;
+    for (generation, token, expires_at) in [(0, "content_sha256", 0), (1, "invoice_sha256", until.0)] {
+        support
+            .database
+            .execute(format!(
+                "INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
+                 SELECT root_id, {generation}, {token}, 'k1', {expires_at}
+                 FROM delivery JOIN event ON event.key = delivery.event_key"
+            ))
+            .await;
+    }
+    support.database.clock.advance(DAY * 149);
+    assert_eq!(forget(&support).await, Forgotten::default(), "29 days after the last link");
+    support.database.clock.advance(DAY * 2);
+    assert_eq!(forget(&support).await, Forgotten { bodies: 1, ..Forgotten::default() });
 }
 
 async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::catalogue::{parse_customer, parse_tenant};
 use invoice_dispatcher::class::Class;
+use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::customer::Customer;
 use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, Sha256, TenantId};
@@ -96,7 +97,10 @@ impl Support {
         let (claimed, worker) = self.start().await;
         if matches!(settled, Settled::Sent | Settled::Uncertain) {
             // The same claim may ask again: now for a link mail.
-            let start = DataStart { link: Some(link(claimed.delivery)), ..data_start(&claimed, worker) };
+            let start = DataStart {
+                link: Some(link(claimed.delivery, self.database.clock.now())),
+                ..data_start(&claimed, worker)
+            };
             self.database.store.start_data(&[start]).await.expect("answered");
         }
         let now = self.database.clock.now();
@@ -186,12 +190,12 @@ pub(crate) fn event(id: &str) -> Value {
     })
 }
 
-fn link(root: DeliveryId) -> NewPortalLink {
+fn link(root: DeliveryId, sent_at: Timestamp) -> NewPortalLink {
     NewPortalLink {
         root,
         generation: 0,
         token_sha256: Sha256::of(new_id().as_bytes()),
         key_fingerprint: "k1".to_owned(),
-        expires_at: invoice_dispatcher::clock::Timestamp(i64::MAX),
+        expires_at: sent_at.plus(Duration::from_hours(60 * 24)),
     }
 }
