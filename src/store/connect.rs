@@ -111,13 +111,15 @@ fn postgres_options(url: &str, deadlines: Deadlines) -> Result<PgConnectOptions,
         .map_err(|error| OpenError::Address(error.to_string()))?
         .application_name("invoice-dispatcher")
         .statement_cache_capacity(STATEMENTS_MAX)
-        .options([("idle_in_transaction_session_timeout", deadlines.idle_in_transaction.as_millis())])
+        .options([
+            ("idle_in_transaction_session_timeout", deadlines.idle_in_transaction.as_millis()),
+            // A statement that takes longer is lost work.
+            ("statement_timeout", deadlines.server_statement().as_millis()),
+        ])
         .options([
             // What was committed was promised: it is on disk, whatever the server's default.
             ("synchronous_commit", "on"),
-            // A statement that takes longer is lost work. A transaction that is left open would block the vacuum: it is
-            // bounded above.
-            ("statement_timeout", "30s"),
+            // A transaction that is left open would block the vacuum: it is bounded above.
             // The server forgets a client that the network has swallowed, with the locks that its transaction holds.
             // Our own socket is sqlx's, which sets none of this: here a deadline closes the connection. A server whose
             // system does not know one of these goes on without it.

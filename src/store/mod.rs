@@ -67,6 +67,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
+use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -239,10 +240,12 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut connection = self.write().await?;
         let answer = match connection.handle()? {
-            Handle::Postgres(on) => timeout(MIGRATION_DEADLINE, POSTGRES_MIGRATIONS.run_direct(None, on, false)).await,
-            Handle::Sqlite(on) => timeout(MIGRATION_DEADLINE, SQLITE_MIGRATIONS.run_direct(None, on, false)).await,
+            Handle::Postgres(on) => timeout(MIGRATION_DEADLINE, migrate_postgres(on)).await,
+            Handle::Sqlite(on) => timeout(MIGRATION_DEADLINE, SQLITE_MIGRATIONS.run_direct(None, on, false))
+                .await
+                .map(|done| done.map_err(sqlx::Error::from)),
         };
-        connection.judge(answer.map(|done| done.map_err(sqlx::Error::from)))
+        connection.judge(answer)
     }
 
     /// Whether every migration of this build has been applied.
@@ -356,6 +359,14 @@ impl Store {
         connection.begin().await?;
         Ok(Transaction { connection, outcomes: self.outcomes })
     }
+}
+
+/// The bound of everyday statements would end a migration that goes through a large table.
+async fn migrate_postgres(on: &mut PgConnection) -> Result<(), sqlx::Error> {
+    on.execute(sqlx::raw_sql("SET statement_timeout = 0")).await?;
+    let migrated = POSTGRES_MIGRATIONS.run_direct(None, on, false).await;
+    on.execute(sqlx::raw_sql("RESET statement_timeout")).await?;
+    Ok(migrated?)
 }
 
 async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, sqlx::Error> {

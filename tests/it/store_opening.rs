@@ -1,8 +1,11 @@
 //! Opening a database: addresses, locks, migrations, clocks, absence.
 
-use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::store::{OpenError, Store};
+use std::time::Duration;
 
+use invoice_dispatcher::clock::{Clock, Timestamp};
+use invoice_dispatcher::store::{Deadlines, OpenError, Store};
+
+use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, migrations, on_both_databases};
 
 on_both_databases!(
@@ -37,6 +40,36 @@ async fn the_clock_is_set_by_the_database(database: TestDatabase) {
     let now = store.align_clock().await.expect("answered");
     assert!(now > Timestamp(1_700_000_000_000), "{now}");
     assert!(clock.now() >= now);
+    store.close().await;
+}
+
+/// As a migration waits that goes through a large table: for longer than any statement of a worker may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_is_not_bound_as_statements_are() {
+    let database = TestDatabase::postgres().await;
+    let deadlines = Deadlines { statement: Duration::from_millis(400), ..Deadlines::default() };
+    let store = Store::open_impatient(&database.url, deadlines, Clock::system()).await.expect("an address");
+    let busy = database.begin("LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE").await;
+    let migrating = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate().await }
+    });
+    let waits_long = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + INTERVAL '800 milliseconds'";
+    let waiting = async {
+        while database.number(waits_long).await == 0 {
+            assert!(!migrating.is_finished(), "it gave up");
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it waits");
+    busy.commit().await;
+    migrating.await.expect("the task ends").expect("it waited as long as it had to");
+
+    // The bound of statements holds again on that connection.
+    let busy = database.begin("LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE").await;
+    assert!(store.schema_is_current().await.is_err_and(|error| error.is_unavailable()));
+    busy.commit().await;
     store.close().await;
 }
 

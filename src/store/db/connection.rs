@@ -35,6 +35,13 @@ pub struct Deadlines {
     pub idle_in_transaction: Duration,
 }
 
+impl Deadlines {
+    /// How long the server works at a statement: 30 s of the 40.
+    pub(in crate::store) fn server_statement(&self) -> Duration {
+        self.statement * 3 / 4
+    }
+}
+
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
