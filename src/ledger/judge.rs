@@ -6,6 +6,7 @@ use crate::class::Class;
 use crate::decision::Decision;
 use crate::ids::DeliveryId;
 use crate::store::{BookedDelivery, BookedEvent, BookedLetter, DeliveryRole, EventState, Settled};
+use crate::telemetry::AddressMask;
 
 /// What is wrong with a delivery, by the database alone.
 #[must_use]
@@ -171,6 +172,21 @@ pub fn stray(delivery: DeliveryId) -> Finding {
 pub fn stranger(mail: &TakenMail) -> Finding {
     let detail = format!("the relay took {}, and no delivery of it is known", mail.message_id);
     Finding { fault: Fault::NotRecorded, tenant: None, invoice: None, detail }
+}
+
+/// A row that cannot be read: nobody can say what is wrong beside that. The sentence names no address.
+#[must_use]
+pub fn unreadable(row: &str, why: &str) -> Finding {
+    let detail = format!("{row}: {}", AddressMask::default().reply(why));
+    Finding { fault: Fault::Unreadable, tenant: None, invoice: None, detail }
+}
+
+/// A resend that the relay accepted, as it did the uncertain one whose place it took: the answer to that came later.
+#[must_use]
+pub fn twice_by_a_resend(delivery: &BookedDelivery) -> Option<Finding> {
+    let original = delivery.accepted_before.filter(|_| delivery.accepted > 0)?;
+    let detail = format!("accepted, and so was the uncertain {original}, whose place a person had it take");
+    Some(of_delivery(delivery, Fault::AcceptedAndResent, &detail))
 }
 
 /// A kept count that is too high by `by`.

@@ -27,6 +27,7 @@ fn sent() -> BookedDelivery {
         uncertain: 0,
         otherwise: 0,
         resend: false,
+        accepted_before: None,
         event: Some((EventState::Accepted, Some(ID))),
         open_letters: 0,
     }

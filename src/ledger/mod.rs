@@ -53,6 +53,11 @@ pub enum Fault {
     SeenUndead,
     /// A count that is kept is not the true one.
     Miscounted,
+    /// A row that holds a value which nobody can read.
+    Unreadable,
+    /// A person had an uncertain delivery sent again, and the relay has accepted both: no promise is broken, but the
+    /// customer has two.
+    AcceptedAndResent,
 }
 
 spelling!(Fault {
@@ -70,6 +75,8 @@ spelling!(Fault {
     DeadUnseen => "dead_unseen",
     SeenUndead => "seen_undead",
     Miscounted => "miscounted",
+    Unreadable => "unreadable",
+    AcceptedAndResent => "accepted_and_resent",
 });
 
 impl Fault {
@@ -91,6 +98,8 @@ impl Fault {
             Self::DeadUnseen => "dead without a dead letter",
             Self::SeenUndead => "with an open dead letter, though not dead",
             Self::Miscounted => "of the counts wrong",
+            Self::Unreadable => "that cannot be read",
+            Self::AcceptedAndResent => "accepted after they were sent again",
         }
     }
 }
@@ -127,6 +136,8 @@ pub struct Ledger {
     pub findings: Vec<Finding>,
     /// How much more is wrong than `findings` names.
     pub more: u64,
+    /// What a person should know although nothing is wrong with it, [`FINDINGS_MAX`] at most.
+    pub notices: Vec<Finding>,
 }
 
 impl Ledger {
@@ -185,10 +196,13 @@ async fn add_events(ledger: &mut Ledger, store: &Store) -> Result<(), StoreError
     let mut after = None;
     loop {
         let page = store.booked_events(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.key);
-        ledger.events += page.len() as u64;
-        ledger.add(page.iter().filter_map(judge::event));
+        if page.last.is_none() {
+            return Ok(());
+        }
+        after = page.last;
+        ledger.events += (page.rows.len() + page.unreadable.len()) as u64;
+        ledger.add(page.rows.iter().filter_map(judge::event));
+        ledger.add(page.unreadable.iter().map(|(event, why)| judge::unreadable(&format!("event {event}"), why)));
     }
 }
 
@@ -197,11 +211,16 @@ async fn add_deliveries(ledger: &mut Ledger, store: &Store, evidence: &Evidence)
     let mut after = None;
     loop {
         let page = store.booked_deliveries(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        ledger.deliveries += page.len() as u64;
-        for delivery in &page {
+        if page.last.is_none() {
+            break;
+        }
+        after = page.last;
+        ledger.deliveries += (page.rows.len() + page.unreadable.len()) as u64;
+        ledger.add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("delivery {id}"), why)));
+        for delivery in &page.rows {
             ledger.add(judge::delivery(delivery));
+            let room = FINDINGS_MAX.saturating_sub(ledger.notices.len());
+            ledger.notices.extend(judge::twice_by_a_resend(delivery).into_iter().take(room));
             if let Some(taken) = &mut taken {
                 ledger.add(judge::taken(delivery, &taken.of_delivery(delivery)));
             }
@@ -215,9 +234,12 @@ async fn add_letters(ledger: &mut Ledger, store: &Store) -> Result<(), StoreErro
     let mut after = None;
     loop {
         let page = store.booked_letters(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        ledger.open_letters += page.len() as u64;
-        ledger.add(page.iter().filter_map(judge::letter));
+        if page.last.is_none() {
+            return Ok(());
+        }
+        after = page.last;
+        ledger.open_letters += (page.rows.len() + page.unreadable.len()) as u64;
+        ledger.add(page.rows.iter().filter_map(judge::letter));
+        ledger.add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("dead letter {id}"), why)));
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
 use super::statement::sql;
-use super::value::Row;
+use super::value::{Column, Row};
 use super::{Settled, Store};
 use crate::class::Class;
 use crate::compose::Attachment;
@@ -54,6 +54,8 @@ pub struct BookedDelivery {
     pub otherwise: i64,
     /// It takes the place of another because a person wanted it.
     pub resend: bool,
+    /// The uncertain delivery whose place it took, if the relay accepted that one after all.
+    pub accepted_before: Option<DeliveryId>,
     /// Its event, if that is known.
     pub event: Option<(EventState, Option<DeliveryId>)>,
     /// Its open dead letters.
@@ -98,19 +100,53 @@ pub struct BookedLetter {
     pub event: Option<(EventKey, Option<EventState>)>,
 }
 
+/// Rows that follow each other.
+#[derive(Debug, Clone)]
+pub struct BookedPage<T, I> {
+    /// Those that can be read.
+    pub rows: Vec<T>,
+    /// Those that hold a value which cannot, and why; it may repeat the value.
+    pub unreadable: Vec<(I, String)>,
+    /// Where the next page begins; none behind the last row.
+    pub last: Option<I>,
+}
+
+/// One row that cannot be read stops nothing.
+fn page<T, I: Column + Copy>(
+    rows: &[Row],
+    id: &str,
+    read: fn(&Row) -> Result<T, StoreError>,
+) -> Result<BookedPage<T, I>, StoreError> {
+    let mut page = BookedPage { rows: Vec::with_capacity(rows.len()), unreadable: Vec::new(), last: None };
+    for row in rows {
+        let id = row.get(id)?;
+        page.last = Some(id);
+        match read(row) {
+            Ok(booked) => page.rows.push(booked),
+            Err(error) if error.is_about_a_row() => page.unreadable.push((id, error.to_string())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
+}
+
 impl Store {
     /// Up to `limit` deliveries behind `after`, in the order of their identifiers.
     pub async fn booked_deliveries(
         &self,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<Vec<BookedDelivery>, StoreError> {
+    ) -> Result<BookedPage<BookedDelivery, DeliveryId>, StoreError> {
         sql("SELECT delivery.id, delivery.root_id, delivery.role, delivery.tenant_id, delivery.invoice_number,
                    delivery.settled, lane_entry.state AS in_lane, lane_entry.may_be_out, delivery.class,
                    COALESCE(delivery.decision, lane_entry.decision) AS decision,
                    COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
                    delivery.attachments, delivery.recipients, delivery.resend_of,
                    event.state AS event_state, event.delivery_id AS event_delivery,
+                   (SELECT original.id FROM delivery AS original
+                    WHERE original.id = delivery.resend_of AND original.class = 'superseded'
+                      AND EXISTS (SELECT 1 FROM attempt
+                          WHERE attempt.delivery_id = original.id AND attempt.class = 'accepted')) AS accepted_before,
                    (SELECT COUNT(*) FROM attempt
                     WHERE attempt.delivery_id = delivery.id AND attempt.class = 'accepted') AS accepted,
                    (SELECT COUNT(*) FROM attempt
@@ -127,14 +163,16 @@ impl Store {
         .bind(after.map_or(Uuid::nil(), |delivery| delivery.0))
         .bind(limit)
         .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(BookedDelivery::read)
-        .collect()
+        .await
+        .and_then(|rows| page(&rows, "id", BookedDelivery::read))
     }
 
     /// Up to `limit` events behind `after`, in the order of their keys.
-    pub async fn booked_events(&self, after: Option<EventKey>, limit: u32) -> Result<Vec<BookedEvent>, StoreError> {
+    pub async fn booked_events(
+        &self,
+        after: Option<EventKey>,
+        limit: u32,
+    ) -> Result<BookedPage<BookedEvent, EventKey>, StoreError> {
         sql("SELECT event.key, event.source, event.event_id, event.tenant_id, event.invoice_number, event.state,
                    CAST(CASE WHEN event.body IS NULL THEN 1 ELSE 0 END AS BIGINT) AS forgotten,
                    (SELECT COUNT(*) FROM delivery WHERE delivery.id = event.delivery_id) AS deliveries,
@@ -146,10 +184,8 @@ impl Store {
         .bind(after.map_or(Uuid::nil(), |event| event.0))
         .bind(limit)
         .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(BookedEvent::read)
-        .collect()
+        .await
+        .and_then(|rows| page(&rows, "key", BookedEvent::read))
     }
 
     /// Up to `limit` open dead letters behind `after`, in the order of their identifiers; none of conflicts, which are
@@ -158,7 +194,7 @@ impl Store {
         &self,
         after: Option<DeadLetterId>,
         limit: u32,
-    ) -> Result<Vec<BookedLetter>, StoreError> {
+    ) -> Result<BookedPage<BookedLetter, DeadLetterId>, StoreError> {
         sql("SELECT dead_letter.id, dead_letter.tenant_id, dead_letter.invoice_number, dead_letter.delivery_id,
                    dead_letter.event_key, delivery.settled, event.state AS event_state
             FROM dead_letter LEFT JOIN delivery ON delivery.id = dead_letter.delivery_id
@@ -169,10 +205,8 @@ impl Store {
         .bind(after.map_or(Uuid::nil(), |letter| letter.0))
         .bind(limit)
         .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(BookedLetter::read)
-        .collect()
+        .await
+        .and_then(|rows| page(&rows, "id", BookedLetter::read))
     }
 
     /// Up to `limit` places in a lane of deliveries that are not there.
@@ -244,6 +278,7 @@ impl BookedDelivery {
             uncertain: row.get("uncertain")?,
             otherwise: row.get("otherwise")?,
             resend: row.get::<Option<DeliveryId>>("resend_of")?.is_some(),
+            accepted_before: row.get("accepted_before")?,
             event: match event_state {
                 Some(state) => Some((state, row.get("event_delivery")?)),
                 None => None,

@@ -54,27 +54,11 @@ impl DeadLetterLedger for Store {
     }
 
     async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
-        let open = sql("WITH {given} SELECT dead_letter.id FROM given
-            JOIN dead_letter ON dead_letter.id = given.id AND dead_letter.state = 'open'")
-        .given("id uuid", rows(ids))
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect::<Result<_, StoreError>>()?;
-        Ok(open)
+        Ok(self.known_letters(ids, true).await?)
     }
 
     async fn settled(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
-        let settled = sql("WITH {given} SELECT dead_letter.id FROM given
-            JOIN dead_letter ON dead_letter.id = given.id AND dead_letter.state <> 'open'")
-        .given("id uuid", rows(ids))
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect::<Result<_, StoreError>>()?;
-        Ok(settled)
+        Ok(self.known_letters(ids, false).await?)
     }
 
     async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
@@ -137,6 +121,21 @@ impl Store {
             .run(&mut self.write().await?)
             .await?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// Which of these letters the database knows, as `open` or as settled.
+    async fn known_letters(&self, ids: &[DeadLetterId], open: bool) -> Result<HashSet<DeadLetterId>, StoreError> {
+        sql("WITH {given} SELECT dead_letter.id FROM given
+            JOIN dead_letter ON dead_letter.id = given.id AND (dead_letter.state = 'open') = $1")
+        .bind(open)
+        .given("id uuid", rows(ids))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
     }
 }
 

@@ -89,14 +89,14 @@ pub use error::StoreError;
 pub use event_fate::{EventReport, EventStands};
 pub use explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
 pub use facts::DeliveryFacts;
-pub use intake::{
 pub use hold::HeldCounts;
+pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
 pub use invoice_digests::InvoiceDigests;
 pub use kept_message::KeptMessage;
-pub use ledger::{BookedDelivery, BookedEvent, BookedLetter};
+pub use ledger::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
 pub use left_recipients::{LeftRecipients, TriedRecipients};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use notes::{NewNote, Note};
@@ -117,8 +117,8 @@ pub use takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
 pub use worker::Heartbeat;
 
 use crate::clock::{Clock, Timestamp};
-pub use crate::retry::Settled;
 use crate::ids::RelayName;
+pub use crate::retry::Settled;
 use connect::{LockFile, Pools};
 pub(crate) use db::connection::Connection;
 use db::connection::{Handle, Overdue};
@@ -143,9 +143,9 @@ pub struct Store {
     inner: Arc<Inner>,
     /// Whether the ends of deliveries go into the outbox of outcomes, too.
     outcomes: bool,
-}
     /// The relays by which what is uncertain is sent once more.
     resent_by: Arc<[RelayName]>,
+}
 
 #[derive(Debug)]
 struct Inner {

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::TenantId;
 use crate::lane::HEARTBEAT;
-use crate::ledger::{self, Evidence, Ledger};
+use crate::ledger::{self, Evidence, Finding, Ledger};
 use crate::secrets::LinkKeys;
 use crate::store::{Breaker, Store, StoreError};
 
@@ -233,8 +233,17 @@ fn balance(ledger: &Ledger) -> Vec<Check> {
     const NAME: &str = "ledger";
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let (events, deliveries) = (count(number(ledger.events), "event"), count(number(ledger.deliveries), "delivery"));
+    let whose = |finding: &Finding| {
+        let whose = [finding.tenant.as_ref().map(TenantId::as_str), finding.invoice.as_deref()];
+        format!("{NAME} {}", whose.into_iter().flatten().collect::<Vec<_>>().join(" ")).trim_end().to_owned()
+    };
+    let notices = ledger.notices.iter().map(|finding| {
+        let remedy = "tell the customer which of the two mails counts, if they ask; nothing is wrong here";
+        Check::warn(whose(finding), format!("{}: {}", finding.fault, finding.detail), remedy)
+    });
     if ledger.balances() {
-        return vec![Check::ok(NAME, format!("{events}, {deliveries}, each in exactly one state"))];
+        let balanced = Check::ok(NAME, format!("{events}, {deliveries}, each in exactly one state"));
+        return std::iter::once(balanced).chain(notices).collect();
     }
     let remedy = "keep a copy of the database, and report this with the version that --version prints";
     let mut found: Vec<String> =
@@ -243,10 +252,9 @@ fn balance(ledger: &Ledger) -> Vec<Check> {
         found.push(format!("and {} more that are not named", ledger.more));
     }
     let detail = format!("{} ({events}, {deliveries})", found.join(", "));
-    let named = ledger.findings.iter().map(|finding| {
-        let whose = [finding.tenant.as_ref().map(TenantId::as_str), finding.invoice.as_deref()];
-        let name = format!("{NAME} {}", whose.into_iter().flatten().collect::<Vec<_>>().join(" "));
-        Check::fail(name.trim_end(), format!("{}: {}", finding.fault, finding.detail), remedy)
-    });
-    std::iter::once(Check::fail(NAME, detail, remedy)).chain(named).collect()
+    let named = ledger
+        .findings
+        .iter()
+        .map(|finding| Check::fail(whose(finding), format!("{}: {}", finding.fault, finding.detail), remedy));
+    std::iter::once(Check::fail(NAME, detail, remedy)).chain(named).chain(notices).collect()
 }

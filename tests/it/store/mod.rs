@@ -2,6 +2,7 @@
 
 mod erasure;
 mod held;
+mod reconciliation;
 mod same_invoice;
 mod two_at_once;
 mod waiting_events;
