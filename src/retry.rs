@@ -78,6 +78,8 @@ pub struct History {
     pub pause: Duration,
     /// It was deferred because its sender has sent what it may for now.
     pub sender_limited: bool,
+    /// An address needs SMTPUTF8 that the message can do without, and nothing was permitted to go out yet.
+    pub goes_without_utf8: bool,
 }
 
 /// When to try again.
@@ -139,6 +141,9 @@ fn after_each(class: Class, history: &History, schedule: &Schedule) -> Next {
             Next::Again { after: history.pause + jittered(AFTER_OUTAGE, history), consumed: false }
         }
         Class::DocumentMissing => document_missing(history, schedule),
+        Class::UnsupportedAddress if history.goes_without_utf8 => {
+            Next::Again { after: Duration::ZERO, consumed: false }
+        }
         // Once more at once, with a link; the decision says whether that may be.
         Class::TooLarge if history.attached => Next::Again { after: Duration::ZERO, consumed: false },
         Class::Uncertain if history.on_uncertain == OnUncertain::Resend && !history.resent_uncertain => {
@@ -212,6 +217,7 @@ mod tests {
             on_uncertain: OnUncertain::Wait,
             pause: Duration::ZERO,
             sender_limited: false,
+            goes_without_utf8: false,
         }
     }
 
@@ -272,6 +278,15 @@ mod tests {
                 assert!(matches!(next, Next::Again { consumed: false, .. }), "{next:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_address_that_can_be_left_out_is_left_out_at_once() {
+        let unsupported = |goes_without_utf8| {
+            after(Class::UnsupportedAddress, &History { goes_without_utf8, ..history(3) }, &Schedule::default())
+        };
+        assert_eq!(unsupported(true), Next::Again { after: Duration::ZERO, consumed: false });
+        assert_eq!(unsupported(false), Next::Settle(Settled::Dead, Class::UnsupportedAddress));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod message;
 pub mod money;
 pub mod sample;
 mod sources;
+mod spare_utf8;
 mod templates;
 mod view;
 

@@ -27,6 +27,8 @@ pub struct Ended {
     pub pause: Duration,
     /// Deferred because its sender has sent what it may for now.
     pub sender_limited: bool,
+    /// An address needs SMTPUTF8 that the message can do without, and nothing was permitted to go out yet.
+    pub goes_without_utf8: bool,
 }
 
 impl Ended {
@@ -41,6 +43,7 @@ impl Ended {
             started_at: Timestamp(0),
             pause: Duration::ZERO,
             sender_limited: false,
+            goes_without_utf8: false,
         }
     }
 
@@ -72,6 +75,7 @@ impl Ended {
             started_at: Timestamp(0),
             pause: Duration::ZERO,
             sender_limited: false,
+            goes_without_utf8: false,
         }
     }
 

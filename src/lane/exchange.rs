@@ -343,6 +343,8 @@ fn cut_off(prepared: &Prepared) -> Ended {
 /// What a transaction means for the delivery.
 fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) -> Came {
     let sender_limited = submission.outcome == Outcome::SenderLimited;
+    let goes_without_utf8 =
+        submission.outcome == Outcome::UnsupportedAddress && prepared.has_spare_utf8 && !permit.asked;
     let class = match submission.outcome {
         Outcome::Accepted => Class::Accepted,
         Outcome::Deferred | Outcome::SenderLimited => Class::Deferred,
@@ -366,5 +368,5 @@ fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) ->
         "another transaction in the database keeps the tenant's settings or the customer locked"
             .clone_into(&mut ended.reason);
     }
-    Came::Ended(Ended { started_at: prepared.started_at, sender_limited, ..ended })
+    Came::Ended(Ended { started_at: prepared.started_at, sender_limited, goes_without_utf8, ..ended })
 }

@@ -40,6 +40,8 @@ pub struct Prepared {
     pub mail: Mail,
     /// The mail is what an earlier attempt was permitted to hand over, byte for byte: it never grows too old.
     pub repeats: bool,
+    /// It can do without the copies and the Reply-To that need SMTPUTF8, and was never permitted to go out.
+    pub has_spare_utf8: bool,
     /// The portal token that it carries, of a link mail.
     pub link: Option<PortalToken>,
     /// When the attempt began.
@@ -72,7 +74,8 @@ pub async fn prepare(
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
-    let Composed { mail, repeats, link } = composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
+    let Composed { mail, repeats, has_spare_utf8, link } =
+        composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
     // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
@@ -80,7 +83,7 @@ pub async fn prepare(
         return Err(Ended::before(Class::Uncertain, why));
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
-    Ok(Prepared { decided, decision_inputs, mail, repeats, link, started_at, memory })
+    Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, link, started_at, memory })
 }
 
 /// Composes the mail of a delivery again that waited so long for its turn that its Date is not true any more. What was
@@ -107,6 +110,7 @@ pub async fn compose_again(
 struct Composed {
     mail: Mail,
     repeats: bool,
+    has_spare_utf8: bool,
     link: Option<PortalToken>,
 }
 
@@ -126,6 +130,11 @@ async fn composed(
     let templates = context.templates(&facts.template_version).await?;
     let (portal_link, link) = portal_link(context, facts, &data, plan)?;
     let mut snapshot = snapshot(context, facts, data, portal_link)?;
+    if claimed.without_utf8 {
+        snapshot.leave_spare_utf8_out();
+    }
+    // What was permitted once keeps its bytes.
+    let has_spare_utf8 = claimed.message_sha256.is_none() && !claimed.may_be_out && snapshot.has_spare_utf8();
     let mut dated = |date: Timestamp| {
         snapshot.date = date;
         compose::compose_into(context.buffers.take(), &templates, &snapshot, plan, &documents)
@@ -135,14 +144,14 @@ async fn composed(
         let mail = dated(date)?;
         if claimed.message_sha256.is_none_or(|permitted| permitted == mail.sha256) {
             failpoint::reach(Failpoint::AfterCompose);
-            return Ok(Composed { mail, repeats: true, link });
+            return Ok(Composed { mail, repeats: true, has_spare_utf8, link });
         }
         // Stricter by now, or made of something else: another message, of today.
         context.buffers.give_back(mail.bytes);
     }
     let mail = dated(context.clock.now())?;
     failpoint::reach(Failpoint::AfterCompose);
-    Ok(Composed { mail, repeats: false, link })
+    Ok(Composed { mail, repeats: false, has_spare_utf8, link })
 }
 
 /// The Dates that the message may have been permitted with before; its digest says which it was. None of a message that

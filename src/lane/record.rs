@@ -19,6 +19,10 @@ use crate::store::{
     Next, Record, Rest, Settlement,
 };
 
+/// What the story says of a message that goes without what its relay cannot take.
+const WITHOUT_UTF8: &str = "composed anew without the copies and the Reply-To whose addresses need SMTPUTF8, which the \
+                            relay does not offer";
+
 /// What the record is made with.
 pub struct Making<'a> {
     /// Who sent.
@@ -60,6 +64,7 @@ pub fn record(
         on_uncertain: making.on_uncertain,
         pause: ended.pause,
         sender_limited: ended.sender_limited,
+        goes_without_utf8: ended.goes_without_utf8,
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
     let next = match retry::after(ended.class, &history, making.schedule) {
@@ -71,6 +76,8 @@ pub fn record(
             first_failed_at: claimed.first_failed_at.or(Some(making.now)),
             missing_since,
             refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
+            without_utf8: claimed.without_utf8 || ended.goes_without_utf8,
+            note: ended.goes_without_utf8.then(|| WITHOUT_UTF8.to_owned()),
             may_be_out: claimed.may_be_out || ended.class == Class::Uncertain,
             decision: prepared.map(|prepared| prepared.decided.terms),
             message: prepared.filter(|_| ended.class == Class::Uncertain).map(|prepared| Box::new(kept(prepared))),

@@ -261,6 +261,8 @@ pub fn hold_back(claimed: &Claimed, class: Class, words: String, now: Timestamp)
         first_failed_at: claimed.first_failed_at.or(Some(now)),
         missing_since: None,
         refused_for_size: claimed.refused_for_size,
+        without_utf8: claimed.without_utf8,
+        note: None,
         may_be_out: claimed.may_be_out,
         decision: None,
         message: None,

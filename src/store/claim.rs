@@ -22,6 +22,7 @@ use crate::ids::{CustomerId, DeliveryId, RelayName, Sha256, TenantId, WorkerId};
 
 /// A delivery that this worker now owns.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub struct Claimed {
     /// The delivery.
     pub delivery: DeliveryId,
@@ -45,6 +46,8 @@ pub struct Claimed {
     pub message_date: Option<Timestamp>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
+    /// The message is composed without the copies and the Reply-To that need SMTPUTF8.
+    pub without_utf8: bool,
     /// An uncertain attempt was followed by this one: the relay may hold the message already.
     pub may_be_out: bool,
     /// Since when a document is missed.
@@ -99,6 +102,7 @@ impl Claimed {
             message_sha256: row.get("message_sha256")?,
             message_date: row.get("message_date")?,
             refused_for_size: row.get("refused_for_size")?,
+            without_utf8: row.get("without_utf8")?,
             may_be_out: row.get("may_be_out")?,
             missing_since: row.get("missing_since")?,
             first_failed_at: row.get("first_failed_at")?,
@@ -184,7 +188,7 @@ impl Store {
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, message_date, refused_for_size, without_utf8, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)
@@ -208,7 +212,7 @@ impl Store {
                 ORDER BY takeovers, fair_rank LIMIT 1 {postgres: FOR UPDATE SKIP LOCKED})
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, message_date, refused_for_size, without_utf8, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(self.now())

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::hold::BY_HAND;
 use super::kept_message::{KeptMessage, keep_messages};
 use super::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
-use super::notes::insert_notes;
+use super::notes::{NewNote, insert_new_notes, insert_notes};
 use super::settle::{insert_attempts, nameless, settle};
 use super::settled_count::count_settled;
 use super::statement::sql;
@@ -78,6 +78,7 @@ pub enum Next {
 
 /// A delivery that is sent again. What is due at once keeps its place in the lane.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column, or says what becomes of one")]
 pub struct BackToDue {
     /// When.
     pub due_at: Timestamp,
@@ -93,6 +94,8 @@ pub struct BackToDue {
     pub missing_since: Option<Timestamp>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,
+    /// The message is composed without the copies and the Reply-To that need SMTPUTF8.
+    pub without_utf8: bool,
     /// The relay may hold the message already, and it is sent once more.
     pub may_be_out: bool,
     /// What was decided; `None` leaves what an earlier attempt decided.
@@ -101,6 +104,8 @@ pub struct BackToDue {
     pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
+    /// What the delivery's story is to say of it; without addresses.
+    pub note: Option<String>,
     /// The next message is composed anew, whatever was permitted before: nobody has that, and it would be dated long
     /// before it is sent.
     pub anew: bool,
@@ -259,6 +264,11 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
     let due = due(records);
     let back = back_to_due(on, &due, now).await?;
     keep_messages(on, &kept(due.iter().filter(|(fence, _)| back.contains(&fence.claim())))).await?;
+    let note = |(fence, due): &(Fence, &BackToDue)| {
+        let note = due.note.clone().filter(|_| back.contains(&fence.claim()));
+        note.map(|what| NewNote { delivery: fence.delivery, what })
+    };
+    insert_new_notes(on, &due.iter().filter_map(note).collect::<Vec<_>>(), now).await?;
     taken.claims.extend(back);
     Ok(taken)
 }
@@ -282,7 +292,8 @@ async fn back_to_due(
                fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
                attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
                first_failed_at = given.first_failed_at, missing_since = given.missing_since,
-               refused_for_size = given.refused_for_size, may_be_out = given.may_be_out,
+               refused_for_size = given.refused_for_size, without_utf8 = given.without_utf8,
+               may_be_out = given.may_be_out,
                held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
                portal_access = CASE WHEN given.decision IS NULL THEN lane_entry.portal_access ELSE given.portal_access END,
                portal_method = CASE WHEN given.decision IS NULL THEN lane_entry.portal_method ELSE given.portal_method END,
@@ -297,7 +308,7 @@ async fn back_to_due(
     .bind(BY_HAND)
     .given(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
-         first_failed_at bigint, missing_since bigint, refused_for_size boolean, may_be_out boolean, decision text, \
+         first_failed_at bigint, missing_since bigint, refused_for_size boolean, without_utf8 boolean, may_be_out boolean, decision text, \
          portal_access text, portal_method text, held text, anew boolean",
         due.iter().map(|(fence, due)| {
             let [id, claim, worker] = fence.values();
@@ -313,6 +324,7 @@ async fn back_to_due(
                 due.first_failed_at.into(),
                 due.missing_since.into(),
                 due.refused_for_size.into(),
+                due.without_utf8.into(),
                 due.may_be_out.into(),
                 decision,
                 access,

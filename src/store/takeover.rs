@@ -191,7 +191,7 @@ async fn give_up(on: &mut Transaction, dead: WorkerId, by: WorkerId) -> Result<V
     sql("UPDATE lane_entry SET worker_id = $2, claim = claim + 1, takeovers = takeovers + 1
         WHERE worker_id = $1 AND NOT data_started AND takeovers >= $3
         RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                  portal_access, portal_method, message_sha256, message_date, refused_for_size, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                  portal_access, portal_method, message_sha256, message_date, refused_for_size, without_utf8, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
     .bind(dead)
     .bind(by)
     .bind(TAKEOVERS_MAX - 1)

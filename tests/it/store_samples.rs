@@ -236,6 +236,8 @@ pub(crate) fn deferred(claimed: &Claimed, worker: WorkerId, due_at: Timestamp) -
             first_failed_at: Some(due_at),
             missing_since: None,
             refused_for_size: false,
+            without_utf8: false,
+            note: None,
             may_be_out: false,
             decision: Some(Decision::Attach.into()),
             message: None,

@@ -78,7 +78,11 @@ fn consequence(meaning: Meaning) -> [&'static str; 2] {
         Meaning::SenderLimited => ["deferred", "no attempt is consumed; tried again after 30 min"],
         Meaning::Rejected => ["rejected", "final"],
         Meaning::TooLarge => ["too_large", "a link instead if the portal may show the documents, else dead"],
-        Meaning::UnsupportedAddress => ["unsupported_address", "dead"],
+        Meaning::UnsupportedAddress => [
+            "unsupported_address",
+            "composed anew without the copies and the Reply-To that need SMTPUTF8, if nobody else does and nothing was \
+             permitted to go out yet (uncounted, noted in the story); else dead",
+        ],
         Meaning::Refused => ["refused", "dead, or held: see below"],
     }
 }

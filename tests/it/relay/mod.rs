@@ -1,6 +1,7 @@
 //! What a relay says and does, and what becomes of it here.
 
 mod a_connection_idles_or_falls_out_of_step;
+mod a_copy_needs_smtputf8;
 mod a_relay_wants_a_login;
 mod a_sender_reaches_its_limit;
 mod a_worker_is_gone_in_the_middle_of_data;
