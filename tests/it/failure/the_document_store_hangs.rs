@@ -25,7 +25,7 @@ on_both_databases!(
 const SOON: Duration = Duration::from_secs(25);
 const HANGING: usize = 60;
 /// The same of a store that drips: its loads are given up after 4 s.
-const DRIPPING_SOON: Duration = Duration::from_secs(15);
+const DRIPPING_SOON: Duration = Duration::from_secs(20);
 
 /// Objects by key, and the beginning of those that are not answered.
 #[derive(Default)]
