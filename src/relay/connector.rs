@@ -13,6 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation, Failure};
+use super::first_login::{FirstLogin, Turn};
 use super::outcome::{Phase, Reply, cleaned};
 use super::session::Session;
 use super::stream::Wire;
@@ -60,7 +61,7 @@ impl Unavailable {
                 detail: AddressMask::default().reply(&format!("the relay answered {reply}")),
                 // RFC 4954 §6: 4xx are passing failures of the relay, not of the credentials.
                 auth_refused: phase == Phase::Auth && reply.code >= 500,
-                connection_refused: reply.closes_connection(),
+                connection_refused: reply.closes_connection() || has_enough_connections(&reply),
                 reply: Some(reply),
             },
         }
@@ -72,6 +73,7 @@ pub struct Connector {
     config: RelayConfig,
     hello: ClientId,
     tls: Option<TlsClient>,
+    first_login: FirstLogin,
 }
 
 impl Connector {
@@ -90,7 +92,7 @@ impl Connector {
         if hello.is_empty() || !hello.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte)) {
             return Err(InvalidRelay::HelloName);
         }
-        Ok(Self { hello: ClientId::Domain(hello.clone()), tls, config })
+        Ok(Self { hello: ClientId::Domain(hello.clone()), tls, config, first_login: FirstLogin::default() })
     }
 
     /// The configuration that it was made of.
@@ -99,11 +101,16 @@ impl Connector {
         &self.config
     }
 
-    /// Connects, reads the banner, says EHLO, starts TLS and logs in, as configured.
+    /// Connects, reads the banner, says EHLO, starts TLS and logs in, as configured. After the relay has refused the
+    /// credentials it is not asked again, until a probe has worked or [`Connector::allow_login`].
     ///
     /// # Errors
     /// [`Unavailable`], by phase.
     pub async fn connect(&self) -> Result<Session, Unavailable> {
+        self.open(false).await
+    }
+
+    async fn open(&self, login_anyway: bool) -> Result<Session, Unavailable> {
         let deadline = self.connect_deadline();
         let stream = self.reach(deadline).await?;
         let wire = match self.config.url.security {
@@ -117,7 +124,7 @@ impl Connector {
             self.start_tls(&mut conversation).await?;
         }
         let capabilities = self.hello(&mut conversation).await?;
-        self.log_in(&mut conversation, &capabilities).await?;
+        self.log_in(&mut conversation, &capabilities, login_anyway).await?;
         Ok(Session::new(conversation, capabilities, &self.config))
     }
 
@@ -126,8 +133,18 @@ impl Connector {
     /// # Errors
     /// [`Unavailable`], by phase.
     pub async fn probe(&self) -> Result<(), Unavailable> {
-        self.connect().await?.quit().await;
+        self.open(true).await?.quit().await;
         Ok(())
+    }
+
+    /// Connections break that worked: the relay may not take the credentials any more, so the next login goes alone.
+    pub fn doubt_login(&self) {
+        self.first_login.doubt();
+    }
+
+    /// Another worker has found that the relay takes the credentials again.
+    pub fn allow_login(&self) {
+        self.first_login.allow();
     }
 
     fn allowed(&self) -> Duration {
@@ -216,16 +233,37 @@ impl Connector {
     }
 
     /// Logs in if there are credentials. Without TLS this is loopback, by [`super::RelayUrl::parse`] and `reach`.
-    async fn log_in(&self, conversation: &mut Conversation, offered: &Capabilities) -> Result<(), Unavailable> {
+    async fn log_in(
+        &self,
+        conversation: &mut Conversation,
+        offered: &Capabilities,
+        anyway: bool,
+    ) -> Result<(), Unavailable> {
         let Some((user, password)) = &self.config.url.credentials else {
             return Ok(());
         };
         let Some(mechanism) = offered.mechanism() else {
             return Err(Unavailable::new(Phase::Auth, "the relay offers neither AUTH PLAIN nor AUTH LOGIN"));
         };
+        let _alone = match self.first_login.turn(self.allowed(), anyway).await {
+            Turn::LogIn(alone) => alone,
+            Turn::Refused => {
+                let refused = "the relay has refused these credentials on another connection";
+                return Err(Unavailable { auth_refused: true, ..Unavailable::new(Phase::Auth, refused) });
+            }
+            Turn::TooLong => {
+                return Err(Unavailable::new(Phase::Auth, "the login on another connection takes too long"));
+            }
+        };
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let answer = self.authenticate(conversation, mechanism, &credentials).await;
-        answer.map_err(|failure| Unavailable::of_failure(Phase::Auth, failure))
+        let answer = answer.map_err(|failure| Unavailable::of_failure(Phase::Auth, failure));
+        match &answer {
+            Ok(()) => self.first_login.accepted(),
+            Err(unavailable) if unavailable.auth_refused => self.first_login.refused(),
+            Err(_) => {}
+        }
+        answer
     }
 
     async fn authenticate(
@@ -246,6 +284,13 @@ impl Connector {
         }
         Err(endless())
     }
+}
+
+/// Whether the relay says that it is the number of our connections: not every one says 421.
+fn has_enough_connections(reply: &Reply) -> bool {
+    let text = reply.text.to_lowercase();
+    let speaks_of_many = ["too many", "concurrent", "simultaneous"].iter().any(|words| text.contains(words));
+    speaks_of_many && ["connection", "session"].iter().any(|words| text.contains(words))
 }
 
 fn endless() -> Failure {

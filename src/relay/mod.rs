@@ -6,6 +6,7 @@
 mod capabilities;
 mod connector;
 mod conversation;
+mod first_login;
 mod helo;
 pub mod outcome;
 mod reply_lines;
