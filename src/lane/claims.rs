@@ -19,7 +19,7 @@ use super::in_hand::Grip;
 use super::load::load;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
-use super::suspects::SuspectLook;
+use super::suspects::{Alone, LaneSuspect, SuspectLook};
 use crate::class::Class;
 use crate::failpoint::{self, Failpoint};
 use crate::relay::RelayConfig;
@@ -43,8 +43,8 @@ pub struct Owned {
     pub claimed: Claimed,
     /// Until the row has been recorded or given back.
     _grip: Grip,
-    /// Of a delivery that a worker died with: no other is claimed meanwhile.
-    _alone: Option<OwnedSemaphorePermit>,
+    /// Of a delivery that a worker died with: the lane claims no other meanwhile.
+    _alone: Option<Alone>,
     /// Free when the row has been recorded or given back.
     _place: OwnedSemaphorePermit,
 }
@@ -72,6 +72,8 @@ pub struct Claims {
     pub gate: Arc<Gate>,
     /// Writes down what cannot be prepared.
     pub recorder: Recorder,
+    /// The one delivery in hand that a worker died with.
+    pub suspects: LaneSuspect,
     /// To the slots.
     pub ready: mpsc::Sender<Ready>,
     /// Places in hand: some mails are composed, and some recorded, while others are on the wire.
@@ -169,7 +171,7 @@ impl Claims {
         places: &OwnedSemaphorePermit,
         floor: i64,
         suspects: &mut SuspectLook,
-    ) -> Result<(Vec<Claimed>, Option<OwnedSemaphorePermit>), StoreError> {
+    ) -> Result<(Vec<Claimed>, Option<Alone>), StoreError> {
         let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
         let Some((suspect, alone)) = self.claim_suspect(suspects).await? else {
             return Ok((self.claim_due(limit, floor).await?, None));
@@ -182,15 +184,12 @@ impl Claims {
         Ok((claimed, Some(alone)))
     }
 
-    async fn claim_suspect(
-        &self,
-        look: &mut SuspectLook,
-    ) -> Result<Option<(Claimed, OwnedSemaphorePermit)>, StoreError> {
+    async fn claim_suspect(&self, look: &mut SuspectLook) -> Result<Option<(Claimed, Alone)>, StoreError> {
         let now = self.context.clock.monotonic();
         if !look.is_due(now) {
             return Ok(None);
         }
-        let Some(alone) = self.context.suspects.take() else { return Ok(None) };
+        let Some(alone) = self.suspects.take() else { return Ok(None) };
         let suspect = self.context.store.claim_suspect(&self.relay.name, self.context.worker).await?;
         look.looked(now, suspect.is_some());
         Ok(suspect.map(|suspect| (suspect, alone)))
@@ -206,7 +205,7 @@ impl Claims {
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.context.clock.sleep(IDLE_LOOK) => {}
-            () = self.context.suspects.free(), if suspects => {}
+            () = self.suspects.free(), if suspects => {}
             () = self.stop.cancelled() => {}
         }
     }
@@ -216,7 +215,7 @@ impl Claims {
         &self,
         preparing: &TaskTracker,
         claimed: Vec<Claimed>,
-        mut alone: Option<OwnedSemaphorePermit>,
+        mut alone: Option<Alone>,
         mut places: OwnedSemaphorePermit,
     ) {
         let owned: Vec<Owned> = claimed

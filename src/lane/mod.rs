@@ -91,6 +91,7 @@ impl Lane {
         let relay = Arc::new(self.connector.config().clone());
         let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
         let gate = Arc::new(Gate::new(Arc::clone(&self.connector), self.context.store.clone(), self.context.worker));
+        let suspects = self.context.suspects.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
         let exchange = Arc::new(Exchange {
@@ -117,6 +118,7 @@ impl Lane {
             relay,
             gate: Arc::clone(&gate),
             recorder: self.recorder,
+            suspects,
             ready,
             places: Arc::new(Semaphore::new(slots_all * 3)),
             places_all,

@@ -1,57 +1,125 @@
 //! Deliveries that a worker died with are tried one at a time.
 //!
 //! When a worker dies, everything that it had in hand is suspect. One of those deliveries may take down whoever works
-//! on it, and would drag its neighbours to [`crate::store::TAKEOVERS_MAX`] deaths with it. So a worker has one suspect
-//! in hand at most, over all its lanes; and none before it has shown that it lives at all: a process that dies at every
-//! start proves nothing about what it had claimed.
+//! on it, and would drag its neighbours to [`crate::store::TAKEOVERS_MAX`] deaths with it. So a lane has one suspect in
+//! hand at most: those of a healthy relay do not wait behind one that hangs at another. Between the starts of two lanes'
+//! suspects lies some time, though: a delivery that kills does so soon, and alone. And a worker has none before it has
+//! shown that it lives at all: a process that dies at every start proves nothing about what it had claimed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 
 /// A worker lives when it has recorded something, or has been there for so long.
 const SETTLED_IN: Duration = Duration::from_secs(5);
 
+/// A suspect that has not killed its worker for so long holds up its own lane only.
+const ALONE: Duration = Duration::from_secs(5);
+
 /// How often a busy lane looks for suspects.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The one suspect that a worker may have in hand; cheap to clone.
+/// The suspects that a worker has in hand; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Suspects {
-    one: Arc<Semaphore>,
-    lives: Arc<AtomicBool>,
+pub struct Suspects(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Since when each lane has one in hand, by the lane's number.
+    in_hand: Mutex<HashMap<usize, Duration>>,
+    lanes: AtomicUsize,
+    /// One has left.
+    left: Notify,
+    lives: AtomicBool,
     clock: Clock,
     started: Duration,
+}
+
+/// The one suspect that a lane may have in hand.
+#[derive(Debug)]
+pub struct LaneSuspect {
+    all: Suspects,
+    lane: usize,
+}
+
+/// The right to have one in hand, until this is dropped.
+#[derive(Debug)]
+pub struct Alone {
+    all: Suspects,
+    lane: usize,
 }
 
 impl Suspects {
     /// For a worker that starts now.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        let started = clock.monotonic();
-        Self { one: Arc::new(Semaphore::new(1)), lives: Arc::default(), clock, started }
+        Self(Arc::new(Shared {
+            in_hand: Mutex::default(),
+            lanes: AtomicUsize::new(0),
+            left: Notify::new(),
+            lives: AtomicBool::new(false),
+            started: clock.monotonic(),
+            clock,
+        }))
+    }
+
+    /// For one more lane.
+    #[must_use]
+    pub fn of_lane(&self) -> LaneSuspect {
+        LaneSuspect { all: self.clone(), lane: self.0.lanes.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The worker has recorded something.
     pub fn worker_lives(&self) {
-        self.lives.store(true, Ordering::Relaxed);
+        self.0.lives.store(true, Ordering::Relaxed);
     }
 
-    /// The right to claim one, if the worker has none in hand and lives.
+    fn in_hand(&self) -> MutexGuard<'_, HashMap<usize, Duration>> {
+        self.0.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LaneSuspect {
+    /// The right to claim one, if the lane has none in hand, no other lane has just taken one, and the worker lives.
     #[must_use]
-    pub fn take(&self) -> Option<OwnedSemaphorePermit> {
-        let lives =
-            self.lives.load(Ordering::Relaxed) || self.clock.monotonic().saturating_sub(self.started) >= SETTLED_IN;
-        if lives { Arc::clone(&self.one).try_acquire_owned().ok() } else { None }
+    pub fn take(&self) -> Option<Alone> {
+        let Shared { lives, clock, started, .. } = &*self.all.0;
+        let now = clock.monotonic();
+        if !lives.load(Ordering::Relaxed) && now.saturating_sub(*started) < SETTLED_IN {
+            return None;
+        }
+        let mut in_hand = self.all.in_hand();
+        let just_taken = in_hand.values().any(|since| now.saturating_sub(*since) < ALONE);
+        if just_taken || in_hand.contains_key(&self.lane) {
+            return None;
+        }
+        in_hand.insert(self.lane, now);
+        Some(Alone { all: self.all.clone(), lane: self.lane })
     }
 
-    /// Waits until the worker has none in hand.
+    /// Waits until the lane has none in hand.
     pub async fn free(&self) {
-        let _ = self.one.acquire().await;
+        loop {
+            let left = self.all.0.left.notified();
+            tokio::pin!(left);
+            left.as_mut().enable();
+            if !self.all.in_hand().contains_key(&self.lane) {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.all.in_hand().remove(&self.lane);
+        self.all.0.left.notify_waiters();
     }
 }
 
@@ -77,27 +145,59 @@ impl SuspectLook {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::clock::Timestamp;
 
     #[test]
     fn a_worker_that_has_shown_nothing_gets_none() {
         let clock = Clock::manual(Timestamp(0));
-        let suspects = Suspects::new(clock.clone());
-        assert!(suspects.take().is_none());
+        let lane = Suspects::new(clock.clone()).of_lane();
+        assert!(lane.take().is_none());
         clock.advance(SETTLED_IN);
-        let first = suspects.take();
+        let first = lane.take();
         assert!(first.is_some());
-        assert!(suspects.take().is_none(), "one at a time");
+        clock.advance(ALONE);
+        assert!(lane.take().is_none(), "one at a time");
         drop(first);
-        assert!(suspects.take().is_some());
+        assert!(lane.take().is_some());
     }
 
     #[test]
     fn a_worker_that_has_recorded_something_gets_one_at_once() {
         let suspects = Suspects::new(Clock::manual(Timestamp(0)));
         suspects.worker_lives();
-        assert!(suspects.take().is_some());
+        assert!(suspects.of_lane().take().is_some());
+    }
+
+    #[test]
+    fn a_suspect_that_hangs_holds_up_its_own_lane_only() {
+        let clock = Clock::manual(Timestamp(0));
+        let suspects = Suspects::new(clock.clone());
+        suspects.worker_lives();
+        let (hangs, other) = (suspects.of_lane(), suspects.of_lane());
+        let _hangs = hangs.take().expect("none is in hand");
+        assert!(other.take().is_none(), "if the worker dies now, one is to blame");
+        clock.advance(ALONE);
+        for _ in 0..3 {
+            drop(other.take().expect("one after the other, at once"));
+        }
+        assert!(hangs.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_lane_waits_for_its_own_suspect() {
+        let clock = Clock::manual(Timestamp(0));
+        let suspects = Suspects::new(clock.clone());
+        suspects.worker_lives();
+        let (hangs, other) = (suspects.of_lane(), suspects.of_lane());
+        let held = hangs.take().expect("none is in hand");
+        assert!(other.free().now_or_never().is_some());
+        let mut free = Box::pin(hangs.free());
+        assert!((&mut free).now_or_never().is_none());
+        drop(held);
+        free.await;
     }
 
     #[test]

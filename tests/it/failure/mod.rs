@@ -5,6 +5,7 @@ mod a_tenants_rows_are_locked;
 mod deliveries_are_held_beside_workers;
 mod events_wait_for_their_customers;
 mod loops_turn;
+mod suspects_of_two_relays;
 mod the_database_falls_silent;
 mod the_document_store_hangs;
 mod the_process_ends_in_time;
