@@ -29,7 +29,7 @@ use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
 use crate::resend::Resend;
 use crate::retry::Schedule;
-use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
+use crate::secrets::{CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
 use crate::store::{OpenError, RetentionTimes, Store, StoreError};
 
 /// The parts that every command may need, made of the configuration.
@@ -45,6 +45,8 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// The keys of portal tokens.
     pub link_keys: LinkKeys,
+    /// What relay credentials are named with.
+    pub credentials_keys: CredentialsKeys,
     /// The lanes' bells.
     pub wakes: Wakes,
     /// Takes events in.
@@ -180,6 +182,7 @@ impl App {
             documents,
             templates,
             link_keys,
+            credentials_keys: keys.credentials_keys(),
             wakes,
             intake: Intake::new(Arc::clone(&workshop)),
             redrive: Redrive::new(Arc::clone(&workshop)),
@@ -261,6 +264,7 @@ impl App {
             templates: TemplateShelf::new(Arc::clone(&self.templates)),
             profiles: Profiles::default(),
             link_keys: self.link_keys.clone(),
+            credentials_keys: self.credentials_keys.clone(),
             portal_url: config.portal.url.as_str().trim_end_matches('/').to_owned(),
             sms_available: config.sms.url.is_some(),
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },

@@ -23,6 +23,12 @@ const KEY_BYTES: usize = 32;
 /// The purpose of the subkey that links are made with. Part of every link that was ever sent: never changes.
 const LINK_LABEL: &str = "invoice-dispatcher link v1";
 
+/// The purpose of the subkey that relay credentials are named with.
+const CREDENTIALS_LABEL: &str = "invoice-dispatcher relay credentials v1";
+
+/// Bytes of the HMAC that name credentials.
+const CREDENTIALS_NAME_BYTES: usize = 16;
+
 /// The secret keys, newest first; at least one.
 #[derive(Clone)]
 pub struct SecretKeys(Vec<SecretSlice<u8>>);
@@ -93,6 +99,14 @@ impl SecretKeys {
     #[must_use]
     pub fn link_keys(&self) -> LinkKeys {
         LinkKeys(self.0.iter().map(|key| LinkKey::new(&subkey(key.expose_secret(), LINK_LABEL))).collect())
+    }
+
+    /// What relay credentials are named with.
+    #[must_use]
+    pub fn credentials_keys(&self) -> CredentialsKeys {
+        let key =
+            |key: &SecretSlice<u8>| hmac::Key::new(hmac::HMAC_SHA256, &subkey(key.expose_secret(), CREDENTIALS_LABEL));
+        CredentialsKeys(self.0.iter().map(key).collect())
     }
 
     /// The subkeys for the purpose `label`, newest first, 32 bytes each.
@@ -267,6 +281,25 @@ impl fmt::Debug for LinkKey {
     }
 }
 
+/// Names credentials without telling them: who reads a name, and has no key, cannot try passwords on it. Newest first.
+#[derive(Debug, Clone)]
+pub struct CredentialsKeys(Vec<hmac::Key>);
+
+impl CredentialsKeys {
+    /// The names of these credentials, 22 characters of base64url each: by the newest key, and by the older ones, so that
+    /// workers on either side of a change of the secret keys mean the same.
+    #[must_use]
+    pub fn names(&self, user: &str, password: &str) -> Vec<String> {
+        // Neither holds a NUL: a relay's URL is refused with control characters in it.
+        let credentials = format!("{user}\0{password}");
+        let name = |key| {
+            let tag = hmac::sign(key, credentials.as_bytes());
+            URL_SAFE_NO_PAD.encode(&tag.as_ref()[..CREDENTIALS_NAME_BYTES])
+        };
+        self.0.iter().map(name).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,9 +367,33 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_named_under_a_key_and_not_by_a_plain_digest() {
+        let newer = STANDARD.encode([7; 32]);
+        let names = |keys: &str, user, password| {
+            SecretKeys::parse(keys).expect("keys").credentials_keys().names(user, password)
+        };
+        // Computed independently (Python's hmac).
+        assert_eq!(names(HEX, "mailer", "secret"), ["_9Usezz0BRN5wbscd8_NOA"]);
+        let both = names(&format!("{newer},{HEX}"), "mailer", "secret");
+        assert_eq!(both.len(), 2);
+        assert_eq!(both[1], names(HEX, "mailer", "secret")[0], "a change of the secret keys changes nothing");
+        let distinct: std::collections::BTreeSet<String> = [
+            names(HEX, "mailer", "secret"),
+            names(HEX, "mailer", "other"),
+            names(HEX, "mail", "ersecret"),
+            names(&newer, "mailer", "secret"),
+            vec![URL_SAFE_NO_PAD.encode(&Sha256::of(b"mailer\0secret").0[..CREDENTIALS_NAME_BYTES])],
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        assert_eq!(distinct.len(), 5);
+    }
+
+    #[test]
     fn nothing_shows_a_key() {
         let keys = SecretKeys::parse(HEX).expect("a key");
-        let shown = format!("{keys:?} {:?} {:?}", keys.link_keys(), keys.subkeys("x"));
+        let shown = format!("{keys:?} {:?} {:?} {:?}", keys.link_keys(), keys.subkeys("x"), keys.credentials_keys());
         assert!(!shown.contains("0b0b") && !shown.contains("11, 11"), "{shown}");
     }
 

@@ -30,9 +30,10 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         );
     };
     let relays = app.store.relay_states().await?;
+    let refused = app.store.all_refused_credentials().await?;
     let nobodys = app.store.unknown_relays().await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let story = Story { tenant, invoice, explanation, relays, nobodys, addresses, now };
+    let story = Story { tenant, invoice, explanation, relays, refused, nobodys, addresses, now };
     let output = globals.output();
     Ok(output.one(&story.whole(), &story.text(output))?)
 }

@@ -25,6 +25,7 @@ pub mod settings;
 mod story;
 mod story_json;
 mod table;
+mod views;
 mod words;
 
 use std::path::PathBuf;

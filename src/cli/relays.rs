@@ -10,11 +10,12 @@ use super::arguments::Reason;
 use super::error::Advise;
 use super::open::who;
 use super::output::{Output, Row};
+use super::views::relay_health::{credentials_refused, health};
 use super::words::{self, relative};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::RelayName;
-use crate::store::{Breaker, LaneCounts, RelayState};
+use crate::store::{Breaker, LaneCounts, RefusedCredentials, RelayState};
 
 /// List the relays, pause or resume one, release a sender that one refuses
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ pub enum Action {
         #[command(flatten)]
         why: Reason,
     },
-    /// Send over a relay again; tries one at once that refused our login
+    /// Send over a relay again; tries one at once that was unavailable, or refused our credentials
     #[command(after_help = "Example:
   invoice-dispatcher relays resume default")]
     Resume {
@@ -92,7 +93,10 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         Action::Resume { relay } => {
             let relay = configured(&app, &relay).await?;
             app.store.pause_relay(&relay, false, &who()).await?;
-            tell(&app, output, &relay, "sends again; a relay that was unavailable is tried at once").await?;
+            let state = app.store.relay_state(&relay).await?;
+            let works = state.breaker == Breaker::Closed && app.store.refused_credentials(&relay).await?.is_empty();
+            let what = if works { "sends again" } else { "is tried at once, and sends again when it works" };
+            tell(&app, output, &relay, what).await?;
         }
     }
     Ok(())
@@ -104,12 +108,14 @@ struct RelayRow {
     relay: RelayName,
     /// Where it is; none if it is not configured here.
     address: Option<String>,
-    /// `working`, `paused`, `open`, `half_open`, or `not_configured`.
+    /// `working`, `paused`, `open`, `half_open`, `credentials_refused`, or `not_configured`.
     state: &'static str,
     /// Why it does not work, or who paused it and why.
     reason: Option<String>,
     since: Option<Timestamp>,
     probe_at: Option<Timestamp>,
+    /// Credentials that it refuses: workers with others send.
+    credentials_refused: Vec<CredentialsRefused>,
     due: i64,
     later: i64,
     held: i64,
@@ -119,6 +125,18 @@ struct RelayRow {
     senders_held: Vec<HeldSender>,
     #[serde(skip)]
     now: Timestamp,
+}
+
+/// Credentials that a relay refuses.
+#[derive(Serialize)]
+struct CredentialsRefused {
+    user: String,
+    since: Timestamp,
+    reply: String,
+    tries: u32,
+    try_at: Timestamp,
+    #[serde(skip)]
+    text: String,
 }
 
 /// A sender that a relay refuses.
@@ -143,12 +161,13 @@ impl Row for RelayRow {
             None => self.state.to_owned(),
         };
         let probe = ago(self.probe_at).map(|probe| format!("tried again {probe}"));
+        let credentials = self.credentials_refused.iter().map(|refused| refused.text.clone());
         let senders = self.senders_held.iter().map(|held| {
             let (since, trial) = (relative(held.since, self.now), relative(held.trial_at, self.now));
             let HeldSender { sender, phase, code, held, .. } = held;
             format!("sender {sender} held since {since} ({code} to {phase}): {held} wait, tried {trial}")
         });
-        let why: Vec<String> = self.reason.iter().cloned().chain(probe).chain(senders).collect();
+        let why: Vec<String> = self.reason.iter().cloned().chain(probe).chain(credentials).chain(senders).collect();
         vec![
             self.relay.to_string(),
             self.address.clone().unwrap_or_else(|| "-".to_owned()),
@@ -172,6 +191,7 @@ async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
     let names: BTreeSet<RelayName> = app.config.relays.keys().chain(lanes.keys()).cloned().chain(paused).collect();
     let now = app.store.now();
     let mut senders = held_senders(app).await?;
+    let mut refused = all_credentials_refused(app, now).await?;
     Ok(names
         .into_iter()
         .map(|relay| {
@@ -179,9 +199,29 @@ async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
             let counts = lanes.remove(&relay).unwrap_or_default();
             let address = app.config.relays.get(&relay).map(|config| format!("{:?}", config.url));
             let senders_held = senders.remove(&relay).unwrap_or_default();
-            RelayRow { senders_held, ..row(relay, address, state, counts, now) }
+            let credentials_refused = refused.remove(&relay).unwrap_or_default();
+            let row = row(relay, address, state, counts, now);
+            let only_credentials = row.state == "working" && !credentials_refused.is_empty();
+            let state = if only_credentials { "credentials_refused" } else { row.state };
+            let since = if only_credentials { credentials_refused.first().map(|first| first.since) } else { row.since };
+            RelayRow { state, since, credentials_refused, senders_held, ..row }
         })
         .collect())
+}
+
+/// The credentials that relays refuse, of workers that live.
+async fn all_credentials_refused(
+    app: &App,
+    now: Timestamp,
+) -> anyhow::Result<BTreeMap<RelayName, Vec<CredentialsRefused>>> {
+    let mut all: BTreeMap<RelayName, Vec<CredentialsRefused>> = BTreeMap::new();
+    for refused in app.store.all_refused_credentials().await?.into_iter().filter(|refused| refused.are_in_use(now)) {
+        let text = credentials_refused(&refused, now);
+        let RefusedCredentials { relay, user, reply, refused_at, tries, try_at, .. } = refused;
+        let row = CredentialsRefused { user, since: refused_at, reply, tries, try_at, text };
+        all.entry(relay).or_default().push(row);
+    }
+    Ok(all)
 }
 
 /// The senders that relays refuse.
@@ -200,7 +240,7 @@ fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: Lan
         _ if state.paused => ("paused", state.paused_by, state.paused_at),
         _ if address.is_none() => ("not_configured", None, None),
         Breaker::Closed => ("working", None, None),
-        breaker => (breaker.as_str(), state.reason, state.opened_at),
+        breaker => (breaker.as_str(), health(&state), state.opened_at),
     };
     let LaneCounts { due, later, held, sending, due_oldest } = counts;
     let probe_at = state.probe_at.filter(|_| !state.paused);
@@ -211,6 +251,7 @@ fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: Lan
         reason,
         since,
         probe_at,
+        credentials_refused: Vec::new(),
         due,
         later,
         held,

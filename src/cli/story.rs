@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::output::Output;
 use super::report::{Report, Tint};
+use super::views::relay_health::{credentials_refused, health};
 use super::words::{moment, recipients, relative, size, why};
 use crate::class::Class;
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::event::Recipient;
 use crate::ids::{RelayName, TenantId};
 use crate::store::{
     Breaker, DeadLetter, DeadLetterState, Delivery, DeliveryRole, DeliveryState, EventState, ExplainedAttempt,
-    ExplainedDelivery, ExplainedEvent, Explanation, RelayState, Settled,
+    ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials, RelayState, Settled,
 };
 use crate::telemetry::AddressMask;
 
@@ -29,6 +30,8 @@ pub(super) struct Story {
     pub(super) invoice: String,
     pub(super) explanation: Explanation,
     pub(super) relays: Vec<RelayState>,
+    /// Credentials that relays refuse.
+    pub(super) refused: Vec<RefusedCredentials>,
     /// Relays that mail waits for and no worker at work knows.
     pub(super) nobodys: BTreeSet<RelayName>,
     /// Addresses are shown whole.
@@ -209,10 +212,27 @@ impl Story {
             let todo = format!("`relays resume {relay}` when it shall send again");
             return (Tint::Yellow, format!("the relay {relay} is paused: {by}"), todo);
         }
-        if let Some(state) = state.filter(|state| state.breaker != Breaker::Closed) {
-            let reason = state.reason.as_deref().unwrap_or("it did not answer");
+        if let Some(state) = state.filter(|state| state.breaker == Breaker::HalfOpen) {
+            let health = health(state).unwrap_or_default();
+            return (
+                Tint::Yellow,
+                format!("the relay {relay} is {health}"),
+                "nothing; it goes on by itself".to_owned(),
+            );
+        }
+        if let Some(state) = state.filter(|state| state.breaker == Breaker::Open) {
+            let reason = health(state).unwrap_or_else(|| "it did not answer".to_owned());
             let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
             return (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo);
+        }
+        let mut refused = self.refused.iter().filter(|refused| Some(&refused.relay) == delivery.relay.as_ref());
+        if let Some(refused) = refused.find(|refused| refused.are_in_use(self.now)) {
+            let todo = format!(
+                "correct user and password in the relay's URL, or mend the account and run `relays resume {relay}`; \
+                 workers with other credentials send meanwhile"
+            );
+            let stands = format!("the relay {relay}: {}", credentials_refused(refused, self.now));
+            return (Tint::Yellow, stands, todo);
         }
         if delivery.relay.as_ref().is_some_and(|relay| self.nobodys.contains(relay)) {
             let todo = format!("start `invoice-dispatcher run` where the relay {relay} is configured");

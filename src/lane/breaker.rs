@@ -16,8 +16,6 @@ pub enum Signal {
     /// It could not be used: connect, TLS, banner, EHLO, a login that it wants and we have not, or a fresh connection
     /// that broke before DATA.
     Unavailable,
-    /// It refused our credentials.
-    AuthRefused,
     /// It took DATA and did not answer.
     Uncertain,
 }
@@ -25,8 +23,6 @@ pub enum Signal {
 /// Why the breaker opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trip {
-    /// The credentials were refused: trying again soon could lock the account.
-    AuthRefused,
     /// Five times in a row.
     Unavailable,
     /// Half or more of at least twenty within a minute.
@@ -44,7 +40,6 @@ impl Trip {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::AuthRefused => "the relay refused the credentials",
             Self::Unavailable => "the relay was unavailable 5 times in a row",
             Self::FailureRate => "half or more of the last minute's attempts found the relay unavailable",
             Self::Uncertain => "3 messages in a row were handed over and not answered",
@@ -60,7 +55,6 @@ impl Trip {
     pub const fn of_trial(signal: Signal) -> Option<Self> {
         match signal {
             Signal::Worked => None,
-            Signal::AuthRefused => Some(Self::AuthRefused),
             Signal::Unavailable => Some(Self::TrialUnavailable),
             Signal::Uncertain => Some(Self::TrialUncertain),
         }
@@ -88,7 +82,7 @@ impl Breaker {
     /// Takes a signal in; says whether the breaker opens by it. After a trip the counts start anew.
     pub fn observe(&mut self, signal: Signal, now: Timestamp) -> Option<Trip> {
         self.count(signal, now);
-        let trip = self.trip(signal);
+        let trip = self.trip();
         if trip.is_some() {
             *self = Self::default();
         }
@@ -98,13 +92,13 @@ impl Breaker {
     fn count(&mut self, signal: Signal, now: Timestamp) {
         match signal {
             Signal::Worked => (self.unavailable_in_a_row, self.uncertain_in_a_row) = (0, 0),
-            Signal::Unavailable | Signal::AuthRefused => self.unavailable_in_a_row += 1,
+            Signal::Unavailable => self.unavailable_in_a_row += 1,
             Signal::Uncertain => {
                 self.unavailable_in_a_row = 0;
                 self.uncertain_in_a_row += 1;
             }
         }
-        let failed = matches!(signal, Signal::Unavailable | Signal::AuthRefused);
+        let failed = signal == Signal::Unavailable;
         self.window.push_back((now, failed));
         self.failures_in_window += usize::from(failed);
         let begin = now.minus(WINDOW);
@@ -117,10 +111,8 @@ impl Breaker {
         }
     }
 
-    fn trip(&self, signal: Signal) -> Option<Trip> {
-        if signal == Signal::AuthRefused {
-            Some(Trip::AuthRefused)
-        } else if self.unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW {
+    fn trip(&self) -> Option<Trip> {
+        if self.unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW {
             Some(Trip::Unavailable)
         } else if self.uncertain_in_a_row >= UNCERTAIN_IN_A_ROW {
             Some(Trip::Uncertain)
@@ -133,12 +125,22 @@ impl Breaker {
 }
 
 /// How long an open breaker waits before probe number `probes` (from 0).
-///
-/// Slow after refused credentials: providers lock accounts that keep trying.
 #[must_use]
-pub fn probe_delay(auth_refused: bool, probes: u32) -> Duration {
-    let seconds: &[u64] = if auth_refused { &[300, 900, 3_600] } else { &[15, 30, 60, 120] };
-    let index = usize::try_from(probes).unwrap_or(usize::MAX).min(seconds.len() - 1);
+pub fn probe_delay(probes: u32) -> Duration {
+    step_of(&[15, 30, 60, 120], probes)
+}
+
+/// How long refused credentials are left alone before try number `tries` (from 0).
+///
+/// Slow: providers lock accounts that keep trying.
+#[must_use]
+pub fn login_delay(tries: u32) -> Duration {
+    step_of(&[300, 900, 3_600], tries)
+}
+
+/// The last of the steps goes on.
+fn step_of(seconds: &[u64], index: u32) -> Duration {
+    let index = usize::try_from(index).unwrap_or(usize::MAX).min(seconds.len() - 1);
     Duration::from_secs(seconds[index])
 }
 
@@ -152,11 +154,10 @@ mod tests {
 
     #[test]
     fn opens_as_the_signals_say() {
-        use Signal::{AuthRefused, Unavailable, Uncertain, Worked};
+        use Signal::{Unavailable, Uncertain, Worked};
         let alternating = [Worked, Unavailable].repeat(10);
         let one_in_three = [Worked, Worked, Unavailable].repeat(20);
         let table: &[(&[Signal], Option<Trip>)] = &[
-            (&[AuthRefused], Some(Trip::AuthRefused)),
             (&[Unavailable; 4], None),
             (&[Unavailable; 5], Some(Trip::Unavailable)),
             (&[Unavailable, Unavailable, Unavailable, Unavailable, Worked, Unavailable], None),
@@ -178,7 +179,6 @@ mod tests {
             let words = Trip::of_trial(signal).expect("the trial failed").as_str();
             assert!(words.starts_with("a ") && !words.contains("in a row"), "{words}");
         }
-        assert_eq!(Trip::of_trial(Signal::AuthRefused), Some(Trip::AuthRefused));
         assert_eq!(Trip::of_trial(Signal::Worked), None);
     }
 
@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn probes_become_rarer() {
-        let delays = |auth| [0, 1, 2, 3, 9].map(|probes| probe_delay(auth, probes).as_secs());
-        assert_eq!(delays(false), [15, 30, 60, 120, 120]);
-        assert_eq!(delays(true), [300, 900, 3_600, 3_600, 3_600]);
+        let delays = |delay: fn(u32) -> Duration| [0, 1, 2, 3, 9].map(|number| delay(number).as_secs());
+        assert_eq!(delays(probe_delay), [15, 30, 60, 120, 120]);
+        assert_eq!(delays(login_delay), [300, 900, 3_600, 3_600, 3_600]);
     }
 }

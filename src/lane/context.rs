@@ -20,7 +20,7 @@ use crate::event::InvoiceData;
 use crate::ids::{RelayName, WorkerId};
 use crate::lifecycle::Liveness;
 use crate::retry::Schedule;
-use crate::secrets::LinkKeys;
+use crate::secrets::{CredentialsKeys, LinkKeys};
 use crate::store::Store;
 
 /// Of the mails that are made or wait for a connection, a lane has so many bytes in memory, or one mail: enough that no
@@ -42,6 +42,8 @@ pub struct Context {
     pub profiles: Profiles,
     /// The keys of portal tokens.
     pub link_keys: LinkKeys,
+    /// What relay credentials are named with.
+    pub credentials_keys: CredentialsKeys,
     /// The portal's address, without a slash at its end.
     pub portal_url: String,
     /// Whether an SMS provider is configured.
@@ -56,7 +58,7 @@ pub struct Context {
     pub in_hand: InHand,
     /// Buffers for messages.
     pub buffers: Buffers,
-    /// The one delivery in hand that a worker died with.
+    /// The deliveries in hand that a worker died with.
     pub suspects: Suspects,
     /// Whether the loops turn.
     pub liveness: Liveness,

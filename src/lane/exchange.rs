@@ -21,7 +21,7 @@ use super::permit::{Answer, DataPermit, DataStarter, is_outdated};
 use super::prepare::{Prepared, compose_again};
 use super::rate::Rate;
 use super::recorder::Recorder;
-use super::slots::Slots;
+use super::slots::{Refusal, Slots};
 use crate::class::Class;
 use crate::clock::Clock;
 use crate::ids::WorkerId;
@@ -53,7 +53,7 @@ pub struct Exchange {
     /// The relay's rate.
     pub rate: Rate,
     /// How many slots may work.
-    pub slots: Slots,
+    pub slots: Arc<Slots>,
     /// Permits to start DATA.
     pub starter: DataStarter,
     /// Writes down how attempts end.
@@ -69,6 +69,9 @@ pub struct Exchange {
     /// The drain has taken its time: what is not handed over by now is not any more.
     pub cut: CancellationToken,
 }
+
+/// Why there is no connection, and if it was turned away what that means.
+type NoSession = (Unavailable, Option<Refusal>);
 
 /// What came of a delivery at the relay.
 enum Came {
@@ -240,23 +243,30 @@ impl Exchange {
             Some(session) => session,
             None => match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.started).await, None),
+                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
             },
         };
         let mut fresh = session.is_fresh();
         let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         if submission.broke_before_data && !fresh {
+            self.slots.broke();
+            self.connector.doubt_login();
             // The relay may just have closed it for idling, or forgotten where we are: once more on a fresh one,
             // uncounted.
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
-                Err(unavailable) => return (self.unavailable(prepared, &unavailable, permit.started).await, None),
+                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
             };
             fresh = true;
             submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         }
-        self.gate.signal(signal(&submission, fresh)).await;
+        let signal = signal(&submission, fresh);
+        match signal {
+            Signal::Worked => self.slots.answered(fresh),
+            Signal::Unavailable | Signal::Uncertain => self.slots.broke(),
+        }
+        self.gate.signal(signal).await;
         let session = self.keep(session, &submission).await;
         (came(prepared, submission, permit), session)
     }
@@ -278,23 +288,35 @@ impl Exchange {
         }
     }
 
-    async fn connect(&self) -> Result<Session, Unavailable> {
-        let session = self.connector.connect().await?;
-        self.slots.connected();
-        Ok(session)
+    async fn connect(&self) -> Result<Session, NoSession> {
+        let attempt = self.slots.attempt();
+        match self.connector.connect().await {
+            Ok(session) => {
+                attempt.connected();
+                Ok(session)
+            }
+            Err(unavailable) if unavailable.connection_refused && !unavailable.auth_refused => {
+                // A drain does not wait for what it means.
+                let refusal = self.stop.run_until_cancelled(attempt.refused()).await;
+                Err((unavailable, Some(refusal.unwrap_or(Refusal::TryAgain))))
+            }
+            Err(unavailable) => Err((unavailable, None)),
+        }
     }
 
-    /// No delivery is to blame. A relay that has enough of our connections is not to blame either.
-    async fn unavailable(&self, prepared: &Prepared, unavailable: &Unavailable, started: bool) -> Came {
-        if unavailable.connection_refused && self.slots.turned_away() {
-            debug!(relay = %self.connector.config().name, "the relay turned a connection away; the slots shrink");
-            // Once the start of DATA is recorded, only a record takes that back.
-            if !started {
-                return Came::Withdrawn;
+    /// No delivery is to blame. A relay that has enough of our connections, or refuses our credentials, is not to blame
+    /// either.
+    async fn unavailable(&self, prepared: &Prepared, (unavailable, refusal): &NoSession, started: bool) -> Came {
+        match refusal {
+            Some(refusal @ (Refusal::Enough | Refusal::TryAgain)) => {
+                debug!(relay = %self.connector.config().name, "the relay turned a connection away: {refusal:?}");
+                // Once the start of DATA is recorded, only a record takes that back.
+                if !started {
+                    return Came::Withdrawn;
+                }
             }
-        } else {
-            let signal = if unavailable.auth_refused { Signal::AuthRefused } else { Signal::Unavailable };
-            self.gate.signal(signal).await;
+            Some(Refusal::Away) | None if unavailable.auth_refused => self.gate.credentials_refused(unavailable).await,
+            Some(Refusal::Away) | None => self.gate.signal(Signal::Unavailable).await,
         }
         Came::Ended(Ended {
             phase: Some(unavailable.phase),

@@ -1,4 +1,4 @@
-//! Whether a lane may send now: its breaker, and people's pause.
+//! Whether a lane may send now: its breaker, its credentials, and people's pause.
 //!
 //! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and writes
 //! the row when they trip. One worker at a time holds the lease to probe; the same one then tries the relay with 1,
@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::breaker::{Breaker, Signal, Trip, probe_delay};
+use super::credentials::Credentials;
 use super::slots::Slots;
 use crate::clock::{Clock, Timestamp};
-use crate::ids::{RelayName, Sha256, WorkerId};
-use crate::relay::{Connector, RelayUrl};
-use crate::store::{Breaker as Stands, RelayState, Store, StoreError};
+use crate::ids::{RelayName, WorkerId};
+use crate::relay::{Connector, Unavailable};
+use crate::store::{Breaker as Stands, OTHERS_REFUSED, RelayState, Store, StoreError};
 use crate::telemetry::metric;
 
 /// How often the shared row is looked at.
@@ -37,7 +38,8 @@ pub enum Passage {
         /// Deliveries in hand at once.
         allowance: u32,
     },
-    /// Send nothing: the breaker is open, another worker tries, or people paused the relay.
+    /// Send nothing: the breaker is open, another worker tries, the relay refuses this worker's credentials, or people
+    /// paused it.
     Shut,
 }
 
@@ -49,9 +51,9 @@ pub struct Gate {
     clock: Clock,
     connector: Arc<Connector>,
     /// A trial that has grown to so many is over.
-    slots: u32,
-    /// Names the credentials in use, without telling them.
-    credentials: String,
+    connections: u32,
+    slots: Arc<Slots>,
+    credentials: Credentials,
     passage: watch::Sender<Passage>,
     counts: Mutex<Counts>,
 }
@@ -81,15 +83,22 @@ impl Drop for Passing<'_> {
 impl Gate {
     /// The gate of the lane whose relay `connector` reaches. Shut, until the shared row has been looked at.
     #[must_use]
-    pub fn new(connector: Arc<Connector>, store: Store, worker: WorkerId) -> Self {
+    pub fn new(
+        connector: Arc<Connector>,
+        store: Store,
+        worker: WorkerId,
+        credentials: Credentials,
+        slots: Arc<Slots>,
+    ) -> Self {
         let config = connector.config();
         Self {
             relay: config.name.clone(),
             worker,
             clock: store.clock().clone(),
             store,
-            slots: config.connections,
-            credentials: fingerprint(&config.url),
+            connections: config.connections,
+            slots,
+            credentials,
             passage: watch::Sender::new(Passage::Shut),
             counts: Mutex::default(),
             connector,
@@ -123,17 +132,27 @@ impl Gate {
         let _ = self.passage.subscribe().changed().await;
     }
 
-    /// Keeps the slots to what is due to this worker, keeps looking at the shared row, and probes when it is this worker's turn, until told to stop.
-    pub async fn watch(&self, stop: CancellationToken, slots: &Slots) {
-        loop {
-            slots.adjust();
-            if let Err(error) = self.look().await {
-                warn!(relay = %self.relay, "failed to look at the relay's state: {error}");
+    /// Keeps the slots to what is due to this worker, keeps looking at the shared row, and probes when it is this
+    /// worker's turn, until told to stop: then a probe is cut off, and its lease given back with the worker's name.
+    pub async fn watch(&self, stop: CancellationToken) {
+        let watching = async {
+            loop {
+                self.slots.adjust();
+                if let Err(error) = self.look().await {
+                    warn!(relay = %self.relay, "failed to look at the relay's state: {error}");
+                }
+                self.clock.sleep(LOOK).await;
             }
-            tokio::select! {
-                () = self.clock.sleep(LOOK) => {}
-                () = stop.cancelled() => return,
-            }
+        };
+        stop.run_until_cancelled(watching).await;
+    }
+
+    /// Takes in that the relay has refused this worker's credentials: nothing passes until it takes them.
+    pub async fn credentials_refused(&self, unavailable: &Unavailable) {
+        // First of all, whatever the database says: those that wait for a slot are not to try.
+        self.set(Passage::Shut);
+        if let Err(error) = self.credentials.refused(unavailable).await {
+            warn!(relay = %self.relay, "failed to write that the relay refuses these credentials: {error}");
         }
     }
 
@@ -165,25 +184,29 @@ impl Gate {
             self.write_trip(trip).await?;
         }
         let state = self.store.relay_state(&self.relay).await?;
+        let refused = self.credentials.look().await?;
+        if !self.credentials.are_refused() {
+            self.connector.allow_login();
+        }
         let now = self.clock.now();
         self.show(&mut self.counts(), &state, now);
         if state.paused {
             return Ok(());
         }
-        let credentials_changed =
-            state.refused_credentials.as_ref().is_some_and(|refused| *refused != self.credentials);
+        if let Some(refused) = refused {
+            if state.breaker == Stands::HalfOpen && self.is_mine(&state, now) {
+                // Others may have credentials that it takes: they need not wait for the end of the lease.
+                let open = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
+                self.change(open).await?;
+            }
+            return self.credentials.try_again(&self.connector, refused).await;
+        }
         let trial_abandoned = state.breaker == Stands::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
-        if (state.breaker == Stands::Open && credentials_changed) || trial_abandoned {
-            let state = RelayState {
-                breaker: Stands::Open,
-                probe_at: Some(now),
-                probe_until: None,
-                refused_credentials: None,
-                ..state
-            };
+        if trial_abandoned {
+            let state = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
             self.change(state).await?;
         } else if state.breaker == Stands::Open
-            && state.probe_at.is_some_and(|at| at <= now)
+            && probe_is_due(&state, now)
             && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
         {
             self.probe().await?;
@@ -218,7 +241,7 @@ impl Gate {
         }
         counts.shown = state.version;
         let passage = match state.breaker {
-            _ if state.paused => Passage::Shut,
+            _ if state.paused || self.credentials.are_refused() => Passage::Shut,
             Stands::Closed => Passage::Free,
             Stands::HalfOpen if self.is_mine(state, now) => Passage::Trial { allowance: state.allowance },
             Stands::HalfOpen | Stands::Open => Passage::Shut,
@@ -234,7 +257,10 @@ impl Gate {
     }
 
     fn set(&self, passage: Passage) {
-        self.passage.send_if_modified(|current| std::mem::replace(current, passage) != passage);
+        let changed = self.passage.send_if_modified(|current| std::mem::replace(current, passage) != passage);
+        if changed && passage == Passage::Free {
+            self.slots.restore();
+        }
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -257,15 +283,19 @@ impl Gate {
                     ..state
                 }
             }
+            // The relay answers: others may have credentials that it takes, and this worker rests.
+            Err(unavailable) if unavailable.auth_refused => {
+                self.credentials_refused(&unavailable).await;
+                RelayState { probe_at: Some(now), probe_until: None, refused_credentials: None, ..state }
+            }
             Err(unavailable) => {
                 let probes = state.probes + 1;
-                let delay = probe_delay(unavailable.auth_refused, probes);
                 RelayState {
                     probes,
-                    probe_at: Some(now.plus(delay)),
+                    probe_at: Some(now.plus(probe_delay(probes))),
                     probe_until: None,
                     reason: Some(unavailable.to_string()),
-                    refused_credentials: unavailable.auth_refused.then(|| self.credentials.clone()),
+                    refused_credentials: None,
                     ..state
                 }
             }
@@ -289,7 +319,7 @@ impl Gate {
         if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
             return Ok(());
         }
-        let state = if allowance.saturating_mul(2) > self.slots {
+        let state = if allowance.saturating_mul(2) > self.connections {
             info!(relay = %self.relay, "the relay works again");
             RelayState {
                 probes: 0,
@@ -324,7 +354,7 @@ impl Gate {
             let mut state = self.store.relay_state(&self.relay).await?;
             let now = self.clock.now();
             if state.breaker != Stands::Open {
-                state = opened(&state, trip, now, &self.credentials);
+                state = opened(&state, trip, now);
                 if !self.store.change_breaker(&state).await? {
                     continue;
                 }
@@ -343,29 +373,27 @@ impl Gate {
     }
 }
 
+/// Whether somebody should look if the relay works. One that an earlier version's worker opened the breaker of, for its
+/// credentials, rests for [`OTHERS_REFUSED`] only: ours may be others.
+fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
+    let for_others = state.refused_credentials.is_some()
+        && state.opened_at.is_some_and(|opened_at| now.since(opened_at) >= OTHERS_REFUSED);
+    for_others || state.probe_at.is_some_and(|at| at <= now)
+}
+
 /// The state of a relay whose breaker opens by `trip`.
-fn opened(state: &RelayState, trip: Trip, now: Timestamp, credentials: &str) -> RelayState {
-    let auth_refused = trip == Trip::AuthRefused;
+fn opened(state: &RelayState, trip: Trip, now: Timestamp) -> RelayState {
     let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
     RelayState {
         breaker: Stands::Open,
         reason: Some(trip.as_str().to_owned()),
         opened_at: state.opened_at.or(Some(now)),
         probes,
-        probe_at: Some(now.plus(probe_delay(auth_refused, probes))),
+        probe_at: Some(now.plus(probe_delay(probes))),
         probe_worker: None,
         probe_until: None,
-        refused_credentials: auth_refused.then(|| credentials.to_owned()),
+        refused_credentials: None,
         allowance: 0,
         ..state.clone()
     }
-}
-
-/// Names credentials without telling them: whoever changes them is tried at once.
-fn fingerprint(url: &RelayUrl) -> String {
-    use secrecy::ExposeSecret;
-    let secret = url.credentials.as_ref().map(|(user, password)| format!("{user}\0{}", password.expose_secret()));
-    let mut digits = Sha256::of(secret.unwrap_or_default().as_bytes()).to_string();
-    digits.truncate(16);
-    digits
 }

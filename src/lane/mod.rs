@@ -9,6 +9,7 @@ mod breaker;
 mod buffers;
 mod claims;
 mod context;
+mod credentials;
 mod ended;
 mod exchange;
 mod gate;
@@ -59,6 +60,7 @@ use crate::lifecycle::keep_running;
 use crate::relay::Connector;
 use batcher::{Batcher, Gathering};
 use claims::Claims;
+use credentials::Credentials;
 use exchange::Exchange;
 use gate::Gate;
 use permit::DataStarter;
@@ -90,7 +92,11 @@ impl Lane {
     async fn run(self) {
         let relay = Arc::new(self.connector.config().clone());
         let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
-        let gate = Arc::new(Gate::new(Arc::clone(&self.connector), self.context.store.clone(), self.context.worker));
+        let (store, worker) = (self.context.store.clone(), self.context.worker);
+        let slots = Arc::new(Slots::new(relay.connections, self.live.clone(), self.context.clock.clone()));
+        let keys = &self.context.credentials_keys;
+        let credentials = Credentials::new(relay.name.clone(), &relay.url, keys, store.clone(), worker);
+        let gate = Arc::new(Gate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
         let suspects = self.context.suspects.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
@@ -100,8 +106,8 @@ impl Lane {
             queue: Mutex::new(queue),
             connector: self.connector,
             gate: Arc::clone(&gate),
-            rate: Rate::new(relay.rate, self.live.clone()),
-            slots: Slots::new(relay.connections, self.live, self.context.clock.clone()),
+            rate: Rate::new(relay.rate, self.live),
+            slots,
             starter: data_starter(&self.context, &relay.name, slots_all),
             recorder: self.recorder.clone(),
             recordings: recordings.clone(),
@@ -137,7 +143,7 @@ impl Lane {
             });
         }
         tasks.spawn(async move { keep_running("lane", || claims.run()).await });
-        tasks.spawn(async move { keep_running("gate", || gate.watch(self.stop.clone(), &exchange.slots)).await });
+        tasks.spawn(async move { keep_running("gate", || gate.watch(self.stop.clone())).await });
         tasks.close();
         tasks.wait().await;
         recordings.close();

@@ -1,15 +1,22 @@
 //! How many slots of a lane may work: the relay's connections, divided by the workers that live, and fewer while the
 //! relay turns connections away.
+//!
+//! A connection that is refused may mean that the relay has enough of ours, or that it is away: in a restart the other
+//! connections look as if they stood until each is used. Only an answer on one of them, given after the refused one
+//! was begun, shows that the relay works. So a refusal waits for that evidence ([`Attempt::refused`]).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
 
-/// How long the slots stay shrunk before one more is tried.
-const REGROW: Duration = Duration::from_mins(1);
+/// How soon shrunk slots are all back. They grow by doubling.
+const REGROW_WITHIN: Duration = Duration::from_mins(1);
+
+/// How long a refusal waits for evidence, before the relay counts as away.
+const EVIDENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The slots of one lane in one worker.
 #[derive(Debug)]
@@ -19,22 +26,66 @@ pub struct Slots {
     live: watch::Receiver<u32>,
     clock: Clock,
     limit: watch::Sender<usize>,
-    state: Mutex<State>,
+    evidence: watch::Sender<Evidence>,
+    shrunk: Mutex<Option<Shrunk>>,
 }
 
-#[derive(Debug)]
-struct State {
+/// What the lane's connections have seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Evidence {
+    /// Connections that stand.
     connected: u32,
-    /// What the relay seems to allow, and since when.
-    shrunk: Option<(u32, Timestamp)>,
+    /// Connections that are being made.
+    connecting: u32,
+    /// Answers to the first mail of a connection.
+    first_answers: u64,
+    /// Answers to later ones: by connections that have stood for a while.
+    later_answers: u64,
+    /// Connections that broke.
+    broken: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shrunk {
+    /// What the relay seems to allow.
+    limit: u32,
+    /// Since when.
+    since: Timestamp,
+    /// How long until they double.
+    step: Duration,
+}
+
+/// What a refused connection means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The relay has enough of our connections; the slots have shrunk to those that stand.
+    Enough,
+    /// It has taken others since: this one may try again.
+    TryAgain,
+    /// The relay is away.
+    Away,
+}
+
+/// A connection that is being made.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    slots: &'a Slots,
+    /// What had been seen when it was begun.
+    before: Evidence,
 }
 
 impl Slots {
     /// So many over all workers, of which `live` are alive.
     #[must_use]
     pub fn new(connections: u32, live: watch::Receiver<u32>, clock: Clock) -> Self {
-        let state = Mutex::new(State { connected: 0, shrunk: None });
-        let slots = Self { connections: connections.max(1), live, clock, limit: watch::Sender::new(0), state };
+        let slots = Self {
+            connections: connections.max(1),
+            live,
+            clock,
+            limit: watch::Sender::new(0),
+            evidence: watch::Sender::default(),
+            shrunk: Mutex::default(),
+        };
         slots.adjust();
         slots
     }
@@ -45,73 +96,224 @@ impl Slots {
         self.limit.subscribe()
     }
 
-    /// A connection stands.
-    pub fn connected(&self) {
-        self.state().connected += 1;
+    /// A connection is being made.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt<'_> {
+        let before = *self.evidence.borrow();
+        self.note(|evidence| evidence.connecting += 1);
+        Attempt { slots: self, before }
     }
 
     /// A connection is gone.
     pub fn disconnected(&self) {
-        let mut state = self.state();
-        state.connected = state.connected.saturating_sub(1);
+        self.note(|evidence| evidence.connected = evidence.connected.saturating_sub(1));
     }
 
-    /// The relay turned a connection away. If others stand, it has enough of them: the slots shrink to those, and
-    /// the relay is not to blame. Says whether that is so.
-    pub fn turned_away(&self) -> bool {
-        let mut state = self.state();
-        if state.connected == 0 {
-            return false;
-        }
-        state.shrunk = Some((state.connected, self.clock.now()));
-        drop(state);
+    /// The relay has answered a mail on a connection, which had carried none before or some.
+    pub fn answered(&self, first: bool) {
+        self.note(|evidence| if first { evidence.first_answers += 1 } else { evidence.later_answers += 1 });
+    }
+
+    /// A connection that stood has broken.
+    pub fn broke(&self) {
+        self.note(|evidence| evidence.broken += 1);
+    }
+
+    /// The relay works again: nothing that it turned away before counts.
+    pub fn restore(&self) {
+        *self.shrunk() = None;
         self.adjust();
-        true
     }
 
     /// Sets the limit by what is known now; called now and then.
     pub fn adjust(&self) {
-        let share = (self.connections / (*self.live.borrow()).max(1)).max(1);
-        let mut state = self.state();
-        if let Some((limit, since)) = state.shrunk
-            && self.clock.now().since(since) >= REGROW
+        let share = self.share();
+        let mut shrunk = self.shrunk();
+        while let Some(Shrunk { limit, since, step }) = *shrunk
+            && self.clock.now().since(since) >= step
         {
-            state.shrunk = (limit + 1 < share).then(|| (limit + 1, self.clock.now()));
+            let doubled = limit.saturating_mul(2);
+            *shrunk = (doubled < share).then(|| Shrunk { limit: doubled, since: since.plus(step), step });
         }
-        let limit = state.shrunk.map_or(share, |(limit, _)| limit.clamp(1, share));
-        drop(state);
+        let limit = shrunk.map_or(share, |shrunk| shrunk.limit.clamp(1, share));
+        drop(shrunk);
         let limit = usize::try_from(limit).expect("32 bits fit a usize");
         self.limit.send_if_modified(|current| std::mem::replace(current, limit) != limit);
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The relay has enough of our connections: the slots shrink to those that stand.
+    fn shrink(&self, standing: u32) {
+        let (limit, share) = (standing.max(1), self.share());
+        // The number of doublings until all are back.
+        let doublings = share.div_ceil(limit).next_power_of_two().trailing_zeros().max(1);
+        *self.shrunk() = Some(Shrunk { limit, since: self.clock.now(), step: REGROW_WITHIN / doublings });
+        self.adjust();
+    }
+
+    fn share(&self) -> u32 {
+        (self.connections / (*self.live.borrow()).max(1)).max(1)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Evidence)) {
+        self.evidence.send_modify(change);
+    }
+
+    fn shrunk(&self) -> MutexGuard<'_, Option<Shrunk>> {
+        self.shrunk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt<'_> {
+    /// The connection stands.
+    pub fn connected(self) {
+        self.slots.note(|evidence| evidence.connected += 1);
+    }
+
+    /// The relay has turned the connection away; says what that means, as soon as it is known.
+    pub async fn refused(self) -> Refusal {
+        let (slots, before) = (self.slots, self.before);
+        // It is not being made any more: if no other is either, and none stands, nothing will ever be known.
+        drop(self);
+        let mut evidence = slots.evidence.subscribe();
+        let seen = async { evidence.wait_for(|now| before.tells(now).is_some()).await.ok().map(|now| *now) };
+        let now = tokio::select! {
+            now = seen => now,
+            () = slots.clock.sleep(EVIDENCE_TIME_MAX) => None,
+        };
+        let refusal = now.and_then(|now| Some((before.tells(&now)?, now.connected)));
+        match refusal {
+            Some((Refusal::Enough, standing)) => {
+                slots.shrink(standing);
+                Refusal::Enough
+            }
+            Some((refusal, _)) => refusal,
+            None => Refusal::Away,
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.slots.note(|evidence| evidence.connecting -= 1);
+    }
+}
+
+impl Evidence {
+    /// What a refusal means that was begun at `self`, by what is seen `now`.
+    fn tells(&self, now: &Self) -> Option<Refusal> {
+        if now.broken > self.broken {
+            Some(Refusal::Away)
+        } else if now.later_answers > self.later_answers {
+            Some(Refusal::Enough)
+        } else if now.first_answers > self.first_answers {
+            // By a connection that may be younger than the refused one: the relay may only have been restarted.
+            Some(Refusal::TryAgain)
+        } else if now.connected + now.connecting == 0 {
+            Some(Refusal::Away)
+        } else {
+            None
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
-    #[test]
-    fn connections_are_shared_by_the_living_and_shrink_when_turned_away() {
+    fn slots(connections: u32) -> (Slots, Clock, watch::Sender<u32>) {
         let clock = Clock::manual(Timestamp(0));
         let live = watch::Sender::new(1);
-        let slots = Slots::new(8, live.subscribe(), clock.clone());
-        let limit = || *slots.limit().borrow();
-        assert_eq!(limit(), 8);
+        (Slots::new(connections, live.subscribe(), clock.clone()), clock, live)
+    }
+
+    fn limit(slots: &Slots) -> usize {
+        *slots.limit().borrow()
+    }
+
+    #[test]
+    fn connections_are_shared_by_the_living() {
+        let (slots, _clock, live) = slots(8);
+        assert_eq!(limit(&slots), 8);
         live.send_replace(3);
         slots.adjust();
-        assert_eq!(limit(), 2);
+        assert_eq!(limit(&slots), 2);
         live.send_replace(1);
-        assert!(!slots.turned_away(), "without another connection the relay is away");
-        (0..3).for_each(|_| slots.connected());
-        assert!(slots.turned_away());
-        assert_eq!(limit(), 3);
-        for expected in 4..=8 {
-            clock.advance(REGROW);
+        slots.adjust();
+        assert_eq!(limit(&slots), 8);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_shrinks_the_slots_only_if_another_connection_has_answered_since() {
+        let (slots, _clock, _live) = slots(8);
+        assert_eq!(slots.attempt().refused().await, Refusal::Away, "none stands, none is being made");
+        (0..3).for_each(|_| slots.attempt().connected());
+        slots.answered(false);
+
+        let mut refused = Box::pin(slots.attempt().refused());
+        assert!((&mut refused).now_or_never().is_none(), "an answer from before proves nothing");
+        slots.answered(false);
+        assert_eq!(refused.await, Refusal::Enough);
+        assert_eq!(limit(&slots), 3);
+        slots.restore();
+        assert_eq!(limit(&slots), 8);
+
+        let attempt = slots.attempt();
+        slots.answered(false);
+        assert_eq!(attempt.refused().await, Refusal::Enough, "it answered while this one was being made");
+    }
+
+    #[tokio::test]
+    async fn a_restart_is_no_limit() {
+        let (slots, clock, _live) = slots(8);
+        (0..3).for_each(|_| slots.attempt().connected());
+        let refused = slots.attempt().refused();
+        slots.broke();
+        assert_eq!(refused.await, Refusal::Away, "another one broke");
+
+        let refused = slots.attempt().refused();
+        slots.answered(true);
+        assert_eq!(refused.await, Refusal::TryAgain, "a new one works");
+
+        let mut refused = Box::pin(slots.attempt().refused());
+        assert!((&mut refused).now_or_never().is_none());
+        clock.advance(EVIDENCE_TIME_MAX);
+        assert_eq!(refused.await, Refusal::Away, "idle ones are no evidence");
+
+        let refused = slots.attempt().refused();
+        (0..3).for_each(|_| slots.disconnected());
+        assert_eq!(refused.await, Refusal::Away, "the last one is gone");
+        assert_eq!(limit(&slots), 8, "none of these is a limit");
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_waits_for_those_that_are_being_made() {
+        let (slots, _clock, _live) = slots(8);
+        let (first, second) = (slots.attempt(), slots.attempt());
+        let mut refused = Box::pin(second.refused());
+        assert!((&mut refused).now_or_never().is_none());
+        assert_eq!(first.refused().await, Refusal::Away);
+        assert_eq!(refused.await, Refusal::Away);
+    }
+
+    #[tokio::test]
+    async fn slots_double_until_all_are_back_within_a_minute() {
+        for (connections, standing, seconds, expected) in
+            [(32, 1, 12, vec![2, 4, 8, 16, 32]), (8, 3, 30, vec![6, 8]), (8, 7, 60, vec![8]), (8, 8, 60, vec![8])]
+        {
+            let (slots, clock, _live) = slots(connections);
+            slots.shrink(standing);
+            assert_eq!(limit(&slots), usize::try_from(standing).expect("few"));
+            for expected in expected {
+                clock.advance(Duration::from_secs(seconds));
+                slots.adjust();
+                assert_eq!(limit(&slots), expected, "{standing} of {connections}");
+            }
+            slots.shrink(standing);
+            clock.advance(REGROW_WITHIN);
             slots.adjust();
-            assert_eq!(limit(), expected);
+            assert_eq!(limit(&slots), usize::try_from(connections).expect("few"), "one look after a long time");
         }
     }
 }

@@ -96,6 +96,7 @@ pub use intake::{
 };
 pub use invoice_digests::InvoiceDigests;
 pub use kept_message::KeptMessage;
+pub use lane::refused_credentials::RefusedCredentials;
 pub use ledger::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
 pub use left_recipients::{LeftRecipients, TriedRecipients};
 pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
@@ -105,7 +106,7 @@ pub use page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use portal_links::NewPortalLink;
 pub use record::{BackToDue, NewAttempt, Next, Record, Recorded, Rest, Settlement};
 pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
-pub use relay_state::{Breaker, RelayState};
+pub use relay_state::{Breaker, OTHERS_REFUSED, RelayState};
 pub use resend::{Newest, Standing};
 pub use retention::{Forgotten, RetentionTimes};
 pub use same_invoice::{Newer, Revived};

@@ -36,10 +36,21 @@ impl Store {
 
     /// How many outcomes wait, and since when.
     pub async fn waiting_outcomes(&self) -> Result<WaitingOutcomes, StoreError> {
-        let row = sql("SELECT COUNT(*) AS number, MIN(settled_at) AS oldest FROM outcome")
-            .one(&mut self.read().await?)
-            .await?;
-        Ok(WaitingOutcomes { count: u64::try_from(row.get::<i64>("number")?).unwrap_or(0), oldest: row.get("oldest")? })
+        let (count, oldest) = self.waiting("SELECT COUNT(*) AS number, MIN(settled_at) AS oldest FROM outcome").await?;
+        Ok(WaitingOutcomes { count, oldest })
+    }
+
+    /// How many dead letters wait for their mirror, and since when the first of them does.
+    pub async fn waiting_mirror_entries(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.waiting(
+            "SELECT COUNT(*) AS number, MIN(last_failed_at) AS oldest FROM dead_letter WHERE mirror = 'pending'",
+        )
+        .await
+    }
+
+    async fn waiting(&self, counted: &'static str) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let row = sql(counted).one(&mut self.read().await?).await?;
+        Ok((u64::try_from(row.get::<i64>("number")?).unwrap_or(0), row.get("oldest")?))
     }
 
     /// Since when the message waits that has waited longest for the broker: a dead letter for its mirror, or an

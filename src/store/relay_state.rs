@@ -3,13 +3,19 @@
 //! What the breaker does next is decided elsewhere; here a change is written only if the state is still the one that
 //! it was decided upon. People's pause is not the breaker's, so neither overwrites the other.
 
-use super::Store;
+use std::time::Duration;
+
 use super::error::StoreError;
 use super::statement::sql;
 use super::value::Row;
+use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::ids::{RelayName, WorkerId};
 use crate::spelling::spelling;
+
+/// How long a relay rests that an earlier version's worker opened the breaker of because its credentials were refused:
+/// ours may be others, and its worker would trip the breaker again.
+pub const OTHERS_REFUSED: Duration = Duration::from_mins(1);
 
 /// Where a breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -44,7 +50,8 @@ pub struct RelayState {
     pub probe_worker: Option<WorkerId>,
     /// Until when nobody else does.
     pub probe_until: Option<Timestamp>,
-    /// After an AUTH refusal: the fingerprint of what was refused.
+    /// Set by a worker of an earlier version only: it opened the breaker since the relay refused its credentials, which
+    /// says nothing about ours.
     pub refused_credentials: Option<String>,
     /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
@@ -148,34 +155,65 @@ impl Store {
     }
 
     /// Takes the probe of an open breaker whose probe is due, for `worker` alone, until `until`; a lease that ran out
-    /// is free again. Says whether `worker` probes.
+    /// is free again. One that was opened for the credentials of an earlier version's worker is also due once it has
+    /// been open for `OTHERS_REFUSED`. Says whether `worker` probes.
     pub async fn take_probe(&self, relay: &RelayName, worker: WorkerId, until: Timestamp) -> Result<bool, StoreError> {
         let taken = sql("UPDATE relay_state SET probe_worker = $2, probe_until = $3, version = version + 1
-            WHERE relay = $1 AND breaker = 'open' AND probe_at <= $4
+            WHERE relay = $1 AND breaker = 'open'
+              AND (probe_at <= $4 OR refused_credentials IS NOT NULL AND opened_at <= $5)
               AND (probe_until IS NULL OR probe_until <= $4)")
         .bind(relay)
         .bind(worker)
         .bind(until)
         .bind(self.now())
+        .bind(self.now().minus(OTHERS_REFUSED))
         .run(&mut self.write().await?)
         .await?;
         Ok(taken > 0)
     }
 
-    /// Pauses or resumes a relay by hand. Resuming makes an open breaker's probe due at once.
+    /// Pauses or resumes a relay by hand. Resuming makes what waits for its time due at once: an open breaker's probe,
+    /// the next try of refused credentials, and a trial whose holder may be gone.
     pub async fn pause_relay(&self, relay: &RelayName, paused: bool, who: &str) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
         sql("INSERT INTO relay_state (relay, paused, paused_by, paused_at, version) VALUES ($1, $2, $3, $4, 1)
             ON CONFLICT (relay) DO UPDATE SET paused = excluded.paused, paused_by = excluded.paused_by,
                    paused_at = excluded.paused_at, version = relay_state.version + 1,
                    probe_at = CASE WHEN relay_state.breaker = 'open' AND NOT excluded.paused THEN $5
-                                   ELSE relay_state.probe_at END")
+                                   ELSE relay_state.probe_at END,
+                   probe_worker = CASE WHEN excluded.paused THEN relay_state.probe_worker END,
+                   probe_until = CASE WHEN excluded.paused THEN relay_state.probe_until END")
         .bind(relay)
         .bind(paused)
         .bind(paused.then_some(who))
-        .bind(paused.then(|| self.now()))
-        .bind(self.now())
-        .run(&mut self.write().await?)
+        .bind(paused.then_some(now))
+        .bind(now)
+        .run(&mut transaction)
         .await?;
-        Ok(())
+        if !paused {
+            sql("UPDATE refused_credentials SET try_at = $2, try_worker = NULL, try_until = NULL WHERE relay = $1")
+                .bind(relay)
+                .bind(now)
+                .run(&mut transaction)
+                .await?;
+        }
+        transaction.commit().await
     }
+}
+
+/// Gives back what `worker` holds of probes, trials and tries, since it ends or is dead: nobody waits for the end of its
+/// leases. A trial without a lease begins anew with one delivery.
+pub(super) async fn give_probes_back(on: &mut Transaction, worker: WorkerId) -> Result<(), StoreError> {
+    sql(
+        "UPDATE relay_state SET probe_worker = NULL, probe_until = NULL, version = version + 1 WHERE probe_worker = $1",
+    )
+    .bind(worker)
+    .run(on)
+    .await?;
+    sql("UPDATE refused_credentials SET try_worker = NULL, try_until = NULL WHERE try_worker = $1")
+        .bind(worker)
+        .run(on)
+        .await?;
+    Ok(())
 }

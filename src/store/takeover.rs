@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::kept_message::describe_messages;
 use super::lane::resent::send_once_more;
 use super::outcome::insert_outcomes;
+use super::relay_state::give_probes_back;
 use super::settled_count::count_settled;
 use super::statement::sql;
 use super::terms::{read_terms, terms_values};
@@ -60,6 +61,7 @@ impl Store {
         .await?;
         let resent = self.resend_of(on, worker, now).await?;
         let uncertain = declare_uncertain(on, worker, now).await?;
+        give_probes_back(on, worker).await?;
         sql("DELETE FROM worker WHERE id = $1").bind(worker).run(on).await?;
         transaction.commit().await?;
         Ok(Leaving { due, resent, uncertain })
@@ -80,6 +82,13 @@ impl Store {
         let due = due.iter().map(|row| row.get("delivery_id")).collect::<Result<_, _>>()?;
         let resent = self.resend_of(on, dead, now).await?;
         let uncertain = declare_uncertain(on, dead, now).await?;
+        give_probes_back(on, dead).await?;
+        // What its process did for all is somebody else's now. One that ends in order gives these back itself, when
+        // the task that holds them has ended.
+        sql("DELETE FROM lease WHERE holder IN (SELECT lease_holder FROM worker WHERE id = $1)")
+            .bind(dead)
+            .run(on)
+            .await?;
         sql("DELETE FROM worker WHERE id = $1").bind(dead).run(on).await?;
         transaction.commit().await?;
         Ok(TakenOver { due, resent, uncertain, given_up })

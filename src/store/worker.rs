@@ -21,12 +21,14 @@ impl Store {
     /// Registers a worker and the relays that it is configured with; it must be before it claims anything.
     pub async fn register_worker(&self, worker: WorkerId, host: &str, relays: &[RelayName]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sql("INSERT INTO worker (id, host, started_at, beats) VALUES ($1, $2, $3, 0) ON CONFLICT (id) DO NOTHING")
-            .bind(worker)
-            .bind(host)
-            .bind(self.now())
-            .run(&mut transaction)
-            .await?;
+        sql("INSERT INTO worker (id, host, started_at, beats, lease_holder) VALUES ($1, $2, $3, 0, $4)
+            ON CONFLICT (id) DO NOTHING")
+        .bind(worker)
+        .bind(host)
+        .bind(self.now())
+        .bind(self.holder())
+        .run(&mut transaction)
+        .await?;
         sql("WITH {given} INSERT INTO worker_relay (worker_id, relay) SELECT $1, relay FROM given WHERE TRUE
             ON CONFLICT (worker_id, relay) DO NOTHING")
         .bind(worker)

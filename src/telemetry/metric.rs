@@ -65,6 +65,8 @@ metrics! {
         "Events that were not sent because they had been before.";
     BREAKER_STATE = Gauge "breaker_state" ["relay"]
         "The relay's circuit breaker: 0 closed, 1 half open, 2 open, 3 paused by hand.";
+    CREDENTIALS_REFUSED = Gauge "credentials_refused" ["relay"]
+        "1 while the relay refuses this worker's credentials, else 0.";
     SENDER_HELD = Gauge "sender_held" ["relay"]
         "Senders whose deliveries are held because the relay refuses them.";
     AMQP_RECONNECTS = Counter "amqp_reconnects_total" ["reason"]

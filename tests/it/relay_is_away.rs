@@ -12,8 +12,6 @@ use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
 
 on_both_databases!(
-    refused_credentials_open_the_breaker_at_once,
-    new_credentials_are_tried_at_once,
     five_failures_open_the_breaker_and_it_closes_by_halves,
     a_pause_by_hand_outlasts_a_restart,
     a_trial_goes_on_when_its_delivery_needs_no_relay,
@@ -37,54 +35,6 @@ async fn take(dispatcher: &Dispatcher, count: usize) {
 async fn probe_in(dispatcher: &Dispatcher) -> i64 {
     let at = dispatcher.database.number("SELECT probe_at FROM relay_state").await;
     (at - dispatcher.database.clock.now().0) / 1_000
-}
-
-async fn refused_credentials_open_the_breaker_at_once(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().login("mailer", "right")).await;
-    let one_by_one = at(&sink, "mailer:wrong").connections(1);
-    let mut dispatcher = Dispatcher::with(database, &[one_by_one]).await;
-    take(&dispatcher, 5).await;
-    dispatcher.start();
-    dispatcher.wait_until(OPEN, 1).await;
-    dispatcher.wait_until(SENDING, 0).await;
-
-    assert_eq!(sink.see(|state| state.count(Step::Auth)), 1, "an account is soon locked");
-    assert_eq!(dispatcher.database.number(UNTOUCHED).await, 5);
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM attempt").await, 0);
-    // The next probes come after 5, 15 and 60 minutes.
-    for (probes, minutes) in [(1, 5), (2, 15), (3, 60), (4, 60)] {
-        let seconds = probe_in(&dispatcher).await;
-        assert!((minutes * 60 - 60..=minutes * 60).contains(&seconds), "probe {probes} in {seconds} s");
-        dispatcher.database.clock.advance(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
-        dispatcher.pass_until(&format!("SELECT COUNT(*) FROM relay_state WHERE probes = {probes}"), 1).await;
-        assert_eq!(sink.see(|state| state.count(Step::Auth)), 1 + probes);
-    }
-    // Somebody corrects the account at the relay, and resumes.
-    sink.behave(Script::new().login("mailer", "wrong"));
-    let relay = RelayName::from("default");
-    dispatcher.database.store.pause_relay(&relay, false, "operator").await.expect("the database answers");
-    dispatcher.pass_until_settled().await;
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE attempts = 1").await, 5);
-    assert_eq!(sink.mails_and_data_phases(), (5, 5));
-    dispatcher.finish().await;
-}
-
-async fn new_credentials_are_tried_at_once(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().login("mailer", "right")).await;
-    let mut dispatcher = Dispatcher::with(database, &[at(&sink, "mailer:wrong")]).await;
-    take(&dispatcher, 3).await;
-    dispatcher.start();
-    dispatcher.wait_until(OPEN, 1).await;
-    dispatcher.stop().await;
-    let mut dispatcher = dispatcher.reconfigured(&[at(&sink, "mailer:right")]);
-    let before = dispatcher.database.clock.now();
-    dispatcher.start();
-    dispatcher.pass_until_settled().await;
-
-    assert_eq!(sink.mails_and_data_phases(), (3, 3));
-    let passed = dispatcher.database.clock.now().since(before);
-    assert!(passed < Duration::from_mins(4), "the probe did not wait for its time, but {passed:?}");
-    dispatcher.finish().await;
 }
 
 /// No TLS where it is required, a certificate that proves nothing, a banner that says no: each leaves the mail alone.
@@ -114,6 +64,7 @@ async fn a_connection_that_cannot_be_trusted_costs_no_attempt() {
         assert_eq!(dispatcher.states().await, ["R-00 due - - 0"], "{what}");
         assert_eq!(dispatcher.attempts().await, [""; 0], "{what}");
         assert_eq!(sink.mails_and_data_phases(), (0, 0), "{what}");
+        assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM refused_credentials").await, 0, "{what}");
         dispatcher.finish().await;
     }
 }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::{DataStarted, Erased, Next, Record, Recorded, Settled, Settlement};
+use invoice_dispatcher::ids::WorkerId;
+use invoice_dispatcher::store::{
+    Breaker, DataStarted, Erased, Next, Record, Recorded, RelayState, Settled, Settlement, Store,
+};
 
-use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{
-    add_due, add_tenant, add_worker, attempt, claim, data_start, dead_letter, deferred, sent, settlement, states,
+    add_due, add_tenant, add_worker, attempt, claim, data_start, dead_letter, deferred, relay, sent, settlement, states,
 };
 
 on_both_databases!(
@@ -20,6 +23,7 @@ on_both_databases!(
     a_worker_that_was_declared_dead_is_told,
     a_worker_that_nobody_registered_is_found,
     two_observers_share_it_out,
+    its_leases_go_with_it,
 );
 
 async fn before_data_it_is_due_again_and_after_it_is_uncertain(database: TestDatabase) {
@@ -213,4 +217,39 @@ async fn two_observers_share_it_out(database: TestDatabase) {
     assert_eq!(first.due.len() + second.due.len(), 20);
     assert_eq!(first.uncertain.len() + second.uncertain.len(), 20);
     database.assert_ledger().await;
+}
+
+async fn its_leases_go_with_it(database: TestDatabase) {
+    let live = add_worker(&database).await;
+    let process = Store::open_beside(&database.url, database.clock.clone()).await.expect("the database opens");
+    let minutes = Duration::from_mins(2);
+    // Of a worker that is called dead its process's leases end, and its probe; another process's do not.
+    let dead = WorkerId(new_id());
+    process.register_worker(dead, "test", &[relay()]).await.expect("registered");
+    assert!(process.hold_lease("outcomes", minutes).await.expect("answered"));
+    assert!(database.store.hold_lease("mirror", minutes).await.expect("answered"));
+    let state = RelayState {
+        breaker: Breaker::HalfOpen,
+        probe_worker: Some(dead),
+        probe_until: Some(database.clock.now().plus(minutes)),
+        ..RelayState::closed(relay())
+    };
+    assert!(database.store.change_breaker(&state).await.expect("answered"));
+    assert!(!database.store.hold_lease("outcomes", minutes).await.expect("answered"), "it is held");
+    database.store.take_over(dead, live).await.expect("answered");
+    assert!(database.store.hold_lease("outcomes", minutes).await.expect("answered"));
+    assert!(!process.hold_lease("mirror", minutes).await.expect("answered"));
+    let state = database.store.relay_state(&relay()).await.expect("answered");
+    assert_eq!((state.breaker, state.probe_worker, state.probe_until), (Breaker::HalfOpen, None, None));
+
+    // One that ends in order gives its probe back itself; its process's leases are for those to end who hold them.
+    let ends = WorkerId(new_id());
+    process.register_worker(ends, "test", &[relay()]).await.expect("registered");
+    assert!(process.hold_lease("other", minutes).await.expect("answered"));
+    let state = RelayState { probe_worker: Some(ends), probe_until: Some(database.clock.now().plus(minutes)), ..state };
+    assert!(database.store.change_breaker(&state).await.expect("answered"));
+    process.leave(ends).await.expect("answered");
+    let state = database.store.relay_state(&relay()).await.expect("answered");
+    assert_eq!((state.probe_worker, state.probe_until), (None, None));
+    assert!(!database.store.hold_lease("other", minutes).await.expect("answered"));
 }

@@ -9,8 +9,9 @@ use super::senders;
 use crate::app::AppError;
 use crate::broker::DeadLetterLedger;
 use crate::cli::error::sentence;
+use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::cli::words::{count, relative, span};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::TenantId;
 use crate::lane::HEARTBEAT;
@@ -20,8 +21,10 @@ use crate::store::{Breaker, Store, StoreError};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
-/// An outcome that waits longer than this for RabbitMQ is worth a word.
-const OUTCOME_WAIT_MAX: Duration = Duration::from_mins(5);
+/// What waits longer than this for RabbitMQ is worth a word.
+const OUTBOX_WAIT_MAX: Duration = Duration::from_mins(1);
+/// The check of the dead letters' mirror.
+const MIRROR: &str = "dead-letter mirror";
 /// Between two looks whether a worker has beaten.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -82,6 +85,7 @@ impl Database {
         checks.extend(self.lanes(config).await.unwrap_or_else(|error| failed("lanes", error)));
         checks.extend(senders::held(&self.store).await.unwrap_or_else(|error| failed(senders::NAME, error)));
         checks.extend(self.outcomes(config).await.unwrap_or_else(|error| failed("outcomes", error)));
+        checks.extend(self.mirror(config).await.unwrap_or_else(|error| failed(MIRROR, error)));
         checks.extend(match keys {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
             Err(check) => vec![check.clone()],
@@ -151,14 +155,28 @@ impl Database {
                 let by = state.paused_by.as_deref().unwrap_or("somebody");
                 let detail = format!("paused{} by {by}; {} wait", since(state.paused_at), waiting(number));
                 checks.push(Check::warn(name, detail, resume));
-            } else if state.breaker != Breaker::Closed {
-                let reason = state.reason.as_deref().unwrap_or("it failed too often");
-                let detail = format!("stopped{}: {reason}; {} wait", since(state.opened_at), waiting(number));
+            } else if state.breaker == Breaker::HalfOpen {
+                let detail = format!("{}; {} wait", health(state).unwrap_or_default(), waiting(number));
+                checks.push(Check::warn(name, detail, "nothing; it sends all again when these are answered"));
+            } else if state.breaker == Breaker::Open {
+                let health = health(state).unwrap_or_else(|| "it failed too often".to_owned());
+                let detail = format!("stopped{}: {health}; {} wait", since(state.opened_at), waiting(number));
                 checks.push(Check::warn(
                     name,
                     detail,
                     format!("nothing if the relay is tried anew soon, else {resume}"),
                 ));
+            }
+        }
+        let refused = self.store.all_refused_credentials().await?;
+        for refused in refused.iter().filter(|refused| config.relays.contains_key(&refused.relay)) {
+            if refused.are_in_use(now) {
+                let remedy = format!(
+                    "correct user and password in the relay's URL and restart the workers that have these; or mend the \
+                     account, then run: invoice-dispatcher relays resume {}",
+                    refused.relay
+                );
+                checks.push(Check::warn(format!("lane {}", refused.relay), credentials_refused(refused, now), remedy));
             }
         }
         Ok(checks)
@@ -172,16 +190,39 @@ impl Database {
         }
         let waiting = self.store.waiting_outcomes().await?;
         let number = count(usize::try_from(waiting.count).unwrap_or(usize::MAX), "outcome");
-        let waited = waiting.oldest.map_or(Duration::ZERO, |oldest| self.store.now().since(oldest));
+        let waited = self.waited(waiting.oldest);
         Ok(vec![match waiting.count {
             0 => Check::ok(NAME, "the billing system was told every one"),
-            _ if waited <= OUTCOME_WAIT_MAX => Check::ok(NAME, format!("{number} on the way to RabbitMQ")),
+            _ if waited <= OUTBOX_WAIT_MAX => Check::ok(NAME, format!("{number} on the way to RabbitMQ")),
             _ => Check::warn(
                 NAME,
                 format!("{number} not told to the billing system, the first for {}", span(waited)),
                 "see that a worker is at work, and that RabbitMQ and every queue bound to the outcomes take messages",
             ),
         }])
+    }
+
+    /// Dead letters that wait for RabbitMQ, where a queue mirrors them.
+    async fn mirror(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
+        if config.broker.url.is_none() {
+            return Ok(Vec::new());
+        }
+        let (waiting, oldest) = self.store.waiting_mirror_entries().await?;
+        let waited = self.waited(oldest);
+        if waited <= OUTBOX_WAIT_MAX {
+            return Ok(Vec::new());
+        }
+        let number = count(usize::try_from(waiting).unwrap_or(usize::MAX), "dead letter");
+        Ok(vec![Check::warn(
+            MIRROR,
+            format!("{number} not in its queue in RabbitMQ yet, the first for {}", span(waited)),
+            "see that a worker is at work, and that RabbitMQ and the queue of dead letters take messages; the database \
+             has them (`dead-letters list`)",
+        )])
+    }
+
+    fn waited(&self, oldest: Option<Timestamp>) -> Duration {
+        oldest.map_or(Duration::ZERO, |oldest| self.store.now().since(oldest))
     }
 
     /// Whether every key that links were made with is still there.

@@ -82,6 +82,7 @@ pub struct Script {
     pub(super) login: Option<(String, String)>,
     pub(super) size_bytes_max: Option<usize>,
     pub(super) forgetful: bool,
+    pub(super) connections_max: Option<usize>,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -107,6 +108,7 @@ impl Default for Script {
             login: None,
             size_bytes_max: Some(50_000_000),
             forgetful: false,
+            connections_max: None,
             rules: Vec::new(),
         }
     }
@@ -178,6 +180,12 @@ impl Script {
     /// Keeps neither commands nor messages' bytes, which must be ours: for more mails than memory holds.
     pub fn forgetful(mut self) -> Self {
         self.forgetful = true;
+        self
+    }
+
+    /// Turns away connections beyond so many at once.
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.connections_max = Some(connections);
         self
     }
 

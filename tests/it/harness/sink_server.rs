@@ -104,6 +104,14 @@ impl Conversation<'_> {
     }
 
     async fn run(mut self) -> io::Result<()> {
+        let is_full = {
+            let state = self.shared.state.borrow();
+            state.script.connections_max.is_some_and(|most| state.open > most)
+        };
+        if is_full {
+            self.say("421 4.7.0 sink.example too many connections").await?;
+            return self.stream.shutdown().await;
+        }
         match self.decide(Step::Banner, None).await? {
             Decided::Right => self.say("220 sink.example ESMTP").await?,
             Decided::Done => {}

@@ -1,0 +1,3 @@
+//! What several commands show.
+
+pub(super) mod relay_health;

@@ -1,0 +1,56 @@
+//! A relay refuses connections: because it is being restarted, or because it has enough of ours.
+
+use std::time::Duration;
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
+use crate::harness::sink::{Act, Script, Sink, Step};
+
+on_both_databases!(
+    after_a_restart_all_connections_are_back_at_once,
+    a_limit_of_connections_opens_no_breaker_and_costs_no_attempt,
+);
+
+const CONNECTIONS: u32 = 32;
+
+async fn take(dispatcher: &Dispatcher, count: usize) {
+    let events: Vec<_> = (0..count).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
+    dispatcher.take(&events).await;
+}
+
+async fn after_a_restart_all_connections_are_back_at_once(database: TestDatabase) {
+    let slow = || Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(100)));
+    let mut sink = Sink::scripted(slow()).await;
+    let relay = relay("default", &sink).connections(CONNECTIONS);
+    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
+    take(&dispatcher, 600).await;
+    dispatcher.start();
+    let all = usize::try_from(CONNECTIONS).expect("few");
+    sink.wait_for("all connections", |state| state.open == all && state.mails.len() >= all).await;
+    sink.go_away().await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'", 1).await;
+    sink.come_back().await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'half_open'", 1).await;
+    // From here the clock stands still: a minute, or ten, would not be needed.
+    dispatcher.wait_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'closed'", 1).await;
+    sink.wait_for("all connections again", |state| state.open == all).await;
+    // Mails whose answer the restart swallowed are uncertain, the others go out.
+    dispatcher.pass_until_settled().await;
+    dispatcher.finish().await;
+}
+
+async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: TestDatabase) {
+    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(30))).connections_max(2);
+    let sink = Sink::scripted(slow).await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(8)]).await;
+    take(&dispatcher, 60).await;
+    dispatcher.start();
+    dispatcher.pass_until_settled().await;
+    assert_eq!(sink.mails_and_data_phases(), (60, 60));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE attempts = 1").await, 60);
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE version > 0").await, 0);
+    let turned_away = sink.see(|state| state.connections);
+    assert!(turned_away < 60, "{turned_away} connections for 60 mails: it was hammered");
+    dispatcher.finish().await;
+}
