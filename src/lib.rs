@@ -5,7 +5,7 @@
 //!
 //! [`event`] → [`intake`] → [`lane`] → [`decision`] → [`documents`] → [`compose`] → [`relay`] → [`retry`] → [`store`]
 //!
-//! Each stage takes the type that the last one made; nothing looks back. [`decision`], [`compose`],
+//! Each stage takes the type that the last one made; nothing looks back. [`decision`], [`policy`], [`compose`],
 //! [`relay::outcome`] and [`retry`] are pure: they do no I/O and read no clock.
 
 pub mod app;
@@ -32,6 +32,7 @@ pub mod intake;
 pub mod lane;
 pub mod ledger;
 pub mod lifecycle;
+pub mod policy;
 pub mod portal;
 pub mod private_file;
 pub mod redrive;

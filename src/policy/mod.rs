@@ -1,0 +1,9 @@
+//! Rules that decide: pure, without I/O, clock or configuration.
+//!
+//! Where an SMTP phase counts, it is a type parameter that is ordered as the conversation goes: SMTP itself is known to
+//! the relay's room only.
+
+pub mod refusal_words;
+pub mod sender_key;
+pub mod sender_trial;
+pub mod sender_trip;

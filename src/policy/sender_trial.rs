@@ -1,0 +1,137 @@
+//! When a held sender is tried again, and what the answer says.
+
+use std::time::Duration;
+
+use super::sender_trip::is_bare;
+use crate::class::Class;
+use crate::spelling::spelling;
+
+/// Why a sender is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HoldReason {
+    /// The relay refuses it.
+    Refused,
+    /// The relay rejects its recipients in the same words, which it may mean for the sender: or they are really gone.
+    SameWords,
+    /// It has sent what the relay allows in a day.
+    DailyLimit,
+}
+
+spelling!(HoldReason { Refused => "refused", SameWords => "same_words", DailyLimit => "daily_limit" });
+
+/// The first trials come so soon, each after the one before …
+const DELAYS: [Duration; 3] = [Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];
+/// … and all others so.
+const DELAY_MAX: Duration = Duration::from_hours(2);
+/// Where only words say so, it is more likely that the recipients are gone: good mail must not wait for them. So many …
+const QUICK_TRIALS: u32 = 24;
+/// … come so soon …
+const QUICK_DELAY: Duration = Duration::from_secs(5);
+/// … and all others so.
+const QUICK_DELAY_MAX: Duration = Duration::from_secs(30);
+
+/// How soon a trial is repeated that the relay put off.
+pub const PUT_OFF: Duration = Duration::from_mins(5);
+
+/// How long after `trials` refused ones the next trial is.
+#[must_use]
+pub fn trial_delay(reason: HoldReason, trials: u32) -> Duration {
+    match reason {
+        HoldReason::SameWords if trials < QUICK_TRIALS => QUICK_DELAY,
+        HoldReason::SameWords => QUICK_DELAY_MAX,
+        HoldReason::Refused | HoldReason::DailyLimit => {
+            let index = usize::try_from(trials).unwrap_or(usize::MAX);
+            DELAYS.get(index).copied().unwrap_or(DELAY_MAX)
+        }
+    }
+}
+
+/// How a relay answered a mail, as far as it speaks of the sender. `P` is the phase of the conversation, the earlier the
+/// smaller.
+#[derive(Debug, Clone, Copy)]
+pub struct TrialEnd<'a, P> {
+    /// Where the attempt ended; none if it was not made.
+    pub phase: Option<P>,
+    /// How.
+    pub class: Class,
+    /// The relay's codes; none if it did not answer.
+    pub code: Option<&'a str>,
+}
+
+/// What a trial says of the hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialVerdict {
+    /// The relay takes the sender: the hold ends.
+    Taken,
+    /// It does not.
+    Refused,
+    /// The relay put it off: it is asked once more.
+    PutOff,
+    /// There is no answer: another delivery is tried at once.
+    Unanswered,
+}
+
+/// What an attempt says of a hold for `reason` that began with an answer at `held_at`.
+#[must_use]
+pub fn judge<P: Copy + Ord>(reason: HoldReason, held_at: P, end: &TrialEnd<'_, P>) -> TrialVerdict {
+    let Some(phase) = end.phase else { return TrialVerdict::Unanswered };
+    // What was said before the phase in question says nothing about it, but for refusals of the sender.
+    match end.class {
+        Class::Accepted => TrialVerdict::Taken,
+        _ if phase > held_at => TrialVerdict::Taken,
+        _ if end.code.is_none() => TrialVerdict::Unanswered,
+        Class::Refused => TrialVerdict::Refused,
+        Class::Rejected if phase < held_at => TrialVerdict::Unanswered,
+        Class::Rejected if end.code.is_some_and(is_bare) => TrialVerdict::Refused,
+        Class::Rejected => TrialVerdict::Taken,
+        // Limits are told by 4xx and 5xx, and each is a deferral.
+        Class::Deferred if reason == HoldReason::DailyLimit => TrialVerdict::Refused,
+        Class::Deferred => TrialVerdict::PutOff,
+        _ => TrialVerdict::Unanswered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_become_rarer() {
+        let minutes = [0, 1, 2, 3, 40].map(|trials| trial_delay(HoldReason::Refused, trials).as_secs() / 60);
+        assert_eq!(minutes, [5, 15, 60, 120, 120]);
+        assert_eq!(trial_delay(HoldReason::DailyLimit, 0), Duration::from_mins(5));
+        let words = |trials| trial_delay(HoldReason::SameWords, trials).as_secs();
+        assert_eq!([0, 23, 24, 1_000].map(words), [5, 5, 30, 30]);
+        assert_eq!((0..24).map(words).sum::<u64>(), 120);
+    }
+
+    #[test]
+    fn a_trial_ends_the_hold_as_the_answer_says() {
+        let (mail, rcpt, dot) = (1, 2, 3);
+        let table = [
+            (rcpt, Some(dot), Class::Accepted, Some("250 2.0.0"), TrialVerdict::Taken),
+            (rcpt, Some(rcpt), Class::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
+            (rcpt, Some(mail), Class::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
+            (rcpt, Some(rcpt), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
+            (rcpt, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Refused),
+            (rcpt, Some(rcpt), Class::Deferred, Some("451 4.7.1"), TrialVerdict::PutOff),
+            (rcpt, Some(rcpt), Class::Deferred, None, TrialVerdict::Unanswered),
+            (rcpt, Some(dot), Class::Deferred, Some("451 4.7.1"), TrialVerdict::Taken),
+            (rcpt, Some(dot), Class::Uncertain, None, TrialVerdict::Taken),
+            (dot, Some(dot), Class::Uncertain, None, TrialVerdict::Unanswered),
+            (dot, Some(rcpt), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Unanswered),
+            (dot, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Unanswered),
+            (dot, Some(dot), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
+            (mail, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Taken),
+            (rcpt, None, Class::RelayUnavailable, None, TrialVerdict::Unanswered),
+            (rcpt, None, Class::DocumentMissing, None, TrialVerdict::Unanswered),
+            (rcpt, Some(mail), Class::TooLarge, Some("552 5.3.4"), TrialVerdict::Unanswered),
+        ];
+        for (held_at, phase, class, code, expected) in table {
+            let end = TrialEnd { phase, class, code };
+            assert_eq!(judge(HoldReason::Refused, held_at, &end), expected, "{end:?} of a hold at {held_at}");
+        }
+        let limited = TrialEnd { phase: Some(rcpt), class: Class::Deferred, code: Some("550 5.4.5") };
+        assert_eq!(judge(HoldReason::DailyLimit, rcpt, &limited), TrialVerdict::Refused);
+    }
+}
