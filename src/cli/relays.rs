@@ -144,6 +144,8 @@ struct CredentialsRefused {
 struct HeldSender {
     sender: String,
     since: Timestamp,
+    /// `refused`, `same_words` or `daily_limit`.
+    reason: &'static str,
     phase: &'static str,
     code: String,
     held: i64,
@@ -164,8 +166,8 @@ impl Row for RelayRow {
         let credentials = self.credentials_refused.iter().map(|refused| refused.text.clone());
         let senders = self.senders_held.iter().map(|held| {
             let (since, trial) = (relative(held.since, self.now), relative(held.trial_at, self.now));
-            let HeldSender { sender, phase, code, held, .. } = held;
-            format!("sender {sender} held since {since} ({code} to {phase}): {held} wait, tried {trial}")
+            let HeldSender { sender, phase, code, held, reason, .. } = held;
+            format!("sender {sender} held since {since} ({reason}, {code} to {phase}): {held} wait, tried {trial}")
         });
         let why: Vec<String> = self.reason.iter().cloned().chain(probe).chain(credentials).chain(senders).collect();
         vec![
@@ -229,7 +231,9 @@ async fn held_senders(app: &App) -> anyhow::Result<BTreeMap<RelayName, Vec<HeldS
     let mut senders: BTreeMap<RelayName, Vec<HeldSender>> = BTreeMap::new();
     for (hold, held) in app.store.held_senders().await? {
         let (since, phase) = (hold.held_since, hold.phase.as_str());
-        let sender = HeldSender { sender: hold.sender, since, phase, code: hold.code, held, trial_at: hold.trial_at };
+        let reason = hold.reason.as_str();
+        let sender =
+            HeldSender { sender: hold.sender, since, reason, phase, code: hold.code, held, trial_at: hold.trial_at };
         senders.entry(hold.relay).or_default().push(sender);
     }
     Ok(senders)

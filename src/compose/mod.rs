@@ -73,6 +73,8 @@ pub struct LoadedDocument {
 pub struct Mail {
     /// Whom SMTP hands it to.
     pub envelope: Envelope,
+    /// The address of its From header.
+    pub from: String,
     /// The Message-ID, without angle brackets.
     pub message_id: String,
     /// The moment of its `Date` header.
@@ -172,8 +174,9 @@ pub fn compose_into(
         attachments: &attachments,
         documents,
     };
+    let from = parts.from.address.as_str().to_owned();
     let bytes = message::write(parts, buffer);
-    Ok(Mail { envelope, message_id, date: snapshot.date, sha256: Sha256::of(&bytes), bytes, attachments })
+    Ok(Mail { envelope, from, message_id, date: snapshot.date, sha256: Sha256::of(&bytes), bytes, attachments })
 }
 
 /// The longest subject, in characters: the longest number and name fit, a tenant's own template may say more.

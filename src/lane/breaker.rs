@@ -11,8 +11,12 @@ use crate::clock::Timestamp;
 /// What one exchange with the relay tells about the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// It answered a transaction, whatever the answer was.
+    /// It answered a transaction by neither of the next two.
     Worked,
+    /// It accepted a message.
+    Accepted,
+    /// It refused one, as it may refuse everybody.
+    Refused,
     /// It could not be used: connect, TLS, banner, EHLO, a login that it wants and we have not, or a fresh connection
     /// that broke before DATA.
     Unavailable,
@@ -54,7 +58,7 @@ impl Trip {
     #[must_use]
     pub const fn of_trial(signal: Signal) -> Option<Self> {
         match signal {
-            Signal::Worked => None,
+            Signal::Worked | Signal::Accepted | Signal::Refused => None,
             Signal::Unavailable => Some(Self::TrialUnavailable),
             Signal::Uncertain => Some(Self::TrialUncertain),
         }
@@ -91,7 +95,9 @@ impl Breaker {
 
     fn count(&mut self, signal: Signal, now: Timestamp) {
         match signal {
-            Signal::Worked => (self.unavailable_in_a_row, self.uncertain_in_a_row) = (0, 0),
+            Signal::Worked | Signal::Accepted | Signal::Refused => {
+                (self.unavailable_in_a_row, self.uncertain_in_a_row) = (0, 0);
+            }
             Signal::Unavailable => self.unavailable_in_a_row += 1,
             Signal::Uncertain => {
                 self.unavailable_in_a_row = 0;

@@ -124,6 +124,10 @@ impl Exchange {
         let Ready { owned, facts, mut prepared, waiting } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
+        // Before its turn: what is not sent must not use up the relay's rate.
+        if self.recorder.holds(&owned.claimed, &prepared).await {
+            return session;
+        }
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         let again = match turn {
             Some(()) if is_outdated(&prepared, &self.clock) => self.compose_again(&owned, &facts, &mut prepared).await,
@@ -137,6 +141,7 @@ impl Exchange {
             self.recorder.release(&owned.claimed).await;
             return session;
         };
+        // The hold may have begun meanwhile.
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
@@ -263,7 +268,7 @@ impl Exchange {
         }
         let signal = signal(&submission, fresh);
         match signal {
-            Signal::Worked => self.slots.answered(fresh),
+            Signal::Worked | Signal::Accepted | Signal::Refused => self.slots.answered(fresh),
             Signal::Unavailable | Signal::Uncertain => self.slots.broke(),
         }
         self.gate.signal(signal).await;
@@ -349,6 +354,9 @@ fn signal(submission: &Submission, fresh: bool) -> Signal {
         Outcome::RelayUnavailable => Signal::Unavailable,
         // A relay that answers everything but RSET works.
         _ if submission.broke_before_data && !submission.reset_failed && fresh => Signal::Unavailable,
+        Outcome::Accepted => Signal::Accepted,
+        Outcome::Refused => Signal::Refused,
+        Outcome::Rejected if submission.reply.as_ref().is_some_and(|reply| reply.enhanced.is_none()) => Signal::Refused,
         _ => Signal::Worked,
     }
 }

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::breaker::{Breaker, Signal, Trip, probe_delay};
 use super::credentials::Credentials;
+use super::refusing;
 use super::slots::Slots;
 use crate::clock::{Clock, Timestamp};
 use crate::ids::{RelayName, WorkerId};
@@ -163,7 +164,7 @@ impl Gate {
         let passage = self.passage();
         let told = match (passage, trip) {
             (Passage::Trial { allowance }, _) => match Trip::of_trial(signal) {
-                None => self.answered(allowance).await,
+                None => self.answered(allowance, signal).await,
                 Some(trip) => self.open(trip).await,
             },
             (Passage::Free, Some(trip)) => self.open(trip).await,
@@ -304,7 +305,7 @@ impl Gate {
     }
 
     /// The relay answered one more delivery of the trial.
-    async fn answered(&self, allowance: u32) -> Result<(), StoreError> {
+    async fn answered(&self, allowance: u32, signal: Signal) -> Result<(), StoreError> {
         let round_over = {
             let mut counts = self.counts();
             counts.answered += 1;
@@ -318,6 +319,9 @@ impl Gate {
         let state = self.store.relay_state(&self.relay).await?;
         if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
             return Ok(());
+        }
+        if let Some(state) = refusing::after_trial(&state, signal, now) {
+            return self.change(state).await;
         }
         let state = if allowance.saturating_mul(2) > self.connections {
             info!(relay = %self.relay, "the relay works again");

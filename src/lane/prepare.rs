@@ -13,6 +13,7 @@ use crate::documents::DocumentError;
 use crate::event::{self, Document, InvoiceData};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::Sha256;
+use crate::policy::sender_key::MailSender;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryFacts, DeliveryRole};
 
@@ -42,6 +43,8 @@ pub struct Prepared {
     pub repeats: bool,
     /// It can do without the copies and the Reply-To that need SMTPUTF8, and was never permitted to go out.
     pub has_spare_utf8: bool,
+    /// Whom the relay knows it to be from.
+    pub sender: MailSender,
     /// The portal token that it carries, of a link mail.
     pub link: Option<PortalToken>,
     /// When the attempt began.
@@ -83,7 +86,8 @@ pub async fn prepare(
         return Err(Ended::before(Class::Uncertain, why));
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
-    Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, link, started_at, memory })
+    let sender = MailSender::new(&relay.name, mail.envelope.sender.to_string(), mail.from.clone());
+    Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, sender, link, started_at, memory })
 }
 
 /// Composes the mail of a delivery again that waited so long for its turn that its Date is not true any more. What was

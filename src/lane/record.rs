@@ -129,7 +129,18 @@ impl Ending<'_> {
             decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
             message_sha256: self.prepared.map(|prepared| prepared.mail.sha256),
             message_date: self.prepared.map(|prepared| prepared.mail.date),
+            sender_key: self.prepared.filter(|_| self.speaks_of_the_sender()).map(|prepared| prepared.sender.key),
         })
+    }
+
+    /// Whether the relay's answer may say that it takes the sender, or that it does not. What it may hold already is not
+    /// given up by a refusal.
+    fn speaks_of_the_sender(&self) -> bool {
+        match self.ended.class {
+            Class::Accepted => true,
+            Class::Refused | Class::Rejected => self.ended.reply.is_some() && !self.claimed.may_be_out,
+            _ => false,
+        }
     }
 
     fn settlement(&self, settled: Settled, class: Class) -> Settlement {

@@ -11,15 +11,17 @@ use tracing::{error, info, warn};
 use super::batcher::{Batcher, Gathering};
 use super::context::Context;
 use super::ended::Ended;
+use super::held_sender::hold_back;
 use super::load::unreadable;
 use super::prepare::Prepared;
 use super::record::{Making, record};
-use super::sender_guard::{SenderGuard, hold_back};
+use super::sender_guard::SenderGuard;
 use super::wakes::Wakes;
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::Pulse;
+use crate::policy::sender_trial::HoldReason;
 use crate::relay::OnUncertain;
 use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
@@ -76,11 +78,10 @@ impl Recorder {
             new_id: &|| clock.new_id(),
         };
         let mut record = record(claimed, facts, prepared, ended, &making);
-        let words = prepared.and_then(|prepared| self.guard.holds_after(claimed, prepared, ended));
-        let seen = prepared.and_then(|prepared| self.guard.seen(claimed, prepared, ended)).filter(|_| words.is_none());
-        if let Some(words) = words {
-            record.next = hold_back(claimed, ended.class, words, making.now);
-        }
+        let instead = prepared.and_then(|prepared| self.guard.instead(claimed, prepared, ended));
+        let held = instead.is_some();
+        let seen = prepared.and_then(|prepared| self.guard.seen(claimed, prepared, ended, held));
+        record.next = instead.unwrap_or(record.next);
         tell(claimed, facts, prepared, ended, &record);
         let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
         let (guard, suspects) = (Arc::clone(&self.guard), self.context.suspects.clone());
@@ -96,15 +97,17 @@ impl Recorder {
             }
             suspects.worker_lives();
             if let Some(seen) = seen {
-                guard.observe(seen).await;
+                // Boxed: rare, and large.
+                Box::pin(guard.observe(seen)).await;
             }
         }
     }
 
     /// Puts a delivery back whose sender is held; says whether it is.
     pub async fn holds(&self, claimed: &Claimed, prepared: &Prepared) -> bool {
-        let Some(words) = self.guard.holds_before(claimed, prepared).await else { return false };
-        let next = hold_back(claimed, Class::Refused, words, self.context.clock.now());
+        let Some(hold) = self.guard.holds_before(claimed, prepared).await else { return false };
+        let class = if hold.reason == HoldReason::DailyLimit { Class::Deferred } else { Class::Refused };
+        let next = hold_back(claimed, class, hold.words.clone(), self.context.clock.now());
         let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
         let _ = self.records.write(record).await;
         true

@@ -23,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::decision::{Decision, Reason, Terms};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeliveryId, RelayName, Sha256};
+use crate::policy::sender_key::SenderKey;
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
 
@@ -65,6 +66,8 @@ pub struct NewAttempt {
     pub message_sha256: Option<Sha256>,
     /// The message's Date.
     pub message_date: Option<Timestamp>,
+    /// Whose mail it was, if the answer may speak of its sender.
+    pub sender_key: Option<SenderKey>,
 }
 
 /// What follows an attempt.

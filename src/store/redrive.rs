@@ -174,7 +174,7 @@ impl IntakeTransaction {
                    decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
                    decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
                    attachments = NULL, phase = NULL, code = NULL,
-                   recipients = given.recipients, customer_name = given.customer_name, locale = given.locale,
+                   tripped_at = NULL, recipients = given.recipients, customer_name = given.customer_name, locale = given.locale,
                    profile_version = given.profile_version, template_version = given.template_version,
                    snapshot_at = given.snapshot_at, link_key = given.link_key,
                    link_generation = given.link_generation, expires_at = given.expires_at

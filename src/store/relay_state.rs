@@ -11,6 +11,7 @@ use super::value::Row;
 use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::ids::{RelayName, WorkerId};
+use crate::relay::outcome::Phase;
 use crate::spelling::spelling;
 
 /// How long a relay rests that an earlier version's worker opened the breaker of because its credentials were refused:
@@ -55,6 +56,10 @@ pub struct RelayState {
     pub refused_credentials: Option<String>,
     /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
+    /// Where in the conversation the relay refuses everybody, if it is open for that: only an acceptance closes it.
+    pub refused_phase: Option<Phase>,
+    /// With which code.
+    pub refused_code: Option<String>,
     /// People paused it.
     pub paused: bool,
     /// Who paused it.
@@ -80,6 +85,8 @@ impl RelayState {
             probe_until: None,
             refused_credentials: None,
             allowance: 0,
+            refused_phase: None,
+            refused_code: None,
             paused: false,
             paused_by: None,
             paused_at: None,
@@ -99,6 +106,8 @@ impl RelayState {
             probe_until: row.get("probe_until")?,
             refused_credentials: row.get("refused_credentials")?,
             allowance: row.get("allowance")?,
+            refused_phase: row.get("refused_phase")?,
+            refused_code: row.get("refused_code")?,
             paused: row.get("paused")?,
             paused_by: row.get("paused_by")?,
             paused_at: row.get("paused_at")?,
@@ -129,13 +138,15 @@ impl Store {
     /// People's part is left alone.
     pub async fn change_breaker(&self, state: &RelayState) -> Result<bool, StoreError> {
         let changed = sql("INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, probe_worker,
-                                     probe_until, refused_credentials, allowance, version)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1
+                                     probe_until, refused_credentials, allowance, refused_phase,
+                                     refused_code, version)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, 1
             WHERE $11 = 0 OR EXISTS (SELECT 1 FROM relay_state WHERE relay = $1)
             ON CONFLICT (relay) DO UPDATE SET breaker = excluded.breaker, reason = excluded.reason,
                    opened_at = excluded.opened_at, probes = excluded.probes, probe_at = excluded.probe_at,
                    probe_worker = excluded.probe_worker, probe_until = excluded.probe_until,
                    refused_credentials = excluded.refused_credentials, allowance = excluded.allowance,
+                   refused_phase = excluded.refused_phase, refused_code = excluded.refused_code,
                    version = relay_state.version + 1
             WHERE relay_state.version = $11")
         .bind(&state.relay)
@@ -149,6 +160,8 @@ impl Store {
         .bind(&state.refused_credentials)
         .bind(state.allowance)
         .bind(state.version)
+        .bind(state.refused_phase)
+        .bind(&state.refused_code)
         .run(&mut self.write().await?)
         .await?;
         Ok(changed > 0)

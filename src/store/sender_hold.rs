@@ -1,59 +1,59 @@
 //! Senders that a relay refuses. A hold is a committed row that all workers obey; `lane_entry.held` says its words, and
 //! what says the words of no hold is let go.
 
-use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::dead_letter_acts::cancel_duplicates;
 use super::error::StoreError;
 use super::hold::BY_HAND;
+use super::lane::lost_deliveries::{ComingBack, LostBy, TrippedAttempt, bring_back, lock_tenants_of};
 use super::notes::{DISPATCHER, insert_notes};
-use super::same_invoice::{Revived, newer_deliveries};
-use super::settled_count::count_settled;
 use super::statement::sql;
 use super::value::Row;
-use super::{Settled, Store, Transaction};
+use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, RelayName, TenantId};
+use crate::policy::sender_key::{SenderKey, SenderKeys};
+use crate::policy::sender_trial::HoldReason;
 use crate::relay::outcome::Phase;
 
-/// What names the attempts of a trip.
-const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
 /// Rows in one transaction.
 const BATCH_MAX: u32 = 5_000;
+/// What tripped a hold is due so much later than the rest that it holds: behind it in the lane.
+const LAST: Duration = Duration::from_secs(5);
 
 /// A sender that a relay refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderHold {
     /// The relay.
     pub relay: RelayName,
-    /// The envelope sender.
+    /// What people call the sender: its envelope sender, with the From address where that is another and counts.
     pub sender: String,
+    /// The envelope sender.
+    pub envelope_sender: String,
+    /// The From address; none, if all with this envelope sender are held.
+    pub from: Option<String>,
+    /// Why.
+    pub reason: HoldReason,
     /// Where in the conversation.
     pub phase: Phase,
     /// The relay's codes, as `550 5.7.1`.
     pub code: String,
     /// What its deliveries say; one line for people.
     pub words: String,
+    /// When the row of refusals began.
+    pub first_refused_at: Timestamp,
     /// Since when.
     pub held_since: Timestamp,
-    /// How often it was tried.
+    /// How many trials the relay refused.
     pub trials: u32,
     /// When it is tried next.
     pub trial_at: Timestamp,
-    /// Which delivery was let through last.
+    /// Which delivery it is tried with now.
     pub trial_delivery: Option<DeliveryId>,
-}
-
-/// An attempt that tripped a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrippedAttempt {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Which claim of it.
-    pub claim: u32,
-    /// Attempts consumed before it.
-    pub attempts: u32,
+    /// The last claim of that delivery before its trial.
+    pub trial_claim: Option<u32>,
+    /// The delivery that is tried once more, since the relay put it off.
+    pub repeat_delivery: Option<DeliveryId>,
 }
 
 /// A tenant whose held deliveries were made before its profile changed.
@@ -68,17 +68,41 @@ pub struct ChangedProfile {
 }
 
 impl SenderHold {
+    /// Whether it holds mails with this envelope sender and this From address.
+    #[must_use]
+    pub fn holds(&self, envelope_sender: &str, from: &str) -> bool {
+        self.envelope_sender == envelope_sender && self.from.as_deref().is_none_or(|held| held == from)
+    }
+
+    /// Whose attempts speak of it.
+    #[must_use]
+    pub fn keys(&self) -> SenderKeys {
+        match &self.from {
+            Some(from) => SenderKey::of(&self.relay, &self.envelope_sender, from).alone(),
+            None => SenderKey::of(&self.relay, &self.envelope_sender, "").same_envelope(),
+        }
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
+        let sender: String = row.get("sender")?;
+        let held_since = row.get("held_since")?;
         Ok(Self {
             relay: row.get("relay")?,
-            sender: row.get("sender")?,
+            // A worker of an earlier version holds by envelope sender alone.
+            envelope_sender: row.get::<Option<String>>("envelope_sender")?.unwrap_or_else(|| sender.clone()),
+            sender,
+            from: row.get("from_address")?,
+            reason: row.get("reason")?,
             phase: row.get("phase")?,
             code: row.get("code")?,
             words: row.get("words")?,
-            held_since: row.get("held_since")?,
+            first_refused_at: row.get::<Option<Timestamp>>("first_refused_at")?.unwrap_or(held_since),
+            held_since,
             trials: row.get("trials")?,
             trial_at: row.get("trial_at")?,
             trial_delivery: row.get("trial_delivery")?,
+            trial_claim: row.get::<Option<i64>>("trial_claim")?.map(|claim| u32::try_from(claim).unwrap_or(u32::MAX)),
+            repeat_delivery: row.get("repeat_delivery")?,
         })
     }
 }
@@ -107,9 +131,8 @@ impl Store {
         .collect()
     }
 
-    /// Holds a sender, unless it is held already, and has the deliveries back that were settled or deferred by the
-    /// attempts named: they wait with the others, as if the attempts had not been made. Returns the hold, and whether
-    /// it is new. May be repeated.
+    /// Holds a sender, unless it is held already, and has the deliveries back that these attempts ended: they wait with
+    /// the others, as if the attempts had not been made. Returns the hold, and whether it is new. May be repeated.
     pub async fn hold_sender(
         &self,
         hold: &SenderHold,
@@ -118,43 +141,83 @@ impl Store {
         let now = self.now();
         let mut transaction = self.begin().await?;
         lock_tenants_of(&mut transaction, attempts).await?;
-        let inserted = sql("INSERT INTO sender_hold (relay, sender, phase, code, words, held_since, trial_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (relay, sender) DO NOTHING")
-        .bind(&hold.relay)
-        .bind(&hold.sender)
-        .bind(hold.phase)
-        .bind(&hold.code)
-        .bind(&hold.words)
-        .bind(hold.held_since)
-        .bind(hold.trial_at)
-        .run(&mut transaction)
-        .await?;
+        let inserted = insert(&mut transaction, hold).await?;
         let row = sql("SELECT * FROM sender_hold WHERE relay = $1 AND sender = $2")
             .bind(&hold.relay)
             .bind(&hold.sender)
             .one(&mut transaction)
             .await?;
         let stands = SenderHold::read(&row)?;
-        bring_back(&mut transaction, &stands, attempts, now).await?;
+        bring_back(&mut transaction, coming_back(&stands), attempts, now).await?;
         transaction.commit().await?;
-        Ok((stands, inserted > 0))
+        Ok((stands, inserted))
+    }
+
+    /// Brings up to `limit` deliveries back that the answer which a hold stands for ended since `since`; returns how many
+    /// there were. May be repeated.
+    pub async fn return_lost(&self, hold: &SenderHold, since: Timestamp, limit: u32) -> Result<usize, StoreError> {
+        let SenderHold { relay, phase, code, .. } = hold;
+        let lost =
+            self.lost_deliveries(&LostBy { relay, keys: &hold.keys(), phase: *phase, code, since }, limit).await?;
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let mut transaction = self.begin().await?;
+        lock_tenants_of(&mut transaction, &lost).await?;
+        bring_back(&mut transaction, coming_back(hold), &lost, self.now()).await?;
+        transaction.commit().await?;
+        Ok(lost.len())
     }
 
     /// Ends a hold; says whether there was one. What it held is let go by [`Store::let_senders_go`].
-    pub async fn release_sender(&self, relay: &RelayName, sender: &str) -> Result<bool, StoreError> {
-        let released = sql("DELETE FROM sender_hold WHERE relay = $1 AND sender = $2")
-            .bind(relay)
-            .bind(sender)
+    pub async fn end_hold(&self, hold: &SenderHold) -> Result<bool, StoreError> {
+        let ended = sql("DELETE FROM sender_hold WHERE relay = $1 AND sender = $2 AND held_since = $3")
+            .bind(&hold.relay)
+            .bind(&hold.sender)
+            .bind(hold.held_since)
             .run(&mut self.write().await?)
             .await?;
-        Ok(released > 0)
+        Ok(ended > 0)
     }
 
-    /// Lets deliveries go that no hold holds any more; returns how many. Each takes its place in its lane anew.
+    /// Ends the holds of a sender by hand, named as people call it, by its envelope sender or by its From address; says
+    /// whether there were any. What tripped them has had its chance: it never holds its sender again.
+    pub async fn release_sender(&self, relay: &RelayName, sender: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let words: Vec<String> = sql("DELETE FROM sender_hold
+            WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2) RETURNING words")
+        .bind(relay)
+        .bind(sender)
+        .all(&mut transaction)
+        .await?
+        .iter()
+        .map(|row| row.get("words"))
+        .collect::<Result<_, _>>()?;
+        if words.is_empty() {
+            return Ok(false);
+        }
+        sql("WITH {given}
+            UPDATE delivery SET tripped_at = 0
+            WHERE tripped_at IS NOT NULL
+              AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM given))")
+        .bind(relay)
+        .given("words text", words.iter().map(|words| [words.into()]))
+        .run(&mut transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Lets deliveries go that no hold holds any more; returns how many. Each takes its place in its lane anew, what
+    /// tripped a hold behind the others.
     pub async fn let_senders_go(&self) -> Result<u64, StoreError> {
         let mut freed = 0;
         loop {
-            let let_go = sql("UPDATE lane_entry SET held = NULL
+            let let_go = sql("UPDATE lane_entry SET held = NULL,
+                   due_at = CASE WHEN due_at < $3 AND EXISTS (
+                                SELECT 1 FROM delivery
+                                WHERE delivery.id = lane_entry.delivery_id AND delivery.tripped_at IS NOT NULL)
+                            THEN $3 ELSE due_at END
                 WHERE delivery_id IN (
                     SELECT delivery_id FROM lane_entry
                     WHERE held IS NOT NULL AND held <> $1
@@ -163,6 +226,7 @@ impl Store {
                     LIMIT $2)")
             .bind(BY_HAND)
             .bind(BATCH_MAX)
+            .bind(self.now().plus(LAST))
             .run(&mut self.write().await?)
             .await?;
             freed += let_go;
@@ -170,44 +234,6 @@ impl Store {
                 return Ok(freed);
             }
         }
-    }
-
-    /// Lets one delivery of a held sender through, if its trial is due; the one after it is due in `next`. A hold
-    /// that holds nothing any more ends instead. Of several callers one does it; says whether it was this one.
-    pub async fn try_sender(&self, hold: &SenderHold, next: Duration) -> Result<bool, StoreError> {
-        let now = self.now();
-        let mut transaction = self.begin().await?;
-        let taken = sql("UPDATE sender_hold SET trial_at = $4, trials = trials + 1, trial_delivery = (
-                   SELECT delivery_id FROM lane_entry
-                   WHERE lane_entry.held = sender_hold.words AND lane_entry.relay = sender_hold.relay
-                     AND state = 'due' ORDER BY due_at LIMIT 1)
-            WHERE relay = $1 AND sender = $2 AND trial_at <= $3
-            RETURNING trial_delivery")
-        .bind(&hold.relay)
-        .bind(&hold.sender)
-        .bind(now)
-        .bind(now.plus(next))
-        .optional(&mut transaction)
-        .await?;
-        let Some(taken) = taken else { return Ok(false) };
-        match taken.get::<Option<DeliveryId>>("trial_delivery")? {
-            Some(delivery) => {
-                sql("UPDATE lane_entry SET held = NULL WHERE delivery_id = $1 AND held = $2")
-                    .bind(delivery)
-                    .bind(&hold.words)
-                    .run(&mut transaction)
-                    .await?;
-            }
-            None => {
-                sql("DELETE FROM sender_hold WHERE relay = $1 AND sender = $2")
-                    .bind(&hold.relay)
-                    .bind(&hold.sender)
-                    .run(&mut transaction)
-                    .await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(true)
     }
 
     /// Tenants that have another profile now than the deliveries of theirs which this hold holds.
@@ -247,156 +273,39 @@ impl Store {
         if freed.is_empty() {
             return Ok(0);
         }
-        sql("WITH {given} UPDATE delivery SET profile_version = $1 WHERE id IN (SELECT id FROM given)")
-            .bind(changed.version)
-            .given("id uuid", freed.iter().map(|delivery| [(*delivery).into()]))
-            .run(&mut transaction)
-            .await?;
+        // The refusals were of another sender.
+        sql("WITH {given}
+            UPDATE delivery SET profile_version = $1, tripped_at = NULL WHERE id IN (SELECT id FROM given)")
+        .bind(changed.version)
+        .given("id uuid", freed.iter().map(|delivery| [(*delivery).into()]))
+        .run(&mut transaction)
+        .await?;
         insert_notes(&mut transaction, &freed, DISPATCHER, "let go with the tenant's new sender", now).await?;
         transaction.commit().await?;
         Ok(freed.len() as u64)
     }
 }
 
-/// Takes back what the attempts did to their deliveries.
-async fn bring_back(
-    on: &mut Transaction,
-    hold: &SenderHold,
-    attempts: &[TrippedAttempt],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    let given =
-        || attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]);
-    // Those that were only deferred.
-    sql("WITH {given}
-        UPDATE lane_entry SET held = $1, fair_rank = NULL, attempts = given.given_attempts,
-               -- Nobody has what was refused: it is composed anew, and dated anew, when the sender is let go.
-               message_sha256 = CASE WHEN may_be_out THEN message_sha256 END,
-               message_date = CASE WHEN may_be_out THEN message_date END
-        FROM given
-        WHERE delivery_id = given.given_id AND claim = given.given_claim AND state = 'due' AND held IS NULL")
-    .bind(&hold.words)
-    .given(COLUMNS, given())
-    .run(on)
-    .await?;
-    let back = lock_given_up(on, attempts).await?;
-    let back = without_resent(on, back, now).await?;
-    let Some((first, _, _)) = back.first() else { return Ok(()) };
-    sql("WITH {given}
-        INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
-                                decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held)
-        SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
-               given.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
-               delivery.portal_method, delivery.class, delivery.reason, delivery.settled_at, $3
-        FROM given JOIN delivery ON delivery.id = given.given_id")
+async fn insert(on: &mut Transaction, hold: &SenderHold) -> Result<bool, StoreError> {
+    let inserted = sql("INSERT INTO sender_hold (relay, sender, envelope_sender, from_address, reason, phase, code,
+               words, first_refused_at, held_since, trial_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (relay, sender) DO NOTHING")
     .bind(&hold.relay)
-    .bind(now)
+    .bind(&hold.sender)
+    .bind(&hold.envelope_sender)
+    .bind(&hold.from)
+    .bind(hold.reason)
+    .bind(hold.phase)
+    .bind(&hold.code)
     .bind(&hold.words)
-    .given(
-        "given_id uuid, given_attempts bigint",
-        back.iter().map(|(id, _, attempts)| [(*id).into(), (*attempts).into()]),
-    )
+    .bind(hold.first_refused_at)
+    .bind(hold.held_since)
+    .bind(hold.trial_at)
     .run(on)
     .await?;
-    let ids: Vec<DeliveryId> = back.iter().map(|(id, _, _)| *id).collect();
-    let given = || ids.iter().map(|id| [(*id).into()]);
-    sql("WITH {given}
-        UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
-               decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
-               decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
-               attachments = NULL, phase = NULL, code = NULL
-        WHERE id IN (SELECT id FROM given)")
-    .given("id uuid", given())
-    .run(on)
-    .await?;
-    sql("WITH {given}
-        UPDATE dead_letter SET state = 'cured', settled_at = $1, settled_by = $2, note = $3, curable = FALSE
-        WHERE delivery_id IN (SELECT id FROM given) AND state = 'open'")
-    .bind(now)
-    .bind(DISPATCHER)
-    .bind(&hold.words)
-    .given("id uuid", given())
-    .run(on)
-    .await?;
-    insert_notes(on, &ids, DISPATCHER, &format!("due again, and held: {}", hold.words), now).await?;
-    let mut counts = BTreeMap::new();
-    for (_, settled, _) in &back {
-        *counts.entry(*settled).or_insert(0) -= 1;
-    }
-    count_settled(on, *first, &counts).await
+    Ok(inserted > 0)
 }
 
-/// Holds the tenants' rows, as intake and whoever sends an invoice again do: what is looked up about other deliveries of
-/// an invoice is still true when this commits.
-async fn lock_tenants_of(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<(), StoreError> {
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    sql("WITH {given}
-        SELECT id FROM tenant
-        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM given))
-        ORDER BY id {postgres: FOR NO KEY UPDATE}")
-    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
-    .run(on)
-    .await?;
-    Ok(())
-}
-
-/// A delivery that was given up, how, and the attempts consumed before.
-type GivenUp = (DeliveryId, Settled, i64);
-
-/// Locks the deliveries that the attempts ended, after their dead letters: in this order everybody locks.
-async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
-    sql("WITH {given} SELECT id FROM dead_letter
-        WHERE delivery_id IN (SELECT given_id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
-        ORDER BY id {postgres: FOR UPDATE}")
-    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
-    .run(on)
-    .await?;
-    sql("WITH {given}
-        SELECT delivery.id, delivery.settled, given.given_attempts
-        FROM given JOIN delivery ON delivery.id = given.given_id AND delivery.claim = given.given_claim
-        WHERE delivery.settled IN ('dead', 'rejected')
-        ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-    .given(
-        COLUMNS,
-        attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]),
-    )
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| Ok((row.get("id")?, row.get("settled")?, row.get("given_attempts")?)))
-    .collect()
-}
-
-/// Leaves out what another delivery of the same invoice has taken the place of: a dead one is cancelled as its duplicate,
-/// a rejected one has ended.
-///
-/// Statements of their own, so that they see what was committed before the rows were locked.
-async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {
-    let revived: Vec<Revived> = back.iter().map(|(delivery, _, _)| Revived::delivery(*delivery)).collect();
-    let newer = newer_deliveries(on, &revived, now).await?;
-    let resent: HashSet<DeliveryId> = sql("WITH {given}
-        SELECT own.id FROM given JOIN delivery AS own ON own.id = given.given_id
-             JOIN delivery AS resend ON resend.tenant_id = own.tenant_id AND resend.invoice_id = own.invoice_id
-                  AND resend.resend_of = own.main_id
-        WHERE own.role <> 'bcc'")
-    .given("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| row.get("id"))
-    .collect::<Result<_, _>>()?;
-    let (stay, back): (Vec<_>, Vec<_>) =
-        back.into_iter().partition(|(delivery, _, _)| newer.contains_key(&delivery.0) || resent.contains(delivery));
-    let duplicates: Vec<(DeliveryId, DeliveryId)> = stay
-        .iter()
-        .filter(|(_, settled, _)| *settled == Settled::Dead)
-        .filter_map(|(delivery, _, _)| Some((*delivery, newer.get(&delivery.0)?.delivery)))
-        .collect();
-    cancel_duplicates(on, &duplicates, now).await?;
-    Ok(back)
+fn coming_back(hold: &SenderHold) -> ComingBack<'_> {
+    ComingBack { relay: &hold.relay, held: Some(&hold.words), tripped_at: Some(hold.held_since), why: &hold.words }
 }

@@ -26,13 +26,13 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
     }
     sql("WITH {given}
         INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, code, reply,
-                             refused, decision, message_sha256, message_date)
+                             refused, decision, message_sha256, message_date, sender_key)
         SELECT * FROM given WHERE TRUE
         ON CONFLICT (delivery_id, claim) DO NOTHING")
     .given(
         "delivery_id uuid, claim bigint, worker_id uuid, relay text, started_at bigint, ended_at bigint, phase text, \
          class text, code text, reply text, refused text, decision text, message_sha256 bytea, \
-         message_date bigint",
+         message_date bigint, sender_key bigint",
         attempts.iter().map(|(fence, attempt)| {
             let [id, claim, worker] = fence.values();
             [
@@ -50,6 +50,7 @@ pub(super) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -
                 attempt.decision.into(),
                 attempt.message_sha256.into(),
                 attempt.message_date.into(),
+                attempt.sender_key.map(|key| key.0).into(),
             ]
         }),
     )

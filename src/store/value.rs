@@ -18,6 +18,7 @@ use crate::decision::{Decision, PortalAccess, Reason};
 use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId, WorkerId};
 use crate::intake::Via;
+use crate::policy::sender_trial::HoldReason;
 use crate::relay::outcome::Phase;
 use crate::retry::Settled;
 use crate::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
@@ -176,6 +177,7 @@ spelled!(
     DeliveryRole,
     DeliveryState,
     EventState,
+    HoldReason,
     InvoiceKind,
     Phase,
     PortalAccess,

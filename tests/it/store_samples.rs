@@ -188,6 +188,7 @@ pub(crate) fn attempt(claimed: &Claimed, class: Class, at: Timestamp) -> NewAtte
         decision: Some(Decision::Attach),
         message_sha256: Some(Sha256::of(claimed.delivery.0.as_bytes())),
         message_date: Some(composed_at()),
+        sender_key: None,
     }
 }
 

@@ -75,7 +75,7 @@ fn consequence(meaning: Meaning) -> [&'static str; 2] {
              the breaker counts it",
         ],
         Meaning::Deferred => ["deferred", "the next retry"],
-        Meaning::SenderLimited => ["deferred", "no attempt is consumed; tried again after 30 min"],
+        Meaning::SenderLimited => ["deferred", "no attempt is consumed; its sender is held, see below"],
         Meaning::Rejected => ["rejected", "final"],
         Meaning::TooLarge => ["too_large", "a link instead if the portal may show the documents, else dead"],
         Meaning::UnsupportedAddress => [

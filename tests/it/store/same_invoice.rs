@@ -5,6 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::class::Class;
 use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::policy::sender_trial::HoldReason;
 use invoice_dispatcher::redrive::{Fate, RedriveError};
 use invoice_dispatcher::relay::outcome::Phase;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, SenderHold, Settled, TrippedAttempt};
@@ -256,13 +257,19 @@ pub(super) fn hold(database: &TestDatabase) -> SenderHold {
     SenderHold {
         relay: relay(),
         sender: "rechnung@acme.example".to_owned(),
+        envelope_sender: "rechnung@acme.example".to_owned(),
+        from: None,
+        reason: HoldReason::Refused,
         phase: Phase::Mail,
         code: "550 5.7.1".to_owned(),
         words: "the relay refuses its sender".to_owned(),
+        first_refused_at: now,
         held_since: now,
         trials: 0,
         trial_at: now.plus(Duration::from_hours(1)),
         trial_delivery: None,
+        trial_claim: None,
+        repeat_delivery: None,
     }
 }
 

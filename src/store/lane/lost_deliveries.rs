@@ -1,0 +1,247 @@
+//! Deliveries that a refusal ended which was their sender's, or the relay's, come back.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::super::dead_letter_acts::cancel_duplicates;
+use super::super::error::StoreError;
+use super::super::notes::{DISPATCHER, insert_notes};
+use super::super::same_invoice::{Revived, newer_deliveries};
+use super::super::settled_count::count_settled;
+use super::super::statement::sql;
+use super::super::{Settled, Store, Transaction};
+use super::sender_history::senders;
+use crate::clock::Timestamp;
+use crate::ids::{DeliveryId, RelayName};
+use crate::policy::sender_key::SenderKeys;
+use crate::relay::outcome::Phase;
+
+/// What names the attempts that are taken back.
+const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
+
+/// An attempt that ended its delivery, and should not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrippedAttempt {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Which claim of it.
+    pub claim: u32,
+    /// Attempts consumed before it.
+    pub attempts: u32,
+}
+
+/// How deliveries come back.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct ComingBack<'a> {
+    /// The lane that they come back to.
+    pub relay: &'a RelayName,
+    /// What holds them there, if anything does.
+    pub held: Option<&'a str>,
+    /// The moment at which they held their sender, if they did: kept on the delivery.
+    pub tripped_at: Option<Timestamp>,
+    /// One line for people.
+    pub why: &'a str,
+}
+
+/// Which deliveries were lost.
+#[derive(Debug, Clone, Copy)]
+pub struct LostBy<'a> {
+    /// The relay that refused them.
+    pub relay: &'a RelayName,
+    /// Whose they are.
+    pub keys: &'a SenderKeys,
+    /// Where in the conversation.
+    pub phase: Phase,
+    /// The relay's codes.
+    pub code: &'a str,
+    /// Not before.
+    pub since: Timestamp,
+}
+
+impl Store {
+    /// Up to `limit` attempts that ended their deliveries so, and stand as their last word.
+    pub async fn lost_deliveries(&self, lost: &LostBy<'_>, limit: u32) -> Result<Vec<TrippedAttempt>, StoreError> {
+        // A rejection with an enhanced code is the recipient's own.
+        sql(concat!(
+            senders!(),
+            "SELECT attempt.delivery_id, attempt.claim, delivery.attempts
+             FROM sender JOIN attempt ON attempt.relay = $1 AND attempt.sender_key = sender.sender_key
+                  JOIN delivery ON delivery.id = attempt.delivery_id AND delivery.claim = attempt.claim
+             WHERE attempt.ended_at >= $4 AND attempt.phase = $5 AND attempt.code = $6
+               AND (attempt.class = 'refused' OR (attempt.class = 'rejected' AND attempt.code NOT LIKE '% %'))
+               AND delivery.settled IN ('dead', 'rejected')
+             ORDER BY attempt.delivery_id LIMIT $7"
+        ))
+        .bind(lost.relay)
+        .bind(*lost.keys.start())
+        .bind(*lost.keys.end())
+        .bind(lost.since)
+        .bind(lost.phase)
+        .bind(lost.code)
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| {
+            let attempts: u32 = row.get("attempts")?;
+            Ok(TrippedAttempt {
+                delivery: row.get("delivery_id")?,
+                claim: row.get("claim")?,
+                // The one that is taken back was consumed.
+                attempts: attempts.saturating_sub(1),
+            })
+        })
+        .collect()
+    }
+}
+
+/// Takes back what the attempts did to their deliveries.
+pub(in super::super) async fn bring_back(
+    on: &mut Transaction,
+    how: ComingBack<'_>,
+    attempts: &[TrippedAttempt],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let back = lock_given_up(on, attempts).await?;
+    let back = without_resent(on, back, now).await?;
+    let Some((first, _, _)) = back.first() else { return Ok(()) };
+    sql("WITH {given}
+        INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
+                                decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held,
+                                tried_at)
+        SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
+               given.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
+               delivery.portal_method, delivery.class, delivery.reason, delivery.settled_at, $3, $2
+        FROM given JOIN delivery ON delivery.id = given.given_id")
+    .bind(how.relay)
+    .bind(now)
+    .bind(how.held)
+    .given(
+        "given_id uuid, given_attempts bigint",
+        back.iter().map(|(id, _, attempts)| [(*id).into(), (*attempts).into()]),
+    )
+    .run(on)
+    .await?;
+    let ids: Vec<DeliveryId> = back.iter().map(|(id, _, _)| *id).collect();
+    clear_ends(on, &ids, how, now).await?;
+    insert_notes(on, &ids, DISPATCHER, &format!("due again: {}", how.why), now).await?;
+    let mut counts = BTreeMap::new();
+    for (_, settled, _) in &back {
+        *counts.entry(*settled).or_insert(0) -= 1;
+    }
+    count_settled(on, *first, &counts).await
+}
+
+/// Forgets how they ended, and the message of an attempt that was not accepted.
+async fn clear_ends(
+    on: &mut Transaction,
+    ids: &[DeliveryId],
+    how: ComingBack<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let given = || ids.iter().map(|id| [(*id).into()]);
+    sql("WITH {given}
+        UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
+               decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
+               decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
+               attachments = NULL, phase = NULL, code = NULL,
+               tripped_at = COALESCE($1, tripped_at)
+        WHERE id IN (SELECT id FROM given)")
+    .bind(how.tripped_at)
+    .given("id uuid", given())
+    .run(on)
+    .await?;
+    sql("WITH {given}
+        UPDATE dead_letter SET state = 'cured', settled_at = $1, settled_by = $2, note = $3, curable = FALSE
+        WHERE delivery_id IN (SELECT id FROM given) AND state = 'open'")
+    .bind(now)
+    .bind(DISPATCHER)
+    .bind(how.why)
+    .given("id uuid", given())
+    .run(on)
+    .await?;
+    // What the billing system has not heard yet is not true any more.
+    sql("WITH {given}
+        DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM given) AND settled IN ('dead', 'rejected')")
+    .given("id uuid", given())
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// Holds the tenants' rows, as intake and whoever sends an invoice again do: what is looked up about other deliveries of
+/// an invoice is still true when this commits.
+pub(in super::super) async fn lock_tenants_of(
+    on: &mut Transaction,
+    attempts: &[TrippedAttempt],
+) -> Result<(), StoreError> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {given}
+        SELECT id FROM tenant
+        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM given))
+        ORDER BY id {postgres: FOR NO KEY UPDATE}")
+    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// A delivery that was given up, how, and the attempts consumed before.
+type GivenUp = (DeliveryId, Settled, i64);
+
+/// Locks the deliveries that the attempts ended, after their dead letters: in this order everybody locks.
+async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
+    sql("WITH {given} SELECT id FROM dead_letter
+        WHERE delivery_id IN (SELECT given_id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
+        ORDER BY id {postgres: FOR UPDATE}")
+    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .run(on)
+    .await?;
+    sql("WITH {given}
+        SELECT delivery.id, delivery.settled, given.given_attempts
+        FROM given JOIN delivery ON delivery.id = given.given_id AND delivery.claim = given.given_claim
+        WHERE delivery.settled IN ('dead', 'rejected')
+        ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .given(
+        COLUMNS,
+        attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("settled")?, row.get("given_attempts")?)))
+    .collect()
+}
+
+/// Leaves out what another delivery of the same invoice has taken the place of: a dead one is cancelled as its duplicate,
+/// a rejected one has ended.
+///
+/// Statements of their own, so that they see what was committed before the rows were locked.
+async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {
+    let revived: Vec<Revived> = back.iter().map(|(delivery, _, _)| Revived::delivery(*delivery)).collect();
+    let newer = newer_deliveries(on, &revived, now).await?;
+    let resent: HashSet<DeliveryId> = sql("WITH {given}
+        SELECT own.id FROM given JOIN delivery AS own ON own.id = given.given_id
+             JOIN delivery AS resend ON resend.tenant_id = own.tenant_id AND resend.invoice_id = own.invoice_id
+                  AND resend.resend_of = own.main_id
+        WHERE own.role <> 'bcc'")
+    .given("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect::<Result<_, _>>()?;
+    let (stay, back): (Vec<_>, Vec<_>) =
+        back.into_iter().partition(|(delivery, _, _)| newer.contains_key(&delivery.0) || resent.contains(delivery));
+    let duplicates: Vec<(DeliveryId, DeliveryId)> = stay
+        .iter()
+        .filter(|(_, settled, _)| *settled == Settled::Dead)
+        .filter_map(|(delivery, _, _)| Some((*delivery, newer.get(&delivery.0)?.delivery)))
+        .collect();
+    cancel_duplicates(on, &duplicates, now).await?;
+    Ok(back)
+}
