@@ -13,6 +13,7 @@ use crate::customer::{Customer, Postal};
 use crate::event::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, identifier, locale, loose_text, object_key, text};
 use crate::event::{BODY_BYTES_MAX, Malformed, json};
 use crate::ids::{CustomerId, RelayName, TenantId};
+use crate::model::mail_address::MailAddress;
 use crate::settings::{InvalidSettings, Settings};
 use crate::tenant::{Sender, Tenant, TenantProfile};
 
@@ -192,7 +193,9 @@ fn check_profile(profile: &mut TenantProfile) -> Result<(), Malformed> {
     if profile.time_zone.as_ref().is_some_and(unknown_zone) {
         return Err(Malformed::at("time_zone", "is not a time zone (IANA) like Europe/Berlin"));
     }
-    if_some(contact.email.as_ref(), |email| address("contact.email", email))?;
+    if let Some(email) = &mut contact.email {
+        address("contact.email", email)?;
+    }
     if_some(contact.phone.as_ref(), |phone| loose_text("contact.phone", phone, 50))?;
     if_some(contact.url.as_ref(), |url| https_url("contact.url", url))?;
     if_some(profile.legal_footer.as_ref(), |footer| loose_text("legal_footer", footer, 2000))?;
@@ -203,17 +206,22 @@ fn check_profile(profile: &mut TenantProfile) -> Result<(), Malformed> {
 
 fn check_sender(sender: &mut Sender) -> Result<(), Malformed> {
     text("sender.name", &sender.name, NAME_MAX)?;
-    address("sender.address", &sender.address)?;
+    address("sender.address", &mut sender.address)?;
     drop_blank([&mut sender.reply_to, &mut sender.bounce_address]);
-    if_some(sender.reply_to.as_ref(), |reply_to| address("sender.reply_to", reply_to))?;
-    if_some(sender.bounce_address.as_ref(), |bounce_address| address("sender.bounce_address", bounce_address))
+    if let Some(reply_to) = &mut sender.reply_to {
+        address("sender.reply_to", reply_to)?;
+    }
+    if let Some(bounce_address) = &mut sender.bounce_address {
+        address("sender.bounce_address", bounce_address)?;
+    }
+    Ok(())
 }
 
 fn check_customer(customer: &mut Customer) -> Result<(), Malformed> {
     identifier("tenant_id", customer.tenant_id.as_str(), KEY_MAX)?;
     identifier("id", customer.id.as_str(), KEY_MAX)?;
     text("name", &customer.name, NAME_MAX)?;
-    address("address", &customer.address)?;
+    address("address", &mut customer.address)?;
     let Customer { locale: tag, postal: Postal { country, postcode, house_number }, mobile, .. } = customer;
     drop_blank([tag, country, postcode, house_number, mobile]);
     if let Some(tag) = &mut customer.locale {
@@ -254,13 +262,17 @@ fn drop_blank<const N: usize>(values: [&mut Option<String>; N]) {
     }
 }
 
-/// One mail address, without a name. An international domain is as good as its A-labels.
-fn address(path: &str, value: &str) -> Result<(), Malformed> {
-    identifier(path, value, ADDRESS_MAX)?;
-    match value.parse::<lettre::Address>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Malformed::at(path, "is not a mail address like name@example.com")),
+/// One email address, without a name, by the rule that sending goes by; kept as it is written, without white space around
+/// it. An international domain is as good as its A-labels.
+fn address(path: &str, value: &mut String) -> Result<(), Malformed> {
+    let trimmed = value.trim();
+    if trimmed.len() != value.len() {
+        *value = trimmed.to_owned();
     }
+    text(path, value, ADDRESS_MAX)?;
+    MailAddress::parse(value)
+        .map(drop)
+        .map_err(|fault| Malformed::at(path, format!("cannot be used as an email address: {fault}")))
 }
 
 fn https_url(path: &str, value: &str) -> Result<(), Malformed> {

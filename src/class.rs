@@ -104,7 +104,9 @@ impl Class {
             Self::Poison => "look at the stored bytes; publish a correct event if an invoice is missing",
             Self::UnknownTenant => "import the tenant; the event is then sent by itself",
             Self::UnknownCustomer => "import the customer; the event is then sent by itself",
-            Self::InvalidRecipient => "correct the customer's address or the event's recipients, then redrive",
+            Self::InvalidRecipient => {
+                "correct the address that the reason names, in the tenant's or the customer's record or in the event, then redrive"
+            }
             Self::NoVerificationMethod => {
                 "add what is missing to the customer's record (it is then sent by itself), or change the tenant's portal settings and redrive"
             }

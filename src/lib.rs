@@ -32,6 +32,7 @@ pub mod intake;
 pub mod lane;
 pub mod ledger;
 pub mod lifecycle;
+pub mod model;
 pub mod policy;
 pub mod portal;
 pub mod private_file;

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::clock::Timestamp;
 use crate::compose::Templates;
-use crate::compose::address::{InvalidAddress, MailAddress};
+use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{CustomerId, DeliveryId, TenantId};

@@ -1,9 +1,9 @@
 //! Names, addresses and file names from outside cannot say more than they are.
 
-use invoice_dispatcher::compose::address::MailAddress;
 use invoice_dispatcher::compose::clean::{NAME_CHARS_MAX, name};
 use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, Wanted, file_names};
 use invoice_dispatcher::event::{DocumentRole, MediaType};
+use invoice_dispatcher::model::mail_address::MailAddress;
 
 /// Takes each line of the bytes for a name, an address and a file name.
 pub fn run(bytes: &[u8]) {

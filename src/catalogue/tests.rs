@@ -90,6 +90,38 @@ fn what_is_required_is_missed_by_its_path() {
 }
 
 #[test]
+fn addresses_go_by_the_rule_of_sending() {
+    let local = "the part before the @ may only hold letters, digits, single dots and !#$%&'*+-/=?^_`{|}~";
+    let domain = "the part after the @ is not a domain name";
+    let named = "it holds more than the address; write the address alone, and a name in a field of its own";
+    let several = "it holds more than one address; write a recipient for each";
+    let cases = [
+        ("Acme <a@a.example>", named),
+        ("\"a b\"@x", local),
+        ("a@x_y.example", domain),
+        ("a@[127.0.0.1]", domain),
+        ("a@a.example\r\nBcc: x@y.example", several),
+        ("nobody", "it has no @"),
+        ("@", local),
+    ];
+    for (address, fault) in cases {
+        for field in ["sender/address", "sender/reply_to", "sender/bounce_address", "contact/email"] {
+            let told =
+                parse_tenant(&with(tenant(), &format!("/{field}"), Some(json!(address))), None).expect_err(field);
+            let expected = format!("{}: cannot be used as an email address: {fault}", field.replace('/', "."));
+            assert_eq!(told.to_string(), expected);
+        }
+        let told = parse_customer(&with(customer(), "/address", Some(json!(address))), None).expect_err(address);
+        assert_eq!(told.to_string(), format!("address: cannot be used as an email address: {fault}"));
+    }
+    let spaced = with(tenant(), "/sender/address", Some(json!(" a@a.example\n")));
+    assert_eq!(
+        parse_tenant(&spaced, None).expect("white space around it is nobody's").profile.sender.address,
+        "a@a.example"
+    );
+}
+
+#[test]
 fn faults_of_a_tenant_say_where_and_what() {
     let cases = [
         ("/id", json!("a/b"), "id: must not be . or .. or contain a slash or a backslash"),
@@ -99,20 +131,12 @@ fn faults_of_a_tenant_say_where_and_what() {
         ("/name", json!("A\u{0}"), "name: contains the character NUL"),
         ("/sender", json!(["A", "a@a.example"]), "sender: must be an object, not an array"),
         ("/sender/name", json!(true), "sender.name: must be text, not true or false"),
-        ("/sender/address", json!("Acme <a@a.example>"), "sender.address: is not a mail address like name@example.com"),
-        ("/sender/address", json!("a@a.example\r\nBcc: x@y.example"), "sender.address: contains a control character"),
-        (
-            "/sender/bounce_address",
-            json!("nobody"),
-            "sender.bounce_address: is not a mail address like name@example.com",
-        ),
         ("/locale", json!("deutsch!"), "locale: is not a language tag (BCP 47) like de-DE"),
         ("/time_zone", json!("Europe/Dresden"), "time_zone: is not a time zone (IANA) like Europe/Berlin"),
         ("/relay", json!("my relay"), "relay: is not a name of at most 64 letters, digits, dots, - and _"),
         ("/relay", json!(1), "relay: must be text, not a number"),
         ("/name", Value::Null, "name: is missing"),
         ("/contact", json!([]), "contact: must be an object, not an array"),
-        ("/contact/email", json!("@"), "contact.email: is not a mail address like name@example.com"),
         ("/contact/phone", json!("1".repeat(51)), "contact.phone: is longer than 50 characters"),
         (
             "/contact/url",
@@ -176,7 +200,11 @@ fn faults_of_a_customer_say_where_and_what_and_never_the_value() {
         ("/id", json!("C\t1"), "id: contains a control character"),
         ("/tenant_id", json!("x".repeat(256)), "tenant_id: is longer than 255 characters"),
         ("/type", json!(5), "type: must be text, not a number"),
-        ("/address", json!("a@b@"), "address: is not a mail address like name@example.com"),
+        (
+            "/address",
+            json!("a@b@"),
+            "address: cannot be used as an email address: the part before the @ may only hold letters, digits, single dots and !#$%&'*+-/=?^_`{|}~",
+        ),
         ("/address", json!(""), "address: is empty"),
         ("/locale", json!("x"), "locale: is not a language tag (BCP 47) like de-DE"),
         ("/postal", json!("01067"), "postal: must be an object, not text"),

@@ -18,12 +18,12 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
-use super::address::MailAddress;
 use super::templates::Words;
 use super::{Attachment, LoadedDocument};
 use crate::clock::Timestamp;
 use crate::event::Document;
 use crate::ids::DeliveryId;
+use crate::model::mail_address::MailAddress;
 
 /// Encoded bytes for headers, bodies (at most [`super::templates::ENCODED_WORDS_BYTES_MAX`]) and boundaries.
 const TEXTS_BYTES: u64 = 128 * 1024;

@@ -4,7 +4,6 @@
 //! is so because the moment of the `Date` header is part of the snapshot: a caller who composes again what was sent gives
 //! the Date that was stored with it.
 
-pub mod address;
 pub mod clean;
 mod colour;
 pub mod date;
@@ -23,7 +22,6 @@ pub use templates::{InvalidTemplates, Templates};
 
 use std::sync::Arc;
 
-use self::address::{InvalidAddress, MailAddress};
 use self::file_names::{Wanted, file_names};
 use self::message::{Mailbox, Parts};
 use self::view::View;
@@ -31,6 +29,7 @@ use crate::clock::Timestamp;
 use crate::decision::Plan;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::ids::{DeliveryId, Sha256};
+use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::relay::{Envelope, EnvelopeRecipient};
 use crate::telemetry::Masked;
 use crate::tenant::TenantProfile;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::address::MailAddress;
 use super::{Snapshot, envelope_sender};
 use crate::event::{Recipient, RecipientRole};
+use crate::model::mail_address::MailAddress;
 
 impl Snapshot {
     /// Whether only copies and the Reply-To need SMTPUTF8, and somebody is left without them: the message can do without

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::address::MailAddress;
 use super::clean;
 use super::colour::Colours;
 use super::date::{self, Dates};
@@ -17,6 +16,7 @@ use super::money::Money;
 use super::{Attachment, Snapshot};
 use crate::decision::{Plan, PortalAccess};
 use crate::event::{Invoice, InvoiceKind};
+use crate::model::mail_address::MailAddress;
 use crate::tenant::TenantProfile;
 
 /// A mail as its templates see it. What is absent is `none`, never undefined.

@@ -1,7 +1,7 @@
 //! Whom the messages of an event go to.
 
-use crate::compose::address::MailAddress;
 use crate::event::{InvoiceData, Recipient, RecipientRole};
+use crate::model::mail_address::MailAddress;
 
 /// The most recipients of one event.
 const RECIPIENTS_MAX: usize = 10;

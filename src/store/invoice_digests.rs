@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::compose::address::MailAddress;
 use crate::event::{InvoiceData, Recipient, RecipientRole, invoice_sha256};
 use crate::ids::Sha256;
+use crate::model::mail_address::MailAddress;
 
 /// The digests of tenant, invoice id, kind, documents and recipients of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

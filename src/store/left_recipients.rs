@@ -13,9 +13,9 @@ use super::statement::sql;
 use super::terms::read_terms;
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::compose::address::in_smtp;
 use crate::event::Recipient;
 use crate::ids::DeliveryId;
+use crate::model::mail_address::in_smtp;
 use crate::relay::outcome::Phase;
 
 /// What is known of the recipients of a delivery that may have been sent.

@@ -1,0 +1,3 @@
+//! Words that several stages share.
+
+pub mod mail_address;
