@@ -11,6 +11,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::refusal::Refusal;
+use super::refused_tokens::RefusedTokens;
 
 /// Whom the API answers.
 #[derive(Debug, Clone)]
@@ -65,12 +66,24 @@ impl Access {
     }
 }
 
+/// What every request to the API passes.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    /// Whom the API answers.
+    pub(super) access: Access,
+    /// Who was not.
+    pub(super) refused: Arc<RefusedTokens>,
+}
+
 /// Lets a request through if its sender may ask.
-pub(super) async fn check(State(access): State<Access>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response, Refusal> {
     if comes_from_another_site(request.headers()) {
         return Err(Refusal::AnotherSite);
     }
-    access.allows(request.headers())?;
+    if let Err(refusal) = gate.access.allows(request.headers()) {
+        gate.refused.count();
+        return Err(refusal);
+    }
     Ok(next.run(request).await)
 }
 

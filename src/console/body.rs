@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -20,6 +20,11 @@ const THROWN_AWAY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 /// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it, if it comes within `deadline`.
 pub(super) async fn received(request: Request, deadline: Duration) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
+    // Packed bytes would be read as a broken event. `identity` packs nothing (RFC 9110 §8.4.1).
+    let packed = |coding: &HeaderValue| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if head.headers.get_all(header::CONTENT_ENCODING).iter().any(packed) {
+        return Err(Refusal::ContentEncoding);
+    }
     // RFC 9110 §10.1.1: the sender waits for leave, and has sent nothing of it yet.
     if head.headers.contains_key(header::EXPECT) && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::TooLarge);

@@ -12,6 +12,7 @@ mod event_report;
 mod events;
 mod path;
 mod refusal;
+mod refused_tokens;
 mod room;
 mod settings;
 mod tenants;
@@ -19,11 +20,11 @@ mod upserted;
 pub(crate) mod warning;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{self, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -35,8 +36,10 @@ use crate::ids::DeadLetterId;
 use crate::intake::Intake;
 use crate::redrive::Redrive;
 use crate::store::Store;
-use access::Access;
+use crate::web::add_security_headers;
+use access::{Access, Gate};
 use refusal::Refusal;
+use refused_tokens::RefusedTokens;
 use room::{Room, RoomSize};
 
 /// How long a request may take: longer than the database's own deadlines, so that these speak first.
@@ -76,19 +79,20 @@ impl Console {
 /// Everything that the console's listener serves.
 pub fn router(console: Console, probes: Probes, config: &config::Console) -> Router {
     let access = Access::new(config.api_token.as_ref(), config.listen);
+    let refused = Arc::new(RefusedTokens::new(console.store.clock().clone()));
     let router = Router::new()
-        .merge(api(console, access))
+        .merge(api(console, Gate { access, refused }))
         .merge(probes_router(probes))
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .fallback(async || Refusal::NotFound)
         .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
         .layer(CatchPanicLayer::custom(answer_panic));
     let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
-    HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_headers))
+    HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_security_headers))
 }
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
-fn api(console: Console, access: Access) -> Router {
+fn api(console: Console, gate: Gate) -> Router {
     let events = get(events::report).post(events::take);
     let events = Router::new()
         .route("/api/v1/events", events)
@@ -101,7 +105,7 @@ fn api(console: Console, access: Access) -> Router {
     events
         .merge(catalogue)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        .layer(from_fn_with_state(access, access::check))
+        .layer(from_fn_with_state(gate, access::check))
         .with_state(console)
 }
 
@@ -124,22 +128,10 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
     Refusal::Internal(format!("a panic: {words}")).into_response()
 }
 
-/// Answers are for the one who asked: not kept, not guessed at, not shown in somebody's frame.
-async fn add_headers(mut response: Response) -> Response {
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ] {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
+    use axum::http::header;
 
     use super::*;
     use crate::http::wire::Listening;

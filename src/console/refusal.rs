@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Malformed { fault: Malformed, index: Option<usize> },
     /// The body is of a type that is not read here; what is.
     MediaType { expected: &'static str },
+    /// The body is compressed.
+    ContentEncoding,
     /// The body is larger than [`BODY_BYTES_MAX`].
     TooLarge,
     /// The body did not come in time.
@@ -88,6 +90,11 @@ impl Refusal {
                 let detail = format!("the body's content type is not read here; write content-type: {expected}");
                 Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported media type", detail)
             }
+            Self::ContentEncoding => new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported content encoding",
+                "compressed bodies are not read here; send the body as it is, without content-encoding",
+            ),
             Self::TooLarge => {
                 let detail = format!("the body has more than {BODY_BYTES_MAX} bytes; send less at a time");
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body too large", detail).with("bytes_max", BODY_BYTES_MAX)
@@ -156,6 +163,8 @@ impl Refusal {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         Some(match self {
             Self::TooMany => (header::RETRY_AFTER, RETRY_SOON_SECONDS.into()),
+            // RFC 9110 §12.5.3: what is taken instead.
+            Self::ContentEncoding => (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) | Self::TookTooLong => {
                 (header::RETRY_AFTER, RETRY_LATER_SECONDS.into())
             }

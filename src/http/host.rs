@@ -28,15 +28,14 @@ enum Names {
 }
 
 impl HostAllowList {
-    /// The listener's own address; loopback's names if that is where it listens; and `names`.
+    /// The listener's own address, `names`, and loopback's names: through a forwarded port (a container's, an SSH tunnel's)
+    /// a listener on any address is asked by those, and no page on the internet can bear them.
     pub fn new<'a>(listen: SocketAddr, names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut allowed: BTreeSet<String> = names.into_iter().map(normalised).collect();
         if !listen.ip().is_unspecified() {
             allowed.insert(listen.ip().to_string());
         }
-        if listen.ip().is_loopback() {
-            allowed.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-        }
+        allowed.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         Self(Names::These(Arc::new(allowed)))
     }
 
@@ -155,7 +154,8 @@ mod tests {
     #[test]
     fn an_open_listener_answers_to_the_names_it_was_given() {
         let open = list("0.0.0.0:8080", &["console.example"]);
-        assert!(open.allows("console.example") && !open.allows("localhost") && !open.allows("0.0.0.0"));
+        assert!(open.allows("console.example") && open.allows("localhost") && open.allows("127.0.0.1"));
+        assert!(!open.allows("0.0.0.0") && !open.allows("evil.example"));
         assert!(list("10.0.0.7:8080", &[]).allows("10.0.0.7"));
         let metrics = |listen: &str| HostAllowList::for_metrics(listen.parse().expect("an address"));
         assert!(!metrics("127.0.0.1:9464").allows("evil.example") && metrics("0.0.0.0:9464").allows("worker"));

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use crate::lifecycle::{Intake, Liveness, Readiness};
 use crate::telemetry::Metrics;
+use crate::web::add_security_headers;
 
 /// What the probes look at.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +35,7 @@ pub fn observability_router(metrics: Metrics, probes: Probes) -> Router {
         // The text format's version, as Prometheus asks for it.
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()) }
     };
-    probes_router(probes).route("/metrics", get(render))
+    probes_router(probes).route("/metrics", get(render)).layer(map_response(add_security_headers))
 }
 
 async fn live(State(probes): State<Probes>) -> Response {
@@ -56,7 +58,7 @@ async fn ready(State(probes): State<Probes>) -> Response {
 
 fn answer(is_well: bool, body: serde_json::Value) -> Response {
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    (status, Json(body)).into_response()
 }
 
 #[cfg(test)]
@@ -90,6 +92,9 @@ mod tests {
     async fn metrics_are_prometheus_text() {
         let listening = Listening::start(observability_router(Metrics::install(), Probes::default())).await;
         let answer = listening.get("/metrics").await;
+        for header in ["cache-control: no-store", "x-content-type-options: nosniff", "content-security-policy: "] {
+            assert!(answer.contains(header), "{header}: {answer}");
+        }
         assert!(
             answer.contains("text/plain; version=0.0.4") && answer.contains("invoice_mail_build_info{"),
             "{answer}"

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::ids::Sha256;
 use crate::store::Store;
 use crate::tenant::TenantProfile;
+use crate::web::add_security_headers;
 
 /// How soon a customer may try again, in seconds.
 const RETRY_AFTER: &str = "86400";
@@ -28,7 +29,11 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The portal's routes.
 pub fn router(store: Store) -> Router {
     let turns = Arc::new(Semaphore::new(AT_ONCE_MAX));
-    Router::new().route("/i/{token}", get(not_yet)).layer(from_fn_with_state(turns, in_turn)).with_state(store)
+    Router::new()
+        .route("/i/{token}", get(not_yet))
+        .layer(from_fn_with_state(turns, in_turn))
+        .layer(map_response(add_security_headers))
+        .with_state(store)
 }
 
 /// Whoever comes, in whatever numbers, gets an answer in time.
@@ -55,12 +60,7 @@ async fn not_yet(State(store): State<Store>, Path(token): Path<String>) -> Respo
 }
 
 fn page(status: StatusCode, text: &str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::RETRY_AFTER, RETRY_AFTER),
-    ];
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::RETRY_AFTER, RETRY_AFTER)];
     (status, headers, format!("{text}\n")).into_response()
 }
 

@@ -73,6 +73,8 @@ metrics! {
         "How often the connection to RabbitMQ was built anew, and why.";
     OUTBOX_OLDEST_SECONDS = Gauge "outbox_oldest_seconds" []
         "How long the dead letter or outcome that waits longest for RabbitMQ has been in the outbox.";
+    API_UNAUTHORISED = Counter "api_unauthorised_total" []
+        "Requests to the API without a token, or with a wrong one.";
     DATABASE_STATEMENTS = Counter "database_statements_total" []
         "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []

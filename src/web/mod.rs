@@ -7,8 +7,10 @@ mod admission;
 mod connection;
 mod deadlines;
 mod limits;
+mod security_headers;
 mod serve;
 mod watched;
 
 pub use limits::Limits;
+pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};

@@ -156,6 +156,15 @@ async fn other_content_types_are_refused() {
         assert!(answer.refusal(415).contains(EVENT), "{content_type}");
     }
     send(api.request(Method::POST, "/api/v1/events").body(event.clone())).await.refusal(415);
+    let coded = |coding| {
+        let request = api.request(Method::POST, "/api/v1/events").header("content-type", EVENT);
+        request.header("content-encoding", coding).body(event.clone())
+    };
+    for coding in ["gzip", "br", "identity, gzip", ""] {
+        let answer = send(coded(coding)).await;
+        assert!(answer.refusal(415).contains("content-encoding"), "{coding}");
+        assert_eq!(answer.header("accept-encoding"), "identity");
+    }
     // A page of another site can send a form without asking for leave.
     api.post("application/x-www-form-urlencoded", event).await.refusal(415);
     assert_nothing_stored(&database).await;

@@ -121,6 +121,21 @@ impl Api {
         send(self.request(Method::POST, "/api/v1/events").header(CONTENT_TYPE, content_type).body(body)).await
     }
 
+    /// Posts to where events are taken in; none if the connection was closed before the request had come.
+    pub(crate) async fn try_post(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Option<Answer> {
+        let request = self.request(Method::POST, "/api/v1/events").header(CONTENT_TYPE, content_type).body(body);
+        match request.send().await {
+            Ok(response) => Some(answer_of(response).await),
+            Err(error) => {
+                assert!(
+                    error.is_request() && !error.is_timeout(),
+                    "only a closed connection is nobody's fault: {error:?}"
+                );
+                None
+            }
+        }
+    }
+
     /// Posts one event, and returns what is said of it.
     pub(crate) async fn publish(&self, event: &Value) -> Value {
         let answer = self.post(EVENT, event.to_string()).await;
@@ -144,7 +159,10 @@ impl Api {
 
 /// Sends a request; what is not JSON is answered as null.
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
-    let response = request.send().await.expect("an answer");
+    answer_of(request.send().await.expect("an answer")).await
+}
+
+async fn answer_of(response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.expect("the whole answer");
     Answer { status, headers, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
