@@ -14,15 +14,25 @@ pub(super) struct Key<'a> {
     variable: Option<&'static str>,
 }
 
-/// A key that is written in the file only.
+/// A key whose variable is named after it: `WORKER_SHUTDOWN_GRACE` goes before `worker.shutdown_grace`.
 pub(super) const fn key(path: &str) -> Key<'_> {
     Key { path, variable: None }
 }
 
 impl Key<'_> {
-    /// The variable that goes before the file.
+    /// The variable that goes before the file has a name of its own.
     pub(super) const fn variable(self, name: &'static str) -> Self {
         Self { variable: Some(name), ..self }
+    }
+
+    /// The variable that goes before the file.
+    fn variable_name(&self) -> String {
+        self.variable.map_or_else(|| self.path.to_ascii_uppercase().replace(['.', '-'], "_"), str::to_owned)
+    }
+
+    /// The variable that names a file with the value, as secrets of containers are handed over.
+    fn file_variable_name(&self) -> String {
+        format!("{}_FILE", self.variable_name())
     }
 }
 
@@ -150,8 +160,8 @@ impl<'a> Reader<'a> {
     }
 
     fn read<T>(&mut self, key: Key<'_>, parse: impl FnOnce(&Raw) -> Result<T, Wrong>) -> Option<T> {
-        if let Some(name) = key.variable.filter(|name| self.sources.unreadable.contains(*name)) {
-            self.fault(key, Wrong::new("is not UTF-8", format!("set {name} anew, in UTF-8")));
+        if let Some((place, Wrong { problem, remedy })) = self.unusable_variable(key) {
+            self.faults.push(Fault { place, problem, remedy });
             return None;
         }
         let (place, raw) = self.find(key)?;
@@ -164,12 +174,40 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What the environment says of the key and cannot be read.
+    fn unusable_variable(&self, key: Key<'_>) -> Option<(String, Wrong)> {
+        let (name, file_name) = (key.variable_name(), key.file_variable_name());
+        for name in [&name, &file_name] {
+            if self.sources.unreadable.contains(name) {
+                return Some((name.clone(), Wrong::new("is not UTF-8", format!("set {name} anew, in UTF-8"))));
+            }
+        }
+        let path = self.variable(&file_name)?;
+        if self.variable(&name).is_some() {
+            let problem = format!("is set beside {name}");
+            return Some((file_name, Wrong::new(problem, "set one of the two")));
+        }
+        let error = (self.sources.read)(Path::new(path)).err()?;
+        let problem = format!("names {path}, which cannot be read: {error}");
+        Some((file_name, Wrong::new(problem, "name a file that this process can read")))
+    }
+
+    /// A variable that is set, and not empty.
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.sources.environment.get(name).map(String::as_str).filter(|text| !text.trim().is_empty())
+    }
+
     /// Where the key is written, and what: the variable before the file.
     fn find(&self, key: Key<'_>) -> Option<(String, Raw)> {
-        if let Some(name) = key.variable
-            && let Some(text) = self.sources.environment.get(name).filter(|text| !text.trim().is_empty())
+        let (name, file_name) = (key.variable_name(), key.file_variable_name());
+        if let Some(text) = self.variable(&name) {
+            return Some((name, Raw::Text(text.to_owned())));
+        }
+        if let Some(path) = self.variable(&file_name)
+            && let Ok(text) = (self.sources.read)(Path::new(path))
         {
-            return Some((name.to_owned(), Raw::Text(text.clone())));
+            // Most editors end a file with a line end.
+            return Some((file_name, Raw::Text(text.trim_end_matches(['\r', '\n']).to_owned())));
         }
         let (raw, line) = self.tree.values.get(key.path)?;
         Some((place(self.file_name(), *line, Some(key.path)), raw.clone()))

@@ -27,6 +27,8 @@ pub struct Sources {
     pub allow_embedded: bool,
     /// Whether a path that the configuration names is there.
     pub exists: fn(&Path) -> bool,
+    /// Reads the file that a variable `NAME_FILE` names.
+    pub read: fn(&Path) -> std::io::Result<String>,
 }
 
 impl Sources {
@@ -40,6 +42,7 @@ impl Sources {
             file_mode_open: None,
             allow_embedded: false,
             exists: Path::exists,
+            read: |path| std::fs::read_to_string(path),
         }
     }
 

@@ -309,6 +309,42 @@ fn a_variable_that_is_not_utf_8_is_told() {
 }
 
 #[test]
+fn every_key_has_a_variable() {
+    let (plain, known) = read(&sources(&[], "")).expect("defaults have no fault");
+    for key in known {
+        let Some(default) = key.default.filter(|default| !default.is_empty()) else { continue };
+        let name = key.variable.map_or_else(|| key.path.to_uppercase().replace('.', "_"), str::to_owned);
+        let same = config(&[(name.as_str(), default)], "");
+        assert_eq!(format!("{same:?}"), format!("{plain:?}"), "{name}");
+        let read = match Config::read(&sources(&[(name.as_str(), "\u{7f}")], "")) {
+            Ok(other) => format!("{other:?}") != format!("{plain:?}"),
+            Err(faults) => faults.0.iter().any(|fault| fault.place == name),
+        };
+        assert!(read, "{name} changes nothing");
+    }
+}
+
+#[test]
+fn a_secret_may_be_in_a_file_that_a_variable_names() {
+    let from_files = |environment: &[(&str, &str)]| Sources {
+        read: |path| match path.to_str() {
+            Some("/run/secrets/api") => Ok(format!("{TOKEN}\n")),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        },
+        ..sources(environment, "")
+    };
+    let read = |environment: &[(&str, &str)]| Config::read(&from_files(environment));
+    let config = read(&[("API_TOKEN_FILE", "/run/secrets/api")]).expect("the file is there");
+    let token = config.console.api_token.expect("a token");
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&token), TOKEN);
+
+    let both = read(&[("API_TOKEN_FILE", "/run/secrets/api"), ("API_TOKEN", "t")]).expect_err("two tokens");
+    assert_eq!((both.0[0].place.as_str(), both.0[0].problem.as_str()), ("API_TOKEN_FILE", "is set beside API_TOKEN"));
+    let none = read(&[("API_TOKEN_FILE", "/run/secrets/other")]).expect_err("no file");
+    assert!(none.0[0].problem.starts_with("names /run/secrets/other, which cannot be read"), "{none}");
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("none.toml");
