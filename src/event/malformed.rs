@@ -34,6 +34,24 @@ impl Malformed {
         Self { path, problem: problem.into(), source_and_id: None }
     }
 
+    /// What this fault has in common with the same fault of other events: place and problem, without the numbers in
+    /// them (which element of a list, at which column, how long).
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let mut cause = String::new();
+        let sentence = self.to_string();
+        let mut chars = sentence.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c.is_ascii_digit() {
+                while chars.next_if(char::is_ascii_digit).is_some() {}
+                cause.push('#');
+            } else {
+                cause.push(c);
+            }
+        }
+        cause
+    }
+
     /// As a log shows it: what no name of ours looks like is left out, for names may tell of people as values do.
     #[must_use]
     pub fn for_log(&self) -> String {
@@ -84,6 +102,24 @@ impl fmt::Display for MalformedBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn faults_of_one_cause_differ_in_numbers_only() {
+        let cause = |path: &str, problem: &str| Malformed::at(path, problem).cause();
+        assert_eq!(
+            cause("data.documents[0].size", "is more than 10485760"),
+            cause("data.documents[12].size", "is more than 9")
+        );
+        let different = [
+            cause("$", "is not JSON: EOF while parsing a value at line 1 column 0"),
+            cause("$", "is not JSON: trailing characters at line 1 column 4"),
+            cause("$", "is nested more than 32 deep"),
+            cause("$", "must be an object, not text"),
+            cause("data", "must be an object, not text"),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = different.iter().collect();
+        assert_eq!(distinct.len(), different.len(), "{different:?}");
+    }
 
     #[test]
     fn a_log_shows_names_of_ours_and_nobody_elses() {

@@ -302,7 +302,7 @@ impl<'a> Planner<'a> {
             reason: fault.to_string(),
             hint: class.hint().to_owned(),
             attempts: 0,
-            fingerprint: fingerprint(&[class.as_str(), &fault.path]),
+            fingerprint: fingerprint(&[class.as_str(), &fault.cause()]),
             body: Some(parsed.body.clone()),
             first_failed_at: self.making.now,
             last_failed_at: self.making.now,
