@@ -179,6 +179,18 @@ pub enum InvoiceKind {
 
 spelling!(InvoiceKind { Invoice => "invoice", CreditNote => "credit_note", Reminder => "reminder" });
 
+impl InvoiceKind {
+    /// As people read it: `credit note`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::CreditNote => "credit note",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
 /// One recipient of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {

@@ -9,11 +9,11 @@ use tracing::info;
 
 use crate::clock::Timestamp;
 use crate::compose::Templates;
-use crate::model::mail_address::{InvalidAddress, MailAddress};
-use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
+use crate::event::{self, InvoiceKind, InvoiceSent, Recipient, RecipientRole};
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{CustomerId, DeliveryId, TenantId};
 use crate::intake::{ChosenLocale, Recipients, Workshop, locale, main_and_bcc, notes};
+use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::store::{
     CustomerFacts, DeliveryRole, DeliveryState, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry,
     NewNote, Newest, Standing, StoreError, TenantFacts,
@@ -22,6 +22,9 @@ use crate::store::{
 /// So often somebody else may move the earlier delivery in between: each time it has one attempt less to make.
 const TRIES_MAX: u32 = 10;
 
+/// So many are named when a number is several's.
+const CANDIDATES_MAX: u32 = 10;
+
 /// What a person asks for.
 #[derive(Debug, Clone)]
 pub struct ResendRequest<'a> {
@@ -29,6 +32,10 @@ pub struct ResendRequest<'a> {
     pub tenant: &'a TenantId,
     /// Its number or identifier.
     pub invoice: &'a str,
+    /// The identifier, where the number alone may be another's too.
+    pub invoice_id: Option<&'a str>,
+    /// An invoice and its reminder often share the number: which of them.
+    pub kind: Option<InvoiceKind>,
     /// Who asks.
     pub who: &'a str,
     /// Why.
@@ -48,6 +55,10 @@ pub struct Resent {
     pub original: DeliveryId,
     /// Where that one stood.
     pub original_was: DeliveryState,
+    /// Its number.
+    pub invoice_number: String,
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
     /// Portal links that are revoked.
     pub links_revoked: u64,
 }
@@ -62,6 +73,16 @@ pub enum ResendError {
         tenant: TenantId,
         /// What was asked for.
         invoice: String,
+    },
+    /// Several have this number.
+    #[error("{invoice} of {tenant} is the number of several: {}", list(candidates))]
+    Ambiguous {
+        /// Whose.
+        tenant: TenantId,
+        /// What was asked for.
+        invoice: String,
+        /// The newest delivery of each, the newest first.
+        candidates: Vec<Candidate>,
     },
     /// The event's bytes are gone after the retention.
     #[error("the event's bytes are forgotten; publish the invoice again under a new event id")]
@@ -81,6 +102,27 @@ pub enum ResendError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// One of several that a number names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
+    /// Its newest delivery.
+    pub delivery: DeliveryId,
+    /// When that was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
+}
+
+fn list(candidates: &[Candidate]) -> String {
+    let told = |candidate: &Candidate| {
+        let Candidate { kind, delivery, created_at, state } = candidate;
+        format!("{kind} of {created_at} ({state}, delivery {delivery})")
+    };
+    candidates.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// Sends invoices again.
@@ -114,9 +156,9 @@ impl Resend {
         request: &ResendRequest<'_>,
         to: Option<&MailAddress>,
     ) -> Result<Option<Resent>, ResendError> {
-        let ResendRequest { tenant, invoice, who, reason, .. } = *request;
+        let ResendRequest { tenant, who, reason, .. } = *request;
         let mut transaction = self.0.store.begin_intake(std::slice::from_ref(tenant)).await?;
-        let found = Found::look_up(&mut transaction, tenant, invoice).await?;
+        let found = Found::look_up(&mut transaction, request).await?;
         let recipients = found.recipients(to)?;
         let newest = &found.newest;
 
@@ -145,9 +187,16 @@ impl Resend {
         self.0.wakes.wake_all();
         info!(
             invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
-            "invoice {} of {tenant} is sent again", newest.invoice_number
+            "{} {} of {tenant} is sent again", newest.kind.label(), newest.invoice_number
         );
-        Ok(Some(Resent { delivery: id, original: newest.id, original_was, links_revoked }))
+        Ok(Some(Resent {
+            delivery: id,
+            original: newest.id,
+            original_was,
+            invoice_number: newest.invoice_number.clone(),
+            kind: newest.kind,
+            links_revoked,
+        }))
     }
 
     fn delivery(
@@ -205,6 +254,11 @@ fn lane_entry(delivery: &NewDelivery, tenant: &TenantFacts) -> NewLaneEntry {
     }
 }
 
+const fn candidate(newest: &Newest) -> Candidate {
+    let Newest { kind, id, created_at, state, .. } = *newest;
+    Candidate { kind, delivery: id, created_at, state }
+}
+
 /// What is known of the invoice.
 struct Found {
     newest: Newest,
@@ -214,13 +268,17 @@ struct Found {
 }
 
 impl Found {
-    async fn look_up(
-        transaction: &mut IntakeTransaction,
-        tenant: &TenantId,
-        invoice: &str,
-    ) -> Result<Self, ResendError> {
+    async fn look_up(transaction: &mut IntakeTransaction, request: &ResendRequest<'_>) -> Result<Self, ResendError> {
+        let ResendRequest { tenant, invoice, .. } = *request;
         let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };
-        let newest = transaction.newest_delivery(tenant, invoice).await?.ok_or_else(unknown)?;
+        let mut known = transaction.newest_deliveries(tenant, invoice, CANDIDATES_MAX).await?;
+        known.retain(|newest| request.kind.is_none_or(|kind| newest.kind == kind));
+        known.retain(|newest| request.invoice_id.is_none_or(|id| newest.invoice_id == id));
+        if known.len() > 1 {
+            let candidates = known.iter().map(candidate).collect();
+            return Err(ResendError::Ambiguous { tenant: tenant.clone(), invoice: invoice.to_owned(), candidates });
+        }
+        let newest = known.pop().ok_or_else(unknown)?;
         let facts = transaction.tenants().first().cloned().ok_or_else(unknown)?;
         let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
         let event = event::parse(body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;

@@ -1,9 +1,6 @@
 //! What arguments of several commands look like, and how they are read.
 
-use uuid::Uuid;
-
 use crate::clock::Timestamp;
-use crate::ids::{DeadLetterId, DeliveryId};
 
 /// A parser of an enum that has one spelling; `--help` lists its values.
 macro_rules! spelled {
@@ -51,18 +48,6 @@ fn reason(text: &str) -> Result<String, String> {
         1..=500 => Err("write it in one line".to_owned()),
         _ => Err("use at most 500 characters".to_owned()),
     }
-}
-
-pub(super) fn dead_letter_id(text: &str) -> Result<DeadLetterId, String> {
-    id(text).map(DeadLetterId)
-}
-
-pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, String> {
-    id(text).map(DeliveryId)
-}
-
-fn id(text: &str) -> Result<Uuid, String> {
-    text.parse().map_err(|_| "write the id as `list` shows it, 36 characters long".to_owned())
 }
 
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::Globals;
 use super::arguments::Reason;
+use super::confirm::agrees;
 use super::error::Advise;
-use super::open::who;
 use super::words::count;
 use crate::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};
@@ -35,6 +35,9 @@ pub enum Action {
         /// Why.
         #[command(flatten)]
         why: Reason,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -52,10 +55,16 @@ struct ErasedRow {
 
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
-    let Action::Erase { tenant, customer, why } = args.action;
+    let Action::Erase { tenant, customer, why, yes } = args.action;
     let app = globals.open().await?;
     let (tenant, customer) = (TenantId::from(tenant.as_str()), CustomerId::from(customer.as_str()));
-    let by = format!("{}: {}", who(), why.reason);
+    if !yes
+        && let Some((deliveries, letters)) = app.store.look_at_erasure(&tenant, &customer).await?
+        && !agrees(&question(&tenant, &customer, deliveries, letters), "compare it with `deliveries list`")?
+    {
+        return Ok(globals.output().say("nothing was erased")?);
+    }
+    let by = format!("{}: {}", globals.who(), why.reason);
     match app.store.erase_customer(&tenant, &customer, &by).await? {
         Erased::Done { deliveries, letters, discarded, leftovers } => {
             let row = ErasedRow {
@@ -82,6 +91,16 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
                 .what_to_do("give tenant and id as the billing system writes them")
         }
     }
+}
+
+/// What is to be agreed to.
+fn question(tenant: &TenantId, customer: &CustomerId, deliveries: u64, letters: u64) -> String {
+    let number = |number: u64, one| count(usize::try_from(number).unwrap_or(usize::MAX), one);
+    format!(
+        "erase customer {customer} of {tenant} for good, also from {} and {}",
+        number(deliveries, "delivery"),
+        number(letters, "dead letter")
+    )
 }
 
 /// Where an erased customer may still be named: what is out of this program's reach, or not gone yet.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::output::{Output, Row, shown, spelled};
 use super::report::Report;
+use super::table::Column;
 use super::words::{moment, relative};
 use crate::class::Class;
 use crate::clock::Timestamp;
@@ -50,8 +51,15 @@ impl GroupRow {
 }
 
 impl Row for GroupRow {
-    const COLUMNS: &'static [&'static str] =
-        &["COUNT", "CLASS", "OLDEST", "NEWEST ID", "GROUP", "WHAT IT SAYS", "WHAT TO DO"];
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("COUNT"),
+        Column::whole("CLASS"),
+        Column::text("OLDEST").wide_only(),
+        Column::whole("NEWEST ID").wide_only(),
+        Column::whole("GROUP"),
+        Column::text("WHAT TO DO").wide_only(),
+        Column::text("WHAT IT SAYS"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -60,8 +68,8 @@ impl Row for GroupRow {
             relative(self.oldest, self.now),
             self.example.to_string(),
             self.group.clone(),
-            self.reason.clone(),
             self.hint.clone(),
+            self.reason.clone(),
         ]
     }
 }
@@ -141,7 +149,15 @@ impl LetterRow {
 }
 
 impl Row for LetterRow {
-    const COLUMNS: &'static [&'static str] = &["ID", "INVOICE", "TENANT", "CLASS", "LAST FAILED", "STATE", "WHY"];
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("ID"),
+        Column::text("INVOICE"),
+        Column::text("TENANT").wide_only(),
+        Column::text("CLASS"),
+        Column::text("LAST FAILED").wide_only(),
+        Column::text("STATE").wide_only(),
+        Column::text("WHY"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         let tenant = self.tenant.as_ref().map_or("-", TenantId::as_str);
@@ -296,7 +312,8 @@ impl Fated {
 }
 
 impl Row for Fated {
-    const COLUMNS: &'static [&'static str] = &["DEAD LETTER", "RESULT", "WHAT IT MEANS"];
+    const COLUMNS: &'static [Column] =
+        &[Column::whole("DEAD LETTER"), Column::text("RESULT"), Column::text("WHAT IT MEANS")];
 
     fn cells(&self) -> Vec<String> {
         vec![self.dead_letter.to_string(), self.result.to_owned(), self.detail.clone()]

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use clap::Subcommand;
 
 use super::Globals;
-use super::arguments::{Limit, Reason, dead_letter_id, spelled};
+use super::arguments::{Limit, Reason, spelled};
+use super::confirm::agrees;
 use super::dead_letter_views::{self, Fated, GroupRow, LetterRow, Shown};
 use super::error::Advise;
-use super::open::who;
+use super::id_prefix::IdPrefix;
 use super::output::Output;
 use super::words::count;
 use crate::app::App;
@@ -67,9 +68,9 @@ pub enum Action {
   invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
   invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --body")]
     Show {
-        /// Its id
-        #[arg(value_parser = dead_letter_id)]
-        id: DeadLetterId,
+        /// Its id, or the first digits of it
+        #[arg(value_parser = IdPrefix::parse)]
+        id: IdPrefix,
         /// Only the event, byte for byte as it came: `> FILE` keeps it, to be corrected and published again
         #[arg(long, conflicts_with = "json")]
         body: bool,
@@ -107,9 +108,9 @@ pub enum Action {
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters restore 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11")]
     Restore {
-        /// Their ids
-        #[arg(value_name = "ID", required = true, value_parser = dead_letter_id)]
-        ids: Vec<DeadLetterId>,
+        /// Their ids, or the first digits of each
+        #[arg(value_name = "ID", required = true, value_parser = IdPrefix::parse)]
+        ids: Vec<IdPrefix>,
         /// Restore even if another delivery sends the same invoice, or may
         #[arg(long)]
         anyway: bool,
@@ -134,9 +135,9 @@ pub struct Filter {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 pub struct Selection {
-    /// Their ids
-    #[arg(value_name = "ID", value_parser = dead_letter_id, conflicts_with_all = ["class", "tenant", "group", "all"])]
-    pub ids: Vec<DeadLetterId>,
+    /// Their ids, or the first digits of each
+    #[arg(value_name = "ID", value_parser = IdPrefix::parse, conflicts_with_all = ["class", "tenant", "group", "all"])]
+    pub ids: Vec<IdPrefix>,
     /// All of this class, as `groups` names it
     #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
     pub class: Option<Class>,
@@ -158,11 +159,11 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     match args.action {
         Action::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
         Action::List { filter, settled, limit } => list(&app, output, &filter.wanted(settled), limit.limit).await,
-        Action::Show { id, body: false } => show(&app, output, id).await,
-        Action::Show { id, body: true } => write_body(&app, id).await,
+        Action::Show { id, body: false } => show(&app, output, id.dead_letter(&app).await?).await,
+        Action::Show { id, body: true } => write_body(&app, id.dead_letter(&app).await?).await,
         Action::Redrive { selection, anyway, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
-            let many = app.redrive.despite_newer(anyway).letters(&letters, &who()).await?;
+            let many = app.redrive.despite_newer(anyway).letters(&letters, &globals.who()).await?;
             let back = many.redriven.iter().map(Fated::back);
             let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
             tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")
@@ -171,13 +172,14 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             let Some(letters) = selection.confirmed(&app, output, "discard", yes).await? else { return Ok(()) };
             let mut fates = Vec::new();
             for batch in letters.chunks(BATCH_MAX as usize) {
-                let done = app.store.discard_dead_letters(batch, &who(), &why.reason).await?;
+                let done = app.store.discard_dead_letters(batch, &globals.who(), &why.reason).await?;
                 fates.extend(fated(&app, batch, |letter| done.contains(&letter), "discarded").await?);
             }
             tell(output, &fates, "`dead-letters restore ID` takes it back")
         }
         Action::Restore { ids, anyway } => {
-            let Restored { letters, newer } = app.store.restore_dead_letters(&ids, &who(), anyway).await?;
+            let ids = named(&app, &ids).await?;
+            let Restored { letters, newer } = app.store.restore_dead_letters(&ids, &globals.who(), anyway).await?;
             let (refused, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| newer.contains_key(id));
             let mut fates = fated(&app, &others, |letter| letters.contains(&letter), "open").await?;
             fates.extend(refused.into_iter().map(|id| Fated::stays(id, RedriveError::Newer(newer[&id]).to_string())));
@@ -207,13 +209,14 @@ impl Selection {
             let filter = Filter { class, tenant, group }.wanted(false);
             newest(app, &filter, u32::MAX).await?.0.iter().map(|letter| letter.id).collect()
         } else {
-            ids
+            named(app, &ids).await?
         };
         if letters.is_empty() {
             output.say("no open dead letter is like that: nothing was done")?;
             return Ok(None);
         }
-        if yes || letters.len() == 1 || agrees(verb, letters.len())? {
+        let what = format!("{verb} {}", count(letters.len(), "dead letter"));
+        if yes || letters.len() == 1 || agrees(&what, "look at them with `dead-letters list`")? {
             return Ok(Some(letters));
         }
         output.say("nothing was done")?;
@@ -221,18 +224,16 @@ impl Selection {
     }
 }
 
-/// Asks the person at the keyboard; where nobody sits, more than one needs `--yes`.
-fn agrees(verb: &str, number: usize) -> anyhow::Result<bool> {
-    let what = format!("{verb} {}", count(number, "dead letter"));
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(anyhow::anyhow!("this would {what}, and nobody is here to be asked"))
-            .what_to_do("look at them with `dead-letters list`, then say --yes");
+/// The dead letters that the command line names, each once.
+async fn named(app: &App, ids: &[IdPrefix]) -> anyhow::Result<Vec<DeadLetterId>> {
+    let mut letters = Vec::with_capacity(ids.len());
+    for id in ids {
+        let letter = id.dead_letter(app).await?;
+        if !letters.contains(&letter) {
+            letters.push(letter);
+        }
     }
-    eprint!("{what}? [y/N] ");
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(letters)
 }
 
 /// Up to `limit` letters, newest first, and whether there are more.
@@ -264,7 +265,7 @@ async fn groups(app: &App, output: Output, filter: &DeadLetterFilter) -> anyhow:
     let rows: Vec<GroupRow> = groups.into_iter().map(|group| GroupRow::of(group, now)).collect();
     output.rows(&rows, "no dead letters: everything that came was sent or is under way")?;
     if !rows.is_empty() {
-        output.say("\n`dead-letters show ID` tells all about one; `dead-letters redrive --group GROUP` tries again")?;
+        output.say("\n`dead-letters show ID` tells all; `dead-letters redrive --group GROUP` sends")?;
     }
     Ok(())
 }

@@ -5,15 +5,17 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Limit, Reason, delivery_id, moment};
+use super::arguments::{Limit, Reason, moment};
 use super::error::Advise;
-use super::open::who;
+use super::id_prefix::IdPrefix;
 use super::output::{Output, Row, shown, spelled};
+use super::table::Column;
 use super::words::{count, recipients, relative};
 use crate::app::App;
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::decision::Decision;
+use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::store::{
     Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, HeldCounts, MarkedSent, PageRequest, Settled,
@@ -59,9 +61,9 @@ pub enum Action {
     #[command(after_help = "Example:
   invoice-dispatcher deliveries cancel 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --reason \"the invoice was wrong\"")]
     Cancel {
-        /// Its id
-        #[arg(value_parser = delivery_id)]
-        id: DeliveryId,
+        /// Its id, or the first digits of it
+        #[arg(value_parser = IdPrefix::parse)]
+        id: IdPrefix,
         /// Why.
         #[command(flatten)]
         why: Reason,
@@ -70,17 +72,17 @@ pub enum Action {
     #[command(after_help = "Example:
   invoice-dispatcher deliveries send-now 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11")]
     SendNow {
-        /// Its id
-        #[arg(value_parser = delivery_id)]
-        id: DeliveryId,
+        /// Its id, or the first digits of it
+        #[arg(value_parser = IdPrefix::parse)]
+        id: IdPrefix,
     },
     /// Say that the relay has taken it, for a delivery that is uncertain
     #[command(after_help = "Example:
   invoice-dispatcher deliveries mark-sent 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --reason \"it is in the relay's log\"")]
     MarkSent {
-        /// Its id
-        #[arg(value_parser = delivery_id)]
-        id: DeliveryId,
+        /// Its id, or the first digits of it
+        #[arg(value_parser = IdPrefix::parse)]
+        id: IdPrefix,
         /// Why.
         #[command(flatten)]
         why: Reason,
@@ -119,7 +121,7 @@ pub enum Action {
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let (output, who) = (globals.output(), who());
+    let (output, who) = (globals.output(), globals.who());
     match args.action {
         Action::List { state, tenant, relay, limit } => {
             let filter = DeliveryFilter {
@@ -131,16 +133,19 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             list(&app, output, &filter, limit.limit).await
         }
         Action::Cancel { id, why } => {
+            let id = id.delivery(&app).await?;
             let acted = app.store.cancel(id, &who, &why.reason).await?;
             tell(&app, output, id, acted, "is cancelled: it is not sent any more", cannot_cancel).await
         }
         Action::SendNow { id } => {
+            let id = id.delivery(&app).await?;
             let acted = app.store.send_now(id, &who).await?;
             app.wakes.wake_all();
             let what = "goes ahead of the others; a running worker finds it within a second";
             tell(&app, output, id, acted, what, cannot_hurry).await
         }
         Action::MarkSent { id, why } => {
+            let id = id.delivery(&app).await?;
             let marked = app.store.mark_sent(id, &who, &why.reason).await?;
             app.wakes.wake_all();
             let what = marked_sent(&marked);
@@ -164,6 +169,8 @@ struct DeliveryRow {
     tenant: TenantId,
     customer: CustomerId,
     invoice: String,
+    #[serde(serialize_with = "shown")]
+    kind: InvoiceKind,
     #[serde(serialize_with = "shown")]
     role: DeliveryRole,
     #[serde(serialize_with = "shown")]
@@ -194,6 +201,7 @@ impl DeliveryRow {
             tenant: delivery.tenant,
             customer: delivery.customer,
             invoice: delivery.invoice_number,
+            kind: delivery.kind,
             role: delivery.role,
             state: delivery.state,
             recipients: recipients(&delivery.recipients),
@@ -236,13 +244,25 @@ impl DeliveryRow {
 }
 
 impl Row for DeliveryRow {
-    const COLUMNS: &'static [&'static str] = &["ID", "INVOICE", "TENANT", "TO", "STATE", "ATTEMPTS", "WHY"];
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("ID"),
+        Column::text("INVOICE"),
+        Column::text("TENANT").wide_only(),
+        Column::text("TO").wide_only(),
+        Column::text("STATE"),
+        Column::text("ATTEMPTS").wide_only(),
+        Column::text("WHY"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         let attempts = self.attempts.to_string();
-        let invoice = match self.role {
-            DeliveryRole::Main => self.invoice.clone(),
-            role => format!("{} ({role})", self.invoice),
+        // What it is beyond an invoice to its recipients.
+        let kind = (self.kind != InvoiceKind::Invoice).then(|| self.kind.label());
+        let role = (self.role != DeliveryRole::Main).then(|| self.role.as_str());
+        let besides: Vec<&str> = kind.into_iter().chain(role).collect();
+        let invoice = match besides.as_slice() {
+            [] => self.invoice.clone(),
+            besides => format!("{} ({})", self.invoice, besides.join(", ")),
         };
         let Self { id, tenant, recipients, .. } = self;
         vec![id.to_string(), invoice, tenant.to_string(), recipients.clone(), self.stands(), attempts, self.why()]
@@ -282,7 +302,10 @@ async fn tell(
         Acted::Done => {
             let delivery = app.store.delivery(id).await?;
             let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
-            let whose = row.as_ref().map(|row| format!(", {} of {},", row.invoice, row.tenant)).unwrap_or_default();
+            let whose = row
+                .as_ref()
+                .map(|row| format!(", {} {} of {},", row.kind.label(), row.invoice, row.tenant))
+                .unwrap_or_default();
             Ok(output.one(&row, &super::report::cleaned(&format!("delivery {id}{whose} {done}")))?)
         }
         Acted::Stands(state) => {

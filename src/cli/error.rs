@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::report::cleaned;
 use crate::app::AppError;
 use crate::config::Faults;
@@ -44,14 +46,29 @@ impl<T, E: Into<anyhow::Error>> Advise<T> for Result<T, E> {
     }
 }
 
-/// The error, its causes and what to do, for standard error.
+/// The error, its causes and what to do, for people at standard error.
 #[must_use]
 pub fn report(error: &anyhow::Error) -> String {
-    let sentence = sentence(error);
+    let advice = advice(error).map(|advice| format!("\n  what to do: {advice}")).unwrap_or_default();
+    format!("error: {}{advice}", sentence(error))
+}
+
+/// The same as one line of JSON: `{"error": "…", "what_to_do": "…"}`, the second left out where there is no advice.
+fn report_json(error: &anyhow::Error) -> String {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        error: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        what_to_do: Option<&'a str>,
+    }
+    let told = Told { error: &sentence(error), what_to_do: advice(error) };
+    serde_json::to_string(&told).expect("two texts are JSON")
+}
+
+/// What to do about it, if anybody knows.
+fn advice(error: &anyhow::Error) -> Option<&str> {
     let advised = error.chain().find_map(|link| link.downcast_ref::<Advised>());
-    let advice = advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error));
-    let advice = advice.map(|advice| format!("\n  what to do: {advice}")).unwrap_or_default();
-    format!("error: {sentence}{advice}")
+    advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error))
 }
 
 /// The error and its causes.
@@ -92,13 +109,29 @@ fn usual_advice(error: &anyhow::Error) -> Option<&'static str> {
 ///
 /// Who reads our output and has read enough (`| head`) closes it: that is no error.
 #[must_use]
-pub(super) fn exit(error: &anyhow::Error) -> ExitCode {
+pub(super) fn exit(error: &anyhow::Error, json: bool) -> ExitCode {
     let io_error = error.chain().find_map(|link| link.downcast_ref::<std::io::Error>());
     if io_error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{}", report(error));
+    eprintln!("{}", if json { report_json(error) } else { report(error) });
     ExitCode::FAILURE
+}
+
+/// What clap says about a command line that cannot be understood, or its help; says what to exit with.
+pub(super) fn exit_usage(error: &clap::Error) -> ExitCode {
+    // Help and version come as errors too, and are no fault; machines ask for JSON in the same words as elsewhere.
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let (sentence, usage) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
+        let told: anyhow::Result<()> = Err(anyhow::anyhow!("{}", sentence.trim_start_matches("error: ")));
+        let told = if usage.is_empty() { told } else { told.what_to_do(cleaned(usage)) };
+        eprintln!("{}", report_json(&told.expect_err("it was made as an error")));
+    } else {
+        // Nothing can be done for whoever has closed standard error.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 #[cfg(test)]
@@ -120,6 +153,15 @@ mod tests {
         let result: anyhow::Result<()> = Err(refused()).context("the database is not reached");
         let error = result.expect_err("an error");
         assert_eq!(report(&error), "error: the database is not reached: cannot connect: connection refused");
+    }
+
+    #[test]
+    fn machines_get_the_same_as_json() {
+        let with: anyhow::Result<()> = Err::<(), _>(refused()).what_to_do("start the database");
+        let expected = r#"{"error":"cannot connect: connection refused","what_to_do":"start the database"}"#;
+        assert_eq!(report_json(&with.expect_err("an error")), expected);
+        let without = anyhow::Error::new(refused());
+        assert_eq!(report_json(&without), r#"{"error":"cannot connect: connection refused"}"#);
     }
 
     #[test]

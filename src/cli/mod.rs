@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod bench;
+mod confirm;
 pub mod customers;
 mod dead_letter_views;
 pub mod dead_letters;
@@ -11,6 +12,7 @@ pub mod doctor;
 pub mod error;
 mod event_files;
 pub mod explain;
+pub mod id_prefix;
 pub mod import;
 pub mod migrate;
 mod open;
@@ -36,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Config;
 use crate::telemetry;
 use output::Output;
-pub use table::Table;
+pub use table::{Column, Table};
 
 /// Sends every invoice once, by mail: with its documents, or with a link to the customer portal, as the tenant's
 /// policy says.
@@ -65,6 +67,9 @@ pub struct Globals {
     /// Print JSON, one object a line, in place of tables
     #[arg(long, global = true, help_heading = "Options of every command")]
     json: bool,
+    /// Who decides, as the histories show it [default: the system's user and host]
+    #[arg(long = "as", global = true, value_name = "NAME", value_parser = open::name, help_heading = "Options of every command")]
+    who: Option<String>,
     /// Start although the configuration is half embedded, half production
     #[arg(long, global = true, help_heading = "Options of every command")]
     allow_embedded: bool,
@@ -109,15 +114,19 @@ enum Command {
 /// The exit code is 0, or 1 for an error, or 2 for a command line that cannot be understood.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::exit_usage(&error),
+    };
+    let json = cli.globals.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return error::exit(&anyhow::Error::new(error).context("the runtime cannot be started")),
+        Err(error) => return error::exit(&anyhow::Error::new(error).context("the runtime cannot be started"), json),
     };
     let result = runtime.block_on(execute(cli));
     // A thread that reads standard input or resolves a name would otherwise hold the end.
     runtime.shutdown_background();
-    result.map_or_else(|error| error::exit(&error), |()| ExitCode::SUCCESS)
+    result.map_or_else(|error| error::exit(&error, json), |()| ExitCode::SUCCESS)
 }
 
 async fn execute(cli: Cli) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! What a command opens before it does its work, and who is at the keyboard.
+//! What a command opens before it does its work, and who decides.
 
 use anyhow::Context;
 
@@ -6,6 +6,7 @@ use super::Globals;
 use crate::app::{self, App, Role};
 use crate::broker::{BrokerUrl, Topology};
 use crate::config::Config;
+use crate::telemetry::is_unsafe;
 
 /// What a command logs unless somebody asks for more: its results say the rest.
 const FILTER: &str = "error";
@@ -25,13 +26,38 @@ impl Globals {
     pub(super) async fn open(&self) -> anyhow::Result<App> {
         Ok(App::open(self.load_quietly()?, Role::Command).await?)
     }
+
+    /// Who decides, as histories show it: whom `--as` names, else the system's user and host.
+    pub(super) fn who(&self) -> String {
+        if let Some(name) = &self.who {
+            return format!("{name} (command line)");
+        }
+        let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let user = printable(&user.unwrap_or_default());
+        let host = printable(&rustix::system::uname().nodename().to_string_lossy());
+        match (user.as_str(), host.as_str()) {
+            ("", "") => "command line".to_owned(),
+            ("", host) => format!("{host} (command line)"),
+            (user, "") => format!("{user} (command line)"),
+            (user, host) => format!("{user}@{host} (command line)"),
+        }
+    }
 }
 
-/// Who is at the keyboard, as histories show it.
-pub(super) fn who() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(64).collect();
-    if name.is_empty() { "command line".to_owned() } else { format!("{name} (command line)") }
+/// The longest name of a person or a host that is kept, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !is_unsafe(*c)).take(NAME_CHARS_MAX).collect()
+}
+
+/// Reads the name of whoever decides.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || text.chars().any(is_unsafe) {
+        return Err(format!("write a name of at most {NAME_CHARS_MAX} characters in one line"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Where RabbitMQ is and what stands there, if it is configured.

@@ -5,20 +5,20 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::Table;
+use super::table::{Column, Table};
 use crate::telemetry::{is_unsafe, write_safe_json};
 
 /// Something that a command lists.
 pub trait Row: Serialize {
-    /// The headings of its table.
-    const COLUMNS: &'static [&'static str];
+    /// The columns of its table.
+    const COLUMNS: &'static [Column];
 
-    /// Its cells, one for each heading. JSON has all its fields, whatever the table shows.
+    /// Its cells, one for each column. JSON has all its fields, whatever the table shows.
     fn cells(&self) -> Vec<String>;
 }
 
 impl<R: Row> Row for &R {
-    const COLUMNS: &'static [&'static str] = R::COLUMNS;
+    const COLUMNS: &'static [Column] = R::COLUMNS;
 
     fn cells(&self) -> Vec<String> {
         (*self).cells()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     impl Row for Invoice {
-        const COLUMNS: &'static [&'static str] = &["INVOICE", "STATE"];
+        const COLUMNS: &'static [Column] = &[Column::text("INVOICE"), Column::text("STATE")];
 
         fn cells(&self) -> Vec<String> {
             vec![self.number.to_owned(), self.state.to_owned()]

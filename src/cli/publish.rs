@@ -9,6 +9,7 @@ use super::error::Advise;
 use super::event_files::{self, FileEvent};
 use super::open::broker;
 use super::output::{Output, Row, spelled};
+use super::table::Column;
 use super::words::count;
 use crate::app::App;
 use crate::broker::{BrokerUrl, Published, Publisher, Topology};
@@ -16,6 +17,7 @@ use crate::class::Class;
 use crate::clock::Clock;
 use crate::ids::DeliveryId;
 use crate::intake::{Incoming, Parsed, Verdict, Via};
+use crate::store::DeliveryRole;
 
 /// Events in one transaction, or in one window of the broker.
 const BATCH_MAX: usize = 500;
@@ -58,7 +60,13 @@ struct PublishedRow {
 }
 
 impl Row for PublishedRow {
-    const COLUMNS: &'static [&'static str] = &["INVOICE", "TENANT", "EVENT", "RESULT", "WHAT IT MEANS"];
+    const COLUMNS: &'static [Column] = &[
+        Column::text("INVOICE"),
+        Column::text("TENANT").wide_only(),
+        Column::text("EVENT").wide_only(),
+        Column::text("RESULT"),
+        Column::text("WHAT IT MEANS"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         let Self { invoice, tenant, event_id, result, detail, .. } = self;
@@ -182,9 +190,20 @@ async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<Publishe
     for batch in events.chunks(BATCH_MAX) {
         let parsed = |event: &FileEvent| Parsed::of(Incoming::new(event.body.clone(), Via::File));
         let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
-        rows.extend(batch.iter().zip(verdicts).map(|(event, verdict)| PublishedRow::at_intake(event, verdict)));
+        for (event, verdict) in batch.iter().zip(verdicts) {
+            let row = PublishedRow::at_intake(event, verdict);
+            rows.push(if verdict == Verdict::Duplicate { named(app, event, row).await? } else { row });
+        }
     }
     Ok(rows)
+}
+
+/// A duplicate with what became of the event that came first.
+async fn named(app: &App, event: &FileEvent, row: PublishedRow) -> anyhow::Result<PublishedRow> {
+    let deliveries = app.store.deliveries_of_event(event.event.key()).await?;
+    let Some(main) = deliveries.iter().find(|delivery| delivery.role == DeliveryRole::Main) else { return Ok(row) };
+    let detail = format!("{}; its delivery {} is {}", row.detail, main.id, main.state);
+    Ok(PublishedRow { detail, delivery: Some(main.id), ..row })
 }
 
 /// A few rows are shown one by one; of many only those that somebody has to look at.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::Globals;
 use super::arguments::Reason;
 use super::error::Advise;
-use super::open::who;
 use super::output::{Output, Row};
+use super::table::Column;
 use super::views::relay_health::{credentials_refused, health};
 use super::words::{self, relative};
 use crate::app::App;
@@ -68,10 +68,16 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         Action::List => {
             let rows = rows(&app).await?;
             output.rows(&rows, "no relay is configured: set SMTP_URL, or nothing is ever sent")?;
+            // On a terminal a row is one line: what it may cut off is said whole below the table.
+            if output.width().is_some() {
+                for row in &rows {
+                    row.why().iter().try_for_each(|why| output.say(&format!("\n{}: {why}", row.relay)))?;
+                }
+            }
         }
         Action::Pause { relay, why } => {
             let relay = configured(&app, &relay).await?;
-            app.store.pause_relay(&relay, true, &format!("{}: {}", who(), why.reason)).await?;
+            app.store.pause_relay(&relay, true, &format!("{}: {}", globals.who(), why.reason)).await?;
             tell(
                 &app,
                 output,
@@ -92,7 +98,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         }
         Action::Resume { relay } => {
             let relay = configured(&app, &relay).await?;
-            app.store.pause_relay(&relay, false, &who()).await?;
+            app.store.pause_relay(&relay, false, &globals.who()).await?;
             let state = app.store.relay_state(&relay).await?;
             let works = state.breaker == Breaker::Closed && app.store.refused_credentials(&relay).await?.is_empty();
             let what = if works { "sends again" } else { "is tried at once, and sends again when it works" };
@@ -153,8 +159,17 @@ struct HeldSender {
 }
 
 impl Row for RelayRow {
-    const COLUMNS: &'static [&'static str] =
-        &["RELAY", "ADDRESS", "STATE", "DUE", "LATER", "HELD", "SENDING", "OLDEST DUE", "WHY"];
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("RELAY"),
+        Column::text("ADDRESS").wide_only(),
+        Column::text("STATE"),
+        Column::whole("DUE"),
+        Column::whole("LATER"),
+        Column::whole("HELD"),
+        Column::whole("SENDING"),
+        Column::text("OLDEST DUE").wide_only(),
+        Column::text("WHY"),
+    ];
 
     fn cells(&self) -> Vec<String> {
         let ago = |at: Option<Timestamp>| at.map(|at| relative(at, self.now));
@@ -162,14 +177,7 @@ impl Row for RelayRow {
             Some(since) => format!("{}, {since}", self.state),
             None => self.state.to_owned(),
         };
-        let probe = ago(self.probe_at).map(|probe| format!("tried again {probe}"));
-        let credentials = self.credentials_refused.iter().map(|refused| refused.text.clone());
-        let senders = self.senders_held.iter().map(|held| {
-            let (since, trial) = (relative(held.since, self.now), relative(held.trial_at, self.now));
-            let HeldSender { sender, phase, code, held, reason, .. } = held;
-            format!("sender {sender} held since {since} ({reason}, {code} to {phase}): {held} wait, tried {trial}")
-        });
-        let why: Vec<String> = self.reason.iter().cloned().chain(probe).chain(credentials).chain(senders).collect();
+        let why = self.why();
         vec![
             self.relay.to_string(),
             self.address.clone().unwrap_or_else(|| "-".to_owned()),
@@ -181,6 +189,20 @@ impl Row for RelayRow {
             ago(self.due_oldest).unwrap_or_else(|| "-".to_owned()),
             if why.is_empty() { "-".to_owned() } else { why.join("; ") },
         ]
+    }
+}
+
+impl RelayRow {
+    /// Why mail waits, a sentence each.
+    fn why(&self) -> Vec<String> {
+        let probe = self.probe_at.map(|at| relative(at, self.now)).map(|probe| format!("tried again {probe}"));
+        let credentials = self.credentials_refused.iter().map(|refused| refused.text.clone());
+        let senders = self.senders_held.iter().map(|held| {
+            let (since, trial) = (relative(held.since, self.now), relative(held.trial_at, self.now));
+            let HeldSender { sender, phase, code, held, reason, .. } = held;
+            format!("sender {sender} held since {since} ({reason}, {code} to {phase}): {held} wait, tried {trial}")
+        });
+        self.reason.iter().cloned().chain(probe).chain(credentials).chain(senders).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
 
 use super::output::Output;
-use crate::telemetry::is_unsafe;
+use crate::telemetry::{self, is_unsafe};
 
 /// A text without a terminal is broken here.
 const WIDTH_WITHOUT_TERMINAL: usize = 120;
@@ -36,9 +36,7 @@ pub(super) enum Tint {
 impl Report {
     pub(super) fn new(output: Output) -> Self {
         let width = output.width().map_or(WIDTH_WITHOUT_TERMINAL, usize::from).clamp(WIDTH_MIN, WIDTH_WITHOUT_TERMINAL);
-        // https://no-color.org: any value that is not empty.
-        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { text: String::new(), width, on_terminal: output.width().is_some() && colour }
+        Self { text: String::new(), width, on_terminal: output.width().is_some() && telemetry::colour_is_wanted() }
     }
 
     /// A headline.

@@ -4,15 +4,17 @@ use lettre::Address;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Reason, WhichInvoice, address};
+use super::arguments::{Reason, address, spelled};
 use super::error::Advise;
-use super::open::who;
+use super::id_prefix::IdPrefix;
 use super::output::{Output, shown};
 use super::report::Report;
 use super::words::count;
+use crate::app::App;
+use crate::event::InvoiceKind;
 use crate::ids::{DeliveryId, TenantId};
 use crate::resend::{ResendError, ResendRequest, Resent};
-use crate::store::{DeliveryState, Settled};
+use crate::store::{Delivery, DeliveryState, Settled};
 
 /// Send an invoice again, as a new mail
 ///
@@ -21,11 +23,22 @@ use crate::store::{DeliveryState, Settled};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason \"asked for by phone\"
-  invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example")]
+  invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example
+  invoice-dispatcher resend --tenant acme --invoice R-2026-0043 --kind reminder --reason \"asked for by phone\"
+  invoice-dispatcher resend --delivery 01938c5e-7a10 --reason \"asked for by phone\"")]
 pub struct Args {
-    /// The invoice.
-    #[command(flatten)]
-    pub which: WhichInvoice,
+    /// The tenant that sent it
+    #[arg(long, required_unless_present = "delivery")]
+    pub tenant: Option<String>,
+    /// Its number, as the customer sees it
+    #[arg(long, value_name = "NUMBER", required_unless_present = "delivery")]
+    pub invoice: Option<String>,
+    /// The invoice, the credit note or the reminder, where they share the number
+    #[arg(long, value_parser = spelled!(InvoiceKind))]
+    pub kind: Option<InvoiceKind>,
+    /// What this delivery was for, named by its id or the first digits of it
+    #[arg(long, value_name = "ID", value_parser = IdPrefix::parse, conflicts_with_all = ["tenant", "invoice", "kind"])]
+    pub delivery: Option<IdPrefix>,
     /// Why.
     #[command(flatten)]
     pub why: Reason,
@@ -42,6 +55,8 @@ pub struct Args {
 struct Made {
     tenant: TenantId,
     invoice: String,
+    #[serde(serialize_with = "shown")]
+    kind: InvoiceKind,
     /// The new delivery.
     delivery: DeliveryId,
     /// The one whose place it takes.
@@ -58,32 +73,36 @@ struct Made {
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let WhichInvoice { tenant, invoice } = args.which;
-    let tenant = TenantId::from(tenant);
-    let (who, to) = (who(), args.to.as_ref().map(ToString::to_string));
+    let Which { tenant, invoice, invoice_id, kind } = Which::of(&app, &args).await?;
+    let (who, to) = (globals.who(), args.to.as_ref().map(ToString::to_string));
     let request = ResendRequest {
         tenant: &tenant,
         invoice: &invoice,
+        invoice_id: invoice_id.as_deref(),
+        kind,
         who: &who,
         reason: &args.why.reason,
         to: to.as_deref(),
         link_only: args.link_only,
     };
-    let Resent { delivery, original, original_was, links_revoked } = match app.resend.resend(&request).await {
-        Ok(resent) => resent,
-        Err(error) => {
-            let advice = advice(&error);
-            return Err(error).what_to_do(advice);
-        }
-    };
+    let Resent { delivery, original, original_was, invoice_number, kind, links_revoked } =
+        match app.resend.resend(&request).await {
+            Ok(resent) => resent,
+            Err(error) => {
+                let advice = advice(&error);
+                return Err(error).what_to_do(advice);
+            }
+        };
     let original_is = app.store.delivery(original).await?.map_or(original_was, |delivery| delivery.state);
-    let made = Made { tenant, invoice, delivery, original, original_was, original_is, links_revoked };
+    let made =
+        Made { tenant, invoice: invoice_number, kind, delivery, original, original_was, original_is, links_revoked };
     let output = globals.output();
     Ok(output.one(&made, &made.text(output))?)
 }
 
 const fn advice(error: &ResendError) -> &'static str {
     match error {
+        ResendError::Ambiguous { .. } => "say which by --kind, or by --delivery with the id of one of them",
         ResendError::UnknownInvoice { .. } => {
             "check tenant and number with `explain`; of an event that is a dead letter, redrive that"
         }
@@ -95,11 +114,37 @@ const fn advice(error: &ResendError) -> &'static str {
     }
 }
 
+/// What is to be sent again.
+struct Which {
+    tenant: TenantId,
+    invoice: String,
+    /// Where the number alone may be another's too.
+    invoice_id: Option<String>,
+    kind: Option<InvoiceKind>,
+}
+
+impl Which {
+    async fn of(app: &App, args: &Args) -> anyhow::Result<Self> {
+        if let Some(delivery) = &args.delivery {
+            let id = delivery.delivery(app).await?;
+            let Some(found) = app.store.delivery(id).await? else {
+                return Err(anyhow::anyhow!("there is no delivery {id}"))
+                    .what_to_do("`deliveries list` shows their ids");
+            };
+            let Delivery { tenant, invoice_id, kind, .. } = found;
+            return Ok(Self { tenant, invoice: invoice_id.clone(), invoice_id: Some(invoice_id), kind: Some(kind) });
+        }
+        let given = |argument: &Option<String>| argument.clone().expect("clap asks for it where no delivery is named");
+        let (tenant, invoice) = (given(&args.tenant).into(), given(&args.invoice));
+        Ok(Self { tenant, invoice, invoice_id: None, kind: args.kind })
+    }
+}
+
 impl Made {
     fn text(&self, output: Output) -> String {
         const INDENT: usize = 12;
         let mut report = Report::new(output);
-        report.headline(&format!("{} of {} is sent again", self.invoice, self.tenant));
+        report.headline(&format!("{} {} of {} is sent again", self.kind.label(), self.invoice, self.tenant));
         report.gap();
         report.fact(
             "new",

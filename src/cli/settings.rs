@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::Globals;
 use super::arguments::spelled;
 use super::error::Advise;
-use super::open::who;
 use super::output::Output;
 use super::report::{Report, Tint};
 use super::words::count;
@@ -114,11 +113,11 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             let current = current(&app, &tenant).await?;
             show(&app, globals.output(), tenant, current, false).await
         }
-        Action::Set(change) => set(&app, globals.output(), &change).await,
+        Action::Set(change) => set(&app, globals, &change).await,
     }
 }
 
-async fn set(app: &App, output: Output, change: &Change) -> anyhow::Result<()> {
+async fn set(app: &App, globals: &Globals, change: &Change) -> anyhow::Result<()> {
     let tenant = TenantId::from(change.tenant.as_str());
     loop {
         let current = current(app, &tenant).await?;
@@ -136,9 +135,9 @@ async fn set(app: &App, output: Output, change: &Change) -> anyhow::Result<()> {
             return Err(anyhow::anyhow!("{invalid}; nothing was changed")).what_to_do(remedy(invalid));
         }
         // What is not named stays as it was read: if somebody saves others meanwhile, it is read again.
-        match app.store.put_settings(&tenant, &wanted, Some(current.version), &who()).await? {
+        match app.store.put_settings(&tenant, &wanted, Some(current.version), &globals.who()).await? {
             SettingsPut::Saved(saved) => {
-                return show(app, output, tenant, saved, saved.version != current.version).await;
+                return show(app, globals.output(), tenant, saved, saved.version != current.version).await;
             }
             SettingsPut::Conflict(found) => {
                 if let Some(wanted) = change.if_version {

@@ -52,7 +52,7 @@ impl Story {
     pub(super) fn text(&self, output: Output) -> String {
         let mut report = Report::new(output);
         let standing = self.standing();
-        report.headline(&format!("{} of {}: {}", self.number(), self.tenant, standing.word));
+        report.headline(&format!("{} of {}: {}", self.named(), self.tenant, standing.word));
         report.gap();
         report.line("now", standing.tint, INDENT, &standing.means);
         report.fact("what to do", INDENT, &standing.todo);
@@ -89,6 +89,14 @@ impl Story {
     pub(super) fn number(&self) -> &str {
         let delivery = self.explanation.deliveries.first();
         delivery.map_or(&self.invoice, |explained| &explained.delivery.invoice_number)
+    }
+
+    /// Its number, and its kind where that is known.
+    fn named(&self) -> String {
+        match self.newest() {
+            Some(newest) => format!("{} {}", newest.kind.label(), self.number()),
+            None => self.number().to_owned(),
+        }
     }
 
     /// The delivery that the invoice's state is: the newest main one that nothing took the place of.
@@ -298,7 +306,7 @@ impl Story {
             DeliveryRole::Bcc => "Bcc mail",
             DeliveryRole::Rest => "rest of the recipients",
         };
-        report.headline(&format!("[{}] {role}, {}", index + 1, delivery.state));
+        report.headline(&format!("[{}] {role}, {}: {}", index + 1, delivery.kind.label(), delivery.state));
         report.fact("delivery", INDENT, &delivery.id.to_string());
         report.fact("to", INDENT, &self.recipients(&delivery.recipients));
         if let (Some(decision), Some(reason)) = (delivery.decision, delivery.decision_reason) {
@@ -358,7 +366,7 @@ impl Story {
 fn came(event: &ExplainedEvent) -> (Timestamp, String) {
     let forgotten = if event.has_body { "" } else { "; its bytes are forgotten" };
     let text =
-        format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.as_str());
+        format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.label());
     (event.received_at, text)
 }
 

@@ -75,13 +75,15 @@ const COLUMNS_MIN: u16 = 80;
 const COLUMNS_MAX: u16 = 160;
 
 impl Look {
-    /// As standard output is: colour on a terminal only, and not if `NO_COLOR` is set (<https://no-color.org>).
+    /// As standard output is: colour on a terminal only, and not if `NO_COLOR` is set.
     #[must_use]
     pub fn of_stdout() -> Self {
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let columns = terminal.then(|| Table::new().width()).flatten().unwrap_or(COLUMNS_WITHOUT_TERMINAL);
-        Self { columns: columns.clamp(COLUMNS_MIN, COLUMNS_MAX), colour: terminal && !no_colour }
+        Self {
+            columns: columns.clamp(COLUMNS_MIN, COLUMNS_MAX),
+            colour: terminal && crate::telemetry::colour_is_wanted(),
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use uuid::Uuid;
+
 use super::Store;
 use super::error::StoreError;
 use super::page::{Cursor, Page, PageRequest};
@@ -165,6 +167,19 @@ impl Store {
             })
         })
         .collect()
+    }
+
+    /// Up to `limit` dead letters whose ids lie in this range, both ends included; in the order of their ids.
+    pub async fn dead_letters_between(&self, range: (Uuid, Uuid), limit: u32) -> Result<Vec<DeadLetterId>, StoreError> {
+        sql("SELECT id FROM dead_letter WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3")
+            .bind(range.0)
+            .bind(range.1)
+            .bind(limit)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 
     /// A dead letter and the bytes of its event, unless they are forgotten.

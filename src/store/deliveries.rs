@@ -1,5 +1,7 @@
 //! Deliveries as people look at them.
 
+use uuid::Uuid;
+
 use super::Store;
 use super::error::StoreError;
 use super::page::{Cursor, Page, PageRequest};
@@ -211,6 +213,19 @@ impl Store {
             },
             id: delivery.id.0,
         })
+    }
+
+    /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.
+    pub async fn deliveries_between(&self, range: (Uuid, Uuid), limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
+        sql("SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3")
+            .bind(range.0)
+            .bind(range.1)
+            .bind(limit)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 
     /// A delivery.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::dead_letter_acts::{move_deliveries, settle_letters};
 use super::delivery::erased::ERASED;
 use super::error::StoreError;
+use super::intake::IntakeTransaction;
 use super::notes::insert_notes;
 use super::person::Person;
 use super::state::DeadLetterState;
@@ -52,6 +53,16 @@ pub enum Leftovers {
     FreePages(String),
 }
 
+/// What is to be erased: locked, with the customer's record emptied, and not committed.
+struct Erasure {
+    intake: IntakeTransaction,
+    person: Person,
+    deliveries: Vec<DeliveryId>,
+    letters: Vec<DeadLetterId>,
+    /// Events whose bodies are forgotten.
+    events: Vec<EventKey>,
+}
+
 impl Store {
     /// Erases a customer. Mails to them cannot be made or shown again; that and when they were sent stays known.
     pub async fn erase_customer(
@@ -60,10 +71,52 @@ impl Store {
         customer: &CustomerId,
         who: &str,
     ) -> Result<Erased, StoreError> {
-        let whose = Whose { tenant, customer };
-        let person = whose.person(&mut self.read().await?).await?;
+        let Erasure { mut intake, person, deliveries, letters, events } =
+            match self.begin_erasure(tenant, customer).await? {
+                Ok(erasure) => erasure,
+                Err(instead) => return Ok(instead),
+            };
+        let on = &mut intake.transaction;
         // A reason that names the person would stay where everything else is erased.
         let who = if person.is_named_in(who) { who.split(':').next().unwrap_or(ERASED) } else { who };
+        let now = self.now();
+        let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
+        erase_letters(on, &letters).await?;
+        let discarded = settle_letters(on, &letters, state, who, Some(note), now).await?;
+        let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
+        move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
+        erase_deliveries(on, &deliveries).await?;
+        erase_notes_that_name(on, tenant, &person).await?;
+        forget_bodies(on, &events).await?;
+        insert_notes(on, &deliveries, who, note, now).await?;
+        intake.commit().await?;
+        Ok(Erased::Done {
+            deliveries: deliveries.len() as u64,
+            letters: letters.len() as u64,
+            discarded: discarded.len() as u64,
+            leftovers: self.overwrite_freed().await,
+        })
+    }
+
+    /// How many deliveries and dead letters [`Store::erase_customer`] would take in now; none if it would erase nothing.
+    /// Nothing is changed.
+    pub async fn look_at_erasure(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        let erasure = self.begin_erasure(tenant, customer).await?;
+        Ok(erasure.ok().map(|erasure| (erasure.deliveries.len() as u64, erasure.letters.len() as u64)))
+    }
+
+    /// Locks and collects what names the customer, and empties their record; or says why nothing is erased.
+    async fn begin_erasure(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+    ) -> Result<Result<Erasure, Erased>, StoreError> {
+        let whose = Whose { tenant, customer };
+        let person = whose.person(&mut self.read().await?).await?;
         // Looking through all bodies takes its time, and nobody waits for it.
         let (mut letters, last) = letters_that_name(&mut self.read().await?, &person, None).await?;
         let mut intake = self.begin_intake(std::slice::from_ref(tenant)).await?;
@@ -82,33 +135,17 @@ impl Store {
         let (deliveries, mut events) = whose.deliveries(on).await?;
         let under_way = whose.under_way(on).await?;
         if under_way > 0 {
-            return Ok(Erased::UnderWay(under_way));
+            return Ok(Err(Erased::UnderWay(under_way)));
         }
         let (own_letters, letters_events) = whose.letters(on).await?;
         events.extend(letters_events);
         letters.extend(own_letters);
         letters.extend(letters_that_name(on, &person, last).await?.0);
         if known == 0 && deliveries.is_empty() && letters.is_empty() {
-            return Ok(Erased::Unknown);
+            return Ok(Err(Erased::Unknown));
         }
-        let letters: Vec<DeadLetterId> = letters.into_iter().collect();
-        let now = self.now();
-        let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
-        erase_letters(on, &letters).await?;
-        let discarded = settle_letters(on, &letters, state, who, Some(note), now).await?;
-        let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
-        move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
-        erase_deliveries(on, &deliveries).await?;
-        erase_notes_that_name(on, tenant, &person).await?;
-        forget_bodies(on, &events).await?;
-        insert_notes(on, &deliveries, who, note, now).await?;
-        intake.commit().await?;
-        Ok(Erased::Done {
-            deliveries: deliveries.len() as u64,
-            letters: letters.len() as u64,
-            discarded: discarded.len() as u64,
-            leftovers: self.overwrite_freed().await,
-        })
+        let letters = letters.into_iter().collect();
+        Ok(Ok(Erasure { intake, person, deliveries, letters, events }))
     }
 
     /// Writes SQLite's file anew and empties its log, so that nothing of what was deleted or changed ever lies in free

@@ -14,13 +14,21 @@ use super::state::{DeadLetterState, DeliveryState};
 use super::statement::sql;
 use super::takeover::settle_left;
 use crate::class::Class;
+use crate::clock::Timestamp;
+use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 
-/// The newest main delivery of an invoice.
+/// The newest main delivery of an invoice, a credit note or a reminder.
 #[derive(Debug, Clone)]
 pub struct Newest {
     /// The delivery.
     pub id: DeliveryId,
+    /// Which of the three it is for.
+    pub kind: InvoiceKind,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
     /// The event it was made of.
     pub event_key: EventKey,
     /// Whom it is for.
@@ -62,25 +70,41 @@ pub enum Standing {
 }
 
 impl IntakeTransaction {
-    /// The newest main delivery of the invoice with this number or identifier. One that was cancelled as a duplicate
+    /// The newest main delivery of each invoice, credit note and reminder with this number or identifier, the newest
+    /// first, at most `limit`: an invoice and its reminder often share the number. One that was cancelled as a duplicate
     /// stands behind the one that it duplicates, and a superseded one behind what took its place.
-    pub async fn newest_delivery(&mut self, tenant: &TenantId, invoice: &str) -> Result<Option<Newest>, StoreError> {
-        let row = sql("SELECT delivery.id, delivery.event_key, delivery.customer_id, delivery.invoice_id,
-                   delivery.invoice_number, event.body
-            FROM delivery LEFT JOIN event ON event.key = delivery.event_key
-            WHERE delivery.role = 'main'
-              AND delivery.id IN (SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_number = $2
-                                  UNION SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)
-            ORDER BY (CASE WHEN delivery.class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END), delivery.created_at DESC,
-                     delivery.id DESC
-            LIMIT 1")
+    pub async fn newest_deliveries(
+        &mut self,
+        tenant: &TenantId,
+        invoice: &str,
+        limit: u32,
+    ) -> Result<Vec<Newest>, StoreError> {
+        sql("SELECT ranked.id, ranked.kind, ranked.created_at, delivery_state.state, ranked.event_key, ranked.customer_id,
+                   ranked.invoice_id, ranked.invoice_number, event.body
+            FROM (SELECT delivery.*, ROW_NUMBER() OVER (
+                      PARTITION BY invoice_id, kind
+                      ORDER BY (CASE WHEN class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END),
+                               created_at DESC, id DESC) AS place
+                  FROM delivery
+                  WHERE role = 'main'
+                    AND id IN (SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_number = $2
+                               UNION SELECT id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)) AS ranked
+                 JOIN delivery_state ON delivery_state.id = ranked.id
+                 LEFT JOIN event ON event.key = ranked.event_key
+            WHERE ranked.place = 1
+            ORDER BY ranked.created_at DESC, ranked.id DESC LIMIT $3")
         .bind(tenant)
         .bind(invoice)
-        .optional(&mut self.transaction)
-        .await?;
-        row.map(|row| {
+        .bind(limit)
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| {
             Ok(Newest {
                 id: row.get("id")?,
+                kind: row.get("kind")?,
+                created_at: row.get("created_at")?,
+                state: row.get("state")?,
                 event_key: row.get("event_key")?,
                 customer: row.get("customer_id")?,
                 invoice_id: row.get("invoice_id")?,
@@ -88,7 +112,7 @@ impl IntakeTransaction {
                 body: row.get::<Option<Vec<u8>>>("body")?.map(Bytes::from),
             })
         })
-        .transpose()
+        .collect()
     }
 
     /// Settles what is left to send or unknown of a main delivery and its rests, because `by` takes its place.

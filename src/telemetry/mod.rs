@@ -29,9 +29,15 @@ const QUIET: &str = "lapin=off,sqlx=error";
 
 /// Starts writing log lines to standard error; once per process, later calls change nothing.
 pub fn start_logging(log: &Log) {
-    // https://no-color.org: any value that is not empty.
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = io::stderr().is_terminal() && colour_is_wanted();
     let _ = tracing::subscriber::set_global_default(subscriber(log, colour, io::stderr));
+}
+
+/// Whether colours and bold may be used where a terminal shows them: not if `NO_COLOR` has any value
+/// (<https://no-color.org>).
+#[must_use]
+pub fn colour_is_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 type BoxedSubscriber = Box<dyn Subscriber + Send + Sync>;

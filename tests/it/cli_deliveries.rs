@@ -32,7 +32,7 @@ async fn they_are_listed_with_masked_recipients() {
 async fn a_decision_holds_or_says_why_it_cannot() {
     let support = support().await;
     let id = support.accept(&event("1")).await.to_string();
-    assert!(printed(&support, &["deliveries", "send-now", &id]).contains("R-1 of acme, goes ahead"));
+    assert!(printed(&support, &["deliveries", "send-now", &id]).contains("invoice R-1 of acme, goes ahead"));
     let cannot = told(&support, &["deliveries", "mark-sent", &id, "--reason", "it is in the log"]);
     assert!(cannot.contains("is due: nothing was changed\n  what to do: only an uncertain"), "{cannot}");
     assert!(printed(&support, &["deliveries", "cancel", &id, "--reason", "wrong"]).contains("is cancelled"));

@@ -21,7 +21,7 @@ async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
     let (delivery, letter) = support.die(Class::Refused).await;
 
     let text = printed(&support, &R_1);
-    for line in ["R-1 of acme: dead\n", "dead-letters redrive", &letter.to_string(), &delivery.to_string()] {
+    for line in ["invoice R-1 of acme: dead\n", "dead-letters redrive", &letter.to_string(), &delivery.to_string()] {
         assert!(text.contains(line), "{line}: {text}");
     }
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
@@ -80,7 +80,7 @@ async fn a_resend_says_what_became_of_the_earlier_mail() {
     assert_eq!(made["links_revoked"], 1);
 
     let text = printed(&support, &R_1);
-    assert!(text.starts_with("R-1 of acme: due\n"), "{text}");
+    assert!(text.starts_with("invoice R-1 of acme: due\n"), "{text}");
     assert!(text.contains("resent (asked for by phone) to b***@new.example"), "{text}");
     assert!(text.contains("portal link  revoked"), "{text}");
 

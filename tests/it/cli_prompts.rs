@@ -3,6 +3,7 @@
 use std::process::{Output, Stdio};
 
 use invoice_dispatcher::class::Class;
+use invoice_dispatcher::store::Settled;
 
 use crate::cli_support::{command, told};
 use crate::harness::database::TestDatabase;
@@ -70,4 +71,34 @@ async fn where_nobody_is_to_be_asked_nothing_is_done() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("nobody is here to be asked"), "{output:?}");
     assert_eq!(support.letters().await, ["refused open"; 2]);
+}
+
+#[tokio::test]
+async fn a_customer_is_erased_after_a_yes_only() {
+    let support = Support::with_acme(TestDatabase::sqlite().await).await;
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    let erase = ["customers", "erase", "--tenant", "acme", "--customer", "C-1", "--reason", "GDPR"];
+    let named = "SELECT COUNT(*) FROM delivery WHERE customer_name = 'Käufer'";
+    for (keys, left) in [("n\n", 1), ("y\n", 0)] {
+        let (output, seen) = asked(&support, &erase, keys);
+        assert!(output.status.success(), "{seen}");
+        assert!(seen.contains("erase customer C-1 of acme for good, also from 1 delivery and 0 dead letters? [y/N] "));
+        assert_eq!(support.database.number(named).await, left, "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_decides_is_recorded() {
+    let support = two_dead_letters().await;
+    let discard = ["dead-letters", "discard", "--all", "--reason", "test", "--yes"];
+    let (output, seen) = asked(&support, &[&discard[..], &["--as", "Ada of accounting"]].concat(), "");
+    assert!(output.status.success(), "{seen}");
+    let who = support.database.texts("SELECT DISTINCT settled_by FROM dead_letter").await;
+    assert_eq!(who, ["Ada of accounting (command line)"]);
+
+    let support = two_dead_letters().await;
+    asked(&support, &discard, "");
+    let who = support.database.texts("SELECT DISTINCT settled_by FROM dead_letter").await;
+    assert!(who[0].starts_with("ada@") && who[0].ends_with(" (command line)"), "{who:?}");
 }

@@ -57,7 +57,11 @@ fn a_customer_is_erased_unless_mail_is_under_way() {
     assert_eq!(here.run(&format!("publish {event}")).code, 0);
     let said = here.run("customers erase --tenant acme --customer C-1042 --reason GDPR");
     assert!(said.code == 1 && said.stderr.contains("C-1042 of acme has 1 mail still under way"), "{}", said.stderr);
-    let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR --json");
+    let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR");
+    let asked =
+        "this would erase customer C-2001 of acme for good, also from 0 deliveries and 0 dead letters, and nobody";
+    assert!(said.code == 1 && said.stderr.contains(asked), "{}", said.stderr);
+    let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR --yes --json");
     assert_eq!(said.json()[0]["customer"], "C-2001", "{}", said.stderr);
     let said = here.run("customers erase --tenant acme --customer C-9 --reason GDPR");
     assert!(said.code == 1 && said.stderr.contains("there is no customer \"C-9\""), "{}", said.stderr);

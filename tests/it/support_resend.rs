@@ -1,6 +1,9 @@
 //! A person sends an invoice again: a new delivery takes the place of the old one, whatever became of that.
 
+use std::time::Duration;
+
 use invoice_dispatcher::class::Class;
+use invoice_dispatcher::event::InvoiceKind;
 use invoice_dispatcher::ids::TenantId;
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::resend::{ResendError, ResendRequest};
@@ -9,7 +12,7 @@ use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{accepted, sent, take_in};
-use crate::support_samples::{Support, WHO, event};
+use crate::support_samples::{Support, WHO, asked, event};
 
 on_both_databases!(
     a_due_delivery_is_superseded,
@@ -19,6 +22,7 @@ on_both_databases!(
     one_that_is_being_sent_must_end_first,
     a_rest_is_superseded_too,
     another_address_revokes_the_links,
+    a_number_of_several_is_sent_again_only_by_its_kind,
     what_cannot_be_sent_again_is_told,
     bcc_are_not_sent_again,
     the_original_of_a_duplicate_is_sent_again,
@@ -41,10 +45,37 @@ async fn a_due_delivery_is_superseded(database: TestDatabase) {
     assert_eq!(again.original, resent.delivery, "the newest is the one");
     assert_eq!(support.states().await, ["cancelled superseded", "cancelled superseded", "due -"]);
     let tenant = TenantId::from("acme");
-    let request =
-        ResendRequest { tenant: &tenant, invoice: "inv-1", who: WHO, reason: "by id", to: None, link_only: true };
+    let request = ResendRequest { link_only: true, ..asked(&tenant, "inv-1") };
     let narrowed = support.resend.resend(&request).await.expect("it is found by its identifier too");
     assert!(support.database.store.load(&[narrowed.delivery]).await.expect("answered")[0].link_only);
+    support.database.assert_ledger().await;
+}
+
+/// An invoice and a reminder of it: one number, two documents.
+async fn a_number_of_several_is_sent_again_only_by_its_kind(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let invoice = support.accept(&event("1")).await;
+    support.database.clock.advance(Duration::from_secs(1));
+    let mut reminder = event("2");
+    reminder["data"]["invoice"] = event("1")["data"]["invoice"].clone();
+    reminder["data"]["invoice"]["kind"] = "reminder".into();
+    let reminder = support.accept(&reminder).await;
+
+    let refused = support.resend(None).await.expect_err("which of them is not said");
+    let told = refused.to_string();
+    let ResendError::Ambiguous { candidates, .. } = refused else { panic!("{told}") };
+    let newest: Vec<_> = candidates.iter().map(|candidate| (candidate.kind, candidate.delivery)).collect();
+    assert_eq!(newest, [(InvoiceKind::Reminder, reminder), (InvoiceKind::Invoice, invoice)], "the newest first");
+    assert!(told.contains("invoice of 20") && told.contains(&invoice.to_string()), "{told}");
+    assert_eq!(support.states().await, ["due -", "due -"], "nothing was touched");
+
+    let tenant = TenantId::from("acme");
+    let request = ResendRequest { kind: Some(InvoiceKind::Invoice), ..asked(&tenant, "R-1") };
+    let resent = support.resend.resend(&request).await.expect("it is said which");
+    assert_eq!((resent.original, resent.kind), (invoice, InvoiceKind::Invoice));
+    assert_eq!(support.states().await, ["cancelled superseded", "due -", "due -"]);
+    let none = ResendRequest { kind: Some(InvoiceKind::CreditNote), ..asked(&tenant, "R-1") };
+    assert!(matches!(support.resend.resend(&none).await, Err(ResendError::UnknownInvoice { .. })));
     support.database.assert_ledger().await;
 }
 

@@ -135,8 +135,7 @@ impl Support {
         // So that the new delivery is the younger one.
         self.database.clock.advance(Duration::from_secs(1));
         let tenant = TenantId::from("acme");
-        let request =
-            ResendRequest { tenant: &tenant, invoice: "R-1", who: WHO, reason: "asked for", to, link_only: false };
+        let request = ResendRequest { reason: "asked for", to, ..asked(&tenant, "R-1") };
         self.resend.resend(&request).await
     }
 
@@ -151,6 +150,20 @@ impl Support {
     /// The state of every dead letter, oldest first.
     pub(crate) async fn letters(&self) -> Vec<String> {
         self.database.texts("SELECT class || ' ' || state FROM dead_letter ORDER BY last_failed_at, id").await
+    }
+}
+
+/// Somebody asks for an invoice again.
+pub(crate) fn asked<'a>(tenant: &'a TenantId, invoice: &'a str) -> ResendRequest<'a> {
+    ResendRequest {
+        tenant,
+        invoice,
+        invoice_id: None,
+        kind: None,
+        who: WHO,
+        reason: "asked for",
+        to: None,
+        link_only: false,
     }
 }
 

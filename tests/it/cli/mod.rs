@@ -1,4 +1,7 @@
 //! The command line as people and their machines meet it.
 
+mod errors_are_json_for_machines;
 mod files_are_private;
+mod ids_are_shortened;
 mod relays_that_do_not_send;
+mod tables_fit_the_terminal;

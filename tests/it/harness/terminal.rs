@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 /// The person's side of a terminal.
 pub(crate) struct Terminal {
@@ -22,6 +23,14 @@ impl Terminal {
         let name = ptsname(&person, Vec::new()).expect("it has a name");
         let program = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("it is unlocked");
         Self { person: person.into(), program: program.into() }
+    }
+
+    /// One of so many columns.
+    pub(crate) fn wide(columns: u16) -> Self {
+        let terminal = Self::new();
+        let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&terminal.person, size).expect("a terminal has a size");
+        terminal
     }
 
     /// The terminal as a program's input, output or errors.

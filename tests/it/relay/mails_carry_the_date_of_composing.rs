@@ -294,7 +294,7 @@ async fn a_blind_copy_and_a_resend_have_dates_of_their_own(database: TestDatabas
     dispatcher.pass_until_settled().await;
     dispatcher.database.clock.advance(HOUR);
     let (tenant, invoice, reason) = (&TenantId::from("acme"), "R-a", "asked for");
-    let request = ResendRequest { tenant, invoice, who: "ada", reason, to: None, link_only: false };
+    let request = ResendRequest { who: "ada", reason, ..crate::support_samples::asked(tenant, invoice) };
     dispatcher.app.resend.resend(&request).await.expect("it is sent again");
     dispatcher.pass_until_settled().await;
 

@@ -1,0 +1,74 @@
+//! Tables on a terminal: one line a row, ids whole, whatever its width.
+
+use std::time::Duration;
+
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::store::Settled;
+
+use crate::cli_support::{command, objects};
+use crate::harness::database::TestDatabase;
+use crate::harness::terminal::Terminal;
+use crate::support_samples::{Support, event};
+
+/// What the command writes to a terminal of so many columns, with this in its environment besides.
+fn seen(support: &Support, arguments: &[&str], columns: u16, environment: &[(&str, &str)]) -> String {
+    let (terminal, folder) = (Terminal::wide(columns), tempfile::tempdir().expect("a folder"));
+    let mut command = command(support, &folder, arguments);
+    command.envs(environment.iter().copied()).stdin(terminal.as_stdio()).stdout(terminal.as_stdio());
+    let mut child = command.spawn().expect("the binary starts");
+    // It holds the program's side of the terminal, too.
+    drop(command);
+    let seen = terminal.seen();
+    assert!(child.wait().expect("it ends").success(), "{seen}");
+    seen.replace('\r', "")
+}
+
+fn plain(text: &str) -> String {
+    ["\u{1b}[1m", "\u{1b}[0m", "\u{1b}[22m"].iter().fold(text.to_owned(), |text, style| text.replace(style, ""))
+}
+
+/// Invoices of which all but the first are dead, each for a reason of many words.
+async fn support() -> Support {
+    let support = Support::with_acme(TestDatabase::sqlite().await).await;
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    for id in 2..=22 {
+        support.database.clock.advance(Duration::from_secs(1));
+        support.accept(&event(&id.to_string())).await;
+        support.die(Class::Refused).await;
+    }
+    support
+}
+
+#[tokio::test]
+async fn a_row_is_a_line_with_its_id_whole() {
+    let support = support().await;
+    let lists: [(&[&str], &str); 3] =
+        [(&["deliveries", "list"], "id"), (&["dead-letters", "list"], "id"), (&["dead-letters", "groups"], "group")];
+    for (arguments, name) in lists {
+        let ids: Vec<String> =
+            objects(&support, arguments).iter().map(|row| row[name].as_str().expect("an id").to_owned()).collect();
+        for columns in [80, 120, 200] {
+            let text = plain(&seen(&support, arguments, columns, &[]));
+            for id in &ids {
+                let lines = text.lines().filter(|line| line.contains(id.as_str())).count();
+                assert_eq!(lines, 1, "{arguments:?} at {columns}: {id}\n{text}");
+            }
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(usize::from(columns)), "{arguments:?} at {columns}: {widest:?}\n{text}");
+            // Headings, rules and one sentence come on top.
+            assert!(text.lines().count() <= ids.len() + 6, "{arguments:?} at {columns}:\n{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_color_is_plain_text() {
+    let support = support().await;
+    for arguments in [&["deliveries", "list"][..], &["explain", "--tenant", "acme", "--invoice", "R-1"]] {
+        let styled = seen(&support, arguments, 120, &[("NO_COLOR", "")]);
+        assert!(styled.contains('\u{1b}'), "an empty value wants colours: {styled:?}");
+        let text = seen(&support, arguments, 120, &[("NO_COLOR", "1")]);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
