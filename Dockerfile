@@ -14,7 +14,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/invoice-dispatcher dispatcher
+    && groupadd --system --gid 10001 dispatcher \
+    && useradd --system --uid 10001 --gid dispatcher --create-home --home-dir /var/lib/invoice-dispatcher dispatcher
 COPY --from=build /usr/local/bin/invoice-dispatcher /usr/local/bin/invoice-dispatcher
 USER 10001:10001
 # Embedded defaults (`data/…`) are relative to this folder.
