@@ -61,6 +61,13 @@ const GMAIL: &[Said] = &[
     ),
     (&[Mail, Data], 550, "5.4.5 Daily SMTP relay sending limit exceeded for customer.", SenderLimited),
     (&[FinalDot], 552, "5.2.3 Your message exceeded Google's message size limits.", TooLarge),
+    // A mailbox's limit is not the sender's.
+    (
+        &[FinalDot],
+        550,
+        "5.2.122 The recipient has exceeded their limit for the number of messages they can receive per hour.",
+        Refused,
+    ),
     (&[Mail, Rcpt], 550, "5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address you've registered", Refused),
     (
         &[FinalDot],

@@ -121,7 +121,7 @@ const SENDING_LIMIT: Words = Words {
         "messaging",
         "credits",
     ],
-    without: &["size", "too large", "over quota", "mailbox is full"],
+    without: &["size", "too large", "over quota", "mailbox is full", "receive", "receiving", "recipient has"],
 };
 
 /// The same without a word of sending, where no mailbox can be meant.
