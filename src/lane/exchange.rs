@@ -271,7 +271,7 @@ impl Exchange {
             Signal::Worked | Signal::Accepted | Signal::Refused => self.slots.answered(fresh),
             Signal::Unavailable | Signal::Uncertain => self.slots.broke(),
         }
-        self.gate.signal(signal).await;
+        self.gate.answered_at(submission.phase, signal).await;
         let session = self.keep(session, &submission).await;
         (came(prepared, submission, permit), session)
     }
@@ -321,6 +321,7 @@ impl Exchange {
                 }
             }
             Some(Refusal::Away) | None if unavailable.auth_refused => self.gate.credentials_refused(unavailable).await,
+            Some(Refusal::Away) if unavailable.reply.is_some() => self.gate.turned_away().await,
             Some(Refusal::Away) | None => self.gate.signal(Signal::Unavailable).await,
         }
         Came::Ended(Ended {

@@ -18,12 +18,16 @@ use super::refusing;
 use super::slots::Slots;
 use crate::clock::{Clock, Timestamp};
 use crate::ids::{RelayName, WorkerId};
+use crate::relay::outcome::Phase;
 use crate::relay::{Connector, Unavailable};
 use crate::store::{Breaker as Stands, OTHERS_REFUSED, RelayState, Store, StoreError};
 use crate::telemetry::metric;
 
 /// How often the shared row is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// A relay that accepted a mail of another worker this long ago works.
+const OTHERS_WORKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the lease to probe holds. While a mail of its trial is on the way it is renewed: a relay may take ten
 /// minutes to answer the final dot.
@@ -157,14 +161,38 @@ impl Gate {
         }
     }
 
-    /// Takes in what an exchange told about the relay.
+    /// Takes in that the relay has turned a connection away with a reply, and that none of this worker's shows it to work.
+    /// If it works for other workers it only has enough connections, as when a worker joins those of a relay that limits
+    /// them: the breaker, which is everybody's, does not count that.
+    pub async fn turned_away(&self) {
+        let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
+        match self.store.accepts_others(&self.relay, self.worker, since).await {
+            Ok(true) => self.slots.crowded_out(),
+            Ok(false) => self.signal(Signal::Unavailable).await,
+            Err(error) => {
+                warn!(relay = %self.relay, "failed to look at what the relay accepts: {error}");
+                self.signal(Signal::Unavailable).await;
+            }
+        }
+    }
+
+    /// Takes in that the relay could not be used.
     pub async fn signal(&self, signal: Signal) {
+        self.take_in(signal, None).await;
+    }
+
+    /// Takes in what a transaction told about the relay, which ended in this phase.
+    pub async fn answered_at(&self, phase: Phase, signal: Signal) {
+        self.take_in(signal, Some(phase)).await;
+    }
+
+    async fn take_in(&self, signal: Signal, phase: Option<Phase>) {
         let now = self.clock.now();
         let trip = self.counts().breaker.observe(signal, now);
         let passage = self.passage();
         let told = match (passage, trip) {
             (Passage::Trial { allowance }, _) => match Trip::of_trial(signal) {
-                None => self.answered(allowance, signal).await,
+                None => self.answered(allowance, signal, phase).await,
                 Some(trip) => self.open(trip).await,
             },
             (Passage::Free, Some(trip)) => self.open(trip).await,
@@ -305,7 +333,7 @@ impl Gate {
     }
 
     /// The relay answered one more delivery of the trial.
-    async fn answered(&self, allowance: u32, signal: Signal) -> Result<(), StoreError> {
+    async fn answered(&self, allowance: u32, signal: Signal, phase: Option<Phase>) -> Result<(), StoreError> {
         let round_over = {
             let mut counts = self.counts();
             counts.answered += 1;
@@ -320,7 +348,7 @@ impl Gate {
         if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
             return Ok(());
         }
-        if let Some(state) = refusing::after_trial(&state, signal, now) {
+        if let Some(state) = refusing::after_trial(&state, (signal, phase), now) {
             return self.change(state).await;
         }
         let state = if allowance.saturating_mul(2) > self.connections {

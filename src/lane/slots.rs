@@ -125,6 +125,11 @@ impl Slots {
         self.adjust();
     }
 
+    /// The relay has as many connections of other workers as it takes: one of ours is tried at a time.
+    pub fn crowded_out(&self) {
+        self.shrink(1);
+    }
+
     /// Sets the limit by what is known now; called now and then.
     pub fn adjust(&self) {
         let share = self.share();

@@ -12,9 +12,9 @@ use super::super::statement::sql;
 use super::super::value::Row;
 use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName};
+use crate::ids::{DeliveryId, RelayName, WorkerId};
 use crate::policy::refusal_words::same_words;
-use crate::policy::sender_key::SenderKeys;
+use crate::policy::sender_key::{SenderKey, SenderKeys};
 use crate::policy::sender_trip::PastAnswer;
 use crate::relay::outcome::Phase;
 
@@ -56,6 +56,30 @@ impl Store {
         .one(&mut self.read().await?)
         .await?
         .get("accepted_at")
+    }
+
+    /// Whether the relay has accepted a mail of another worker after `since`.
+    pub async fn accepts_others(
+        &self,
+        relay: &RelayName,
+        worker: WorkerId,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let keys = SenderKey::everybody(relay);
+        let other = sql(concat!(
+            senders!(),
+            "SELECT attempt.delivery_id FROM sender JOIN attempt ON attempt.sender_key = sender.sender_key
+             WHERE attempt.relay = $1 AND attempt.ended_at > $4 AND attempt.class = 'accepted'
+               AND attempt.worker_id <> $5 LIMIT 1"
+        ))
+        .bind(relay)
+        .bind(*keys.start())
+        .bind(*keys.end())
+        .bind(since)
+        .bind(worker)
+        .optional(&mut self.read().await?)
+        .await?;
+        Ok(other.is_some())
     }
 
     /// What else the relay answered to these senders after `since`, the newest first, and no more than a row of refusals

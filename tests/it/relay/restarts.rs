@@ -54,3 +54,25 @@ async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: 
     assert!(turned_away < 60, "{turned_away} connections for 60 mails: it was hammered");
     dispatcher.finish().await;
 }
+
+/// As in a rolling restart: the worker that joins gets no connection, and stops nobody.
+#[tokio::test]
+async fn a_worker_that_gets_no_connection_leaves_the_others_theirs() {
+    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(30))).connections_max(2);
+    let sink = Sink::scripted(slow).await;
+    let relay = relay("default", &sink).connections(8);
+    let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;
+    take(&dispatcher, 40).await;
+    let first = dispatcher.start_mortal().await;
+    let some_sent = "SELECT COUNT(*) FROM (SELECT id FROM delivery WHERE settled = 'sent' LIMIT 6) AS sent";
+    dispatcher.pass_until(some_sent, 6).await;
+    let second = dispatcher.start_mortal().await;
+    let more: Vec<_> = (100..160).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
+    dispatcher.take(&more).await;
+    dispatcher.pass_until_settled().await;
+    assert_eq!(sink.mails_and_data_phases(), (100, 100));
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE version > 0").await, 0);
+    first.stop().await;
+    second.stop().await;
+    dispatcher.finish().await;
+}
