@@ -86,7 +86,7 @@ pub async fn prepare(
         return Err(Ended::before(Class::Uncertain, why));
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
-    let sender = MailSender::new(&relay.name, mail.envelope.sender.to_string(), mail.from.clone());
+    let sender = MailSender::new(&relay.name, mail.envelope.sender.as_ref(), &mail.from);
     Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, sender, link, started_at, memory })
 }
 

@@ -335,7 +335,10 @@ impl SenderGuard {
         if hold.reason == HoldReason::DailyLimit {
             return Ok(false);
         }
-        let holds = self.store.sender_holds().await?;
+        // A hold that nothing waits for may be of a tenant that has another sender by now, and that one is refused, too.
+        let holds = self.store.held_senders().await?;
+        let holds = holds.into_iter().filter(|(other, waiting)| *waiting > 0 || other.trial_delivery.is_some());
+        let holds: Vec<SenderHold> = holds.map(|(other, _)| other).collect();
         let alike = |other: &&SenderHold| {
             other.relay == hold.relay
                 && other.sender != hold.sender
@@ -386,13 +389,16 @@ impl SenderGuard {
     /// Held deliveries of a tenant that has another sender by now take it: waiting for the old one helps nobody.
     async fn follow_tenants(&self, hold: &SenderHold) -> Result<(), StoreError> {
         for changed in self.store.changed_profiles(hold).await? {
-            let addresses = serde_json::from_str::<TenantProfile>(&changed.body).ok().and_then(|profile| {
+            let sender = serde_json::from_str::<TenantProfile>(&changed.body).ok().and_then(|profile| {
                 let from = MailAddress::parse(&profile.sender.address).ok()?;
-                Some((compose::envelope_sender(&profile).ok()?.to_string(), from))
+                let envelope = compose::envelope_sender(&profile).ok()?;
+                Some(MailSender::new(&hold.relay, envelope.as_ref(), from.as_str()))
             });
-            if addresses.is_some_and(|(envelope, from)| !hold.holds(&envelope, from.as_str())) {
+            if sender.is_some_and(|sender| !hold.holds(&sender.envelope, &sender.from)) {
                 let freed = self.store.take_new_sender(hold, &changed).await?;
                 info!(relay = %hold.relay, count = freed, "deliveries of {} take its new sender", changed.tenant);
+                // Nobody has this sender any more: it is not shown, and is not one of two that are refused alike.
+                self.store.end_empty_hold(hold).await?;
             }
         }
         Ok(())

@@ -64,7 +64,9 @@ pub struct MailSender {
 impl MailSender {
     /// The sender with these addresses at this relay.
     #[must_use]
-    pub fn new(relay: &RelayName, envelope: String, from: String) -> Self {
+    pub fn new(relay: &RelayName, envelope: &str, from: &str) -> Self {
+        // One sender, however its address is written: it is held, named and released as one.
+        let (envelope, from) = (envelope.to_ascii_lowercase(), from.to_ascii_lowercase());
         let key = SenderKey::of(relay, &envelope, &from);
         Self { envelope, from, key }
     }

@@ -180,6 +180,19 @@ impl Store {
         Ok(ended > 0)
     }
 
+    /// Ends a hold that nothing waits for and nothing tries.
+    pub async fn end_empty_hold(&self, hold: &SenderHold) -> Result<(), StoreError> {
+        sql("DELETE FROM sender_hold
+            WHERE relay = $1 AND sender = $2 AND trial_delivery IS NULL
+              AND NOT EXISTS (SELECT 1 FROM lane_entry
+                              WHERE lane_entry.relay = $1 AND lane_entry.held = sender_hold.words)")
+        .bind(&hold.relay)
+        .bind(&hold.sender)
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(())
+    }
+
     /// Ends the holds of a sender by hand, named as people call it, by its envelope sender or by its From address; says
     /// whether there were any. What tripped them has had its chance: it never holds its sender again.
     pub async fn release_sender(&self, relay: &RelayName, sender: &str) -> Result<bool, StoreError> {
@@ -187,7 +200,7 @@ impl Store {
         let words: Vec<String> = sql("DELETE FROM sender_hold
             WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2) RETURNING words")
         .bind(relay)
-        .bind(sender)
+        .bind(sender.to_ascii_lowercase())
         .all(&mut transaction)
         .await?
         .iter()
