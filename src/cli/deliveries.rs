@@ -343,8 +343,7 @@ const fn cannot_hurry(state: DeliveryState) -> &'static str {
     }
 }
 
-/// Says what was done to how many.
-/// What is held, and what was already on its way then.
+/// Says what is held, and what was already on its way then.
 fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Held {
@@ -368,6 +367,7 @@ fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Re
     Ok(output.one(&Held { result: "held", deliveries: counts.held, under_way: counts.under_way }, &text)?)
 }
 
+/// Says what was done to how many.
 fn told_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Many {
