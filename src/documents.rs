@@ -7,6 +7,7 @@
 //!
 //! Two kinds of store: a folder (`file:`), and S3 or what speaks its protocol (`s3://bucket/prefix`).
 
+mod cached;
 mod client;
 mod file;
 mod pauses;

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::progress::Progress;
 use super::readers::Readers;
-use super::{DocumentError, InvalidStore, loaded, prove_digest, prove_size};
+use super::{DocumentError, InvalidStore, cached, loaded, prove_digest, prove_size};
 use crate::compose::LoadedDocument;
 use crate::event::Document;
 
@@ -67,6 +67,9 @@ impl Folder {
 
     /// Finds each document in its size; what cannot be looked at counts as found.
     pub(super) async fn find_all(&self, documents: &[Document]) -> Result<(), DocumentError> {
+        if cached::are_there(&self.path, documents) {
+            return Ok(());
+        }
         self.run(&self.lookers, documents, |folder, documents| {
             documents
                 .iter()
