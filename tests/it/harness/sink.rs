@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use super::sink_certificates::Authority;
 pub use super::sink_certificates::Certificate;
 use super::sink_script::misbehaviour;
-pub use super::sink_script::{Act, Protection, Script, Step};
+pub use super::sink_script::{Act, Gate, Protection, Script, Step};
 use super::sink_server;
 
 /// How long a test waits for what it expects before it fails.

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::sink_certificates::Certificate;
 
 /// A moment in the conversation at which the sink can misbehave.
@@ -43,12 +45,32 @@ pub enum Act {
     Take(Box<Act>),
     /// Waits, then does the right thing.
     Slow(Duration),
+    /// Waits until the test lets it go on, then does the right thing.
+    Wait(Gate),
     /// Answers `250` in lines of 512 bytes, so many bytes in all, as fast as the client takes them.
     LongReply(u64),
     /// Sends lines of a reply that never ends.
     EndlessLines,
     /// Sends one line that never ends.
     EndlessLine,
+}
+
+/// What holds conversations up until the test opens it.
+#[derive(Debug, Clone)]
+pub struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    pub fn closed() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(super) async fn passed(&self) {
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
 }
 
 impl Act {

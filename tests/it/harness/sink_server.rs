@@ -276,6 +276,11 @@ impl Conversation<'_> {
                 self.take(mail);
                 self.say("250 2.0.0 taken").await.map(|()| Next::On)
             }
+            Some(Act::Wait(gate)) => {
+                gate.passed().await;
+                self.take(mail);
+                self.say("250 2.0.0 taken").await.map(|()| Next::On)
+            }
             Some(Act::Take(act)) => {
                 let disowned = act.refuses();
                 self.take(SunkMail { disowned, ..mail });
@@ -343,6 +348,10 @@ impl Conversation<'_> {
                 tokio::time::sleep(time).await;
                 Ok(Decided::Right)
             }
+            Some(Act::Wait(gate)) => {
+                gate.passed().await;
+                Ok(Decided::Right)
+            }
             Some(act) => match self.act(act).await? {
                 Next::On => Ok(Decided::Done),
                 Next::Close => Ok(Decided::Close),
@@ -366,7 +375,7 @@ impl Conversation<'_> {
                 self.stream.write_all(&bytes).await?;
                 self.stream.flush().await.map(|()| Next::On)
             }
-            Act::Close | Act::Take(_) | Act::Slow(_) => Ok(Next::Close),
+            Act::Close | Act::Take(_) | Act::Slow(_) | Act::Wait(_) => Ok(Next::Close),
             Act::Hang => {
                 std::future::pending::<()>().await;
                 Ok(Next::Close)
