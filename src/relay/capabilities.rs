@@ -26,7 +26,12 @@ pub struct Capabilities {
     pub auth_plain: bool,
     /// AUTH LOGIN, which some relays offer instead.
     pub auth_login: bool,
+    /// AUTH mechanisms that we do not speak (XOAUTH2), in capitals, as far as there is room for them.
+    pub other_mechanisms: Vec<String>,
 }
+
+/// More mechanisms than a relay has; what it says beyond is not kept.
+const MECHANISMS_MAX: usize = 20;
 
 impl Capabilities {
     /// What the lines of an EHLO reply offer; the first line is the relay's name.
@@ -49,14 +54,23 @@ impl Capabilities {
                 "DSN" => offered.dsn = true,
                 "ENHANCEDSTATUSCODES" => offered.enhanced_status_codes = true,
                 "STARTTLS" => offered.starttls = true,
-                "AUTH" => words.for_each(|word| {
-                    offered.auth_plain |= word.eq_ignore_ascii_case("PLAIN");
-                    offered.auth_login |= word.eq_ignore_ascii_case("LOGIN");
-                }),
+                "AUTH" => words.for_each(|word| offered.read_mechanism(word.to_ascii_uppercase())),
                 _ => {}
             }
         }
         offered
+    }
+
+    /// Relays of old offer each mechanism twice, as `AUTH PLAIN` and `AUTH=PLAIN`.
+    fn read_mechanism(&mut self, name: String) {
+        match name.as_str() {
+            "PLAIN" => self.auth_plain = true,
+            "LOGIN" => self.auth_login = true,
+            _ if self.other_mechanisms.len() < MECHANISMS_MAX && !self.other_mechanisms.contains(&name) => {
+                self.other_mechanisms.push(name);
+            }
+            _ => {}
+        }
     }
 
     /// The mechanism to log in with, the simpler first.
@@ -102,6 +116,8 @@ mod tests {
         assert_eq!(Capabilities::parse(["x", "SIZE"]), Capabilities { size: true, ..Capabilities::default() });
         assert_eq!(Capabilities::parse(["x", "AUTH=LOGIN"]).mechanism(), Some(Mechanism::Login));
         assert_eq!(Capabilities::parse(["x", "AUTH LOGIN PLAIN"]).mechanism(), Some(Mechanism::Plain));
-        assert_eq!(Capabilities::parse(["x", "AUTH XOAUTH2"]).mechanism(), None);
+        let others = Capabilities::parse(["x", "AUTH xoauth2 OAUTHBEARER", "AUTH=XOAUTH2"]);
+        assert_eq!(others.mechanism(), None);
+        assert_eq!(others.other_mechanisms, ["XOAUTH2", "OAUTHBEARER"]);
     }
 }

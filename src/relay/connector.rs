@@ -11,8 +11,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
+use super::address;
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation, Failure};
+use super::fault::Fault;
 use super::first_login::{FirstLogin, Turn};
 use super::outcome::{Phase, Reply, cleaned};
 use super::session::Session;
@@ -38,12 +40,18 @@ pub struct Unavailable {
     pub auth_refused: bool,
     /// This one connection was turned away (refused, or 421 before MAIL): the relay may have enough of them.
     pub connection_refused: bool,
+    /// What kind of fault it is, where neither phase nor reply says it.
+    pub fault: Option<Fault>,
 }
 
 impl Unavailable {
     fn new(phase: Phase, detail: impl AsRef<str>) -> Self {
         let detail = cleaned(detail.as_ref());
-        Self { phase, reply: None, detail, auth_refused: false, connection_refused: false }
+        Self { phase, reply: None, detail, auth_refused: false, connection_refused: false, fault: None }
+    }
+
+    fn of_fault(phase: Phase, fault: Fault, detail: impl AsRef<str>) -> Self {
+        Self { fault: Some(fault), ..Self::new(phase, detail) }
     }
 
     fn of_io(phase: Phase, what: &str, error: &io::Error) -> Self {
@@ -63,6 +71,7 @@ impl Unavailable {
                 auth_refused: phase == Phase::Auth && reply.code >= 500,
                 connection_refused: reply.closes_connection() || has_enough_connections(&reply),
                 reply: Some(reply),
+                fault: None,
             },
         }
     }
@@ -83,7 +92,7 @@ impl Connector {
     /// [`InvalidRelay`] if the relay cannot be reached as configured, whatever it does.
     pub fn new(config: RelayConfig) -> Result<Self, InvalidRelay> {
         let tls = match config.url.security {
-            Security::Plain => None,
+            Security::Plain | Security::PrivatePlain => None,
             Security::StartTls | Security::ImplicitTls => {
                 Some(TlsClient::new(&config.url.host, config.ca_file.as_deref())?)
             }
@@ -115,7 +124,7 @@ impl Connector {
         let stream = self.reach(deadline).await?;
         let wire = match self.config.url.security {
             Security::ImplicitTls => Wire::tls(self.handshake(stream, deadline).await?),
-            Security::Plain | Security::StartTls => Wire::plain(stream),
+            Security::Plain | Security::PrivatePlain | Security::StartTls => Wire::plain(stream),
         };
         let mut conversation = Conversation::open(wire, &self.hello, self.allowed())
             .await
@@ -163,15 +172,18 @@ impl Connector {
         let addresses: Vec<_> = match timeout_at(deadline, resolving).await {
             Ok(Ok(addresses)) => addresses.collect(),
             Ok(Err(error)) => {
-                return Err(Unavailable::of_io(Phase::Connect, &format!("cannot resolve {}", url.host), &error));
+                let unavailable = Unavailable::of_io(Phase::Connect, &format!("cannot resolve {}", url.host), &error);
+                return Err(Unavailable { fault: Some(Fault::NotResolved), ..unavailable });
             }
             Err(_) => return Err(Unavailable::new(Phase::Connect, format!("resolving {} took too long", url.host))),
         };
         let mut failed = Unavailable::new(Phase::Connect, format!("{} has no address", url.host));
         for (tried, address) in addresses.iter().enumerate() {
-            // `localhost` is what the resolver says it is; without TLS only this machine is believed.
-            if url.security == Security::Plain && !address.ip().is_loopback() {
-                failed = Unavailable::new(Phase::Connect, format!("{address} is not loopback, and smtp:// has no TLS"));
+            // A name is what the resolver says it is, now: what counts is where the connection goes.
+            if !address::is_allowed(url.security, address.ip()) {
+                let wanted = if url.security == Security::Plain { "on this machine" } else { "private" };
+                let detail = format!("{address} is not {wanted}, and {url:?} has no TLS");
+                failed = Unavailable::of_fault(Phase::Connect, Fault::OpenNetwork, detail);
                 continue;
             }
             let now = Instant::now();
@@ -196,6 +208,7 @@ impl Connector {
             Ok(Err(error)) => {
                 let mut unavailable = Unavailable::of_io(Phase::Tls, "the TLS handshake failed", &error);
                 unavailable.connection_refused = false;
+                unavailable.fault = Fault::of_handshake(&error);
                 Err(unavailable)
             }
             Err(_) => Err(Unavailable::new(Phase::Tls, "the TLS handshake took too long")),
@@ -207,7 +220,8 @@ impl Connector {
     /// [RFC 3207 §4.1]: https://www.rfc-editor.org/rfc/rfc3207#section-4.1
     async fn start_tls(&self, conversation: &mut Conversation) -> Result<(), Unavailable> {
         if !conversation.offers_starttls() {
-            return Err(Unavailable::new(Phase::Tls, "the relay does not offer STARTTLS"));
+            let fault = Fault::StartTlsNotOffered;
+            return Err(Unavailable::of_fault(Phase::Tls, fault, "the relay does not offer STARTTLS"));
         }
         let answer = conversation.respond(Starttls, self.allowed()).await;
         let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Tls, failure))?;
@@ -232,7 +246,8 @@ impl Connector {
         Ok(Capabilities::parse(response.message()))
     }
 
-    /// Logs in if there are credentials. Without TLS this is loopback, by [`super::RelayUrl::parse`] and `reach`.
+    /// Logs in if there are credentials. Without TLS this is loopback, by [`super::RelayUrl::parse`] and `reach`: one with
+    /// `?tls=none` has none.
     async fn log_in(
         &self,
         conversation: &mut Conversation,
@@ -243,7 +258,7 @@ impl Connector {
             return Ok(());
         };
         let Some(mechanism) = offered.mechanism() else {
-            return Err(Unavailable::new(Phase::Auth, "the relay offers neither AUTH PLAIN nor AUTH LOGIN"));
+            return Err(no_mechanism(&offered.other_mechanisms));
         };
         let _alone = match self.first_login.turn(self.allowed(), anyway).await {
             Turn::LogIn(alone) => alone,
@@ -284,6 +299,16 @@ impl Connector {
         }
         Err(endless())
     }
+}
+
+/// The relay wants a login that we do not speak, or offers none.
+fn no_mechanism(others: &[String]) -> Unavailable {
+    let but = match others {
+        [] => "no login (AUTH) at all".to_owned(),
+        others => format!("no login but {}", others.join(", ")),
+    };
+    let detail = format!("the relay offers {but}; PLAIN or LOGIN is needed");
+    Unavailable::of_fault(Phase::Auth, Fault::NoMechanism(others.to_vec()), detail)
 }
 
 /// Whether the relay says that it is the number of our connections: not every one says 421.

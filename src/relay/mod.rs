@@ -3,9 +3,11 @@
 //! Nothing outside this module knows SMTP. [`Connector::connect`] makes a [`Session`], [`Session::submit`] does one
 //! mail transaction by its phases, and [`outcome`] says what the relay's answers mean.
 
+mod address;
 mod capabilities;
 mod connector;
 mod conversation;
+mod fault;
 mod first_login;
 mod helo;
 pub mod outcome;
@@ -26,7 +28,9 @@ use lettre::Address;
 
 pub use self::capabilities::Capabilities;
 pub use self::connector::{Connector, Unavailable};
+pub use self::fault::{CertificateFault, Fault};
 pub use self::session::Session;
+pub use self::session::sender_trial::SenderTrial;
 pub use self::submission::{RecipientResult, Submission};
 pub use self::tls::InvalidRelay;
 pub use self::url::InvalidRelayUrl;
@@ -115,15 +119,16 @@ pub struct RelayUrl {
 impl fmt::Debug for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.security {
-            Security::Plain => "smtp",
+            Security::Plain | Security::PrivatePlain => "smtp",
             Security::StartTls => "smtp+starttls",
             Security::ImplicitTls => "smtps",
         };
         let user = if self.credentials.is_some() { "***@" } else { "" };
+        let query = if self.security == Security::PrivatePlain { "?tls=none" } else { "" };
         if self.host.contains(':') {
-            write!(f, "{scheme}://{user}[{}]:{}", self.host, self.port)
+            write!(f, "{scheme}://{user}[{}]:{}{query}", self.host, self.port)
         } else {
-            write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
+            write!(f, "{scheme}://{user}{}:{}{query}", self.host, self.port)
         }
     }
 }
@@ -133,6 +138,9 @@ impl fmt::Debug for RelayUrl {
 pub enum Security {
     /// None: for relays on loopback only.
     Plain,
+    /// None, and none is wanted (`?tls=none`): for relays whose address is private when the connection is made, and
+    /// without a login.
+    PrivatePlain,
     /// TLS by STARTTLS, required ([RFC 3207](https://www.rfc-editor.org/rfc/rfc3207)).
     StartTls,
     /// TLS from the first byte ([RFC 8314 §3.3](https://www.rfc-editor.org/rfc/rfc8314#section-3.3)).

@@ -1,5 +1,7 @@
 //! One connection to a relay, and mail transactions on it, by their phases.
 
+pub(super) mod sender_trial;
+
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 
-use super::{RelayUrl, Security};
+use super::{RelayUrl, Security, address};
 
 /// Why a text is not the address of a relay. Never shows the text, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum InvalidRelayUrl {
     #[error("must not name port 0")]
     Port,
     /// A path, query or fragment.
-    #[error("must end after host and port")]
+    #[error("must end after host and port; smtp:// alone may add ?tls=none")]
     Rest,
     /// A user without a password, or a password without a user.
     #[error("must name both user and password, or neither")]
@@ -31,8 +31,17 @@ pub enum InvalidRelayUrl {
     #[error("has a user or password that is not percent-encoded text")]
     Encoding,
     /// No TLS to another machine.
-    #[error("must use smtps:// or smtp+starttls://, since smtp:// has no TLS and is for loopback only")]
+    #[error(
+        "must use smtps:// or smtp+starttls://, since smtp:// has no TLS and is for loopback only (within a private \
+         network, without a password: add ?tls=none)"
+    )]
     PlainNotLoopback,
+    /// No TLS to an address that is not private.
+    #[error("must use smtps:// or smtp+starttls://, since ?tls=none is for private addresses only")]
+    PlainNotPrivate,
+    /// A password without TLS.
+    #[error("must not name user and password with ?tls=none: whoever listens could read them")]
+    PlainCredentials,
 }
 
 impl RelayUrl {
@@ -46,23 +55,33 @@ impl RelayUrl {
             _ => InvalidRelayUrl::NotAUrl,
         })?;
         let (security, default_port) = match url.scheme() {
+            "smtp" if url.query() == Some("tls=none") => (Security::PrivatePlain, 25),
             "smtp" => (Security::Plain, 25),
             "smtp+starttls" => (Security::StartTls, 587),
             "smtps" => (Security::ImplicitTls, 465),
             _ => return Err(InvalidRelayUrl::Scheme),
         };
         let host = host(&url)?;
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        let has_query = url.query().is_some() && security != Security::PrivatePlain;
+        if !matches!(url.path(), "" | "/") || has_query || url.fragment().is_some() {
             return Err(InvalidRelayUrl::Rest);
         }
         if security == Security::Plain && !is_loopback(&host) {
             return Err(InvalidRelayUrl::PlainNotLoopback);
         }
+        // A name is looked up, and its address judged, whenever a connection is made.
+        if host.parse().is_ok_and(|address| !address::is_allowed(security, address)) {
+            return Err(InvalidRelayUrl::PlainNotPrivate);
+        }
         let port = url.port().unwrap_or(default_port);
         if port == 0 {
             return Err(InvalidRelayUrl::Port);
         }
-        Ok(Self { security, host, port, credentials: credentials(&url)? })
+        let credentials = credentials(&url)?;
+        if security == Security::PrivatePlain && credentials.is_some() {
+            return Err(InvalidRelayUrl::PlainCredentials);
+        }
+        Ok(Self { security, host, port, credentials })
     }
 }
 
@@ -142,6 +161,10 @@ mod tests {
                 465,
                 with("bill@acme.example", "a/b:%+c"),
             ),
+            ("smtp://mailpit:1025?tls=none", Security::PrivatePlain, "mailpit", 1025, None),
+            ("smtp://10.0.0.1/?tls=none", Security::PrivatePlain, "10.0.0.1", 25, None),
+            ("smtp://[fd00::1]?tls=none", Security::PrivatePlain, "fd00::1", 25, None),
+            ("smtp://localhost?tls=none", Security::PrivatePlain, "localhost", 25, None),
             ("smtps://u:sch%C3%B6n@relay.example", Security::ImplicitTls, "relay.example", 465, with("u", "schön")),
         ];
         for (text, security, host, port, credentials) in table {
@@ -172,6 +195,15 @@ mod tests {
             ("smtp://relay.example", InvalidRelayUrl::PlainNotLoopback),
             ("smtp://10.0.0.1", InvalidRelayUrl::PlainNotLoopback),
             ("smtp://localhost.evil.example", InvalidRelayUrl::PlainNotLoopback),
+            ("smtp://relay.example?tls=no", InvalidRelayUrl::Rest),
+            ("smtp://relay.example?tls=none&tls=none", InvalidRelayUrl::Rest),
+            ("smtp://relay.example?tls=none#x", InvalidRelayUrl::Rest),
+            ("smtps://relay.example?tls=none", InvalidRelayUrl::Rest),
+            ("smtp+starttls://relay.example?tls=none", InvalidRelayUrl::Rest),
+            ("smtp://8.8.8.8?tls=none", InvalidRelayUrl::PlainNotPrivate),
+            ("smtp://[2001:db8::1]?tls=none", InvalidRelayUrl::PlainNotPrivate),
+            ("smtp://u:hunter2@mailpit?tls=none", InvalidRelayUrl::PlainCredentials),
+            ("smtp://u:hunter2@127.0.0.1?tls=none", InvalidRelayUrl::PlainCredentials),
         ];
         for (text, problem) in table {
             assert_eq!(RelayUrl::parse(text).map(|url| format!("{url:?}")), Err(problem), "{text}");
@@ -183,6 +215,8 @@ mod tests {
     fn an_address_shows_itself_without_its_credentials() {
         let shown = format!("{:?}", RelayUrl::parse("smtps://bill:hunter2@[2001:db8::1]").unwrap());
         assert_eq!(shown, "smtps://***@[2001:db8::1]:465");
+        let shown = format!("{:?}", RelayUrl::parse("smtp://mailpit:1025?tls=none").unwrap());
+        assert_eq!(shown, "smtp://mailpit:1025?tls=none");
     }
 
     proptest! {

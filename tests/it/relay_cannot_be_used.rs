@@ -1,7 +1,7 @@
 //! Everything that can go wrong before MAIL: the relay is unavailable, and no delivery is to blame.
 
 use invoice_dispatcher::relay::outcome::Phase;
-use invoice_dispatcher::relay::{Connector, InvalidRelay, RelayConfig, Unavailable};
+use invoice_dispatcher::relay::{Connector, Fault, InvalidRelay, RelayConfig, Security, Unavailable};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
 use crate::relay_support::{SHORT, config, config_of, session, submit};
@@ -27,6 +27,21 @@ async fn the_name_does_not_resolve() {
     let found = unavailable(config("smtps://relay.invalid")).await;
     assert_eq!((found.phase, found.connection_refused), (Phase::Connect, false));
     assert!(found.detail.contains("relay.invalid"), "{found}");
+}
+
+#[tokio::test]
+async fn without_tls_the_address_counts_and_not_the_name() {
+    // A documentation address stands for any that is reached over the open network: nobody even connects.
+    for (security, words) in [(Security::Plain, "is not on this machine"), (Security::PrivatePlain, "is not private")] {
+        for host in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
+            let mut config = config("smtp://127.0.0.1");
+            config.url.security = security;
+            host.clone_into(&mut config.url.host);
+            let found = unavailable(config).await;
+            assert_eq!((found.phase, &found.fault), (Phase::Connect, &Some(Fault::OpenNetwork)), "{found}");
+            assert!(found.detail.contains(words), "{found}");
+        }
+    }
 }
 
 #[tokio::test]
