@@ -2,14 +2,15 @@
 
 use url::Url;
 
-use crate::config::{Config, is_loopback_host};
+use crate::config::{Config, DEFAULT_RELAY, is_loopback_host};
+use crate::relay::Security;
 use crate::store;
 
 /// A connection to a server elsewhere that is not protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unprotected {
-    /// The variable that names the server.
-    pub variable: &'static str,
+    /// The variable that names the server; of a relay with a name of its own, the key in the file.
+    pub variable: String,
     /// What could happen, as a sentence that begins with the server.
     pub problem: String,
     /// What to do about it, as an imperative.
@@ -21,7 +22,7 @@ pub struct Unprotected {
 pub fn unprotected(config: &Config) -> Vec<Unprotected> {
     let database =
         (!config.database.is_sqlite() && !store::is_protected(config.database.url.expose())).then(|| Unprotected {
-            variable: "DATABASE_URL",
+            variable: "DATABASE_URL".to_owned(),
             problem: format!(
                 "{} is reached without a verified certificate: whoever is on the way can read and change everything",
                 config.database.url
@@ -30,11 +31,23 @@ pub fn unprotected(config: &Config) -> Vec<Unprotected> {
         });
     let broker = config.broker.url.as_ref().filter(|url| url.scheme() == "amqp" && !is_local(url.expose()));
     let broker = broker.map(|url| Unprotected {
-        variable: "AMQP_URL",
+        variable: "AMQP_URL".to_owned(),
         problem: format!("{url} is reached without TLS: whoever is on the way can read and publish events"),
         remedy: "use amqps: in AMQP_URL, and broker.ca_file for an authority of your own",
     });
-    database.into_iter().chain(broker).collect()
+    let relays = config.relays.values().filter(|relay| relay.url.security == Security::PrivatePlain);
+    let relays = relays.map(|relay| Unprotected {
+        variable: match relay.name.as_str() {
+            DEFAULT_RELAY => "SMTP_URL".to_owned(),
+            name => format!("relays.{name}.url"),
+        },
+        problem: format!(
+            "{:?} is reached without TLS: whoever is on the way within the private network can read and change every mail",
+            relay.url
+        ),
+        remedy: "use smtp+starttls: or smtps: where the relay has TLS; ?tls=none is for closed networks, as of containers",
+    });
+    database.into_iter().chain(broker).chain(relays).collect()
 }
 
 fn is_local(url: &str) -> bool {
@@ -48,11 +61,15 @@ mod tests {
     use super::*;
     use crate::config::Sources;
 
-    fn variables(database: &str, broker: &str) -> Vec<&'static str> {
+    fn of_environment(variables: &[(&str, &str)]) -> Vec<String> {
         let environment: BTreeMap<String, String> =
-            [("DATABASE_URL".to_owned(), database.to_owned()), ("AMQP_URL".to_owned(), broker.to_owned())].into();
-        let config = Config::read(&Sources { environment, ..Sources::none() }).expect("no fault");
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let config = Config::read(&Sources { environment, allow_embedded: true, ..Sources::none() }).expect("no fault");
         unprotected(&config).into_iter().map(|found| found.variable).collect()
+    }
+
+    fn variables(database: &str, broker: &str) -> Vec<String> {
+        of_environment(&[("DATABASE_URL", database), ("AMQP_URL", broker)])
     }
 
     #[test]
@@ -67,7 +84,7 @@ mod tests {
             "postgres:///bills?host=/run/postgresql",
             "sqlite://data/dispatcher.db",
         ] {
-            assert_eq!(variables(url, safe), Vec::<&str>::new(), "{url}");
+            assert_eq!(variables(url, safe), Vec::<String>::new(), "{url}");
         }
         for url in [
             "postgres://dora:pw@db.example/bills",
@@ -80,8 +97,14 @@ mod tests {
         }
         let database = "sqlite://data/dispatcher.db";
         for url in ["amqp://dora:pw@127.0.0.1:5673/%2f", "amqp://dora:pw@localhost/%2f"] {
-            assert_eq!(variables(database, url), Vec::<&str>::new(), "{url}");
+            assert_eq!(variables(database, url), Vec::<String>::new(), "{url}");
         }
         assert_eq!(variables(database, "amqp://dora:pw@mq.example/%2f"), ["AMQP_URL"]);
+        for url in ["smtp://mailpit:1025?tls=none", "smtp://10.0.0.7?tls=none"] {
+            assert_eq!(of_environment(&[("SMTP_URL", url)]), ["SMTP_URL"], "{url}");
+        }
+        for url in ["smtp://127.0.0.1:1025", "smtps://dora:pw@mail.example", "smtp+starttls://mail.example"] {
+            assert_eq!(of_environment(&[("SMTP_URL", url)]), Vec::<String>::new(), "{url}");
+        }
     }
 }
