@@ -6,7 +6,7 @@ use lapin::types::FieldTable;
 use lapin::{ErrorKind, ExchangeKind};
 
 use super::connection::{Connection, ConnectionError, answer};
-use super::topology::Topology;
+use super::topology::{Topology, TopologyError, compare};
 use super::url::BrokerUrl;
 
 /// What stands in the broker.
@@ -16,6 +16,10 @@ pub struct Inspection {
     pub queues: Vec<QueueState>,
     /// Exchanges of ours that are not there.
     pub missing_exchanges: Vec<String>,
+    /// Queues and exchanges that are there with other arguments than ours, each with the broker's own words.
+    pub different: Vec<(String, String)>,
+    /// Queues and exchanges whose arguments our user may not ask for (no configure permission).
+    pub uncompared: Vec<String>,
 }
 
 /// A queue of ours.
@@ -36,7 +40,8 @@ pub struct QueueCounts {
     pub consumers: u32,
 }
 
-/// Connects, and looks for every exchange and queue of `topology` (passive declare, AMQP 0-9-1 §1.6.2.1, §1.7.2.1).
+/// Connects, looks for every exchange and queue of `topology` (passive declare, AMQP 0-9-1 §1.6.2.1, §1.7.2.1), and
+/// compares those that are there.
 ///
 /// # Errors
 /// If the broker cannot be reached or does not let us look.
@@ -46,14 +51,36 @@ pub async fn inspect(url: &BrokerUrl, topology: &Topology) -> Result<Inspection,
     for name in [&topology.dead, &topology.undelivered, &topology.dispatch] {
         let found = queue(&connection, name).await?;
         inspection.queues.push(QueueState { name: name.clone(), found });
+        if found.is_some() {
+            inspection.compare(&connection, topology, name).await?;
+        }
     }
     for name in [&topology.billing, &topology.dead_letter_exchange, &topology.outcomes] {
-        if !exchange_exists(&connection, name).await? {
+        if exchange_exists(&connection, name).await? {
+            inspection.compare(&connection, topology, name).await?;
+        } else {
             inspection.missing_exchanges.push(name.clone());
         }
     }
     connection.close().await;
     Ok(inspection)
+}
+
+impl Inspection {
+    async fn compare(
+        &mut self,
+        connection: &Connection,
+        topology: &Topology,
+        name: &str,
+    ) -> Result<(), ConnectionError> {
+        match compare(connection, topology, name).await {
+            Ok(()) | Err(TopologyError::Missing { .. }) => {}
+            Err(TopologyError::Inequivalent { what, said, .. }) => self.different.push((what, said)),
+            Err(TopologyError::Forbidden { what, .. }) => self.uncompared.push(what),
+            Err(TopologyError::Connection(error)) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 /// On a channel of its own: a name that is not there ends the channel.

@@ -8,7 +8,7 @@ use std::fmt;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{ErrorKind, ExchangeKind};
+use lapin::{Channel, ErrorKind, ExchangeKind};
 
 use super::connection::{Connection, ConnectionError, answer, close_channel};
 
@@ -187,32 +187,52 @@ pub(super) async fn establish(connection: &Connection, topology: &Topology) -> R
     let channel = connection.channel().await?;
     let passive = topology.mode == TopologyMode::Verify;
     for step in topology.steps() {
-        let result = match &step {
-            Step::Exchange(name, kind) => {
-                let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
-                let declare = channel.exchange_declare((*name).into(), kind.clone(), options, FieldTable::default());
-                answer("declare an exchange", &channel, declare).await
-            }
-            Step::Queue(name, arguments) => {
-                let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
-                let declare = channel.queue_declare((*name).into(), options, table(arguments));
-                answer("declare a queue", &channel, declare).await.map(drop)
-            }
-            // A binding cannot be looked for, only made.
-            Step::Binding { .. } if passive => Ok(()),
-            Step::Binding { queue, exchange, key } => {
-                let options = QueueBindOptions::default();
-                let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
-                answer(
-                    "bind a queue",
-                    &channel,
-                    channel.queue_bind(queue, exchange, key, options, FieldTable::default()),
-                )
-                .await
-            }
-        };
-        result.map_err(|error| explain(&step, error))?;
+        make(&channel, &step, passive).await?;
     }
+    close_channel(&channel).await;
+    Ok(())
+}
+
+/// Makes it, or looks whether it is there; a refusal ends the channel.
+async fn make(channel: &Channel, step: &Step<'_>, passive: bool) -> Result<(), TopologyError> {
+    let result = match step {
+        Step::Exchange(name, kind) => {
+            let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
+            let declare = channel.exchange_declare((*name).into(), kind.clone(), options, FieldTable::default());
+            answer("declare an exchange", channel, declare).await
+        }
+        Step::Queue(name, arguments) => {
+            let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
+            let declare = channel.queue_declare((*name).into(), options, table(arguments));
+            answer("declare a queue", channel, declare).await.map(drop)
+        }
+        // A binding cannot be looked for, only made.
+        Step::Binding { .. } if passive => Ok(()),
+        Step::Binding { queue, exchange, key } => {
+            let options = QueueBindOptions::default();
+            let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
+            let bind = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
+            answer("bind a queue", channel, bind).await
+        }
+    };
+    result.map_err(|error| explain(step, error))
+}
+
+/// Compares an exchange or queue that is there with what it should be: declares it as at a start.
+///
+/// A declaration of what is there changes nothing, whether or not it is the same; a passive one does not look at the
+/// arguments (AMQP 0-9-1 §1.6.2.1, §1.7.2.1). On a channel of its own, since a difference ends the channel. It is asked
+/// right after it was seen: one that is deleted in between would be made.
+///
+/// # Errors
+/// [`TopologyError::Inequivalent`] names the first argument that differs; [`TopologyError::Forbidden`] means that the
+/// broker's user may not ask.
+pub(super) async fn compare(connection: &Connection, topology: &Topology, name: &str) -> Result<(), TopologyError> {
+    let steps = topology.steps();
+    let is_meant = |step: &&Step<'_>| matches!(step, Step::Exchange(made, _) | Step::Queue(made, _) if *made == name);
+    let Some(step) = steps.iter().find(is_meant) else { return Ok(()) };
+    let channel = connection.channel().await?;
+    make(&channel, step, false).await?;
     close_channel(&channel).await;
     Ok(())
 }
