@@ -51,6 +51,9 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     for app::Unprotected { problem, remedy, .. } in app::unprotected(&config) {
         tracing::warn!("{problem}; {remedy}");
     }
+    for file in &config.open_secret_files {
+        tracing::warn!("{file}; {}", file.remedy());
+    }
     let stop = lifecycle::drain_on_signal()?;
     let roles =
         Roles { worker: args.has(Role::Worker), console: args.has(Role::Console), portal: args.has(Role::Portal) };

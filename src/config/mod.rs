@@ -9,6 +9,7 @@ mod reader;
 mod relays;
 mod rules;
 mod samples;
+mod secret_file;
 mod source;
 mod stores;
 mod unknown;
@@ -21,6 +22,7 @@ use std::path::Path;
 
 pub use address::{BaseUrl, SecretUrl, is_loopback_host};
 pub use fault::{Fault, Faults};
+pub use secret_file::OpenSecretFile;
 pub use source::{FILE_DEFAULT, Sources};
 pub use stores::{Broker, Database, Documents, DocumentsPlace, S3Credentials, Topology};
 pub use web::{Console, Http, Metrics, Portal, Sms};
@@ -68,6 +70,8 @@ pub struct Config {
     pub templates: Templates,
     /// What is logged.
     pub log: Log,
+    /// Files with secrets that others on this machine may read.
+    pub open_secret_files: Vec<OpenSecretFile>,
 }
 
 impl Config {
@@ -103,7 +107,7 @@ impl Config {
 fn read(sources: &Sources) -> Result<(Config, Vec<Known>), Faults> {
     let mut reader = Reader::new(sources);
     let portal = Portal::read(&mut reader);
-    let config = Config {
+    let mut config = Config {
         database: Database::read(&mut reader),
         broker: Broker::read(&mut reader),
         documents: Documents::read(&mut reader),
@@ -120,7 +124,9 @@ fn read(sources: &Sources) -> Result<(Config, Vec<Known>), Faults> {
         retention: Retention::read(&mut reader),
         templates: Templates::read(&mut reader),
         log: Log::read(&mut reader),
+        open_secret_files: Vec::new(),
     };
+    config.open_secret_files = secret_file::find(&reader, sources, &config);
     if reader.knows_what_is_unset() {
         rules::check(&mut reader, &config);
     }

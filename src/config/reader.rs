@@ -49,6 +49,8 @@ pub(super) struct Written {
     pub(super) path: String,
     pub(super) place: String,
     pub(super) texts: Vec<String>,
+    /// The file that the variable `NAME_FILE` names, if the value stands there, and its mode if others may use it.
+    pub(super) file: Option<(PathBuf, Option<u32>)>,
 }
 
 /// Reads keys from the sources, and gathers faults.
@@ -112,8 +114,11 @@ impl<'a> Reader<'a> {
     /// Every key that was asked for and is written anywhere, with what counts of it.
     pub(super) fn written(&self) -> Vec<Written> {
         let found = self.known.iter().filter_map(|known| {
-            let (place, raw) = self.find(Key { path: &known.path, variable: known.variable })?;
-            Some(Written { path: known.path.clone(), place, texts: texts(&raw) })
+            let key = Key { path: &known.path, variable: known.variable };
+            let (place, raw) = self.find(key)?;
+            let file = self.variable(&place).filter(|_| place == key.file_variable_name()).map(PathBuf::from);
+            let file = file.map(|file| (file.clone(), (self.sources.mode_open)(&file)));
+            Some(Written { path: known.path.clone(), place, texts: texts(&raw), file })
         });
         found.collect()
     }

@@ -29,6 +29,8 @@ pub struct Sources {
     pub exists: fn(&Path) -> bool,
     /// Reads the file that a variable `NAME_FILE` names.
     pub read: fn(&Path) -> std::io::Result<String>,
+    /// The mode of a file, if others than its owner may use it in any way.
+    pub mode_open: fn(&Path) -> Option<u32>,
 }
 
 impl Sources {
@@ -43,6 +45,8 @@ impl Sources {
             allow_embedded: false,
             exists: Path::exists,
             read: |path| std::fs::read_to_string(path),
+            // A file that cannot be asked has just been read: its mode is not what is wrong with it.
+            mode_open: |path| private_file::mode_open_to_others(path).ok().flatten(),
         }
     }
 
@@ -54,10 +58,8 @@ impl Sources {
     pub fn of_process(named: Option<&Path>, allow_embedded: bool) -> Result<Self, Faults> {
         let variable = std::env::var_os("CONFIG_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
         let file = read_file(named.map(Path::to_owned).or(variable).as_deref())?;
-        // A file that cannot be asked has just been read: its mode is not what is wrong with it.
-        let mode = |path: &Path| private_file::mode_open_to_others(path).ok().flatten();
-        let file_mode_open = file.as_ref().and_then(|(path, _)| mode(path));
-        let mut sources = Self { file, file_mode_open, allow_embedded, ..Self::none() };
+        let mut sources = Self { file, allow_embedded, ..Self::none() };
+        sources.file_mode_open = sources.file.as_ref().and_then(|(path, _)| (sources.mode_open)(path));
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {
