@@ -3,6 +3,9 @@
 mod check;
 mod database;
 mod disk;
+mod relay_hints;
+mod relay_senders;
+mod relays;
 mod senders;
 mod servers;
 
@@ -11,25 +14,37 @@ use std::path::PathBuf;
 use super::Globals;
 use super::error::sentence;
 use super::event_files::{self, FileEvent};
+use crate::clock::Clock;
+use crate::compose::envelope_sender;
 use crate::config::{Config, Faults};
 use crate::documents;
 use crate::ledger::Evidence;
-use crate::secrets::{KeyFileError, LinkKeys, SecretKeys};
+use crate::secrets::{KeyFileError, SecretKeys};
 use check::Check;
 use database::Database;
+use relay_senders::TenantSender;
+use relays::{Refusals, Tasks};
 
 /// Check everything that the configuration names, and say what to do about what is wrong
 ///
 /// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything), compares
-/// dead letters with their mirror in RabbitMQ, looks at the room on the disk, and names senders that a relay refuses and
-/// link keys that are in use but missing. Changes nothing.
+/// exchanges, queues and the dead letters' mirror in RabbitMQ with what should be there, looks at the room on the disk, and
+/// names senders that a relay refuses and link keys that are in use but missing. Changes nothing. Each relay has 15 s.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher doctor
   invoice-dispatcher doctor --json
+  invoice-dispatcher doctor --senders
   invoice-dispatcher doctor --ledger
   invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson")]
 pub struct Args {
+    /// Also name each tenant's envelope sender to its relay by MAIL, and have it forget that by RSET: nothing is sent. Some
+    /// relays judge a sender later, at RCPT or after DATA
+    #[arg(long)]
+    pub senders: bool,
+    /// Log in also with credentials that rest because a relay has refused them: once, which may lock the account
+    #[arg(long)]
+    pub login: bool,
     /// Also go through every event, delivery and dead letter, and name each that is in no state, in two, or sent twice.
     /// Takes a while on a large database
     #[arg(long)]
@@ -49,7 +64,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         Ok(config) => {
             let published = args.ledger.then(|| names(&args.published)).transpose()?;
             // Boxed: everybody who is asked at once makes a large future.
-            Box::pin(every_check(&config, published)).await
+            Box::pin(every_check(&config, published, &args)).await
         }
         Err(error) => faults(error)?,
     };
@@ -85,9 +100,10 @@ fn faults(error: anyhow::Error) -> anyhow::Result<Vec<Check>> {
 
 /// Asks everybody at once, so that one who is silent costs the others no time. The ledger is gone through if it is known,
 /// perhaps of no event, what was `published`.
-async fn every_check(config: &Config, published: Option<Vec<(String, String)>>) -> Vec<Check> {
+async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, args: &Args) -> Vec<Check> {
     documents::install_crypto_provider();
-    let keys = keys(config);
+    let secret_keys = keys(config);
+    let keys = secret_keys.as_ref().map(|keys| keys.as_ref().map(SecretKeys::link_keys)).map_err(Check::clone);
     let database = Database::open(config).await;
     let in_database = async {
         let evidence = match published {
@@ -106,10 +122,19 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>) 
         }
     };
     let in_broker = async { servers::broker(config, mirrored.await).await };
+    let at_relays = async {
+        let refusals = refusals(&database, secret_keys.ok().flatten().as_ref()).await;
+        let (senders, mut unusable) = if args.senders { envelope_senders(&database).await } else { (None, Vec::new()) };
+        let tasks = Tasks { login: args.login, senders, refusals };
+        let mut checks = relays::checks(config, &tasks).await;
+        checks.append(&mut unusable);
+        checks
+    };
     let (in_database, in_broker, documents, relays) =
-        tokio::join!(in_database, in_broker, servers::documents(config), servers::relays(config));
+        tokio::join!(in_database, in_broker, servers::documents(config), at_relays);
     let mut checks = vec![Check::ok("configuration", "without a fault")];
     checks.extend(servers::unprotected(config));
+    checks.extend(servers::open_secret_files(config));
     checks.extend(in_database);
     checks.extend(in_broker);
     checks.push(documents);
@@ -119,16 +144,52 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>) 
     checks
 }
 
-/// The keys of links; none if they would be made at the first start. Makes none.
-fn keys(config: &Config) -> Result<Option<LinkKeys>, Check> {
+/// Which credentials the relays have refused, as far as it can be known.
+async fn refusals(database: &Result<Database, Check>, keys: Option<&SecretKeys>) -> Refusals {
+    let keys = keys.map(SecretKeys::credentials_keys);
+    match database {
+        Ok(database) => database.refusals(keys).await,
+        Err(check) if check.is_failed() => Refusals::Unknown,
+        // There is none yet, so nothing has ever been refused.
+        Err(_) => Refusals::Known { rows: Vec::new(), keys, now: Clock::system().now() },
+    }
+}
+
+/// Every tenant's envelope sender with its relay, and what is wrong with those that are none.
+async fn envelope_senders(database: &Result<Database, Check>) -> (Option<Vec<TenantSender>>, Vec<Check>) {
+    const NAME: &str = "senders";
+    let unknown = |why: &str| {
+        let remedy = "mend the database first; it says who the tenants are";
+        (None, vec![Check::fail(NAME, format!("not tried: {why}"), remedy)])
+    };
+    let Ok(database) = database else { return unknown("the database cannot be asked") };
+    let tenants = match database.tenants().await {
+        Ok(tenants) => tenants,
+        Err(error) => return unknown(&sentence(&error.into())),
+    };
+    let (mut senders, mut unusable) = (Vec::new(), Vec::new());
+    for (tenant, relay, profile) in tenants {
+        match envelope_sender(&profile) {
+            Ok(sender) => senders.push(TenantSender { tenant, relay, sender }),
+            Err(error) => {
+                let detail = format!("tenant {tenant}: {}", sentence(&error.into()));
+                unusable.push(Check::fail(NAME, detail, "correct the tenant's sender, and import the tenant again"));
+            }
+        }
+    }
+    (Some(senders), unusable)
+}
+
+/// The secret keys; none if they would be made at the first start. Makes none.
+fn keys(config: &Config) -> Result<Option<SecretKeys>, Check> {
     let failed = |error: KeyFileError| {
         let remedy = "correct the file; without it nothing starts";
         Check::fail(SECRET_KEYS, sentence(&error.into()), remedy)
     };
     match &config.secrets.keys {
-        Some(keys) => Ok(Some(keys.link_keys())),
+        Some(keys) => Ok(Some(keys.clone())),
         // What cannot be looked for cannot be read either: reading says why.
         None if matches!(config.secrets.file.try_exists(), Ok(false)) => Ok(None),
-        None => SecretKeys::load_or_generate(&config.secrets.file).map(|keys| Some(keys.link_keys())).map_err(failed),
+        None => SecretKeys::load_or_generate(&config.secrets.file).map(Some).map_err(failed),
     }
 }

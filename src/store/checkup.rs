@@ -6,7 +6,8 @@ use super::Store;
 use super::error::StoreError;
 use super::statement::sql;
 use crate::clock::Timestamp;
-use crate::ids::RelayName;
+use crate::ids::{RelayName, TenantId};
+use crate::tenant::TenantProfile;
 
 /// What waits in a lane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +57,19 @@ impl Store {
             };
             Ok((row.get("relay")?, counts))
         })
+        .collect()
+    }
+
+    /// Every tenant with its relay and what its mails show, in order.
+    pub async fn tenants_of_relays(&self) -> Result<Vec<(TenantId, RelayName, TenantProfile)>, StoreError> {
+        sql("SELECT tenant.id, tenant.relay, tenant_profile.body
+            FROM tenant JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
+                                           AND tenant_profile.version = tenant.profile_version
+            ORDER BY tenant.id")
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("id")?, row.get("relay")?, row.json("body")?)))
         .collect()
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::SECRET_KEYS;
 use super::check::Check;
+use super::relays::Refusals;
 use super::senders;
 use crate::app::AppError;
 use crate::broker::DeadLetterLedger;
@@ -13,11 +14,12 @@ use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::cli::words::{count, relative, span};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::ids::TenantId;
+use crate::ids::{RelayName, TenantId};
 use crate::lane::HEARTBEAT;
 use crate::ledger::{self, Evidence, Finding, Ledger};
-use crate::secrets::LinkKeys;
+use crate::secrets::{CredentialsKeys, LinkKeys};
 use crate::store::{Breaker, Store, StoreError};
+use crate::tenant::TenantProfile;
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
@@ -68,6 +70,19 @@ impl Database {
     /// How many dead letters should stand in the mirror.
     pub(super) async fn published_and_open(&self) -> Option<u64> {
         self.store.published_and_open().await.ok()
+    }
+
+    /// Which credentials the relays have refused; `keys` name them.
+    pub(super) async fn refusals(&self, keys: Option<CredentialsKeys>) -> Refusals {
+        match self.store.all_refused_credentials().await {
+            Ok(rows) => Refusals::Known { rows, keys, now: self.store.now() },
+            Err(_) => Refusals::Unknown,
+        }
+    }
+
+    /// Every tenant with its relay and what its mails show.
+    pub(super) async fn tenants(&self) -> Result<Vec<(TenantId, RelayName, TenantProfile)>, StoreError> {
+        self.store.tenants_of_relays().await
     }
 
     /// Everything that the database knows.

@@ -1,6 +1,4 @@
-//! What `doctor` asks RabbitMQ, the document store and the relays, and what it reads from files.
-
-use futures_util::future::join_all;
+//! What `doctor` asks RabbitMQ and the document store, and what it reads from files.
 
 use super::check::Check;
 use crate::app;
@@ -9,9 +7,6 @@ use crate::cli::error::sentence;
 use crate::cli::open;
 use crate::cli::words::count;
 use crate::config::{Config, DocumentsPlace};
-use crate::ids::RelayName;
-use crate::relay::outcome::Phase;
-use crate::relay::{Connector, RelayConfig, Unavailable};
 
 const RABBITMQ: &str = "RabbitMQ";
 
@@ -19,6 +14,12 @@ const RABBITMQ: &str = "RabbitMQ";
 pub(super) fn unprotected(config: &Config) -> Vec<Check> {
     let found = app::unprotected(config).into_iter();
     found.map(|found| Check::warn(format!("{} TLS", found.variable), found.problem, found.remedy)).collect()
+}
+
+/// Files with secrets that other users of this machine can read.
+pub(super) fn open_secret_files(config: &Config) -> Vec<Check> {
+    let open = config.open_secret_files.iter();
+    open.map(|file| Check::warn("secret files", file.to_string(), file.remedy())).collect()
 }
 
 /// RabbitMQ, its queues, and whether as many dead letters stand in their mirror as `published` says.
@@ -33,7 +34,7 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
     };
     match inspect(&url, &topology).await {
         Ok(inspection) => {
-            let mut checks = vec![there(&shown.to_string(), &topology, &inspection)];
+            let mut checks = there(&shown.to_string(), &topology, &inspection);
             checks.extend(queues(&topology, &inspection, published));
             checks
         }
@@ -52,19 +53,52 @@ pub(super) async fn queued(config: &Config) -> u64 {
     sources.filter_map(|queue| queue.found).map(|found| u64::from(found.ready)).sum()
 }
 
-/// Whether every exchange and queue is there.
-fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Check {
+/// Whether every exchange and queue is there, and as it should be.
+fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Vec<Check> {
     let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
     let missing: Vec<&str> = queues.chain(&inspection.missing_exchanges).map(String::as_str).collect();
-    if missing.is_empty() {
-        return Check::ok(RABBITMQ, format!("{shown} answers; every exchange and queue is there"));
+    let mut checks = Vec::new();
+    if missing.is_empty() && inspection.different.is_empty() {
+        let compared = if inspection.uncompared.is_empty() {
+            "with the arguments that it should have".to_owned()
+        } else {
+            format!(
+                "the arguments of {} cannot be compared without configure permission",
+                inspection.uncompared.join(", ")
+            )
+        };
+        checks.push(Check::ok(RABBITMQ, format!("{shown} answers; every exchange and queue is there, {compared}")));
+    } else if missing.is_empty() {
+        checks.push(Check::ok(RABBITMQ, format!("{shown} answers")));
+    } else {
+        let detail = format!("{shown} answers; missing: {}", missing.join(", "));
+        checks.push(match topology.mode {
+            TopologyMode::Declare => Check::warn(RABBITMQ, detail, "start `invoice-dispatcher run`, which makes them"),
+            TopologyMode::Verify => {
+                Check::fail(RABBITMQ, detail, "declare them, or set topology = \"declare\" to have them made")
+            }
+        });
     }
-    let detail = format!("{shown} answers; missing: {}", missing.join(", "));
-    match topology.mode {
-        TopologyMode::Declare => Check::warn(RABBITMQ, detail, "start `invoice-dispatcher run`, which makes them"),
-        TopologyMode::Verify => {
-            Check::fail(RABBITMQ, detail, "declare them, or set topology = \"declare\" to have them made")
-        }
+    checks.extend(inspection.different.iter().map(|(what, said)| different(topology.mode, what, said)));
+    checks
+}
+
+/// An exchange or queue that stands there otherwise than we would make it.
+fn different(mode: TopologyMode, what: &str, said: &str) -> Check {
+    let detail = format!("it is there with other arguments: {said}");
+    match mode {
+        // The declaration at the start fails, and nothing is consumed.
+        TopologyMode::Declare => Check::fail(
+            what,
+            detail,
+            "move its messages away, delete it and start again, or set topology = \"verify\" to use it as it is; until \
+             then no event is taken in",
+        ),
+        TopologyMode::Verify => Check::warn(
+            what,
+            detail,
+            "nothing, if whoever declared it meant that; else delete it, and have it made with topology = \"declare\"",
+        ),
     }
 }
 
@@ -129,39 +163,6 @@ pub(super) async fn documents(config: &Config) -> Check {
     match store.check().await {
         Ok(()) => Check::ok(NAME, format!("{store} lets us in")),
         Err(problem) => Check::fail(NAME, format!("{store}: {problem}"), remedy),
-    }
-}
-
-/// Every relay, up to its login.
-pub(super) async fn relays(config: &Config) -> Vec<Check> {
-    if config.relays.is_empty() {
-        return vec![Check::warn("relays", "none is configured; nothing is ever sent", "set SMTP_URL")];
-    }
-    join_all(config.relays.iter().map(|(name, relay)| probe(name, relay))).await
-}
-
-async fn probe(name: &RelayName, config: &RelayConfig) -> Check {
-    let check = format!("relay {name}");
-    let shown = format!("{:?}", config.url);
-    let connector = match Connector::new(config.clone()) {
-        Ok(connector) => connector,
-        Err(problem) => return Check::fail(check, format!("{shown}: {problem}"), "correct the relay's configuration"),
-    };
-    match connector.probe().await {
-        Ok(()) => Check::ok(check, format!("{shown} lets us in")),
-        Err(unavailable) => Check::fail(check, format!("{shown}: {unavailable}"), remedy(name, &unavailable)),
-    }
-}
-
-/// What to do about a relay that does not let us in.
-fn remedy(name: &RelayName, unavailable: &Unavailable) -> String {
-    match unavailable.phase {
-        Phase::Connect => "start the relay, open the firewall, or correct its URL".to_owned(),
-        Phase::Tls => "correct the relay's certificate, or name its authority (ca_file)".to_owned(),
-        Phase::Auth => {
-            format!("correct user and password in its URL, then run: invoice-dispatcher relays resume {name}")
-        }
-        _ => "ask who runs the relay".to_owned(),
     }
 }
 

@@ -77,3 +77,29 @@ fn a_configuration_with_a_secret_must_be_closed_to_others() {
     let said = here.run("deliveries list");
     assert_eq!(said.code, 0, "{}", said.stderr);
 }
+
+#[test]
+fn a_file_with_a_secret_that_others_may_read_is_warned_of() {
+    let here = CommandLine::new();
+    let (token, url) = (here.folder().join("token"), here.folder().join("smtp-url"));
+    fs::write(&token, "0f1e2d3c4b5a69788796a5b4c3d2e1f0").expect("written");
+    fs::write(&url, "smtp://dora:hunter2@127.0.0.1:1").expect("written");
+    let here =
+        here.with("API_TOKEN_FILE", &token.display().to_string()).with("SMTP_URL_FILE", &url.display().to_string());
+    let named = |mode: u32| {
+        for file in [&token, &url] {
+            fs::set_permissions(file, Permissions::from_mode(mode)).expect("set");
+        }
+        let said = here.run("doctor --json");
+        assert!(!said.stdout.contains("hunter2"), "{}", said.stdout);
+        let open = said.json().into_iter().filter(|row| row["check"] == "secret files");
+        open.map(|row| format!("{} {} {}", row["result"], row["detail"], row["what_to_do"])).collect::<Vec<_>>()
+    };
+    let warned = named(0o644);
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    for (row, place) in warned.iter().zip(["SMTP_URL_FILE", "API_TOKEN_FILE"]) {
+        assert!(row.contains(place) && row.contains("(mode 644)") && row.contains("chmod 600 "), "{row}");
+    }
+    assert_eq!(named(0o640), Vec::<String>::new(), "a group of its own is how services share a file");
+    assert_eq!(named(0o600), Vec::<String>::new());
+}

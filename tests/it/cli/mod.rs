@@ -1,5 +1,9 @@
 //! The command line as people and their machines meet it.
 
+mod doctor_compares_the_broker;
+mod doctor_hints_at_relays;
+mod doctor_leaves_resting_credentials_alone;
+mod doctor_tries_senders;
 mod errors_are_json_for_machines;
 mod files_are_private;
 mod ids_are_shortened;

@@ -10,6 +10,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod document;
 pub(crate) mod memory_ledger;
 pub(crate) mod mirror;
+pub(crate) mod old_tls;
 pub(crate) mod process;
 pub(crate) mod raw_amqp;
 pub(crate) mod relay;

@@ -154,6 +154,11 @@ impl Sink {
         self.shared.authority.file()
     }
 
+    /// The file with this certificate of the sink's own.
+    pub fn certificate_file(&self, certificate: Certificate) -> PathBuf {
+        self.shared.authority.certificate_file(certificate)
+    }
+
     /// From now on the sink behaves like this; occurrences are counted anew. TLS stays as it was.
     pub fn behave(&self, mut script: Script) {
         self.shared.state.send_modify(|state| {

@@ -21,12 +21,25 @@ pub enum Certificate {
     Expired,
     /// By another authority of the same name.
     OtherAuthority,
+    /// By nobody but itself, and no authority (CA:FALSE).
+    SelfSigned,
+    /// By itself, and an authority's (CA:TRUE), as `openssl req -x509` makes it.
+    SelfSignedAuthority,
 }
+
+const ALL: [Certificate; 6] = [
+    Certificate::Good,
+    Certificate::OtherName,
+    Certificate::Expired,
+    Certificate::OtherAuthority,
+    Certificate::SelfSigned,
+    Certificate::SelfSignedAuthority,
+];
 
 /// The authority of one sink, and its file.
 pub(super) struct Authority {
     folder: tempfile::TempDir,
-    acceptors: [(Certificate, TlsAcceptor); 4],
+    acceptors: [(Certificate, TlsAcceptor); ALL.len()],
 }
 
 impl Authority {
@@ -35,16 +48,26 @@ impl Authority {
         let (trusted, pem) = authority();
         std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
         let (stranger, _) = authority();
-        let acceptors = [Certificate::Good, Certificate::OtherName, Certificate::Expired, Certificate::OtherAuthority]
-            .map(|certificate| {
-                let issuer = if certificate == Certificate::OtherAuthority { &stranger } else { &trusted };
-                (certificate, acceptor(certificate, issuer))
-            });
+        let acceptors = ALL.map(|certificate| {
+            let issuer = match certificate {
+                Certificate::OtherAuthority => Some(&stranger),
+                Certificate::SelfSigned | Certificate::SelfSignedAuthority => None,
+                _ => Some(&trusted),
+            };
+            let (shown, acceptor) = acceptor(certificate, issuer);
+            std::fs::write(path(&folder, certificate), shown).unwrap();
+            (certificate, acceptor)
+        });
         Self { folder, acceptors }
     }
 
     pub(super) fn file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// The file with the server's own certificate.
+    pub(super) fn certificate_file(&self, certificate: Certificate) -> PathBuf {
+        path(&self.folder, certificate)
     }
 
     /// Always the same for one certificate, so that its sessions can be resumed.
@@ -54,7 +77,12 @@ impl Authority {
     }
 }
 
-fn acceptor(certificate: Certificate, issuer: &Issuer<'static, KeyPair>) -> TlsAcceptor {
+fn path(folder: &tempfile::TempDir, certificate: Certificate) -> PathBuf {
+    folder.path().join(format!("{certificate:?}.pem"))
+}
+
+/// The certificate as PEM, and the server that shows it.
+fn acceptor(certificate: Certificate, issuer: Option<&Issuer<'static, KeyPair>>) -> (String, TlsAcceptor) {
     let names = match certificate {
         Certificate::OtherName => vec!["elsewhere.example".to_owned()],
         _ => vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
@@ -64,8 +92,18 @@ fn acceptor(certificate: Certificate, issuer: &Issuer<'static, KeyPair>) -> TlsA
         params.not_before = rcgen::date_time_ymd(2001, 1, 1);
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
     }
+    if certificate == Certificate::SelfSigned {
+        params.is_ca = IsCa::ExplicitNoCa;
+    }
+    if certificate == Certificate::SelfSignedAuthority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
     let key = KeyPair::generate().unwrap();
-    let chain = vec![params.signed_by(&key, issuer).unwrap().der().clone()];
+    let signed = match issuer {
+        Some(issuer) => params.signed_by(&key, issuer).unwrap(),
+        None => params.self_signed(&key).unwrap(),
+    };
+    let chain = vec![signed.der().clone()];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -73,7 +111,7 @@ fn acceptor(certificate: Certificate, issuer: &Issuer<'static, KeyPair>) -> TlsA
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+    (signed.pem(), TlsAcceptor::from(Arc::new(config)))
 }
 
 fn authority() -> (Issuer<'static, KeyPair>, String) {
