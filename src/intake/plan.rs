@@ -15,7 +15,7 @@ use super::{Incoming, Via};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Templates;
-use crate::event::{self, Dropped, InvoiceSent, Malformed, Recipient, WholeBody};
+use crate::event::{self, Claims, Dropped, InvoiceSent, Malformed, Recipient, WholeBody};
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
 use crate::retry::Settled;
 use crate::store::{
@@ -286,6 +286,8 @@ impl<'a> Planner<'a> {
     /// A dead letter that keeps the bytes.
     fn letter_of_bytes(&self, parsed: &Parsed, fault: &Malformed, class: Class) -> NewDeadLetter {
         let (source, event_id) = fault.source_and_id.clone().unzip();
+        // Support knows tenant and number, and nothing else of it. They are what the bytes claim.
+        let Claims { tenant, customer, invoice_number } = Claims::of(&parsed.body);
         NewDeadLetter {
             id: DeadLetterId((self.making.new_id)()),
             delivery: None,
@@ -293,9 +295,9 @@ impl<'a> Planner<'a> {
             once: Some(once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), parsed.body_sha256())),
             source,
             event_id,
-            tenant: None,
-            customer: None,
-            invoice_number: None,
+            tenant,
+            customer,
+            invoice_number,
             class,
             phase: None,
             code: None,

@@ -35,7 +35,7 @@ pub struct DeadLetter {
     pub source: Option<String>,
     /// The publisher's name for it, if that could be read.
     pub event_id: Option<String>,
-    /// Whose invoice it is, if that could be read.
+    /// Whose invoice it is, if that could be read; or what the bytes claim ([`DeadLetter::is_claimed`]).
     pub tenant: Option<TenantId>,
     /// Whom it is for, if that could be read.
     pub customer: Option<CustomerId>,
@@ -213,6 +213,12 @@ impl Store {
 }
 
 impl DeadLetter {
+    /// Whether tenant, customer and number are what bytes claim that could not be read as an event.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        self.event_key.is_none() && self.class != Class::ConflictingEvent
+    }
+
     pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.get("id")?,
