@@ -33,6 +33,7 @@ pub mod lane;
 pub mod ledger;
 pub mod lifecycle;
 pub mod model;
+pub mod operator;
 pub mod policy;
 pub mod portal;
 pub mod private_file;

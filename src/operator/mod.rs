@@ -1,0 +1,3 @@
+//! What people do and look at, whoever asks: the command line or a page.
+
+pub mod sent_message;
