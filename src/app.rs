@@ -29,7 +29,7 @@ use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
 use crate::resend::Resend;
 use crate::retry::Schedule;
-use crate::secrets::{CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
+use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
 use crate::store::{OpenError, RetentionTimes, Store, StoreError};
 
 /// The parts that every command may need, made of the configuration.
@@ -159,13 +159,16 @@ impl App {
     pub fn with_store(config: Config, store: Store) -> Result<Self, AppError> {
         let resends = |relay: &&RelayConfig| relay.on_uncertain == OnUncertain::Resend;
         let resent_by = config.relays.values().filter(resends).map(|relay| relay.name.clone());
-        let store = store.with_outcomes(config.broker.tells_outcomes()).with_resent_by(resent_by);
         let documents = open_documents(&config)?;
         let templates = Arc::new(open_templates(&config)?);
         let keys = match &config.secrets.keys {
             Some(keys) => keys.clone(),
             None => SecretKeys::load_or_generate(&config.secrets.file)?,
         };
+        let store = store
+            .with_outcomes(config.broker.tells_outcomes())
+            .with_resent_by(resent_by)
+            .with_address_keys(AddressKeys::of(&keys));
         let link_keys = keys.link_keys();
         let wakes = Wakes::new(config.relays.keys());
         let workshop = Arc::new(Workshop {

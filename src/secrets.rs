@@ -5,6 +5,8 @@
 //!
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
+mod address_keys;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
+
+pub use address_keys::AddressKeys;
 
 use crate::ids::{DeliveryId, Sha256};
 use crate::private_file;

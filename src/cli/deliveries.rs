@@ -128,7 +128,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
                 state: state.map(|state| DeliveryState::parse(&state).expect("clap lets only states pass")),
                 tenant: tenant.map(TenantId::from),
                 relay: relay.map(RelayName::from),
-                since: None,
+                ..DeliveryFilter::default()
             };
             list(&app, output, &filter, limit.limit).await
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::cures::{mark_cured_by_customers, mark_cured_by_tenants};
 use super::error::StoreError;
 use super::facts::read_settings;
+use super::search::words;
 use super::settings::insert_settings;
 use super::statement::sql;
 use super::value::{Row, Value};
@@ -148,6 +149,8 @@ impl Store {
             })
             .collect();
         self.write_customers(&mut transaction, &changed).await?;
+        // Also where the name seems to be the same: another import may have changed it since it was read.
+        words::replace(&mut transaction, &changed).await?;
         let cures = mark_cured_by_customers(&mut transaction, &customers, &changed).await?;
         transaction.commit().await?;
         let count = |number: usize| u64::try_from(number).expect("a usize fits");
@@ -319,7 +322,7 @@ fn key(customer: &Customer) -> [Value<'_>; 2] {
     [(&customer.tenant_id).into(), (&customer.id).into()]
 }
 
-fn read_customer(row: &Row) -> Result<Customer, StoreError> {
+pub(super) fn read_customer(row: &Row) -> Result<Customer, StoreError> {
     Ok(Customer {
         tenant_id: row.get("tenant_id")?,
         id: row.get("id")?,

@@ -5,6 +5,8 @@ use uuid::Uuid;
 use super::Store;
 use super::error::StoreError;
 use super::page::{Cursor, Page, PageRequest};
+use super::search::recipients::mailbox;
+use super::search::text::number_key;
 use super::state::{DeliveryRole, DeliveryState};
 use super::statement::sql;
 use super::value::Row;
@@ -106,8 +108,17 @@ pub struct DeliveryFilter {
     pub tenant: Option<TenantId>,
     /// In this relay's lane, or attempted with this relay.
     pub relay: Option<RelayName>,
-    /// That came to this state at this moment or later; due, sending, sent and all: that were made then or later.
+    /// That came to this state at this moment or later; due, sending, sent and all, and where an invoice, a customer or
+    /// a recipient is named: that were made then or later.
     pub since: Option<Timestamp>,
+    /// Of this number; case and blanks do not count.
+    pub invoice: Option<String>,
+    /// For this customer; quick beside a tenant only.
+    pub customer: Option<CustomerId>,
+    /// To this address, as To, Cc or Bcc.
+    pub to: Option<String>,
+    /// Invoices, credit notes or reminders.
+    pub kind: Option<InvoiceKind>,
 }
 
 /// What [`Delivery::read`] needs, of `delivery LEFT JOIN lane_entry`.
@@ -135,6 +146,29 @@ macro_rules! delivery_columns {
 }
 pub(super) use delivery_columns;
 
+/// What narrows every list.
+macro_rules! narrowed {
+    () => {
+        " AND ($4 IS NULL OR delivery.tenant_id = $4) AND ($8 IS NULL OR delivery.kind = $8)
+          AND ($9 IS NULL OR delivery.number_key = $9) AND ($10 IS NULL OR delivery.customer_id = $10)"
+    };
+}
+
+/// Deliveries in this relay's lane, or attempted with it.
+macro_rules! of_relay {
+    () => {
+        " AND ($5 IS NULL OR lane_entry.relay = $5 OR EXISTS (SELECT 1 FROM attempt
+               WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))"
+    };
+}
+
+/// In this state, whichever it is.
+macro_rules! in_state {
+    () => {
+        " AND ($6 IS NULL OR COALESCE(delivery.settled, lane_entry.state, 'due') = $6)"
+    };
+}
+
 /// What is due or sending, newest first: the identifiers are ordered by time.
 const IN_LANES: &str = concat!(
     "SELECT ",
@@ -142,8 +176,9 @@ const IN_LANES: &str = concat!(
     " FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id
     WHERE lane_entry.delivery_id < $2 AND delivery.created_at >= $3 AND delivery.created_at <= $1
       AND ($4 IS NULL OR lane_entry.tenant_id = $4) AND ($5 IS NULL OR lane_entry.relay = $5)
-      AND lane_entry.state = $6
-    ORDER BY lane_entry.delivery_id DESC LIMIT $7"
+      AND lane_entry.state = $6",
+    narrowed!(),
+    " ORDER BY lane_entry.delivery_id DESC LIMIT $7"
 );
 
 /// What people look after, newest first.
@@ -153,49 +188,130 @@ const SETTLED: &str = concat!(
     " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
     WHERE delivery.attention_at IS NOT NULL AND delivery.attention_at <= $1
       AND (delivery.attention_at, delivery.id) < ($1, $2) AND delivery.attention_at >= $3
-      AND ($4 IS NULL OR delivery.tenant_id = $4)
       AND ($5 IS NULL OR EXISTS (SELECT 1 FROM attempt
            WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
-      AND delivery.settled = $6
-    ORDER BY delivery.attention_at DESC, delivery.id DESC LIMIT $7"
+      AND delivery.settled = $6",
+    narrowed!(),
+    " ORDER BY delivery.attention_at DESC, delivery.id DESC LIMIT $7"
 );
 
-/// Everything, or what was sent, newest first.
-const ALL: &str = concat!(
+/// Everything, newest first: found by what `leading` says, the rest only narrows that.
+macro_rules! by_creation {
+    ($leading:literal) => {
+        concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+            WHERE ",
+            $leading,
+            " AND delivery.created_at <= $1 AND (delivery.created_at, delivery.id) < ($1, $2)
+              AND delivery.created_at >= $3",
+            narrowed!(),
+            of_relay!(),
+            in_state!(),
+            " ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT $7"
+        )
+    };
+}
+
+/// What was sent to an address under one of the keys, newest first: the identifiers are ordered by time.
+const TO_RECIPIENT: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery.created_at <= $1 AND (delivery.created_at, delivery.id) < ($1, $2) AND delivery.created_at >= $3
-      AND ($4 IS NULL OR delivery.tenant_id = $4)
-      AND ($5 IS NULL OR lane_entry.relay = $5 OR EXISTS (SELECT 1 FROM attempt
-           WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
-      AND ($6 IS NULL OR delivery.settled = $6)
-    ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT $7"
+    " FROM delivery_recipient JOIN delivery ON delivery.id = delivery_recipient.delivery_id
+         LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery_recipient.address_key = $11 AND delivery_recipient.delivery_id < $2
+      AND delivery.created_at <= $1 AND delivery.created_at >= $3",
+    narrowed!(),
+    of_relay!(),
+    in_state!(),
+    " ORDER BY delivery_recipient.delivery_id DESC LIMIT $7"
 );
 
-/// The column that a list goes by.
+/// What a list goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Lane,
     Attention,
     Creation,
+    Recipient,
+}
+
+impl DeliveryFilter {
+    fn order(&self) -> Order {
+        match self.state {
+            _ if self.to.is_some() => Order::Recipient,
+            _ if self.invoice.is_some() || self.customer.is_some() => Order::Creation,
+            Some(DeliveryState::Due | DeliveryState::Sending) => Order::Lane,
+            Some(DeliveryState::Settled(settled)) if settled != super::Settled::Sent => Order::Attention,
+            _ => Order::Creation,
+        }
+    }
+
+    const fn statement(&self, order: Order) -> &'static str {
+        match order {
+            Order::Recipient => TO_RECIPIENT,
+            Order::Lane => IN_LANES,
+            Order::Attention => SETTLED,
+            Order::Creation if self.invoice.is_some() => by_creation!("delivery.number_key = $9"),
+            Order::Creation if self.customer.is_some() && self.tenant.is_some() => {
+                by_creation!("delivery.tenant_id = $4 AND delivery.customer_id = $10")
+            }
+            Order::Creation if self.tenant.is_some() => by_creation!("delivery.tenant_id = $4"),
+            Order::Creation => by_creation!("TRUE"),
+        }
+    }
+
+    /// The statement that lists what it wants.
+    pub(super) fn text(&self) -> &'static str {
+        self.statement(self.order())
+    }
+
+    /// Where the list goes on behind this delivery of it.
+    #[must_use]
+    pub fn cursor(&self, delivery: &Delivery) -> Cursor {
+        let at = match self.order() {
+            Order::Lane | Order::Recipient => Timestamp(i64::MAX),
+            Order::Attention => delivery.settled_at.unwrap_or(delivery.created_at),
+            Order::Creation => delivery.created_at,
+        };
+        Cursor { at, id: delivery.id.0 }
+    }
 }
 
 impl Store {
     /// Deliveries, newest first.
     pub async fn deliveries(&self, filter: &DeliveryFilter, page: PageRequest) -> Result<Page<Delivery>, StoreError> {
-        let order = match filter.state {
-            Some(DeliveryState::Due | DeliveryState::Sending) => Order::Lane,
-            Some(DeliveryState::Settled(settled)) if settled != super::Settled::Sent => Order::Attention,
-            _ => Order::Creation,
+        let Some(to) = &filter.to else {
+            return Page::of(&self.page_of(filter, page, None).await?, page.limit, Delivery::read, |delivery| {
+                filter.cursor(delivery)
+            });
         };
-        let text = match order {
-            Order::Lane => IN_LANES,
-            Order::Attention => SETTLED,
-            Order::Creation => ALL,
-        };
+        let mut found = Vec::new();
+        // One address may stand under several keys while the secret keys change; each list is in order.
+        for key in self.address_keys.all(&mailbox(to)) {
+            for row in &self.page_of(filter, page, Some(key)).await? {
+                found.push(Delivery::read(row)?);
+            }
+        }
+        found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id.0));
+        found.dedup_by_key(|delivery| delivery.id);
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = found.len() > wanted;
+        found.truncate(wanted);
+        let next = found.last().filter(|_| more).map(|last| filter.cursor(last));
+        Ok(Page { items: found, next })
+    }
+
+    /// The rows of a page, and one more if there is more.
+    async fn page_of(
+        &self,
+        filter: &DeliveryFilter,
+        page: PageRequest,
+        address_key: Option<i64>,
+    ) -> Result<Vec<Row>, StoreError> {
         let after = page.after.unwrap_or(Cursor::BEGIN);
-        let rows = sql(text)
+        let statement = sql(filter.text())
             .bind(after.at)
             .bind(after.id)
             .bind(filter.since.unwrap_or(Timestamp(i64::MIN)))
@@ -203,16 +319,14 @@ impl Store {
             .bind(&filter.relay)
             .bind(filter.state)
             .bind(page.limit.saturating_add(1))
-            .all(&mut self.read().await?)
-            .await?;
-        Page::of(&rows, page.limit, Delivery::read, |delivery| Cursor {
-            at: match order {
-                Order::Lane => Timestamp(i64::MAX),
-                Order::Attention => delivery.settled_at.unwrap_or(delivery.created_at),
-                Order::Creation => delivery.created_at,
-            },
-            id: delivery.id.0,
-        })
+            .bind(filter.kind)
+            .bind(filter.invoice.as_deref().map(number_key))
+            .bind(&filter.customer);
+        let statement = match address_key {
+            Some(key) => statement.bind(key),
+            None => statement,
+        };
+        statement.all(&mut self.read().await?).await
     }
 
     /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.

@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::intake::IntakeTransaction;
 use super::notes::insert_notes;
 use super::person::Person;
+use super::search::{recipients, words};
 use super::state::DeadLetterState;
 use super::statement::{Runs, sql};
 use super::{Connection, Settled, Store, Transaction};
@@ -86,6 +87,7 @@ impl Store {
         let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
         move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
         erase_deliveries(on, &deliveries).await?;
+        words::erase(on, tenant, customer).await?;
         erase_notes_that_name(on, tenant, &person).await?;
         forget_bodies(on, &events).await?;
         insert_notes(on, &deliveries, who, note, now).await?;
@@ -259,6 +261,7 @@ async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Re
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
+    recipients::delete(on, deliveries.iter().copied()).await?;
     sql("WITH {given} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM given)")
         .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .run(on)

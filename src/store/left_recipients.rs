@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Transaction;
 use super::error::StoreError;
 use super::new_rows::{NewLaneEntry, insert_lane_entries};
+use super::search::recipients;
 use super::statement::sql;
 use super::terms::read_terms;
 use crate::class::Class;
@@ -126,6 +127,8 @@ pub(super) async fn insert_rest(
     .bind(now)
     .run(on)
     .await?;
+    let keys = recipients::keys(&on.address_keys, deferred);
+    recipients::insert(on, [(rest, keys)]).await?;
     let row = sql("SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
                delivery.decision, delivery.portal_access, delivery.portal_method,
                -- What an earlier version sent took the snapshot's moment as its Date.

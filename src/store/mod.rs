@@ -49,6 +49,7 @@ mod resend;
 mod retention;
 mod same_invoice;
 mod schema;
+mod search;
 mod sender_hold;
 mod settings;
 mod settle;
@@ -115,6 +116,10 @@ pub use resend::{Newest, Standing};
 pub use retention::{Forgotten, RetentionTimes};
 pub use same_invoice::{Newer, Revived};
 pub use schema::{Migration, Schema};
+pub use search::catalogue::ListedTenant;
+pub use search::find::{Found, FoundBy, FoundEvent};
+pub use search::numbered::NumberedInvoice;
+pub use search::plans::{SearchStatement, search_statements};
 pub use sender_hold::{ChangedProfile, SenderHold};
 pub use settings::{SettingsChange, SettingsPut};
 pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
@@ -124,6 +129,7 @@ pub use worker::Heartbeat;
 use crate::clock::{Clock, Timestamp};
 use crate::ids::RelayName;
 pub use crate::retry::Settled;
+use crate::secrets::AddressKeys;
 use connect::{LockFile, Pools};
 pub(crate) use db::connection::Connection;
 use db::connection::{Handle, Overdue};
@@ -150,6 +156,8 @@ pub struct Store {
     outcomes: bool,
     /// The relays by which what is uncertain is sent once more.
     resent_by: Arc<[RelayName]>,
+    /// What recipients are written down as, to be searched.
+    address_keys: AddressKeys,
 }
 
 #[derive(Debug)]
@@ -215,7 +223,12 @@ impl Store {
         let holder = clock.new_id();
         let inner =
             Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), lock: lock.map(Arc::new) };
-        Ok(Self { inner: Arc::new(inner), outcomes: false, resent_by: Arc::default() })
+        Ok(Self {
+            inner: Arc::new(inner),
+            outcomes: false,
+            resent_by: Arc::default(),
+            address_keys: AddressKeys::default(),
+        })
     }
 
     /// Names this process to others that would hold the same lease.
@@ -362,7 +375,7 @@ impl Store {
         let mut connection = self.write().await?;
         statement::count();
         connection.begin().await?;
-        Ok(Transaction { connection, outcomes: self.outcomes })
+        Ok(Transaction { connection, outcomes: self.outcomes, address_keys: self.address_keys.clone() })
     }
 }
 
@@ -392,6 +405,7 @@ pub(crate) struct Transaction {
     connection: Connection,
     /// As of its [`Store`].
     outcomes: bool,
+    address_keys: AddressKeys,
 }
 
 impl Transaction {

@@ -8,6 +8,7 @@ use super::Transaction;
 use super::error::StoreError;
 use super::fair;
 use super::outcome::insert_outcomes;
+use super::search::recipients;
 use super::settled_count::count_settled;
 use super::state::{DeliveryRole, EventState};
 use super::statement::{Runs, sql};
@@ -187,7 +188,7 @@ pub struct NewDeadLetter {
     pub source: Option<String>,
     /// The publisher's name for it, if that could be read.
     pub event_id: Option<String>,
-    /// Whose invoice it is, if that could be read.
+    /// Whose invoice it is, if that could be read; without an event, what the bytes claim.
     pub tenant: Option<TenantId>,
     /// Whom it is for, if that could be read.
     pub customer: Option<CustomerId>,
@@ -265,19 +266,28 @@ pub(super) async fn insert_deliveries(on: &mut Transaction, deliveries: &[NewDel
     if deliveries.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
+    let keys: Vec<Vec<i64>> =
+        deliveries.iter().map(|delivery| recipients::keys(&on.address_keys, &delivery.recipients)).collect();
+    // PostgreSQL writes the recipients down in the same statement.
+    sql("WITH {given}{postgres:, made AS (}
         INSERT INTO delivery (id, root_id, role, main_id, event_key, resend_of, resend_reason, tenant_id, customer_id,
                               invoice_id, invoice_number, kind, recipients, customer_name, locale, profile_version,
                               template_version, snapshot_at, link_key, link_generation, link_only, expires_at,
                               created_at, settled, settled_at, class, reason)
-        SELECT * FROM given")
+        SELECT id, root_id, role, main_id, event_key, resend_of, resend_reason, tenant_id, customer_id, invoice_id,
+               invoice_number, kind, recipients, customer_name, locale, profile_version, template_version, snapshot_at,
+               link_key, link_generation, link_only, expires_at, created_at, settled, settled_at, class, reason
+        FROM given
+        {postgres: ) INSERT INTO delivery_recipient (address_key, delivery_id)
+            SELECT part.address_key::BIGINT, given.id
+            FROM given, unnest(string_to_array(given.address_keys, ',')) AS part (address_key)}")
     .given(
         "id uuid, root_id uuid, role text, main_id uuid, event_key uuid, resend_of uuid, resend_reason text, \
          tenant_id text, customer_id text, invoice_id text, invoice_number text, kind text, recipients text, \
          customer_name text, locale text, profile_version bigint, template_version text, snapshot_at bigint, \
          link_key text, link_generation bigint, link_only boolean, expires_at bigint, created_at bigint, settled text, \
-         settled_at bigint, class text, reason text",
-        deliveries.iter().map(|delivery| {
+         settled_at bigint, class text, reason text, address_keys text",
+        deliveries.iter().zip(&keys).map(|(delivery, keys)| {
             let settled = delivery.settled.as_ref();
             let recipients = serde_json::to_string(&delivery.recipients).expect("recipients are always JSON");
             [
@@ -308,11 +318,15 @@ pub(super) async fn insert_deliveries(on: &mut Transaction, deliveries: &[NewDel
                 settled.map(|_| delivery.created_at).into(),
                 settled.map(|settled| settled.class).into(),
                 settled.map(|settled| &settled.reason).into(),
+                recipients::joined(keys).into(),
             ]
         }),
     )
     .run(on)
     .await?;
+    if on.connection.is_sqlite() {
+        recipients::insert(on, deliveries.iter().map(|delivery| delivery.id).zip(keys)).await?;
+    }
     let settled = deliveries.iter().filter_map(|new| new.settled.as_ref().map(|settled| (new.id, settled.settled)));
     insert_outcomes(on, settled.clone()).await?;
     let mut counts = BTreeMap::new();

@@ -9,6 +9,7 @@ use super::error::StoreError;
 use super::intake::IntakeTransaction;
 use super::new_rows::{NewLaneEntry, insert_lane_entries};
 use super::notes::{NewNote, insert_new_notes, insert_notes};
+use super::search::recipients;
 use super::settled_count::count_settled;
 use super::state::{DeadLetterState, DeliveryRole};
 use super::statement::sql;
@@ -200,6 +201,8 @@ impl IntakeTransaction {
         )
         .run(&mut self.transaction)
         .await?;
+        let recipients = back.iter().map(|back| (back.entry.delivery, back.recipients.as_slice()));
+        recipients::replace(&mut self.transaction, recipients).await?;
         let entries: Vec<NewLaneEntry> = back.iter().map(|back| back.entry.clone()).collect();
         insert_lane_entries(&mut self.transaction, &entries, self.now).await?;
         let notes = |back: &BroughtBack| {

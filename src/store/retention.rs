@@ -176,6 +176,7 @@ async fn delete_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> R
         "WITH {given} DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM given)",
         "WITH {given} DELETE FROM delivery_note WHERE delivery_id IN (SELECT id FROM given)",
         "WITH {given} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM given)",
         "WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)",
         "WITH {given} DELETE FROM delivery WHERE id IN (SELECT id FROM given)",
     ] {

@@ -60,6 +60,22 @@ impl<'v> Statement<'v> {
         self
     }
 
+    /// Gives `{given}` no rows; `bound` other parameters stand before its own.
+    pub(crate) fn given_nothing(mut self, columns: &'static str, bound: usize) -> Self {
+        self.values = vec![Value::Text(None); bound];
+        self.given = Some(Given { columns, width: columns.split(',').count(), cells: Vec::new() });
+        self
+    }
+
+    /// Its text as one database reads it.
+    pub(crate) fn text_for(&self, sqlite: bool) -> String {
+        if sqlite {
+            render(self.text, "sqlite", || self.given_text(Given::as_json_each))
+        } else {
+            render(self.text, "postgres", || self.given_text(Given::as_unnest))
+        }
+    }
+
     /// Runs it and returns every row.
     pub(crate) async fn all(self, on: &mut impl Runs) -> Result<Vec<Row>, StoreError> {
         count();
@@ -132,7 +148,7 @@ impl<'v> Statement<'v> {
         if let Some(given) = &self.given {
             given.add_arrays(&mut arguments)?;
         }
-        Ok((render(self.text, "postgres", || self.given_text(Given::as_unnest)), arguments))
+        Ok((self.text_for(false), arguments))
     }
 
     fn for_sqlite(&self) -> Result<(String, SqliteArguments), StoreError> {
@@ -153,7 +169,7 @@ impl<'v> Statement<'v> {
         if let Some(given) = &self.given {
             arguments.add(given.to_json()?).map_err(not_encodable)?;
         }
-        Ok((render(self.text, "sqlite", || self.given_text(Given::as_json_each)), arguments))
+        Ok((self.text_for(true), arguments))
     }
 
     fn given_text(&self, form: fn(&Given<'v>, usize) -> String) -> String {

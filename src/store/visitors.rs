@@ -25,7 +25,12 @@ impl Store {
             patience: Patience::default(),
             lock: self.inner.lock.clone(),
         };
-        Self { inner: Arc::new(inner), outcomes: self.outcomes, resent_by: Arc::clone(&self.resent_by) }
+        Self {
+            inner: Arc::new(inner),
+            outcomes: self.outcomes,
+            resent_by: Arc::clone(&self.resent_by),
+            address_keys: self.address_keys.clone(),
+        }
     }
 }
 

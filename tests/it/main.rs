@@ -65,6 +65,7 @@ mod event_examples_ubl;
 mod failure;
 mod killed_at_every_point;
 mod load_a_hundred_thousand_dead_letters;
+mod load_a_search_among_a_million;
 mod load_a_storm_of_connections;
 mod load_an_event_behind_a_hundred_thousand;
 mod load_many_events_in_the_queue;

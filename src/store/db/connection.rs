@@ -137,6 +137,11 @@ impl Connection {
         }
     }
 
+    /// Whether it is SQLite's: a statement more is no round trip more.
+    pub(in crate::store) const fn is_sqlite(&self) -> bool {
+        matches!(self.lent, Lent::Sqlite(_))
+    }
+
     /// How long a statement may take.
     pub(in crate::store) const fn deadline(&self) -> Duration {
         self.deadlines.statement

@@ -11,7 +11,7 @@ use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::ledger::{self, Evidence};
 use invoice_dispatcher::store::Store;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row as _, SqlitePool};
 use tempfile::TempDir;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
@@ -191,6 +191,21 @@ impl TestDatabase {
             Raw::Sqlite(pool) => sqlx::query_scalar(text).fetch_all(pool).await,
         }
         .expect("the statement selects texts")
+    }
+
+    /// The lines of a plan that `text`, whose last statement is an `EXPLAIN`, shows.
+    pub(crate) async fn plan(&self, text: &str) -> Vec<String> {
+        let column = |row: Result<String, sqlx::Error>| row.expect("a plan is text");
+        match &self.raw {
+            Raw::Postgres(pool) => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(text.to_owned())).fetch_all(pool).await;
+                rows.expect("the statement is right").iter().map(|row| column(row.try_get(0))).collect()
+            }
+            Raw::Sqlite(pool) => {
+                let rows = sqlx::raw_sql(AssertSqlSafe(text.to_owned())).fetch_all(pool).await;
+                rows.expect("the statement is right").iter().map(|row| column(row.try_get("detail"))).collect()
+            }
+        }
     }
 
     /// Checks the promise that everything is in exactly one state, and that the kept counts are the true ones.

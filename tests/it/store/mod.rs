@@ -4,5 +4,6 @@ mod erasure;
 mod held;
 mod reconciliation;
 mod same_invoice;
+mod search;
 mod two_at_once;
 mod waiting_events;

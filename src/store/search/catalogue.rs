@@ -1,0 +1,158 @@
+//! Lists of tenants and customers, and customers by the words of their names.
+
+use std::collections::BTreeMap;
+
+use super::text::{Needle, beginning_with};
+use crate::customer::Customer;
+use crate::ids::{CustomerId, RelayName, TenantId};
+use crate::store::Store;
+use crate::store::catalogue::read_customer;
+use crate::store::error::StoreError;
+use crate::store::statement::sql;
+use crate::tenant::TenantProfile;
+
+/// Customers of a common word that are looked through for the other words.
+const LOOKED_THROUGH_MAX: u32 = 20_000;
+/// A word that more customers have is common.
+const COMMON: u32 = 2_000;
+
+/// Customers that have a word of this range, and one of each given range.
+pub(super) const CUSTOMERS_WITH: &str = "WITH {given},
+            picked AS MATERIALIZED (
+                SELECT tenant_id, customer_id FROM customer_word
+                WHERE word >= $1 AND word < $2 AND ($3 IS NULL OR tenant_id = $3) ORDER BY word LIMIT $4)
+            SELECT customer.* FROM (SELECT DISTINCT tenant_id, customer_id FROM picked) AS found
+                 JOIN customer ON customer.tenant_id = found.tenant_id AND customer.id = found.customer_id
+            WHERE NOT EXISTS (SELECT 1 FROM given WHERE NOT EXISTS (
+                -- By the customer, who has few words; never by the word, which may be everybody's.
+                SELECT 1 FROM customer_word AS other
+                WHERE other.tenant_id = found.tenant_id AND other.customer_id = found.customer_id
+                  AND other.word || '' >= given.low AND other.word || '' < given.high))
+            ORDER BY found.tenant_id, found.customer_id LIMIT $5";
+
+/// How many customers have a word of this range, up to a limit.
+pub(super) const COUNTED: &str = "SELECT COUNT(*) AS customers FROM (
+    SELECT 1 AS one FROM customer_word
+    WHERE word >= $1 AND word < $2 AND ($3 IS NULL OR tenant_id = $3) LIMIT $4) AS counted";
+
+/// A tenant in a list.
+#[derive(Debug, Clone)]
+pub struct ListedTenant {
+    /// Who it is.
+    pub id: TenantId,
+    /// The relay that sends its mail.
+    pub relay: RelayName,
+    /// What its mails show now.
+    pub profile: TenantProfile,
+}
+
+impl Store {
+    /// Up to `limit` tenants behind `after`, in the order of their ids.
+    pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<ListedTenant>, StoreError> {
+        sql("SELECT tenant.id, tenant.relay, tenant_profile.body
+            FROM tenant JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
+                                           AND tenant_profile.version = tenant.profile_version
+            WHERE tenant.id > $1 ORDER BY tenant.id LIMIT $2")
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| Ok(ListedTenant { id: row.get("id")?, relay: row.get("relay")?, profile: row.json("body")? }))
+        .collect()
+    }
+
+    /// Up to `limit` customers of a tenant behind `after`, in the order of their ids.
+    pub async fn customers(
+        &self,
+        tenant: &TenantId,
+        after: Option<&CustomerId>,
+        limit: u32,
+    ) -> Result<Vec<Customer>, StoreError> {
+        sql("SELECT * FROM customer WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+            .bind(tenant)
+            .bind(after.map_or("", CustomerId::as_str))
+            .bind(limit)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(read_customer)
+            .collect()
+    }
+
+    /// Customers whose id begins with this text, or whose name has words that begin with each of its words; at most
+    /// `limit`, and whether there are more.
+    pub async fn customers_named(
+        &self,
+        text: &str,
+        tenant: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<(Vec<Customer>, bool), StoreError> {
+        match Needle::read(text) {
+            Some(needle) => self.customers_like(&needle, tenant, limit).await,
+            None => Ok((Vec::new(), false)),
+        }
+    }
+
+    pub(super) async fn customers_like(
+        &self,
+        needle: &Needle,
+        tenant: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<(Vec<Customer>, bool), StoreError> {
+        let mut found = BTreeMap::new();
+        let by_id = [needle.customer.clone()];
+        let mut ways = vec![&by_id[..]];
+        if needle.words != by_id && !needle.words.is_empty() {
+            ways.push(&needle.words);
+        }
+        for words in ways {
+            for customer in self.customers_with(words, tenant, limit.saturating_add(1)).await? {
+                found.insert((customer.tenant_id.clone(), customer.id.clone()), customer);
+            }
+        }
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > wanted;
+        Ok((found.into_values().take(wanted).collect(), more))
+    }
+
+    /// Customers that have a word that begins so for each of these.
+    async fn customers_with(
+        &self,
+        words: &[String],
+        tenant: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<Customer>, StoreError> {
+        let Some(rarest) = self.rarest(words, tenant).await? else { return Ok(Vec::new()) };
+        let (low, high) = beginning_with(&words[rarest]);
+        let others = words.iter().enumerate().filter(|(index, _)| *index != rarest);
+        let others: Vec<(String, String)> = others.map(|(_, word)| beginning_with(word)).collect();
+        sql(CUSTOMERS_WITH)
+            .bind(low)
+            .bind(high)
+            .bind(tenant)
+            .bind(LOOKED_THROUGH_MAX)
+            .bind(limit)
+            .given("low text, high text", others.iter().map(|(low, high)| [low.into(), high.into()]))
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(read_customer)
+            .collect()
+    }
+
+    /// Which of the words the fewest customers have; none if one of them is nobody's.
+    async fn rarest(&self, words: &[String], tenant: Option<&TenantId>) -> Result<Option<usize>, StoreError> {
+        let mut rarest: Option<(i64, usize)> = None;
+        for (index, word) in words.iter().enumerate() {
+            let (low, high) = beginning_with(word);
+            let row = sql(COUNTED).bind(low).bind(high).bind(tenant).bind(COMMON).one(&mut self.read().await?).await?;
+            let customers: i64 = row.get("customers")?;
+            if customers == 0 {
+                return Ok(None);
+            }
+            rarest = rarest.min(Some((customers, index))).or(Some((customers, index)));
+        }
+        Ok(rarest.map(|(_, index)| index))
+    }
+}

@@ -1,0 +1,384 @@
+//! Everything that a text may name, over all tenants.
+
+use std::collections::HashSet;
+
+use super::numbered::number_expression;
+use super::text::{Needle, beginning_with, number_key};
+use crate::clock::Timestamp;
+use crate::customer::Customer;
+use crate::event::InvoiceKind;
+use crate::ids::{CustomerId, DeliveryId, EventKey, TenantId};
+use crate::store::Store;
+use crate::store::dead_letters::DeadLetter;
+use crate::store::deliveries::{Delivery, DeliveryFilter, delivery_columns};
+use crate::store::error::StoreError;
+use crate::store::page::PageRequest;
+use crate::store::state::EventState;
+use crate::store::statement::sql;
+use crate::store::value::Row;
+
+/// Events of one name that are looked at.
+const NAMED_MAX: u32 = 11;
+/// Of so many customers at most the newest deliveries are found too …
+const CUSTOMERS_WITH_DELIVERIES_MAX: usize = 5;
+/// … so many of each.
+const DELIVERIES_EACH: u32 = 5;
+
+/// Deliveries whose number begins so; one that is the whole number comes first.
+pub(super) const DELIVERIES_NUMBERED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.number_key >= $1 AND delivery.number_key < $2 AND ($3 IS NULL OR delivery.tenant_id = $3)
+      AND delivery.role = 'main'
+    ORDER BY delivery.number_key, delivery.tenant_id LIMIT $4"
+);
+
+/// Events that wait, whose number begins so.
+pub(super) const EVENTS_NUMBERED: &str = concat!(
+    "SELECT key, source, event_id, tenant_id, customer_id, invoice_number, kind, received_at, state, wait_until
+    FROM event WHERE state = 'waiting' AND ($3 IS NULL OR tenant_id = $3) AND ",
+    number_expression!("invoice_number"),
+    " >= $1 AND ",
+    number_expression!("invoice_number"),
+    " < $2 ORDER BY ",
+    number_expression!("invoice_number"),
+    ", tenant_id LIMIT $4"
+);
+
+/// What never became a delivery, and whose number begins so.
+pub(super) const LETTERS_NUMBERED: &str = concat!(
+    "SELECT * FROM dead_letter
+    WHERE delivery_id IS NULL AND invoice_number IS NOT NULL AND ($3 IS NULL OR tenant_id = $3) AND ",
+    number_expression!("invoice_number"),
+    " >= $1 AND ",
+    number_expression!("invoice_number"),
+    " < $2 ORDER BY ",
+    number_expression!("invoice_number"),
+    ", tenant_id LIMIT $4"
+);
+
+/// Events whose name begins so.
+pub(super) const EVENTS_NAMED: &str =
+    "SELECT key, source, event_id, tenant_id, customer_id, invoice_number, kind, received_at, state, wait_until
+    FROM event
+    WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
+    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
+
+/// Dead letters that no event holds, whose event's name begins so.
+pub(super) const LETTERS_NAMED: &str = "SELECT * FROM dead_letter
+    WHERE event_key IS NULL AND event_id IS NOT NULL
+      AND event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
+    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
+
+/// What an event became: found by its number, since no index leads from an event to all of its deliveries.
+pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.tenant_id = $1 AND delivery.invoice_number = $2 AND delivery.event_key = $3
+    ORDER BY delivery.created_at, delivery.id"
+);
+
+/// The dead letters of an event.
+pub(super) const LETTERS_OF_EVENT: &str = "SELECT * FROM dead_letter
+    WHERE tenant_id = $1 AND tenant_id IS NOT NULL AND invoice_number = $2 AND event_key = $3
+    ORDER BY last_failed_at, id";
+
+/// What a text named.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Deliveries, each once.
+    pub deliveries: Vec<(FoundBy, Delivery)>,
+    /// Events that wait for their customers.
+    pub events: Vec<(FoundBy, FoundEvent)>,
+    /// What never became a delivery.
+    pub dead_letters: Vec<(FoundBy, DeadLetter)>,
+    /// Customers.
+    pub customers: Vec<Customer>,
+    /// There is more than was asked for.
+    pub more: bool,
+}
+
+/// What of it the text named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// Its number.
+    Number,
+    /// The beginning of its number.
+    NumberPrefix,
+    /// One of its recipients.
+    Recipient,
+    /// Its Message-ID.
+    MessageId,
+    /// Its id, or the first digits of it.
+    DeliveryId,
+    /// Its event's id, or the beginning of it.
+    EventId,
+    /// Its customer.
+    Customer,
+}
+
+crate::spelling::spelling!(FoundBy {
+    Number => "number",
+    NumberPrefix => "number_prefix",
+    Recipient => "recipient",
+    MessageId => "message_id",
+    DeliveryId => "delivery_id",
+    EventId => "event_id",
+    Customer => "customer",
+});
+
+/// An event that waits for its customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEvent {
+    /// Its key.
+    pub key: EventKey,
+    /// Who published it.
+    pub source: String,
+    /// The publisher's name for it.
+    pub id: String,
+    /// Whose invoice it brought.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The number that people know.
+    pub invoice_number: String,
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub state: EventState,
+    /// Until when its customer is waited for.
+    pub wait_until: Option<Timestamp>,
+}
+
+impl Store {
+    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, a delivery's or an
+    /// event's id or the beginning of one that nothing else has, a customer's id or words of a name. Of each kind at most
+    /// `limit`; what is named exactly comes first.
+    pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<Found, StoreError> {
+        let mut search = Search { store: self, tenant, limit, found: Found::default(), seen: HashSet::new() };
+        let Some(needle) = Needle::read(text) else { return Ok(search.found) };
+        for key in &needle.numbers {
+            search.deliveries_numbered(key).await?;
+            search.events_numbered(key).await?;
+            search.letters_numbered(key).await?;
+        }
+        if let Some(mailbox) = needle.mailbox.clone() {
+            let filter = DeliveryFilter { to: Some(mailbox), tenant: tenant.cloned(), ..DeliveryFilter::default() };
+            search.deliveries_like(FoundBy::Recipient, &filter, limit).await?;
+        }
+        if let Some(root) = needle.root {
+            search.delivery(FoundBy::MessageId, DeliveryId(root)).await?;
+        }
+        if let Some(range) = needle.ids
+            && let [only] = self.deliveries_between(range, 2).await?.as_slice()
+        {
+            search.delivery(FoundBy::DeliveryId, *only).await?;
+        }
+        search.events_named(&needle.event).await?;
+        search.letters_named(&needle.event).await?;
+        if needle.mailbox.is_none() && needle.root.is_none() {
+            search.customers(&needle).await?;
+        }
+        Ok(search.found)
+    }
+}
+
+/// A search under way.
+struct Search<'s> {
+    store: &'s Store,
+    tenant: Option<&'s TenantId>,
+    limit: u32,
+    found: Found,
+    seen: HashSet<DeliveryId>,
+}
+
+impl Search<'_> {
+    /// Takes the rows in, unless they are one too many.
+    fn within<'r>(&mut self, rows: &'r [Row]) -> &'r [Row] {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        self.found.more |= rows.len() > limit;
+        &rows[..rows.len().min(limit)]
+    }
+
+    fn add(&mut self, by: FoundBy, delivery: Delivery) {
+        let in_scope = self.tenant.is_none_or(|tenant| *tenant == delivery.tenant);
+        if in_scope && self.seen.insert(delivery.id) {
+            self.found.deliveries.push((by, delivery));
+        }
+    }
+
+    async fn deliveries_numbered(&mut self, key: &str) -> Result<(), StoreError> {
+        let rows = self.numbered(DELIVERIES_NUMBERED, key).await?;
+        for row in self.within(&rows) {
+            let delivery = Delivery::read(row)?;
+            self.add(by_number(key, Some(&delivery.invoice_number)), delivery);
+        }
+        Ok(())
+    }
+
+    async fn events_numbered(&mut self, key: &str) -> Result<(), StoreError> {
+        let rows = self.numbered(EVENTS_NUMBERED, key).await?;
+        for row in self.within(&rows) {
+            let event = read_event(row)?;
+            self.found.events.push((by_number(key, Some(&event.invoice_number)), event));
+        }
+        Ok(())
+    }
+
+    async fn letters_numbered(&mut self, key: &str) -> Result<(), StoreError> {
+        let rows = self.numbered(LETTERS_NUMBERED, key).await?;
+        for row in self.within(&rows) {
+            let letter = DeadLetter::read(row)?;
+            self.found.dead_letters.push((by_number(key, letter.invoice_number.as_deref()), letter));
+        }
+        Ok(())
+    }
+
+    /// The rows whose number begins with this key, and one more if there are more.
+    async fn numbered(&self, text: &'static str, key: &str) -> Result<Vec<Row>, StoreError> {
+        let (low, high) = beginning_with(key);
+        sql(text)
+            .bind(low)
+            .bind(high)
+            .bind(self.tenant)
+            .bind(self.limit.saturating_add(1))
+            .all(&mut self.store.read().await?)
+            .await
+    }
+
+    /// The rows whose event's name begins with this one.
+    async fn named(&self, text: &'static str, name: &str) -> Result<Vec<Row>, StoreError> {
+        let (low, high) = beginning_with(name);
+        sql(text).bind(low).bind(high).bind(NAMED_MAX).all(&mut self.store.read().await?).await
+    }
+
+    async fn deliveries_like(&mut self, by: FoundBy, filter: &DeliveryFilter, limit: u32) -> Result<(), StoreError> {
+        let page = self.store.deliveries(filter, PageRequest { limit, after: None }).await?;
+        self.found.more |= page.next.is_some();
+        for delivery in page.items {
+            self.add(by, delivery);
+        }
+        Ok(())
+    }
+
+    async fn delivery(&mut self, by: FoundBy, id: DeliveryId) -> Result<(), StoreError> {
+        if let Some(delivery) = self.store.delivery(id).await? {
+            self.add(by, delivery);
+        }
+        Ok(())
+    }
+
+    /// Events of this name, whatever became of them.
+    async fn events_named(&mut self, name: &str) -> Result<(), StoreError> {
+        let rows = self.named(EVENTS_NAMED, name).await?;
+        let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
+        for event in only_named(events, |event| event.id == name) {
+            if self.tenant.is_some_and(|tenant| *tenant != event.tenant) {
+                continue;
+            }
+            match event.state {
+                EventState::Waiting => {
+                    let seen = self.found.events.iter().any(|(_, other)| other.key == event.key);
+                    self.found.events.extend((!seen).then_some((FoundBy::EventId, event)));
+                }
+                EventState::Accepted => self.deliveries_of(&event).await?,
+                EventState::Dead => self.letters_of(&event).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliveries_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
+        let rows = sql(DELIVERIES_OF_EVENT)
+            .bind(&event.tenant)
+            .bind(&event.invoice_number)
+            .bind(event.key)
+            .all(&mut self.store.read().await?)
+            .await?;
+        for row in &rows {
+            self.add(FoundBy::EventId, Delivery::read(row)?);
+        }
+        Ok(())
+    }
+
+    async fn letters_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
+        let rows = sql(LETTERS_OF_EVENT)
+            .bind(&event.tenant)
+            .bind(&event.invoice_number)
+            .bind(event.key)
+            .all(&mut self.store.read().await?)
+            .await?;
+        for row in &rows {
+            self.add_letter(DeadLetter::read(row)?);
+        }
+        Ok(())
+    }
+
+    /// Dead letters of this name that no event holds: of bytes that could not be read.
+    async fn letters_named(&mut self, name: &str) -> Result<(), StoreError> {
+        let rows = self.named(LETTERS_NAMED, name).await?;
+        let letters = rows.iter().map(DeadLetter::read).collect::<Result<Vec<_>, _>>()?;
+        for letter in only_named(letters, |letter| letter.event_id.as_deref() == Some(name)) {
+            if self.tenant.is_none() || self.tenant == letter.tenant.as_ref() {
+                self.add_letter(letter);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_letter(&mut self, letter: DeadLetter) {
+        if !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
+            self.found.dead_letters.push((FoundBy::EventId, letter));
+        }
+    }
+
+    async fn customers(&mut self, needle: &Needle) -> Result<(), StoreError> {
+        let (customers, more) = self.store.customers_like(needle, self.tenant, self.limit).await?;
+        self.found.more |= more;
+        if customers.len() <= CUSTOMERS_WITH_DELIVERIES_MAX {
+            for customer in &customers {
+                let filter = DeliveryFilter {
+                    tenant: Some(customer.tenant_id.clone()),
+                    customer: Some(customer.id.clone()),
+                    ..DeliveryFilter::default()
+                };
+                self.deliveries_like(FoundBy::Customer, &filter, DELIVERIES_EACH).await?;
+            }
+        }
+        self.found.customers = customers;
+        Ok(())
+    }
+}
+
+/// Those that have the whole name; else the only one whose name begins with it.
+fn only_named<T>(mut found: Vec<T>, has_it: impl Fn(&T) -> bool) -> Vec<T> {
+    if found.iter().any(&has_it) {
+        found.retain(has_it);
+    } else if found.len() > 1 {
+        found.clear();
+    }
+    found
+}
+
+fn by_number(key: &str, number: Option<&str>) -> FoundBy {
+    if number.map(number_key).as_deref() == Some(key) { FoundBy::Number } else { FoundBy::NumberPrefix }
+}
+
+fn read_event(row: &Row) -> Result<FoundEvent, StoreError> {
+    Ok(FoundEvent {
+        key: row.get("key")?,
+        source: row.get("source")?,
+        id: row.get("event_id")?,
+        tenant: row.get("tenant_id")?,
+        customer: row.get("customer_id")?,
+        invoice_number: row.get("invoice_number")?,
+        kind: row.get("kind")?,
+        received_at: row.get("received_at")?,
+        state: row.get("state")?,
+        wait_until: row.get("wait_until")?,
+    })
+}

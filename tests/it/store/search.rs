@@ -1,0 +1,485 @@
+//! Support finds whatever a caller can name, over all tenants and whatever became of it.
+
+use invoice_dispatcher::broker::DeadLetterLedger;
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::customer::Customer;
+use invoice_dispatcher::ids::{CustomerId, DeliveryId, TenantId};
+use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
+use invoice_dispatcher::store::{
+    Cursor, DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, SearchStatement, Settled, Store,
+    search_statements,
+};
+use invoice_dispatcher::tenant::Tenant;
+use serde_json::{Value, json};
+
+use crate::harness::database::{TestDatabase, migrations, on_both_databases};
+use crate::support_samples::{Support, WHO, asked, customer, event, tenant};
+
+on_both_databases!(
+    a_number_is_found_however_it_is_written,
+    what_waits_or_died_is_found_too,
+    a_recipient_is_found_as_to_cc_and_bcc,
+    a_redrive_finds_the_new_recipient_and_not_the_old,
+    a_resend_and_a_rest_of_recipients_are_found,
+    an_older_key_still_finds_what_it_wrote,
+    nothing_finds_whom_an_erasure_or_the_retention_took,
+    a_customer_is_found_by_words_and_id,
+    ids_of_messages_deliveries_and_events_are_found,
+    malformed_bytes_are_found_by_what_they_claim,
+    a_tenant_narrows_every_search,
+    lists_are_narrowed_and_paged,
+    what_was_there_before_the_schema_is_found,
+    no_search_reads_a_whole_table,
+);
+
+const OLDER: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
+const NEWER: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+fn keys(text: &str) -> AddressKeys {
+    AddressKeys::of(&SecretKeys::parse(text).expect("keys"))
+}
+
+/// The same database, whose store writes recipients down under these keys.
+fn with_keys(mut database: TestDatabase, text: &str) -> TestDatabase {
+    database.store = database.store.clone().with_address_keys(keys(text));
+    database
+}
+
+/// Support for `acme`, whose store writes recipients down.
+async fn support(database: TestDatabase) -> Support {
+    Support::with_acme(with_keys(database, OLDER)).await
+}
+
+async fn find(store: &Store, text: &str) -> Found {
+    store.find(text, None, 20).await.expect("answered")
+}
+
+/// `by number` of each delivery that was found, in order.
+async fn found(support: &Support, text: &str) -> Vec<String> {
+    let found = find(&support.database.store, text).await;
+    found.deliveries.iter().map(|(by, delivery)| format!("{by} {}", delivery.invoice_number)).collect()
+}
+
+/// An event that brings this number.
+fn numbered(id: &str, number: &str) -> Value {
+    let mut event = event(id);
+    event["data"]["invoice"]["number"] = number.into();
+    event
+}
+
+fn to(mut event: Value, recipients: &[(&str, &str)]) -> Value {
+    let recipient = |(role, address): &(&str, &str)| json!({ "role": role, "address": address });
+    event["data"]["recipients"] = recipients.iter().map(recipient).collect();
+    event
+}
+
+async fn a_number_is_found_however_it_is_written(database: TestDatabase) {
+    let support = support(database).await;
+    for (id, number) in [("1", "R-2026-0042"), ("2", "R-2026-00421"), ("3", "r 2026 Ä"), ("4", "S-1")] {
+        support.accept(&numbered(id, number)).await;
+    }
+    for text in ["R-2026-0042", " r-2026-0042", "r - 2026-0042", "R\u{a0}-2026-0042"] {
+        assert_eq!(found(&support, text).await, ["number R-2026-0042", "number_prefix R-2026-00421"], "{text}");
+    }
+    for text in ["R 2026 Ä", "r2026ä"] {
+        assert_eq!(found(&support, text).await, ["number r 2026 Ä"], "{text}");
+    }
+    assert_eq!(found(&support, "s").await, ["number_prefix S-1"]);
+    for nothing in ["R-2027", "", "  ", "%", "_", "R-2026-0042'--", "\0"] {
+        assert!(found(&support, nothing).await.is_empty(), "{nothing:?}");
+    }
+    let few = support.database.store.find("r", None, 2).await.expect("answered");
+    assert_eq!((few.deliveries.len(), few.more), (2, true));
+
+    let whose = |number: &'static str| {
+        let store = support.database.store.clone();
+        async move { store.invoices_numbered(number, None, 5).await.expect("answered") }
+    };
+    assert_eq!(whose("r-2026-0042").await.len(), 1, "the whole number counts");
+    assert!(whose("R-2026").await.is_empty());
+}
+
+async fn what_waits_or_died_is_found_too(database: TestDatabase) {
+    let support = support(database).await;
+    support.accept(&event("1")).await;
+    support.die(Class::Refused).await;
+    let mut waiting = event("2");
+    waiting["data"]["customer_id"] = "C-9".into();
+    assert_eq!(support.take(&waiting).await, Verdict::Waiting);
+    let mut unknown = event("3");
+    unknown["data"]["tenant_id"] = "nobody".into();
+    unknown["data"]["documents"][0]["object"] = "nobody/1.pdf".into();
+    assert_eq!(support.take(&unknown).await, Verdict::DeadLetter(Class::UnknownTenant));
+
+    let Found { deliveries, events, dead_letters, .. } = find(&support.database.store, "r-").await;
+    assert_eq!((deliveries.len(), events.len(), dead_letters.len()), (1, 1, 1));
+    assert_eq!((events[0].1.invoice_number.as_str(), events[0].1.customer.as_str()), ("R-2", "C-9"));
+    let letter = &dead_letters[0].1;
+    assert_eq!(
+        (letter.invoice_number.as_deref(), letter.class, letter.is_claimed()),
+        (Some("R-3"), Class::UnknownTenant, false)
+    );
+    for (number, tenant) in [("r-1", "acme"), ("r-2", "acme"), ("r-3", "nobody")] {
+        let whose = support.database.store.invoices_numbered(number, None, 5).await.expect("answered");
+        let [only] = whose.as_slice() else { panic!("{number}: {whose:?}") };
+        assert_eq!((only.tenant.as_str(), only.claimed), (tenant, false), "{number}");
+    }
+}
+
+async fn a_recipient_is_found_as_to_cc_and_bcc(database: TestDatabase) {
+    let support = support(database).await;
+    let all = [("to", "ap@käufer.example"), ("cc", "Copy@x.example"), ("bcc", "blind@x.example")];
+    support.accept(&to(event("1"), &all)).await;
+    support.accept(&event("2")).await;
+    for text in ["AP@Käufer.example", "ap@xn--kufer-gra.example", " copy@X.example ", "blind@x.example"] {
+        assert_eq!(found(&support, text).await, ["recipient R-1"], "{text}");
+    }
+    assert_eq!(found(&support, "ap@customer.example").await, ["recipient R-2"], "the customer's own");
+    for part in ["copy@x", "opy@x.example", "x.example"] {
+        assert!(found(&support, part).await.is_empty(), "{part}: an address is found whole or not at all");
+    }
+    let texts = "SELECT CAST(COUNT(*) AS TEXT) FROM delivery_recipient";
+    assert_eq!(support.database.texts(texts).await, ["4"]);
+}
+
+async fn a_redrive_finds_the_new_recipient_and_not_the_old(database: TestDatabase) {
+    let support = support(database).await;
+    support.accept(&event("1")).await;
+    let (_, letter) = support.die(Class::Refused).await;
+    let moved = Customer { address: "new@acme.example".to_owned(), ..customer("C-1") };
+    support.database.store.upsert_customer(&moved).await.expect("answered");
+    support.redrive.letter(letter, WHO).await.expect("it is put back");
+    assert_eq!(found(&support, "new@acme.example").await, ["recipient R-1"]);
+    assert!(found(&support, "ap@customer.example").await.is_empty());
+}
+
+async fn a_resend_and_a_rest_of_recipients_are_found(database: TestDatabase) {
+    let support = support(database).await;
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.resend(Some("moved@acme.example")).await.expect("it is sent again");
+    assert_eq!(found(&support, "Moved@acme.example").await, ["recipient R-1"]);
+    assert_eq!(found(&support, "ap@customer.example").await, ["recipient R-1"], "the first mail went there");
+}
+
+async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
+    let support = support(database).await;
+    support.accept(&event("1")).await;
+    let mut store = support.database.store.clone().with_address_keys(keys(&format!("{NEWER},{OLDER}")));
+    let page = |limit, after| PageRequest { limit, after };
+    let filter = DeliveryFilter { to: Some("ap@customer.example".to_owned()), ..DeliveryFilter::default() };
+    assert_eq!(store.deliveries(&filter, page(5, None)).await.expect("answered").items.len(), 1);
+
+    // By both keys, in one order and in pages.
+    let newer = Support::new(with_keys(support.database, &format!("{NEWER},{OLDER}")));
+    for id in ["2", "3"] {
+        newer.database.clock.advance(std::time::Duration::from_secs(1));
+        newer.accept(&event(id)).await;
+    }
+    let (mut after, mut numbers) = (None, Vec::new());
+    loop {
+        let part = store.deliveries(&filter, page(1, after)).await.expect("answered");
+        numbers.extend(part.items.into_iter().map(|delivery| delivery.invoice_number));
+        after = part.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(numbers, ["R-3", "R-2", "R-1"]);
+
+    store = store.with_address_keys(keys(NEWER));
+    let part = store.deliveries(&filter, page(5, None)).await.expect("answered");
+    assert_eq!(part.items.len(), 2, "what a key wrote that is in use no more is found no more");
+}
+
+async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatabase) {
+    let support = support(database).await;
+    let named = Customer { name: "Erika Muster".to_owned(), ..customer("C-1") };
+    support.database.store.upsert_customer(&named).await.expect("answered");
+    support.accept(&event("1")).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    let (acme, id) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    assert_eq!(find(&support.database.store, "muster").await.customers.len(), 1);
+    let erased = support.database.store.erase_customer(&acme, &id, WHO).await.expect("answered");
+    assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
+    for gone in ["ap@customer.example", "muster", "erika"] {
+        let found = find(&support.database.store, gone).await;
+        assert!(found.deliveries.is_empty() && found.customers.is_empty(), "{gone}: {found:?}");
+    }
+    assert_eq!(found(&support, "c-1").await, ["customer R-1"], "what was sent stays under the id");
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 0);
+
+    support.accept(&to(event("2"), &[("to", "b@x.example")])).await;
+    support.end(Settled::Sent, Class::Accepted).await;
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 1);
+    support.database.clock.advance(RetentionTimes::default().deliveries * 2);
+    let forgotten = support.database.store.forget(&RetentionTimes::default(), 100).await.expect("answered");
+    assert_eq!(forgotten.deliveries, 2);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 0);
+}
+
+/// The ids of the customers that are found, in order.
+async fn customers(support: &Support, text: &str) -> Vec<String> {
+    find(&support.database.store, text).await.customers.iter().map(|customer| customer.id.to_string()).collect()
+}
+
+async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
+    let support = support(database).await;
+    let named = |id: &str, name: &str| Customer { name: name.to_owned(), ..customer(id) };
+    for known in [
+        named("C-1042", "Käufer & Söhne OHG"),
+        named("C-2", "ÖSTERWERK „Süd“ GmbH"),
+        named("D 7", "Ka\u{308}ufer (Nord)"),
+    ] {
+        support.database.store.upsert_customer(&known).await.expect("answered");
+    }
+    for (text, expected) in [
+        ("söhne käuf", &["C-1042"][..]),
+        ("KÄUFER", &["C-1", "C-1042", "D 7"]),
+        ("österw", &["C-2"]),
+        ("süd gmbh", &["C-2"]),
+        ("c-10", &["C-1042"]),
+        ("C- 1042", &["C-1042"]),
+        ("d7", &["D 7"]),
+        ("käufer gmbh", &[]),
+        ("ohne", &[]),
+    ] {
+        assert_eq!(customers(&support, text).await, expected, "{text}");
+    }
+    // Renamed: the old name finds nobody.
+    support.database.store.upsert_customer(&named("C-2", "Westwerk AG")).await.expect("answered");
+    assert_eq!(customers(&support, "osterwerk").await, [""; 0]);
+    assert_eq!(customers(&support, "österwerk").await, [""; 0]);
+    assert_eq!(customers(&support, "westw").await, ["C-2"]);
+
+    support.accept(&event("1")).await;
+    assert_eq!(found(&support, "C-1").await, ["customer R-1"], "with the newest that they got");
+}
+
+async fn ids_of_messages_deliveries_and_events_are_found(database: TestDatabase) {
+    let support = support(database).await;
+    let mut named = event("evt-0001");
+    named["data"]["invoice"]["number"] = "R-1".into();
+    let delivery = support.accept(&named).await.to_string();
+    for text in [format!("<{delivery}@acme.example>"), format!("{delivery}@acme.example")] {
+        assert_eq!(found(&support, &text).await, ["message_id R-1"], "{text}");
+    }
+    for text in [delivery.clone(), delivery[..13].to_owned(), delivery.replace('-', "").to_uppercase()] {
+        assert_eq!(found(&support, &text).await, ["delivery_id R-1"], "{text}");
+    }
+    for text in ["evt-0001", "evt-"] {
+        assert_eq!(found(&support, text).await, ["event_id R-1"], "{text}");
+    }
+    let mut other = event("evt-0002");
+    other["data"]["customer_id"] = "C-9".into();
+    support.take(&other).await;
+    assert!(found(&support, "evt-").await.is_empty(), "the beginning of two names none");
+    let waiting = find(&support.database.store, "evt-0002").await;
+    assert_eq!(
+        waiting.events.iter().map(|(by, event)| (*by, event.id.as_str())).collect::<Vec<_>>(),
+        [(FoundBy::EventId, "evt-0002")]
+    );
+}
+
+async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
+    let support = support(database).await;
+    let mut malformed = event("evt-9");
+    malformed["data"]["invoice"]["total"] = "much".into();
+    malformed["data"]["invoice"]["number"] = "R\u{1b}[2J-9".into();
+    assert_eq!(support.take(&malformed).await, Verdict::DeadLetter(Class::Malformed));
+    let shown = "R\u{fffd}[2J-9";
+    for text in ["evt-9", "R\u{fffd}[2j"] {
+        let found = find(&support.database.store, text).await;
+        let [(_, letter)] = found.dead_letters.as_slice() else { panic!("{text}: {found:?}") };
+        assert!(letter.is_claimed());
+        assert_eq!(letter.tenant.as_ref().map(TenantId::as_str), Some("acme"));
+        assert_eq!(
+            (letter.customer.as_ref().map(CustomerId::as_str), letter.invoice_number.as_deref()),
+            (Some("C-1"), Some(shown))
+        );
+    }
+    let acme = TenantId::from("acme");
+    let story = support.database.store.explain(&acme, shown).await.expect("answered").expect("it is known");
+    assert_eq!((story.deliveries.len(), story.dead_letters.len()), (0, 1));
+
+    // As the broker's copy says it in its headers.
+    let pending = support.database.store.next_to_publish(10).await.expect("answered").remove(0);
+    assert_eq!((pending.tenant_id, pending.invoice_number.as_deref()), (Some(acme), Some(shown)));
+
+    // Corrected, the event is another matter: what is known counts, not what is claimed.
+    let mut elsewhere = event("evt-10");
+    elsewhere["data"]["tenant_id"] = "evil".into();
+    elsewhere["data"]["invoice"]["total"] = "much".into();
+    elsewhere["data"]["invoice"]["number"] = "R-10".into();
+    support.take(&elsewhere).await;
+    support.accept(&numbered("evt-11", "R-10")).await;
+    let whose = support.database.store.invoices_numbered("R-10", None, 5).await.expect("answered");
+    let whose: Vec<_> = whose.iter().map(|found| (found.tenant.as_str(), found.claimed)).collect();
+    assert_eq!(whose, [("acme", false), ("evil", true)]);
+    support.database.assert_ledger().await;
+}
+
+async fn a_tenant_narrows_every_search(database: TestDatabase) {
+    let support = support(database).await;
+    let beta: Tenant = tenant("beta");
+    support.database.store.upsert_tenant(&beta).await.expect("answered");
+    let theirs = Customer { tenant_id: "beta".into(), ..customer("C-1") };
+    support.database.store.upsert_customer(&theirs).await.expect("answered");
+    for name in ["acme", "beta"] {
+        let mut event = numbered(&format!("evt-{name}"), "R-1");
+        event["data"]["tenant_id"] = name.into();
+        event["data"]["documents"][0]["object"] = format!("{name}/1.pdf").into();
+        support.accept(&event).await;
+    }
+    let store = &support.database.store;
+    let beta = TenantId::from("beta");
+    for text in ["R-1", "r", "ap@customer.example", "evt-beta", "käufer", "c-1"] {
+        let all = store.find(text, None, 20).await.expect("answered");
+        let theirs = store.find(text, Some(&beta), 20).await.expect("answered");
+        assert!(theirs.deliveries.iter().all(|(_, delivery)| delivery.tenant == beta), "{text}");
+        assert!(theirs.customers.iter().all(|customer| customer.tenant_id == beta), "{text}");
+        assert_eq!(theirs.deliveries.len(), 1, "{text}");
+        assert!(all.deliveries.len() == 2 || text == "evt-beta", "{text}");
+    }
+    let hidden = store.find("evt-acme", Some(&beta), 20).await.expect("answered");
+    assert!(hidden.deliveries.is_empty());
+    assert_eq!(store.invoices_numbered("r-1", None, 5).await.expect("answered").len(), 2);
+    assert_eq!(store.invoices_numbered("r-1", Some(&beta), 5).await.expect("answered").len(), 1);
+}
+
+async fn lists_are_narrowed_and_paged(database: TestDatabase) {
+    let support = support(database).await;
+    support.database.store.upsert_customer(&customer("C-2")).await.expect("answered");
+    for id in 1..=6 {
+        support.database.clock.advance(std::time::Duration::from_secs(1));
+        let mut event = event(&id.to_string());
+        if id % 2 == 0 {
+            event["data"]["customer_id"] = "C-2".into();
+        }
+        if id == 6 {
+            event["data"]["invoice"]["number"] = "R-5".into();
+            event["data"]["invoice"]["kind"] = "credit_note".into();
+        }
+        support.accept(&event).await;
+    }
+    let acme = || Some(TenantId::from("acme"));
+    let filters = [
+        (DeliveryFilter { invoice: Some("r - 5".to_owned()), ..DeliveryFilter::default() }, vec!["R-5", "R-5"]),
+        (
+            DeliveryFilter { tenant: acme(), customer: Some("C-2".into()), ..DeliveryFilter::default() },
+            vec!["R-5", "R-4", "R-2"],
+        ),
+        (
+            DeliveryFilter { tenant: acme(), ..DeliveryFilter::default() },
+            vec!["R-5", "R-5", "R-4", "R-3", "R-2", "R-1"],
+        ),
+        (
+            DeliveryFilter {
+                invoice: Some("R-5".to_owned()),
+                kind: Some(invoice_dispatcher::event::InvoiceKind::CreditNote),
+                ..DeliveryFilter::default()
+            },
+            vec!["R-5"],
+        ),
+        (
+            DeliveryFilter {
+                since: Some(support.database.clock.now().minus(std::time::Duration::from_secs(2))),
+                ..DeliveryFilter::default()
+            },
+            vec!["R-5", "R-5", "R-4"],
+        ),
+        (
+            DeliveryFilter {
+                to: Some("AP@customer.example".to_owned()),
+                customer: Some("C-1".into()),
+                ..DeliveryFilter::default()
+            },
+            vec!["R-5", "R-3", "R-1"],
+        ),
+    ];
+    for (filter, expected) in filters {
+        let (mut after, mut numbers): (Option<Cursor>, _) = (None, Vec::new());
+        loop {
+            let page = PageRequest { limit: 2, after };
+            let page = support.database.store.deliveries(&filter, page).await.expect("answered");
+            if let (Some(next), Some(last)) = (page.next, page.items.last()) {
+                assert_eq!(filter.cursor(last), next, "each row says where the list goes on");
+            }
+            numbers.extend(page.items.into_iter().map(|delivery| delivery.invoice_number));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(numbers, expected, "{filter:?}");
+    }
+}
+
+async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
+    let support = support(database).await;
+    let named = Customer { name: "ÄRA & Müller-Söhne „GmbH“".to_owned(), ..customer("C 1042") };
+    support.database.store.upsert_customer(&named).await.expect("answered");
+    let delivery = support.accept(&numbered("1", "r 2026-1")).await;
+    let kind = if support.database.store.is_single_process() { "sqlite" } else { "postgres" };
+    for way in ["down", "up"] {
+        let step = migrations(kind, way).into_iter().find(|step| step.contains("customer_word")).expect("the step");
+        support.database.execute(step).await;
+    }
+    assert_eq!(found(&support, "R2026-1").await, ["number r 2026-1"]);
+    for text in ["ära", "müller", "SÖHNE", "gmbh", "c1042"] {
+        assert_eq!(customers(&support, text).await, ["C 1042"], "{text}");
+    }
+    assert!(found(&support, "ap@customer.example").await.is_empty(), "recipients are not made up");
+    let tenant = TenantId::from("acme");
+    support.end(Settled::Sent, Class::Accepted).await;
+    support.database.clock.advance(std::time::Duration::from_secs(1));
+    let again = support.resend.resend(&asked(&tenant, "r 2026-1")).await.expect("it is sent again");
+    assert_ne!(again.delivery, delivery);
+    let filter = DeliveryFilter { to: Some("ap@customer.example".to_owned()), ..DeliveryFilter::default() };
+    let page = PageRequest { limit: 5, after: None };
+    let items = support.database.store.deliveries(&filter, page).await.expect("answered").items;
+    assert_eq!(items.iter().map(|delivery| delivery.id).collect::<Vec<DeliveryId>>(), [again.delivery]);
+}
+
+/// Tables that grow with every invoice, or with every customer.
+const LARGE: [&str; 7] =
+    ["delivery", "event", "dead_letter", "attempt", "customer", "customer_word", "delivery_recipient"];
+
+async fn no_search_reads_a_whole_table(database: TestDatabase) {
+    let sqlite = database.store.is_single_process();
+    let statements = search_statements(sqlite);
+    assert!(statements.len() >= 15, "{} statements", statements.len());
+    for statement in statements {
+        let SearchStatement { name, text, .. } = &statement;
+        let plan = if sqlite { sqlite_plan(&database, text).await } else { postgres_plan(&database, &statement).await };
+        let told = format!("{name}\n{}\n{text}", plan.join("\n"));
+        for line in &plan {
+            // All deliveries, newest first, are read along their index up to the limit.
+            let is_list_of_all = *name == "list of all" && line.contains("delivery_created");
+            let whole = LARGE.iter().any(|table| {
+                line.contains(&format!("Seq Scan on {table}")) || line.starts_with(&format!("SCAN {table}"))
+            });
+            assert!(!whole || is_list_of_all, "{line}: {told}");
+        }
+        let bounded = |line: &String| line.contains("Index Cond:") || line.starts_with("SEARCH");
+        assert!(plan.iter().any(bounded), "{told}");
+    }
+}
+
+async fn sqlite_plan(database: &TestDatabase, text: &str) -> Vec<String> {
+    database.plan(&format!("EXPLAIN QUERY PLAN {text}")).await
+}
+
+async fn postgres_plan(database: &TestDatabase, statement: &SearchStatement) -> Vec<String> {
+    let SearchStatement { text, types, .. } = statement;
+    let nulls = vec!["NULL"; types.split(',').count()].join(", ");
+    // As the store's connections plan: for whatever values come.
+    database
+        .plan(&format!(
+            "DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+             SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1;
+             PREPARE searched ({types}) AS {text}; EXPLAIN (COSTS OFF) EXECUTE searched ({nulls})"
+        ))
+        .await
+}
