@@ -21,17 +21,6 @@ pub struct Limit {
     pub limit: u32,
 }
 
-/// Names one invoice.
-#[derive(Debug, clap::Args)]
-pub struct WhichInvoice {
-    /// The tenant that sent it
-    #[arg(long)]
-    pub tenant: String,
-    /// Its number, as the customer sees it
-    #[arg(long, value_name = "NUMBER")]
-    pub invoice: String,
-}
-
 /// Why a person decides something; kept with the delivery.
 #[derive(Debug, clap::Args)]
 pub struct Reason {

@@ -1,17 +1,20 @@
 //! `customers`: the people who receive invoices.
 
+mod known;
+
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::Reason;
+use super::arguments::{Limit, Reason};
 use super::confirm::agrees;
 use super::error::Advise;
 use super::words::count;
+use crate::app::App;
 use crate::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};
 
-/// Forget a customer
+/// List or show customers, or forget one
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do.
@@ -22,6 +25,41 @@ pub struct Args {
 /// What to do with customers.
 #[derive(Debug, Subcommand)]
 pub enum Action {
+    /// Show a tenant's customers, in the order of their ids, or those of a name
+    #[command(after_help = "Examples:
+  invoice-dispatcher customers list --tenant acme
+  invoice-dispatcher customers list --tenant acme --name \"käufer\"")]
+    List {
+        /// Whose customers
+        #[arg(long)]
+        tenant: String,
+        /// Only those whose name has words that begin so, or whose id does
+        #[arg(long, value_name = "WORDS", conflicts_with = "after")]
+        name: Option<String>,
+        /// Go on behind this customer
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// Show addresses and names of private customers whole; they are masked otherwise
+        #[arg(long)]
+        addresses: bool,
+        /// How many.
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show what is known of one; what a customer is verified by is never shown
+    #[command(after_help = "Example:
+  invoice-dispatcher customers show --tenant acme --customer C-1042")]
+    Show {
+        /// Whose customer
+        #[arg(long)]
+        tenant: String,
+        /// The customer's id at that tenant
+        #[arg(long, value_name = "ID")]
+        customer: String,
+        /// Show address and name whole
+        #[arg(long)]
+        addresses: bool,
+    },
     /// Replace everything that tells who a customer is; what was sent and when stays provable
     #[command(after_help = "Example:
   invoice-dispatcher customers erase --tenant acme --customer C-1042 --reason \"GDPR request 17\"")]
@@ -44,8 +82,8 @@ pub enum Action {
 /// What an erasure did.
 #[derive(Serialize)]
 struct ErasedRow {
-    tenant: TenantId,
-    customer: CustomerId,
+    tenant_id: TenantId,
+    customer_id: CustomerId,
     deliveries: u64,
     dead_letters: u64,
     dead_letters_discarded: u64,
@@ -55,9 +93,30 @@ struct ErasedRow {
 
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
-    let Action::Erase { tenant, customer, why, yes } = args.action;
     let app = globals.open().await?;
-    let (tenant, customer) = (TenantId::from(tenant.as_str()), CustomerId::from(customer.as_str()));
+    let output = globals.output();
+    match args.action {
+        Action::List { tenant, name, after, addresses, limit } => {
+            let (tenant, after) = (TenantId::from(tenant), after.map(CustomerId::from));
+            known::list(&app, output, &tenant, known::Part { name, after, limit: limit.limit }, addresses).await
+        }
+        Action::Show { tenant, customer, addresses } => {
+            known::show(&app, output, &TenantId::from(tenant), &CustomerId::from(customer), addresses).await
+        }
+        Action::Erase { tenant, customer, why, yes } => {
+            erase(&app, globals, TenantId::from(tenant), CustomerId::from(customer), &why, yes).await
+        }
+    }
+}
+
+async fn erase(
+    app: &App,
+    globals: &Globals,
+    tenant: TenantId,
+    customer: CustomerId,
+    why: &Reason,
+    yes: bool,
+) -> anyhow::Result<()> {
     if !yes
         && let Some((deliveries, letters)) = app.store.look_at_erasure(&tenant, &customer).await?
         && !agrees(&question(&tenant, &customer, deliveries, letters), "compare it with `deliveries list`")?
@@ -68,8 +127,8 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     match app.store.erase_customer(&tenant, &customer, &by).await? {
         Erased::Done { deliveries, letters, discarded, leftovers } => {
             let row = ErasedRow {
-                tenant,
-                customer,
+                tenant_id: tenant,
+                customer_id: customer,
                 deliveries,
                 dead_letters: letters,
                 dead_letters_discarded: discarded,
@@ -133,7 +192,14 @@ fn not_erased(leftovers: &Leftovers, has_broker: bool) -> Vec<String> {
 
 impl ErasedRow {
     fn sentence(&self) -> String {
-        let Self { tenant, customer, deliveries, dead_letters, dead_letters_discarded, not_erased } = self;
+        let Self {
+            tenant_id: tenant,
+            customer_id: customer,
+            deliveries,
+            dead_letters,
+            dead_letters_discarded,
+            not_erased,
+        } = self;
         let number = |number: u64, one| count(usize::try_from(number).unwrap_or(usize::MAX), one);
         let discarded = match dead_letters_discarded {
             0 => String::new(),

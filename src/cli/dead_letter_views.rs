@@ -84,12 +84,14 @@ pub(super) struct LetterRow {
     class: Class,
     /// What `--group` takes.
     group: String,
-    tenant: Option<TenantId>,
-    customer: Option<CustomerId>,
-    invoice: Option<String>,
+    tenant_id: Option<TenantId>,
+    customer_id: Option<CustomerId>,
+    invoice_number: Option<String>,
+    /// The three are no more than what the event claims, which could not be read.
+    claimed: bool,
     source: Option<String>,
     event_id: Option<String>,
-    delivery: Option<DeliveryId>,
+    delivery_id: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
     phase: Option<Phase>,
     code: Option<String>,
@@ -108,16 +110,17 @@ pub(super) struct LetterRow {
 impl LetterRow {
     pub(super) fn of(letter: DeadLetter, now: Timestamp) -> Self {
         Self {
+            claimed: letter.is_claimed(),
             id: letter.id,
             state: letter.state,
             class: letter.class,
             group: letter.fingerprint,
-            tenant: letter.tenant,
-            customer: letter.customer,
-            invoice: letter.invoice_number,
+            tenant_id: letter.tenant,
+            customer_id: letter.customer,
+            invoice_number: letter.invoice_number,
             source: letter.source,
             event_id: letter.event_id,
-            delivery: letter.delivery,
+            delivery_id: letter.delivery,
             phase: letter.phase,
             code: letter.code,
             reason: letter.reason,
@@ -129,6 +132,15 @@ impl LetterRow {
             settled_by: letter.settled_by,
             note: letter.note,
             now,
+        }
+    }
+
+    /// The invoice's number, and whether anything proves it.
+    fn number(&self) -> String {
+        match &self.invoice_number {
+            Some(number) if self.claimed => format!("{number} (claimed)"),
+            Some(number) => number.clone(),
+            None => "-".to_owned(),
         }
     }
 
@@ -160,10 +172,10 @@ impl Row for LetterRow {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let tenant = self.tenant.as_ref().map_or("-", TenantId::as_str);
+        let tenant = self.tenant_id.as_ref().map_or("-", TenantId::as_str);
         vec![
             self.id.to_string(),
-            self.invoice.clone().unwrap_or_else(|| "-".to_owned()),
+            self.number(),
             tenant.to_owned(),
             self.class.to_string(),
             relative(self.last_failed_at, self.now),
@@ -198,12 +210,15 @@ impl Shown {
         const INDENT: usize = 16;
         let letter = &self.letter;
         let mut report = Report::new(output);
-        let invoice = letter.invoice.as_deref().unwrap_or("an unknown invoice");
-        let tenant = letter.tenant.as_ref().map_or("an unknown tenant", TenantId::as_str);
+        let invoice = letter.invoice_number.as_deref().unwrap_or("an unknown invoice");
+        let tenant = letter.tenant_id.as_ref().map_or("an unknown tenant", TenantId::as_str);
         report.headline(&format!("{invoice} of {tenant}: {}, {}", letter.class, letter.state));
         report.gap();
         report.fact("why", INDENT, &letter.reason);
         report.fact("what to do", INDENT, &letter.hint);
+        if letter.claimed && (letter.invoice_number.is_some() || letter.tenant_id.is_some()) {
+            report.fact("claimed", INDENT, "tenant, customer and number are what the event says, and nothing proves");
+        }
         report.gap();
         let at = |at: Timestamp| format!("{} ({})", moment(at), relative(at, letter.now));
         let smtp: Vec<String> =
@@ -212,10 +227,10 @@ impl Shown {
             ("id", Some(letter.id.to_string())),
             ("group", Some(letter.group.clone())),
             ("state", letter.settled_at.map(|_| letter.stands())),
-            ("customer", letter.customer.as_ref().map(ToString::to_string)),
+            ("customer", letter.customer_id.as_ref().map(ToString::to_string)),
             ("event", letter.event_id.clone()),
             ("published by", letter.source.clone()),
-            ("delivery", letter.delivery.map(|delivery| delivery.to_string())),
+            ("delivery", letter.delivery_id.map(|delivery| delivery.to_string())),
             ("relay's answer", (!smtp.is_empty()).then(|| smtp.join(", "))),
             ("attempts", (letter.attempts > 0).then(|| letter.attempts.to_string())),
             ("first failed", (letter.first_failed_at != letter.last_failed_at).then(|| at(letter.first_failed_at))),
@@ -265,12 +280,12 @@ pub(super) fn visible(bytes: &[u8]) -> String {
 /// What became of a letter that a person acted upon.
 #[derive(Serialize)]
 pub(super) struct Fated {
-    dead_letter: DeadLetterId,
+    dead_letter_id: DeadLetterId,
     /// `due`, `waiting`, `duplicate`, `duplicate_invoice`, `dead`; `discarded`; `open`; `unchanged`.
     result: &'static str,
     /// What that means.
     detail: String,
-    delivery: Option<DeliveryId>,
+    delivery_id: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
     class: Option<Class>,
 }
@@ -295,15 +310,15 @@ impl Fated {
             Some(expiry) => format!("{detail}, although the event ended at {}", moment(expiry)),
             None => detail,
         };
-        Self { dead_letter: redriven.letter, result, detail, delivery, class }
+        Self { dead_letter_id: redriven.letter, result, detail, delivery_id: delivery, class }
     }
 
-    pub(super) fn done(dead_letter: DeadLetterId, result: &'static str) -> Self {
-        Self { dead_letter, result, detail: String::new(), delivery: None, class: None }
+    pub(super) fn done(dead_letter_id: DeadLetterId, result: &'static str) -> Self {
+        Self { dead_letter_id, result, detail: String::new(), delivery_id: None, class: None }
     }
 
-    pub(super) fn stays(dead_letter: DeadLetterId, reason: String) -> Self {
-        Self { dead_letter, result: "unchanged", detail: reason, delivery: None, class: None }
+    pub(super) fn stays(dead_letter_id: DeadLetterId, reason: String) -> Self {
+        Self { dead_letter_id, result: "unchanged", detail: reason, delivery_id: None, class: None }
     }
 
     pub(super) fn stays_as_before(&self) -> bool {
@@ -316,7 +331,7 @@ impl Row for Fated {
         &[Column::whole("DEAD LETTER"), Column::text("RESULT"), Column::text("WHAT IT MEANS")];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.dead_letter.to_string(), self.result.to_owned(), self.detail.clone()]
+        vec![self.dead_letter_id.to_string(), self.result.to_owned(), self.detail.clone()]
     }
 }
 

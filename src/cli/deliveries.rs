@@ -1,30 +1,27 @@
 //! `deliveries`: the mails that are owed.
 
-use clap::Subcommand;
+mod list;
+mod show;
 
+use std::path::PathBuf;
+
+use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Limit, Reason, moment};
+use super::arguments::{Limit, Reason, address, moment, spelled};
 use super::error::Advise;
 use super::id_prefix::IdPrefix;
-use super::output::{Output, Row, shown, spelled};
-use super::table::Column;
-use super::words::{count, recipients, relative};
+use super::output::Output;
+use super::words::count;
 use crate::app::App;
-use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::decision::Decision;
 use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
-use crate::store::{
-    Acted, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, HeldCounts, MarkedSent, PageRequest, Settled,
-};
+use crate::store::{Acted, Cursor, DeliveryFilter, DeliveryState, HeldCounts, MarkedSent, Settled};
+use list::DeliveryRow;
 
-/// Deliveries in one page.
-const PAGE_MAX: u32 = 500;
-
-/// List the mails that are owed, and decide about single ones
+/// List the mails that are owed or sent, show one as it was sent, decide about single ones
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do.
@@ -42,20 +39,23 @@ pub enum Action {
     /// Show them, the newest first
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries list --state uncertain
-  invoice-dispatcher deliveries list --tenant acme --limit 20")]
-    List {
-        /// Only in this state
-        #[arg(long, value_parser = STATES)]
-        state: Option<String>,
-        /// Only of this tenant
+  invoice-dispatcher deliveries list --tenant acme --customer C-1042
+  invoice-dispatcher deliveries list --to ap@customer.example --since 2026-11-01T00:00:00Z")]
+    List(Box<Wanted>),
+    /// Show a mail as it was sent, put together again and compared with the digest of what was sent
+    #[command(after_help = "Examples:
+  invoice-dispatcher deliveries show 01938c5e-7a10
+  invoice-dispatcher deliveries show 01938c5e-7a10 --eml mail.eml")]
+    Show {
+        /// Its id, or the first digits of it
+        #[arg(value_parser = IdPrefix::parse)]
+        id: IdPrefix,
+        /// Also write the whole mail into this file; it holds addresses and, in a link mail, a link that works
+        #[arg(long, value_name = "FILE")]
+        eml: Option<PathBuf>,
+        /// Show addresses whole; they are masked otherwise
         #[arg(long)]
-        tenant: Option<String>,
-        /// Only of this relay
-        #[arg(long)]
-        relay: Option<String>,
-        /// How many.
-        #[command(flatten)]
-        limit: Limit,
+        addresses: bool,
     },
     /// Do not send it any more
     #[command(after_help = "Example:
@@ -118,19 +118,65 @@ pub enum Action {
     },
 }
 
+/// Which deliveries a list shows.
+#[derive(Debug, clap::Args)]
+pub struct Wanted {
+    /// Only in this state
+    #[arg(long, value_parser = STATES)]
+    state: Option<String>,
+    /// Only of this tenant
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only of this relay
+    #[arg(long)]
+    relay: Option<String>,
+    /// Only of this number; case and blanks do not count
+    #[arg(long, value_name = "NUMBER")]
+    invoice: Option<String>,
+    /// Only for this customer of the tenant
+    #[arg(long, value_name = "ID", requires = "tenant")]
+    customer: Option<String>,
+    /// Only to this address, as To, Cc or Bcc
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    to: Option<lettre::Address>,
+    /// Only what came to the named state since then; else what was made since then
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only invoices, credit notes or reminders
+    #[arg(long, value_parser = spelled!(InvoiceKind))]
+    kind: Option<InvoiceKind>,
+    /// Go on where an earlier list ended: the cursor that it told
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<Cursor>,
+    /// How many.
+    #[command(flatten)]
+    limit: Limit,
+}
+
+impl Wanted {
+    fn filter(&self) -> DeliveryFilter {
+        DeliveryFilter {
+            state: self.state.as_deref().map(|state| DeliveryState::parse(state).expect("clap lets only states pass")),
+            tenant: self.tenant.as_deref().map(TenantId::from),
+            relay: self.relay.as_deref().map(RelayName::from),
+            since: self.since,
+            invoice: self.invoice.clone(),
+            customer: self.customer.as_deref().map(CustomerId::from),
+            to: self.to.as_ref().map(ToString::to_string),
+            kind: self.kind,
+        }
+    }
+}
+
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (output, who) = (globals.output(), globals.who());
     match args.action {
-        Action::List { state, tenant, relay, limit } => {
-            let filter = DeliveryFilter {
-                state: state.map(|state| DeliveryState::parse(&state).expect("clap lets only states pass")),
-                tenant: tenant.map(TenantId::from),
-                relay: relay.map(RelayName::from),
-                ..DeliveryFilter::default()
-            };
-            list(&app, output, &filter, limit.limit).await
+        Action::List(wanted) => list::list(&app, output, &wanted.filter(), wanted.limit.limit, wanted.after).await,
+        Action::Show { id, eml, addresses } => {
+            let id = id.delivery(&app).await?;
+            show::show(&app, output, id, eml.as_deref(), addresses).await
         }
         Action::Cancel { id, why } => {
             let id = id.delivery(&app).await?;
@@ -162,133 +208,6 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     }
 }
 
-/// A delivery in a list.
-#[derive(Serialize)]
-struct DeliveryRow {
-    id: DeliveryId,
-    tenant: TenantId,
-    customer: CustomerId,
-    invoice: String,
-    #[serde(serialize_with = "shown")]
-    kind: InvoiceKind,
-    #[serde(serialize_with = "shown")]
-    role: DeliveryRole,
-    #[serde(serialize_with = "shown")]
-    state: DeliveryState,
-    /// Masked.
-    recipients: String,
-    relay: Option<RelayName>,
-    created_at: Timestamp,
-    due_at: Option<Timestamp>,
-    held: Option<String>,
-    settled_at: Option<Timestamp>,
-    attempts: u32,
-    #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
-    code: Option<String>,
-    reason: Option<String>,
-    #[serde(serialize_with = "spelled")]
-    decision: Option<Decision>,
-    message_id: Option<String>,
-    #[serde(skip)]
-    now: Timestamp,
-}
-
-impl DeliveryRow {
-    fn of(delivery: Delivery, now: Timestamp) -> Self {
-        Self {
-            id: delivery.id,
-            tenant: delivery.tenant,
-            customer: delivery.customer,
-            invoice: delivery.invoice_number,
-            kind: delivery.kind,
-            role: delivery.role,
-            state: delivery.state,
-            recipients: recipients(&delivery.recipients),
-            relay: delivery.relay,
-            created_at: delivery.created_at,
-            due_at: delivery.due_at,
-            held: delivery.held,
-            settled_at: delivery.settled_at,
-            attempts: delivery.attempts,
-            class: delivery.class,
-            code: delivery.code,
-            reason: delivery.reason,
-            decision: delivery.decision,
-            message_id: delivery.message_id,
-            now,
-        }
-    }
-
-    fn stands(&self) -> String {
-        let ago = |at: Option<Timestamp>| at.map(|at| relative(at, self.now)).unwrap_or_default();
-        match self.state {
-            state if self.held.is_some() => format!("{state}, held"),
-            state @ DeliveryState::Due if self.due_at.is_some_and(|at| at > self.now) => {
-                format!("{state} {}", ago(self.due_at))
-            }
-            state @ DeliveryState::Due => match ago(self.due_at).strip_suffix(" ago") {
-                Some(time) => format!("{state} for {time}"),
-                None => format!("{state} now"),
-            },
-            state => format!("{state} {}", ago(self.settled_at)).trim_end().to_owned(),
-        }
-    }
-
-    fn why(&self) -> String {
-        let held = self.held.iter().map(|held| format!("held {held}"));
-        let class = self.class.filter(|class| *class != Class::Accepted).map(|class| class.to_string());
-        let why: Vec<String> = held.chain(class).chain(self.reason.clone()).collect();
-        if why.is_empty() { "-".to_owned() } else { why.join(": ") }
-    }
-}
-
-impl Row for DeliveryRow {
-    const COLUMNS: &'static [Column] = &[
-        Column::whole("ID"),
-        Column::text("INVOICE"),
-        Column::text("TENANT").wide_only(),
-        Column::text("TO").wide_only(),
-        Column::text("STATE"),
-        Column::text("ATTEMPTS").wide_only(),
-        Column::text("WHY"),
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let attempts = self.attempts.to_string();
-        // What it is beyond an invoice to its recipients.
-        let kind = (self.kind != InvoiceKind::Invoice).then(|| self.kind.label());
-        let role = (self.role != DeliveryRole::Main).then(|| self.role.as_str());
-        let besides: Vec<&str> = kind.into_iter().chain(role).collect();
-        let invoice = match besides.as_slice() {
-            [] => self.invoice.clone(),
-            besides => format!("{} ({})", self.invoice, besides.join(", ")),
-        };
-        let Self { id, tenant, recipients, .. } = self;
-        vec![id.to_string(), invoice, tenant.to_string(), recipients.clone(), self.stands(), attempts, self.why()]
-    }
-}
-
-async fn list(app: &App, output: Output, filter: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
-    let now = app.store.now();
-    let mut rows = Vec::new();
-    let (mut left, mut after) = (limit, None);
-    let more = loop {
-        let page = app.store.deliveries(filter, PageRequest { limit: left.min(PAGE_MAX), after }).await?;
-        left -= u32::try_from(page.items.len()).expect("a page is no longer than its limit");
-        rows.extend(page.items.into_iter().map(|delivery| DeliveryRow::of(delivery, now)));
-        match page.next {
-            Some(next) if left > 0 => after = Some(next),
-            next => break next.is_some(),
-        }
-    };
-    output.rows(&rows, "no delivery is like that")?;
-    if more {
-        output.say("\nthere are more: raise --limit, or narrow by --state, --tenant or --relay")?;
-    }
-    Ok(())
-}
-
 /// Says what became of a person's decision about one delivery.
 async fn tell(
     app: &App,
@@ -302,10 +221,7 @@ async fn tell(
         Acted::Done => {
             let delivery = app.store.delivery(id).await?;
             let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
-            let whose = row
-                .as_ref()
-                .map(|row| format!(", {} {} of {},", row.kind.label(), row.invoice, row.tenant))
-                .unwrap_or_default();
+            let whose = row.as_ref().map(|row| format!(", {},", row.named())).unwrap_or_default();
             Ok(output.one(&row, &super::report::cleaned(&format!("delivery {id}{whose} {done}")))?)
         }
         Acted::Stands(state) => {

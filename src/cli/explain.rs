@@ -1,19 +1,22 @@
 //! `explain`: why an invoice stands where it stands.
 
 use super::Globals;
-use super::arguments::WhichInvoice;
 use super::error::Advise;
 use super::story::Story;
-use crate::ids::TenantId;
+use super::which_invoice::which_invoice;
 
 /// Tell the whole story of an invoice: events, decision and why, attempts, replies, state
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  invoice-dispatcher explain --invoice R-2026-0042
   invoice-dispatcher explain --tenant acme --invoice R-2026-0042")]
 pub struct Args {
-    /// The invoice.
-    #[command(flatten)]
-    pub which: WhichInvoice,
+    /// The tenant that sent it; needed only where the number is several tenants'
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Its number, as the customer sees it; case and blanks do not count
+    #[arg(long, value_name = "NUMBER")]
+    pub invoice: String,
     /// Show addresses whole; they are masked otherwise
     #[arg(long)]
     pub addresses: bool,
@@ -22,11 +25,11 @@ pub struct Args {
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let WhichInvoice { tenant, invoice } = args.which;
-    let tenant = TenantId::from(tenant);
+    let (tenant, invoice) = which_invoice(&app, args.tenant.as_deref(), &args.invoice, "explain").await?;
     let Some(explanation) = app.store.explain(&tenant, &invoice).await? else {
         return Err(anyhow::anyhow!("nothing is known of invoice {invoice} of {tenant}")).what_to_do(
-            "check both; an event that could not be read names no invoice: see `dead-letters list --class malformed`",
+            "check both, or search with `find`; an event that could not be read may name no invoice: see `dead-letters \
+             list --class malformed`",
         );
     };
     let relays = app.store.relay_states().await?;

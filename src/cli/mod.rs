@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod error;
 mod event_files;
 pub mod explain;
+pub mod find;
 pub mod id_prefix;
 pub mod import;
 pub mod migrate;
@@ -27,7 +28,9 @@ pub mod settings;
 mod story;
 mod story_json;
 mod table;
+pub mod tenants;
 mod views;
+mod which_invoice;
 mod words;
 
 use std::path::PathBuf;
@@ -99,12 +102,14 @@ enum Command {
     Import(import::Args),
     Publish(publish::Args),
     Preview(preview::Args),
+    Find(find::Args),
     Explain(explain::Args),
     Resend(resend::Args),
     DeadLetters(dead_letters::Args),
     Deliveries(deliveries::Args),
     Relays(relays::Args),
     Settings(settings::Args),
+    Tenants(tenants::Args),
     Customers(customers::Args),
     Bench(bench::Args),
 }
@@ -140,12 +145,14 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => import::run(args, globals).await,
         Command::Publish(args) => publish::run(args, globals).await,
         Command::Preview(args) => preview::run(args, globals).await,
+        Command::Find(args) => find::run(args, globals).await,
         Command::Explain(args) => explain::run(args, globals).await,
         Command::Resend(args) => resend::run(args, globals).await,
         Command::DeadLetters(args) => dead_letters::run(args, globals).await,
         Command::Deliveries(args) => deliveries::run(args, globals).await,
         Command::Relays(args) => relays::run(args, globals).await,
         Command::Settings(args) => settings::run(args, globals).await,
+        Command::Tenants(args) => tenants::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,
         Command::Bench(args) => Box::pin(bench::run(args, globals)).await,
     }

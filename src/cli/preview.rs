@@ -47,12 +47,15 @@ pub struct Args {
 /// The mail, and why it is as it is.
 #[derive(Serialize)]
 struct Preview {
+    #[serde(rename = "tenant_id")]
     tenant: String,
+    #[serde(rename = "customer_id")]
     customer: String,
+    #[serde(rename = "invoice_number")]
     invoice: String,
     #[serde(serialize_with = "spelled")]
     decision: Option<Decision>,
-    #[serde(serialize_with = "spelled")]
+    #[serde(rename = "decision_reason", serialize_with = "spelled")]
     reason: Option<Reason>,
     /// Why there would be no mail, if so.
     #[serde(serialize_with = "spelled")]

@@ -45,15 +45,19 @@ pub struct Args {
 struct PublishedRow {
     file: String,
     line: usize,
+    #[serde(rename = "id")]
     event_id: String,
     source: String,
+    #[serde(rename = "tenant_id")]
     tenant: String,
+    #[serde(rename = "invoice_number")]
     invoice: String,
     /// `published`, `unroutable`, `refused` by the broker; `accepted`, `duplicate`, `duplicate_invoice`, `redriven`,
-    /// `waiting`, `dead` by the intake.
+    /// `waiting`, `dead_letter` by the intake.
     result: &'static str,
     /// What that means, and what to do.
     detail: String,
+    #[serde(rename = "delivery_id")]
     delivery: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
     class: Option<Class>,
@@ -114,7 +118,7 @@ impl PublishedRow {
                 "the invoice came under another event id within a day; use `resend` to send it again",
             ),
             Verdict::Waiting => say("waiting", "its customer is not known yet; import the customer"),
-            Verdict::DeadLetter(class) => ("dead", format!("{class}: {}", class.hint())),
+            Verdict::DeadLetter(class) => ("dead_letter", format!("{class}: {}", class.hint())),
         };
         let delivery = match verdict {
             Verdict::Accepted(delivery) | Verdict::DuplicateInvoice(delivery) => Some(delivery),

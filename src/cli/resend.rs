@@ -9,11 +9,12 @@ use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::{Output, shown};
 use super::report::Report;
+use super::which_invoice::which_invoice;
 use super::words::count;
 use crate::app::App;
 use crate::event::InvoiceKind;
 use crate::ids::{DeliveryId, TenantId};
-use crate::resend::{ResendError, ResendRequest, Resent};
+use crate::resend::{Candidate, ResendError, ResendRequest, Resent};
 use crate::store::{Delivery, DeliveryState, Settled};
 
 /// Send an invoice again, as a new mail
@@ -22,15 +23,15 @@ use crate::store::{Delivery, DeliveryState, Settled};
 /// another address, earlier links of the invoice stop working.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason \"asked for by phone\"
+  invoice-dispatcher resend --invoice R-2026-0042 --reason \"asked for by phone\"
   invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example
   invoice-dispatcher resend --tenant acme --invoice R-2026-0043 --kind reminder --reason \"asked for by phone\"
   invoice-dispatcher resend --delivery 01938c5e-7a10 --reason \"asked for by phone\"")]
 pub struct Args {
-    /// The tenant that sent it
-    #[arg(long, required_unless_present = "delivery")]
+    /// The tenant that sent it; needed only where the number is several tenants'
+    #[arg(long)]
     pub tenant: Option<String>,
-    /// Its number, as the customer sees it
+    /// Its number, as the customer sees it; case and blanks do not count
     #[arg(long, value_name = "NUMBER", required_unless_present = "delivery")]
     pub invoice: Option<String>,
     /// The invoice, the credit note or the reminder, where they share the number
@@ -53,12 +54,12 @@ pub struct Args {
 /// What was made, and what became of the earlier one.
 #[derive(Serialize)]
 struct Made {
-    tenant: TenantId,
-    invoice: String,
+    tenant_id: TenantId,
+    invoice_number: String,
     #[serde(serialize_with = "shown")]
     kind: InvoiceKind,
     /// The new delivery.
-    delivery: DeliveryId,
+    delivery_id: DeliveryId,
     /// The one whose place it takes.
     original: DeliveryId,
     /// Where that one stood.
@@ -94,15 +95,20 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             }
         };
     let original_is = app.store.delivery(original).await?.map_or(original_was, |delivery| delivery.state);
+    let (tenant_id, delivery_id) = (tenant, delivery);
     let made =
-        Made { tenant, invoice: invoice_number, kind, delivery, original, original_was, original_is, links_revoked };
+        Made { tenant_id, invoice_number, kind, delivery_id, original, original_was, original_is, links_revoked };
     let output = globals.output();
     Ok(output.one(&made, &made.text(output))?)
 }
 
-const fn advice(error: &ResendError) -> &'static str {
-    match error {
-        ResendError::Ambiguous { .. } => "say which by --kind, or by --delivery with the id of one of them",
+fn advice(error: &ResendError) -> String {
+    let advice = match error {
+        ResendError::Ambiguous { candidates, .. } => {
+            let command = |candidate: &Candidate| format!("`resend --delivery {} --reason …`", candidate.delivery);
+            let commands: Vec<String> = candidates.iter().map(command).collect();
+            return format!("say which, by --kind or as one of: {}", commands.join(", "));
+        }
         ResendError::UnknownInvoice { .. } => {
             "check tenant and number with `explain`; of an event that is a dead letter, redrive that"
         }
@@ -111,7 +117,8 @@ const fn advice(error: &ResendError) -> &'static str {
         ResendError::UnknownCustomer(_) => "import the customer with `import FILE`, then resend",
         ResendError::Address(_) | ResendError::Recipient(_) => "name another address with --to",
         ResendError::Store(_) => "try again when the database answers; `doctor` checks everything",
-    }
+    };
+    advice.to_owned()
 }
 
 /// What is to be sent again.
@@ -134,8 +141,8 @@ impl Which {
             let Delivery { tenant, invoice_id, kind, .. } = found;
             return Ok(Self { tenant, invoice: invoice_id.clone(), invoice_id: Some(invoice_id), kind: Some(kind) });
         }
-        let given = |argument: &Option<String>| argument.clone().expect("clap asks for it where no delivery is named");
-        let (tenant, invoice) = (given(&args.tenant).into(), given(&args.invoice));
+        let number = args.invoice.as_deref().expect("clap asks for it where no delivery is named");
+        let (tenant, invoice) = which_invoice(app, args.tenant.as_deref(), number, "resend --reason …").await?;
         Ok(Self { tenant, invoice, invoice_id: None, kind: args.kind })
     }
 }
@@ -144,12 +151,12 @@ impl Made {
     fn text(&self, output: Output) -> String {
         const INDENT: usize = 12;
         let mut report = Report::new(output);
-        report.headline(&format!("{} {} of {} is sent again", self.kind.label(), self.invoice, self.tenant));
+        report.headline(&format!("{} {} of {} is sent again", self.kind.label(), self.invoice_number, self.tenant_id));
         report.gap();
         report.fact(
             "new",
             INDENT,
-            &format!("{}, ahead of the others; a running worker finds it within half a second", self.delivery),
+            &format!("{}, ahead of the others; a running worker finds it within half a second", self.delivery_id),
         );
         report.fact("earlier", INDENT, &format!("{}, {}", self.original, became(self.original_was)));
         if self.links_revoked > 0 {

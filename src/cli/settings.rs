@@ -95,7 +95,7 @@ impl Method {
 /// Settings as they are shown.
 #[derive(Serialize)]
 struct Shown {
-    tenant: TenantId,
+    tenant_id: TenantId,
     version: i64,
     /// Whether this command changed them.
     changed: bool,
@@ -194,13 +194,13 @@ async fn show(
     let VersionedSettings { version, settings } = versioned;
     let customers = app.store.customer_groups(&tenant).await?;
     let warnings = warning::about(settings, &customers, app.config.sms.url.is_some());
-    let shown = Shown { tenant, version, changed, settings, warnings };
+    let shown = Shown { tenant_id: tenant, version, changed, settings, warnings };
     Ok(output.one(&shown, &shown.report(output))?)
 }
 
 impl Shown {
     fn report(&self, output: Output) -> String {
-        let Self { tenant, version, changed, settings, warnings } = self;
+        let Self { tenant_id: tenant, version, changed, settings, warnings } = self;
         let PortalAuthentication { level, primary, secondary } = settings.portal_authentication;
         let method = |method: Option<VerificationMethod>| method.map_or("none", VerificationMethod::as_str);
         let mut report = Report::new(output);

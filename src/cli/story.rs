@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::output::Output;
 use super::report::{Report, Tint};
 use super::views::relay_health::{credentials_refused, health};
-use super::words::{moment, recipients, relative, size, why};
+use super::words::{moment, recipients, recipients_whole, relative, size, why};
 use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
@@ -22,6 +22,9 @@ use crate::telemetry::AddressMask;
 const INDENT: usize = 15;
 /// The width of a moment.
 const TIME_INDENT: usize = 24;
+
+/// Of a dead letter whose bytes could not be read as an event.
+const CLAIMED: &str = "; tenant and number are what it claims";
 
 /// Everything that is known of one invoice, and how it is to be told.
 pub(super) struct Story {
@@ -114,10 +117,11 @@ impl Story {
         }
         let open = self.explanation.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open);
         if let Some(letter) = open {
+            let claimed = if letter.is_claimed() { CLAIMED } else { "" };
             return Standing {
                 word: "dead letter",
                 tint: Tint::Red,
-                means: format!("nothing was sent: {}: {}", letter.class, letter.reason),
+                means: format!("nothing was sent: {}: {}{claimed}", letter.class, letter.reason),
                 todo: letter.hint.clone(),
             };
         }
@@ -352,14 +356,7 @@ impl Story {
     }
 
     fn recipients(&self, list: &[Recipient]) -> String {
-        if !self.addresses {
-            return recipients(list);
-        }
-        let shown = |recipient: &Recipient| match recipient.role.as_str() {
-            "to" => recipient.address.clone(),
-            role => format!("{role} {}", recipient.address),
-        };
-        list.iter().map(shown).collect::<Vec<_>>().join(", ")
+        if self.addresses { recipients_whole(list) } else { recipients(list) }
     }
 }
 
@@ -404,6 +401,9 @@ fn tell_letter(report: &mut Report, letter: &DeadLetter) {
     report.headline(&format!("dead letter, {}", letter.state));
     report.fact("id", INDENT, &letter.id.to_string());
     report.fact("why", INDENT, &format!("{}: {}", letter.class, letter.reason));
+    if letter.is_claimed() {
+        report.fact("found by", INDENT, "tenant and number that the event claims; it could not be read as an event");
+    }
     if letter.state == DeadLetterState::Open {
         report.fact("what to do", INDENT, &letter.hint);
     } else {

@@ -14,8 +14,8 @@ impl Story {
         let Explanation { events, deliveries, dead_letters } = &self.explanation;
         let standing = self.standing();
         let whole = json!({
-            "tenant": self.tenant,
-            "invoice": self.number(),
+            "tenant_id": self.tenant,
+            "invoice_number": self.number(),
             "state": standing.word,
             "means": standing.means,
             "what_to_do": standing.todo,
@@ -74,15 +74,15 @@ impl Story {
         });
         json!({
             "id": delivery.id,
-            "root": delivery.root,
-            "main": delivery.main,
+            "root_id": delivery.root,
+            "main_id": delivery.main,
             "role": delivery.role.as_str(),
             "state": delivery.state.as_str(),
             "class": delivery.class.map(Class::as_str),
             "reason": delivery.reason,
             "phase": delivery.phase.map(|phase| phase.to_string()),
             "code": delivery.code,
-            "customer": delivery.customer,
+            "customer_id": delivery.customer,
             "invoice_id": delivery.invoice_id,
             "kind": delivery.kind.as_str(),
             "locale": delivery.locale,
@@ -106,8 +106,8 @@ impl Story {
             "message_sha256": delivery.message_sha256,
             "message_date": delivery.message_date,
             "message_size": delivery.message_size,
-            "attempts_consumed": delivery.attempts,
-            "attempts": attempts.iter().map(|attempt| self.attempt_json(attempt)).collect::<Vec<_>>(),
+            "attempts": delivery.attempts,
+            "attempt_log": attempts.iter().map(|attempt| self.attempt_json(attempt)).collect::<Vec<_>>(),
             "notes": notes.collect::<Vec<_>>(),
             "links": links.collect::<Vec<_>>(),
         })
@@ -120,7 +120,7 @@ fn parsed(json: Option<&str>) -> Value {
 
 fn event_json(event: &ExplainedEvent) -> Value {
     json!({
-        "source": event.source, "id": event.id, "customer": event.customer, "kind": event.kind.as_str(),
+        "source": event.source, "id": event.id, "customer_id": event.customer, "kind": event.kind.as_str(),
         "via": event.via.as_str(), "received_at": event.received_at, "state": event.state.as_str(),
         "wait_until": event.wait_until, "has_body": event.has_body,
     })
@@ -130,7 +130,8 @@ fn letter_json(letter: &DeadLetter) -> Value {
     json!({
         "id": letter.id, "state": letter.state.as_str(), "class": letter.class.as_str(), "reason": letter.reason,
         "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
-        "attempts": letter.attempts, "delivery": letter.delivery, "event_id": letter.event_id,
+        "attempts": letter.attempts, "delivery_id": letter.delivery, "event_id": letter.event_id,
+        "claimed": letter.is_claimed(),
         "first_failed_at": letter.first_failed_at, "last_failed_at": letter.last_failed_at,
         "settled_at": letter.settled_at, "settled_by": letter.settled_by, "note": letter.note,
     })

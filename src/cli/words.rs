@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::customer::{Customer, CustomerType};
 use crate::decision::Reason;
 use crate::event::Recipient;
 use crate::telemetry::Masked;
@@ -69,6 +70,24 @@ pub(super) fn recipients(recipients: &[Recipient]) -> String {
         role => format!("{role} {}", Masked(&recipient.address)),
     };
     recipients.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// The recipients, whole.
+pub(super) fn recipients_whole(recipients: &[Recipient]) -> String {
+    let shown = |recipient: &Recipient| match recipient.role.as_str() {
+        "to" => recipient.address.clone(),
+        role => format!("{role} {}", recipient.address),
+    };
+    recipients.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// A customer's name: of a company whole, of anybody else masked (`E*** M***`) unless addresses are shown, too.
+pub(super) fn customer_name(customer: &Customer, whole: bool) -> String {
+    if whole || customer.kind == Some(CustomerType::Business) {
+        return customer.name.clone();
+    }
+    let masked = |word: &str| word.chars().next().map(|first| format!("{first}***"));
+    customer.name.split_whitespace().filter_map(masked).collect::<Vec<_>>().join(" ")
 }
 
 /// Why documents are attached or not, as a sentence's end.

@@ -21,7 +21,7 @@ async fn they_are_listed_with_masked_recipients() {
     support.end(Settled::Sent, Class::Accepted).await;
     support.accept(&event("2")).await;
     let due = objects(&support, &["deliveries", "list", "--state", "due"]);
-    assert_eq!((due.len(), &due[0]["invoice"]), (1, &"R-2".into()));
+    assert_eq!((due.len(), &due[0]["invoice_number"]), (1, &"R-2".into()));
     assert_eq!(objects(&support, &["deliveries", "list", "--tenant", "acme"]).len(), 2);
     let text = printed(&support, &["deliveries", "list", "--limit", "1"]);
     assert!(text.contains("a***@customer.example") && text.contains("there are more"), "{text}");

@@ -32,7 +32,7 @@ async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
     let story = &objects(&support, &R_1)[0];
     assert_eq!(story["state"], "dead");
     assert_eq!(story["events"][0]["id"], "1");
-    assert_eq!(story["deliveries"][0]["attempts"][0]["class"], "refused");
+    assert_eq!(story["deliveries"][0]["attempt_log"][0]["class"], "refused");
     assert_eq!(story["dead_letters"][0]["id"], letter.to_string());
     assert!(!story.to_string().contains("ap@customer.example"), "{story}");
 }

@@ -62,7 +62,7 @@ fn a_customer_is_erased_unless_mail_is_under_way() {
         "this would erase customer C-2001 of acme for good, also from 0 deliveries and 0 dead letters, and nobody";
     assert!(said.code == 1 && said.stderr.contains(asked), "{}", said.stderr);
     let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR --yes --json");
-    assert_eq!(said.json()[0]["customer"], "C-2001", "{}", said.stderr);
+    assert_eq!(said.json()[0]["customer_id"], "C-2001", "{}", said.stderr);
     let said = here.run("customers erase --tenant acme --customer C-9 --reason GDPR");
     assert!(said.code == 1 && said.stderr.contains("there is no customer \"C-9\""), "{}", said.stderr);
 }

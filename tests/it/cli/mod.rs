@@ -1,5 +1,7 @@
 //! The command line as people and their machines meet it.
 
+mod a_customer_calls;
+mod a_mail_is_shown_as_it_was_sent;
 mod doctor_compares_the_broker;
 mod doctor_hints_at_relays;
 mod doctor_leaves_resting_credentials_alone;

@@ -63,6 +63,30 @@ async fn a_row_is_a_line_with_its_id_whole() {
 }
 
 #[tokio::test]
+async fn a_hit_of_a_search_is_a_line_with_its_number_and_tenant_whole() {
+    let support = support().await;
+    let hits = objects(&support, &["find", "r-", "--limit", "50"]);
+    assert_eq!(hits.len(), 22);
+    for columns in [80, 120, 200] {
+        let text = plain(&seen(&support, &["find", "r-", "--limit", "50"], columns, &[]));
+        for hit in &hits {
+            let number = hit["invoice_number"].as_str().expect("a number");
+            let lines = text.lines().filter(|line| {
+                let cells: Vec<&str> = line.split_whitespace().collect();
+                cells.starts_with(&["invoice", number, "acme"])
+            });
+            assert_eq!(lines.count(), 1, "{number} at {columns}:\n{text}");
+            let id = hit["delivery_id"].as_str().expect("an id");
+            assert_eq!(text.contains(id), columns >= 140, "{columns}:\n{text}");
+        }
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(usize::from(columns)), "{columns}: {widest:?}\n{text}");
+        // Headings, rules and the next command come on top.
+        assert!(text.lines().count() <= hits.len() + 6, "{columns}:\n{text}");
+    }
+}
+
+#[tokio::test]
 async fn no_color_is_plain_text() {
     let support = support().await;
     for arguments in [&["deliveries", "list"][..], &["explain", "--tenant", "acme", "--invoice", "R-1"]] {

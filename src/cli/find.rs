@@ -1,0 +1,59 @@
+//! `find`: whatever a caller can name, over all tenants.
+
+mod hit;
+
+use super::Globals;
+use super::which_invoice::quoted;
+use crate::ids::TenantId;
+use hit::Hit;
+
+/// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, an
+/// event's or a delivery's id
+///
+/// Over all tenants, whatever became of it. Case and blanks do not count; of numbers, names and ids the beginning is
+/// enough, of an address nothing less than all of it. What is named exactly comes first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  invoice-dispatcher find R-2026-0042
+  invoice-dispatcher find \"acme ltd\"
+  invoice-dispatcher find ap@customer.example --tenant acme")]
+pub struct Args {
+    /// What the caller names
+    #[arg(value_name = "TEXT", required = true, num_args = 1..)]
+    pub text: Vec<String>,
+    /// Only of this tenant
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Show at most this many of each kind
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub limit: u32,
+    /// Show addresses and names of private customers whole; they are masked otherwise
+    #[arg(long)]
+    pub addresses: bool,
+}
+
+/// Does what the command line says.
+pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+    let app = globals.open().await?;
+    let text = args.text.join(" ");
+    let tenant = args.tenant.map(TenantId::from);
+    let found = app.store.find(&text, tenant.as_ref(), args.limit).await?;
+    let more = found.more;
+    let hits = Hit::all(found, args.addresses, app.store.now());
+    let output = globals.output();
+    output.rows(
+        &hits,
+        "nothing is named like that: check it, or write less of a number or a name; addresses are found whole, of mails \
+         that were made since this version's schema",
+    )?;
+    if more {
+        output.say("\nthere are more: write more of it, or raise --limit")?;
+    }
+    match hits.iter().find_map(Hit::invoice) {
+        Some((tenant, number)) => {
+            let (tenant, number) = (quoted(tenant), quoted(number));
+            Ok(output.say(&format!("\nnext: `explain --tenant {tenant} --invoice {number}` says what happened"))?)
+        }
+        None => Ok(()),
+    }
+}
