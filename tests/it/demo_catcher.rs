@@ -97,6 +97,24 @@ async fn the_extensions_are_offered() {
     assert_eq!(everything, expected);
 }
 
+/// A page of any site may have a browser send a form to this port; its fields could hold a whole transaction.
+#[tokio::test]
+async fn a_browser_cannot_bring_a_mail() {
+    let (catcher, _folder) = catcher().await;
+    for first in ["POST / HTTP/1.1", "PUT /x HTTP/1.1", "GET / HTTP/1.1"] {
+        let mut client = Client::greet(&catcher).await;
+        let smuggled = "Host: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 120\r\n\r\nEHLO x\r\n\
+            MAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nSubject: forged\r\n\r\n.\r\nQUIT\r\n";
+        client.send(format!("{first}\r\n{smuggled}")).await;
+        assert_eq!(client.reply().await, "421 4.7.0 this is no web server", "{first}");
+        let mut rest = Vec::new();
+        // What was sent behind it is not read, so the system may end the connection with a reset.
+        let _ = client.0.read_to_end(&mut rest).await;
+        assert!(rest.is_empty(), "{first}: {}", String::from_utf8_lossy(&rest));
+    }
+    assert!(catcher.mailbox().mails().is_empty());
+}
+
 #[tokio::test]
 async fn a_pipelined_group_is_answered_in_order_and_the_message_is_kept_byte_for_byte() {
     let (catcher, _folder) = catcher().await;

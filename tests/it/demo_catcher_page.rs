@@ -58,6 +58,22 @@ async fn an_empty_mailbox_says_where_mail_would_come_in() {
 }
 
 #[tokio::test]
+async fn a_mail_of_people_without_names_is_shown() {
+    let message = "From: a@x.example\r\nTo: b@x.example, Bob <c@x.example>\r\nCc: <d@x.example>\r\n\r\nHi\r\n";
+    let (catcher, _folder, client) = page_with(message).await;
+    let id = catcher.mailbox().mails()[0].id.clone();
+    for path in ["/".to_owned(), format!("/mail/{id}")] {
+        let page = text(&client, &catcher, &path).await;
+        for shown in ["a@x.example", "b@x.example", "Bob", "d@x.example"] {
+            assert!(page.contains(shown), "{path}: {shown}");
+        }
+    }
+    // Neither does one without any header.
+    let (catcher, _folder, client) = page_with("\r\nHi\r\n").await;
+    assert!(text(&client, &catcher, "/").await.contains("(no sender)"));
+}
+
+#[tokio::test]
 async fn a_mail_is_listed_and_shown_in_every_view() {
     let message = "From: Acme <a@x.example>\r\nTo: Bob <b@x.example>\r\nSubject: Invoice 7\r\nMessage-ID: <7@x.example>\r\n\
         Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain\r\n\r\nPlain https://x.example/a.\r\n\

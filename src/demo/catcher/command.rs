@@ -18,14 +18,22 @@ use super::reply::Reply;
 pub(super) enum Command {
     Ehlo,
     Helo,
-    Mail { sender: String, bytes: Option<u64>, utf8: bool },
-    Rcpt { recipient: String },
+    Mail {
+        sender: String,
+        bytes: Option<u64>,
+        utf8: bool,
+    },
+    Rcpt {
+        recipient: String,
+    },
     Data,
     Rset,
     Noop,
     Vrfy,
     Help,
     Quit,
+    /// A verb of HTTP: a web page may have sent it here, and what follows is not SMTP.
+    Http,
 }
 
 impl Command {
@@ -49,6 +57,8 @@ impl Command {
             "VRFY" if rest.is_empty() => Err(Reply::new(501, "5.5.4", "VRFY needs a name")),
             "VRFY" => Ok(Self::Vrfy),
             "HELP" => Ok(Self::Help),
+            // As Postfix's smtpd_forbidden_commands: `POST` in the body of a form to this port could hold a whole transaction.
+            "CONNECT" | "GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" => Ok(Self::Http),
             "EXPN" | "AUTH" | "STARTTLS" | "BDAT" | "ETRN" | "TURN" => {
                 Err(Reply::new(502, "5.5.1", "this catcher does not offer that command"))
             }
@@ -242,7 +252,7 @@ mod tests {
             ("NOOP whatever", 0),
             ("AUTH PLAIN", 502),
             ("STARTTLS", 502),
-            ("GET / HTTP/1.1", 500),
+            ("GET / HTTP/1.1", 0),
             ("", 500),
             ("NOOP\nQUIT", 500),
         ];

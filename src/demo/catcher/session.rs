@@ -114,6 +114,8 @@ impl Session {
             // RFC 5321 §7.3: neither yes nor no.
             Command::Vrfy => Reply::new(252, "2.5.2", "send some mail and see"),
             Command::Help => Reply::new(214, "2.0.0", "this catcher keeps every mail and passes none on"),
+            // Whatever a page of some site sends behind it is read no more.
+            Command::Http => return Ok(Step::Close(Reply::new(421, "4.7.0", "this is no web server").to_string())),
             Command::Quit => return Ok(Step::Close(Reply::new(221, "2.0.0", "goodbye").to_string())),
         };
         Ok(Step::Answer(reply.to_string()))
@@ -232,5 +234,9 @@ mod tests {
         lines.extend(["RCPT TO:<b@x.example>"; 101]);
         assert_eq!(codes(&lines)[101..], [250, 452]);
         assert_eq!(codes(&["BOO"; 20])[18..], [500, 421]);
+        for line in ["POST / HTTP/1.1", "get /", "PUT / HTTP/1.1", "OPTIONS * HTTP/1.1", "CONNECT x:25 HTTP/1.1"] {
+            let step = Session::new(1_000).command(line.as_bytes(), &Behaviour::default());
+            assert!(matches!(&step, Step::Close(answer) if answer.starts_with("421 ")), "{line}: {step:?}");
+        }
     }
 }
