@@ -58,8 +58,12 @@ enum Stopped {
     Database(#[from] Unavailable),
 }
 
+/// What the connections that are built anew are counted by.
+pub const RECONNECT_REASONS: [&str; 7] =
+    ["timeout", "refused", "connection_lost", "topology", "consumer_cancelled", "channel_closed", "database"];
+
 impl Stopped {
-    /// For the metric.
+    /// For the metric; one of [`RECONNECT_REASONS`].
     fn label(&self) -> &'static str {
         match self {
             Self::Connection(ConnectionError::Timeout { .. }) => "timeout",

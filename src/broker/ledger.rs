@@ -50,6 +50,14 @@ pub trait DeadLetterLedger: Clone + Send + Sync + 'static {
 
     /// How many stand in the queue by right: `published` and open.
     fn published_and_open(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
+
+    /// Which those are.
+    fn standing(&self) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
+
+    /// They have left the queue although they are open: `published` becomes `pending`.
+    ///
+    /// One that was settled meanwhile is left alone.
+    fn publish_again(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// A dead letter on its way to the mirror.

@@ -5,8 +5,11 @@
 //! whole queue ([`super::pass`]). One worker is elected to do both: two would publish everything twice.
 //!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
-//! notices that the queue is longer than it should be and starts a pass, which removes it.
+//! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the queue
+//! is shorter, as after a purge: what two passes in a row do not meet is published again. Not after the first: somebody
+//! may hold it who puts it back, or hand it to the intake at this moment.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{Connection, ConnectionError, Messages};
 use super::headers;
 use super::ledger::{DeadLetterLedger, PendingDeadLetter};
-use super::pass::{Pass, queue_length};
+use super::pass::{Pass, QueueLook, look_at};
 use super::publisher::{Outgoing, PublishError, Published, Publisher};
 use super::subscription::Ended;
 use super::topology::{Topology, TopologyError, establish};
@@ -30,6 +33,8 @@ use crate::intake::Unavailable;
 
 /// Dead letters in one step of publishing.
 const PUBLISH_COUNT_MAX: usize = 200;
+/// Dead letters in one statement that has them published again.
+const REFILL_COUNT_MAX: usize = 1_000;
 /// How long the election holds without being renewed. Longer than one step may take.
 pub(super) const LEASE: Duration = Duration::from_mins(2);
 
@@ -40,7 +45,7 @@ pub struct MirrorIntervals {
     pub look: Duration,
     /// Between two passes that remove settled ones.
     pub pass: Duration,
-    /// Between two checks of the queue's length, which find second copies.
+    /// Between two checks of the queue's length, which find second copies and what is missing.
     pub check: Duration,
 }
 
@@ -65,6 +70,8 @@ pub struct Mirror<Ledger> {
     checked_at: Option<Timestamp>,
     /// Messages in the queue that are no dead letters that the database knows.
     foreign: u64,
+    /// Open dead letters that should stand in the queue and that the last pass did not meet.
+    missed: HashSet<DeadLetterId>,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
 }
@@ -110,6 +117,7 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
             passed_at: None,
             checked_at: None,
             foreign: 0,
+            missed: HashSet::new(),
             said: None,
         }
     }
@@ -156,12 +164,13 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
         if !self.ledger.hold_mirror_lease(LEASE).await? {
             // Whoever holds it now may leave anything behind.
             (self.passed_at, self.checked_at) = (None, None);
+            self.missed.clear();
             return Ok(());
         }
         self.publish_pending().await?;
         if self.is_over(self.passed_at, self.intervals.pass) {
             let settled = self.ledger.to_remove().await?;
-            let check = self.is_over(self.checked_at, self.intervals.check);
+            let check = !self.missed.is_empty() || self.is_over(self.checked_at, self.intervals.check);
             if !settled.is_empty() || check {
                 self.clean(settled).await?;
             }
@@ -206,13 +215,16 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
         }
     }
 
-    /// Removes what is settled from the queue, if there is any, or if the queue is longer than it should be.
+    /// Removes what is settled from the queue, if there is any, or if the queue is longer or shorter than it should be.
     async fn clean(&mut self, settled: Vec<DeadLetterId>) -> Result<(), MirrorError> {
         let connection = Connection::open_for(&self.url, "dead-letter mirror", Messages::Whole).await?;
         establish(&connection, &self.topology).await?;
-        let count = queue_length(&connection, &self.topology.dead).await?;
-        let by_right = self.ledger.published_and_open().await? + self.foreign;
-        if !settled.is_empty() || count > by_right {
+        // Before the look: nothing is published beside this, so that each of them stands there or is held by somebody.
+        let standing = self.ledger.published_and_open().await?;
+        let look = look_at(&connection, &self.topology.dead).await?;
+        let by_right = standing + self.foreign;
+        if !settled.is_empty() || look.ready > by_right || (look.ready < by_right && !look.is_consumed) {
+            let expected = self.ledger.standing().await?;
             let pass = Pass {
                 queue: &self.topology.dead,
                 connection: &connection,
@@ -220,7 +232,7 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
                 ledger: &self.ledger,
                 clock: &self.clock,
             };
-            let report = pass.run(count, settled).await?;
+            let report = pass.run(look.ready, settled).await?;
             self.foreign = report.foreign;
             tracing::info!(
                 removed = report.removed,
@@ -230,9 +242,40 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
                 "removed settled dead letters from queue {}",
                 self.topology.dead
             );
+            self.refill(expected, report.met, look).await?;
+        } else {
+            self.missed.clear();
         }
         self.checked_at = Some(self.clock.now());
         connection.close().await;
+        Ok(())
+    }
+
+    /// Has published again what two passes in a row did not meet.
+    async fn refill(
+        &mut self,
+        expected: HashSet<DeadLetterId>,
+        met: Option<HashSet<DeadLetterId>>,
+        look: QueueLook,
+    ) -> Result<(), MirrorError> {
+        let (missed, lost) = judge_missing(expected, met.filter(|_| !look.is_consumed), &self.missed);
+        self.missed = missed;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        for ids in lost.chunks(REFILL_COUNT_MAX) {
+            if !self.ledger.hold_mirror_lease(LEASE).await? {
+                return Err(MirrorError::LeaseLost);
+            }
+            self.ledger.publish_again(ids).await?;
+        }
+        count("published_again", lost.len());
+        tracing::warn!(
+            letters = lost.len(),
+            "{} open dead letters had left queue {}, purged or taken by hand: they are published again",
+            lost.len(),
+            self.topology.dead
+        );
         Ok(())
     }
 
@@ -261,6 +304,19 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
     }
 }
 
+/// What the pass before this one missed too is lost; the rest of what is missing waits for the next. A pass that has not
+/// seen the whole queue, or not alone, says nothing.
+fn judge_missing(
+    expected: HashSet<DeadLetterId>,
+    met: Option<HashSet<DeadLetterId>>,
+    missed_before: &HashSet<DeadLetterId>,
+) -> (HashSet<DeadLetterId>, Vec<DeadLetterId>) {
+    let Some(met) = met else { return (HashSet::new(), Vec::new()) };
+    let missing = expected.into_iter().filter(|id| !met.contains(id));
+    let (lost, missed): (Vec<_>, Vec<_>) = missing.partition(|id| missed_before.contains(id));
+    (missed.into_iter().collect(), lost)
+}
+
 /// An error unless the queue took every message.
 pub(super) fn taken(queue: &str, published: &[Published]) -> Result<(), MirrorError> {
     match published.iter().find(|published| **published != Published::Confirmed) {
@@ -269,7 +325,10 @@ pub(super) fn taken(queue: &str, published: &[Published]) -> Result<(), MirrorEr
     }
 }
 
-/// Counts messages of the dead-letter queue by what was done with them.
+/// What messages of the dead-letter queue are counted by.
+pub const MIRROR_ACTIONS: [&str; 6] = ["published", "published_again", "removed", "second_copy", "kept", "foreign"];
+
+/// Counts messages of the dead-letter queue by what was done with them: one of [`MIRROR_ACTIONS`].
 pub(super) fn count(action: &'static str, messages: usize) {
     metrics::counter!("invoice_mail_dead_letter_mirror_total", "action" => action).increment(messages as u64);
 }

@@ -27,10 +27,10 @@ mod url;
 mod window;
 
 pub use connection::ConnectionError;
-pub use consumer::{Consumer, ConsumerStatus};
+pub use consumer::{Consumer, ConsumerStatus, RECONNECT_REASONS};
 pub use inspection::{Inspection, QueueCounts, QueueState, inspect};
 pub use ledger::{DeadLetterLedger, PendingDeadLetter};
-pub use mirror::{Mirror, MirrorIntervals};
+pub use mirror::{MIRROR_ACTIONS, Mirror, MirrorIntervals};
 pub use outcome_event::PendingOutcome;
 pub use outcomes::{OutcomeLedger, Outcomes};
 pub use publisher::{PublishError, Published, Publisher};

@@ -41,7 +41,7 @@ pub(super) struct Pass<'a, Ledger> {
 }
 
 /// What one pass did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct PassReport {
     /// Settled dead letters taken out.
     pub(super) removed: u64,
@@ -51,6 +51,17 @@ pub(super) struct PassReport {
     pub(super) kept: u64,
     /// Of those, messages that are no dead letters that the database knows.
     pub(super) foreign: u64,
+    /// The open dead letters that it met; of a queue that it has seen whole, else `None`.
+    pub(super) met: Option<HashSet<DeadLetterId>>,
+}
+
+/// How a queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueueLook {
+    /// Messages that are ready in it.
+    pub(super) ready: u64,
+    /// Whether somebody consumes from it, and may hold messages that are not ready.
+    pub(super) is_consumed: bool,
 }
 
 /// Why a message may go, or that it may not.
@@ -67,14 +78,14 @@ enum Verdict {
     SecondCopy,
 }
 
-/// Messages that are ready in the queue.
-pub(super) async fn queue_length(connection: &Connection, queue: &str) -> Result<u64, ConnectionError> {
+/// Looks at the queue.
+pub(super) async fn look_at(connection: &Connection, queue: &str) -> Result<QueueLook, ConnectionError> {
     let channel = connection.channel().await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
-    let length = answer("count the messages of a queue", &channel, declare).await?.message_count();
+    let found = answer("count the messages of a queue", &channel, declare).await?;
     close_channel(&channel).await;
-    Ok(u64::from(length))
+    Ok(QueueLook { ready: u64::from(found.message_count()), is_consumed: found.consumer_count() > 0 })
 }
 
 impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
@@ -86,6 +97,7 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         let mut seen = HashSet::new();
         let mut report = PassReport::default();
         let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut is_whole = true;
         let mut subscription = Subscription::open(self.connection, self.queue, PREFETCH).await?;
         while left > 0 {
             metrics::gauge!("invoice_mail_dead_letter_pass_remaining")
@@ -98,12 +110,12 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
             };
             let Ok(batch) = batch else {
                 // Not all were seen, so nothing can be said about those that were not.
-                gone.clear();
+                is_whole = false;
                 break;
             };
             let batch = batch?;
             if batch.messages.iter().any(|message| is_of_pass(message, &number)) {
-                gone.clear();
+                is_whole = false;
                 break;
             }
             left -= batch.messages.len();
@@ -111,8 +123,11 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
                 gone.remove(&id);
             }
         }
-        // The rest of the settled ones is not in the queue any more: purged, or moved by hand.
-        self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
+        if is_whole {
+            // The rest of the settled ones is not in the queue any more: purged, or moved by hand.
+            self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
+            report.met = Some(seen);
+        }
         subscription.close().await;
         metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(0.0);
         metrics::histogram!("invoice_mail_dead_letter_pass_seconds")

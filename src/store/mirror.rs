@@ -100,6 +100,25 @@ impl DeadLetterLedger for Store {
 impl Store {
     /// Takes or renews the lease `name` for `time` from now; says whether this process holds it.
     pub async fn hold_lease(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
+
+    async fn standing(&self) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let letters = sql("SELECT id FROM dead_letter WHERE mirror = 'published' AND state = 'open'")
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(letters)
+    }
+
+    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        sql("WITH {given} UPDATE dead_letter SET mirror = 'pending'
+            WHERE id IN (SELECT id FROM given) AND state = 'open' AND mirror = 'published'")
+        .given("id uuid", rows(ids))
+        .run(&mut self.write().await?)
+        .await?;
+        Ok(())
+    }
         let now = self.now();
         let held = sql("INSERT INTO lease (name, holder, held_until) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until

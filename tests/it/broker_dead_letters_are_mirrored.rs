@@ -196,21 +196,46 @@ async fn nothing_of_ours_is_lost_when_the_pass_is_cut_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_purge_in_the_broker_is_harmless() {
+async fn a_purged_queue_is_filled_again() {
     let broker = Broker::new().await;
     let ledger = MemoryLedger::default();
-    let ids = ledger.add(10);
+    let mut ids = ledger.add(1_210);
     let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 10).await;
-    broker.until_ready(&broker.topology.dead, 10).await;
+    ledger.until(MirrorState::Published, 1_210).await;
+    broker.until_ready(&broker.topology.dead, 1_210).await;
     broker.purge(&broker.topology.dead).await;
     // Settled ones are not looked for in vain for ever, and new ones come as always.
     ledger.settle(&ids[..4]);
     ledger.until(MirrorState::Removed, 4).await;
     let new = ledger.add(1);
-    ledger.until(MirrorState::Published, 7).await;
+    broker.until_ready(&broker.topology.dead, 1_207).await;
+    ledger.until(MirrorState::Published, 1_207).await;
     running.stop().await;
-    assert_eq!(in_the_queue(&broker).await, sorted(&new));
+    ids.drain(..4);
+    ids.extend(new);
+    assert_eq!(in_the_queue(&broker).await, sorted(&ids), "each once");
+    broker.clean_up().await;
+}
+
+#[tokio::test]
+async fn what_somebody_holds_is_not_published_again() {
+    let broker = Broker::new().await;
+    let ledger = MemoryLedger::default();
+    let ids = ledger.add(20);
+    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
+    ledger.until(MirrorState::Published, 20).await;
+    broker.until_ready(&broker.topology.dead, 20).await;
+    // A program that consumes and has not acked: the queue looks empty, and is not.
+    let consumer = broker.hold_all(&broker.topology.dead, 20).await;
+    let asked = ledger.asked_for_the_lease();
+    ledger.until_asked_for_the_lease(asked + 100).await;
+    assert_eq!(ledger.count(MirrorState::Published), 20);
+    consumer.close(0, "done".into()).await.expect("it lets go of them");
+    broker.until_ready(&broker.topology.dead, 20).await;
+    let asked = ledger.asked_for_the_lease();
+    ledger.until_asked_for_the_lease(asked + 20).await;
+    running.stop().await;
+    assert_eq!(in_the_queue(&broker).await, sorted(&ids), "each once");
     broker.clean_up().await;
 }
 
@@ -218,14 +243,15 @@ async fn a_purge_in_the_broker_is_harmless() {
 async fn a_deleted_queue_is_made_again() {
     let broker = Broker::new().await;
     let ledger = MemoryLedger::default();
-    ledger.add(1);
+    let mut ids = ledger.add(1);
     let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
     ledger.until(MirrorState::Published, 1).await;
     broker.delete_queue(&broker.topology.dead).await;
-    let new = ledger.add(1);
+    ids.extend(ledger.add(1));
+    broker.until_ready(&broker.topology.dead, 2).await;
     ledger.until(MirrorState::Published, 2).await;
     running.stop().await;
-    assert_eq!(in_the_queue(&broker).await, sorted(&new));
+    assert_eq!(in_the_queue(&broker).await, sorted(&ids));
     broker.clean_up().await;
 }
 

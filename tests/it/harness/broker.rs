@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use invoice_dispatcher::backoff::Delays;
 use invoice_dispatcher::broker::{BrokerUrl, MirrorIntervals, Topology};
 use invoice_dispatcher::clock::Clock;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
-    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -204,6 +206,18 @@ impl Broker {
         let message = read(&got.delivery);
         got.acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await.expect("put back");
         message
+    }
+
+    /// Consumes from a queue without an ack, until so many messages are held and none is ready; closed, it lets go.
+    pub(crate) async fn hold_all(&self, queue: &str, count: u16) -> Channel {
+        let channel = self.channel().await;
+        channel.basic_qos(count, BasicQosOptions::default()).await.expect("a prefetch");
+        let consume =
+            channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+        let mut consumer = consume.await.expect("a queue");
+        tokio::spawn(async move { while consumer.next().await.is_some() {} });
+        self.until_ready(queue, 0).await;
+        channel
     }
 
     pub(crate) async fn purge(&self, queue: &str) {

@@ -72,6 +72,10 @@ impl MemoryLedger {
         self.0.lock().unwrap().leased_to_another = leased;
     }
 
+    pub(crate) fn asked_for_the_lease(&self) -> usize {
+        self.0.lock().unwrap().asked_for_the_lease
+    }
+
     pub(crate) async fn until_asked_for_the_lease(&self, times: usize) {
         until("the lease is asked for", async || self.0.lock().unwrap().asked_for_the_lease >= times).await;
     }
@@ -145,6 +149,23 @@ impl DeadLetterLedger for MemoryLedger {
         let state = self.0.lock().unwrap();
         let by_right = state.letters.values().filter(|(_, open, mirror)| *open && *mirror == MirrorState::Published);
         Ok(by_right.count() as u64)
+    }
+
+    async fn standing(&self) -> Result<HashSet<DeadLetterId>, Unavailable> {
+        let state = self.0.lock().unwrap();
+        let by_right = state.letters.iter().filter(|(_, (_, open, mirror))| *open && *mirror == MirrorState::Published);
+        Ok(by_right.map(|(id, _)| *id).collect())
+    }
+
+    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            let letter = state.letters.get_mut(id).expect("a letter");
+            if letter.1 && letter.2 == MirrorState::Published {
+                letter.2 = MirrorState::Pending;
+            }
+        }
+        Ok(())
     }
 }
 
