@@ -158,11 +158,7 @@ pub(super) async fn report(
     let (source, id) = Named::read(query)?;
     let report = console.store.event_fate(&source, &id).await?.ok_or(Refusal::UnknownEvent)?;
     let deliveries = match &report.event {
-        Some(event) => {
-            let invoice = console.store.explain(&event.tenant, &event.invoice_number).await?.unwrap_or_default();
-            let deliveries = invoice.deliveries.into_iter().map(|explained| explained.delivery);
-            deliveries.filter(|delivery| delivery.event_key == event.key).collect()
-        }
+        Some(event) => console.store.deliveries_of_event(event.key).await?,
         None => Vec::new(),
     };
     Ok(Json(Report::of(source, id, report, deliveries)))

@@ -91,17 +91,24 @@ impl Store {
 
     /// Every delivery that was made of an event, the main one first.
     pub async fn deliveries_of_event(&self, key: EventKey) -> Result<Vec<Delivery>, StoreError> {
-        sql(concat!(
+        let mut deliveries = sql(concat!(
             "SELECT ",
             delivery_columns!(),
-            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-            WHERE delivery.event_key = $1 ORDER BY delivery.id"
+            // By the number, too: that is how the index begins.
+            " FROM event JOIN delivery ON delivery.tenant_id = event.tenant_id
+                                      AND delivery.invoice_number = event.invoice_number
+                                      AND delivery.event_key = event.key
+                 LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+            WHERE event.key = $1"
         ))
         .bind(key)
         .all(&mut self.read().await?)
         .await?
         .iter()
         .map(Delivery::read)
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+        // Here, not there: asked for their order, PostgreSQL may go through all deliveries by their ids.
+        deliveries.sort_unstable_by_key(|delivery| delivery.id.0);
+        Ok(deliveries)
     }
 }

@@ -1,6 +1,7 @@
 //! What the database is asked and told, on both kinds of it.
 
 mod erasure;
+mod event_fate;
 mod held;
 mod reconciliation;
 mod same_invoice;
