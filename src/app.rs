@@ -1,9 +1,12 @@
 //! Puts the parts together: the only module that knows every other.
 
 mod broker;
+mod first_contact;
 mod gauges;
+mod observability;
 mod protection;
 mod service;
+mod zero;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use broker::broker;
+pub use observability::Observability;
 pub use protection::{Unprotected, unprotected};
 pub use service::{Roles, Service};
 
@@ -30,7 +34,7 @@ use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
 use crate::resend::Resend;
 use crate::retry::Schedule;
 use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
-use crate::store::{OpenError, RetentionTimes, Store, StoreError};
+use crate::store::{ContactError, OpenError, RetentionTimes, Store, StoreError};
 
 /// The parts that every command may need, made of the configuration.
 #[derive(Debug, Clone)]
@@ -75,6 +79,9 @@ pub enum AppError {
     #[error(transparent)]
     Database(#[from] OpenError),
     /// The database does not do what it is asked.
+    /// The database, as long as nobody mends it.
+    #[error(transparent)]
+    Contact(#[from] ContactError),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The schema is of another version.
@@ -114,6 +121,13 @@ impl App {
     /// [`AppError`], one sentence.
     pub async fn open(config: Config, role: Role) -> Result<Self, AppError> {
         documents::install_crypto_provider();
+        let app = Self::assemble(config, role).await?;
+        app.meet_database().await?;
+        Ok(app)
+    }
+
+    /// Everything but the first contact with the database.
+    async fn assemble(config: Config, role: Role) -> Result<Self, AppError> {
         let url = config.database.url.expose();
         let clock = Clock::system();
         let store = match role {
@@ -126,25 +140,18 @@ impl App {
             // Embedded: what a newcomer would have to make by hand is made.
             private_file::create_folder(folder).map_err(|cause| AppError::Folder { folder: folder.clone(), cause })?;
         }
-        let app = Self::with_store(config, store)?;
-        let current = match role {
-            // Servers start in any order: a worker waits for its own. A file does not get better by waiting.
-            Role::Worker if !app.config.database.is_sqlite() => app.store.insist(|| app.meet_database()).await?,
-            Role::Worker | Role::Command => app.meet_database().await?,
-        };
-        if current { Ok(app) } else { Err(AppError::Schema) }
+        Self::with_store(config, store)
     }
 
-    /// Brings an embedded database up to date, and takes the database's time; says whether its schema is this version's.
-    async fn meet_database(&self) -> Result<bool, StoreError> {
+    /// Brings an embedded database up to date, and takes the database's time; another's schema must be this version's.
+    async fn meet_database(&self) -> Result<(), AppError> {
         if self.config.database.is_sqlite() {
             self.store.migrate().await?;
         } else if !self.store.schema_is_current().await? {
-            return Ok(false);
+            return Err(AppError::Schema);
         }
         self.store.align_clock().await?;
-        self.tell_templates().await?;
-        Ok(true)
+        Ok(self.tell_templates().await?)
     }
 
     /// Tells the database that these templates are in use, so that they are not forgotten.

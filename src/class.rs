@@ -89,7 +89,39 @@ spelling!(Class {
 });
 
 impl Class {
-    /// Whether putting the dead letter back unchanged could ever help.
+    /// Whether a dead letter may have it; the others end an attempt, or a delivery otherwise.
+    #[must_use]
+    pub const fn makes_dead_letters(self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::Refused
+            | Self::UnsupportedAddress
+            | Self::Malformed
+            | Self::ConflictingEvent
+            | Self::Poison
+            | Self::UnknownTenant
+            | Self::UnknownCustomer
+            | Self::InvalidRecipient
+            | Self::NoVerificationMethod
+            | Self::DocumentMissing
+            | Self::DocumentMismatch
+            | Self::RetriesExhausted
+            | Self::UnknownRelay
+            | Self::Internal => true,
+            Self::Accepted
+            | Self::RelayUnavailable
+            | Self::Deferred
+            | Self::Dependency
+            | Self::Rejected
+            | Self::Uncertain
+            | Self::DuplicateInvoice
+            | Self::Superseded
+            | Self::Expired
+            | Self::ByHand => false,
+        }
+    }
+
+    /// Whether putting the dead letter back could help without a look at the document that it is dead for.
     #[must_use]
     pub const fn redrivable(self) -> bool {
         !matches!(self, Self::ConflictingEvent | Self::DocumentMismatch)

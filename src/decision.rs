@@ -159,6 +159,15 @@ spelling!(Reason {
     EarlierDecision => "earlier_decision",
 });
 
+impl Reason {
+    /// Whether this is ever the reason of that decision.
+    #[must_use]
+    pub const fn leads_to(self, decision: Decision) -> bool {
+        let attaches = matches!(self, Self::PolicyInclude | Self::BusinessCustomer);
+        attaches == matches!(decision, Decision::Attach)
+    }
+}
+
 /// Why no mail may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

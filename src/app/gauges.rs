@@ -24,7 +24,7 @@ pub struct Gauges {
     has_broker: bool,
     /// Relays that are configured, or that had something due: where nothing is due any more, the gauge says so.
     relays: BTreeSet<RelayName>,
-    /// Classes of which a dead letter was open.
+    /// Classes that a dead letter may have, or had.
     classes: BTreeSet<Class>,
 }
 
@@ -32,25 +32,34 @@ impl Gauges {
     /// The gauges of this database, whose messages leave for a broker or do not, and by these relays.
     #[must_use]
     pub fn new(store: Store, has_broker: bool, relays: BTreeSet<RelayName>) -> Self {
-        Self { store, has_broker, relays, classes: BTreeSet::new() }
+        let classes = Class::ALL.iter().copied().filter(|class| class.makes_dead_letters()).collect();
+        Self { store, has_broker, relays, classes }
     }
 
-    /// Keeps them up to date until `stop`.
+    /// Keeps them up to date until `stop`; they were read just now.
     pub async fn keep(mut self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.read().await {
-                debug!("failed to read the gauges: {error}");
-            }
             if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
                 return;
             }
+            self.refresh().await;
+        }
+    }
+
+    /// Brings them up to date, if the database answers.
+    pub async fn refresh(&mut self) {
+        if let Err(error) = self.read().await {
+            debug!("failed to read the gauges: {error}");
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and no count comes near 2^52")]
     async fn read(&mut self) -> Result<(), StoreError> {
         let now = self.store.now();
-        for (state, count) in self.store.state_counts().await? {
+        let mut counts: BTreeMap<DeliveryState, i64> =
+            Settled::ALL.iter().map(|settled| (DeliveryState::Settled(*settled), 0)).collect();
+        counts.extend(self.store.state_counts().await?);
+        for (state, count) in counts {
             gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
             if state == DeliveryState::Settled(Settled::Uncertain) {
                 gauge!(metric::UNCERTAIN).set(count as f64);
@@ -64,10 +73,9 @@ impl Gauges {
         }
         let oldest = self.store.oldest_dead_letter().await?;
         gauge!(metric::DEAD_LETTER_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
-        if self.has_broker {
-            let oldest = self.store.outbox_oldest().await?;
-            gauge!(metric::OUTBOX_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
-        }
+        // Without a broker nothing leaves it, and nobody misses what is in it.
+        let oldest = if self.has_broker { self.store.outbox_oldest().await? } else { None };
+        gauge!(metric::OUTBOX_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
         Ok(())
     }
 }

@@ -1,25 +1,25 @@
 //! `run`: everything that one process does, side by side, until it is told to stop.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::App;
 use super::gauges::Gauges;
+use super::observability::bind;
+use super::{App, Observability, zero};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
-use crate::http::{HostAllowList, Probes, observability_router};
+use crate::http::HostAllowList;
+use crate::ids::RelayName;
 use crate::lane::LAST_STEPS;
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
-use crate::telemetry::Metrics;
 use crate::web::{Limits, serve_within};
 
 /// How long requests that are under way may take when the process ends.
@@ -34,9 +34,6 @@ const DATABASE_LOOK: Duration = Duration::from_secs(5);
 /// A database that has not answered by then counts as away. A statement that does work may take longer; this one does
 /// none, so that a silent database is seen within 12 s.
 const DATABASE_ANSWER: Duration = Duration::from_secs(7);
-
-/// How long who reads probes and metrics at the very end may take.
-const LAST_READERS: Duration = Duration::from_millis(500);
 
 /// What one process does.
 #[derive(Debug, Clone, Copy)]
@@ -55,31 +52,18 @@ pub struct Service {
     /// The same, for whoever asks over HTTP.
     visitors: App,
     roles: Roles,
-    probes: Probes,
+    observability: Observability,
     stop: CancellationToken,
     tasks: TaskTracker,
-    /// The drain is over: only now whoever watches the process loses sight of it.
-    drained: CancellationToken,
-    /// What is served until then.
-    watched: TaskTracker,
 }
 
 impl Service {
-    /// A process with these roles, which ends when `stop` is cancelled.
+    /// A process with these roles, which is watched so and ends when `stop` is cancelled.
     #[must_use]
-    pub fn new(app: App, roles: Roles, stop: CancellationToken) -> Self {
+    pub fn new(app: App, roles: Roles, observability: Observability, stop: CancellationToken) -> Self {
+        let app = App { liveness: observability.probes.liveness.clone(), ..app };
         let visitors = app.for_visitors();
-        let probes = Probes { liveness: app.liveness.clone(), readiness: Readiness::new() };
-        Self {
-            app,
-            visitors,
-            roles,
-            probes,
-            stop,
-            tasks: TaskTracker::new(),
-            drained: CancellationToken::new(),
-            watched: TaskTracker::new(),
-        }
+        Self { app, visitors, roles, observability, stop, tasks: TaskTracker::new() }
     }
 
     /// Runs until told to stop, then drains: within `worker.shutdown_grace` and [`LAST_STEPS`], whatever does not answer.
@@ -88,7 +72,7 @@ impl Service {
     /// # Errors
     /// If something cannot be used as configured: a listener, a relay, the broker's address.
     pub async fn run(self) -> anyhow::Result<()> {
-        self.serve_observability().await?;
+        self.keep_gauges().await;
         if self.roles.console {
             self.serve_console().await?;
         }
@@ -97,7 +81,7 @@ impl Service {
         }
         let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
-        let (app, readiness, stop) = (self.app.clone(), self.probes.readiness.clone(), self.stop.clone());
+        let (app, readiness, stop) = (self.app.clone(), self.observability.probes.readiness.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             keep_running("watch of the database", || watch_database(&app, &readiness, &stop)).await;
         });
@@ -112,15 +96,14 @@ impl Service {
         if let Err(left) = drained_within(&self.tasks, end.saturating_duration_since(Instant::now())).await {
             warn!("{left} tasks had not ended in time");
         }
-        self.drained.cancel();
-        let _ = drained_within(&self.watched, LAST_READERS * 2).await;
+        self.observability.end().await;
         info!("ended in order");
         Ok(())
     }
 
     /// Notes when the drain begins, and has `/readyz` say so at once.
     fn watch_for_the_end(&self) -> JoinHandle<Instant> {
-        let (readiness, stop) = (self.probes.readiness.clone(), self.stop.clone());
+        let (readiness, stop) = (self.observability.probes.readiness.clone(), self.stop.clone());
         tokio::spawn(async move {
             stop.cancelled().await;
             readiness.draining();
@@ -140,19 +123,17 @@ impl Service {
         Ok(sending?)
     }
 
-    async fn serve_observability(&self) -> anyhow::Result<()> {
-        let listen = self.app.config.metrics.listen;
-        let metrics = Metrics::install();
-        let router =
-            HostAllowList::for_metrics(listen).guard(observability_router(metrics.clone(), self.probes.clone()));
-        let listener = bind("metrics", "METRICS_LISTEN", listen).await?;
-        let limits = Limits::behind(&self.app.config.http.trusted_proxies);
-        self.watched.spawn(serve_within(limits, listener, router, self.drained.clone(), LAST_READERS));
-        self.watched.spawn(metrics.keep_up(self.drained.clone()));
-        let relays = self.app.config.relays.keys().cloned().collect();
-        let gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some(), relays);
-        self.watched.spawn(gauges.keep(self.drained.clone()));
-        Ok(())
+    /// Reads the gauges, and goes on to: before anything says that the process is ready, so that whoever waits for that
+    /// finds every metric.
+    async fn keep_gauges(&self) {
+        let relays: BTreeSet<RelayName> = self.app.config.relays.keys().cloned().collect();
+        if self.roles.worker {
+            zero::start_gauges_of_worker(&relays);
+        }
+        let mut gauges = Gauges::new(self.app.store.clone(), self.app.config.broker.url.is_some(), relays);
+        // A database that has fallen silent since the first contact is waited for elsewhere.
+        let _ = timeout(DATABASE_ANSWER, gauges.refresh()).await;
+        self.observability.keep(|end| gauges.keep(end));
     }
 
     async fn serve_console(&self) -> anyhow::Result<()> {
@@ -163,7 +144,7 @@ impl Service {
             redrive: self.visitors.redrive.clone(),
             sms_available: self.app.config.sms.url.is_some(),
         };
-        let router = console::router(console, self.probes.clone(), config);
+        let router = console::router(console, self.observability.probes.clone(), config);
         self.listen("API", "CONSOLE_LISTEN", config.listen, router).await
     }
 
@@ -185,7 +166,7 @@ impl Service {
     fn start_broker(&self) -> anyhow::Result<()> {
         let config = &self.app.config.broker;
         let Some((url, topology)) = super::broker(config)? else { return Ok(()) };
-        let (app, stop, readiness) = (self.app.clone(), self.stop.clone(), self.probes.readiness.clone());
+        let (app, stop, readiness) = (self.app.clone(), self.stop.clone(), self.observability.probes.readiness.clone());
         let (clock, prefetch, tells_outcomes) = (app.store.clock().clone(), config.prefetch, config.tells_outcomes());
         let at = move || (url.clone(), topology.clone());
         self.tasks.spawn({
@@ -224,14 +205,6 @@ impl Service {
         });
         Ok(())
     }
-}
-
-async fn bind(what: &str, variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("the {what} cannot listen on {address}; set {variable} to a free address, or end what uses it")
-    })?;
-    info!("{what} on http://{}", listener.local_addr().unwrap_or(address));
-    Ok(listener)
 }
 
 async fn watch_consumer(

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 
 use super::Globals;
-use crate::app::{self, App, Roles, Service};
-use crate::lifecycle;
+use crate::app::{self, App, Observability, Roles, Service};
+use crate::lifecycle::{self, Liveness};
 
 /// Take events in and send invoices until told to stop
 ///
@@ -58,6 +58,9 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let roles =
         Roles { worker: args.has(Role::Worker), console: args.has(Role::Console), portal: args.has(Role::Portal) };
     let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
-    let Some(app) = stop.run_until_cancelled(App::open(config, role)).await else { return Ok(()) };
-    Service::new(app?, roles, stop).run().await
+    // First of all, so that whoever watches the process sees what it waits for.
+    let observability = Observability::serve(&config, Liveness::default()).await?;
+    let opening = App::open_when_reachable(config, role, &observability.probes.readiness);
+    let Some(app) = stop.run_until_cancelled(opening).await else { return Ok(()) };
+    Service::new(app?, roles, observability, stop).run().await
 }

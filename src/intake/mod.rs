@@ -17,7 +17,7 @@ pub use locale::{ChosenLocale, locale};
 pub use plan::{Again, Making, Parsed, Plan, Verdict, fingerprint, notes, plan};
 pub use recipients::{Recipients, main_and_bcc};
 pub(crate) use taker::ROUNDS_MAX;
-pub use taker::{DUPLICATE_INVOICE_WINDOW, Intake};
+pub use taker::{COUNTED_RESULTS, DUPLICATE_INVOICE_WINDOW, Intake};
 pub use workshop::Workshop;
 
 use crate::event::WholeBody;

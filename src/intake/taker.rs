@@ -174,6 +174,9 @@ impl Intake {
     }
 }
 
+/// What an event is counted as, beside the reason codes of dead letters.
+pub const COUNTED_RESULTS: [&str; 5] = ["accepted", "duplicate_event", "duplicate_invoice", "waiting", "stale_redrive"];
+
 /// Counts and logs what became of an event.
 fn tell(parsed: &Parsed, verdict: Verdict) {
     if parsed.again.is_some() && verdict == Verdict::Duplicate {

@@ -80,6 +80,7 @@ pub use connect::{OpenError, is_protected};
 pub use customer_groups::CustomerGroup;
 pub use data_start::{DataStart, DataStarted};
 pub use db::connection::Deadlines;
+pub use db::first_contact::ContactError;
 pub use dead_letter_acts::Restored;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
 pub use deliveries::{Delivery, DeliveryFilter};

@@ -71,6 +71,12 @@ metrics! {
         "Senders whose deliveries are held because the relay refuses them.";
     AMQP_RECONNECTS = Counter "amqp_reconnects_total" ["reason"]
         "How often the connection to RabbitMQ was built anew, and why.";
+    DEAD_LETTER_MIRROR = Counter "dead_letter_mirror_total" ["action"]
+        "Messages of the dead-letter queue, by what was done with them.";
+    DEAD_LETTER_PASS_REMAINING = Gauge "dead_letter_pass_remaining" []
+        "Messages that the pass over the dead-letter queue has before it.";
+    DEAD_LETTER_PASS_SECONDS = Histogram "dead_letter_pass_seconds" []
+        "How long a pass over the dead-letter queue took.";
     OUTBOX_OLDEST_SECONDS = Gauge "outbox_oldest_seconds" []
         "How long the dead letter or outcome that waits longest for RabbitMQ has been in the outbox.";
     API_UNAUTHORISED = Counter "api_unauthorised_total" []

@@ -2,3 +2,4 @@
 
 pub(super) mod connection;
 pub(super) mod deadlock;
+pub(super) mod first_contact;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use invoice_dispatcher::app::{Roles, Service};
+use invoice_dispatcher::app::{Observability, Roles, Service};
 use invoice_dispatcher::relay::Deadlines;
 use invoice_dispatcher::store::Store;
 use tokio::net::TcpListener;
@@ -54,7 +54,9 @@ impl Running {
         .await;
         let stop = CancellationToken::new();
         let roles = Roles { worker: true, console: true, portal: true };
-        let process = tokio::spawn(Service::new(dispatcher.app.clone(), roles, stop.clone()).run());
+        let liveness = dispatcher.app.liveness.clone();
+        let observability = Observability::serve(&dispatcher.app.config, liveness).await.expect("it listens");
+        let process = tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, stop.clone()).run());
         dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
         sink.wait_for("the mail", |state| state.mails.len() == 1).await;
         until_probed(metrics, "/readyz", 200).await;

@@ -1,0 +1,108 @@
+//! Every series that is known at the start, at zero: a counter that appears with its first event has no growth that an
+//! alarm could see, and a series that does not exist looks like a process that does not tell it.
+
+use std::collections::BTreeSet;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::broker::{MIRROR_ACTIONS, RECONNECT_REASONS};
+use crate::class::Class;
+use crate::decision::{Decision, Reason};
+use crate::ids::RelayName;
+use crate::intake::{COUNTED_RESULTS, Via};
+use crate::relay::outcome::Phase;
+use crate::telemetry::metric;
+
+/// The loops of one process that begin anew after a panic.
+const LOOPS: [&str; 10] =
+    ["batcher", "consumer", "gate", "heartbeat", "lane", "mirror", "outcomes", "recorder", "sender guard", "sweeper"];
+
+/// Starts counters and histograms; the gauges say nothing before they are known.
+pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>) {
+    for via in Via::ALL {
+        for result in results(*via) {
+            counter!(metric::EVENTS_CONSUMED, "source" => via.as_str(), "result" => result).increment(0);
+        }
+    }
+    for relay in relays.into_iter().map(RelayName::to_string) {
+        for (phase, class) in ends() {
+            let (phase, class) = (phase.as_str(), class.as_str());
+            counter!(metric::ATTEMPTS, "relay" => relay.clone(), "phase" => phase, "class" => class).increment(0);
+        }
+        for class in ends().into_iter().map(|(_, class)| class).collect::<BTreeSet<_>>() {
+            // Made, it is shown.
+            let _ = histogram!(metric::ATTEMPT_SECONDS, "relay" => relay.clone(), "class" => class.as_str());
+        }
+    }
+    for decision in Decision::ALL {
+        let _ = histogram!(metric::END_TO_END_SECONDS, "decision" => decision.as_str());
+        for reason in Reason::ALL.iter().filter(|reason| reason.leads_to(*decision)) {
+            let (decision, reason) = (decision.as_str(), reason.as_str());
+            counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(0);
+        }
+    }
+    for reason in ["duplicate_event", "duplicate_invoice"] {
+        counter!(metric::DUPLICATES_SUPPRESSED, "reason" => reason).increment(0);
+    }
+    for reason in RECONNECT_REASONS {
+        counter!(metric::AMQP_RECONNECTS, "reason" => reason).increment(0);
+    }
+    for action in MIRROR_ACTIONS {
+        counter!(metric::DEAD_LETTER_MIRROR, "action" => action).increment(0);
+    }
+    let _ = histogram!(metric::DEAD_LETTER_PASS_SECONDS);
+    gauge!(metric::DEAD_LETTER_PASS_REMAINING).set(0.0);
+    for name in LOOPS {
+        counter!(metric::PANICS, "loop" => name).increment(0);
+    }
+    counter!(metric::API_UNAUTHORISED).increment(0);
+    counter!(metric::DATABASE_STATEMENTS).increment(0);
+}
+
+/// Starts the gauges that a worker keeps itself: what it takes for true until it knows better.
+pub(super) fn start_gauges_of_worker(relays: &BTreeSet<RelayName>) {
+    gauge!(metric::WORKER_HEARTBEAT_AGE_SECONDS).set(0.0);
+    for relay in relays.iter().map(RelayName::to_string) {
+        for name in [metric::BREAKER_STATE, metric::CREDENTIALS_REFUSED, metric::SENDER_HELD] {
+            gauge!(name, "relay" => relay.clone()).set(0.0);
+        }
+    }
+}
+
+/// What becomes of events that come this way.
+fn results(via: Via) -> Vec<&'static str> {
+    let classes = [
+        Class::Malformed,
+        Class::ConflictingEvent,
+        Class::UnknownTenant,
+        Class::UnknownCustomer,
+        Class::InvalidRecipient,
+        Class::NoVerificationMethod,
+    ];
+    let mut results: Vec<&'static str> = classes.map(Class::as_str).into();
+    // Only the broker gives up, and only in its queues a dead letter can be moved by hand.
+    let by_broker = ["stale_redrive"];
+    results.extend(COUNTED_RESULTS.into_iter().filter(|result| via == Via::Amqp || !by_broker.contains(result)));
+    if via == Via::Amqp {
+        results.push(Class::Poison.as_str());
+    }
+    results
+}
+
+/// Where an attempt may end, and how.
+fn ends() -> Vec<(Phase, Class)> {
+    let about_the_message =
+        [Class::Deferred, Class::Rejected, Class::TooLarge, Class::Refused, Class::UnsupportedAddress];
+    let mut ends = vec![(Phase::FinalDot, Class::Accepted), (Phase::FinalDot, Class::Uncertain)];
+    for phase in Phase::ALL {
+        ends.push((*phase, Class::RelayUnavailable));
+        match phase {
+            Phase::Mail | Phase::Rcpt | Phase::Data | Phase::FinalDot => {
+                ends.extend(about_the_message.map(|class| (*phase, class)));
+            }
+            Phase::Transfer => ends.push((*phase, Class::Deferred)),
+            _ => {}
+        }
+    }
+    ends
+}
