@@ -16,6 +16,8 @@ mod envelope;
 pub mod json;
 pub mod language_tag;
 mod malformed;
+mod members;
+mod more_faults;
 mod spelled;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,8 @@ pub use canonical::invoice_sha256;
 pub use claims::Claims;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
 pub use envelope::{BODY_BYTES_MAX, EVENT_TYPE, Received, parse, reread};
-pub use malformed::{Malformed, MalformedBatch};
+pub use malformed::{Fault, Malformed, MalformedBatch};
+pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 pub use whole_body::{BODY_BYTES_KEPT, WholeBody};
 
 use rust_decimal::Decimal;

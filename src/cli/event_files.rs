@@ -10,7 +10,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::event::{self, InvoiceSent, Malformed};
+use crate::event::{self, Fault, InvoiceSent, Malformed, MemberWarning};
 
 /// An event and where it stands.
 #[derive(Debug)]
@@ -18,6 +18,13 @@ pub(super) struct FileEvent {
     pub(super) place: Place,
     pub(super) body: Bytes,
     pub(super) event: InvoiceSent,
+}
+
+impl FileEvent {
+    /// What of it is ignored; under `strict` that is a fault.
+    pub(super) fn warnings(&self) -> Vec<MemberWarning> {
+        event::warnings(&self.body)
+    }
 }
 
 /// Where something stands in a file.
@@ -50,9 +57,10 @@ pub(super) struct FileFault {
 impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fault.path.as_str() {
-            "$" => write!(f, "{}: it {}", self.place, self.fault.problem),
-            path => write!(f, "{}: {path} {}", self.place, self.fault.problem),
+            "$" => write!(f, "{}: it {}", self.place, self.fault.problem)?,
+            path => write!(f, "{}: {path} {}", self.place, self.fault.problem)?,
         }
+        self.fault.more().iter().try_for_each(|Fault { path, problem }| write!(f, "; {path} {problem}"))
     }
 }
 

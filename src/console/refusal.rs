@@ -82,8 +82,9 @@ impl Refusal {
         let new = |status, title, detail: &str| Problem::new(status, title, detail);
         match self {
             Self::Malformed { fault, index } => {
-                let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed", fault.to_string());
-                let problem = problem.with("path", fault.path.as_str());
+                let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed", fault.summary());
+                let errors = serde_json::to_value(fault.faults()).expect("texts are always JSON");
+                let problem = problem.with("path", fault.path.as_str()).with("errors", errors);
                 index.map_or(problem.clone(), |index| problem.with("index", index))
             }
             Self::MediaType { expected } => {

@@ -8,7 +8,7 @@ use super::{BODY_BYTES_MAX, Malformed, MalformedBatch, Received, json, parse};
 /// Reads a batch of events in structured JSON mode.
 ///
 /// # Errors
-/// [`MalformedBatch`] with the index and the path of the first fault; then nothing of the batch may be stored.
+/// [`MalformedBatch`] with the index of the first event that cannot be read; then nothing of the batch may be stored.
 pub fn parse_batch(body: &[u8]) -> Result<Vec<Received>, MalformedBatch> {
     if body.len() > BODY_BYTES_MAX {
         let problem =

@@ -5,11 +5,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::{KEY_MAX, identifier};
-use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, spelled};
+use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, more_faults, spelled};
 use crate::clock::Timestamp;
 
 /// The largest body that is read: 1 MiB.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest body of which more than the first fault is told.
+const MORE_FAULTS_BYTES_MAX: usize = 64 << 10;
 /// The only type of event that this version reads.
 pub const EVENT_TYPE: &str = "invoice.sent.v1";
 
@@ -39,14 +41,20 @@ struct Envelope {
 /// Reads an event in structured JSON mode.
 ///
 /// # Errors
-/// [`Malformed`] with the path of the first fault, and with `source` and `id` where they could be read.
+/// [`Malformed`] with its faults, and with `source` and `id` where they could be read.
 pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
     if body.len() > BODY_BYTES_MAX {
         return Err(Malformed::at("$", format!("has {} bytes, more than {BODY_BYTES_MAX}", body.len())));
     }
     let body = json::without_mark(body);
     let value = json::parse(body).map_err(|fault| fault.of(source_and_id_of_bytes(body)))?;
-    read(&value).map_err(|fault| fault.of(source_and_id(&value)))
+    read(&value).map_err(|fault| {
+        let named = source_and_id(&value);
+        // Each costs a reading of the event, and anybody may send any number of them.
+        let more =
+            if body.len() > MORE_FAULTS_BYTES_MAX { Vec::new() } else { more_faults::behind(&fault, value, read) };
+        fault.with_more(more).of(named)
+    })
 }
 
 /// Reads the data of an event once more whose body [`parse`] has read before: what was checked then is not checked again.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::telemetry::AddressMask;
 
 /// The longest path, in characters.
@@ -9,6 +11,19 @@ const PATH_MAX: usize = 255;
 
 /// The longest name in a path that a log shows.
 const NAME_MAX: usize = 40;
+
+/// One of several faults of a body: where, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The JSON path; `$` for the whole body.
+    pub path: String,
+    /// What is wrong there, as a sentence's end.
+    pub problem: String,
+}
+
+/// What is wrong besides the first fault, in the order in which it is met; not all if it is a lot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MoreFaults(Vec<Fault>);
 
 /// Why a body cannot be read: where, and what is wrong there.
 ///
@@ -20,6 +35,8 @@ pub struct Malformed {
     pub path: String,
     /// What is wrong there, as a sentence's end.
     pub problem: String,
+    /// What is wrong besides; boxed, since errors are handed around by value.
+    more: Option<Box<MoreFaults>>,
     /// `source` and `id`, if they could be read: they name the event in the dead letter.
     pub source_and_id: Option<(String, String)>,
 }
@@ -31,7 +48,36 @@ impl Malformed {
         // Names in a path may be anybody's: no control characters (NUL among them), and no end of length.
         let path =
             path.to_string().chars().take(PATH_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        Self { path, problem: problem.into(), source_and_id: None }
+        Self { path, problem: problem.into(), more: None, source_and_id: None }
+    }
+
+    /// Every fault, the first one first.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let first = Fault { path: self.path.clone(), problem: self.problem.clone() };
+        std::iter::once(first).chain(self.more().iter().cloned()).collect()
+    }
+
+    /// The faults behind the first one.
+    #[must_use]
+    pub fn more(&self) -> &[Fault] {
+        self.more.as_deref().map_or(&[], |more| &more.0)
+    }
+
+    /// The same fault, which is not the only one.
+    #[must_use]
+    pub(super) fn with_more(self, more: Vec<Fault>) -> Self {
+        Self { more: (!more.is_empty()).then(|| Box::new(MoreFaults(more))), ..self }
+    }
+
+    /// The first fault, and where the others are: one sentence that says that it is not the only one.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        if self.more().is_empty() {
+            return self.to_string();
+        }
+        let paths: Vec<&str> = self.more().iter().map(|fault| fault.path.as_str()).collect();
+        format!("{self}; and {} more: {}", paths.len(), paths.join(", "))
     }
 
     /// What this fault has in common with the same fault of other events: place and problem, without the numbers in
@@ -73,10 +119,11 @@ impl Malformed {
     /// The same fault, found inside `outer`.
     #[must_use]
     pub fn inside(mut self, outer: &str) -> Self {
-        self.path = match self.path.as_str() {
-            "$" => outer.to_owned(),
-            path => format!("{outer}.{path}"),
-        };
+        let join = |path: &str| if path == "$" { outer.to_owned() } else { format!("{outer}.{path}") };
+        self.path = join(&self.path);
+        for fault in self.more.iter_mut().flat_map(|more| &mut more.0) {
+            fault.path = join(&fault.path);
+        }
         self
     }
 }

@@ -301,7 +301,7 @@ impl<'a> Planner<'a> {
             class,
             phase: None,
             code: None,
-            reason: fault.to_string(),
+            reason: fault.summary(),
             hint: class.hint().to_owned(),
             attempts: 0,
             fingerprint: fingerprint(&[class.as_str(), &fault.cause()]),

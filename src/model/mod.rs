@@ -1,3 +1,4 @@
 //! Words that several stages share.
 
 pub mod mail_address;
+pub mod nearest_name;

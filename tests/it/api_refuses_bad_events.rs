@@ -82,6 +82,29 @@ async fn a_malformed_event_is_told_where_and_nothing_is_stored() {
 }
 
 #[tokio::test]
+async fn every_fault_of_an_event_is_told_at_once() {
+    let database = TestDatabase::sqlite().await;
+    let api = Api::start(&database).await;
+    api.remember_acme().await;
+    let bad = with(without(event(), "/data/invoice/currency"), "/data/documents/0/size", json!("4"));
+    let answer = api.post(EVENT, bad.to_string()).await;
+    let detail = answer.refusal(400).to_owned();
+    let mut paths: Vec<String> = answer.json["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|error| error["path"].as_str().expect("a path").to_owned())
+        .collect();
+    assert_eq!(Some(&paths[0]), answer.json["path"].as_str().map(str::to_owned).as_ref());
+    assert!(detail.contains("; and 1 more: data."), "{detail}");
+    paths.sort();
+    assert_eq!(paths, ["data.documents[0].size", "data.invoice.currency"]);
+    let one = api.post(EVENT, without(event(), "/data/invoice/currency").to_string()).await;
+    one.refusal(400);
+    assert_eq!(one.json["errors"], json!([{"path": "data.invoice.currency", "problem": "is missing"}]));
+}
+
+#[tokio::test]
 async fn one_malformed_event_refuses_its_whole_batch() {
     let database = TestDatabase::sqlite().await;
     let api = Api::start(&database).await;
