@@ -4,6 +4,8 @@
 //! are ignored. An optional text that is blank counts as absent: a customer without a postcode must never pass for
 //! one who can be verified by it.
 
+mod warnings;
+
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,6 +18,7 @@ use crate::ids::{CustomerId, RelayName, TenantId};
 use crate::model::mail_address::MailAddress;
 use crate::settings::{InvalidSettings, Settings};
 use crate::tenant::{Sender, Tenant, TenantProfile};
+pub use warnings::{warnings_of_customer, warnings_of_import_line, warnings_of_settings, warnings_of_tenant};
 
 /// What one line of an import tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use super::words::count;
 use super::{Globals, event_files};
 use crate::app::App;
 use crate::bisect::bisect;
-use crate::catalogue::{Entry, parse_import_line};
+use crate::catalogue::{Entry, parse_import_line, warnings_of_import_line};
 use crate::customer::Customer;
-use crate::event::Malformed;
+use crate::event::{Malformed, MemberWarning};
 use crate::ids::{CustomerId, TenantId};
 use crate::store::StoreError;
 use crate::tenant::Tenant;
@@ -41,6 +41,9 @@ const INDENT: usize = 13;
 pub struct Args {
     /// The file; `-` for standard input
     pub file: PathBuf,
+    /// Store nothing of a line that holds something unknown
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// What was done with a file.
@@ -54,6 +57,8 @@ struct Imported {
     customers_of_unknown_tenants: Vec<Stranger>,
     /// Lines that cannot be read, or that the database refuses; nothing of them was stored.
     faults: Vec<LineFault>,
+    /// What of lines is ignored, or counts as unknown; the lines were stored.
+    warnings: Vec<LineFault>,
     /// Dead letters that are due again, because what they lacked has come.
     dead_letters_cured: usize,
 }
@@ -74,7 +79,7 @@ struct Stranger {
     id: CustomerId,
 }
 
-/// A line of which nothing was stored.
+/// What is wrong on a line.
 #[derive(Debug, Serialize)]
 struct LineFault {
     line: usize,
@@ -86,12 +91,18 @@ struct LineFault {
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (file, bytes) = event_files::read(&args.file)?;
-    let mut import =
-        Import { app: &app, tenants: Batch::default(), customers: Batch::default(), done: Imported::default() };
+    let mut import = Import {
+        app: &app,
+        strict: args.strict,
+        tenants: Batch::default(),
+        customers: Batch::default(),
+        done: Imported::default(),
+    };
     import.lines(&bytes).await?;
     let done = import.done;
     globals.output().one(&done, &done.report(&file, globals.output()))?;
-    let left_out = done.faults.len() + done.customers_of_unknown_tenants.len();
+    let faulty: BTreeSet<usize> = done.faults.iter().map(|fault| fault.line).collect();
+    let left_out = faulty.len() + done.customers_of_unknown_tenants.len();
     if left_out == 0 {
         return Ok(());
     }
@@ -102,6 +113,8 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
 /// An import under way. What came later in the file is stored later, so that it counts.
 struct Import<'a> {
     app: &'a App,
+    /// What is unknown is a fault.
+    strict: bool,
     /// Read and not stored yet; customers wait only while no tenant does.
     tenants: Batch<Tenant>,
     customers: Batch<Customer>,
@@ -140,7 +153,21 @@ impl Import<'_> {
                 continue;
             }
             match parse_import_line(line) {
-                Ok(entry) => self.entry(entry, number).await?,
+                Ok(entry) => {
+                    let warnings = warnings_of_import_line(line);
+                    let is_left_out = self.strict && !warnings.is_empty();
+                    let named = warnings.into_iter().map(|MemberWarning { path, problem }| LineFault {
+                        line: number,
+                        path,
+                        problem,
+                    });
+                    if is_left_out {
+                        self.done.faults.extend(named);
+                    } else {
+                        self.done.warnings.extend(named);
+                        self.entry(entry, number).await?;
+                    }
+                }
                 Err(Malformed { path, problem, .. }) => {
                     self.done.faults.push(LineFault { line: number, path, problem });
                 }
@@ -274,6 +301,13 @@ impl Imported {
         for LineFault { line, path, problem } in self.faults.iter().take(FAULTS_MAX) {
             let place = if path == "$" { "it" } else { path.as_str() };
             report.line("left out", Tint::Red, INDENT, &format!("{file} line {line}: {place} {problem}"));
+        }
+        for LineFault { line, path, problem } in self.warnings.iter().take(FAULTS_MAX) {
+            report.line("warning", Tint::Yellow, INDENT, &format!("{file} line {line}: {path} {problem}"));
+        }
+        if self.warnings.len() > FAULTS_MAX {
+            let more = count(self.warnings.len() - FAULTS_MAX, "warning");
+            report.line("warning", Tint::Yellow, INDENT, &format!("{more} more; --json lists all"));
         }
         let hidden = self.customers_of_unknown_tenants.len().saturating_sub(FAULTS_MAX)
             + self.faults.len().saturating_sub(FAULTS_MAX);

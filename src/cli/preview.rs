@@ -42,6 +42,9 @@ pub struct Args {
     /// Also write the whole mail into this file
     #[arg(long, value_name = "FILE")]
     pub eml: Option<PathBuf>,
+    /// Refuse an event that holds something unknown
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// The mail, and why it is as it is.
@@ -91,9 +94,16 @@ struct Preview {
 /// Does what the command line says.
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let FileEvent { event, .. } = one_event(&args.event)?;
-    let parts = Parts::look_up(&app, event).await?;
+    let file_event = one_event(&args.event)?;
+    let ignored = file_event.warnings().into_iter().map(|warning| format!("{} {}", warning.path, warning.problem));
+    let ignored: Vec<String> = ignored.collect();
+    if args.strict && !ignored.is_empty() {
+        return Err(anyhow::anyhow!("something of the event is unknown: {}", ignored.join("; ")))
+            .what_to_do("correct it, or leave --strict out");
+    }
+    let parts = Parts::look_up(&app, file_event.event).await?;
     let (mut preview, mail) = parts.preview(&app).await?;
+    preview.notes.extend(ignored);
     if let (Some(path), Some(mail)) = (&args.eml, &mail) {
         private_file::write(path, &mail.bytes).with_context(|| format!("{} cannot be written", path.display()))?;
         preview.eml = Some(path.clone());

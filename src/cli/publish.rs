@@ -1,12 +1,13 @@
 //! `publish`: events from files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::Globals;
 use super::error::Advise;
-use super::event_files::{self, FileEvent};
+use super::event_files::{self, FileEvent, Place};
 use super::open::broker;
 use super::output::{Output, Row, spelled};
 use super::table::Column;
@@ -15,6 +16,7 @@ use crate::app::App;
 use crate::broker::{BrokerUrl, Published, Publisher, Topology};
 use crate::class::Class;
 use crate::clock::Clock;
+use crate::event::MemberWarning;
 use crate::ids::DeliveryId;
 use crate::intake::{Incoming, Parsed, Verdict, Via};
 use crate::store::DeliveryRole;
@@ -38,6 +40,9 @@ pub struct Args {
     /// The files; `-` for standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Publish nothing if an event holds something unknown
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// What became of one event.
@@ -138,6 +143,18 @@ impl PublishedRow {
 pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let config = globals.load_quietly()?;
     let events = read(&args.files)?;
+    let warnings = warnings(&events);
+    if args.strict && !warnings.is_empty() {
+        return Err(anyhow::anyhow!("something of the events is unknown:\n  {}", warnings.join("\n  ")))
+            .what_to_do("correct it and publish again, or leave --strict out; nothing was published");
+    }
+    for warning in &warnings {
+        if globals.output().is_json() {
+            eprintln!("{}", serde_json::json!({ "warning": warning }));
+        } else {
+            eprintln!("warning: {warning}");
+        }
+    }
     let rows = match broker(&config)? {
         Some((url, topology)) => publish(url, topology, &events).await?,
         None => take_in(&globals.open().await?, &events).await?,
@@ -173,6 +190,26 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<FileEvent>> {
         text.push_str("\n  …");
     }
     Err(anyhow::anyhow!(text)).what_to_do("correct it and publish again; nothing was published")
+}
+
+/// What of the events is ignored: each place once, with the first event that has it.
+fn warnings(events: &[FileEvent]) -> Vec<String> {
+    let mut found: BTreeMap<MemberWarning, (&Place, usize)> = BTreeMap::new();
+    for event in events {
+        for warning in event.warnings() {
+            found.entry(warning).or_insert((&event.place, 0)).1 += 1;
+        }
+    }
+    let sentence = |(MemberWarning { path, problem }, (place, times)): (MemberWarning, (&Place, usize))| {
+        let others = if times > 1 { format!(" (as in {} more)", count(times - 1, "event")) } else { String::new() };
+        format!("{place}: {path} {problem}{others}")
+    };
+    let more = found.len().saturating_sub(FAULTS_MAX);
+    let mut sentences: Vec<String> = found.into_iter().take(FAULTS_MAX).map(sentence).collect();
+    if more > 0 {
+        sentences.push(format!("{more} more like these"));
+    }
+    sentences
 }
 
 async fn publish(url: BrokerUrl, topology: Topology, events: &[FileEvent]) -> anyhow::Result<Vec<PublishedRow>> {

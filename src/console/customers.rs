@@ -13,8 +13,9 @@ use super::path::{self, CustomerPath};
 use super::refusal::Refusal;
 use super::upserted::Upserted;
 use super::{Console, body};
-use crate::catalogue::parse_customer;
+use crate::catalogue::{parse_customer, warnings_of_customer};
 use crate::customer::{Customer, CustomerType};
+use crate::event::MemberWarning;
 use crate::ids::{CustomerId, TenantId};
 
 /// What a PUT did.
@@ -25,6 +26,8 @@ struct Answer {
     result: Upserted,
     /// Dead letters that are put back, because the customer or the record was what they lacked.
     dead_letters_cured: usize,
+    /// What of the body is ignored, or counts as unknown.
+    warnings: Vec<MemberWarning>,
 }
 
 /// Remembers a customer.
@@ -43,8 +46,8 @@ pub(super) async fn put(
     }
     let result = Upserted::of(done.created > 0, done.changed > 0);
     console.cure(&done.cures).await;
-    let dead_letters_cured = done.cures.len();
-    Ok((result.status(), Json(Answer { tenant_id, id, result, dead_letters_cured })).into_response())
+    let (dead_letters_cured, warnings) = (done.cures.len(), warnings_of_customer(&body));
+    Ok((result.status(), Json(Answer { tenant_id, id, result, dead_letters_cured, warnings })).into_response())
 }
 
 /// A customer as it may be shown.

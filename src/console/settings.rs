@@ -12,7 +12,8 @@ use super::path::{self, TenantPath};
 use super::refusal::Refusal;
 use super::warning::{self, Warning};
 use super::{Console, body};
-use crate::catalogue::parse_settings;
+use crate::catalogue::{parse_settings, warnings_of_settings};
+use crate::event::MemberWarning;
 use crate::settings::{Settings, VersionedSettings};
 use crate::store::{CustomerGroup, SettingsPut};
 
@@ -26,6 +27,9 @@ struct Answer {
     #[serde(flatten)]
     settings: Settings,
     warnings: Vec<Warning>,
+    /// What of the body is ignored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<MemberWarning>,
 }
 
 /// Shows the settings that hold now.
@@ -33,7 +37,7 @@ pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Re
     let tenant = path::tenant(path)?;
     let settings = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
     let customers = console.store.customer_groups(&tenant).await?;
-    Ok(answer(settings, &customers, console.sms_available))
+    Ok(answer(settings, &customers, console.sms_available, Vec::new()))
 }
 
 /// Lets other settings hold, if those that the request read still do.
@@ -57,14 +61,19 @@ pub(super) async fn put(
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant).await?;
     match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
-        SettingsPut::Saved(saved) => Ok(answer(saved, &customers, console.sms_available)),
+        SettingsPut::Saved(saved) => Ok(answer(saved, &customers, console.sms_available, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(Refusal::Changed { version: current.version }),
         SettingsPut::UnknownTenant => Err(Refusal::UnknownTenant(tenant)),
     }
 }
 
-fn answer(versioned: VersionedSettings, customers: &[CustomerGroup], sms_available: bool) -> Response {
+fn answer(
+    versioned: VersionedSettings,
+    customers: &[CustomerGroup],
+    sms_available: bool,
+    ignored: Vec<MemberWarning>,
+) -> Response {
     let VersionedSettings { version, settings } = versioned;
     let warnings = warning::about(settings, customers, sms_available);
-    ([(header::ETAG, etag::of(version))], Json(Answer { version, settings, warnings })).into_response()
+    ([(header::ETAG, etag::of(version))], Json(Answer { version, settings, warnings, ignored })).into_response()
 }

@@ -11,7 +11,8 @@ use super::path::{self, TenantPath};
 use super::refusal::Refusal;
 use super::upserted::Upserted;
 use super::{Console, body};
-use crate::catalogue::parse_tenant;
+use crate::catalogue::{parse_tenant, warnings_of_tenant};
+use crate::event::MemberWarning;
 use crate::ids::TenantId;
 use crate::store::TenantUpserted;
 use crate::tenant::Tenant;
@@ -27,6 +28,8 @@ struct Answer {
     settings_ignored: bool,
     /// Dead letters that are put back, because the tenant was what they lacked.
     dead_letters_cured: usize,
+    /// What of the body is ignored.
+    warnings: Vec<MemberWarning>,
 }
 
 /// Remembers a tenant.
@@ -43,8 +46,9 @@ pub(super) async fn put(
         console.store.upsert_tenant(&tenant).await?;
     let result = Upserted::of(created, profile_changed || moved);
     console.cure(&cures).await;
-    let dead_letters_cured = cures.len();
-    Ok((result.status(), Json(Answer { id, result, moved, settings_ignored, dead_letters_cured })).into_response())
+    let (dead_letters_cured, warnings) = (cures.len(), warnings_of_tenant(&body));
+    let answer = Answer { id, result, moved, settings_ignored, dead_letters_cured, warnings };
+    Ok((result.status(), Json(answer)).into_response())
 }
 
 /// Shows a tenant, with the settings that hold now.

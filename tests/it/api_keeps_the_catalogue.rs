@@ -24,8 +24,8 @@ async fn a_tenant_is_created_changed_and_left_as_it_is(database: TestDatabase) {
     let api = Api::start(&database).await;
     api.get(TENANT).await.refusal(404);
     let created = api.put(TENANT, &tenant()).await;
-    let expected =
-        json!({"id": "acme", "result": "created", "moved": false, "settings_ignored": false, "dead_letters_cured": 0});
+    let expected = json!({"id": "acme", "result": "created", "moved": false, "settings_ignored": false, "dead_letters_cured": 0,
+               "warnings": []});
     assert_eq!(created.success(201), &expected);
     assert_eq!(api.put(TENANT, &tenant()).await.success(200)["result"], "unchanged");
     let renamed = with(with(tenant(), "/name", json!("Acme SE")), "/relay", json!("other"));
@@ -60,13 +60,25 @@ async fn a_customer_is_created_changed_and_left_as_it_is(database: TestDatabase)
     assert!(answer.refusal(404).contains("acme"), "{answer:?}");
     api.put(TENANT, &tenant()).await.success(201);
     api.get(CUSTOMER).await.refusal(404);
-    let expected = json!({"tenant_id": "acme", "id": "C-1", "result": "created", "dead_letters_cured": 0});
+    let expected = json!({"tenant_id": "acme", "id": "C-1", "result": "created", "dead_letters_cured": 0,
+        "warnings": []});
     assert_eq!(api.put(CUSTOMER, &customer()).await.success(201), &expected);
     assert_eq!(api.put(CUSTOMER, &customer()).await.success(200)["result"], "unchanged");
     // A type that nobody knows is none, and counts as private.
     let other = with(customer(), "/type", json!("partner"));
-    assert_eq!(api.put(CUSTOMER, &other).await.success(200)["result"], "changed");
+    let changed = api.put(CUSTOMER, &other).await;
+    assert_eq!(
+        (&changed.success(200)["result"], &changed.json["warnings"][0]["path"]),
+        (&json!("changed"), &json!("type"))
+    );
     assert_eq!(api.get(CUSTOMER).await.success(200)["type"], Value::Null);
+    let mistyped = with(customer(), "/postal/post_code", json!("01067"));
+    let warnings = api.put(CUSTOMER, &mistyped).await.success(200)["warnings"].clone();
+    let problem = "is not known and is ignored";
+    assert_eq!(warnings, json!([{"path": "postal.post_code", "problem": problem}]));
+    let mistyped = with(tenant(), "/settings/portal_authentication/secondry", json!("sms_otp"));
+    let warnings = api.put(TENANT, &mistyped).await.success(200)["warnings"].clone();
+    assert_eq!(warnings[0]["path"], "settings.portal_authentication.secondry");
 
     let odd = "/api/v1/tenants/acme/customers/C%2F1%20%C3%A4%3F";
     assert_eq!(api.put(odd, &customer()).await.success(201)["id"], "C/1 ä?");

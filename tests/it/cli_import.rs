@@ -117,3 +117,39 @@ fn dead_letters_that_it_cures_are_put_back() {
     assert_eq!(done["dead_letters_cured"], 1);
     assert_eq!(here.run(&publish).json()[0]["result"], "duplicate");
 }
+
+#[test]
+fn what_is_ignored_is_told_and_strictly_left_out() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let file = here.folder().join("typos.ndjson");
+    let customer = |id: &str, more: &str| {
+        format!(r#"{{"customer": {{"tenant_id": "acme", "id": "{id}", "name": "N", "address": "a@x.example"{more}}}}}"#)
+    };
+    let lines =
+        [customer("T-1", r#", "type": "Business""#), customer("T-2", r#", "typ": "business""#), customer("T-3", "")];
+    std::fs::write(&file, lines.join("\n")).expect("written");
+    let file = file.display().to_string();
+
+    let said = here.run(&format!("import --strict --json {file}"));
+    let done = said.json().remove(0);
+    assert_eq!((said.code, &done["customers"]["created"]), (1, &json!(1)), "{done}");
+    let paths = |done: &Value, list: &str| -> Vec<String> {
+        done[list]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|fault| format!("{} {}", fault["line"], fault["path"]))
+            .collect()
+    };
+    let both = ["1 \"customer.type\"", "2 \"customer.typ\""];
+    assert_eq!(paths(&done, "faults"), both, "{done}");
+    assert!(said.stderr.contains("2 lines of"), "{}", said.stderr);
+
+    let said = here.run(&format!("import --json {file}"));
+    let done = said.json().remove(0);
+    assert_eq!((said.code, &done["customers"]["created"]), (0, &json!(2)), "{done}");
+    assert_eq!(paths(&done, "warnings"), both, "{done}");
+    let told = here.run(&format!("import {file}")).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("customer.typ is not known and is ignored; did you mean type?"), "{told}");
+}

@@ -30,3 +30,45 @@ fn nothing_is_published_if_one_event_cannot_be_read() {
     assert!(said.code == 1 && said.stderr.contains("nothing was published"), "{}", said.stderr);
     assert_eq!(here.run(&format!("publish --json {good}")).json()[0]["result"], "accepted");
 }
+
+/// An example, changed, as a file of its own.
+fn changed(here: &CommandLine, from: &str, to: &str) -> String {
+    let text = std::fs::read_to_string(example("events/01-invoice-business.json")).expect("an example");
+    assert!(text.contains(from), "{from}");
+    let file = here.folder().join("changed.json");
+    std::fs::write(&file, text.replace(from, to)).expect("written");
+    file.display().to_string()
+}
+
+#[test]
+fn what_is_ignored_is_told_and_strictly_refused() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let file = changed(&here, "\"recipients\"", "\"recipients_\"");
+    let told = "data.recipients_ is not known and is ignored; did you mean recipients?";
+    for command in ["publish --strict", "preview --strict"] {
+        let said = here.run(&format!("{command} {file}"));
+        assert!(said.code == 1 && said.stderr.contains(told), "{command}: {}", said.stderr);
+    }
+    let said = here.run(&format!("publish --json {file}"));
+    assert_eq!((said.code, &said.json()[0]["result"]), (0, &"accepted".into()));
+    let warning: serde_json::Value = serde_json::from_str(said.stderr.trim_end()).expect("one object");
+    assert!(warning["warning"].as_str().is_some_and(|warning| warning.contains(told)), "{warning}");
+    let said = here.run(&format!("publish --strict {}", example("events/01-invoice-business.json")));
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn every_fault_of_an_event_is_told_at_once() {
+    let here = CommandLine::new();
+    let file = changed(&here, "\"currency\"", "\"curency\"");
+    let text = std::fs::read_to_string(&file).expect("written").replace("\"customer_id\"", "\"costumer_id\"");
+    std::fs::write(&file, text).expect("written");
+    for command in ["publish", "preview"] {
+        let said = here.run(&format!("{command} {file}"));
+        assert_eq!(said.code, 1);
+        for fault in ["data.invoice.currency is missing", "data.customer_id is missing"] {
+            assert!(said.stderr.contains(fault), "{command}: {}", said.stderr);
+        }
+    }
+}
