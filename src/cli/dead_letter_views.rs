@@ -13,6 +13,7 @@ use super::table::Column;
 use super::words::{moment, relative};
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::redrive::{Fate, Redriven};
 use crate::relay::outcome::Phase;
@@ -89,6 +90,8 @@ pub(super) struct LetterRow {
     invoice_number: Option<String>,
     /// The three are no more than what the event claims, which could not be read.
     claimed: bool,
+    #[serde(serialize_with = "spelled")]
+    kind: Option<InvoiceKind>,
     source: Option<String>,
     event_id: Option<String>,
     delivery_id: Option<DeliveryId>,
@@ -118,6 +121,7 @@ impl LetterRow {
             tenant_id: letter.tenant,
             customer_id: letter.customer,
             invoice_number: letter.invoice_number,
+            kind: letter.kind,
             source: letter.source,
             event_id: letter.event_id,
             delivery_id: letter.delivery,
@@ -135,12 +139,13 @@ impl LetterRow {
         }
     }
 
-    /// The invoice's number, and whether anything proves it.
+    /// The invoice's number, what it is beyond an invoice, and whether anything proves it.
     fn number(&self) -> String {
-        match &self.invoice_number {
-            Some(number) if self.claimed => format!("{number} (claimed)"),
-            Some(number) => number.clone(),
-            None => "-".to_owned(),
+        let number = self.invoice_number.as_deref().unwrap_or("-");
+        match self.kind.filter(|kind| *kind != InvoiceKind::Invoice) {
+            _ if self.claimed && self.invoice_number.is_some() => format!("{number} (claimed)"),
+            Some(kind) => format!("{number} ({})", kind.label()),
+            None => number.to_owned(),
         }
     }
 
@@ -164,8 +169,8 @@ impl Row for LetterRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
         Column::text("INVOICE"),
+        Column::whole("CODE"),
         Column::text("TENANT").wide_only(),
-        Column::text("CLASS"),
         Column::text("LAST FAILED").wide_only(),
         Column::text("STATE").wide_only(),
         Column::text("WHY"),
@@ -176,11 +181,11 @@ impl Row for LetterRow {
         vec![
             self.id.to_string(),
             self.number(),
+            self.code.clone().unwrap_or_else(|| "-".to_owned()),
             tenant.to_owned(),
-            self.class.to_string(),
             relative(self.last_failed_at, self.now),
             self.stands(),
-            self.reason.clone(),
+            format!("{}: {}", self.class, self.reason),
         ]
     }
 }
@@ -212,7 +217,8 @@ impl Shown {
         let mut report = Report::new(output);
         let invoice = letter.invoice_number.as_deref().unwrap_or("an unknown invoice");
         let tenant = letter.tenant_id.as_ref().map_or("an unknown tenant", TenantId::as_str);
-        report.headline(&format!("{invoice} of {tenant}: {}, {}", letter.class, letter.state));
+        let kind = letter.kind.map(|kind| format!("{} ", kind.label())).unwrap_or_default();
+        report.headline(&format!("{kind}{invoice} of {tenant}: {}, {}", letter.class, letter.state));
         report.gap();
         report.fact("why", INDENT, &letter.reason);
         report.fact("what to do", INDENT, &letter.hint);

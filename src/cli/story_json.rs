@@ -128,7 +128,8 @@ fn event_json(event: &ExplainedEvent) -> Value {
 
 fn letter_json(letter: &DeadLetter) -> Value {
     json!({
-        "id": letter.id, "state": letter.state.as_str(), "class": letter.class.as_str(), "reason": letter.reason,
+        "id": letter.id, "state": letter.state.as_str(),
+        "kind": letter.kind.map(crate::event::InvoiceKind::as_str), "class": letter.class.as_str(), "reason": letter.reason,
         "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
         "attempts": letter.attempts, "delivery_id": letter.delivery, "event_id": letter.event_id,
         "claimed": letter.is_claimed(),

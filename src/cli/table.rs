@@ -9,6 +9,9 @@ use crate::telemetry;
 /// On a narrower terminal only the most important columns are shown.
 const WIDE: u16 = 140;
 
+/// On a narrower terminal no table can be read: each row is a block of lines.
+const TABLE_MIN: u16 = 40;
+
 /// One column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
@@ -67,6 +70,9 @@ impl Table {
         let shown: Vec<usize> = (0..self.columns.len())
             .filter(|at| !self.columns[*at].wide_only || width.is_none_or(|width| width >= WIDE))
             .collect();
+        if width.is_some_and(|width| width < TABLE_MIN) {
+            return self.blocks(&shown);
+        }
         let heading = |at: &usize| Cell::new(self.columns[*at].heading);
         if let Some(width) = width {
             table.load_style(NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_width(width);
@@ -90,6 +96,13 @@ impl Table {
             }
         }
         table.trim_fmt()
+    }
+
+    /// `id: 01938c5e…`, a line for each cell, and nothing cut: the terminal wraps what it must.
+    fn blocks(&self, shown: &[usize]) -> String {
+        let line = |cells: &[String], at: usize| format!("{}: {}", self.columns[at].heading.to_lowercase(), cells[at]);
+        let block = |cells: &Vec<String>| shown.iter().map(|at| line(cells, *at)).collect::<Vec<_>>().join("\n");
+        self.rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -138,6 +151,17 @@ mod tests {
             assert_eq!(shown.contains("acme"), width >= 140, "{shown}");
             assert!(rows[0].trim_end().ends_with('…') || rows[0].contains("in many words"), "{shown}");
         }
+    }
+
+    #[test]
+    fn on_a_very_narrow_terminal_a_row_is_a_block() {
+        for width in [1, 20, 39] {
+            let shown = table().render(Some(width));
+            let first = format!("id: {ID}\ninvoice: R-1\nreason: the relay refused the sender for good, and");
+            assert!(shown.starts_with(&first), "{shown}");
+            assert_eq!(shown.matches("\n\n").count(), 1, "{shown}");
+        }
+        assert!(table().render(Some(40)).contains("INVOICE"));
     }
 
     #[test]

@@ -63,6 +63,9 @@ struct ReportedDelivery {
 struct ReportedDeadLetter {
     id: DeadLetterId,
     state: &'static str,
+    /// `invoice`, `credit_note` or `reminder`, if the event could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     class: &'static str,
     reason: String,
     hint: String,
@@ -124,6 +127,7 @@ impl ReportedDeadLetter {
         Self {
             id: letter.id,
             state: letter.state.as_str(),
+            kind: letter.kind.map(crate::event::InvoiceKind::as_str),
             class: letter.class.as_str(),
             reason: letter.reason,
             hint: letter.hint,

@@ -16,6 +16,7 @@ use super::statement::sql;
 use super::value::Row;
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::relay::outcome::Phase;
 use crate::telemetry::AddressMask;
@@ -41,6 +42,8 @@ pub struct DeadLetter {
     pub customer: Option<CustomerId>,
     /// The invoice, if that could be read.
     pub invoice_number: Option<String>,
+    /// Invoice, credit note or reminder, if that could be read.
+    pub kind: Option<InvoiceKind>,
     /// Why, for programs.
     pub class: Class,
     /// Where in the SMTP conversation.
@@ -51,7 +54,7 @@ pub struct DeadLetter {
     pub reason: String,
     /// What to do.
     pub hint: String,
-    /// Attempts consumed.
+    /// SMTP transactions that were made for its delivery until then.
     pub attempts: u32,
     /// Dead letters with one cause share it.
     pub fingerprint: String,
@@ -93,12 +96,24 @@ pub struct DeadLetterGroup {
     pub example: DeadLetter,
 }
 
+/// What [`DeadLetter::read`] needs of `dead_letter`. The kind is the event's; attempts are counted as for deliveries: what
+/// was tried until then.
+macro_rules! dead_letter_columns {
+    () => {
+        "dead_letter.*, (SELECT known.kind FROM event AS known WHERE known.key = dead_letter.event_key) AS kind,
+         (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt
+          WHERE attempt.delivery_id = dead_letter.delivery_id AND attempt.ended_at <= dead_letter.last_failed_at) AS tried"
+    };
+}
+pub(super) use dead_letter_columns;
+
 /// Builds the list's statement for one leading column; the others only filter what it finds.
 macro_rules! list_statement {
     ($leading:literal) => {
         concat!(
-            "SELECT * FROM dead_letter
-            WHERE state = 'open' AND ",
+            "SELECT ",
+            dead_letter_columns!(),
+            " FROM dead_letter WHERE state = 'open' AND ",
             $leading,
             " AND (last_failed_at, id) < ($1, $2) AND last_failed_at >= $3
               AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6)
@@ -107,10 +122,14 @@ macro_rules! list_statement {
     };
 }
 
-const SETTLED: &str = "SELECT * FROM dead_letter
+const SETTLED: &str = concat!(
+    "SELECT ",
+    dead_letter_columns!(),
+    " FROM dead_letter
     WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) AND settled_at >= $3
       AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6)
-    ORDER BY settled_at DESC, id DESC LIMIT $7";
+    ORDER BY settled_at DESC, id DESC LIMIT $7"
+);
 
 impl Store {
     /// Dead letters, newest first.
@@ -145,16 +164,19 @@ impl Store {
 
     /// Open dead letters by cause, the most frequent first.
     pub async fn dead_letter_groups(&self, limit: u32) -> Result<Vec<DeadLetterGroup>, StoreError> {
-        sql("WITH cause AS MATERIALIZED (
+        sql(concat!(
+            "WITH cause AS MATERIALIZED (
                 SELECT fingerprint AS cause, COUNT(*) AS letters, MIN(last_failed_at) AS oldest
                 FROM dead_letter WHERE state = 'open' GROUP BY fingerprint
                 ORDER BY COUNT(*) DESC, fingerprint LIMIT $1)
-            SELECT cause.letters, cause.oldest, dead_letter.*
-            FROM cause JOIN dead_letter ON dead_letter.id = (
+            SELECT cause.letters, cause.oldest, ",
+            dead_letter_columns!(),
+            " FROM cause JOIN dead_letter ON dead_letter.id = (
                 SELECT newest.id FROM dead_letter AS newest
                 WHERE newest.state = 'open' AND newest.fingerprint = cause.cause
                 ORDER BY newest.last_failed_at DESC, newest.id DESC LIMIT 1)
-            ORDER BY cause.letters DESC, cause.cause")
+            ORDER BY cause.letters DESC, cause.cause"
+        ))
         .bind(limit)
         .all(&mut self.read().await?)
         .await?
@@ -184,9 +206,13 @@ impl Store {
 
     /// A dead letter and the bytes of its event, unless they are forgotten.
     pub async fn dead_letter(&self, id: DeadLetterId) -> Result<Option<(DeadLetter, Option<Bytes>)>, StoreError> {
-        let row = sql("SELECT dead_letter.*, COALESCE(dead_letter.body, event.body) AS bytes
+        let row = sql(concat!(
+            "SELECT ",
+            dead_letter_columns!(),
+            ", COALESCE(dead_letter.body, event.body) AS bytes
             FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE dead_letter.id = $1")
+            WHERE dead_letter.id = $1"
+        ))
         .bind(id)
         .optional(&mut self.read().await?)
         .await?;
@@ -236,7 +262,8 @@ impl DeadLetter {
             // An earlier version wrote down whatever the relay repeated.
             reason: AddressMask::default().reply(&row.get::<String>("reason")?),
             hint: row.get("hint")?,
-            attempts: row.get("attempts")?,
+            kind: row.get("kind")?,
+            attempts: row.get("tried")?,
             fingerprint: row.get("fingerprint")?,
             first_failed_at: row.get("first_failed_at")?,
             last_failed_at: row.get("last_failed_at")?,

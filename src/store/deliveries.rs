@@ -67,7 +67,7 @@ pub struct Delivery {
     pub express: bool,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
-    /// Attempts consumed.
+    /// SMTP transactions that were made for it, whether they count for the retry schedule or not.
     pub attempts: u32,
     /// The last claim.
     pub claim: u32,
@@ -130,7 +130,7 @@ macro_rules! delivery_columns {
          delivery.link_only, delivery.expires_at, delivery.created_at,
          COALESCE(delivery.settled, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
          COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
-         COALESCE(lane_entry.attempts, delivery.attempts) AS attempts,
+         (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id) AS attempts,
          COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.settled_at,
          COALESCE(delivery.class, lane_entry.last_class) AS class,
          COALESCE(delivery.reason, lane_entry.last_reply) AS reason,

@@ -1,7 +1,7 @@
 //! What became of an event, as its publisher asks.
 
 use super::Store;
-use super::dead_letters::DeadLetter;
+use super::dead_letters::{DeadLetter, dead_letter_columns};
 use super::deliveries::{Delivery, delivery_columns};
 use super::error::StoreError;
 use super::state::EventState;
@@ -58,13 +58,19 @@ impl Store {
         .optional(&mut connection)
         .await?;
         // What was never remembered as an event has no key; what was, is found by its invoice.
-        let letters = sql("SELECT dead_letter.* FROM dead_letter
+        let letters = sql(concat!(
+            "SELECT ",
+            dead_letter_columns!(),
+            " FROM dead_letter
             WHERE dead_letter.source = $2 AND dead_letter.event_id = $3 AND dead_letter.event_key IS NULL
             UNION ALL
-            SELECT dead_letter.* FROM event JOIN dead_letter ON dead_letter.tenant_id = event.tenant_id
+            SELECT ",
+            dead_letter_columns!(),
+            " FROM event JOIN dead_letter ON dead_letter.tenant_id = event.tenant_id
                                                             AND dead_letter.invoice_number = event.invoice_number
             WHERE event.key = $1 AND dead_letter.event_key = event.key
-            ORDER BY last_failed_at, id")
+            ORDER BY last_failed_at, id"
+        ))
         .bind(key)
         .bind(source)
         .bind(id)

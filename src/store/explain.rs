@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Store;
-use super::dead_letters::DeadLetter;
+use super::dead_letters::{DeadLetter, dead_letter_columns};
 use super::deliveries::{Delivery, delivery_columns};
 use super::error::StoreError;
 use super::left_recipients::{LeftRecipients, TriedRecipients};
@@ -259,10 +259,13 @@ async fn dead_letters(
     tenant: &TenantId,
     numbers: &BTreeSet<&str>,
 ) -> Result<Vec<DeadLetter>, StoreError> {
-    sql("WITH {given}
-        SELECT dead_letter.* FROM given JOIN dead_letter ON dead_letter.tenant_id = $1
+    sql(concat!(
+        "WITH {given} SELECT ",
+        dead_letter_columns!(),
+        " FROM given JOIN dead_letter ON dead_letter.tenant_id = $1
                                                         AND dead_letter.invoice_number = given.number
-        ORDER BY dead_letter.last_failed_at, dead_letter.id")
+        ORDER BY dead_letter.last_failed_at, dead_letter.id"
+    ))
     .bind(tenant)
     .given("number text", numbers.iter().map(|number| [(*number).into()]))
     .all(on)

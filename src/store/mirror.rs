@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Store;
+use super::dead_letters::dead_letter_columns;
 use super::error::StoreError;
 use super::statement::sql;
 use super::value::{Row, Value};
@@ -31,7 +32,8 @@ impl DeadLetterLedger for Store {
     async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
         // One of them at least, and no more than fit: a body may have 1 MiB. Which fit is found out without the bodies:
         // SQLite would gather all of them in this process.
-        let letters = sql("WITH pending AS (
+        let letters = sql(concat!(
+            "WITH pending AS (
                 SELECT dead_letter.id, COALESCE(octet_length(dead_letter.body), octet_length(event.body), 0) AS size
                 FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
                 WHERE dead_letter.mirror = 'pending' ORDER BY dead_letter.id LIMIT $1),
@@ -39,10 +41,13 @@ impl DeadLetterLedger for Store {
                 SELECT id, SUM(size) OVER (
                     ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
                 FROM pending)
-            SELECT dead_letter.*, COALESCE(dead_letter.body, event.body) AS bytes
+            SELECT ",
+            dead_letter_columns!(),
+            ", COALESCE(dead_letter.body, event.body) AS bytes
             FROM sized JOIN dead_letter ON dead_letter.id = sized.id
                  LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE COALESCE(sized.bytes_before, 0) < $2 ORDER BY dead_letter.id")
+            WHERE COALESCE(sized.bytes_before, 0) < $2 ORDER BY dead_letter.id"
+        ))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(PUBLISH_BYTES_MAX)
         .all(&mut self.read().await?)
@@ -95,11 +100,6 @@ impl DeadLetterLedger for Store {
             .await?;
         Ok(u64::try_from(row.get::<i64>("letters")?).unwrap_or(0))
     }
-}
-
-impl Store {
-    /// Takes or renews the lease `name` for `time` from now; says whether this process holds it.
-    pub async fn hold_lease(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
 
     async fn standing(&self) -> Result<HashSet<DeadLetterId>, Unavailable> {
         let letters = sql("SELECT id FROM dead_letter WHERE mirror = 'published' AND state = 'open'")
@@ -119,6 +119,11 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+impl Store {
+    /// Takes or renews the lease `name` for `time` from now; says whether this process holds it.
+    pub async fn hold_lease(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
         let now = self.now();
         let held = sql("INSERT INTO lease (name, holder, held_until) VALUES ($1, $2, $3)
             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
@@ -182,7 +187,7 @@ fn read_pending(row: &Row) -> Result<PendingDeadLetter, StoreError> {
         class: row.get("class")?,
         code: row.get("code")?,
         phase: row.get("phase")?,
-        attempts: row.get("attempts")?,
+        attempts: row.get("tried")?,
         first_failed_at: row.get("first_failed_at")?,
         last_failed_at: row.get("last_failed_at")?,
         fingerprint: row.get("fingerprint")?,

@@ -37,6 +37,7 @@ async fn support() -> Support {
         support.accept(&event(&id.to_string())).await;
         support.die(Class::Refused).await;
     }
+    support.database.execute("UPDATE dead_letter SET code = '550 5.7.1', phase = 'mail'").await;
     support
 }
 
@@ -83,6 +84,27 @@ async fn a_hit_of_a_search_is_a_line_with_its_number_and_tenant_whole() {
         assert!(widest <= Some(usize::from(columns)), "{columns}: {widest:?}\n{text}");
         // Headings, rules and the next command come on top.
         assert!(text.lines().count() <= hits.len() + 6, "{columns}:\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_very_narrow_terminal_gets_a_block_a_row() {
+    let support = support().await;
+    let rows = objects(&support, &["dead-letters", "list"]);
+    let text = plain(&seen(&support, &["dead-letters", "list"], 20, &[]));
+    for row in &rows {
+        let (id, number) = (row["id"].as_str().expect("an id"), row["invoice_number"].as_str().expect("a number"));
+        assert!(text.contains(&format!("id: {id}\ninvoice: {number}\ncode: 550 5.7.1\nwhy: refused: ")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_relays_code_is_never_cut() {
+    let support = support().await;
+    for columns in [80, 120, 200] {
+        let text = plain(&seen(&support, &["dead-letters", "list"], columns, &[]));
+        assert_eq!(text.matches("550 5.7.1").count(), 21, "at {columns}:\n{text}");
+        assert_eq!(text.matches(" refused: ").count(), 21, "at {columns}:\n{text}");
     }
 }
 
