@@ -28,6 +28,7 @@ use crate::lane::{
     Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
 };
 use crate::lifecycle::Liveness;
+use crate::operator::foresight::Foresight;
 use crate::private_file;
 use crate::redrive::Redrive;
 use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
@@ -78,10 +79,10 @@ pub enum AppError {
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The database does not do what it is asked.
     /// The database, as long as nobody mends it.
     #[error(transparent)]
     Contact(#[from] ContactError),
+    /// The database does not do what it is asked.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The schema is of another version.
@@ -120,7 +121,6 @@ impl App {
     /// # Errors
     /// [`AppError`], one sentence.
     pub async fn open(config: Config, role: Role) -> Result<Self, AppError> {
-        documents::install_crypto_provider();
         let app = Self::assemble(config, role).await?;
         app.meet_database().await?;
         Ok(app)
@@ -128,6 +128,7 @@ impl App {
 
     /// Everything but the first contact with the database.
     async fn assemble(config: Config, role: Role) -> Result<Self, AppError> {
+        documents::install_crypto_provider();
         let url = config.database.url.expose();
         let clock = Clock::system();
         let store = match role {
@@ -186,6 +187,7 @@ impl App {
             link_key: link_keys.newest().fingerprint().to_owned(),
             customer_wait: config.waits.customer,
         });
+        let foresight = Some(foresight(&config, &store, &documents));
         Ok(Self {
             config: Arc::new(config),
             store,
@@ -195,8 +197,8 @@ impl App {
             credentials_keys: keys.credentials_keys(),
             wakes,
             intake: Intake::new(Arc::clone(&workshop)),
-            redrive: Redrive::new(Arc::clone(&workshop)),
-            resend: Resend::new(workshop),
+            redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
+            resend: Resend::new(workshop).looking_ahead(foresight),
             liveness: Liveness::default(),
         })
     }
@@ -213,11 +215,12 @@ impl App {
             link_key: self.link_keys.newest().fingerprint().to_owned(),
             customer_wait: self.config.waits.customer,
         });
+        let foresight = Some(foresight(&self.config, &store, &self.documents));
         Self {
             store,
             intake: Intake::new(Arc::clone(&workshop)),
-            redrive: Redrive::new(Arc::clone(&workshop)),
-            resend: Resend::new(workshop),
+            redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
+            resend: Resend::new(workshop).looking_ahead(foresight),
             ..self.clone()
         }
     }
@@ -286,6 +289,12 @@ impl App {
             liveness: self.liveness.clone(),
         }
     }
+}
+
+/// What people who ask for a mail are told before.
+fn foresight(config: &Config, store: &Store, documents: &DocumentStore) -> Arc<Foresight> {
+    let relays = config.relays.iter().map(|(name, relay)| (name.clone(), relay.message_bytes_max)).collect();
+    Arc::new(Foresight::new(store.clone(), documents.clone(), relays, config.sms.url.is_some()))
 }
 
 /// The operator's templates in place of the built-in ones.

@@ -144,7 +144,7 @@ impl Class {
             }
             Self::DocumentMissing => "upload the document under its key, then redrive",
             Self::DocumentMismatch => {
-                "publish a corrected event under a new id; the stored document is not the one the event names"
+                "store the document that the event names and redrive, or publish a corrected event under a new id"
             }
             Self::TooLarge => "allow the portal to show the documents or raise the relay's size limit, then redrive",
             Self::Refused => "read the relay's answer, correct the sender or the content it names, then redrive",

@@ -10,23 +10,29 @@
 mod round;
 mod snapshot;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
 use tracing::{info, warn};
 
 use crate::bisect::bisect;
 use crate::class::Class;
 use crate::clock::Timestamp;
+use crate::event;
 use crate::failpoint::{self, Failpoint};
 use crate::ids::{DeadLetterId, DeliveryId};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, ROUNDS_MAX, Workshop};
-use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, PageRequest, StoreError};
+use crate::operator::foresight::{Foreseen, Foresight, Wanted};
+use crate::store::{DeadLetterFilter, DeadLetterState, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
 
 use round::{Known, Planned, Round};
 
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
+
+/// Letters of which is seen at once whether they would fail again.
+const LOOKS_MAX: usize = 8;
 
 /// A letter that is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +129,20 @@ enum By<'a> {
 pub struct Redrive {
     workshop: Arc<Workshop>,
     despite_newer: bool,
+    foresight: Option<Arc<Foresight>>,
 }
 
 impl Redrive {
     /// A service whose deliveries are made in this workshop.
     #[must_use]
     pub const fn new(workshop: Arc<Workshop>) -> Self {
-        Self { workshop, despite_newer: false }
+        Self { workshop, despite_newer: false, foresight: None }
+    }
+
+    /// The same service; what would fail again for the reason that it is dead for, as far as that can be seen, is left.
+    #[must_use]
+    pub fn looking_ahead(self, foresight: Option<Arc<Foresight>>) -> Self {
+        Self { foresight, ..self }
     }
 
     /// The same service; whether what a person puts back is sent although another delivery sends the same invoice, or
@@ -198,8 +211,11 @@ impl Redrive {
         let mut seen = HashSet::new();
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
         for part in letters.chunks(BATCH_MAX as usize) {
+            let Ahead { fails, proven } = self.look_ahead(part, by).await?;
+            let part: Vec<DeadLetterId> = part.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
+            many.failed.extend(fails);
             // The database may refuse a value of one of them: the others are put back all the same.
-            let results = bisect(part, StoreError::is_about_a_row, |part| self.commit(part, by)).await?;
+            let results = bisect(&part, StoreError::is_about_a_row, |part| self.commit(part, &proven, by)).await?;
             for (letter, result) in part.iter().zip(results) {
                 match result {
                     Ok(Ok(redriven)) => many.redriven.push(redriven),
@@ -214,16 +230,47 @@ impl Redrive {
         Ok(many)
     }
 
+    /// Which of the letters would fail again for the reason that they are dead for, and of which that reason is gone.
+    ///
+    /// Documents are read for it, so no transaction is open meanwhile.
+    async fn look_ahead(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Ahead, StoreError> {
+        let mut ahead = Ahead::default();
+        let Some(foresight) = &self.foresight else { return Ok(ahead) };
+        let store = &self.workshop.store;
+        let looked_at = store.letters_to_redrive(letters).await?.into_iter().filter(|letter| {
+            letter.state == DeadLetterState::Open && letter.delivery.is_some() && Foresight::sees(letter.class)
+        });
+        let mut looks = stream::iter(looked_at.map(|letter| async move {
+            let fault = fault_ahead(foresight, store, &letter).await;
+            fault.map(|fault| (letter, fault))
+        }))
+        .buffer_unordered(LOOKS_MAX);
+        while let Some(looked) = looks.next().await {
+            match looked? {
+                (_, Look::Unknown) => {}
+                (letter, Look::Well) => drop(ahead.proven.insert(letter.id)),
+                // Who wants it anyway may know more than is seen from here.
+                (_, Look::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
+                (letter, Look::Fails(Foreseen { class, reason })) => {
+                    let error = RedriveError::SameFault { class, reason, hint: class.hint() };
+                    ahead.fails.insert(letter.id, error);
+                }
+            }
+        }
+        Ok(ahead)
+    }
+
     /// Puts letters back in one transaction.
     async fn commit(
         &self,
         ids: &[DeadLetterId],
+        proven: &HashSet<DeadLetterId>,
         by: By<'_>,
     ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
         let store = &self.workshop.store;
         for _ in 0..ROUNDS_MAX {
             let letters = store.letters_to_redrive(ids).await?;
-            let mut round = Round::of(ids, letters);
+            let mut round = Round::of(ids, letters, proven);
             let mut transaction = store.begin_intake(&round.tenants()).await?;
             round.keep_open(&transaction.lock_open_letters(ids).await?);
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
@@ -255,4 +302,34 @@ impl Redrive {
             "other workers were first with events of these letters, again and again".to_owned(),
         ))
     }
+}
+
+/// What is known of letters before they are put back.
+#[derive(Default)]
+struct Ahead {
+    /// They would fail again.
+    fails: HashMap<DeadLetterId, RedriveError>,
+    /// What they are dead for is gone.
+    proven: HashSet<DeadLetterId>,
+}
+
+/// What is seen of one letter.
+enum Look {
+    /// Its event cannot be read any more, or its delivery is gone: others say so.
+    Unknown,
+    /// Nothing speaks against it.
+    Well,
+    /// It would fail again.
+    Fails(Foreseen),
+}
+
+async fn fault_ahead(foresight: &Foresight, store: &Store, letter: &LetterToRedrive) -> Result<Look, StoreError> {
+    let delivery = match letter.delivery {
+        Some(id) => store.delivery(id).await?,
+        None => None,
+    };
+    let event = letter.body.as_deref().map(event::parse);
+    let (Some(delivery), Some(Ok(event))) = (delivery, event) else { return Ok(Look::Unknown) };
+    let wanted = Wanted { data: &event.data, link_only: delivery.link_only, role: delivery.role };
+    Ok(foresight.fault(wanted).await?.map_or(Look::Well, Look::Fails))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
+use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Templates;
 use crate::event::{self, InvoiceKind, InvoiceSent, Recipient, RecipientRole};
@@ -14,6 +15,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::ids::{CustomerId, DeliveryId, TenantId};
 use crate::intake::{ChosenLocale, Recipients, Workshop, locale, main_and_bcc, notes};
 use crate::model::mail_address::{InvalidAddress, MailAddress};
+use crate::operator::foresight::{Foreseen, Foresight, Wanted};
 use crate::store::{
     CustomerFacts, DeliveryRole, DeliveryState, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry,
     NewNote, Newest, Standing, StoreError, TenantFacts,
@@ -99,6 +101,14 @@ pub enum ResendError {
     /// The event's or the customer's address.
     #[error("{0}; correct it, or name another address")]
     Recipient(String),
+    /// It would end as a dead letter, as far as can be seen now.
+    #[error("it would fail ({class}): {reason}")]
+    MustFail {
+        /// Why, for programs.
+        class: Class,
+        /// Why, for people.
+        reason: String,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -127,13 +137,22 @@ fn list(candidates: &[Candidate]) -> String {
 
 /// Sends invoices again.
 #[derive(Debug, Clone)]
-pub struct Resend(Arc<Workshop>);
+pub struct Resend {
+    workshop: Arc<Workshop>,
+    foresight: Option<Arc<Foresight>>,
+}
 
 impl Resend {
     /// A service whose deliveries are made in this workshop.
     #[must_use]
     pub const fn new(workshop: Arc<Workshop>) -> Self {
-        Self(workshop)
+        Self { workshop, foresight: None }
+    }
+
+    /// The same service; what would fail again is refused before anything is settled for it.
+    #[must_use]
+    pub fn looking_ahead(self, foresight: Option<Arc<Foresight>>) -> Self {
+        Self { foresight, ..self }
     }
 
     /// Sends an invoice again, ahead of ordinary traffic. Its Bcc are not sent again.
@@ -142,12 +161,28 @@ impl Resend {
     /// Why everything stands as before.
     pub async fn resend(&self, request: &ResendRequest<'_>) -> Result<Resent, ResendError> {
         let to = request.to.map(MailAddress::parse).transpose()?;
+        if let Some(foresight) = &self.foresight {
+            self.look_ahead(foresight, request).await?;
+        }
         for _ in 0..TRIES_MAX {
             if let Some(resent) = self.commit(request, to.as_ref()).await? {
                 return Ok(resent);
             }
         }
         Err(StoreError::Unavailable("the deliveries of the invoice change again and again".to_owned()).into())
+    }
+
+    /// Whether a mail as requested would fail. Documents are read for that, so no transaction is open meanwhile; what
+    /// changes until it is sent ends as a dead letter after all.
+    async fn look_ahead(&self, foresight: &Foresight, request: &ResendRequest<'_>) -> Result<(), ResendError> {
+        let mut transaction = self.workshop.store.begin_intake(std::slice::from_ref(request.tenant)).await?;
+        let found = Found::look_up(&mut transaction, request).await?;
+        drop(transaction);
+        let wanted = Wanted { data: &found.event.data, link_only: request.link_only, role: DeliveryRole::Main };
+        match foresight.fault(wanted).await? {
+            Some(Foreseen { class, reason }) => Err(ResendError::MustFail { class, reason }),
+            None => Ok(()),
+        }
     }
 
     /// Resends in one transaction; `None` if somebody else moved the earlier delivery meanwhile.
@@ -157,19 +192,19 @@ impl Resend {
         to: Option<&MailAddress>,
     ) -> Result<Option<Resent>, ResendError> {
         let ResendRequest { tenant, who, reason, .. } = *request;
-        let mut transaction = self.0.store.begin_intake(std::slice::from_ref(tenant)).await?;
+        let mut transaction = self.workshop.store.begin_intake(std::slice::from_ref(tenant)).await?;
         let found = Found::look_up(&mut transaction, request).await?;
         let recipients = found.recipients(to)?;
         let newest = &found.newest;
 
-        let id = DeliveryId(self.0.store.clock().new_id());
+        let id = DeliveryId(self.workshop.store.clock().new_id());
         let original_was = match transaction.supersede(tenant, newest, id, who).await? {
             Standing::Settled { was } => was,
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
         let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
-        let locale = found.locale(&self.0.templates);
+        let locale = found.locale(&self.workshop.templates);
         let notes = notes(&found.event, &locale, &recipients);
         let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());
         let rows = IntakeRows {
@@ -184,7 +219,7 @@ impl Resend {
         failpoint::reach(Failpoint::BeforeResendCommit);
         transaction.commit().await?;
         failpoint::reach(Failpoint::AfterResendCommit);
-        self.0.wakes.wake_all();
+        self.workshop.wakes.wake_all();
         info!(
             invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
             "{} {} of {tenant} is sent again", newest.kind.label(), newest.invoice_number
@@ -225,9 +260,9 @@ impl Resend {
             customer_name: customer.name.clone(),
             locale,
             profile_version: tenant.profile_version,
-            template_version: self.0.template_version.clone(),
+            template_version: self.workshop.template_version.clone(),
             snapshot_at: now,
-            link_key: self.0.link_key.clone(),
+            link_key: self.workshop.link_key.clone(),
             link_generation: 0,
             link_only: request.link_only,
             // A person wants it sent: the event's own end does not count.

@@ -83,7 +83,7 @@ pub enum Action {
         /// Which.
         #[command(flatten)]
         selection: Selection,
-        /// Send even if another delivery sends the same invoice, or may
+        /// Send even if another delivery sends the same invoice, or may, or if it would fail again as far as can be seen
         #[arg(long)]
         anyway: bool,
         /// Do not ask when it is more than one

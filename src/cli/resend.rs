@@ -12,6 +12,7 @@ use super::report::Report;
 use super::which_invoice::which_invoice;
 use super::words::count;
 use crate::app::App;
+use crate::class::Class;
 use crate::event::InvoiceKind;
 use crate::ids::{DeliveryId, TenantId};
 use crate::resend::{Candidate, ResendError, ResendRequest, Resent};
@@ -49,6 +50,9 @@ pub struct Args {
     /// Send a link even if the settings would attach the documents
     #[arg(long)]
     pub link_only: bool,
+    /// Send it even if it would fail, as far as can be seen from here
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 /// What was made, and what became of the earlier one.
@@ -86,8 +90,9 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         to: to.as_deref(),
         link_only: args.link_only,
     };
+    let resend = if args.anyway { app.resend.clone().looking_ahead(None) } else { app.resend.clone() };
     let Resent { delivery, original, original_was, invoice_number, kind, links_revoked } =
-        match app.resend.resend(&request).await {
+        match resend.resend(&request).await {
             Ok(resent) => resent,
             Err(error) => {
                 let advice = advice(&error);
@@ -116,9 +121,25 @@ fn advice(error: &ResendError) -> String {
         ResendError::Forgotten => "nothing is left here to make a mail of",
         ResendError::UnknownCustomer(_) => "import the customer with `import FILE`, then resend",
         ResendError::Address(_) | ResendError::Recipient(_) => "name another address with --to",
+        ResendError::MustFail { class, .. } => cure(*class),
         ResendError::Store(_) => "try again when the database answers; `doctor` checks everything",
     };
     advice.to_owned()
+}
+
+/// What is to be done before a mail that would fail is sent.
+const fn cure(class: Class) -> &'static str {
+    match class {
+        Class::DocumentMissing => "upload the document under its key, then resend; nothing was changed",
+        Class::DocumentMismatch => {
+            "store the document that the event names, then resend, or publish a corrected event; nothing was changed"
+        }
+        Class::NoVerificationMethod => {
+            "complete the customer's record or change the tenant's settings, then resend; nothing was changed"
+        }
+        Class::UnknownRelay => "configure the relay or give the tenant another, then resend; nothing was changed",
+        _ => "mend that, then resend; nothing was changed. With --anyway it is tried all the same",
+    }
 }
 
 /// What is to be sent again.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::decision::Decision;
 use crate::event::Recipient;
-use crate::ids::{RelayName, TenantId};
+use crate::ids::{EventKey, RelayName, TenantId};
 use crate::store::{
     Breaker, DeadLetter, DeadLetterState, Delivery, DeliveryRole, DeliveryState, EventState, ExplainedAttempt,
     ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials, RelayState, Settled,
@@ -25,6 +25,9 @@ const TIME_INDENT: usize = 24;
 
 /// Of a dead letter whose bytes could not be read as an event.
 const CLAIMED: &str = "; tenant and number are what it claims";
+/// Neither a redrive nor a resend can help: both are refused.
+const FORGOTTEN: &str =
+    "the event's bytes are forgotten: publish the invoice again under a new event id, if it shall be sent";
 
 /// Everything that is known of one invoice, and how it is to be told.
 pub(super) struct Story {
@@ -68,7 +71,7 @@ impl Story {
             self.tell_delivery(&mut report, index, delivery);
         }
         for letter in &self.explanation.dead_letters {
-            tell_letter(&mut report, letter);
+            self.tell_letter(&mut report, letter);
         }
         self.masked(report.finish())
     }
@@ -122,7 +125,7 @@ impl Story {
                 word: "dead letter",
                 tint: Tint::Red,
                 means: format!("nothing was sent: {}: {}{claimed}", letter.class, letter.reason),
-                todo: letter.hint.clone(),
+                todo: self.todo_of(letter),
             };
         }
         let waiting = self.explanation.events.iter().find(|event| event.state == EventState::Waiting);
@@ -140,8 +143,35 @@ impl Story {
             word: "not sent",
             tint: Tint::Yellow,
             means: last.map_or_else(|| "no delivery was made of it".to_owned(), settled),
-            todo: "nothing, if that was meant; `dead-letters restore ID` takes a discard back".to_owned(),
+            todo: last.filter(|letter| letter.state == DeadLetterState::Discarded).map_or_else(
+                || "nothing, if that was meant".to_owned(),
+                |letter| format!("nothing, if that was meant; `dead-letters restore {}` takes it back", letter.id),
+            ),
         }
+    }
+
+    /// Whether nothing is left here to make a mail of.
+    fn is_forgotten(&self, event: EventKey) -> bool {
+        self.explanation.events.iter().any(|known| known.key == event && !known.has_body)
+    }
+
+    /// What to do about an open dead letter; a command only if it is one that is not refused.
+    fn todo_of(&self, letter: &DeadLetter) -> String {
+        if letter.event_key.is_some_and(|event| self.is_forgotten(event)) {
+            return format!("{FORGOTTEN}; `dead-letters discard {} --reason TEXT` ends this one", letter.id);
+        }
+        // A hint says what is to be done before; a class that nothing can be done about here has none.
+        if letter.hint.contains("redrive") {
+            format!("{}: `dead-letters redrive {}`", letter.hint, letter.id)
+        } else {
+            letter.hint.clone()
+        }
+    }
+
+    /// The command that sends the invoice of this delivery again, with `besides`, as part of a sentence.
+    fn resend(&self, delivery: &Delivery, besides: &str) -> Option<String> {
+        let is_forgotten = self.is_forgotten(delivery.event_key);
+        (!is_forgotten).then(|| format!("`resend --delivery {}{besides} --reason TEXT`", delivery.id))
     }
 
     fn standing_of(&self, delivery: &Delivery) -> Standing {
@@ -149,6 +179,10 @@ impl Story {
         let reason = delivery.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let class = delivery.class.map(|class| format!("{class}{reason}")).unwrap_or_default();
         let id = delivery.id;
+        let resend = |before: &str, besides: &str, after: &str| {
+            self.resend(delivery, besides)
+                .map_or_else(|| FORGOTTEN.to_owned(), |command| format!("{before}{command}{after}"))
+        };
         let (tint, means, todo) = match delivery.state {
             DeliveryState::Due => self.due(delivery),
             DeliveryState::Sending => (Tint::Plain, "a worker is sending it".to_owned(), "nothing".to_owned()),
@@ -156,36 +190,40 @@ impl Story {
                 Settled::Sent => (
                     Tint::Green,
                     format!("the relay took it {ago}; what the mailbox did with it is not known here"),
-                    "nothing; if the customer misses it, ask the relay's log for the Message-ID, or resend".to_owned(),
+                    format!(
+                        "nothing; if the customer misses it, ask the relay's log for the Message-ID{}",
+                        self.resend(delivery, "").map(|command| format!(", or {command}")).unwrap_or_default()
+                    ),
                 ),
                 Settled::Rejected => (
                     Tint::Red,
                     format!("the recipient was refused {ago}{reason}"),
-                    "ask the customer for a working address, then `resend --to ADDRESS`".to_owned(),
+                    resend("ask the customer for a working address, then ", " --to ADDRESS", ""),
                 ),
                 Settled::Dead => (Tint::Red, format!("gave up {ago}: {class}"), self.letter_todo(delivery)),
                 Settled::Discarded => (
                     Tint::Yellow,
                     format!("somebody decided {ago} that it shall not be sent; it was dead: {class}"),
-                    "nothing, if that was meant; `dead-letters restore ID` takes it back".to_owned(),
+                    self.restore(delivery),
                 ),
                 Settled::Uncertain => (
                     Tint::Red,
                     format!("the relay may or may not have taken it {ago}{reason}"),
                     format!(
-                        "ask the relay's log for the Message-ID; then `deliveries mark-sent {id}`, or `resend`{}",
+                        "ask the relay's log for the Message-ID; if it has it: `deliveries mark-sent {id} --reason TEXT`{}{}",
+                        self.resend(delivery, "").map(|command| format!(", if not: {command}")).unwrap_or_default(),
                         self.left(delivery)
                     ),
                 ),
                 Settled::Cancelled => (
                     Tint::Yellow,
                     format!("it was stopped {ago}: {class}"),
-                    "nothing, if that was meant; `resend` sends it after all".to_owned(),
+                    resend("nothing, if that was meant; ", "", " sends it after all"),
                 ),
                 Settled::Expired => (
                     Tint::Yellow,
                     format!("its time ended {ago}, before it could be sent"),
-                    "`resend`, if the customer shall get it all the same".to_owned(),
+                    resend("", "", ", if the customer shall get it all the same"),
                 ),
             },
         };
@@ -270,9 +308,16 @@ impl Story {
             .iter()
             .rev()
             .find(|letter| letter.delivery == Some(delivery.id) && letter.state == DeadLetterState::Open);
-        letter.map_or_else(
-            || delivery.class.map_or("", Class::hint).to_owned(),
-            |letter| format!("{}: `dead-letters redrive {}`", letter.hint, letter.id),
+        letter.map_or_else(|| delivery.class.map_or("", Class::hint).to_owned(), |letter| self.todo_of(letter))
+    }
+
+    /// How a discard is taken back.
+    fn restore(&self, delivery: &Delivery) -> String {
+        let letters = self.explanation.dead_letters.iter().rev();
+        let mut discarded = letters.filter(|letter| letter.state == DeadLetterState::Discarded);
+        discarded.find(|letter| letter.delivery == Some(delivery.id)).map_or_else(
+            || "nothing, if that was meant".to_owned(),
+            |letter| format!("nothing, if that was meant; `dead-letters restore {}` takes it back", letter.id),
         )
     }
 
@@ -285,7 +330,8 @@ impl Story {
             let delivery = &explained.delivery;
             let to = self.recipients(&delivery.recipients);
             all.push((delivery.created_at, format!("{which}{} to {to}", made(delivery))));
-            let tries = explained.attempts.iter().map(|attempt| (attempt.ended_at, self.tried(attempt)));
+            let tries = explained.attempts.iter().zip(1..);
+            let tries = tries.map(|(attempt, number)| (attempt.ended_at, self.tried(attempt, number)));
             let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
             all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
             if let (Some(at), DeliveryState::Settled(settled)) = (delivery.settled_at, delivery.state) {
@@ -343,7 +389,23 @@ impl Story {
         }
     }
 
-    fn tried(&self, attempt: &ExplainedAttempt) -> String {
+    fn tell_letter(&self, report: &mut Report, letter: &DeadLetter) {
+        report.gap();
+        report.headline(&format!("dead letter, {}", letter.state));
+        report.fact("id", INDENT, &letter.id.to_string());
+        report.fact("why", INDENT, &format!("{}: {}", letter.class, letter.reason));
+        if letter.is_claimed() {
+            report.fact("found by", INDENT, "tenant and number that the event claims; it could not be read as an event");
+        }
+        if letter.state == DeadLetterState::Open {
+            report.fact("what to do", INDENT, &self.todo_of(letter));
+        } else {
+            report.fact("settled", INDENT, &settled(letter));
+        }
+    }
+
+    /// `number` counts the attempts of its delivery, as lists and dead letters count them.
+    fn tried(&self, attempt: &ExplainedAttempt, number: usize) -> String {
         let decision = attempt.decision.map(|decision| format!(" with {}", said(decision))).unwrap_or_default();
         let phase = attempt.phase.map(|phase| format!(" at {phase}")).unwrap_or_default();
         let reply = attempt.reply.as_deref().map(|reply| self.masked_reply(reply));
@@ -351,8 +413,7 @@ impl Story {
         let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.join(" ")) };
         let besides =
             if attempt.refused.is_some() { "; some recipients were not accepted (--json names them)" } else { "" };
-        let Ok(claim) = usize::try_from(attempt.claim) else { return String::new() };
-        format!("attempt {claim} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
+        format!("attempt {number} over {}{decision}: {}{phase}{answer}{besides}", attempt.relay, attempt.class)
     }
 
     fn recipients(&self, list: &[Recipient]) -> String {
@@ -394,19 +455,4 @@ fn settled(letter: &DeadLetter) -> String {
     let who = letter.settled_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
     let note = letter.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
     format!("dead letter {} {}{who}{note}", letter.class, letter.state)
-}
-
-fn tell_letter(report: &mut Report, letter: &DeadLetter) {
-    report.gap();
-    report.headline(&format!("dead letter, {}", letter.state));
-    report.fact("id", INDENT, &letter.id.to_string());
-    report.fact("why", INDENT, &format!("{}: {}", letter.class, letter.reason));
-    if letter.is_claimed() {
-        report.fact("found by", INDENT, "tenant and number that the event claims; it could not be read as an event");
-    }
-    if letter.state == DeadLetterState::Open {
-        report.fact("what to do", INDENT, &letter.hint);
-    } else {
-        report.fact("settled", INDENT, &settled(letter));
-    }
 }

@@ -55,12 +55,14 @@ impl Known<'_> {
 }
 
 impl Round {
-    pub(super) fn of(ids: &[DeadLetterId], letters: Vec<LetterToRedrive>) -> Self {
+    /// What the `proven` letters are dead for is known to be gone.
+    pub(super) fn of(ids: &[DeadLetterId], letters: Vec<LetterToRedrive>, proven: &HashSet<DeadLetterId>) -> Self {
         let mut round = Self { work: Vec::new(), answers: HashMap::new() };
         let mut letters: HashMap<DeadLetterId, LetterToRedrive> =
             letters.into_iter().map(|letter| (letter.id, letter)).collect();
         for id in ids {
-            let answer = letters.remove(id).ok_or(RedriveError::Unknown).and_then(Work::of);
+            let letter = letters.remove(id).ok_or(RedriveError::Unknown);
+            let answer = letter.and_then(|letter| Work::of(letter, proven.contains(id)));
             match answer {
                 Ok(work) => round.work.push(work),
                 Err(error) => round.fail(*id, error),
@@ -227,12 +229,12 @@ impl Round {
 }
 
 impl Work {
-    fn of(letter: LetterToRedrive) -> Result<Self, RedriveError> {
+    fn of(letter: LetterToRedrive, is_proven: bool) -> Result<Self, RedriveError> {
         let class = letter.class;
         if letter.state != DeadLetterState::Open {
             return Err(RedriveError::NotOpen(letter.state));
         }
-        if !class.redrivable() {
+        if !class.redrivable() && !is_proven {
             return Err(RedriveError::NotRedrivable { class, hint: class.hint() });
         }
         let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;

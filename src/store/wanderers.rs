@@ -51,6 +51,19 @@ impl Store {
         .collect()
     }
 
+    /// Whether a registered worker is configured with this relay, as far as that is known: none is registered, or one is
+    /// of an earlier version and does not say.
+    pub async fn is_relay_known(&self, relay: &RelayName) -> Result<bool, StoreError> {
+        let known = sql("SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM worker_relay WHERE relay = $1)
+            OR EXISTS (SELECT 1 FROM worker
+                WHERE NOT EXISTS (SELECT 1 FROM worker_relay WHERE worker_relay.worker_id = worker.id))
+            OR NOT EXISTS (SELECT 1 FROM worker)")
+        .bind(relay)
+        .optional(&mut self.read().await?)
+        .await?;
+        Ok(known.is_some())
+    }
+
     /// Makes dead letters of up to `limit` due deliveries that wait for one of `relays`, unless a registered worker has
     /// come to know it; returns how many.
     pub async fn give_up_relays(&self, relays: &[RelayName], limit: u32) -> Result<u32, StoreError> {

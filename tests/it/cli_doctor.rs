@@ -94,7 +94,7 @@ fn outcomes_that_wait_for_rabbitmq_are_counted() {
 
     std::fs::write(here.folder().join("config.toml"), "[broker]\noutcomes = true\n").expect("the file can be written");
     let here = here.with("AMQP_URL", "amqp://127.0.0.1:1/%2f");
-    let resent = here.run("resend --tenant acme --invoice R-2026-0042 --reason lost");
+    let resent = here.run("resend --tenant acme --invoice R-2026-0042 --reason lost --anyway");
     assert_eq!(resent.code, 0, "{}", resent.stderr);
     let said = here.run("doctor --json");
     assert_eq!(results(&said)["outcomes"], "ok", "not for long yet: {}", said.stdout);

@@ -72,8 +72,18 @@ async fn a_resend_says_what_became_of_the_earlier_mail() {
     let (original, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
     assert!(printed(&support, &R_1).contains("deliveries mark-sent"), "the way out is named");
 
-    let resend =
-        ["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "asked for by phone", "--to", "b@new.example"];
+    let resend = [
+        "resend",
+        "--tenant",
+        "acme",
+        "--invoice",
+        "R-1",
+        "--reason",
+        "asked for by phone",
+        "--to",
+        "b@new.example",
+        "--anyway",
+    ];
     let made = &objects(&support, &resend)[0];
     assert_eq!(made["original"], original.to_string());
     assert_eq!((&made["original_was"], &made["original_is"]), (&"uncertain".into(), &"cancelled".into()));
@@ -84,7 +94,7 @@ async fn a_resend_says_what_became_of_the_earlier_mail() {
     assert!(text.contains("resent (asked for by phone) to b***@new.example"), "{text}");
     assert!(text.contains("portal link  revoked"), "{text}");
 
-    let text = printed(&support, &["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "again"]);
+    let text = printed(&support, &["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "again", "--anyway"]);
     assert!(text.contains("was due, is cancelled") && text.contains("within half a second"), "{text}");
     let told = told(&support, &["resend", "--tenant", "acme", "--invoice", "R-9", "--reason", "again"]);
     assert!(told.contains("no delivery of invoice R-9 of acme is known"), "{told}");

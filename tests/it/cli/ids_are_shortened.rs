@@ -29,7 +29,9 @@ async fn a_delivery_by_its_first_digits(database: TestDatabase) {
     let only = &first[..=both.len()];
     assert!(printed(&support, &["deliveries", "send-now", only]).contains("R-1 of acme"));
     let shouted = second[..=both.len()].to_uppercase();
-    assert!(printed(&support, &["resend", "--delivery", &shouted, "--reason", "lost"]).contains("R-2 of acme"));
+    assert!(
+        printed(&support, &["resend", "--delivery", &shouted, "--reason", "lost", "--anyway"]).contains("R-2 of acme")
+    );
     let none = told(&support, &["deliveries", "send-now", "ffff"]);
     assert!(none.contains("no delivery has an id that begins with ffff\n  what to do: `deliveries list`"), "{none}");
 }

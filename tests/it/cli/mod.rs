@@ -2,6 +2,7 @@
 
 mod a_customer_calls;
 mod a_mail_is_shown_as_it_was_sent;
+mod attempts_are_counted_in_one_way;
 mod doctor_compares_the_broker;
 mod doctor_hints_at_relays;
 mod doctor_leaves_resting_credentials_alone;
@@ -9,5 +10,7 @@ mod doctor_tries_senders;
 mod errors_are_json_for_machines;
 mod files_are_private;
 mod ids_are_shortened;
+mod recommendations_are_accepted;
 mod relays_that_do_not_send;
 mod tables_fit_the_terminal;
+mod what_must_fail_is_refused;

@@ -1,0 +1,142 @@
+//! Whether a mail that a person asks for would fail again, as far as that can be seen before: so it is said while
+//! everything still stands as it was, not by another dead letter after an earlier delivery was settled for it.
+//!
+//! Only what is certain counts. A store that does not answer, or a limit that only a worker knows, stands in nobody's way.
+
+use std::collections::BTreeMap;
+
+use crate::class::Class;
+use crate::clock::Clock;
+use crate::compose;
+use crate::decision::{self, Inputs, Plan, PortalAccess};
+use crate::documents::{DocumentError, DocumentStore};
+use crate::event::InvoiceData;
+use crate::ids::RelayName;
+use crate::store::{DeliveryRole, Store, StoreError};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What the event says.
+    pub data: &'a InvoiceData,
+    /// A person asked for a link in place of documents.
+    pub link_only: bool,
+    /// What the delivery is to its event.
+    pub role: DeliveryRole,
+}
+
+/// Why it would fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// For programs.
+    pub class: Class,
+    /// For people.
+    pub reason: String,
+}
+
+impl Foreseen {
+    fn new(class: Class, reason: &dyn std::fmt::Display) -> Self {
+        Self { class, reason: reason.to_string() }
+    }
+}
+
+/// Looks ahead.
+#[derive(Debug, Clone)]
+pub struct Foresight {
+    store: Store,
+    documents: DocumentStore,
+    /// The relays that are configured here, and the largest message that each takes, in bytes.
+    relays: BTreeMap<RelayName, u64>,
+    sms_available: bool,
+}
+
+impl Foresight {
+    /// Looks ahead with this database, this document store and these relays.
+    #[must_use]
+    pub const fn new(
+        store: Store,
+        documents: DocumentStore,
+        relays: BTreeMap<RelayName, u64>,
+        sms_available: bool,
+    ) -> Self {
+        Self { store, documents, relays, sms_available }
+    }
+
+    /// Whether a cause of this class can be seen beforehand at all.
+    #[must_use]
+    pub const fn sees(class: Class) -> bool {
+        matches!(
+            class,
+            Class::UnknownRelay
+                | Class::TooLarge
+                | Class::NoVerificationMethod
+                | Class::DocumentMissing
+                | Class::DocumentMismatch
+        )
+    }
+
+    /// Why a mail of this event must fail now; `None` if nothing speaks against it. A tenant or a customer who is not known
+    /// is others' to say.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn fault(&self, wanted: Wanted<'_>) -> Result<Option<Foreseen>, StoreError> {
+        let Wanted { data, link_only, role } = wanted;
+        let (Some(tenant), Some(settings), Some(customer)) = (
+            self.store.tenant(&data.tenant_id).await?,
+            self.store.settings(&data.tenant_id).await?,
+            self.store.customer(&data.tenant_id, &data.customer_id).await?,
+        ) else {
+            return Ok(None);
+        };
+        let limit = self.relays.get(&tenant.relay).copied();
+        if limit.is_none() && !self.store.is_relay_known(&tenant.relay).await? {
+            let reason = format!("no relay is configured by the name of {}", tenant.relay);
+            return Ok(Some(Foreseen::new(Class::UnknownRelay, &reason)));
+        }
+        let inputs = Inputs {
+            settings: settings.settings,
+            settings_version: settings.version,
+            customer_type: customer.kind,
+            verification: customer.verification_record(),
+            sms_available: self.sms_available,
+            encoded_bytes: compose::encoded_bytes(&data.documents),
+            // Of a relay that is configured elsewhere the limit is not known here.
+            message_bytes_max: limit.unwrap_or(u64::MAX),
+            refused_for_size: false,
+            link_only,
+            earlier: None,
+        };
+        let plan = match decision::rule(&inputs) {
+            Ok(ruling) => ruling.plan,
+            Err(refusal) => return Ok(Some(Foreseen::new(refusal.class(), &refusal))),
+        };
+        Ok(self.documents_fault(data, plan, role).await)
+    }
+
+    /// As the lane asks: an attachment is proven by its digest, a link's documents by their size, where the portal shows
+    /// them.
+    async fn documents_fault(&self, data: &InvoiceData, plan: Plan, role: DeliveryRole) -> Option<Foreseen> {
+        let checked = match plan {
+            Plan::Attach => self.prove(data).await,
+            Plan::Link { access: PortalAccess::Closed } => Ok(()),
+            Plan::Link { .. } if role == DeliveryRole::Bcc => Ok(()),
+            Plan::Link { .. } => self.documents.check_presence(&data.documents, &Clock::system()).await,
+        };
+        match checked {
+            Ok(()) | Err(DocumentError::Unavailable { .. } | DocumentError::Paused { .. }) => None,
+            // A folder that is not there is no store: the command may run elsewhere than the workers.
+            Err(DocumentError::Missing { .. }) if self.documents.check().await.is_err() => None,
+            Err(error @ DocumentError::Missing { .. }) => Some(Foreseen::new(Class::DocumentMissing, &error)),
+            Err(error @ DocumentError::Mismatch { .. }) => Some(Foreseen::new(Class::DocumentMismatch, &error)),
+        }
+    }
+
+    /// One after the other: together they could be far larger than a mail.
+    async fn prove(&self, data: &InvoiceData) -> Result<(), DocumentError> {
+        for document in &data.documents {
+            self.documents.load(document).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! An attempt is an SMTP transaction: `explain`, lists, dead letters and the API count the same ones.
+
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::store::{DeliveryFilter, PageRequest};
+
+use crate::cli_support::{objects, printed};
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::store_samples::{add_worker, claim};
+use crate::support_samples::{Support, WHO, event};
+
+on_both_databases!(claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none);
+
+async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none(database: TestDatabase) {
+    let support = Support::with_acme(database.unlocked().await).await;
+    let store = &support.database.store;
+    support.accept(&event("1")).await;
+    // Its first worker dies before it has said anything to the relay.
+    store.rank_ripe(10).await.expect("answered");
+    let (dead, live) = (add_worker(&support.database).await, add_worker(&support.database).await);
+    assert_eq!(claim(&support.database, dead, 1).await.len(), 1);
+    store.take_over(dead, live).await.expect("answered");
+    let (delivery, letter) = support.die(Class::Refused).await;
+    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.database.clock.advance(std::time::Duration::from_secs(1));
+    support.die(Class::Refused).await;
+
+    let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(story.contains("attempt 1 over") && story.contains("attempt 2 over"), "{story}");
+    assert!(!story.contains("attempt 3 over"), "{story}");
+    let page = PageRequest { limit: 9, after: None };
+    let listed = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items;
+    assert_eq!(listed.iter().map(|one| (one.id, one.attempts)).collect::<Vec<_>>(), [(delivery, 2)]);
+    let mut letters: Vec<u64> = [&["dead-letters", "list"][..], &["dead-letters", "list", "--settled"]]
+        .iter()
+        .flat_map(|line| objects(&support, line))
+        .map(|letter| letter["attempts"].as_u64().expect("a number"))
+        .collect();
+    letters.sort_unstable();
+    assert_eq!(letters, [1, 2], "what was tried until each");
+    let fate = store.event_fate("https://billing.example/test", "1").await.expect("answered").expect("it is known");
+    assert_eq!(fate.delivery.map(|found| found.attempts), Some(2));
+    assert_eq!(fate.dead_letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [1, 2]);
+}

@@ -1,0 +1,169 @@
+//! Every command that `explain` recommends is one that is accepted, for every state and every reason code.
+
+use std::fs;
+
+use invoice_dispatcher::class::Class;
+use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::store::Settled;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cli_support::command;
+use crate::harness::database::TestDatabase;
+use crate::store_samples::add_worker;
+use crate::support_samples::{Support, WHO, event};
+
+const BYTES: &[u8] = b"%PDF-1.4";
+
+/// The invoice R-1, due.
+async fn due() -> (Support, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("data/documents/acme")).expect("a folder");
+    fs::write(folder.path().join("data/documents/acme/1.pdf"), BYTES).expect("written");
+    let support = Support::with_acme(TestDatabase::sqlite_unlocked().await).await;
+    let mut event = event("1");
+    event["data"]["documents"][0]["size"] = json!(BYTES.len());
+    event["data"]["documents"][0]["sha256"] = json!(Sha256::of(BYTES).to_string());
+    support.accept(&event).await;
+    // One is at work that may know the relay.
+    add_worker(&support.database).await;
+    (support, folder)
+}
+
+fn run(support: &Support, folder: &TempDir, words: &[&str]) -> (bool, String) {
+    let output = command(support, folder, words).output().expect("the binary starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// What stands between backticks in the lines "what to do", with everything else that is said there.
+fn recommended(story: &str) -> (Vec<String>, String) {
+    let words = story.split_whitespace().collect::<Vec<_>>().join(" ");
+    let todo: Vec<&str> = words.split("what to do ").skip(1).collect();
+    let todo: String = todo.iter().map(|rest| rest.split("What happened").next().unwrap_or(rest)).collect();
+    (todo.split('`').skip(1).step_by(2).map(str::to_owned).collect(), todo)
+}
+
+/// Runs each command that is recommended now, each in a copy of what was before; returns the commands.
+async fn assert_accepted<F: Future<Output = (Support, TempDir)>>(what: &str, make: impl Fn() -> F) -> Vec<String> {
+    let (support, folder) = make().await;
+    let (ok, story) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(ok, "{what}: {story}");
+    let (commands, todo) = recommended(&story);
+    assert!(!todo.trim().is_empty(), "{what}: {story}");
+    let mut seen = Vec::new();
+    for number in 0..commands.len() {
+        let (support, folder) = make().await;
+        let (_, story) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+        let line = recommended(&story).0[number].replace("TEXT", "why").replace("ADDRESS", "new@customer.example");
+        if line.starts_with("import FILE") {
+            continue;
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        let (ok, said) = run(&support, &folder, &words);
+        assert!(ok, "{what}: `{line}` is recommended and refused: {said}");
+        seen.push(words[..2.min(words.len())].join(" "));
+    }
+    seen
+}
+
+#[tokio::test]
+async fn of_every_reason_code_of_a_dead_letter() {
+    for class in Class::ALL.iter().copied().filter(|class| class.makes_dead_letters()) {
+        // These never become a delivery.
+        if matches!(class, Class::Malformed | Class::ConflictingEvent | Class::Poison | Class::UnknownTenant) {
+            assert!(!class.hint().contains("redrive"), "{class}: a redrive of it is refused");
+            continue;
+        }
+        let make = async || {
+            let (support, folder) = due().await;
+            support.die(class).await;
+            (support, folder)
+        };
+        let seen = assert_accepted(class.as_str(), make).await;
+        if class.hint().contains("redrive") {
+            assert!(seen.contains(&"dead-letters redrive".to_owned()), "{class}: {seen:?}");
+        }
+        // Nothing is left to send: neither is recommended.
+        let make = async || {
+            let (support, folder) = due().await;
+            support.die(class).await;
+            support.database.execute("UPDATE event SET body = NULL").await;
+            (support, folder)
+        };
+        let seen = assert_accepted(class.as_str(), make).await;
+        assert!(!seen.contains(&"dead-letters redrive".to_owned()), "{class}: {seen:?}");
+        // Discarded.
+        let make = async || {
+            let (support, folder) = due().await;
+            let (_, letter) = support.die(class).await;
+            support.database.store.discard_dead_letters(&[letter], WHO, "test").await.expect("answered");
+            (support, folder)
+        };
+        assert_eq!(assert_accepted(class.as_str(), make).await[..], ["dead-letters restore"]);
+    }
+}
+
+#[tokio::test]
+async fn of_every_other_state() {
+    for (settled, class, first) in [
+        (Settled::Sent, Class::Accepted, "resend --delivery"),
+        (Settled::Rejected, Class::Rejected, "resend --delivery"),
+        (Settled::Uncertain, Class::Uncertain, "deliveries mark-sent"),
+        (Settled::Cancelled, Class::ByHand, "resend --delivery"),
+        (Settled::Expired, Class::Expired, "resend --delivery"),
+    ] {
+        for forgotten in [false, true] {
+            let make = async || {
+                let (support, folder) = due().await;
+                support.end(settled, class).await;
+                if forgotten {
+                    support.database.execute("UPDATE event SET body = NULL").await;
+                }
+                (support, folder)
+            };
+            let seen = assert_accepted(settled.as_str(), make).await;
+            if forgotten {
+                assert!(!seen.iter().any(|line| line.starts_with("resend")), "{settled}: {seen:?}");
+            } else {
+                assert_eq!(seen.first().map(String::as_str), Some(first), "{settled}: {seen:?}");
+            }
+        }
+    }
+    let later = async || {
+        let (support, folder) = due().await;
+        support.database.execute("UPDATE lane_entry SET due_at = due_at + 3600000").await;
+        (support, folder)
+    };
+    assert_eq!(assert_accepted("due later", later).await, ["deliveries send-now"]);
+    let held = async || {
+        let (support, folder) = due().await;
+        support.database.store.hold(support.database.clock.now(), None, WHO).await.expect("answered");
+        (support, folder)
+    };
+    assert_eq!(assert_accepted("held", held).await, ["relays list", "deliveries send-now"]);
+    let paused = async || {
+        let (support, folder) = due().await;
+        let (ok, said) = run(&support, &folder, &["relays", "pause", "default", "--reason", "test"]);
+        assert!(ok, "{said}");
+        (support, folder)
+    };
+    assert_eq!(assert_accepted("paused", paused).await, ["relays resume"]);
+}
+
+/// A letter that never became a delivery: its hint stands alone.
+#[tokio::test]
+async fn of_an_event_that_became_no_delivery() {
+    let make = async || {
+        let (support, folder) = due().await;
+        let mut unknown: Value = event("2");
+        unknown["data"]["invoice"]["number"] = json!("R-1");
+        unknown["data"]["tenant_id"] = json!("nobody");
+        support.take(&unknown).await;
+        (support, folder)
+    };
+    let (support, folder) = make().await;
+    let (ok, story) = run(&support, &folder, &["explain", "--tenant", "nobody", "--invoice", "R-1"]);
+    assert!(ok && story.contains("import the tenant"), "{story}");
+    assert!(!story.contains("redrive"), "{story}");
+}
