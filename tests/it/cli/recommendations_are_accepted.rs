@@ -132,7 +132,7 @@ async fn of_every_other_state() {
     }
     let later = async || {
         let (support, folder) = due().await;
-        support.database.execute("UPDATE lane_entry SET due_at = due_at + 3600000").await;
+        support.database.execute("UPDATE lane_entry SET due_at = due_at + 360000000000").await;
         (support, folder)
     };
     assert_eq!(assert_accepted("due later", later).await, ["deliveries send-now"]);
