@@ -395,7 +395,11 @@ impl Story {
         report.fact("id", INDENT, &letter.id.to_string());
         report.fact("why", INDENT, &format!("{}: {}", letter.class, letter.reason));
         if letter.is_claimed() {
-            report.fact("found by", INDENT, "tenant and number that the event claims; it could not be read as an event");
+            report.fact(
+                "found by",
+                INDENT,
+                "tenant and number that the event claims; it could not be read as an event",
+            );
         }
         if letter.state == DeadLetterState::Open {
             report.fact("what to do", INDENT, &self.todo_of(letter));

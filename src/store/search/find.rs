@@ -9,7 +9,7 @@ use crate::customer::Customer;
 use crate::event::InvoiceKind;
 use crate::ids::{CustomerId, DeliveryId, EventKey, TenantId};
 use crate::store::Store;
-use crate::store::dead_letters::DeadLetter;
+use crate::store::dead_letters::{DeadLetter, dead_letter_columns};
 use crate::store::deliveries::{Delivery, DeliveryFilter, delivery_columns};
 use crate::store::error::StoreError;
 use crate::store::page::PageRequest;
@@ -48,7 +48,9 @@ pub(super) const EVENTS_NUMBERED: &str = concat!(
 
 /// What never became a delivery, and whose number begins so.
 pub(super) const LETTERS_NUMBERED: &str = concat!(
-    "SELECT * FROM dead_letter
+    "SELECT ",
+    dead_letter_columns!(),
+    " FROM dead_letter
     WHERE delivery_id IS NULL AND invoice_number IS NOT NULL AND ($3 IS NULL OR tenant_id = $3) AND ",
     number_expression!("invoice_number"),
     " >= $1 AND ",
@@ -66,12 +68,16 @@ pub(super) const EVENTS_NAMED: &str =
     ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
 
 /// Dead letters that no event holds, whose event's name begins so.
-pub(super) const LETTERS_NAMED: &str = "SELECT * FROM dead_letter
+pub(super) const LETTERS_NAMED: &str = concat!(
+    "SELECT ",
+    dead_letter_columns!(),
+    " FROM dead_letter
     WHERE event_key IS NULL AND event_id IS NOT NULL
       AND event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
-    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
+    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3"
+);
 
-/// What an event became: found by its number, since no index leads from an event to all of its deliveries.
+/// What an event became: by its number, too, since that is how the index begins.
 pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
     "SELECT ",
     delivery_columns!(),
@@ -81,9 +87,13 @@ pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
 );
 
 /// The dead letters of an event.
-pub(super) const LETTERS_OF_EVENT: &str = "SELECT * FROM dead_letter
+pub(super) const LETTERS_OF_EVENT: &str = concat!(
+    "SELECT ",
+    dead_letter_columns!(),
+    " FROM dead_letter
     WHERE tenant_id = $1 AND tenant_id IS NOT NULL AND invoice_number = $2 AND event_key = $3
-    ORDER BY last_failed_at, id";
+    ORDER BY last_failed_at, id"
+);
 
 /// What a text named.
 #[derive(Debug, Clone, Default)]

@@ -53,10 +53,10 @@ async fn three_commands_answer_a_call(database: TestDatabase) {
 
     let story = printed(&support, &["explain", "--invoice", "R-2026-0042"]);
     assert!(story.starts_with("invoice R-2026-0042 of beta: rejected\n"), "{story}");
-    assert!(story.contains("`resend --to ADDRESS`"), "{story}");
+    assert!(story.contains(" --to ADDRESS --reason TEXT`"), "{story}");
 
     support.database.clock.advance(Duration::from_secs(1));
-    let resend = ["resend", "--invoice", "R-2026-0042", "--reason", "moved", "--to", "ap@acme-ltd.example"];
+    let resend = ["resend", "--invoice", "R-2026-0042", "--reason", "moved", "--to", "ap@acme-ltd.example", "--anyway"];
     let made = &objects(&support, &resend)[0];
     assert_eq!((&made["tenant_id"], &made["original"]), (&json!("beta"), &json!(first.to_string())));
 
@@ -200,7 +200,7 @@ async fn programs_read_the_names_of_the_api(database: TestDatabase) {
         &["find", "R-1"],
         &["settings", "get", "--tenant", "acme"],
         &["customers", "show", "--tenant", "acme", "--customer", "C-1"],
-        &["resend", "--invoice", "R-2", "--reason", "lost"],
+        &["resend", "--invoice", "R-2", "--reason", "lost", "--anyway"],
         &["publish", file],
     ];
     // What the API calls otherwise (docs/api.md).
