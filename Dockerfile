@@ -1,5 +1,4 @@
-# syntax=docker/dockerfile:1
-
+# Built by BuildKit, as every engine does since version 23; an earlier one wants DOCKER_BUILDKIT=1.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
