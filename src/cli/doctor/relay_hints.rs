@@ -140,3 +140,57 @@ fn certificate(config: &RelayConfig, fault: &CertificateFault) -> Option<String>
         CertificateFault::Other => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Config, Sources};
+    use crate::relay::outcome::Reply;
+
+    fn relay(url: &str) -> RelayConfig {
+        let environment = [("SMTP_URL".to_owned(), url.to_owned())].into();
+        let config = Config::read(&Sources { environment, allow_embedded: true, ..Sources::none() }).expect("no fault");
+        config.relays.into_values().next().expect("one relay")
+    }
+
+    fn unavailable(phase: Phase, fault: Option<Fault>, reply: Option<Reply>) -> Unavailable {
+        Unavailable { phase, reply, detail: String::new(), auth_refused: false, connection_refused: false, fault }
+    }
+
+    #[test]
+    fn each_fault_has_a_hint_of_its_own() {
+        let mut relay = relay("smtps://mail.example");
+        let certificate = |fault| Some(Fault::Certificate(fault));
+        let table = [
+            (Phase::Connect, Some(Fault::NotResolved), "correct the host in its URL"),
+            (Phase::Connect, Some(Fault::OpenNetwork), "without TLS a relay must be on this machine"),
+            (Phase::Connect, None, "open the firewall"),
+            (Phase::Tls, Some(Fault::NotTls), "what it sent is not TLS"),
+            (Phase::Tls, Some(Fault::HandshakeCut), "it hung up in the TLS handshake"),
+            (Phase::Tls, certificate(CertificateFault::NotYetValid), "correct the clock"),
+            (Phase::Tls, certificate(CertificateFault::OtherName(Vec::new())), "put mail.example into the certificate"),
+            (Phase::Tls, certificate(CertificateFault::UnknownIssuer), "as ca_file of this relay"),
+            (Phase::Tls, certificate(CertificateFault::Other), "see that the relay speaks TLS on port 465"),
+            (Phase::Banner, None, "no SMTP banner came"),
+        ];
+        for (phase, fault, words) in table {
+            let hint = remedy(&relay, &unavailable(phase, fault.clone(), None));
+            assert!(hint.contains(words), "{fault:?}: {hint}");
+        }
+        relay.ca_file = Some(PathBuf::from("ca/relay.pem"));
+        let unknown = unavailable(Phase::Tls, certificate(CertificateFault::UnknownIssuer), None);
+        assert!(remedy(&relay, &unknown).contains("authority into ca/relay.pem"));
+        let busy = unavailable(Phase::Auth, None, Some(Reply::new(454, "4.7.0 later")));
+        assert!(remedy(&relay, &busy).starts_with("wait: the relay cannot check a login now"));
+    }
+
+    #[test]
+    fn what_works_is_written_as_it_is_to_be_written() {
+        let hint = OtherWay::StartTls.remedy(&relay("smtps://dora:hunter2@mail.example:587"));
+        assert!(hint.starts_with("write smtp+starttls://***@mail.example:587 in place of smtps:"), "{hint}");
+        let hint = OtherWay::ImplicitTls.remedy(&relay("smtp+starttls://dora:hunter2@mail.example:465"));
+        assert!(hint.starts_with("write smtps://***@mail.example:465: on port 465"), "{hint}");
+    }
+}
