@@ -21,21 +21,21 @@ pub use service::{Roles, Service};
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};
 use crate::config::{Config, DocumentsPlace};
+use crate::dispatch::{Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Worker, WorkerEnd};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
-use crate::ids::{RelayName, WorkerId};
 use crate::intake::{Intake, Workshop};
-use crate::lane::{
-    Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Wakes, Worker, WorkerEnd,
-};
 use crate::lifecycle::Liveness;
+use crate::model::ids::{RelayName, WorkerId};
+use crate::model::state::OnUncertain;
 use crate::operator::foresight::Foresight;
+use crate::operator::redrive::Redrive;
+use crate::operator::resend::Resend;
+use crate::policy::retry::Schedule;
 use crate::private_file;
-use crate::redrive::Redrive;
-use crate::relay::{Connector, InvalidRelay, OnUncertain, RelayConfig};
-use crate::resend::Resend;
-use crate::retry::Schedule;
+use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
 use crate::store::{ContactError, OpenError, RetentionTimes, Store, StoreError};
+use crate::wake::Wakes;
 
 /// The parts that every command may need, made of the configuration.
 #[derive(Debug, Clone)]
@@ -178,7 +178,7 @@ impl App {
             .with_resent_by(resent_by)
             .with_address_keys(AddressKeys::of(&keys));
         let link_keys = keys.link_keys();
-        let wakes = Wakes::new(config.relays.keys());
+        let wakes = Wakes::new(config.relays.keys().map(RelayName::as_str));
         let workshop = Arc::new(Workshop {
             store: store.clone(),
             wakes: wakes.clone(),
@@ -196,7 +196,7 @@ impl App {
             link_keys,
             credentials_keys: keys.credentials_keys(),
             wakes,
-            intake: Intake::new(Arc::clone(&workshop)),
+            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
             redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
             resend: Resend::new(workshop).looking_ahead(foresight),
             liveness: Liveness::default(),
@@ -218,7 +218,7 @@ impl App {
         let foresight = Some(foresight(&self.config, &store, &self.documents));
         Self {
             store,
-            intake: Intake::new(Arc::clone(&workshop)),
+            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
             redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
             resend: Resend::new(workshop).looking_ahead(foresight),
             ..self.clone()

@@ -26,9 +26,8 @@ pub use pauses::Ticket;
 pub use s3::{S3Access, install_crypto_provider};
 
 use crate::clock::Clock;
-use crate::compose::LoadedDocument;
-use crate::event::Document;
-use crate::ids::Sha256;
+use crate::event::{Document, LoadedDocument};
+use crate::sha256::Sha256;
 use pauses::{Pauses, Turn};
 use presence::Presence;
 use progress::Progress;

@@ -10,6 +10,7 @@ mod batch;
 mod binary;
 pub mod bounds;
 mod canonical;
+pub mod catalogue;
 mod claims;
 mod data;
 mod envelope;
@@ -21,24 +22,24 @@ mod more_faults;
 mod spelled;
 #[cfg(test)]
 mod tests;
-mod whole_body;
 
 pub use batch::parse_batch;
 pub use binary::from_binary;
 pub use canonical::invoice_sha256;
 pub use claims::Claims;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
-pub use envelope::{BODY_BYTES_MAX, EVENT_TYPE, Received, parse, reread};
+pub use envelope::{EVENT_TYPE, Received, parse, reread};
 pub use malformed::{Fault, Malformed, MalformedBatch};
 pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
-pub use whole_body::{BODY_BYTES_KEPT, WholeBody};
 
+use crate::model::invoice_kind::InvoiceKind;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::{CustomerId, EventKey, Sha256, TenantId};
-use crate::spelling::spelling;
+use crate::model::ids::{CustomerId, EventKey, TenantId};
+use crate::sha256::Sha256;
+use crate::string_enum::spelling;
 
 /// An event that says: this invoice is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,31 +172,6 @@ pub struct Reminder {
     pub deadline: Option<jiff::civil::Date>,
 }
 
-/// Invoice, credit note or reminder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum InvoiceKind {
-    /// A claim.
-    Invoice,
-    /// A claim taken back.
-    CreditNote,
-    /// A claim repeated.
-    Reminder,
-}
-
-spelling!(InvoiceKind { Invoice => "invoice", CreditNote => "credit_note", Reminder => "reminder" });
-
-impl InvoiceKind {
-    /// As people read it: `credit note`.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Invoice => "invoice",
-            Self::CreditNote => "credit note",
-            Self::Reminder => "reminder",
-        }
-    }
-}
-
 /// One recipient of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
@@ -251,6 +227,15 @@ pub struct Document {
     pub sha256: Sha256,
     /// Its key in the document store, beginning with the tenant's prefix.
     pub object: String,
+}
+
+/// A document's description and its bytes, size and digest proven.
+#[derive(Debug, Clone)]
+pub struct LoadedDocument {
+    /// As the event describes it.
+    pub document: Document,
+    /// Its bytes.
+    pub bytes: bytes::Bytes,
 }
 
 /// What a document is.

@@ -5,7 +5,7 @@
 //! SIGCONT. Several are parted by commas. A release build has none of this: there, [`reach`] is empty and
 //! [`is_armed`] always says no.
 
-use crate::spelling::spelling;
+use crate::string_enum::spelling;
 
 /// A place, and what a process that ends there proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,17 +9,16 @@ mod address_keys;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
+use crate::private_file;
+use crate::sha256::Sha256;
+pub use address_keys::AddressKeys;
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
-
-pub use address_keys::AddressKeys;
-
-use crate::ids::{DeliveryId, Sha256};
-use crate::private_file;
 
 /// Bytes of a key at least, and of every subkey.
 const KEY_BYTES: usize = 32;
@@ -271,9 +270,9 @@ impl LinkKey {
     /// HMAC-SHA256 over the delivery's 16 bytes and the generation's 4, highest first. Whoever composes a delivery
     /// again makes the same token, so the database need not hold it.
     #[must_use]
-    pub fn link_token(&self, root: DeliveryId, generation: u32) -> String {
+    pub fn link_token(&self, root: Uuid, generation: u32) -> String {
         let mut input = hmac::Context::with_key(&self.key);
-        input.update(root.0.as_bytes());
+        input.update(root.as_bytes());
         input.update(&generation.to_be_bytes());
         URL_SAFE_NO_PAD.encode(input.sign())
     }
@@ -353,8 +352,8 @@ mod tests {
     #[test]
     fn a_token_stays_the_same_and_differs_by_delivery_generation_and_key() {
         let keys = SecretKeys::parse(&format!("{HEX},{}", STANDARD.encode([7; 32]))).expect("two keys").link_keys();
-        let root = DeliveryId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
-        let other = DeliveryId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
+        let root = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+        let other = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002);
         // Computed independently (Python's hmac); a change here breaks every link that was ever sent.
         assert_eq!(keys.newest().fingerprint(), "b1d416d5");
         assert_eq!(keys.newest().link_token(root, 0), "l5_TqWeWn-UFzuA1o9chxopht1ea48mhHLk69AYD4nM");

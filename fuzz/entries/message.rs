@@ -5,10 +5,12 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use invoice_dispatcher::compose::sample::{PLANS, snapshot};
-use invoice_dispatcher::compose::{ComposeError, LoadedDocument, Mail, Snapshot, Templates, compose};
-use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{Document, DocumentRole, InvoiceKind, MediaType, Recipient, RecipientRole};
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::compose::{ComposeError, Mail, Snapshot, Templates, compose};
+use invoice_dispatcher::event::LoadedDocument;
+use invoice_dispatcher::event::{Document, DocumentRole, MediaType, Recipient, RecipientRole};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::Plan;
+use invoice_dispatcher::sha256::Sha256;
 use mailparse::{MailAddr, MailHeaderMap, ParsedMail, addrparse_header, parse_mail};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::builtin);

@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
+use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{
-    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, OnUncertain, Permit, RelayConfig, RelayUrl,
-    Submission,
+    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Submission,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -7,10 +7,11 @@ use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::RelayName;
-use crate::store::{DeliveryState, Settled, Store, StoreError};
+use crate::model::ids::RelayName;
+use crate::model::reason::Class;
+use crate::model::state::{DeliveryState, Settled};
+use crate::store::{Store, StoreError};
 use crate::telemetry::metric;
 
 /// How often they are read.

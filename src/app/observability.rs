@@ -11,10 +11,9 @@ use tracing::info;
 
 use super::zero;
 use crate::config::Config;
-use crate::http::{HostAllowList, Probes, observability_router};
 use crate::lifecycle::{Liveness, Readiness, drained_within};
 use crate::telemetry::Metrics;
-use crate::web::{Limits, serve_within};
+use crate::web::{HostAllowList, Limits, Probes, observability_router, serve_within};
 
 /// How long who reads probes and metrics at the very end may take.
 const LAST_READERS: Duration = Duration::from_millis(500);

@@ -14,13 +14,12 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::observability::bind;
 use super::{App, Observability, zero};
+use crate::api::{self, Console};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
-use crate::console::{self, Console};
-use crate::http::HostAllowList;
-use crate::ids::RelayName;
-use crate::lane::LAST_STEPS;
+use crate::dispatch::LAST_STEPS;
 use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
-use crate::web::{Limits, serve_within};
+use crate::model::ids::RelayName;
+use crate::web::{HostAllowList, Limits, serve_within};
 
 /// How long requests that are under way may take when the process ends.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
@@ -144,7 +143,7 @@ impl Service {
             redrive: self.visitors.redrive.clone(),
             sms_available: self.app.config.sms.url.is_some(),
         };
-        let router = console::router(console, self.observability.probes.clone(), config);
+        let router = api::router(console, self.observability.probes.clone(), config);
         self.listen("API", "CONSOLE_LISTEN", config.listen, router).await
     }
 

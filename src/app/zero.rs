@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use metrics::{counter, gauge, histogram};
 
 use crate::broker::{MIRROR_ACTIONS, RECONNECT_REASONS};
-use crate::class::Class;
-use crate::decision::{Decision, Reason};
-use crate::ids::RelayName;
-use crate::intake::{COUNTED_RESULTS, Via};
-use crate::relay::outcome::Phase;
+use crate::intake::COUNTED_RESULTS;
+use crate::model::ids::RelayName;
+use crate::model::incoming::Via;
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::model::state::Decision;
+use crate::policy::decision::Reason;
 use crate::telemetry::metric;
 
 /// The loops of one process that begin anew after a panic.

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use crate::app;
 use crate::broker::{self, BrokerUrl, Publisher, Topology};
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_RELAY, is_loopback_host};
-use crate::ids::RelayName;
-use crate::private_file;
+use crate::model::ids::RelayName;
 use crate::store::{ServerAddress, Store};
+use crate::{app, private_file};
 
 /// A benchmark's own place.
 pub struct Ground {

@@ -11,10 +11,11 @@ use super::sink_limit;
 use super::traffic::{self, Traffic};
 use super::worker_process::WorkerProcess;
 use crate::broker::{Published, Publisher};
-use crate::catalogue::{Entry, parse_import_line};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Settled, Store};
+use crate::event::catalogue::{Entry, parse_import_line};
+use crate::model::state::Settled;
+use crate::store::Store;
 
 /// Events that are published before the first confirm is waited for, and the largest batch over HTTP.
 const PUBLISHED_AT_ONCE: usize = 500;

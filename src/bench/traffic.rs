@@ -6,8 +6,8 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::ids::Sha256;
 use crate::private_file;
+use crate::sha256::Sha256;
 
 /// Tenants that share the relay.
 const TENANTS: u32 = 20;
@@ -151,8 +151,8 @@ fn filled(begin: &str, size: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::parse_import_line;
     use crate::event;
+    use crate::event::catalogue::parse_import_line;
 
     #[test]
     fn what_is_published_is_what_the_dispatcher_takes() {

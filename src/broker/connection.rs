@@ -3,12 +3,11 @@
 //! lapin's own recovery is not used: during an outage its consumers hang silently, and it gives up for good after a
 //! number of tries. Whoever holds a [`Connection`] drops it on any error and makes another.
 
-use std::fmt;
-use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use futures_util::{Stream, StreamExt as _};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};

@@ -21,10 +21,9 @@ use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
-use crate::event::{BODY_BYTES_KEPT, BODY_BYTES_MAX};
 use crate::failpoint::{self, Failpoint};
-use crate::intake::{Incoming, TakesEvents, Unavailable, Via};
 use crate::lifecycle::{Liveness, Pulse};
+use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, TakesEvents, Unavailable, Via};
 
 /// What the consumer is doing; for readiness and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
 
-use super::ledger::PendingDeadLetter;
-use crate::ids::DeadLetterId;
+use crate::model::ids::DeadLetterId;
+use crate::model::outbox::PendingDeadLetter;
 
 /// Names the dead letter, so that a message moved back by hand is known again.
 pub(super) const DEAD_LETTER_ID: &str = "dispatch-dead-letter-id";
@@ -67,7 +67,7 @@ mod tests {
     use lapin::BasicProperties;
 
     use super::*;
-    use crate::broker::ledger::tests::letter;
+    use crate::model::outbox::tests::letter;
 
     fn carrying(value: AMQPValue) -> BasicProperties {
         let mut table = FieldTable::default();

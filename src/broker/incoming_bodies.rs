@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::window::Window;
-use crate::event::WholeBody;
-use crate::ids::Sha256;
+use crate::model::incoming::WholeBody;
+use crate::sha256::Sha256;
 
 /// Bytes of messages in memory by one connection, give or take the last one.
 const WINDOW_BYTES_MAX: u64 = 32 << 20;

@@ -9,6 +9,7 @@
 //! is shorter, as after a purge: what two passes in a row do not meet is published again. Not after the first: somebody
 //! may hold it who puts it back, or hand it to the intake at this moment.
 
+use crate::broker::mirror_error::{LEASE, MirrorError, count, taken};
 use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
@@ -16,27 +17,23 @@ use std::time::Duration;
 use lapin::BasicProperties;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, ConnectionError, Messages};
+use super::connection::{Connection, Messages};
 use super::headers;
-use super::ledger::{DeadLetterLedger, PendingDeadLetter};
 use super::pass::{Pass, QueueLook, look_at};
-use super::publisher::{Outgoing, PublishError, Published, Publisher};
-use super::subscription::Ended;
-use super::topology::{Topology, TopologyError, establish};
+use super::publisher::{Outgoing, Published, Publisher};
+use super::topology::{Topology, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
-use crate::class::Class;
 use crate::clock::{Clock, Timestamp};
 use crate::failpoint::{self, Failpoint};
-use crate::ids::DeadLetterId;
-use crate::intake::Unavailable;
+use crate::model::ids::DeadLetterId;
+use crate::model::outbox::{DeadLetterLedger, PendingDeadLetter};
+use crate::model::reason::Class;
 
 /// Dead letters in one step of publishing.
 const PUBLISH_COUNT_MAX: usize = 200;
 /// Dead letters in one statement that has them published again.
 const REFILL_COUNT_MAX: usize = 1_000;
-/// How long the election holds without being renewed. Longer than one step may take.
-pub(super) const LEASE: Duration = Duration::from_mins(2);
 
 /// How often the mirror does what.
 #[derive(Debug, Clone, Copy)]
@@ -74,25 +71,6 @@ pub struct Mirror<Ledger> {
     missed: HashSet<DeadLetterId>,
     /// What was said last about trouble, so that an outage is one line in the log.
     said: Option<String>,
-}
-
-/// Why the mirror could not be brought up to date. Every step may be repeated.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum MirrorError {
-    #[error(transparent)]
-    Database(#[from] Unavailable),
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    #[error(transparent)]
-    Ended(#[from] Ended),
-    #[error("queue {queue} does not take the dead letters: {why:?}")]
-    NotTaken { queue: String, why: Published },
-    #[error("another worker was elected to keep the mirror")]
-    LeaseLost,
 }
 
 impl<Ledger> fmt::Debug for Mirror<Ledger> {
@@ -315,20 +293,4 @@ fn judge_missing(
     let missing = expected.into_iter().filter(|id| !met.contains(id));
     let (lost, missed): (Vec<_>, Vec<_>) = missing.partition(|id| missed_before.contains(id));
     (missed.into_iter().collect(), lost)
-}
-
-/// An error unless the queue took every message.
-pub(super) fn taken(queue: &str, published: &[Published]) -> Result<(), MirrorError> {
-    match published.iter().find(|published| **published != Published::Confirmed) {
-        Some(why) => Err(MirrorError::NotTaken { queue: queue.to_owned(), why: *why }),
-        None => Ok(()),
-    }
-}
-
-/// What messages of the dead-letter queue are counted by.
-pub const MIRROR_ACTIONS: [&str; 6] = ["published", "published_again", "removed", "second_copy", "kept", "foreign"];
-
-/// Counts messages of the dead-letter queue by what was done with them: one of [`MIRROR_ACTIONS`].
-pub(super) fn count(action: &'static str, messages: usize) {
-    metrics::counter!("invoice_mail_dead_letter_mirror_total", "action" => action).increment(messages as u64);
 }

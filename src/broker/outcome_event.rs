@@ -2,53 +2,12 @@
 //!
 //! [CloudEvents 1.0]: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 
+use crate::model::outbox::PendingOutcome;
 use bytes::Bytes;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::class::Class;
-use crate::clock::Timestamp;
-use crate::decision::Decision;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeliveryId, TenantId};
-use crate::retry::Settled;
-
-/// How a main delivery ended, on its way to the broker.
-#[derive(Debug, Clone)]
-pub struct PendingOutcome {
-    /// Its place among those that wait.
-    pub number: i64,
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// How it ended.
-    pub settled: Settled,
-    /// When.
-    pub settled_at: Timestamp,
-    /// Why, for programs.
-    pub class: Class,
-    /// What was done with the documents, if that was decided.
-    pub decision: Option<Decision>,
-    /// Why, for people.
-    pub reason: Option<String>,
-    /// What the relay said, as `550 5.1.1`.
-    pub code: Option<String>,
-    /// The message's Message-ID, if one was made.
-    pub message_id: Option<String>,
-    /// Whose invoice it is.
-    pub tenant: TenantId,
-    /// Whom it is for.
-    pub customer: CustomerId,
-    /// The billing system's identifier of the invoice.
-    pub invoice_id: String,
-    /// The number that people know.
-    pub invoice_number: String,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
-    /// Who published the event that asked for it.
-    pub event_source: String,
-    /// The publisher's name for that event.
-    pub event_id: String,
-}
+use crate::model::state::Decision;
 
 impl PendingOutcome {
     /// What it is published under: the event's type without its version.
@@ -104,6 +63,11 @@ fn without_addresses(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::model::ids::DeliveryId;
+    use crate::model::invoice_kind::InvoiceKind;
+    use crate::model::reason::Class;
+    use crate::model::state::Settled;
 
     fn outcome() -> PendingOutcome {
         PendingOutcome {

@@ -4,43 +4,26 @@
 //! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
 //! everything twice. A crash between a confirm and the deletion publishes it twice all the same, under one `id`.
 
+use crate::model::outbox::OutcomeLedger;
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::mirror::LEASE;
-use super::outcome_event::PendingOutcome;
+use super::mirror_error::LEASE;
 use super::publisher::{Outgoing, PublishError, Published, Publisher};
 use super::topology::Topology;
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
-use crate::intake::Unavailable;
+use crate::model::incoming::Unavailable;
+use crate::model::outbox::PendingOutcome;
 
 /// Outcomes in one step of publishing.
 const PUBLISH_COUNT_MAX: u32 = 1_000;
 /// Between two looks for outcomes to publish.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// The outcomes that wait in the database; what their publisher talks to.
-///
-/// Every method is one short statement or transaction, and may be repeated.
-pub trait OutcomeLedger: Clone + Send + Sync + 'static {
-    /// Takes or renews the lease that elects one worker to publish; true if this worker holds it for `lease` from now.
-    fn hold_outcome_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
-
-    /// Gives the lease back, if this worker holds it, so that another need not wait for its end.
-    fn release_outcome_lease(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
-    /// The next outcomes to be published, oldest first.
-    fn next_outcomes(&self, limit: u32) -> impl Future<Output = Result<Vec<PendingOutcome>, Unavailable>> + Send;
-
-    /// The broker has them.
-    fn forget_outcomes(&self, outcomes: &[PendingOutcome]) -> impl Future<Output = Result<(), Unavailable>> + Send;
-}
 
 /// Publishes outcomes.
 pub struct Outcomes<Ledger> {

@@ -15,12 +15,12 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::connection::{Connection, ConnectionError, answer, close_channel};
 use super::headers;
-use super::ledger::DeadLetterLedger;
-use super::mirror::{LEASE, MirrorError, count, taken};
+use super::mirror_error::{LEASE, MirrorError, count, taken};
 use super::publisher::{Outgoing, Publisher};
 use super::subscription::{Batch, Message, Subscription};
 use crate::clock::Clock;
-use crate::ids::DeadLetterId;
+use crate::model::ids::DeadLetterId;
+use crate::model::outbox::DeadLetterLedger;
 
 /// Messages in one step: taken, looked up, put back, acked.
 const STEP_COUNT_MAX: usize = 500;

@@ -12,7 +12,7 @@ use lapin::types::FieldTable;
 
 use super::connection::{Connection, ConnectionError, answer, answer_within, close_channel};
 use super::incoming_bodies::IncomingBodies;
-use crate::event::WholeBody;
+use crate::model::incoming::WholeBody;
 
 /// Bytes in a batch, give or take its last message: far less than may be in memory, so that the next batch comes in
 /// while one is committed.

@@ -11,7 +11,7 @@ use super::confirm::agrees;
 use super::error::Advise;
 use super::words::count;
 use crate::app::App;
-use crate::ids::{CustomerId, TenantId};
+use crate::model::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};
 
 /// List or show customers, or forget one

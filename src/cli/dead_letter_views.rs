@@ -11,13 +11,14 @@ use super::output::{Output, Row, shown, spelled};
 use super::report::Report;
 use super::table::Column;
 use super::words::{moment, relative};
-use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
-use crate::redrive::{Fate, Redriven};
-use crate::relay::outcome::Phase;
-use crate::store::{DeadLetter, DeadLetterGroup, DeadLetterState};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::model::state::DeadLetterState;
+use crate::operator::redriven::{Fate, Redriven};
+use crate::store::{DeadLetter, DeadLetterGroup};
 use crate::telemetry::is_unsafe;
 
 /// A larger event is cut for people.

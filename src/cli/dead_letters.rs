@@ -15,9 +15,9 @@ use super::id_prefix::IdPrefix;
 use super::output::Output;
 use super::words::count;
 use crate::app::App;
-use crate::class::Class;
-use crate::ids::{DeadLetterId, TenantId};
-use crate::redrive::RedriveError;
+use crate::model::ids::{DeadLetterId, TenantId};
+use crate::model::reason::Class;
+use crate::operator::redriven::RedriveError;
 use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored};
 
 /// Letters in one page, or in one transaction.

@@ -16,9 +16,10 @@ use super::output::Output;
 use super::words::count;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
-use crate::store::{Acted, Cursor, DeliveryFilter, DeliveryState, HeldCounts, MarkedSent, Settled};
+use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::state::{DeliveryState, Settled};
+use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent};
 use list::DeliveryRow;
 
 /// List the mails that are owed or sent, show one as it was sent, decide about single ones
@@ -222,7 +223,7 @@ async fn tell(
             let delivery = app.store.delivery(id).await?;
             let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
             let whose = row.as_ref().map(|row| format!(", {},", row.named())).unwrap_or_default();
-            Ok(output.one(&row, &super::report::cleaned(&format!("delivery {id}{whose} {done}")))?)
+            Ok(output.one(&row, &super::cleaned::cleaned(&format!("delivery {id}{whose} {done}")))?)
         }
         Acted::Stands(state) => {
             Err(anyhow::anyhow!("delivery {id} is {state}: nothing was changed")).what_to_do(instead(state))

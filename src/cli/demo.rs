@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::Globals;
-use crate::config::{Log, LogFormat};
 use crate::demo::report::{self, Look};
 use crate::demo::run::Demo;
+use crate::telemetry::{Log, LogFormat};
 use crate::{lifecycle, telemetry};
 
 /// Show everything at work on this machine, without any server

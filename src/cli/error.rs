@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::report::cleaned;
+use super::cleaned::cleaned;
 use crate::app::AppError;
 use crate::config::Faults;
 use crate::store::StoreError;

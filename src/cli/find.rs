@@ -4,7 +4,7 @@ mod hit;
 
 use super::Globals;
 use super::which_invoice::quoted;
-use crate::ids::TenantId;
+use crate::model::ids::TenantId;
 use hit::Hit;
 
 /// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, an

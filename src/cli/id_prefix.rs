@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::error::Advise;
 use crate::app::App;
-use crate::ids::{DeadLetterId, DeliveryId};
+use crate::model::ids::{DeadLetterId, DeliveryId};
 use crate::store::StoreError;
 
 /// Fewer digits would name many things at once.

@@ -13,12 +13,12 @@ use super::words::count;
 use super::{Globals, event_files};
 use crate::app::App;
 use crate::bisect::bisect;
-use crate::catalogue::{Entry, parse_import_line, warnings_of_import_line};
-use crate::customer::Customer;
+use crate::event::catalogue::{Entry, parse_import_line, warnings_of_import_line};
 use crate::event::{Malformed, MemberWarning};
-use crate::ids::{CustomerId, TenantId};
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, TenantId};
+use crate::model::tenant::Tenant;
 use crate::store::StoreError;
-use crate::tenant::Tenant;
 
 /// Tenants or customers in one transaction.
 const BATCH_MAX: usize = 1_000;

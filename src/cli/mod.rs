@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod bench;
+mod cleaned;
 mod confirm;
 pub mod customers;
 mod dead_letter_views;

@@ -14,18 +14,19 @@ use super::output::{Output, spelled};
 use super::report::Report;
 use super::words::{count, size, why};
 use crate::app::App;
-use crate::class::Class;
 use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
-use crate::customer::Customer;
-use crate::decision::{self, Decision, Inputs, Plan, PortalAccess, Reason};
 use crate::documents::DocumentError;
 use crate::event::{self, InvoiceSent};
-use crate::ids::DeliveryId;
 use crate::intake::{self, ChosenLocale};
+use crate::model::customer::Customer;
+use crate::model::ids::DeliveryId;
+use crate::model::reason::Class;
+use crate::model::settings::VersionedSettings;
+use crate::model::state::Decision;
+use crate::model::tenant::Tenant;
+use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason};
 use crate::private_file;
 use crate::relay::RelayConfig;
-use crate::settings::VersionedSettings;
-use crate::tenant::Tenant;
 
 /// Show the mail that an event would become, without sending or recording anything
 ///
@@ -192,7 +193,7 @@ impl Parts {
         preview.bcc = bcc.len();
         let root = DeliveryId(app.store.clock().new_id());
         if let Plan::Link { access } = plan {
-            let token = app.link_keys.newest().link_token(root, 0);
+            let token = app.link_keys.newest().link_token(root.0, 0);
             preview.portal_link = Some(app.config.portal.url.page(&format!("/i/{token}")));
             preview.access = Some(access);
         }
@@ -310,7 +311,7 @@ impl Preview {
                     "{}, settings version {}, customer {}",
                     upon.settings.sensitive_attachments,
                     upon.settings_version,
-                    upon.customer_type.map_or("of unknown type", crate::customer::CustomerType::as_str),
+                    upon.customer_type.map_or("of unknown type", crate::model::customer::CustomerType::as_str),
                 ),
             );
         }

@@ -14,12 +14,13 @@ use super::table::Column;
 use super::words::count;
 use crate::app::App;
 use crate::broker::{BrokerUrl, Published, Publisher, Topology};
-use crate::class::Class;
 use crate::clock::Clock;
 use crate::event::MemberWarning;
-use crate::ids::DeliveryId;
-use crate::intake::{Incoming, Parsed, Verdict, Via};
-use crate::store::DeliveryRole;
+use crate::intake::{Parsed, Verdict};
+use crate::model::ids::DeliveryId;
+use crate::model::incoming::{Incoming, Via};
+use crate::model::reason::Class;
+use crate::model::state::DeliveryRole;
 
 /// Events in one transaction, or in one window of the broker.
 const BATCH_MAX: usize = 500;

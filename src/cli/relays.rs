@@ -14,8 +14,9 @@ use super::views::relay_health::{credentials_refused, health};
 use super::words::{self, relative};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::ids::RelayName;
-use crate::store::{Breaker, LaneCounts, RefusedCredentials, RelayState};
+use crate::model::ids::RelayName;
+use crate::model::state::Breaker;
+use crate::store::{LaneCounts, RefusedCredentials, RelayState};
 
 /// List the relays, pause or resume one, release a sender that one refuses
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,8 @@
 //! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
 
+use super::cleaned::cleaned;
 use super::output::Output;
-use crate::telemetry::{self, is_unsafe};
+use crate::telemetry::{self};
 
 /// A text without a terminal is broken here.
 const WIDTH_WITHOUT_TERMINAL: usize = 120;
@@ -94,16 +95,6 @@ impl Report {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
-}
-
-/// Control characters end or colour a line, bidi controls turn it around: both become a mark.
-pub(super) fn cleaned(text: &str) -> String {
-    let clean = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if is_unsafe(c) => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(clean).collect()
 }
 
 /// The text in lines of at most `width` characters, unless a single word is longer; at least one line.

@@ -12,11 +12,12 @@ use super::report::Report;
 use super::which_invoice::which_invoice;
 use super::words::count;
 use crate::app::App;
-use crate::class::Class;
-use crate::event::InvoiceKind;
-use crate::ids::{DeliveryId, TenantId};
-use crate::resend::{Candidate, ResendError, ResendRequest, Resent};
-use crate::store::{Delivery, DeliveryState, Settled};
+use crate::model::ids::{DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::Class;
+use crate::model::state::{DeliveryState, Settled};
+use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
+use crate::store::Delivery;
 
 /// Send an invoice again, as a new mail
 ///

@@ -9,10 +9,10 @@ use super::error::Advise;
 use super::output::Output;
 use super::report::{Report, Tint};
 use super::words::count;
+use crate::api::warning::{self, Warning};
 use crate::app::App;
-use crate::console::warning::{self, Warning};
-use crate::ids::TenantId;
-use crate::settings::{
+use crate::model::ids::TenantId;
+use crate::model::settings::{
     InvalidSettings, PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod,
     VersionedSettings,
 };

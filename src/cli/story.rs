@@ -6,15 +6,15 @@ use super::output::Output;
 use super::report::{Report, Tint};
 use super::views::relay_health::{credentials_refused, health};
 use super::words::{moment, recipients, recipients_whole, relative, size, why};
-use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
-use crate::decision::Decision;
 use crate::event::Recipient;
-use crate::ids::{EventKey, RelayName, TenantId};
+use crate::model::ids::{EventKey, RelayName, TenantId};
+use crate::model::reason::Class;
+use crate::model::state::{Breaker, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
 use crate::store::{
-    Breaker, DeadLetter, DeadLetterState, Delivery, DeliveryRole, DeliveryState, EventState, ExplainedAttempt,
-    ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials, RelayState, Settled,
+    DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials,
+    RelayState,
 };
 use crate::telemetry::AddressMask;
 

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::story::Story;
-use crate::class::Class;
-use crate::decision::{Decision, Reason};
+use crate::model::reason::Class;
+use crate::model::state::Decision;
+use crate::policy::decision::Reason;
 use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation};
 use crate::telemetry::Masked;
 
@@ -129,7 +130,7 @@ fn event_json(event: &ExplainedEvent) -> Value {
 fn letter_json(letter: &DeadLetter) -> Value {
     json!({
         "id": letter.id, "state": letter.state.as_str(),
-        "kind": letter.kind.map(crate::event::InvoiceKind::as_str), "class": letter.class.as_str(), "reason": letter.reason,
+        "kind": letter.kind.map(crate::model::invoice_kind::InvoiceKind::as_str), "class": letter.class.as_str(), "reason": letter.reason,
         "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
         "attempts": letter.attempts, "delivery_id": letter.delivery, "event_id": letter.event_id,
         "claimed": letter.is_claimed(),

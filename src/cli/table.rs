@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Row};
 
-use super::report::cleaned;
+use super::cleaned::cleaned;
 use crate::telemetry;
 
 /// On a narrower terminal only the most important columns are shown.

@@ -8,7 +8,7 @@ use super::arguments::Limit;
 use super::output::Row;
 use super::table::Column;
 use super::which_invoice::quoted;
-use crate::ids::{RelayName, TenantId};
+use crate::model::ids::{RelayName, TenantId};
 use crate::store::ListedTenant;
 
 /// List who sends invoices

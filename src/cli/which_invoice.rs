@@ -2,7 +2,7 @@
 
 use super::error::Advise;
 use crate::app::App;
-use crate::ids::TenantId;
+use crate::model::ids::TenantId;
 use crate::store::NumberedInvoice;
 
 /// So many are named when a number is several tenants'.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::customer::{Customer, CustomerType};
-use crate::decision::Reason;
 use crate::event::Recipient;
+use crate::model::customer::{Customer, CustomerType};
+use crate::policy::decision::Reason;
 use crate::telemetry::Masked;
 
 /// A moment, to the second: `2026-11-23 09:30:00Z`.

@@ -18,11 +18,11 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
+use super::Attachment;
 use super::templates::Words;
-use super::{Attachment, LoadedDocument};
 use crate::clock::Timestamp;
-use crate::event::Document;
-use crate::ids::DeliveryId;
+use crate::event::{Document, LoadedDocument};
+use crate::model::ids::DeliveryId;
 use crate::model::mail_address::MailAddress;
 
 /// Encoded bytes for headers, bodies (at most [`super::templates::ENCODED_WORDS_BYTES_MAX`]) and boundaries.

@@ -8,6 +8,7 @@ pub mod clean;
 mod colour;
 pub mod date;
 pub mod file_names;
+mod invalid_templates;
 pub mod locale;
 mod message;
 pub mod money;
@@ -17,22 +18,25 @@ mod spare_utf8;
 mod templates;
 mod view;
 
+pub use invalid_templates::InvalidTemplates;
 pub use message::encoded_bytes;
-pub use templates::{InvalidTemplates, Templates};
+pub use templates::Templates;
 
+use crate::event::LoadedDocument;
 use std::sync::Arc;
 
 use self::file_names::{Wanted, file_names};
 use self::message::{Mailbox, Parts};
 use self::view::View;
 use crate::clock::Timestamp;
-use crate::decision::Plan;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
-use crate::ids::{DeliveryId, Sha256};
+use crate::model::ids::DeliveryId;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
+use crate::model::tenant::TenantProfile;
+use crate::policy::decision::Plan;
 use crate::relay::{Envelope, EnvelopeRecipient};
+use crate::sha256::Sha256;
 use crate::telemetry::Masked;
-use crate::tenant::TenantProfile;
 
 /// Everything about a delivery that its message is made of. Taken when the delivery is made, and anew by a redrive.
 #[derive(Debug, Clone)]
@@ -56,15 +60,6 @@ pub struct Snapshot {
     pub date: Timestamp,
     /// Where the portal shows the invoice; none for a Bcc delivery, which never carries a token.
     pub portal_link: Option<String>,
-}
-
-/// A document's description and its bytes, size and digest proven.
-#[derive(Debug, Clone)]
-pub struct LoadedDocument {
-    /// As the event describes it.
-    pub document: Document,
-    /// Its bytes.
-    pub bytes: bytes::Bytes,
 }
 
 /// A composed message.

@@ -1,11 +1,13 @@
 //! A sample delivery, with everything told: what templates are checked and previewed with.
 
-use super::{LoadedDocument, Recipient, Snapshot};
+use super::{Recipient, Snapshot};
 use crate::clock::Timestamp;
-use crate::decision::{Plan, PortalAccess};
-use crate::event::{Document, DocumentRole, Invoice, InvoiceData, InvoiceKind, MediaType, RecipientRole, Reminder};
-use crate::ids::{CustomerId, DeliveryId, Sha256, TenantId};
-use crate::tenant::{Branding, Contact, Sender, TenantProfile};
+use crate::event::{Document, DocumentRole, Invoice, InvoiceData, LoadedDocument, MediaType, RecipientRole, Reminder};
+use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::tenant::{Branding, Contact, Sender, TenantProfile};
+use crate::policy::decision::{Plan, PortalAccess};
+use crate::sha256::Sha256;
 
 /// Every plan that a mail can follow.
 pub const PLANS: [Plan; 5] = [

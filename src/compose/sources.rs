@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::templates::InvalidTemplates;
-use crate::event::InvoiceKind;
+use super::invalid_templates::InvalidTemplates;
+use crate::model::invoice_kind::InvoiceKind;
 
 /// What a tenant may override.
 const OVERRIDABLE: [&str; 4] = ["subject.txt.j2", "body.txt.j2", "body.html.j2", "words.j2"];

@@ -47,7 +47,7 @@ fn needs_smtputf8(address: &str) -> bool {
 mod tests {
     use super::*;
     use crate::compose::sample;
-    use crate::event::InvoiceKind;
+    use crate::model::invoice_kind::InvoiceKind;
 
     fn snapshot(to: &[&str], cc: &[&str], reply_to: Option<&str>, sender: &str) -> Snapshot {
         let mut snapshot = sample::snapshot("de-DE", InvoiceKind::Invoice);

@@ -4,10 +4,11 @@
 //! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one file
 //! of words. All templates are parsed once, under strict undefined and with bounded work.
 
+use crate::compose::invalid_templates::InvalidTemplates;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,8 +20,9 @@ use super::locale::Locale;
 use super::sources::{self, Sources};
 use super::view::{Customs, View};
 use super::{ComposeError, compose, sample};
-use crate::event::InvoiceKind;
-use crate::ids::{Sha256, TenantId};
+use crate::model::ids::TenantId;
+use crate::model::invoice_kind::InvoiceKind;
+use crate::sha256::Sha256;
 
 /// Units of work for one part of one mail; ours need less than a tenth. Time and memory follow it.
 const FUEL: u64 = 100_000;
@@ -60,30 +62,6 @@ impl Words {
     fn encoded_bytes(&self) -> usize {
         qp::BODY.encoded_len(&self.text) + qp::BODY.encoded_len(&self.html)
     }
-}
-
-/// Why templates cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidTemplates {
-    /// A file or folder cannot be read.
-    #[error("{path} cannot be read: {problem}")]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        problem: std::io::Error,
-    },
-    /// A template has a fault, or does what a tenant's may not do.
-    #[error("the template {template} cannot be used: {problem}")]
-    Refused {
-        /// Its path below the folder.
-        template: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Stored sources are not what [`Templates::sources`] gave.
-    #[error("the stored templates cannot be read: {0}")]
-    Stored(serde_json::Error),
 }
 
 impl fmt::Debug for Templates {

@@ -8,16 +8,16 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::clean;
 use super::colour::Colours;
 use super::date::{self, Dates};
 use super::locale::Locale;
 use super::money::Money;
-use super::{Attachment, Snapshot};
-use crate::decision::{Plan, PortalAccess};
-use crate::event::{Invoice, InvoiceKind};
+use super::{Attachment, Snapshot, clean};
+use crate::event::Invoice;
+use crate::model::invoice_kind::InvoiceKind;
 use crate::model::mail_address::MailAddress;
-use crate::tenant::TenantProfile;
+use crate::model::tenant::TenantProfile;
+use crate::policy::decision::{Plan, PortalAccess};
 
 /// A mail as its templates see it. What is absent is `none`, never undefined.
 #[derive(Debug, Serialize)]

@@ -1,8 +1,7 @@
 //! URLs of servers we talk to (with secrets) and of pages that people open (without).
 
 use std::fmt;
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -17,6 +17,7 @@ mod value;
 mod web;
 mod work;
 
+use crate::telemetry::Log;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,9 +27,9 @@ pub use secret_file::OpenSecretFile;
 pub use source::{FILE_DEFAULT, Sources};
 pub use stores::{Broker, Database, Documents, DocumentsPlace, S3Credentials, Topology};
 pub use web::{Console, Http, Metrics, Portal, Sms};
-pub use work::{Log, LogFormat, Retention, Retry, Secrets, Templates, Waits, Worker};
+pub use work::{Retention, Retry, Secrets, Templates, Waits, Worker};
 
-use crate::ids::RelayName;
+use crate::model::ids::RelayName;
 use crate::relay::RelayConfig;
 use reader::{Known, Reader};
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::DEFAULT_RELAY;
 use super::address::BaseUrl;
 use super::fault::Wrong;
 use super::reader::{Key, Reader, key};
 use super::source::Raw;
-use super::value;
-use crate::ids::RelayName;
-use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+use super::{DEFAULT_RELAY, value};
+use crate::model::ids::RelayName;
+use crate::model::state::OnUncertain;
+use crate::relay::{Deadlines, RelayConfig, RelayUrl};
 
 const ON_UNCERTAIN: &[(&str, OnUncertain)] = &[("wait", OnUncertain::Wait), ("resend", OnUncertain::Resend)];
 

@@ -1,9 +1,11 @@
 //! The configuration as a whole: what wins, what is refused, and that `config.toml` tells the truth.
 
+use crate::telemetry::LogFormat;
 use std::path::PathBuf;
 
 use super::*;
-use crate::relay::{OnUncertain, Security};
+use crate::model::state::OnUncertain;
+use crate::relay::Security;
 
 const SHIPPED: &str = include_str!("../../config.toml");
 const TOKEN: &str = "5f1d7c0a9b3e48d2a6c1f0e7b8d93a24";

@@ -1,5 +1,6 @@
 //! `[worker]`, `[retry]`, `[waits]`, `[retention]`, `[templates]`, `[secrets]`, `[log]`: how the work is done.
 
+use crate::telemetry::{Log, LogFormat};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -153,24 +154,6 @@ fn secret_keys(raw: &Raw) -> Result<SecretKeys, Wrong> {
     let remedy = "make a key with: openssl rand -base64 32; several are separated by commas, newest first";
     let written = value::list(value::text)(raw)?.join(",");
     SecretKeys::parse(&written).map_err(|error| Wrong::new(error.to_string(), remedy))
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// Directives of `tracing-subscriber`: a level, or levels by module.
-    pub filter: String,
-    /// For people or for machines.
-    pub format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people; in colour on a terminal.
-    Human,
-    /// One JSON object a line.
-    Json,
 }
 
 impl Log {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde::Serialize;
 
-use crate::class::Class;
 use crate::compose::Attachment;
-use crate::decision::{Decision, Reason};
+use crate::model::reason::Class;
+use crate::model::state::Decision;
+use crate::policy::decision::Reason;
 
 /// What became of one event; several rows if it made several deliveries, as a Bcc does.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -260,7 +261,7 @@ fn spelled<T: std::fmt::Display, S: serde::Serializer>(value: &Option<T>, serial
 mod tests {
     use super::*;
     use crate::event::MediaType;
-    use crate::ids::Sha256;
+    use crate::sha256::Sha256;
 
     fn rows() -> Vec<ReportRow> {
         let file = |name: &str, media_type, size| Attachment {

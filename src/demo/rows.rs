@@ -1,10 +1,10 @@
 //! One row of the report for each message that an event made, and one for an event that made none.
 
-use crate::class::Class;
 use crate::demo::catcher::Mailbox;
 use crate::demo::report::ReportRow;
 use crate::event::{self, InvoiceSent};
 use crate::intake::Verdict;
+use crate::model::reason::Class;
 use crate::store::{Delivery, Store, StoreError};
 
 /// The rows of the event with these bytes.

@@ -14,14 +14,16 @@ use super::report::{ReportRow, WhereToLook};
 use super::rows::rows_of;
 use super::world::{DemoEvent, MESSAGE_BYTES_MAX, World};
 use crate::app::{App, Role};
-use crate::catalogue::{Entry, parse_import_line};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
-use crate::http::{HostAllowList, serve};
-use crate::ids::RelayName;
-use crate::intake::{Incoming, Parsed, Verdict, Via};
+use crate::event::catalogue::{Entry, parse_import_line};
+use crate::intake::{Parsed, Verdict};
+use crate::model::ids::RelayName;
+use crate::model::incoming::{Incoming, Via};
+use crate::model::state::OnUncertain;
 use crate::private_file;
-use crate::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+use crate::relay::{Deadlines, RelayConfig, RelayUrl};
+use crate::web::{HostAllowList, serve};
 
 /// The demo does not keep anybody waiting: its one retry comes soon.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

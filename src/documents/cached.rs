@@ -43,7 +43,7 @@ pub(super) fn are_there(_: &Path, _: &[Document]) -> bool {
 mod tests {
     use super::*;
     use crate::event::{DocumentRole, MediaType};
-    use crate::ids::Sha256;
+    use crate::sha256::Sha256;
 
     fn document(object: &str, size: u64) -> Document {
         Document {

@@ -16,8 +16,7 @@ use url::Url;
 use super::progress::Progress;
 use super::readers::Readers;
 use super::{DocumentError, InvalidStore, cached, loaded, prove_digest, prove_size};
-use crate::compose::LoadedDocument;
-use crate::event::Document;
+use crate::event::{Document, LoadedDocument};
 
 /// How much is read at once: a large file on a slow disk shows that it gets on.
 const CHUNK_BYTES: usize = 1 << 20;

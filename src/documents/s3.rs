@@ -18,9 +18,8 @@ use url::{Host, Url};
 use super::client::{Connector, CountedByReader};
 use super::progress::Progress;
 use super::{DocumentError, InvalidStore, Options, loaded, prove_digest, prove_size};
-use crate::compose::LoadedDocument;
-use crate::event::Document;
 use crate::event::bounds::object_key;
+use crate::event::{Document, LoadedDocument};
 
 /// How many documents of one mail are fetched at the same time.
 const CONCURRENT_MAX: usize = 8;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{BODY_BYTES_MAX, Malformed, MalformedBatch, Received, json, parse};
+use super::{Malformed, MalformedBatch, Received, json, parse};
+use crate::model::incoming::BODY_BYTES_MAX;
 
 /// Reads a batch of events in structured JSON mode.
 ///

@@ -2,8 +2,9 @@
 
 use serde_json::{Number, Value};
 
-use super::{DocumentRole, InvoiceData, InvoiceKind, MediaType, RecipientRole};
-use crate::ids::Sha256;
+use super::{DocumentRole, InvoiceData, MediaType, RecipientRole};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::sha256::Sha256;
 
 /// The digest of the canonical JSON of `value`: names sorted, no white space, one spelling of strings and numbers.
 ///

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::bounds::KEY_MAX;
-use crate::ids::{CustomerId, TenantId};
+use crate::model::ids::{CustomerId, TenantId};
 use crate::telemetry::{AddressMask, is_unsafe};
 
 /// What a body that is no event claims to be about.

@@ -6,7 +6,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, loose_text, moment, object_key, text};
-use super::{Document, Invoice, InvoiceData, InvoiceKind, Malformed, Recipient, json};
+use super::{Document, Invoice, InvoiceData, Malformed, Recipient, json};
+use crate::model::invoice_kind::InvoiceKind;
 
 /// The most documents of an event.
 pub const DOCUMENTS_MAX: usize = 50;

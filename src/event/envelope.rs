@@ -1,5 +1,6 @@
 //! The CloudEvents envelope, in structured JSON mode.
 
+use crate::model::incoming::BODY_BYTES_MAX;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,8 +9,6 @@ use super::bounds::{KEY_MAX, identifier};
 use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, more_faults, spelled};
 use crate::clock::Timestamp;
 
-/// The largest body that is read: 1 MiB.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// The largest body of which more than the first fault is told.
 const MORE_FAULTS_BYTES_MAX: usize = 64 << 10;
 /// The only type of event that this version reads.

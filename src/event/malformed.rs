@@ -1,5 +1,6 @@
 //! Why a body cannot be read: where, and what is wrong there.
 
+use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, WholeBody};
 use std::fmt;
 
 use serde::Serialize;
@@ -42,6 +43,16 @@ pub struct Malformed {
 }
 
 impl Malformed {
+    /// Why it is no event. Nobody reads its beginning, which could be one by itwhole.
+    #[must_use]
+    pub fn oversized(whole: &WholeBody) -> Self {
+        let WholeBody { bytes, sha256 } = whole;
+        let problem = format!(
+            "has {bytes} bytes, more than {BODY_BYTES_MAX}; its first {BODY_BYTES_KEPT} are kept, its SHA-256 is {sha256}"
+        );
+        Self::at("$", problem)
+    }
+
     /// A fault at `path`.
     #[must_use]
     pub fn at(path: impl fmt::Display, problem: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! What is read, what is refused, and with which words.
 
+use crate::model::incoming::BODY_BYTES_MAX;
 use serde_json::{Value, json};
 
 use super::*;

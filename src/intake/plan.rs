@@ -3,6 +3,7 @@
 //! Pure: the events, what the database holds about them, and a source of identifiers in; rows out. It runs while the
 //! tenants' rows are locked, so what it is told still holds when its rows are written.
 
+use crate::model::reason::fingerprint;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -11,17 +12,17 @@ use uuid::Uuid;
 
 use super::locale::{ChosenLocale, locale};
 use super::recipients::{Recipients, main_and_bcc};
-use super::{Incoming, Via};
-use crate::class::Class;
 use crate::clock::Timestamp;
 use crate::compose::Templates;
-use crate::event::{self, Claims, Dropped, InvoiceSent, Malformed, Recipient, WholeBody};
-use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, Sha256, TenantId};
-use crate::retry::Settled;
+use crate::event::{self, Claims, Dropped, InvoiceSent, Malformed, Recipient};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::incoming::{Incoming, Via, WholeBody};
+use crate::model::reason::Class;
+use crate::model::state::{DeliveryRole, EventState, Settled};
+use crate::sha256::Sha256;
 use crate::store::{
-    CustomerFacts, DeliveryRole, EventChange, EventFacts, EventFate, EventState, IntakeFacts, IntakeRows,
-    InvoiceDigests, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts,
-    WaitingEvent,
+    CustomerFacts, EventChange, EventFacts, EventFate, IntakeFacts, IntakeRows, InvoiceDigests, NewDeadLetter,
+    NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts, WaitingEvent,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -73,7 +74,7 @@ impl Parsed {
         };
         let event = match whole {
             None => event::parse(&body),
-            Some(whole) => Err(whole.fault()),
+            Some(whole) => Err(Malformed::oversized(&whole)),
         };
         Self { event, body, whole, via, redelivered, given_up, again: None }
     }
@@ -508,12 +509,4 @@ pub fn notes(event: &InvoiceSent, locale: &ChosenLocale, recipients: &Recipients
 /// What the same fault of the same event is known by, however often it comes.
 fn once(source: &str, id: &str, body: Sha256) -> Sha256 {
     Sha256::of(format!("{source}\0{id}\0{body}").as_bytes())
-}
-
-/// Names a cause in twelve hexadecimal digits: dead letters that share it can be looked at and redriven together.
-#[must_use]
-pub fn fingerprint(cause: &[&str]) -> String {
-    let mut digits = Sha256::of(cause.join("\0").as_bytes()).to_string();
-    digits.truncate(12);
-    digits
 }

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::compose::sample;
-    use crate::event::InvoiceKind;
+    use crate::model::invoice_kind::InvoiceKind;
 
     const OWN: &str = "kunde@customer.example";
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 use metrics::counter;
 use tracing::{error, warn};
 
-use super::{Incoming, Parsed, Plan, TakesEvents, Unavailable, Verdict, Via, Workshop, fingerprint, plan};
+use super::{LetterRedriven, Parsed, Plan, RedrivesLetters, Verdict, Workshop, plan};
 use crate::bisect::bisect;
-use crate::class::Class;
 use crate::event::InvoiceSent;
 use crate::failpoint::{self, Failpoint};
-use crate::ids::{DeadLetterId, Sha256, TenantId};
-use crate::redrive::{Fate, Redrive, RedriveError};
+use crate::model::ids::{DeadLetterId, TenantId};
+use crate::model::incoming::{Incoming, TakesEvents, Unavailable, Via};
+use crate::model::reason::{Class, fingerprint};
+use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, InvoiceDigests, NewDeadLetter, StoreError};
 use crate::telemetry::metric;
 
@@ -27,14 +28,14 @@ pub(crate) const ROUNDS_MAX: u32 = 20;
 #[derive(Debug, Clone)]
 pub struct Intake {
     workshop: Arc<Workshop>,
-    redrive: Redrive,
+    redrive: Arc<dyn RedrivesLetters>,
 }
 
 impl Intake {
-    /// An intake whose deliveries are made in this workshop.
+    /// An intake whose deliveries are made in this workshop; dead letters whose events come again go to `redrive`.
     #[must_use]
-    pub fn new(workshop: Arc<Workshop>) -> Self {
-        Self { redrive: Redrive::new(Arc::clone(&workshop)), workshop }
+    pub fn new(workshop: Arc<Workshop>, redrive: Arc<dyn RedrivesLetters>) -> Self {
+        Self { workshop, redrive }
     }
 
     /// Takes a batch in and says what became of each, in order.
@@ -91,20 +92,13 @@ impl Intake {
 
     /// The same event again, of which a dead letter stands: its publisher wants it sent.
     async fn published_again(&self, letter: DeadLetterId) -> Result<Verdict, StoreError> {
-        match self.redrive.letter(letter, "publisher").await {
-            Ok(redriven) => Ok(match redriven.fate {
-                Fate::Due(delivery) => Verdict::Accepted(delivery),
-                Fate::Waiting => Verdict::Waiting,
-                Fate::Duplicate => Verdict::Duplicate,
-                Fate::DuplicateInvoice(delivery) => Verdict::DuplicateInvoice(delivery),
-                Fate::DeadOtherwise(class) => Verdict::DeadLetter(class),
-            }),
-            Err(RedriveError::Store(error)) => Err(error),
-            Err(RedriveError::NotRedrivable { class, .. } | RedriveError::SameFault { class, .. }) => {
-                Ok(Verdict::DeadLetter(class))
+        Ok(match self.redrive.redrive(letter, "publisher").await? {
+            LetterRedriven::Back(verdict) => verdict,
+            LetterRedriven::Stays { class: Some(class), .. } => Verdict::DeadLetter(class),
+            LetterRedriven::Stays { class: None, .. } | LetterRedriven::Unknown | LetterRedriven::Settled => {
+                Verdict::Duplicate
             }
-            Err(_) => Ok(Verdict::Duplicate),
-        }
+        })
     }
 
     /// An operator moved a dead letter from the broker's dead-letter queue back to dispatch.
@@ -113,21 +107,19 @@ impl Intake {
     /// this database does not know (another installation's, or from after the backup that it was restored from) may be
     /// the only copy: false, and it is to be taken in as an ordinary event.
     async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<bool, StoreError> {
-        match self.redrive.letter(letter, "broker").await {
-            Ok(_) => Ok(true),
-            Err(RedriveError::Store(error)) => Err(error),
-            Err(RedriveError::Unknown) => Ok(false),
-            Err(RedriveError::NotOpen(_) | RedriveError::NotDead) => {
+        match self.redrive.redrive(letter, "broker").await? {
+            LetterRedriven::Back(_) => {}
+            LetterRedriven::Unknown => return Ok(false),
+            LetterRedriven::Settled => {
                 counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.as_str(), "result" => "stale_redrive")
                     .increment(1);
-                Ok(true)
             }
-            Err(error) => {
-                warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {error}");
+            LetterRedriven::Stays { why, .. } => {
+                warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {why}");
                 self.workshop.store.mirror_again(letter).await?;
-                Ok(true)
             }
         }
+        Ok(true)
     }
 
     /// The database refuses a value of this event, which passed every check at the edge: it is kept as bytes.

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::class::Class;
 use crate::clock::Clock;
 use crate::compose;
-use crate::decision::{self, Inputs, Plan, PortalAccess};
 use crate::documents::{DocumentError, DocumentStore};
 use crate::event::InvoiceData;
-use crate::ids::RelayName;
-use crate::store::{DeliveryRole, Store, StoreError};
+use crate::model::ids::RelayName;
+use crate::model::reason::Class;
+use crate::model::state::DeliveryRole;
+use crate::policy::decision::{self, Inputs, Plan, PortalAccess};
+use crate::store::{Store, StoreError};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]

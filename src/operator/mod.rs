@@ -1,4 +1,9 @@
 //! What people do and look at, whoever asks: the command line or a page.
 
 pub mod foresight;
+pub mod redrive;
+mod redrive_batch;
+pub mod redriven;
+pub mod resend;
+mod resnapshot;
 pub mod sent_message;

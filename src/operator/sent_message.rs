@@ -6,13 +6,16 @@
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::compose::{self, ComposeError, LoadedDocument, Mail, Snapshot, Templates};
-use crate::decision::{Decision, Inputs, Plan, PortalAccess, rule};
+use crate::compose::{self, ComposeError, Mail, Snapshot, Templates};
 use crate::documents::{DocumentError, DocumentStore};
 use crate::event;
-use crate::ids::{DeliveryId, Sha256};
+use crate::event::LoadedDocument;
+use crate::model::ids::DeliveryId;
+use crate::model::state::{Decision, DeliveryRole};
+use crate::policy::decision::{Inputs, Plan, PortalAccess, rule};
 use crate::secrets::LinkKeys;
-use crate::store::{Delivery, DeliveryFacts, DeliveryRole, Store, StoreError};
+use crate::sha256::Sha256;
+use crate::store::{Delivery, DeliveryFacts, Store, StoreError};
 
 /// What messages are put together with.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +134,7 @@ impl Rebuilder<'_> {
         }
         let key = self.link_keys.by_fingerprint(&facts.link_key);
         let key = key.ok_or_else(|| CannotRebuild::LinkKey(facts.link_key.clone()))?;
-        Ok(Some(key.link_token(facts.root, facts.link_generation)))
+        Ok(Some(key.link_token(facts.root.0, facts.link_generation)))
     }
 
     fn snapshot(

@@ -3,7 +3,10 @@
 //! Where an SMTP phase counts, it is a type parameter that is ordered as the conversation goes: SMTP itself is known to
 //! the relay's room only.
 
+pub(crate) mod breaker;
+pub mod decision;
 pub mod refusal_words;
+pub mod retry;
 pub mod sender_key;
 pub mod sender_trial;
 pub mod sender_trip;

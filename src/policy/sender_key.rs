@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::ids::{RelayName, Sha256};
+use crate::model::ids::RelayName;
+use crate::sha256::Sha256;
 
 /// A relay, an envelope sender and a From address, as digests one after the other: the relay's are the highest bits, those
 /// of the From address the lowest. So the keys of a relay, and of one envelope sender there, are ranges, which an index of

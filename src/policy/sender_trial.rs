@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::sender_trip::is_bare;
-use crate::class::Class;
-use crate::spelling::spelling;
+use crate::model::reason::Class;
+use crate::string_enum::spelling;
 
 /// Why a sender is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

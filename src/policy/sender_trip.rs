@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use crate::class::Class;
-use crate::ids::DeliveryId;
+use crate::model::ids::DeliveryId;
+use crate::model::reason::Class;
 
 /// So many refusals in a row are the sender's fault …
 const REFUSED_MIN: usize = 5;

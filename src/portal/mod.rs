@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
 
-use crate::ids::Sha256;
+use crate::model::tenant::TenantProfile;
+use crate::sha256::Sha256;
 use crate::store::Store;
-use crate::tenant::TenantProfile;
 use crate::web::add_security_headers;
 
 /// How soon a customer may try again, in seconds.

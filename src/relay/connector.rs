@@ -11,16 +11,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
-use super::address;
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation, Failure};
 use super::fault::Fault;
 use super::first_login::{FirstLogin, Turn};
-use super::outcome::{Phase, Reply, cleaned};
+use super::outcome::{Reply, cleaned};
 use super::session::Session;
 use super::stream::Wire;
 use super::tls::{InvalidRelay, TlsClient};
-use super::{RelayConfig, Security};
+use super::{RelayConfig, Security, address};
+use crate::model::reply::Phase;
 use crate::telemetry::AddressMask;
 
 /// The most challenges of one AUTH exchange; LOGIN has two.

@@ -11,8 +11,9 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::transport::smtp::response::Response;
 
-use super::outcome::{Phase, Reply, cleaned};
+use super::outcome::{Reply, cleaned};
 use super::stream::Wire;
+use crate::model::reply::Phase;
 
 /// No usable reply came, and none will: the connection cannot be used any more.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod tls;
 mod transparency;
 mod url;
 
+use crate::model::state::OnUncertain;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub use self::session::sender_trial::SenderTrial;
 pub use self::submission::{RecipientResult, Submission};
 pub use self::tls::InvalidRelay;
 pub use self::url::InvalidRelayUrl;
-use crate::ids::RelayName;
+use crate::model::ids::RelayName;
 
 /// How a relay is reached and used.
 #[derive(Debug, Clone)]
@@ -59,15 +60,6 @@ pub struct RelayConfig {
     pub on_uncertain: OnUncertain,
     /// How long each phase may take.
     pub deadlines: Deadlines,
-}
-
-/// What becomes of a delivery whose DATA may have been accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUncertain {
-    /// A person decides.
-    Wait,
-    /// The same bytes are sent once more.
-    Resend,
 }
 
 /// How long each phase may take in total ([RFC 5321 §4.5.3.2]).

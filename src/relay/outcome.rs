@@ -9,59 +9,12 @@
 
 mod reply_table;
 
+use crate::model::reply::Phase;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::reply_table::{Meaning, meaning};
-use crate::spelling::spelling;
-
-/// A step of the SMTP conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Name resolution and TCP connect.
-    Connect,
-    /// TLS handshake, or STARTTLS.
-    Tls,
-    /// The relay's greeting.
-    Banner,
-    /// EHLO.
-    Ehlo,
-    /// AUTH.
-    Auth,
-    /// MAIL FROM.
-    Mail,
-    /// RCPT TO.
-    Rcpt,
-    /// DATA, up to the 354.
-    Data,
-    /// The message, until the final dot is handed to the socket.
-    Transfer,
-    /// The final dot and its reply.
-    FinalDot,
-}
-
-spelling!(Phase {
-    Connect => "connect",
-    Tls => "tls",
-    Banner => "banner",
-    Ehlo => "ehlo",
-    Auth => "auth",
-    Mail => "mail",
-    Rcpt => "rcpt",
-    Data => "data",
-    Transfer => "transfer",
-    FinalDot => "final_dot",
-});
-
-impl Phase {
-    /// Whether the conversation is still about the connection, so that no delivery can be to blame.
-    #[must_use]
-    pub const fn precedes_transaction(self) -> bool {
-        matches!(self, Self::Connect | Self::Tls | Self::Banner | Self::Ehlo | Self::Auth)
-    }
-}
 
 /// The longest reply text that is kept, in characters.
 const TEXT_CHARS_MAX: usize = 500;

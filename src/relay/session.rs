@@ -9,11 +9,12 @@ use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptP
 
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation};
-use super::outcome::{Meaning, Outcome, Phase, Reply, meaning};
+use super::outcome::{Meaning, Outcome, Reply, meaning};
 use super::stream::TransferBroken;
 use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
 use super::{BeforeData, Deadlines, Envelope, Permit, RelayConfig, transparency};
 use crate::failpoint::{self, Failpoint};
+use crate::model::reply::Phase;
 
 /// How long the relay may take to answer RSET and QUIT: nothing depends on them but the connection.
 const FAREWELL: Duration = Duration::from_secs(5);

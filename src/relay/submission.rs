@@ -1,6 +1,7 @@
 //! What became of one mail transaction.
 
-use super::outcome::{Outcome, Phase, Reply};
+use super::outcome::{Outcome, Reply};
+use crate::model::reply::Phase;
 
 /// What became of one mail transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

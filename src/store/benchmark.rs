@@ -6,10 +6,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row as _};
 
 use super::Store;
-use super::error::StoreError;
-use super::statement::sql;
+use super::db::error::StoreError;
+use super::db::statement::sql;
 use crate::clock::Timestamp;
-use crate::decision::Decision;
+use crate::model::state::Decision;
 
 /// One mail that the relay took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,22 +4,26 @@
 //! tenant: what it reads about duplicates is still true when it commits. A key that somebody else takes meanwhile
 //! (an event whose tenant nobody knows has no row to lock) is reported, and the caller begins anew.
 
+pub(super) mod invoice_digests;
+pub(super) mod new_rows;
+pub(super) mod same_invoice;
+
 use bytes::Bytes;
 
-use super::error::StoreError;
-use super::new_rows::{
+use super::db::error::StoreError;
+use super::db::statement::sql;
+use super::delivery::notes::{NewNote, insert_new_notes};
+use super::{Store, Transaction};
+use crate::clock::Timestamp;
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId};
+use crate::model::incoming::Via;
+use crate::model::state::{EventState, Settled};
+use crate::model::tenant::TenantProfile;
+use crate::sha256::Sha256;
+use new_rows::{
     EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, insert_dead_letters, insert_deliveries,
     insert_events, insert_lane_entries,
 };
-use super::notes::{NewNote, insert_new_notes};
-use super::state::EventState;
-use super::statement::sql;
-use super::{Store, Transaction};
-use crate::clock::Timestamp;
-use crate::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId};
-use crate::intake::Via;
-use crate::retry::Settled;
-use crate::tenant::TenantProfile;
 
 /// An open intake; rolled back unless it is committed.
 #[derive(Debug)]

@@ -7,62 +7,15 @@
 //! recorded in committed rows, and every later write names the claim it rests on.
 
 mod benchmark;
-mod catalogue;
-mod checkup;
-mod claim;
-mod connect;
-mod counts;
-mod cures;
-mod customer_groups;
-mod data_start;
 mod db;
-mod dead_letter_acts;
-mod dead_letters;
-mod deliveries;
+mod dead_letter;
 mod delivery;
-mod delivery_acts;
-mod erase;
-mod error;
-mod event_fate;
-mod explain;
-mod facts;
-mod fair;
-mod hold;
+mod directory;
 mod intake;
-mod invoice_digests;
-mod kept_message;
 mod lane;
-mod ledger;
-mod left_recipients;
-mod mirror;
-mod new_rows;
-mod notes;
-mod outcome;
-mod page;
-mod patience;
-mod person;
-mod portal_links;
-mod record;
-mod redrive;
-mod relay_state;
-mod resend;
-mod retention;
-mod same_invoice;
-mod schema;
+mod outbox;
 mod search;
-mod sender_hold;
-mod settings;
-mod settle;
-mod settled_count;
-mod state;
-mod statement;
-mod takeover;
-mod template_version;
-mod terms;
-mod value;
-mod visitors;
-mod wanderers;
-mod worker;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,69 +26,68 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use benchmark::{SentMail, ServerAddress};
-pub use catalogue::{CustomersUpserted, TenantUpserted};
-pub use checkup::{KeyUse, LaneCounts};
-pub use claim::{Claimed, Fence, HeldRow};
-pub use connect::{OpenError, is_protected};
-pub use customer_groups::CustomerGroup;
-pub use data_start::{DataStart, DataStarted};
+pub use db::connect::{OpenError, is_protected};
 pub use db::connection::Deadlines;
+pub use db::error::StoreError;
 pub use db::first_contact::ContactError;
-pub use dead_letter_acts::Restored;
-pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
-pub use deliveries::{Delivery, DeliveryFilter};
+pub use db::page::{Cursor, InvalidCursor, Page, PageRequest};
+pub use db::schema::{Migration, Schema};
+pub use dead_letter::decide::Restored;
+pub use dead_letter::list::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
+pub use dead_letter::redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
+pub use delivery::decide::{Acted, MarkedSent};
+pub use delivery::event_status::{EventReport, EventStands};
+pub use delivery::explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
 pub use delivery::identity::DeliveryIdentity;
-pub use delivery_acts::{Acted, MarkedSent};
-pub use erase::{Erased, Leftovers};
-pub use error::StoreError;
-pub use event_fate::{EventReport, EventStands};
-pub use explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
-pub use facts::DeliveryFacts;
-pub use hold::HeldCounts;
+pub use delivery::kept_message::KeptMessage;
+pub use delivery::left_recipients::{LeftRecipients, TriedRecipients};
+pub use delivery::list::{Delivery, DeliveryFilter};
+pub use delivery::notes::{NewNote, Note};
+pub use delivery::portal_links::NewPortalLink;
+pub use delivery::resend::{Newest, Standing};
+pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
+pub use directory::customer_groups::CustomerGroup;
+pub use directory::erase::{Erased, Leftovers};
+pub use directory::settings::{SettingsChange, SettingsPut};
+pub use intake::invoice_digests::InvoiceDigests;
+pub use intake::new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
+pub use intake::same_invoice::{Newer, Revived};
 pub use intake::{
     CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
     TenantFacts, WaitingEvent,
 };
-pub use invoice_digests::InvoiceDigests;
-pub use kept_message::KeptMessage;
+pub use lane::attempt_record::{BackToDue, NewAttempt, Next, Record, Recorded, Rest, Settlement};
+pub use lane::claim::{Claimed, Fence, HeldRow};
+pub use lane::data_start::{DataStart, DataStarted};
+pub use lane::hold::HeldCounts;
+pub use lane::load::DeliveryFacts;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
 pub use lane::refused_credentials::RefusedCredentials;
 pub use lane::refusing_relay::RefusingRelay;
+pub use lane::relay_state::{OTHERS_REFUSED, RelayState};
 pub use lane::sender_history::EndedAttempt;
+pub use lane::sender_hold::{ChangedProfile, SenderHold};
 pub use lane::sender_trial::NextTrial;
-pub use ledger::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
-pub use left_recipients::{LeftRecipients, TriedRecipients};
-pub use new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
-pub use notes::{NewNote, Note};
-pub use outcome::WaitingOutcomes;
-pub use page::{Cursor, InvalidCursor, Page, PageRequest};
-pub use portal_links::NewPortalLink;
-pub use record::{BackToDue, NewAttempt, Next, Record, Recorded, Rest, Settlement};
-pub use redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
-pub use relay_state::{Breaker, OTHERS_REFUSED, RelayState};
-pub use resend::{Newest, Standing};
-pub use retention::{Forgotten, RetentionTimes};
-pub use same_invoice::{Newer, Revived};
-pub use schema::{Migration, Schema};
+pub use lane::takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
+pub use lane::worker::Heartbeat;
+pub use outbox::outcomes::WaitingOutcomes;
 pub use search::catalogue::ListedTenant;
 pub use search::find::{Found, FoundBy, FoundEvent};
 pub use search::numbered::NumberedInvoice;
 pub use search::plans::{SearchStatement, search_statements};
-pub use sender_hold::{ChangedProfile, SenderHold};
-pub use settings::{SettingsChange, SettingsPut};
-pub use state::{DeadLetterState, DeliveryRole, DeliveryState, EventState};
-pub use takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
-pub use worker::Heartbeat;
+pub use upkeep::checkup::{KeyUse, LaneCounts};
+pub use upkeep::reconciliation::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
+pub use upkeep::retention::{Forgotten, RetentionTimes};
 
 use crate::clock::{Clock, Timestamp};
-use crate::ids::RelayName;
-pub use crate::retry::Settled;
+use crate::model::ids::RelayName;
+pub use crate::model::state::Settled;
 use crate::secrets::AddressKeys;
-use connect::{LockFile, Pools};
+use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::Connection;
 use db::connection::{Handle, Overdue};
-use patience::Patience;
-use statement::{Runs, sql};
+use db::patience::Patience;
+use db::statement::{Runs, sql};
 
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -185,7 +137,7 @@ impl Store {
     /// # Errors
     /// If the address cannot be understood, or the file cannot be opened or is another worker's.
     pub async fn open(url: &str, clock: Clock) -> Result<Self, OpenError> {
-        Self::open_sized(url, connect::POSTGRES_CONNECTIONS_MAX, clock).await
+        Self::open_sized(url, db::connect::POSTGRES_CONNECTIONS_MAX, clock).await
     }
 
     /// As [`Store::open`], with so many connections to PostgreSQL at most.
@@ -193,7 +145,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_sized(url: &str, connections_max: u32, clock: Clock) -> Result<Self, OpenError> {
-        Self::connect(url, connect::Access::Worker, connections_max, Deadlines::default(), clock).await
+        Self::connect(url, db::connect::Access::Worker, connections_max, Deadlines::default(), clock).await
     }
 
     /// Opens the database of a command that may run beside a worker: as [`Store::open`], without the worker's lock.
@@ -209,18 +161,18 @@ impl Store {
     /// # Errors
     /// As [`Store::open_beside`].
     pub async fn open_impatient(url: &str, deadlines: Deadlines, clock: Clock) -> Result<Self, OpenError> {
-        Self::connect(url, connect::Access::Command, connect::POSTGRES_CONNECTIONS_MAX, deadlines, clock).await
+        Self::connect(url, db::connect::Access::Command, db::connect::POSTGRES_CONNECTIONS_MAX, deadlines, clock).await
     }
 
     async fn connect(
         url: &str,
-        access: connect::Access,
+        access: db::connect::Access,
         connections_max: u32,
         deadlines: Deadlines,
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let overdue = Overdue::default();
-        let (pools, lock) = connect::open(url, access, connections_max, deadlines, &overdue).await?;
+        let (pools, lock) = db::connect::open(url, access, connections_max, deadlines, &overdue).await?;
         let holder = clock.new_id();
         let inner =
             Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), lock: lock.map(Arc::new) };
@@ -374,7 +326,7 @@ impl Store {
     /// never meets another's write.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let mut connection = self.write().await?;
-        statement::count();
+        db::statement::count();
         connection.begin().await?;
         Ok(Transaction { connection, outcomes: self.outcomes, address_keys: self.address_keys.clone() })
     }
@@ -415,7 +367,7 @@ impl Transaction {
     /// # Errors
     /// An unavailable database may have committed nonetheless: whoever repeats the work must find that out.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        statement::count();
+        db::statement::count();
         self.connection.commit().await
     }
 }

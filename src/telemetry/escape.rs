@@ -9,9 +9,8 @@ use std::fmt::{self, Write};
 use std::io;
 
 use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
 /// Whether a character ends a line, steers a terminal or turns the direction of writing: C0, DEL and C1 controls, the
 /// line and paragraph separators, and bidi controls.

@@ -1,5 +1,6 @@
 //! What the process tells about itself: log lines and metrics.
 
+mod log;
 pub mod metric;
 
 mod address_mask;
@@ -16,10 +17,10 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::config::{Log, LogFormat};
 pub use address_mask::AddressMask;
 pub use escape::is_unsafe;
 pub(crate) use escape::write_safe_json;
+pub use log::{Log, LogFormat};
 pub use mask::Masked;
 use metric::Kind;
 

@@ -6,11 +6,20 @@
 mod admission;
 mod connection;
 mod deadlines;
+mod host;
 mod limits;
+mod probes;
+mod problem;
 mod security_headers;
 mod serve;
 mod watched;
+#[cfg(test)]
+pub(crate) mod wire;
 
 pub use limits::Limits;
 pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};
+
+pub use host::HostAllowList;
+pub use probes::{Probes, observability_router, probes_router};
+pub use problem::Problem;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{Consumer, Mirror};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::DeadLetterId;
+use invoice_dispatcher::model::ids::DeadLetterId;
 use invoice_dispatcher::telemetry::Metrics;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;

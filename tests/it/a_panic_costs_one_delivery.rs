@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use invoice_dispatcher::retry::Settled;
+use invoice_dispatcher::model::state::Settled;
 
 use crate::harness::around::{Around, Cell, Kept};
 use crate::processes_are_killed::{count, until_settled};

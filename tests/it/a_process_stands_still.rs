@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use invoice_dispatcher::failpoint::Failpoint;
-use invoice_dispatcher::ids::WorkerId;
-use invoice_dispatcher::retry::Settled;
+use invoice_dispatcher::model::ids::WorkerId;
+use invoice_dispatcher::model::state::Settled;
 use tokio::task::JoinSet;
 
 use crate::harness::around::{Around, Cell, Kept};

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use invoice_dispatcher::retry::Settled;
+use invoice_dispatcher::model::state::Settled;
 
 use crate::harness::broker::until;
 use crate::harness::database::TestDatabase;

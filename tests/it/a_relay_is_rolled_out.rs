@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::TenantId;
-use invoice_dispatcher::tenant::Tenant;
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::tenant::Tenant;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;

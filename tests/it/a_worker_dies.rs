@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{Acted, MarkedSent};
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::reason::Class;
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
+use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::incoming::{Incoming, Via};
+use invoice_dispatcher::model::reason::Class;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use invoice_dispatcher::api::{Console, router};
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::config::{self, Config};
-use invoice_dispatcher::console::{Console, router};
-use invoice_dispatcher::http::{Probes, serve};
 use invoice_dispatcher::intake::{Intake, Workshop};
-use invoice_dispatcher::lane::Wakes;
-use invoice_dispatcher::redrive::Redrive;
+use invoice_dispatcher::operator::redrive::Redrive;
 use invoice_dispatcher::store::Store;
+use invoice_dispatcher::wake::Wakes;
+use invoice_dispatcher::web::{Probes, serve};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ impl Api {
             customer_wait: CUSTOMER_WAIT,
         });
         let console = Console {
-            intake: Intake::new(Arc::clone(&workshop)),
+            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
             redrive: Redrive::new(workshop),
             store,
             sms_available: true,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Consumer, Mirror, MirrorIntervals};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::DeadLetterId;
+use invoice_dispatcher::model::ids::DeadLetterId;
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::harness::broker::{Broker, OFTEN, Proxy, Running, header, short_delays, text, until};

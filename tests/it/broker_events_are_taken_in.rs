@@ -2,8 +2,9 @@
 
 use invoice_dispatcher::broker::{Consumer, ConsumerStatus};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::{DeadLetterId, Sha256};
-use invoice_dispatcher::intake::Via;
+use invoice_dispatcher::model::ids::DeadLetterId;
+use invoice_dispatcher::model::incoming::Via;
+use invoice_dispatcher::sha256::Sha256;
 use lapin::options::BasicGetOptions;
 
 use crate::harness::broker::{Broker, Running, header, soon};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ledger::Evidence;
-use invoice_dispatcher::retry::Settled;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::upkeep::reconciliation::Evidence;
 
 use crate::harness::broker::Broker;
 use crate::harness::database::{TestDatabase, assert_adds_up};

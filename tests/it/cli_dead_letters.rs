@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::intake::{Incoming, Parsed, Via};
+use invoice_dispatcher::intake::Parsed;
+use invoice_dispatcher::model::incoming::{Incoming, Via};
+use invoice_dispatcher::model::reason::Class;
 use serde_json::Value;
 
 use crate::cli_support::{objects, printed, run, told};

@@ -1,7 +1,7 @@
 //! `explain` and `resend`: the story of an invoice, and a new mail for it.
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{objects, printed, told};
 use crate::harness::database::TestDatabase;

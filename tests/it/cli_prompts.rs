@@ -2,8 +2,8 @@
 
 use std::process::{Output, Stdio};
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{command, told};
 use crate::harness::database::TestDatabase;

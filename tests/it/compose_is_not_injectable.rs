@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use invoice_dispatcher::compose::{ComposeError, Snapshot, Templates, compose};
-use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{InvoiceKind, Recipient, RecipientRole};
+use invoice_dispatcher::event::{Recipient, RecipientRole};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::Plan;
 use mailparse::{MailAddr, MailHeaderMap, addrparse_header, parse_mail};
 use proptest::prelude::*;
 

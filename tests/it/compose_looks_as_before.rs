@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
-use invoice_dispatcher::compose::{LoadedDocument, Snapshot, Templates, compose};
-use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{InvoiceKind, Reminder};
+use invoice_dispatcher::compose::{Snapshot, Templates, compose};
+use invoice_dispatcher::event::{LoadedDocument, Reminder};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::Plan;
 
 use super::compose_sample::{PLANS, documents, name_of, snapshot};
 

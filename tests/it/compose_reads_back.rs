@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use invoice_dispatcher::compose::{Mail, Templates, compose, encoded_bytes};
-use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::{DocumentRole, InvoiceKind, MediaType, Recipient, RecipientRole};
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::event::{DocumentRole, MediaType, Recipient, RecipientRole};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::Plan;
+use invoice_dispatcher::sha256::Sha256;
 use mailparse::{MailHeaderMap, ParsedMail, parse_mail};
 
 use super::compose_sample::{LINK, PLANS, document, documents, name_of, snapshot};

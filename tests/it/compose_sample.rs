@@ -1,11 +1,11 @@
 //! Sample documents for the scenarios about composing.
 
 use bytes::Bytes;
+use invoice_dispatcher::compose::Mail;
 pub(crate) use invoice_dispatcher::compose::sample::{LINK, PLANS, snapshot};
-use invoice_dispatcher::compose::{LoadedDocument, Mail};
-use invoice_dispatcher::decision::{Plan, PortalAccess};
-use invoice_dispatcher::event::{Document, DocumentRole, MediaType};
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::event::{Document, DocumentRole, LoadedDocument, MediaType};
+use invoice_dispatcher::policy::decision::{Plan, PortalAccess};
+use invoice_dispatcher::sha256::Sha256;
 
 /// A plan's name, for snapshots and messages.
 pub(crate) fn name_of(plan: Plan) -> &'static str {

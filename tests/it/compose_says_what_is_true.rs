@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use invoice_dispatcher::compose::{LoadedDocument, Mail, Snapshot, Templates, compose};
-use invoice_dispatcher::decision::{Plan, PortalAccess};
-use invoice_dispatcher::event::{InvoiceKind, Reminder};
+use invoice_dispatcher::compose::{Mail, Snapshot, Templates, compose};
+use invoice_dispatcher::event::{LoadedDocument, Reminder};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::{Plan, PortalAccess};
 use mailparse::{MailHeaderMap, parse_mail};
 
 use super::compose_sample::{PLANS, documents, name_of, snapshot, text_and_html};

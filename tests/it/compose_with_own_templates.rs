@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::path::Path;
 
 use invoice_dispatcher::compose::{ComposeError, Templates, compose};
-use invoice_dispatcher::decision::Plan;
-use invoice_dispatcher::event::InvoiceKind;
-use invoice_dispatcher::ids::TenantId;
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::policy::decision::Plan;
 use mailparse::{MailHeaderMap, parse_mail};
 
 use super::compose_sample::{PLANS, snapshot};

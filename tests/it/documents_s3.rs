@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::documents::{DocumentError, DocumentStore, Measure, Options, S3Access};
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::sha256::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

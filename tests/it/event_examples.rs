@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use invoice_dispatcher::catalogue::{Entry, parse_import_line};
-use invoice_dispatcher::customer::{Customer, CustomerType};
 use invoice_dispatcher::documents::{DocumentStore, Options};
-use invoice_dispatcher::event::{self, InvoiceKind, InvoiceSent, MediaType, check_objects};
-use invoice_dispatcher::settings::SensitiveAttachments;
-use invoice_dispatcher::tenant::Tenant;
+use invoice_dispatcher::event::catalogue::{Entry, parse_import_line};
+use invoice_dispatcher::event::{self, InvoiceSent, MediaType, check_objects};
+use invoice_dispatcher::model::customer::{Customer, CustomerType};
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::model::settings::SensitiveAttachments;
+use invoice_dispatcher::model::tenant::Tenant;
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")

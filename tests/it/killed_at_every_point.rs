@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
 use invoice_dispatcher::failpoint::Failpoint;
-use invoice_dispatcher::retry::Settled;
+use invoice_dispatcher::model::state::Settled;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use invoice_dispatcher::ids::TenantId;
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
-use invoice_dispatcher::store::{DeliveryFilter, PageRequest, Settled};
+use invoice_dispatcher::store::{DeliveryFilter, PageRequest};
 
 use crate::harness::database::TestDatabase;
 use crate::support_samples::{Support, event};
@@ -75,7 +76,7 @@ async fn everything_is_found_in_time(mut database: TestDatabase) {
     database.store = database.store.clone().with_address_keys(AddressKeys::of(&keys));
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, invoice_dispatcher::class::Class::Accepted).await;
+    support.end(Settled::Sent, invoice_dispatcher::model::reason::Class::Accepted).await;
     multiply(&support).await;
     let store = &support.database.store;
     let acme = TenantId::from("acme");

@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::DeliveryState;
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
 
 use crate::harness::broker::until;
 use crate::harness::process::Site;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::TenantId;
-use invoice_dispatcher::relay::OnUncertain;
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::store::{Acted, MarkedSent};
 use serde_json::json;
 

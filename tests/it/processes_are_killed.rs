@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::WorkerId;
-use invoice_dispatcher::intake::{Incoming, Parsed, Via};
-use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::{DeliveryState, Store};
+use invoice_dispatcher::intake::Parsed;
+use invoice_dispatcher::model::ids::WorkerId;
+use invoice_dispatcher::model::incoming::{Incoming, Via};
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
+use invoice_dispatcher::store::Store;
 
 use crate::harness::LOOK;
 use crate::harness::database::TestDatabase;

@@ -1,6 +1,7 @@
 //! The relay does what it should: what it gets, over what, and how often.
 
-use invoice_dispatcher::relay::outcome::{Outcome, Phase};
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{Connector, EnvelopeRecipient, Permit, RecipientResult};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};

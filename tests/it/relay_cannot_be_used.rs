@@ -1,6 +1,6 @@
 //! Everything that can go wrong before MAIL: the relay is unavailable, and no delivery is to blame.
 
-use invoice_dispatcher::relay::outcome::Phase;
+use invoice_dispatcher::model::reply::Phase;
 use invoice_dispatcher::relay::{Connector, Fault, InvalidRelay, RelayConfig, Security, Unavailable};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};

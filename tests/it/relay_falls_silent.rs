@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::outcome::{Outcome, Phase};
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{BeforeData, Connector, Permit, Session};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};

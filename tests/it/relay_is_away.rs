@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::relay::RelayUrl;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

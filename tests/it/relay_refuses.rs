@@ -1,6 +1,7 @@
 //! The relay says no, or not now, at each command.
 
-use invoice_dispatcher::relay::outcome::{Outcome, Phase};
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{EnvelopeRecipient, RecipientResult};
 
 use crate::harness::sink::{Act, Script, Sink, Step};

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
+use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::relay::{
-    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, OnUncertain, Permit, RelayConfig, RelayUrl, Session,
-    Submission,
+    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Session, Submission,
 };
 
 use crate::harness::sink::Sink;

@@ -1,9 +1,9 @@
 //! Tenants and customers: an import changes what it should, and never what an administrator chose.
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{CustomerId, TenantId};
-use invoice_dispatcher::settings::{Settings, VersionedSettings};
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::settings::{Settings, VersionedSettings};
 use invoice_dispatcher::store::{SettingsPut, TenantUpserted};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -134,7 +134,7 @@ async fn an_upsert_names_what_it_cures(database: TestDatabase) {
 }
 
 fn other_settings(settings: Settings) -> Settings {
-    let other = invoice_dispatcher::settings::SensitiveAttachments::Exclude;
+    let other = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;
     assert_ne!(settings.sensitive_attachments, other);
     Settings { sensitive_attachments: other, ..settings }
 }

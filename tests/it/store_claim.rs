@@ -40,8 +40,8 @@ async fn eight_claimers_never_claim_the_same(database: TestDatabase) {
     database.assert_ledger().await;
 }
 
-async fn claim_all(store: Store) -> Vec<invoice_dispatcher::ids::DeliveryId> {
-    let worker = invoice_dispatcher::ids::WorkerId(new_id());
+async fn claim_all(store: Store) -> Vec<invoice_dispatcher::model::ids::DeliveryId> {
+    let worker = invoice_dispatcher::model::ids::WorkerId(new_id());
     store.register_worker(worker, "test", &[relay()]).await.expect("the worker is registered");
     let (mut all, mut floor) = (Vec::new(), 0);
     loop {

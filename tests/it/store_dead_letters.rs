@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use invoice_dispatcher::broker::DeadLetterLedger;
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::Timestamp;
-use invoice_dispatcher::ids::{DeadLetterId, TenantId};
-use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, IntakeRows, NewDeadLetter, PageRequest, Store};
+use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
+use invoice_dispatcher::model::outbox::DeadLetterLedger;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::DeadLetterState;
+use invoice_dispatcher::store::{DeadLetterFilter, IntakeRows, NewDeadLetter, PageRequest, Store};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{dead_letter, take_in};

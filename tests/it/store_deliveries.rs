@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{DeliveryId, RelayName, TenantId, WorkerId};
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::store::{Acted, DeliveryFilter, DeliveryState, EventState, PageRequest, Settled};
+use invoice_dispatcher::model::ids::{DeliveryId, RelayName, TenantId, WorkerId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{DeliveryState, EventState, Settled};
+use invoice_dispatcher::store::{Acted, DeliveryFilter, PageRequest};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -257,7 +258,7 @@ async fn deliveries_follow_their_tenants_relay(database: TestDatabase) {
     let claimed = claim(&support.database, worker, 1).await;
     support.accept(&event("2")).await;
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 0);
-    let moved = invoice_dispatcher::tenant::Tenant { relay: "second".into(), ..tenant("acme") };
+    let moved = invoice_dispatcher::model::tenant::Tenant { relay: "second".into(), ..tenant("acme") };
     store.upsert_tenant(&moved).await.expect("answered");
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 1, "one is being sent");
     assert!(claim(&support.database, worker, 10).await.is_empty());
@@ -306,7 +307,7 @@ async fn a_relay_that_nobody_has_is_a_dead_letter(database: TestDatabase) {
     assert!(groups[0].example.reason.contains("default"), "{}", groups[0].example.reason);
     assert_eq!(groups[0].example.event_id.as_deref().map(str::len), Some(1));
 
-    let moved = invoice_dispatcher::tenant::Tenant { relay: "other".into(), ..tenant("acme") };
+    let moved = invoice_dispatcher::model::tenant::Tenant { relay: "other".into(), ..tenant("acme") };
     store.upsert_tenant(&moved).await.expect("answered");
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     let letter = groups[0].example.id;

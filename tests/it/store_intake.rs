@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{CustomerId, EventKey, Sha256, TenantId};
-use invoice_dispatcher::store::{
-    EventChange, EventFate, EventState, Inserted, IntakeRows, NewEvent, Settled, SettledAtOnce,
-};
+use invoice_dispatcher::model::ids::{CustomerId, EventKey, TenantId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{EventState, Settled};
+use invoice_dispatcher::sha256::Sha256;
+use invoice_dispatcher::store::{EventChange, EventFate, Inserted, IntakeRows, NewEvent, SettledAtOnce};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{accepted, add_tenant, batch, dead_letter, states, take_in};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::broker::{OutcomeLedger, PendingOutcome};
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::decision::Decision;
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::store::{Acted, Recorded, Settled, WaitingOutcomes};
+use invoice_dispatcher::model::outbox::{OutcomeLedger, PendingOutcome};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{Decision, Settled};
+use invoice_dispatcher::store::{Acted, Recorded, WaitingOutcomes};
 use serde_json::json;
 
 use crate::harness::database::{START, TestDatabase, on_both_databases};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::decision::Decision;
-use invoice_dispatcher::ids::{DeliveryId, Sha256};
+use invoice_dispatcher::model::ids::DeliveryId;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{Decision, DeliveryRole, Settled};
+use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    Acted, Claimed, DataStart, DataStarted, DeliveryRole, Fence, NewPortalLink, Next, Record, Recorded, Rest, Settled,
+    Acted, Claimed, DataStart, DataStarted, Fence, NewPortalLink, Next, Record, Recorded, Rest,
 };
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};

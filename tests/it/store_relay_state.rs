@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::WorkerId;
-use invoice_dispatcher::store::{Breaker, RelayState};
+use invoice_dispatcher::model::ids::WorkerId;
+use invoice_dispatcher::model::state::Breaker;
+use invoice_dispatcher::store::RelayState;
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::relay;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{CustomerId, TenantId};
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, RetentionTimes, Settled};
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, RetentionTimes};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::support_samples::{Support, WHO, event, tenant};

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::Timestamp;
-use invoice_dispatcher::decision::{Decision, Reason};
-use invoice_dispatcher::event::{InvoiceKind, Recipient, RecipientRole};
-use invoice_dispatcher::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, Sha256, TenantId, WorkerId};
-use invoice_dispatcher::intake::Via;
+use invoice_dispatcher::event::{Recipient, RecipientRole};
+use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
+use invoice_dispatcher::model::incoming::Via;
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{Decision, DeliveryRole, Settled};
+use invoice_dispatcher::policy::decision::Reason;
+use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    BackToDue, Claimed, DataStart, DeliveryRole, EventFate, Inserted, IntakeRows, NewAttempt, NewDeadLetter,
-    NewDelivery, NewEvent, NewLaneEntry, Next, Record, Settled, Settlement,
+    BackToDue, Claimed, DataStart, EventFate, Inserted, IntakeRows, NewAttempt, NewDeadLetter, NewDelivery, NewEvent,
+    NewLaneEntry, Next, Record, Settlement,
 };
 
 use crate::harness::database::{TestDatabase, new_id};
@@ -167,7 +170,7 @@ pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
         decision_reason: Reason::BusinessCustomer,
         decision_inputs: "{}".to_owned(),
         settings_version: 1,
-        customer_type: Some(invoice_dispatcher::customer::CustomerType::Business),
+        customer_type: Some(invoice_dispatcher::model::customer::CustomerType::Business),
         message_sha256: Sha256::of(claimed.delivery.0.as_bytes()),
         message_date: composed_at(),
         link: None,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{DeliveryId, WorkerId};
+use invoice_dispatcher::model::ids::{DeliveryId, WorkerId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::model::state::{Breaker, Settled};
 use invoice_dispatcher::policy::sender_key::SenderKey;
 use invoice_dispatcher::policy::sender_trial::HoldReason;
-use invoice_dispatcher::relay::outcome::Phase;
 use invoice_dispatcher::store::{
-    Breaker, Claimed, EndedAttempt, LostBy, NewAttempt, Next, NextTrial, Record, RefusingRelay, SenderHold, Settled,
-    TrippedAttempt,
+    Claimed, EndedAttempt, LostBy, NewAttempt, Next, NextTrial, Record, RefusingRelay, SenderHold, TrippedAttempt,
 };
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::WorkerId;
-use invoice_dispatcher::store::{
-    Breaker, DataStarted, Erased, Next, Record, Recorded, RelayState, Settled, Settlement, Store,
-};
+use invoice_dispatcher::model::ids::WorkerId;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{Breaker, Settled};
+use invoice_dispatcher::store::{DataStarted, Erased, Next, Record, Recorded, RelayState, Settlement, Store};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, RelayName};
 use invoice_dispatcher::intake::{Parsed, Verdict};
-use invoice_dispatcher::redrive::{Fate, RedriveError};
-use invoice_dispatcher::store::{DeadLetterFilter, DeadLetterState, PageRequest, Settled};
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, RelayName};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{DeadLetterState, Settled};
+use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
+use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

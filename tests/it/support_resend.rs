@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::event::InvoiceKind;
-use invoice_dispatcher::ids::TenantId;
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::resend::{ResendError, ResendRequest};
-use invoice_dispatcher::store::{DeliveryRole, DeliveryState, NewDelivery, Settled};
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{DeliveryRole, DeliveryState, Settled};
+use invoice_dispatcher::operator::resend::{ResendError, ResendRequest};
+use invoice_dispatcher::store::NewDelivery;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

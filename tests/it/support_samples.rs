@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use invoice_dispatcher::catalogue::{parse_customer, parse_tenant};
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::compose::Templates;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId, Sha256, TenantId};
-use invoice_dispatcher::intake::{Incoming, Intake, Parsed, Verdict, Via, Workshop};
-use invoice_dispatcher::lane::Wakes;
-use invoice_dispatcher::redrive::Redrive;
-use invoice_dispatcher::resend::{Resend, ResendError, ResendRequest, Resent};
-use invoice_dispatcher::store::{Claimed, DataStart, NewDeadLetter, NewPortalLink, Next, Record, Settled, Settlement};
-use invoice_dispatcher::tenant::Tenant;
+use invoice_dispatcher::event::catalogue::{parse_customer, parse_tenant};
+use invoice_dispatcher::intake::{Intake, Parsed, Verdict, Workshop};
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, TenantId};
+use invoice_dispatcher::model::incoming::{Incoming, Via};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::tenant::Tenant;
+use invoice_dispatcher::operator::redrive::Redrive;
+use invoice_dispatcher::operator::resend::{Resend, ResendError, ResendRequest, Resent};
+use invoice_dispatcher::sha256::Sha256;
+use invoice_dispatcher::store::{Claimed, DataStart, NewDeadLetter, NewPortalLink, Next, Record, Settlement};
+use invoice_dispatcher::wake::Wakes;
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, new_id};
@@ -51,8 +54,9 @@ impl Support {
     /// The services of today's templates `t2` and key `k2`, on an empty database.
     pub(crate) fn new(database: TestDatabase) -> Self {
         let today = workshop(&database, "t2", "k2");
+        let older = workshop(&database, "t1", "k1");
         Self {
-            intake: Intake::new(workshop(&database, "t1", "k1")),
+            intake: Intake::new(Arc::clone(&older), Arc::new(Redrive::new(older))),
             redrive: Redrive::new(Arc::clone(&today)),
             resend: Resend::new(today),
             database,
@@ -83,7 +87,7 @@ impl Support {
     }
 
     /// Claims the one delivery that is due and starts its DATA.
-    pub(crate) async fn start(&self) -> (Claimed, invoice_dispatcher::ids::WorkerId) {
+    pub(crate) async fn start(&self) -> (Claimed, invoice_dispatcher::model::ids::WorkerId) {
         self.database.store.rank_ripe(100).await.expect("answered");
         let worker = add_worker(&self.database).await;
         let mut claimed = claim(&self.database, worker, 1).await;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::broker::{BrokerUrl, Publisher, Topology};
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::DeliveryState;
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
 
 use crate::harness::broker::{Broker, until};
 use crate::harness::mirror::{assert_mirrors, until_mirrored};

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::DeliveryState;
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
 
 use crate::harness::process::Site;
 use crate::harness::servers::PrivateServers;

@@ -9,8 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use invoice_dispatcher::documents::install_crypto_provider;
-use invoice_dispatcher::retry::Settled;
-use invoice_dispatcher::store::DeliveryState;
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 

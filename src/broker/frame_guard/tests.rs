@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::field_table::tests::{nested_arrays, nested_tables};
 use super::super::incoming_bodies::BodyLimit;
 use super::*;
-use crate::ids::Sha256;
+use crate::sha256::Sha256;
 
 const LIMIT: BodyLimit = BodyLimit { bytes_max: 100_000, bytes_kept: 64 << 10 };
 

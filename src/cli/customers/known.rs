@@ -9,8 +9,8 @@ use crate::cli::report::Report;
 use crate::cli::table::Column;
 use crate::cli::which_invoice::quoted;
 use crate::cli::words::customer_name;
-use crate::customer::{Customer, CustomerType};
-use crate::ids::{CustomerId, TenantId};
+use crate::model::customer::{Customer, CustomerType};
+use crate::model::ids::{CustomerId, TenantId};
 use crate::telemetry::Masked;
 
 /// A customer; the names are those of the HTTP API.

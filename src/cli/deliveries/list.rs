@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use crate::app::App;
-use crate::class::Class;
 use crate::cli::output::{Output, Row, shown, spelled};
 use crate::cli::table::Column;
 use crate::cli::words::{recipients, relative};
 use crate::clock::Timestamp;
-use crate::decision::Decision;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeliveryId, RelayName, TenantId};
-use crate::store::{Cursor, Delivery, DeliveryFilter, DeliveryRole, DeliveryState, PageRequest};
+use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::Class;
+use crate::model::state::{Decision, DeliveryRole, DeliveryState};
+use crate::store::{Cursor, Delivery, DeliveryFilter, PageRequest};
 
 /// Deliveries in one page.
 const PAGE_MAX: u32 = 500;

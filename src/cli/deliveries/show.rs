@@ -13,11 +13,13 @@ use crate::cli::report::{Report, Tint};
 use crate::cli::words::{moment, size};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeliveryId, Sha256, TenantId};
+use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::state::DeliveryState;
 use crate::operator::sent_message::{CannotRebuild, Rebuilder, Rebuilt};
 use crate::private_file;
-use crate::store::{Delivery, DeliveryState};
+use crate::sha256::Sha256;
+use crate::store::Delivery;
 use crate::telemetry::AddressMask;
 
 /// What stands where a portal token stood.

@@ -3,23 +3,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::SECRET_KEYS;
 use super::check::Check;
 use super::relays::Refusals;
-use super::senders;
+use super::{SECRET_KEYS, senders};
 use crate::app::AppError;
-use crate::broker::DeadLetterLedger;
 use crate::cli::error::sentence;
 use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::cli::words::{count, relative, span};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::ids::{RelayName, TenantId};
-use crate::lane::HEARTBEAT;
-use crate::ledger::{self, Evidence, Finding, Ledger};
+use crate::dispatch::HEARTBEAT;
+use crate::model::ids::{RelayName, TenantId};
+use crate::model::outbox::DeadLetterLedger;
+use crate::model::state::Breaker;
+use crate::model::tenant::TenantProfile;
 use crate::secrets::{CredentialsKeys, LinkKeys};
-use crate::store::{Breaker, Store, StoreError};
-use crate::tenant::TenantProfile;
+use crate::store::{Store, StoreError};
+use crate::upkeep::reconciliation::{self, Evidence, Finding, Ledger};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
@@ -106,7 +106,7 @@ impl Database {
             Err(check) => vec![check.clone()],
         });
         if let Some(evidence) = evidence {
-            let ledger = ledger::audit(&self.store, evidence).await;
+            let ledger = reconciliation::audit(&self.store, evidence).await;
             checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| balance(&ledger)));
         }
         checks

@@ -1,6 +1,6 @@
 //! What to do about a relay that does not let us in. Pure: one sentence for each kind of fault.
 
-use crate::relay::outcome::Phase;
+use crate::model::reply::Phase;
 use crate::relay::{CertificateFault, Fault, RelayConfig, RelayUrl, Security, Unavailable};
 
 /// In which way the relay can be reached, since it cannot be as configured.

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::check::Check;
 use crate::cli::words::count;
-use crate::ids::{RelayName, TenantId};
+use crate::model::ids::{RelayName, TenantId};
 use crate::relay::{Connector, SenderTrial, Session};
 
 /// For one sender, with a new connection if the last one is used up.

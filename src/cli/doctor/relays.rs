@@ -16,7 +16,7 @@ use crate::cli::error::sentence;
 use crate::cli::words::relative;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::relay::outcome::Phase;
+use crate::model::reply::Phase;
 use crate::relay::{Connector, Fault, RelayConfig, Security, Session, Unavailable};
 use crate::secrets::CredentialsKeys;
 use crate::store::RefusedCredentials;

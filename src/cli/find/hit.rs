@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::class::Class;
 use crate::cli::output::{Row, spelled};
 use crate::cli::table::Column;
 use crate::cli::words::{customer_name, recipients, recipients_whole, relative};
 use crate::clock::Timestamp;
-use crate::customer::{Customer, CustomerType};
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
-use crate::store::{DeadLetter, Delivery, DeliveryRole, Found, FoundBy, FoundEvent};
+use crate::model::customer::{Customer, CustomerType};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::Class;
+use crate::model::state::DeliveryRole;
+use crate::store::{DeadLetter, Delivery, Found, FoundBy, FoundEvent};
 use crate::telemetry::Masked;
 
 /// What a search found.

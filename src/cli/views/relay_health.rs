@@ -2,7 +2,8 @@
 
 use crate::cli::words::{count, relative};
 use crate::clock::Timestamp;
-use crate::store::{Breaker, RefusedCredentials, RelayState};
+use crate::model::state::Breaker;
+use crate::store::{RefusedCredentials, RelayState};
 
 /// Where the breaker stands and why, if it is not closed and there is something to say.
 pub(in crate::cli) fn health(state: &RelayState) -> Option<String> {
@@ -31,7 +32,7 @@ pub(in crate::cli) fn credentials_refused(refused: &RefusedCredentials, now: Tim
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::RelayName;
+    use crate::model::ids::RelayName;
 
     #[test]
     fn a_trial_is_told_as_a_trial_whatever_opened_the_breaker() {

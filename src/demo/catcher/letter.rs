@@ -3,7 +3,7 @@
 use mailparse::{DispositionType, MailAddr, MailHeaderMap, ParsedMail};
 use serde::Serialize;
 
-use crate::ids::Sha256;
+use crate::sha256::Sha256;
 
 /// A mail taken apart.
 #[derive(Debug, Clone, Default)]

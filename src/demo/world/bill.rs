@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::catalogue::Person;
-use crate::event::InvoiceKind;
+use crate::model::invoice_kind::InvoiceKind;
 
 /// An invoice, credit note or reminder.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::customer::{Customer, CustomerType, Postal};
-use crate::ids::{CustomerId, RelayName, TenantId};
-use crate::settings::{PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
-use crate::tenant::{Branding, Contact, Sender, Tenant, TenantProfile};
+use crate::model::customer::{Customer, CustomerType, Postal};
+use crate::model::ids::{CustomerId, RelayName, TenantId};
+use crate::model::settings::{PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
+use crate::model::tenant::{Branding, Contact, Sender, Tenant, TenantProfile};
 
 /// A tenant, and what its documents say of it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::catalogue::{self, Person};
 use super::papers::{Paper, call_records};
 use super::{DemoEvent, StoredDocument};
 use crate::clock::Timestamp;
-use crate::event::InvoiceKind;
+use crate::model::invoice_kind::InvoiceKind;
 
 const SOURCE: &str = "https://billing.example/demo";
 

@@ -18,8 +18,8 @@ use std::path::Path;
 
 use super::catcher::{Behaviour, Reply, Treatment};
 use crate::clock::Timestamp;
-use crate::ids::Sha256;
 use crate::private_file;
+use crate::sha256::Sha256;
 
 /// The largest message that the demo's relay should take, in bytes: small, so that a document of ordinary size shows
 /// what becomes of one that is too large.

@@ -4,7 +4,7 @@ use super::bill::Bill;
 use super::catalogue::Address;
 use super::pdf::{Colour, GREY, PdfPage, Pen, WHITE};
 use super::words::Words;
-use crate::event::InvoiceKind;
+use crate::model::invoice_kind::InvoiceKind;
 
 const LEFT: f32 = 56.0;
 const RIGHT: f32 = 539.0;

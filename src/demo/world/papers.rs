@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::StoredDocument;
 use super::bill::Bill;
-use super::{paper, ubl};
-use crate::event::{DocumentRole, InvoiceKind, MediaType};
-use crate::ids::Sha256;
+use super::{StoredDocument, paper, ubl};
+use crate::event::{DocumentRole, MediaType};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::sha256::Sha256;
 
 /// A document in the making.
 #[derive(Debug, Clone)]

@@ -3,11 +3,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::*;
-use crate::customer::Customer;
-use crate::decision::{Decision, Inputs, PortalAccess, Reason, decide};
-use crate::event::{InvoiceData, InvoiceKind};
-use crate::settings::SensitiveAttachments;
-use crate::tenant::Tenant;
+use crate::event::InvoiceData;
+use crate::model::customer::Customer;
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::settings::SensitiveAttachments;
+use crate::model::state::Decision;
+use crate::model::tenant::Tenant;
+use crate::policy::decision::{Inputs, PortalAccess, Reason, decide};
 
 fn world() -> World {
     World::new(Timestamp::parse("2026-11-23T09:30:00Z").expect("a time"))
@@ -110,7 +112,7 @@ fn the_decisions_are_those_that_are_to_be_shown() {
             Ok((Decision::Link, Reason::PolicyExclude, Some(PortalAccess::Closed))),
         ),
         ("too large for the relay", Ok((Decision::Link, Reason::TooLarge, Some(PortalAccess::EveryPageVerified)))),
-        ("nothing to verify by", Err(crate::class::Class::NoVerificationMethod)),
+        ("nothing to verify by", Err(crate::model::reason::Class::NoVerificationMethod)),
     ];
     for (label, expected) in expected {
         let data: InvoiceData = serde_json::from_value(event(label)["data"].clone()).expect("invoice data");
@@ -129,10 +131,10 @@ fn the_decisions_are_those_that_are_to_be_shown() {
             earlier: None,
         };
         let decided = decide(&inputs).map(|(plan, reason)| match plan {
-            crate::decision::Plan::Attach => (Decision::Attach, reason, None),
-            crate::decision::Plan::Link { access } => (Decision::Link, reason, Some(access)),
+            crate::policy::decision::Plan::Attach => (Decision::Attach, reason, None),
+            crate::policy::decision::Plan::Link { access } => (Decision::Link, reason, Some(access)),
         });
-        assert_eq!(decided.map_err(crate::decision::Refusal::class), expected, "{label}");
+        assert_eq!(decided.map_err(crate::policy::decision::Refusal::class), expected, "{label}");
     }
 }
 
@@ -180,6 +182,6 @@ fn events_and_catalogue_are_read_but_for_what_is_meant_to_be_broken() {
     let refused: Vec<_> = refused.iter().map(|(label, path)| (*label, path.as_str())).collect();
     assert_eq!(refused, [("broken JSON", "$"), ("a key that leaves its folder", "data.documents[0].object")]);
     for line in world().catalogue() {
-        crate::catalogue::parse_import_line(line.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {line}"));
+        crate::event::catalogue::parse_import_line(line.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {line}"));
     }
 }

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::bill::{Bill, Line};
 use super::catalogue::Address;
-use crate::event::InvoiceKind;
+use crate::model::invoice_kind::InvoiceKind;
 
 /// The bill as UBL: an `Invoice` or a `CreditNote`.
 pub(super) fn xml(bill: &Bill) -> Vec<u8> {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::bill::Unit;
-use crate::event::InvoiceKind;
+use crate::model::invoice_kind::InvoiceKind;
 
 /// The labels of one language.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Whole answers of well-known relays, as people quote them.
 
 use super::Outcome::{self, Deferred, Refused, Rejected, RelayUnavailable, SenderLimited, TooLarge};
-use super::Phase::{self, Data, FinalDot, Mail, Rcpt};
 use super::Reply;
+use crate::model::reply::Phase::{self, Data, FinalDot, Mail, Rcpt};
 
 /// Where, code, words, and what it means.
 type Said = (&'static [Phase], u16, &'static str, Outcome);

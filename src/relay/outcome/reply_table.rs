@@ -5,7 +5,8 @@
 //! codes that say little (`550 5.7.1`, a bare `550`); then such codes. What no row lists is `refused`: a dead letter can
 //! be redriven, a rejection cannot.
 
-use super::{Phase, Reply};
+use super::Reply;
+use crate::model::reply::Phase;
 
 /// What an answer means for the delivery, and for the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,7 +15,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use crate::store::error::{StoreError, breaks_connection};
+use crate::store::db::error::{StoreError, breaks_connection};
 
 /// A connection that was idle for so long is asked for a sign of life before it is used: firewalls forget what is idle.
 /// A worker uses each of its connections more often.

@@ -1,6 +1,6 @@
 //! Two transactions that wait for each other: PostgreSQL ends one, which does everything again at once.
 
-use crate::store::error::StoreError;
+use crate::store::db::error::StoreError;
 
 /// So often the same work is done again.
 const REPEATS_MAX: u32 = 3;

@@ -3,8 +3,8 @@
 use sqlx::postgres::PgDatabaseError;
 
 use crate::store::Store;
-use crate::store::connect::Pools;
-use crate::store::error::StoreError;
+use crate::store::db::connect::Pools;
+use crate::store::db::error::StoreError;
 
 /// Why the database cannot be used at the start.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,12 @@
 //! The database itself: connections that are closed once an answer is overdue.
 
+pub(super) mod connect;
 pub(super) mod connection;
 pub(super) mod deadlock;
+pub(super) mod error;
 pub(super) mod first_contact;
+pub(super) mod page;
+pub(super) mod patience;
+pub(super) mod schema;
+pub(super) mod statement;
+pub(super) mod value;

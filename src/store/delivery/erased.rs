@@ -8,9 +8,9 @@
 use std::collections::HashSet;
 
 use crate::store::Transaction;
-use crate::store::claim::{Claim, Fence};
-use crate::store::error::StoreError;
-use crate::store::statement::sql;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::lane::claim::{Claim, Fence};
 
 /// Stands where a customer's name stood.
 pub(in crate::store) const ERASED: &str = "(erased)";

@@ -1,9 +1,9 @@
 //! Whose delivery it is: what can be said of one that cannot be read as a whole.
 
-use crate::ids::{DeliveryId, EventKey};
+use crate::model::ids::{DeliveryId, EventKey};
 use crate::store::Store;
-use crate::store::error::StoreError;
-use crate::store::statement::sql;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
 
 /// What a dead letter says of a delivery that cannot be loaded. Its tenant and customer are known by its claim.
 #[derive(Debug, Clone, PartialEq, Eq)]

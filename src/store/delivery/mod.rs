@@ -1,4 +1,15 @@
 //! Deliveries, one by one.
 
+pub(super) mod decide;
 pub(super) mod erased;
+pub(super) mod event_status;
+pub(super) mod explain;
 pub(super) mod identity;
+pub(super) mod kept_message;
+pub(super) mod left_recipients;
+pub(super) mod list;
+pub(super) mod notes;
+pub(super) mod portal_links;
+pub(super) mod resend;
+pub(super) mod terms;
+pub(super) mod visitors;

@@ -4,10 +4,10 @@
 //! until the last of them has its place. So each tenant that has something ripe gets its share of a round.
 
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName, TenantId};
-use crate::store::error::StoreError;
-use crate::store::statement::{Runs, sql};
-use crate::store::value::Row;
+use crate::model::ids::{DeliveryId, RelayName, TenantId};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::db::value::Row;
 
 /// A delivery whose time has come, and where it gets its place.
 pub(in crate::store) type Ripe = (DeliveryId, RelayName, TenantId);

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::super::dead_letter_acts::cancel_duplicates;
-use super::super::error::StoreError;
-use super::super::notes::{DISPATCHER, insert_notes};
-use super::super::same_invoice::{Revived, newer_deliveries};
-use super::super::settled_count::count_settled;
-use super::super::statement::sql;
-use super::super::{Settled, Store, Transaction};
+use super::super::{Store, Transaction};
 use super::sender_history::senders;
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName};
+use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::reply::Phase;
+use crate::model::state::Settled;
 use crate::policy::sender_key::SenderKeys;
-use crate::relay::outcome::Phase;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::dead_letter::decide::cancel_duplicates;
+use crate::store::delivery::notes::{DISPATCHER, insert_notes};
+use crate::store::intake::same_invoice::{Revived, newer_deliveries};
+use crate::store::upkeep::settled_count::count_settled;
 
 /// What names the attempts that are taken back.
 const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";

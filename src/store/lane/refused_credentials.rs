@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::ids::{RelayName, WorkerId};
+use crate::model::ids::{RelayName, WorkerId};
 use crate::store::Store;
-use crate::store::error::StoreError;
-use crate::store::statement::sql;
-use crate::store::value::Row;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
 
 /// When the next try is overdue by so much, no worker has these credentials any more.
 const UNUSED_AFTER: Duration = Duration::from_mins(5);

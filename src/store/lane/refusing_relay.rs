@@ -1,13 +1,13 @@
 //! Relays that refuse every sender: that is their fault, and the breaker's business.
 
-use super::super::error::StoreError;
-use super::super::statement::sql;
 use super::super::{Store, Transaction};
 use super::lost_deliveries::{ComingBack, LostBy, bring_back, lock_tenants_of};
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName};
+use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::reply::Phase;
 use crate::policy::sender_key::SenderKey;
-use crate::relay::outcome::Phase;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
 
 /// A relay whose breaker is open because it refuses everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName};
-use crate::relay::outcome::Phase;
-use crate::store::error::StoreError;
-use crate::store::kept_message::describe_messages;
-use crate::store::notes::{DISPATCHER, insert_notes};
-use crate::store::statement::sql;
-use crate::store::value::Row;
+use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+use crate::store::delivery::kept_message::describe_messages;
+use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::{Store, Transaction};
 
 /// How soon it is sent once more, in milliseconds: as soon as what a living worker left uncertain.

@@ -7,16 +7,16 @@
 use std::collections::HashMap;
 
 use super::super::Store;
-use super::super::error::StoreError;
-use super::super::statement::sql;
-use super::super::value::Row;
-use crate::class::Class;
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, RelayName, WorkerId};
+use crate::model::ids::{DeliveryId, RelayName, WorkerId};
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
 use crate::policy::refusal_words::same_words;
 use crate::policy::sender_key::{SenderKey, SenderKeys};
 use crate::policy::sender_trip::PastAnswer;
-use crate::relay::outcome::Phase;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
 
 /// So many answers are judged at most.
 const ANSWERS_MAX: u32 = 100;

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::super::error::StoreError;
-use super::super::sender_hold::SenderHold;
-use super::super::statement::sql;
-use super::super::value::Row;
 use super::super::{Store, Transaction};
 use super::sender_history::domain_of;
+use super::sender_hold::SenderHold;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
-use crate::ids::DeliveryId;
+use crate::model::ids::DeliveryId;
 use crate::policy::sender_trial::HoldReason;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
 
 /// So many deliveries are looked at for one to another domain.
 const CANDIDATES_MAX: u32 = 50;

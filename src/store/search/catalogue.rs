@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::text::{Needle, beginning_with};
-use crate::customer::Customer;
-use crate::ids::{CustomerId, RelayName, TenantId};
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, RelayName, TenantId};
+use crate::model::tenant::TenantProfile;
 use crate::store::Store;
-use crate::store::catalogue::read_customer;
-use crate::store::error::StoreError;
-use crate::store::statement::sql;
-use crate::tenant::TenantProfile;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::directory::catalogue::read_customer;
 
 /// Customers of a common word that are looked through for the other words.
 const LOOKED_THROUGH_MAX: u32 = 20_000;

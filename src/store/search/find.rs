@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use super::numbered::number_expression;
 use super::text::{Needle, beginning_with, number_key};
 use crate::clock::Timestamp;
-use crate::customer::Customer;
-use crate::event::InvoiceKind;
-use crate::ids::{CustomerId, DeliveryId, EventKey, TenantId};
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, DeliveryId, EventKey, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::state::EventState;
 use crate::store::Store;
-use crate::store::dead_letters::{DeadLetter, dead_letter_columns};
-use crate::store::deliveries::{Delivery, DeliveryFilter, delivery_columns};
-use crate::store::error::StoreError;
-use crate::store::page::PageRequest;
-use crate::store::state::EventState;
-use crate::store::statement::sql;
-use crate::store::value::Row;
+use crate::store::db::error::StoreError;
+use crate::store::db::page::PageRequest;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
+use crate::store::delivery::list::{Delivery, DeliveryFilter, delivery_columns};
 
 /// Events of one name that are looked at.
 const NAMED_MAX: u32 = 11;
@@ -129,7 +129,7 @@ pub enum FoundBy {
     Customer,
 }
 
-crate::spelling::spelling!(FoundBy {
+crate::string_enum::spelling!(FoundBy {
     Number => "number",
     NumberPrefix => "number_prefix",
     Recipient => "recipient",

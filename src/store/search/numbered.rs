@@ -1,10 +1,10 @@
 //! Whose invoice a number is.
 
 use super::text::numbers;
-use crate::ids::TenantId;
+use crate::model::ids::TenantId;
 use crate::store::Store;
-use crate::store::error::StoreError;
-use crate::store::statement::sql;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
 
 /// The number of something that never became a delivery, as its index has it.
 macro_rules! number_expression {

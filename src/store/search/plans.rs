@@ -7,8 +7,8 @@ use super::find::{
 };
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
-use crate::store::deliveries::DeliveryFilter;
-use crate::store::statement::sql;
+use crate::store::db::statement::sql;
+use crate::store::delivery::list::DeliveryFilter;
 
 /// A statement of a search or a list.
 #[derive(Debug, Clone)]

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::event::Recipient;
-use crate::ids::DeliveryId;
+use crate::model::ids::DeliveryId;
 use crate::model::mail_address::MailAddress;
 use crate::secrets::AddressKeys;
-use crate::store::error::StoreError;
-use crate::store::statement::{Runs, sql};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
 use crate::store::{Store, Transaction};
 
 impl Store {

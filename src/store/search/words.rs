@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::text::{id_word, words};
-use crate::customer::Customer;
-use crate::ids::{CustomerId, TenantId};
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, TenantId};
 use crate::store::Transaction;
-use crate::store::error::StoreError;
-use crate::store::statement::{Runs, sql};
-use crate::store::value::Value;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::db::value::Value;
 
 /// Words of one name that are kept.
 const WORDS_MAX: usize = 16;

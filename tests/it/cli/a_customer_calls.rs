@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
 use serde_json::{Value, json};
 
 use crate::cli_support::{objects, printed, told};

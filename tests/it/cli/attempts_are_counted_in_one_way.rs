@@ -1,6 +1,6 @@
 //! An attempt is an SMTP transaction: `explain`, lists, dead letters and the API count the same ones.
 
-use invoice_dispatcher::class::Class;
+use invoice_dispatcher::model::reason::Class;
 use invoice_dispatcher::store::{DeliveryFilter, PageRequest};
 
 use crate::cli_support::{objects, printed};

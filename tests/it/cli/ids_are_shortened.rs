@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
+use invoice_dispatcher::model::reason::Class;
 
 use crate::cli_support::{printed, told};
 use crate::harness::database::{TestDatabase, on_both_databases};

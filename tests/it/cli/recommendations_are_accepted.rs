@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::Sha256;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

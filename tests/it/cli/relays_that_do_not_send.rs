@@ -1,7 +1,7 @@
 //! Why a relay does not send: `relays list`, `explain` and `doctor` say the same.
 
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::model::reason::Class;
 use serde_json::Value;
 
 use crate::cli_support::command;

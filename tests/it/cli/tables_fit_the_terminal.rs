@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{command, objects};
 use crate::harness::database::TestDatabase;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::Sha256;
-use invoice_dispatcher::store::Settled;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -105,7 +105,7 @@ async fn what_the_decision_refuses_is_refused_before(database: TestDatabase) {
     support.die(Class::NoVerificationMethod).await;
     // Everybody gets a link now, must be verified for it, and the customer has nothing to be verified by.
     let mut strict = tenant("acme");
-    strict.settings.sensitive_attachments = invoice_dispatcher::settings::SensitiveAttachments::Exclude;
+    strict.settings.sensitive_attachments = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;
     let settings = support.database.store.put_settings(&"acme".into(), &strict.settings, None, "ada").await;
     settings.expect("answered");
     let folder = documents(&[("acme/1.pdf", b"right")]);

@@ -1,6 +1,6 @@
 //! What the database holds of a delivery cannot be read, or is not there: it ends with a reason, and nobody else waits.
 
-use invoice_dispatcher::class::Class;
+use invoice_dispatcher::model::reason::Class;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::ids::EventKey;
+use invoice_dispatcher::model::ids::EventKey;
 use invoice_dispatcher::store::{Deadlines, IntakeTransaction, Store, StoreError};
 use uuid::Uuid;
 

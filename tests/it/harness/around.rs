@@ -9,7 +9,7 @@ use bytes::Bytes;
 use invoice_dispatcher::broker::Publisher;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::failpoint::Failpoint;
-use invoice_dispatcher::ledger::Evidence;
+use invoice_dispatcher::upkeep::reconciliation::Evidence;
 use tokio::sync::Barrier;
 
 use super::LOOK;

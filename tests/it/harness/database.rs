@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::ledger::{self, Evidence};
 use invoice_dispatcher::store::Store;
+use invoice_dispatcher::upkeep::reconciliation::{self, Evidence};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row as _, SqlitePool};
 use tempfile::TempDir;
@@ -232,7 +232,7 @@ impl OpenTransaction {
 
 /// Checks that the books of a database and what else is known fit together.
 pub(crate) async fn assert_adds_up(store: &Store, evidence: &Evidence) {
-    let ledger = ledger::audit(store, evidence).await.expect("the database answers");
+    let ledger = reconciliation::audit(store, evidence).await.expect("the database answers");
     assert!(ledger.balances(), "the books do not add up: {ledger:#?}");
 }
 

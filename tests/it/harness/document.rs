@@ -1,7 +1,7 @@
 //! Descriptions of documents, as an event has them.
 
 use invoice_dispatcher::event::{Document, DocumentRole, MediaType};
-use invoice_dispatcher::ids::Sha256;
+use invoice_dispatcher::sha256::Sha256;
 
 /// A document that describes `bytes` rightly.
 pub(crate) fn describing(object: &str, bytes: &[u8]) -> Document {

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use invoice_dispatcher::broker::{DeadLetterLedger, PendingDeadLetter};
-use invoice_dispatcher::class::Class;
 use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
-use invoice_dispatcher::intake::Unavailable;
-use invoice_dispatcher::relay::outcome::Phase;
+use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
+use invoice_dispatcher::model::incoming::Unavailable;
+use invoice_dispatcher::model::outbox::{DeadLetterLedger, PendingDeadLetter};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reply::Phase;
 
 use super::broker::until;
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use invoice_dispatcher::broker::DeadLetterLedger as _;
-use invoice_dispatcher::ids::DeadLetterId;
+use invoice_dispatcher::model::ids::DeadLetterId;
+use invoice_dispatcher::model::outbox::DeadLetterLedger as _;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, Store};
 
 use super::broker::{Broker, text, until};

@@ -7,11 +7,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
-use invoice_dispatcher::customer::{Customer, CustomerType, Postal};
-use invoice_dispatcher::ids::Sha256;
-use invoice_dispatcher::ledger::Evidence;
+use invoice_dispatcher::model::customer::{Customer, CustomerType, Postal};
 use invoice_dispatcher::secrets::SecretKeys;
+use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::Store;
+use invoice_dispatcher::upkeep::reconciliation::Evidence;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

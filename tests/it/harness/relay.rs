@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
-use invoice_dispatcher::relay::{Deadlines, OnUncertain, RelayConfig, RelayUrl};
+use invoice_dispatcher::model::ids::RelayName;
+use invoice_dispatcher::model::state::OnUncertain;
+use invoice_dispatcher::relay::{Deadlines, RelayConfig, RelayUrl};
 
 use super::sink::{Sink, SinkBooks};
 

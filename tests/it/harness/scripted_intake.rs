@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use invoice_dispatcher::intake::{Incoming, TakesEvents, Unavailable};
+use invoice_dispatcher::model::incoming::{Incoming, TakesEvents, Unavailable};
 use tokio::sync::{Semaphore, watch};
 
 use super::broker::{soon, until};

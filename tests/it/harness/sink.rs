@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use invoice_dispatcher::ids::DeliveryId;
-use invoice_dispatcher::ledger::TakenMail;
+use invoice_dispatcher::model::ids::DeliveryId;
+use invoice_dispatcher::upkeep::reconciliation::TakenMail;
 use mailparse::MailHeaderMap as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

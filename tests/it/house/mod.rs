@@ -1,47 +1,25 @@
 //! Imports point down: the source's own imports against the rooms of [`rooms`].
 //!
-//! Forbidden are imports that point up, those between rooms on one line, and circles of files inside a room. What
-//! was forbidden already when the rule began stands in `known.txt`, one arrow a line. That list may only shrink: a new
-//! arrow fails, and so does a line whose arrow is gone. `HOUSE_LIST=shrink` with this test takes out what is gone.
+//! Forbidden are imports that point up, those between rooms on one line, and circles of files inside a room (a module
+//! and what stands below it excepted).
 
 mod arrows;
 mod rooms;
 mod tokens;
 mod tree;
 
-use std::{collections::BTreeSet, env, fs, path::Path};
+use std::path::Path;
 
 use arrows::{Kind, Violation};
 use tree::{Sources, Tree};
-
-const LIST: &str = "tests/it/house/known.txt";
-const SHRINK: &str = "HOUSE_LIST=shrink cargo test --locked --test it house::";
 
 #[test]
 fn imports_point_down_and_nowhere_in_circles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tree = tree::tree(&tree::sources(&root.join("src")));
-    let list = fs::read_to_string(root.join(LIST)).unwrap_or_default();
-    let known: BTreeSet<&str> = list.lines().filter(|line| is_entry(line)).collect();
-
-    let found = arrows::violations(&tree);
     let mut faults: Vec<String> = arrows::homeless(&tree).iter().map(|file| no_room(file)).collect();
-    faults.extend(found.iter().filter(|one| !known.contains(one.line().as_str())).map(|one| explained(one, &tree)));
-    let lines: BTreeSet<String> = found.iter().map(Violation::line).collect();
-    let gone: Vec<&str> = known.iter().filter(|line| !lines.contains(**line)).copied().collect();
-    if env::var("HOUSE_LIST").is_ok_and(|value| value == "shrink") {
-        let kept: Vec<&str> = list.lines().filter(|line| !gone.contains(line)).collect();
-        fs::write(root.join(LIST), kept.join("\n") + "\n").expect("the list can be written");
-    } else {
-        faults.extend(gone.iter().map(|line| {
-            format!("the import `{line}` no longer occurs: remove it from the list {LIST} (or run `{SHRINK}`)")
-        }));
-    }
+    faults.extend(arrows::violations(&tree).iter().map(|one| explained(one, &tree)));
     assert!(faults.is_empty(), "{} faults in the imports:\n{}", faults.len(), faults.join("\n"));
-}
-
-fn is_entry(line: &str) -> bool {
-    !line.is_empty() && !line.starts_with('#')
 }
 
 fn no_room(file: &str) -> String {
@@ -52,7 +30,7 @@ fn no_room(file: &str) -> String {
 fn explained(violation: &Violation, tree: &Tree) -> String {
     let Violation { kind, from, to } = violation;
     let room = |file: &str| rooms::room_of(arrows::top(file)).map_or("?", |(_, room)| room);
-    let what = match kind {
+    match kind {
         Kind::Up => format!(
             "src/{from} imports src/{to}, but {} stands below {} in the house: hand the value in, or move what both \
              share down",
@@ -70,8 +48,7 @@ fn explained(violation: &Violation, tree: &Tree) -> String {
              neither",
             arrows::way_back(tree, violation).join(" -> ")
         ),
-    };
-    format!("{what} (`{}` is not in {LIST}, which may only shrink)", violation.line())
+    }
 }
 
 /// The violations of a crate that consists of these files.
@@ -117,19 +94,19 @@ fn every_way_to_point_up_is_seen() {
 #[test]
 fn a_re_export_does_not_hide_where_an_item_comes_from() {
     let found = lines_of(&[
-        ("lib.rs", "mod lane; mod store; mod ids; pub use lane::Slot;"),
-        ("lane/mod.rs", "mod slots; pub use slots::Slot;"),
-        ("lane/slots.rs", "pub struct Slot;"),
+        ("lib.rs", "mod dispatch; mod store; mod clock; pub use dispatch::Slot;"),
+        ("dispatch/mod.rs", "mod slots; pub use slots::Slot;"),
+        ("dispatch/slots.rs", "pub struct Slot;"),
         ("store.rs", "use crate::Slot;"),
-        ("ids.rs", "use crate::lane as other; fn f(slot: other::Slot) {}"),
+        ("clock.rs", "use crate::dispatch as other; fn f(slot: other::Slot) {}"),
     ]);
     assert_eq!(
         found,
         [
-            "up ids.rs -> lane/mod.rs",
-            "up ids.rs -> lane/slots.rs",
-            "up store.rs -> lane/mod.rs",
-            "up store.rs -> lane/slots.rs"
+            "up clock.rs -> dispatch/mod.rs",
+            "up clock.rs -> dispatch/slots.rs",
+            "up store.rs -> dispatch/mod.rs",
+            "up store.rs -> dispatch/slots.rs"
         ]
     );
 }

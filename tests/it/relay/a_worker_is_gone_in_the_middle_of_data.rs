@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::relay::OnUncertain;
+use invoice_dispatcher::model::state::OnUncertain;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
 
 use super::senders::{holds, mails, pass, pass_until_ended};
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -1,6 +1,7 @@
 //! A relay that knows HELO only (RFC 5321 §3.2): mail goes out, without any extension.
 
-use invoice_dispatcher::relay::outcome::{Outcome, Phase};
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{Capabilities, Connector, Unavailable};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, SinkState, Step};

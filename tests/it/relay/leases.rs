@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::Timestamp;
-use invoice_dispatcher::compose::{LoadedDocument, Snapshot, Templates, compose};
-use invoice_dispatcher::decision::Plan;
+use invoice_dispatcher::compose::{Snapshot, Templates, compose};
 use invoice_dispatcher::event;
-use invoice_dispatcher::ids::{RelayName, TenantId};
-use invoice_dispatcher::relay::OnUncertain;
-use invoice_dispatcher::resend::ResendRequest;
+use invoice_dispatcher::event::LoadedDocument;
+use invoice_dispatcher::model::ids::{RelayName, TenantId};
+use invoice_dispatcher::model::state::OnUncertain;
+use invoice_dispatcher::operator::resend::ResendRequest;
+use invoice_dispatcher::policy::decision::Plan;
 use invoice_dispatcher::store::{DeadLetterFilter, DeliveryFilter, PageRequest};
 use serde_json::json;
 
@@ -358,7 +359,9 @@ async fn a_sent_mail_can_be_composed_again(database: TestDatabase) {
     let snapshot = Snapshot {
         root: facts.root,
         data,
-        tenant: serde_json::from_str::<invoice_dispatcher::tenant::TenantProfile>(&facts.profile).expect("kept").into(),
+        tenant: serde_json::from_str::<invoice_dispatcher::model::tenant::TenantProfile>(&facts.profile)
+            .expect("kept")
+            .into(),
         customer_name: facts.customer_name,
         locale: facts.locale,
         recipients: facts.recipients,

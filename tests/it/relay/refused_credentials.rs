@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use invoice_dispatcher::ids::RelayName;
+use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::relay::RelayUrl;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

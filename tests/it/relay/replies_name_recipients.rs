@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 
 use bytes::Bytes;
-use invoice_dispatcher::intake::{Incoming, Parsed, Via};
+use invoice_dispatcher::intake::Parsed;
+use invoice_dispatcher::model::incoming::{Incoming, Via};
 use serde_json::{Value, json};
 
 use crate::harness::broker::until;

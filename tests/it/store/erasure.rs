@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use invoice_dispatcher::broker::DeadLetterLedger;
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{CustomerId, DeadLetterId, TenantId};
-use invoice_dispatcher::intake::{Incoming, Parsed, Verdict, Via};
-use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest, Settled};
+use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
+use invoice_dispatcher::model::incoming::{Incoming, Via};
+use invoice_dispatcher::model::outbox::DeadLetterLedger;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};

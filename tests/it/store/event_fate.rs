@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::ids::EventKey;
+use invoice_dispatcher::model::ids::EventKey;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::LOOK;

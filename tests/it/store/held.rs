@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::store::{
-    BackToDue, DataStarted, DeliveryRole, HeldCounts, Next, Record, Recorded, Rest, Settled,
-};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{DeliveryRole, Settled};
+use invoice_dispatcher::store::{BackToDue, DataStarted, HeldCounts, Next, Record, Recorded, Rest};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{

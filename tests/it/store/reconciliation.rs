@@ -1,6 +1,6 @@
 //! Whether everything adds up, where a row cannot be read, and where a person's resend met a late answer.
 
-use invoice_dispatcher::ledger::{self, Evidence, Fault, Ledger};
+use invoice_dispatcher::upkeep::reconciliation::{self, Evidence, Fault, Ledger};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{add_due, add_tenant, add_worker, claim, data_start, sent};
@@ -9,7 +9,7 @@ use crate::support_samples::{Support, event};
 on_both_databases!(one_unreadable_row_is_named_and_stops_nothing, a_resend_of_what_was_accepted_after_all_is_told);
 
 async fn audit(database: &TestDatabase) -> Ledger {
-    ledger::audit(&database.store, &Evidence::default()).await.expect("answered")
+    reconciliation::audit(&database.store, &Evidence::default()).await.expect("answered")
 }
 
 async fn one_unreadable_row_is_named_and_stops_nothing(database: TestDatabase) {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::policy::sender_trial::HoldReason;
-use invoice_dispatcher::redrive::{Fate, RedriveError};
-use invoice_dispatcher::relay::outcome::Phase;
-use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, SenderHold, Settled, TrippedAttempt};
+use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, SenderHold, TrippedAttempt};
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -1,16 +1,17 @@
 //! Support finds whatever a caller can name, over all tenants and whatever became of it.
 
-use invoice_dispatcher::broker::DeadLetterLedger;
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::customer::Customer;
-use invoice_dispatcher::ids::{CustomerId, DeliveryId, TenantId};
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
+use invoice_dispatcher::model::outbox::DeadLetterLedger;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{
-    Cursor, DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, SearchStatement, Settled, Store,
+    Cursor, DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, SearchStatement, Store,
     search_statements,
 };
-use invoice_dispatcher::tenant::Tenant;
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, migrations, on_both_databases};
@@ -377,7 +378,7 @@ async fn lists_are_narrowed_and_paged(database: TestDatabase) {
         (
             DeliveryFilter {
                 invoice: Some("R-5".to_owned()),
-                kind: Some(invoice_dispatcher::event::InvoiceKind::CreditNote),
+                kind: Some(invoice_dispatcher::model::invoice_kind::InvoiceKind::CreditNote),
                 ..DeliveryFilter::default()
             },
             vec!["R-5"],

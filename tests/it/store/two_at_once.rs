@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::DeliveryId;
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::store::{Acted, Claimed, DeliveryState, Recorded, Settled, TrippedAttempt};
+use invoice_dispatcher::model::ids::DeliveryId;
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::state::{DeliveryState, Settled};
+use invoice_dispatcher::store::{Acted, Claimed, Recorded, TrippedAttempt};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -54,7 +55,7 @@ async fn waiting(database: &TestDatabase, count: i64) {
 }
 
 /// The delivery of `R-1`, uncertain because its worker was called dead, and what that worker had claimed.
-async fn uncertain(support: &Support) -> (Claimed, invoice_dispatcher::ids::WorkerId) {
+async fn uncertain(support: &Support) -> (Claimed, invoice_dispatcher::model::ids::WorkerId) {
     support.accept(&event("1")).await;
     let (claimed, slow) = support.start().await;
     let by = add_worker(&support.database).await;

@@ -1,9 +1,9 @@
 //! An event that waits for its customer ends in one place: as a delivery, or as a dead letter, never as both.
 
-use invoice_dispatcher::class::Class;
-use invoice_dispatcher::ids::{DeadLetterId, TenantId};
 use invoice_dispatcher::intake::{Parsed, Verdict};
-use invoice_dispatcher::redrive::{Fate, RedriveError};
+use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
+use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
 use crate::harness::database::{TestDatabase, on_both_databases};

@@ -1,0 +1,97 @@
+//! Bodies, read within bounds.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::refusal::Refusal;
+use crate::model::incoming::BODY_BYTES_MAX;
+
+/// How long a body may take: 1 MiB at 56 kB/s.
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// How much of a body that is too large is read nonetheless: who is still writing would otherwise be cut off before
+/// seeing the answer.
+const THROWN_AWAY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+/// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it, if it comes within `deadline`.
+pub(super) async fn received(request: Request, deadline: Duration) -> Result<Request, Refusal> {
+    let (head, body) = request.into_parts();
+    // Packed bytes would be read as a broken event. `identity` packs nothing (RFC 9110 §8.4.1).
+    let packed = |coding: &HeaderValue| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if head.headers.get_all(header::CONTENT_ENCODING).iter().any(packed) {
+        return Err(Refusal::ContentEncoding);
+    }
+    // RFC 9110 §10.1.1: the sender waits for leave, and has sent nothing of it yet.
+    if head.headers.contains_key(header::EXPECT) && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(Refusal::TooLarge);
+    }
+    let bytes = tokio::time::timeout(deadline, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    Ok(Request::from_parts(head, bytes.into()))
+}
+
+async fn collect(body: Body) -> Result<Bytes, Refusal> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    let mut size = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal::BodyBroken)?;
+        size += chunk.len();
+        if size <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&chunk);
+        } else if size > THROWN_AWAY_BYTES_MAX {
+            break;
+        }
+    }
+    if size > BODY_BYTES_MAX { Err(Refusal::TooLarge) } else { Ok(bytes.freeze()) }
+}
+
+/// Refuses a body that does not say that it is JSON. (A page of another site must ask for leave to send one that says
+/// so, and nobody gives it.)
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    match media_type(headers).as_deref() {
+        Some("application/json") => Ok(()),
+        _ => Err(Refusal::MediaType { expected: "application/json" }),
+    }
+}
+
+/// The media type without its parameters, in lower case; none if there is not exactly one.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (essence, _) = value.to_str().ok().map(|text| text.split_once(';').unwrap_or((text, "")))?;
+    Some(essence.trim().to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body that begins, and ends after `end` if it does.
+    fn request(end: Option<&'static [u8]>) -> Request {
+        let begin = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"id\": "))]);
+        let body = match end {
+            Some(end) => Body::from_stream(begin.chain(stream::iter([Ok(Bytes::from_static(end))]))),
+            None => Body::from_stream(begin.chain(stream::pending())),
+        };
+        Request::new(body)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stays_away_is_answered_all_the_same() {
+        let refusal = received(request(None), Duration::from_millis(1)).await.expect_err("it never ends");
+        let response = refusal.into_response();
+        assert_eq!(response.status(), 408);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+
+        let whole = received(request(Some(b"1}")), BODY_DEADLINE).await.expect("it ends");
+        let body = axum::body::to_bytes(whole.into_body(), BODY_BYTES_MAX).await.expect("a body");
+        assert_eq!(body, "{\"id\": 1}");
+    }
+}

@@ -1,0 +1,93 @@
+//! `/api/v1/tenants/{tenant_id}/customers/{customer_id}`: whom invoices are for.
+//!
+//! What a customer is verified by goes in and never comes out: an answer says only whether it is on record.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::path::{self, CustomerPath};
+use super::refusal::Refusal;
+use super::upserted::Upserted;
+use super::{Console, body};
+use crate::event::MemberWarning;
+use crate::event::catalogue::{parse_customer, warnings_of_customer};
+use crate::model::customer::{Customer, CustomerType};
+use crate::model::ids::{CustomerId, TenantId};
+
+/// What a PUT did.
+#[derive(Debug, Serialize)]
+struct Answer {
+    tenant_id: TenantId,
+    id: CustomerId,
+    result: Upserted,
+    /// Dead letters that are put back, because the customer or the record was what they lacked.
+    dead_letters_cured: usize,
+    /// What of the body is ignored, or counts as unknown.
+    warnings: Vec<MemberWarning>,
+}
+
+/// Remembers a customer.
+pub(super) async fn put(
+    State(console): State<Console>,
+    path: CustomerPath,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let (tenant_id, id) = path::customer(path)?;
+    body::expect_json(&headers)?;
+    let customer = parse_customer(&body, Some((&tenant_id, &id)))?;
+    let done = console.store.upsert_customer(&customer).await?;
+    if !done.unknown_tenant.is_empty() {
+        return Err(Refusal::UnknownTenant(tenant_id));
+    }
+    let result = Upserted::of(done.created > 0, done.changed > 0);
+    console.cure(&done.cures).await;
+    let (dead_letters_cured, warnings) = (done.cures.len(), warnings_of_customer(&body));
+    Ok((result.status(), Json(Answer { tenant_id, id, result, dead_letters_cured, warnings })).into_response())
+}
+
+/// A customer as it may be shown.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    tenant_id: TenantId,
+    id: CustomerId,
+    /// `private`, `business`, or null: unknown, which counts as private.
+    r#type: Option<CustomerType>,
+    name: String,
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
+    on_record: OnRecord,
+}
+
+#[derive(Debug, Serialize)]
+struct OnRecord {
+    postcode: bool,
+    house_number: bool,
+    mobile: bool,
+}
+
+impl From<Customer> for Shown {
+    fn from(customer: Customer) -> Self {
+        let Customer { tenant_id, id, kind, name, address, locale, postal, mobile } = customer;
+        let on_record = OnRecord {
+            postcode: postal.postcode.is_some(),
+            house_number: postal.house_number.is_some(),
+            mobile: mobile.is_some(),
+        };
+        Self { tenant_id, id, r#type: kind, name, address, locale, country: postal.country, on_record }
+    }
+}
+
+/// Shows a customer.
+pub(super) async fn show(State(console): State<Console>, path: CustomerPath) -> Result<Json<Shown>, Refusal> {
+    let (tenant_id, id) = path::customer(path)?;
+    let customer = console.store.customer(&tenant_id, &id).await?;
+    customer.map(|customer| Json(customer.into())).ok_or(Refusal::UnknownCustomer)
+}

@@ -1,0 +1,140 @@
+//! What became of an event, as its publisher is told: states and reasons, no addresses.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
+use crate::store::{DeadLetter, Delivery, EventReport};
+
+/// What became of an event.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    source: String,
+    id: String,
+    /// `accepted`, `waiting` or `dead`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<TenantId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_at: Option<Timestamp>,
+    /// Until when its customer is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_until: Option<Timestamp>,
+    deliveries: Vec<ReportedDelivery>,
+    dead_letters: Vec<ReportedDeadLetter>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReportedDelivery {
+    id: DeliveryId,
+    role: &'static str,
+    state: &'static str,
+    attempts: u32,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_reason: Option<&'static str>,
+    /// What was attached, as compose recorded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attachments: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resend_of: Option<DeliveryId>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReportedDeadLetter {
+    id: DeadLetterId,
+    state: &'static str,
+    /// `invoice`, `credit_note` or `reminder`, if the event could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    class: &'static str,
+    reason: String,
+    hint: String,
+    attempts: u32,
+    first_failed_at: Timestamp,
+    last_failed_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_id: Option<DeliveryId>,
+}
+
+impl Report {
+    /// Puts together what is known of the event `id` of `source`.
+    pub(super) fn of(source: String, id: String, report: EventReport, deliveries: Vec<Delivery>) -> Self {
+        let EventReport { event, dead_letters, .. } = report;
+        // Bytes that were never a readable event leave a dead letter alone.
+        let state = event.as_ref().map_or("dead", |event| event.state.as_str());
+        let wait_until = event.as_ref().and_then(|event| event.wait_until);
+        let received_at = event.as_ref().map(|event| event.received_at);
+        let (tenant_id, invoice_number) = event.map(|event| (event.tenant, event.invoice_number)).unzip();
+        Self {
+            source,
+            id,
+            state,
+            tenant_id,
+            invoice_number,
+            received_at,
+            wait_until,
+            deliveries: deliveries.into_iter().map(ReportedDelivery::of).collect(),
+            dead_letters: dead_letters.into_iter().map(ReportedDeadLetter::of).collect(),
+        }
+    }
+}
+
+impl ReportedDelivery {
+    fn of(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            role: delivery.role.as_str(),
+            state: delivery.state.as_str(),
+            attempts: delivery.attempts,
+            created_at: delivery.created_at,
+            due_at: delivery.due_at,
+            settled_at: delivery.settled_at,
+            class: delivery.class.map(crate::model::reason::Class::as_str),
+            reason: delivery.reason,
+            code: delivery.code,
+            decision: delivery.decision.map(crate::model::state::Decision::as_str),
+            decision_reason: delivery.decision_reason.map(crate::policy::decision::Reason::as_str),
+            attachments: delivery.attachments.and_then(|json| RawValue::from_string(json).ok()),
+            message_id: delivery.message_id,
+            message_sha256: delivery.message_sha256.map(|digest| digest.to_string()),
+            resend_of: delivery.resend_of,
+        }
+    }
+}
+
+impl ReportedDeadLetter {
+    fn of(letter: DeadLetter) -> Self {
+        Self {
+            id: letter.id,
+            state: letter.state.as_str(),
+            kind: letter.kind.map(crate::model::invoice_kind::InvoiceKind::as_str),
+            class: letter.class.as_str(),
+            reason: letter.reason,
+            hint: letter.hint,
+            attempts: letter.attempts,
+            first_failed_at: letter.first_failed_at,
+            last_failed_at: letter.last_failed_at,
+            delivery_id: letter.delivery,
+        }
+    }
+}

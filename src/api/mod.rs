@@ -1,0 +1,155 @@
+//! The HTTP API: events in, and what became of them; tenants, customers and settings.
+//!
+//! A file for each group of routes. Whatever goes wrong is a [`refusal::Refusal`], and every answer of it is
+//! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
+//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
+
+mod access;
+mod body;
+mod customers;
+mod etag;
+mod event_report;
+mod events;
+mod path;
+mod refusal;
+mod refused_tokens;
+mod room;
+mod settings;
+mod tenants;
+mod upserted;
+pub(crate) mod warning;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config;
+use crate::intake::Intake;
+use crate::model::ids::DeadLetterId;
+use crate::operator::redrive::Redrive;
+use crate::store::Store;
+use crate::web::{HostAllowList, Probes, add_security_headers, probes_router};
+use access::{Access, Gate};
+use refusal::Refusal;
+use refused_tokens::RefusedTokens;
+use room::{Room, RoomSize};
+
+/// How long a request may take: longer than the database's own deadlines, so that these speak first.
+const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
+
+/// Dead letters that the request that cures them puts back itself; the sweeper does the rest.
+const CURED_AT_ONCE_MAX: u32 = 200;
+
+/// What the API works with.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// The database.
+    pub store: Store,
+    /// Takes events in.
+    pub intake: Intake,
+    /// Puts dead letters back.
+    pub redrive: Redrive,
+    /// Whether an SMS provider is configured.
+    pub sms_available: bool,
+}
+
+impl Console {
+    /// Puts back what an upsert has cured. It is marked in the database: what is not put back now, the sweeper will.
+    async fn cure(&self, marked: &[DeadLetterId]) {
+        if marked.is_empty() {
+            return;
+        }
+        if let Err(error) = self.redrive.cure(CURED_AT_ONCE_MAX).await {
+            tracing::warn!(
+                "{} dead letters are not put back yet, though what they lacked has come: {error}",
+                marked.len()
+            );
+        }
+    }
+}
+
+/// Everything that the console's listener serves.
+pub fn router(console: Console, probes: Probes, config: &config::Console) -> Router {
+    let access = Access::new(config.api_token.as_ref(), config.listen);
+    let refused = Arc::new(RefusedTokens::new(console.store.clock().clone()));
+    let router = Router::new()
+        .merge(api(console, Gate { access, refused }))
+        .merge(probes_router(probes))
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .fallback(async || Refusal::NotFound)
+        .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
+        .layer(CatchPanicLayer::custom(answer_panic));
+    let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
+    HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_security_headers))
+}
+
+/// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
+fn api(console: Console, gate: Gate) -> Router {
+    let events = get(events::report).post(events::take);
+    let events = Router::new()
+        .route("/api/v1/events", events)
+        .layer(from_fn_with_state(Room::new(RoomSize::EVENTS), room::enter));
+    let catalogue = Router::new()
+        .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
+        .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
+        .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
+        .layer(from_fn_with_state(Room::new(RoomSize::CATALOGUE), room::enter));
+    events
+        .merge(catalogue)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .layer(from_fn_with_state(gate, access::check))
+        .with_state(console)
+}
+
+/// Whoever asks gets an answer, also when something behind us hangs. What was begun may have been done: every request
+/// that changes something may be repeated.
+async fn end_in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::TookTooLong.into_response(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over so")]
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Refusal::Internal(format!("a panic: {words}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::header;
+
+    use super::*;
+    use crate::web::wire::Listening;
+
+    #[tokio::test]
+    async fn whoever_waits_in_vain_is_told_when_to_come_again() {
+        let silent = Router::new()
+            .route("/", get(std::future::pending::<()>))
+            .layer(from_fn_with_state(Duration::from_millis(1), end_in_time));
+        let answer = Listening::start(silent).await.get("/").await;
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_words() {
+        let response = answer_panic(Box::new("a secret of ours".to_owned()));
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

@@ -1,0 +1,79 @@
+//! `/api/v1/tenants/{tenant_id}/settings`: what an administrator chooses, changed only by who knows what holds now.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::etag::{self, IfMatch};
+use super::path::{self, TenantPath};
+use super::refusal::Refusal;
+use super::warning::{self, Warning};
+use super::{Console, body};
+use crate::event::MemberWarning;
+use crate::event::catalogue::{parse_settings, warnings_of_settings};
+use crate::model::settings::{Settings, VersionedSettings};
+use crate::store::{CustomerGroup, SettingsPut};
+
+/// Whom the settings' history names for a change over this API.
+const CHANGED_BY: &str = "API";
+
+/// Settings, with their version and what is to be said about them.
+#[derive(Debug, Serialize)]
+struct Answer {
+    version: i64,
+    #[serde(flatten)]
+    settings: Settings,
+    warnings: Vec<Warning>,
+    /// What of the body is ignored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<MemberWarning>,
+}
+
+/// Shows the settings that hold now.
+pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Response, Refusal> {
+    let tenant = path::tenant(path)?;
+    let settings = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
+    let customers = console.store.customer_groups(&tenant).await?;
+    Ok(answer(settings, &customers, console.sms_available, Vec::new()))
+}
+
+/// Lets other settings hold, if those that the request read still do.
+pub(super) async fn put(
+    State(console): State<Console>,
+    path: TenantPath,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let tenant = path::tenant(path)?;
+    let if_match = IfMatch::read(&headers);
+    body::expect_json(&headers)?;
+    let current = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
+    let version = match if_match {
+        IfMatch::Absent => return Err(Refusal::NoIfMatch),
+        IfMatch::Any => None,
+        IfMatch::Versions(versions) if versions.contains(&current.version) => Some(current.version),
+        IfMatch::Versions(_) => return Err(Refusal::Changed { version: current.version }),
+    };
+    let settings = parse_settings(&body)?;
+    // Before they are saved: once they are, nothing can go wrong any more.
+    let customers = console.store.customer_groups(&tenant).await?;
+    match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
+        SettingsPut::Saved(saved) => Ok(answer(saved, &customers, console.sms_available, warnings_of_settings(&body))),
+        SettingsPut::Conflict(current) => Err(Refusal::Changed { version: current.version }),
+        SettingsPut::UnknownTenant => Err(Refusal::UnknownTenant(tenant)),
+    }
+}
+
+fn answer(
+    versioned: VersionedSettings,
+    customers: &[CustomerGroup],
+    sms_available: bool,
+    ignored: Vec<MemberWarning>,
+) -> Response {
+    let VersionedSettings { version, settings } = versioned;
+    let warnings = warning::about(settings, customers, sms_available);
+    ([(header::ETAG, etag::of(version))], Json(Answer { version, settings, warnings, ignored })).into_response()
+}

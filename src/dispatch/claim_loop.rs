@@ -1,0 +1,318 @@
+//! Claims due deliveries for a lane, fairest first and no more than it can soon send, and has their mails prepared.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, warn};
+
+use super::attempt_end::Ended;
+use super::context::Context;
+use super::health::relay_gate::{Gate, Passage};
+use super::liveness::in_hand::Grip;
+use super::liveness::isolation::{Alone, LaneSuspect, SuspectLook};
+use super::load::load;
+use super::prepare::{Prepared, prepare};
+use super::recorder::Recorder;
+use crate::failpoint::{self, Failpoint};
+use crate::model::reason::Class;
+use crate::relay::RelayConfig;
+use crate::store::{Claimed, DeliveryFacts, StoreError};
+
+/// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
+const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// How many looks start at the low mark before one starts at the beginning: a rank that was given out long before it
+/// was committed lies below the mark.
+const LOOKS_FROM_MARK: u32 = 16;
+
+/// How far the low mark stays behind: a rank is given out some time before it is committed, and what was claimed
+/// meanwhile must not hide it.
+const MARK_LAG: Duration = Duration::from_secs(1);
+
+/// A row that this worker owns, and its place among those that the lane has in hand.
+#[derive(Debug)]
+pub struct Owned {
+    /// The row.
+    pub claimed: Claimed,
+    /// Until the row has been recorded or given back.
+    _grip: Grip,
+    /// Of a delivery that a worker died with: the lane claims no other meanwhile.
+    _alone: Option<Alone>,
+    /// Free when the row has been recorded or given back.
+    _place: OwnedSemaphorePermit,
+}
+
+/// A delivery whose mail only waits for a connection.
+#[derive(Debug)]
+pub struct Ready {
+    /// The row.
+    pub owned: Owned,
+    /// What it was made of.
+    pub facts: DeliveryFacts,
+    /// The mail, and why it is as it is.
+    pub prepared: Prepared,
+    /// Its place among the mails that wait; free when a slot takes it.
+    pub waiting: OwnedSemaphorePermit,
+}
+
+/// Claims for one lane until it is told to stop.
+pub struct Claims {
+    /// What all lanes share.
+    pub context: Arc<Context>,
+    /// The lane's relay.
+    pub relay: Arc<RelayConfig>,
+    /// Whether it may send.
+    pub gate: Arc<Gate>,
+    /// Writes down what cannot be prepared.
+    pub recorder: Recorder,
+    /// The one delivery in hand that a worker died with.
+    pub suspects: LaneSuspect,
+    /// To the slots.
+    pub ready: mpsc::Sender<Ready>,
+    /// Places in hand: some mails are composed, and some recorded, while others are on the wire.
+    pub places: Arc<Semaphore>,
+    /// How many there are.
+    pub places_all: u32,
+    /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
+    pub waiting: Arc<Semaphore>,
+    /// Something may have become due.
+    pub wake: Arc<Notify>,
+    /// The worker drains.
+    pub stop: CancellationToken,
+}
+
+impl Claims {
+    /// Claims until it is told to stop, then waits for what is being prepared.
+    pub async fn run(&self) {
+        let pulse = self.context.liveness.pulse(format!("lane {}", self.relay.name));
+        let preparing = TaskTracker::new();
+        let mut looks = 0_u32;
+        let mut low_mark = LowMark::new();
+        let mut suspects = SuspectLook::default();
+        while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
+            let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
+            looks = looks.wrapping_add(1);
+            match self.claim(&places, floor, &mut suspects).await {
+                Ok((claimed, _)) if claimed.is_empty() => {
+                    drop(places);
+                    looks = 0;
+                    pulse.during(self.idle(suspects.found)).await;
+                }
+                Ok((claimed, alone)) => {
+                    failpoint::reach(Failpoint::AfterClaim);
+                    low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
+                    self.start(&preparing, claimed, alone, places);
+                }
+                Err(error) => {
+                    drop(places);
+                    warn!(relay = %self.relay.name, "failed to claim deliveries: {error}");
+                    let again = pulse.during(self.context.store.wait_to_try_again());
+                    self.stop.run_until_cancelled(again).await;
+                }
+            }
+        }
+        preparing.close();
+        pulse.during(preparing.wait()).await;
+        pulse.done();
+    }
+
+    /// Waits until the lane may send and has room for half of its places: as much as is on the wire at once.
+    ///
+    /// Not for each place by itself: under load that would be a claim for every mail.
+    async fn room(&self) -> OwnedSemaphorePermit {
+        loop {
+            let wanted = match self.gate.passable().await {
+                Passage::Trial { allowance } => {
+                    let in_hand = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
+                    if in_hand >= allowance {
+                        self.trial_moves(allowance).await;
+                        continue;
+                    }
+                    allowance - in_hand
+                }
+                _ => (self.places_all / 2).max(1),
+            };
+            let places = Arc::clone(&self.places);
+            let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");
+            let passage = self.gate.passage();
+            if passage == Passage::Free {
+                let rest = self.places.available_permits();
+                let more =
+                    u32::try_from(rest).ok().and_then(|n| Arc::clone(&self.places).try_acquire_many_owned(n).ok());
+                if let Some(more) = more {
+                    room.merge(more);
+                }
+            }
+            if passage != Passage::Shut {
+                return room;
+            }
+        }
+    }
+
+    /// Waits until the trial ends or grows, or one of its deliveries has ended: not every end is the relay's answer.
+    async fn trial_moves(&self, allowance: u32) {
+        let fewer_in_hand = (self.places_all + 1).saturating_sub(allowance);
+        tokio::select! {
+            () = self.gate.changed() => {}
+            _ = self.places.acquire_many(fewer_in_hand) => {}
+        }
+    }
+
+    /// Claims a suspect, if it is time, and as many others as there are places.
+    async fn claim(
+        &self,
+        places: &OwnedSemaphorePermit,
+        floor: i64,
+        suspects: &mut SuspectLook,
+    ) -> Result<(Vec<Claimed>, Option<Alone>), StoreError> {
+        let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
+        let Some((suspect, alone)) = self.claim_suspect(suspects).await? else {
+            return Ok((self.claim_due(limit, floor).await?, None));
+        };
+        let mut claimed = vec![suspect];
+        if limit > 1 {
+            // The suspect is claimed all the same.
+            claimed.extend(self.claim_due(limit - 1, floor).await.unwrap_or_default());
+        }
+        Ok((claimed, Some(alone)))
+    }
+
+    async fn claim_suspect(&self, look: &mut SuspectLook) -> Result<Option<(Claimed, Alone)>, StoreError> {
+        let now = self.context.clock.monotonic();
+        if !look.is_due(now) {
+            return Ok(None);
+        }
+        let Some(alone) = self.suspects.take() else { return Ok(None) };
+        let suspect = self.context.store.claim_suspect(&self.relay.name, self.context.worker).await?;
+        look.looked(now, suspect.is_some());
+        Ok(suspect.map(|suspect| (suspect, alone)))
+    }
+
+    async fn claim_due(&self, limit: u32, floor: i64) -> Result<Vec<Claimed>, StoreError> {
+        // A person's resend goes first, at most every second slot.
+        let express_limit = limit.div_ceil(2);
+        self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await
+    }
+
+    async fn idle(&self, suspects: bool) {
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = self.context.clock.sleep(IDLE_LOOK) => {}
+            () = self.suspects.free(), if suspects => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Has the mails of a claim prepared, side by side.
+    fn start(
+        &self,
+        preparing: &TaskTracker,
+        claimed: Vec<Claimed>,
+        mut alone: Option<Alone>,
+        mut places: OwnedSemaphorePermit,
+    ) {
+        let owned: Vec<Owned> = claimed
+            .into_iter()
+            .map(|claimed| {
+                let place = places.split(1).expect("no more was claimed than there are places");
+                let alone = if claimed.takeovers > 0 { alone.take() } else { None };
+                Owned { _grip: self.context.in_hand.grip(claimed.delivery), claimed, _alone: alone, _place: place }
+            })
+            .collect();
+        let stage = Arc::new(Stage {
+            context: Arc::clone(&self.context),
+            relay: Arc::clone(&self.relay),
+            recorder: self.recorder.clone(),
+            ready: self.ready.clone(),
+            waiting: Arc::clone(&self.waiting),
+        });
+        let siblings = preparing.clone();
+        preparing.spawn(async move {
+            let deliveries: Vec<_> = owned.iter().map(|owned| owned.claimed.delivery).collect();
+            let mut loaded = match load(&stage.context, &deliveries).await {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    warn!(relay = %stage.relay.name, "failed to read claimed deliveries: {error}");
+                    // They keep their places meanwhile, so that they are not claimed again at once.
+                    stage.context.store.wait_to_try_again().await;
+                    HashMap::new()
+                }
+            };
+            for owned in owned {
+                let stage = Arc::clone(&stage);
+                match loaded.remove(&owned.claimed.delivery) {
+                    Some(Ok(facts)) => drop(siblings.spawn(async move { stage.prepare(owned, facts).await })),
+                    Some(Err(why)) => {
+                        drop(siblings.spawn(async move { stage.recorder.unreadable(&owned.claimed, &why).await }));
+                    }
+                    None => stage.recorder.release(&owned.claimed).await,
+                }
+            }
+        });
+    }
+}
+
+/// Where a look begins: the highest rank that was claimed at least [`MARK_LAG`] ago.
+struct LowMark {
+    floor: i64,
+    next_floor: i64,
+    highest: i64,
+    since: Instant,
+}
+
+impl LowMark {
+    fn new() -> Self {
+        Self { floor: 0, next_floor: 0, highest: 0, since: Instant::now() }
+    }
+
+    fn note(&mut self, rank: i64) {
+        self.highest = self.highest.max(rank);
+    }
+
+    fn floor(&mut self) -> i64 {
+        if self.since.elapsed() >= MARK_LAG {
+            (self.floor, self.next_floor) = (self.next_floor, self.highest);
+            self.since = Instant::now();
+        }
+        self.floor
+    }
+}
+
+/// What preparing one mail needs.
+struct Stage {
+    context: Arc<Context>,
+    relay: Arc<RelayConfig>,
+    recorder: Recorder,
+    ready: mpsc::Sender<Ready>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Stage {
+    async fn prepare(&self, owned: Owned, facts: DeliveryFacts) {
+        let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
+        // A panic is this delivery's dead letter, not the worker's end.
+        let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
+        let ended = match work.await {
+            Ok(Ok(prepared)) => {
+                // Nobody receives any more: the worker drains.
+                if let Err(unsent) = self.ready.send(Ready { owned, facts, prepared, waiting }).await {
+                    self.recorder.release(&unsent.0.owned.claimed).await;
+                }
+                return;
+            }
+            Ok(Err(ended)) => ended,
+            Err(_) => {
+                error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
+                Ended::before(Class::Internal, "the dispatcher failed while composing; its log tells more")
+            }
+        };
+        self.recorder.record(self.relay.on_uncertain, &owned.claimed, &facts, None, &ended).await;
+    }
+}

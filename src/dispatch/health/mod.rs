@@ -1,0 +1,7 @@
+//! What a relay takes: its breaker, its credentials, held senders.
+
+pub(super) mod credentials;
+pub(super) mod held_sender;
+pub(super) mod refusing;
+pub(super) mod relay_gate;
+pub(super) mod sender_hold;

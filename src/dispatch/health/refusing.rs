@@ -1,0 +1,79 @@
+//! The trial of a relay that refused everybody. Pure.
+//!
+//! Its breaker is open like that of a relay that is away, but that it answers proves nothing: one delivery at a time is
+//! let through, in the lane's fair order among tenants, until the relay accepts one.
+
+use tracing::info;
+
+use crate::clock::Timestamp;
+use crate::model::reply::Phase;
+use crate::model::state::Breaker;
+use crate::policy::breaker::Signal;
+use crate::policy::sender_trial::{HoldReason, trial_delay};
+use crate::store::RelayState;
+
+/// The state of the relay after a trial that ended in `phase`; none, if it did not refuse everybody.
+///
+/// An acceptance closes the breaker, and so does an answer in a later phase than the one in which everybody was refused:
+/// that is over, whatever the relay says now. A relay that puts each recipient off once would otherwise be tried with one
+/// new recipient after the other.
+pub fn after_trial(state: &RelayState, (signal, phase): (Signal, Option<Phase>), now: Timestamp) -> Option<RelayState> {
+    state.refused_code.as_ref()?;
+    let is_answer = matches!(signal, Signal::Worked | Signal::Refused);
+    if signal == Signal::Accepted || (is_answer && phase > state.refused_phase) {
+        info!(relay = %state.relay, "the relay no longer refuses everybody");
+        return Some(RelayState {
+            refused_phase: None,
+            refused_code: None,
+            probes: 0,
+            probe_worker: None,
+            probe_until: None,
+            opened_at: None,
+            reason: None,
+            breaker: Breaker::Closed,
+            allowance: 0,
+            ..state.clone()
+        });
+    }
+    // What is neither lengthens nothing: it may have been the recipient's own.
+    let probes = state.probes + u32::from(signal == Signal::Refused);
+    Some(RelayState {
+        breaker: Breaker::Open,
+        probes,
+        probe_at: Some(now.plus(trial_delay(HoldReason::SameWords, probes))),
+        probe_worker: None,
+        probe_until: None,
+        allowance: 0,
+        ..state.clone()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::RelayName;
+
+    #[test]
+    fn an_acceptance_or_a_later_answer_closes_it() {
+        let refusing = RelayState {
+            breaker: Breaker::HalfOpen,
+            refused_phase: Some(Phase::Mail),
+            refused_code: Some("550 5.7.1".to_owned()),
+            ..RelayState::closed(RelayName::from("default"))
+        };
+        let after = |signal, phase| after_trial(&refusing, (signal, phase), Timestamp(0)).expect("it refused").breaker;
+        let table = [
+            (Signal::Accepted, Some(Phase::FinalDot), Breaker::Closed),
+            (Signal::Worked, Some(Phase::Rcpt), Breaker::Closed),
+            (Signal::Refused, Some(Phase::Rcpt), Breaker::Closed),
+            (Signal::Worked, Some(Phase::Mail), Breaker::Open),
+            (Signal::Refused, Some(Phase::Mail), Breaker::Open),
+            (Signal::Unavailable, None, Breaker::Open),
+        ];
+        for (signal, phase, expected) in table {
+            assert_eq!(after(signal, phase), expected, "{signal:?} at {phase:?}");
+        }
+        let well = RelayState::closed(RelayName::from("default"));
+        assert_eq!(after_trial(&well, (Signal::Accepted, Some(Phase::FinalDot)), Timestamp(0)), None);
+    }
+}

@@ -1,0 +1,432 @@
+//! Whether a lane may send now: its breaker, its credentials, and people's pause.
+//!
+//! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and writes
+//! the row when they trip. One worker at a time holds the lease to probe; the same one then tries the relay with 1,
+//! 2, 4, … deliveries before the lane is free again for all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::credentials::Credentials;
+use super::refusing;
+use crate::clock::{Clock, Timestamp};
+use crate::dispatch::limits::slots::Slots;
+use crate::model::ids::{RelayName, WorkerId};
+use crate::model::reply::Phase;
+use crate::model::state::Breaker as Stands;
+use crate::policy::breaker::{Breaker, Signal, Trip, probe_delay};
+use crate::relay::{Connector, Unavailable};
+use crate::store::{OTHERS_REFUSED, RelayState, Store, StoreError};
+use crate::telemetry::metric;
+
+/// How often the shared row is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A relay that accepted a mail of another worker this long ago works.
+const OTHERS_WORKED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the lease to probe holds. While a mail of its trial is on the way it is renewed: a relay may take ten
+/// minutes to answer the final dot.
+const LEASE: Duration = Duration::from_mins(2);
+
+/// What a lane may do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Send.
+    Free,
+    /// Send so many, and see.
+    Trial {
+        /// Deliveries in hand at once.
+        allowance: u32,
+    },
+    /// Send nothing: the breaker is open, another worker tries, the relay refuses this worker's credentials, or people
+    /// paused it.
+    Shut,
+}
+
+/// One lane's gate in one worker.
+pub struct Gate {
+    relay: RelayName,
+    worker: WorkerId,
+    store: Store,
+    clock: Clock,
+    connector: Arc<Connector>,
+    /// A trial that has grown to so many is over.
+    connections: u32,
+    slots: Arc<Slots>,
+    credentials: Credentials,
+    passage: watch::Sender<Passage>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    breaker: Breaker,
+    /// Deliveries of the running round of the trial that the relay answered.
+    answered: u32,
+    /// Mails that have passed and are on the way.
+    passing: u32,
+    /// The newest version of the shared row that was shown: an older one, read before it, says nothing any more.
+    shown: i64,
+    /// Why the breaker is to open, until the shared row says so: nothing passes meanwhile.
+    trip: Option<Trip>,
+}
+
+/// A mail on its way through the gate.
+pub struct Passing<'a>(&'a Gate);
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.counts().passing -= 1;
+    }
+}
+
+impl Gate {
+    /// The gate of the lane whose relay `connector` reaches. Shut, until the shared row has been looked at.
+    #[must_use]
+    pub fn new(
+        connector: Arc<Connector>,
+        store: Store,
+        worker: WorkerId,
+        credentials: Credentials,
+        slots: Arc<Slots>,
+    ) -> Self {
+        let config = connector.config();
+        Self {
+            relay: config.name.clone(),
+            worker,
+            clock: store.clock().clone(),
+            store,
+            connections: config.connections,
+            slots,
+            credentials,
+            passage: watch::Sender::new(Passage::Shut),
+            counts: Mutex::default(),
+            connector,
+        }
+    }
+
+    /// What the lane may do now.
+    #[must_use]
+    pub fn passage(&self) -> Passage {
+        *self.passage.borrow()
+    }
+
+    /// Lets one mail pass, unless the gate is shut.
+    pub fn pass(&self) -> Option<Passing<'_>> {
+        let mut counts = self.counts();
+        (self.passage() != Passage::Shut).then(|| {
+            counts.passing += 1;
+            Passing(self)
+        })
+    }
+
+    /// Waits until the lane may send.
+    pub async fn passable(&self) -> Passage {
+        let mut passage = self.passage.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        passage.wait_for(|passage| *passage != Passage::Shut).await.map_or(Passage::Shut, |passage| *passage)
+    }
+
+    /// Waits until what the lane may do has changed.
+    pub async fn changed(&self) {
+        let _ = self.passage.subscribe().changed().await;
+    }
+
+    /// Keeps the slots to what is due to this worker, keeps looking at the shared row, and probes when it is this
+    /// worker's turn, until told to stop: then a probe is cut off, and its lease given back with the worker's name.
+    pub async fn watch(&self, stop: CancellationToken) {
+        let watching = async {
+            loop {
+                self.slots.adjust();
+                if let Err(error) = self.look().await {
+                    warn!(relay = %self.relay, "failed to look at the relay's state: {error}");
+                }
+                self.clock.sleep(LOOK).await;
+            }
+        };
+        stop.run_until_cancelled(watching).await;
+    }
+
+    /// Takes in that the relay has refused this worker's credentials: nothing passes until it takes them.
+    pub async fn credentials_refused(&self, unavailable: &Unavailable) {
+        // First of all, whatever the database says: those that wait for a slot are not to try.
+        self.set(Passage::Shut);
+        if let Err(error) = self.credentials.refused(unavailable).await {
+            warn!(relay = %self.relay, "failed to write that the relay refuses these credentials: {error}");
+        }
+    }
+
+    /// Takes in that the relay has turned a connection away with a reply, and that none of this worker's shows it to work.
+    /// If it works for other workers it only has enough connections, as when a worker joins those of a relay that limits
+    /// them: the breaker, which is everybody's, does not count that.
+    pub async fn turned_away(&self) {
+        let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
+        match self.store.accepts_others(&self.relay, self.worker, since).await {
+            Ok(true) => self.slots.crowded_out(),
+            Ok(false) => self.signal(Signal::Unavailable).await,
+            Err(error) => {
+                warn!(relay = %self.relay, "failed to look at what the relay accepts: {error}");
+                self.signal(Signal::Unavailable).await;
+            }
+        }
+    }
+
+    /// Takes in that the relay could not be used.
+    pub async fn signal(&self, signal: Signal) {
+        self.take_in(signal, None).await;
+    }
+
+    /// Takes in what a transaction told about the relay, which ended in this phase.
+    pub async fn answered_at(&self, phase: Phase, signal: Signal) {
+        self.take_in(signal, Some(phase)).await;
+    }
+
+    async fn take_in(&self, signal: Signal, phase: Option<Phase>) {
+        let now = self.clock.now();
+        let trip = self.counts().breaker.observe(signal, now);
+        let passage = self.passage();
+        let told = match (passage, trip) {
+            (Passage::Trial { allowance }, _) => match Trip::of_trial(signal) {
+                None => self.answered(allowance, signal, phase).await,
+                Some(trip) => self.open(trip).await,
+            },
+            (Passage::Free, Some(trip)) => self.open(trip).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = told {
+            warn!(relay = %self.relay, "failed to write the relay's state: {error}");
+        }
+    }
+
+    /// Reads the shared row and does what is this worker's to do.
+    ///
+    /// # Errors
+    /// If the database is away; the gate stays as it is.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let trip = self.counts().trip;
+        if let Some(trip) = trip {
+            self.write_trip(trip).await?;
+        }
+        let state = self.store.relay_state(&self.relay).await?;
+        let refused = self.credentials.look().await?;
+        if !self.credentials.are_refused() {
+            self.connector.allow_login();
+        }
+        let now = self.clock.now();
+        self.show(&mut self.counts(), &state, now);
+        if state.paused {
+            return Ok(());
+        }
+        if let Some(refused) = refused {
+            if state.breaker == Stands::HalfOpen && self.is_mine(&state, now) {
+                // Others may have credentials that it takes: they need not wait for the end of the lease.
+                let open = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
+                self.change(open).await?;
+            }
+            return self.credentials.try_again(&self.connector, refused).await;
+        }
+        let trial_abandoned = state.breaker == Stands::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
+        if trial_abandoned {
+            let state = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
+            self.change(state).await?;
+        } else if state.breaker == Stands::Open
+            && probe_is_due(&state, now)
+            && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
+        {
+            self.probe().await?;
+        } else if self.is_mine(&state, now)
+            && state.breaker == Stands::HalfOpen
+            && state.probe_until.is_some_and(|until| until.since(now) < LEASE / 2)
+            && self.counts().passing > 0
+        {
+            self.change(RelayState { probe_until: Some(now.plus(LEASE)), ..state }).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether this worker holds the lease.
+    fn is_mine(&self, state: &RelayState, now: Timestamp) -> bool {
+        state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now)
+    }
+
+    /// Writes the shared row unless somebody else has meanwhile, and shows it.
+    async fn change(&self, state: RelayState) -> Result<(), StoreError> {
+        if self.store.change_breaker(&state).await? {
+            let state = RelayState { version: state.version + 1, ..state };
+            self.show(&mut self.counts(), &state, self.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Sets the passage by the shared row.
+    fn show(&self, counts: &mut Counts, state: &RelayState, now: Timestamp) {
+        if state.version < counts.shown || counts.trip.is_some() {
+            return;
+        }
+        counts.shown = state.version;
+        let passage = match state.breaker {
+            _ if state.paused || self.credentials.are_refused() => Passage::Shut,
+            Stands::Closed => Passage::Free,
+            Stands::HalfOpen if self.is_mine(state, now) => Passage::Trial { allowance: state.allowance },
+            Stands::HalfOpen | Stands::Open => Passage::Shut,
+        };
+        self.set(passage);
+        let shown = match state.breaker {
+            _ if state.paused => 3.0,
+            Stands::Closed => 0.0,
+            Stands::HalfOpen => 1.0,
+            Stands::Open => 2.0,
+        };
+        gauge!(metric::BREAKER_STATE, "relay" => self.relay.to_string()).set(shown);
+    }
+
+    fn set(&self, passage: Passage) {
+        let changed = self.passage.send_if_modified(|current| std::mem::replace(current, passage) != passage);
+        if changed && passage == Passage::Free {
+            self.slots.restore();
+        }
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let answer = self.connector.probe().await;
+        let now = self.clock.now();
+        let state = self.store.relay_state(&self.relay).await?;
+        if state.breaker != Stands::Open || state.probe_worker != Some(self.worker) {
+            return Ok(());
+        }
+        let state = match answer {
+            Ok(()) => {
+                info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
+                self.counts().answered = 0;
+                RelayState {
+                    breaker: Stands::HalfOpen,
+                    probe_at: None,
+                    probe_until: Some(now.plus(LEASE)),
+                    allowance: 1,
+                    refused_credentials: None,
+                    ..state
+                }
+            }
+            // The relay answers: others may have credentials that it takes, and this worker rests.
+            Err(unavailable) if unavailable.auth_refused => {
+                self.credentials_refused(&unavailable).await;
+                RelayState { probe_at: Some(now), probe_until: None, refused_credentials: None, ..state }
+            }
+            Err(unavailable) => {
+                let probes = state.probes + 1;
+                RelayState {
+                    probes,
+                    probe_at: Some(now.plus(probe_delay(probes))),
+                    probe_until: None,
+                    reason: Some(unavailable.to_string()),
+                    refused_credentials: None,
+                    ..state
+                }
+            }
+        };
+        self.change(state).await
+    }
+
+    /// The relay answered one more delivery of the trial.
+    async fn answered(&self, allowance: u32, signal: Signal, phase: Option<Phase>) -> Result<(), StoreError> {
+        let round_over = {
+            let mut counts = self.counts();
+            counts.answered += 1;
+            counts.answered >= allowance
+        };
+        if !round_over {
+            return Ok(());
+        }
+        self.counts().answered = 0;
+        let now = self.clock.now();
+        let state = self.store.relay_state(&self.relay).await?;
+        if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
+            return Ok(());
+        }
+        if let Some(state) = refusing::after_trial(&state, (signal, phase), now) {
+            return self.change(state).await;
+        }
+        let state = if allowance.saturating_mul(2) > self.connections {
+            info!(relay = %self.relay, "the relay works again");
+            RelayState {
+                probes: 0,
+                probe_worker: None,
+                probe_until: None,
+                opened_at: None,
+                reason: None,
+                breaker: Stands::Closed,
+                allowance: 0,
+                ..state
+            }
+        } else {
+            RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
+        };
+        self.change(state).await
+    }
+
+    /// Opens the breaker for all workers. Nothing passes here until the shared row says so, though the database be away:
+    /// each look tries again.
+    async fn open(&self, trip: Trip) -> Result<(), StoreError> {
+        {
+            let mut counts = self.counts();
+            counts.trip = Some(trip);
+            self.set(Passage::Shut);
+        }
+        self.write_trip(trip).await
+    }
+
+    /// Writes that the breaker is open, unless somebody else has.
+    async fn write_trip(&self, trip: Trip) -> Result<(), StoreError> {
+        loop {
+            let mut state = self.store.relay_state(&self.relay).await?;
+            let now = self.clock.now();
+            if state.breaker != Stands::Open {
+                state = opened(&state, trip, now);
+                if !self.store.change_breaker(&state).await? {
+                    continue;
+                }
+                state.version += 1;
+                warn!(relay = %self.relay, "the breaker opens: {}", trip.as_str());
+            }
+            let mut counts = self.counts();
+            counts.trip = None;
+            self.show(&mut counts, &state, now);
+            return Ok(());
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether somebody should look if the relay works. One that an earlier version's worker opened the breaker of, for its
+/// credentials, rests for [`OTHERS_REFUSED`] only: ours may be others.
+fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
+    let for_others = state.refused_credentials.is_some()
+        && state.opened_at.is_some_and(|opened_at| now.since(opened_at) >= OTHERS_REFUSED);
+    for_others || state.probe_at.is_some_and(|at| at <= now)
+}
+
+/// The state of a relay whose breaker opens by `trip`.
+fn opened(state: &RelayState, trip: Trip, now: Timestamp) -> RelayState {
+    let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
+    RelayState {
+        breaker: Stands::Open,
+        reason: Some(trip.as_str().to_owned()),
+        opened_at: state.opened_at.or(Some(now)),
+        probes,
+        probe_at: Some(now.plus(probe_delay(probes))),
+        probe_worker: None,
+        probe_until: None,
+        refused_credentials: None,
+        allowance: 0,
+        ..state.clone()
+    }
+}

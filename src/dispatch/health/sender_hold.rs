@@ -1,0 +1,436 @@
+//! Which senders are held, because a relay refuses them, and which relays refuse everybody.
+//!
+//! Nothing is counted here. When a mail was refused, the database is asked what else the relay answered to its sender,
+//! whichever worker sent it ([`sender_trip`]). A hold is a committed row that all workers obey: a delivery of a held
+//! sender goes back to its lane when its turn comes, and is not claimed again until the hold ends, by a trial that works,
+//! by hand, or because the tenant has another sender. How a trial ended is read from its attempt, so it makes no
+//! difference which worker made it, or whether that worker is still alive.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::held_sender::{self, hold_back, new_hold, send_again, verdict};
+use crate::compose;
+use crate::dispatch::attempt_end::Ended;
+use crate::dispatch::prepare::Prepared;
+use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::mail_address::MailAddress;
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::model::tenant::TenantProfile;
+use crate::policy::sender_key::{MailSender, SenderKey};
+use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay};
+use crate::policy::sender_trip::{self, TripKind, is_bare};
+use crate::store::{Claimed, LostBy, Next, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
+use crate::telemetry::{Masked, metric};
+
+/// How often the shared rows are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Every so many looks, what no hold holds any more is let go, and what was lost meanwhile comes back.
+const LOOKS_TO_LET_GO: u32 = 5;
+/// A trip takes back what was lost in so long a time before it.
+const LOST_WITHIN: Duration = Duration::from_mins(10);
+/// So many deliveries come back in one transaction; the rest follows.
+const RETURNED_MAX: u32 = 500;
+/// A row of refusals does not reach back further than a week.
+const ROW_WITHIN: Duration = Duration::from_hours(7 * 24);
+/// Two senders that are refused alike within so long a time may be refused as everybody is.
+const TOGETHER: Duration = Duration::from_mins(5);
+
+/// The senders and relays that one worker knows to be held or refusing.
+#[derive(Debug)]
+pub struct SenderGuard {
+    store: Store,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    holds: HashMap<RelayName, Vec<Arc<SenderHold>>>,
+    refusing: HashMap<RelayName, Arc<RefusingRelay>>,
+}
+
+impl Known {
+    fn hold(&self, relay: &RelayName, sender: &MailSender) -> Option<Arc<SenderHold>> {
+        self.holds.get(relay)?.iter().find(|hold| hold.holds(&sender.envelope, &sender.from)).cloned()
+    }
+}
+
+/// An attempt that ended, as far as it speaks of its sender.
+#[derive(Debug)]
+pub struct SeenAttempt {
+    relay: RelayName,
+    sender: MailSender,
+    delivery: DeliveryId,
+    saw: Saw,
+}
+
+#[derive(Debug)]
+enum Saw {
+    /// The relay took it, although the sender is held.
+    Accepted,
+    /// The relay refused it, as it may refuse its sender.
+    Refused { phase: Phase },
+    /// The hold was known: it has gone back.
+    HeldBack(Arc<SenderHold>),
+    /// It has gone back, and its sender is to be held.
+    Limited(Box<SenderHold>),
+}
+
+impl SenderGuard {
+    /// A guard that knows nothing yet.
+    pub fn new(store: Store) -> Self {
+        Self { store, known: Mutex::default() }
+    }
+
+    /// Looks at the shared rows until told to stop, and has held senders tried when it is time.
+    pub async fn watch(&self, stop: CancellationToken) {
+        for look in 0_u32.. {
+            if let Err(error) = self.round(look).await {
+                warn!("failed to look at held senders: {error}");
+            }
+            tokio::select! {
+                () = self.store.clock().sleep(LOOK) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn round(&self, look: u32) -> Result<(), StoreError> {
+        self.look().await?;
+        let (holds, refusing): (Vec<_>, Vec<_>) = {
+            let known = self.known();
+            (known.holds.values().flatten().cloned().collect(), known.refusing.values().cloned().collect())
+        };
+        let thorough = look.is_multiple_of(LOOKS_TO_LET_GO);
+        for relay in &refusing {
+            // A hold that began at the same moment.
+            if holds.iter().any(|hold| is_part_of(hold, relay)) {
+                self.store.dissolve_holds(relay).await?;
+            }
+            if thorough {
+                self.store.return_refused(relay, relay.since.minus(LOST_WITHIN), RETURNED_MAX).await?;
+            }
+        }
+        for hold in holds {
+            if thorough {
+                self.return_lost(&hold).await?;
+                self.follow_tenants(&hold).await?;
+                // Asked at the trip, and by whoever is alive if that failed.
+                if hold.held_since.plus(TOGETHER) > self.store.now() && self.refuses_everybody(&hold).await? {
+                    continue;
+                }
+            }
+            self.try_sender(&hold).await?;
+        }
+        if thorough {
+            self.store.let_senders_go().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the shared rows.
+    async fn look(&self) -> Result<(), StoreError> {
+        let holds = self.store.sender_holds().await?;
+        let refusing = self.store.refusing_relays().await?;
+        let mut known = self.known();
+        tell(&known.holds, &holds);
+        known.holds.clear();
+        for hold in holds {
+            known.holds.entry(hold.relay.clone()).or_default().push(Arc::new(hold));
+        }
+        known.refusing = refusing.into_iter().map(|relay| (relay.relay.clone(), Arc::new(relay))).collect();
+        Ok(())
+    }
+
+    /// Ends a trial that has come to its end, and begins one that is due.
+    async fn try_sender(&self, hold: &SenderHold) -> Result<(), StoreError> {
+        let now = self.store.now();
+        let Some(delivery) = hold.trial_delivery else {
+            if hold.trial_at <= now {
+                self.store.begin_trial(hold).await?;
+            }
+            return Ok(());
+        };
+        let after = hold.trial_claim.unwrap_or_default();
+        let Some(ended) = self.store.attempt_after(&hold.relay, delivery, after).await? else { return Ok(()) };
+        let next = match verdict(hold, &ended) {
+            TrialVerdict::Taken => return self.works_again(hold).await,
+            TrialVerdict::Refused => {
+                let at = now.plus(trial_delay(hold.reason, hold.trials + 1));
+                NextTrial { at, refused: true, repeat: None }
+            }
+            // Whoever puts a recipient off once takes the same one later; whoever does it twice is not waited for.
+            TrialVerdict::PutOff => {
+                let repeat = Some(delivery).filter(|_| hold.repeat_delivery != Some(delivery));
+                NextTrial { at: now.plus(PUT_OFF), refused: false, repeat }
+            }
+            TrialVerdict::Unanswered => NextTrial { at: now, refused: false, repeat: None },
+        };
+        self.store.end_trial(hold, next).await.map(drop)
+    }
+
+    /// The hold that keeps a delivery from being sent, if one does. A person's own wish goes through.
+    pub async fn holds_before(&self, claimed: &Claimed, prepared: &Prepared) -> Option<Arc<SenderHold>> {
+        if self.known().holds.is_empty() {
+            return None;
+        }
+        let holds = || {
+            let hold = self.known().hold(&claimed.relay, &prepared.sender)?;
+            let may_try = claimed.express || hold.trial_delivery == Some(claimed.delivery);
+            (!may_try).then_some(hold)
+        };
+        holds()?;
+        // It may have ended, or begun a trial, since the last look.
+        if let Err(error) = self.look().await {
+            warn!("failed to look at held senders: {error}");
+        }
+        holds()
+    }
+
+    /// What follows, in place of the delivery's own end, if its sender or everybody is known to be refused: it goes back,
+    /// as if it had not been tried. What the relay may hold already is not sent again by a hold's end.
+    pub fn instead(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended) -> Option<Next> {
+        let now = self.store.now();
+        if claimed.may_be_out {
+            return None;
+        }
+        let known = self.known();
+        if let Some(hold) = known.hold(&claimed.relay, &prepared.sender) {
+            let of_trial = hold.trial_delivery == Some(claimed.delivery);
+            let held = match held_sender::verdict_of(&hold, ended) {
+                TrialVerdict::Refused => true,
+                TrialVerdict::PutOff => of_trial,
+                TrialVerdict::Taken | TrialVerdict::Unanswered => false,
+            };
+            return held.then(|| hold_back(claimed, ended.class, hold.words.clone(), now));
+        }
+        if let Some(hold) = self.hold_by_limit(claimed, prepared, ended) {
+            return Some(hold_back(claimed, ended.class, hold.words, now));
+        }
+        let refusing = known.refusing.get(&claimed.relay)?;
+        // In whatever phase: what it says to everybody may have changed.
+        may_be_the_senders(ended).then(|| send_again(claimed, ended, refusing.reason(), now))
+    }
+
+    /// The hold of a sender that has sent what the relay allows for now: one answer is enough, and it is nobody's fault.
+    fn hold_by_limit(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended) -> Option<SenderHold> {
+        let (phase, code) = (ended.phase.filter(|_| ended.sender_limited)?, ended.code()?);
+        let now = self.store.now();
+        Some(new_hold(&claimed.relay, &prepared.sender, HoldReason::DailyLimit, (phase, &code), (now, now)))
+    }
+
+    /// What of an attempt that ended speaks for or against its sender; of most attempts nothing does. `held` says that it
+    /// went back, since its sender was known to be held.
+    pub fn seen(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended, held: bool) -> Option<SeenAttempt> {
+        if claimed.may_be_out {
+            return None;
+        }
+        let hold = || self.known().hold(&claimed.relay, &prepared.sender);
+        let saw = if ended.class == Class::Accepted {
+            hold().map(|_| Saw::Accepted)?
+        } else if held {
+            match hold() {
+                Some(hold) => Saw::HeldBack(hold),
+                None => Saw::Limited(Box::new(self.hold_by_limit(claimed, prepared, ended)?)),
+            }
+        } else if may_be_the_senders(ended) {
+            Saw::Refused { phase: ended.phase? }
+        } else {
+            return None;
+        };
+        let (relay, sender) = (claimed.relay.clone(), prepared.sender.clone());
+        Some(SeenAttempt { relay, sender, delivery: claimed.delivery, saw })
+    }
+
+    /// Takes an attempt in, once its end is recorded.
+    pub async fn observe(&self, seen: SeenAttempt) {
+        let acted = match &seen.saw {
+            Saw::Limited(hold) => self.hold_sender(SenderHold::clone(hold)).await,
+            Saw::Accepted => self.accepted(&seen).await,
+            // Of a trial it is kept when the trial ends.
+            Saw::HeldBack(hold) if hold.trial_delivery == Some(seen.delivery) => Ok(()),
+            Saw::HeldBack(hold) => self.store.keep_tripped(hold, seen.delivery).await,
+            Saw::Refused { phase } => self.refused(&seen, *phase).await,
+        };
+        if let Err(error) = acted {
+            warn!(relay = %seen.relay, "failed to write that a sender is held, or not any more: {error}");
+        }
+    }
+
+    async fn accepted(&self, seen: &SeenAttempt) -> Result<(), StoreError> {
+        let hold = self.known().hold(&seen.relay, &seen.sender);
+        match hold {
+            Some(hold) => self.works_again(&hold).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the database what the relay answered to this sender before, and holds it if that is a row of refusals.
+    async fn refused(&self, seen: &SeenAttempt, phase: Phase) -> Result<(), StoreError> {
+        let SeenAttempt { relay, sender, delivery, .. } = seen;
+        // The hold, or that everybody is refused, may have been written since the last look.
+        self.look().await?;
+        let (hold, refusing) = {
+            let known = self.known();
+            (known.hold(relay, sender), known.refusing.get(relay).cloned())
+        };
+        if let Some(hold) = hold {
+            return self.return_lost(&hold).await;
+        }
+        if let Some(refusing) = refusing {
+            let since = refusing.since.minus(LOST_WITHIN);
+            return self.store.return_refused(&refusing, since, RETURNED_MAX).await.map(drop);
+        }
+        let keys = held_sender::keys(sender, phase);
+        let accepted = self.store.last_accepted(relay, &keys).await?;
+        let week_ago = self.store.now().minus(ROW_WITHIN);
+        let since = accepted.map_or(week_ago, |accepted| accepted.max(week_ago));
+        let (dates, answers): (Vec<_>, Vec<_>) =
+            self.store.refusals_since(relay, &keys, since, accepted).await?.into_iter().unzip();
+        let Some(current) = answers.iter().position(|answer| answer.delivery == *delivery) else { return Ok(()) };
+        let Some(trip) = sender_trip::judge(&answers, current, Phase::Rcpt) else { return Ok(()) };
+        let reason = match trip.kind {
+            TripKind::Refused => HoldReason::Refused,
+            TripKind::SameWords => HoldReason::SameWords,
+        };
+        let now = self.store.now();
+        let hold = new_hold(relay, sender, reason, (phase, &answers[current].code), (dates[trip.first], now));
+        self.hold_sender(hold).await
+    }
+
+    async fn hold_sender(&self, hold: SenderHold) -> Result<(), StoreError> {
+        let (relay, keys, now) = (hold.relay.clone(), hold.keys(), self.store.now());
+        let lost =
+            LostBy { relay: &relay, keys: &keys, phase: hold.phase, code: &hold.code, since: now.minus(LOST_WITHIN) };
+        let lost = self.store.lost_deliveries(&lost, RETURNED_MAX).await?;
+        let (hold, new) = self.store.hold_sender(&hold, &lost).await?;
+        if new && self.refuses_everybody(&hold).await? {
+            return self.look().await;
+        }
+        if new {
+            warn!(
+                relay = %relay, phase = %hold.phase, code = hold.code, reason = %hold.reason,
+                "the relay {relay} refuses the sender {}: its deliveries are held; relays list shows it",
+                Masked(&hold.envelope_sender)
+            );
+        }
+        let mut known = self.known();
+        let holds = known.holds.entry(relay).or_default();
+        if holds.iter().all(|known| known.sender != hold.sender) {
+            holds.push(Arc::new(hold));
+        }
+        Ok(())
+    }
+
+    /// Whether a second sender is refused like this one, and nobody's mail was accepted since: then it is the relay's
+    /// fault, and the holds dissolve into its breaker.
+    async fn refuses_everybody(&self, hold: &SenderHold) -> Result<bool, StoreError> {
+        if hold.reason == HoldReason::DailyLimit {
+            return Ok(false);
+        }
+        // A hold that nothing waits for may be of a tenant that has another sender by now, and that one is refused, too.
+        let holds = self.store.held_senders().await?;
+        let holds = holds.into_iter().filter(|(other, waiting)| *waiting > 0 || other.trial_delivery.is_some());
+        let holds: Vec<SenderHold> = holds.map(|(other, _)| other).collect();
+        let alike = |other: &&SenderHold| {
+            other.relay == hold.relay
+                && other.sender != hold.sender
+                && other.reason != HoldReason::DailyLimit
+                && (other.phase, &other.code) == (hold.phase, &hold.code)
+                && hold.held_since.since(other.held_since).max(other.held_since.since(hold.held_since)) <= TOGETHER
+        };
+        let Some(first) =
+            holds.iter().filter(alike).map(|other| other.first_refused_at.min(hold.first_refused_at)).min()
+        else {
+            return Ok(false);
+        };
+        let everybody = SenderKey::everybody(&hold.relay);
+        if self.store.last_accepted(&hold.relay, &everybody).await?.is_some_and(|accepted| accepted >= first) {
+            return Ok(false);
+        }
+        let now = self.store.now();
+        let refusing =
+            RefusingRelay { relay: hold.relay.clone(), phase: hold.phase, code: hold.code.clone(), since: now };
+        if self.store.refuse_everybody(&refusing, now.plus(trial_delay(HoldReason::SameWords, 0))).await? {
+            warn!(relay = %refusing.relay, "the breaker opens: {}", refusing.reason());
+        }
+        self.store.return_refused(&refusing, now.minus(LOST_WITHIN), RETURNED_MAX).await?;
+        self.store.let_senders_go().await?;
+        Ok(true)
+    }
+
+    /// Brings back what the held sender lost: shortly before its hold began, or by attempts that went on meanwhile, whose
+    /// workers did not know of it or have died.
+    async fn return_lost(&self, hold: &SenderHold) -> Result<(), StoreError> {
+        if hold.reason != HoldReason::DailyLimit {
+            self.store.return_lost(hold, hold.held_since.minus(LOST_WITHIN), RETURNED_MAX).await?;
+        }
+        Ok(())
+    }
+
+    async fn works_again(&self, hold: &SenderHold) -> Result<(), StoreError> {
+        self.return_lost(hold).await?;
+        if self.store.end_hold(hold).await? {
+            info!(relay = %hold.relay, "the relay takes the sender {} again", Masked(&hold.envelope_sender));
+        }
+        if let Some(holds) = self.known().holds.get_mut(&hold.relay) {
+            holds.retain(|known| known.sender != hold.sender);
+        }
+        self.store.let_senders_go().await.map(drop)
+    }
+
+    /// Held deliveries of a tenant that has another sender by now take it: waiting for the old one helps nobody.
+    async fn follow_tenants(&self, hold: &SenderHold) -> Result<(), StoreError> {
+        for changed in self.store.changed_profiles(hold).await? {
+            let sender = serde_json::from_str::<TenantProfile>(&changed.body).ok().and_then(|profile| {
+                let from = MailAddress::parse(&profile.sender.address).ok()?;
+                let envelope = compose::envelope_sender(&profile).ok()?;
+                Some(MailSender::new(&hold.relay, envelope.as_ref(), from.as_str()))
+            });
+            if sender.is_some_and(|sender| !hold.holds(&sender.envelope, &sender.from)) {
+                let freed = self.store.take_new_sender(hold, &changed).await?;
+                info!(relay = %hold.relay, count = freed, "deliveries of {} take its new sender", changed.tenant);
+                // Nobody has this sender any more: it is not shown, and is not one of two that are refused alike.
+                self.store.end_empty_hold(hold).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an attempt ended by an answer that a relay may give to senders.
+fn may_be_the_senders(ended: &Ended) -> bool {
+    match (ended.class, &ended.reply) {
+        (Class::Refused, Some(_)) => true,
+        (Class::Rejected, Some(reply)) => is_bare(&reply.codes()),
+        _ => false,
+    }
+}
+
+/// Whether the hold stands for what the relay answers to everybody.
+fn is_part_of(hold: &SenderHold, refusing: &RefusingRelay) -> bool {
+    hold.relay == refusing.relay
+        && (hold.phase, &hold.code) == (refusing.phase, &refusing.code)
+        && hold.reason != HoldReason::DailyLimit
+}
+
+/// Shows how many senders are held, also of relays where none is any more.
+fn tell(before: &HashMap<RelayName, Vec<Arc<SenderHold>>>, now: &[SenderHold]) {
+    let mut counts: BTreeMap<&RelayName, f64> = before.keys().map(|relay| (relay, 0.0)).collect();
+    for hold in now {
+        *counts.entry(&hold.relay).or_default() += 1.0;
+    }
+    for (relay, count) in counts {
+        gauge!(metric::SENDER_HELD, "relay" => relay.to_string()).set(count);
+    }
+}

@@ -1,0 +1,129 @@
+//! A lane: one relay's queue in one worker, with its own claims, connections, rate and circuit breaker.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
+
+use super::batcher::{Batcher, Gathering};
+use super::claim_loop::Claims;
+use super::context::Context;
+use super::health::credentials::Credentials;
+use super::health::relay_gate::Gate;
+use super::limits::rate::Rate;
+use super::limits::slots::Slots;
+use super::permit::DataStarter;
+use super::recorder::Recorder;
+use super::send::Exchange;
+use crate::lifecycle::keep_running;
+use crate::model::ids::RelayName;
+use crate::relay::Connector;
+use crate::wake::Wakes;
+
+/// Mails that are made or wait for a slot are a quarter of the slots, but at least so many: reading documents takes its
+/// time.
+const WAITING_MIN: usize = 8;
+/// How long a start of DATA waits for others.
+const STARTS_PAUSE: Duration = Duration::from_millis(2);
+/// The most starts of DATA that one commit permits.
+const STARTS_MAX: usize = 256;
+
+/// One relay's lane in one worker.
+pub(super) struct Lane {
+    pub(super) context: Arc<Context>,
+    pub(super) connector: Arc<Connector>,
+    pub(super) recorder: Recorder,
+    pub(super) live: watch::Receiver<u32>,
+    pub(super) wakes: Wakes,
+    pub(super) stop: CancellationToken,
+    pub(super) cut: CancellationToken,
+}
+
+impl Lane {
+    /// Sends until told to stop, then finishes what is on the wire.
+    pub(super) async fn run(self) {
+        let relay = Arc::new(self.connector.config().clone());
+        let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
+        let (store, worker) = (self.context.store.clone(), self.context.worker);
+        let slots = Arc::new(Slots::new(relay.connections, self.live.clone(), self.context.clock.clone()));
+        let keys = &self.context.credentials_keys;
+        let credentials = Credentials::new(relay.name.clone(), &relay.url, keys, store.clone(), worker);
+        let gate = Arc::new(Gate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
+        let suspects = self.context.suspects.of_lane();
+        let (ready, queue) = mpsc::channel(slots_all);
+        let recordings = TaskTracker::new();
+        let exchange = Arc::new(Exchange {
+            worker: self.context.worker,
+            context: Arc::clone(&self.context),
+            queue: Mutex::new(queue),
+            connector: self.connector,
+            gate: Arc::clone(&gate),
+            rate: Rate::new(relay.rate, self.live),
+            slots,
+            starter: data_starter(&self.context, &relay.name, slots_all),
+            recorder: self.recorder.clone(),
+            recordings: recordings.clone(),
+            buffers: self.context.buffers.clone(),
+            clock: self.context.clock.clone(),
+            stop: self.stop.clone(),
+            cut: self.cut,
+        });
+        // For each mail on the wire one that is being composed, and one that is being recorded.
+        let places_all = relay.connections.max(1).saturating_mul(3);
+        let claims = Claims {
+            wake: self.wakes.of(relay.name.as_str()),
+            context: self.context,
+            relay,
+            gate: Arc::clone(&gate),
+            recorder: self.recorder,
+            suspects,
+            ready,
+            places: Arc::new(Semaphore::new(slots_all * 3)),
+            places_all,
+            waiting: Arc::new(Semaphore::new((slots_all / 4).max(WAITING_MIN))),
+            stop: self.stop.clone(),
+        };
+
+        let tasks = TaskTracker::new();
+        for index in 0..slots_all {
+            let exchange = Arc::clone(&exchange);
+            tasks.spawn(async move {
+                // A panic outside of a mail's own work costs a mail, which the heartbeat gives back, and no slot.
+                while AssertUnwindSafe(exchange.run_slot(index)).catch_unwind().await.is_err() {
+                    error!(slot = index, "a slot panicked and begins anew");
+                }
+            });
+        }
+        tasks.spawn(async move { keep_running("lane", || claims.run()).await });
+        tasks.spawn(async move { keep_running("gate", || gate.watch(self.stop.clone())).await });
+        tasks.close();
+        tasks.wait().await;
+        recordings.close();
+        recordings.wait().await;
+    }
+}
+
+fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> DataStarter {
+    let store = context.store.clone();
+    // Half of the slots wait while the other half is on the wire.
+    let gathering = Gathering { enough: (slots / 2).clamp(1, STARTS_MAX), pause: STARTS_PAUSE, most: STARTS_MAX };
+    let pulse = Arc::new(context.liveness.pulse(format!("starts of lane {relay}")));
+    let (starter, _) = Batcher::start(gathering, pulse, move |starts: Vec<_>| {
+        let store = store.clone();
+        async move {
+            match store.start_data(&starts).await {
+                Ok(answers) => answers.into_iter().map(Some).collect(),
+                Err(error) => {
+                    tracing::warn!("failed to record that messages start: {error}");
+                    vec![None; starts.len()]
+                }
+            }
+        }
+    });
+    starter
+}

@@ -1,0 +1,5 @@
+//! How much at once: slots, rate, memory.
+
+pub(super) mod buffers;
+pub(super) mod rate;
+pub(super) mod slots;

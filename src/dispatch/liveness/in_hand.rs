@@ -1,0 +1,88 @@
+//! Which deliveries this worker has in hand.
+//!
+//! The database says what a worker owns; this says what it knows of. The two differ when the answer to a claim is lost
+//! (the connection breaks after the commit): then a row is `sending`, its worker lives, and nobody works on it. The
+//! heartbeat looks for such rows ([`Unknown`]) and gives them back.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::ids::DeliveryId;
+use crate::store::{Fence, HeldRow};
+
+/// The deliveries in hand; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct InHand(Arc<Mutex<HashSet<DeliveryId>>>);
+
+/// One delivery in hand, until this is dropped.
+#[derive(Debug)]
+pub struct Grip {
+    delivery: DeliveryId,
+    in_hand: InHand,
+}
+
+impl InHand {
+    /// Takes a delivery in hand, once its claim is known.
+    #[must_use]
+    pub fn grip(&self, delivery: DeliveryId) -> Grip {
+        self.set().insert(delivery);
+        Grip { delivery, in_hand: self.clone() }
+    }
+
+    fn holds(&self, delivery: DeliveryId) -> bool {
+        self.set().contains(&delivery)
+    }
+
+    fn set(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Grip {
+    fn drop(&mut self) {
+        self.in_hand.set().remove(&self.delivery);
+    }
+}
+
+/// Finds rows that are this worker's and that it does not know of.
+#[derive(Debug, Default)]
+pub struct Unknown {
+    suspects: HashSet<Fence>,
+}
+
+impl Unknown {
+    /// Takes in what the database says this worker holds; returns what it did not know of at two looks in a row.
+    ///
+    /// Two, since a claim stands in the database a moment before its worker knows, and a record a moment before it
+    /// lets go.
+    pub fn look(&mut self, held: Vec<HeldRow>, in_hand: &InHand) -> Vec<HeldRow> {
+        let unknown: Vec<HeldRow> = held.into_iter().filter(|row| !in_hand.holds(row.fence.delivery)).collect();
+        let before = std::mem::replace(&mut self.suspects, unknown.iter().map(|row| row.fence).collect());
+        unknown.into_iter().filter(|row| before.contains(&row.fence)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::ids::WorkerId;
+
+    fn row(n: u128, claim: u32) -> HeldRow {
+        let fence = Fence { delivery: DeliveryId(Uuid::from_u128(n)), claim, worker: WorkerId(Uuid::from_u128(99)) };
+        HeldRow { fence, data_started: false }
+    }
+
+    #[test]
+    fn only_what_stays_unknown_is_given_back() {
+        let (in_hand, mut unknown) = (InHand::default(), Unknown::default());
+        let known = in_hand.grip(DeliveryId(Uuid::from_u128(1)));
+        assert_eq!(unknown.look(vec![row(1, 1), row(2, 1), row(3, 1)], &in_hand), []);
+        // 2 was claimed anew meanwhile: another claim, another suspicion. 3 is the one nobody knows.
+        assert_eq!(unknown.look(vec![row(1, 1), row(2, 2), row(3, 1)], &in_hand), [row(3, 1)]);
+        drop(known);
+        assert_eq!(unknown.look(vec![row(1, 1)], &in_hand), []);
+        assert_eq!(unknown.look(vec![row(1, 1)], &in_hand), [row(1, 1)]);
+    }
+}

@@ -1,0 +1,45 @@
+//! From a delivery that is due to an outcome on record.
+//!
+//! A [`Worker`] runs one [`lane`] for each relay. The way of one delivery through its lane, stage by stage:
+//!
+//! 1. [`claim_loop`] claims due deliveries, the fairest share first.
+//! 2. [`prepare`] decides what goes out (attachments or a link), [`load`]s the documents and composes the message.
+//! 3. [`send`]: an SMTP worker of the lane hands the message to the relay. Before DATA, [`permit`] asks the database
+//!    whether it may still go; starts of many deliveries share a commit ([`batcher`]).
+//! 4. [`attempt_end`] is how that ended; [`record`] says what follows, and the [`recorder`] writes it, in batches.
+//!
+//! What surrounds the stages: [`limits`] (connections, rate, memory), [`health`] (the relay's breaker, its credentials,
+//! held senders), [`liveness`] (heartbeat, takeover of dead workers' deliveries, isolation of those that workers died
+//! with) and [`cache`].
+
+mod claim_loop;
+
+mod load;
+mod portal_token;
+mod prepare;
+
+mod batcher;
+mod permit;
+mod send;
+
+mod attempt_end;
+mod record;
+mod recorder;
+
+mod cache;
+mod context;
+mod health;
+mod lane;
+mod limits;
+mod liveness;
+mod worker;
+
+pub use cache::profiles::Profiles;
+pub use cache::templates::TemplateShelf;
+pub use context::{Context, MemoryBudgets};
+pub use limits::buffers::Buffers;
+pub use liveness::in_hand::InHand;
+pub use liveness::isolation::Suspects;
+pub(crate) use liveness::observer::HEARTBEAT;
+pub use prepare::{Decided, Past, Prepared, decide};
+pub use worker::{LAST_STEPS, Worker, WorkerEnd};

@@ -1,0 +1,317 @@
+//! A claimed delivery → the mail that is ready for the wire, or why there is none.
+
+use std::time::Duration;
+
+use super::attempt_end::Ended;
+use super::context::{Context, MailMemory};
+use super::portal_token::PortalToken;
+use crate::clock::Timestamp;
+use crate::compose::{self, ComposeError, Mail, Snapshot};
+use crate::documents::DocumentError;
+use crate::event::{self, Document, InvoiceData, LoadedDocument};
+use crate::failpoint::{self, Failpoint};
+use crate::model::reason::Class;
+use crate::model::state::{Decision, DeliveryRole};
+use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason, Terms};
+use crate::policy::sender_key::MailSender;
+use crate::relay::RelayConfig;
+use crate::sha256::Sha256;
+use crate::store::{Claimed, DeliveryFacts};
+
+/// What was decided, why, and upon what.
+#[derive(Debug, Clone, Copy)]
+pub struct Decided {
+    /// What the mail holds.
+    pub plan: Plan,
+    /// What a retry is bound by.
+    pub terms: Terms,
+    /// Why.
+    pub reason: Reason,
+    /// Everything the decision was made of.
+    pub inputs: Inputs,
+}
+
+/// A mail, and why it is as it is.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The documents' part of the decision.
+    pub decided: Decided,
+    /// What was decided upon, as it is recorded: JSON of [`Inputs`].
+    pub decision_inputs: String,
+    /// The mail.
+    pub mail: Mail,
+    /// The mail is what an earlier attempt was permitted to hand over, byte for byte: it never grows too old.
+    pub repeats: bool,
+    /// It can do without the copies and the Reply-To that need SMTPUTF8, and was never permitted to go out.
+    pub has_spare_utf8: bool,
+    /// Whom the relay knows it to be from.
+    pub sender: MailSender,
+    /// The portal token that it carries, of a link mail.
+    pub link: Option<PortalToken>,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+    /// Its share of the worker's memory; free when the attempt has ended.
+    pub memory: MailMemory,
+}
+
+/// Decides, reads the documents, composes.
+///
+/// # Errors
+/// [`Ended`] with the class that says why there is no mail.
+pub async fn prepare(
+    context: &Context,
+    relay: &RelayConfig,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+) -> Result<Prepared, Ended> {
+    let started_at = context.clock.now();
+    let data = event_data(facts)?;
+    let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
+    let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
+    if may_not_follow(claimed, decided.terms) {
+        let why = "the relay may hold the message, and by now less may be shown than it shows";
+        return Err(Ended::before(Class::Uncertain, why));
+    }
+    if decided.plan == Plan::Attach {
+        // Before memory is waited for: what pauses must not stand in the way of what does not.
+        let ticket = context.documents.ticket(facts.tenant.as_str(), &context.clock, relay.connections);
+        drop(ticket.map_err(|paused| document_failed(&paused))?);
+    }
+    let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
+    let Composed { mail, repeats, has_spare_utf8, link } =
+        composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
+    // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
+    if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
+        let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
+                   has changed (PORTAL_URL, say)";
+        return Err(Ended::before(Class::Uncertain, why));
+    }
+    let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
+    let sender = MailSender::new(&relay.name, mail.envelope.sender.as_ref(), &mail.from);
+    Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, sender, link, started_at, memory })
+}
+
+/// Composes the mail of a delivery again that waited so long for its turn that its Date is not true any more. What was
+/// decided stays: whether that still holds, the permit asks.
+///
+/// # Errors
+/// As [`prepare`]; the mail is then gone.
+pub async fn compose_again(
+    context: &Context,
+    relay: &RelayConfig,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    prepared: &mut Prepared,
+) -> Result<(), Ended> {
+    // First: the mail's share of the memory is for one of the two.
+    context.buffers.give_back(std::mem::take(&mut prepared.mail.bytes));
+    let data = event_data(facts)?;
+    let composed = composed(context, relay, claimed, facts, data, prepared.decided, &mut prepared.memory).await?;
+    prepared.mail = composed.mail;
+    Ok(())
+}
+
+/// A mail, with what is true of it alone.
+struct Composed {
+    mail: Mail,
+    repeats: bool,
+    has_spare_utf8: bool,
+    link: Option<PortalToken>,
+}
+
+/// Reads the documents, and makes the mail of what was decided.
+async fn composed(
+    context: &Context,
+    relay: &RelayConfig,
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    data: InvoiceData,
+    decided: Decided,
+    memory: &mut MailMemory,
+) -> Result<Composed, Ended> {
+    let plan = decided.plan;
+    let documents = documents(context, relay, facts, &data, plan, memory).await?;
+    failpoint::reach(Failpoint::AfterDocuments);
+    let templates = context.templates(&facts.template_version).await?;
+    let (portal_link, link) = portal_link(context, facts, &data, plan)?;
+    let mut snapshot = snapshot(context, facts, data, portal_link)?;
+    if claimed.without_utf8 {
+        snapshot.leave_spare_utf8_out();
+    }
+    // What was permitted once keeps its bytes.
+    let has_spare_utf8 = claimed.message_sha256.is_none() && !claimed.may_be_out && snapshot.has_spare_utf8();
+    let mut dated = |date: Timestamp| {
+        snapshot.date = date;
+        compose::compose_into(context.buffers.take(), &templates, &snapshot, plan, &documents)
+            .map_err(|error| compose_failed(&error))
+    };
+    for date in dates_before(claimed, facts, decided.terms) {
+        let mail = dated(date)?;
+        if claimed.message_sha256.is_none_or(|permitted| permitted == mail.sha256) {
+            failpoint::reach(Failpoint::AfterCompose);
+            return Ok(Composed { mail, repeats: true, has_spare_utf8, link });
+        }
+        // Stricter by now, or made of something else: another message, of today.
+        context.buffers.give_back(mail.bytes);
+    }
+    let mail = dated(context.clock.now())?;
+    failpoint::reach(Failpoint::AfterCompose);
+    Ok(Composed { mail, repeats: false, has_spare_utf8, link })
+}
+
+/// The Dates that the message may have been permitted with before; its digest says which it was. None of a message that
+/// was never permitted, which is as old as it is.
+fn dates_before(claimed: &Claimed, facts: &DeliveryFacts, terms: Terms) -> impl Iterator<Item = Timestamp> {
+    let root = claimed.message_date.filter(|_| claimed.earlier.is_some_and(|earlier| !terms.differ_from(earlier)));
+    let dates = match claimed.message_sha256 {
+        // A version that stored no Date took the snapshot's moment. While two versions work side by side, each may have
+        // permitted the message last, whatever Date stands there.
+        Some(_) => [claimed.message_date, Some(facts.snapshot_at)],
+        // A rest: what it repeats was permitted for its root.
+        None => [root, None],
+    };
+    dates.into_iter().flatten()
+}
+
+/// Whether an earlier attempt may have put a message on its way that was decided less strictly: another one never
+/// follows it by itself.
+fn may_not_follow(claimed: &Claimed, terms: Terms) -> bool {
+    claimed.may_be_out && claimed.earlier.is_none_or(|earlier| terms.differ_from(earlier))
+}
+
+fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
+    event::reread(&facts.event_body)
+        .map_err(|fault| Ended::before(Class::Internal, format!("the stored event cannot be read again: {fault}")))
+}
+
+/// What earlier attempts say about the decision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// What they decided.
+    pub earlier: Option<Terms>,
+    /// The relay has refused the message for its size.
+    pub refused_for_size: bool,
+}
+
+/// Documents or a link, by what the database holds now.
+///
+/// # Errors
+/// [`Ended`] if neither would be right.
+pub fn decide(
+    facts: &DeliveryFacts,
+    documents: &[Document],
+    past: Past,
+    message_bytes_max: u64,
+    sms_available: bool,
+) -> Result<Decided, Ended> {
+    let inputs = Inputs {
+        settings: facts.settings.settings,
+        settings_version: facts.settings.version,
+        customer_type: facts.customer_type,
+        verification: facts.verification,
+        sms_available,
+        encoded_bytes: compose::encoded_bytes(documents),
+        message_bytes_max,
+        refused_for_size: past.refused_for_size,
+        link_only: facts.link_only,
+        earlier: past.earlier,
+    };
+    let ruling = decision::rule(&inputs).map_err(|refusal| Ended::before(refusal.class(), refusal.to_string()))?;
+    Ok(Decided { plan: ruling.plan, terms: ruling.terms(), reason: ruling.reason, inputs })
+}
+
+/// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store answers.
+async fn documents(
+    context: &Context,
+    relay: &RelayConfig,
+    facts: &DeliveryFacts,
+    data: &InvoiceData,
+    plan: Plan,
+    memory: &mut MailMemory,
+) -> Result<Vec<LoadedDocument>, Ended> {
+    let (store, clock) = (&context.documents, &context.clock);
+    let loaded = match plan {
+        Plan::Attach => match store.ticket(facts.tenant.as_str(), clock, relay.connections) {
+            Ok(ticket) => {
+                if ticket.may_take_long() {
+                    // It may take the whole deadline: mails of tenants whose documents come are made meanwhile.
+                    memory.no_longer_ahead();
+                }
+                store.load_with(ticket, &data.documents, clock).await
+            }
+            Err(paused) => Err(paused),
+        },
+        // Where the portal is closed, and by a Bcc, which has no link, nobody reaches the documents.
+        Plan::Link { access: PortalAccess::Closed } => Ok(Vec::new()),
+        Plan::Link { .. } if facts.role == DeliveryRole::Bcc => Ok(Vec::new()),
+        Plan::Link { .. } => store.check_presence(&data.documents, clock).await.map(|()| Vec::new()),
+    };
+    loaded.map_err(|error| document_failed(&error))
+}
+
+fn document_failed(error: &DocumentError) -> Ended {
+    let (class, pause) = match error {
+        DocumentError::Missing { .. } => (Class::DocumentMissing, Duration::ZERO),
+        DocumentError::Mismatch { .. } => (Class::DocumentMismatch, Duration::ZERO),
+        DocumentError::Unavailable { .. } => (Class::Dependency, Duration::ZERO),
+        DocumentError::Paused { after } => (Class::Dependency, *after),
+    };
+    Ended { pause, ..Ended::before(class, error.to_string()) }
+}
+
+fn compose_failed(error: &ComposeError) -> Ended {
+    let class = match error {
+        ComposeError::InvalidAddress { .. } => Class::InvalidRecipient,
+        ComposeError::Template { .. } => Class::Internal,
+    };
+    Ended::before(class, error.to_string())
+}
+
+/// A link and its token for a main mail without documents; a Bcc never carries one.
+fn portal_link(
+    context: &Context,
+    facts: &DeliveryFacts,
+    data: &InvoiceData,
+    plan: Plan,
+) -> Result<(Option<String>, Option<PortalToken>), Ended> {
+    if plan.decision() == Decision::Attach || facts.role == DeliveryRole::Bcc {
+        return Ok((None, None));
+    }
+    let key = context.link_keys.by_fingerprint(&facts.link_key).ok_or_else(|| {
+        Ended::before(
+            Class::Internal,
+            format!("SECRET_KEYS no longer holds the key {} that this delivery's link is made with", facts.link_key),
+        )
+    })?;
+    let token = key.link_token(facts.root.0, facts.link_generation);
+    let link = PortalToken {
+        sha256: Sha256::of(token.as_bytes()),
+        key_fingerprint: facts.link_key.clone(),
+        generation: facts.link_generation,
+        due_date: data.invoice.due_date,
+    };
+    Ok((Some(format!("{}/i/{token}", context.portal_url)), Some(link)))
+}
+
+fn snapshot(
+    context: &Context,
+    facts: &DeliveryFacts,
+    data: InvoiceData,
+    portal_link: Option<String>,
+) -> Result<Snapshot, Ended> {
+    let tenant = context
+        .profiles
+        .get(&facts.tenant, facts.profile_version, &facts.profile)
+        .map_err(|error| Ended::before(Class::Internal, format!("the tenant's profile cannot be read: {error}")))?;
+    Ok(Snapshot {
+        root: facts.root,
+        data,
+        tenant,
+        customer_name: facts.customer_name.clone(),
+        locale: facts.locale.clone(),
+        recipients: facts.recipients.clone(),
+        shown: facts.shown.clone(),
+        date: facts.snapshot_at,
+        portal_link,
+    })
+}

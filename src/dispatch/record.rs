@@ -1,0 +1,290 @@
+//! How an attempt ended → what is written down. Pure.
+
+use uuid::Uuid;
+
+use super::attempt_end::Ended;
+use super::prepare::Prepared;
+use crate::clock::Timestamp;
+use crate::event::Recipient;
+use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
+use crate::model::mail_address::in_smtp;
+use crate::model::reason::{Class, fingerprint};
+use crate::model::reply::Phase;
+use crate::model::state::{Decision, DeliveryRole, OnUncertain, Settled};
+use crate::policy::retry::{self, History, Schedule};
+use crate::relay::RecipientResult;
+use crate::store::{
+    BackToDue, Claimed, DeliveryFacts, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry, Next, Record,
+    Rest, Settlement,
+};
+
+/// What the story says of a message that goes without what its relay cannot take.
+const WITHOUT_UTF8: &str = "composed anew without the copies and the Reply-To whose addresses need SMTPUTF8, which the \
+                            relay does not offer";
+
+/// What the record is made with.
+pub struct Making<'a> {
+    /// Who sent.
+    pub worker: WorkerId,
+    /// When to try again.
+    pub schedule: &'a Schedule,
+    /// What the relay's configuration wants of uncertain deliveries.
+    pub on_uncertain: OnUncertain,
+    /// Now.
+    pub now: Timestamp,
+    /// Makes an identifier.
+    pub new_id: &'a (dyn Fn() -> Uuid + Sync),
+}
+
+/// What is written down of an attempt that ended.
+#[must_use]
+pub fn record(
+    claimed: &Claimed,
+    facts: &DeliveryFacts,
+    prepared: Option<&Prepared>,
+    ended: &Ended,
+    making: &Making<'_>,
+) -> Record {
+    let decision = prepared.map(|prepared| prepared.decided.plan.decision());
+    let missing_since = match ended.class {
+        Class::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
+        // Nobody could look: the wait goes on.
+        Class::Dependency | Class::RelayUnavailable => claimed.missing_since,
+        _ => None,
+    };
+    let history = History {
+        delivery: claimed.delivery,
+        attempts: claimed.attempts,
+        now: making.now,
+        missing_since,
+        attached: decision == Some(Decision::Attach),
+        resent_uncertain: claimed.may_be_out,
+        handed_over: ended.phase == Some(Phase::FinalDot),
+        on_uncertain: making.on_uncertain,
+        pause: ended.pause,
+        sender_limited: ended.sender_limited,
+        goes_without_utf8: ended.goes_without_utf8,
+    };
+    let ending = Ending { claimed, facts, prepared, ended, making };
+    let next = match retry::after(ended.class, &history, making.schedule) {
+        retry::Next::Again { after, consumed } => Next::Due(Box::new(BackToDue {
+            due_at: making.now.plus(after),
+            attempts: claimed.attempts + u32::from(consumed),
+            last_class: Some(ended.class),
+            last_reply: Some(ended.reason.clone()),
+            first_failed_at: claimed.first_failed_at.or(Some(making.now)),
+            missing_since,
+            refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
+            without_utf8: claimed.without_utf8 || ended.goes_without_utf8,
+            note: ended.goes_without_utf8.then(|| WITHOUT_UTF8.to_owned()),
+            may_be_out: claimed.may_be_out || ended.class == Class::Uncertain,
+            decision: prepared.map(|prepared| prepared.decided.terms),
+            message: prepared.filter(|_| ended.class == Class::Uncertain).map(|prepared| Box::new(kept(prepared))),
+            held: None,
+            anew: false,
+        })),
+        retry::Next::Settle(settled, class) => Next::Settled(Box::new(ending.settlement(settled, class))),
+    };
+    Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
+}
+
+/// What is kept of a message that the relay may hold.
+fn kept(prepared: &Prepared) -> KeptMessage {
+    let mail = &prepared.mail;
+    KeptMessage {
+        decision_reason: prepared.decided.reason,
+        decision_inputs: prepared.decision_inputs.clone(),
+        message_id: mail.message_id.clone(),
+        message_sha256: mail.sha256,
+        message_date: mail.date,
+        message_size: mail.bytes.len() as u64,
+        attachments: serde_json::to_string(&mail.attachments).expect("attachments are JSON"),
+    }
+}
+
+/// How one attempt ended, with all that is known of it.
+struct Ending<'a> {
+    claimed: &'a Claimed,
+    facts: &'a DeliveryFacts,
+    prepared: Option<&'a Prepared>,
+    ended: &'a Ended,
+    making: &'a Making<'a>,
+}
+
+impl Ending<'_> {
+    /// The SMTP transaction. What never came to one (a missing document, a relay that is away) is no attempt.
+    fn attempt(&self) -> Option<NewAttempt> {
+        let ended = self.ended;
+        let phase = ended.phase.filter(|phase| !phase.precedes_transaction())?;
+        Some(NewAttempt {
+            relay: self.claimed.relay.clone(),
+            started_at: ended.started_at,
+            ended_at: self.making.now,
+            phase: Some(phase),
+            class: ended.class,
+            code: ended.code(),
+            reply: ended.reply.as_ref().map(|reply| reply.text.clone()),
+            refused: self.refused(),
+            decision: self.prepared.map(|prepared| prepared.decided.plan.decision()),
+            message_sha256: self.prepared.map(|prepared| prepared.mail.sha256),
+            message_date: self.prepared.map(|prepared| prepared.mail.date),
+            sender_key: self.prepared.filter(|_| self.speaks_of_the_sender()).map(|prepared| prepared.sender.key),
+        })
+    }
+
+    /// Whether the relay's answer may say that it takes the sender, or that it does not. What it may hold already is not
+    /// given up by a refusal.
+    fn speaks_of_the_sender(&self) -> bool {
+        match self.ended.class {
+            Class::Accepted => true,
+            Class::Refused | Class::Rejected => self.ended.reply.is_some() && !self.claimed.may_be_out,
+            _ => false,
+        }
+    }
+
+    fn settlement(&self, settled: Settled, class: Class) -> Settlement {
+        let prepared = self.prepared;
+        Settlement {
+            settled,
+            at: self.making.now,
+            class,
+            reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
+            attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
+            decision: prepared.map(|prepared| prepared.decided.terms).or(self.claimed.earlier),
+            decision_reason: prepared.map(|prepared| prepared.decided.reason),
+            decision_inputs: prepared.map(|prepared| prepared.decision_inputs.clone()),
+            message_id: prepared.map(|prepared| prepared.mail.message_id.clone()),
+            message_sha256: prepared.map(|prepared| prepared.mail.sha256),
+            message_date: prepared.map(|prepared| prepared.mail.date),
+            message_size: prepared.map(|prepared| prepared.mail.bytes.len() as u64),
+            attachments: prepared
+                .map(|prepared| serde_json::to_string(&prepared.mail.attachments).expect("attachments are JSON")),
+            phase: self.ended.phase,
+            code: self.ended.code(),
+            dead_letter: (settled == Settled::Dead).then(|| self.dead_letter(class)),
+            rest: if settled == Settled::Sent { self.rest() } else { None },
+        }
+    }
+
+    fn dead_letter(&self, class: Class) -> NewDeadLetter {
+        let Self { claimed, facts, ended, making, .. } = self;
+        let code = ended.code();
+        let cause = [
+            class.as_str(),
+            claimed.relay.as_str(),
+            ended.phase.map_or("", Phase::as_str),
+            code.as_deref().unwrap_or(""),
+        ];
+        NewDeadLetter {
+            id: DeadLetterId((making.new_id)()),
+            delivery: Some(claimed.delivery),
+            event_key: Some(facts.event_key),
+            source: Some(facts.source.clone()),
+            event_id: Some(facts.event_id.clone()),
+            tenant: Some(facts.tenant.clone()),
+            customer: Some(facts.customer.clone()),
+            invoice_number: Some(facts.invoice_number.clone()),
+            class,
+            phase: ended.phase,
+            fingerprint: fingerprint(&cause),
+            code,
+            reason: ended.reason.clone(),
+            hint: class.hint().to_owned(),
+            attempts: claimed.attempts + u32::from(ended.phase.is_some()),
+            body: None,
+            once: None,
+            first_failed_at: claimed.first_failed_at.unwrap_or(making.now),
+            last_failed_at: making.now,
+        }
+    }
+
+    /// JSON: the recipients that were not accepted, with what the relay said.
+    fn refused(&self) -> Option<String> {
+        let mail = &self.prepared?.mail;
+        let refused: Vec<_> = mail
+            .envelope
+            .recipients
+            .iter()
+            .zip(&self.ended.recipients)
+            .filter_map(|(recipient, result)| {
+                let (how, reply) = match result {
+                    RecipientResult::Deferred(reply) => ("deferred", Some(reply)),
+                    RecipientResult::Refused { reply, .. } => ("refused", reply.as_ref()),
+                    RecipientResult::Accepted(_) | RecipientResult::Unasked => return None,
+                };
+                let reply = reply.map(ToString::to_string);
+                Some(serde_json::json!({ "address": recipient.address.to_string(), "result": how, "reply": reply }))
+            })
+            .collect();
+        (!refused.is_empty()).then(|| serde_json::Value::from(refused).to_string())
+    }
+
+    /// A delivery for the recipients that were deferred while others were accepted: the same message.
+    fn rest(&self) -> Option<Rest> {
+        let mail = &self.prepared?.mail;
+        let deferred: Vec<Recipient> = mail
+            .envelope
+            .recipients
+            .iter()
+            .zip(&self.ended.recipients)
+            .filter(|(_, result)| matches!(result, RecipientResult::Deferred(_)))
+            .filter_map(|(deferred, _)| {
+                let address = deferred.address.to_string();
+                self.facts.recipients.iter().find(|recipient| in_smtp(&recipient.address) == address).cloned()
+            })
+            .collect();
+        if deferred.is_empty() {
+            return None;
+        }
+        let id = DeliveryId((self.making.new_id)());
+        Some(Rest { delivery: self.rest_delivery(id, deferred), entry: self.rest_entry(id) })
+    }
+
+    fn rest_delivery(&self, id: DeliveryId, recipients: Vec<Recipient>) -> NewDelivery {
+        let Self { claimed, facts, making, .. } = self;
+        NewDelivery {
+            id,
+            root: facts.root,
+            role: DeliveryRole::Rest,
+            main: facts.main,
+            event_key: facts.event_key,
+            resend_of: None,
+            resend_reason: None,
+            tenant: facts.tenant.clone(),
+            customer: facts.customer.clone(),
+            invoice_id: facts.invoice_id.clone(),
+            invoice_number: facts.invoice_number.clone(),
+            kind: facts.kind,
+            recipients,
+            customer_name: facts.customer_name.clone(),
+            locale: facts.locale.clone(),
+            profile_version: facts.profile_version,
+            template_version: facts.template_version.clone(),
+            snapshot_at: facts.snapshot_at,
+            link_key: facts.link_key.clone(),
+            link_generation: facts.link_generation,
+            link_only: facts.link_only,
+            expires_at: claimed.expires_at,
+            created_at: making.now,
+            settled: None,
+        }
+    }
+
+    fn rest_entry(&self, id: DeliveryId) -> NewLaneEntry {
+        let Self { claimed, facts, making, .. } = self;
+        let delay = making.schedule.delays.first().copied().unwrap_or_default();
+        NewLaneEntry {
+            delivery: id,
+            relay: claimed.relay.clone(),
+            tenant: facts.tenant.clone(),
+            customer: facts.customer.clone(),
+            due_at: making.now.plus(delay),
+            express: false,
+            expires_at: claimed.expires_at,
+            claim: 0,
+            decision: self.prepared.map(|prepared| prepared.decided.terms),
+            message_date: self.prepared.map(|prepared| prepared.mail.date),
+            held: None,
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! A slot: one connection to the relay, and the mails that go through it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error};
+
+use super::attempt_end::Ended;
+use super::claim_loop::{Owned, Ready};
+use super::context::Context;
+use super::health::relay_gate::Gate;
+use super::limits::buffers::Buffers;
+use super::limits::rate::Rate;
+use super::limits::slots::{Refusal, Slots};
+use super::permit::{Answer, DataPermit, DataStarter, is_outdated};
+use super::prepare::{Prepared, compose_again};
+use super::recorder::Recorder;
+use crate::clock::Clock;
+use crate::model::ids::WorkerId;
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::policy::breaker::Signal;
+use crate::relay::outcome::Outcome;
+use crate::relay::{Connector, Session, Submission, Unavailable};
+use crate::store::{Claimed, DataStart, DeliveryFacts};
+
+/// How long a connection may wait for the next mail before it is closed in good manners.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// After so many mails a connection is replaced: load moves to hosts that came later behind one name.
+const USES_MAX: u64 = 1_000;
+
+/// The mails that wait for a connection; all slots of a lane take from it.
+pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
+
+/// What the slots of a lane share.
+pub struct Exchange {
+    /// This worker.
+    pub worker: WorkerId,
+    /// What a mail is composed with that waited too long.
+    pub context: Arc<Context>,
+    /// What waits to be sent.
+    pub queue: ReadyQueue,
+    /// Makes connections.
+    pub connector: Arc<Connector>,
+    /// Breaker and pause.
+    pub gate: Arc<Gate>,
+    /// The relay's rate.
+    pub rate: Rate,
+    /// How many slots may work.
+    pub slots: Arc<Slots>,
+    /// Permits to start DATA.
+    pub starter: DataStarter,
+    /// Writes down how attempts end.
+    pub recorder: Recorder,
+    /// What is being written down: a slot sends its next mail meanwhile.
+    pub recordings: TaskTracker,
+    /// Where a message's memory goes back to.
+    pub buffers: Buffers,
+    /// Time.
+    pub clock: Clock,
+    /// The worker drains: what is on the wire is finished, nothing new is begun.
+    pub stop: CancellationToken,
+    /// The drain has taken its time: what is not handed over by now is not any more.
+    pub cut: CancellationToken,
+}
+
+/// Why there is no connection, and if it was turned away what that means.
+type NoSession = (Unavailable, Option<Refusal>);
+
+/// What came of a delivery at the relay.
+enum Came {
+    /// It ended so.
+    Ended(Ended),
+    /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
+    Withdrawn,
+    /// Nothing was sent: the message grew too old before its DATA.
+    Outdated,
+}
+
+impl Exchange {
+    /// Sends mails by one slot until there are no more. `index` counts the lane's slots from 0; a slot rests while
+    /// the limit is not above it.
+    pub async fn run_slot(&self, index: usize) {
+        let mut limit = self.slots.limit();
+        let mut session = None;
+        loop {
+            if *limit.borrow_and_update() <= index {
+                self.quit(session.take()).await;
+                self.rest(&mut limit, index).await;
+            }
+            let next = tokio::select! {
+                next = tokio::time::timeout(IDLE, self.next()) => next,
+                // Its connection is another worker's now. A drain needs every slot until the queue has ended: none rests.
+                _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
+            };
+            match next {
+                Ok(Some(ready)) => session = self.serve(ready, session).await,
+                Ok(None) => break,
+                Err(_) => self.quit(session.take()).await,
+            }
+        }
+        self.quit(session).await;
+    }
+
+    async fn rest(&self, limit: &mut watch::Receiver<usize>, index: usize) {
+        tokio::select! {
+            _ = limit.wait_for(|limit| *limit > index) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn next(&self) -> Option<Ready> {
+        self.queue.lock().await.recv().await
+    }
+
+    /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
+    async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
+        let Ready { owned, facts, mut prepared, waiting } = ready;
+        drop(waiting);
+        prepared.memory.no_longer_ahead();
+        // Before its turn: what is not sent must not use up the relay's rate.
+        if self.recorder.holds(&owned.claimed, &prepared).await {
+            return session;
+        }
+        let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
+        let again = match turn {
+            Some(()) if is_outdated(&prepared, &self.clock) => self.compose_again(&owned, &facts, &mut prepared).await,
+            _ => Ok(()),
+        };
+        if let Err(came) = again {
+            self.conclude(owned, &facts, None, came).await;
+            return session;
+        }
+        let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
+            self.recorder.release(&owned.claimed).await;
+            return session;
+        };
+        // The hold may have begun meanwhile.
+        if self.recorder.holds(&owned.claimed, &prepared).await {
+            return session;
+        }
+        let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+        let permit = permit.unless_outdated(&prepared, &self.clock);
+        let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit).await;
+        if matches!(came, Came::Outdated) {
+            if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
+                self.conclude(owned, &facts, None, came).await;
+                return session;
+            }
+            // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
+            let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+            (came, session) = self.attempt(&owned, &prepared, session, permit).await;
+        }
+        self.conclude(owned, &facts, Some(&prepared), came).await;
+        self.buffers.give_back(prepared.mail.bytes);
+        session
+    }
+
+    /// Composes a mail anew that waited too long; what came of the delivery if that cannot be done.
+    async fn compose_again(&self, owned: &Owned, facts: &DeliveryFacts, prepared: &mut Prepared) -> Result<(), Came> {
+        // Boxed: it is large, and rare.
+        let work = Box::pin(compose_again(&self.context, self.connector.config(), &owned.claimed, facts, prepared));
+        match self.stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
+            None => Err(Came::Withdrawn),
+            Some(Ok(composed)) => composed.map_err(Came::Ended),
+            Some(Err(_)) => {
+                error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
+                let why = "the dispatcher failed while composing; its log tells more";
+                Err(Came::Ended(Ended::before(Class::Internal, why)))
+            }
+        }
+    }
+
+    /// Sends one mail. A panic is this delivery's end, not the worker's.
+    async fn attempt(
+        &self,
+        owned: &Owned,
+        prepared: &Prepared,
+        session: Option<Session>,
+        mut permit: DataPermit<'_>,
+    ) -> (Came, Option<Session>) {
+        let sent = self.send_until_cut(prepared, session, &mut permit).await;
+        sent.unwrap_or_else(|_| {
+            error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
+            self.slots.disconnected();
+            // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
+            let (class, phase) =
+                if permit.started { (Class::Uncertain, Some(Phase::Data)) } else { (Class::Internal, None) };
+            let why = "the dispatcher failed while sending; its log tells more";
+            (Came::Ended(Ended { phase, started_at: prepared.started_at, ..Ended::before(class, why) }), None)
+        })
+    }
+
+    /// Has recorded how a delivery ended, or gives it back.
+    async fn conclude(&self, owned: Owned, facts: &DeliveryFacts, prepared: Option<&Prepared>, came: Came) {
+        let Came::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
+        let on_uncertain = self.connector.config().on_uncertain;
+        let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
+        // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away, so slows
+        // the claims down.
+        self.recordings.spawn(async move {
+            recording.await;
+            drop(owned);
+        });
+    }
+
+    /// Sends one mail, unless the drain's time is over before the final dot is handed over: then the connection is
+    /// dropped, and the relay has half a message, which it must forget ([RFC 5321 §4.2.5]). `Err` is a panic.
+    ///
+    /// [RFC 5321 §4.2.5]: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.5
+    async fn send_until_cut(
+        &self,
+        prepared: &Prepared,
+        session: Option<Session>,
+        permit: &mut DataPermit<'_>,
+    ) -> std::thread::Result<(Came, Option<Session>)> {
+        let handed_over = Arc::clone(&permit.handed_over);
+        // Boxed: a mail's whole conversation is a large future.
+        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit)).catch_unwind());
+        // Sending is polled first and moves only while it is polled: the flag is as true as the cut.
+        tokio::select! {
+            biased;
+            sent = &mut sending => return sent,
+            () = self.cut.cancelled() => {}
+        }
+        if handed_over.load(Ordering::Relaxed) {
+            return sending.await;
+        }
+        drop(sending);
+        self.slots.disconnected();
+        // Whether the start is recorded cannot be known once it was asked for: then only a record takes it back.
+        Ok((if permit.asked { Came::Ended(cut_off(prepared)) } else { Came::Withdrawn }, None))
+    }
+
+    async fn send(
+        &self,
+        prepared: &Prepared,
+        session: Option<Session>,
+        permit: &mut DataPermit<'_>,
+    ) -> (Came, Option<Session>) {
+        let mut session = match session {
+            Some(session) => session,
+            None => match self.connect().await {
+                Ok(session) => session,
+                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
+            },
+        };
+        let mut fresh = session.is_fresh();
+        let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
+        if submission.broke_before_data && !fresh {
+            self.slots.broke();
+            self.connector.doubt_login();
+            // The relay may just have closed it for idling, or forgotten where we are: once more on a fresh one,
+            // uncounted.
+            self.quit(Some(session)).await;
+            session = match self.connect().await {
+                Ok(session) => session,
+                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
+            };
+            fresh = true;
+            submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
+        }
+        let signal = signal(&submission, fresh);
+        match signal {
+            Signal::Worked | Signal::Accepted | Signal::Refused => self.slots.answered(fresh),
+            Signal::Unavailable | Signal::Uncertain => self.slots.broke(),
+        }
+        self.gate.answered_at(submission.phase, signal).await;
+        let session = self.keep(session, &submission).await;
+        (came(prepared, submission, permit), session)
+    }
+
+    fn data_start(&self, claimed: &Claimed, facts: &DeliveryFacts, prepared: &Prepared) -> DataStart {
+        let decided = &prepared.decided;
+        DataStart {
+            fence: claimed.fence(self.worker),
+            tenant: claimed.tenant.clone(),
+            customer: claimed.customer.clone(),
+            decision: decided.terms,
+            decision_reason: decided.reason,
+            decision_inputs: prepared.decision_inputs.clone(),
+            settings_version: decided.inputs.settings_version,
+            customer_type: decided.inputs.customer_type,
+            message_sha256: prepared.mail.sha256,
+            message_date: prepared.mail.date,
+            link: prepared.link.as_ref().map(|token| token.link(facts.root, self.clock.now())),
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, NoSession> {
+        let attempt = self.slots.attempt();
+        match self.connector.connect().await {
+            Ok(session) => {
+                attempt.connected();
+                Ok(session)
+            }
+            Err(unavailable) if unavailable.connection_refused && !unavailable.auth_refused => {
+                // A drain does not wait for what it means.
+                let refusal = self.stop.run_until_cancelled(attempt.refused()).await;
+                Err((unavailable, Some(refusal.unwrap_or(Refusal::TryAgain))))
+            }
+            Err(unavailable) => Err((unavailable, None)),
+        }
+    }
+
+    /// No delivery is to blame. A relay that has enough of our connections, or refuses our credentials, is not to blame
+    /// either.
+    async fn unavailable(&self, prepared: &Prepared, (unavailable, refusal): &NoSession, started: bool) -> Came {
+        match refusal {
+            Some(refusal @ (Refusal::Enough | Refusal::TryAgain)) => {
+                debug!(relay = %self.connector.config().name, "the relay turned a connection away: {refusal:?}");
+                // Once the start of DATA is recorded, only a record takes that back.
+                if !started {
+                    return Came::Withdrawn;
+                }
+            }
+            Some(Refusal::Away) | None if unavailable.auth_refused => self.gate.credentials_refused(unavailable).await,
+            Some(Refusal::Away) if unavailable.reply.is_some() => self.gate.turned_away().await,
+            Some(Refusal::Away) | None => self.gate.signal(Signal::Unavailable).await,
+        }
+        Came::Ended(Ended {
+            phase: Some(unavailable.phase),
+            reply: unavailable.reply.clone(),
+            started_at: prepared.started_at,
+            ..Ended::before(Class::RelayUnavailable, unavailable.to_string())
+        })
+    }
+
+    async fn keep(&self, session: Session, submission: &Submission) -> Option<Session> {
+        if submission.reusable && session.uses() < USES_MAX {
+            return Some(session);
+        }
+        self.quit(Some(session)).await;
+        None
+    }
+
+    async fn quit(&self, session: Option<Session>) {
+        if let Some(session) = session {
+            self.slots.disconnected();
+            session.quit().await;
+        }
+    }
+}
+
+/// What a transaction tells about the relay itself.
+fn signal(submission: &Submission, fresh: bool) -> Signal {
+    match submission.outcome {
+        Outcome::Uncertain => Signal::Uncertain,
+        Outcome::RelayUnavailable => Signal::Unavailable,
+        // A relay that answers everything but RSET works.
+        _ if submission.broke_before_data && !submission.reset_failed && fresh => Signal::Unavailable,
+        Outcome::Accepted => Signal::Accepted,
+        Outcome::Refused => Signal::Refused,
+        Outcome::Rejected if submission.reply.as_ref().is_some_and(|reply| reply.enhanced.is_none()) => Signal::Refused,
+        _ => Signal::Worked,
+    }
+}
+
+/// The worker stopped in the middle of the message.
+fn cut_off(prepared: &Prepared) -> Ended {
+    Ended {
+        phase: Some(Phase::Transfer),
+        started_at: prepared.started_at,
+        ..Ended::before(Class::Deferred, "the worker stopped before the message was handed over whole")
+    }
+}
+
+/// What a transaction means for the delivery.
+fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) -> Came {
+    let sender_limited = submission.outcome == Outcome::SenderLimited;
+    let goes_without_utf8 =
+        submission.outcome == Outcome::UnsupportedAddress && prepared.has_spare_utf8 && !permit.asked;
+    let class = match submission.outcome {
+        Outcome::Accepted => Class::Accepted,
+        Outcome::Deferred | Outcome::SenderLimited => Class::Deferred,
+        Outcome::Rejected => Class::Rejected,
+        Outcome::TooLarge => Class::TooLarge,
+        Outcome::Refused => Class::Refused,
+        Outcome::UnsupportedAddress => Class::UnsupportedAddress,
+        Outcome::RelayUnavailable => Class::RelayUnavailable,
+        Outcome::Uncertain => Class::Uncertain,
+        Outcome::Unsendable => Class::Internal,
+        // Decide again at once, or after the database is back, or a lock in it gone; a row that is lost is not ours to
+        // write, and one that is held only goes back.
+        Outcome::Withdrawn if permit.started || matches!(permit.answer, Answer::Unavailable | Answer::Locked) => {
+            Class::Dependency
+        }
+        Outcome::Withdrawn if permit.answer == Answer::Outdated => return Came::Outdated,
+        Outcome::Withdrawn => return Came::Withdrawn,
+    };
+    let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
+    if class == Class::Dependency && permit.answer == Answer::Locked {
+        "another transaction in the database keeps the tenant's settings or the customer locked"
+            .clone_into(&mut ended.reason);
+    }
+    Came::Ended(Ended { started_at: prepared.started_at, sender_limited, goes_without_utf8, ..ended })
+}

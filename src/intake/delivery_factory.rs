@@ -1,0 +1,37 @@
+//! Where deliveries are made: by intake, by a redrive, by a resend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Making;
+use crate::clock::Timestamp;
+use crate::compose::Templates;
+use crate::store::Store;
+use crate::wake::Wakes;
+
+/// What whoever makes deliveries has at hand.
+#[derive(Debug)]
+pub struct Workshop {
+    /// Where they go.
+    pub store: Store,
+    /// Who is told that there are new ones.
+    pub wakes: Wakes,
+    /// The templates of today.
+    pub templates: Arc<Templates>,
+    /// Their version.
+    pub template_version: String,
+    /// Fingerprint of the newest key for portal tokens.
+    pub link_key: String,
+    /// How long an unknown customer is waited for.
+    pub customer_wait: Duration,
+}
+
+impl Workshop {
+    /// What a plan is made with at `now`.
+    pub(crate) fn making<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> Making<'a> {
+        let Self { templates, template_version, link_key, customer_wait, .. } = self;
+        Making { now, templates, template_version, link_key, customer_wait: *customer_wait, new_id }
+    }
+}

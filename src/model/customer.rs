@@ -1,0 +1,101 @@
+//! A customer of a tenant: whom an invoice is for, and what they can be verified by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::{CustomerId, TenantId};
+use crate::model::settings::{Settings, VerificationMethod};
+use crate::string_enum::spelling;
+
+/// A customer as the billing system tells us of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Whose customer it is.
+    pub tenant_id: TenantId,
+    /// Who it is, within the tenant.
+    pub id: CustomerId,
+    /// Private or business; unknown counts as private.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "known_type")]
+    pub kind: Option<CustomerType>,
+    /// The name as people know it.
+    pub name: String,
+    /// The mail address for events that bring none.
+    pub address: String,
+    /// The language and region of mails (BCP 47); the tenant's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The postal address, as far as customers are verified by it.
+    #[serde(default)]
+    pub postal: Postal,
+    /// The mobile number for one-time passwords (E.164).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<String>,
+}
+
+/// Private or business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CustomerType {
+    /// A natural person.
+    Private,
+    /// A company or authority.
+    Business,
+}
+
+spelling!(CustomerType { Private => "private", Business => "business" });
+
+/// The part of a postal address that customers are verified by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postal {
+    /// ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The postcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+    /// The house number, with its letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub house_number: Option<String>,
+}
+
+/// What of a customer's record can be used for verification, without the values themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerificationRecord {
+    /// A postcode and a house number are on record.
+    pub postcode_house_number: bool,
+    /// A mobile number is on record.
+    pub mobile: bool,
+}
+
+/// A type that we do not know is no type, so it counts as private.
+fn known_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<CustomerType>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.as_deref().and_then(CustomerType::parse))
+}
+
+impl Customer {
+    /// What this customer can be verified by.
+    #[must_use]
+    pub fn verification_record(&self) -> VerificationRecord {
+        VerificationRecord {
+            postcode_house_number: self.postal.postcode.is_some() && self.postal.house_number.is_some(),
+            mobile: self.mobile.is_some(),
+        }
+    }
+}
+
+/// The methods that the tenant chose and this customer can use, in the order in which the portal offers them.
+///
+/// The one answer to "can this customer be verified?": for the decision, the portal and the settings page.
+/// `sms_available` says whether an SMS provider is configured.
+#[must_use]
+pub fn usable_methods(record: VerificationRecord, settings: &Settings, sms_available: bool) -> Vec<VerificationMethod> {
+    let chosen = settings.portal_authentication;
+    [chosen.primary, chosen.secondary]
+        .into_iter()
+        .flatten()
+        .filter(|method| match method {
+            VerificationMethod::PostcodeHouseNumber => record.postcode_house_number,
+            VerificationMethod::SmsOtp => record.mobile && sms_available,
+        })
+        .collect()
+}

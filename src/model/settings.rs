@@ -1,0 +1,137 @@
+//! What a tenant's administrator chooses: whether documents travel by mail, and what the portal asks of customers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::string_enum::spelling;
+
+/// The settings of one tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether documents are sent as attachments.
+    pub sensitive_attachments: SensitiveAttachments,
+    /// What the portal asks before it shows documents.
+    pub portal_authentication: PortalAuthentication,
+}
+
+/// Settings and the version that the next change must name (`If-Match`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionedSettings {
+    /// Counts the changes, from 1.
+    pub version: i64,
+    /// What holds now.
+    pub settings: Settings,
+}
+
+/// Whether documents are sent as attachments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SensitiveAttachments {
+    /// Documents are attached.
+    Include,
+    /// Documents are never attached.
+    Exclude,
+    /// Documents are attached for business customers only.
+    ExcludeForPrivate,
+}
+
+/// What the portal asks before it shows documents, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortalAuthentication {
+    /// For what, and of whom, verification is asked.
+    pub level: PortalLevel,
+    /// The method tried first; required except at [`PortalLevel::Inaccessible`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<VerificationMethod>,
+    /// The method used when the first is not available to a customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secondary: Option<VerificationMethod>,
+}
+
+/// For what, and of whom, the portal asks verification. Sensitive means documents and attachments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortalLevel {
+    /// Everybody, for every page.
+    EveryPage,
+    /// Everybody, for documents.
+    Sensitive,
+    /// Private customers, for documents; business customers always have access.
+    SensitiveForPrivate,
+    /// Documents are closed to all.
+    Inaccessible,
+}
+
+/// How a customer proves who they are, from the easiest to the hardest for somebody else: a postcode and a house number
+/// stand on every envelope, a one-time password needs the customer's phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerificationMethod {
+    /// The postcode and house number on record.
+    PostcodeHouseNumber,
+    /// A one-time password sent by SMS to the mobile number on record.
+    SmsOtp,
+}
+
+/// Why settings cannot be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSettings {
+    /// A level that verifies somebody, and no method to do it by.
+    #[error("portal_authentication.primary is missing: every level but inaccessible needs a method")]
+    PrimaryMissing,
+    /// The second method is the first.
+    #[error("portal_authentication.secondary is the same as primary: choose another or leave it out")]
+    SameMethods,
+    /// A second method without a first.
+    #[error("portal_authentication.secondary stands without a primary: set primary instead")]
+    SecondaryAlone,
+}
+
+impl Settings {
+    /// Checks what the types alone do not say.
+    ///
+    /// # Errors
+    /// The first rule that the settings break.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        let PortalAuthentication { level, primary, secondary } = self.portal_authentication;
+        match (primary, secondary) {
+            (None, Some(_)) => Err(InvalidSettings::SecondaryAlone),
+            (None, None) if level != PortalLevel::Inaccessible => Err(InvalidSettings::PrimaryMissing),
+            (Some(first), Some(second)) if first == second => Err(InvalidSettings::SameMethods),
+            _ => Ok(()),
+        }
+    }
+}
+
+spelling!(SensitiveAttachments {
+    Include => "include",
+    Exclude => "exclude",
+    ExcludeForPrivate => "exclude_for_private",
+});
+spelling!(PortalLevel {
+    EveryPage => "every_page",
+    Sensitive => "sensitive",
+    SensitiveForPrivate => "sensitive_for_private",
+    Inaccessible => "inaccessible",
+});
+spelling!(VerificationMethod {
+    PostcodeHouseNumber => "postcode_house_number",
+    SmsOtp => "sms_otp",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_verifies_needs_a_method() {
+        let settings = |level, primary, secondary| Settings {
+            sensitive_attachments: SensitiveAttachments::Exclude,
+            portal_authentication: PortalAuthentication { level, primary, secondary },
+        };
+        let sms = Some(VerificationMethod::SmsOtp);
+        assert_eq!(settings(PortalLevel::Sensitive, None, None).validate(), Err(InvalidSettings::PrimaryMissing));
+        assert_eq!(settings(PortalLevel::Sensitive, sms, sms).validate(), Err(InvalidSettings::SameMethods));
+        assert_eq!(settings(PortalLevel::Inaccessible, None, sms).validate(), Err(InvalidSettings::SecondaryAlone));
+        assert_eq!(settings(PortalLevel::Inaccessible, None, None).validate(), Ok(()));
+    }
+}

@@ -1,0 +1,157 @@
+//! The states that rows stand in, and what is decided of a delivery.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::string_enum::spelling;
+
+/// What a delivery is to its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryRole {
+    /// To and Cc.
+    Main,
+    /// One Bcc, a message of its own.
+    Bcc,
+    /// Recipients that a partial acceptance deferred; the message is the root's.
+    Rest,
+}
+
+spelling!(DeliveryRole { Main => "main", Bcc => "bcc", Rest => "rest" });
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventState {
+    /// A delivery was made of it.
+    Accepted,
+    /// Its customer is not known yet.
+    Waiting,
+    /// No delivery could be made of it; a dead letter says why.
+    Dead,
+}
+
+spelling!(EventState { Accepted => "accepted", Waiting => "waiting", Dead => "dead" });
+
+/// Where a dead letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadLetterState {
+    /// Somebody must act.
+    Open,
+    /// Somebody put it back.
+    Redriven,
+    /// Somebody decided that it shall not be sent.
+    Discarded,
+    /// What it lacked came, and it went back by itself.
+    Cured,
+}
+
+spelling!(DeadLetterState { Open => "open", Redriven => "redriven", Discarded => "discarded", Cured => "cured" });
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeliveryState {
+    /// It waits for its time or its turn.
+    Due,
+    /// A worker has it.
+    Sending,
+    /// It has ended.
+    Settled(Settled),
+}
+
+impl DeliveryState {
+    /// Whether nothing automatic happens to it any more.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Settled(_))
+    }
+
+    /// The one spelling, as in the view `delivery_state`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Sending => "sending",
+            Self::Settled(settled) => settled.as_str(),
+        }
+    }
+
+    /// What `text` spells, if anything.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "due" => Some(Self::Due),
+            "sending" => Some(Self::Sending),
+            _ => Settled::parse(text).map(Self::Settled),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How a delivery can stand when nothing automatic happens to it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Settled {
+    /// The relay took responsibility for at least one To.
+    Sent,
+    /// The recipient was refused for good.
+    Rejected,
+    /// Gave up, or needs a fix: operations redrive or discard it.
+    Dead,
+    /// Operations decided that it shall not be sent.
+    Discarded,
+    /// DATA may have been accepted: a person marks it sent or resends it.
+    Uncertain,
+    /// A person stopped it, a resend superseded it, or it is a duplicate.
+    Cancelled,
+    /// `expires_at` passed before it could be sent.
+    Expired,
+}
+
+spelling!(Settled {
+    Sent => "sent",
+    Rejected => "rejected",
+    Dead => "dead",
+    Discarded => "discarded",
+    Uncertain => "uncertain",
+    Cancelled => "cancelled",
+    Expired => "expired",
+});
+
+/// Documents or a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The documents are attached.
+    Attach,
+    /// No document is attached; the mail points to the portal.
+    Link,
+}
+
+spelling!(Decision { Attach => "attach", Link => "link" });
+
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Breaker {
+    /// Mail flows.
+    #[default]
+    Closed,
+    /// Nothing is sent; one worker probes.
+    Open,
+    /// A few deliveries are let through to see.
+    HalfOpen,
+}
+
+spelling!(Breaker { Closed => "closed", Open => "open", HalfOpen => "half_open" });
+
+/// What becomes of a delivery whose DATA may have been accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// A person decides.
+    Wait,
+    /// The same bytes are sent once more.
+    Resend,
+}

@@ -1,0 +1,285 @@
+//! Putting dead letters back: an operator's redrive, and the cure that comes with a tenant or a customer.
+//!
+//! A dead delivery keeps its name and its Message-ID and takes a new snapshot, so that a corrected address or sender
+//! counts; documents or a link are decided afresh. What never became a delivery goes through intake once more. Either
+//! happens in one transaction that also settles the letter: after a crash in between, nothing has happened.
+//!
+//! While a letter lay there, its invoice may have come under another event id and been sent. Then a cure cancels what was
+//! dead as the duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
+
+use super::redriven::Fate;
+use crate::operator::redriven::{By, RedriveError, Redriven};
+use futures_util::future::BoxFuture;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _};
+use tracing::{info, warn};
+
+use crate::bisect::bisect;
+use crate::event;
+use crate::failpoint::{self, Failpoint};
+use crate::intake::{DUPLICATE_INVOICE_WINDOW, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict, Workshop};
+use crate::model::ids::DeadLetterId;
+use crate::model::state::DeadLetterState;
+use crate::operator::foresight::{Foreseen, Foresight, Wanted};
+use crate::store::{DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
+
+use super::redrive_batch::{Known, Planned, Round};
+
+/// Letters in one transaction.
+const BATCH_MAX: u32 = 200;
+
+/// Letters of which is seen at once whether they would fail again.
+const LOOKS_MAX: usize = 8;
+
+/// What became of many letters.
+#[derive(Debug, Default)]
+pub struct Many {
+    /// Those that are back.
+    pub redriven: Vec<Redriven>,
+    /// Those that are not.
+    pub failed: Vec<(DeadLetterId, RedriveError)>,
+}
+
+/// Puts dead letters back.
+#[derive(Debug, Clone)]
+pub struct Redrive {
+    workshop: Arc<Workshop>,
+    despite_newer: bool,
+    foresight: Option<Arc<Foresight>>,
+}
+
+impl Redrive {
+    /// A service whose deliveries are made in this workshop.
+    #[must_use]
+    pub const fn new(workshop: Arc<Workshop>) -> Self {
+        Self { workshop, despite_newer: false, foresight: None }
+    }
+
+    /// The same service; what would fail again for the reason that it is dead for, as far as that can be seen, is left.
+    #[must_use]
+    pub fn looking_ahead(self, foresight: Option<Arc<Foresight>>) -> Self {
+        Self { foresight, ..self }
+    }
+
+    /// The same service; whether what a person puts back is sent although another delivery sends the same invoice, or
+    /// may.
+    #[must_use]
+    pub fn despite_newer(&self, despite_newer: bool) -> Self {
+        Self { despite_newer, ..self.clone() }
+    }
+
+    const fn person<'a>(&self, who: &'a str) -> By<'a> {
+        By::Person { who, despite_newer: self.despite_newer }
+    }
+
+    /// Puts one letter back.
+    ///
+    /// # Errors
+    /// Why it stands as before.
+    pub async fn letter(&self, letter: DeadLetterId, who: &str) -> Result<Redriven, RedriveError> {
+        let mut many = self.many(&[letter], self.person(who)).await?;
+        match many.failed.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(many.redriven.pop().expect("one letter, one answer")),
+        }
+    }
+
+    /// Puts letters back, in batches, as ordinary traffic.
+    pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<Many, StoreError> {
+        self.many(letters, self.person(who)).await
+    }
+
+    /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
+    /// begins, newest first.
+    pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<Many, StoreError> {
+        let filter = DeadLetterFilter { settled: false, ..filter.clone() };
+        let mut many = Many::default();
+        let mut after = None;
+        loop {
+            let page = self.workshop.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
+            let letters: Vec<DeadLetterId> = page.items.iter().map(|letter| letter.id).collect();
+            let part = self.many(&letters, self.person(who)).await?;
+            many.redriven.extend(part.redriven);
+            many.failed.extend(part.failed);
+            let Some(next) = page.next else { return Ok(many) };
+            after = Some(next);
+        }
+    }
+
+    /// Puts back up to `limit` letters whose cause is gone; returns how many are. One that fails again stays open and
+    /// is left to people. The sweeper asks for this now and then, and whoever has upserted something at once.
+    pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
+        let letters = self.workshop.store.curable_dead_letters(limit).await?;
+        let many = self.many(&letters, By::Cure).await?;
+        let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
+        for (letter, error) in &many.failed {
+            warn!(dead_letter.id = %letter, "what it lacked has come, but it cannot be sent: {error}");
+        }
+        self.workshop.store.mark_not_curable(&failed).await?;
+        if !many.redriven.is_empty() {
+            info!(count = many.redriven.len(), "dead letters are due again: what they lacked has come");
+        }
+        Ok(many.redriven.len())
+    }
+
+    async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Many, StoreError> {
+        let mut many = Many::default();
+        let mut seen = HashSet::new();
+        let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
+        for part in letters.chunks(BATCH_MAX as usize) {
+            let Ahead { fails, proven } = self.look_ahead(part, by).await?;
+            let part: Vec<DeadLetterId> = part.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
+            many.failed.extend(fails);
+            // The database may refuse a value of one of them: the others are put back all the same.
+            let results = bisect(&part, StoreError::is_about_a_row, |part| self.commit(part, &proven, by)).await?;
+            for (letter, result) in part.iter().zip(results) {
+                match result {
+                    Ok(Ok(redriven)) => many.redriven.push(redriven),
+                    Ok(Err(error)) => many.failed.push((*letter, error)),
+                    Err(error) => many.failed.push((*letter, error.into())),
+                }
+            }
+        }
+        if !many.redriven.is_empty() {
+            self.workshop.wakes.wake_all();
+        }
+        Ok(many)
+    }
+
+    /// Which of the letters would fail again for the reason that they are dead for, and of which that reason is gone.
+    ///
+    /// Documents are read for it, so no transaction is open meanwhile.
+    async fn look_ahead(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Ahead, StoreError> {
+        let mut ahead = Ahead::default();
+        let Some(foresight) = &self.foresight else { return Ok(ahead) };
+        let store = &self.workshop.store;
+        let looked_at = store.letters_to_redrive(letters).await?.into_iter().filter(|letter| {
+            letter.state == DeadLetterState::Open && letter.delivery.is_some() && Foresight::sees(letter.class)
+        });
+        let mut looks = stream::iter(looked_at.map(|letter| async move {
+            let fault = fault_ahead(foresight, store, &letter).await;
+            fault.map(|fault| (letter, fault))
+        }))
+        .buffer_unordered(LOOKS_MAX);
+        while let Some(looked) = looks.next().await {
+            match looked? {
+                (_, Look::Unknown) => {}
+                (letter, Look::Well) => drop(ahead.proven.insert(letter.id)),
+                // Who wants it anyway may know more than is seen from here.
+                (_, Look::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
+                (letter, Look::Fails(Foreseen { class, reason })) => {
+                    let error = RedriveError::SameFault { class, reason, hint: class.hint() };
+                    ahead.fails.insert(letter.id, error);
+                }
+            }
+        }
+        Ok(ahead)
+    }
+
+    /// Puts letters back in one transaction.
+    async fn commit(
+        &self,
+        ids: &[DeadLetterId],
+        proven: &HashSet<DeadLetterId>,
+        by: By<'_>,
+    ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
+        let store = &self.workshop.store;
+        for _ in 0..ROUNDS_MAX {
+            let letters = store.letters_to_redrive(ids).await?;
+            let mut round = Round::of(ids, letters, proven);
+            let mut transaction = store.begin_intake(&round.tenants()).await?;
+            round.keep_open(&transaction.lock_open_letters(ids).await?);
+            let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
+            let facts = transaction.facts(&round.event_keys(), &round.customers(), &round.invoices(), since).await?;
+            let dead = transaction.dead_deliveries(&round.deliveries()).await?;
+            let newer = transaction.newer_deliveries(&round.revived()).await?;
+            let Planned { rows, back, duplicates } = {
+                let new_id = || store.clock().new_id();
+                let making = self.workshop.making(transaction.now(), &new_id);
+                let known = Known { tenants: transaction.tenants(), facts: &facts, dead: &dead, newer: &newer };
+                round.plan(&known, &making, by)
+            };
+            if transaction.insert(&rows).await? == Inserted::Overtaken {
+                continue;
+            }
+            transaction.bring_back(&back).await?;
+            let (state, who, note) = match by {
+                By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
+                By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
+            };
+            transaction.settle_redriven(&round.redriven(), state, who, note).await?;
+            transaction.cancel_duplicates(&duplicates).await?;
+            failpoint::reach(Failpoint::BeforeRedriveCommit);
+            transaction.commit().await?;
+            failpoint::reach(Failpoint::AfterRedriveCommit);
+            return Ok(round.into_answers(ids));
+        }
+        Err(StoreError::Unavailable(
+            "other workers were first with events of these letters, again and again".to_owned(),
+        ))
+    }
+}
+
+/// What is known of letters before they are put back.
+#[derive(Default)]
+struct Ahead {
+    /// They would fail again.
+    fails: HashMap<DeadLetterId, RedriveError>,
+    /// What they are dead for is gone.
+    proven: HashSet<DeadLetterId>,
+}
+
+/// What is seen of one letter.
+enum Look {
+    /// Its event cannot be read any more, or its delivery is gone: others say so.
+    Unknown,
+    /// Nothing speaks against it.
+    Well,
+    /// It would fail again.
+    Fails(Foreseen),
+}
+
+async fn fault_ahead(foresight: &Foresight, store: &Store, letter: &LetterToRedrive) -> Result<Look, StoreError> {
+    let delivery = match letter.delivery {
+        Some(id) => store.delivery(id).await?,
+        None => None,
+    };
+    let event = letter.body.as_deref().map(event::parse);
+    let (Some(delivery), Some(Ok(event))) = (delivery, event) else { return Ok(Look::Unknown) };
+    let wanted = Wanted { data: &event.data, link_only: delivery.link_only, role: delivery.role };
+    Ok(foresight.fault(wanted).await?.map_or(Look::Well, Look::Fails))
+}
+
+impl RedrivesLetters for Redrive {
+    fn redrive<'a>(&'a self, letter: DeadLetterId, who: &'a str) -> BoxFuture<'a, Result<LetterRedriven, StoreError>> {
+        Box::pin(async move {
+            let error = match self.letter(letter, who).await {
+                Ok(redriven) => return Ok(LetterRedriven::Back(verdict(redriven.fate))),
+                Err(error) => error,
+            };
+            let class = match &error {
+                RedriveError::Unknown => return Ok(LetterRedriven::Unknown),
+                RedriveError::NotOpen(_) | RedriveError::NotDead => return Ok(LetterRedriven::Settled),
+                RedriveError::NotRedrivable { class, .. } | RedriveError::SameFault { class, .. } => Some(*class),
+                RedriveError::Forgotten | RedriveError::Newer(_) | RedriveError::Store(_) => None,
+            };
+            match error {
+                RedriveError::Store(error) => Err(error),
+                error => Ok(LetterRedriven::Stays { class, why: error.to_string() }),
+            }
+        })
+    }
+}
+
+/// What became of an event whose letter is back, as intake says it.
+const fn verdict(fate: Fate) -> Verdict {
+    match fate {
+        Fate::Due(delivery) => Verdict::Accepted(delivery),
+        Fate::Waiting => Verdict::Waiting,
+        Fate::Duplicate => Verdict::Duplicate,
+        Fate::DuplicateInvoice(delivery) => Verdict::DuplicateInvoice(delivery),
+        Fate::DeadOtherwise(class) => Verdict::DeadLetter(class),
+    }
+}

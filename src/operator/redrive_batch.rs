@@ -1,0 +1,360 @@
+//! The letters of one transaction: what may go back, what is written for it, and each one's answer. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::redriven::{By, Fate, RedriveError, Redriven};
+use super::resnapshot;
+use crate::event::{self, InvoiceSent};
+use crate::intake::{self, Again, Making, Parsed, Verdict};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::incoming::{BODY_BYTES_KEPT, Via};
+use crate::model::reason::Class;
+use crate::model::state::{DeadLetterState, DeliveryRole, EventState};
+use crate::sha256::Sha256;
+use crate::store::{
+    BroughtBack, DeadDelivery, IntakeFacts, IntakeRows, InvoiceDigests, LetterToRedrive, Newer, Revived, SameInvoice,
+    TenantFacts,
+};
+
+/// The letters of one transaction.
+pub(super) struct Round {
+    /// Letters whose events could be read, or not.
+    work: Vec<Work>,
+    answers: HashMap<DeadLetterId, Result<Redriven, RedriveError>>,
+}
+
+/// One letter that may go back.
+struct Work {
+    letter: LetterToRedrive,
+    parsed: Parsed,
+}
+
+/// What a round writes.
+pub(super) struct Planned {
+    pub(super) rows: IntakeRows,
+    pub(super) back: Vec<BroughtBack>,
+    /// Dead deliveries that are cancelled, each because of another one.
+    pub(super) duplicates: Vec<(DeliveryId, DeliveryId)>,
+}
+
+/// What the database holds about the letters of a round.
+pub(super) struct Known<'a> {
+    pub(super) tenants: &'a [TenantFacts],
+    pub(super) facts: &'a IntakeFacts,
+    pub(super) dead: &'a [DeadDelivery],
+    /// Deliveries that send the same invoices, or may, by letter.
+    pub(super) newer: &'a HashMap<Uuid, Newer>,
+}
+
+impl Known<'_> {
+    /// The delivery that sends the same invoice, or may, unless nobody minds.
+    fn newer(&self, letter: &LetterToRedrive, by: By<'_>) -> Option<Newer> {
+        if let By::Person { despite_newer: true, .. } = by {
+            return None;
+        }
+        self.newer.get(&letter.id.0).copied()
+    }
+}
+
+impl Round {
+    /// What the `proven` letters are dead for is known to be gone.
+    pub(super) fn of(ids: &[DeadLetterId], letters: Vec<LetterToRedrive>, proven: &HashSet<DeadLetterId>) -> Self {
+        let mut round = Self { work: Vec::new(), answers: HashMap::new() };
+        let mut letters: HashMap<DeadLetterId, LetterToRedrive> =
+            letters.into_iter().map(|letter| (letter.id, letter)).collect();
+        for id in ids {
+            let letter = letters.remove(id).ok_or(RedriveError::Unknown);
+            let answer = letter.and_then(|letter| Work::of(letter, proven.contains(id)));
+            match answer {
+                Ok(work) => round.work.push(work),
+                Err(error) => round.fail(*id, error),
+            }
+        }
+        round
+    }
+
+    fn fail(&mut self, id: DeadLetterId, error: RedriveError) {
+        self.answers.insert(id, Err(error));
+    }
+
+    fn events(&self) -> impl Iterator<Item = &InvoiceSent> {
+        self.work.iter().filter_map(|work| work.parsed.event.as_ref().ok())
+    }
+
+    pub(super) fn tenants(&self) -> Vec<TenantId> {
+        self.events().map(|event| event.data.tenant_id.clone()).collect()
+    }
+
+    pub(super) fn event_keys(&self) -> Vec<EventKey> {
+        let keys: HashSet<EventKey> = self.events().map(InvoiceSent::key).collect();
+        keys.into_iter().collect()
+    }
+
+    pub(super) fn customers(&self) -> Vec<(TenantId, CustomerId)> {
+        self.events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect()
+    }
+
+    pub(super) fn invoices(&self) -> Vec<Sha256> {
+        self.events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect()
+    }
+
+    /// What the letters would bring back.
+    pub(super) fn revived(&self) -> Vec<Revived> {
+        let revived = |Work { letter, .. }: &Work| Revived {
+            id: letter.id.0,
+            delivery: letter.delivery,
+            event: letter.event_key,
+        };
+        self.work.iter().map(revived).collect()
+    }
+
+    pub(super) fn deliveries(&self) -> Vec<DeliveryId> {
+        self.work.iter().filter_map(|work| work.letter.delivery).collect()
+    }
+
+    /// Somebody else may have acted since the letters were read.
+    pub(super) fn keep_open(&mut self, open: &HashSet<DeadLetterId>) {
+        let (work, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.work).into_iter().partition(|work| open.contains(&work.letter.id));
+        self.work = work;
+        for work in gone {
+            self.fail(work.letter.id, RedriveError::NotOpen(DeadLetterState::Redriven));
+        }
+    }
+
+    pub(super) fn plan(&mut self, known: &Known<'_>, making: &Making<'_>, by: By<'_>) -> Planned {
+        let (with_delivery, without): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.work).into_iter().partition(|work| work.letter.delivery.is_some());
+        let mut planned = Planned { rows: IntakeRows::default(), back: Vec::new(), duplicates: Vec::new() };
+        // Of one invoice under two event ids both may be dead: the first that goes back stands in the other's way.
+        let mut first = HashMap::new();
+        self.plan_deliveries(with_delivery, known, making, by, &mut first, &mut planned);
+        planned.rows = self.plan_events(without, known, making, by, &first);
+        planned
+    }
+
+    fn plan_deliveries(
+        &mut self,
+        work: Vec<Work>,
+        known: &Known<'_>,
+        making: &Making<'_>,
+        by: By<'_>,
+        first: &mut HashMap<Sha256, DeliveryId>,
+        planned: &mut Planned,
+    ) {
+        let dead: HashMap<DeliveryId, &DeadDelivery> =
+            known.dead.iter().map(|delivery| (delivery.id, delivery)).collect();
+        for Work { letter, parsed } in work {
+            let Some(own) = letter.delivery.and_then(|delivery| dead.get(&delivery)).copied() else {
+                self.fail(letter.id, RedriveError::NotDead);
+                continue;
+            };
+            match (in_the_way(&letter, &parsed, own, known, by, first), by) {
+                (Some(newer), By::Person { .. }) => {
+                    self.fail(letter.id, RedriveError::Newer(newer));
+                    continue;
+                }
+                (Some(newer), By::Cure) => {
+                    let fate = Fate::DuplicateInvoice(own.id);
+                    self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry: None }));
+                    planned.duplicates.push((own.id, newer));
+                    continue;
+                }
+                (None, _) => {}
+            }
+            match resnapshot::take(own, &parsed, known.tenants, known.facts, making, by) {
+                Ok((brought, ignored_expiry)) => {
+                    let fate = Fate::Due(brought.entry.delivery);
+                    self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry }));
+                    if let Some(invoice) = invoice(&parsed).filter(|_| own.role != DeliveryRole::Bcc) {
+                        first.entry(invoice).or_insert(own.main);
+                    }
+                    planned.back.push(brought);
+                }
+                Err(error) => self.fail(letter.id, error),
+            }
+        }
+    }
+
+    /// Sends events through intake once more, without those that would fail as before.
+    fn plan_events(
+        &mut self,
+        work: Vec<Work>,
+        known: &Known<'_>,
+        making: &Making<'_>,
+        by: By<'_>,
+        first: &HashMap<Sha256, DeliveryId>,
+    ) -> IntakeRows {
+        let facts = facts_for(known, &work, by);
+        let mut taken = HashSet::new();
+        let (mut letters, mut batch) = (Vec::new(), Vec::new());
+        for Work { letter, mut parsed } in work {
+            parsed.again = stands_dead(&parsed, &facts);
+            let again = parsed.event.as_ref().is_ok_and(|event| !taken.insert(event.key()));
+            let newer = match by {
+                By::Person { despite_newer: false, .. } => newer_than_event(&letter, &parsed, known, &facts, first),
+                By::Person { .. } | By::Cure => None,
+            };
+            if let Some(fault) = same_fault(&letter, &parsed, known.tenants, &facts, making) {
+                self.fail(letter.id, fault);
+            } else if again {
+                // Two letters of one event: the first puts it back.
+                self.fail(letter.id, RedriveError::NotDead);
+            } else if let Some(newer) = newer {
+                self.fail(letter.id, RedriveError::Newer(newer));
+            } else {
+                letters.push(letter.id);
+                batch.push(parsed);
+            }
+        }
+        let mut plan = intake::plan(&batch, known.tenants, &facts, making);
+        for ((letter, parsed), verdict) in letters.into_iter().zip(&batch).zip(&plan.verdicts) {
+            let expiry = parsed.event.as_ref().ok().and_then(|event| event.data.expires_at);
+            let fate = fate(*verdict);
+            let ignored_expiry = expiry.filter(|_| matches!((fate, by), (Fate::Due(_), By::Person { .. })));
+            self.answers.insert(letter, Ok(Redriven { letter, fate, ignored_expiry }));
+        }
+        if let By::Person { .. } = by {
+            plan.rows.deliveries.iter_mut().for_each(|delivery| delivery.expires_at = None);
+            plan.rows.lane_entries.iter_mut().for_each(|entry| entry.expires_at = None);
+        }
+        plan.rows
+    }
+
+    pub(super) fn redriven(&self) -> Vec<DeadLetterId> {
+        self.answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(letter, _)| *letter).collect()
+    }
+
+    pub(super) fn into_answers(mut self, ids: &[DeadLetterId]) -> Vec<Result<Redriven, RedriveError>> {
+        ids.iter().map(|id| self.answers.remove(id).expect("every letter has its answer")).collect()
+    }
+}
+
+impl Work {
+    fn of(letter: LetterToRedrive, is_proven: bool) -> Result<Self, RedriveError> {
+        let class = letter.class;
+        if letter.state != DeadLetterState::Open {
+            return Err(RedriveError::NotOpen(letter.state));
+        }
+        if !class.redrivable() && !is_proven {
+            return Err(RedriveError::NotRedrivable { class, hint: class.hint() });
+        }
+        let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;
+        if matches!(class, Class::Malformed | Class::Poison) && body.len() == BODY_BYTES_KEPT {
+            // The beginning of a body that was far too large; it may read like an event by itself.
+            return Err(RedriveError::SameFault { class, reason: letter.reason, hint: class.hint() });
+        }
+        let parsed = Parsed {
+            event: event::parse(&body),
+            body,
+            whole: None,
+            via: letter.via.unwrap_or(Via::File),
+            // Not a publisher's wish to redrive: that is what happens here.
+            redelivered: true,
+            given_up: class == Class::Poison,
+            again: None,
+        };
+        Ok(Self { letter, parsed })
+    }
+}
+
+/// The digest of the invoice that a letter is about.
+fn invoice(parsed: &Parsed) -> Option<Sha256> {
+    parsed.event.as_ref().ok().map(|event| InvoiceDigests::of(&event.data).stored)
+}
+
+/// The delivery in whose presence a dead one is not sent again.
+fn in_the_way(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    own: &DeadDelivery,
+    known: &Known<'_>,
+    by: By<'_>,
+    first: &HashMap<Sha256, DeliveryId>,
+) -> Option<DeliveryId> {
+    if let Some(newer) = known.newer(letter, by) {
+        return Some(newer.delivery);
+    }
+    if let By::Person { despite_newer: true, .. } = by {
+        return None;
+    }
+    first.get(&invoice(parsed)?).copied().filter(|main| *main != own.main)
+}
+
+/// As [`in_the_way`], for an event that became no delivery.
+fn newer_than_event(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    known: &Known<'_>,
+    facts: &IntakeFacts,
+    first: &HashMap<Sha256, DeliveryId>,
+) -> Option<DeliveryId> {
+    let event = parsed.event.as_ref().ok()?;
+    let invoice = InvoiceDigests::of(&event.data);
+    let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
+    let of_facts = || {
+        let same = facts.same_invoices.iter().rev();
+        let is_same = |digest: Sha256| invoice.wanted().any(|wanted| wanted == digest);
+        same.into_iter().find(|same| is_same(same.invoice_sha256) && same.event != event.key())
+    };
+    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice.stored).copied())
+}
+
+/// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing
+/// of them where a person does not mind.
+fn facts_for(known: &Known<'_>, work: &[Work], by: By<'_>) -> IntakeFacts {
+    let mut facts = known.facts.clone();
+    if let By::Person { despite_newer: true, .. } = by {
+        facts.same_invoices.clear();
+        return facts;
+    }
+    for Work { letter, parsed } in work {
+        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed)) {
+            facts.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
+        }
+    }
+    facts
+}
+
+/// Whether the event is remembered as dead, so that intake takes it once more.
+fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<Again> {
+    let event = parsed.event.as_ref().ok()?;
+    let known = facts.events.iter().find(|known| known.key == event.key())?;
+    let same = known.content_sha256 == event.content_sha256;
+    (same && known.state == EventState::Dead).then(|| Again {
+        key: known.key,
+        from: EventState::Dead,
+        tenant: event.data.tenant_id.clone(),
+        customer: event.data.customer_id.clone(),
+        invoice_number: event.data.invoice.number.clone(),
+    })
+}
+
+/// Why intake would leave the event where it is, if it would.
+fn same_fault(
+    letter: &LetterToRedrive,
+    parsed: &Parsed,
+    tenants: &[TenantFacts],
+    facts: &IntakeFacts,
+    making: &Making<'_>,
+) -> Option<RedriveError> {
+    let trial = intake::plan(std::slice::from_ref(parsed), tenants, facts, making);
+    let Some(Verdict::DeadLetter(class)) = trial.verdicts.first().copied() else { return None };
+    if !trial.rows.events.is_empty() || !trial.rows.changes.is_empty() {
+        return None;
+    }
+    let reason = trial.rows.dead_letters.first().map_or_else(|| letter.reason.clone(), |found| found.reason.clone());
+    Some(RedriveError::SameFault { class, reason, hint: class.hint() })
+}
+
+fn fate(verdict: Verdict) -> Fate {
+    match verdict {
+        Verdict::Accepted(delivery) => Fate::Due(delivery),
+        Verdict::Duplicate | Verdict::Redrive(_) => Fate::Duplicate,
+        Verdict::DuplicateInvoice(delivery) => Fate::DuplicateInvoice(delivery),
+        Verdict::Waiting => Fate::Waiting,
+        Verdict::DeadLetter(class) => Fate::DeadOtherwise(class),
+    }
+}

@@ -1,0 +1,356 @@
+//! One statement for both databases.
+//!
+//! A statement is SQL that PostgreSQL and SQLite both understand, with three additions:
+//!
+//! - `{given}` stands for a common table expression that holds a batch's rows ([`Statement::given`]): arrays and
+//!   `UNNEST` on PostgreSQL, one JSON text and `json_each` on SQLite. So a batch is one round trip on either.
+//! - `{postgres: …}` and `{sqlite: …}` are kept on the one and left out on the other, for row locks and the like.
+//!
+//! Its text depends on nothing but the database, so it is prepared once a connection.
+
+use std::fmt::Write as _;
+
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Executor};
+use tokio::time::timeout;
+
+use super::connection::{Connection, Handle};
+use super::error::StoreError;
+use super::value::{Row, Value};
+use crate::telemetry::metric;
+
+/// Somewhere to run a statement: a connection or a transaction.
+pub(crate) trait Runs: Send {
+    /// The connection that runs it.
+    fn connection(&mut self) -> &mut Connection;
+}
+
+/// A statement and its values.
+#[derive(Debug)]
+#[must_use = "a statement does nothing until it runs"]
+pub(crate) struct Statement<'v> {
+    text: &'static str,
+    values: Vec<Value<'v>>,
+    given: Option<Given<'v>>,
+}
+
+/// Begins a statement; see the module's words for what `text` may hold. Parameters are `$1`, `$2`, …
+pub(crate) const fn sql<'v>(text: &'static str) -> Statement<'v> {
+    Statement { text, values: Vec::new(), given: None }
+}
+
+impl<'v> Statement<'v> {
+    /// Gives the next parameter its value.
+    pub(crate) fn bind(mut self, value: impl Into<Value<'v>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Gives `{given}` its rows. `columns` names them with their types, for example `id uuid, claim bigint`; the
+    /// types are uuid, text, bigint, boolean and bytea. In the text, `{given}` stands where a `name AS (…)` may.
+    pub(crate) fn given<const N: usize>(
+        mut self,
+        columns: &'static str,
+        rows: impl IntoIterator<Item = [Value<'v>; N]>,
+    ) -> Self {
+        let given = Given { columns, width: N, cells: rows.into_iter().flatten().collect() };
+        debug_assert_eq!(given.columns().count(), N, "as many values as columns: {columns}");
+        self.given = Some(given);
+        self
+    }
+
+    /// Gives `{given}` no rows; `bound` other parameters stand before its own.
+    pub(crate) fn given_nothing(mut self, columns: &'static str, bound: usize) -> Self {
+        self.values = vec![Value::Text(None); bound];
+        self.given = Some(Given { columns, width: columns.split(',').count(), cells: Vec::new() });
+        self
+    }
+
+    /// Its text as one database reads it.
+    pub(crate) fn text_for(&self, sqlite: bool) -> String {
+        if sqlite {
+            render(self.text, "sqlite", || self.given_text(Given::as_json_each))
+        } else {
+            render(self.text, "postgres", || self.given_text(Given::as_unnest))
+        }
+    }
+
+    /// Runs it and returns every row.
+    pub(crate) async fn all(self, on: &mut impl Runs) -> Result<Vec<Row>, StoreError> {
+        count();
+        let connection = on.connection();
+        let deadline = connection.deadline();
+        match connection.handle()? {
+            Handle::Postgres(server) => {
+                let (text, arguments) = self.for_postgres()?;
+                let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                let answer = timeout(deadline, server.fetch_all(query)).await;
+                let rows = connection.judge(answer)?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+            Handle::Sqlite(server) => {
+                let (text, arguments) = self.for_sqlite()?;
+                let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                let answer = timeout(deadline, server.fetch_all(query)).await;
+                let rows = connection.judge(answer)?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+        }
+    }
+
+    /// Runs it and returns the first row, if any.
+    pub(crate) async fn optional(self, on: &mut impl Runs) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(on).await?.into_iter().next())
+    }
+
+    /// Runs it and returns its one row.
+    pub(crate) async fn one(self, on: &mut impl Runs) -> Result<Row, StoreError> {
+        let text = self.text;
+        self.optional(on).await?.ok_or_else(|| StoreError::Bug(format!("no row came of: {text}")))
+    }
+
+    /// Runs it and returns how many rows it changed.
+    pub(crate) async fn run(self, on: &mut impl Runs) -> Result<u64, StoreError> {
+        count();
+        let connection = on.connection();
+        let deadline = connection.deadline();
+        match connection.handle()? {
+            Handle::Postgres(server) => {
+                let (text, arguments) = self.for_postgres()?;
+                let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                let answer = timeout(deadline, server.execute(query)).await;
+                let done = connection.judge(answer)?;
+                Ok(done.rows_affected())
+            }
+            Handle::Sqlite(server) => {
+                let (text, arguments) = self.for_sqlite()?;
+                let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                let answer = timeout(deadline, server.execute(query)).await;
+                let done = connection.judge(answer)?;
+                Ok(done.rows_affected())
+            }
+        }
+    }
+
+    fn for_postgres(&self) -> Result<(String, PgArguments), StoreError> {
+        let mut arguments = PgArguments::default();
+        for value in &self.values {
+            match value {
+                Value::Uuid(value) => arguments.add(value),
+                Value::Text(value) => arguments.add(value.as_deref()),
+                Value::Integer(value) => arguments.add(value),
+                Value::Flag(value) => arguments.add(value),
+                Value::Bytes(value) => arguments.add(value.as_deref()),
+            }
+            .map_err(not_encodable)?;
+        }
+        if let Some(given) = &self.given {
+            given.add_arrays(&mut arguments)?;
+        }
+        Ok((self.text_for(false), arguments))
+    }
+
+    fn for_sqlite(&self) -> Result<(String, SqliteArguments), StoreError> {
+        let mut arguments = SqliteArguments::default();
+        for value in &self.values {
+            match value {
+                Value::Uuid(value) => arguments.add(*value),
+                Value::Text(value) => {
+                    refuse_nul(value.as_deref())?;
+                    arguments.add(value.as_deref().map(str::to_owned))
+                }
+                Value::Integer(value) => arguments.add(*value),
+                Value::Flag(value) => arguments.add(*value),
+                Value::Bytes(value) => arguments.add(value.as_deref().map(<[u8]>::to_vec)),
+            }
+            .map_err(not_encodable)?;
+        }
+        if let Some(given) = &self.given {
+            arguments.add(given.to_json()?).map_err(not_encodable)?;
+        }
+        Ok((self.text_for(true), arguments))
+    }
+
+    fn given_text(&self, form: fn(&Given<'v>, usize) -> String) -> String {
+        let given = self.given.as_ref().expect("a statement with {given} was given rows");
+        form(given, self.values.len() + 1)
+    }
+}
+
+/// The rows of a batch, row after row.
+#[derive(Debug)]
+struct Given<'v> {
+    columns: &'static str,
+    width: usize,
+    cells: Vec<Value<'v>>,
+}
+
+impl Given<'_> {
+    /// Each column's name and type.
+    fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.columns
+            .split(',')
+            .map(|column| column.trim().split_once(' ').expect("a column of given is a name and a type"))
+    }
+
+    fn names(&self) -> String {
+        self.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn as_unnest(&self, first_parameter: usize) -> String {
+        let mut arrays = String::new();
+        for (index, (_, kind)) in self.columns().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(arrays, "{separator}${}::{kind}[]", first_parameter + index).expect("a String takes any text");
+        }
+        format!("given ({}) AS MATERIALIZED (SELECT * FROM UNNEST({arrays}))", self.names())
+    }
+
+    fn as_json_each(&self, parameter: usize) -> String {
+        let mut cells = String::new();
+        for (index, (_, kind)) in self.columns().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            match kind {
+                "uuid" | "bytea" => write!(cells, "{separator}unhex(value ->> {index})"),
+                _ => write!(cells, "{separator}value ->> {index}"),
+            }
+            .expect("a String takes any text");
+        }
+        format!("given ({}) AS MATERIALIZED (SELECT {cells} FROM json_each(${parameter}))", self.names())
+    }
+
+    /// One array a column.
+    fn add_arrays(&self, arguments: &mut PgArguments) -> Result<(), StoreError> {
+        for (index, (name, kind)) in self.columns().enumerate() {
+            let column = self.cells.iter().skip(index).step_by(self.width);
+            macro_rules! array {
+                ($variant:ident, $value:ident => $item:expr) => {{
+                    let items: Option<Vec<_>> = column
+                        .map(|cell| if let Value::$variant($value) = cell { Some($item) } else { None })
+                        .collect();
+                    arguments.add(
+                        items.ok_or_else(|| StoreError::Bug(format!("the batch column {name} is not all {kind}")))?,
+                    )
+                }};
+            }
+            match kind {
+                "uuid" => array!(Uuid, value => *value),
+                "text" => array!(Text, value => value.as_deref()),
+                "bigint" => array!(Integer, value => *value),
+                "boolean" => array!(Flag, value => *value),
+                "bytea" => array!(Bytes, value => value.as_deref()),
+                _ => return Err(StoreError::Bug(format!("the batch column {name} has the unknown type {kind}"))),
+            }
+            .map_err(not_encodable)?;
+        }
+        Ok(())
+    }
+
+    /// `[[cell, …], …]`; UUIDs and bytes as hexadecimal digits.
+    fn to_json(&self) -> Result<String, StoreError> {
+        let mut json = String::with_capacity(self.cells.len() * 24 + 2);
+        json.push('[');
+        for (index, row) in self.cells.chunks(self.width).enumerate() {
+            json.push_str(if index == 0 { "[" } else { ",[" });
+            for (index, cell) in row.iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                push_json(&mut json, cell)?;
+            }
+            json.push(']');
+        }
+        json.push(']');
+        Ok(json)
+    }
+}
+
+fn push_json(json: &mut String, cell: &Value<'_>) -> Result<(), StoreError> {
+    match cell {
+        Value::Uuid(Some(value)) => write!(json, "\"{}\"", value.simple()),
+        Value::Text(Some(text)) => {
+            refuse_nul(Some(text))?;
+            json.push_str(&serde_json::to_string(text).expect("a text is always JSON"));
+            Ok(())
+        }
+        Value::Integer(Some(value)) => write!(json, "{value}"),
+        Value::Flag(Some(value)) => write!(json, "{value}"),
+        Value::Bytes(Some(bytes)) => {
+            json.push('"');
+            bytes.iter().try_for_each(|byte| write!(json, "{byte:02x}")).and_then(|()| json.write_char('"'))
+        }
+        _ => json.write_str("null"),
+    }
+    .expect("a String takes any text");
+    Ok(())
+}
+
+/// SQLite would take a text with NUL and cut it here and there; PostgreSQL refuses it. So both do.
+fn refuse_nul(text: Option<&str>) -> Result<(), StoreError> {
+    match text {
+        Some(text) if text.contains('\0') => {
+            Err(StoreError::Refused { what: "text".to_owned(), cause: "a text holds the character NUL".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn not_encodable(error: sqlx::error::BoxDynError) -> StoreError {
+    StoreError::Refused { what: "value".to_owned(), cause: error.to_string() }
+}
+
+/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{given}` filled in.
+fn render(text: &str, database: &str, given: impl Fn() -> String) -> String {
+    let mut rendered = String::with_capacity(text.len() + 64);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (inside, after) = after.split_once('}').expect("a brace in a statement is closed");
+        rendered.push_str(before);
+        match inside.split_once(':') {
+            None => rendered.push_str(&given()),
+            Some((name, part)) if name == database => rendered.push_str(part),
+            Some(_) => {}
+        }
+        rest = after;
+    }
+    rendered.push_str(rest);
+    rendered
+}
+
+/// Counts what is sent to the database: each is a round trip.
+pub(in crate::store) fn count() {
+    metrics::counter!(metric::DATABASE_STATEMENTS).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_rendered_for_each_database() {
+        let statement = sql("WITH {given} SELECT id FROM given WHERE id <> $1 {postgres:FOR UPDATE}{sqlite:LIMIT 5}")
+            .bind("x")
+            .given("id text, key uuid", [["a\"b".into(), uuid::Uuid::nil().into()]]);
+        let (postgres, _) = statement.for_postgres().expect("it can be encoded");
+        assert_eq!(
+            postgres,
+            "WITH given (id, key) AS MATERIALIZED (SELECT * FROM UNNEST($2::text[], $3::uuid[])) \
+             SELECT id FROM given WHERE id <> $1 FOR UPDATE"
+        );
+        let (sqlite, _) = statement.for_sqlite().expect("it can be encoded");
+        assert_eq!(
+            sqlite,
+            "WITH given (id, key) AS MATERIALIZED (SELECT value ->> 0, unhex(value ->> 1) FROM json_each($2)) \
+             SELECT id FROM given WHERE id <> $1 LIMIT 5"
+        );
+        let json = statement.given.expect("rows were given").to_json().expect("no NUL");
+        assert_eq!(json, r#"[["a\"b","00000000000000000000000000000000"]]"#);
+    }
+
+    #[test]
+    fn nul_is_refused_before_sqlite_swallows_it() {
+        assert!(sql("SELECT $1").bind("a\0b").for_sqlite().is_err_and(|error| error.is_refused()));
+    }
+}

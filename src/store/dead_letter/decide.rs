@@ -1,0 +1,200 @@
+//! What people decide about dead letters: they shall not be sent, or they may be after all.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::clock::Timestamp;
+use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
+use crate::model::reason::Class;
+use crate::model::state::{DeadLetterState, Settled};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::delivery::notes::insert_notes;
+use crate::store::intake::same_invoice::{Revived, newer_deliveries};
+use crate::store::outbox::outcomes::insert_outcomes;
+use crate::store::upkeep::settled_count::count_settled;
+use crate::store::{Store, Transaction};
+
+/// Who acts where no person does.
+const DISPATCHER: &str = "dispatcher";
+
+impl Store {
+    /// Decides that open dead letters shall not be sent; returns those that were open. Their deliveries are discarded.
+    pub async fn discard_dead_letters(
+        &self,
+        letters: &[DeadLetterId],
+        who: &str,
+        reason: &str,
+    ) -> Result<HashSet<DeadLetterId>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let (state, now) = (DeadLetterState::Discarded, self.now());
+        let settled = settle_letters(&mut transaction, letters, state, who, Some(reason), now).await?;
+        let deliveries: Vec<DeliveryId> = settled.iter().filter_map(|(_, delivery)| *delivery).collect();
+        let moved =
+            move_deliveries(&mut transaction, &deliveries, (Settled::Dead, Settled::Discarded), None, now).await?;
+        insert_notes(&mut transaction, &moved, who, &format!("discarded: {reason}"), now).await?;
+        transaction.commit().await?;
+        Ok(settled.into_iter().map(|(letter, _)| letter).collect())
+    }
+
+    /// Opens discarded dead letters again; their deliveries are dead again. One whose invoice another delivery sends, or
+    /// may send, stays discarded, unless `despite_newer`.
+    pub async fn restore_dead_letters(
+        &self,
+        letters: &[DeadLetterId],
+        who: &str,
+        despite_newer: bool,
+    ) -> Result<Restored, StoreError> {
+        if letters.is_empty() {
+            return Ok(Restored::default());
+        }
+        let tenants = tenants_of(&mut self.read().await?, letters).await?;
+        // No other delivery of these invoices comes in until this commits.
+        let mut intake = self.begin_intake(&tenants).await?;
+        let on = &mut intake.transaction;
+        let now = self.now();
+        let discarded = lock_discarded(on, letters).await?;
+        let newer = if despite_newer { HashMap::new() } else { newer_deliveries(on, &discarded, now).await? };
+        let (stay, back): (Vec<_>, Vec<_>) = discarded.into_iter().partition(|letter| newer.contains_key(&letter.id));
+        // A pass over the broker's queue may be taking it out at this moment: it is published anew in any case.
+        sql("WITH {given}
+            UPDATE dead_letter SET state = 'open', settled_at = NULL, settled_by = NULL, note = NULL,
+                   mirror = 'pending'
+            WHERE id IN (SELECT id FROM given)")
+        .given("id uuid", back.iter().map(|letter| [letter.id.into()]))
+        .run(on)
+        .await?;
+        let deliveries: Vec<DeliveryId> = back.iter().filter_map(|letter| letter.delivery).collect();
+        let moved = move_deliveries(on, &deliveries, (Settled::Discarded, Settled::Dead), None, now).await?;
+        insert_notes(on, &moved, who, "restored to the dead letters", now).await?;
+        intake.commit().await?;
+        Ok(Restored {
+            letters: back.into_iter().map(|letter| DeadLetterId(letter.id)).collect(),
+            newer: stay.into_iter().map(|letter| (DeadLetterId(letter.id), newer[&letter.id].delivery)).collect(),
+        })
+    }
+}
+
+/// What became of discarded letters that were to be opened again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Those that are open again.
+    pub letters: HashSet<DeadLetterId>,
+    /// Those that stay discarded, and the delivery that sends the same invoice, or may.
+    pub newer: HashMap<DeadLetterId, DeliveryId>,
+}
+
+async fn tenants_of(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {
+    sql("WITH {given} SELECT DISTINCT tenant_id FROM dead_letter
+        WHERE id IN (SELECT id FROM given) AND tenant_id IS NOT NULL")
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("tenant_id"))
+    .collect()
+}
+
+async fn lock_discarded(on: &mut Transaction, letters: &[DeadLetterId]) -> Result<Vec<Revived>, StoreError> {
+    sql("WITH {given} SELECT id, delivery_id, event_key FROM dead_letter
+        WHERE id IN (SELECT id FROM given) AND state = 'discarded' ORDER BY id {postgres: FOR UPDATE}")
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| {
+        let id: DeadLetterId = row.get("id")?;
+        Ok(Revived { id: id.0, delivery: row.get("delivery_id")?, event: row.get("event_key")? })
+    })
+    .collect()
+}
+
+/// Cancels dead deliveries, each because another one sends the same invoice, or may; settles their letters.
+pub(in crate::store) async fn cancel_duplicates(
+    on: &mut Transaction,
+    duplicates: &[(DeliveryId, DeliveryId)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let why = "the same invoice was taken in under another event id";
+    let deliveries: Vec<DeliveryId> = duplicates.iter().map(|(delivery, _)| *delivery).collect();
+    sql("WITH {given}
+        UPDATE dead_letter SET state = $1, settled_at = $2, settled_by = $3, note = $4, curable = FALSE
+        WHERE delivery_id IN (SELECT id FROM given) AND delivery_id IS NOT NULL AND state = 'open'")
+    .bind(DeadLetterState::Cured)
+    .bind(now)
+    .bind(DISPATCHER)
+    .bind(why)
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .run(on)
+    .await?;
+    let (ends, why) = ((Settled::Dead, Settled::Cancelled), Some((Class::DuplicateInvoice, why)));
+    let moved = move_deliveries(on, &deliveries, ends, why, now).await?;
+    for (delivery, newer) in duplicates.iter().filter(|(delivery, _)| moved.contains(delivery)) {
+        let what = format!("not sent again: delivery {newer} is of the same invoice");
+        insert_notes(on, &[*delivery], DISPATCHER, &what, now).await?;
+    }
+    Ok(())
+}
+
+/// Settles letters that are open; returns them with their deliveries.
+pub(in crate::store) async fn settle_letters(
+    on: &mut impl Runs,
+    letters: &[DeadLetterId],
+    state: DeadLetterState,
+    who: &str,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<(DeadLetterId, Option<DeliveryId>)>, StoreError> {
+    if letters.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("WITH {given}
+        UPDATE dead_letter SET state = $1, settled_at = $2, settled_by = $3, note = $4, curable = FALSE
+        WHERE id IN (SELECT id FROM given) AND state = 'open'
+        RETURNING id, delivery_id")
+    .bind(state)
+    .bind(now)
+    .bind(who)
+    .bind(note)
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("delivery_id")?)))
+    .collect()
+}
+
+/// Moves settled deliveries from one end to another, with a new class and reason or the old ones; returns those that
+/// stood at `from`.
+pub(in crate::store) async fn move_deliveries(
+    on: &mut Transaction,
+    deliveries: &[DeliveryId],
+    (from, to): (Settled, Settled),
+    why: Option<(Class, &str)>,
+    now: Timestamp,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    if deliveries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let moved: Vec<DeliveryId> = sql("WITH {given}
+        UPDATE delivery SET settled = $2, settled_at = $3, class = COALESCE($4, class),
+               reason = CASE WHEN $4 IS NULL THEN reason ELSE $5 END
+        WHERE id IN (SELECT id FROM given) AND settled = $1
+        RETURNING id")
+    .bind(from)
+    .bind(to)
+    .bind(now)
+    .bind(why.map(|(class, _)| class))
+    .bind(why.map(|(_, reason)| reason))
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect::<Result<_, _>>()?;
+    insert_outcomes(on, moved.iter().map(|delivery| (*delivery, to))).await?;
+    if let Some(any) = moved.first() {
+        let count = i64::try_from(moved.len()).expect("a count of rows");
+        count_settled(on, *any, &BTreeMap::from([(from, -count), (to, count)])).await?;
+    }
+    Ok(moved)
+}

@@ -1,0 +1,256 @@
+//! Dead letters on their way back: what they were, and what becomes of them, in the transaction of an intake.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+
+use super::decide::{cancel_duplicates, settle_letters};
+use crate::clock::Timestamp;
+use crate::event::Recipient;
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::incoming::Via;
+use crate::model::reason::Class;
+use crate::model::state::{DeadLetterState, DeliveryRole, Settled};
+use crate::store::Store;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
+use crate::store::intake::IntakeTransaction;
+use crate::store::intake::new_rows::{NewLaneEntry, insert_lane_entries};
+use crate::store::search::recipients;
+use crate::store::upkeep::settled_count::count_settled;
+use crate::telemetry::AddressMask;
+
+/// A dead letter that is to be put back.
+#[derive(Debug, Clone)]
+pub struct LetterToRedrive {
+    /// Its identifier.
+    pub id: DeadLetterId,
+    /// Whether it is open still.
+    pub state: DeadLetterState,
+    /// Why it is dead.
+    pub class: Class,
+    /// The same for people.
+    pub reason: String,
+    /// The dead delivery, if the event became one.
+    pub delivery: Option<DeliveryId>,
+    /// The event, if it is remembered.
+    pub event_key: Option<EventKey>,
+    /// Who brought the event, if it is remembered.
+    pub via: Option<Via>,
+    /// The event's bytes, unless they are forgotten.
+    pub body: Option<Bytes>,
+}
+
+/// A dead delivery that is to be put back.
+#[derive(Debug, Clone)]
+pub struct DeadDelivery {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// What it is to its event.
+    pub role: DeliveryRole,
+    /// The main delivery of the same event or resend; itself, if it is one.
+    pub main: DeliveryId,
+    /// It is a resend: a person may have chosen its recipients.
+    pub is_resend: bool,
+    /// Whose invoice it is.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// Whom it goes to.
+    pub recipients: Vec<Recipient>,
+    /// Not to be sent after.
+    pub expires_at: Option<Timestamp>,
+    /// The last claim.
+    pub claim: u32,
+    /// The fingerprint of the key of its portal token.
+    pub link_key: String,
+    /// Which token of its root it is.
+    pub link_generation: u32,
+    /// That token is out already.
+    pub link_is_out: bool,
+    /// That token was revoked.
+    pub link_is_revoked: bool,
+    /// The last token of its root that is out.
+    pub link_generation_last: Option<u32>,
+}
+
+/// A dead delivery with its new snapshot and its place in a lane.
+#[derive(Debug, Clone)]
+pub struct BroughtBack {
+    /// Its place in a lane.
+    pub entry: NewLaneEntry,
+    /// Whom it goes to.
+    pub recipients: Vec<Recipient>,
+    /// The customer's name now.
+    pub customer_name: String,
+    /// The language and region of the mail (BCP 47).
+    pub locale: String,
+    /// The tenant's profile that holds now.
+    pub profile_version: i64,
+    /// The templates of today.
+    pub template_version: String,
+    /// The moment of the snapshot.
+    pub snapshot_at: Timestamp,
+    /// The fingerprint of the key of its portal token.
+    pub link_key: String,
+    /// Which token of its root it is.
+    pub link_generation: u32,
+    /// What people should know of it.
+    pub notes: Vec<String>,
+}
+
+impl Store {
+    /// Reads dead letters that are to be put back, in no particular order; unknown ones are left out.
+    pub async fn letters_to_redrive(&self, letters: &[DeadLetterId]) -> Result<Vec<LetterToRedrive>, StoreError> {
+        sql("WITH {given}
+            SELECT dead_letter.id, dead_letter.state, dead_letter.class, dead_letter.reason, dead_letter.delivery_id,
+                   dead_letter.event_key, event.via, COALESCE(dead_letter.body, event.body) AS bytes
+            FROM given JOIN dead_letter ON dead_letter.id = given.id
+                 LEFT JOIN event ON event.key = dead_letter.event_key")
+        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(LetterToRedrive {
+                id: row.get("id")?,
+                state: row.get("state")?,
+                class: row.get("class")?,
+                // An earlier version wrote down whatever the relay repeated.
+                reason: AddressMask::default().reply(&row.get::<String>("reason")?),
+                delivery: row.get("delivery_id")?,
+                event_key: row.get("event_key")?,
+                via: row.get("via")?,
+                body: row.get::<Option<Vec<u8>>>("bytes")?.map(Bytes::from),
+            })
+        })
+        .collect()
+    }
+}
+
+impl IntakeTransaction {
+    /// Which of these letters are open; they stay so until the transaction ends, unless it settles them.
+    pub async fn lock_open_letters(&mut self, letters: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, StoreError> {
+        sql("WITH {given} SELECT id FROM dead_letter WHERE id IN (SELECT id FROM given) AND state = 'open'
+            ORDER BY id {postgres: FOR UPDATE}")
+        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
+    }
+
+    /// Reads deliveries that are dead, and locks them.
+    pub async fn dead_deliveries(&mut self, deliveries: &[DeliveryId]) -> Result<Vec<DeadDelivery>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        sql("WITH {given}
+            SELECT delivery.id, delivery.role, delivery.main_id, delivery.resend_of IS NOT NULL AS is_resend, delivery.tenant_id,
+                   delivery.customer_id, delivery.recipients, delivery.expires_at, delivery.claim, delivery.link_key,
+                   delivery.link_generation, link.root_id IS NOT NULL AS link_is_out,
+                   link.revoked_at IS NOT NULL AS link_is_revoked,
+                   (SELECT CAST(MAX(generation) AS BIGINT) FROM portal_link WHERE portal_link.root_id = delivery.root_id)
+                       AS link_generation_last
+            FROM given JOIN delivery ON delivery.id = given.id
+                 LEFT JOIN portal_link AS link ON link.root_id = delivery.root_id
+                                              AND link.generation = delivery.link_generation
+            WHERE delivery.settled = 'dead' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .all(&mut self.transaction)
+        .await?
+        .iter()
+        .map(read_dead)
+        .collect()
+    }
+
+    /// Puts dead deliveries back into their lanes, each with its new snapshot.
+    pub async fn bring_back(&mut self, back: &[BroughtBack]) -> Result<(), StoreError> {
+        let Some(first) = back.first() else { return Ok(()) };
+        sql("WITH {given}
+            UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
+                   decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
+                   decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
+                   attachments = NULL, phase = NULL, code = NULL,
+                   tripped_at = NULL, recipients = given.recipients, customer_name = given.customer_name, locale = given.locale,
+                   profile_version = given.profile_version, template_version = given.template_version,
+                   snapshot_at = given.snapshot_at, link_key = given.link_key,
+                   link_generation = given.link_generation, expires_at = given.expires_at
+            FROM given WHERE delivery.id = given.given_id AND delivery.settled = 'dead'")
+        .given(
+            "given_id uuid, recipients text, customer_name text, locale text, profile_version bigint, \
+             template_version text, snapshot_at bigint, link_key text, link_generation bigint, expires_at bigint",
+            back.iter().map(|back| {
+                let recipients = serde_json::to_string(&back.recipients).expect("recipients are always JSON");
+                [
+                    back.entry.delivery.into(),
+                    recipients.into(),
+                    (&back.customer_name).into(),
+                    (&back.locale).into(),
+                    back.profile_version.into(),
+                    (&back.template_version).into(),
+                    back.snapshot_at.into(),
+                    (&back.link_key).into(),
+                    back.link_generation.into(),
+                    back.entry.expires_at.into(),
+                ]
+            }),
+        )
+        .run(&mut self.transaction)
+        .await?;
+        let recipients = back.iter().map(|back| (back.entry.delivery, back.recipients.as_slice()));
+        recipients::replace(&mut self.transaction, recipients).await?;
+        let entries: Vec<NewLaneEntry> = back.iter().map(|back| back.entry.clone()).collect();
+        insert_lane_entries(&mut self.transaction, &entries, self.now).await?;
+        let notes = |back: &BroughtBack| {
+            let delivery = back.entry.delivery;
+            back.notes.clone().into_iter().map(move |what| NewNote { delivery, what })
+        };
+        insert_new_notes(&mut self.transaction, &back.iter().flat_map(notes).collect::<Vec<_>>(), self.now).await?;
+        let fewer = -i64::try_from(back.len()).expect("a count of rows");
+        count_settled(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Settled::Dead, fewer)])).await
+    }
+
+    /// Cancels dead deliveries in whose place another one of the same invoice stands: each with that one.
+    pub async fn cancel_duplicates(&mut self, duplicates: &[(DeliveryId, DeliveryId)]) -> Result<(), StoreError> {
+        cancel_duplicates(&mut self.transaction, duplicates, self.now).await
+    }
+
+    /// Settles letters that were put back, and notes it at their deliveries.
+    pub async fn settle_redriven(
+        &mut self,
+        letters: &[DeadLetterId],
+        state: DeadLetterState,
+        who: &str,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.now;
+        let settled = settle_letters(&mut self.transaction, letters, state, who, Some(note), now).await?;
+        let deliveries: Vec<DeliveryId> = settled.into_iter().filter_map(|(_, delivery)| delivery).collect();
+        insert_notes(&mut self.transaction, &deliveries, who, note, now).await
+    }
+}
+
+fn read_dead(row: &Row) -> Result<DeadDelivery, StoreError> {
+    Ok(DeadDelivery {
+        id: row.get("id")?,
+        role: row.get("role")?,
+        main: row.get("main_id")?,
+        is_resend: row.get("is_resend")?,
+        tenant: row.get("tenant_id")?,
+        customer: row.get("customer_id")?,
+        recipients: row.json("recipients")?,
+        expires_at: row.get("expires_at")?,
+        claim: row.get("claim")?,
+        link_key: row.get("link_key")?,
+        link_generation: row.get("link_generation")?,
+        link_is_out: row.get("link_is_out")?,
+        link_is_revoked: row.get("link_is_revoked")?,
+        link_generation_last: row
+            .get::<Option<i64>>("link_generation_last")?
+            .map(|last| u32::try_from(last).unwrap_or(u32::MAX)),
+    })
+}

@@ -1,0 +1,122 @@
+//! What people decide about single deliveries.
+
+use super::left_recipients::{insert_rest, left_recipients};
+use super::notes::insert_notes;
+use crate::model::ids::DeliveryId;
+use crate::model::reason::Class;
+use crate::model::state::{DeliveryState, Settled};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::dead_letter::decide::move_deliveries;
+use crate::store::lane::takeover::{Left, settle_left};
+use crate::store::{Store, Transaction};
+
+/// What became of a person's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acted {
+    /// It holds.
+    Done,
+    /// The delivery stands elsewhere than the decision needs.
+    Stands(DeliveryState),
+    /// There is no such delivery.
+    Unknown,
+}
+
+/// What became of a person's decision that a delivery was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkedSent {
+    /// Whether it holds.
+    pub acted: Acted,
+    /// The delivery by which recipients get the message that the relay had deferred.
+    pub rest: Option<DeliveryId>,
+    /// There are several recipients, and nobody knows which of them the relay had accepted.
+    pub recipients_unknown: bool,
+}
+
+impl Store {
+    /// Stops a delivery that is due.
+    pub async fn cancel(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<Acted, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let left = take_due_out(&mut transaction, &[delivery]).await?;
+        if left.is_empty() {
+            return stands(&mut transaction, delivery).await;
+        }
+        settle_left(&mut transaction, &left, Settled::Cancelled, Class::ByHand, reason, now).await?;
+        insert_notes(&mut transaction, &[delivery], who, &format!("cancelled: {reason}"), now).await?;
+        transaction.commit().await?;
+        Ok(Acted::Done)
+    }
+
+    /// Sends a due delivery now: before its time, ahead of others, and although it is held.
+    pub async fn send_now(&self, delivery: DeliveryId, who: &str) -> Result<Acted, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        // It gets its rank, if it has none, within a second.
+        let hurried = sql("UPDATE lane_entry SET express = TRUE, held = NULL,
+                   due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END
+            WHERE delivery_id = $1 AND state = 'due'")
+        .bind(delivery)
+        .bind(now)
+        .run(&mut transaction)
+        .await?;
+        if hurried == 0 {
+            return stands(&mut transaction, delivery).await;
+        }
+        insert_notes(&mut transaction, &[delivery], who, "sent ahead of its time", now).await?;
+        transaction.commit().await?;
+        Ok(Acted::Done)
+    }
+
+    /// Decides that an uncertain delivery was sent. Recipients that the relay had deferred get the message by another,
+    /// as after a 250.
+    pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<MarkedSent, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((Class::ByHand, reason)));
+        let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
+        if moved.is_empty() {
+            let acted = stands(&mut transaction, delivery).await?;
+            return Ok(MarkedSent { acted, rest: None, recipients_unknown: false });
+        }
+        insert_notes(&mut transaction, &[delivery], who, &format!("marked as sent: {reason}"), now).await?;
+        // The delivery is locked: no late answer adds an attempt meanwhile.
+        let left = left_recipients(&mut transaction, delivery).await?;
+        let rest = (!left.deferred.is_empty()).then(|| DeliveryId(self.clock().new_id()));
+        if let Some(rest) = rest {
+            insert_rest(&mut transaction, delivery, rest, &left.deferred, now).await?;
+            let what = format!("{} of its recipients had been deferred: they get it by {rest}", left.deferred.len());
+            insert_notes(&mut transaction, &[delivery], who, &what, now).await?;
+        }
+        if left.unknown {
+            let what = "which of its recipients the relay had accepted is not known";
+            insert_notes(&mut transaction, &[delivery], who, what, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(MarkedSent { acted: Acted::Done, rest, recipients_unknown: left.unknown })
+    }
+}
+
+/// Takes those that are due out of their lanes.
+pub(in crate::store) async fn take_due_out(
+    on: &mut impl Runs,
+    deliveries: &[DeliveryId],
+) -> Result<Vec<Left>, StoreError> {
+    sql("WITH {given}
+        DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM given) AND state = 'due'
+        RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
+                  decision_inputs, message_sha256, message_date")
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(Left::read)
+    .collect()
+}
+
+/// Where the delivery stands that could not be acted upon.
+async fn stands(on: &mut Transaction, delivery: DeliveryId) -> Result<Acted, StoreError> {
+    let row = sql("SELECT state FROM delivery_state WHERE id = $1").bind(delivery).optional(on).await?;
+    // It may have come to be due since the act looked for it; then it is sending or back again by now.
+    row.map_or(Ok(Acted::Unknown), |row| Ok(Acted::Stands(row.get("state")?)))
+}

@@ -1,0 +1,405 @@
+//! Deliveries as people look at them.
+
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::event::Recipient;
+use crate::model::ids::{CustomerId, DeliveryId, EventKey, RelayName, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::Class;
+use crate::model::reply::Phase;
+use crate::model::state::{Decision, DeliveryRole, DeliveryState};
+use crate::policy::decision::Reason;
+use crate::sha256::Sha256;
+use crate::store::Store;
+use crate::store::db::error::StoreError;
+use crate::store::db::page::{Cursor, Page, PageRequest};
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+use crate::store::search::recipients::mailbox;
+use crate::store::search::text::number_key;
+use crate::telemetry::AddressMask;
+
+/// A delivery and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its identifier.
+    pub id: DeliveryId,
+    /// Whose Message-ID and token it uses.
+    pub root: DeliveryId,
+    /// What it is to its event.
+    pub role: DeliveryRole,
+    /// The main delivery of the same event or resend.
+    pub main: DeliveryId,
+    /// The event.
+    pub event_key: EventKey,
+    /// The delivery that a person sent again.
+    pub resend_of: Option<DeliveryId>,
+    /// Why a person sent it again.
+    pub resend_reason: Option<String>,
+    /// Whose invoice it is.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The billing system's identifier of the invoice.
+    pub invoice_id: String,
+    /// The number that people know.
+    pub invoice_number: String,
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
+    /// Whom it goes to.
+    pub recipients: Vec<Recipient>,
+    /// The language and region of the mail (BCP 47).
+    pub locale: String,
+    /// The moment of its snapshot, and of the Date header.
+    pub snapshot_at: Timestamp,
+    /// A person asked for a link instead of documents.
+    pub link_only: bool,
+    /// Not to be sent after.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// The lane that it stands in, if it is due or sending.
+    pub relay: Option<RelayName>,
+    /// When it is sent, if it is due.
+    pub due_at: Option<Timestamp>,
+    /// A person waits for it.
+    pub express: bool,
+    /// Why it is not sent although its time has come.
+    pub held: Option<String>,
+    /// SMTP transactions that were made for it, whether they count for the retry schedule or not.
+    pub attempts: u32,
+    /// The last claim.
+    pub claim: u32,
+    /// When it ended, if it did.
+    pub settled_at: Option<Timestamp>,
+    /// Why it stands where it stands, for programs; of one that is due, how the last attempt ended.
+    pub class: Option<Class>,
+    /// The same for people.
+    pub reason: Option<String>,
+    /// Documents or a link.
+    pub decision: Option<Decision>,
+    /// Why.
+    pub decision_reason: Option<Reason>,
+    /// JSON: what was decided upon ([`crate::policy::decision::Inputs`]).
+    pub decision_inputs: Option<String>,
+    /// The Message-ID, without angle brackets.
+    pub message_id: Option<String>,
+    /// The message's digest.
+    pub message_sha256: Option<Sha256>,
+    /// The message's Date, if its digest is known.
+    pub message_date: Option<Timestamp>,
+    /// The message's size in bytes.
+    pub message_size: Option<i64>,
+    /// JSON: what was attached ([`crate::compose::Attachment`]).
+    pub attachments: Option<String>,
+    /// Where in the SMTP conversation it ended.
+    pub phase: Option<Phase>,
+    /// The relay's code, as `550 5.7.1`.
+    pub code: Option<String>,
+}
+
+/// Which deliveries are wanted; each part narrows.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// Of this tenant.
+    pub tenant: Option<TenantId>,
+    /// In this relay's lane, or attempted with this relay.
+    pub relay: Option<RelayName>,
+    /// That came to this state at this moment or later; due, sending, sent and all, and where an invoice, a customer or
+    /// a recipient is named: that were made then or later.
+    pub since: Option<Timestamp>,
+    /// Of this number; case and blanks do not count.
+    pub invoice: Option<String>,
+    /// For this customer; quick beside a tenant only.
+    pub customer: Option<CustomerId>,
+    /// To this address, as To, Cc or Bcc.
+    pub to: Option<String>,
+    /// Invoices, credit notes or reminders.
+    pub kind: Option<InvoiceKind>,
+}
+
+/// What [`Delivery::read`] needs, of `delivery LEFT JOIN lane_entry`.
+macro_rules! delivery_columns {
+    () => {
+        "delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key, delivery.resend_of,
+         delivery.resend_reason, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
+         delivery.invoice_number, delivery.kind, delivery.recipients, delivery.locale, delivery.snapshot_at,
+         delivery.link_only, delivery.expires_at, delivery.created_at,
+         COALESCE(delivery.settled, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
+         COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
+         (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id) AS attempts,
+         COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.settled_at,
+         COALESCE(delivery.class, lane_entry.last_class) AS class,
+         COALESCE(delivery.reason, lane_entry.last_reply) AS reason,
+         COALESCE(delivery.decision, lane_entry.decision) AS decision,
+         COALESCE(delivery.decision_reason, lane_entry.decision_reason) AS decision_reason,
+         COALESCE(delivery.decision_inputs, lane_entry.decision_inputs) AS decision_inputs,
+         delivery.message_id, COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
+         CASE WHEN delivery.message_sha256 IS NOT NULL THEN COALESCE(delivery.message_date, delivery.snapshot_at)
+              WHEN lane_entry.message_sha256 IS NOT NULL THEN COALESCE(lane_entry.message_date, delivery.snapshot_at)
+         END AS message_date,
+         delivery.message_size, delivery.attachments, delivery.phase, delivery.code"
+    };
+}
+pub(in crate::store) use delivery_columns;
+
+/// What narrows every list.
+macro_rules! narrowed {
+    () => {
+        " AND ($4 IS NULL OR delivery.tenant_id = $4) AND ($8 IS NULL OR delivery.kind = $8)
+          AND ($9 IS NULL OR delivery.number_key = $9) AND ($10 IS NULL OR delivery.customer_id = $10)"
+    };
+}
+
+/// Deliveries in this relay's lane, or attempted with it.
+macro_rules! of_relay {
+    () => {
+        " AND ($5 IS NULL OR lane_entry.relay = $5 OR EXISTS (SELECT 1 FROM attempt
+               WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))"
+    };
+}
+
+/// In this state, whichever it is.
+macro_rules! in_state {
+    () => {
+        " AND ($6 IS NULL OR COALESCE(delivery.settled, lane_entry.state, 'due') = $6)"
+    };
+}
+
+/// What is due or sending, newest first: the identifiers are ordered by time.
+const IN_LANES: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id
+    WHERE lane_entry.delivery_id < $2 AND delivery.created_at >= $3 AND delivery.created_at <= $1
+      AND ($4 IS NULL OR lane_entry.tenant_id = $4) AND ($5 IS NULL OR lane_entry.relay = $5)
+      AND lane_entry.state = $6",
+    narrowed!(),
+    " ORDER BY lane_entry.delivery_id DESC LIMIT $7"
+);
+
+/// What people look after, newest first.
+const SETTLED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.attention_at IS NOT NULL AND delivery.attention_at <= $1
+      AND (delivery.attention_at, delivery.id) < ($1, $2) AND delivery.attention_at >= $3
+      AND ($5 IS NULL OR EXISTS (SELECT 1 FROM attempt
+           WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
+      AND delivery.settled = $6",
+    narrowed!(),
+    " ORDER BY delivery.attention_at DESC, delivery.id DESC LIMIT $7"
+);
+
+/// Everything, newest first: found by what `leading` says, the rest only narrows that.
+macro_rules! by_creation {
+    ($leading:literal) => {
+        concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+            WHERE ",
+            $leading,
+            " AND delivery.created_at <= $1 AND (delivery.created_at, delivery.id) < ($1, $2)
+              AND delivery.created_at >= $3",
+            narrowed!(),
+            of_relay!(),
+            in_state!(),
+            " ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT $7"
+        )
+    };
+}
+
+/// What was sent to an address under one of the keys, newest first: the identifiers are ordered by time.
+const TO_RECIPIENT: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery_recipient JOIN delivery ON delivery.id = delivery_recipient.delivery_id
+         LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery_recipient.address_key = $11 AND delivery_recipient.delivery_id < $2
+      AND delivery.created_at <= $1 AND delivery.created_at >= $3",
+    narrowed!(),
+    of_relay!(),
+    in_state!(),
+    " ORDER BY delivery_recipient.delivery_id DESC LIMIT $7"
+);
+
+/// What a list goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Lane,
+    Attention,
+    Creation,
+    Recipient,
+}
+
+impl DeliveryFilter {
+    fn order(&self) -> Order {
+        match self.state {
+            _ if self.to.is_some() => Order::Recipient,
+            _ if self.invoice.is_some() || self.customer.is_some() => Order::Creation,
+            Some(DeliveryState::Due | DeliveryState::Sending) => Order::Lane,
+            Some(DeliveryState::Settled(settled)) if settled != crate::model::state::Settled::Sent => Order::Attention,
+            _ => Order::Creation,
+        }
+    }
+
+    const fn statement(&self, order: Order) -> &'static str {
+        match order {
+            Order::Recipient => TO_RECIPIENT,
+            Order::Lane => IN_LANES,
+            Order::Attention => SETTLED,
+            Order::Creation if self.invoice.is_some() => by_creation!("delivery.number_key = $9"),
+            Order::Creation if self.customer.is_some() && self.tenant.is_some() => {
+                by_creation!("delivery.tenant_id = $4 AND delivery.customer_id = $10")
+            }
+            Order::Creation if self.tenant.is_some() => by_creation!("delivery.tenant_id = $4"),
+            Order::Creation => by_creation!("TRUE"),
+        }
+    }
+
+    /// The statement that lists what it wants.
+    pub(in crate::store) fn text(&self) -> &'static str {
+        self.statement(self.order())
+    }
+
+    /// Where the list goes on behind this delivery of it.
+    #[must_use]
+    pub fn cursor(&self, delivery: &Delivery) -> Cursor {
+        let at = match self.order() {
+            Order::Lane | Order::Recipient => Timestamp(i64::MAX),
+            Order::Attention => delivery.settled_at.unwrap_or(delivery.created_at),
+            Order::Creation => delivery.created_at,
+        };
+        Cursor { at, id: delivery.id.0 }
+    }
+}
+
+impl Store {
+    /// Deliveries, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, page: PageRequest) -> Result<Page<Delivery>, StoreError> {
+        let Some(to) = &filter.to else {
+            return Page::of(&self.page_of(filter, page, None).await?, page.limit, Delivery::read, |delivery| {
+                filter.cursor(delivery)
+            });
+        };
+        let mut found = Vec::new();
+        // One address may stand under several keys while the secret keys change; each list is in order.
+        for key in self.address_keys.all(&mailbox(to)) {
+            for row in &self.page_of(filter, page, Some(key)).await? {
+                found.push(Delivery::read(row)?);
+            }
+        }
+        found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id.0));
+        found.dedup_by_key(|delivery| delivery.id);
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = found.len() > wanted;
+        found.truncate(wanted);
+        let next = found.last().filter(|_| more).map(|last| filter.cursor(last));
+        Ok(Page { items: found, next })
+    }
+
+    /// The rows of a page, and one more if there is more.
+    async fn page_of(
+        &self,
+        filter: &DeliveryFilter,
+        page: PageRequest,
+        address_key: Option<i64>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let after = page.after.unwrap_or(Cursor::BEGIN);
+        let statement = sql(filter.text())
+            .bind(after.at)
+            .bind(after.id)
+            .bind(filter.since.unwrap_or(Timestamp(i64::MIN)))
+            .bind(&filter.tenant)
+            .bind(&filter.relay)
+            .bind(filter.state)
+            .bind(page.limit.saturating_add(1))
+            .bind(filter.kind)
+            .bind(filter.invoice.as_deref().map(number_key))
+            .bind(&filter.customer);
+        let statement = match address_key {
+            Some(key) => statement.bind(key),
+            None => statement,
+        };
+        statement.all(&mut self.read().await?).await
+    }
+
+    /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.
+    pub async fn deliveries_between(&self, range: (Uuid, Uuid), limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
+        sql("SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3")
+            .bind(range.0)
+            .bind(range.1)
+            .bind(limit)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
+    }
+
+    /// A delivery.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let row = sql(concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1"
+        ))
+        .bind(id)
+        .optional(&mut self.read().await?)
+        .await?;
+        row.as_ref().map(Delivery::read).transpose()
+    }
+}
+
+impl Delivery {
+    pub(in crate::store) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            root: row.get("root_id")?,
+            role: row.get("role")?,
+            main: row.get("main_id")?,
+            event_key: row.get("event_key")?,
+            resend_of: row.get("resend_of")?,
+            resend_reason: row.get("resend_reason")?,
+            tenant: row.get("tenant_id")?,
+            customer: row.get("customer_id")?,
+            invoice_id: row.get("invoice_id")?,
+            invoice_number: row.get("invoice_number")?,
+            kind: row.get("kind")?,
+            recipients: row.json("recipients")?,
+            locale: row.get("locale")?,
+            snapshot_at: row.get("snapshot_at")?,
+            link_only: row.get("link_only")?,
+            expires_at: row.get("expires_at")?,
+            created_at: row.get("created_at")?,
+            state: row.get("state")?,
+            relay: row.get("relay")?,
+            due_at: row.get("due_at")?,
+            express: row.get("express")?,
+            held: row.get("held")?,
+            attempts: row.get("attempts")?,
+            claim: row.get("claim")?,
+            settled_at: row.get("settled_at")?,
+            class: row.get("class")?,
+            // An earlier version wrote down whatever the relay repeated.
+            reason: row.get::<Option<String>>("reason")?.map(|reason| AddressMask::default().reply(&reason)),
+            decision: row.get("decision")?,
+            decision_reason: row.get("decision_reason")?,
+            decision_inputs: row.get("decision_inputs")?,
+            message_id: row.get("message_id")?,
+            message_sha256: row.get("message_sha256")?,
+            message_date: row.get("message_date")?,
+            message_size: row.get("message_size")?,
+            attachments: row.get("attachments")?,
+            phase: row.get("phase")?,
+            code: row.get("code")?,
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Connections of their own for whoever asks from outside.
+//!
+//! A storm of visitors may take all of these, and hold them for as long as a statement may take. Those that send mail and
+//! take events in are others. SQLite has one writer, which all share; what visitors may write is bounded by the API.
+
+use std::sync::Arc;
+
+use crate::store::db::connect::Pools;
+use crate::store::db::patience::Patience;
+use crate::store::{Inner, Store};
+
+/// As many as the API works on at once, and a few for the pages of customers.
+const CONNECTIONS_MAX: u32 = 8;
+
+impl Store {
+    /// The same database for visitors: neither waits for the other's connections.
+    #[must_use]
+    pub fn for_visitors(&self) -> Self {
+        let inner = Inner {
+            pools: self.inner.pools.for_visitors(),
+            deadlines: self.inner.deadlines,
+            overdue: self.inner.overdue.clone(),
+            clock: self.inner.clock.clone(),
+            holder: self.inner.holder,
+            patience: Patience::default(),
+            lock: self.inner.lock.clone(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            outcomes: self.outcomes,
+            resent_by: Arc::clone(&self.resent_by),
+            address_keys: self.address_keys.clone(),
+        }
+    }
+}
+
+impl Pools {
+    /// None is opened before it is needed.
+    fn for_visitors(&self) -> Self {
+        match self {
+            Self::Postgres(pool) => {
+                let connections = pool.options().get_max_connections().min(CONNECTIONS_MAX);
+                let options = pool.options().clone().max_connections(connections);
+                Self::Postgres(options.connect_lazy_with(pool.connect_options().as_ref().clone()))
+            }
+            Self::Sqlite { writer, readers } => {
+                let own = readers.options().clone().connect_lazy_with(readers.connect_options().as_ref().clone());
+                Self::Sqlite { writer: writer.clone(), readers: own }
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Erasing a customer: what names them goes, what the books need stays under their number.
+//!
+//! Also what no column says is theirs: bytes that could not be read as an event, and what people noted. What is out of
+//! reach (backups, logs, a mailbox) is said to whoever erases.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::person::Person;
+use crate::event::{Recipient, RecipientRole};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::state::{DeadLetterState, Settled};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::dead_letter::decide::{move_deliveries, settle_letters};
+use crate::store::delivery::erased::ERASED;
+use crate::store::delivery::notes::insert_notes;
+use crate::store::intake::IntakeTransaction;
+use crate::store::search::{recipients, words};
+use crate::store::{Connection, Store, Transaction};
+
+/// Bodies that are looked through at once: each may have a megabyte.
+const BODIES_MAX: u32 = 16;
+
+/// What became of an erasure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Erased {
+    /// Nothing that can be found names the customer any more.
+    Done {
+        /// Deliveries that named them.
+        deliveries: u64,
+        /// Dead letters that named them; those that the broker's queue still holds leave it with the next pass.
+        letters: u64,
+        /// Dead letters that were discarded, because they cannot be sent any more.
+        discarded: u64,
+        /// What may still lie in the database's files.
+        leftovers: Leftovers,
+    },
+    /// So many of their deliveries and events are under way: nothing was erased. Cancel them first, or wait.
+    UnderWay(u64),
+    /// Nobody told us of them.
+    Unknown,
+}
+
+/// What may still lie in the database's files of what was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftovers {
+    /// Nothing: the file was written anew.
+    Nothing,
+    /// PostgreSQL keeps old versions of rows until a vacuum has run, and its log of changes for longer.
+    OldRowVersions,
+    /// SQLite's file could not be written anew; why.
+    FreePages(String),
+}
+
+/// What is to be erased: locked, with the customer's record emptied, and not committed.
+struct Erasure {
+    intake: IntakeTransaction,
+    person: Person,
+    deliveries: Vec<DeliveryId>,
+    letters: Vec<DeadLetterId>,
+    /// Events whose bodies are forgotten.
+    events: Vec<EventKey>,
+}
+
+impl Store {
+    /// Erases a customer. Mails to them cannot be made or shown again; that and when they were sent stays known.
+    pub async fn erase_customer(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+        who: &str,
+    ) -> Result<Erased, StoreError> {
+        let Erasure { mut intake, person, deliveries, letters, events } =
+            match self.begin_erasure(tenant, customer).await? {
+                Ok(erasure) => erasure,
+                Err(instead) => return Ok(instead),
+            };
+        let on = &mut intake.transaction;
+        // A reason that names the person would stay where everything else is erased.
+        let who = if person.is_named_in(who) { who.split(':').next().unwrap_or(ERASED) } else { who };
+        let now = self.now();
+        let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
+        erase_letters(on, &letters).await?;
+        let discarded = settle_letters(on, &letters, state, who, Some(note), now).await?;
+        let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
+        move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
+        erase_deliveries(on, &deliveries).await?;
+        words::erase(on, tenant, customer).await?;
+        erase_notes_that_name(on, tenant, &person).await?;
+        forget_bodies(on, &events).await?;
+        insert_notes(on, &deliveries, who, note, now).await?;
+        intake.commit().await?;
+        Ok(Erased::Done {
+            deliveries: deliveries.len() as u64,
+            letters: letters.len() as u64,
+            discarded: discarded.len() as u64,
+            leftovers: self.overwrite_freed().await,
+        })
+    }
+
+    /// How many deliveries and dead letters [`Store::erase_customer`] would take in now; none if it would erase nothing.
+    /// Nothing is changed.
+    pub async fn look_at_erasure(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        let erasure = self.begin_erasure(tenant, customer).await?;
+        Ok(erasure.ok().map(|erasure| (erasure.deliveries.len() as u64, erasure.letters.len() as u64)))
+    }
+
+    /// Locks and collects what names the customer, and empties their record; or says why nothing is erased.
+    async fn begin_erasure(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+    ) -> Result<Result<Erasure, Erased>, StoreError> {
+        let whose = Whose { tenant, customer };
+        let person = whose.person(&mut self.read().await?).await?;
+        // Looking through all bodies takes its time, and nobody waits for it.
+        let (mut letters, last) = letters_that_name(&mut self.read().await?, &person, None).await?;
+        let mut intake = self.begin_intake(std::slice::from_ref(tenant)).await?;
+        let on = &mut intake.transaction;
+        let known = sql("UPDATE customer SET name = $3, address = '', locale = NULL, country = NULL, postcode = NULL,
+                   house_number = NULL, mobile = NULL, updated_at = $4
+            WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant)
+        .bind(customer)
+        .bind(ERASED)
+        .bind(self.now())
+        .run(on)
+        .await?;
+        // Locked first: a late answer that makes one due again comes before, and it is under way; or after, and it sees
+        // that the customer is erased.
+        let (deliveries, mut events) = whose.deliveries(on).await?;
+        let under_way = whose.under_way(on).await?;
+        if under_way > 0 {
+            return Ok(Err(Erased::UnderWay(under_way)));
+        }
+        let (own_letters, letters_events) = whose.letters(on).await?;
+        events.extend(letters_events);
+        letters.extend(own_letters);
+        letters.extend(letters_that_name(on, &person, last).await?.0);
+        if known == 0 && deliveries.is_empty() && letters.is_empty() {
+            return Ok(Err(Erased::Unknown));
+        }
+        let letters = letters.into_iter().collect();
+        Ok(Ok(Erasure { intake, person, deliveries, letters, events }))
+    }
+
+    /// Writes SQLite's file anew and empties its log, so that nothing of what was deleted or changed ever lies in free
+    /// pages, in the gaps of pages, or in the log.
+    async fn overwrite_freed(&self) -> Leftovers {
+        if !self.is_single_process() {
+            return Leftovers::OldRowVersions;
+        }
+        match self.vacuum().await {
+            Ok(true) => Leftovers::Nothing,
+            Ok(false) => Leftovers::FreePages("another process reads the database".to_owned()),
+            Err(error) => Leftovers::FreePages(error.to_string()),
+        }
+    }
+
+    /// Whether the log could be emptied, too.
+    async fn vacuum(&self) -> Result<bool, StoreError> {
+        let mut connection = self.write().await?;
+        sql("VACUUM").run(&mut connection).await?;
+        let row = sql("PRAGMA wal_checkpoint(TRUNCATE)").one(&mut connection).await?;
+        Ok(row.get::<i64>("busy")? == 0)
+    }
+}
+
+/// Whose rows.
+struct Whose<'a> {
+    tenant: &'a TenantId,
+    customer: &'a CustomerId,
+}
+
+impl Whose<'_> {
+    /// What names them, before it is erased: also where no column says whose it is.
+    async fn person(&self, on: &mut Connection) -> Result<Person, StoreError> {
+        let mut texts = Vec::new();
+        let known = sql("SELECT name, address FROM customer WHERE tenant_id = $1 AND id = $2")
+            .bind(self.tenant)
+            .bind(self.customer)
+            .optional(on)
+            .await?;
+        if let Some(row) = known {
+            texts.extend([row.get("name")?, row.get("address")?]);
+        }
+        let rows = sql("SELECT DISTINCT customer_name, recipients FROM delivery
+            WHERE tenant_id = $1 AND customer_id = $2 AND role <> 'bcc'")
+        .bind(self.tenant)
+        .bind(self.customer)
+        .all(on)
+        .await?;
+        for row in &rows {
+            texts.push(row.get("customer_name")?);
+            // A Cc may be anybody's, their tax adviser's for instance.
+            let to = row.json::<Vec<Recipient>>("recipients")?.into_iter();
+            texts.extend(to.filter(|to| to.role == RecipientRole::To).map(|to| to.address));
+        }
+        texts.retain(|text| text != ERASED);
+        Ok(Person::new(self.tenant, self.customer, texts))
+    }
+
+    async fn under_way(&self, on: &mut Transaction) -> Result<u64, StoreError> {
+        let row = sql(
+            "SELECT
+                (SELECT COUNT(*) FROM lane_entry WHERE tenant_id = $1 AND customer_id = $2)
+                + (SELECT COUNT(*) FROM event WHERE tenant_id = $1 AND customer_id = $2 AND state = 'waiting') AS rows",
+        )
+        .bind(self.tenant)
+        .bind(self.customer)
+        .one(on)
+        .await?;
+        Ok(u64::try_from(row.get::<i64>("rows")?).unwrap_or(0))
+    }
+
+    async fn deliveries(&self, on: &mut Transaction) -> Result<(Vec<DeliveryId>, Vec<EventKey>), StoreError> {
+        let rows = sql("SELECT id, event_key FROM delivery WHERE tenant_id = $1 AND customer_id = $2
+            ORDER BY id {postgres: FOR UPDATE}")
+        .bind(self.tenant)
+        .bind(self.customer)
+        .all(on)
+        .await?;
+        let deliveries = rows.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
+        let events = rows.iter().map(|row| row.get("event_key")).collect::<Result<_, _>>()?;
+        Ok((deliveries, events))
+    }
+
+    async fn letters(&self, on: &mut Transaction) -> Result<(Vec<DeadLetterId>, Vec<EventKey>), StoreError> {
+        let rows = sql("SELECT id, event_key FROM dead_letter
+            WHERE tenant_id = $1 AND tenant_id IS NOT NULL AND customer_id = $2")
+        .bind(self.tenant)
+        .bind(self.customer)
+        .all(on)
+        .await?;
+        let letters = rows.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
+        let events = rows
+            .iter()
+            .filter_map(|row| row.get::<Option<EventKey>>("event_key").transpose())
+            .collect::<Result<_, _>>()?;
+        Ok((letters, events))
+    }
+}
+
+async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    // Why somebody cancelled, resent or discarded it may name whom it was for.
+    erase_notes(on, deliveries).await?;
+    // What a relay said may repeat the address.
+    sql("WITH {given} UPDATE attempt SET reply = NULL, refused = NULL WHERE delivery_id IN (SELECT id FROM given)")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
+    sql("WITH {given} UPDATE delivery SET recipients = '[]', customer_name = $1, reason = NULL, resend_reason = NULL
+        WHERE id IN (SELECT id FROM given)")
+    .bind(ERASED)
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .run(on)
+    .await?;
+    recipients::delete(on, deliveries.iter().copied()).await?;
+    sql("WITH {given} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM given)")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
+    sql("WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
+    Ok(())
+}
+
+/// Dead letters behind `after` whose bytes name the person, though no column does; and the last that was looked at.
+async fn letters_that_name(
+    on: &mut impl Runs,
+    person: &Person,
+    after: Option<DeadLetterId>,
+) -> Result<(BTreeSet<DeadLetterId>, Option<DeadLetterId>), StoreError> {
+    let (mut found, mut last) = (BTreeSet::new(), after);
+    loop {
+        let rows = sql("SELECT id, body FROM dead_letter
+            WHERE id > $1 AND body IS NOT NULL AND octet_length(body) > 0 ORDER BY id LIMIT $2")
+        .bind(last.map_or(Uuid::nil(), |letter| letter.0))
+        .bind(BODIES_MAX)
+        .all(on)
+        .await?;
+        for row in &rows {
+            let id = row.get("id")?;
+            last = Some(id);
+            if person.is_named_in_event(&row.get::<Vec<u8>>("body")?) {
+                found.insert(id);
+            }
+        }
+        if rows.is_empty() {
+            return Ok((found, last));
+        }
+    }
+}
+
+async fn erase_letters(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<(), StoreError> {
+    sql("WITH {given} UPDATE dead_letter SET reason = $1, body = CASE WHEN body IS NOT NULL THEN $2 END,
+               note = CASE WHEN note IS NOT NULL THEN $1 END
+        WHERE id IN (SELECT id FROM given)")
+    .bind(ERASED)
+    .bind(&[][..])
+    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// Takes what people wrote about other deliveries and letters of the tenant, where it names the person.
+async fn erase_notes_that_name(on: &mut impl Runs, tenant: &TenantId, person: &Person) -> Result<(), StoreError> {
+    if person.texts().is_empty() {
+        return Ok(());
+    }
+    let given = || person.texts().iter().map(|text| [text.into()]);
+    let naming: Vec<DeliveryId> = sql("WITH {given}
+        SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
+             JOIN delivery ON delivery.id = delivery_note.delivery_id
+             JOIN given ON {postgres: position(given.needle in lower(delivery_note.what))}
+                           {sqlite: instr(lower(delivery_note.what), given.needle)} > 0
+        WHERE delivery.tenant_id = $1")
+    .bind(tenant)
+    .given("needle text", given())
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("delivery_id"))
+    .collect::<Result<_, _>>()?;
+    erase_notes(on, &naming).await?;
+    sql("WITH {given} UPDATE delivery SET resend_reason = NULL WHERE id IN (SELECT id FROM given)")
+        .given("id uuid", naming.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
+    sql("WITH {given} UPDATE dead_letter SET note = $1
+        WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL
+          AND EXISTS (SELECT 1 FROM given WHERE {postgres: position(given.needle in lower(dead_letter.note))}
+                                                {sqlite: instr(lower(dead_letter.note), given.needle)} > 0)")
+    .bind(ERASED)
+    .bind(tenant)
+    .given("needle text", given())
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// Leaves of each note what was done, and takes why.
+async fn erase_notes(on: &mut impl Runs, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    sql("WITH {given} UPDATE delivery_note
+        SET what = {postgres: split_part(what, ': ', 1)}{sqlite: substr(what, 1, instr(what, ': ') - 1)} || ': ' || $1
+        WHERE delivery_id IN (SELECT id FROM given)
+          AND {postgres: position(': ' in what)}{sqlite: instr(what, ': ')} > 0")
+    .bind(ERASED)
+    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+async fn forget_bodies(on: &mut impl Runs, events: &[EventKey]) -> Result<(), StoreError> {
+    sql("WITH {given} UPDATE event SET body = NULL WHERE key IN (SELECT key FROM given)")
+        .given("key uuid", events.iter().map(|event| [(*event).into()]))
+        .run(on)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Tenants, customers and settings.
+
+pub(super) mod catalogue;
+pub(super) mod customer_groups;
+pub(super) mod erase;
+pub(super) mod person;
+pub(super) mod settings;
+pub(super) mod template_version;

@@ -1,0 +1,141 @@
+//! What names a customer in bytes and sentences that no column says are theirs. Pure.
+
+use serde_json::Value;
+
+use crate::model::ids::{CustomerId, TenantId};
+
+/// A name or address of fewer characters stands in too many words that are not it.
+const TEXT_CHARS_MIN: usize = 5;
+
+/// A customer, as bodies that could not be read and notes may name them.
+#[derive(Debug)]
+pub(in crate::store) struct Person {
+    tenant: TenantId,
+    customer: CustomerId,
+    /// Addresses and names, in lower case.
+    texts: Vec<String>,
+}
+
+impl Person {
+    /// A customer, with whatever addresses and names are known of them.
+    pub(in crate::store) fn new(
+        tenant: &TenantId,
+        customer: &CustomerId,
+        texts: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut texts: Vec<String> = texts.into_iter().map(|text| text.trim().to_lowercase()).collect();
+        texts.retain(|text| text.chars().count() >= TEXT_CHARS_MIN);
+        texts.sort_unstable();
+        texts.dedup();
+        Self { tenant: tenant.clone(), customer: customer.clone(), texts }
+    }
+
+    /// Addresses and names, in lower case.
+    pub(in crate::store) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Whether a sentence names them.
+    pub(in crate::store) fn is_named_in(&self, sentence: &str) -> bool {
+        let sentence = sentence.to_lowercase();
+        self.texts.iter().any(|text| sentence.contains(text))
+    }
+
+    /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's is
+    /// theirs to erase, whoever it names besides.
+    pub(in crate::store) fn is_named_in_event(&self, body: &[u8]) -> bool {
+        let Ok(event) = serde_json::from_slice::<Value>(body) else {
+            // Half an event, or none: the bytes as text, with what JSON escapes.
+            let text = String::from_utf8_lossy(body);
+            return self.is_named_in(&text) || self.is_named_in(&unescaped(&text)) || self.is_about_them(&text);
+        };
+        let id = |name: &str| event["data"][name].as_str();
+        if id("tenant_id").is_some_and(|tenant| tenant != self.tenant.as_str()) {
+            return false;
+        }
+        match id("customer_id") {
+            Some(customer) if customer == self.customer.as_str() => {
+                id("tenant_id").is_some() || self.is_named_in_value(&event)
+            }
+            Some(_) => false,
+            None => self.is_named_in_value(&event),
+        }
+    }
+
+    /// Whether text that is no JSON names both the tenant and the customer as an event would.
+    fn is_about_them(&self, text: &str) -> bool {
+        let quoted = |id: &str| text.contains(&Value::from(id).to_string());
+        quoted(self.tenant.as_str()) && quoted(self.customer.as_str())
+    }
+
+    fn is_named_in_value(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.is_named_in(text),
+            Value::Array(items) => items.iter().any(|item| self.is_named_in_value(item)),
+            Value::Object(fields) => {
+                fields.iter().any(|(name, field)| self.is_named_in(name) || self.is_named_in_value(field))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+}
+
+/// The text with JSON's `\uXXXX` of the basic plane read; whatever else stands as it is.
+fn unescaped(text: &str) -> String {
+    let mut read = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\u") {
+        read.push_str(before);
+        let code = after.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        if let Some(character) = code {
+            read.push(character);
+            rest = &after[4..];
+        } else {
+            read.push_str("\\u");
+            rest = after;
+        }
+    }
+    read.push_str(rest);
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person() -> Person {
+        let texts = ["Erika.Muster@customer.example", "Erika Müller", "Li"].map(str::to_owned);
+        Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), texts)
+    }
+
+    #[test]
+    fn what_names_a_person_is_found_and_what_is_anothers_is_not() {
+        let named: [&[u8]; 9] = [
+            br#"{"data":{"tenant_id":"acme","customer_id":"C-1","total":7}}"#,
+            br#"{"data":{"tenant_id":"acme","recipients":[{"address":"erika.muster@CUSTOMER.example"}]}}"#,
+            br#"{"data":{"recipients":[{"name":"Erika M\u00fcller"}]}}"#,
+            br#"{"data":{"customer_id":"C-1","recipients":["Erika.Muster@customer.example"]}}"#,
+            br#"{"erika.muster@customer.example":1}"#,
+            b"To: <erika.muster@customer.example>",
+            br#"{"data":{"tenant_id":"acme","customer_id":"C-1","invoice""#,
+            br#"{"data":{"name":"Erika M\u00FCller","#,
+            "{\"name\":\"Erika Müller\"".as_bytes(),
+        ];
+        for body in named {
+            assert!(person().is_named_in_event(body), "{}", String::from_utf8_lossy(body));
+        }
+        let others: [&[u8]; 8] = [
+            br#"{"data":{"tenant_id":"acme","customer_id":"C-2","recipients":["erika.muster@customer.example"]}}"#,
+            br#"{"data":{"tenant_id":"other","customer_id":"C-1","recipients":["erika.muster@customer.example"]}}"#,
+            br#"{"data":{"customer_id":"C-1"}}"#,
+            br#"{"data":{"tenant_id":"acme","note":"Liechtenstein"}}"#,
+            br#"{"data":{"tenant_id":"acme","customer_id":"C-10","#,
+            b"",
+            b"\\u12",
+            b"\xff\xfe\\uzzzz",
+        ];
+        for body in others {
+            assert!(!person().is_named_in_event(body), "{}", String::from_utf8_lossy(body));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What tenants' administrators have chosen, and who chose it when.
+
+use crate::clock::Timestamp;
+use crate::model::ids::TenantId;
+use crate::model::settings::{Settings, VersionedSettings};
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::lane::load::read_settings;
+use crate::store::{Store, Transaction};
+
+/// What became of new settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsPut {
+    /// They hold; the version is as before if they are what held already.
+    Saved(VersionedSettings),
+    /// Somebody else changed them meanwhile: these hold.
+    Conflict(VersionedSettings),
+    /// Nobody told us of the tenant.
+    UnknownTenant,
+}
+
+/// Settings that held from some moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsChange {
+    /// Their version.
+    pub version: i64,
+    /// What was chosen.
+    pub settings: Settings,
+    /// Since when they hold.
+    pub changed_at: Timestamp,
+    /// Who chose them.
+    pub changed_by: String,
+}
+
+impl Store {
+    /// The settings that hold for a tenant.
+    pub async fn settings(&self, tenant: &TenantId) -> Result<Option<VersionedSettings>, StoreError> {
+        let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1")
+            .bind(tenant)
+            .optional(&mut self.read().await?)
+            .await?;
+        row.as_ref().map(read_settings).transpose()
+    }
+
+    /// Saves valid settings, if those of version `if_match` still hold (or whatever holds, without one). Once this has
+    /// committed, no message starts that was decided upon the old ones.
+    pub async fn put_settings(
+        &self,
+        tenant: &TenantId,
+        settings: &Settings,
+        if_match: Option<i64>,
+        who: &str,
+    ) -> Result<SettingsPut, StoreError> {
+        let mut transaction = self.begin().await?;
+        let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1 {postgres: FOR UPDATE}")
+            .bind(tenant)
+            .optional(&mut transaction)
+            .await?;
+        let Some(row) = row else { return Ok(SettingsPut::UnknownTenant) };
+        let current = read_settings(&row)?;
+        if if_match.is_some_and(|version| version != current.version) {
+            return Ok(SettingsPut::Conflict(current));
+        }
+        if current.settings == *settings {
+            return Ok(SettingsPut::Saved(current));
+        }
+        let saved = VersionedSettings { version: current.version + 1, settings: *settings };
+        insert_settings(&mut transaction, tenant, saved, who, self.now()).await?;
+        transaction.commit().await?;
+        Ok(SettingsPut::Saved(saved))
+    }
+
+    /// Every settings that ever held for a tenant, newest first.
+    pub async fn settings_changes(&self, tenant: &TenantId) -> Result<Vec<SettingsChange>, StoreError> {
+        sql("SELECT version, settings, changed_at, changed_by FROM settings_change
+            WHERE tenant_id = $1 ORDER BY version DESC")
+        .bind(tenant)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(SettingsChange {
+                version: row.get("version")?,
+                settings: row.json("settings")?,
+                changed_at: row.get("changed_at")?,
+                changed_by: row.get("changed_by")?,
+            })
+        })
+        .collect()
+    }
+}
+
+/// Lets settings hold, and remembers who chose them.
+pub(in crate::store) async fn insert_settings(
+    on: &mut Transaction,
+    tenant: &TenantId,
+    saved: VersionedSettings,
+    who: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let VersionedSettings { version, settings } = saved;
+    let portal = settings.portal_authentication;
+    sql("INSERT INTO tenant_settings (tenant_id, version, sensitive_attachments, portal_level, portal_primary,
+                                     portal_secondary)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (tenant_id) DO UPDATE SET version = excluded.version,
+               sensitive_attachments = excluded.sensitive_attachments, portal_level = excluded.portal_level,
+               portal_primary = excluded.portal_primary, portal_secondary = excluded.portal_secondary")
+    .bind(tenant)
+    .bind(version)
+    .bind(settings.sensitive_attachments)
+    .bind(portal.level)
+    .bind(portal.primary)
+    .bind(portal.secondary)
+    .run(on)
+    .await?;
+    let body = serde_json::to_string(&settings).expect("settings are always JSON");
+    sql("INSERT INTO settings_change (tenant_id, version, settings, changed_at, changed_by)
+        VALUES ($1, $2, $3, $4, $5)")
+    .bind(tenant)
+    .bind(version)
+    .bind(body)
+    .bind(now)
+    .bind(who)
+    .run(on)
+    .await?;
+    Ok(())
+}

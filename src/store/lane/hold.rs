@@ -1,0 +1,98 @@
+//! Holding deliveries by hand: before the first start after a database was restored, say, when nobody knows which of
+//! them went out after the copy was made.
+
+use crate::clock::Timestamp;
+use crate::model::ids::TenantId;
+use crate::store::Store;
+use crate::store::db::deadlock::repeat_after_deadlock;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+
+/// Why a delivery is held that a person holds.
+pub(in crate::store) const BY_HAND: &str = "by hand";
+/// Rows in one transaction.
+const BATCH_MAX: u32 = 5_000;
+
+/// How many deliveries a hold met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeldCounts {
+    /// Not sent until they are let go.
+    pub held: u64,
+    /// DATA had begun before: their message may be out, and they are held only if they come back.
+    pub under_way: u64,
+}
+
+impl Store {
+    /// Holds every delivery that waits, of one tenant or of all; returns how many.
+    ///
+    /// How long one has waited makes no difference: a backlog from before the backup may have gone out right after it.
+    /// `since` is when the backup was made, for whoever compares with the relay's log; it is noted at each. One that a
+    /// worker has claimed gets no permit for DATA any more ([`Store::start_data`]), and is held when it comes back. One
+    /// whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a dead
+    /// worker left in a restored database is not sent when it is taken over. What is left of one that some recipients
+    /// deferred is held with it.
+    pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<HeldCounts, StoreError> {
+        let what = format!("held: what was sent since {since} may be missing here");
+        let mut all = HeldCounts::default();
+        loop {
+            let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, &what)).await?;
+            all.held += batch.held;
+            all.under_way += batch.under_way;
+            if batch == HeldCounts::default() {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn hold_batch(&self, tenant: Option<&TenantId>, who: &str, what: &str) -> Result<HeldCounts, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        // Whether DATA has begun is read from the row as it is once it is ours: a permit that came first is seen.
+        let rows = sql("UPDATE lane_entry SET held = $1, fair_rank = NULL
+            WHERE delivery_id IN (
+                SELECT delivery_id FROM lane_entry
+                WHERE (held IS NULL OR held <> $1) AND ($2 IS NULL OR tenant_id = $2)
+                LIMIT $3)
+            RETURNING delivery_id, data_started")
+        .bind(BY_HAND)
+        .bind(tenant)
+        .bind(BATCH_MAX)
+        .all(&mut transaction)
+        .await?;
+        let mut counts = HeldCounts::default();
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            deliveries.push(row.get("delivery_id")?);
+            let count = if row.get("data_started")? { &mut counts.under_way } else { &mut counts.held };
+            *count += 1;
+        }
+        crate::store::delivery::notes::insert_notes(&mut transaction, &deliveries, who, what, now).await?;
+        transaction.commit().await?;
+        Ok(counts)
+    }
+
+    /// Lets go what people hold, of one tenant or of all; returns how many. Each takes its place in its lane anew.
+    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
+        let mut freed = 0;
+        loop {
+            let now = self.now();
+            let mut transaction = self.begin().await?;
+            let rows = sql("UPDATE lane_entry SET held = NULL
+                WHERE delivery_id IN (SELECT delivery_id FROM lane_entry
+                                      WHERE held = $1 AND ($2 IS NULL OR tenant_id = $2) LIMIT $3)
+                RETURNING delivery_id")
+            .bind(BY_HAND)
+            .bind(tenant)
+            .bind(BATCH_MAX)
+            .all(&mut transaction)
+            .await?;
+            let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
+            crate::store::delivery::notes::insert_notes(&mut transaction, &deliveries, who, "let go", now).await?;
+            transaction.commit().await?;
+            freed += deliveries.len() as u64;
+            if deliveries.is_empty() {
+                return Ok(freed);
+            }
+        }
+    }
+}

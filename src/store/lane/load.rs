@@ -1,0 +1,163 @@
+//! What a worker needs to know of the deliveries that it has claimed.
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::event::Recipient;
+use crate::model::customer::{CustomerType, VerificationRecord};
+use crate::model::ids::{CustomerId, DeliveryId, EventKey, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::settings::{PortalAuthentication, Settings, VersionedSettings};
+use crate::model::state::DeliveryRole;
+use crate::store::Store;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+
+/// A delivery's snapshot, and what decides now.
+#[derive(Debug, Clone)]
+pub struct DeliveryFacts {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Whose Message-ID, X-Delivery-Id and token it uses.
+    pub root: DeliveryId,
+    /// What it is to its event.
+    pub role: DeliveryRole,
+    /// The main delivery of the same event or resend.
+    pub main: DeliveryId,
+    /// The event.
+    pub event_key: EventKey,
+    /// Who published the event.
+    pub source: String,
+    /// The publisher's name for it.
+    pub event_id: String,
+    /// The event's bytes, as they came.
+    pub event_body: Bytes,
+    /// Whose invoice it is.
+    pub tenant: TenantId,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The billing system's identifier of the invoice.
+    pub invoice_id: String,
+    /// The number that people know.
+    pub invoice_number: String,
+    /// Invoice, credit note or reminder.
+    pub kind: InvoiceKind,
+    /// Whom it goes to.
+    pub recipients: Vec<Recipient>,
+    /// Whom its headers show: the main delivery's recipients.
+    pub shown: Vec<Recipient>,
+    /// The customer's name at the snapshot.
+    pub customer_name: String,
+    /// The language and region of the mail (BCP 47).
+    pub locale: String,
+    /// The version of the tenant's profile at the snapshot; with the tenant, a key to cache it by.
+    pub profile_version: i64,
+    /// JSON: that profile ([`crate::model::tenant::TenantProfile`]).
+    pub profile: String,
+    /// The templates, by content hash.
+    pub template_version: String,
+    /// The moment of the snapshot; of what an earlier version permitted, the Date too.
+    pub snapshot_at: Timestamp,
+    /// The fingerprint of the key that the portal token is made with.
+    pub link_key: String,
+    /// Which token of the root it is.
+    pub link_generation: u32,
+    /// A person asked for a link instead of documents.
+    pub link_only: bool,
+    /// The tenant's settings now.
+    pub settings: VersionedSettings,
+    /// The customer's type now; `None` counts as private.
+    pub customer_type: Option<CustomerType>,
+    /// What the customer can be verified by now.
+    pub verification: VerificationRecord,
+}
+
+impl Store {
+    /// Reads what a worker needs to know of its deliveries, in no particular order. One whose event's bytes are
+    /// forgotten, or whose tenant has no settings, is left out: it cannot be sent.
+    ///
+    /// # Errors
+    /// One value that cannot be read fails the whole call, as [`StoreError::Unreadable`].
+    pub async fn load(&self, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryFacts>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        sql("WITH {given}
+            SELECT delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key,
+                   delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number,
+                   delivery.kind, event.source, event.event_id,
+                   delivery.recipients, main.recipients AS shown, delivery.customer_name, delivery.locale,
+                   delivery.profile_version, delivery.template_version, delivery.snapshot_at, delivery.link_key,
+                   delivery.link_generation, delivery.link_only, event.body AS event_body,
+                   tenant_profile.body AS profile, settings.version, settings.sensitive_attachments,
+                   settings.portal_level, settings.portal_primary, settings.portal_secondary,
+                   customer.type AS customer_type,
+                   customer.postcode IS NOT NULL AND customer.house_number IS NOT NULL AS has_postal,
+                   customer.mobile IS NOT NULL AS has_mobile
+            FROM given
+                 JOIN delivery ON delivery.id = given.id
+                 JOIN delivery AS main ON main.id = delivery.main_id
+                 JOIN event ON event.key = delivery.event_key AND event.body IS NOT NULL
+                 JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
+                                    AND tenant_profile.version = delivery.profile_version
+                 JOIN tenant_settings AS settings ON settings.tenant_id = delivery.tenant_id
+                 LEFT JOIN customer ON customer.tenant_id = delivery.tenant_id AND customer.id = delivery.customer_id")
+        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(read_facts)
+        .collect()
+    }
+}
+
+fn read_facts(row: &Row) -> Result<DeliveryFacts, StoreError> {
+    Ok(DeliveryFacts {
+        id: row.get("id")?,
+        root: row.get("root_id")?,
+        role: row.get("role")?,
+        main: row.get("main_id")?,
+        event_key: row.get("event_key")?,
+        source: row.get("source")?,
+        event_id: row.get("event_id")?,
+        event_body: row.get::<Vec<u8>>("event_body")?.into(),
+        tenant: row.get("tenant_id")?,
+        customer: row.get("customer_id")?,
+        invoice_id: row.get("invoice_id")?,
+        invoice_number: row.get("invoice_number")?,
+        kind: row.get("kind")?,
+        recipients: row.json("recipients")?,
+        shown: row.json("shown")?,
+        customer_name: row.get("customer_name")?,
+        locale: row.get("locale")?,
+        profile_version: row.get("profile_version")?,
+        profile: row.get("profile")?,
+        template_version: row.get("template_version")?,
+        snapshot_at: row.get("snapshot_at")?,
+        link_key: row.get("link_key")?,
+        link_generation: row.get("link_generation")?,
+        link_only: row.get("link_only")?,
+        settings: read_settings(row)?,
+        customer_type: row.get("customer_type")?,
+        verification: VerificationRecord {
+            postcode_house_number: row.get("has_postal")?,
+            mobile: row.get("has_mobile")?,
+        },
+    })
+}
+
+/// Reads the columns `version`, `sensitive_attachments` and `portal_…` of `tenant_settings`.
+pub(in crate::store) fn read_settings(row: &Row) -> Result<VersionedSettings, StoreError> {
+    Ok(VersionedSettings {
+        version: row.get("version")?,
+        settings: Settings {
+            sensitive_attachments: row.get("sensitive_attachments")?,
+            portal_authentication: PortalAuthentication {
+                level: row.get("portal_level")?,
+                primary: row.get("portal_primary")?,
+                secondary: row.get("portal_secondary")?,
+            },
+        },
+    })
+}

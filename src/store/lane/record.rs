@@ -1,0 +1,298 @@
+//! What came of an attempt: back to due, or settled.
+//!
+//! A batch of records is one transaction. Each record rests on its claim; two more cases count as the same attempt's:
+//! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
+//! because the first answer of the database was lost.
+
+use super::attempt_record::{BackToDue, Next, Record, Recorded, settled};
+use std::collections::{BTreeMap, HashSet};
+
+use super::claim::{Claim, Fence};
+use super::hold::BY_HAND;
+use super::settle::{insert_attempts, nameless, settle};
+use crate::clock::Timestamp;
+use crate::failpoint::{self, Failpoint};
+use crate::model::ids::DeliveryId;
+use crate::model::state::Settled;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::delivery::erased;
+use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
+use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
+use crate::store::delivery::terms::terms_values;
+
+use crate::store::upkeep::settled_count::count_settled;
+use crate::store::{Store, Transaction};
+
+/// Who notes at a delivery what no person did.
+const DISPATCHER: &str = "dispatcher";
+
+impl Store {
+    /// Records what came of a batch of claims, all or nothing; answers in the order of `records`. Two of them may be of
+    /// one delivery, if a claim was given back unheard and made again: the one whose claim stands counts.
+    pub async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        // In order, so that two batches never wait for each other in a ring.
+        let mut sorted: Vec<&Record> = records.iter().collect();
+        sorted.sort_by_key(|record| record.fence);
+        sorted.dedup_by_key(|record| record.fence);
+        let mut transaction = self.begin().await?;
+        let Taken { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
+        let erased = erased::among(&mut transaction, claims).await?;
+        let nameless: Vec<Record> =
+            records.iter().filter(|record| erased.contains(&record.fence.claim())).map(nameless).collect();
+        for record in &mut sorted {
+            if let Some(other) = nameless.iter().find(|other| other.fence == record.fence) {
+                *record = other;
+            }
+        }
+        let remaining: Vec<&Record> = without(&sorted, &fresh);
+        let late = take_late(&mut transaction, &remaining, self.now()).await?;
+        let others = without(&remaining, &late);
+        let repeated = find_repeated(&mut transaction, &others).await?;
+        keep_overtaken(&mut transaction, &without(&others, &repeated), self.now()).await?;
+
+        sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
+        insert_attempts(&mut transaction, &sorted).await?;
+        settle(&mut transaction, &sorted, &late, &held, self.now()).await?;
+        failpoint::reach(Failpoint::BeforeRecordCommit);
+        transaction.commit().await?;
+        Ok(records
+            .iter()
+            .map(|record| record.fence.claim())
+            .map(|claim| {
+                let done = fresh.contains(&claim) || late.contains(&claim) || repeated.contains(&claim);
+                if done { Recorded::Done } else { Recorded::Lost }
+            })
+            .collect())
+    }
+}
+
+fn without<'r>(records: &[&'r Record], taken: &HashSet<Claim>) -> Vec<&'r Record> {
+    records.iter().copied().filter(|record| !taken.contains(&record.fence.claim())).collect()
+}
+
+fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
+    let due = |record: &&'r Record| match &record.next {
+        Next::Due(due) => Some((record.fence, &**due)),
+        Next::Settled(_) => None,
+    };
+    records.iter().filter_map(due).collect()
+}
+
+/// Claims that held, and were ended by their records.
+#[derive(Default)]
+struct Taken {
+    claims: HashSet<Claim>,
+    /// Those that a person held meanwhile, of the ones that have settled.
+    held: HashSet<Claim>,
+}
+
+/// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
+async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<Taken, StoreError> {
+    let mut taken = Taken::default();
+    let settled = settled(records);
+    if !settled.is_empty() {
+        let rows = sql("WITH {given}
+            DELETE FROM lane_entry
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
+            RETURNING delivery_id, claim, held")
+        .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
+        .all(on)
+        .await?;
+        for row in &rows {
+            let claim = (row.get("delivery_id")?, row.get("claim")?);
+            taken.claims.insert(claim);
+            if row.get::<Option<String>>("held")?.as_deref() == Some(BY_HAND) {
+                taken.held.insert(claim);
+            }
+        }
+    }
+    let due = due(records);
+    let back = back_to_due(on, &due, now).await?;
+    keep_messages(on, &kept(due.iter().filter(|(fence, _)| back.contains(&fence.claim())))).await?;
+    let note = |(fence, due): &(Fence, &BackToDue)| {
+        let note = due.note.clone().filter(|_| back.contains(&fence.claim()));
+        note.map(|what| NewNote { delivery: fence.delivery, what })
+    };
+    insert_new_notes(on, &due.iter().filter_map(note).collect::<Vec<_>>(), now).await?;
+    taken.claims.extend(back);
+    Ok(taken)
+}
+
+/// What the relay may hold of those that are sent once more.
+fn kept<'r>(due: impl Iterator<Item = &'r (Fence, &'r BackToDue)>) -> Vec<(DeliveryId, &'r KeptMessage)> {
+    due.filter_map(|(fence, due)| due.message.as_deref().map(|message| (fence.delivery, message))).collect()
+}
+
+async fn back_to_due(
+    on: &mut Transaction,
+    due: &[(Fence, &BackToDue)],
+    now: Timestamp,
+) -> Result<Vec<Claim>, StoreError> {
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql("WITH {given}
+        UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = given.due_at,
+               -- What a person holds stays held, whatever else would hold it or let it go.
+               fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
+               attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
+               first_failed_at = given.first_failed_at, missing_since = given.missing_since,
+               refused_for_size = given.refused_for_size, without_utf8 = given.without_utf8,
+               may_be_out = given.may_be_out,
+               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
+               portal_access = CASE WHEN given.decision IS NULL THEN lane_entry.portal_access ELSE given.portal_access END,
+               portal_method = CASE WHEN given.decision IS NULL THEN lane_entry.portal_method ELSE given.portal_method END,
+               decision = COALESCE(given.decision, lane_entry.decision),
+               message_sha256 = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_sha256 END,
+               message_date = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_date END
+        FROM given
+        WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
+          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
+        RETURNING lane_entry.delivery_id, lane_entry.claim")
+    .bind(now)
+    .bind(BY_HAND)
+    .given(
+        "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
+         first_failed_at bigint, missing_since bigint, refused_for_size boolean, without_utf8 boolean, may_be_out boolean, decision text, \
+         portal_access text, portal_method text, held text, anew boolean",
+        due.iter().map(|(fence, due)| {
+            let [id, claim, worker] = fence.values();
+            let [decision, access, method] = terms_values(due.decision);
+            [
+                id,
+                claim,
+                worker,
+                due.due_at.into(),
+                due.attempts.into(),
+                due.last_class.into(),
+                (&due.last_reply).into(),
+                due.first_failed_at.into(),
+                due.missing_since.into(),
+                due.refused_for_size.into(),
+                due.without_utf8.into(),
+                due.may_be_out.into(),
+                decision,
+                access,
+                method,
+                (&due.held).into(),
+                due.anew.into(),
+            ]
+        }),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
+    .collect()
+}
+
+/// Finds deliveries that were declared uncertain in the claim that now answers after all, and locks them. Those that
+/// are to be sent again get their lane entry back.
+async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<HashSet<Claim>, StoreError> {
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let late: HashSet<Claim> = sql("WITH {given}
+        SELECT delivery.id, delivery.claim FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+        WHERE delivery.settled = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .given("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("claim")?)))
+    .collect::<Result<_, StoreError>>()?;
+
+    let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.claim())).collect();
+    if let Some((first, _)) = back.first() {
+        sql("WITH {given}
+            INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
+                                    decision, portal_access, portal_method, decision_reason, decision_inputs,
+                                    message_sha256, message_date)
+            SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
+                   delivery.expires_at, given.claim, given.worker_id, delivery.decision, delivery.portal_access,
+                   delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256,
+                   delivery.message_date
+            FROM given JOIN delivery ON delivery.id = given.id JOIN tenant ON tenant.id = delivery.tenant_id")
+        .given("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
+        .run(on)
+        .await?;
+        sql("WITH {given}
+            UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL
+            WHERE id IN (SELECT id FROM given)")
+        .given("id uuid", back.iter().map(|(fence, _)| [fence.delivery.into()]))
+        .run(on)
+        .await?;
+        let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
+        count_settled(on, first.delivery, &BTreeMap::from([(Settled::Uncertain, fewer)])).await?;
+        back_to_due(on, &back, now).await?;
+        keep_messages(on, &kept(back.iter())).await?;
+    }
+    Ok(late)
+}
+
+/// Keeps the attempts of claims whose delivery somebody has settled otherwise meanwhile: who resent an uncertain one, or
+/// marked it as sent, is told by them what the relay answered in the end. The delivery stays where it was put.
+async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<(), StoreError> {
+    let tried: Vec<&Record> = records.iter().copied().filter(|record| record.attempt.is_some()).collect();
+    if tried.is_empty() {
+        return Ok(());
+    }
+    let settled: BTreeMap<Claim, Settled> = sql("WITH {given}
+        SELECT delivery.id, delivery.claim, delivery.settled
+        FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
+        WHERE delivery.settled IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim)")
+    .given(
+        "id uuid, claim bigint",
+        tried.iter().map(|record| [record.fence.delivery.into(), record.fence.claim.into()]),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok(((row.get("id")?, row.get("claim")?), row.get("settled")?)))
+    .collect::<Result<_, StoreError>>()?;
+    let kept: Vec<&Record> = tried.into_iter().filter(|record| settled.contains_key(&record.fence.claim())).collect();
+    insert_attempts(on, &kept).await?;
+    for record in kept {
+        let Some(attempt) = &record.attempt else { continue };
+        let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or("no reply"));
+        let stands = settled[&record.fence.claim()];
+        let what = format!("the relay answered late: {class} ({code}); the delivery stays {stands}");
+        insert_notes(on, &[record.fence.delivery], DISPATCHER, &what, now).await?;
+    }
+    Ok(())
+}
+
+/// Finds records that stand already: the database took them, and its answer was lost.
+async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<HashSet<Claim>, StoreError> {
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    sql("WITH {given}
+        SELECT given.id, CAST(given.claim AS INTEGER) AS claim FROM given
+        WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim
+                                              AND attempt.worker_id = given.worker_id)
+           OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = given.id AND delivery.claim = given.claim
+                                               AND delivery.settled = given.settled)")
+    .given(
+        "id uuid, claim bigint, worker_id uuid, settled text",
+        records.iter().map(|record| {
+            let [id, claim, worker] = record.fence.values();
+            let settled = match &record.next {
+                Next::Settled(settlement) => Some(settlement.settled),
+                Next::Due(_) => None,
+            };
+            [id, claim, worker, settled.into()]
+        }),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("id")?, row.get("claim")?)))
+    .collect()
+}

@@ -1,0 +1,191 @@
+//! What is forgotten, and when.
+//!
+//! An event's bytes and what else a message was made of go first, deliveries with all that happened to them later.
+//! The names of events stay, so that one that comes again after years is still known. Nothing is forgotten of what
+//! somebody must act upon.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::settled_count::count_settled;
+use crate::clock::Timestamp;
+use crate::model::ids::DeliveryId;
+use crate::model::state::Settled;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{Runs, sql};
+use crate::store::{Store, Transaction};
+
+/// Days of 24 months, leap day included.
+const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
+
+/// What a link shows is kept for so long after the last link has expired.
+const AFTER_LINK: Duration = Duration::from_hours(30 * 24);
+
+/// A snapshot may be made with templates that were told to be in use so long before.
+const TOLD_WITHIN: Duration = Duration::from_hours(24);
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionTimes {
+    /// Events' bytes, templates and profiles, from the final state; and at least 30 days from the end of the last link.
+    pub bodies: Duration,
+    /// Deliveries, attempts, notes, links and dead letters, from the final state.
+    pub deliveries: Duration,
+}
+
+impl Default for RetentionTimes {
+    fn default() -> Self {
+        Self { bodies: Duration::from_hours(90 * 24), deliveries: TWO_YEARS }
+    }
+}
+
+/// How much was forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Bytes of events, as events and as dead letters.
+    pub bodies: u64,
+    /// Profiles and templates.
+    pub snapshots: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+}
+
+impl Forgotten {
+    /// How much that is.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.bodies + self.snapshots + self.deliveries + self.dead_letters
+    }
+}
+
+impl Store {
+    /// Forgets up to `limit` rows of each kind whose time is over; what is left is for the next round. Any number of
+    /// processes may do so. Before each round, and at least once a day, whoever makes snapshots tells its templates
+    /// ([`Store::save_template_version`]).
+    pub async fn forget(&self, times: &RetentionTimes, limit: u32) -> Result<Forgotten, StoreError> {
+        let now = self.now();
+        let bodies_before = now.minus(times.bodies);
+        let deliveries_before = now.minus(times.deliveries);
+        Ok(Forgotten {
+            bodies: self.forget_event_bodies(bodies_before, limit).await?
+                + self.forget_letter_bodies(bodies_before, limit).await?,
+            snapshots: self.forget_snapshots(bodies_before).await?,
+            deliveries: self.forget_deliveries(deliveries_before, limit).await?,
+            dead_letters: self.forget_dead_letters(deliveries_before, limit).await?,
+        })
+    }
+
+    async fn forget_event_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        // A delivery is found by its invoice, for no index leads from an event to all of its deliveries.
+        sql("UPDATE event SET body = NULL WHERE key IN (
+                SELECT event.key FROM event
+                WHERE event.received_at < $1 AND event.body IS NOT NULL AND event.state <> 'waiting'
+                  AND NOT EXISTS (SELECT 1 FROM delivery
+                      WHERE delivery.tenant_id = event.tenant_id AND delivery.invoice_number = event.invoice_number
+                        AND delivery.event_key = event.key
+                        AND (delivery.settled IS NULL OR delivery.settled IN ('dead', 'uncertain')
+                             OR delivery.settled_at >= $1
+                             -- Whoever opens the link is shown what the event says.
+                             OR EXISTS (SELECT 1 FROM portal_link
+                                 WHERE portal_link.root_id = delivery.root_id AND portal_link.expires_at >= $3)))
+                  AND NOT EXISTS (SELECT 1 FROM dead_letter
+                      WHERE dead_letter.tenant_id = event.tenant_id
+                        AND dead_letter.invoice_number = event.invoice_number AND dead_letter.event_key = event.key
+                        AND (dead_letter.state = 'open' OR dead_letter.settled_at >= $1))
+                ORDER BY event.received_at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .bind(self.now().minus(AFTER_LINK))
+        .run(&mut self.write().await?)
+        .await
+    }
+
+    /// A dead letter must keep its event or some bytes: none are as good as forgotten.
+    async fn forget_letter_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("UPDATE dead_letter SET body = $3 WHERE id IN (
+                SELECT id FROM dead_letter
+                WHERE settled_at IS NOT NULL AND settled_at < $1 AND octet_length(body) > 0
+                ORDER BY settled_at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .bind(&[][..])
+        .run(&mut self.write().await?)
+        .await
+    }
+
+    /// Profiles and templates that no event that is still known can have been made with: every snapshot is taken when
+    /// its event has come, with what holds then.
+    async fn forget_snapshots(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut connection = self.write().await?;
+        let oldest: Option<Timestamp> = sql("SELECT MIN(received_at) AS oldest FROM event WHERE body IS NOT NULL")
+            .one(&mut connection)
+            .await?
+            .get("oldest")?;
+        let before = oldest.map_or(before, |oldest| oldest.min(before)).minus(TOLD_WITHIN);
+        let profiles = sql("DELETE FROM tenant_profile WHERE superseded_at < $1").bind(before).run(&mut connection);
+        let profiles = profiles.await?;
+        let templates =
+            sql("DELETE FROM template_version WHERE seen_at < $1").bind(before).run(&mut connection).await?;
+        Ok(profiles + templates)
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows = sql("SELECT delivery.id, delivery.settled FROM delivery
+            WHERE delivery.created_at < $1 AND delivery.settled_at < $1
+              AND NOT EXISTS (SELECT 1 FROM delivery AS other
+                  WHERE other.tenant_id = delivery.tenant_id AND other.invoice_number = delivery.invoice_number
+                    AND (other.settled IS NULL OR other.settled IN ('dead', 'uncertain') OR other.settled_at >= $1))
+            ORDER BY delivery.created_at LIMIT $2 {postgres: FOR UPDATE OF delivery SKIP LOCKED}")
+        .bind(before)
+        .bind(limit)
+        .all(&mut transaction)
+        .await?;
+        let mut ids: Vec<DeliveryId> = Vec::with_capacity(rows.len());
+        let mut counts: BTreeMap<Settled, i64> = BTreeMap::new();
+        for row in &rows {
+            ids.push(row.get("id")?);
+            *counts.entry(row.get("settled")?).or_default() -= 1;
+        }
+        delete_deliveries(&mut transaction, &ids).await?;
+        if let Some(any) = ids.first() {
+            count_settled(&mut transaction, *any, &counts).await?;
+        }
+        transaction.commit().await?;
+        Ok(ids.len() as u64)
+    }
+
+    /// Those that the broker's queue still holds are left until they are out of it.
+    async fn forget_dead_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("DELETE FROM dead_letter WHERE id IN (
+                SELECT id FROM dead_letter
+                WHERE settled_at IS NOT NULL AND settled_at < $1 AND mirror <> 'published'
+                ORDER BY settled_at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await
+    }
+}
+
+/// Deletes deliveries with what hangs on them.
+async fn delete_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    for text in [
+        "WITH {given} DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM delivery_note WHERE delivery_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)",
+        "WITH {given} DELETE FROM delivery WHERE id IN (SELECT id FROM given)",
+    ] {
+        delete(on, text, deliveries).await?;
+    }
+    Ok(())
+}
+
+async fn delete(on: &mut impl Runs, text: &'static str, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    sql(text).given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()])).run(on).await?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::model::ids::{DeadLetterId, EventKey};
+use crate::model::state::DeliveryState;
+use crate::upkeep::reconciliation::evidence::TakenMails;
+
+const ID: DeliveryId = DeliveryId(Uuid::from_u128(1));
+
+/// A delivery that is sent, as it should be.
+fn sent() -> BookedDelivery {
+    BookedDelivery {
+        id: ID,
+        root: ID,
+        role: DeliveryRole::Main,
+        tenant: "acme".into(),
+        invoice_number: "R-1".to_owned(),
+        settled: Some(Settled::Sent),
+        in_lane: None,
+        may_be_out: false,
+        class: Some(Class::Accepted),
+        decision: Some(Decision::Attach),
+        has_message: true,
+        attachments: Some(1),
+        recipients: vec!["ap@customer.example".to_owned()],
+        accepted: 1,
+        uncertain: 0,
+        otherwise: 0,
+        resend: false,
+        accepted_before: None,
+        event: Some((EventState::Accepted, Some(ID))),
+        open_letters: 0,
+    }
+}
+
+fn due() -> BookedDelivery {
+    let in_lane = Some(DeliveryState::Due);
+    let nothing = BookedDelivery { settled: None, in_lane, class: None, decision: None, attachments: None, ..sent() };
+    BookedDelivery { has_message: false, accepted: 0, ..nothing }
+}
+
+fn ended(settled: Settled, class: Class) -> BookedDelivery {
+    BookedDelivery { settled: Some(settled), class: Some(class), accepted: 0, ..sent() }
+}
+
+fn mail() -> TakenMail {
+    let recipients = vec!["ap@customer.example".to_owned()];
+    TakenMail { message_id: "1@acme.example".to_owned(), delivery: ID, recipients, attachments: 1 }
+}
+
+fn faults(findings: &[Finding]) -> Vec<Fault> {
+    findings.iter().map(|finding| finding.fault).collect()
+}
+
+#[test]
+fn a_delivery_is_held_against_what_stands_beside_it() {
+    let dead = || BookedDelivery { open_letters: 1, ..ended(Settled::Dead, Class::Internal) };
+    let table: [(BookedDelivery, &[Fault]); 16] = [
+        (sent(), &[]),
+        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::Superseded) }, &[]),
+        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::ByHand) }, &[Fault::AcceptedNotSent]),
+        (due(), &[]),
+        (dead(), &[]),
+        (ended(Settled::Uncertain, Class::Uncertain), &[]),
+        (BookedDelivery { in_lane: None, ..due() }, &[Fault::InNoState]),
+        (BookedDelivery { in_lane: Some(DeliveryState::Sending), ..sent() }, &[Fault::InTwoStates]),
+        (BookedDelivery { event: Some((EventState::Waiting, None)), ..due() }, &[Fault::InTwoStates]),
+        (BookedDelivery { open_letters: 2, ..dead() }, &[Fault::InTwoStates]),
+        (
+            BookedDelivery { event: Some((EventState::Accepted, Some(DeliveryId(Uuid::from_u128(2))))), ..due() },
+            &[Fault::SecondDelivery],
+        ),
+        (BookedDelivery { open_letters: 0, ..dead() }, &[Fault::DeadUnseen]),
+        (BookedDelivery { accepted: 2, ..sent() }, &[Fault::SentTwice]),
+        (BookedDelivery { accepted: 1, ..due() }, &[Fault::AcceptedNotSent]),
+        (BookedDelivery { otherwise: 1, ..sent() }, &[Fault::OtherDecision]),
+        (
+            BookedDelivery { has_message: false, ..ended(Settled::Uncertain, Class::Uncertain) },
+            &[Fault::UncertainBeforeData],
+        ),
+    ];
+    for (booked, expected) in table {
+        assert_eq!(faults(&delivery(&booked)), expected, "{booked:?}");
+    }
+}
+
+#[test]
+fn what_a_person_wanted_a_second_time_is_no_fault() {
+    let other = Some((EventState::Accepted, Some(DeliveryId(Uuid::from_u128(2)))));
+    assert_eq!(delivery(&BookedDelivery { resend: true, event: other, ..due() }), []);
+    assert_eq!(delivery(&BookedDelivery { role: DeliveryRole::Bcc, event: other, ..due() }), []);
+}
+
+#[test]
+fn a_delivery_is_held_against_what_the_relay_took() {
+    let link = || BookedDelivery { decision: Some(Decision::Link), attachments: Some(0), ..sent() };
+    let sending = || BookedDelivery { in_lane: Some(DeliveryState::Sending), has_message: true, accepted: 0, ..due() };
+    let table: [(BookedDelivery, usize, &[Fault]); 13] = [
+        (sent(), 1, &[]),
+        (due(), 0, &[]),
+        (sending(), 1, &[]),
+        (ended(Settled::Uncertain, Class::Uncertain), 1, &[]),
+        (ended(Settled::Uncertain, Class::Uncertain), 0, &[]),
+        (ended(Settled::Cancelled, Class::Superseded), 1, &[]),
+        (BookedDelivery { class: Some(Class::ByHand), ..sent() }, 0, &[]),
+        (BookedDelivery { uncertain: 1, ..sent() }, 2, &[]),
+        (sent(), 2, &[Fault::SentTwice]),
+        (sent(), 0, &[Fault::NotTaken]),
+        (due(), 1, &[Fault::NotRecorded]),
+        (ended(Settled::Rejected, Class::Rejected), 1, &[Fault::NotRecorded]),
+        (link(), 1, &[Fault::OtherDecision]),
+    ];
+    for (booked, times, expected) in table {
+        let mail = mail();
+        assert_eq!(faults(&taken(&booked, &vec![&mail; times])), expected, "{booked:?}, taken {times} times");
+    }
+}
+
+#[test]
+fn a_rest_is_another_mail_than_its_root() {
+    let (rest_id, other) = (DeliveryId(Uuid::from_u128(2)), "bc@customer.example".to_owned());
+    let root = BookedDelivery { recipients: vec![sent().recipients[0].clone(), other.clone()], ..sent() };
+    let rest = BookedDelivery { id: rest_id, role: DeliveryRole::Rest, recipients: vec![other.clone()], ..sent() };
+    let mails = [mail(), TakenMail { recipients: vec![other], ..mail() }];
+    let mut index = TakenMails::of(&mails);
+    assert_eq!(taken(&root, &index.of_delivery(&root)), []);
+    assert_eq!(index.of_delivery(&rest), [&mails[1]]);
+    assert_eq!(index.strangers().count(), 0);
+}
+
+#[test]
+fn a_mail_of_no_delivery_is_a_stranger() {
+    let mails = [TakenMail { delivery: DeliveryId(Uuid::from_u128(7)), ..mail() }];
+    let mut index = TakenMails::of(&mails);
+    assert_eq!(index.of_delivery(&sent()).len(), 0);
+    assert_eq!(index.strangers().map(stranger).map(|finding| finding.fault).collect::<Vec<_>>(), [Fault::NotRecorded]);
+}
+
+#[test]
+fn an_event_has_a_delivery_or_a_letter_or_waits() {
+    let booked = |state, has_delivery, letters| BookedEvent {
+        key: EventKey::new("s", "1"),
+        source: "s".to_owned(),
+        event_id: "1".to_owned(),
+        tenant: "acme".into(),
+        invoice_number: "R-1".to_owned(),
+        state,
+        forgotten: false,
+        has_delivery,
+        letters,
+    };
+    let fault = |booked| event(&booked).map(|finding| finding.fault);
+    assert_eq!(fault(booked(EventState::Accepted, true, 0)), None);
+    assert_eq!(fault(booked(EventState::Waiting, false, 0)), None);
+    assert_eq!(fault(booked(EventState::Dead, false, 1)), None);
+    assert_eq!(fault(booked(EventState::Accepted, false, 0)), Some(Fault::InNoState));
+    assert_eq!(fault(booked(EventState::Dead, false, 0)), Some(Fault::InNoState));
+    assert_eq!(fault(booked(EventState::Dead, false, 2)), Some(Fault::InTwoStates));
+    assert_eq!(fault(BookedEvent { forgotten: true, ..booked(EventState::Accepted, false, 0) }), None);
+}
+
+#[test]
+fn a_letter_is_about_something_dead() {
+    let booked = |delivery, event| BookedLetter {
+        id: DeadLetterId(Uuid::from_u128(3)),
+        tenant: None,
+        invoice_number: None,
+        delivery,
+        event,
+    };
+    let is_fault = |delivery, event| letter(&booked(delivery, event)).is_some();
+    let key = EventKey::new("s", "1");
+    assert!(!is_fault(None, None));
+    assert!(!is_fault(Some((ID, Some(Settled::Dead))), Some((key, Some(EventState::Accepted)))));
+    assert!(!is_fault(None, Some((key, Some(EventState::Dead)))));
+    assert!(is_fault(Some((ID, Some(Settled::Sent))), None));
+    assert!(is_fault(Some((ID, None)), None));
+    assert!(is_fault(None, Some((key, Some(EventState::Accepted)))));
+    assert!(is_fault(None, Some((key, None))));
+}
+
+#[test]
+fn what_still_stands_in_the_queue_is_not_lost() {
+    let events = [("s".to_owned(), "1".to_owned()), ("s".to_owned(), "2".to_owned())];
+    let missing: Vec<_> = events.iter().collect();
+    assert_eq!(published(&missing, 2), []);
+    assert_eq!(faults(&published(&missing, 1)), [Fault::Lost, Fault::Lost]);
+}
