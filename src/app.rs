@@ -21,9 +21,11 @@ pub use service::{Roles, Service};
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};
 use crate::config::{Config, DocumentsPlace};
-use crate::dispatch::{Buffers, Context, InHand, MemoryBudgets, Profiles, Suspects, TemplateShelf, Worker, WorkerEnd};
+use crate::dispatch::{
+    Buffers, Context, InFlight, Isolation, MemoryBudgets, Profiles, TemplateCache, Worker, WorkerEnd,
+};
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
-use crate::intake::{Intake, Workshop};
+use crate::intake::{DeliveryFactory, Intake};
 use crate::lifecycle::Liveness;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::state::OnUncertain;
@@ -179,7 +181,7 @@ impl App {
             .with_address_keys(AddressKeys::of(&keys));
         let link_keys = keys.link_keys();
         let wakes = Wakes::new(config.relays.keys().map(RelayName::as_str));
-        let workshop = Arc::new(Workshop {
+        let factory = Arc::new(DeliveryFactory {
             store: store.clone(),
             wakes: wakes.clone(),
             templates: Arc::clone(&templates),
@@ -196,9 +198,9 @@ impl App {
             link_keys,
             credentials_keys: keys.credentials_keys(),
             wakes,
-            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
-            redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
-            resend: Resend::new(workshop).looking_ahead(foresight),
+            intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
+            redrive: Redrive::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
+            resend: Resend::new(factory).looking_ahead(foresight),
             liveness: Liveness::default(),
         })
     }
@@ -207,7 +209,7 @@ impl App {
     #[must_use]
     pub fn for_visitors(&self) -> Self {
         let store = self.store.for_visitors();
-        let workshop = Arc::new(Workshop {
+        let factory = Arc::new(DeliveryFactory {
             store: store.clone(),
             wakes: self.wakes.clone(),
             templates: Arc::clone(&self.templates),
@@ -218,9 +220,9 @@ impl App {
         let foresight = Some(foresight(&self.config, &store, &self.documents));
         Self {
             store,
-            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
-            redrive: Redrive::new(Arc::clone(&workshop)).looking_ahead(foresight.clone()),
-            resend: Resend::new(workshop).looking_ahead(foresight),
+            intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
+            redrive: Redrive::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
+            resend: Resend::new(factory).looking_ahead(foresight),
             ..self.clone()
         }
     }
@@ -274,7 +276,7 @@ impl App {
             worker: WorkerId(self.store.clock().new_id()),
             store: self.store.clone(),
             documents: self.documents.clone(),
-            templates: TemplateShelf::new(Arc::clone(&self.templates)),
+            templates: TemplateCache::new(Arc::clone(&self.templates)),
             profiles: Profiles::default(),
             link_keys: self.link_keys.clone(),
             credentials_keys: self.credentials_keys.clone(),
@@ -283,9 +285,9 @@ impl App {
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
             clock: self.store.clock().clone(),
             memory: MemoryBudgets::divided(config.worker.bytes_in_flight_max, config.relays.keys()),
-            in_hand: InHand::default(),
+            in_flight: InFlight::default(),
             buffers: Buffers::default(),
-            suspects: Suspects::new(self.store.clock().clone()),
+            isolation: Isolation::new(self.store.clock().clone()),
             liveness: self.liveness.clone(),
         }
     }

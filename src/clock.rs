@@ -80,10 +80,10 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// Where time comes from.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Debug, Clone)]
-enum Source {
+enum TimeSource {
     System(Arc<SystemSource>),
     Manual(Arc<ManualTime>),
 }
@@ -101,21 +101,26 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
     pub fn system() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(Source::System(Arc::new(SystemSource { started: Instant::now(), epoch_ms: AtomicI64::new(millis(wall)) })))
+        Self(TimeSource::System(Arc::new(SystemSource {
+            started: Instant::now(),
+            epoch_ms: AtomicI64::new(millis(wall)),
+        })))
     }
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(ManualTime::new(start.0))))
+        Self(TimeSource::Manual(Arc::new(ManualTime::new(start.0))))
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System(source) => Timestamp(source.epoch_ms.load(Ordering::Relaxed)).plus(source.started.elapsed()),
-            Source::Manual(time) => Timestamp(time.now_ms()),
+            TimeSource::System(source) => {
+                Timestamp(source.epoch_ms.load(Ordering::Relaxed)).plus(source.started.elapsed())
+            }
+            TimeSource::Manual(time) => Timestamp(time.now_ms()),
         }
     }
 
@@ -123,8 +128,8 @@ impl Clock {
     #[must_use]
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
-            Source::System(source) => source.started.elapsed(),
-            Source::Manual(time) => Duration::from_millis(u64::try_from(time.now_ms()).unwrap_or(0)),
+            TimeSource::System(source) => source.started.elapsed(),
+            TimeSource::Manual(time) => Duration::from_millis(u64::try_from(time.now_ms()).unwrap_or(0)),
         }
     }
 
@@ -132,7 +137,7 @@ impl Clock {
     ///
     /// A manual clock stays as it is.
     pub fn align(&self, database_now: Timestamp) {
-        if let Source::System(source) = &self.0 {
+        if let TimeSource::System(source) = &self.0 {
             source.epoch_ms.store(database_now.minus(source.started.elapsed()).0, Ordering::Relaxed);
         }
     }
@@ -140,14 +145,14 @@ impl Clock {
     /// Waits until `time` has passed on this clock.
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {
-            Source::System(_) => tokio::time::sleep(time).await,
-            Source::Manual(manual) => manual.sleep(time).await,
+            TimeSource::System(_) => tokio::time::sleep(time).await,
+            TimeSource::Manual(manual) => manual.sleep(time).await,
         }
     }
 
     /// Moves a manual clock, and wakes who sleeps on it. The machine's clock is not ours to move.
     pub fn advance(&self, time: Duration) {
-        if let Source::Manual(manual) = &self.0 {
+        if let TimeSource::Manual(manual) = &self.0 {
             manual.advance(time);
         }
     }
@@ -156,7 +161,7 @@ impl Clock {
     /// them the time to do their work. A task that ends instead is waited for in vain. Returns at once on the
     /// machine's clock.
     pub async fn all_asleep(&self) {
-        if let Source::Manual(manual) = &self.0 {
+        if let TimeSource::Manual(manual) = &self.0 {
             manual.all_asleep().await;
         }
     }
@@ -166,8 +171,8 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this module is where identifiers are made")]
     pub fn new_id(&self) -> Uuid {
         match &self.0 {
-            Source::System(_) => Uuid::now_v7(),
-            Source::Manual(_) => {
+            TimeSource::System(_) => Uuid::now_v7(),
+            TimeSource::Manual(_) => {
                 let now = u64::try_from(self.now().0).unwrap_or(0);
                 let random = Uuid::now_v7().into_bytes();
                 uuid::Builder::from_unix_timestamp_millis(now, random[6..].try_into().expect("16 − 6 = 10 bytes"))

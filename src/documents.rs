@@ -28,9 +28,9 @@ pub use s3::{S3Access, install_crypto_provider};
 use crate::clock::Clock;
 use crate::event::{Document, LoadedDocument};
 use crate::sha256::Sha256;
-use pauses::{Pauses, Turn};
+use pauses::{LoadTurn, Pauses};
 use presence::Presence;
-use progress::Progress;
+use progress::LoadProgress;
 
 /// An answer that comes later than this is none, if it says no more than that the store cannot be used.
 const REFUSAL_MAX: Duration = Duration::from_secs(2);
@@ -38,14 +38,14 @@ const REFUSAL_MAX: Duration = Duration::from_secs(2);
 /// A document store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct DocumentStore {
-    place: Place,
+    place: Backend,
     deadline: Duration,
     pauses: Pauses,
     presence: Arc<Presence>,
 }
 
 #[derive(Debug, Clone)]
-enum Place {
+enum Backend {
     Folder(Arc<file::Folder>),
     Bucket(Arc<s3::Bucket>),
 }
@@ -149,9 +149,9 @@ impl DocumentStore {
     /// [`InvalidStore`] if the URL, or the way to reach S3, cannot be right.
     pub fn open(url: &str, options: &Options) -> Result<Self, InvalidStore> {
         let place = if url.starts_with("file:") {
-            Place::Folder(Arc::new(file::Folder::open(url)?))
+            Backend::Folder(Arc::new(file::Folder::open(url)?))
         } else if url.starts_with("s3:") {
-            Place::Bucket(Arc::new(s3::Bucket::open(url, options)?))
+            Backend::Bucket(Arc::new(s3::Bucket::open(url, options)?))
         } else {
             return Err(InvalidStore::new("must be file:FOLDER or s3://BUCKET/PREFIX"));
         };
@@ -186,8 +186,8 @@ impl DocumentStore {
     /// [`DocumentError::Paused`] while the store hangs for this tenant.
     pub fn ticket(&self, tenant: &str, clock: &Clock, connections: u32) -> Result<Ticket, DocumentError> {
         match self.pauses.turn(tenant, clock.monotonic(), connections) {
-            Turn::Load(ticket) => Ok(ticket),
-            Turn::Paused(after) => Err(DocumentError::Paused { after }),
+            LoadTurn::Load(ticket) => Ok(ticket),
+            LoadTurn::Paused(after) => Err(DocumentError::Paused { after }),
         }
     }
 
@@ -228,8 +228,8 @@ impl DocumentStore {
         }
         let asking = async {
             match &self.place {
-                Place::Folder(folder) => folder.find_all(documents).await,
-                Place::Bucket(bucket) => bucket.find_all(documents).await,
+                Backend::Folder(folder) => folder.find_all(documents).await,
+                Backend::Bucket(bucket) => bucket.find_all(documents).await,
             }
         };
         let answer = tokio::time::timeout(presence::ANSWER_DEADLINE, asking).await;
@@ -243,11 +243,11 @@ impl DocumentStore {
         documents: &[Document],
         silence: Option<Duration>,
     ) -> Option<Result<Vec<LoadedDocument>, DocumentError>> {
-        let progress = Progress::default();
+        let progress = LoadProgress::default();
         let reading = async {
             match &self.place {
-                Place::Folder(folder) => folder.load_all(documents, &progress, silence.is_none()).await,
-                Place::Bucket(bucket) => bucket.load_all(documents, &progress).await,
+                Backend::Folder(folder) => folder.load_all(documents, &progress, silence.is_none()).await,
+                Backend::Bucket(bucket) => bucket.load_all(documents, &progress).await,
             }
         };
         let still = async {
@@ -276,8 +276,8 @@ impl DocumentStore {
     pub async fn check(&self) -> Result<(), String> {
         let checking = async {
             match &self.place {
-                Place::Folder(folder) => folder.check().await,
-                Place::Bucket(bucket) => bucket.check().await.map_err(|cause| one_line(&cause)),
+                Backend::Folder(folder) => folder.check().await,
+                Backend::Bucket(bucket) => bucket.check().await.map_err(|cause| one_line(&cause)),
             }
         };
         let seconds = self.deadline.as_secs_f32();
@@ -290,8 +290,8 @@ impl DocumentStore {
 impl fmt::Display for DocumentStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Folder(folder) => folder.fmt(f),
-            Place::Bucket(bucket) => bucket.fmt(f),
+            Backend::Folder(folder) => folder.fmt(f),
+            Backend::Bucket(bucket) => bucket.fmt(f),
         }
     }
 }

@@ -15,11 +15,11 @@ mod claims;
 mod data;
 mod envelope;
 pub mod json;
+mod json_values;
 pub mod language_tag;
 mod malformed;
 mod members;
 mod more_faults;
-mod spelled;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, EventKey, TenantId};
 use crate::sha256::Sha256;
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// An event that says: this invoice is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub struct InvoiceData {
     /// Whom it is for.
     pub customer_id: CustomerId,
     /// The language and region of the mail (BCP 47, canonical); the customer's if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "spelled::language_tag_if_any")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json_values::language_tag_if_any")]
     pub locale: Option<String>,
     /// The invoice.
     pub invoice: Invoice,
@@ -107,7 +107,7 @@ pub struct InvoiceData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder: Option<Reminder>,
     /// Whom the mail goes to; without a `to` the customer's own address is added.
-    #[serde(default, deserialize_with = "spelled::null_is_empty")]
+    #[serde(default, deserialize_with = "json_values::null_is_empty")]
     pub recipients: Vec<Recipient>,
     /// The documents, in the order in which they are attached.
     pub documents: Vec<Document>,
@@ -132,18 +132,18 @@ pub struct Invoice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_level: Option<u8>,
     /// The date on the invoice.
-    #[serde(with = "spelled::date")]
+    #[serde(with = "json_values::date")]
     pub issue_date: jiff::civil::Date,
     /// When it is to be paid.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "spelled::optional_date")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_values::optional_date")]
     pub due_date: Option<jiff::civil::Date>,
     /// ISO 4217.
     pub currency: String,
     /// The whole amount.
-    #[serde(with = "spelled::amount")]
+    #[serde(with = "json_values::amount")]
     pub total: Decimal,
     /// What is still to be paid.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "spelled::optional_amount")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_values::optional_amount")]
     pub amount_due: Option<Decimal>,
     /// What to name when paying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,7 +168,7 @@ impl Invoice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reminder {
     /// The new date until which it is to be paid.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "spelled::optional_date")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_values::optional_date")]
     pub deadline: Option<jiff::civil::Date>,
 }
 
@@ -195,7 +195,7 @@ pub enum RecipientRole {
     Bcc,
 }
 
-spelling!(RecipientRole { To => "to", Cc => "cc", Bcc => "bcc" });
+string_enum!(RecipientRole { To => "to", Cc => "cc", Bcc => "bcc" });
 
 impl RecipientRole {
     /// In which order an address that stands twice counts: the role of the smallest number.
@@ -249,7 +249,7 @@ pub enum DocumentRole {
     Attachment,
 }
 
-spelling!(DocumentRole { InvoicePdf => "invoice_pdf", InvoiceXml => "invoice_xml", Attachment => "attachment" });
+string_enum!(DocumentRole { InvoicePdf => "invoice_pdf", InvoiceXml => "invoice_xml", Attachment => "attachment" });
 
 /// The media types that a mail may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -274,7 +274,7 @@ pub enum MediaType {
     Zip,
 }
 
-spelling!(MediaType {
+string_enum!(MediaType {
     Pdf => "application/pdf",
     Xml => "application/xml",
     Csv => "text/csv",
@@ -304,8 +304,8 @@ impl MediaType {
     }
 }
 
-spelled::in_json!(InvoiceKind, RecipientRole);
-spelled::in_json!(DocumentRole, "invoice_ubl" => "invoice_xml");
+json_values::in_json!(InvoiceKind, RecipientRole);
+json_values::in_json!(DocumentRole, "invoice_ubl" => "invoice_xml");
 
 impl Serialize for MediaType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,7 @@
 //! SIGCONT. Several are parted by commas. A release build has none of this: there, [`reach`] is empty and
 //! [`is_armed`] always says no.
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// A place, and what a process that ends there proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ pub enum Failpoint {
     AfterResendCommit,
 }
 
-spelling!(Failpoint {
+string_enum!(Failpoint {
     AfterReceive => "after_receive",
     BeforeIntakeCommit => "before_intake_commit",
     AfterIntakeCommit => "after_intake_commit",

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Signal {
     Terminate,
 }
 
-spelling!(Signal { Interrupt => "SIGINT", Terminate => "SIGTERM" });
+string_enum!(Signal { Interrupt => "SIGINT", Terminate => "SIGTERM" });
 
 impl Signal {
     /// What the process exits with when the signal ends it: 128 + the signal's number, as shells show it.

@@ -1,7 +1,7 @@
 //! One spelling of an enum for databases, JSON, metrics and tables.
 
 /// Gives an enum its one spelling in databases, JSON, metrics and tables.
-macro_rules! spelling {
+macro_rules! string_enum {
     ($name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
         impl $name {
             /// Every variant, in the order in which people list them.
@@ -32,4 +32,4 @@ macro_rules! spelling {
         }
     };
 }
-pub(crate) use spelling;
+pub(crate) use string_enum;

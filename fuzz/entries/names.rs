@@ -1,7 +1,7 @@
 //! Names, addresses and file names from outside cannot say more than they are.
 
 use invoice_dispatcher::compose::clean::{NAME_CHARS_MAX, name};
-use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, Wanted, file_names};
+use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, WantedName, file_names};
 use invoice_dispatcher::event::{DocumentRole, MediaType};
 use invoice_dispatcher::model::mail_address::MailAddress;
 
@@ -17,7 +17,7 @@ pub fn run(bytes: &[u8]) {
         .split('\n')
         .take(20)
         .zip(types)
-        .map(|(name, (media_type, role))| Wanted { name: Some(name), role, media_type })
+        .map(|(name, (media_type, role))| WantedName { name: Some(name), role, media_type })
         .collect();
     assert_safe_and_distinct(&file_names(text.lines().next().unwrap_or_default(), &wanted), &wanted);
 }
@@ -39,9 +39,9 @@ fn assert_one_address(text: &str) {
     assert_eq!(MailAddress::parse(address.as_str()).as_ref(), Ok(&address), "it reads back");
 }
 
-fn assert_safe_and_distinct(names: &[String], wanted: &[Wanted<'_>]) {
+fn assert_safe_and_distinct(names: &[String], wanted: &[WantedName<'_>]) {
     assert_eq!(names.len(), wanted.len());
-    for (at, (name, Wanted { media_type, .. })) in names.iter().zip(wanted).enumerate() {
+    for (at, (name, WantedName { media_type, .. })) in names.iter().zip(wanted).enumerate() {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         assert!(name.len() <= FILE_NAME_CHARS_MAX && name.bytes().all(is_safe), "{name}");
         assert!(name.as_bytes()[0].is_ascii_alphanumeric(), "{name}");

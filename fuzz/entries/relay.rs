@@ -8,7 +8,7 @@ use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{
-    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Submission,
+    Connector, DataPermit, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Submission,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ const MESSAGE: &[u8] = b"Subject: R-1\r\n\r\nDear customer,\r\n.\r\n";
 
 struct Go;
 
-impl BeforeData for Go {
+impl DataPermit for Go {
     async fn permit(&mut self) -> Permit {
         Permit::Go
     }

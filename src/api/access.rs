@@ -10,7 +10,7 @@ use axum::response::Response;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use super::refused_tokens::RefusedTokens;
 
 /// Whom the API answers.
@@ -56,19 +56,19 @@ impl Access {
         }
     }
 
-    fn allows(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn allows(&self, headers: &HeaderMap) -> Result<(), ApiRefusal> {
         match self {
             Self::ThisMachine => Ok(()),
             Self::Token(tag) if bearer_token(headers).is_some_and(|token| tag.recognises(token)) => Ok(()),
-            Self::Token(_) => Err(Refusal::Unauthorised),
-            Self::Nobody => Err(Refusal::NoTokenConfigured),
+            Self::Token(_) => Err(ApiRefusal::Unauthorised),
+            Self::Nobody => Err(ApiRefusal::NoTokenConfigured),
         }
     }
 }
 
 /// What every request to the API passes.
 #[derive(Debug, Clone)]
-pub(super) struct Gate {
+pub(super) struct AccessGate {
     /// Whom the API answers.
     pub(super) access: Access,
     /// Who was not.
@@ -76,9 +76,13 @@ pub(super) struct Gate {
 }
 
 /// Lets a request through if its sender may ask.
-pub(super) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn check(
+    State(gate): State<AccessGate>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiRefusal> {
     if comes_from_another_site(request.headers()) {
-        return Err(Refusal::AnotherSite);
+        return Err(ApiRefusal::AnotherSite);
     }
     if let Err(refusal) = gate.access.allows(request.headers()) {
         gate.refused.count();
@@ -138,7 +142,7 @@ mod tests {
             &[&right, &right],
         ];
         for bad in wrong {
-            assert!(matches!(access.allows(&headers(bad)), Err(Refusal::Unauthorised)), "{bad:?}");
+            assert!(matches!(access.allows(&headers(bad)), Err(ApiRefusal::Unauthorised)), "{bad:?}");
         }
     }
 
@@ -148,7 +152,7 @@ mod tests {
         assert!(access("127.0.0.1:8080").allows(&headers(&[])).is_ok());
         assert!(access("[::1]:8080").allows(&headers(&[])).is_ok());
         for open in ["0.0.0.0:8080", "10.0.0.7:8080", "[::]:8080"] {
-            assert!(matches!(access(open).allows(&headers(&[])), Err(Refusal::NoTokenConfigured)), "{open}");
+            assert!(matches!(access(open).allows(&headers(&[])), Err(ApiRefusal::NoTokenConfigured)), "{open}");
         }
     }
 

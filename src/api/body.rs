@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use crate::model::incoming::BODY_BYTES_MAX;
 
 /// How long a body may take: 1 MiB at 56 kB/s.
@@ -18,27 +18,27 @@ pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(20);
 const THROWN_AWAY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 /// The request with its body in memory, at most [`BODY_BYTES_MAX`] of it, if it comes within `deadline`.
-pub(super) async fn received(request: Request, deadline: Duration) -> Result<Request, Refusal> {
+pub(super) async fn received(request: Request, deadline: Duration) -> Result<Request, ApiRefusal> {
     let (head, body) = request.into_parts();
     // Packed bytes would be read as a broken event. `identity` packs nothing (RFC 9110 §8.4.1).
     let packed = |coding: &HeaderValue| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
     if head.headers.get_all(header::CONTENT_ENCODING).iter().any(packed) {
-        return Err(Refusal::ContentEncoding);
+        return Err(ApiRefusal::ContentEncoding);
     }
     // RFC 9110 §10.1.1: the sender waits for leave, and has sent nothing of it yet.
     if head.headers.contains_key(header::EXPECT) && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Refusal::TooLarge);
+        return Err(ApiRefusal::TooLarge);
     }
-    let bytes = tokio::time::timeout(deadline, collect(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    let bytes = tokio::time::timeout(deadline, collect(body)).await.map_err(|_| ApiRefusal::BodyTooSlow)??;
     Ok(Request::from_parts(head, bytes.into()))
 }
 
-async fn collect(body: Body) -> Result<Bytes, Refusal> {
+async fn collect(body: Body) -> Result<Bytes, ApiRefusal> {
     let mut chunks = body.into_data_stream();
     let mut bytes = BytesMut::new();
     let mut size = 0;
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Refusal::BodyBroken)?;
+        let chunk = chunk.map_err(|_| ApiRefusal::BodyBroken)?;
         size += chunk.len();
         if size <= BODY_BYTES_MAX {
             bytes.extend_from_slice(&chunk);
@@ -46,15 +46,15 @@ async fn collect(body: Body) -> Result<Bytes, Refusal> {
             break;
         }
     }
-    if size > BODY_BYTES_MAX { Err(Refusal::TooLarge) } else { Ok(bytes.freeze()) }
+    if size > BODY_BYTES_MAX { Err(ApiRefusal::TooLarge) } else { Ok(bytes.freeze()) }
 }
 
 /// Refuses a body that does not say that it is JSON. (A page of another site must ask for leave to send one that says
 /// so, and nobody gives it.)
-pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), ApiRefusal> {
     match media_type(headers).as_deref() {
         Some("application/json") => Ok(()),
-        _ => Err(Refusal::MediaType { expected: "application/json" }),
+        _ => Err(ApiRefusal::MediaType { expected: "application/json" }),
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::path::{self, CustomerPath};
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
 use super::{Console, body};
 use crate::event::MemberWarning;
@@ -20,7 +20,7 @@ use crate::model::ids::{CustomerId, TenantId};
 
 /// What a PUT did.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct CustomerAnswer {
     tenant_id: TenantId,
     id: CustomerId,
     result: Upserted,
@@ -36,23 +36,23 @@ pub(super) async fn put(
     path: CustomerPath,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;
     body::expect_json(&headers)?;
     let customer = parse_customer(&body, Some((&tenant_id, &id)))?;
     let done = console.store.upsert_customer(&customer).await?;
     if !done.unknown_tenant.is_empty() {
-        return Err(Refusal::UnknownTenant(tenant_id));
+        return Err(ApiRefusal::UnknownTenant(tenant_id));
     }
     let result = Upserted::of(done.created > 0, done.changed > 0);
     console.cure(&done.cures).await;
     let (dead_letters_cured, warnings) = (done.cures.len(), warnings_of_customer(&body));
-    Ok((result.status(), Json(Answer { tenant_id, id, result, dead_letters_cured, warnings })).into_response())
+    Ok((result.status(), Json(CustomerAnswer { tenant_id, id, result, dead_letters_cured, warnings })).into_response())
 }
 
 /// A customer as it may be shown.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown {
+pub(super) struct ShownCustomer {
     tenant_id: TenantId,
     id: CustomerId,
     /// `private`, `business`, or null: unknown, which counts as private.
@@ -73,7 +73,7 @@ struct OnRecord {
     mobile: bool,
 }
 
-impl From<Customer> for Shown {
+impl From<Customer> for ShownCustomer {
     fn from(customer: Customer) -> Self {
         let Customer { tenant_id, id, kind, name, address, locale, postal, mobile } = customer;
         let on_record = OnRecord {
@@ -86,8 +86,11 @@ impl From<Customer> for Shown {
 }
 
 /// Shows a customer.
-pub(super) async fn show(State(console): State<Console>, path: CustomerPath) -> Result<Json<Shown>, Refusal> {
+pub(super) async fn show(
+    State(console): State<Console>,
+    path: CustomerPath,
+) -> Result<Json<ShownCustomer>, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;
     let customer = console.store.customer(&tenant_id, &id).await?;
-    customer.map(|customer| Json(customer.into())).ok_or(Refusal::UnknownCustomer)
+    customer.map(|customer| Json(customer.into())).ok_or(ApiRefusal::UnknownCustomer)
 }

@@ -9,7 +9,7 @@ use crate::store::{DeadLetter, Delivery, EventReport};
 
 /// What became of an event.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct EventStatus {
     source: String,
     id: String,
     /// `accepted`, `waiting` or `dead`.
@@ -76,7 +76,7 @@ struct ReportedDeadLetter {
     delivery_id: Option<DeliveryId>,
 }
 
-impl Report {
+impl EventStatus {
     /// Puts together what is known of the event `id` of `source`.
     pub(super) fn of(source: String, id: String, report: EventReport, deliveries: Vec<Delivery>) -> Self {
         let EventReport { event, dead_letters, .. } = report;
@@ -109,7 +109,7 @@ impl ReportedDelivery {
             created_at: delivery.created_at,
             due_at: delivery.due_at,
             settled_at: delivery.settled_at,
-            class: delivery.class.map(crate::model::reason::Class::as_str),
+            class: delivery.class.map(crate::model::reason::ReasonCode::as_str),
             reason: delivery.reason,
             code: delivery.code,
             decision: delivery.decision.map(crate::model::state::Decision::as_str),

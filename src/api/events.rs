@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::event_report::Report;
-use super::refusal::Refusal;
+use super::event_report::EventStatus;
+use super::refusal::ApiRefusal;
 use super::{Console, body};
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::event::{self, Malformed, Received};
@@ -36,17 +36,17 @@ const READ_HERE: &str =
     "application/cloudevents+json, or application/cloudevents-batch+json, or application/json with ce- headers";
 
 impl Mode {
-    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    fn of(headers: &HeaderMap) -> Result<Self, ApiRefusal> {
         let has_attributes = headers.keys().any(|name| name.as_str().starts_with("ce-"));
         match body::media_type(headers).as_deref() {
             Some("application/cloudevents+json") => Ok(Self::Structured),
             Some("application/cloudevents-batch+json") => Ok(Self::Batch),
             Some("application/json") if has_attributes => Ok(Self::Binary),
-            _ => Err(Refusal::MediaType { expected: READ_HERE }),
+            _ => Err(ApiRefusal::MediaType { expected: READ_HERE }),
         }
     }
 
-    fn read(self, headers: &HeaderMap, body: Bytes) -> Result<Vec<Received>, Refusal> {
+    fn read(self, headers: &HeaderMap, body: Bytes) -> Result<Vec<Received>, ApiRefusal> {
         Ok(match self {
             Self::Structured => vec![Received { event: event::parse(&body)?, body }],
             Self::Batch => event::parse_batch(&body)?,
@@ -59,16 +59,20 @@ impl Mode {
 }
 
 /// Takes events in: all of the request or, if one of them is malformed, none.
-pub(super) async fn take(State(console): State<Console>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+pub(super) async fn take(
+    State(console): State<Console>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiRefusal> {
     let mode = Mode::of(&headers)?;
     let received = mode.read(&headers, body)?;
     if let Some((index, fault)) = first_stray(&console, &received).await? {
-        return Err(Refusal::Malformed { fault, index: (mode == Mode::Batch).then_some(index) });
+        return Err(ApiRefusal::Malformed { fault, index: (mode == Mode::Batch).then_some(index) });
     }
     let batch: Vec<Parsed> = received.into_iter().map(parsed).collect();
     let verdicts = console.intake.take(&batch).await?;
-    let taken: Vec<Taken<'_>> =
-        batch.iter().zip(verdicts).filter_map(|(parsed, verdict)| Taken::of(parsed, verdict)).collect();
+    let taken: Vec<TakenIn<'_>> =
+        batch.iter().zip(verdicts).filter_map(|(parsed, verdict)| TakenIn::of(parsed, verdict)).collect();
     Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
 }
 
@@ -98,7 +102,7 @@ fn parsed(received: Received) -> Parsed {
 
 /// What became of one event of a request.
 #[derive(Debug, Serialize)]
-struct Taken<'a> {
+struct TakenIn<'a> {
     source: &'a str,
     id: &'a str,
     #[serde(flatten)]
@@ -115,7 +119,7 @@ enum TakenResult {
     DeadLetter { class: &'static str, hint: &'static str },
 }
 
-impl<'a> Taken<'a> {
+impl<'a> TakenIn<'a> {
     fn of(parsed: &'a Parsed, verdict: Verdict) -> Option<Self> {
         let event = parsed.event.as_ref().ok()?;
         let result = match verdict {
@@ -132,12 +136,12 @@ impl<'a> Taken<'a> {
 
 /// Which event is asked for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Named {
+pub(super) struct NamedEvent {
     source: Option<String>,
     id: Option<String>,
 }
 
-impl Named {
+impl NamedEvent {
     fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(String, String), Malformed> {
         let unreadable = |_| Malformed::at("$", "must be asked for as ?source=…&id=…, each once");
         let Query(Self { source, id }) = query.map_err(unreadable)?;
@@ -154,15 +158,15 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
 /// What became of an event.
 pub(super) async fn report(
     State(console): State<Console>,
-    query: Result<Query<Named>, QueryRejection>,
-) -> Result<Json<Report>, Refusal> {
-    let (source, id) = Named::read(query)?;
-    let report = console.store.event_fate(&source, &id).await?.ok_or(Refusal::UnknownEvent)?;
+    query: Result<Query<NamedEvent>, QueryRejection>,
+) -> Result<Json<EventStatus>, ApiRefusal> {
+    let (source, id) = NamedEvent::read(query)?;
+    let report = console.store.event_fate(&source, &id).await?.ok_or(ApiRefusal::UnknownEvent)?;
     let deliveries = match &report.event {
         Some(event) => console.store.deliveries_of_event(event.key).await?,
         None => Vec::new(),
     };
-    Ok(Json(Report::of(source, id, report, deliveries)))
+    Ok(Json(EventStatus::of(source, id, report, deliveries)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod access;
 mod body;
+mod capacity;
 mod customers;
 mod etag;
 mod event_report;
@@ -13,7 +14,6 @@ mod events;
 mod path;
 mod refusal;
 mod refused_tokens;
-mod room;
 mod settings;
 mod tenants;
 mod upserted;
@@ -36,10 +36,10 @@ use crate::model::ids::DeadLetterId;
 use crate::operator::redrive::Redrive;
 use crate::store::Store;
 use crate::web::{HostAllowList, Probes, add_security_headers, probes_router};
-use access::{Access, Gate};
-use refusal::Refusal;
+use access::{Access, AccessGate};
+use capacity::{Capacity, CapacityLimits};
+use refusal::ApiRefusal;
 use refused_tokens::RefusedTokens;
-use room::{Room, RoomSize};
 
 /// How long a request may take: longer than the database's own deadlines, so that these speak first.
 const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
@@ -80,10 +80,10 @@ pub fn router(console: Console, probes: Probes, config: &config::Console) -> Rou
     let access = Access::new(config.api_token.as_ref(), config.listen);
     let refused = Arc::new(RefusedTokens::new(console.store.clock().clone()));
     let router = Router::new()
-        .merge(api(console, Gate { access, refused }))
+        .merge(api(console, AccessGate { access, refused }))
         .merge(probes_router(probes))
-        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
+        .fallback(async || ApiRefusal::NotFound)
         .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
         .layer(CatchPanicLayer::custom(answer_panic));
     let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
@@ -91,19 +91,19 @@ pub fn router(console: Console, probes: Probes, config: &config::Console) -> Rou
 }
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
-fn api(console: Console, gate: Gate) -> Router {
+fn api(console: Console, gate: AccessGate) -> Router {
     let events = get(events::report).post(events::take);
     let events = Router::new()
         .route("/api/v1/events", events)
-        .layer(from_fn_with_state(Room::new(RoomSize::EVENTS), room::enter));
+        .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
     let catalogue = Router::new()
         .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
         .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
         .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
-        .layer(from_fn_with_state(Room::new(RoomSize::CATALOGUE), room::enter));
+        .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)
-        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .layer(from_fn_with_state(gate, access::check))
         .with_state(console)
 }
@@ -113,7 +113,7 @@ fn api(console: Console, gate: Gate) -> Router {
 async fn end_in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Refusal::TookTooLong.into_response(),
+        Err(_) => ApiRefusal::TookTooLong.into_response(),
     }
 }
 
@@ -124,7 +124,7 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    Refusal::Internal(format!("a panic: {words}")).into_response()
+    ApiRefusal::Internal(format!("a panic: {words}")).into_response()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const RETRY_LATER_SECONDS: u16 = 5;
 
 /// Why a request is refused. Nothing of it was stored, unless its variant says otherwise.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum ApiRefusal {
     /// The body or the address cannot be read; of a batch, which event.
     Malformed { fault: Malformed, index: Option<usize> },
     /// The body is of a type that is not read here; what is.
@@ -60,25 +60,25 @@ pub(super) enum Refusal {
     MethodNotAllowed,
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiRefusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Malformed> for Refusal {
+impl From<Malformed> for ApiRefusal {
     fn from(fault: Malformed) -> Self {
         Self::Malformed { fault, index: None }
     }
 }
 
-impl From<MalformedBatch> for Refusal {
+impl From<MalformedBatch> for ApiRefusal {
     fn from(MalformedBatch { index, fault }: MalformedBatch) -> Self {
         Self::Malformed { fault, index }
     }
 }
 
-impl Refusal {
+impl ApiRefusal {
     fn problem(&self) -> Problem {
         let new = |status, title, detail: &str| Problem::new(status, title, detail);
         match self {
@@ -191,7 +191,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiRefusal {
     fn into_response(self) -> Response {
         self.log();
         let mut response = self.problem().into_response();

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use super::warning::{self, Warning};
 use super::{Console, body};
 use crate::event::MemberWarning;
@@ -22,7 +22,7 @@ const CHANGED_BY: &str = "API";
 
 /// Settings, with their version and what is to be said about them.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct SettingsAnswer {
     version: i64,
     #[serde(flatten)]
     settings: Settings,
@@ -33,9 +33,9 @@ struct Answer {
 }
 
 /// Shows the settings that hold now.
-pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Response, Refusal> {
+pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Response, ApiRefusal> {
     let tenant = path::tenant(path)?;
-    let settings = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
+    let settings = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
     let customers = console.store.customer_groups(&tenant).await?;
     Ok(answer(settings, &customers, console.sms_available, Vec::new()))
 }
@@ -46,24 +46,24 @@ pub(super) async fn put(
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiRefusal> {
     let tenant = path::tenant(path)?;
     let if_match = IfMatch::read(&headers);
     body::expect_json(&headers)?;
-    let current = console.store.settings(&tenant).await?.ok_or_else(|| Refusal::UnknownTenant(tenant.clone()))?;
+    let current = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
     let version = match if_match {
-        IfMatch::Absent => return Err(Refusal::NoIfMatch),
+        IfMatch::Absent => return Err(ApiRefusal::NoIfMatch),
         IfMatch::Any => None,
         IfMatch::Versions(versions) if versions.contains(&current.version) => Some(current.version),
-        IfMatch::Versions(_) => return Err(Refusal::Changed { version: current.version }),
+        IfMatch::Versions(_) => return Err(ApiRefusal::Changed { version: current.version }),
     };
     let settings = parse_settings(&body)?;
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant).await?;
     match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
         SettingsPut::Saved(saved) => Ok(answer(saved, &customers, console.sms_available, warnings_of_settings(&body))),
-        SettingsPut::Conflict(current) => Err(Refusal::Changed { version: current.version }),
-        SettingsPut::UnknownTenant => Err(Refusal::UnknownTenant(tenant)),
+        SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),
+        SettingsPut::UnknownTenant => Err(ApiRefusal::UnknownTenant(tenant)),
     }
 }
 
@@ -75,5 +75,5 @@ fn answer(
 ) -> Response {
     let VersionedSettings { version, settings } = versioned;
     let warnings = warning::about(settings, customers, sms_available);
-    ([(header::ETAG, etag::of(version))], Json(Answer { version, settings, warnings, ignored })).into_response()
+    ([(header::ETAG, etag::of(version))], Json(SettingsAnswer { version, settings, warnings, ignored })).into_response()
 }

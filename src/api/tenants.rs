@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::path::{self, TenantPath};
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
 use super::{Console, body};
 use crate::event::MemberWarning;
@@ -19,7 +19,7 @@ use crate::store::TenantUpserted;
 
 /// What a PUT did.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct TenantAnswer {
     id: TenantId,
     result: Upserted,
     /// The relay or the place in the document store has changed.
@@ -38,7 +38,7 @@ pub(super) async fn put(
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiRefusal> {
     let id = path::tenant(path)?;
     body::expect_json(&headers)?;
     let tenant = parse_tenant(&body, Some(&id))?;
@@ -47,13 +47,13 @@ pub(super) async fn put(
     let result = Upserted::of(created, profile_changed || moved);
     console.cure(&cures).await;
     let (dead_letters_cured, warnings) = (cures.len(), warnings_of_tenant(&body));
-    let answer = Answer { id, result, moved, settings_ignored, dead_letters_cured, warnings };
+    let answer = TenantAnswer { id, result, moved, settings_ignored, dead_letters_cured, warnings };
     Ok((result.status(), Json(answer)).into_response())
 }
 
 /// Shows a tenant, with the settings that hold now.
-pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Json<Tenant>, Refusal> {
+pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Json<Tenant>, ApiRefusal> {
     let id = path::tenant(path)?;
     let tenant = console.store.tenant(&id).await?;
-    tenant.map(Json).ok_or(Refusal::UnknownTenant(id))
+    tenant.map(Json).ok_or(ApiRefusal::UnknownTenant(id))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::customer::{CustomerType, VerificationRecord};
 use crate::model::settings::Settings;
-use crate::policy::decision::{Inputs, Plan, PortalAccess, Reason, Refusal, decide};
+use crate::policy::decision::{DecisionRefusal, Inputs, Plan, PortalAccess, Reason, decide};
 use crate::store::CustomerGroup;
 
 /// One thing to know; the settings are saved nonetheless.
@@ -49,14 +49,14 @@ pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_availab
     warnings
 }
 
-type Outcome = Result<(Plan, Reason), Refusal>;
+type Outcome = Result<(Plan, Reason), DecisionRefusal>;
 
 fn reaches_nothing(outcome: &Outcome) -> bool {
     matches!(outcome, Ok((Plan::Link { access: PortalAccess::Closed }, _)))
 }
 
 fn cannot_be_verified(outcome: &Outcome) -> bool {
-    matches!(outcome, Err(Refusal::NoVerificationMethod { .. }))
+    matches!(outcome, Err(DecisionRefusal::NoVerificationMethod { .. }))
 }
 
 /// An ordinary first mail: small, and nobody asked for anything.

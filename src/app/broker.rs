@@ -11,8 +11,8 @@ pub fn broker(config: &config::Broker) -> Result<Option<(BrokerUrl, Topology)>, 
     let Some(url) = &config.url else { return Ok(None) };
     let url = BrokerUrl::parse(url.expose())?.with_ca_file(config.ca_file.clone());
     let mode = match config.topology {
-        config::Topology::Declare => TopologyMode::Declare,
-        config::Topology::Verify => TopologyMode::Verify,
+        config::TopologyConfig::Declare => TopologyMode::Declare,
+        config::TopologyConfig::Verify => TopologyMode::Verify,
     };
     Ok(Some((url, Topology::prefixed(&config.name_prefix).with_mode(mode))))
 }

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryState, Settled};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metric;
@@ -26,14 +26,14 @@ pub struct Gauges {
     /// Relays that are configured, or that had something due: where nothing is due any more, the gauge says so.
     relays: BTreeSet<RelayName>,
     /// Classes that a dead letter may have, or had.
-    classes: BTreeSet<Class>,
+    classes: BTreeSet<ReasonCode>,
 }
 
 impl Gauges {
     /// The gauges of this database, whose messages leave for a broker or do not, and by these relays.
     #[must_use]
     pub fn new(store: Store, has_broker: bool, relays: BTreeSet<RelayName>) -> Self {
-        let classes = Class::ALL.iter().copied().filter(|class| class.makes_dead_letters()).collect();
+        let classes = ReasonCode::ALL.iter().copied().filter(|class| class.makes_dead_letters()).collect();
         Self { store, has_broker, relays, classes }
     }
 
@@ -82,7 +82,7 @@ impl Gauges {
 }
 
 /// How many dead letters of each class are open, for every class that was ever seen: as for the relays below.
-fn counts_of_all(classes: &mut BTreeSet<Class>, open: &BTreeMap<Class, i64>) -> Vec<(Class, i64)> {
+fn counts_of_all(classes: &mut BTreeSet<ReasonCode>, open: &BTreeMap<ReasonCode, i64>) -> Vec<(ReasonCode, i64)> {
     classes.extend(open.keys());
     classes.iter().map(|class| (*class, open.get(class).copied().unwrap_or(0))).collect()
 }
@@ -106,9 +106,9 @@ mod tests {
     #[test]
     fn a_class_without_open_dead_letters_counts_none() {
         let mut classes = BTreeSet::new();
-        let open = BTreeMap::from([(Class::Refused, 4)]);
-        assert_eq!(counts_of_all(&mut classes, &open), [(Class::Refused, 4)]);
-        assert_eq!(counts_of_all(&mut classes, &BTreeMap::new()), [(Class::Refused, 0)], "it returns to 0");
+        let open = BTreeMap::from([(ReasonCode::Refused, 4)]);
+        assert_eq!(counts_of_all(&mut classes, &open), [(ReasonCode::Refused, 4)]);
+        assert_eq!(counts_of_all(&mut classes, &BTreeMap::new()), [(ReasonCode::Refused, 0)], "it returns to 0");
     }
 
     #[test]

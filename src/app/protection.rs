@@ -59,12 +59,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::Sources;
+    use crate::config::ConfigSources;
 
     fn of_environment(variables: &[(&str, &str)]) -> Vec<String> {
         let environment: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let config = Config::read(&Sources { environment, allow_embedded: true, ..Sources::none() }).expect("no fault");
+        let config = Config::read(&ConfigSources { environment, allow_embedded: true, ..ConfigSources::none() })
+            .expect("no fault");
         unprotected(&config).into_iter().map(|found| found.variable).collect()
     }
 

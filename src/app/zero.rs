@@ -9,7 +9,7 @@ use crate::broker::{MIRROR_ACTIONS, RECONNECT_REASONS};
 use crate::intake::COUNTED_RESULTS;
 use crate::model::ids::RelayName;
 use crate::model::incoming::Via;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::Decision;
 use crate::policy::decision::Reason;
@@ -74,35 +74,40 @@ pub(super) fn start_gauges_of_worker(relays: &BTreeSet<RelayName>) {
 /// What becomes of events that come this way.
 fn results(via: Via) -> Vec<&'static str> {
     let classes = [
-        Class::Malformed,
-        Class::ConflictingEvent,
-        Class::UnknownTenant,
-        Class::UnknownCustomer,
-        Class::InvalidRecipient,
-        Class::NoVerificationMethod,
+        ReasonCode::Malformed,
+        ReasonCode::ConflictingEvent,
+        ReasonCode::UnknownTenant,
+        ReasonCode::UnknownCustomer,
+        ReasonCode::InvalidRecipient,
+        ReasonCode::NoVerificationMethod,
     ];
-    let mut results: Vec<&'static str> = classes.map(Class::as_str).into();
+    let mut results: Vec<&'static str> = classes.map(ReasonCode::as_str).into();
     // Only the broker gives up, and only in its queues a dead letter can be moved by hand.
     let by_broker = ["stale_redrive"];
     results.extend(COUNTED_RESULTS.into_iter().filter(|result| via == Via::Amqp || !by_broker.contains(result)));
     if via == Via::Amqp {
-        results.push(Class::Poison.as_str());
+        results.push(ReasonCode::Poison.as_str());
     }
     results
 }
 
 /// Where an attempt may end, and how.
-fn ends() -> Vec<(Phase, Class)> {
-    let about_the_message =
-        [Class::Deferred, Class::Rejected, Class::TooLarge, Class::Refused, Class::UnsupportedAddress];
-    let mut ends = vec![(Phase::FinalDot, Class::Accepted), (Phase::FinalDot, Class::Uncertain)];
+fn ends() -> Vec<(Phase, ReasonCode)> {
+    let about_the_message = [
+        ReasonCode::Deferred,
+        ReasonCode::Rejected,
+        ReasonCode::TooLarge,
+        ReasonCode::Refused,
+        ReasonCode::UnsupportedAddress,
+    ];
+    let mut ends = vec![(Phase::FinalDot, ReasonCode::Accepted), (Phase::FinalDot, ReasonCode::Uncertain)];
     for phase in Phase::ALL {
-        ends.push((*phase, Class::RelayUnavailable));
+        ends.push((*phase, ReasonCode::RelayUnavailable));
         match phase {
             Phase::Mail | Phase::Rcpt | Phase::Data | Phase::FinalDot => {
                 ends.extend(about_the_message.map(|class| (*phase, class)));
             }
-            Phase::Transfer => ends.push((*phase, Class::Deferred)),
+            Phase::Transfer => ends.push((*phase, ReasonCode::Deferred)),
             _ => {}
         }
     }

@@ -2,17 +2,17 @@
 //!
 //! Events are published, a worker process of this very binary sends them, and what it took is read from its records
 //! and from the system's accounting of its process. Nothing is switched off for it: the same durability, the same
-//! checks, the same log. It lives in a [`Ground`] of its own: database, queues and folder are made for the run and
+//! checks, the same log. It lives in a [`Environment`] of its own: database, queues and folder are made for the run and
 //! removed after it.
 
-mod figures;
-mod ground;
+mod environment;
 mod run;
 mod sink_limit;
-mod traffic;
+mod statistics;
 mod usage;
 mod worker_process;
+mod workload;
 
-pub use figures::{Figures, Percentiles};
-pub use ground::Ground;
+pub use environment::Environment;
 pub use run::{Load, run};
+pub use statistics::{Percentiles, Statistics};

@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 
-use super::figures::{Figures, Seen, SetUp};
-use super::ground::Ground;
+use super::environment::Environment;
 use super::sink_limit;
-use super::traffic::{self, Traffic};
+use super::statistics::{SeenMails, SetUp, Statistics};
 use super::worker_process::WorkerProcess;
+use super::workload::{self, Workload};
 use crate::broker::{Published, Publisher};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::event::catalogue::{Entry, parse_import_line};
+use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::model::state::Settled;
 use crate::store::Store;
 
@@ -51,8 +51,8 @@ pub struct Load {
 ///
 /// # Errors
 /// If something that it needs cannot be used, or not every event is sent.
-pub async fn run(config: &Config, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Figures> {
-    let ground = Ground::make(config, Clock::system()).await?;
+pub async fn run(config: &Config, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Statistics> {
+    let ground = Environment::make(config, Clock::system()).await?;
     let figures = measure(&ground, load, progress).await;
     let cleared = ground.clear().await;
     let figures = figures?;
@@ -60,8 +60,8 @@ pub async fn run(config: &Config, load: Load, progress: impl Fn(&str)) -> anyhow
     Ok(figures)
 }
 
-async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Figures> {
-    let traffic = Traffic::new(load.message_bytes, load.links_percent);
+async fn measure(ground: &Environment, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Statistics> {
+    let traffic = Workload::new(load.message_bytes, load.links_percent);
     traffic.write_documents(&ground.folder.join("documents")).context("the documents cannot be written")?;
     tell_catalogue(&ground.store, &traffic).await?;
     if load.past > 0 {
@@ -83,7 +83,7 @@ async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow
     }
     until_sent(&ground.store, load.events, LOOK).await?;
     let (usage, statements) = (worker.usage(), worker.statements().await?);
-    let mails = ground.store.sent_mails(traffic::SOURCE).await?;
+    let mails = ground.store.sent_mails(workload::SOURCE).await?;
 
     progress("sending one by one");
     let sending = Sending { publisher: publisher.as_ref(), worker: &worker };
@@ -91,7 +91,7 @@ async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow
     for (event, sent) in singles.iter().zip(load.events + 1..) {
         times.push(single(ground, sending, event, sent).await?);
     }
-    let mut seen = Seen { mails, usage, statements, singles: times, sink_limit_per_second: None };
+    let mut seen = SeenMails { mails, usage, statements, singles: times, sink_limit_per_second: None };
     if load.sink_limit {
         progress("measuring the sink's own limit");
         let bytes = seen.mails.iter().map(|mail| mail.message_bytes).sum::<u64>() / u64::from(load.events).max(1);
@@ -105,7 +105,7 @@ async fn measure(ground: &Ground, load: Load, progress: impl Fn(&str)) -> anyhow
         events_by: ground.events_by(),
         finished_before: load.past,
     };
-    Figures::of(set_up, seen).context("no mail was sent")
+    Statistics::of(set_up, seen).context("no mail was sent")
 }
 
 /// Publishes to the broker, if there is one, else to the worker's API.
@@ -128,7 +128,7 @@ async fn publish(
 }
 
 /// Sends one mail on an idle system; returns the time from publishing its event to the relay's answer.
-async fn single(ground: &Ground, sending: Sending<'_>, event: &Bytes, sent: u32) -> anyhow::Result<Duration> {
+async fn single(ground: &Environment, sending: Sending<'_>, event: &Bytes, sent: u32) -> anyhow::Result<Duration> {
     let published_at = ground.store.now();
     publish(sending.publisher, Some(sending.worker), std::slice::from_ref(event)).await?;
     until_sent(&ground.store, sent, LOOK_AT_ONE).await?;
@@ -167,11 +167,11 @@ async fn until_sent(store: &Store, count: u32, look: Duration) -> anyhow::Result
     }
 }
 
-async fn tell_catalogue(store: &Store, traffic: &Traffic) -> anyhow::Result<()> {
+async fn tell_catalogue(store: &Store, traffic: &Workload) -> anyhow::Result<()> {
     for line in traffic.catalogue() {
         match parse_import_line(line.as_bytes()).expect("the benchmark's own lines are right") {
-            Entry::Tenant(tenant) => store.upsert_tenant(&tenant).await.map(drop)?,
-            Entry::Customer(customer) => store.upsert_customer(&customer).await.map(drop)?,
+            ImportEntry::Tenant(tenant) => store.upsert_tenant(&tenant).await.map(drop)?,
+            ImportEntry::Customer(customer) => store.upsert_customer(&customer).await.map(drop)?,
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 
-use super::ground::Ground;
+use super::environment::Environment;
 use super::usage::{self, Usage};
 use crate::private_file;
 use crate::telemetry::metric;
@@ -30,7 +30,7 @@ impl WorkerProcess {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn start(ground: &Ground, connections: u32) -> anyhow::Result<Self> {
+    pub async fn start(ground: &Environment, connections: u32) -> anyhow::Result<Self> {
         let (console, metrics) = (free_address()?, free_address()?);
         let file = ground.folder.join("config.toml");
         private_file::write(&file, configuration(ground, connections, console, metrics).as_bytes())?;
@@ -119,7 +119,7 @@ fn free_address() -> anyhow::Result<SocketAddr> {
 }
 
 /// The worker's configuration: the defaults, but for its place and its connections.
-fn configuration(ground: &Ground, connections: u32, console: SocketAddr, metrics: SocketAddr) -> String {
+fn configuration(ground: &Environment, connections: u32, console: SocketAddr, metrics: SocketAddr) -> String {
     // A JSON text is a TOML basic string: both escape by backslashes in the same way.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let broker = ground.broker_url.as_ref().map_or_else(String::new, |url| {

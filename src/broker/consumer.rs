@@ -16,7 +16,7 @@ use super::connection::{Connection, ConnectionError, Messages};
 use super::headers;
 use super::incoming_bodies::{BodyLimit, LastMessage};
 use super::subscription::{Batch, Ended, Message, Subscription};
-use super::suspicion::{AttemptEnd, Plan, Source, Suspicion};
+use super::suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
 use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
@@ -78,7 +78,7 @@ impl Stopped {
 
 impl Stopped {
     /// Whether a message may have caused it.
-    fn end(&self, seen: &Seen) -> AttemptEnd {
+    fn end(&self, seen: &SeenMessages) -> AttemptEnd {
         let connection_failed = matches!(
             self,
             Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. } | ConnectionError::Timeout { .. })
@@ -203,7 +203,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     pub async fn run(mut self, shutdown: CancellationToken) {
         // Ends between attempts; within one, `consume` looks at `shutdown` itself and finishes its batch.
         while let Some(()) = shutdown.run_until_cancelled(self.pulse.during(self.intake.wait_until_reachable())).await {
-            let mut seen = Seen::default();
+            let mut seen = SeenMessages::default();
             let stopped = match self.attempt(&mut seen, &shutdown).await {
                 Ok(Finished::Shutdown) => break,
                 Ok(Finished::TurnOver) => {
@@ -227,7 +227,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Connects and consumes until `shutdown`, the end of the turn, or trouble.
-    async fn attempt(&mut self, seen: &mut Seen, shutdown: &CancellationToken) -> Result<Finished, Stopped> {
+    async fn attempt(&mut self, seen: &mut SeenMessages, shutdown: &CancellationToken) -> Result<Finished, Stopped> {
         let connect = Connection::open_for(&self.url, "intake", Messages::Events(BODY_LIMIT));
         let Some(connection) = shutdown.run_until_cancelled(connect).await else {
             return Ok(Finished::Shutdown);
@@ -235,8 +235,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         let connection = connection?;
         let result = match establish(&connection, &self.topology).await {
             Ok(()) => match self.suspicion.plan() {
-                Plan::Together => self.consume(&connection, seen, shutdown).await,
-                Plan::Alone { source, careful } => {
+                ConsumePlan::Together => self.consume(&connection, seen, shutdown).await,
+                ConsumePlan::Alone { source, careful } => {
                     self.consume_alone(&connection, source, careful, seen, shutdown).await
                 }
             },
@@ -251,7 +251,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     async fn consume(
         &mut self,
         connection: &Connection,
-        seen: &mut Seen,
+        seen: &mut SeenMessages,
         shutdown: &CancellationToken,
     ) -> Result<Finished, Stopped> {
         let mut events = connection.events();
@@ -298,9 +298,9 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     async fn consume_alone(
         &mut self,
         connection: &Connection,
-        source: Source,
+        source: QueueSource,
         careful: bool,
-        seen: &mut Seen,
+        seen: &mut SeenMessages,
         shutdown: &CancellationToken,
     ) -> Result<Finished, Stopped> {
         let prefetch = if careful { 1 } else { self.prefetch };
@@ -309,7 +309,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         let mut lost = std::pin::pin!(connection.lost());
         self.recovered();
         // A queue of events that flows waits for the next one all its turn long: an idle one costs no connections.
-        let quiet_time = if careful || source == Source::Undelivered { QUIET_TIME } else { TURN_TIME_MAX };
+        let quiet_time = if careful || source == QueueSource::Undelivered { QUIET_TIME } else { TURN_TIME_MAX };
         let (since, mut count) = (self.clock.now(), 0);
         let finished = loop {
             self.pulse.beat();
@@ -321,7 +321,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 () = self.clock.sleep(quiet_time) => break Finished::TurnOver,
             };
             count += batch.messages.len();
-            self.take_in(batch, source == Source::Undelivered).await?;
+            self.take_in(batch, source == QueueSource::Undelivered).await?;
             // One message at a time: the next one comes when this ack has arrived.
             seen.progressed = true;
             connection.bodies().forget_last_message();
@@ -334,10 +334,10 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         Ok(finished)
     }
 
-    fn queue(&self, source: Source) -> &str {
+    fn queue(&self, source: QueueSource) -> &str {
         match source {
-            Source::Dispatch => &self.topology.dispatch,
-            Source::Undelivered => &self.topology.undelivered,
+            QueueSource::Dispatch => &self.topology.dispatch,
+            QueueSource::Undelivered => &self.topology.undelivered,
         }
     }
 
@@ -353,7 +353,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Counts why consuming stopped, shows it, and logs it unless that was the last thing said.
-    fn tell(&mut self, stopped: &Stopped, seen: &Seen) {
+    fn tell(&mut self, stopped: &Stopped, seen: &SeenMessages) {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
         let mut reason = stopped.to_string();
         if let (Some(source), true, false) = (self.suspicion.hindered(), seen.began, seen.progressed) {
@@ -388,7 +388,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
 
 /// What one attempt has seen.
 #[derive(Debug, Default)]
-struct Seen {
+struct SeenMessages {
     /// Consuming began.
     began: bool,
     /// It went on: messages were taken in that had never come before, or one after the other, or for a long time.

@@ -54,7 +54,7 @@ pub(super) struct FrameGuard {
     frame_bytes_wanted: u32,
     /// Frames that are allowed now.
     frame_bytes_max: u32,
-    state: State,
+    state: FrameState,
     /// The beginning of the frame that is coming, or all of it.
     frame: Vec<u8>,
     /// Messages that are coming, by channel.
@@ -63,7 +63,7 @@ pub(super) struct FrameGuard {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FrameState {
     /// Before a frame, or in its first octets.
     Head,
     /// In a frame that is kept until it is whole, unless it is too large: then its beginning is kept.
@@ -98,7 +98,7 @@ struct CutBody {
 
 /// How far [`FrameGuard::push`] got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct FrameProgress {
     /// Bytes of the input that were looked at.
     pub(super) consumed: usize,
     /// Whether the next message must wait until there is room.
@@ -111,7 +111,7 @@ impl FrameGuard {
         Self {
             frame_bytes_wanted,
             frame_bytes_max: FIRST_FRAME_BYTES_MAX,
-            state: State::Head,
+            state: FrameState::Head,
             frame: Vec::new(),
             contents: HashMap::new(),
             bodies,
@@ -122,22 +122,22 @@ impl FrameGuard {
     ///
     /// # Errors
     /// If these are no frames: the connection cannot be used.
-    pub(super) fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> io::Result<Progress> {
+    pub(super) fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> io::Result<FrameProgress> {
         let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
             match self.state {
-                State::Whole => {
+                FrameState::Whole => {
                     if !self.finish(output)? {
-                        return Ok(Progress { consumed, waits: true });
+                        return Ok(FrameProgress { consumed, waits: true });
                     }
                     self.frame.clear();
                     // A large frame is rare: its room is not kept for the next one.
                     self.frame.shrink_to(FRAME_BYTES_MIN as usize);
-                    self.state = State::Head;
+                    self.state = FrameState::Head;
                 }
-                _ if rest.is_empty() => return Ok(Progress { consumed, waits: false }),
-                State::Head => {
+                _ if rest.is_empty() => return Ok(FrameProgress { consumed, waits: false }),
+                FrameState::Head => {
                     let count = rest.len().min(HEAD_BYTES - self.frame.len());
                     self.frame.extend_from_slice(&rest[..count]);
                     consumed += count;
@@ -145,24 +145,25 @@ impl FrameGuard {
                         self.begin(output)?;
                     }
                 }
-                State::Gathering { left, keep } => {
+                FrameState::Gathering { left, keep } => {
                     let count = rest.len().min(left);
                     let kept = count.min(keep.saturating_sub(self.frame.len()));
                     self.frame.extend_from_slice(&rest[..kept]);
                     consumed += count;
-                    self.state = State::Gathering { left: left - count, keep };
+                    self.state = FrameState::Gathering { left: left - count, keep };
                     if left == count {
                         check_end(rest[count - 1])?;
-                        self.state = State::Whole;
+                        self.state = FrameState::Whole;
                     }
                 }
-                State::Passing { left } => {
+                FrameState::Passing { left } => {
                     let count = rest.len().min(left);
                     output.extend_from_slice(&rest[..count]);
                     consumed += count;
-                    self.state = if left == count { State::Head } else { State::Passing { left: left - count } };
+                    self.state =
+                        if left == count { FrameState::Head } else { FrameState::Passing { left: left - count } };
                 }
-                State::Cutting { left } => {
+                FrameState::Cutting { left } => {
                     let count = rest.len().min(left);
                     consumed += count;
                     self.cut(&rest[..count], left - count, output)?;
@@ -180,16 +181,16 @@ impl FrameGuard {
         self.state = match self.frame[0] {
             // The broker speaks another version, and says which in eight octets: lapin reports it.
             b'A' => self.pass(1, output),
-            METHOD if !is_too_large => State::Gathering { left, keep: usize::MAX },
+            METHOD if !is_too_large => FrameState::Gathering { left, keep: usize::MAX },
             CONTENT_HEADER if left < CONTENT_BYTES + 3 => {
                 return Err(no_frame("the properties of a message are cut off"));
             }
             CONTENT_HEADER if left > FRAME_BYTES_MAX as usize => {
-                State::Gathering { left, keep: HEAD_BYTES + CONTENT_BYTES }
+                FrameState::Gathering { left, keep: HEAD_BYTES + CONTENT_BYTES }
             }
-            CONTENT_HEADER => State::Gathering { left, keep: usize::MAX },
+            CONTENT_HEADER => FrameState::Gathering { left, keep: usize::MAX },
             BODY if !is_too_large && matches!(self.contents.get(&self.channel()), Some(Content::Cut(_))) => {
-                State::Cutting { left }
+                FrameState::Cutting { left }
             }
             BODY | HEARTBEAT if !is_too_large => self.pass(left, output),
             METHOD | BODY | HEARTBEAT => return Err(no_frame("a frame is larger than was agreed upon")),
@@ -199,10 +200,10 @@ impl FrameGuard {
     }
 
     /// The frame passes as it comes.
-    fn pass(&mut self, left: usize, output: &mut Vec<u8>) -> State {
+    fn pass(&mut self, left: usize, output: &mut Vec<u8>) -> FrameState {
         output.extend_from_slice(&self.frame);
         self.frame.clear();
-        State::Passing { left }
+        FrameState::Passing { left }
     }
 
     fn channel(&self) -> u16 {
@@ -295,12 +296,12 @@ impl FrameGuard {
         };
         let payload = if left == 0 { &piece[..piece.len() - 1] } else { piece };
         body.add(payload).ok_or_else(|| no_frame("a body is longer than was announced"))?;
-        self.state = State::Cutting { left };
+        self.state = FrameState::Cutting { left };
         if left > 0 {
             return Ok(());
         }
         check_end(piece[piece.len() - 1])?;
-        self.state = State::Head;
+        self.state = FrameState::Head;
         self.frame.clear();
         if body.left == 0
             && let Some(Content::Cut(body)) = self.contents.remove(&channel)

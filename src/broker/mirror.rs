@@ -27,8 +27,8 @@ use crate::backoff::Delays;
 use crate::clock::{Clock, Timestamp};
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeadLetterId;
-use crate::model::outbox::{DeadLetterLedger, PendingDeadLetter};
-use crate::model::reason::Class;
+use crate::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
+use crate::model::reason::ReasonCode;
 
 /// Dead letters in one step of publishing.
 const PUBLISH_COUNT_MAX: usize = 200;
@@ -79,7 +79,7 @@ impl<Ledger> fmt::Debug for Mirror<Ledger> {
     }
 }
 
-impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
+impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
     /// A mirror that is not kept yet.
     pub fn new(url: BrokerUrl, topology: Topology, ledger: Ledger, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone()).handing_on();
@@ -259,7 +259,7 @@ impl<Ledger: DeadLetterLedger> Mirror<Ledger> {
 
     fn message(&self, letter: &PendingDeadLetter) -> Outgoing {
         let content_type = match letter.class {
-            Class::Malformed | Class::Poison => "application/octet-stream",
+            ReasonCode::Malformed | ReasonCode::Poison => "application/octet-stream",
             _ => "application/cloudevents+json",
         };
         Outgoing {

@@ -66,7 +66,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::model::ids::DeliveryId;
     use crate::model::invoice_kind::InvoiceKind;
-    use crate::model::reason::Class;
+    use crate::model::reason::ReasonCode;
     use crate::model::state::Settled;
 
     fn outcome() -> PendingOutcome {
@@ -75,7 +75,7 @@ mod tests {
             delivery: DeliveryId(Uuid::from_u128(1)),
             settled: Settled::Rejected,
             settled_at: Timestamp(1_795_426_200_000),
-            class: Class::Rejected,
+            class: ReasonCode::Rejected,
             decision: Some(Decision::Attach),
             reason: Some("550 5.1.1 <ap@customer.example>: no such user".to_owned()),
             code: Some("550 5.1.1".to_owned()),

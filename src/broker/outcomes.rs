@@ -4,7 +4,7 @@
 //! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
 //! everything twice. A crash between a confirm and the deletion publishes it twice all the same, under one `id`.
 
-use crate::model::outbox::OutcomeLedger;
+use crate::model::outbox::OutcomeOutbox;
 use std::fmt;
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl<Ledger> fmt::Debug for Outcomes<Ledger> {
     }
 }
 
-impl<Ledger: OutcomeLedger> Outcomes<Ledger> {
+impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
     /// A publisher of outcomes that tells as `source`, and does not run yet.
     pub fn new(url: BrokerUrl, topology: Topology, source: String, ledger: Ledger, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());

@@ -20,7 +20,7 @@ use super::publisher::{Outgoing, Publisher};
 use super::subscription::{Batch, Message, Subscription};
 use crate::clock::Clock;
 use crate::model::ids::DeadLetterId;
-use crate::model::outbox::DeadLetterLedger;
+use crate::model::outbox::DeadLetterOutbox;
 
 /// Messages in one step: taken, looked up, put back, acked.
 const STEP_COUNT_MAX: usize = 500;
@@ -66,7 +66,7 @@ pub(super) struct QueueLook {
 
 /// Why a message may go, or that it may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum LetterFate {
     /// An open dead letter.
     Keep,
     /// No dead letter that the database knows: another installation's, or from after the backup that the database was
@@ -88,7 +88,7 @@ pub(super) async fn look_at(connection: &Connection, queue: &str) -> Result<Queu
     Ok(QueueLook { ready: u64::from(found.message_count()), is_consumed: found.consumer_count() > 0 })
 }
 
-impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
+impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
     /// Goes over the `count` messages that stand there now; `settled` are those known to be settled.
     pub(super) async fn run(&self, count: u64, settled: Vec<DeadLetterId>) -> Result<PassReport, MirrorError> {
         let begin = self.clock.now();
@@ -155,10 +155,10 @@ impl<Ledger: DeadLetterLedger> Pass<'_, Ledger> {
         let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
         for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
             match verdict {
-                Verdict::Settled(id) => removed.push(id),
-                Verdict::SecondCopy => second_copies += 1,
-                Verdict::Keep => back.push(self.again(message, number)),
-                Verdict::Foreign => {
+                LetterFate::Settled(id) => removed.push(id),
+                LetterFate::SecondCopy => second_copies += 1,
+                LetterFate::Keep => back.push(self.again(message, number)),
+                LetterFate::Foreign => {
                     foreign += 1;
                     back.push(self.again(message, number));
                 }
@@ -199,17 +199,17 @@ fn judge(
     open: &HashSet<DeadLetterId>,
     settled: &HashSet<DeadLetterId>,
     seen: &mut HashSet<DeadLetterId>,
-) -> Vec<Verdict> {
+) -> Vec<LetterFate> {
     let verdict = |id: &Option<DeadLetterId>| match *id {
-        Some(id) if settled.contains(&id) => Verdict::Settled(id),
+        Some(id) if settled.contains(&id) => LetterFate::Settled(id),
         Some(id) if open.contains(&id) => {
             if seen.insert(id) {
-                Verdict::Keep
+                LetterFate::Keep
             } else {
-                Verdict::SecondCopy
+                LetterFate::SecondCopy
             }
         }
-        Some(_) | None => Verdict::Foreign,
+        Some(_) | None => LetterFate::Foreign,
     };
     ids.iter().map(verdict).collect()
 }
@@ -244,14 +244,14 @@ mod tests {
         assert_eq!(
             verdicts,
             [
-                Verdict::Keep,
-                Verdict::Settled(id(2)),
-                Verdict::SecondCopy,
-                Verdict::Foreign,
-                Verdict::SecondCopy,
+                LetterFate::Keep,
+                LetterFate::Settled(id(2)),
+                LetterFate::SecondCopy,
+                LetterFate::Foreign,
+                LetterFate::SecondCopy,
                 // Nobody knows these, so nobody knows either whether they are the same.
-                Verdict::Foreign,
-                Verdict::Foreign
+                LetterFate::Foreign,
+                LetterFate::Foreign
             ]
         );
     }
@@ -269,14 +269,14 @@ mod tests {
             let settled: HashSet<_> = settled.into_iter().map(id).filter(|id| !open.contains(id)).collect();
             let mut seen = HashSet::new();
             let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &settled, &mut seen)).collect();
-            let kept = |verdict: Verdict| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
-            let mut stays: Vec<_> = kept(Verdict::Keep).flatten().collect();
+            let kept = |verdict: LetterFate| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
+            let mut stays: Vec<_> = kept(LetterFate::Keep).flatten().collect();
             stays.sort();
             let mut wanted: Vec<_> = open.iter().copied().filter(|id| ids.contains(&Some(*id))).collect();
             wanted.sort();
             prop_assert_eq!(stays, wanted);
             let unknown = |id: &&Option<DeadLetterId>| id.is_none_or(|id| !open.contains(&id) && !settled.contains(&id));
-            prop_assert_eq!(kept(Verdict::Foreign).count(), ids.iter().filter(unknown).count());
+            prop_assert_eq!(kept(LetterFate::Foreign).count(), ids.iter().filter(unknown).count());
         }
     }
 }

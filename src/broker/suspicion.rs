@@ -13,7 +13,7 @@ const FRUITLESS_MAX: u32 = 5;
 
 /// A queue that is consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum QueueSource {
     /// The queue of events.
     Dispatch,
     /// What the broker has given up.
@@ -22,11 +22,11 @@ pub(super) enum Source {
 
 /// How the next attempt consumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plan {
+pub(super) enum ConsumePlan {
     /// Both queues by one connection, many messages at a time.
     Together,
     /// One queue for a while; one message at a time if `careful`.
-    Alone { source: Source, careful: bool },
+    Alone { source: QueueSource, careful: bool },
 }
 
 /// How an attempt ended.
@@ -53,13 +53,13 @@ pub(super) struct Suspicion {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Alone {
-    next: Source,
-    dispatch: Known,
-    undelivered: Known,
+    next: QueueSource,
+    dispatch: KnownMessage,
+    undelivered: KnownMessage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum KnownMessage {
     /// Nothing yet.
     Unknown,
     /// Its turn ended without a failure.
@@ -69,17 +69,21 @@ enum Known {
 }
 
 impl Suspicion {
-    pub(super) fn plan(self) -> Plan {
+    pub(super) fn plan(self) -> ConsumePlan {
         match &self.alone {
-            None => Plan::Together,
-            Some(alone) => Plan::Alone { source: alone.next, careful: *alone.of(alone.next) != Known::Flows },
+            None => ConsumePlan::Together,
+            Some(alone) => {
+                ConsumePlan::Alone { source: alone.next, careful: *alone.of(alone.next) != KnownMessage::Flows }
+            }
         }
     }
 
     /// The queue whose first message makes the connection fail. The queue of events, if it is both.
-    pub(super) fn hindered(self) -> Option<Source> {
+    pub(super) fn hindered(self) -> Option<QueueSource> {
         let alone = self.alone.as_ref()?;
-        [Source::Dispatch, Source::Undelivered].into_iter().find(|source| *alone.of(*source) == Known::Hindered)
+        [QueueSource::Dispatch, QueueSource::Undelivered]
+            .into_iter()
+            .find(|source| *alone.of(*source) == KnownMessage::Hindered)
     }
 
     /// Notes how an attempt ended that was made by [`Self::plan`].
@@ -91,8 +95,8 @@ impl Suspicion {
                 AttemptEnd::FailedOtherwise => self.fruitless,
             };
             if self.fruitless >= FRUITLESS_MAX {
-                let known = Known::Unknown;
-                self.alone = Some(Alone { next: Source::Dispatch, dispatch: known, undelivered: known });
+                let known = KnownMessage::Unknown;
+                self.alone = Some(Alone { next: QueueSource::Dispatch, dispatch: known, undelivered: known });
             }
             return;
         };
@@ -100,38 +104,38 @@ impl Suspicion {
         match end {
             AttemptEnd::FailedOtherwise => {}
             // What stood before the message has been taken in; it comes first now.
-            AttemptEnd::FailedConsuming { progressed: true } => *alone.of_mut(source) = Known::Unknown,
+            AttemptEnd::FailedConsuming { progressed: true } => *alone.of_mut(source) = KnownMessage::Unknown,
             AttemptEnd::FailedConsuming { progressed: false } => {
-                *alone.of_mut(source) = Known::Hindered;
+                *alone.of_mut(source) = KnownMessage::Hindered;
                 alone.next = source.other();
             }
             AttemptEnd::TurnOver => {
-                *alone.of_mut(source) = Known::Flows;
+                *alone.of_mut(source) = KnownMessage::Flows;
                 alone.next = source.other();
             }
         }
-        let all_flows = alone.dispatch == Known::Flows && alone.undelivered == Known::Flows;
+        let all_flows = alone.dispatch == KnownMessage::Flows && alone.undelivered == KnownMessage::Flows;
         *self = if all_flows { Self::default() } else { Self { alone: Some(alone), ..*self } };
     }
 }
 
 impl Alone {
-    const fn of(&self, source: Source) -> &Known {
+    const fn of(&self, source: QueueSource) -> &KnownMessage {
         match source {
-            Source::Dispatch => &self.dispatch,
-            Source::Undelivered => &self.undelivered,
+            QueueSource::Dispatch => &self.dispatch,
+            QueueSource::Undelivered => &self.undelivered,
         }
     }
 
-    const fn of_mut(&mut self, source: Source) -> &mut Known {
+    const fn of_mut(&mut self, source: QueueSource) -> &mut KnownMessage {
         match source {
-            Source::Dispatch => &mut self.dispatch,
-            Source::Undelivered => &mut self.undelivered,
+            QueueSource::Dispatch => &mut self.dispatch,
+            QueueSource::Undelivered => &mut self.undelivered,
         }
     }
 }
 
-impl Source {
+impl QueueSource {
     const fn other(self) -> Self {
         match self {
             Self::Dispatch => Self::Undelivered,
@@ -163,35 +167,39 @@ mod tests {
             &[FAILED, FAILED, FAILED, FAILED, FAILED_LATER, FAILED, FAILED, FAILED, FAILED],
             &[AttemptEnd::FailedOtherwise; 10],
         ] {
-            assert_eq!(after(ends).plan(), Plan::Together, "{ends:?}");
+            assert_eq!(after(ends).plan(), ConsumePlan::Together, "{ends:?}");
             assert_eq!(after(ends).hindered(), None);
         }
         // The broker being away meanwhile says nothing about the message.
         let ends = [FAILED, FAILED, AttemptEnd::FailedOtherwise, FAILED, FAILED, FAILED];
-        assert_eq!(after(&ends).plan(), Plan::Alone { source: Source::Dispatch, careful: true });
+        assert_eq!(after(&ends).plan(), ConsumePlan::Alone { source: QueueSource::Dispatch, careful: true });
     }
 
     #[test]
     fn the_queue_that_fails_takes_turns_with_the_one_that_flows() {
         let mut suspicion = after(&[FAILED; 5]);
         suspicion.note(FAILED_LATER);
-        assert_eq!(suspicion.plan(), Plan::Alone { source: Source::Dispatch, careful: true }, "it goes on");
+        assert_eq!(suspicion.plan(), ConsumePlan::Alone { source: QueueSource::Dispatch, careful: true }, "it goes on");
         assert_eq!(suspicion.hindered(), None);
         suspicion.note(FAILED);
-        assert_eq!(suspicion.hindered(), Some(Source::Dispatch));
-        assert_eq!(suspicion.plan(), Plan::Alone { source: Source::Undelivered, careful: true });
+        assert_eq!(suspicion.hindered(), Some(QueueSource::Dispatch));
+        assert_eq!(suspicion.plan(), ConsumePlan::Alone { source: QueueSource::Undelivered, careful: true });
         for _ in 0..5 {
             suspicion.note(AttemptEnd::TurnOver);
-            assert_eq!(suspicion.plan(), Plan::Alone { source: Source::Dispatch, careful: true });
+            assert_eq!(suspicion.plan(), ConsumePlan::Alone { source: QueueSource::Dispatch, careful: true });
             suspicion.note(FAILED);
-            assert_eq!(suspicion.plan(), Plan::Alone { source: Source::Undelivered, careful: false });
+            assert_eq!(suspicion.plan(), ConsumePlan::Alone { source: QueueSource::Undelivered, careful: false });
         }
         // The broker has given it up, and it is the other queue's now.
         suspicion.note(FAILED);
         suspicion.note(AttemptEnd::TurnOver);
-        assert_eq!(suspicion.hindered(), Some(Source::Undelivered));
+        assert_eq!(suspicion.hindered(), Some(QueueSource::Undelivered));
         suspicion.note(FAILED);
-        assert_eq!(suspicion.plan(), Plan::Alone { source: Source::Dispatch, careful: false }, "at full speed");
+        assert_eq!(
+            suspicion.plan(),
+            ConsumePlan::Alone { source: QueueSource::Dispatch, careful: false },
+            "at full speed"
+        );
     }
 
     #[test]

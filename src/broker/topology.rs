@@ -93,16 +93,20 @@ impl Topology {
     }
 
     /// Everything, in the order in which it is made.
-    fn steps(&self) -> Vec<Step<'_>> {
+    fn steps(&self) -> Vec<TopologyStep<'_>> {
         vec![
-            Step::Queue(&self.dead, kept_arguments()),
-            Step::Exchange(&self.dead_letter_exchange, ExchangeKind::Direct),
-            Step::Queue(&self.undelivered, kept_arguments()),
-            Step::Binding { queue: &self.undelivered, exchange: &self.dead_letter_exchange, key: UNDELIVERED_KEY },
-            Step::Exchange(&self.billing, ExchangeKind::Topic),
-            Step::Queue(&self.dispatch, self.dispatch_arguments()),
-            Step::Binding { queue: &self.dispatch, exchange: &self.billing, key: &self.invoice_sent },
-            Step::Exchange(&self.outcomes, ExchangeKind::Topic),
+            TopologyStep::Queue(&self.dead, kept_arguments()),
+            TopologyStep::Exchange(&self.dead_letter_exchange, ExchangeKind::Direct),
+            TopologyStep::Queue(&self.undelivered, kept_arguments()),
+            TopologyStep::Binding {
+                queue: &self.undelivered,
+                exchange: &self.dead_letter_exchange,
+                key: UNDELIVERED_KEY,
+            },
+            TopologyStep::Exchange(&self.billing, ExchangeKind::Topic),
+            TopologyStep::Queue(&self.dispatch, self.dispatch_arguments()),
+            TopologyStep::Binding { queue: &self.dispatch, exchange: &self.billing, key: &self.invoice_sent },
+            TopologyStep::Exchange(&self.outcomes, ExchangeKind::Topic),
         ]
     }
 
@@ -138,7 +142,7 @@ fn text(text: &str) -> AMQPValue {
 }
 
 /// One thing to be made.
-enum Step<'a> {
+enum TopologyStep<'a> {
     Exchange(&'a str, ExchangeKind),
     Queue(&'a str, Vec<(&'static str, AMQPValue)>),
     Binding { queue: &'a str, exchange: &'a str, key: &'a str },
@@ -194,21 +198,21 @@ pub(super) async fn establish(connection: &Connection, topology: &Topology) -> R
 }
 
 /// Makes it, or looks whether it is there; a refusal ends the channel.
-async fn make(channel: &Channel, step: &Step<'_>, passive: bool) -> Result<(), TopologyError> {
+async fn make(channel: &Channel, step: &TopologyStep<'_>, passive: bool) -> Result<(), TopologyError> {
     let result = match step {
-        Step::Exchange(name, kind) => {
+        TopologyStep::Exchange(name, kind) => {
             let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
             let declare = channel.exchange_declare((*name).into(), kind.clone(), options, FieldTable::default());
             answer("declare an exchange", channel, declare).await
         }
-        Step::Queue(name, arguments) => {
+        TopologyStep::Queue(name, arguments) => {
             let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
             let declare = channel.queue_declare((*name).into(), options, table(arguments));
             answer("declare a queue", channel, declare).await.map(drop)
         }
         // A binding cannot be looked for, only made.
-        Step::Binding { .. } if passive => Ok(()),
-        Step::Binding { queue, exchange, key } => {
+        TopologyStep::Binding { .. } if passive => Ok(()),
+        TopologyStep::Binding { queue, exchange, key } => {
             let options = QueueBindOptions::default();
             let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
             let bind = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
@@ -229,7 +233,7 @@ async fn make(channel: &Channel, step: &Step<'_>, passive: bool) -> Result<(), T
 /// broker's user may not ask.
 pub(super) async fn compare(connection: &Connection, topology: &Topology, name: &str) -> Result<(), TopologyError> {
     let steps = topology.steps();
-    let is_meant = |step: &&Step<'_>| matches!(step, Step::Exchange(made, _) | Step::Queue(made, _) if *made == name);
+    let is_meant = |step: &&TopologyStep<'_>| matches!(step, TopologyStep::Exchange(made, _) | TopologyStep::Queue(made, _) if *made == name);
     let Some(step) = steps.iter().find(is_meant) else { return Ok(()) };
     let channel = connection.channel().await?;
     make(&channel, step, false).await?;
@@ -245,7 +249,7 @@ fn table(arguments: &[(&'static str, AMQPValue)]) -> FieldTable {
     table
 }
 
-impl fmt::Display for Step<'_> {
+impl fmt::Display for TopologyStep<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exchange(name, _) => write!(f, "exchange {name}"),
@@ -258,7 +262,7 @@ impl fmt::Display for Step<'_> {
 }
 
 /// What the broker's refusal means, and what to do.
-fn explain(step: &Step<'_>, error: ConnectionError) -> TopologyError {
+fn explain(step: &TopologyStep<'_>, error: ConnectionError) -> TopologyError {
     let what = step.to_string();
     match error {
         ConnectionError::Refused { said } => TopologyError::Forbidden { what, said },
@@ -291,7 +295,7 @@ mod tests {
     #[test]
     fn a_queue_is_made_before_the_queue_that_dead_letters_to_it() {
         let topology = Topology::default();
-        let made: Vec<String> = topology.steps().iter().map(Step::to_string).collect();
+        let made: Vec<String> = topology.steps().iter().map(TopologyStep::to_string).collect();
         let place = |name: &str| made.iter().position(|step| step == name).expect(name);
         assert_eq!(place("queue invoice-mail.dead"), 0);
         assert!(place("queue invoice-mail.undelivered") < place("queue invoice-mail.dispatch"));
@@ -304,7 +308,7 @@ mod tests {
     #[test]
     fn every_queue_is_a_quorum_queue_with_a_positive_limit_of_redeliveries() {
         for step in Topology::default().steps() {
-            let Step::Queue(name, arguments) = step else { continue };
+            let TopologyStep::Queue(name, arguments) = step else { continue };
             let argument = |wanted: &str| arguments.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
             assert_eq!(argument("x-queue-type"), Some(&text("quorum")), "{name}");
             assert!(matches!(argument("x-delivery-limit"), Some(AMQPValue::LongLongInt(1_000..))), "{name}");

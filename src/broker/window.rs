@@ -10,11 +10,11 @@ use std::task::Waker;
 #[derive(Debug)]
 pub(super) struct Window {
     bytes_max: u64,
-    state: Mutex<State>,
+    state: Mutex<WindowState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WindowState {
     bytes: u64,
     /// The bound does not count any more: the connection closes, and its last answers must get through.
     is_open: bool,
@@ -64,12 +64,12 @@ impl Window {
         true
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WindowState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl WindowState {
     fn wake(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             waiting.wake();

@@ -23,7 +23,7 @@ pub struct Limit {
 
 /// Why a person decides something; kept with the delivery.
 #[derive(Debug, clap::Args)]
-pub struct Reason {
+pub struct ReasonArg {
     /// Why; kept for whoever asks later
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Globals;
-use crate::bench::{Figures, Load, Percentiles, run as run_bench};
+use crate::bench::{Load, Percentiles, Statistics, run as run_bench};
 use crate::documents;
 
 /// Measure how fast it sends on this machine, beside the limit of the mail sink itself
@@ -22,7 +22,7 @@ use crate::documents;
   invoice-dispatcher bench --events 2000
 
 scripts/bench starts private servers and runs the standard matrix.")]
-pub struct Args {
+pub struct BenchArgs {
     /// How many invoices are sent at once
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub events: u32,
@@ -47,7 +47,7 @@ pub struct Args {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: BenchArgs, globals: &Globals) -> anyhow::Result<()> {
     documents::install_crypto_provider();
     let config = globals.load_quietly()?;
     let load = Load {
@@ -70,7 +70,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
 }
 
 /// The figures for people, one a line.
-fn report(figures: &Figures) -> String {
+fn report(figures: &Statistics) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         writeln!(text, "{name:<28} {value}").expect("a String takes any text");
@@ -79,7 +79,7 @@ fn report(figures: &Figures) -> String {
     let times = |times: Option<Percentiles>| {
         or_unknown(times.map(|t| format!("p50 {} ms, p95 {} ms, p99 {} ms", t.p50_ms, t.p95_ms, t.p99_ms)))
     };
-    let Figures { mails, links, message_bytes, connections, database, events_by, .. } = *figures;
+    let Statistics { mails, links, message_bytes, connections, database, events_by, .. } = *figures;
     line("sent", format!("{mails} mails, {links} of them with a link, {message_bytes} bytes each"));
     line("by", format!("{connections} connections; events by {events_by}, database {database}"));
     if figures.finished_before > 0 {

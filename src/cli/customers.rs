@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Limit, Reason};
+use super::arguments::{Limit, ReasonArg};
 use super::confirm::agrees;
 use super::error::Advise;
 use super::words::count;
@@ -16,15 +16,15 @@ use crate::store::{Erased, Leftovers};
 
 /// List or show customers, or forget one
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CustomersArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: CustomersAction,
 }
 
 /// What to do with customers.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum CustomersAction {
     /// Show a tenant's customers, in the order of their ids, or those of a name
     #[command(after_help = "Examples:
   invoice-dispatcher customers list --tenant acme
@@ -72,7 +72,7 @@ pub enum Action {
         customer: String,
         /// Why.
         #[command(flatten)]
-        why: Reason,
+        why: ReasonArg,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -92,18 +92,18 @@ struct ErasedRow {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: CustomersArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let output = globals.output();
     match args.action {
-        Action::List { tenant, name, after, addresses, limit } => {
+        CustomersAction::List { tenant, name, after, addresses, limit } => {
             let (tenant, after) = (TenantId::from(tenant), after.map(CustomerId::from));
             known::list(&app, output, &tenant, known::Part { name, after, limit: limit.limit }, addresses).await
         }
-        Action::Show { tenant, customer, addresses } => {
+        CustomersAction::Show { tenant, customer, addresses } => {
             known::show(&app, output, &TenantId::from(tenant), &CustomerId::from(customer), addresses).await
         }
-        Action::Erase { tenant, customer, why, yes } => {
+        CustomersAction::Erase { tenant, customer, why, yes } => {
             erase(&app, globals, TenantId::from(tenant), CustomerId::from(customer), &why, yes).await
         }
     }
@@ -114,7 +114,7 @@ async fn erase(
     globals: &Globals,
     tenant: TenantId,
     customer: CustomerId,
-    why: &Reason,
+    why: &ReasonArg,
     yes: bool,
 ) -> anyhow::Result<()> {
     if !yes

@@ -7,14 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::output::{Output, Row, shown, spelled};
-use super::report::Report;
+use super::output::{ListRow, Output, shown, spelled};
+use super::report::TextReport;
 use super::table::Column;
 use super::words::{moment, relative};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::DeadLetterState;
 use crate::operator::redriven::{Fate, Redriven};
@@ -31,7 +31,7 @@ pub(super) struct GroupRow {
     group: String,
     count: i64,
     #[serde(serialize_with = "shown")]
-    class: Class,
+    class: ReasonCode,
     #[serde(serialize_with = "spelled")]
     phase: Option<Phase>,
     code: Option<String>,
@@ -52,7 +52,7 @@ impl GroupRow {
     }
 }
 
-impl Row for GroupRow {
+impl ListRow for GroupRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("COUNT"),
         Column::whole("CLASS"),
@@ -83,7 +83,7 @@ pub(super) struct LetterRow {
     #[serde(serialize_with = "shown")]
     state: DeadLetterState,
     #[serde(serialize_with = "shown")]
-    class: Class,
+    class: ReasonCode,
     /// What `--group` takes.
     group: String,
     tenant_id: Option<TenantId>,
@@ -166,7 +166,7 @@ impl LetterRow {
     }
 }
 
-impl Row for LetterRow {
+impl ListRow for LetterRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
         Column::text("INVOICE"),
@@ -193,7 +193,7 @@ impl Row for LetterRow {
 
 /// All about one dead letter.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(super) struct ShownDeadLetter {
     #[serde(flatten)]
     letter: LetterRow,
     /// The event's bytes, if they are text and not forgotten.
@@ -204,7 +204,7 @@ pub(super) struct Shown {
     bytes: Option<Bytes>,
 }
 
-impl Shown {
+impl ShownDeadLetter {
     pub(super) fn of(letter: DeadLetter, bytes: Option<Bytes>, now: Timestamp) -> Self {
         let text = bytes.as_deref().map(std::str::from_utf8);
         let event = text.and_then(Result::ok).map(str::to_owned);
@@ -215,7 +215,7 @@ impl Shown {
     pub(super) fn text(&self, output: Output) -> String {
         const INDENT: usize = 16;
         let letter = &self.letter;
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         let invoice = letter.invoice_number.as_deref().unwrap_or("an unknown invoice");
         let tenant = letter.tenant_id.as_ref().map_or("an unknown tenant", TenantId::as_str);
         let kind = letter.kind.map(|kind| format!("{} ", kind.label())).unwrap_or_default();
@@ -294,7 +294,7 @@ pub(super) struct Fated {
     detail: String,
     delivery_id: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
+    class: Option<ReasonCode>,
 }
 
 impl Fated {
@@ -333,7 +333,7 @@ impl Fated {
     }
 }
 
-impl Row for Fated {
+impl ListRow for Fated {
     const COLUMNS: &'static [Column] =
         &[Column::whole("DEAD LETTER"), Column::text("RESULT"), Column::text("WHAT IT MEANS")];
 

@@ -7,16 +7,16 @@ use bytes::Bytes;
 use clap::Subcommand;
 
 use super::Globals;
-use super::arguments::{Limit, Reason, spelled};
+use super::arguments::{Limit, ReasonArg, spelled};
 use super::confirm::agrees;
-use super::dead_letter_views::{self, Fated, GroupRow, LetterRow, Shown};
+use super::dead_letter_views::{self, Fated, GroupRow, LetterRow, ShownDeadLetter};
 use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::Output;
 use super::words::count;
 use crate::app::App;
 use crate::model::ids::{DeadLetterId, TenantId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::operator::redriven::RedriveError;
 use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored};
 
@@ -32,15 +32,15 @@ const ROWS_MAX: usize = 50;
 /// A dead letter is an event or a delivery that gave up or needs a fix. Start with `groups`: one broken thing often makes
 /// many.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DeadLettersArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: DeadLettersAction,
 }
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum DeadLettersAction {
     /// Show what they have in common: one row for each cause
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters groups")]
@@ -99,7 +99,7 @@ pub enum Action {
         selection: Selection,
         /// Why.
         #[command(flatten)]
-        why: Reason,
+        why: ReasonArg,
         /// Do not ask when it is more than one
         #[arg(long)]
         yes: bool,
@@ -121,8 +121,8 @@ pub enum Action {
 #[derive(Debug, clap::Args)]
 pub struct Filter {
     /// Only of this class, as `groups` names it
-    #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
-    pub class: Option<Class>,
+    #[arg(long, value_parser = spelled!(ReasonCode), hide_possible_values = true)]
+    pub class: Option<ReasonCode>,
     /// Only of this tenant
     #[arg(long)]
     pub tenant: Option<String>,
@@ -139,8 +139,8 @@ pub struct Selection {
     #[arg(value_name = "ID", value_parser = IdPrefix::parse, conflicts_with_all = ["class", "tenant", "group", "all"])]
     pub ids: Vec<IdPrefix>,
     /// All of this class, as `groups` names it
-    #[arg(long, value_parser = spelled!(Class), hide_possible_values = true)]
-    pub class: Option<Class>,
+    #[arg(long, value_parser = spelled!(ReasonCode), hide_possible_values = true)]
+    pub class: Option<ReasonCode>,
     /// All of this tenant
     #[arg(long)]
     pub tenant: Option<String>,
@@ -153,22 +153,24 @@ pub struct Selection {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let output = globals.output();
     match args.action {
-        Action::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
-        Action::List { filter, settled, limit } => list(&app, output, &filter.wanted(settled), limit.limit).await,
-        Action::Show { id, body: false } => show(&app, output, id.dead_letter(&app).await?).await,
-        Action::Show { id, body: true } => write_body(&app, id.dead_letter(&app).await?).await,
-        Action::Redrive { selection, anyway, yes } => {
+        DeadLettersAction::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
+        DeadLettersAction::List { filter, settled, limit } => {
+            list(&app, output, &filter.wanted(settled), limit.limit).await
+        }
+        DeadLettersAction::Show { id, body: false } => show(&app, output, id.dead_letter(&app).await?).await,
+        DeadLettersAction::Show { id, body: true } => write_body(&app, id.dead_letter(&app).await?).await,
+        DeadLettersAction::Redrive { selection, anyway, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
             let many = app.redrive.despite_newer(anyway).letters(&letters, &globals.who()).await?;
             let back = many.redriven.iter().map(Fated::back);
             let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
             tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")
         }
-        Action::Discard { selection, why, yes } => {
+        DeadLettersAction::Discard { selection, why, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "discard", yes).await? else { return Ok(()) };
             let mut fates = Vec::new();
             for batch in letters.chunks(BATCH_MAX as usize) {
@@ -177,7 +179,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             }
             tell(output, &fates, "`dead-letters restore ID` takes it back")
         }
-        Action::Restore { ids, anyway } => {
+        DeadLettersAction::Restore { ids, anyway } => {
             let ids = named(&app, &ids).await?;
             let Restored { letters, newer } = app.store.restore_dead_letters(&ids, &globals.who(), anyway).await?;
             let (refused, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| newer.contains_key(id));
@@ -297,7 +299,7 @@ async fn list(app: &App, output: Output, filter: &DeadLetterFilter, limit: u32) 
 
 async fn show(app: &App, output: Output, id: DeadLetterId) -> anyhow::Result<()> {
     let (letter, bytes) = known(app, id).await?;
-    let shown = Shown::of(letter, bytes, app.store.now());
+    let shown = ShownDeadLetter::of(letter, bytes, app.store.now());
     Ok(output.one(&shown, &shown.text(output))?)
 }
 

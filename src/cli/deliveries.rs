@@ -9,7 +9,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Limit, Reason, address, moment, spelled};
+use super::arguments::{Limit, ReasonArg, address, moment, spelled};
 use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::Output;
@@ -24,10 +24,10 @@ use list::DeliveryRow;
 
 /// List the mails that are owed or sent, show one as it was sent, decide about single ones
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DeliveriesArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: DeliveriesAction,
 }
 
 /// The states of a delivery, as people name them.
@@ -36,7 +36,7 @@ const STATES: [&str; 9] =
 
 /// What to do with deliveries.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum DeliveriesAction {
     /// Show them, the newest first
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries list --state uncertain
@@ -67,7 +67,7 @@ pub enum Action {
         id: IdPrefix,
         /// Why.
         #[command(flatten)]
-        why: Reason,
+        why: ReasonArg,
     },
     /// Send it now, in place of at its next retry; also lets one go that is held
     #[command(after_help = "Example:
@@ -86,7 +86,7 @@ pub enum Action {
         id: IdPrefix,
         /// Why.
         #[command(flatten)]
-        why: Reason,
+        why: ReasonArg,
     },
     /// Hold everything that waits to be sent
     ///
@@ -170,39 +170,41 @@ impl Wanted {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: DeliveriesArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (output, who) = (globals.output(), globals.who());
     match args.action {
-        Action::List(wanted) => list::list(&app, output, &wanted.filter(), wanted.limit.limit, wanted.after).await,
-        Action::Show { id, eml, addresses } => {
+        DeliveriesAction::List(wanted) => {
+            list::list(&app, output, &wanted.filter(), wanted.limit.limit, wanted.after).await
+        }
+        DeliveriesAction::Show { id, eml, addresses } => {
             let id = id.delivery(&app).await?;
             show::show(&app, output, id, eml.as_deref(), addresses).await
         }
-        Action::Cancel { id, why } => {
+        DeliveriesAction::Cancel { id, why } => {
             let id = id.delivery(&app).await?;
             let acted = app.store.cancel(id, &who, &why.reason).await?;
             tell(&app, output, id, acted, "is cancelled: it is not sent any more", cannot_cancel).await
         }
-        Action::SendNow { id } => {
+        DeliveriesAction::SendNow { id } => {
             let id = id.delivery(&app).await?;
             let acted = app.store.send_now(id, &who).await?;
             app.wakes.wake_all();
             let what = "goes ahead of the others; a running worker finds it within a second";
             tell(&app, output, id, acted, what, cannot_hurry).await
         }
-        Action::MarkSent { id, why } => {
+        DeliveriesAction::MarkSent { id, why } => {
             let id = id.delivery(&app).await?;
             let marked = app.store.mark_sent(id, &who, &why.reason).await?;
             app.wakes.wake_all();
             let what = marked_sent(&marked);
             tell(&app, output, id, marked.acted, &what, |_| "only an uncertain delivery can be marked").await
         }
-        Action::Hold { all: _, since } => {
+        DeliveriesAction::Hold { all: _, since } => {
             let counts = app.store.hold(since, None, &who).await?;
             told_held(output, counts, since)
         }
-        Action::LetGo { tenant, all: _ } => {
+        DeliveriesAction::LetGo { tenant, all: _ } => {
             let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
             told_many(output, number, "let go", "they are sent in their turn")
         }
@@ -287,11 +289,11 @@ fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Re
 /// Says what was done to how many.
 fn told_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
     #[derive(Serialize)]
-    struct Many {
+    struct ManyActed {
         result: &'static str,
         deliveries: u64,
     }
     let many = count(usize::try_from(number).unwrap_or(usize::MAX), "delivery");
     let text = if number == 0 { format!("{many} {what}") } else { format!("{many} {what}; {next}") };
-    Ok(output.one(&Many { result: what, deliveries: number }, &text)?)
+    Ok(output.one(&ManyActed { result: what, deliveries: number }, &text)?)
 }

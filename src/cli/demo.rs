@@ -19,7 +19,7 @@ use crate::{lifecycle, telemetry};
 #[command(after_help = "Examples:
   invoice-dispatcher demo
   invoice-dispatcher demo --once --json --data /tmp/demo")]
-pub struct Args {
+pub struct DemoArgs {
     /// End when every invoice has settled; else stay, so that the mails can be looked at
     #[arg(long)]
     pub once: bool,
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: DemoArgs, globals: &Globals) -> anyhow::Result<()> {
     // Refusals and broken events are what the demo shows; its table tells of them, not the log.
     telemetry::start_logging(&Log { filter: "error".to_owned(), format: LogFormat::Human });
     let output = globals.output();
@@ -42,7 +42,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     shown
 }
 
-async fn show(demo: &Demo, args: &Args, json: bool, signal: &CancellationToken) -> anyhow::Result<()> {
+async fn show(demo: &Demo, args: &DemoArgs, json: bool, signal: &CancellationToken) -> anyhow::Result<()> {
     let told = signal.run_until_cancelled(async {
         let verdicts = demo.publish(|event, _| progress(json, event.label, event.expect)).await?;
         demo.settled().await?;

@@ -21,7 +21,7 @@ use crate::documents;
 use crate::secrets::{KeyFileError, SecretKeys};
 use crate::upkeep::reconciliation::Evidence;
 use check::Check;
-use database::Database;
+use database::DatabaseChecks;
 use relay_senders::TenantSender;
 use relays::{Refusals, Tasks};
 
@@ -37,7 +37,7 @@ use relays::{Refusals, Tasks};
   invoice-dispatcher doctor --senders
   invoice-dispatcher doctor --ledger
   invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson")]
-pub struct Args {
+pub struct DoctorArgs {
     /// Also name each tenant's envelope sender to its relay by MAIL, and have it forget that by RSET: nothing is sent. Some
     /// relays judge a sender later, at RCPT or after DATA
     #[arg(long)]
@@ -59,7 +59,7 @@ pub struct Args {
 const SECRET_KEYS: &str = "secret keys";
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: DoctorArgs, globals: &Globals) -> anyhow::Result<()> {
     let checks = match globals.load_quietly() {
         Ok(config) => {
             let published = args.ledger.then(|| names(&args.published)).transpose()?;
@@ -92,7 +92,7 @@ fn names(files: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
 /// What is wrong with the configuration; without it nothing else can be looked at.
 fn faults(error: anyhow::Error) -> anyhow::Result<Vec<Check>> {
     let Faults(faults) = error.downcast()?;
-    let failed = |fault: crate::config::Fault| {
+    let failed = |fault: crate::config::ConfigFault| {
         Check::fail("configuration", format!("{} {}", fault.place, fault.problem), fault.remedy)
     };
     Ok(faults.into_iter().map(failed).collect())
@@ -100,11 +100,11 @@ fn faults(error: anyhow::Error) -> anyhow::Result<Vec<Check>> {
 
 /// Asks everybody at once, so that one who is silent costs the others no time. The ledger is gone through if it is known,
 /// perhaps of no event, what was `published`.
-async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, args: &Args) -> Vec<Check> {
+async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, args: &DoctorArgs) -> Vec<Check> {
     documents::install_crypto_provider();
     let secret_keys = keys(config);
     let keys = secret_keys.as_ref().map(|keys| keys.as_ref().map(SecretKeys::link_keys)).map_err(Check::clone);
-    let database = Database::open(config).await;
+    let database = DatabaseChecks::open(config).await;
     let in_database = async {
         let evidence = match published {
             Some(published) => Some(Evidence { queued: servers::queued(config).await, published, taken: None }),
@@ -145,7 +145,7 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, 
 }
 
 /// Which credentials the relays have refused, as far as it can be known.
-async fn refusals(database: &Result<Database, Check>, keys: Option<&SecretKeys>) -> Refusals {
+async fn refusals(database: &Result<DatabaseChecks, Check>, keys: Option<&SecretKeys>) -> Refusals {
     let keys = keys.map(SecretKeys::credentials_keys);
     match database {
         Ok(database) => database.refusals(keys).await,
@@ -156,7 +156,7 @@ async fn refusals(database: &Result<Database, Check>, keys: Option<&SecretKeys>)
 }
 
 /// Every tenant's envelope sender with its relay, and what is wrong with those that are none.
-async fn envelope_senders(database: &Result<Database, Check>) -> (Option<Vec<TenantSender>>, Vec<Check>) {
+async fn envelope_senders(database: &Result<DatabaseChecks, Check>) -> (Option<Vec<TenantSender>>, Vec<Check>) {
     const NAME: &str = "senders";
     let unknown = |why: &str| {
         let remedy = "mend the database first; it says who the tenants are";

@@ -15,7 +15,7 @@ use crate::event::{self, Fault, InvoiceSent, Malformed, MemberWarning};
 /// An event and where it stands.
 #[derive(Debug)]
 pub(super) struct FileEvent {
-    pub(super) place: Place,
+    pub(super) place: EventPlace,
     pub(super) body: Bytes,
     pub(super) event: InvoiceSent,
 }
@@ -29,7 +29,7 @@ impl FileEvent {
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct EventPlace {
     /// The file, as people named it.
     pub(super) file: String,
     /// Its line, counted from 1.
@@ -38,7 +38,7 @@ pub(super) struct Place {
     pub(super) index: Option<usize>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EventPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
             Some(index) => write!(f, "{} event {index} (line {})", self.file, self.line),
@@ -50,7 +50,7 @@ impl fmt::Display for Place {
 /// An event that cannot be read, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileFault {
-    pub(super) place: Place,
+    pub(super) place: EventPlace,
     pub(super) fault: Malformed,
 }
 
@@ -80,20 +80,20 @@ pub(super) fn read(path: &Path) -> anyhow::Result<(String, Bytes)> {
 pub(super) fn events(file: &str, bytes: &Bytes) -> (Vec<FileEvent>, Vec<FileFault>) {
     // Editors on Windows put a byte order mark there, which JSON does not know (RFC 8259 §8.1).
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = Reader { file, bytes, lines: Lines::of(text), events: Vec::new(), faults: Vec::new() };
+    let mut reader = EventReader { file, bytes, lines: EventLines::of(text), events: Vec::new(), faults: Vec::new() };
     reader.read(text);
     (reader.events, reader.faults)
 }
 
-struct Reader<'b> {
+struct EventReader<'b> {
     file: &'b str,
     bytes: &'b Bytes,
-    lines: Lines<'b>,
+    lines: EventLines<'b>,
     events: Vec<FileEvent>,
     faults: Vec<FileFault>,
 }
 
-impl<'b> Reader<'b> {
+impl<'b> EventReader<'b> {
     fn read(&mut self, text: &'b [u8]) {
         let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
         loop {
@@ -103,7 +103,7 @@ impl<'b> Reader<'b> {
                 Some(Ok(value)) => self.event(value.get(), None),
                 Some(Err(error)) => {
                     // Behind it nothing can be told apart any more.
-                    let place = Place { file: self.file.to_owned(), line: error.line().max(1), index: None };
+                    let place = EventPlace { file: self.file.to_owned(), line: error.line().max(1), index: None };
                     self.faults.push(FileFault {
                         place,
                         fault: Malformed::at("$", "is not JSON: ".to_owned() + &without_place(&error)),
@@ -113,7 +113,7 @@ impl<'b> Reader<'b> {
             }
         }
         if self.events.is_empty() && self.faults.is_empty() {
-            let place = Place { file: self.file.to_owned(), line: 1, index: None };
+            let place = EventPlace { file: self.file.to_owned(), line: 1, index: None };
             self.faults.push(FileFault { place, fault: Malformed::at("$", "holds no event") });
         }
     }
@@ -127,7 +127,7 @@ impl<'b> Reader<'b> {
     }
 
     fn event(&mut self, text: &'b str, index: Option<usize>) {
-        let place = Place { file: self.file.to_owned(), line: self.lines.line_of(text), index };
+        let place = EventPlace { file: self.file.to_owned(), line: self.lines.line_of(text), index };
         match event::parse(text.as_bytes()) {
             Ok(event) => self.events.push(FileEvent { place, body: self.bytes.slice_ref(text.as_bytes()), event }),
             Err(fault) => self.faults.push(FileFault { place, fault }),
@@ -137,7 +137,7 @@ impl<'b> Reader<'b> {
 
 /// Numbers the lines of a text that is read from its beginning to its end, each byte looked at once: a night's file
 /// has hundreds of thousands of lines.
-struct Lines<'b> {
+struct EventLines<'b> {
     text: &'b [u8],
     /// How much of it was looked at.
     offset: usize,
@@ -145,7 +145,7 @@ struct Lines<'b> {
     line: usize,
 }
 
-impl<'b> Lines<'b> {
+impl<'b> EventLines<'b> {
     const fn of(text: &'b [u8]) -> Self {
         Self { text, offset: 0, line: 1 }
     }

@@ -2,7 +2,7 @@
 
 use super::Globals;
 use super::error::Advise;
-use super::story::Story;
+use super::timeline::Timeline;
 use super::which_invoice::which_invoice;
 
 /// Tell the whole story of an invoice: events, decision and why, attempts, replies, state
@@ -10,7 +10,7 @@ use super::which_invoice::which_invoice;
 #[command(after_help = "Examples:
   invoice-dispatcher explain --invoice R-2026-0042
   invoice-dispatcher explain --tenant acme --invoice R-2026-0042")]
-pub struct Args {
+pub struct ExplainArgs {
     /// The tenant that sent it; needed only where the number is several tenants'
     #[arg(long)]
     pub tenant: Option<String>,
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (tenant, invoice) = which_invoice(&app, args.tenant.as_deref(), &args.invoice, "explain").await?;
     let Some(explanation) = app.store.explain(&tenant, &invoice).await? else {
@@ -36,7 +36,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
     let refused = app.store.all_refused_credentials().await?;
     let nobodys = app.store.unknown_relays().await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let story = Story { tenant, invoice, explanation, relays, refused, nobodys, addresses, now };
+    let story = Timeline { tenant, invoice, explanation, relays, refused, nobodys, addresses, now };
     let output = globals.output();
     Ok(output.one(&story.whole(), &story.text(output))?)
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::error::Advise;
 use super::output::Output;
-use super::report::{Report, Tint};
+use super::report::{TextReport, Tint};
 use super::words::count;
 use super::{Globals, event_files};
 use crate::app::App;
 use crate::bisect::bisect;
-use crate::event::catalogue::{Entry, parse_import_line, warnings_of_import_line};
+use crate::event::catalogue::{ImportEntry, parse_import_line, warnings_of_import_line};
 use crate::event::{Malformed, MemberWarning};
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, TenantId};
@@ -38,7 +38,7 @@ const INDENT: usize = 13;
 #[command(after_help = "Examples:
   invoice-dispatcher import examples/catalogue.ndjson
   invoice-dispatcher import -")]
-pub struct Args {
+pub struct ImportArgs {
     /// The file; `-` for standard input
     pub file: PathBuf,
     /// Store nothing of a line that holds something unknown
@@ -49,12 +49,12 @@ pub struct Args {
 /// What was done with a file.
 #[derive(Debug, Default, Serialize)]
 struct Imported {
-    tenants: Counts,
-    customers: Counts,
+    tenants: ImportCounts,
+    customers: ImportCounts,
     /// Tenants whose settings in the file are not those that hold; they were not applied.
     settings_ignored: BTreeSet<TenantId>,
     /// Customers that were left out, because nobody told us of their tenant.
-    customers_of_unknown_tenants: Vec<Stranger>,
+    customers_of_unknown_tenants: Vec<UnknownTenant>,
     /// Lines that cannot be read, or that the database refuses; nothing of them was stored.
     faults: Vec<LineFault>,
     /// What of lines is ignored, or counts as unknown; the lines were stored.
@@ -65,7 +65,7 @@ struct Imported {
 
 /// What became of tenants, or of customers.
 #[derive(Debug, Default, Serialize)]
-struct Counts {
+struct ImportCounts {
     created: u64,
     changed: u64,
     unchanged: u64,
@@ -73,7 +73,7 @@ struct Counts {
 
 /// A customer of a tenant that nobody told us of.
 #[derive(Debug, Serialize)]
-struct Stranger {
+struct UnknownTenant {
     line: usize,
     tenant_id: TenantId,
     id: CustomerId,
@@ -88,14 +88,14 @@ struct LineFault {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: ImportArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let (file, bytes) = event_files::read(&args.file)?;
     let mut import = Import {
         app: &app,
         strict: args.strict,
-        tenants: Batch::default(),
-        customers: Batch::default(),
+        tenants: ImportBatch::default(),
+        customers: ImportBatch::default(),
         done: Imported::default(),
     };
     import.lines(&bytes).await?;
@@ -116,24 +116,24 @@ struct Import<'a> {
     /// What is unknown is a fault.
     strict: bool,
     /// Read and not stored yet; customers wait only while no tenant does.
-    tenants: Batch<Tenant>,
-    customers: Batch<Customer>,
+    tenants: ImportBatch<Tenant>,
+    customers: ImportBatch<Customer>,
     done: Imported,
 }
 
 /// What is stored together, and on which line each stands.
-struct Batch<T> {
+struct ImportBatch<T> {
     items: Vec<T>,
     lines: Vec<usize>,
 }
 
-impl<T> Default for Batch<T> {
+impl<T> Default for ImportBatch<T> {
     fn default() -> Self {
         Self { items: Vec::new(), lines: Vec::new() }
     }
 }
 
-impl<T> Batch<T> {
+impl<T> ImportBatch<T> {
     fn add(&mut self, item: T, line: usize) {
         self.items.push(item);
         self.lines.push(line);
@@ -180,16 +180,16 @@ impl Import<'_> {
     }
 
     /// Keeps the entry until a batch is full, or one of the other kind comes.
-    async fn entry(&mut self, entry: Entry, line: usize) -> anyhow::Result<()> {
+    async fn entry(&mut self, entry: ImportEntry, line: usize) -> anyhow::Result<()> {
         match entry {
-            Entry::Tenant(tenant) => {
+            ImportEntry::Tenant(tenant) => {
                 self.store_customers().await?;
                 self.tenants.add(*tenant, line);
                 if self.tenants.is_full() {
                     self.store_tenants().await?;
                 }
             }
-            Entry::Customer(customer) => {
+            ImportEntry::Customer(customer) => {
                 self.store_tenants().await?;
                 self.customers.add(*customer, line);
                 if self.customers.is_full() {
@@ -201,7 +201,7 @@ impl Import<'_> {
     }
 
     async fn store_tenants(&mut self) -> anyhow::Result<()> {
-        let Batch { items: tenants, lines } = std::mem::take(&mut self.tenants);
+        let ImportBatch { items: tenants, lines } = std::mem::take(&mut self.tenants);
         let store = &self.app.store;
         let results = bisect(&tenants, StoreError::is_refused, |part| store.upsert_tenants(part)).await?;
         for ((tenant, line), result) in tenants.iter().zip(lines).zip(results) {
@@ -219,7 +219,7 @@ impl Import<'_> {
     }
 
     async fn store_customers(&mut self) -> anyhow::Result<()> {
-        let Batch { items: customers, lines } = std::mem::take(&mut self.customers);
+        let ImportBatch { items: customers, lines } = std::mem::take(&mut self.customers);
         // The database answers for a part as a whole; who of it is a stranger is kept here.
         let (store, parts) = (&self.app.store, &Mutex::new(Vec::new()));
         let results = bisect(&customers, StoreError::is_refused, |part| async move {
@@ -240,7 +240,7 @@ impl Import<'_> {
             match result {
                 Err(refused) => self.done.faults.push(LineFault::refused(line, &refused)),
                 Ok(()) if strangers.contains(&(tenant_id.clone(), id.clone())) => {
-                    self.done.customers_of_unknown_tenants.push(Stranger { line, tenant_id, id });
+                    self.done.customers_of_unknown_tenants.push(UnknownTenant { line, tenant_id, id });
                 }
                 Ok(()) => {}
             }
@@ -250,14 +250,14 @@ impl Import<'_> {
 
     /// Puts dead letters back until none is left that could be.
     async fn cure(&mut self) -> anyhow::Result<()> {
-        while !self.app.store.curable_dead_letters(1).await?.is_empty() {
+        while !self.app.store.resolvable_dead_letters(1).await?.is_empty() {
             self.done.dead_letters_cured += self.app.redrive.cure(CURES_MAX).await?;
         }
         Ok(())
     }
 }
 
-impl Counts {
+impl ImportCounts {
     const fn add(&mut self, created: bool, changed: bool) {
         match (created, changed) {
             (true, _) => self.created += 1,
@@ -281,7 +281,7 @@ impl LineFault {
 
 impl Imported {
     fn report(&self, file: &str, output: Output) -> String {
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         report.headline(&format!("imported {file}"));
         report.fact("tenants", INDENT, &self.tenants.sentence());
         report.fact("customers", INDENT, &self.customers.sentence());
@@ -294,7 +294,7 @@ impl Imported {
                 format!("the settings of tenant {tenant} in the file do not hold: they count at its creation only");
             report.line("ignored", Tint::Yellow, INDENT, &format!("{text}; change them by `settings set`"));
         }
-        for Stranger { line, tenant_id, id } in self.customers_of_unknown_tenants.iter().take(FAULTS_MAX) {
+        for UnknownTenant { line, tenant_id, id } in self.customers_of_unknown_tenants.iter().take(FAULTS_MAX) {
             let text = format!("customer {id}: its tenant {tenant_id} is unknown; import the tenant before it");
             report.line("left out", Tint::Red, INDENT, &format!("{file} line {line}: {text}"));
         }

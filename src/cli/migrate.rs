@@ -14,7 +14,7 @@ use crate::store::{Migration, Store};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   invoice-dispatcher migrate")]
-pub struct Args {}
+pub struct MigrateArgs {}
 
 /// What was done.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Migrated {
 }
 
 /// Does what the command line says.
-pub async fn run(_args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(_args: MigrateArgs, globals: &Globals) -> anyhow::Result<()> {
     let config = globals.load_quietly()?;
     let store = Store::open_beside(config.database.url.expose(), Clock::system()).await?;
     let before = store.schema().await?;

@@ -26,10 +26,10 @@ mod report;
 pub mod resend;
 pub mod run;
 pub mod settings;
-mod story;
-mod story_json;
 mod table;
 pub mod tenants;
+mod timeline;
+mod timeline_json;
 mod views;
 mod which_invoice;
 mod words;
@@ -96,23 +96,23 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::Args),
-    Run(run::Args),
-    Migrate(migrate::Args),
-    Doctor(doctor::Args),
-    Import(import::Args),
-    Publish(publish::Args),
-    Preview(preview::Args),
+    Demo(demo::DemoArgs),
+    Run(run::RunArgs),
+    Migrate(migrate::MigrateArgs),
+    Doctor(doctor::DoctorArgs),
+    Import(import::ImportArgs),
+    Publish(publish::PublishArgs),
+    Preview(preview::PreviewArgs),
     Find(find::Args),
-    Explain(explain::Args),
-    Resend(resend::Args),
-    DeadLetters(dead_letters::Args),
-    Deliveries(deliveries::Args),
-    Relays(relays::Args),
-    Settings(settings::Args),
+    Explain(explain::ExplainArgs),
+    Resend(resend::ResendArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
+    Deliveries(deliveries::DeliveriesArgs),
+    Relays(relays::RelaysArgs),
+    Settings(settings::SettingsArgs),
     Tenants(tenants::Args),
-    Customers(customers::Args),
-    Bench(bench::Args),
+    Customers(customers::CustomersArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Does what the command line says, and tells what went wrong on standard error.

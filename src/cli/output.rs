@@ -9,7 +9,7 @@ use super::table::{Column, Table};
 use crate::telemetry::{is_unsafe, write_safe_json};
 
 /// Something that a command lists.
-pub trait Row: Serialize {
+pub trait ListRow: Serialize {
     /// The columns of its table.
     const COLUMNS: &'static [Column];
 
@@ -17,7 +17,7 @@ pub trait Row: Serialize {
     fn cells(&self) -> Vec<String>;
 }
 
-impl<R: Row> Row for &R {
+impl<R: ListRow> ListRow for &R {
     const COLUMNS: &'static [Column] = R::COLUMNS;
 
     fn cells(&self) -> Vec<String> {
@@ -55,7 +55,7 @@ impl Output {
     ///
     /// # Errors
     /// If standard output is closed.
-    pub fn rows<R: Row>(self, rows: &[R], none: &str) -> io::Result<()> {
+    pub fn rows<R: ListRow>(self, rows: &[R], none: &str) -> io::Result<()> {
         self.write_rows(&mut io::stdout().lock(), rows, none)
     }
 
@@ -75,7 +75,7 @@ impl Output {
         if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{}", steady(text)) }
     }
 
-    fn write_rows<R: Row>(self, out: &mut impl Write, rows: &[R], none: &str) -> io::Result<()> {
+    fn write_rows<R: ListRow>(self, out: &mut impl Write, rows: &[R], none: &str) -> io::Result<()> {
         if self.json {
             return rows.iter().try_for_each(|row| write_json(out, row));
         }
@@ -145,13 +145,13 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Invoice {
+    struct SampleInvoice {
         number: &'static str,
         state: &'static str,
         attempts: u32,
     }
 
-    impl Row for Invoice {
+    impl ListRow for SampleInvoice {
         const COLUMNS: &'static [Column] = &[Column::text("INVOICE"), Column::text("STATE")];
 
         fn cells(&self) -> Vec<String> {
@@ -159,10 +159,12 @@ mod tests {
         }
     }
 
-    const ROWS: &[Invoice] =
-        &[Invoice { number: "R-1", state: "sent", attempts: 1 }, Invoice { number: "R-2", state: "dead", attempts: 8 }];
+    const ROWS: &[SampleInvoice] = &[
+        SampleInvoice { number: "R-1", state: "sent", attempts: 1 },
+        SampleInvoice { number: "R-2", state: "dead", attempts: 8 },
+    ];
 
-    fn shown(json: bool, rows: &[Invoice]) -> String {
+    fn shown(json: bool, rows: &[SampleInvoice]) -> String {
         let mut out = Vec::new();
         Output { json, width: None }.write_rows(&mut out, rows, "no invoice was found").expect("written");
         String::from_utf8(out).expect("UTF-8")

@@ -11,7 +11,7 @@ use super::Globals;
 use super::error::Advise;
 use super::event_files::{self, FileEvent};
 use super::output::{Output, spelled};
-use super::report::Report;
+use super::report::TextReport;
 use super::words::{count, size, why};
 use crate::app::App;
 use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
@@ -20,7 +20,7 @@ use crate::event::{self, InvoiceSent};
 use crate::intake::{self, ChosenLocale};
 use crate::model::customer::Customer;
 use crate::model::ids::DeliveryId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::settings::VersionedSettings;
 use crate::model::state::Decision;
 use crate::model::tenant::Tenant;
@@ -36,7 +36,7 @@ use crate::relay::RelayConfig;
 #[command(after_help = "Examples:
   invoice-dispatcher preview examples/events/01-invoice-business.json
   invoice-dispatcher preview event.json --eml mail.eml")]
-pub struct Args {
+pub struct PreviewArgs {
     /// The event; `-` for standard input
     #[arg(value_name = "EVENT.json")]
     pub event: PathBuf,
@@ -63,7 +63,7 @@ struct Preview {
     reason: Option<Reason>,
     /// Why there would be no mail, if so.
     #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
+    class: Option<ReasonCode>,
     /// The same for people.
     fault: Option<String>,
     /// What was decided upon.
@@ -93,7 +93,7 @@ struct Preview {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: PreviewArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let file_event = one_event(&args.event)?;
     let ignored = file_event.warnings().into_iter().map(|warning| format!("{} {}", warning.path, warning.problem));
@@ -102,7 +102,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         return Err(anyhow::anyhow!("something of the event is unknown: {}", ignored.join("; ")))
             .what_to_do("correct it, or leave --strict out");
     }
-    let parts = Parts::look_up(&app, file_event.event).await?;
+    let parts = PreviewParts::look_up(&app, file_event.event).await?;
     let (mut preview, mail) = parts.preview(&app).await?;
     preview.notes.extend(ignored);
     if let (Some(path), Some(mail)) = (&args.eml, &mail) {
@@ -136,7 +136,7 @@ fn one_event(path: &Path) -> anyhow::Result<FileEvent> {
 }
 
 /// What the mail is made of.
-struct Parts {
+struct PreviewParts {
     event: InvoiceSent,
     tenant: Tenant,
     settings: VersionedSettings,
@@ -144,7 +144,7 @@ struct Parts {
     relay: Option<RelayConfig>,
 }
 
-impl Parts {
+impl PreviewParts {
     async fn look_up(app: &App, event: InvoiceSent) -> anyhow::Result<Self> {
         let data = &event.data;
         let unknown =
@@ -175,10 +175,10 @@ impl Parts {
             Decision::Attach => match app.documents.load_all(&self.event.data.documents).await {
                 Ok(documents) => documents,
                 Err(error @ DocumentError::Missing { .. }) => {
-                    return Ok((preview.refused(Class::DocumentMissing, error.to_string()), None));
+                    return Ok((preview.refused(ReasonCode::DocumentMissing, error.to_string()), None));
                 }
                 Err(error @ DocumentError::Mismatch { .. }) => {
-                    return Ok((preview.refused(Class::DocumentMismatch, error.to_string()), None));
+                    return Ok((preview.refused(ReasonCode::DocumentMismatch, error.to_string()), None));
                 }
                 Err(error) => return Err(error).what_to_do("check DOCUMENTS_URL and the document store"),
             },
@@ -186,7 +186,7 @@ impl Parts {
         };
         let (main, bcc) = intake::main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
         if let Some(fault) = main.fault {
-            return Ok((preview.refused(Class::InvalidRecipient, fault), None));
+            return Ok((preview.refused(ReasonCode::InvalidRecipient, fault), None));
         }
         let locale = self.locale(&app.templates);
         preview.notes = intake::notes(&self.event, &locale, &main);
@@ -214,12 +214,12 @@ impl Parts {
         Ok((preview, Some(mail)))
     }
 
-    fn decide(&self, inputs: &Inputs) -> Result<(Plan, Reason), (Class, String)> {
+    fn decide(&self, inputs: &Inputs) -> Result<(Plan, Reason), (ReasonCode, String)> {
         event::check_objects(&self.event.data, &self.tenant.object_prefix())
-            .map_err(|fault| (Class::Malformed, fault.to_string()))?;
+            .map_err(|fault| (ReasonCode::Malformed, fault.to_string()))?;
         if self.relay.is_none() && self.tenant.relay.as_str() != crate::config::DEFAULT_RELAY {
             let fault = format!("no relay is configured by the name of {}", self.tenant.relay);
-            return Err((Class::UnknownRelay, fault));
+            return Err((ReasonCode::UnknownRelay, fault));
         }
         decision::decide(inputs).map_err(|refusal| (refusal.class(), refusal.to_string()))
     }
@@ -275,7 +275,7 @@ impl Parts {
 const MESSAGE_BYTES_MAX: u64 = 20 << 20;
 
 impl Preview {
-    fn refused(self, class: Class, fault: String) -> Self {
+    fn refused(self, class: ReasonCode, fault: String) -> Self {
         Self { class: Some(class), fault: Some(fault), ..self }
     }
 
@@ -298,7 +298,7 @@ impl Preview {
 
     fn text(&self, output: Output) -> String {
         const INDENT: usize = 14;
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         report.headline(&format!("{} of {} for {}: a mail would be sent", self.invoice, self.tenant, self.customer));
         report.gap();
         if let (Some(decision), Some(reason)) = (self.decision, self.reason) {

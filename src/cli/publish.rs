@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::Globals;
 use super::error::Advise;
-use super::event_files::{self, FileEvent, Place};
+use super::event_files::{self, EventPlace, FileEvent};
 use super::open::broker;
-use super::output::{Output, Row, spelled};
+use super::output::{ListRow, Output, spelled};
 use super::table::Column;
 use super::words::count;
 use crate::app::App;
@@ -19,7 +19,7 @@ use crate::event::MemberWarning;
 use crate::intake::{Parsed, Verdict};
 use crate::model::ids::DeliveryId;
 use crate::model::incoming::{Incoming, Via};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
 
 /// Events in one transaction, or in one window of the broker.
@@ -37,7 +37,7 @@ const FAULTS_MAX: usize = 10;
 #[command(after_help = "Examples:
   invoice-dispatcher publish examples/events/01-invoice-business.json
   invoice-dispatcher publish october.ndjson november.ndjson")]
-pub struct Args {
+pub struct PublishArgs {
     /// The files; `-` for standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -66,10 +66,10 @@ struct PublishedRow {
     #[serde(rename = "delivery_id")]
     delivery: Option<DeliveryId>,
     #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
+    class: Option<ReasonCode>,
 }
 
-impl Row for PublishedRow {
+impl ListRow for PublishedRow {
     const COLUMNS: &'static [Column] = &[
         Column::text("INVOICE"),
         Column::text("TENANT").wide_only(),
@@ -141,7 +141,7 @@ impl PublishedRow {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: PublishArgs, globals: &Globals) -> anyhow::Result<()> {
     let config = globals.load_quietly()?;
     let events = read(&args.files)?;
     let warnings = warnings(&events);
@@ -195,13 +195,13 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<FileEvent>> {
 
 /// What of the events is ignored: each place once, with the first event that has it.
 fn warnings(events: &[FileEvent]) -> Vec<String> {
-    let mut found: BTreeMap<MemberWarning, (&Place, usize)> = BTreeMap::new();
+    let mut found: BTreeMap<MemberWarning, (&EventPlace, usize)> = BTreeMap::new();
     for event in events {
         for warning in event.warnings() {
             found.entry(warning).or_insert((&event.place, 0)).1 += 1;
         }
     }
-    let sentence = |(MemberWarning { path, problem }, (place, times)): (MemberWarning, (&Place, usize))| {
+    let sentence = |(MemberWarning { path, problem }, (place, times)): (MemberWarning, (&EventPlace, usize))| {
         let others = if times > 1 { format!(" (as in {} more)", count(times - 1, "event")) } else { String::new() };
         format!("{place}: {path} {problem}{others}")
     };

@@ -6,29 +6,29 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::Reason;
+use super::arguments::ReasonArg;
 use super::error::Advise;
-use super::output::{Output, Row};
+use super::output::{ListRow, Output};
 use super::table::Column;
 use super::views::relay_health::{credentials_refused, health};
 use super::words::{self, relative};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
-use crate::model::state::Breaker;
+use crate::model::state::BreakerState;
 use crate::store::{LaneCounts, RefusedCredentials, RelayState};
 
 /// List the relays, pause or resume one, release a sender that one refuses
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RelaysArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: RelaysAction,
 }
 
 /// What to do with relays.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum RelaysAction {
     /// Show each relay: whether it works, what waits for it, since when
     #[command(after_help = "Example:
   invoice-dispatcher relays list")]
@@ -41,7 +41,7 @@ pub enum Action {
         relay: String,
         /// Why.
         #[command(flatten)]
-        why: Reason,
+        why: ReasonArg,
     },
     /// Send over a relay again; tries one at once that was unavailable, or refused our credentials
     #[command(after_help = "Example:
@@ -62,11 +62,11 @@ pub enum Action {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let output = globals.output();
     match args.action {
-        Action::List => {
+        RelaysAction::List => {
             let rows = rows(&app).await?;
             output.rows(&rows, "no relay is configured: set SMTP_URL, or nothing is ever sent")?;
             // On a terminal a row is one line: what it may cut off is said whole below the table.
@@ -76,7 +76,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
                 }
             }
         }
-        Action::Pause { relay, why } => {
+        RelaysAction::Pause { relay, why } => {
             let relay = configured(&app, &relay).await?;
             app.store.pause_relay(&relay, true, &format!("{}: {}", globals.who(), why.reason)).await?;
             tell(
@@ -87,7 +87,7 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             )
             .await?;
         }
-        Action::ReleaseSender { relay, sender } => {
+        RelaysAction::ReleaseSender { relay, sender } => {
             let relay = RelayName::from(relay.as_str());
             if !app.store.release_sender(&relay, &sender).await? {
                 let none = anyhow::anyhow!("the sender {sender} is not held at relay {relay}");
@@ -97,11 +97,12 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
             let what = format!("releases the sender {sender}; due again: {}", words::count(freed, "delivery"));
             tell(&app, output, &relay, &what).await?;
         }
-        Action::Resume { relay } => {
+        RelaysAction::Resume { relay } => {
             let relay = configured(&app, &relay).await?;
             app.store.pause_relay(&relay, false, &globals.who()).await?;
             let state = app.store.relay_state(&relay).await?;
-            let works = state.breaker == Breaker::Closed && app.store.refused_credentials(&relay).await?.is_empty();
+            let works =
+                state.breaker == BreakerState::Closed && app.store.refused_credentials(&relay).await?.is_empty();
             let what = if works { "sends again" } else { "is tried at once, and sends again when it works" };
             tell(&app, output, &relay, what).await?;
         }
@@ -159,7 +160,7 @@ struct HeldSender {
     trial_at: Timestamp,
 }
 
-impl Row for RelayRow {
+impl ListRow for RelayRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("RELAY"),
         Column::text("ADDRESS").wide_only(),
@@ -266,7 +267,7 @@ fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: Lan
     let (word, reason, since) = match state.breaker {
         _ if state.paused => ("paused", state.paused_by, state.paused_at),
         _ if address.is_none() => ("not_configured", None, None),
-        Breaker::Closed => ("working", None, None),
+        BreakerState::Closed => ("working", None, None),
         breaker => (breaker.as_str(), health(&state), state.opened_at),
     };
     let LaneCounts { due, later, held, sending, due_oldest } = counts;

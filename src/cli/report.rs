@@ -11,7 +11,7 @@ const WIDTH_MIN: usize = 40;
 
 /// A report for people, made line by line. What others wrote cannot steer the terminal.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct TextReport {
     text: String,
     width: usize,
     on_terminal: bool,
@@ -34,7 +34,7 @@ pub(super) enum Tint {
     Red,
 }
 
-impl Report {
+impl TextReport {
     pub(super) fn new(output: Output) -> Self {
         let width = output.width().map_or(WIDTH_WITHOUT_TERMINAL, usize::from).clamp(WIDTH_MIN, WIDTH_WITHOUT_TERMINAL);
         Self { text: String::new(), width, on_terminal: output.width().is_some() && telemetry::colour_is_wanted() }
@@ -57,7 +57,7 @@ impl Report {
         self.line(name, Tint::Dim, indent, text);
     }
 
-    /// As [`Report::fact`], the name in its own tint.
+    /// As [`TextReport::fact`], the name in its own tint.
     pub(super) fn line(&mut self, name: &str, tint: Tint, indent: usize, text: &str) {
         let name = cleaned(name);
         let padding = indent.saturating_sub(name.chars().count() + 2).max(1);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn long_texts_go_on_below_themselves() {
-        let mut report = Report { text: String::new(), width: 40, on_terminal: false };
+        let mut report = TextReport { text: String::new(), width: 40, on_terminal: false };
         report.headline("R-1 of acme");
         report.fact("why", 12, "the policy attaches for business customers only\u{1b}[31m");
         assert_eq!(
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_name_as_wide_as_its_column_still_stands_apart() {
-        let mut report = Report { text: String::new(), width: 80, on_terminal: true };
+        let mut report = TextReport { text: String::new(), width: 80, on_terminal: true };
         report.line("portal", Tint::Red, 6, "closed");
         assert_eq!(report.finish(), "  \u{1b}[31mportal\u{1b}[0m closed");
     }

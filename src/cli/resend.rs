@@ -4,17 +4,17 @@ use lettre::Address;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::{Reason, address, spelled};
+use super::arguments::{ReasonArg, address, spelled};
 use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::{Output, shown};
-use super::report::Report;
+use super::report::TextReport;
 use super::which_invoice::which_invoice;
 use super::words::count;
 use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryState, Settled};
 use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
 use crate::store::Delivery;
@@ -29,7 +29,7 @@ use crate::store::Delivery;
   invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example
   invoice-dispatcher resend --tenant acme --invoice R-2026-0043 --kind reminder --reason \"asked for by phone\"
   invoice-dispatcher resend --delivery 01938c5e-7a10 --reason \"asked for by phone\"")]
-pub struct Args {
+pub struct ResendArgs {
     /// The tenant that sent it; needed only where the number is several tenants'
     #[arg(long)]
     pub tenant: Option<String>,
@@ -44,7 +44,7 @@ pub struct Args {
     pub delivery: Option<IdPrefix>,
     /// Why.
     #[command(flatten)]
-    pub why: Reason,
+    pub why: ReasonArg,
     /// Send it to this address in place of the recorded ones
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: Option<Address>,
@@ -77,7 +77,7 @@ struct Made {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let Which { tenant, invoice, invoice_id, kind } = Which::of(&app, &args).await?;
     let (who, to) = (globals.who(), args.to.as_ref().map(ToString::to_string));
@@ -129,16 +129,16 @@ fn advice(error: &ResendError) -> String {
 }
 
 /// What is to be done before a mail that would fail is sent.
-const fn cure(class: Class) -> &'static str {
+const fn cure(class: ReasonCode) -> &'static str {
     match class {
-        Class::DocumentMissing => "upload the document under its key, then resend; nothing was changed",
-        Class::DocumentMismatch => {
+        ReasonCode::DocumentMissing => "upload the document under its key, then resend; nothing was changed",
+        ReasonCode::DocumentMismatch => {
             "store the document that the event names, then resend, or publish a corrected event; nothing was changed"
         }
-        Class::NoVerificationMethod => {
+        ReasonCode::NoVerificationMethod => {
             "complete the customer's record or change the tenant's settings, then resend; nothing was changed"
         }
-        Class::UnknownRelay => "configure the relay or give the tenant another, then resend; nothing was changed",
+        ReasonCode::UnknownRelay => "configure the relay or give the tenant another, then resend; nothing was changed",
         _ => "mend that, then resend; nothing was changed. With --anyway it is tried all the same",
     }
 }
@@ -153,7 +153,7 @@ struct Which {
 }
 
 impl Which {
-    async fn of(app: &App, args: &Args) -> anyhow::Result<Self> {
+    async fn of(app: &App, args: &ResendArgs) -> anyhow::Result<Self> {
         if let Some(delivery) = &args.delivery {
             let id = delivery.delivery(app).await?;
             let Some(found) = app.store.delivery(id).await? else {
@@ -172,7 +172,7 @@ impl Which {
 impl Made {
     fn text(&self, output: Output) -> String {
         const INDENT: usize = 12;
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         report.headline(&format!("{} {} of {} is sent again", self.kind.label(), self.invoice_number, self.tenant_id));
         report.gap();
         report.fact(

@@ -20,15 +20,15 @@ With RabbitMQ and PostgreSQL:
   AMQP_URL=amqps://user:password@rabbitmq.example/%2f \\
   SMTP_URL=smtps://user:password@mail.example \\
   PORTAL_URL=https://portal.example SECRET_KEYS=$(cat secret.key) invoice-dispatcher run")]
-pub struct Args {
+pub struct RunArgs {
     /// What this process does; may be given several times [default: all]
     #[arg(long = "role", value_enum, value_name = "ROLE")]
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleArg>,
 }
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Role {
+pub enum RoleArg {
     /// Takes events in and sends mails
     Worker,
     /// Serves the API, and the pages of those who run the dispatcher
@@ -37,16 +37,16 @@ pub enum Role {
     Portal,
 }
 
-impl Args {
+impl RunArgs {
     /// Whether this process has the role.
     #[must_use]
-    pub fn has(&self, role: Role) -> bool {
+    pub fn has(&self, role: RoleArg) -> bool {
         self.roles.is_empty() || self.roles.contains(&role)
     }
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: RunArgs, globals: &Globals) -> anyhow::Result<()> {
     let config = globals.load()?;
     for app::Unprotected { problem, remedy, .. } in app::unprotected(&config) {
         tracing::warn!("{problem}; {remedy}");
@@ -55,8 +55,11 @@ pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
         tracing::warn!("{file}; {}", file.remedy());
     }
     let stop = lifecycle::drain_on_signal()?;
-    let roles =
-        Roles { worker: args.has(Role::Worker), console: args.has(Role::Console), portal: args.has(Role::Portal) };
+    let roles = Roles {
+        worker: args.has(RoleArg::Worker),
+        console: args.has(RoleArg::Console),
+        portal: args.has(RoleArg::Portal),
+    };
     let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
     // First of all, so that whoever watches the process sees what it waits for.
     let observability = Observability::serve(&config, Liveness::default()).await?;

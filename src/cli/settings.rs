@@ -7,7 +7,7 @@ use super::Globals;
 use super::arguments::spelled;
 use super::error::Advise;
 use super::output::Output;
-use super::report::{Report, Tint};
+use super::report::{TextReport, Tint};
 use super::words::count;
 use crate::api::warning::{self, Warning};
 use crate::app::App;
@@ -23,15 +23,15 @@ const INDENT: usize = 26;
 
 /// Show or change what a tenant has chosen: attachments or links, and what the portal asks
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SettingsArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: Action,
+    pub action: SettingsAction,
 }
 
 /// What to do with settings.
 #[derive(Debug, Subcommand)]
-pub enum Action {
+pub enum SettingsAction {
     /// Show the settings and their version
     #[command(after_help = "Example:
   invoice-dispatcher settings get --tenant acme")]
@@ -55,7 +55,7 @@ pub struct Change {
     pub tenant: String,
     /// What they shall be.
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub wanted: WantedSettings,
     /// Change nothing if the settings have another version by now
     #[arg(long, value_name = "VERSION")]
     pub if_version: Option<i64>,
@@ -64,7 +64,7 @@ pub struct Change {
 /// What settings shall be; at least one of them.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
-pub struct Wanted {
+pub struct WantedSettings {
     /// Whether documents are sent as attachments
     #[arg(long, value_name = "POLICY", value_parser = spelled!(SensitiveAttachments))]
     pub sensitive_attachments: Option<SensitiveAttachments>,
@@ -94,7 +94,7 @@ impl Method {
 
 /// Settings as they are shown.
 #[derive(Serialize)]
-struct Shown {
+struct ShownSettings {
     tenant_id: TenantId,
     version: i64,
     /// Whether this command changed them.
@@ -105,15 +105,15 @@ struct Shown {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: SettingsArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     match args.action {
-        Action::Get { tenant } => {
+        SettingsAction::Get { tenant } => {
             let tenant = TenantId::from(tenant.as_str());
             let current = current(&app, &tenant).await?;
             show(&app, globals.output(), tenant, current, false).await
         }
-        Action::Set(change) => set(&app, globals, &change).await,
+        SettingsAction::Set(change) => set(&app, globals, &change).await,
     }
 }
 
@@ -149,7 +149,7 @@ async fn set(app: &App, globals: &Globals, change: &Change) -> anyhow::Result<()
     }
 }
 
-impl Wanted {
+impl WantedSettings {
     /// The settings with what was named in place of what they are.
     fn applied_to(&self, settings: Settings) -> Settings {
         let Settings { sensitive_attachments, portal_authentication: portal } = settings;
@@ -194,16 +194,16 @@ async fn show(
     let VersionedSettings { version, settings } = versioned;
     let customers = app.store.customer_groups(&tenant).await?;
     let warnings = warning::about(settings, &customers, app.config.sms.url.is_some());
-    let shown = Shown { tenant_id: tenant, version, changed, settings, warnings };
+    let shown = ShownSettings { tenant_id: tenant, version, changed, settings, warnings };
     Ok(output.one(&shown, &shown.report(output))?)
 }
 
-impl Shown {
+impl ShownSettings {
     fn report(&self, output: Output) -> String {
         let Self { tenant_id: tenant, version, changed, settings, warnings } = self;
         let PortalAuthentication { level, primary, secondary } = settings.portal_authentication;
         let method = |method: Option<VerificationMethod>| method.map_or("none", VerificationMethod::as_str);
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         let since = if *changed { ", in force from now on" } else { "" };
         report.headline(&format!("settings of {tenant}, version {version}{since}"));
         let facts = [

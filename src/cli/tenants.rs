@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Globals;
 use super::arguments::Limit;
-use super::output::Row;
+use super::output::ListRow;
 use super::table::Column;
 use super::which_invoice::quoted;
 use crate::model::ids::{RelayName, TenantId};
@@ -53,7 +53,7 @@ impl TenantRow {
     }
 }
 
-impl Row for TenantRow {
+impl ListRow for TenantRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("TENANT"),
         Column::text("RELAY"),

@@ -109,7 +109,9 @@ fn what_is_wrong_on_the_command_line_is_refused() {
 #[test]
 fn a_process_has_every_role_unless_some_are_named() {
     let roles = |line: &str| match parsed(line).expect(line).command {
-        Command::Run(args) => [run::Role::Worker, run::Role::Console, run::Role::Portal].map(|role| args.has(role)),
+        Command::Run(args) => {
+            [run::RoleArg::Worker, run::RoleArg::Console, run::RoleArg::Portal].map(|role| args.has(role))
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(roles("invoice-dispatcher run"), [true; 3]);

@@ -20,7 +20,7 @@ const CUT: &str = "--";
 
 /// A file that needs a name.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct WantedName<'a> {
     /// The name that the event gives it, if any.
     pub name: Option<&'a str>,
     /// What it is.
@@ -34,7 +34,7 @@ pub struct Wanted<'a> {
 /// Each is ASCII, `[A-Za-z0-9._-]`, at most [`FILE_NAME_CHARS_MAX`] characters, has its media type's extension, is
 /// neither hidden nor a device of Windows, and differs from the others in more than case.
 #[must_use]
-pub fn file_names(number: &str, wanted: &[Wanted<'_>]) -> Vec<String> {
+pub fn file_names(number: &str, wanted: &[WantedName<'_>]) -> Vec<String> {
     // A slash in a number is no folder, and `2026.1` has no extension.
     let number = clean::whole(&number.replace(['/', '\\'], "-"));
     let mut groups: Vec<Group> = Vec::new();
@@ -51,11 +51,11 @@ pub fn file_names(number: &str, wanted: &[Wanted<'_>]) -> Vec<String> {
         let stem = free_stem(&group.stem, &stems);
         stems.push(stem);
     }
-    let named = |(one, group): (&Wanted<'_>, usize)| format!("{}.{}", stems[group], one.media_type.extension());
+    let named = |(one, group): (&WantedName<'_>, usize)| format!("{}.{}", stems[group], one.media_type.extension());
     wanted.iter().zip(group_of).map(named).collect()
 }
 
-impl Wanted<'_> {
+impl WantedName<'_> {
     fn is_invoice(&self) -> bool {
         matches!(self.role, DocumentRole::InvoicePdf | DocumentRole::InvoiceXml)
     }
@@ -79,7 +79,7 @@ struct Group {
 
 impl Group {
     /// The first group of this stem that has no file of this extension, or a new one.
-    fn with_room_for(groups: &mut Vec<Self>, stem: &str, one: &Wanted<'_>) -> usize {
+    fn with_room_for(groups: &mut Vec<Self>, stem: &str, one: &WantedName<'_>) -> usize {
         let (key, extension) = (stem.to_lowercase(), one.media_type.extension());
         let has_room = |group: &Self| group.key == key && !group.extensions.contains(&extension);
         if let Some(at) = groups.iter().position(has_room) {
@@ -215,7 +215,7 @@ mod tests {
     fn names(wanted: &[(DocumentRole, &str, MediaType)]) -> Vec<String> {
         let wanted: Vec<_> = wanted
             .iter()
-            .map(|(role, name, media_type)| Wanted { name: Some(*name), role: *role, media_type: *media_type })
+            .map(|(role, name, media_type)| WantedName { name: Some(*name), role: *role, media_type: *media_type })
             .collect();
         file_names("R-1", &wanted)
     }
@@ -250,7 +250,7 @@ mod tests {
         for (number, expected) in
             [("2026/1.5", "2026-1.5.txt"), ("請求", "document.txt"), ("COM1", "document-COM1.txt")]
         {
-            let unnamed = Wanted { name: None, role: Attachment, media_type: Txt };
+            let unnamed = WantedName { name: None, role: Attachment, media_type: Txt };
             assert_eq!(file_names(number, &[unnamed]), [expected]);
         }
     }
@@ -355,7 +355,7 @@ mod tests {
         ) {
             let wanted: Vec<_> = wanted
                 .iter()
-                .map(|(name, role, media_type)| Wanted {
+                .map(|(name, role, media_type)| WantedName {
                     name: name.as_deref(),
                     role: DocumentRole::ALL[*role],
                     media_type: MediaType::ALL[*media_type],
@@ -363,7 +363,7 @@ mod tests {
                 .collect();
             let names = file_names(&number, &wanted);
             prop_assert_eq!(names.len(), wanted.len());
-            for (at, (name, Wanted { media_type, .. })) in names.iter().zip(&wanted).enumerate() {
+            for (at, (name, WantedName { media_type, .. })) in names.iter().zip(&wanted).enumerate() {
                 let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
                 prop_assert!(name.len() <= FILE_NAME_CHARS_MAX && name.bytes().all(is_safe), "{name}");
                 let stem = name.strip_suffix(&format!(".{}", media_type.extension()));
@@ -384,7 +384,7 @@ mod tests {
                 (u64::try_from(at * 2 + usize::from(*media_type == Pdf)).unwrap_or(0) + 1).wrapping_mul(shuffled | 1)
             });
             let names: Vec<_> = wanted.iter().map(|(at, kind)| format!("{}.{}", stems[*at], kind.extension())).collect();
-            let files: Vec<_> = wanted.iter().zip(&names).map(|((_, media_type), name)| Wanted {
+            let files: Vec<_> = wanted.iter().zip(&names).map(|((_, media_type), name)| WantedName {
                 name: Some(name),
                 role: if *media_type == Pdf { InvoicePdf } else { InvoiceXml },
                 media_type: *media_type,

@@ -19,7 +19,7 @@ use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
 use super::Attachment;
-use super::templates::Words;
+use super::templates::TemplateWords;
 use crate::clock::Timestamp;
 use crate::event::{Document, LoadedDocument};
 use crate::model::ids::DeliveryId;
@@ -35,24 +35,24 @@ const BUFFER_STEP_BYTES: u64 = 32 * 1024;
 const PART_HEADERS_BYTES: u64 = 512;
 
 /// A header's mailbox.
-pub(super) struct Mailbox {
+pub(super) struct HeaderMailbox {
     /// The display name, cleaned; none if empty.
     pub(super) name: Option<String>,
     pub(super) address: MailAddress,
 }
 
 /// What a message is made of; every text is checked or cleaned.
-pub(super) struct Parts<'a> {
+pub(super) struct MessageParts<'a> {
     pub(super) root: DeliveryId,
     pub(super) message_id: &'a str,
     pub(super) date: Timestamp,
-    pub(super) from: Mailbox,
+    pub(super) from: HeaderMailbox,
     pub(super) reply_to: Option<MailAddress>,
-    pub(super) to: Vec<Mailbox>,
-    pub(super) cc: Vec<Mailbox>,
+    pub(super) to: Vec<HeaderMailbox>,
+    pub(super) cc: Vec<HeaderMailbox>,
     /// BCP 47.
     pub(super) language: &'a str,
-    pub(super) words: Words,
+    pub(super) words: TemplateWords,
     pub(super) attachments: &'a [Attachment],
     pub(super) documents: &'a [LoadedDocument],
 }
@@ -72,7 +72,7 @@ const fn base64_bytes(size: u64) -> u64 {
 }
 
 /// Writes the message into the memory of `bytes`: CRLF line ends, not dot-stuffed.
-pub(super) fn write(parts: Parts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
+pub(super) fn write(parts: MessageParts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.clear();
     let alternative = multipart(
         "multipart/alternative",
@@ -96,7 +96,7 @@ pub(super) fn write(parts: Parts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
         message = message.header("Cc", addresses(parts.cc));
     }
     if let Some(reply_to) = parts.reply_to {
-        message = message.header("Reply-To", addresses(vec![Mailbox { name: None, address: reply_to }]));
+        message = message.header("Reply-To", addresses(vec![HeaderMailbox { name: None, address: reply_to }]));
     }
     let capacity = parts.documents.iter().map(|document| base64_bytes(document.document.size)).sum::<u64>();
     let capacity = (capacity + USUAL_TEXTS_BYTES).next_multiple_of(BUFFER_STEP_BYTES);
@@ -157,10 +157,10 @@ fn attachment<'a>(document: &'a LoadedDocument, shown: &'a Attachment) -> MimePa
 /// A header's mailboxes; without any, the empty group that [RFC 5322 §3.6.3] allows in their place.
 ///
 /// [RFC 5322 §3.6.3]: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.3
-fn addresses(mailboxes: Vec<Mailbox>) -> Address<'static> {
+fn addresses(mailboxes: Vec<HeaderMailbox>) -> Address<'static> {
     if mailboxes.is_empty() {
         return Address::new_group(Some("undisclosed-recipients"), Vec::new());
     }
-    let one = |mailbox: Mailbox| Address::new_address(mailbox.name, mailbox.address.to_string());
+    let one = |mailbox: HeaderMailbox| Address::new_address(mailbox.name, mailbox.address.to_string());
     Address::new_list(mailboxes.into_iter().map(one).collect())
 }

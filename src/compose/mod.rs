@@ -25,9 +25,9 @@ pub use templates::Templates;
 use crate::event::LoadedDocument;
 use std::sync::Arc;
 
-use self::file_names::{Wanted, file_names};
-use self::message::{Mailbox, Parts};
-use self::view::View;
+use self::file_names::{WantedName, file_names};
+use self::message::{HeaderMailbox, MessageParts};
+use self::view::TemplateView;
 use crate::clock::Timestamp;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::model::ids::DeliveryId;
@@ -151,15 +151,15 @@ pub fn compose_into(
     let envelope = envelope(snapshot)?;
 
     let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
-    let view = View::new(snapshot, plan, &attachments, &customs);
+    let view = TemplateView::new(snapshot, plan, &attachments, &customs);
     let mut words = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
     words.subject = clean::line(&words.subject, SUBJECT_CHARS_MAX);
 
-    let parts = Parts {
+    let parts = MessageParts {
         root: snapshot.root,
         message_id: &message_id,
         date: snapshot.date,
-        from: Mailbox { name: display_name(&tenant.sender.name), address: sender },
+        from: HeaderMailbox { name: display_name(&tenant.sender.name), address: sender },
         reply_to: tenant.sender.reply_to.as_deref().map(|text| address("reply-to", text)).transpose()?,
         to: mailboxes(snapshot, RecipientRole::To)?,
         cc: mailboxes(snapshot, RecipientRole::Cc)?,
@@ -203,10 +203,10 @@ pub fn envelope_sender(tenant: &TenantProfile) -> Result<lettre::Address, Compos
 }
 
 /// The header's mailboxes of one role. Never a Bcc: that header does not exist.
-fn mailboxes(snapshot: &Snapshot, role: RecipientRole) -> Result<Vec<Mailbox>, ComposeError> {
+fn mailboxes(snapshot: &Snapshot, role: RecipientRole) -> Result<Vec<HeaderMailbox>, ComposeError> {
     let mailbox = |recipient: &Recipient| {
         let name = recipient.name.as_deref().and_then(display_name);
-        Ok(Mailbox { name, address: address(role.as_str(), &recipient.address)? })
+        Ok(HeaderMailbox { name, address: address(role.as_str(), &recipient.address)? })
     };
     snapshot.shown.iter().filter(|recipient| recipient.role == role).map(mailbox).collect()
 }
@@ -243,9 +243,9 @@ pub fn all_attached(data: &InvoiceData) -> Vec<Attachment> {
 
 /// How the documents stand in the message, in the event's order.
 fn attachments<'d>(data: &InvoiceData, documents: impl Iterator<Item = &'d Document> + Clone) -> Vec<Attachment> {
-    let wanted: Vec<Wanted<'_>> = documents
+    let wanted: Vec<WantedName<'_>> = documents
         .clone()
-        .map(|Document { name, role, media_type, .. }| Wanted {
+        .map(|Document { name, role, media_type, .. }| WantedName {
             name: name.as_deref(),
             role: *role,
             media_type: *media_type,

@@ -10,7 +10,7 @@ use crate::model::invoice_kind::InvoiceKind;
 const OVERRIDABLE: [&str; 4] = ["subject.txt.j2", "body.txt.j2", "body.html.j2", "words.j2"];
 
 /// Name below `templates/`, source.
-pub(super) type Sources = BTreeMap<String, String>;
+pub(super) type TemplateSources = BTreeMap<String, String>;
 
 /// Whether a tenant may have this template: one of a mail's parts, that cannot turn escaping off.
 ///
@@ -52,12 +52,12 @@ fn tags(source: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Every `*.j2` file below `dir`, by its path with `/`; sorted, so that the first fault is always the same.
-pub(super) fn read_tree(dir: &Path) -> Result<Sources, InvalidTemplates> {
+pub(super) fn read_tree(dir: &Path) -> Result<TemplateSources, InvalidTemplates> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |problem| InvalidTemplates::Unreadable { path, problem }
     };
-    let mut sources = Sources::new();
+    let mut sources = TemplateSources::new();
     let mut folders = vec![(dir.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
         for entry in std::fs::read_dir(&folder).map_err(unreadable(&folder))? {
@@ -95,7 +95,7 @@ macro_rules! builtin {
 }
 
 /// The templates of this build.
-pub(super) fn builtin() -> Sources {
+pub(super) fn builtin() -> TemplateSources {
     builtin! {
         "de": ["invoice", "credit_note", "reminder"],
         "nl": ["invoice", "credit_note", "reminder"],

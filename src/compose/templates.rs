@@ -17,8 +17,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde::{Deserialize, Serialize};
 
 use super::locale::Locale;
-use super::sources::{self, Sources};
-use super::view::{Customs, View};
+use super::sources::{self, TemplateSources};
+use super::view::{Customs, TemplateView};
 use super::{ComposeError, compose, sample};
 use crate::model::ids::TenantId;
 use crate::model::invoice_kind::InvoiceKind;
@@ -34,9 +34,9 @@ pub(super) const ENCODED_WORDS_BYTES_MAX: usize = 96 * 1024;
 const CUSTOMS_KEPT_MAX: usize = 64;
 /// Every template, parsed. Cheap to clone.
 #[derive(Clone)]
-pub struct Templates(Arc<Inner>);
+pub struct Templates(Arc<TemplatesInner>);
 
-struct Inner {
+struct TemplatesInner {
     all: AllSources,
     version: String,
     environment: Environment<'static>,
@@ -45,19 +45,19 @@ struct Inner {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct AllSources {
-    templates: Sources,
-    tenants: BTreeMap<TenantId, Sources>,
+    templates: TemplateSources,
+    tenants: BTreeMap<TenantId, TemplateSources>,
 }
 
 /// The parts of a mail that templates write.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct TemplateWords {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
 }
 
-impl Words {
+impl TemplateWords {
     /// The bytes of both bodies as they are sent.
     fn encoded_bytes(&self) -> usize {
         qp::BODY.encoded_len(&self.text) + qp::BODY.encoded_len(&self.html)
@@ -163,7 +163,7 @@ impl Templates {
         }
         let json = serde_json::to_string(&all).expect("maps of texts are JSON");
         let version = Sha256::of(json.as_bytes()).to_string();
-        Ok(Self(Arc::new(Inner { all, version, environment, tenants })))
+        Ok(Self(Arc::new(TemplatesInner { all, version, environment, tenants })))
     }
 
     /// The content hash of all sources: 64 hexadecimal digits.
@@ -210,8 +210,8 @@ impl Templates {
         tenant: &TenantId,
         folder: &str,
         kind: InvoiceKind,
-        view: &View,
-    ) -> Result<Words, ComposeError> {
+        view: &TemplateView,
+    ) -> Result<TemplateWords, ComposeError> {
         let environment = self.environment(tenant);
         let view = Value::from(minijinja::value::Serde(view));
         let write = |part: &str| {
@@ -221,7 +221,8 @@ impl Templates {
                 .and_then(|parsed| parsed.render(view.clone()))
                 .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
         };
-        let words = Words { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
+        let words =
+            TemplateWords { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
         let problem = match words.text.len() + words.html.len() {
             bytes if bytes > WORDS_BYTES_MAX => format!("text and HTML have more than {WORDS_BYTES_MAX} bytes"),
             // Quoted-printable makes three bytes of one that is not ASCII: a shorter text fits in any case.
@@ -290,7 +291,11 @@ fn escape_html(output: &mut Output, text: &str) -> fmt::Result {
     output.write_str(rest)
 }
 
-fn add(environment: &mut Environment<'static>, folder: &str, sources: &Sources) -> Result<(), InvalidTemplates> {
+fn add(
+    environment: &mut Environment<'static>,
+    folder: &str,
+    sources: &TemplateSources,
+) -> Result<(), InvalidTemplates> {
     for (name, source) in sources {
         environment.add_template_owned(name.clone(), source.clone()).map_err(|error| InvalidTemplates::Refused {
             template: format!("{folder}{name}"),

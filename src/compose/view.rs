@@ -21,7 +21,7 @@ use crate::policy::decision::{Plan, PortalAccess};
 
 /// A mail as its templates see it. What is absent is `none`, never undefined.
 #[derive(Debug, Serialize)]
-pub(super) struct View {
+pub(super) struct TemplateView {
     /// BCP 47 tag of the language that the mail is written in.
     locale: String,
     kind: &'static str,
@@ -103,7 +103,7 @@ impl Customs {
     }
 }
 
-impl View {
+impl TemplateView {
     pub(super) fn new(snapshot: &Snapshot, plan: Plan, attachments: &[Attachment], customs: &Customs) -> Self {
         let access = access(plan, snapshot.portal_link.is_some());
         let details = !matches!(plan, Plan::Link { access: PortalAccess::EveryPageVerified });

@@ -64,14 +64,14 @@ pub(super) fn database_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
             Ok(SecretUrl { shown: written.split('?').next().unwrap_or_default().to_owned(), secret: written.into() })
         };
     }
-    server_url(&written, &["postgres", "postgresql"], EXAMPLE, Shown::WithPath)
+    server_url(&written, &["postgres", "postgresql"], EXAMPLE, ShownAs::WithPath)
 }
 
 /// `amqp:` or `amqps:`.
 pub(super) fn amqp_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
     const EXAMPLE: &str = "amqps://user:password@host/%2f";
     let written = text(raw)?;
-    let url = server_url(&written, &["amqp", "amqps"], EXAMPLE, Shown::WithPath)?;
+    let url = server_url(&written, &["amqp", "amqps"], EXAMPLE, ShownAs::WithPath)?;
     if url.shown.ends_with('/') {
         return Err(Wrong::new(
             "ends with /, which names the virtual host without a name",
@@ -85,7 +85,7 @@ pub(super) fn amqp_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
 pub(super) fn provider_url(raw: &Raw) -> Result<SecretUrl, Wrong> {
     const EXAMPLE: &str = "https://user:password@provider.example/path";
     let written = text(raw)?;
-    let url = server_url(&written, &["https", "http"], EXAMPLE, Shown::HostOnly)?;
+    let url = server_url(&written, &["https", "http"], EXAMPLE, ShownAs::HostOnly)?;
     let parsed = Url::parse(&written).expect("server_url has parsed it");
     if parsed.scheme() == "http" && !parsed.host_str().is_some_and(is_loopback_host) {
         return Err(Wrong::new("would send its credentials unprotected", "use https:"));
@@ -110,12 +110,12 @@ fn percent_decoded(text: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Shown {
+enum ShownAs {
     WithPath,
     HostOnly,
 }
 
-fn server_url(written: &str, schemes: &[&str], example: &str, shown: Shown) -> Result<SecretUrl, Wrong> {
+fn server_url(written: &str, schemes: &[&str], example: &str, shown: ShownAs) -> Result<SecretUrl, Wrong> {
     let remedy = || format!("write {example}; special characters in user and password percent-encoded (@ is %40)");
     let url = Url::parse(written).map_err(|error| Wrong::new(format!("is not a URL: {error}"), remedy()))?;
     if !schemes.contains(&url.scheme()) {
@@ -132,7 +132,7 @@ fn server_url(written: &str, schemes: &[&str], example: &str, shown: Shown) -> R
     }
     let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let path = if shown == Shown::WithPath { url.path() } else { "" };
+    let path = if shown == ShownAs::WithPath { url.path() } else { "" };
     let shown = format!("{}://{user}{}{port}{path}", url.scheme(), url.host_str().unwrap_or_default());
     Ok(SecretUrl { secret: written.into(), shown })
 }

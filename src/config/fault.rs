@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One thing that is wrong with the configuration. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// The variable, or the file with line and key.
     pub place: String,
     /// What is wrong there, as a fragment that continues the place.
@@ -13,7 +13,7 @@ pub struct Fault {
     pub remedy: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}\n     what to do: {}", self.place, self.problem, self.remedy)
     }
@@ -21,7 +21,7 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong with the configuration; at least one fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Faults(pub Vec<ConfigFault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,16 +22,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use address::{BaseUrl, SecretUrl, is_loopback_host};
-pub use fault::{Fault, Faults};
+pub use fault::{ConfigFault, Faults};
 pub use secret_file::OpenSecretFile;
-pub use source::{FILE_DEFAULT, Sources};
-pub use stores::{Broker, Database, Documents, DocumentsPlace, S3Credentials, Topology};
+pub use source::{ConfigSources, FILE_DEFAULT};
+pub use stores::{Broker, DatabaseConfig, Documents, DocumentsPlace, S3Credentials, TopologyConfig};
 pub use web::{Console, Http, Metrics, Portal, Sms};
-pub use work::{Retention, Retry, Secrets, Templates, Waits, Worker};
+pub use work::{Retention, Retry, Secrets, TemplatesConfig, Waits, WorkerConfig};
 
 use crate::model::ids::RelayName;
 use crate::relay::RelayConfig;
-use reader::{Known, Reader};
+use reader::{ConfigReader, KnownKeys};
 
 /// The relay of `SMTP_URL`, and of a tenant that names none.
 pub const DEFAULT_RELAY: &str = "default";
@@ -40,7 +40,7 @@ pub const DEFAULT_RELAY: &str = "default";
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The truth about every delivery.
-    pub database: Database,
+    pub database: DatabaseConfig,
     /// Where events come from.
     pub broker: Broker,
     /// Where documents lie.
@@ -60,7 +60,7 @@ pub struct Config {
     /// What tokens are made with.
     pub secrets: Secrets,
     /// How one worker process works.
-    pub worker: Worker,
+    pub worker: WorkerConfig,
     /// When a deferred delivery is tried again.
     pub retry: Retry,
     /// How long something may come after the event that names it.
@@ -68,7 +68,7 @@ pub struct Config {
     /// How long things are kept.
     pub retention: Retention,
     /// The mails' wording.
-    pub templates: Templates,
+    pub templates: TemplatesConfig,
     /// What is logged.
     pub log: Log,
     /// Files with secrets that others on this machine may read.
@@ -76,19 +76,19 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the process's environment and a file; see [`Sources::of_process`].
+    /// Reads the process's environment and a file; see [`ConfigSources::of_process`].
     ///
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn load(named: Option<&Path>, allow_embedded: bool) -> Result<Self, Faults> {
-        Self::read(&Sources::of_process(named, allow_embedded)?)
+        Self::read(&ConfigSources::of_process(named, allow_embedded)?)
     }
 
     /// Reads the configuration from `sources` alone.
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn read(sources: &Sources) -> Result<Self, Faults> {
+    pub fn read(sources: &ConfigSources) -> Result<Self, Faults> {
         read(sources).map(|(config, _)| config)
     }
 
@@ -97,7 +97,7 @@ impl Config {
     /// No broker, no relay: the caller adds its own.
     #[must_use]
     pub fn embedded_in(folder: &Path) -> Self {
-        let mut config = Self::read(&Sources::none()).expect("defaults alone have no fault");
+        let mut config = Self::read(&ConfigSources::none()).expect("defaults alone have no fault");
         config.database.url = SecretUrl::of_sqlite(&folder.join("dispatcher.db"));
         config.documents.place = DocumentsPlace::Folder(folder.join("documents"));
         config.secrets.file = folder.join("secret.key");
@@ -105,11 +105,11 @@ impl Config {
     }
 }
 
-fn read(sources: &Sources) -> Result<(Config, Vec<Known>), Faults> {
-    let mut reader = Reader::new(sources);
+fn read(sources: &ConfigSources) -> Result<(Config, Vec<KnownKeys>), Faults> {
+    let mut reader = ConfigReader::new(sources);
     let portal = Portal::read(&mut reader);
     let mut config = Config {
-        database: Database::read(&mut reader),
+        database: DatabaseConfig::read(&mut reader),
         broker: Broker::read(&mut reader),
         documents: Documents::read(&mut reader),
         relays: relays::read(&mut reader, &portal.url),
@@ -119,11 +119,11 @@ fn read(sources: &Sources) -> Result<(Config, Vec<Known>), Faults> {
         http: Http::read(&mut reader),
         sms: Sms::read(&mut reader),
         secrets: Secrets::read(&mut reader),
-        worker: Worker::read(&mut reader),
+        worker: WorkerConfig::read(&mut reader),
         retry: Retry::read(&mut reader),
         waits: Waits::read(&mut reader),
         retention: Retention::read(&mut reader),
-        templates: Templates::read(&mut reader),
+        templates: TemplatesConfig::read(&mut reader),
         log: Log::read(&mut reader),
         open_secret_files: Vec::new(),
     };

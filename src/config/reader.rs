@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Faults, Wrong};
-use super::source::{Raw, Sources, Tree, place};
+use super::fault::{ConfigFault, Faults, Wrong};
+use super::source::{ConfigSources, Raw, Tree, place};
 use super::unknown;
 
 /// A key, and the variable that goes before it.
@@ -38,7 +38,7 @@ impl Key<'_> {
 
 /// A key that was asked for: what the documentation must name.
 #[cfg_attr(not(test), expect(dead_code, reason = "variable and default are compared with config.toml by a test"))]
-pub(super) struct Known {
+pub(super) struct KnownKeys {
     pub(super) path: String,
     pub(super) variable: Option<&'static str>,
     pub(super) default: Option<&'static str>,
@@ -54,15 +54,15 @@ pub(super) struct Written {
 }
 
 /// Reads keys from the sources, and gathers faults.
-pub(super) struct Reader<'a> {
-    sources: &'a Sources,
+pub(super) struct ConfigReader<'a> {
+    sources: &'a ConfigSources,
     tree: Tree,
-    pub(super) known: Vec<Known>,
-    faults: Vec<Fault>,
+    pub(super) known: Vec<KnownKeys>,
+    faults: Vec<ConfigFault>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(sources: &'a Sources) -> Self {
+impl<'a> ConfigReader<'a> {
+    pub(super) fn new(sources: &'a ConfigSources) -> Self {
         let (tree, faults) =
             sources.file.as_ref().map_or_else(Default::default, |(path, text)| Tree::parse(path, text));
         Self { sources, tree, known: Vec::new(), faults }
@@ -103,12 +103,12 @@ impl<'a> Reader<'a> {
     /// Records a fault of the key, wherever it is written (or would be).
     pub(super) fn fault(&mut self, key: Key<'_>, wrong: Wrong) {
         let place = self.find(key).map_or_else(|| key.variable.unwrap_or(key.path).to_owned(), |(place, _)| place);
-        self.faults.push(Fault { place, problem: wrong.problem, remedy: wrong.remedy });
+        self.faults.push(ConfigFault { place, problem: wrong.problem, remedy: wrong.remedy });
     }
 
     /// Records a fault of a place.
     pub(super) fn fault_at(&mut self, place: String, wrong: Wrong) {
-        self.faults.push(Fault { place, problem: wrong.problem, remedy: wrong.remedy });
+        self.faults.push(ConfigFault { place, problem: wrong.problem, remedy: wrong.remedy });
     }
 
     /// Every key that was asked for and is written anywhere, with what counts of it.
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What was read, unless anything was wrong; unknown keys of the file are.
-    pub(super) fn finish(mut self) -> Result<Vec<Known>, Faults> {
+    pub(super) fn finish(mut self) -> Result<Vec<KnownKeys>, Faults> {
         let unknown = self.unknown();
         self.faults.extend(unknown);
         if self.faults.is_empty() { Ok(self.known) } else { Err(Faults(self.faults)) }
@@ -161,19 +161,19 @@ impl<'a> Reader<'a> {
     }
 
     fn know(&mut self, key: Key<'_>, default: Option<&'static str>) {
-        self.known.push(Known { path: key.path.to_owned(), variable: key.variable, default });
+        self.known.push(KnownKeys { path: key.path.to_owned(), variable: key.variable, default });
     }
 
     fn read<T>(&mut self, key: Key<'_>, parse: impl FnOnce(&Raw) -> Result<T, Wrong>) -> Option<T> {
         if let Some((place, Wrong { problem, remedy })) = self.unusable_variable(key) {
-            self.faults.push(Fault { place, problem, remedy });
+            self.faults.push(ConfigFault { place, problem, remedy });
             return None;
         }
         let (place, raw) = self.find(key)?;
         match parse(&raw) {
             Ok(value) => Some(value),
             Err(Wrong { problem, remedy }) => {
-                self.faults.push(Fault { place, problem, remedy });
+                self.faults.push(ConfigFault { place, problem, remedy });
                 None
             }
         }
@@ -223,12 +223,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Keys and tables of the file that nobody asked for.
-    fn unknown(&self) -> Vec<Fault> {
+    fn unknown(&self) -> Vec<ConfigFault> {
         let keys: Vec<(&str, Option<&str>)> =
             self.known.iter().map(|known| (known.path.as_str(), known.variable)).collect();
         unknown::find(&self.tree, &keys)
             .into_iter()
-            .map(|(path, line, remedy)| Fault {
+            .map(|(path, line, remedy)| ConfigFault {
                 place: place(self.file_name(), line, Some(&path)),
                 problem: "is not a known key".to_owned(),
                 remedy,

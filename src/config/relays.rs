@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::address::BaseUrl;
 use super::fault::Wrong;
-use super::reader::{Key, Reader, key};
+use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::{DEFAULT_RELAY, value};
 use crate::model::ids::RelayName;
@@ -21,13 +21,13 @@ const URL_VARIABLE: &str = "SMTP_URL";
 ///
 /// A relay greets with the portal's host when that is a public name (a name its owner has, as RFC 5321 §4.1.1.1 asks
 /// for), else with this machine's loopback address.
-pub(super) fn read(reader: &mut Reader<'_>, portal: &BaseUrl) -> BTreeMap<RelayName, RelayConfig> {
+pub(super) fn read(reader: &mut ConfigReader<'_>, portal: &BaseUrl) -> BTreeMap<RelayName, RelayConfig> {
     let mut names: BTreeSet<String> = reader.names_under("relays");
     names.insert(DEFAULT_RELAY.to_owned());
     names.iter().filter_map(|name| Some((RelayName::from(name.as_str()), read_one(reader, name, portal)?))).collect()
 }
 
-fn read_one(reader: &mut Reader<'_>, name: &str, portal: &BaseUrl) -> Option<RelayConfig> {
+fn read_one(reader: &mut ConfigReader<'_>, name: &str, portal: &BaseUrl) -> Option<RelayConfig> {
     let path = |key: &str| format!("relays.{name}.{key}");
     // Read whole even without a URL, so that every fault is told and every key is known.
     let url = read_url(reader, name);
@@ -59,7 +59,7 @@ fn read_one(reader: &mut Reader<'_>, name: &str, portal: &BaseUrl) -> Option<Rel
     })
 }
 
-fn read_url(reader: &mut Reader<'_>, name: &str) -> Option<RelayUrl> {
+fn read_url(reader: &mut ConfigReader<'_>, name: &str) -> Option<RelayUrl> {
     let path = format!("relays.{name}.url");
     let key = url_key(name, &path);
     let url = reader.optional(key, relay_url);
@@ -81,7 +81,7 @@ fn relay_url(raw: &Raw) -> Result<RelayUrl, Wrong> {
     RelayUrl::parse(&value::text(raw)?).map_err(|error| Wrong::new(error.to_string(), remedy))
 }
 
-fn deadline(reader: &mut Reader<'_>, path: &str, default: &'static str) -> Duration {
+fn deadline(reader: &mut ConfigReader<'_>, path: &str, default: &'static str) -> Duration {
     reader.value(key(path), default, value::duration(Duration::from_secs(1), Duration::from_hours(1)))
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Config;
 use super::address::{is_loopback_host, password_of};
 use super::fault::Wrong;
-use super::reader::{Key, Reader, key};
+use super::reader::{ConfigReader, Key, key};
 use super::samples::{self, SECRETS};
 use super::stores::{AMQP_URL, DATABASE_URL};
 use super::value::show_size;
@@ -14,7 +14,7 @@ use super::work::{BYTES_IN_FLIGHT, SECRET_KEYS};
 use crate::relay::RelayConfig;
 
 /// Records every rule that the configuration breaks.
-pub(super) fn check(reader: &mut Reader<'_>, config: &Config) {
+pub(super) fn check(reader: &mut ConfigReader<'_>, config: &Config) {
     if !reader.allows_embedded() {
         never_half(reader, config);
     }
@@ -27,7 +27,7 @@ pub(super) fn check(reader: &mut Reader<'_>, config: &Config) {
 }
 
 /// A real broker or relay with a throw-away database, links to loopback, or a key that a new machine lacks.
-fn never_half(reader: &mut Reader<'_>, config: &Config) {
+fn never_half(reader: &mut ConfigReader<'_>, config: &Config) {
     let but = "; --allow-embedded if you mean it";
     if reader.is_set(AMQP_URL) && !reader.is_set(DATABASE_URL) {
         let problem = "is missing although AMQP_URL is set: events of a real broker would end in a local file";
@@ -54,7 +54,7 @@ fn cause_of(relay: &RelayConfig) -> String {
     format!("the relay {:?} ({})", relay.name.as_str(), relay.url.host)
 }
 
-fn open_listeners_ask_for_a_token(reader: &mut Reader<'_>, config: &Config) {
+fn open_listeners_ask_for_a_token(reader: &mut ConfigReader<'_>, config: &Config) {
     if !config.console.listen.ip().is_loopback() && !reader.is_set(API_TOKEN) {
         let listen = config.console.listen;
         let problem = format!("is missing although the console listens on {listen}: anybody could publish invoices");
@@ -63,7 +63,7 @@ fn open_listeners_ask_for_a_token(reader: &mut Reader<'_>, config: &Config) {
 }
 
 /// One origin for customers and operators would let a page of one act as the other.
-fn portal_and_console_are_separate(reader: &mut Reader<'_>, config: &Config) {
+fn portal_and_console_are_separate(reader: &mut ConfigReader<'_>, config: &Config) {
     let (portal, console) = (&config.portal.url, &config.console.url);
     if portal.host() == console.host() && !portal.is_loopback() {
         let problem = format!("has the portal's host {}", portal.host());
@@ -71,7 +71,7 @@ fn portal_and_console_are_separate(reader: &mut Reader<'_>, config: &Config) {
     }
 }
 
-fn listeners_differ(reader: &mut Reader<'_>, config: &Config) {
+fn listeners_differ(reader: &mut ConfigReader<'_>, config: &Config) {
     const LISTENERS: [Key<'static>; 3] = [
         key("portal.listen").variable("PORTAL_LISTEN"),
         key("console.listen").variable("CONSOLE_LISTEN"),
@@ -93,7 +93,7 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// A file with secrets is looked at as the key's file is; one without may be read by anybody.
-fn secrets_are_not_open_to_others(reader: &mut Reader<'_>) {
+fn secrets_are_not_open_to_others(reader: &mut ConfigReader<'_>) {
     let Some((file, mode)) = reader.open_file() else { return };
     let is_secret = |(path, texts): &(&str, Vec<String>)| {
         SECRETS.contains(path) || texts.iter().any(|text| password_of(text).is_some())
@@ -105,7 +105,7 @@ fn secrets_are_not_open_to_others(reader: &mut Reader<'_>) {
 }
 
 /// A mail is held beside its documents: a budget below that would stop it for ever.
-fn every_message_fits(reader: &mut Reader<'_>, config: &Config) {
+fn every_message_fits(reader: &mut ConfigReader<'_>, config: &Config) {
     let largest = config.relays.values().map(|relay| relay.message_bytes_max).max().unwrap_or(0);
     let needed = largest.saturating_mul(2);
     if config.worker.bytes_in_flight_max < needed {

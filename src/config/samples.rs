@@ -6,7 +6,7 @@
 use super::Config;
 use super::address::{is_loopback_host, password_of};
 use super::fault::Wrong;
-use super::reader::Reader;
+use super::reader::ConfigReader;
 
 /// The keys whose values are secrets. Other secrets stand in URLs, as passwords.
 pub(super) const SECRETS: [&str; 4] =
@@ -35,7 +35,7 @@ pub(super) fn is_printed(secret: &str) -> bool {
 }
 
 /// Records every printed secret that somebody beyond this machine could use.
-pub(super) fn refuse(reader: &mut Reader<'_>, config: &Config) {
+pub(super) fn refuse(reader: &mut ConfigReader<'_>, config: &Config) {
     for written in reader.written() {
         let reached = match written.path.as_str() {
             "console.api_token" => !config.console.listen.ip().is_loopback(),

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::address::password_of;
-use super::reader::{Reader, Written};
+use super::reader::{ConfigReader, Written};
 use super::samples::SECRETS;
-use super::source::Sources;
+use super::source::ConfigSources;
 
 /// Where containers have their secrets, which whoever runs them puts there: in a mount that no other container sees.
 const CONTAINER_SECRETS: &str = "/run/secrets";
@@ -49,7 +49,7 @@ impl fmt::Display for OpenSecretFile {
 }
 
 /// Every such file.
-pub(super) fn find(reader: &Reader<'_>, sources: &Sources, config: &Config) -> Vec<OpenSecretFile> {
+pub(super) fn find(reader: &ConfigReader<'_>, sources: &ConfigSources, config: &Config) -> Vec<OpenSecretFile> {
     let of_variables = reader.written().into_iter().filter(is_secret).filter_map(|written| {
         let (path, mode) = written.file?;
         Some(OpenSecretFile { place: written.place, path, mode: mode? })
@@ -72,6 +72,6 @@ fn is_secret(written: &Written) -> bool {
 }
 
 /// Whether a PEM file holds a private key beside its certificates.
-fn holds_a_key(sources: &Sources, path: &Path) -> bool {
+fn holds_a_key(sources: &ConfigSources, path: &Path) -> bool {
     (sources.read)(path).is_ok_and(|text| text.contains("PRIVATE KEY-----"))
 }

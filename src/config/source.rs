@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Faults};
+use super::fault::{ConfigFault, Faults};
 use crate::private_file;
 
 /// The file that is read when none is named.
@@ -14,7 +14,7 @@ pub const FILE_DEFAULT: &str = "config.toml";
 
 /// Everything that a configuration is made of, read once.
 #[derive(Clone)]
-pub struct Sources {
+pub struct ConfigSources {
     /// The environment's variables. An empty one counts as unset, as `${NAME:-}` in a compose file leaves it.
     pub environment: BTreeMap<String, String>,
     /// Variables that are set, but are not UTF-8.
@@ -33,7 +33,7 @@ pub struct Sources {
     pub mode_open: fn(&Path) -> Option<u32>,
 }
 
-impl Sources {
+impl ConfigSources {
     /// No variable, no file: everything takes its default.
     #[must_use]
     pub fn none() -> Self {
@@ -76,7 +76,7 @@ fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Faults> 
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some((path.to_owned(), text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),
-        Err(error) => Err(Faults(vec![Fault {
+        Err(error) => Err(Faults(vec![ConfigFault {
             place: path.display().to_string(),
             problem: format!("cannot be read: {error}"),
             remedy: "name a readable file by --config or CONFIG_FILE, or leave both out".to_owned(),
@@ -134,13 +134,13 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Parses `text`, and tells every place where it is no TOML.
-    pub(super) fn parse(file: &Path, text: &str) -> (Self, Vec<Fault>) {
+    pub(super) fn parse(file: &Path, text: &str) -> (Self, Vec<ConfigFault>) {
         let (document, mut errors) = DeTable::parse_recoverable(text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         // Only the message: an error's own Display quotes the line, which may hold a secret.
-        let mut faults: Vec<Fault> = errors
+        let mut faults: Vec<ConfigFault> = errors
             .iter()
-            .map(|error| Fault {
+            .map(|error| ConfigFault {
                 place: place(file, line_at(text, error.span().map_or(0, |span| span.start)), None),
                 problem: format!("is not TOML: {}", error.message()),
                 remedy: "correct the line; text stands in quotes: key = \"value\"".to_owned(),
@@ -153,13 +153,13 @@ impl Tree {
         (tree, faults)
     }
 
-    fn flatten(&mut self, file: &Path, text: &str, prefix: &str, table: &DeTable<'_>, faults: &mut Vec<Fault>) {
+    fn flatten(&mut self, file: &Path, text: &str, prefix: &str, table: &DeTable<'_>, faults: &mut Vec<ConfigFault>) {
         for (name, value) in table {
             let line = line_at(text, name.span().start);
             let path =
                 if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             if !is_plain(name) {
-                faults.push(Fault {
+                faults.push(ConfigFault {
                     place: place(file, line, Some(&path)),
                     problem: "is not a name".to_owned(),
                     remedy: "use letters, digits, - and _ only".to_owned(),

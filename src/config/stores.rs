@@ -6,13 +6,13 @@ use secrecy::SecretString;
 
 use super::address::{SecretUrl, amqp_url, database_url};
 use super::fault::Wrong;
-use super::reader::{Key, Reader, key};
+use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::value;
 
 /// The database: the truth about every delivery.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub struct DatabaseConfig {
     /// `sqlite:` with a file, or `postgres:`.
     pub url: SecretUrl,
     /// Connections that this process opens at most. SQLite writes over one whatever this says.
@@ -22,8 +22,8 @@ pub struct Database {
 /// The key of the database's URL.
 pub(super) const DATABASE_URL: Key<'static> = key("database.url").variable("DATABASE_URL");
 
-impl Database {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl DatabaseConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             url: reader.value(DATABASE_URL, "sqlite://data/dispatcher.db", database_url),
             connections_max: reader.value(key("database.connections_max"), "12", value::whole(2, 1000)),
@@ -45,7 +45,7 @@ pub struct Broker {
     /// A PEM file with the certificate authority of its certificate, in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// What becomes of exchanges and queues at start.
-    pub topology: Topology,
+    pub topology: TopologyConfig,
     /// What the name of every exchange and queue begins with, where several installations share a virtual host.
     pub name_prefix: String,
     /// Unacknowledged events at most, and so the largest batch that is committed at once.
@@ -56,7 +56,7 @@ pub struct Broker {
 
 /// What becomes of exchanges and queues at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topology {
+pub enum TopologyConfig {
     /// They are declared: made if they are not there.
     Declare,
     /// They must be there; for users that may not configure.
@@ -67,8 +67,9 @@ pub enum Topology {
 pub(super) const AMQP_URL: Key<'static> = key("broker.url").variable("AMQP_URL");
 
 impl Broker {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        const TOPOLOGY: &[(&str, Topology)] = &[("declare", Topology::Declare), ("verify", Topology::Verify)];
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
+        const TOPOLOGY: &[(&str, TopologyConfig)] =
+            &[("declare", TopologyConfig::Declare), ("verify", TopologyConfig::Verify)];
         Self {
             url: reader.optional(AMQP_URL, amqp_url),
             ca_file: reader.existing_path(key("broker.ca_file")),
@@ -137,7 +138,7 @@ pub struct S3Credentials {
 }
 
 impl Documents {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             place: reader.value(key("documents.url").variable("DOCUMENTS_URL"), "file:data/documents", documents_place),
             s3_endpoint: reader.optional(key("documents.s3_endpoint").variable("AWS_ENDPOINT_URL"), endpoint),
@@ -147,7 +148,7 @@ impl Documents {
     }
 }
 
-fn read_credentials(reader: &mut Reader<'_>) -> Option<S3Credentials> {
+fn read_credentials(reader: &mut ConfigReader<'_>) -> Option<S3Credentials> {
     const ID: Key<'_> = key("documents.s3_access_key_id").variable("AWS_ACCESS_KEY_ID");
     const SECRET: Key<'_> = key("documents.s3_secret_access_key").variable("AWS_SECRET_ACCESS_KEY");
     let id = reader.optional(ID, value::text);

@@ -11,12 +11,12 @@ const SHIPPED: &str = include_str!("../../config.toml");
 const TOKEN: &str = "5f1d7c0a9b3e48d2a6c1f0e7b8d93a24";
 const KEY: &str = "b3VyIG93biBrZXksIHByaW50ZWQgbm93aGVyZSBlbHNl";
 
-fn sources(environment: &[(&str, &str)], file: &str) -> Sources {
-    Sources {
+fn sources(environment: &[(&str, &str)], file: &str) -> ConfigSources {
+    ConfigSources {
         environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         file: Some((PathBuf::from("config.toml"), file.to_owned())),
         exists: |_| true,
-        ..Sources::none()
+        ..ConfigSources::none()
     }
 }
 
@@ -36,7 +36,7 @@ fn relay<'a>(config: &'a Config, name: &str) -> &'a RelayConfig {
 
 #[test]
 fn nothing_set_is_embedded() {
-    let config = Config::read(&Sources::none()).expect("defaults have no fault");
+    let config = Config::read(&ConfigSources::none()).expect("defaults have no fault");
     assert_eq!(config.database.url.expose(), "sqlite://data/dispatcher.db");
     assert!(config.database.is_sqlite() && config.broker.url.is_none() && config.relays.is_empty());
     assert_eq!(config.documents.place, DocumentsPlace::Folder("data/documents".into()));
@@ -168,7 +168,7 @@ fn unset_means_embedded_but_never_half() {
             Err(faults) => faults.0.into_iter().map(|fault| fault.place).collect(),
         };
         assert_eq!(places, missing, "{environment:?} {file}");
-        let allowed = Sources { allow_embedded: true, ..sources(environment, file) };
+        let allowed = ConfigSources { allow_embedded: true, ..sources(environment, file) };
         assert!(Config::read(&allowed).is_ok(), "--allow-embedded: {environment:?} {file}");
     }
 }
@@ -184,7 +184,7 @@ fn what_is_open_is_protected_whatever_is_allowed() {
         (&[("CONSOLE_URL", "http://console.example")], "CONSOLE_URL"),
     ];
     for (environment, place) in cases {
-        let allowed = Sources { allow_embedded: true, ..sources(environment, "") };
+        let allowed = ConfigSources { allow_embedded: true, ..sources(environment, "") };
         let faults = Config::read(&allowed).expect_err(place);
         assert_eq!(faults.0.iter().map(|fault| fault.place.as_str()).collect::<Vec<_>>(), [place], "{faults}");
     }
@@ -233,7 +233,7 @@ fn secrets_of_the_documentation_are_refused_where_others_reach_them() {
 
 #[test]
 fn a_file_with_secrets_is_not_open_to_others() {
-    let read = |file: &str, file_mode_open| Config::read(&Sources { file_mode_open, ..sources(&[], file) });
+    let read = |file: &str, file_mode_open| Config::read(&ConfigSources { file_mode_open, ..sources(&[], file) });
     for file in [
         "[database]\nurl = \"postgres://dora:hunter2@127.0.0.1/bills\"\n",
         "[relays.default]\nurl = \"smtp://dora:hunter2@127.0.0.1\"\n",
@@ -297,7 +297,7 @@ fn a_broken_line_of_the_file_is_not_repeated() {
 #[test]
 fn files_that_are_named_must_be_there() {
     let file = "[broker]\nca_file = \"ca.pem\"\n[templates]\nfolder = \"wording\"\n[relays.default]\nca_file = \"relay.pem\"\n";
-    let sources = Sources { exists: |_| false, ..sources(&[], file) };
+    let sources = ConfigSources { exists: |_| false, ..sources(&[], file) };
     let faults = Config::read(&sources).expect_err("missing files");
     assert_eq!(faults.0.len(), 3, "{faults}");
     assert!(faults.0.iter().all(|fault| fault.problem.ends_with("which is not there")), "{faults}");
@@ -305,7 +305,7 @@ fn files_that_are_named_must_be_there() {
 
 #[test]
 fn a_variable_that_is_not_utf_8_is_told() {
-    let unreadable = Sources { unreadable: ["API_TOKEN".to_owned()].into(), ..Sources::none() };
+    let unreadable = ConfigSources { unreadable: ["API_TOKEN".to_owned()].into(), ..ConfigSources::none() };
     let faults = Config::read(&unreadable).expect_err("a fault");
     assert_eq!((faults.0[0].place.as_str(), faults.0[0].problem.as_str()), ("API_TOKEN", "is not UTF-8"));
 }
@@ -328,7 +328,7 @@ fn every_key_has_a_variable() {
 
 #[test]
 fn a_secret_may_be_in_a_file_that_a_variable_names() {
-    let from_files = |environment: &[(&str, &str)]| Sources {
+    let from_files = |environment: &[(&str, &str)]| ConfigSources {
         read: |path| match path.to_str() {
             Some("/run/secrets/api") => Ok(format!("{TOKEN}\n")),
             _ => Err(std::io::ErrorKind::NotFound.into()),
@@ -394,7 +394,7 @@ fn uncommented(examples: bool) -> String {
 
 #[test]
 fn the_shipped_file_sets_nothing() {
-    let plain = Config::read(&Sources::none()).expect("defaults have no fault");
+    let plain = Config::read(&ConfigSources::none()).expect("defaults have no fault");
     assert_eq!(format!("{:?}", config(&[], SHIPPED)), format!("{plain:?}"));
 }
 

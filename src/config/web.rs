@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{BaseUrl, SecretUrl, base_url, provider_url};
 use super::fault::Wrong;
-use super::reader::{Key, Reader, key};
+use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::value;
 
@@ -24,7 +24,7 @@ pub struct Portal {
 pub(super) const PORTAL_URL: Key<'static> = key("portal.url").variable("PORTAL_URL");
 
 impl Portal {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             url: reader.value(PORTAL_URL, "http://127.0.0.1:8081", base_url),
             listen: reader.value(key("portal.listen").variable("PORTAL_LISTEN"), "127.0.0.1:8081", value::listen),
@@ -51,7 +51,7 @@ pub(super) const CONSOLE_URL: Key<'static> = key("console.url").variable("CONSOL
 pub(super) const API_TOKEN: Key<'static> = key("console.api_token").variable("API_TOKEN");
 
 impl Console {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             url: reader.value(CONSOLE_URL, "http://127.0.0.1:8080", base_url),
             listen: reader.value(key("console.listen").variable("CONSOLE_LISTEN"), "127.0.0.1:8080", value::listen),
@@ -84,7 +84,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { listen: reader.value(key("metrics.listen").variable("METRICS_LISTEN"), "127.0.0.1:9464", value::listen) }
     }
 }
@@ -97,7 +97,7 @@ pub struct Http {
 }
 
 impl Http {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let trusted_proxies = key("http.trusted_proxies").variable("TRUSTED_PROXIES");
         Self { trusted_proxies: reader.value(trusted_proxies, "", value::list(value::network)) }
     }
@@ -111,7 +111,7 @@ pub struct Sms {
 }
 
 impl Sms {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { url: reader.optional(key("sms.url").variable("SMS_URL"), provider_url) }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::fault::Wrong;
-use super::reader::{Key, Reader, key};
+use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::value;
 use crate::secrets::SecretKeys;
@@ -17,7 +17,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// How one worker process works.
 #[derive(Debug, Clone)]
-pub struct Worker {
+pub struct WorkerConfig {
     /// Bytes of documents and mails in memory at most.
     pub bytes_in_flight_max: u64,
     /// How long what is under way may take after the first signal.
@@ -27,8 +27,8 @@ pub struct Worker {
 /// The key of the budget of bytes.
 pub(super) const BYTES_IN_FLIGHT: Key<'static> = key("worker.bytes_in_flight_max");
 
-impl Worker {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl WorkerConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let grace = value::duration(SECOND, Duration::from_hours(1));
         Self {
             bytes_in_flight_max: reader.value(BYTES_IN_FLIGHT, "256MiB", value::size(1 << 20, 1 << 40)),
@@ -45,7 +45,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { schedule: reader.value(key("retry.schedule"), "30s,2m,10m,30m,2h,4h,8h", schedule) }
     }
 }
@@ -69,7 +69,7 @@ pub struct Waits {
 }
 
 impl Waits {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let wait = value::duration(Duration::ZERO, 7 * DAY);
         Self {
             customer: reader.value(key("waits.customer"), "10m", &wait),
@@ -92,7 +92,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         const KEYS: [Key<'static>; 3] =
             [key("retention.bodies"), key("retention.deliveries"), key("retention.event_keys")];
         let time = value::duration(DAY, 36_500 * DAY);
@@ -118,13 +118,13 @@ impl Retention {
 
 /// The mails' wording.
 #[derive(Debug, Clone)]
-pub struct Templates {
+pub struct TemplatesConfig {
     /// A folder in place of the templates that are built in.
     pub folder: Option<PathBuf>,
 }
 
-impl Templates {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+impl TemplatesConfig {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { folder: reader.existing_path(key("templates.folder")) }
     }
 }
@@ -142,7 +142,7 @@ pub struct Secrets {
 pub(super) const SECRET_KEYS: Key<'static> = key("secrets.keys").variable("SECRET_KEYS");
 
 impl Secrets {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             keys: reader.optional(SECRET_KEYS, secret_keys),
             file: reader.value(key("secrets.file"), "data/secret.key", value::path),
@@ -157,7 +157,7 @@ fn secret_keys(raw: &Raw) -> Result<SecretKeys, Wrong> {
 }
 
 impl Log {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         const FORMATS: &[(&str, LogFormat)] = &[("human", LogFormat::Human), ("json", LogFormat::Json)];
         Self {
             filter: reader.value(key("log.filter").variable("LOG_FILTER"), "info", log_filter),

@@ -9,4 +9,4 @@ pub mod catcher;
 pub mod report;
 mod rows;
 pub mod run;
-pub mod world;
+pub mod sample_data;

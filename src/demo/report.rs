@@ -7,7 +7,7 @@ use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, 
 use serde::Serialize;
 
 use crate::compose::Attachment;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::Decision;
 use crate::policy::decision::Reason;
 
@@ -34,7 +34,7 @@ pub struct ReportRow {
     pub state: String,
     /// Why it stands there.
     #[serde(serialize_with = "spelled")]
-    pub class: Option<Class>,
+    pub class: Option<ReasonCode>,
     /// The mail's Message-ID, without angle brackets.
     pub message_id: Option<String>,
     /// What the mail holds.
@@ -152,7 +152,7 @@ fn cells(row: &ReportRow, look: Look) -> Row {
         _ => "–".to_owned(),
     };
     // Accepted means sent, and a class that is spelled like its state says nothing new.
-    let telling = |class: &Class| *class != Class::Accepted && class.as_str() != row.state;
+    let telling = |class: &ReasonCode| *class != ReasonCode::Accepted && class.as_str() != row.state;
     let class = row.class.filter(telling).map(|class| format!("\n{class}"));
     let state = format!("{}{}", tame(&row.state), class.unwrap_or_default());
     Row::from(vec![
@@ -230,7 +230,8 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
     }
     line("as files", &format!("{} — one .eml for each, to open in any mail program", place.mails.display()));
     line("database", &place.database.display().to_string());
-    let mut hints: Vec<Class> = rows.iter().filter(|row| row.state == "dead").filter_map(|row| row.class).collect();
+    let mut hints: Vec<ReasonCode> =
+        rows.iter().filter(|row| row.state == "dead").filter_map(|row| row.class).collect();
     hints.sort_unstable();
     hints.dedup();
     if !hints.is_empty() {
@@ -245,7 +246,7 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
 
 /// Text from an event, for a terminal: no control characters, which could move the cursor or worse.
 fn tame(text: &str) -> String {
-    crate::demo::catcher::letter::visible(text)
+    crate::demo::catcher::parsed_email::visible(text)
 }
 
 /// An enum by its one spelling.
@@ -280,7 +281,7 @@ mod tests {
             decision: Some(Decision::Attach),
             reason: Some(Reason::BusinessCustomer),
             state: "sent".to_owned(),
-            class: Some(Class::Accepted),
+            class: Some(ReasonCode::Accepted),
             message_id: text("019ab0-1@nordlicht.example"),
             attachments: vec![
                 file("NE-1041.pdf", MediaType::Pdf, 3_647),
@@ -311,10 +312,10 @@ mod tests {
             eml: None,
             attachments: Vec::new(),
             state: "dead".to_owned(),
-            class: Some(Class::DocumentMismatch),
+            class: Some(ReasonCode::DocumentMismatch),
             ..sent.clone()
         };
-        vec![sent, linked, mismatch, dead(Class::Malformed), dead(Class::NoVerificationMethod)]
+        vec![sent, linked, mismatch, dead(ReasonCode::Malformed), dead(ReasonCode::NoVerificationMethod)]
     }
 
     fn shown(rows: &[ReportRow], columns: u16, colour: bool) -> String {
@@ -351,7 +352,7 @@ mod tests {
         let text = shown(&rows(), 120, false);
         assert!(text.contains("In all: 2 sent, 3 dead."));
         assert!(text.contains("http://127.0.0.1:8025"));
-        assert!(text.contains(Class::Malformed.hint()) && text.contains(Class::DocumentMismatch.hint()));
+        assert!(text.contains(ReasonCode::Malformed.hint()) && text.contains(ReasonCode::DocumentMismatch.hint()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::demo::catcher::Mailbox;
 use crate::demo::report::ReportRow;
 use crate::event::{self, InvoiceSent};
 use crate::intake::Verdict;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::store::{Delivery, Store, StoreError};
 
 /// The rows of the event with these bytes.
@@ -20,7 +20,7 @@ pub(super) async fn rows_of(
     let row = of_event(store, &event).await?;
     // These made nothing of their own: what the first event of the same id made is in its own row.
     let deliveries = match verdict {
-        Verdict::Duplicate | Verdict::DeadLetter(Class::ConflictingEvent) => Vec::new(),
+        Verdict::Duplicate | Verdict::DeadLetter(ReasonCode::ConflictingEvent) => Vec::new(),
         _ => store.deliveries_of_event(event.key()).await?,
     };
     if deliveries.is_empty() {

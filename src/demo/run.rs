@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::catcher::{Catcher, CatcherConfig};
 use super::report::{ReportRow, WhereToLook};
 use super::rows::rows_of;
-use super::world::{DemoEvent, MESSAGE_BYTES_MAX, World};
+use super::sample_data::{DemoEvent, MESSAGE_BYTES_MAX, SampleData};
 use crate::app::{App, Role};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
-use crate::event::catalogue::{Entry, parse_import_line};
+use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
 use crate::model::ids::RelayName;
 use crate::model::incoming::{Incoming, Via};
@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Demo {
     app: App,
     catcher: Catcher,
-    world: World,
+    world: SampleData,
     place: WhereToLook,
     stop: CancellationToken,
     sending: tokio::task::JoinHandle<Result<(), crate::app::AppError>>,
@@ -54,7 +54,7 @@ impl Demo {
     /// If the folder cannot be written, or another demo uses it.
     pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
         let clock = Clock::system();
-        let world = World::new(clock.now());
+        let world = SampleData::new(clock.now());
         private_file::create_folder(&folder.join("documents"))
             .with_context(|| format!("the folder {} cannot be made; choose another by --data", folder.display()))?;
         world.write_documents(&folder.join("documents")).context("the sample documents cannot be written")?;
@@ -166,11 +166,11 @@ fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result
     Ok(config)
 }
 
-async fn tell_catalogue(app: &App, world: &World) -> anyhow::Result<()> {
+async fn tell_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
     for line in world.catalogue() {
         match parse_import_line(line.as_bytes())? {
-            Entry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),
-            Entry::Customer(customer) => drop(app.store.upsert_customer(&customer).await?),
+            ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),
+            ImportEntry::Customer(customer) => drop(app.store.upsert_customer(&customer).await?),
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::relay::outcome::Reply;
 use crate::relay::{EnvelopeRecipient, RecipientResult, Submission};
@@ -11,9 +11,9 @@ use crate::telemetry::AddressMask;
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
-pub struct Ended {
+pub struct AttemptResult {
     /// Why.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The SMTP phase, if it came so far.
     pub phase: Option<Phase>,
     /// The relay's words, if any.
@@ -32,9 +32,9 @@ pub struct Ended {
     pub goes_without_utf8: bool,
 }
 
-impl Ended {
+impl AttemptResult {
     /// It ended before the relay was asked.
-    pub fn before(class: Class, reason: impl Into<String>) -> Self {
+    pub fn before(class: ReasonCode, reason: impl Into<String>) -> Self {
         Self {
             class,
             phase: None,
@@ -50,10 +50,10 @@ impl Ended {
 
     /// It ended at the relay, which was told these recipients. The sentence is for logs, lists and events: it names none
     /// of them, whatever the relay repeats. The reply itself stays as it was, for the attempt's row.
-    pub fn at_relay(class: Class, submission: Submission, recipients: &[EnvelopeRecipient]) -> Self {
+    pub fn at_relay(class: ReasonCode, submission: Submission, recipients: &[EnvelopeRecipient]) -> Self {
         let masked = |words: &str| AddressMask::of(recipients.iter().map(|r| r.address.as_ref())).reply(words);
         let reason = match (&submission.reply, &submission.detail) {
-            _ if class == Class::Accepted => refused_besides(&submission.recipients),
+            _ if class == ReasonCode::Accepted => refused_besides(&submission.recipients),
             (Some(reply), _) => {
                 let reply = Reply { text: masked(&reply.text), ..reply.clone() };
                 format!("the relay answered {reply} ({})", submission.phase)
@@ -64,7 +64,7 @@ impl Ended {
         let besides = refused_besides(&submission.recipients);
         let reason = match class {
             // What became of these is known.
-            Class::Uncertain if !besides.is_empty() => format!("{reason}; {besides}"),
+            ReasonCode::Uncertain if !besides.is_empty() => format!("{reason}; {besides}"),
             _ => reason,
         };
         Self {

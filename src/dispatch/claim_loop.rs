@@ -12,18 +12,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::context::Context;
-use super::health::relay_gate::{Gate, Passage};
-use super::liveness::in_hand::Grip;
-use super::liveness::isolation::{Alone, LaneSuspect, SuspectLook};
+use super::health::relay_gate::{Passage, RelayGate};
+use super::liveness::in_flight::InFlightGuard;
+use super::liveness::isolation::{Isolated, LaneIsolation, SuspectLook};
 use super::load::load;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
 use crate::failpoint::{self, Failpoint};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::relay::RelayConfig;
-use crate::store::{Claimed, DeliveryFacts, StoreError};
+use crate::store::{Claimed, DeliveryContext, StoreError};
 
 /// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
@@ -42,9 +42,9 @@ pub struct Owned {
     /// The row.
     pub claimed: Claimed,
     /// Until the row has been recorded or given back.
-    _grip: Grip,
+    _grip: InFlightGuard,
     /// Of a delivery that a worker died with: the lane claims no other meanwhile.
-    _alone: Option<Alone>,
+    _alone: Option<Isolated>,
     /// Free when the row has been recorded or given back.
     _place: OwnedSemaphorePermit,
 }
@@ -55,7 +55,7 @@ pub struct Ready {
     /// The row.
     pub owned: Owned,
     /// What it was made of.
-    pub facts: DeliveryFacts,
+    pub facts: DeliveryContext,
     /// The mail, and why it is as it is.
     pub prepared: Prepared,
     /// Its place among the mails that wait; free when a slot takes it.
@@ -69,11 +69,11 @@ pub struct Claims {
     /// The lane's relay.
     pub relay: Arc<RelayConfig>,
     /// Whether it may send.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<RelayGate>,
     /// Writes down what cannot be prepared.
     pub recorder: Recorder,
     /// The one delivery in hand that a worker died with.
-    pub suspects: LaneSuspect,
+    pub isolation: LaneIsolation,
     /// To the slots.
     pub ready: mpsc::Sender<Ready>,
     /// Places in hand: some mails are composed, and some recorded, while others are on the wire.
@@ -95,15 +95,15 @@ impl Claims {
         let preparing = TaskTracker::new();
         let mut looks = 0_u32;
         let mut low_mark = LowMark::new();
-        let mut suspects = SuspectLook::default();
+        let mut isolation = SuspectLook::default();
         while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
             let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
             looks = looks.wrapping_add(1);
-            match self.claim(&places, floor, &mut suspects).await {
+            match self.claim(&places, floor, &mut isolation).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
                     drop(places);
                     looks = 0;
-                    pulse.during(self.idle(suspects.found)).await;
+                    pulse.during(self.idle(isolation.found)).await;
                 }
                 Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
@@ -130,12 +130,12 @@ impl Claims {
         loop {
             let wanted = match self.gate.passable().await {
                 Passage::Trial { allowance } => {
-                    let in_hand = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
-                    if in_hand >= allowance {
+                    let in_flight = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
+                    if in_flight >= allowance {
                         self.trial_moves(allowance).await;
                         continue;
                     }
-                    allowance - in_hand
+                    allowance - in_flight
                 }
                 _ => (self.places_all / 2).max(1),
             };
@@ -170,10 +170,10 @@ impl Claims {
         &self,
         places: &OwnedSemaphorePermit,
         floor: i64,
-        suspects: &mut SuspectLook,
-    ) -> Result<(Vec<Claimed>, Option<Alone>), StoreError> {
+        isolation: &mut SuspectLook,
+    ) -> Result<(Vec<Claimed>, Option<Isolated>), StoreError> {
         let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
-        let Some((suspect, alone)) = self.claim_suspect(suspects).await? else {
+        let Some((suspect, alone)) = self.claim_suspect(isolation).await? else {
             return Ok((self.claim_due(limit, floor).await?, None));
         };
         let mut claimed = vec![suspect];
@@ -184,12 +184,12 @@ impl Claims {
         Ok((claimed, Some(alone)))
     }
 
-    async fn claim_suspect(&self, look: &mut SuspectLook) -> Result<Option<(Claimed, Alone)>, StoreError> {
+    async fn claim_suspect(&self, look: &mut SuspectLook) -> Result<Option<(Claimed, Isolated)>, StoreError> {
         let now = self.context.clock.monotonic();
         if !look.is_due(now) {
             return Ok(None);
         }
-        let Some(alone) = self.suspects.take() else { return Ok(None) };
+        let Some(alone) = self.isolation.take() else { return Ok(None) };
         let suspect = self.context.store.claim_suspect(&self.relay.name, self.context.worker).await?;
         look.looked(now, suspect.is_some());
         Ok(suspect.map(|suspect| (suspect, alone)))
@@ -201,11 +201,11 @@ impl Claims {
         self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await
     }
 
-    async fn idle(&self, suspects: bool) {
+    async fn idle(&self, isolation: bool) {
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.context.clock.sleep(IDLE_LOOK) => {}
-            () = self.suspects.free(), if suspects => {}
+            () = self.isolation.free(), if isolation => {}
             () = self.stop.cancelled() => {}
         }
     }
@@ -215,7 +215,7 @@ impl Claims {
         &self,
         preparing: &TaskTracker,
         claimed: Vec<Claimed>,
-        mut alone: Option<Alone>,
+        mut alone: Option<Isolated>,
         mut places: OwnedSemaphorePermit,
     ) {
         let owned: Vec<Owned> = claimed
@@ -223,10 +223,10 @@ impl Claims {
             .map(|claimed| {
                 let place = places.split(1).expect("no more was claimed than there are places");
                 let alone = if claimed.takeovers > 0 { alone.take() } else { None };
-                Owned { _grip: self.context.in_hand.grip(claimed.delivery), claimed, _alone: alone, _place: place }
+                Owned { _grip: self.context.in_flight.grip(claimed.delivery), claimed, _alone: alone, _place: place }
             })
             .collect();
-        let stage = Arc::new(Stage {
+        let stage = Arc::new(ClaimStage {
             context: Arc::clone(&self.context),
             relay: Arc::clone(&self.relay),
             recorder: self.recorder.clone(),
@@ -286,7 +286,7 @@ impl LowMark {
 }
 
 /// What preparing one mail needs.
-struct Stage {
+struct ClaimStage {
     context: Arc<Context>,
     relay: Arc<RelayConfig>,
     recorder: Recorder,
@@ -294,8 +294,8 @@ struct Stage {
     waiting: Arc<Semaphore>,
 }
 
-impl Stage {
-    async fn prepare(&self, owned: Owned, facts: DeliveryFacts) {
+impl ClaimStage {
+    async fn prepare(&self, owned: Owned, facts: DeliveryContext) {
         let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
         // A panic is this delivery's dead letter, not the worker's end.
         let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
@@ -310,7 +310,7 @@ impl Stage {
             Ok(Err(ended)) => ended,
             Err(_) => {
                 error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
-                Ended::before(Class::Internal, "the dispatcher failed while composing; its log tells more")
+                AttemptResult::before(ReasonCode::Internal, "the dispatcher failed while composing; its log tells more")
             }
         };
         self.recorder.record(self.relay.on_uncertain, &owned.claimed, &facts, None, &ended).await;

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::cache::profiles::Profiles;
-use super::cache::templates::TemplateShelf;
+use super::cache::templates::TemplateCache;
 use super::limits::buffers::Buffers;
-use super::liveness::in_hand::InHand;
-use super::liveness::isolation::Suspects;
+use super::liveness::in_flight::InFlight;
+use super::liveness::isolation::Isolation;
 use crate::clock::Clock;
 use crate::compose::{self, Templates};
 use crate::documents::DocumentStore;
 use crate::event::InvoiceData;
 use crate::lifecycle::Liveness;
 use crate::model::ids::{RelayName, WorkerId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::Decision;
 use crate::policy::decision::Plan;
 use crate::policy::retry::Schedule;
@@ -38,7 +38,7 @@ pub struct Context {
     /// Where documents are.
     pub documents: DocumentStore,
     /// The templates of today, and those that older deliveries were made with.
-    pub templates: TemplateShelf,
+    pub templates: TemplateCache,
     /// Tenants' profiles, parsed once.
     pub profiles: Profiles,
     /// The keys of portal tokens.
@@ -56,11 +56,11 @@ pub struct Context {
     /// Memory for mails in flight, by relay.
     pub memory: MemoryBudgets,
     /// What this worker knows that it owns.
-    pub in_hand: InHand,
+    pub in_flight: InFlight,
     /// Buffers for messages.
     pub buffers: Buffers,
     /// The deliveries in hand that a worker died with.
-    pub suspects: Suspects,
+    pub isolation: Isolation,
     /// Whether the loops turn.
     pub liveness: Liveness,
 }
@@ -84,7 +84,7 @@ impl Context {
     ///
     /// # Errors
     /// If the version is neither today's nor in the database, or the database is away.
-    pub async fn templates(&self, version: &str) -> Result<Arc<Templates>, Ended> {
+    pub async fn templates(&self, version: &str) -> Result<Arc<Templates>, AttemptResult> {
         if let Some(templates) = self.templates.get(version) {
             return Ok(templates);
         }
@@ -92,10 +92,13 @@ impl Context {
             .store
             .template_sources(version)
             .await
-            .map_err(|error| Ended::before(Class::Dependency, error.to_string()))?
-            .ok_or_else(|| Ended::before(Class::Internal, format!("no templates of version {version} are stored")))?;
-        let templates = Templates::from_sources(&sources)
-            .map_err(|error| Ended::before(Class::Internal, format!("templates of version {version}: {error}")))?;
+            .map_err(|error| AttemptResult::before(ReasonCode::Dependency, error.to_string()))?
+            .ok_or_else(|| {
+                AttemptResult::before(ReasonCode::Internal, format!("no templates of version {version} are stored"))
+            })?;
+        let templates = Templates::from_sources(&sources).map_err(|error| {
+            AttemptResult::before(ReasonCode::Internal, format!("templates of version {version}: {error}"))
+        })?;
         Ok(self.templates.add(version, templates))
     }
 }

@@ -14,12 +14,12 @@ use super::batcher::{Batcher, Gathering};
 use super::claim_loop::Claims;
 use super::context::Context;
 use super::health::credentials::Credentials;
-use super::health::relay_gate::Gate;
+use super::health::relay_gate::RelayGate;
 use super::limits::rate::Rate;
 use super::limits::slots::Slots;
-use super::permit::DataStarter;
+use super::permit::PermitBatcher;
 use super::recorder::Recorder;
-use super::send::Exchange;
+use super::send::SmtpWorkers;
 use crate::lifecycle::keep_running;
 use crate::model::ids::RelayName;
 use crate::relay::Connector;
@@ -53,11 +53,12 @@ impl Lane {
         let slots = Arc::new(Slots::new(relay.connections, self.live.clone(), self.context.clock.clone()));
         let keys = &self.context.credentials_keys;
         let credentials = Credentials::new(relay.name.clone(), &relay.url, keys, store.clone(), worker);
-        let gate = Arc::new(Gate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
-        let suspects = self.context.suspects.of_lane();
+        let gate =
+            Arc::new(RelayGate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
+        let isolation = self.context.isolation.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
-        let exchange = Arc::new(Exchange {
+        let exchange = Arc::new(SmtpWorkers {
             worker: self.context.worker,
             context: Arc::clone(&self.context),
             queue: Mutex::new(queue),
@@ -81,7 +82,7 @@ impl Lane {
             relay,
             gate: Arc::clone(&gate),
             recorder: self.recorder,
-            suspects,
+            isolation,
             ready,
             places: Arc::new(Semaphore::new(slots_all * 3)),
             places_all,
@@ -108,7 +109,7 @@ impl Lane {
     }
 }
 
-fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> DataStarter {
+fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> PermitBatcher {
     let store = context.store.clone();
     // Half of the slots wait while the other half is on the wire.
     let gathering = Gathering { enough: (slots / 2).clamp(1, STARTS_MAX), pause: STARTS_PAUSE, most: STARTS_MAX };
@@ -116,7 +117,7 @@ fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> DataStart
     let (starter, _) = Batcher::start(gathering, pulse, move |starts: Vec<_>| {
         let store = store.clone();
         async move {
-            match store.start_data(&starts).await {
+            match store.permit_data(&starts).await {
                 Ok(answers) => answers.into_iter().map(Some).collect(),
                 Err(error) => {
                     tracing::warn!("failed to record that messages start: {error}");

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use super::context::Context;
 use crate::bisect::bisect;
 use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
-use crate::model::reason::{Class, fingerprint};
+use crate::model::reason::{ReasonCode, fingerprint};
 use crate::model::state::Settled;
-use crate::store::{Claimed, DeliveryFacts, DeliveryIdentity, NewDeadLetter, Next, Record, Settlement, StoreError};
+use crate::store::{
+    Claimed, DeliveryContext, DeliveryIdentity, NewDeadLetter, NextState, Record, Settlement, StoreError,
+};
 
 /// What is known of a delivery, or why that cannot be read.
-pub type Loaded = Result<DeliveryFacts, String>;
+pub type Loaded = Result<DeliveryContext, String>;
 
 /// Reads what is known of deliveries, each by itself if need be.
 ///
@@ -23,7 +25,7 @@ pub async fn load(context: &Context, deliveries: &[DeliveryId]) -> Result<HashMa
         Ok(part.iter().map(|delivery| facts.remove(delivery)).collect())
     })
     .await?;
-    let loaded = |result: Result<Option<DeliveryFacts>, StoreError>| match result {
+    let loaded = |result: Result<Option<DeliveryContext>, StoreError>| match result {
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => Err("what it is made of is not stored".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -51,8 +53,8 @@ fn settled(
     dead_letter: Option<NewDeadLetter>,
 ) -> Record {
     let (settled, class) = match dead_letter {
-        Some(_) => (Settled::Dead, Class::Internal),
-        None => (Settled::Uncertain, Class::Uncertain),
+        Some(_) => (Settled::Dead, ReasonCode::Internal),
+        None => (Settled::Uncertain, ReasonCode::Uncertain),
     };
     let settlement = Settlement {
         settled,
@@ -73,7 +75,7 @@ fn settled(
         dead_letter,
         rest: None,
     };
-    Record { fence: claimed.fence(worker), attempt: None, next: Next::Settled(Box::new(settlement)) }
+    Record { fence: claimed.fence(worker), attempt: None, next: NextState::Settled(Box::new(settlement)) }
 }
 
 fn dead_letter(
@@ -82,7 +84,7 @@ fn dead_letter(
     identity: Option<DeliveryIdentity>,
     reason: &str,
 ) -> NewDeadLetter {
-    let class = Class::Internal;
+    let class = ReasonCode::Internal;
     let now = context.clock.now();
     let (event_key, source, event_id, invoice_number) = match identity {
         Some(known) => (Some(known.event_key), known.source, known.event_id, Some(known.invoice_number)),

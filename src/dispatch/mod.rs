@@ -35,11 +35,11 @@ mod liveness;
 mod worker;
 
 pub use cache::profiles::Profiles;
-pub use cache::templates::TemplateShelf;
+pub use cache::templates::TemplateCache;
 pub use context::{Context, MemoryBudgets};
 pub use limits::buffers::Buffers;
-pub use liveness::in_hand::InHand;
-pub use liveness::isolation::Suspects;
+pub use liveness::in_flight::InFlight;
+pub use liveness::isolation::Isolation;
 pub(crate) use liveness::observer::HEARTBEAT;
 pub use prepare::{Decided, Past, Prepared, decide};
 pub use worker::{LAST_STEPS, Worker, WorkerEnd};

@@ -8,11 +8,11 @@ use super::batcher::Batcher;
 use super::prepare::Prepared;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
-use crate::relay::{BeforeData, Permit};
-use crate::store::{DataStart, DataStarted};
+use crate::relay::{DataPermit, Permit};
+use crate::store::{DataPermitAnswer, DataPermitRequest};
 
 /// Gathers the permits of all slots; `None` if the database is away.
-pub type DataStarter = Batcher<DataStart, Option<DataStarted>>;
+pub type PermitBatcher = Batcher<DataPermitRequest, Option<DataPermitAnswer>>;
 
 /// A message that was composed longer ago is composed again before its DATA: its Date is not true any more.
 const AGE_MAX: Duration = Duration::from_mins(5);
@@ -24,13 +24,13 @@ pub fn is_outdated(prepared: &Prepared, clock: &Clock) -> bool {
 
 /// Asks for one delivery's permit.
 #[derive(Debug)]
-pub struct DataPermit<'a> {
-    starter: &'a DataStarter,
-    start: DataStart,
+pub struct PermitRequest<'a> {
+    starter: &'a PermitBatcher,
+    start: DataPermitRequest,
     /// The mail and the clock that tells how old it is; none if it goes out however old it is.
     ages: Option<(&'a Prepared, &'a Clock)>,
     /// What the database said last.
-    pub answer: Answer,
+    pub answer: PermitAnswer,
     /// The start of DATA is recorded: only a record takes that back, and no release.
     pub started: bool,
     /// The database was asked, and may record the start even if nobody waits for its answer.
@@ -41,7 +41,7 @@ pub struct DataPermit<'a> {
 
 /// What the database said to the request for a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum PermitAnswer {
     /// It was not asked.
     Unasked,
     /// It was not asked, because the message has grown too old meanwhile: compose it again.
@@ -64,14 +64,14 @@ pub enum Answer {
 /// these. The connection to the relay is nobody else's meanwhile; so a longer lock puts the delivery back.
 const LOCKED_PAUSES_MS: [u64; 5] = [20, 40, 80, 160, 320];
 
-impl<'a> DataPermit<'a> {
+impl<'a> PermitRequest<'a> {
     /// A permit that has not been asked for yet.
-    pub fn new(starter: &'a DataStarter, start: DataStart) -> Self {
+    pub fn new(starter: &'a PermitBatcher, start: DataPermitRequest) -> Self {
         Self {
             starter,
             start,
             ages: None,
-            answer: Answer::Unasked,
+            answer: PermitAnswer::Unasked,
             started: false,
             asked: false,
             handed_over: Arc::default(),
@@ -83,39 +83,39 @@ impl<'a> DataPermit<'a> {
         Self { ages: Some((prepared, clock)), ..self }
     }
 
-    async fn ask(&self) -> Answer {
+    async fn ask(&self) -> PermitAnswer {
         match self.starter.write(self.start.clone()).await {
-            Some(Some(DataStarted::Started)) => Answer::Started,
-            Some(Some(DataStarted::Stale)) => Answer::Stale,
-            Some(Some(DataStarted::Locked)) => Answer::Locked,
-            Some(Some(DataStarted::Held)) => Answer::Held,
-            Some(Some(DataStarted::Lost)) => Answer::Lost,
-            Some(None) | None => Answer::Unavailable,
+            Some(Some(DataPermitAnswer::Started)) => PermitAnswer::Started,
+            Some(Some(DataPermitAnswer::Stale)) => PermitAnswer::Stale,
+            Some(Some(DataPermitAnswer::Locked)) => PermitAnswer::Locked,
+            Some(Some(DataPermitAnswer::Held)) => PermitAnswer::Held,
+            Some(Some(DataPermitAnswer::Lost)) => PermitAnswer::Lost,
+            Some(None) | None => PermitAnswer::Unavailable,
         }
     }
 }
 
-impl BeforeData for DataPermit<'_> {
+impl DataPermit for PermitRequest<'_> {
     async fn permit(&mut self) -> Permit {
         // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
         failpoint::reach(Failpoint::BeforeDataStart);
         // Once started, its Date is recorded, and it stays as it is.
         if !self.started && self.ages.is_some_and(|(prepared, clock)| is_outdated(prepared, clock)) {
-            self.answer = Answer::Outdated;
+            self.answer = PermitAnswer::Outdated;
             return Permit::Withdraw;
         }
         self.asked = true;
         self.answer = self.ask().await;
         for pause in LOCKED_PAUSES_MS {
-            if self.answer != Answer::Locked {
+            if self.answer != PermitAnswer::Locked {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(pause)).await;
             self.answer = self.ask().await;
         }
-        self.started |= self.answer == Answer::Started;
+        self.started |= self.answer == PermitAnswer::Started;
         failpoint::reach(Failpoint::AfterDataStart);
-        if self.answer == Answer::Started { Permit::Go } else { Permit::Withdraw }
+        if self.answer == PermitAnswer::Started { Permit::Go } else { Permit::Withdraw }
     }
 
     fn handed_over(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::context::{Context, MailMemory};
 use super::portal_token::PortalToken;
 use crate::clock::Timestamp;
@@ -10,13 +10,13 @@ use crate::compose::{self, ComposeError, Mail, Snapshot};
 use crate::documents::DocumentError;
 use crate::event::{self, Document, InvoiceData, LoadedDocument};
 use crate::failpoint::{self, Failpoint};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{Decision, DeliveryRole};
 use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason, Terms};
 use crate::policy::sender_key::MailSender;
 use crate::relay::RelayConfig;
 use crate::sha256::Sha256;
-use crate::store::{Claimed, DeliveryFacts};
+use crate::store::{Claimed, DeliveryContext};
 
 /// What was decided, why, and upon what.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +57,20 @@ pub struct Prepared {
 /// Decides, reads the documents, composes.
 ///
 /// # Errors
-/// [`Ended`] with the class that says why there is no mail.
+/// [`AttemptResult`] with the class that says why there is no mail.
 pub async fn prepare(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryFacts,
-) -> Result<Prepared, Ended> {
+    facts: &DeliveryContext,
+) -> Result<Prepared, AttemptResult> {
     let started_at = context.clock.now();
     let data = event_data(facts)?;
     let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
     let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
     if may_not_follow(claimed, decided.terms) {
         let why = "the relay may hold the message, and by now less may be shown than it shows";
-        return Err(Ended::before(Class::Uncertain, why));
+        return Err(AttemptResult::before(ReasonCode::Uncertain, why));
     }
     if decided.plan == Plan::Attach {
         // Before memory is waited for: what pauses must not stand in the way of what does not.
@@ -84,7 +84,7 @@ pub async fn prepare(
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
                    has changed (PORTAL_URL, say)";
-        return Err(Ended::before(Class::Uncertain, why));
+        return Err(AttemptResult::before(ReasonCode::Uncertain, why));
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
     let sender = MailSender::new(&relay.name, mail.envelope.sender.as_ref(), &mail.from);
@@ -100,9 +100,9 @@ pub async fn compose_again(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     prepared: &mut Prepared,
-) -> Result<(), Ended> {
+) -> Result<(), AttemptResult> {
     // First: the mail's share of the memory is for one of the two.
     context.buffers.give_back(std::mem::take(&mut prepared.mail.bytes));
     let data = event_data(facts)?;
@@ -124,11 +124,11 @@ async fn composed(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     data: InvoiceData,
     decided: Decided,
     memory: &mut MailMemory,
-) -> Result<Composed, Ended> {
+) -> Result<Composed, AttemptResult> {
     let plan = decided.plan;
     let documents = documents(context, relay, facts, &data, plan, memory).await?;
     failpoint::reach(Failpoint::AfterDocuments);
@@ -161,7 +161,7 @@ async fn composed(
 
 /// The Dates that the message may have been permitted with before; its digest says which it was. None of a message that
 /// was never permitted, which is as old as it is.
-fn dates_before(claimed: &Claimed, facts: &DeliveryFacts, terms: Terms) -> impl Iterator<Item = Timestamp> {
+fn dates_before(claimed: &Claimed, facts: &DeliveryContext, terms: Terms) -> impl Iterator<Item = Timestamp> {
     let root = claimed.message_date.filter(|_| claimed.earlier.is_some_and(|earlier| !terms.differ_from(earlier)));
     let dates = match claimed.message_sha256 {
         // A version that stored no Date took the snapshot's moment. While two versions work side by side, each may have
@@ -179,9 +179,10 @@ fn may_not_follow(claimed: &Claimed, terms: Terms) -> bool {
     claimed.may_be_out && claimed.earlier.is_none_or(|earlier| terms.differ_from(earlier))
 }
 
-fn event_data(facts: &DeliveryFacts) -> Result<InvoiceData, Ended> {
-    event::reread(&facts.event_body)
-        .map_err(|fault| Ended::before(Class::Internal, format!("the stored event cannot be read again: {fault}")))
+fn event_data(facts: &DeliveryContext) -> Result<InvoiceData, AttemptResult> {
+    event::reread(&facts.event_body).map_err(|fault| {
+        AttemptResult::before(ReasonCode::Internal, format!("the stored event cannot be read again: {fault}"))
+    })
 }
 
 /// What earlier attempts say about the decision.
@@ -196,14 +197,14 @@ pub struct Past {
 /// Documents or a link, by what the database holds now.
 ///
 /// # Errors
-/// [`Ended`] if neither would be right.
+/// [`AttemptResult`] if neither would be right.
 pub fn decide(
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     documents: &[Document],
     past: Past,
     message_bytes_max: u64,
     sms_available: bool,
-) -> Result<Decided, Ended> {
+) -> Result<Decided, AttemptResult> {
     let inputs = Inputs {
         settings: facts.settings.settings,
         settings_version: facts.settings.version,
@@ -216,7 +217,8 @@ pub fn decide(
         link_only: facts.link_only,
         earlier: past.earlier,
     };
-    let ruling = decision::rule(&inputs).map_err(|refusal| Ended::before(refusal.class(), refusal.to_string()))?;
+    let ruling =
+        decision::rule(&inputs).map_err(|refusal| AttemptResult::before(refusal.class(), refusal.to_string()))?;
     Ok(Decided { plan: ruling.plan, terms: ruling.terms(), reason: ruling.reason, inputs })
 }
 
@@ -224,11 +226,11 @@ pub fn decide(
 async fn documents(
     context: &Context,
     relay: &RelayConfig,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     data: &InvoiceData,
     plan: Plan,
     memory: &mut MailMemory,
-) -> Result<Vec<LoadedDocument>, Ended> {
+) -> Result<Vec<LoadedDocument>, AttemptResult> {
     let (store, clock) = (&context.documents, &context.clock);
     let loaded = match plan {
         Plan::Attach => match store.ticket(facts.tenant.as_str(), clock, relay.connections) {
@@ -249,37 +251,37 @@ async fn documents(
     loaded.map_err(|error| document_failed(&error))
 }
 
-fn document_failed(error: &DocumentError) -> Ended {
+fn document_failed(error: &DocumentError) -> AttemptResult {
     let (class, pause) = match error {
-        DocumentError::Missing { .. } => (Class::DocumentMissing, Duration::ZERO),
-        DocumentError::Mismatch { .. } => (Class::DocumentMismatch, Duration::ZERO),
-        DocumentError::Unavailable { .. } => (Class::Dependency, Duration::ZERO),
-        DocumentError::Paused { after } => (Class::Dependency, *after),
+        DocumentError::Missing { .. } => (ReasonCode::DocumentMissing, Duration::ZERO),
+        DocumentError::Mismatch { .. } => (ReasonCode::DocumentMismatch, Duration::ZERO),
+        DocumentError::Unavailable { .. } => (ReasonCode::Dependency, Duration::ZERO),
+        DocumentError::Paused { after } => (ReasonCode::Dependency, *after),
     };
-    Ended { pause, ..Ended::before(class, error.to_string()) }
+    AttemptResult { pause, ..AttemptResult::before(class, error.to_string()) }
 }
 
-fn compose_failed(error: &ComposeError) -> Ended {
+fn compose_failed(error: &ComposeError) -> AttemptResult {
     let class = match error {
-        ComposeError::InvalidAddress { .. } => Class::InvalidRecipient,
-        ComposeError::Template { .. } => Class::Internal,
+        ComposeError::InvalidAddress { .. } => ReasonCode::InvalidRecipient,
+        ComposeError::Template { .. } => ReasonCode::Internal,
     };
-    Ended::before(class, error.to_string())
+    AttemptResult::before(class, error.to_string())
 }
 
 /// A link and its token for a main mail without documents; a Bcc never carries one.
 fn portal_link(
     context: &Context,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     data: &InvoiceData,
     plan: Plan,
-) -> Result<(Option<String>, Option<PortalToken>), Ended> {
+) -> Result<(Option<String>, Option<PortalToken>), AttemptResult> {
     if plan.decision() == Decision::Attach || facts.role == DeliveryRole::Bcc {
         return Ok((None, None));
     }
     let key = context.link_keys.by_fingerprint(&facts.link_key).ok_or_else(|| {
-        Ended::before(
-            Class::Internal,
+        AttemptResult::before(
+            ReasonCode::Internal,
             format!("SECRET_KEYS no longer holds the key {} that this delivery's link is made with", facts.link_key),
         )
     })?;
@@ -295,14 +297,13 @@ fn portal_link(
 
 fn snapshot(
     context: &Context,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     data: InvoiceData,
     portal_link: Option<String>,
-) -> Result<Snapshot, Ended> {
-    let tenant = context
-        .profiles
-        .get(&facts.tenant, facts.profile_version, &facts.profile)
-        .map_err(|error| Ended::before(Class::Internal, format!("the tenant's profile cannot be read: {error}")))?;
+) -> Result<Snapshot, AttemptResult> {
+    let tenant = context.profiles.get(&facts.tenant, facts.profile_version, &facts.profile).map_err(|error| {
+        AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}"))
+    })?;
     Ok(Snapshot {
         root: facts.root,
         data,

@@ -2,20 +2,20 @@
 
 use uuid::Uuid;
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::prepare::Prepared;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
 use crate::model::mail_address::in_smtp;
-use crate::model::reason::{Class, fingerprint};
+use crate::model::reason::{ReasonCode, fingerprint};
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, DeliveryRole, OnUncertain, Settled};
 use crate::policy::retry::{self, History, Schedule};
 use crate::relay::RecipientResult;
 use crate::store::{
-    BackToDue, Claimed, DeliveryFacts, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry, Next, Record,
-    Rest, Settlement,
+    BackToDue, Claimed, DeliveryContext, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry, NextState,
+    Record, Rest, Settlement,
 };
 
 /// What the story says of a message that goes without what its relay cannot take.
@@ -23,7 +23,7 @@ const WITHOUT_UTF8: &str = "composed anew without the copies and the Reply-To wh
                             relay does not offer";
 
 /// What the record is made with.
-pub struct Making<'a> {
+pub struct RecordInputs<'a> {
     /// Who sent.
     pub worker: WorkerId,
     /// When to try again.
@@ -40,16 +40,16 @@ pub struct Making<'a> {
 #[must_use]
 pub fn record(
     claimed: &Claimed,
-    facts: &DeliveryFacts,
+    facts: &DeliveryContext,
     prepared: Option<&Prepared>,
-    ended: &Ended,
-    making: &Making<'_>,
+    ended: &AttemptResult,
+    making: &RecordInputs<'_>,
 ) -> Record {
     let decision = prepared.map(|prepared| prepared.decided.plan.decision());
     let missing_since = match ended.class {
-        Class::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
+        ReasonCode::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
         // Nobody could look: the wait goes on.
-        Class::Dependency | Class::RelayUnavailable => claimed.missing_since,
+        ReasonCode::Dependency | ReasonCode::RelayUnavailable => claimed.missing_since,
         _ => None,
     };
     let history = History {
@@ -67,23 +67,23 @@ pub fn record(
     };
     let ending = Ending { claimed, facts, prepared, ended, making };
     let next = match retry::after(ended.class, &history, making.schedule) {
-        retry::Next::Again { after, consumed } => Next::Due(Box::new(BackToDue {
+        retry::Next::Again { after, consumed } => NextState::Due(Box::new(BackToDue {
             due_at: making.now.plus(after),
             attempts: claimed.attempts + u32::from(consumed),
             last_class: Some(ended.class),
             last_reply: Some(ended.reason.clone()),
             first_failed_at: claimed.first_failed_at.or(Some(making.now)),
             missing_since,
-            refused_for_size: claimed.refused_for_size || ended.class == Class::TooLarge,
+            refused_for_size: claimed.refused_for_size || ended.class == ReasonCode::TooLarge,
             without_utf8: claimed.without_utf8 || ended.goes_without_utf8,
             note: ended.goes_without_utf8.then(|| WITHOUT_UTF8.to_owned()),
-            may_be_out: claimed.may_be_out || ended.class == Class::Uncertain,
+            may_be_out: claimed.may_be_out || ended.class == ReasonCode::Uncertain,
             decision: prepared.map(|prepared| prepared.decided.terms),
-            message: prepared.filter(|_| ended.class == Class::Uncertain).map(|prepared| Box::new(kept(prepared))),
+            message: prepared.filter(|_| ended.class == ReasonCode::Uncertain).map(|prepared| Box::new(kept(prepared))),
             held: None,
             anew: false,
         })),
-        retry::Next::Settle(settled, class) => Next::Settled(Box::new(ending.settlement(settled, class))),
+        retry::Next::Settle(settled, class) => NextState::Settled(Box::new(ending.settlement(settled, class))),
     };
     Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
 }
@@ -105,10 +105,10 @@ fn kept(prepared: &Prepared) -> KeptMessage {
 /// How one attempt ended, with all that is known of it.
 struct Ending<'a> {
     claimed: &'a Claimed,
-    facts: &'a DeliveryFacts,
+    facts: &'a DeliveryContext,
     prepared: Option<&'a Prepared>,
-    ended: &'a Ended,
-    making: &'a Making<'a>,
+    ended: &'a AttemptResult,
+    making: &'a RecordInputs<'a>,
 }
 
 impl Ending<'_> {
@@ -136,13 +136,13 @@ impl Ending<'_> {
     /// given up by a refusal.
     fn speaks_of_the_sender(&self) -> bool {
         match self.ended.class {
-            Class::Accepted => true,
-            Class::Refused | Class::Rejected => self.ended.reply.is_some() && !self.claimed.may_be_out,
+            ReasonCode::Accepted => true,
+            ReasonCode::Refused | ReasonCode::Rejected => self.ended.reply.is_some() && !self.claimed.may_be_out,
             _ => false,
         }
     }
 
-    fn settlement(&self, settled: Settled, class: Class) -> Settlement {
+    fn settlement(&self, settled: Settled, class: ReasonCode) -> Settlement {
         let prepared = self.prepared;
         Settlement {
             settled,
@@ -166,7 +166,7 @@ impl Ending<'_> {
         }
     }
 
-    fn dead_letter(&self, class: Class) -> NewDeadLetter {
+    fn dead_letter(&self, class: ReasonCode) -> NewDeadLetter {
         let Self { claimed, facts, ended, making, .. } = self;
         let code = ended.code();
         let cause = [

@@ -8,21 +8,21 @@ use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use tracing::{error, info, warn};
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::batcher::{Batcher, Gathering};
 use super::context::Context;
 use super::health::held_sender::hold_back;
 use super::health::sender_hold::SenderGuard;
 use super::load::unreadable;
 use super::prepare::Prepared;
-use super::record::{Making, record};
+use super::record::{RecordInputs, record};
 use crate::bisect::bisect;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::Pulse;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::OnUncertain;
 use crate::policy::sender_trial::HoldReason;
-use crate::store::{Claimed, DeliveryFacts, Fence, Next, Record, Recorded, Store, StoreError};
+use crate::store::{Claimed, DeliveryContext, Fence, NextState, Record, Recorded, Store, StoreError};
 use crate::telemetry::metric;
 use crate::wake::Wakes;
 
@@ -65,12 +65,12 @@ impl Recorder {
         &self,
         on_uncertain: OnUncertain,
         claimed: &Claimed,
-        facts: &DeliveryFacts,
+        facts: &DeliveryContext,
         prepared: Option<&Prepared>,
-        ended: &Ended,
+        ended: &AttemptResult,
     ) -> impl Future<Output = ()> + Send + 'static {
         let clock = &self.context.clock;
-        let making = Making {
+        let making = RecordInputs {
             worker: self.context.worker,
             schedule: &self.context.schedule,
             on_uncertain,
@@ -83,8 +83,8 @@ impl Recorder {
         let seen = prepared.and_then(|prepared| self.guard.seen(claimed, prepared, ended, held));
         record.next = instead.unwrap_or(record.next);
         tell(claimed, facts, prepared, ended, &record);
-        let at_once = matches!(&record.next, Next::Due(due) if due.due_at <= making.now);
-        let (guard, suspects) = (Arc::clone(&self.guard), self.context.suspects.clone());
+        let at_once = matches!(&record.next, NextState::Due(due) if due.due_at <= making.now);
+        let (guard, isolation) = (Arc::clone(&self.guard), self.context.isolation.clone());
         let (records, delivery, lane) = (self.records.clone(), claimed.delivery, self.wakes.of(claimed.relay.as_str()));
         async move {
             failpoint::reach(Failpoint::BeforeRecord);
@@ -95,7 +95,7 @@ impl Recorder {
             } else if at_once {
                 lane.notify_one();
             }
-            suspects.worker_lives();
+            isolation.worker_lives();
             if let Some(seen) = seen {
                 // Boxed: rare, and large.
                 Box::pin(guard.observe(seen)).await;
@@ -106,7 +106,7 @@ impl Recorder {
     /// Puts a delivery back whose sender is held; says whether it is.
     pub async fn holds(&self, claimed: &Claimed, prepared: &Prepared) -> bool {
         let Some(hold) = self.guard.holds_before(claimed, prepared).await else { return false };
-        let class = if hold.reason == HoldReason::DailyLimit { Class::Deferred } else { Class::Refused };
+        let class = if hold.reason == HoldReason::DailyLimit { ReasonCode::Deferred } else { ReasonCode::Refused };
         let next = hold_back(claimed, class, hold.words.clone(), self.context.clock.now());
         let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
         let _ = self.records.write(record).await;
@@ -176,7 +176,13 @@ async fn give_back(store: Store, pulse: Arc<Pulse>, fences: Vec<Fence>) -> Vec<(
 }
 
 /// Counts and logs how an attempt ended.
-fn tell(claimed: &Claimed, facts: &DeliveryFacts, prepared: Option<&Prepared>, ended: &Ended, record: &Record) {
+fn tell(
+    claimed: &Claimed,
+    facts: &DeliveryContext,
+    prepared: Option<&Prepared>,
+    ended: &AttemptResult,
+    record: &Record,
+) {
     let relay = claimed.relay.to_string();
     let class = ended.class.as_str();
     if let Some(attempt) = &record.attempt {
@@ -185,17 +191,17 @@ fn tell(claimed: &Claimed, facts: &DeliveryFacts, prepared: Option<&Prepared>, e
         let took = attempt.ended_at.since(attempt.started_at).as_secs_f64();
         histogram!(metric::ATTEMPT_SECONDS, "relay" => relay, "class" => class).record(took);
     }
-    let Next::Settled(settlement) = &record.next else { return };
+    let NextState::Settled(settlement) = &record.next else { return };
     if let Some(prepared) = prepared {
         let decision = prepared.decided.plan.decision().as_str();
         let reason = prepared.decided.reason.as_str();
         counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(1);
-        if ended.class == Class::Accepted {
+        if ended.class == ReasonCode::Accepted {
             let took = settlement.at.since(facts.snapshot_at).as_secs_f64();
             histogram!(metric::END_TO_END_SECONDS, "decision" => decision).record(took);
         }
     }
-    if ended.class == Class::Accepted {
+    if ended.class == ReasonCode::Accepted {
         info!(
             invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim,
             "invoice {} of {} sent", facts.invoice_number, facts.tenant

@@ -11,24 +11,24 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
-use super::attempt_end::Ended;
+use super::attempt_end::AttemptResult;
 use super::claim_loop::{Owned, Ready};
 use super::context::Context;
-use super::health::relay_gate::Gate;
+use super::health::relay_gate::RelayGate;
 use super::limits::buffers::Buffers;
 use super::limits::rate::Rate;
-use super::limits::slots::{Refusal, Slots};
-use super::permit::{Answer, DataPermit, DataStarter, is_outdated};
+use super::limits::slots::{ConnectionRefusal, Slots};
+use super::permit::{PermitAnswer, PermitBatcher, PermitRequest, is_outdated};
 use super::prepare::{Prepared, compose_again};
 use super::recorder::Recorder;
 use crate::clock::Clock;
 use crate::model::ids::WorkerId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
-use crate::policy::breaker::Signal;
+use crate::policy::breaker::BreakerSignal;
 use crate::relay::outcome::Outcome;
 use crate::relay::{Connector, Session, Submission, Unavailable};
-use crate::store::{Claimed, DataStart, DeliveryFacts};
+use crate::store::{Claimed, DataPermitRequest, DeliveryContext};
 
 /// How long a connection may wait for the next mail before it is closed in good manners.
 const IDLE: Duration = Duration::from_secs(20);
@@ -40,7 +40,7 @@ const USES_MAX: u64 = 1_000;
 pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
 
 /// What the slots of a lane share.
-pub struct Exchange {
+pub struct SmtpWorkers {
     /// This worker.
     pub worker: WorkerId,
     /// What a mail is composed with that waited too long.
@@ -50,13 +50,13 @@ pub struct Exchange {
     /// Makes connections.
     pub connector: Arc<Connector>,
     /// Breaker and pause.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<RelayGate>,
     /// The relay's rate.
     pub rate: Rate,
     /// How many slots may work.
     pub slots: Arc<Slots>,
     /// Permits to start DATA.
-    pub starter: DataStarter,
+    pub starter: PermitBatcher,
     /// Writes down how attempts end.
     pub recorder: Recorder,
     /// What is being written down: a slot sends its next mail meanwhile.
@@ -72,19 +72,19 @@ pub struct Exchange {
 }
 
 /// Why there is no connection, and if it was turned away what that means.
-type NoSession = (Unavailable, Option<Refusal>);
+type NoSession = (Unavailable, Option<ConnectionRefusal>);
 
 /// What came of a delivery at the relay.
-enum Came {
+enum SubmitResult {
     /// It ended so.
-    Ended(Ended),
+    Ended(AttemptResult),
     /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
     Withdrawn,
     /// Nothing was sent: the message grew too old before its DATA.
     Outdated,
 }
 
-impl Exchange {
+impl SmtpWorkers {
     /// Sends mails by one slot until there are no more. `index` counts the lane's slots from 0; a slot rests while
     /// the limit is not above it.
     pub async fn run_slot(&self, index: usize) {
@@ -146,16 +146,16 @@ impl Exchange {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+        let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
         let permit = permit.unless_outdated(&prepared, &self.clock);
         let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit).await;
-        if matches!(came, Came::Outdated) {
+        if matches!(came, SubmitResult::Outdated) {
             if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
                 self.conclude(owned, &facts, None, came).await;
                 return session;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
-            let permit = DataPermit::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+            let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
             (came, session) = self.attempt(&owned, &prepared, session, permit).await;
         }
         self.conclude(owned, &facts, Some(&prepared), came).await;
@@ -164,16 +164,21 @@ impl Exchange {
     }
 
     /// Composes a mail anew that waited too long; what came of the delivery if that cannot be done.
-    async fn compose_again(&self, owned: &Owned, facts: &DeliveryFacts, prepared: &mut Prepared) -> Result<(), Came> {
+    async fn compose_again(
+        &self,
+        owned: &Owned,
+        facts: &DeliveryContext,
+        prepared: &mut Prepared,
+    ) -> Result<(), SubmitResult> {
         // Boxed: it is large, and rare.
         let work = Box::pin(compose_again(&self.context, self.connector.config(), &owned.claimed, facts, prepared));
         match self.stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
-            None => Err(Came::Withdrawn),
-            Some(Ok(composed)) => composed.map_err(Came::Ended),
+            None => Err(SubmitResult::Withdrawn),
+            Some(Ok(composed)) => composed.map_err(SubmitResult::Ended),
             Some(Err(_)) => {
                 error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
                 let why = "the dispatcher failed while composing; its log tells more";
-                Err(Came::Ended(Ended::before(Class::Internal, why)))
+                Err(SubmitResult::Ended(AttemptResult::before(ReasonCode::Internal, why)))
             }
         }
     }
@@ -184,23 +189,30 @@ impl Exchange {
         owned: &Owned,
         prepared: &Prepared,
         session: Option<Session>,
-        mut permit: DataPermit<'_>,
-    ) -> (Came, Option<Session>) {
+        mut permit: PermitRequest<'_>,
+    ) -> (SubmitResult, Option<Session>) {
         let sent = self.send_until_cut(prepared, session, &mut permit).await;
         sent.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
             // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
             let (class, phase) =
-                if permit.started { (Class::Uncertain, Some(Phase::Data)) } else { (Class::Internal, None) };
+                if permit.started { (ReasonCode::Uncertain, Some(Phase::Data)) } else { (ReasonCode::Internal, None) };
             let why = "the dispatcher failed while sending; its log tells more";
-            (Came::Ended(Ended { phase, started_at: prepared.started_at, ..Ended::before(class, why) }), None)
+            (
+                SubmitResult::Ended(AttemptResult {
+                    phase,
+                    started_at: prepared.started_at,
+                    ..AttemptResult::before(class, why)
+                }),
+                None,
+            )
         })
     }
 
     /// Has recorded how a delivery ended, or gives it back.
-    async fn conclude(&self, owned: Owned, facts: &DeliveryFacts, prepared: Option<&Prepared>, came: Came) {
-        let Came::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
+    async fn conclude(&self, owned: Owned, facts: &DeliveryContext, prepared: Option<&Prepared>, came: SubmitResult) {
+        let SubmitResult::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
         let on_uncertain = self.connector.config().on_uncertain;
         let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
         // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away, so slows
@@ -219,8 +231,8 @@ impl Exchange {
         &self,
         prepared: &Prepared,
         session: Option<Session>,
-        permit: &mut DataPermit<'_>,
-    ) -> std::thread::Result<(Came, Option<Session>)> {
+        permit: &mut PermitRequest<'_>,
+    ) -> std::thread::Result<(SubmitResult, Option<Session>)> {
         let handed_over = Arc::clone(&permit.handed_over);
         // Boxed: a mail's whole conversation is a large future.
         let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit)).catch_unwind());
@@ -236,15 +248,15 @@ impl Exchange {
         drop(sending);
         self.slots.disconnected();
         // Whether the start is recorded cannot be known once it was asked for: then only a record takes it back.
-        Ok((if permit.asked { Came::Ended(cut_off(prepared)) } else { Came::Withdrawn }, None))
+        Ok((if permit.asked { SubmitResult::Ended(cut_off(prepared)) } else { SubmitResult::Withdrawn }, None))
     }
 
     async fn send(
         &self,
         prepared: &Prepared,
         session: Option<Session>,
-        permit: &mut DataPermit<'_>,
-    ) -> (Came, Option<Session>) {
+        permit: &mut PermitRequest<'_>,
+    ) -> (SubmitResult, Option<Session>) {
         let mut session = match session {
             Some(session) => session,
             None => match self.connect().await {
@@ -269,17 +281,17 @@ impl Exchange {
         }
         let signal = signal(&submission, fresh);
         match signal {
-            Signal::Worked | Signal::Accepted | Signal::Refused => self.slots.answered(fresh),
-            Signal::Unavailable | Signal::Uncertain => self.slots.broke(),
+            BreakerSignal::Worked | BreakerSignal::Accepted | BreakerSignal::Refused => self.slots.answered(fresh),
+            BreakerSignal::Unavailable | BreakerSignal::Uncertain => self.slots.broke(),
         }
         self.gate.answered_at(submission.phase, signal).await;
         let session = self.keep(session, &submission).await;
         (came(prepared, submission, permit), session)
     }
 
-    fn data_start(&self, claimed: &Claimed, facts: &DeliveryFacts, prepared: &Prepared) -> DataStart {
+    fn data_start(&self, claimed: &Claimed, facts: &DeliveryContext, prepared: &Prepared) -> DataPermitRequest {
         let decided = &prepared.decided;
-        DataStart {
+        DataPermitRequest {
             fence: claimed.fence(self.worker),
             tenant: claimed.tenant.clone(),
             customer: claimed.customer.clone(),
@@ -304,7 +316,7 @@ impl Exchange {
             Err(unavailable) if unavailable.connection_refused && !unavailable.auth_refused => {
                 // A drain does not wait for what it means.
                 let refusal = self.stop.run_until_cancelled(attempt.refused()).await;
-                Err((unavailable, Some(refusal.unwrap_or(Refusal::TryAgain))))
+                Err((unavailable, Some(refusal.unwrap_or(ConnectionRefusal::TryAgain))))
             }
             Err(unavailable) => Err((unavailable, None)),
         }
@@ -312,24 +324,31 @@ impl Exchange {
 
     /// No delivery is to blame. A relay that has enough of our connections, or refuses our credentials, is not to blame
     /// either.
-    async fn unavailable(&self, prepared: &Prepared, (unavailable, refusal): &NoSession, started: bool) -> Came {
+    async fn unavailable(
+        &self,
+        prepared: &Prepared,
+        (unavailable, refusal): &NoSession,
+        started: bool,
+    ) -> SubmitResult {
         match refusal {
-            Some(refusal @ (Refusal::Enough | Refusal::TryAgain)) => {
+            Some(refusal @ (ConnectionRefusal::Enough | ConnectionRefusal::TryAgain)) => {
                 debug!(relay = %self.connector.config().name, "the relay turned a connection away: {refusal:?}");
                 // Once the start of DATA is recorded, only a record takes that back.
                 if !started {
-                    return Came::Withdrawn;
+                    return SubmitResult::Withdrawn;
                 }
             }
-            Some(Refusal::Away) | None if unavailable.auth_refused => self.gate.credentials_refused(unavailable).await,
-            Some(Refusal::Away) if unavailable.reply.is_some() => self.gate.turned_away().await,
-            Some(Refusal::Away) | None => self.gate.signal(Signal::Unavailable).await,
+            Some(ConnectionRefusal::Away) | None if unavailable.auth_refused => {
+                self.gate.credentials_refused(unavailable).await;
+            }
+            Some(ConnectionRefusal::Away) if unavailable.reply.is_some() => self.gate.turned_away().await,
+            Some(ConnectionRefusal::Away) | None => self.gate.signal(BreakerSignal::Unavailable).await,
         }
-        Came::Ended(Ended {
+        SubmitResult::Ended(AttemptResult {
             phase: Some(unavailable.phase),
             reply: unavailable.reply.clone(),
             started_at: prepared.started_at,
-            ..Ended::before(Class::RelayUnavailable, unavailable.to_string())
+            ..AttemptResult::before(ReasonCode::RelayUnavailable, unavailable.to_string())
         })
     }
 
@@ -350,55 +369,59 @@ impl Exchange {
 }
 
 /// What a transaction tells about the relay itself.
-fn signal(submission: &Submission, fresh: bool) -> Signal {
+fn signal(submission: &Submission, fresh: bool) -> BreakerSignal {
     match submission.outcome {
-        Outcome::Uncertain => Signal::Uncertain,
-        Outcome::RelayUnavailable => Signal::Unavailable,
+        Outcome::Uncertain => BreakerSignal::Uncertain,
+        Outcome::RelayUnavailable => BreakerSignal::Unavailable,
         // A relay that answers everything but RSET works.
-        _ if submission.broke_before_data && !submission.reset_failed && fresh => Signal::Unavailable,
-        Outcome::Accepted => Signal::Accepted,
-        Outcome::Refused => Signal::Refused,
-        Outcome::Rejected if submission.reply.as_ref().is_some_and(|reply| reply.enhanced.is_none()) => Signal::Refused,
-        _ => Signal::Worked,
+        _ if submission.broke_before_data && !submission.reset_failed && fresh => BreakerSignal::Unavailable,
+        Outcome::Accepted => BreakerSignal::Accepted,
+        Outcome::Refused => BreakerSignal::Refused,
+        Outcome::Rejected if submission.reply.as_ref().is_some_and(|reply| reply.enhanced.is_none()) => {
+            BreakerSignal::Refused
+        }
+        _ => BreakerSignal::Worked,
     }
 }
 
 /// The worker stopped in the middle of the message.
-fn cut_off(prepared: &Prepared) -> Ended {
-    Ended {
+fn cut_off(prepared: &Prepared) -> AttemptResult {
+    AttemptResult {
         phase: Some(Phase::Transfer),
         started_at: prepared.started_at,
-        ..Ended::before(Class::Deferred, "the worker stopped before the message was handed over whole")
+        ..AttemptResult::before(ReasonCode::Deferred, "the worker stopped before the message was handed over whole")
     }
 }
 
 /// What a transaction means for the delivery.
-fn came(prepared: &Prepared, submission: Submission, permit: &DataPermit<'_>) -> Came {
+fn came(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
     let sender_limited = submission.outcome == Outcome::SenderLimited;
     let goes_without_utf8 =
         submission.outcome == Outcome::UnsupportedAddress && prepared.has_spare_utf8 && !permit.asked;
     let class = match submission.outcome {
-        Outcome::Accepted => Class::Accepted,
-        Outcome::Deferred | Outcome::SenderLimited => Class::Deferred,
-        Outcome::Rejected => Class::Rejected,
-        Outcome::TooLarge => Class::TooLarge,
-        Outcome::Refused => Class::Refused,
-        Outcome::UnsupportedAddress => Class::UnsupportedAddress,
-        Outcome::RelayUnavailable => Class::RelayUnavailable,
-        Outcome::Uncertain => Class::Uncertain,
-        Outcome::Unsendable => Class::Internal,
+        Outcome::Accepted => ReasonCode::Accepted,
+        Outcome::Deferred | Outcome::SenderLimited => ReasonCode::Deferred,
+        Outcome::Rejected => ReasonCode::Rejected,
+        Outcome::TooLarge => ReasonCode::TooLarge,
+        Outcome::Refused => ReasonCode::Refused,
+        Outcome::UnsupportedAddress => ReasonCode::UnsupportedAddress,
+        Outcome::RelayUnavailable => ReasonCode::RelayUnavailable,
+        Outcome::Uncertain => ReasonCode::Uncertain,
+        Outcome::Unsendable => ReasonCode::Internal,
         // Decide again at once, or after the database is back, or a lock in it gone; a row that is lost is not ours to
         // write, and one that is held only goes back.
-        Outcome::Withdrawn if permit.started || matches!(permit.answer, Answer::Unavailable | Answer::Locked) => {
-            Class::Dependency
+        Outcome::Withdrawn
+            if permit.started || matches!(permit.answer, PermitAnswer::Unavailable | PermitAnswer::Locked) =>
+        {
+            ReasonCode::Dependency
         }
-        Outcome::Withdrawn if permit.answer == Answer::Outdated => return Came::Outdated,
-        Outcome::Withdrawn => return Came::Withdrawn,
+        Outcome::Withdrawn if permit.answer == PermitAnswer::Outdated => return SubmitResult::Outdated,
+        Outcome::Withdrawn => return SubmitResult::Withdrawn,
     };
-    let mut ended = Ended::at_relay(class, submission, &prepared.mail.envelope.recipients);
-    if class == Class::Dependency && permit.answer == Answer::Locked {
+    let mut ended = AttemptResult::at_relay(class, submission, &prepared.mail.envelope.recipients);
+    if class == ReasonCode::Dependency && permit.answer == PermitAnswer::Locked {
         "another transaction in the database keeps the tenant's settings or the customer locked"
             .clone_into(&mut ended.reason);
     }
-    Came::Ended(Ended { started_at: prepared.started_at, sender_limited, goes_without_utf8, ..ended })
+    SubmitResult::Ended(AttemptResult { started_at: prepared.started_at, sender_limited, goes_without_utf8, ..ended })
 }

@@ -25,14 +25,14 @@ pub(super) struct CountedByReader;
 
 /// Makes the clients: one for the bucket, another one for whoever gives us credentials.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub(super) struct StoreConnector {
     /// How long a request may take, with its answer.
     pub(super) deadline: Duration,
     /// How long a connection may take.
     pub(super) connect_deadline: Duration,
 }
 
-impl HttpConnector for Connector {
+impl HttpConnector for StoreConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let plain = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
         reqwest::Client::builder()

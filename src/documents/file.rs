@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use url::Url;
 
-use super::progress::Progress;
+use super::progress::LoadProgress;
 use super::readers::Readers;
 use super::{DocumentError, InvalidStore, cached, loaded, prove_digest, prove_size};
 use crate::event::{Document, LoadedDocument};
@@ -53,7 +53,7 @@ impl Folder {
     pub(super) async fn load_all(
         &self,
         documents: &[Document],
-        progress: &Progress,
+        progress: &LoadProgress,
         may_take_long: bool,
     ) -> Result<Vec<LoadedDocument>, DocumentError> {
         let progress = progress.clone();
@@ -113,7 +113,7 @@ impl fmt::Display for Folder {
 }
 
 /// Reads a document below `folder`.
-fn read(folder: &Path, document: &Document, progress: &Progress) -> Result<LoadedDocument, DocumentError> {
+fn read(folder: &Path, document: &Document, progress: &LoadProgress) -> Result<LoadedDocument, DocumentError> {
     let failed = |error: io::Error| failed(folder, document, &error);
     let path = find_file(folder, document)?;
     let Some((mut file, size)) = open_regular(&path).map_err(failed)? else {
@@ -195,7 +195,7 @@ fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
 
 /// Reads the first `size` bytes of a file that had so many a moment ago. One that has shrunk since is too short; what
 /// has been written into it since shows in its digest.
-fn read_exactly(file: &mut File, size: u64, progress: &Progress) -> io::Result<Vec<u8>> {
+fn read_exactly(file: &mut File, size: u64, progress: &LoadProgress) -> io::Result<Vec<u8>> {
     let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| ErrorKind::OutOfMemory)?;

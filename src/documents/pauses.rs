@@ -32,7 +32,7 @@ const TENANTS_MAX: usize = 1_024;
 
 /// What may be asked of the store for one mail.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(super) enum LoadTurn {
     /// Ask: as ever, or as a trial.
     Load(Ticket),
     /// Come again after this time.
@@ -41,11 +41,11 @@ pub(super) enum Turn {
 
 /// Pauses of one document store, by tenant; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pauses(Arc<Mutex<State>>);
+pub(super) struct Pauses(Arc<Mutex<PausesState>>);
 
 #[derive(Debug, Default)]
-struct State {
-    tenants: HashMap<String, Tenant>,
+struct PausesState {
+    tenants: HashMap<String, TenantPauses>,
     /// Over all tenants, since the last answer to anybody.
     hangs_in_a_row: u32,
     trials: u32,
@@ -53,7 +53,7 @@ struct State {
 }
 
 #[derive(Debug, Default)]
-struct Tenant {
+struct TenantPauses {
     hangs_in_a_row: u32,
     /// By any monotonic time.
     until: Option<Duration>,
@@ -63,7 +63,7 @@ struct Tenant {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum LoadKind {
     Usual,
     Trial,
     Slow,
@@ -74,12 +74,12 @@ enum Kind {
 pub struct Ticket {
     pauses: Pauses,
     tenant: String,
-    kind: Kind,
+    kind: LoadKind,
 }
 
 impl Pauses {
     /// Whether this tenant's documents may be asked for `now`, for a lane of so many connections.
-    pub(super) fn turn(&self, tenant: &str, now: Duration, connections: u32) -> Turn {
+    pub(super) fn turn(&self, tenant: &str, now: Duration, connections: u32) -> LoadTurn {
         let mut state = self.state();
         let (slow_max, long_max) = limits(connections);
         let is_full = state.trials + state.slow_loads >= long_max;
@@ -87,27 +87,27 @@ impl Pauses {
         let known = state.tenants.get(tenant);
         let until = known.and_then(|known| known.until);
         if let Some(left) = until.and_then(|until| until.checked_sub(now)).filter(|left| !left.is_zero()) {
-            return Turn::Paused(left);
+            return LoadTurn::Paused(left);
         }
-        let mut kind = Kind::Usual;
+        let mut kind = LoadKind::Usual;
         if suspect || until.is_some() {
             if is_full || state.trials >= TRIALS_MAX || known.is_some_and(|known| known.trial) {
-                return Turn::Paused(NEXT_LOOK);
+                return LoadTurn::Paused(NEXT_LOOK);
             }
             state.trials += 1;
             state.tenant(tenant, now).trial = true;
-            kind = Kind::Trial;
+            kind = LoadKind::Trial;
         } else if known.is_some_and(|known| known.slow) {
             if is_full || state.slow_loads >= slow_max {
-                return Turn::Paused(NEXT_SLOW_LOOK);
+                return LoadTurn::Paused(NEXT_SLOW_LOOK);
             }
             state.slow_loads += 1;
-            kind = Kind::Slow;
+            kind = LoadKind::Slow;
         }
-        Turn::Load(Ticket { pauses: self.clone(), tenant: tenant.to_owned(), kind })
+        LoadTurn::Load(Ticket { pauses: self.clone(), tenant: tenant.to_owned(), kind })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PausesState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,8 +119,8 @@ const fn limits(connections: u32) -> (u32, u32) {
     if connections <= 1 { (1, 2) } else { (slow, slow + TRIALS_MAX) }
 }
 
-impl State {
-    fn tenant(&mut self, tenant: &str, now: Duration) -> &mut Tenant {
+impl PausesState {
+    fn tenant(&mut self, tenant: &str, now: Duration) -> &mut TenantPauses {
         if self.tenants.len() >= TENANTS_MAX {
             self.tenants.retain(|_, tenant| tenant.trial || tenant.until.is_some_and(|until| until > now));
         }
@@ -132,7 +132,7 @@ impl Ticket {
     /// Whether the store has hung before, or is slow: this load may take long.
     #[must_use]
     pub fn may_take_long(&self) -> bool {
-        self.kind != Kind::Usual
+        self.kind != LoadKind::Usual
     }
 
     /// How long nothing may come; none: all the time that a load may take.
@@ -148,7 +148,7 @@ impl Ticket {
             if let Some(tenant) = state.tenants.get_mut(&self.tenant) {
                 tenant.hangs_in_a_row = 0;
                 tenant.slow = slow;
-                if self.kind == Kind::Trial {
+                if self.kind == LoadKind::Trial {
                     tenant.until = None;
                 }
             }
@@ -162,7 +162,7 @@ impl Ticket {
     pub(super) fn hung(self, now: Duration) {
         let mut state = self.pauses.state();
         state.hangs_in_a_row += 1;
-        let is_trial = self.kind == Kind::Trial;
+        let is_trial = self.kind == LoadKind::Trial;
         let tenant = state.tenant(&self.tenant, now);
         tenant.hangs_in_a_row += 1;
         if is_trial || tenant.hangs_in_a_row >= HANGS_TO_PAUSE {
@@ -173,17 +173,17 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.kind == Kind::Usual {
+        if self.kind == LoadKind::Usual {
             return;
         }
         let mut state = self.pauses.state();
-        if self.kind == Kind::Slow {
+        if self.kind == LoadKind::Slow {
             state.slow_loads -= 1;
         } else {
             state.trials -= 1;
         }
         if let Some(tenant) = state.tenants.get_mut(&self.tenant) {
-            tenant.trial &= self.kind != Kind::Trial;
+            tenant.trial &= self.kind != LoadKind::Trial;
             if !tenant.trial && !tenant.slow && tenant.until.is_none() && tenant.hangs_in_a_row == 0 {
                 state.tenants.remove(&self.tenant);
             }
@@ -204,15 +204,15 @@ mod tests {
 
     fn ticket(pauses: &Pauses, tenant: &str, now: Duration) -> Ticket {
         match pauses.turn(tenant, now, CONNECTIONS) {
-            Turn::Load(ticket) => ticket,
-            Turn::Paused(rest) => panic!("{tenant} is paused for {rest:?}"),
+            LoadTurn::Load(ticket) => ticket,
+            LoadTurn::Paused(rest) => panic!("{tenant} is paused for {rest:?}"),
         }
     }
 
     fn paused(pauses: &Pauses, tenant: &str, now: Duration) -> Duration {
         match pauses.turn(tenant, now, CONNECTIONS) {
-            Turn::Load(_) => panic!("{tenant} may ask"),
-            Turn::Paused(rest) => rest,
+            LoadTurn::Load(_) => panic!("{tenant} may ask"),
+            LoadTurn::Paused(rest) => rest,
         }
     }
 

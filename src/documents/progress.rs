@@ -10,9 +10,9 @@ const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 /// Counts what comes of one load; cheap to clone, so that a reader's thread can count too.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
+pub(super) struct LoadProgress(Arc<AtomicU64>);
 
-impl Progress {
+impl LoadProgress {
     /// So many bytes have come, or one other sign of life.
     pub(super) fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
@@ -67,7 +67,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_byte_now_and_then_is_waited_for_no_longer_than_silence() {
-        let (progress, silence) = (Progress::default(), Duration::from_millis(50));
+        let (progress, silence) = (LoadProgress::default(), Duration::from_millis(50));
         let dripping = async {
             loop {
                 progress.add(1);

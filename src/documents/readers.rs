@@ -20,17 +20,17 @@ const LONG: Duration = Duration::from_millis(20);
 /// call cannot be ended.
 const STUCK_MAX: usize = 32;
 
-struct Work {
+struct ReaderWork {
     number: u64,
     work: Box<dyn FnOnce() + Send>,
 }
 
 #[derive(Default)]
-pub(super) struct Readers(Arc<Mutex<Room>>);
+pub(super) struct Readers(Arc<Mutex<ReaderPool>>);
 
 #[derive(Default)]
-struct Room {
-    waiting: VecDeque<Work>,
+struct ReaderPool {
+    waiting: VecDeque<ReaderWork>,
     /// What the readers at work do.
     under_way: HashSet<u64>,
     at_work: usize,
@@ -70,7 +70,7 @@ impl Readers {
     }
 
     /// Another reader begins, if it is needed and there may be one more.
-    fn join(&self, is_needed: impl FnOnce(&Room) -> bool) {
+    fn join(&self, is_needed: impl FnOnce(&ReaderPool) -> bool) {
         let mut room = room(&self.0);
         if room.at_work < READERS_MAX && is_needed(&room) {
             room.at_work += 1;
@@ -82,17 +82,17 @@ impl Readers {
 
 /// Somebody waits for a piece of work.
 struct Waiting<'readers> {
-    shared: &'readers Mutex<Room>,
+    shared: &'readers Mutex<ReaderPool>,
     number: u64,
     is_over: bool,
 }
 
 impl<'readers> Waiting<'readers> {
-    fn begin(shared: &'readers Mutex<Room>, work: Box<dyn FnOnce() + Send>) -> Self {
+    fn begin(shared: &'readers Mutex<ReaderPool>, work: Box<dyn FnOnce() + Send>) -> Self {
         let mut room = room(shared);
         room.last_number += 1;
         let number = room.last_number;
-        room.waiting.push_back(Work { number, work });
+        room.waiting.push_back(ReaderWork { number, work });
         Self { shared, number, is_over: false }
     }
 }
@@ -116,8 +116,8 @@ impl Drop for Waiting<'_> {
 }
 
 /// Does what waits, until nothing does.
-fn read(shared: &Mutex<Room>) {
-    while let Some(Work { number, work }) = next(shared) {
+fn read(shared: &Mutex<ReaderPool>) {
+    while let Some(ReaderWork { number, work }) = next(shared) {
         // What panics is not done, and its caller hears that; what waits behind it is.
         let _ = catch_unwind(AssertUnwindSafe(work));
         if !may_go_on(shared, number) {
@@ -126,7 +126,7 @@ fn read(shared: &Mutex<Room>) {
     }
 }
 
-fn next(shared: &Mutex<Room>) -> Option<Work> {
+fn next(shared: &Mutex<ReaderPool>) -> Option<ReaderWork> {
     let mut room = room(shared);
     let work = room.waiting.pop_front();
     match &work {
@@ -140,7 +140,7 @@ fn next(shared: &Mutex<Room>) -> Option<Work> {
 }
 
 /// Whether the reader still has its place, or another one is free.
-fn may_go_on(shared: &Mutex<Room>, number: u64) -> bool {
+fn may_go_on(shared: &Mutex<ReaderPool>, number: u64) -> bool {
     let mut room = room(shared);
     if room.under_way.remove(&number) {
         return true;
@@ -152,7 +152,7 @@ fn may_go_on(shared: &Mutex<Room>, number: u64) -> bool {
     is_place
 }
 
-fn room(room: &Mutex<Room>) -> MutexGuard<'_, Room> {
+fn room(room: &Mutex<ReaderPool>) -> MutexGuard<'_, ReaderPool> {
     room.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -15,8 +15,8 @@ use object_store::{ClientOptions, GetOptions, GetResult, ObjectStore, ObjectStor
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::client::{Connector, CountedByReader};
-use super::progress::Progress;
+use super::client::{CountedByReader, StoreConnector};
+use super::progress::LoadProgress;
 use super::{DocumentError, InvalidStore, Options, loaded, prove_digest, prove_size};
 use crate::event::bounds::object_key;
 use crate::event::{Document, LoadedDocument};
@@ -89,7 +89,7 @@ impl Bucket {
     pub(super) async fn load_all(
         &self,
         documents: &[Document],
-        progress: &Progress,
+        progress: &LoadProgress,
     ) -> Result<Vec<LoadedDocument>, DocumentError> {
         let loads: Vec<_> = documents.iter().map(|document| self.load(document, progress)).collect();
         stream::iter(loads).buffered(CONCURRENT_MAX).try_collect().await
@@ -117,7 +117,7 @@ impl Bucket {
         prove_size(document, found.size)
     }
 
-    async fn load(&self, document: &Document, progress: &Progress) -> Result<LoadedDocument, DocumentError> {
+    async fn load(&self, document: &Document, progress: &LoadProgress) -> Result<LoadedDocument, DocumentError> {
         let path = self.path(document)?;
         let answer = get(&self.store, &path, document).await?;
         progress.add(1);
@@ -161,7 +161,11 @@ async fn get(store: &AmazonS3, path: &Path, document: &Document) -> Result<GetRe
 /// Reads a body that has been said to have the document's size; one that has another is the server's fault.
 ///
 /// (HTTP says that a chunked body may have any length, whatever `Content-Length` beside it says: RFC 9112 §6.3.)
-async fn read_declared(answer: GetResult, document: &Document, progress: &Progress) -> Result<Vec<u8>, DocumentError> {
+async fn read_declared(
+    answer: GetResult,
+    document: &Document,
+    progress: &LoadProgress,
+) -> Result<Vec<u8>, DocumentError> {
     let unavailable = |cause: &str| DocumentError::unavailable(document, cause);
     let size = usize::try_from(document.size).map_err(|_| unavailable("it does not fit into memory"))?;
     let mut bytes = Vec::new();
@@ -207,7 +211,8 @@ fn builder(bucket: &str, options: &Options, repetitions: usize) -> Result<Amazon
     let endpoint = access.endpoint.as_deref();
     let plain = endpoint.map_or(Ok(false), is_plain_loopback)?;
     let retry = RetryConfig { max_retries: repetitions, retry_timeout: options.deadline, ..RetryConfig::default() };
-    let connector = Connector { deadline: options.deadline, connect_deadline: CONNECT_DEADLINE.min(options.deadline) };
+    let connector =
+        StoreConnector { deadline: options.deadline, connect_deadline: CONNECT_DEADLINE.min(options.deadline) };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(access.region.as_deref().unwrap_or("us-east-1"))

@@ -23,7 +23,7 @@ pub use warnings::{warnings_of_customer, warnings_of_import_line, warnings_of_se
 
 /// What one line of an import tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum ImportEntry {
     /// A tenant.
     Tenant(Box<Tenant>),
     /// A customer.
@@ -72,16 +72,16 @@ pub fn parse_settings(body: &[u8]) -> Result<Settings, Malformed> {
 ///
 /// # Errors
 /// [`Malformed`] with the path of the first fault.
-pub fn parse_import_line(line: &[u8]) -> Result<Entry, Malformed> {
+pub fn parse_import_line(line: &[u8]) -> Result<ImportEntry, Malformed> {
     let mut value = parse_object(line)?;
     match (value.remove("tenant"), value.remove("customer")) {
         (Some(tenant), None) => {
             let tenant = read_tenant(tenant).map_err(|fault| fault.inside("tenant"))?;
-            Ok(Entry::Tenant(Box::new(tenant)))
+            Ok(ImportEntry::Tenant(Box::new(tenant)))
         }
         (None, Some(customer)) => {
             let customer = read_customer(customer).map_err(|fault| fault.inside("customer"))?;
-            Ok(Entry::Customer(Box::new(customer)))
+            Ok(ImportEntry::Customer(Box::new(customer)))
         }
         (Some(_), Some(_)) => Err(Malformed::at("$", "has both tenant and customer; write a line for each")),
         (None, None) => Err(Malformed::at("$", "has neither tenant nor customer")),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::{KEY_MAX, identifier};
-use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, more_faults, spelled};
+use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, json_values, more_faults};
 use crate::clock::Timestamp;
 
 /// The largest body of which more than the first fault is told.
@@ -29,11 +29,11 @@ struct Envelope {
     id: String,
     source: String,
     r#type: String,
-    #[serde(default, deserialize_with = "spelled::moment_if_any")]
+    #[serde(default, deserialize_with = "json_values::moment_if_any")]
     time: Option<Timestamp>,
     #[serde(default)]
     datacontenttype: Option<String>,
-    #[serde(default, deserialize_with = "spelled::text_if_any")]
+    #[serde(default, deserialize_with = "json_values::text_if_any")]
     traceparent: Option<String>,
 }
 
@@ -158,10 +158,10 @@ fn source_and_id(value: &Value) -> Option<(String, String)> {
 /// The same of bytes that are JSON, but not such as we read.
 fn source_and_id_of_bytes(body: &[u8]) -> Option<(String, String)> {
     #[derive(Deserialize)]
-    struct Named {
+    struct EventName {
         source: Value,
         id: Value,
     }
-    let Named { source, id } = serde_json::from_slice(body).ok()?;
+    let EventName { source, id } = serde_json::from_slice(body).ok()?;
     source_and_id(&serde_json::json!({ "source": source, "id": id }))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Making;
+use super::PlanInputs;
 use crate::clock::Timestamp;
 use crate::compose::Templates;
 use crate::store::Store;
@@ -13,7 +13,7 @@ use crate::wake::Wakes;
 
 /// What whoever makes deliveries has at hand.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct DeliveryFactory {
     /// Where they go.
     pub store: Store,
     /// Who is told that there are new ones.
@@ -28,10 +28,10 @@ pub struct Workshop {
     pub customer_wait: Duration,
 }
 
-impl Workshop {
+impl DeliveryFactory {
     /// What a plan is made with at `now`.
-    pub(crate) fn making<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> Making<'a> {
+    pub(crate) fn making<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> PlanInputs<'a> {
         let Self { templates, template_version, link_key, customer_wait, .. } = self;
-        Making { now, templates, template_version, link_key, customer_wait: *customer_wait, new_id }
+        PlanInputs { now, templates, template_version, link_key, customer_wait: *customer_wait, new_id }
     }
 }

@@ -10,9 +10,9 @@ mod recipients;
 mod redrives_letters;
 mod taker;
 
-pub use delivery_factory::Workshop;
+pub use delivery_factory::DeliveryFactory;
 pub use locale::{ChosenLocale, locale};
-pub use plan::{Again, Making, Parsed, Plan, Verdict, notes, plan};
+pub use plan::{Again, IntakePlan, Parsed, PlanInputs, Verdict, notes, plan};
 pub use recipients::{Recipients, main_and_bcc};
 pub use redrives_letters::{LetterRedriven, RedrivesLetters};
 pub(crate) use taker::ROUNDS_MAX;

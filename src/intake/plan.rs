@@ -17,12 +17,12 @@ use crate::compose::Templates;
 use crate::event::{self, Claims, Dropped, InvoiceSent, Malformed, Recipient};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::{Incoming, Via, WholeBody};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, EventState, Settled};
 use crate::sha256::Sha256;
 use crate::store::{
-    CustomerFacts, EventChange, EventFacts, EventFate, IntakeFacts, IntakeRows, InvoiceDigests, NewDeadLetter,
-    NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantFacts, WaitingEvent,
+    CustomerSnapshot, EventChange, EventFate, IntakeContext, IntakeRows, InvoiceDigests, KnownEvent, NewDeadLetter,
+    NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantSnapshot, WaitingEvent,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -115,7 +115,7 @@ impl Again {
             customer: Some(self.customer.clone()),
             invoice_number: Some(self.invoice_number.clone()),
             hint: match letter.class {
-                Class::Malformed => KNOWN_HINT.to_owned(),
+                ReasonCode::Malformed => KNOWN_HINT.to_owned(),
                 _ => letter.hint,
             },
             body: None,
@@ -139,11 +139,11 @@ pub enum Verdict {
     /// It waits for its customer.
     Waiting,
     /// It is a dead letter.
-    DeadLetter(Class),
+    DeadLetter(ReasonCode),
 }
 
 /// What the plan is made with.
-pub struct Making<'a> {
+pub struct PlanInputs<'a> {
     /// Now.
     pub now: Timestamp,
     /// The templates of today.
@@ -160,7 +160,7 @@ pub struct Making<'a> {
 
 /// The rows of a batch, and what they mean for each event.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct IntakePlan {
     /// To be written in one transaction.
     pub rows: IntakeRows,
     /// One for each event, in order.
@@ -169,7 +169,12 @@ pub struct Plan {
 
 /// Plans a batch of events of these tenants.
 #[must_use]
-pub fn plan(batch: &[Parsed], tenants: &[TenantFacts], facts: &IntakeFacts, making: &Making<'_>) -> Plan {
+pub fn plan(
+    batch: &[Parsed],
+    tenants: &[TenantSnapshot],
+    facts: &IntakeContext,
+    making: &PlanInputs<'_>,
+) -> IntakePlan {
     let mut planner = Planner {
         tenants: tenants.iter().map(|tenant| (&tenant.id, tenant)).collect(),
         customers: facts.customers.iter().map(|customer| ((&customer.tenant, &customer.id), customer)).collect(),
@@ -181,27 +186,27 @@ pub fn plan(batch: &[Parsed], tenants: &[TenantFacts], facts: &IntakeFacts, maki
         rows: IntakeRows::default(),
     };
     let verdicts = batch.iter().map(|parsed| planner.place(parsed)).collect();
-    Plan { rows: planner.rows, verdicts }
+    IntakePlan { rows: planner.rows, verdicts }
 }
 
 struct Planner<'a> {
-    tenants: HashMap<&'a TenantId, &'a TenantFacts>,
-    customers: HashMap<(&'a TenantId, &'a CustomerId), &'a CustomerFacts>,
-    known: HashMap<EventKey, &'a EventFacts>,
+    tenants: HashMap<&'a TenantId, &'a TenantSnapshot>,
+    customers: HashMap<(&'a TenantId, &'a CustomerId), &'a CustomerSnapshot>,
+    known: HashMap<EventKey, &'a KnownEvent>,
     /// Who brought an invoice first.
     same_invoices: HashMap<Sha256, EventKey>,
     /// Events of this very batch, which the database does not hold yet.
     new: HashMap<EventKey, Sha256>,
-    making: &'a Making<'a>,
+    making: &'a PlanInputs<'a>,
     rows: IntakeRows,
 }
 
 /// An event of which deliveries are made.
 #[derive(Clone, Copy)]
-struct Taken<'a> {
+struct TakenSource<'a> {
     event: &'a InvoiceSent,
-    tenant: &'a TenantFacts,
-    customer: &'a CustomerFacts,
+    tenant: &'a TenantSnapshot,
+    customer: &'a CustomerSnapshot,
     locale: &'a str,
     main: DeliveryId,
 }
@@ -222,7 +227,7 @@ impl<'a> Planner<'a> {
         }
         let Some(tenant) = self.tenants.get(&event.data.tenant_id).copied() else {
             let reason = format!("nobody told us of the tenant {}", event.data.tenant_id);
-            return self.dead_event(parsed, event, Class::UnknownTenant, reason);
+            return self.dead_event(parsed, event, ReasonCode::UnknownTenant, reason);
         };
         if let Err(fault) = event::check_objects(&event.data, &tenant.object_prefix) {
             let fault = fault.of(Some((event.source.clone(), event.id.clone())));
@@ -254,10 +259,10 @@ impl<'a> Planner<'a> {
             let letter = NewDeadLetter {
                 body: Some(parsed.body.clone()),
                 once: Some(once(&event.source, &event.id, parsed.body_sha256())),
-                ..self.letter_of(event, Class::ConflictingEvent, reason)
+                ..self.letter_of(event, ReasonCode::ConflictingEvent, reason)
             };
             self.rows.dead_letters.push(NewDeadLetter { event_key: None, ..letter });
-            return Some(Verdict::DeadLetter(Class::ConflictingEvent));
+            return Some(Verdict::DeadLetter(ReasonCode::ConflictingEvent));
         }
         Some(match dead_letter {
             // What the broker hands over again, or has given up, is no publisher's wish.
@@ -270,7 +275,7 @@ impl<'a> Planner<'a> {
     /// as an event stands in one place: what waited for its customer until the tenant's prefix changed, or until another
     /// version of this program read it, is dead from now on and waits no more.
     fn unreadable(&mut self, parsed: &Parsed, fault: &Malformed) -> Verdict {
-        let class = if parsed.given_up { Class::Poison } else { Class::Malformed };
+        let class = if parsed.given_up { ReasonCode::Poison } else { ReasonCode::Malformed };
         if let Some(again) = &parsed.again {
             if again.from != EventState::Dead {
                 self.rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
@@ -285,7 +290,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A dead letter that keeps the bytes.
-    fn letter_of_bytes(&self, parsed: &Parsed, fault: &Malformed, class: Class) -> NewDeadLetter {
+    fn letter_of_bytes(&self, parsed: &Parsed, fault: &Malformed, class: ReasonCode) -> NewDeadLetter {
         let (source, event_id) = fault.source_and_id.clone().unzip();
         // Support knows tenant and number, and nothing else of it. They are what the bytes claim.
         let Claims { tenant, customer, invoice_number } = Claims::of(&parsed.body);
@@ -320,11 +325,11 @@ impl<'a> Planner<'a> {
             return Verdict::Waiting;
         }
         let reason = format!("nobody told us of the customer {} of {}", event.data.customer_id, event.data.tenant_id);
-        self.dead_event(parsed, event, Class::UnknownCustomer, reason)
+        self.dead_event(parsed, event, ReasonCode::UnknownCustomer, reason)
     }
 
     /// An event of which no delivery can be made yet.
-    fn dead_event(&mut self, parsed: &Parsed, event: &InvoiceSent, class: Class, reason: String) -> Verdict {
+    fn dead_event(&mut self, parsed: &Parsed, event: &InvoiceSent, class: ReasonCode, reason: String) -> Verdict {
         if parsed.stood() != Some(EventState::Dead) {
             self.remember(parsed, event, EventFate::Dead);
             let letter = self.letter_of(event, class, reason);
@@ -338,17 +343,17 @@ impl<'a> Planner<'a> {
         &mut self,
         parsed: &Parsed,
         event: &InvoiceSent,
-        tenant: &TenantFacts,
-        customer: &CustomerFacts,
+        tenant: &TenantSnapshot,
+        customer: &CustomerSnapshot,
     ) -> Verdict {
         let main = DeliveryId((self.making.new_id)());
         let locale = locale(self.making.templates, event, customer.locale.as_deref(), &tenant.profile.locale);
-        let taken = Taken { event, tenant, customer, locale: &locale.tag, main };
+        let taken = TakenSource { event, tenant, customer, locale: &locale.tag, main };
         self.remember(parsed, event, EventFate::Accepted(main));
         let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
         if self.is_same_invoice(event) {
             let reason = "the same invoice was taken in under another event id within 24 hours".to_owned();
-            let settled = SettledAtOnce { settled: Settled::Cancelled, class: Class::DuplicateInvoice, reason };
+            let settled = SettledAtOnce { settled: Settled::Cancelled, class: ReasonCode::DuplicateInvoice, reason };
             let delivery = self.delivery(&taken, main, DeliveryRole::Main, recipients.list);
             self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
             return Verdict::DuplicateInvoice(main);
@@ -372,7 +377,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Puts a delivery into its lane, or into the dead-letter list if nobody can receive it.
-    fn owe(&mut self, taken: &Taken<'_>, id: DeliveryId, role: DeliveryRole, recipients: Recipients) -> Verdict {
+    fn owe(&mut self, taken: &TakenSource<'_>, id: DeliveryId, role: DeliveryRole, recipients: Recipients) -> Verdict {
         let delivery = self.delivery(taken, id, role, recipients.list);
         let Some(fault) = recipients.fault else {
             self.rows.lane_entries.push(NewLaneEntry {
@@ -391,7 +396,7 @@ impl<'a> Planner<'a> {
             self.rows.deliveries.push(delivery);
             return Verdict::Accepted(id);
         };
-        let class = Class::InvalidRecipient;
+        let class = ReasonCode::InvalidRecipient;
         let letter = NewDeadLetter { delivery: Some(id), ..self.letter_of(taken.event, class, fault.clone()) };
         self.rows.dead_letters.push(letter);
         let settled = SettledAtOnce { settled: Settled::Dead, class, reason: fault };
@@ -401,12 +406,12 @@ impl<'a> Planner<'a> {
 
     fn delivery(
         &self,
-        taken: &Taken<'_>,
+        taken: &TakenSource<'_>,
         id: DeliveryId,
         role: DeliveryRole,
         recipients: Vec<Recipient>,
     ) -> NewDelivery {
-        let Taken { event, tenant, customer, locale, main } = *taken;
+        let TakenSource { event, tenant, customer, locale, main } = *taken;
         let data = &event.data;
         // The Date header names the moment from which the message may go out.
         let snapshot_at = data.not_before.map_or(self.making.now, |moment| moment.max(self.making.now));
@@ -465,12 +470,12 @@ impl<'a> Planner<'a> {
     }
 
     /// A dead letter about a readable event.
-    fn letter_of(&self, event: &InvoiceSent, class: Class, reason: String) -> NewDeadLetter {
+    fn letter_of(&self, event: &InvoiceSent, class: ReasonCode, reason: String) -> NewDeadLetter {
         let data = &event.data;
         let cause = match class {
-            Class::UnknownTenant => data.tenant_id.to_string(),
-            Class::UnknownCustomer => format!("{} {}", data.tenant_id, data.customer_id),
-            Class::InvalidRecipient => reason.clone(),
+            ReasonCode::UnknownTenant => data.tenant_id.to_string(),
+            ReasonCode::UnknownCustomer => format!("{} {}", data.tenant_id, data.customer_id),
+            ReasonCode::InvalidRecipient => reason.clone(),
             _ => event.source.clone(),
         };
         NewDeadLetter {

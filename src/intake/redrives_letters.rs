@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::Verdict;
 use crate::model::ids::DeadLetterId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::store::StoreError;
 
 /// Puts dead letters back.
@@ -27,7 +27,7 @@ pub enum LetterRedriven {
     /// It stays open.
     Stays {
         /// Why its event cannot be sent, if that is known.
-        class: Option<Class>,
+        class: Option<ReasonCode>,
         /// Why, for people.
         why: String,
     },

@@ -6,13 +6,13 @@ use std::time::Duration;
 use metrics::counter;
 use tracing::{error, warn};
 
-use super::{LetterRedriven, Parsed, Plan, RedrivesLetters, Verdict, Workshop, plan};
+use super::{DeliveryFactory, IntakePlan, LetterRedriven, Parsed, RedrivesLetters, Verdict, plan};
 use crate::bisect::bisect;
 use crate::event::InvoiceSent;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::incoming::{Incoming, TakesEvents, Unavailable, Via};
-use crate::model::reason::{Class, fingerprint};
+use crate::model::reason::{ReasonCode, fingerprint};
 use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, InvoiceDigests, NewDeadLetter, StoreError};
 use crate::telemetry::metric;
@@ -27,15 +27,15 @@ pub(crate) const ROUNDS_MAX: u32 = 20;
 /// Takes events in.
 #[derive(Debug, Clone)]
 pub struct Intake {
-    workshop: Arc<Workshop>,
+    factory: Arc<DeliveryFactory>,
     redrive: Arc<dyn RedrivesLetters>,
 }
 
 impl Intake {
     /// An intake whose deliveries are made in this workshop; dead letters whose events come again go to `redrive`.
     #[must_use]
-    pub fn new(workshop: Arc<Workshop>, redrive: Arc<dyn RedrivesLetters>) -> Self {
-        Self { workshop, redrive }
+    pub fn new(factory: Arc<DeliveryFactory>, redrive: Arc<dyn RedrivesLetters>) -> Self {
+        Self { factory, redrive }
     }
 
     /// Takes a batch in and says what became of each, in order.
@@ -51,7 +51,7 @@ impl Intake {
                 Err(refusal) => self.refused(parsed, &refusal).await?,
             });
         }
-        self.workshop.wakes.wake_all();
+        self.factory.wakes.wake_all();
         for (parsed, verdict) in batch.iter().zip(&verdicts) {
             tell(parsed, *verdict);
         }
@@ -73,12 +73,12 @@ impl Intake {
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
             let invoices: Vec<Sha256> = events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect();
 
-            let mut transaction = self.workshop.store.begin_intake(&tenants).await?;
+            let mut transaction = self.factory.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
             let facts = transaction.facts(&keys, &customers, &invoices, since).await?;
-            let new_id = || self.workshop.store.clock().new_id();
-            let making = self.workshop.making(transaction.now(), &new_id);
-            let Plan { rows, verdicts } = plan(batch, transaction.tenants(), &facts, &making);
+            let new_id = || self.factory.store.clock().new_id();
+            let making = self.factory.making(transaction.now(), &new_id);
+            let IntakePlan { rows, verdicts } = plan(batch, transaction.tenants(), &facts, &making);
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }
@@ -116,7 +116,7 @@ impl Intake {
             }
             LetterRedriven::Stays { why, .. } => {
                 warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {why}");
-                self.workshop.store.mirror_again(letter).await?;
+                self.factory.store.mirror_again(letter).await?;
             }
         }
         Ok(true)
@@ -125,10 +125,10 @@ impl Intake {
     /// The database refuses a value of this event, which passed every check at the edge: it is kept as bytes.
     async fn refused(&self, parsed: &Parsed, refusal: &StoreError) -> Result<Verdict, StoreError> {
         error!("failed to store an event: {refusal}");
-        let now = self.workshop.store.now();
-        let class = Class::Internal;
+        let now = self.factory.store.now();
+        let class = ReasonCode::Internal;
         let letter = NewDeadLetter {
-            id: DeadLetterId(self.workshop.store.clock().new_id()),
+            id: DeadLetterId(self.factory.store.clock().new_id()),
             delivery: None,
             event_key: None,
             source: None,
@@ -157,7 +157,7 @@ impl Intake {
             }
             None => letter,
         });
-        let mut transaction = self.workshop.store.begin_intake(&[]).await?;
+        let mut transaction = self.factory.store.begin_intake(&[]).await?;
         // Whoever was first with a known event has written what became of it.
         if transaction.insert(&rows).await? != Inserted::Overtaken {
             transaction.commit().await?;
@@ -217,6 +217,6 @@ impl TakesEvents for Intake {
     }
 
     async fn wait_until_reachable(&self) {
-        self.workshop.store.wait_until_reachable().await;
+        self.factory.store.wait_until_reachable().await;
     }
 }

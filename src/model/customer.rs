@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::settings::{Settings, VerificationMethod};
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// A customer as the billing system tells us of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum CustomerType {
     Business,
 }
 
-spelling!(CustomerType { Private => "private", Business => "business" });
+string_enum!(CustomerType { Private => "private", Business => "business" });
 
 /// The part of a postal address that customers are verified by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

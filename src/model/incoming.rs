@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::ids::DeadLetterId;
 use crate::sha256::Sha256;
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// The largest body that is read: 1 MiB.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -72,7 +72,7 @@ pub enum Via {
     File,
 }
 
-spelling!(Via { Amqp => "amqp", Http => "http", File => "file" });
+string_enum!(Via { Amqp => "amqp", Http => "http", File => "file" });
 
 /// The database does not answer: nothing of the batch was taken in, all of it may be brought again.
 #[derive(Debug, thiserror::Error)]

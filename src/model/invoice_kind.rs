@@ -1,6 +1,6 @@
 //! What a document of the billing system is.
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// Invoice, credit note or reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,7 +13,7 @@ pub enum InvoiceKind {
     Reminder,
 }
 
-spelling!(InvoiceKind { Invoice => "invoice", CreditNote => "credit_note", Reminder => "reminder" });
+string_enum!(InvoiceKind { Invoice => "invoice", CreditNote => "credit_note", Reminder => "reminder" });
 
 impl InvoiceKind {
     /// As people read it: `credit note`.

@@ -12,13 +12,13 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
 use crate::model::incoming::Unavailable;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 
 /// The dead letters as the database has them; what the mirror talks to.
 ///
 /// Every method is one short statement or transaction, and may be repeated.
-pub trait DeadLetterLedger: Clone + Send + Sync + 'static {
+pub trait DeadLetterOutbox: Clone + Send + Sync + 'static {
     /// Takes or renews the lease that elects one worker to keep the mirror; true if this worker holds it for
     /// `lease` from now.
     fn hold_mirror_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
@@ -77,7 +77,7 @@ pub struct PendingDeadLetter {
     /// The publisher's name for the event.
     pub event_id: Option<String>,
     /// Why it is dead.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The relay's code: `550 5.7.1`.
     pub code: Option<String>,
     /// Where in the SMTP conversation.
@@ -99,7 +99,7 @@ pub struct PendingDeadLetter {
 /// The outcomes that wait in the database; what their publisher talks to.
 ///
 /// Every method is one short statement or transaction, and may be repeated.
-pub trait OutcomeLedger: Clone + Send + Sync + 'static {
+pub trait OutcomeOutbox: Clone + Send + Sync + 'static {
     /// Takes or renews the lease that elects one worker to publish; true if this worker holds it for `lease` from now.
     fn hold_outcome_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 
@@ -125,7 +125,7 @@ pub struct PendingOutcome {
     /// When.
     pub settled_at: Timestamp,
     /// Why, for programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// What was done with the documents, if that was decided.
     pub decision: Option<Decision>,
     /// Why, for people.
@@ -164,14 +164,14 @@ pub(crate) mod tests {
             tenant_id: Some("acme".into()),
             invoice_number: Some(format!("R-{number}")),
             event_id: Some(format!("event-{number}")),
-            class: Class::Refused,
+            class: ReasonCode::Refused,
             code: Some("554 5.7.1".into()),
             phase: Some(Phase::Rcpt),
             attempts: 1,
             first_failed_at: Timestamp(0),
             last_failed_at: Timestamp(0),
             fingerprint: "refused-rcpt-554-5.7.1".into(),
-            hint: Class::Refused.hint().into(),
+            hint: ReasonCode::Refused.hint().into(),
             body: Bytes::from_static(b"{}"),
         }
     }

@@ -3,11 +3,11 @@
 //! One list for attempts, dead letters, metrics and people, so that a word means the same everywhere.
 
 use crate::sha256::Sha256;
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// Why an attempt or a delivery ended, or an event became none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
+pub enum ReasonCode {
     /// The relay took responsibility for the message.
     Accepted,
     /// The relay cannot be used: DNS, connect, TLS, banner, EHLO, STARTTLS or AUTH, or it wants a login (530) at any
@@ -61,7 +61,7 @@ pub enum Class {
     ByHand,
 }
 
-spelling!(Class {
+string_enum!(ReasonCode {
     Accepted => "accepted",
     RelayUnavailable => "relay_unavailable",
     Deferred => "deferred",
@@ -89,7 +89,7 @@ spelling!(Class {
     ByHand => "by_hand",
 });
 
-impl Class {
+impl ReasonCode {
     /// Whether a dead letter may have it; the others end an attempt, or a delivery otherwise.
     #[must_use]
     pub const fn makes_dead_letters(self) -> bool {

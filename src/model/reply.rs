@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// A step of the SMTP conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum Phase {
     FinalDot,
 }
 
-spelling!(Phase {
+string_enum!(Phase {
     Connect => "connect",
     Tls => "tls",
     Banner => "banner",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// The settings of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,18 +102,18 @@ impl Settings {
     }
 }
 
-spelling!(SensitiveAttachments {
+string_enum!(SensitiveAttachments {
     Include => "include",
     Exclude => "exclude",
     ExcludeForPrivate => "exclude_for_private",
 });
-spelling!(PortalLevel {
+string_enum!(PortalLevel {
     EveryPage => "every_page",
     Sensitive => "sensitive",
     SensitiveForPrivate => "sensitive_for_private",
     Inaccessible => "inaccessible",
 });
-spelling!(VerificationMethod {
+string_enum!(VerificationMethod {
     PostcodeHouseNumber => "postcode_house_number",
     SmsOtp => "sms_otp",
 });

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// What a delivery is to its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub enum DeliveryRole {
     Rest,
 }
 
-spelling!(DeliveryRole { Main => "main", Bcc => "bcc", Rest => "rest" });
+string_enum!(DeliveryRole { Main => "main", Bcc => "bcc", Rest => "rest" });
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ pub enum EventState {
     Dead,
 }
 
-spelling!(EventState { Accepted => "accepted", Waiting => "waiting", Dead => "dead" });
+string_enum!(EventState { Accepted => "accepted", Waiting => "waiting", Dead => "dead" });
 
 /// Where a dead letter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ pub enum DeadLetterState {
     Cured,
 }
 
-spelling!(DeadLetterState { Open => "open", Redriven => "redriven", Discarded => "discarded", Cured => "cured" });
+string_enum!(DeadLetterState { Open => "open", Redriven => "redriven", Discarded => "discarded", Cured => "cured" });
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,7 +111,7 @@ pub enum Settled {
     Expired,
 }
 
-spelling!(Settled {
+string_enum!(Settled {
     Sent => "sent",
     Rejected => "rejected",
     Dead => "dead",
@@ -131,11 +131,11 @@ pub enum Decision {
     Link,
 }
 
-spelling!(Decision { Attach => "attach", Link => "link" });
+string_enum!(Decision { Attach => "attach", Link => "link" });
 
 /// Where a breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Breaker {
+pub enum BreakerState {
     /// Mail flows.
     #[default]
     Closed,
@@ -145,7 +145,7 @@ pub enum Breaker {
     HalfOpen,
 }
 
-spelling!(Breaker { Closed => "closed", Open => "open", HalfOpen => "half_open" });
+string_enum!(BreakerState { Closed => "closed", Open => "open", HalfOpen => "half_open" });
 
 /// What becomes of a delivery whose DATA may have been accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

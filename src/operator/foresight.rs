@@ -10,7 +10,7 @@ use crate::compose;
 use crate::documents::{DocumentError, DocumentStore};
 use crate::event::InvoiceData;
 use crate::model::ids::RelayName;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
 use crate::policy::decision::{self, Inputs, Plan, PortalAccess};
 use crate::store::{Store, StoreError};
@@ -30,13 +30,13 @@ pub struct Wanted<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreseen {
     /// For programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// For people.
     pub reason: String,
 }
 
 impl Foreseen {
-    fn new(class: Class, reason: &dyn std::fmt::Display) -> Self {
+    fn new(class: ReasonCode, reason: &dyn std::fmt::Display) -> Self {
         Self { class, reason: reason.to_string() }
     }
 }
@@ -65,14 +65,14 @@ impl Foresight {
 
     /// Whether a cause of this class can be seen beforehand at all.
     #[must_use]
-    pub const fn sees(class: Class) -> bool {
+    pub const fn sees(class: ReasonCode) -> bool {
         matches!(
             class,
-            Class::UnknownRelay
-                | Class::TooLarge
-                | Class::NoVerificationMethod
-                | Class::DocumentMissing
-                | Class::DocumentMismatch
+            ReasonCode::UnknownRelay
+                | ReasonCode::TooLarge
+                | ReasonCode::NoVerificationMethod
+                | ReasonCode::DocumentMissing
+                | ReasonCode::DocumentMismatch
         )
     }
 
@@ -93,7 +93,7 @@ impl Foresight {
         let limit = self.relays.get(&tenant.relay).copied();
         if limit.is_none() && !self.store.is_relay_known(&tenant.relay).await? {
             let reason = format!("no relay is configured by the name of {}", tenant.relay);
-            return Ok(Some(Foreseen::new(Class::UnknownRelay, &reason)));
+            return Ok(Some(Foreseen::new(ReasonCode::UnknownRelay, &reason)));
         }
         let inputs = Inputs {
             settings: settings.settings,
@@ -128,8 +128,8 @@ impl Foresight {
             Ok(()) | Err(DocumentError::Unavailable { .. } | DocumentError::Paused { .. }) => None,
             // A folder that is not there is no store: the command may run elsewhere than the workers.
             Err(DocumentError::Missing { .. }) if self.documents.check().await.is_err() => None,
-            Err(error @ DocumentError::Missing { .. }) => Some(Foreseen::new(Class::DocumentMissing, &error)),
-            Err(error @ DocumentError::Mismatch { .. }) => Some(Foreseen::new(Class::DocumentMismatch, &error)),
+            Err(error @ DocumentError::Missing { .. }) => Some(Foreseen::new(ReasonCode::DocumentMissing, &error)),
+            Err(error @ DocumentError::Mismatch { .. }) => Some(Foreseen::new(ReasonCode::DocumentMismatch, &error)),
         }
     }
 

@@ -19,13 +19,13 @@ use tracing::{info, warn};
 use crate::bisect::bisect;
 use crate::event;
 use crate::failpoint::{self, Failpoint};
-use crate::intake::{DUPLICATE_INVOICE_WINDOW, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict, Workshop};
+use crate::intake::{DUPLICATE_INVOICE_WINDOW, DeliveryFactory, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict};
 use crate::model::ids::DeadLetterId;
 use crate::model::state::DeadLetterState;
 use crate::operator::foresight::{Foreseen, Foresight, Wanted};
 use crate::store::{DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
 
-use super::redrive_batch::{Known, Planned, Round};
+use super::redrive_batch::{KnownRows, Planned, Round};
 
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
@@ -35,7 +35,7 @@ const LOOKS_MAX: usize = 8;
 
 /// What became of many letters.
 #[derive(Debug, Default)]
-pub struct Many {
+pub struct RedriveResults {
     /// Those that are back.
     pub redriven: Vec<Redriven>,
     /// Those that are not.
@@ -45,7 +45,7 @@ pub struct Many {
 /// Puts dead letters back.
 #[derive(Debug, Clone)]
 pub struct Redrive {
-    workshop: Arc<Workshop>,
+    factory: Arc<DeliveryFactory>,
     despite_newer: bool,
     foresight: Option<Arc<Foresight>>,
 }
@@ -53,8 +53,8 @@ pub struct Redrive {
 impl Redrive {
     /// A service whose deliveries are made in this workshop.
     #[must_use]
-    pub const fn new(workshop: Arc<Workshop>) -> Self {
-        Self { workshop, despite_newer: false, foresight: None }
+    pub const fn new(factory: Arc<DeliveryFactory>) -> Self {
+        Self { factory, despite_newer: false, foresight: None }
     }
 
     /// The same service; what would fail again for the reason that it is dead for, as far as that can be seen, is left.
@@ -87,18 +87,18 @@ impl Redrive {
     }
 
     /// Puts letters back, in batches, as ordinary traffic.
-    pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<Many, StoreError> {
+    pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<RedriveResults, StoreError> {
         self.many(letters, self.person(who)).await
     }
 
     /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
     /// begins, newest first.
-    pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<Many, StoreError> {
+    pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<RedriveResults, StoreError> {
         let filter = DeadLetterFilter { settled: false, ..filter.clone() };
-        let mut many = Many::default();
+        let mut many = RedriveResults::default();
         let mut after = None;
         loop {
-            let page = self.workshop.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
+            let page = self.factory.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
             let letters: Vec<DeadLetterId> = page.items.iter().map(|letter| letter.id).collect();
             let part = self.many(&letters, self.person(who)).await?;
             many.redriven.extend(part.redriven);
@@ -111,21 +111,21 @@ impl Redrive {
     /// Puts back up to `limit` letters whose cause is gone; returns how many are. One that fails again stays open and
     /// is left to people. The sweeper asks for this now and then, and whoever has upserted something at once.
     pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
-        let letters = self.workshop.store.curable_dead_letters(limit).await?;
+        let letters = self.factory.store.resolvable_dead_letters(limit).await?;
         let many = self.many(&letters, By::Cure).await?;
         let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
         for (letter, error) in &many.failed {
             warn!(dead_letter.id = %letter, "what it lacked has come, but it cannot be sent: {error}");
         }
-        self.workshop.store.mark_not_curable(&failed).await?;
+        self.factory.store.mark_not_resolvable(&failed).await?;
         if !many.redriven.is_empty() {
             info!(count = many.redriven.len(), "dead letters are due again: what they lacked has come");
         }
         Ok(many.redriven.len())
     }
 
-    async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Many, StoreError> {
-        let mut many = Many::default();
+    async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<RedriveResults, StoreError> {
+        let mut many = RedriveResults::default();
         let mut seen = HashSet::new();
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
         for part in letters.chunks(BATCH_MAX as usize) {
@@ -143,7 +143,7 @@ impl Redrive {
             }
         }
         if !many.redriven.is_empty() {
-            self.workshop.wakes.wake_all();
+            self.factory.wakes.wake_all();
         }
         Ok(many)
     }
@@ -154,7 +154,7 @@ impl Redrive {
     async fn look_ahead(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<Ahead, StoreError> {
         let mut ahead = Ahead::default();
         let Some(foresight) = &self.foresight else { return Ok(ahead) };
-        let store = &self.workshop.store;
+        let store = &self.factory.store;
         let looked_at = store.letters_to_redrive(letters).await?.into_iter().filter(|letter| {
             letter.state == DeadLetterState::Open && letter.delivery.is_some() && Foresight::sees(letter.class)
         });
@@ -185,7 +185,7 @@ impl Redrive {
         proven: &HashSet<DeadLetterId>,
         by: By<'_>,
     ) -> Result<Vec<Result<Redriven, RedriveError>>, StoreError> {
-        let store = &self.workshop.store;
+        let store = &self.factory.store;
         for _ in 0..ROUNDS_MAX {
             let letters = store.letters_to_redrive(ids).await?;
             let mut round = Round::of(ids, letters, proven);
@@ -197,8 +197,8 @@ impl Redrive {
             let newer = transaction.newer_deliveries(&round.revived()).await?;
             let Planned { rows, back, duplicates } = {
                 let new_id = || store.clock().new_id();
-                let making = self.workshop.making(transaction.now(), &new_id);
-                let known = Known { tenants: transaction.tenants(), facts: &facts, dead: &dead, newer: &newer };
+                let making = self.factory.making(transaction.now(), &new_id);
+                let known = KnownRows { tenants: transaction.tenants(), facts: &facts, dead: &dead, newer: &newer };
                 round.plan(&known, &making, by)
             };
             if transaction.insert(&rows).await? == Inserted::Overtaken {

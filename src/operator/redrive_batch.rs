@@ -7,26 +7,26 @@ use uuid::Uuid;
 use super::redriven::{By, Fate, RedriveError, Redriven};
 use super::resnapshot;
 use crate::event::{self, InvoiceSent};
-use crate::intake::{self, Again, Making, Parsed, Verdict};
+use crate::intake::{self, Again, Parsed, PlanInputs, Verdict};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::{BODY_BYTES_KEPT, Via};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
-    BroughtBack, DeadDelivery, IntakeFacts, IntakeRows, InvoiceDigests, LetterToRedrive, Newer, Revived, SameInvoice,
-    TenantFacts,
+    BroughtBack, DeadDelivery, IntakeContext, IntakeRows, InvoiceDigests, LetterToRedrive, Newer, Revived, SameInvoice,
+    TenantSnapshot,
 };
 
 /// The letters of one transaction.
 pub(super) struct Round {
     /// Letters whose events could be read, or not.
-    work: Vec<Work>,
+    work: Vec<LetterWork>,
     answers: HashMap<DeadLetterId, Result<Redriven, RedriveError>>,
 }
 
 /// One letter that may go back.
-struct Work {
+struct LetterWork {
     letter: LetterToRedrive,
     parsed: Parsed,
 }
@@ -40,15 +40,15 @@ pub(super) struct Planned {
 }
 
 /// What the database holds about the letters of a round.
-pub(super) struct Known<'a> {
-    pub(super) tenants: &'a [TenantFacts],
-    pub(super) facts: &'a IntakeFacts,
+pub(super) struct KnownRows<'a> {
+    pub(super) tenants: &'a [TenantSnapshot],
+    pub(super) facts: &'a IntakeContext,
     pub(super) dead: &'a [DeadDelivery],
     /// Deliveries that send the same invoices, or may, by letter.
     pub(super) newer: &'a HashMap<Uuid, Newer>,
 }
 
-impl Known<'_> {
+impl KnownRows<'_> {
     /// The delivery that sends the same invoice, or may, unless nobody minds.
     fn newer(&self, letter: &LetterToRedrive, by: By<'_>) -> Option<Newer> {
         if let By::Person { despite_newer: true, .. } = by {
@@ -66,7 +66,7 @@ impl Round {
             letters.into_iter().map(|letter| (letter.id, letter)).collect();
         for id in ids {
             let letter = letters.remove(id).ok_or(RedriveError::Unknown);
-            let answer = letter.and_then(|letter| Work::of(letter, proven.contains(id)));
+            let answer = letter.and_then(|letter| LetterWork::of(letter, proven.contains(id)));
             match answer {
                 Ok(work) => round.work.push(work),
                 Err(error) => round.fail(*id, error),
@@ -102,7 +102,7 @@ impl Round {
 
     /// What the letters would bring back.
     pub(super) fn revived(&self) -> Vec<Revived> {
-        let revived = |Work { letter, .. }: &Work| Revived {
+        let revived = |LetterWork { letter, .. }: &LetterWork| Revived {
             id: letter.id.0,
             delivery: letter.delivery,
             event: letter.event_key,
@@ -124,7 +124,7 @@ impl Round {
         }
     }
 
-    pub(super) fn plan(&mut self, known: &Known<'_>, making: &Making<'_>, by: By<'_>) -> Planned {
+    pub(super) fn plan(&mut self, known: &KnownRows<'_>, making: &PlanInputs<'_>, by: By<'_>) -> Planned {
         let (with_delivery, without): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.work).into_iter().partition(|work| work.letter.delivery.is_some());
         let mut planned = Planned { rows: IntakeRows::default(), back: Vec::new(), duplicates: Vec::new() };
@@ -137,16 +137,16 @@ impl Round {
 
     fn plan_deliveries(
         &mut self,
-        work: Vec<Work>,
-        known: &Known<'_>,
-        making: &Making<'_>,
+        work: Vec<LetterWork>,
+        known: &KnownRows<'_>,
+        making: &PlanInputs<'_>,
         by: By<'_>,
         first: &mut HashMap<Sha256, DeliveryId>,
         planned: &mut Planned,
     ) {
         let dead: HashMap<DeliveryId, &DeadDelivery> =
             known.dead.iter().map(|delivery| (delivery.id, delivery)).collect();
-        for Work { letter, parsed } in work {
+        for LetterWork { letter, parsed } in work {
             let Some(own) = letter.delivery.and_then(|delivery| dead.get(&delivery)).copied() else {
                 self.fail(letter.id, RedriveError::NotDead);
                 continue;
@@ -181,16 +181,16 @@ impl Round {
     /// Sends events through intake once more, without those that would fail as before.
     fn plan_events(
         &mut self,
-        work: Vec<Work>,
-        known: &Known<'_>,
-        making: &Making<'_>,
+        work: Vec<LetterWork>,
+        known: &KnownRows<'_>,
+        making: &PlanInputs<'_>,
         by: By<'_>,
         first: &HashMap<Sha256, DeliveryId>,
     ) -> IntakeRows {
         let facts = facts_for(known, &work, by);
         let mut taken = HashSet::new();
         let (mut letters, mut batch) = (Vec::new(), Vec::new());
-        for Work { letter, mut parsed } in work {
+        for LetterWork { letter, mut parsed } in work {
             parsed.again = stands_dead(&parsed, &facts);
             let again = parsed.event.as_ref().is_ok_and(|event| !taken.insert(event.key()));
             let newer = match by {
@@ -232,7 +232,7 @@ impl Round {
     }
 }
 
-impl Work {
+impl LetterWork {
     fn of(letter: LetterToRedrive, is_proven: bool) -> Result<Self, RedriveError> {
         let class = letter.class;
         if letter.state != DeadLetterState::Open {
@@ -242,7 +242,7 @@ impl Work {
             return Err(RedriveError::NotRedrivable { class, hint: class.hint() });
         }
         let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;
-        if matches!(class, Class::Malformed | Class::Poison) && body.len() == BODY_BYTES_KEPT {
+        if matches!(class, ReasonCode::Malformed | ReasonCode::Poison) && body.len() == BODY_BYTES_KEPT {
             // The beginning of a body that was far too large; it may read like an event by itself.
             return Err(RedriveError::SameFault { class, reason: letter.reason, hint: class.hint() });
         }
@@ -253,7 +253,7 @@ impl Work {
             via: letter.via.unwrap_or(Via::File),
             // Not a publisher's wish to redrive: that is what happens here.
             redelivered: true,
-            given_up: class == Class::Poison,
+            given_up: class == ReasonCode::Poison,
             again: None,
         };
         Ok(Self { letter, parsed })
@@ -270,7 +270,7 @@ fn in_the_way(
     letter: &LetterToRedrive,
     parsed: &Parsed,
     own: &DeadDelivery,
-    known: &Known<'_>,
+    known: &KnownRows<'_>,
     by: By<'_>,
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
@@ -287,8 +287,8 @@ fn in_the_way(
 fn newer_than_event(
     letter: &LetterToRedrive,
     parsed: &Parsed,
-    known: &Known<'_>,
-    facts: &IntakeFacts,
+    known: &KnownRows<'_>,
+    facts: &IntakeContext,
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
     let event = parsed.event.as_ref().ok()?;
@@ -304,13 +304,13 @@ fn newer_than_event(
 
 /// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing
 /// of them where a person does not mind.
-fn facts_for(known: &Known<'_>, work: &[Work], by: By<'_>) -> IntakeFacts {
+fn facts_for(known: &KnownRows<'_>, work: &[LetterWork], by: By<'_>) -> IntakeContext {
     let mut facts = known.facts.clone();
     if let By::Person { despite_newer: true, .. } = by {
         facts.same_invoices.clear();
         return facts;
     }
-    for Work { letter, parsed } in work {
+    for LetterWork { letter, parsed } in work {
         if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed)) {
             facts.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
         }
@@ -319,7 +319,7 @@ fn facts_for(known: &Known<'_>, work: &[Work], by: By<'_>) -> IntakeFacts {
 }
 
 /// Whether the event is remembered as dead, so that intake takes it once more.
-fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<Again> {
+fn stands_dead(parsed: &Parsed, facts: &IntakeContext) -> Option<Again> {
     let event = parsed.event.as_ref().ok()?;
     let known = facts.events.iter().find(|known| known.key == event.key())?;
     let same = known.content_sha256 == event.content_sha256;
@@ -336,9 +336,9 @@ fn stands_dead(parsed: &Parsed, facts: &IntakeFacts) -> Option<Again> {
 fn same_fault(
     letter: &LetterToRedrive,
     parsed: &Parsed,
-    tenants: &[TenantFacts],
-    facts: &IntakeFacts,
-    making: &Making<'_>,
+    tenants: &[TenantSnapshot],
+    facts: &IntakeContext,
+    making: &PlanInputs<'_>,
 ) -> Option<RedriveError> {
     let trial = intake::plan(std::slice::from_ref(parsed), tenants, facts, making);
     let Some(Verdict::DeadLetter(class)) = trial.verdicts.first().copied() else { return None };

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeadLetterState;
 use crate::store::StoreError;
 
@@ -29,7 +29,7 @@ pub enum Fate {
     /// The invoice was taken in under another event id; the cancelled delivery.
     DuplicateInvoice(DeliveryId),
     /// The event is remembered now, and has a dead letter of another class.
-    DeadOtherwise(Class),
+    DeadOtherwise(ReasonCode),
 }
 
 /// Why a letter is not back; it stands as before.
@@ -45,7 +45,7 @@ pub enum RedriveError {
     #[error("a dead letter of class {class} cannot be redriven unchanged: {hint}")]
     NotRedrivable {
         /// Its class.
-        class: Class,
+        class: ReasonCode,
         /// What to do instead.
         hint: &'static str,
     },
@@ -59,7 +59,7 @@ pub enum RedriveError {
     #[error("it would fail again ({class}): {reason}; {hint}")]
     SameFault {
         /// Why, for programs.
-        class: Class,
+        class: ReasonCode,
         /// Why, for people.
         reason: String,
         /// What to do first.

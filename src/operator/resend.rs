@@ -11,16 +11,16 @@ use crate::clock::Timestamp;
 use crate::compose::Templates;
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::failpoint::{self, Failpoint};
-use crate::intake::{ChosenLocale, Recipients, Workshop, locale, main_and_bcc, notes};
+use crate::intake::{ChosenLocale, DeliveryFactory, Recipients, locale, main_and_bcc, notes};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
 use crate::operator::foresight::{Foreseen, Foresight, Wanted};
 use crate::store::{
-    CustomerFacts, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry, NewNote, Newest, Standing,
-    StoreError, TenantFacts,
+    CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry, NewNote, Newest, Standing,
+    StoreError, TenantSnapshot,
 };
 
 /// So often somebody else may move the earlier delivery in between: each time it has one attempt less to make.
@@ -107,7 +107,7 @@ pub enum ResendError {
     #[error("it would fail ({class}): {reason}")]
     MustFail {
         /// Why, for programs.
-        class: Class,
+        class: ReasonCode,
         /// Why, for people.
         reason: String,
     },
@@ -140,15 +140,15 @@ fn list(candidates: &[Candidate]) -> String {
 /// Sends invoices again.
 #[derive(Debug, Clone)]
 pub struct Resend {
-    workshop: Arc<Workshop>,
+    factory: Arc<DeliveryFactory>,
     foresight: Option<Arc<Foresight>>,
 }
 
 impl Resend {
     /// A service whose deliveries are made in this workshop.
     #[must_use]
-    pub const fn new(workshop: Arc<Workshop>) -> Self {
-        Self { workshop, foresight: None }
+    pub const fn new(factory: Arc<DeliveryFactory>) -> Self {
+        Self { factory, foresight: None }
     }
 
     /// The same service; what would fail again is refused before anything is settled for it.
@@ -177,7 +177,7 @@ impl Resend {
     /// Whether a mail as requested would fail. Documents are read for that, so no transaction is open meanwhile; what
     /// changes until it is sent ends as a dead letter after all.
     async fn look_ahead(&self, foresight: &Foresight, request: &ResendRequest<'_>) -> Result<(), ResendError> {
-        let mut transaction = self.workshop.store.begin_intake(std::slice::from_ref(request.tenant)).await?;
+        let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(request.tenant)).await?;
         let found = Found::look_up(&mut transaction, request).await?;
         drop(transaction);
         let wanted = Wanted { data: &found.event.data, link_only: request.link_only, role: DeliveryRole::Main };
@@ -194,19 +194,19 @@ impl Resend {
         to: Option<&MailAddress>,
     ) -> Result<Option<Resent>, ResendError> {
         let ResendRequest { tenant, who, reason, .. } = *request;
-        let mut transaction = self.workshop.store.begin_intake(std::slice::from_ref(tenant)).await?;
+        let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(tenant)).await?;
         let found = Found::look_up(&mut transaction, request).await?;
         let recipients = found.recipients(to)?;
         let newest = &found.newest;
 
-        let id = DeliveryId(self.workshop.store.clock().new_id());
+        let id = DeliveryId(self.factory.store.clock().new_id());
         let original_was = match transaction.supersede(tenant, newest, id, who).await? {
             Standing::Settled { was } => was,
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
         let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
-        let locale = found.locale(&self.workshop.templates);
+        let locale = found.locale(&self.factory.templates);
         let notes = notes(&found.event, &locale, &recipients);
         let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());
         let rows = IntakeRows {
@@ -221,7 +221,7 @@ impl Resend {
         failpoint::reach(Failpoint::BeforeResendCommit);
         transaction.commit().await?;
         failpoint::reach(Failpoint::AfterResendCommit);
-        self.workshop.wakes.wake_all();
+        self.factory.wakes.wake_all();
         info!(
             invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
             "{} {} of {tenant} is sent again", newest.kind.label(), newest.invoice_number
@@ -262,9 +262,9 @@ impl Resend {
             customer_name: customer.name.clone(),
             locale,
             profile_version: tenant.profile_version,
-            template_version: self.workshop.template_version.clone(),
+            template_version: self.factory.template_version.clone(),
             snapshot_at: now,
-            link_key: self.workshop.link_key.clone(),
+            link_key: self.factory.link_key.clone(),
             link_generation: 0,
             link_only: request.link_only,
             // A person wants it sent: the event's own end does not count.
@@ -275,7 +275,7 @@ impl Resend {
     }
 }
 
-fn lane_entry(delivery: &NewDelivery, tenant: &TenantFacts) -> NewLaneEntry {
+fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> NewLaneEntry {
     NewLaneEntry {
         delivery: delivery.id,
         relay: tenant.relay.clone(),
@@ -299,9 +299,9 @@ const fn candidate(newest: &Newest) -> Candidate {
 /// What is known of the invoice.
 struct Found {
     newest: Newest,
-    tenant: TenantFacts,
+    tenant: TenantSnapshot,
     event: InvoiceSent,
-    customer: CustomerFacts,
+    customer: CustomerSnapshot,
 }
 
 impl Found {

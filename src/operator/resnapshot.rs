@@ -3,30 +3,32 @@
 use super::redriven::{By, RedriveError};
 use crate::clock::Timestamp;
 use crate::event::InvoiceSent;
-use crate::intake::{Making, Parsed, Recipients, locale, main_and_bcc};
-use crate::model::reason::Class;
+use crate::intake::{Parsed, PlanInputs, Recipients, locale, main_and_bcc};
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
-use crate::store::{BroughtBack, CustomerFacts, DeadDelivery, IntakeFacts, NewLaneEntry, TenantFacts};
+use crate::store::{BroughtBack, CustomerSnapshot, DeadDelivery, IntakeContext, NewLaneEntry, TenantSnapshot};
 
 /// Takes the snapshot anew; also says which `expires_at` is ignored.
 pub(super) fn take(
     dead: &DeadDelivery,
     parsed: &Parsed,
-    tenants: &[TenantFacts],
-    facts: &IntakeFacts,
-    making: &Making<'_>,
+    tenants: &[TenantSnapshot],
+    facts: &IntakeContext,
+    making: &PlanInputs<'_>,
     by: By<'_>,
 ) -> Result<(BroughtBack, Option<Timestamp>), RedriveError> {
-    let event = parsed.event.as_ref().map_err(|fault| fails(Class::Malformed, fault.to_string()))?;
+    let event = parsed.event.as_ref().map_err(|fault| fails(ReasonCode::Malformed, fault.to_string()))?;
     let tenant = tenants
         .iter()
         .find(|tenant| tenant.id == dead.tenant)
-        .ok_or_else(|| fails(Class::UnknownTenant, format!("nobody told us of the tenant {}", dead.tenant)))?;
+        .ok_or_else(|| fails(ReasonCode::UnknownTenant, format!("nobody told us of the tenant {}", dead.tenant)))?;
     let customer = facts
         .customers
         .iter()
         .find(|customer| customer.tenant == dead.tenant && customer.id == dead.customer)
-        .ok_or_else(|| fails(Class::UnknownCustomer, format!("nobody told us of the customer {}", dead.customer)))?;
+        .ok_or_else(|| {
+            fails(ReasonCode::UnknownCustomer, format!("nobody told us of the customer {}", dead.customer))
+        })?;
     let Recipients { list: recipients, left_out: notes, .. } = recipients(dead, event, customer)?;
     let (expires_at, ignored_expiry) = match by {
         By::Person { .. } => (None, dead.expires_at),
@@ -63,19 +65,23 @@ pub(super) fn take(
 
 /// To and Cc anew, since the customer's address may be corrected. A Bcc is the event's own; what a rest or a resend
 /// goes to was chosen, and stays.
-fn recipients(dead: &DeadDelivery, event: &InvoiceSent, customer: &CustomerFacts) -> Result<Recipients, RedriveError> {
+fn recipients(
+    dead: &DeadDelivery,
+    event: &InvoiceSent,
+    customer: &CustomerSnapshot,
+) -> Result<Recipients, RedriveError> {
     if dead.role != DeliveryRole::Main || dead.is_resend {
         return Ok(Recipients { list: dead.recipients.clone(), fault: None, left_out: Vec::new() });
     }
     let (main, _) = main_and_bcc(&event.data, &customer.name, &customer.address);
     match main.fault {
-        Some(fault) => Err(fails(Class::InvalidRecipient, fault)),
+        Some(fault) => Err(fails(ReasonCode::InvalidRecipient, fault)),
         None => Ok(main),
     }
 }
 
 /// The token that the mail carries, if it carries one: the same while it is good, another once it was revoked.
-fn link(dead: &DeadDelivery, making: &Making<'_>) -> (String, u32) {
+fn link(dead: &DeadDelivery, making: &PlanInputs<'_>) -> (String, u32) {
     if dead.link_is_revoked {
         let last = dead.link_generation_last.unwrap_or(dead.link_generation);
         (making.link_key.to_owned(), last + 1)
@@ -86,6 +92,6 @@ fn link(dead: &DeadDelivery, making: &Making<'_>) -> (String, u32) {
     }
 }
 
-fn fails(class: Class, reason: String) -> RedriveError {
+fn fails(class: ReasonCode, reason: String) -> RedriveError {
     RedriveError::SameFault { class, reason, hint: class.hint() }
 }

@@ -15,7 +15,7 @@ use crate::model::state::{Decision, DeliveryRole};
 use crate::policy::decision::{Inputs, Plan, PortalAccess, rule};
 use crate::secrets::LinkKeys;
 use crate::sha256::Sha256;
-use crate::store::{Delivery, DeliveryFacts, Store, StoreError};
+use crate::store::{Delivery, DeliveryContext, Store, StoreError};
 
 /// What messages are put together with.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ impl Rebuilder<'_> {
         Ok((Arc::new(templates), false))
     }
 
-    fn portal_token(&self, facts: &DeliveryFacts, plan: Plan) -> Result<Option<String>, CannotRebuild> {
+    fn portal_token(&self, facts: &DeliveryContext, plan: Plan) -> Result<Option<String>, CannotRebuild> {
         if plan == Plan::Attach || facts.role == DeliveryRole::Bcc {
             return Ok(None);
         }
@@ -139,7 +139,7 @@ impl Rebuilder<'_> {
 
     fn snapshot(
         &self,
-        facts: &DeliveryFacts,
+        facts: &DeliveryContext,
         date: Timestamp,
         portal_token: Option<&str>,
     ) -> Result<Snapshot, CannotRebuild> {

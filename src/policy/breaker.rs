@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 
 /// What one exchange with the relay tells about the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum BreakerSignal {
     /// It answered a transaction by neither of the next two.
     Worked,
     /// It accepted a message.
@@ -26,7 +26,7 @@ pub enum Signal {
 
 /// Why the breaker opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trip {
+pub enum BreakerTrip {
     /// Five times in a row.
     Unavailable,
     /// Half or more of at least twenty within a minute.
@@ -39,7 +39,7 @@ pub enum Trip {
     TrialUncertain,
 }
 
-impl Trip {
+impl BreakerTrip {
     /// The reason as people read it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -53,14 +53,14 @@ impl Trip {
     }
 }
 
-impl Trip {
+impl BreakerTrip {
     /// Why the breaker opens again when a delivery of the trial ends so; `None` if the relay works.
     #[must_use]
-    pub const fn of_trial(signal: Signal) -> Option<Self> {
+    pub const fn of_trial(signal: BreakerSignal) -> Option<Self> {
         match signal {
-            Signal::Worked | Signal::Accepted | Signal::Refused => None,
-            Signal::Unavailable => Some(Self::TrialUnavailable),
-            Signal::Uncertain => Some(Self::TrialUncertain),
+            BreakerSignal::Worked | BreakerSignal::Accepted | BreakerSignal::Refused => None,
+            BreakerSignal::Unavailable => Some(Self::TrialUnavailable),
+            BreakerSignal::Uncertain => Some(Self::TrialUncertain),
         }
     }
 }
@@ -84,7 +84,7 @@ pub struct Breaker {
 
 impl Breaker {
     /// Takes a signal in; says whether the breaker opens by it. After a trip the counts start anew.
-    pub fn observe(&mut self, signal: Signal, now: Timestamp) -> Option<Trip> {
+    pub fn observe(&mut self, signal: BreakerSignal, now: Timestamp) -> Option<BreakerTrip> {
         self.count(signal, now);
         let trip = self.trip();
         if trip.is_some() {
@@ -93,18 +93,18 @@ impl Breaker {
         trip
     }
 
-    fn count(&mut self, signal: Signal, now: Timestamp) {
+    fn count(&mut self, signal: BreakerSignal, now: Timestamp) {
         match signal {
-            Signal::Worked | Signal::Accepted | Signal::Refused => {
+            BreakerSignal::Worked | BreakerSignal::Accepted | BreakerSignal::Refused => {
                 (self.unavailable_in_a_row, self.uncertain_in_a_row) = (0, 0);
             }
-            Signal::Unavailable => self.unavailable_in_a_row += 1,
-            Signal::Uncertain => {
+            BreakerSignal::Unavailable => self.unavailable_in_a_row += 1,
+            BreakerSignal::Uncertain => {
                 self.unavailable_in_a_row = 0;
                 self.uncertain_in_a_row += 1;
             }
         }
-        let failed = signal == Signal::Unavailable;
+        let failed = signal == BreakerSignal::Unavailable;
         self.window.push_back((now, failed));
         self.failures_in_window += usize::from(failed);
         let begin = now.minus(WINDOW);
@@ -117,13 +117,13 @@ impl Breaker {
         }
     }
 
-    fn trip(&self) -> Option<Trip> {
+    fn trip(&self) -> Option<BreakerTrip> {
         if self.unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW {
-            Some(Trip::Unavailable)
+            Some(BreakerTrip::Unavailable)
         } else if self.uncertain_in_a_row >= UNCERTAIN_IN_A_ROW {
-            Some(Trip::Uncertain)
+            Some(BreakerTrip::Uncertain)
         } else if self.window.len() >= WINDOW_SIGNALS_MIN && self.failures_in_window * 2 >= self.window.len() {
-            Some(Trip::FailureRate)
+            Some(BreakerTrip::FailureRate)
         } else {
             None
         }
@@ -154,24 +154,24 @@ fn step_of(seconds: &[u64], index: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn observe_all(breaker: &mut Breaker, signals: &[Signal]) -> Option<Trip> {
+    fn observe_all(breaker: &mut Breaker, signals: &[BreakerSignal]) -> Option<BreakerTrip> {
         signals.iter().fold(None, |trip, signal| trip.or(breaker.observe(*signal, Timestamp(0))))
     }
 
     #[test]
     fn opens_as_the_signals_say() {
-        use Signal::{Unavailable, Uncertain, Worked};
+        use BreakerSignal::{Unavailable, Uncertain, Worked};
         let alternating = [Worked, Unavailable].repeat(10);
         let one_in_three = [Worked, Worked, Unavailable].repeat(20);
-        let table: &[(&[Signal], Option<Trip>)] = &[
+        let table: &[(&[BreakerSignal], Option<BreakerTrip>)] = &[
             (&[Unavailable; 4], None),
-            (&[Unavailable; 5], Some(Trip::Unavailable)),
+            (&[Unavailable; 5], Some(BreakerTrip::Unavailable)),
             (&[Unavailable, Unavailable, Unavailable, Unavailable, Worked, Unavailable], None),
             (&[Uncertain; 2], None),
-            (&[Uncertain; 3], Some(Trip::Uncertain)),
+            (&[Uncertain; 3], Some(BreakerTrip::Uncertain)),
             (&[Uncertain, Uncertain, Worked, Uncertain], None),
             (&alternating[..19], None),
-            (&alternating, Some(Trip::FailureRate)),
+            (&alternating, Some(BreakerTrip::FailureRate)),
             (&one_in_three, None),
         ];
         for (signals, expected) in table {
@@ -181,23 +181,23 @@ mod tests {
 
     #[test]
     fn one_failed_trial_is_called_one_failed_trial() {
-        for signal in [Signal::Unavailable, Signal::Uncertain] {
-            let words = Trip::of_trial(signal).expect("the trial failed").as_str();
+        for signal in [BreakerSignal::Unavailable, BreakerSignal::Uncertain] {
+            let words = BreakerTrip::of_trial(signal).expect("the trial failed").as_str();
             assert!(words.starts_with("a ") && !words.contains("in a row"), "{words}");
         }
-        assert_eq!(Trip::of_trial(Signal::Worked), None);
+        assert_eq!(BreakerTrip::of_trial(BreakerSignal::Worked), None);
     }
 
     #[test]
     fn what_is_older_than_a_minute_is_forgotten() {
         let mut breaker = Breaker::default();
         for _ in 0..9 {
-            breaker.observe(Signal::Unavailable, Timestamp(0));
-            breaker.observe(Signal::Worked, Timestamp(0));
+            breaker.observe(BreakerSignal::Unavailable, Timestamp(0));
+            breaker.observe(BreakerSignal::Worked, Timestamp(0));
         }
         let later = Timestamp(61_000);
-        assert_eq!(breaker.observe(Signal::Worked, later), None);
-        assert_eq!(breaker.observe(Signal::Unavailable, later), None);
+        assert_eq!(breaker.observe(BreakerSignal::Worked, later), None);
+        assert_eq!(breaker.observe(BreakerSignal::Unavailable, later), None);
         assert_eq!(breaker.window.len(), 2);
     }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::terms::{PortalTerms, Terms};
 use crate::model::customer::{CustomerType, VerificationRecord, usable_methods};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 
 /// What a decision is made of, and all it is made of. Recorded as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub enum PortalAccess {
     Closed,
 }
 
-spelling!(PortalAccess {
+string_enum!(PortalAccess {
     Open => "open",
     Verified => "verified",
     EveryPageVerified => "every_page_verified",
@@ -137,7 +137,7 @@ pub enum Reason {
     EarlierDecision,
 }
 
-spelling!(Reason {
+string_enum!(Reason {
     PolicyInclude => "policy_include",
     PolicyExclude => "policy_exclude",
     BusinessCustomer => "business_customer",
@@ -159,7 +159,7 @@ impl Reason {
 
 /// Why no mail may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum DecisionRefusal {
     /// Too large to attach, and the portal is closed.
     #[error(
         "the message would have {encoded_bytes} bytes, the relay takes {message_bytes_max}, and the portal may not show the documents"
@@ -178,13 +178,13 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl DecisionRefusal {
     /// The reason code of the dead letter.
     #[must_use]
-    pub const fn class(self) -> Class {
+    pub const fn class(self) -> ReasonCode {
         match self {
-            Self::TooLarge { .. } => Class::TooLarge,
-            Self::NoVerificationMethod { .. } => Class::NoVerificationMethod,
+            Self::TooLarge { .. } => ReasonCode::TooLarge,
+            Self::NoVerificationMethod { .. } => ReasonCode::NoVerificationMethod,
         }
     }
 }
@@ -212,8 +212,8 @@ impl std::fmt::Display for Missing {
 /// Decides what the mail holds.
 ///
 /// # Errors
-/// [`Refusal`] if neither documents nor a link would be right.
-pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), Refusal> {
+/// [`DecisionRefusal`] if neither documents nor a link would be right.
+pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), DecisionRefusal> {
     rule(inputs).map(|ruling| (ruling.plan, ruling.reason))
 }
 
@@ -221,8 +221,8 @@ pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), Refusal> {
 /// decided. The portal itself always asks what holds when somebody comes.
 ///
 /// # Errors
-/// [`Refusal`] if neither documents nor a link would be right.
-pub fn rule(inputs: &Inputs) -> Result<Ruling, Refusal> {
+/// [`DecisionRefusal`] if neither documents nor a link would be right.
+pub fn rule(inputs: &Inputs) -> Result<Ruling, DecisionRefusal> {
     let (decision, reason) = documents_or_link(inputs);
     if decision == Decision::Attach {
         return Ok(Ruling { plan: Plan::Attach, method: None, reason });
@@ -231,11 +231,11 @@ pub fn rule(inputs: &Inputs) -> Result<Ruling, Refusal> {
     match now.access {
         PortalAccess::Closed if reason == Reason::TooLarge => {
             let Inputs { encoded_bytes, message_bytes_max, .. } = *inputs;
-            Err(Refusal::TooLarge { encoded_bytes, message_bytes_max })
+            Err(DecisionRefusal::TooLarge { encoded_bytes, message_bytes_max })
         }
         PortalAccess::Verified | PortalAccess::EveryPageVerified if now.method.is_none() => {
             let missing = Missing { settings: inputs.settings, record: inputs.verification };
-            Err(Refusal::NoVerificationMethod { missing })
+            Err(DecisionRefusal::NoVerificationMethod { missing })
         }
         _ => {
             let earlier = inputs.earlier.and_then(|earlier| earlier.portal);
@@ -392,8 +392,8 @@ mod tests {
         for (level, kind, refused) in cases {
             let mut given = inputs(SensitiveAttachments::Exclude, kind, level);
             given.verification = VerificationRecord::default();
-            let refusal = decide(&given).err().map(Refusal::class);
-            assert_eq!(refusal, refused.then_some(Class::NoVerificationMethod), "{level} {kind:?}");
+            let refusal = decide(&given).err().map(DecisionRefusal::class);
+            assert_eq!(refusal, refused.then_some(ReasonCode::NoVerificationMethod), "{level} {kind:?}");
         }
     }
 
@@ -437,9 +437,9 @@ mod tests {
         for level in PortalLevel::ALL {
             let mut given = inputs(SensitiveAttachments::Include, Some(CustomerType::Private), *level);
             given.encoded_bytes = ROOMY + 1;
-            let refused = decide(&given).map_err(Refusal::class);
+            let refused = decide(&given).map_err(DecisionRefusal::class);
             if *level == PortalLevel::Inaccessible {
-                assert_eq!(refused, Err(Class::TooLarge));
+                assert_eq!(refused, Err(ReasonCode::TooLarge));
             } else {
                 assert_eq!(
                     refused.map(|(plan, reason)| (plan.decision(), reason)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::OnUncertain;
 
 /// What becomes of the delivery.
@@ -22,7 +22,7 @@ pub enum Next {
         consumed: bool,
     },
     /// It stands where it stands.
-    Settle(Settled, Class),
+    Settle(Settled, ReasonCode),
 }
 
 /// What a delivery has behind it.
@@ -86,58 +86,60 @@ const DOCUMENT_POLL: Duration = Duration::from_secs(30);
 
 /// What follows from an attempt that ended as `class`.
 #[must_use]
-pub fn after(class: Class, history: &History, schedule: &Schedule) -> Next {
+pub fn after(class: ReasonCode, history: &History, schedule: &Schedule) -> Next {
     match after_each(class, history, schedule) {
         // A dead letter invites to a redrive, a rejection to a resend; but the relay may hold the message, so a person
         // looks there first.
         Next::Settle(Settled::Dead | Settled::Rejected, _) if history.resent_uncertain => {
-            Next::Settle(Settled::Uncertain, Class::Uncertain)
+            Next::Settle(Settled::Uncertain, ReasonCode::Uncertain)
         }
         next => next,
     }
 }
 
-fn after_each(class: Class, history: &History, schedule: &Schedule) -> Next {
+fn after_each(class: ReasonCode, history: &History, schedule: &Schedule) -> Next {
     match class {
-        Class::Accepted => Next::Settle(Settled::Sent, class),
+        ReasonCode::Accepted => Next::Settle(Settled::Sent, class),
         // Once is once: the relay may hold the first, and has now had the second.
-        Class::Deferred | Class::RelayUnavailable if history.resent_uncertain && history.handed_over => {
-            Next::Settle(Settled::Uncertain, Class::Uncertain)
+        ReasonCode::Deferred | ReasonCode::RelayUnavailable if history.resent_uncertain && history.handed_over => {
+            Next::Settle(Settled::Uncertain, ReasonCode::Uncertain)
         }
-        Class::Deferred if history.sender_limited => {
+        ReasonCode::Deferred if history.sender_limited => {
             Next::Again { after: jittered(AFTER_SENDER_LIMIT, history), consumed: false }
         }
-        Class::Deferred => deferred(history, schedule),
-        Class::RelayUnavailable | Class::Dependency => {
+        ReasonCode::Deferred => deferred(history, schedule),
+        ReasonCode::RelayUnavailable | ReasonCode::Dependency => {
             Next::Again { after: history.pause + jittered(AFTER_OUTAGE, history), consumed: false }
         }
-        Class::DocumentMissing => document_missing(history, schedule),
-        Class::UnsupportedAddress if history.goes_without_utf8 => {
+        ReasonCode::DocumentMissing => document_missing(history, schedule),
+        ReasonCode::UnsupportedAddress if history.goes_without_utf8 => {
             Next::Again { after: Duration::ZERO, consumed: false }
         }
         // Once more at once, with a link; the decision says whether that may be.
-        Class::TooLarge if history.attached => Next::Again { after: Duration::ZERO, consumed: false },
-        Class::Uncertain if history.on_uncertain == OnUncertain::Resend && !history.resent_uncertain => {
+        ReasonCode::TooLarge if history.attached => Next::Again { after: Duration::ZERO, consumed: false },
+        ReasonCode::Uncertain if history.on_uncertain == OnUncertain::Resend && !history.resent_uncertain => {
             Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: true }
         }
-        Class::Uncertain => Next::Settle(Settled::Uncertain, class),
-        Class::Rejected => Next::Settle(Settled::Rejected, class),
-        Class::Expired => Next::Settle(Settled::Expired, class),
-        Class::DuplicateInvoice | Class::Superseded | Class::ByHand => Next::Settle(Settled::Cancelled, class),
-        Class::TooLarge
-        | Class::Refused
-        | Class::UnsupportedAddress
-        | Class::Malformed
-        | Class::ConflictingEvent
-        | Class::Poison
-        | Class::UnknownTenant
-        | Class::UnknownCustomer
-        | Class::InvalidRecipient
-        | Class::NoVerificationMethod
-        | Class::DocumentMismatch
-        | Class::RetriesExhausted
-        | Class::UnknownRelay
-        | Class::Internal => Next::Settle(Settled::Dead, class),
+        ReasonCode::Uncertain => Next::Settle(Settled::Uncertain, class),
+        ReasonCode::Rejected => Next::Settle(Settled::Rejected, class),
+        ReasonCode::Expired => Next::Settle(Settled::Expired, class),
+        ReasonCode::DuplicateInvoice | ReasonCode::Superseded | ReasonCode::ByHand => {
+            Next::Settle(Settled::Cancelled, class)
+        }
+        ReasonCode::TooLarge
+        | ReasonCode::Refused
+        | ReasonCode::UnsupportedAddress
+        | ReasonCode::Malformed
+        | ReasonCode::ConflictingEvent
+        | ReasonCode::Poison
+        | ReasonCode::UnknownTenant
+        | ReasonCode::UnknownCustomer
+        | ReasonCode::InvalidRecipient
+        | ReasonCode::NoVerificationMethod
+        | ReasonCode::DocumentMismatch
+        | ReasonCode::RetriesExhausted
+        | ReasonCode::UnknownRelay
+        | ReasonCode::Internal => Next::Settle(Settled::Dead, class),
     }
 }
 
@@ -145,7 +147,7 @@ fn deferred(history: &History, schedule: &Schedule) -> Next {
     let index = usize::try_from(history.attempts).unwrap_or(usize::MAX);
     match schedule.delays.get(index) {
         Some(delay) => Next::Again { after: jittered(*delay, history), consumed: true },
-        None => Next::Settle(Settled::Dead, Class::RetriesExhausted),
+        None => Next::Settle(Settled::Dead, ReasonCode::RetriesExhausted),
     }
 }
 
@@ -155,7 +157,7 @@ fn document_missing(history: &History, schedule: &Schedule) -> Next {
         let left = schedule.document_wait.saturating_sub(waited);
         Next::Again { after: DOCUMENT_POLL.min(left), consumed: false }
     } else {
-        Next::Settle(Settled::Dead, Class::DocumentMissing)
+        Next::Settle(Settled::Dead, ReasonCode::DocumentMissing)
     }
 }
 
@@ -195,7 +197,8 @@ mod tests {
     #[test]
     fn what_pauses_is_not_tried_before_the_pause_is_over() {
         let paused = History { pause: Duration::from_secs(30), ..history(0) };
-        let Next::Again { after, consumed: false } = after(Class::Dependency, &paused, &Schedule::default()) else {
+        let Next::Again { after, consumed: false } = after(ReasonCode::Dependency, &paused, &Schedule::default())
+        else {
             panic!("nobody is to blame")
         };
         assert!((Duration::from_secs(34)..=Duration::from_secs(36)).contains(&after), "{after:?}");
@@ -204,19 +207,22 @@ mod tests {
     #[test]
     fn every_class_has_its_consequence() {
         let schedule = Schedule::default();
-        for class in Class::ALL {
+        for class in ReasonCode::ALL {
             let expected = match class {
-                Class::Accepted => Some(Settled::Sent),
-                Class::Rejected => Some(Settled::Rejected),
-                Class::Uncertain => Some(Settled::Uncertain),
-                Class::Expired => Some(Settled::Expired),
-                Class::DuplicateInvoice | Class::Superseded | Class::ByHand => Some(Settled::Cancelled),
-                Class::Deferred | Class::RelayUnavailable | Class::Dependency | Class::DocumentMissing => None,
+                ReasonCode::Accepted => Some(Settled::Sent),
+                ReasonCode::Rejected => Some(Settled::Rejected),
+                ReasonCode::Uncertain => Some(Settled::Uncertain),
+                ReasonCode::Expired => Some(Settled::Expired),
+                ReasonCode::DuplicateInvoice | ReasonCode::Superseded | ReasonCode::ByHand => Some(Settled::Cancelled),
+                ReasonCode::Deferred
+                | ReasonCode::RelayUnavailable
+                | ReasonCode::Dependency
+                | ReasonCode::DocumentMissing => None,
                 _ => Some(Settled::Dead),
             };
             match (after(*class, &history(0), &schedule), expected) {
                 (Next::Settle(state, kept), Some(expected)) => assert_eq!((state, kept), (expected, *class)),
-                (Next::Again { consumed, .. }, None) => assert_eq!(consumed, *class == Class::Deferred),
+                (Next::Again { consumed, .. }, None) => assert_eq!(consumed, *class == ReasonCode::Deferred),
                 (next, expected) => panic!("{class}: {next:?}, expected {expected:?}"),
             }
         }
@@ -227,7 +233,8 @@ mod tests {
         let schedule = Schedule::default();
         let mut total = Duration::ZERO;
         for attempts in 0..7 {
-            let Next::Again { after, consumed: true } = after(Class::Deferred, &history(attempts), &schedule) else {
+            let Next::Again { after, consumed: true } = after(ReasonCode::Deferred, &history(attempts), &schedule)
+            else {
                 panic!("attempt {attempts} is not the last");
             };
             total += after;
@@ -236,15 +243,15 @@ mod tests {
         assert_eq!(planned, Duration::from_secs(52_950));
         assert!(total > planned * 8 / 10 && total < planned * 12 / 10, "{total:?}");
         assert_eq!(
-            after(Class::Deferred, &history(7), &schedule),
-            Next::Settle(Settled::Dead, Class::RetriesExhausted)
+            after(ReasonCode::Deferred, &history(7), &schedule),
+            Next::Settle(Settled::Dead, ReasonCode::RetriesExhausted)
         );
     }
 
     #[test]
     fn an_outage_consumes_nothing_however_long_it_lasts() {
         for attempts in [0, 7, 100] {
-            for class in [Class::RelayUnavailable, Class::Dependency] {
+            for class in [ReasonCode::RelayUnavailable, ReasonCode::Dependency] {
                 let next = after(class, &history(attempts), &Schedule::default());
                 assert!(matches!(next, Next::Again { consumed: false, .. }), "{next:?}");
             }
@@ -254,17 +261,18 @@ mod tests {
     #[test]
     fn an_address_that_can_be_left_out_is_left_out_at_once() {
         let unsupported = |goes_without_utf8| {
-            after(Class::UnsupportedAddress, &History { goes_without_utf8, ..history(3) }, &Schedule::default())
+            after(ReasonCode::UnsupportedAddress, &History { goes_without_utf8, ..history(3) }, &Schedule::default())
         };
         assert_eq!(unsupported(true), Next::Again { after: Duration::ZERO, consumed: false });
-        assert_eq!(unsupported(false), Next::Settle(Settled::Dead, Class::UnsupportedAddress));
+        assert_eq!(unsupported(false), Next::Settle(Settled::Dead, ReasonCode::UnsupportedAddress));
     }
 
     #[test]
     fn a_limit_of_the_sender_consumes_nothing_and_is_waited_for() {
         for attempts in [0, 7, 100] {
             let limited = History { sender_limited: true, ..history(attempts) };
-            let Next::Again { after, consumed: false } = after(Class::Deferred, &limited, &Schedule::default()) else {
+            let Next::Again { after, consumed: false } = after(ReasonCode::Deferred, &limited, &Schedule::default())
+            else {
                 panic!("no delivery is to blame")
             };
             assert!((Duration::from_mins(24)..=Duration::from_mins(36)).contains(&after), "{after:?}");
@@ -274,8 +282,8 @@ mod tests {
     #[test]
     fn what_was_handed_over_twice_is_not_handed_over_again() {
         let resent = |handed_over| History { resent_uncertain: true, handed_over, ..history(1) };
-        let uncertain = Next::Settle(Settled::Uncertain, Class::Uncertain);
-        for class in [Class::Deferred, Class::RelayUnavailable] {
+        let uncertain = Next::Settle(Settled::Uncertain, ReasonCode::Uncertain);
+        for class in [ReasonCode::Deferred, ReasonCode::RelayUnavailable] {
             assert_eq!(after(class, &resent(true), &Schedule::default()), uncertain, "{class}");
             let limited = History { sender_limited: true, ..resent(true) };
             assert_eq!(after(class, &limited, &Schedule::default()), uncertain, "{class}");
@@ -288,11 +296,11 @@ mod tests {
         let schedule = Schedule::default();
         let missed_for = |time: Duration| History { missing_since: Some(history(0).now.minus(time)), ..history(0) };
         let again = |after_secs| Next::Again { after: Duration::from_secs(after_secs), consumed: false };
-        assert_eq!(after(Class::DocumentMissing, &history(0), &schedule), again(30));
-        assert_eq!(after(Class::DocumentMissing, &missed_for(Duration::from_secs(590)), &schedule), again(10));
+        assert_eq!(after(ReasonCode::DocumentMissing, &history(0), &schedule), again(30));
+        assert_eq!(after(ReasonCode::DocumentMissing, &missed_for(Duration::from_secs(590)), &schedule), again(10));
         assert_eq!(
-            after(Class::DocumentMissing, &missed_for(Duration::from_mins(10)), &schedule),
-            Next::Settle(Settled::Dead, Class::DocumentMissing)
+            after(ReasonCode::DocumentMissing, &missed_for(Duration::from_mins(10)), &schedule),
+            Next::Settle(Settled::Dead, ReasonCode::DocumentMissing)
         );
     }
 
@@ -300,9 +308,9 @@ mod tests {
     fn uncertain_is_sent_again_once_and_only_where_the_relay_says_so() {
         let schedule = Schedule::default();
         let uncertain = |on_uncertain, resent_uncertain| {
-            after(Class::Uncertain, &History { resent_uncertain, on_uncertain, ..history(0) }, &schedule)
+            after(ReasonCode::Uncertain, &History { resent_uncertain, on_uncertain, ..history(0) }, &schedule)
         };
-        let stands = Next::Settle(Settled::Uncertain, Class::Uncertain);
+        let stands = Next::Settle(Settled::Uncertain, ReasonCode::Uncertain);
         assert_eq!(uncertain(OnUncertain::Wait, false), stands);
         assert_eq!(uncertain(OnUncertain::Resend, true), stands);
         assert!(matches!(uncertain(OnUncertain::Resend, false), Next::Again { .. }));
@@ -310,9 +318,10 @@ mod tests {
 
     #[test]
     fn too_large_is_tried_as_a_link_and_then_given_up() {
-        let too_large = |attached| after(Class::TooLarge, &History { attached, ..history(3) }, &Schedule::default());
+        let too_large =
+            |attached| after(ReasonCode::TooLarge, &History { attached, ..history(3) }, &Schedule::default());
         assert_eq!(too_large(true), Next::Again { after: Duration::ZERO, consumed: false });
-        assert_eq!(too_large(false), Next::Settle(Settled::Dead, Class::TooLarge));
+        assert_eq!(too_large(false), Next::Settle(Settled::Dead, ReasonCode::TooLarge));
     }
 
     proptest! {
@@ -321,7 +330,7 @@ mod tests {
             let schedule = Schedule::default();
             let delay = schedule.delays[attempts as usize];
             let history = History { delivery: DeliveryId(Uuid::from_u128(id)), ..history(attempts) };
-            let Next::Again { after, .. } = after(Class::Deferred, &history, &schedule) else { unreachable!() };
+            let Next::Again { after, .. } = after(ReasonCode::Deferred, &history, &schedule) else { unreachable!() };
             prop_assert!(after >= delay * 8 / 10 && after <= delay * 12 / 10);
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::sender_trip::is_bare;
-use crate::model::reason::Class;
-use crate::string_enum::spelling;
+use crate::model::reason::ReasonCode;
+use crate::string_enum::string_enum;
 
 /// Why a sender is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub enum HoldReason {
     DailyLimit,
 }
 
-spelling!(HoldReason { Refused => "refused", SameWords => "same_words", DailyLimit => "daily_limit" });
+string_enum!(HoldReason { Refused => "refused", SameWords => "same_words", DailyLimit => "daily_limit" });
 
 /// The first trials come so soon, each after the one before …
 const DELAYS: [Duration; 3] = [Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];
@@ -53,7 +53,7 @@ pub struct TrialEnd<'a, P> {
     /// Where the attempt ended; none if it was not made.
     pub phase: Option<P>,
     /// How.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The relay's codes; none if it did not answer.
     pub code: Option<&'a str>,
 }
@@ -77,16 +77,16 @@ pub fn judge<P: Copy + Ord>(reason: HoldReason, held_at: P, end: &TrialEnd<'_, P
     let Some(phase) = end.phase else { return TrialVerdict::Unanswered };
     // What was said before the phase in question says nothing about it, but for refusals of the sender.
     match end.class {
-        Class::Accepted => TrialVerdict::Taken,
+        ReasonCode::Accepted => TrialVerdict::Taken,
         _ if phase > held_at => TrialVerdict::Taken,
         _ if end.code.is_none() => TrialVerdict::Unanswered,
-        Class::Refused => TrialVerdict::Refused,
-        Class::Rejected if phase < held_at => TrialVerdict::Unanswered,
-        Class::Rejected if end.code.is_some_and(is_bare) => TrialVerdict::Refused,
-        Class::Rejected => TrialVerdict::Taken,
+        ReasonCode::Refused => TrialVerdict::Refused,
+        ReasonCode::Rejected if phase < held_at => TrialVerdict::Unanswered,
+        ReasonCode::Rejected if end.code.is_some_and(is_bare) => TrialVerdict::Refused,
+        ReasonCode::Rejected => TrialVerdict::Taken,
         // Limits are told by 4xx and 5xx, and each is a deferral.
-        Class::Deferred if reason == HoldReason::DailyLimit => TrialVerdict::Refused,
-        Class::Deferred => TrialVerdict::PutOff,
+        ReasonCode::Deferred if reason == HoldReason::DailyLimit => TrialVerdict::Refused,
+        ReasonCode::Deferred => TrialVerdict::PutOff,
         _ => TrialVerdict::Unanswered,
     }
 }
@@ -109,29 +109,29 @@ mod tests {
     fn a_trial_ends_the_hold_as_the_answer_says() {
         let (mail, rcpt, dot) = (1, 2, 3);
         let table = [
-            (rcpt, Some(dot), Class::Accepted, Some("250 2.0.0"), TrialVerdict::Taken),
-            (rcpt, Some(rcpt), Class::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
-            (rcpt, Some(mail), Class::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
-            (rcpt, Some(rcpt), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
-            (rcpt, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Refused),
-            (rcpt, Some(rcpt), Class::Deferred, Some("451 4.7.1"), TrialVerdict::PutOff),
-            (rcpt, Some(rcpt), Class::Deferred, None, TrialVerdict::Unanswered),
-            (rcpt, Some(dot), Class::Deferred, Some("451 4.7.1"), TrialVerdict::Taken),
-            (rcpt, Some(dot), Class::Uncertain, None, TrialVerdict::Taken),
-            (dot, Some(dot), Class::Uncertain, None, TrialVerdict::Unanswered),
-            (dot, Some(rcpt), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Unanswered),
-            (dot, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Unanswered),
-            (dot, Some(dot), Class::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
-            (mail, Some(rcpt), Class::Rejected, Some("550"), TrialVerdict::Taken),
-            (rcpt, None, Class::RelayUnavailable, None, TrialVerdict::Unanswered),
-            (rcpt, None, Class::DocumentMissing, None, TrialVerdict::Unanswered),
-            (rcpt, Some(mail), Class::TooLarge, Some("552 5.3.4"), TrialVerdict::Unanswered),
+            (rcpt, Some(dot), ReasonCode::Accepted, Some("250 2.0.0"), TrialVerdict::Taken),
+            (rcpt, Some(rcpt), ReasonCode::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
+            (rcpt, Some(mail), ReasonCode::Refused, Some("550 5.7.1"), TrialVerdict::Refused),
+            (rcpt, Some(rcpt), ReasonCode::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
+            (rcpt, Some(rcpt), ReasonCode::Rejected, Some("550"), TrialVerdict::Refused),
+            (rcpt, Some(rcpt), ReasonCode::Deferred, Some("451 4.7.1"), TrialVerdict::PutOff),
+            (rcpt, Some(rcpt), ReasonCode::Deferred, None, TrialVerdict::Unanswered),
+            (rcpt, Some(dot), ReasonCode::Deferred, Some("451 4.7.1"), TrialVerdict::Taken),
+            (rcpt, Some(dot), ReasonCode::Uncertain, None, TrialVerdict::Taken),
+            (dot, Some(dot), ReasonCode::Uncertain, None, TrialVerdict::Unanswered),
+            (dot, Some(rcpt), ReasonCode::Rejected, Some("550 5.1.1"), TrialVerdict::Unanswered),
+            (dot, Some(rcpt), ReasonCode::Rejected, Some("550"), TrialVerdict::Unanswered),
+            (dot, Some(dot), ReasonCode::Rejected, Some("550 5.1.1"), TrialVerdict::Taken),
+            (mail, Some(rcpt), ReasonCode::Rejected, Some("550"), TrialVerdict::Taken),
+            (rcpt, None, ReasonCode::RelayUnavailable, None, TrialVerdict::Unanswered),
+            (rcpt, None, ReasonCode::DocumentMissing, None, TrialVerdict::Unanswered),
+            (rcpt, Some(mail), ReasonCode::TooLarge, Some("552 5.3.4"), TrialVerdict::Unanswered),
         ];
         for (held_at, phase, class, code, expected) in table {
             let end = TrialEnd { phase, class, code };
             assert_eq!(judge(HoldReason::Refused, held_at, &end), expected, "{end:?} of a hold at {held_at}");
         }
-        let limited = TrialEnd { phase: Some(rcpt), class: Class::Deferred, code: Some("550 5.4.5") };
+        let limited = TrialEnd { phase: Some(rcpt), class: ReasonCode::Deferred, code: Some("550 5.4.5") };
         assert_eq!(judge(HoldReason::DailyLimit, rcpt, &limited), TrialVerdict::Refused);
     }
 }

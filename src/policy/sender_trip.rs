@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::model::ids::DeliveryId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 
 /// So many refusals in a row are the sender's fault …
 const REFUSED_MIN: usize = 5;
@@ -25,7 +25,7 @@ pub struct PastAnswer<P> {
     /// Where in the conversation it came.
     pub phase: P,
     /// Refused or rejected.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The relay's codes, as `550 5.7.1`.
     pub code: String,
     /// What the relay said, as [`super::refusal_words::same_words`] gives it.
@@ -47,7 +47,7 @@ pub enum TripKind {
 
 /// The relay refuses the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trip {
+pub struct SenderTrip {
     /// By what.
     pub kind: TripKind,
     /// Which answer began the row: its index among those that were judged.
@@ -64,23 +64,23 @@ pub fn is_bare(code: &str) -> bool {
 /// phase in which recipients are named. What the relay accepted in between is the caller's to look at: only answers
 /// since then are given.
 #[must_use]
-pub fn judge<P: Copy + Ord>(newest_first: &[PastAnswer<P>], current: usize, rcpt: P) -> Option<Trip> {
+pub fn judge<P: Copy + Ord>(newest_first: &[PastAnswer<P>], current: usize, rcpt: P) -> Option<SenderTrip> {
     let answer = newest_first.get(current).filter(|answer| answer.counts)?;
     match answer.class {
-        Class::Refused => refused(newest_first, answer, rcpt),
-        Class::Rejected if answer.phase == rcpt && is_bare(&answer.code) => same_words(newest_first, answer),
+        ReasonCode::Refused => refused(newest_first, answer, rcpt),
+        ReasonCode::Rejected if answer.phase == rcpt && is_bare(&answer.code) => same_words(newest_first, answer),
         _ => None,
     }
 }
 
 /// Other refusals in between change nothing: the sender was not taken there either.
-fn refused<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer<P>, rcpt: P) -> Option<Trip> {
+fn refused<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer<P>, rcpt: P) -> Option<SenderTrip> {
     let domains_min = if answer.phase == rcpt { REFUSED_DOMAINS_MIN } else { 0 };
-    let mut row = Row::default();
+    let mut row = RefusalRow::default();
     for (index, past) in newest_first.iter().enumerate() {
-        if past.class == Class::Refused && past.phase == answer.phase && past.code == answer.code {
+        if past.class == ReasonCode::Refused && past.phase == answer.phase && past.code == answer.code {
             if row.is_long_enough_with(past, REFUSED_MIN, domains_min) {
-                return Some(Trip { kind: TripKind::Refused, first: index });
+                return Some(SenderTrip { kind: TripKind::Refused, first: index });
             }
         } else if shows_the_sender_is_taken(past, answer.phase) {
             return None;
@@ -90,8 +90,8 @@ fn refused<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer<P>
 }
 
 /// Any other answer in between tells the recipients apart, so the sender is not meant.
-fn same_words<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer<P>) -> Option<Trip> {
-    let mut row = Row::default();
+fn same_words<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer<P>) -> Option<SenderTrip> {
+    let mut row = RefusalRow::default();
     for (index, past) in newest_first.iter().enumerate() {
         if (past.class, past.phase, &past.code, &past.words)
             != (answer.class, answer.phase, &answer.code, &answer.words)
@@ -99,7 +99,7 @@ fn same_words<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer
             return None;
         }
         if row.is_long_enough_with(past, SAME_WORDS_MIN, SAME_WORDS_DOMAINS_MIN) {
-            return Some(Trip { kind: TripKind::SameWords, first: index });
+            return Some(SenderTrip { kind: TripKind::SameWords, first: index });
         }
     }
     None
@@ -108,17 +108,17 @@ fn same_words<P: Copy + Ord>(newest_first: &[PastAnswer<P>], answer: &PastAnswer
 /// Whether an answer shows that the relay takes the sender at `phase`: the conversation went on behind it, or the
 /// recipient was refused for a reason of its own.
 fn shows_the_sender_is_taken<P: Copy + Ord>(past: &PastAnswer<P>, phase: P) -> bool {
-    past.phase > phase || (past.phase == phase && past.class == Class::Rejected && !is_bare(&past.code))
+    past.phase > phase || (past.phase == phase && past.class == ReasonCode::Rejected && !is_bare(&past.code))
 }
 
 /// Answers of one row: each delivery counts once, since a mail that is refused again and again says nothing about others.
 #[derive(Default)]
-struct Row<'a> {
+struct RefusalRow<'a> {
     deliveries: HashSet<DeliveryId>,
     domains: HashSet<&'a str>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> RefusalRow<'a> {
     fn is_long_enough_with<P>(&mut self, past: &'a PastAnswer<P>, min: usize, domains_min: usize) -> bool {
         if past.counts {
             self.deliveries.insert(past.delivery);
@@ -139,7 +139,7 @@ mod tests {
     const RCPT: u8 = 2;
     const DOT: u8 = 3;
 
-    fn answer(n: usize, phase: u8, class: Class, code: &str) -> PastAnswer<u8> {
+    fn answer(n: usize, phase: u8, class: ReasonCode, code: &str) -> PastAnswer<u8> {
         PastAnswer {
             delivery: DeliveryId(Uuid::from_u128(n as u128)),
             phase,
@@ -158,12 +158,12 @@ mod tests {
             .enumerate()
             .map(|(n, letter)| {
                 let mut answer = match letter {
-                    'm' => answer(n, MAIL, Class::Refused, "550 5.7.1"),
-                    'r' => answer(n, RCPT, Class::Refused, "550 5.7.1"),
-                    's' => answer(n, RCPT, Class::Refused, "550 5.7.515"),
-                    'd' => answer(n, DOT, Class::Refused, "554"),
-                    'b' => answer(n, RCPT, Class::Rejected, "550"),
-                    'u' => answer(n, RCPT, Class::Rejected, "550 5.1.1"),
+                    'm' => answer(n, MAIL, ReasonCode::Refused, "550 5.7.1"),
+                    'r' => answer(n, RCPT, ReasonCode::Refused, "550 5.7.1"),
+                    's' => answer(n, RCPT, ReasonCode::Refused, "550 5.7.515"),
+                    'd' => answer(n, DOT, ReasonCode::Refused, "554"),
+                    'b' => answer(n, RCPT, ReasonCode::Rejected, "550"),
+                    'u' => answer(n, RCPT, ReasonCode::Rejected, "550 5.1.1"),
                     _ => panic!("an unknown letter"),
                 };
                 change(n, &mut answer);

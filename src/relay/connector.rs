@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Capabilities;
-use super::conversation::{Broken, Conversation, Failure};
+use super::conversation::{Broken, Conversation, ConversationFailure};
 use super::fault::Fault;
-use super::first_login::{FirstLogin, Turn};
+use super::first_login::{FirstLogin, LoginTurn};
 use super::outcome::{Reply, cleaned};
 use super::session::Session;
-use super::stream::Wire;
+use super::stream::WireStream;
 use super::tls::{InvalidRelay, TlsClient};
 use super::{RelayConfig, Security, address};
 use crate::model::reply::Phase;
@@ -60,10 +60,10 @@ impl Unavailable {
         unavailable
     }
 
-    fn of_failure(phase: Phase, failure: Failure) -> Self {
+    fn of_failure(phase: Phase, failure: ConversationFailure) -> Self {
         match failure {
-            Failure::Broken(broken) => Self::new(phase, broken.detail),
-            Failure::Refused(reply) => Self {
+            ConversationFailure::Broken(broken) => Self::new(phase, broken.detail),
+            ConversationFailure::Refused(reply) => Self {
                 phase,
                 // It ends in logs: whoever it names is masked. The reply itself stays as it was.
                 detail: AddressMask::default().reply(&format!("the relay answered {reply}")),
@@ -123,8 +123,8 @@ impl Connector {
         let deadline = self.connect_deadline();
         let stream = self.reach(deadline).await?;
         let wire = match self.config.url.security {
-            Security::ImplicitTls => Wire::tls(self.handshake(stream, deadline).await?),
-            Security::Plain | Security::PrivatePlain | Security::StartTls => Wire::plain(stream),
+            Security::ImplicitTls => WireStream::tls(self.handshake(stream, deadline).await?),
+            Security::Plain | Security::PrivatePlain | Security::StartTls => WireStream::plain(stream),
         };
         let mut conversation = Conversation::open(wire, &self.hello, self.allowed())
             .await
@@ -261,12 +261,12 @@ impl Connector {
             return Err(no_mechanism(&offered.other_mechanisms));
         };
         let _alone = match self.first_login.turn(self.allowed(), anyway).await {
-            Turn::LogIn(alone) => alone,
-            Turn::Refused => {
+            LoginTurn::LogIn(alone) => alone,
+            LoginTurn::Refused => {
                 let refused = "the relay has refused these credentials on another connection";
                 return Err(Unavailable { auth_refused: true, ..Unavailable::new(Phase::Auth, refused) });
             }
-            Turn::TooLong => {
+            LoginTurn::TooLong => {
                 return Err(Unavailable::new(Phase::Auth, "the login on another connection takes too long"));
             }
         };
@@ -286,8 +286,9 @@ impl Connector {
         conversation: &mut Conversation,
         mechanism: Mechanism,
         credentials: &Credentials,
-    ) -> Result<(), Failure> {
-        let gibberish = |_| Failure::Broken(Broken { detail: "the relay asks for what AUTH does not know".to_owned() });
+    ) -> Result<(), ConversationFailure> {
+        let gibberish =
+            |_| ConversationFailure::Broken(Broken { detail: "the relay asks for what AUTH does not know".to_owned() });
         let mut command = Auth::new(mechanism, credentials.clone(), None).map_err(gibberish)?;
         for _ in 0..=CHALLENGES_MAX {
             let response = conversation.respond(&command, self.allowed()).await?;
@@ -318,8 +319,8 @@ fn has_enough_connections(reply: &Reply) -> bool {
     speaks_of_many && ["connection", "session"].iter().any(|words| text.contains(words))
 }
 
-fn endless() -> Failure {
-    Failure::Broken(Broken { detail: "the relay does not end the AUTH exchange".to_owned() })
+fn endless() -> ConversationFailure {
+    ConversationFailure::Broken(Broken { detail: "the relay does not end the AUTH exchange".to_owned() })
 }
 
 async fn connect_without_delay(address: std::net::SocketAddr) -> io::Result<TcpStream> {

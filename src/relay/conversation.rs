@@ -12,7 +12,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::transport::smtp::response::Response;
 
 use super::outcome::{Reply, cleaned};
-use super::stream::Wire;
+use super::stream::WireStream;
 use crate::model::reply::Phase;
 
 /// No usable reply came, and none will: the connection cannot be used any more.
@@ -24,7 +24,7 @@ pub(super) struct Broken {
 
 /// An exchange that did not end in a positive reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum ConversationFailure {
     /// The relay said no, or not now.
     Refused(Reply),
     /// The relay said nothing usable.
@@ -34,7 +34,7 @@ pub(super) enum Failure {
 /// A connection on which lettre speaks SMTP.
 pub(super) struct Conversation {
     connection: AsyncSmtpConnection,
-    wire: Wire,
+    wire: WireStream,
 }
 
 impl Conversation {
@@ -42,7 +42,11 @@ impl Conversation {
     ///
     /// # Errors
     /// What failed, and whether at the banner or at EHLO.
-    pub(super) async fn open(wire: Wire, hello: &ClientId, allowed: Duration) -> Result<Self, (Phase, Failure)> {
+    pub(super) async fn open(
+        wire: WireStream,
+        hello: &ClientId,
+        allowed: Duration,
+    ) -> Result<Self, (Phase, ConversationFailure)> {
         wire.begin_hello(&hello.to_string(), allowed);
         match AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), hello).await {
             Ok(connection) => Ok(Self { connection, wire }),
@@ -54,7 +58,7 @@ impl Conversation {
     }
 
     /// The bytes below.
-    pub(super) fn wire(&self) -> &Wire {
+    pub(super) fn wire(&self) -> &WireStream {
         &self.wire
     }
 
@@ -97,7 +101,11 @@ impl Conversation {
     }
 
     /// Sends `command` and reads its positive reply as lettre's own type.
-    pub(super) async fn respond(&mut self, command: impl Display, allowed: Duration) -> Result<Response, Failure> {
+    pub(super) async fn respond(
+        &mut self,
+        command: impl Display,
+        allowed: Duration,
+    ) -> Result<Response, ConversationFailure> {
         self.wire.begin(1, allowed);
         let answer = self.connection.command(command).await;
         answer.map_err(|error| failure(&self.wire, &error))
@@ -117,8 +125,8 @@ impl Conversation {
                 Ok(Reply::new(response.code().into(), &text))
             }
             Err(error) => match failure(&self.wire, &error) {
-                Failure::Refused(reply) => Ok(reply),
-                Failure::Broken(broken) => Err(broken),
+                ConversationFailure::Refused(reply) => Ok(reply),
+                ConversationFailure::Broken(broken) => Err(broken),
             },
         }
     }
@@ -131,11 +139,11 @@ impl Conversation {
 }
 
 /// What lettre's error means: a negative reply, whose text is the error's source, or none.
-fn failure(wire: &Wire, error: &Error) -> Failure {
+fn failure(wire: &WireStream, error: &Error) -> ConversationFailure {
     let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     if let Some(code) = error.status() {
-        return Failure::Refused(Reply::new(code.into(), &source));
+        return ConversationFailure::Refused(Reply::new(code.into(), &source));
     }
     let gibberish = || "the relay's answer is not an SMTP reply".to_owned();
-    Failure::Broken(Broken { detail: wire.end().map_or_else(gibberish, |end| cleaned(&end)) })
+    ConversationFailure::Broken(Broken { detail: wire.end().map_or_else(gibberish, |end| cleaned(&end)) })
 }

@@ -20,7 +20,7 @@ pub(super) struct FirstLogin {
 
 /// What may be done about a login.
 #[derive(Debug)]
-pub(super) enum Turn<'a> {
+pub(super) enum LoginTurn<'a> {
     /// Log in. While the first login is under way it holds the others up.
     LogIn(Option<MutexGuard<'a, ()>>),
     /// The last login was refused: this one would be too.
@@ -31,15 +31,15 @@ pub(super) enum Turn<'a> {
 
 impl FirstLogin {
     /// Waits, `time` at most, while the first login is under way. After a refusal only who asks `anyway` has a turn.
-    pub(super) async fn turn(&self, time: Duration, anyway: bool) -> Turn<'_> {
+    pub(super) async fn turn(&self, time: Duration, anyway: bool) -> LoginTurn<'_> {
         if self.works.load(Ordering::Acquire) {
-            return Turn::LogIn(None);
+            return LoginTurn::LogIn(None);
         }
-        let Ok(alone) = timeout(time, self.alone.lock()).await else { return Turn::TooLong };
+        let Ok(alone) = timeout(time, self.alone.lock()).await else { return LoginTurn::TooLong };
         if self.refused.load(Ordering::Acquire) && !anyway {
-            return Turn::Refused;
+            return LoginTurn::Refused;
         }
-        Turn::LogIn((!self.works.load(Ordering::Acquire)).then_some(alone))
+        LoginTurn::LogIn((!self.works.load(Ordering::Acquire)).then_some(alone))
     }
 
     /// The relay has taken the credentials.
@@ -81,11 +81,11 @@ mod tests {
         assert!((&mut second).now_or_never().is_none(), "one at a time");
         login.refused();
         drop(first);
-        assert!(matches!(second.await, Turn::Refused));
-        assert!(matches!(login.turn(TIME, false).await, Turn::Refused), "nor who comes later");
-        assert!(matches!(login.turn(TIME, true).await, Turn::LogIn(Some(_))), "but who is to try");
+        assert!(matches!(second.await, LoginTurn::Refused));
+        assert!(matches!(login.turn(TIME, false).await, LoginTurn::Refused), "nor who comes later");
+        assert!(matches!(login.turn(TIME, true).await, LoginTurn::LogIn(Some(_))), "but who is to try");
         login.allow();
-        assert!(matches!(login.turn(TIME, false).await, Turn::LogIn(Some(_))));
+        assert!(matches!(login.turn(TIME, false).await, LoginTurn::LogIn(Some(_))));
     }
 
     #[tokio::test]
@@ -96,17 +96,17 @@ mod tests {
         assert!((&mut second).now_or_never().is_none());
         login.accepted();
         drop(first);
-        assert!(matches!(second.await, Turn::LogIn(None)));
+        assert!(matches!(second.await, LoginTurn::LogIn(None)));
         let third = login.turn(TIME, false).await;
-        assert!(matches!((&third, login.turn(TIME, false).await), (Turn::LogIn(None), Turn::LogIn(None))));
+        assert!(matches!((&third, login.turn(TIME, false).await), (LoginTurn::LogIn(None), LoginTurn::LogIn(None))));
         login.doubt();
-        assert!(matches!(login.turn(TIME, false).await, Turn::LogIn(Some(_))));
+        assert!(matches!(login.turn(TIME, false).await, LoginTurn::LogIn(Some(_))));
     }
 
     #[tokio::test]
     async fn nobody_waits_for_ever() {
         let login = FirstLogin::default();
         let _first = login.turn(TIME, false).await;
-        assert!(matches!(login.turn(Duration::from_millis(10), false).await, Turn::TooLong));
+        assert!(matches!(login.turn(Duration::from_millis(10), false).await, LoginTurn::TooLong));
     }
 }

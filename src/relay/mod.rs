@@ -167,7 +167,7 @@ pub enum Permit {
 }
 
 /// Asks for the permit; see [`Permit`].
-pub trait BeforeData: Send {
+pub trait DataPermit: Send {
     /// Records that DATA starts, and says whether it may.
     fn permit(&mut self) -> impl Future<Output = Permit> + Send;
 

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::reply_table::{Meaning, meaning};
+pub(super) use self::reply_table::{ReplyMeaning, meaning};
 
 /// The longest reply text that is kept, in characters.
 const TEXT_CHARS_MAX: usize = 500;
@@ -155,15 +155,15 @@ impl Outcome {
         }
     }
 
-    const fn of_meaning(meaning: Meaning) -> Self {
+    const fn of_meaning(meaning: ReplyMeaning) -> Self {
         match meaning {
-            Meaning::RelayUnavailable => Self::RelayUnavailable,
-            Meaning::Reconnect | Meaning::Deferred => Self::Deferred,
-            Meaning::SenderLimited => Self::SenderLimited,
-            Meaning::Rejected => Self::Rejected,
-            Meaning::TooLarge => Self::TooLarge,
-            Meaning::UnsupportedAddress => Self::UnsupportedAddress,
-            Meaning::Refused => Self::Refused,
+            ReplyMeaning::RelayUnavailable => Self::RelayUnavailable,
+            ReplyMeaning::Reconnect | ReplyMeaning::Deferred => Self::Deferred,
+            ReplyMeaning::SenderLimited => Self::SenderLimited,
+            ReplyMeaning::Rejected => Self::Rejected,
+            ReplyMeaning::TooLarge => Self::TooLarge,
+            ReplyMeaning::UnsupportedAddress => Self::UnsupportedAddress,
+            ReplyMeaning::Refused => Self::Refused,
         }
     }
 

@@ -9,10 +9,10 @@ use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptP
 
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation};
-use super::outcome::{Meaning, Outcome, Reply, meaning};
+use super::outcome::{Outcome, Reply, ReplyMeaning, meaning};
 use super::stream::TransferBroken;
 use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
-use super::{BeforeData, Deadlines, Envelope, Permit, RelayConfig, transparency};
+use super::{DataPermit, Deadlines, Envelope, Permit, RelayConfig, transparency};
 use crate::failpoint::{self, Failpoint};
 use crate::model::reply::Phase;
 
@@ -35,17 +35,17 @@ pub struct Session {
 }
 
 /// A message on its way, looked through once.
-struct Outgoing<'a> {
+struct OutgoingMessage<'a> {
     bytes: &'a [u8],
     /// As it is written after the 354.
     slices: Vec<&'a [u8]>,
     is_ascii: bool,
 }
 
-impl<'a> Outgoing<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, Ending> {
+impl<'a> OutgoingMessage<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, SessionEnd> {
         let slices = transparency::on_the_wire(bytes);
-        let slices = slices.map_err(|problem| Ending::unsent(Outcome::Unsendable, problem.to_string()))?;
+        let slices = slices.map_err(|problem| SessionEnd::unsent(Outcome::Unsendable, problem.to_string()))?;
         Ok(Self { bytes, slices, is_ascii: bytes.is_ascii() })
     }
 
@@ -59,7 +59,7 @@ impl<'a> Outgoing<'a> {
 }
 
 /// How a transaction ended, and what is to be done with the connection.
-struct Ending {
+struct SessionEnd {
     outcome: Outcome,
     phase: Phase,
     reply: Option<Reply>,
@@ -78,7 +78,7 @@ enum Then {
     Drop,
 }
 
-impl Ending {
+impl SessionEnd {
     fn unsent(outcome: Outcome, detail: String) -> Self {
         Self { outcome, phase: Phase::Mail, reply: None, detail: Some(detail), then: Then::Ready }
     }
@@ -86,7 +86,7 @@ impl Ending {
     /// By a reply. One that has no place in its phase leaves the connection unusable, as 421 does.
     fn of_reply(phase: Phase, reply: Reply) -> Self {
         let then = match meaning(phase, &reply) {
-            None | Some(Meaning::Reconnect | Meaning::RelayUnavailable) => Then::Drop,
+            None | Some(ReplyMeaning::Reconnect | ReplyMeaning::RelayUnavailable) => Then::Drop,
             Some(_) if reply.closes_connection() => Then::Drop,
             Some(_) => Then::Reset,
         };
@@ -137,7 +137,7 @@ impl Session {
     /// Hands one message to the relay: MAIL and RCPT, the permit, DATA, the message.
     ///
     /// `bytes` have CRLF line ends and are not dot-stuffed. Dropping the future leaves a session that is not reusable.
-    pub async fn submit(&mut self, envelope: &Envelope, bytes: &[u8], before_data: &mut impl BeforeData) -> Submission {
+    pub async fn submit(&mut self, envelope: &Envelope, bytes: &[u8], before_data: &mut impl DataPermit) -> Submission {
         let mut recipients = vec![RecipientResult::Unasked; envelope.recipients.len()];
         let was_ready = std::mem::replace(&mut self.ready, false);
         self.uses += 1;
@@ -145,9 +145,9 @@ impl Session {
             self.transact(envelope, bytes, before_data, &mut recipients).await
         } else {
             let detail = "the connection was broken before".to_owned();
-            Err(Ending::of_silence(Phase::Mail, Broken { detail }))
+            Err(SessionEnd::of_silence(Phase::Mail, Broken { detail }))
         };
-        let Ending { outcome, phase, reply, detail, then } = ending.unwrap_or_else(|ending| ending);
+        let SessionEnd { outcome, phase, reply, detail, then } = ending.unwrap_or_else(|ending| ending);
         self.ready = match then {
             Then::Ready => true,
             Then::Reset => self.reset().await,
@@ -182,21 +182,21 @@ impl Session {
         &mut self,
         envelope: &Envelope,
         bytes: &[u8],
-        before_data: &mut impl BeforeData,
+        before_data: &mut impl DataPermit,
         recipients: &mut [RecipientResult],
-    ) -> Result<Ending, Ending> {
-        let message = Outgoing::new(bytes)?;
+    ) -> Result<SessionEnd, SessionEnd> {
+        let message = OutgoingMessage::new(bytes)?;
         self.check(envelope, &message, recipients)?;
         self.introduce(envelope, &message, recipients).await?;
         let asked_at = Instant::now();
         if before_data.permit().await == Permit::Withdraw {
-            return Err(Ending::withdrawn(Phase::Rcpt, Then::Reset));
+            return Err(SessionEnd::withdrawn(Phase::Rcpt, Then::Reset));
         }
         self.announce().await?;
         // The relay took its time, or this process stood still: whether the permit still holds, only the database knows.
         if asked_at.elapsed() > self.deadlines.permit && before_data.permit().await == Permit::Withdraw {
             // After a 354 only hanging up takes the transaction back.
-            return Err(Ending::withdrawn(Phase::Data, Then::Drop));
+            return Err(SessionEnd::withdrawn(Phase::Data, Then::Drop));
         }
         self.transfer(&message.slices).await?;
         before_data.handed_over();
@@ -210,15 +210,15 @@ impl Session {
     fn check(
         &self,
         envelope: &Envelope,
-        message: &Outgoing<'_>,
+        message: &OutgoingMessage<'_>,
         recipients: &mut [RecipientResult],
-    ) -> Result<(), Ending> {
+    ) -> Result<(), SessionEnd> {
         let size = message.bytes.len() as u64;
         if let Some(most) = self.capabilities.size_bytes_max.filter(|most| size > *most) {
             let detail = format!("the message has {size} bytes, the relay takes {most} (SIZE)");
-            return Err(Ending::unsent(Outcome::TooLarge, detail));
+            return Err(SessionEnd::unsent(Outcome::TooLarge, detail));
         }
-        let unsupported = |what: &str| Ending::unsent(Outcome::UnsupportedAddress, what.to_owned());
+        let unsupported = |what: &str| SessionEnd::unsent(Outcome::UnsupportedAddress, what.to_owned());
         if !message.is_ascii && !self.capabilities.eight_bit_mime {
             return Err(unsupported("the message has non-ASCII headers, and the relay does not offer 8BITMIME"));
         }
@@ -247,9 +247,9 @@ impl Session {
     async fn introduce(
         &mut self,
         envelope: &Envelope,
-        message: &Outgoing<'_>,
+        message: &OutgoingMessage<'_>,
         recipients: &mut [RecipientResult],
-    ) -> Result<(), Ending> {
+    ) -> Result<(), SessionEnd> {
         let asked: Vec<usize> =
             (0..recipients.len()).filter(|at| recipients[*at] == RecipientResult::Unasked).collect();
         let mut commands = vec![self.mail(envelope, message)];
@@ -269,7 +269,7 @@ impl Session {
         judge(envelope, recipients, &asked, replies, broken)
     }
 
-    fn mail(&self, envelope: &Envelope, message: &Outgoing<'_>) -> String {
+    fn mail(&self, envelope: &Envelope, message: &OutgoingMessage<'_>) -> String {
         let offered = &self.capabilities;
         let mut parameters = Vec::new();
         if offered.size {
@@ -297,16 +297,16 @@ impl Session {
     }
 
     /// DATA. Only 354 lets the message go ([RFC 5321 §4.1.1.4](https://www.rfc-editor.org/rfc/rfc5321#section-4.1.1.4)).
-    async fn announce(&mut self) -> Result<(), Ending> {
+    async fn announce(&mut self) -> Result<(), SessionEnd> {
         match self.conversation.ask(Data, self.deadlines.command).await {
             Ok(reply) if reply.code == 354 => Ok(()),
-            Ok(reply) => Err(Ending::of_reply(Phase::Data, reply)),
-            Err(broken) => Err(Ending::of_silence(Phase::Data, broken)),
+            Ok(reply) => Err(SessionEnd::of_reply(Phase::Data, reply)),
+            Err(broken) => Err(SessionEnd::of_silence(Phase::Data, broken)),
         }
     }
 
     /// The message and the final dot.
-    async fn transfer(&mut self, slices: &[&[u8]]) -> Result<(), Ending> {
+    async fn transfer(&mut self, slices: &[&[u8]]) -> Result<(), SessionEnd> {
         self.conversation.wire().begin(1, self.deadlines.transfer);
         let Err(TransferBroken { taken, total }) = self.conversation.wire().send_message(slices).await else {
             return Ok(());
@@ -316,22 +316,22 @@ impl Session {
         let last_words = self.conversation.await_reply(LAST_WORDS).await.ok();
         let detail = format!("{reason} (after {taken} of {total} bytes of the message)");
         let ending = match last_words {
-            Some(reply) => Ending::of_reply(Phase::Transfer, reply),
-            None => Ending::of_silence(Phase::Transfer, Broken { detail: String::new() }),
+            Some(reply) => SessionEnd::of_reply(Phase::Transfer, reply),
+            None => SessionEnd::of_silence(Phase::Transfer, Broken { detail: String::new() }),
         };
-        Err(Ending { detail: Some(detail), then: Then::Drop, ..ending })
+        Err(SessionEnd { detail: Some(detail), then: Then::Drop, ..ending })
     }
 
     /// The reply to the final dot.
-    async fn conclude(&mut self) -> Ending {
+    async fn conclude(&mut self) -> SessionEnd {
         match self.conversation.await_reply(self.deadlines.final_dot).await {
             Ok(reply) if reply.is_success() => {
                 // Whatever comes unasked would be taken for the answer to the next command.
                 let then = if self.conversation.wire().has_surplus() { Then::Drop } else { Then::Ready };
-                Ending { then, ..Ending::of_reply(Phase::FinalDot, reply) }
+                SessionEnd { then, ..SessionEnd::of_reply(Phase::FinalDot, reply) }
             }
-            Ok(reply) => Ending::of_reply(Phase::FinalDot, reply),
-            Err(broken) => Ending::of_silence(Phase::FinalDot, broken),
+            Ok(reply) => SessionEnd::of_reply(Phase::FinalDot, reply),
+            Err(broken) => SessionEnd::of_silence(Phase::FinalDot, broken),
         }
     }
 
@@ -349,36 +349,36 @@ fn judge(
     asked: &[usize],
     replies: Vec<Reply>,
     broken: Option<Broken>,
-) -> Result<(), Ending> {
+) -> Result<(), SessionEnd> {
     let mut replies = replies.into_iter();
     match replies.next() {
         Some(mail) if mail.is_success() => {}
         // A refused MAIL takes the RCPTs behind it along; what they were answered says nothing.
         Some(mail) => {
-            let ending = Ending::of_reply(Phase::Mail, mail);
+            let ending = SessionEnd::of_reply(Phase::Mail, mail);
             let then = if broken.is_some() { Then::Drop } else { ending.then };
-            return Err(Ending { then, ..ending });
+            return Err(SessionEnd { then, ..ending });
         }
-        None => return Err(Ending::of_silence(Phase::Mail, broken.unwrap_or_else(unanswered))),
+        None => return Err(SessionEnd::of_silence(Phase::Mail, broken.unwrap_or_else(unanswered))),
     }
     let mut answered = 0;
     for (at, reply) in asked.iter().zip(replies) {
         if reply.closes_connection() || !matches!(reply.code / 100, 2 | 4 | 5) {
-            return Err(Ending::of_reply(Phase::Rcpt, reply));
+            return Err(SessionEnd::of_reply(Phase::Rcpt, reply));
         }
         recipients[*at] = RecipientResult::of_reply(reply);
         answered += 1;
     }
     if broken.is_some() || answered < asked.len() {
-        return Err(Ending::of_silence(Phase::Rcpt, broken.unwrap_or_else(unanswered)));
+        return Err(SessionEnd::of_silence(Phase::Rcpt, broken.unwrap_or_else(unanswered)));
     }
     let essential = || envelope.recipients.iter().zip(&*recipients).filter(|(recipient, _)| recipient.essential);
     if essential().any(|(_, result)| result.is_accepted()) {
         return Ok(());
     }
     let (outcome, reply) = outcome_of_none_accepted(essential().map(|(_, result)| result));
-    let then = reply.clone().map_or(Then::Reset, |reply| Ending::of_reply(Phase::Rcpt, reply).then);
-    Err(Ending { outcome, phase: Phase::Rcpt, reply, detail: None, then })
+    let then = reply.clone().map_or(Then::Reset, |reply| SessionEnd::of_reply(Phase::Rcpt, reply).then);
+    Err(SessionEnd { outcome, phase: Phase::Rcpt, reply, detail: None, then })
 }
 
 fn unanswered() -> Broken {

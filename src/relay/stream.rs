@@ -1,7 +1,7 @@
 //! The connection's bytes: TCP or TLS, with a deadline, a bound on replies, and the message written without a copy.
 //!
 //! lettre owns one end ([`AsyncTokioStream`]) and speaks commands and replies over it. The session keeps another hold
-//! of the same [`Wire`], for what lettre has no words for: setting deadlines, turning to TLS inside the connection,
+//! of the same [`WireStream`], for what lettre has no words for: setting deadlines, turning to TLS inside the connection,
 //! and writing the message itself. lettre's `message()` copies the body byte by byte, ends it with a second write and
 //! cannot say whether the final dot has left.
 
@@ -28,9 +28,9 @@ const READ_BYTES: usize = 2048;
 
 /// One connection's bytes, held by lettre and by the session.
 #[derive(Clone)]
-pub(super) struct Wire(Arc<Mutex<Inner>>);
+pub(super) struct WireStream(Arc<Mutex<StreamInner>>);
 
-struct Inner {
+struct StreamInner {
     io: Io,
     /// When the exchange must have ended.
     deadline: Pin<Box<Sleep>>,
@@ -66,7 +66,7 @@ pub(super) struct TransferBroken {
     pub(super) total: usize,
 }
 
-impl Wire {
+impl WireStream {
     pub(super) fn plain(stream: TcpStream) -> Self {
         Self::new(Io::Plain(stream))
     }
@@ -76,7 +76,7 @@ impl Wire {
     }
 
     fn new(io: Io) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
+        Self(Arc::new(Mutex::new(StreamInner {
             io,
             deadline: Box::pin(tokio::time::sleep(Duration::ZERO)),
             allowed: Duration::ZERO,
@@ -90,7 +90,7 @@ impl Wire {
         })))
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, StreamInner> {
         self.0.lock().expect("no poll panics while it holds the connection")
     }
 
@@ -130,7 +130,7 @@ impl Wire {
         self.inner().end.clone()
     }
 
-    /// Takes the TCP stream out for a TLS handshake. Nobody can read or write until [`Wire::upgraded`].
+    /// Takes the TCP stream out for a TLS handshake. Nobody can read or write until [`WireStream::upgraded`].
     ///
     /// `None` if something came behind the relay's reply: it would count as the first words of the protected
     /// conversation (CVE-2011-0411).
@@ -189,7 +189,7 @@ impl Wire {
     }
 }
 
-impl Inner {
+impl StreamInner {
     /// `polled`, but an error once the deadline has passed; remembers the first error.
     fn bounded<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let result = match polled {
@@ -301,19 +301,19 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the TLS handshake did not end")
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for WireStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wire")
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for WireStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, target: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.inner().poll_read(context, target)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for WireStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.inner().poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
@@ -333,7 +333,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl AsyncTokioStream for Wire {
+impl AsyncTokioStream for WireStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         match &self.inner().io {
             Io::Plain(stream) => stream.peer_addr(),

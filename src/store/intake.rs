@@ -30,12 +30,12 @@ use new_rows::{
 pub struct IntakeTransaction {
     pub(super) transaction: Transaction,
     pub(super) now: Timestamp,
-    tenants: Vec<TenantFacts>,
+    tenants: Vec<TenantSnapshot>,
 }
 
 /// What intake needs to know of a tenant.
 #[derive(Debug, Clone)]
-pub struct TenantFacts {
+pub struct TenantSnapshot {
     /// Who it is.
     pub id: TenantId,
     /// The relay that sends its mail.
@@ -50,18 +50,18 @@ pub struct TenantFacts {
 
 /// What is known of the events, customers and invoices of a batch.
 #[derive(Debug, Clone, Default)]
-pub struct IntakeFacts {
+pub struct IntakeContext {
     /// Events that came before.
-    pub events: Vec<EventFacts>,
+    pub events: Vec<KnownEvent>,
     /// Customers that are known.
-    pub customers: Vec<CustomerFacts>,
+    pub customers: Vec<CustomerSnapshot>,
     /// What makes these invoices duplicates, oldest first.
     pub same_invoices: Vec<SameInvoice>,
 }
 
 /// An event that came before.
 #[derive(Debug, Clone)]
-pub struct EventFacts {
+pub struct KnownEvent {
     /// Its key.
     pub key: EventKey,
     /// The digest of its content.
@@ -78,7 +78,7 @@ pub struct EventFacts {
 
 /// What intake needs to know of a customer.
 #[derive(Debug, Clone)]
-pub struct CustomerFacts {
+pub struct CustomerSnapshot {
     /// Whose customer it is.
     pub tenant: TenantId,
     /// Who it is.
@@ -189,7 +189,7 @@ impl Store {
         let tenants = rows
             .iter()
             .map(|row| {
-                Ok(TenantFacts {
+                Ok(TenantSnapshot {
                     id: row.get("id")?,
                     relay: row.get("relay")?,
                     object_prefix: row.get("object_prefix")?,
@@ -202,7 +202,7 @@ impl Store {
     }
 
     /// Events whose customer has come, or was waited for long enough; the longest waiting first.
-    pub async fn ripe_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
+    pub async fn ready_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
         sql("SELECT key, tenant_id, customer_id, invoice_number, body, via, received_at, wait_until FROM event
             WHERE state = 'waiting' AND body IS NOT NULL
               AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
@@ -232,7 +232,7 @@ impl Store {
 impl IntakeTransaction {
     /// The tenants of the batch that are known.
     #[must_use]
-    pub fn tenants(&self) -> &[TenantFacts] {
+    pub fn tenants(&self) -> &[TenantSnapshot] {
         &self.tenants
     }
 
@@ -249,15 +249,15 @@ impl IntakeTransaction {
         customers: &[(TenantId, CustomerId)],
         invoices: &[Sha256],
         since: Timestamp,
-    ) -> Result<IntakeFacts, StoreError> {
-        Ok(IntakeFacts {
+    ) -> Result<IntakeContext, StoreError> {
+        Ok(IntakeContext {
             events: self.events(keys).await?,
             customers: self.customers(customers).await?,
             same_invoices: self.same_invoices(invoices, since).await?,
         })
     }
 
-    async fn events(&mut self, keys: &[EventKey]) -> Result<Vec<EventFacts>, StoreError> {
+    async fn events(&mut self, keys: &[EventKey]) -> Result<Vec<KnownEvent>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -275,7 +275,7 @@ impl IntakeTransaction {
         .await?
         .iter()
         .map(|row| {
-            Ok(EventFacts {
+            Ok(KnownEvent {
                 key: row.get("key")?,
                 content_sha256: row.get("content_sha256")?,
                 state: row.get("state")?,
@@ -287,7 +287,7 @@ impl IntakeTransaction {
         .collect()
     }
 
-    async fn customers(&mut self, customers: &[(TenantId, CustomerId)]) -> Result<Vec<CustomerFacts>, StoreError> {
+    async fn customers(&mut self, customers: &[(TenantId, CustomerId)]) -> Result<Vec<CustomerSnapshot>, StoreError> {
         if customers.is_empty() {
             return Ok(Vec::new());
         }
@@ -305,7 +305,7 @@ impl IntakeTransaction {
         .await?
         .iter()
         .map(|row| {
-            Ok(CustomerFacts {
+            Ok(CustomerSnapshot {
                 tenant: row.get("tenant_id")?,
                 id: row.get("id")?,
                 name: row.get("name")?,

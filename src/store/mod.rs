@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use benchmark::{SentMail, ServerAddress};
 pub use db::connect::{OpenError, is_protected};
-pub use db::connection::Deadlines;
+pub use db::connection::DatabaseDeadlines;
 pub use db::error::StoreError;
 pub use db::first_contact::ContactError;
 pub use db::page::{Cursor, InvalidCursor, Page, PageRequest};
@@ -53,14 +53,14 @@ pub use intake::invoice_digests::InvoiceDigests;
 pub use intake::new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
 pub use intake::same_invoice::{Newer, Revived};
 pub use intake::{
-    CustomerFacts, EventChange, EventFacts, Inserted, IntakeFacts, IntakeRows, IntakeTransaction, SameInvoice,
-    TenantFacts, WaitingEvent,
+    CustomerSnapshot, EventChange, Inserted, IntakeContext, IntakeRows, IntakeTransaction, KnownEvent, SameInvoice,
+    TenantSnapshot, WaitingEvent,
 };
-pub use lane::attempt_record::{BackToDue, NewAttempt, Next, Record, Recorded, Rest, Settlement};
+pub use lane::attempt_record::{BackToDue, NewAttempt, NextState, Record, Recorded, Rest, Settlement};
 pub use lane::claim::{Claimed, Fence, HeldRow};
-pub use lane::data_start::{DataStart, DataStarted};
+pub use lane::data_permit::{DataPermitAnswer, DataPermitRequest};
 pub use lane::hold::HeldCounts;
-pub use lane::load::DeliveryFacts;
+pub use lane::load::DeliveryContext;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
 pub use lane::refused_credentials::RefusedCredentials;
 pub use lane::refusing_relay::RefusingRelay;
@@ -84,7 +84,7 @@ use crate::model::ids::RelayName;
 pub use crate::model::state::Settled;
 use crate::secrets::AddressKeys;
 use db::connect::{LockFile, Pools};
-pub(crate) use db::connection::Connection;
+pub(crate) use db::connection::DatabaseConnection;
 use db::connection::{Handle, Overdue};
 use db::patience::Patience;
 use db::statement::{Runs, sql};
@@ -104,7 +104,7 @@ const REACHABLE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// The database, shared cheaply.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    inner: Arc<StoreInner>,
     /// Whether the ends of deliveries go into the outbox of outcomes, too.
     outcomes: bool,
     /// The relays by which what is uncertain is sent once more.
@@ -114,9 +114,9 @@ pub struct Store {
 }
 
 #[derive(Debug)]
-struct Inner {
+struct StoreInner {
     pools: Pools,
-    deadlines: Deadlines,
+    deadlines: DatabaseDeadlines,
     /// When an answer was overdue last.
     overdue: Overdue,
     clock: Clock,
@@ -145,7 +145,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_sized(url: &str, connections_max: u32, clock: Clock) -> Result<Self, OpenError> {
-        Self::connect(url, db::connect::Access::Worker, connections_max, Deadlines::default(), clock).await
+        Self::connect(url, db::connect::DatabaseAccess::Worker, connections_max, DatabaseDeadlines::default(), clock)
+            .await
     }
 
     /// Opens the database of a command that may run beside a worker: as [`Store::open`], without the worker's lock.
@@ -153,29 +154,43 @@ impl Store {
     /// # Errors
     /// If the address cannot be understood, or the file cannot be opened.
     pub async fn open_beside(url: &str, clock: Clock) -> Result<Self, OpenError> {
-        Self::open_impatient(url, Deadlines::default(), clock).await
+        Self::open_impatient(url, DatabaseDeadlines::default(), clock).await
     }
 
     /// As [`Store::open_beside`], with other deadlines.
     ///
     /// # Errors
     /// As [`Store::open_beside`].
-    pub async fn open_impatient(url: &str, deadlines: Deadlines, clock: Clock) -> Result<Self, OpenError> {
-        Self::connect(url, db::connect::Access::Command, db::connect::POSTGRES_CONNECTIONS_MAX, deadlines, clock).await
+    pub async fn open_impatient(url: &str, deadlines: DatabaseDeadlines, clock: Clock) -> Result<Self, OpenError> {
+        Self::connect(
+            url,
+            db::connect::DatabaseAccess::Command,
+            db::connect::POSTGRES_CONNECTIONS_MAX,
+            deadlines,
+            clock,
+        )
+        .await
     }
 
     async fn connect(
         url: &str,
-        access: db::connect::Access,
+        access: db::connect::DatabaseAccess,
         connections_max: u32,
-        deadlines: Deadlines,
+        deadlines: DatabaseDeadlines,
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let overdue = Overdue::default();
         let (pools, lock) = db::connect::open(url, access, connections_max, deadlines, &overdue).await?;
         let holder = clock.new_id();
-        let inner =
-            Inner { pools, deadlines, overdue, clock, holder, patience: Patience::default(), lock: lock.map(Arc::new) };
+        let inner = StoreInner {
+            pools,
+            deadlines,
+            overdue,
+            clock,
+            holder,
+            patience: Patience::default(),
+            lock: lock.map(Arc::new),
+        };
         Ok(Self {
             inner: Arc::new(inner),
             outcomes: false,
@@ -303,20 +318,24 @@ impl Store {
     }
 
     /// A connection for reading; on SQLite it never waits for the writer.
-    pub(crate) async fn read(&self) -> Result<Connection, StoreError> {
-        let Inner { pools, deadlines, overdue, .. } = &*self.inner;
+    pub(crate) async fn read(&self) -> Result<DatabaseConnection, StoreError> {
+        let StoreInner { pools, deadlines, overdue, .. } = &*self.inner;
         Ok(match pools {
-            Pools::Postgres(pool) => Connection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
-            Pools::Sqlite { readers, .. } => Connection::sqlite(readers.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Postgres(pool) => DatabaseConnection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Sqlite { readers, .. } => {
+                DatabaseConnection::sqlite(readers.acquire().await?, *deadlines, overdue.clone())
+            }
         })
     }
 
     /// A connection for single statements that write, each committed by itself.
-    pub(crate) async fn write(&self) -> Result<Connection, StoreError> {
-        let Inner { pools, deadlines, overdue, .. } = &*self.inner;
+    pub(crate) async fn write(&self) -> Result<DatabaseConnection, StoreError> {
+        let StoreInner { pools, deadlines, overdue, .. } = &*self.inner;
         Ok(match pools {
-            Pools::Postgres(pool) => Connection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
-            Pools::Sqlite { writer, .. } => Connection::sqlite(writer.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Postgres(pool) => DatabaseConnection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Sqlite { writer, .. } => {
+                DatabaseConnection::sqlite(writer.acquire().await?, *deadlines, overdue.clone())
+            }
         })
     }
 
@@ -346,8 +365,8 @@ async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, 
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
-impl Runs for Connection {
-    fn connection(&mut self) -> &mut Connection {
+impl Runs for DatabaseConnection {
+    fn connection(&mut self) -> &mut DatabaseConnection {
         self
     }
 }
@@ -355,7 +374,7 @@ impl Runs for Connection {
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    connection: Connection,
+    connection: DatabaseConnection,
     /// As of its [`Store`].
     outcomes: bool,
     address_keys: AddressKeys,
@@ -373,7 +392,7 @@ impl Transaction {
 }
 
 impl Runs for Transaction {
-    fn connection(&mut self) -> &mut Connection {
+    fn connection(&mut self) -> &mut DatabaseConnection {
         &mut self.connection
     }
 }

@@ -27,12 +27,12 @@ const WITHHELD: &str = "(words withheld: they name a recipient)";
 /// The addresses that a text may name.
 #[derive(Debug, Clone, Default)]
 pub struct AddressMask {
-    known: Vec<Known>,
+    known: Vec<KnownAddress>,
 }
 
 /// An address in its spellings.
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownAddress {
     locals: Vec<Vec<char>>,
     domains: Vec<Vec<char>>,
     /// What stands in its place.
@@ -45,7 +45,7 @@ impl AddressMask {
     /// A mask for these addresses; what has no `@` is no address.
     #[must_use]
     pub fn of<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { known: addresses.into_iter().filter_map(Known::of).collect() }
+        Self { known: addresses.into_iter().filter_map(KnownAddress::of).collect() }
     }
 
     /// A text, perhaps of several parties, without the known addresses.
@@ -105,7 +105,7 @@ impl AddressMask {
     }
 }
 
-impl Known {
+impl KnownAddress {
     fn of(address: &str) -> Option<Self> {
         let address = address.trim();
         let (local, domain) = address.rsplit_once('@')?;
@@ -153,14 +153,14 @@ impl Known {
     }
 
     /// How many letters of `text` are this address, if it begins so.
-    fn length_at(&self, text: &[Letter]) -> Option<usize> {
+    fn length_at(&self, text: &[FoldedChar]) -> Option<usize> {
         let forward = || joined(text, &self.locals, SEPARATORS, &self.domains);
         forward().or_else(|| joined(text, &self.domains, SEPARATORS_REVERSED, &self.locals))
     }
 }
 
 /// How many letters of `text` are one of `first`, one of `separators` and one of `second`; the most of all ways.
-fn joined(text: &[Letter], first: &[Vec<char>], separators: &[&str], second: &[Vec<char>]) -> Option<usize> {
+fn joined(text: &[FoldedChar], first: &[Vec<char>], separators: &[&str], second: &[Vec<char>]) -> Option<usize> {
     let begins = first.iter().filter_map(|first| starts_with(text, first));
     let goes_on = begins.flat_map(|at| {
         separators.iter().filter_map(move |separator| {
@@ -171,24 +171,24 @@ fn joined(text: &[Letter], first: &[Vec<char>], separators: &[&str], second: &[V
     goes_on.filter_map(|at| second.iter().filter_map(|second| Some(at + starts_with(&text[at..], second)?)).max()).max()
 }
 
-fn starts_with(text: &[Letter], wanted: &[char]) -> Option<usize> {
+fn starts_with(text: &[FoldedChar], wanted: &[char]) -> Option<usize> {
     let same = text.len() >= wanted.len() && text.iter().zip(wanted).all(|(letter, wanted)| letter.char == *wanted);
     same.then_some(wanted.len())
 }
 
 /// A letter of a text, in lower case, and where it stands there.
-struct Letter {
+struct FoldedChar {
     char: char,
     range: Range<usize>,
 }
 
-fn plain(letters: &[Letter]) -> Vec<char> {
+fn plain(letters: &[FoldedChar]) -> Vec<char> {
     letters.iter().map(|letter| letter.char).collect()
 }
 
 /// The letters of a text without what may stand between those of an address: white space, quotes, backslashes and what
 /// nobody sees; `%41` and its like as what they stand for, if `decoded`.
-fn letters(text: &str, decoded: bool) -> Vec<Letter> {
+fn letters(text: &str, decoded: bool) -> Vec<FoldedChar> {
     let mut found = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(char) = text[at..].chars().next() {
@@ -203,7 +203,7 @@ fn letters(text: &str, decoded: bool) -> Vec<Letter> {
         };
         // By way of upper case, where ß is SS: whoever writes an address in capitals writes it so.
         let folded = chars.chars().filter(|c| !is_between(c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-        found.extend(folded.map(|char| Letter { char, range: at..at + length }));
+        found.extend(folded.map(|char| FoldedChar { char, range: at..at + length }));
         at += length;
     }
     found

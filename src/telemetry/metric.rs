@@ -4,7 +4,7 @@
 
 /// What kind of number a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -19,7 +19,7 @@ pub struct Metric {
     /// Its name in Prometheus.
     pub name: &'static str,
     /// What kind of number it is.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels.
     pub labels: &'static [&'static str],
     /// What it tells, for people.
@@ -35,7 +35,7 @@ macro_rules! metrics {
 
         /// Every metric.
         pub const ALL: &[Metric] = &[
-            $(Metric { name: $constant, kind: Kind::$kind, labels: &[$($label),*], help: $help }),+
+            $(Metric { name: $constant, kind: MetricKind::$kind, labels: &[$($label),*], help: $help }),+
         ];
     };
 }
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn names_follow_the_conventions() {
         for metric in ALL {
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
-            assert!(metric.kind != Kind::Histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);
+            assert!(metric.kind != MetricKind::Histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
             assert!(!metric.labels.contains(&"tenant"), "{}", metric.name);
         }
         let names: std::collections::BTreeSet<&str> = ALL.iter().map(|metric| metric.name).collect();

@@ -22,7 +22,7 @@ pub use escape::is_unsafe;
 pub(crate) use escape::write_safe_json;
 pub use log::{Log, LogFormat};
 pub use mask::Masked;
-use metric::Kind;
+use metric::MetricKind;
 
 /// Libraries that tell what we tell ourselves, with less to go by; and lapin, which writes returned messages whole,
 /// with the addresses in them. Whoever names one in the filter hears it all the same.
@@ -117,9 +117,9 @@ fn builder() -> PrometheusBuilder {
 fn describe() {
     for metric in metric::ALL {
         match metric.kind {
-            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
-            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
-            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
         }
     }
     metrics::gauge!(metric::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -132,9 +132,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct LineWriter(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Lines {
+    impl io::Write for LineWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("no panic").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -154,7 +154,7 @@ mod tests {
 
     /// What `work` logs.
     fn lines(format: LogFormat, filter: &str, colour: bool, work: impl FnOnce()) -> String {
-        let lines = Lines::default();
+        let lines = LineWriter::default();
         let writer = lines.clone();
         let log = Log { filter: filter.to_owned(), format };
         tracing::subscriber::with_default(subscriber(&log, colour, move || writer.clone()), work);

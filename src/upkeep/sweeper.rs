@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::unserved_relays::Strangers;
+use super::unserved_relays::UnservedRelays;
 use crate::clock::Clock;
 use crate::compose::Templates;
 use crate::intake::{Intake, Parsed};
@@ -28,7 +28,7 @@ const FORGET_EVERY: Duration = Duration::from_mins(10);
 const ROWS_MAX: u32 = 1_000;
 
 /// So many batches become due in one round.
-const RIPENING_MAX: u32 = 20;
+const ENQUEUE_ROUNDS_MAX: u32 = 20;
 
 /// The sweeper of one worker; any number of them may sweep one database.
 pub struct Sweeper {
@@ -54,9 +54,9 @@ pub struct Sweeper {
 
 /// What a sweeper remembers from one round to the next.
 #[derive(Debug, Default)]
-struct Seen {
+struct SweepState {
     /// Relays that nobody knows.
-    strangers: Strangers,
+    unserved: UnservedRelays,
     /// When it last forgot, by the monotonic clock.
     forgotten: Option<Duration>,
 }
@@ -65,7 +65,7 @@ impl Sweeper {
     /// Sweeps until it is told to stop.
     pub async fn run(&self) {
         let pulse = self.liveness.pulse("sweeper");
-        let mut seen = Seen::default();
+        let mut seen = SweepState::default();
         for round in 0_u32.. {
             if let Err(error) = self.round(round, &mut seen, &pulse).await {
                 warn!("failed to sweep: {error}");
@@ -82,8 +82,8 @@ impl Sweeper {
     }
 
     /// Beats between its steps: each is bounded by itself.
-    async fn round(&self, round: u32, seen: &mut Seen, pulse: &Pulse) -> Result<(), StoreError> {
-        self.ripen(pulse).await?;
+    async fn round(&self, round: u32, seen: &mut SweepState, pulse: &Pulse) -> Result<(), StoreError> {
+        self.enqueue_ready(pulse).await?;
         if round.is_multiple_of(SLOW_ROUNDS) {
             self.expire().await?;
             pulse.beat();
@@ -91,7 +91,7 @@ impl Sweeper {
             pulse.beat();
             self.cure().await?;
             pulse.beat();
-            self.follow_relays(&mut seen.strangers).await?;
+            self.follow_relays(&mut seen.unserved).await?;
         }
         pulse.beat();
         let now = self.clock.monotonic();
@@ -103,9 +103,9 @@ impl Sweeper {
     }
 
     /// Gives places to what has become due, batch after batch; the rest of the sweeper's work comes in between.
-    async fn ripen(&self, pulse: &Pulse) -> Result<(), StoreError> {
-        for _ in 0..RIPENING_MAX {
-            let ripened = self.store.rank_ripe(ROWS_MAX).await?;
+    async fn enqueue_ready(&self, pulse: &Pulse) -> Result<(), StoreError> {
+        for _ in 0..ENQUEUE_ROUNDS_MAX {
+            let ripened = self.store.enqueue_ready(ROWS_MAX).await?;
             pulse.beat();
             if ripened > 0 {
                 self.wakes.wake_all();
@@ -137,7 +137,7 @@ impl Sweeper {
 
     /// Events whose customer came, or was waited for long enough.
     async fn look_at_waiting_events(&self) -> Result<(), StoreError> {
-        let waiting = self.store.ripe_waiting_events(ROWS_MAX).await?;
+        let waiting = self.store.ready_waiting_events(ROWS_MAX).await?;
         if waiting.is_empty() {
             return Ok(());
         }
@@ -153,12 +153,12 @@ impl Sweeper {
     }
 
     /// Deliveries whose tenant has another relay now, and those that no worker's relay can send.
-    async fn follow_relays(&self, strangers: &mut Strangers) -> Result<(), StoreError> {
+    async fn follow_relays(&self, unserved: &mut UnservedRelays) -> Result<(), StoreError> {
         if self.store.follow_tenants_relays(ROWS_MAX).await? > 0 {
             self.wakes.wake_all();
         }
         let unknown = self.store.unknown_relays().await?;
-        let nobodys = strangers.look(&unknown, self.clock.monotonic());
+        let nobodys = unserved.look(&unknown, self.clock.monotonic());
         let given_up = self.store.give_up_relays(&nobodys, ROWS_MAX).await?;
         if given_up > 0 {
             warn!(count = given_up, "deliveries are dead letters: no relay of their tenant's name is configured");

@@ -13,9 +13,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Since when which relay is nobody's, by one observer's monotonic clock.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(BTreeMap<RelayName, Duration>);
+pub(crate) struct UnservedRelays(BTreeMap<RelayName, Duration>);
 
-impl Strangers {
+impl UnservedRelays {
     /// Takes note of the relays that are nobody's at `now`; returns those that were so at every look for long enough.
     pub(crate) fn look(&mut self, unknown: &BTreeSet<RelayName>, now: Duration) -> Vec<RelayName> {
         self.0.retain(|relay, _| unknown.contains(relay));
@@ -35,7 +35,7 @@ mod tests {
     fn only_what_stays_unknown_is_given_up() {
         let minutes = |minutes| Duration::from_mins(minutes);
         let set = |relays: &[&str]| relays.iter().map(|relay| RelayName::from(*relay)).collect::<BTreeSet<_>>();
-        let mut strangers = Strangers::default();
+        let mut unserved = UnservedRelays::default();
         for (unknown, now, given_up) in [
             (&["a"][..], 100, &[][..]),
             (&["a", "b"], 105, &[]),
@@ -49,7 +49,7 @@ mod tests {
             (&[], 200, &[]),
         ] {
             let expected: Vec<_> = set(given_up).into_iter().collect();
-            assert_eq!(strangers.look(&set(unknown), minutes(now)), expected, "at {now}");
+            assert_eq!(unserved.look(&set(unknown), minutes(now)), expected, "at {now}");
         }
     }
 }

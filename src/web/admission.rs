@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::deadlines::Progress;
+use super::deadlines::ExchangeProgress;
 use super::limits::Limits;
 
 /// How soon it is looked again for a connection that may be closed.
@@ -33,30 +33,30 @@ pub(super) enum Use {
 #[derive(Debug, Clone)]
 pub(super) struct Admission {
     pub(super) limits: Arc<Limits>,
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<PeerTable>>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
-    entries: HashMap<u64, Entry>,
+struct PeerTable {
+    entries: HashMap<u64, PeerEntry>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct PeerEntry {
     peer: Option<IpNet>,
     usable_for: Use,
-    progress: Arc<Progress>,
+    progress: Arc<ExchangeProgress>,
     evicted: CancellationToken,
 }
 
 /// A connection's place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     admission: Admission,
     number: u64,
     pub(super) usable_for: Use,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<ExchangeProgress>,
     /// Another connection has the place now.
     pub(super) evicted: CancellationToken,
 }
@@ -67,7 +67,7 @@ impl Admission {
     }
 
     /// A place for a connection of `peer`, as soon as there is one; none if the peer has as many as it may.
-    pub(super) async fn admit(&self, peer: IpAddr) -> Option<Place> {
+    pub(super) async fn admit(&self, peer: IpAddr) -> Option<ConnectionSlot> {
         let peer = self.limits.bounded_peer(peer);
         loop {
             match self.try_admit(peer) {
@@ -77,7 +77,7 @@ impl Admission {
         }
     }
 
-    fn try_admit(&self, peer: Option<IpNet>) -> Result<Option<Place>, Full> {
+    fn try_admit(&self, peer: Option<IpNet>) -> Result<Option<ConnectionSlot>, Full> {
         let limits = &self.limits;
         let mut table = self.table();
         if peer.is_some() && table.count(|entry| entry.peer == peer) >= limits.per_peer_max {
@@ -86,8 +86,8 @@ impl Admission {
                 return Ok(None);
             }
         }
-        let any = |entry: &Entry| entry.usable_for == Use::Any;
-        let probes = |entry: &Entry| entry.usable_for == Use::Probes;
+        let any = |entry: &PeerEntry| entry.usable_for == Use::Any;
+        let probes = |entry: &PeerEntry| entry.usable_for == Use::Probes;
         if table.count(any) < limits.connections_max || table.evict(limits.evicted_after, any) {
             return Ok(Some(self.place(&mut table, peer, Use::Any)));
         }
@@ -97,15 +97,15 @@ impl Admission {
         Err(Full)
     }
 
-    fn place(&self, table: &mut Table, peer: Option<IpNet>, usable_for: Use) -> Place {
+    fn place(&self, table: &mut PeerTable, peer: Option<IpNet>, usable_for: Use) -> ConnectionSlot {
         table.last += 1;
-        let (progress, evicted) = (Arc::new(Progress::new()), CancellationToken::new());
-        let entry = Entry { peer, usable_for, progress: Arc::clone(&progress), evicted: evicted.clone() };
+        let (progress, evicted) = (Arc::new(ExchangeProgress::new()), CancellationToken::new());
+        let entry = PeerEntry { peer, usable_for, progress: Arc::clone(&progress), evicted: evicted.clone() };
         table.entries.insert(table.last, entry);
-        Place { admission: self.clone(), number: table.last, usable_for, progress, evicted }
+        ConnectionSlot { admission: self.clone(), number: table.last, usable_for, progress, evicted }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, PeerTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,13 +114,13 @@ impl Admission {
 #[derive(Debug)]
 struct Full;
 
-impl Table {
-    fn count(&self, counts: impl Fn(&Entry) -> bool) -> usize {
+impl PeerTable {
+    fn count(&self, counts: impl Fn(&PeerEntry) -> bool) -> usize {
         self.entries.values().filter(|entry| counts(entry)).count()
     }
 
     /// Closes the connection that has waited longest for a request, if it has for so long; says whether there was one.
-    fn evict(&mut self, waited_min: Duration, may_be: impl Fn(&Entry) -> bool) -> bool {
+    fn evict(&mut self, waited_min: Duration, may_be: impl Fn(&PeerEntry) -> bool) -> bool {
         let waiting = self.entries.iter().filter(|(_, entry)| may_be(entry));
         let longest = waiting.filter_map(|(number, entry)| Some((entry.progress.waiting_since()?, *number))).min();
         let Some((since, number)) = longest else { return false };
@@ -133,14 +133,14 @@ impl Table {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Whether others may want the place when the answer is given.
     pub(super) fn is_wanted(&self) -> bool {
         self.usable_for == Use::Probes || self.admission.table().entries.len() >= self.admission.limits.crowded_from
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.admission.table().entries.remove(&self.number);
     }
@@ -164,7 +164,7 @@ mod tests {
         Admission::new(limits)
     }
 
-    fn admit(admission: &Admission, peer: [u8; 4]) -> Option<Place> {
+    fn admit(admission: &Admission, peer: [u8; 4]) -> Option<ConnectionSlot> {
         admission.try_admit(admission.limits.bounded_peer(peer.into())).expect("a place, or none for this peer")
     }
 

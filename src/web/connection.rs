@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::admission::{Place, Use};
-use super::deadlines::Deadlines;
+use super::admission::{ConnectionSlot, Use};
+use super::deadlines::HttpDeadlines;
 use super::watched::{AnswerBody, RequestBody, WatchedStream};
 
 /// What a connection holds of a request's head, and of an answer that is not written yet.
@@ -36,15 +36,15 @@ const UNWANTED_BYTES_MAX: usize = 64 << 10;
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// One connection, and what serves it.
-pub(super) struct Connection {
+pub(super) struct HttpConnection {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
-    pub(super) place: Place,
+    pub(super) place: ConnectionSlot,
     pub(super) router: Router,
-    pub(super) deadlines: Deadlines,
+    pub(super) deadlines: HttpDeadlines,
 }
 
-impl Connection {
+impl HttpConnection {
     /// Serves it. After `drain` what is under way is finished; after `end` nothing is.
     pub(super) async fn serve(self, drain: CancellationToken, end: CancellationToken) {
         let Self { stream, peer, place, router, deadlines } = self;
@@ -93,7 +93,7 @@ impl Connection {
 
 async fn answer(
     router: TowerToHyperService<Router>,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {

@@ -14,7 +14,7 @@ const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 /// How long each part of an exchange may take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadlines {
+pub(super) struct HttpDeadlines {
     /// From its first byte (on a new connection: from the connection) to the end of a request's head.
     pub(super) head: Duration,
     /// Between two requests.
@@ -28,7 +28,7 @@ pub(super) struct Deadlines {
     pub(super) write: Duration,
 }
 
-impl Deadlines {
+impl HttpDeadlines {
     pub(super) const DEFAULT: Self = Self {
         head: Duration::from_secs(10),
         idle: Duration::from_mins(1),
@@ -48,7 +48,7 @@ impl Deadlines {
 
 /// Where an exchange is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum HttpPhase {
     /// The head of a request comes, or is to come on a new connection.
     Head,
     /// Nothing of the next request has come.
@@ -63,28 +63,33 @@ pub(super) enum Phase {
 
 /// Where the exchange of one connection is, and since when.
 #[derive(Debug)]
-pub(super) struct Progress {
-    state: Mutex<State>,
+pub(super) struct ExchangeProgress {
+    state: Mutex<DeadlineState>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
-    phase: Phase,
+struct DeadlineState {
+    phase: HttpPhase,
     since: Instant,
-    /// Of the body, in [`Phase::Body`].
+    /// Of the body, in [`HttpPhase::Body`].
     received: u64,
     /// All of the answer is made; some of it may still have to be written.
     answer_is_made: bool,
     /// Since when the client has not taken all that was written, and what it has taken since; begins anew with each
-    /// [`Deadlines::write`].
+    /// [`HttpDeadlines::write`].
     unwritten: Option<(Instant, u64)>,
 }
 
-impl Progress {
+impl ExchangeProgress {
     pub(super) fn new() -> Self {
-        let state =
-            State { phase: Phase::Head, since: Instant::now(), received: 0, answer_is_made: false, unwritten: None };
+        let state = DeadlineState {
+            phase: HttpPhase::Head,
+            since: Instant::now(),
+            received: 0,
+            answer_is_made: false,
+            unwritten: None,
+        };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -92,22 +97,22 @@ impl Progress {
     pub(super) fn received(&self, count: usize) {
         let mut state = self.state();
         match state.phase {
-            Phase::Idle if count > 0 => self.enter(state, Phase::Head),
-            Phase::Body => state.received += count as u64,
+            HttpPhase::Idle if count > 0 => self.enter(state, HttpPhase::Head),
+            HttpPhase::Body => state.received += count as u64,
             _ => {}
         }
     }
 
     /// The head of a request is whole.
     pub(super) fn head_received(&self, has_body: bool) {
-        self.enter(self.state(), if has_body { Phase::Body } else { Phase::Work });
+        self.enter(self.state(), if has_body { HttpPhase::Body } else { HttpPhase::Work });
     }
 
     /// The body is whole, or nobody wants the rest of it.
     pub(super) fn body_received(&self) {
         let state = self.state();
-        if state.phase == Phase::Body {
-            self.enter(state, Phase::Work);
+        if state.phase == HttpPhase::Body {
+            self.enter(state, HttpPhase::Work);
         }
     }
 
@@ -115,7 +120,7 @@ impl Progress {
     pub(super) fn answer_begins(&self) {
         let mut state = self.state();
         state.answer_is_made = false;
-        self.enter(state, Phase::Answer);
+        self.enter(state, HttpPhase::Answer);
     }
 
     /// Nothing more will be written of the answer than what is written already.
@@ -144,19 +149,19 @@ impl Progress {
     pub(super) fn flushed(&self) {
         let mut state = self.state();
         state.unwritten = None;
-        if state.phase == Phase::Answer && state.answer_is_made {
-            self.enter(state, Phase::Idle);
+        if state.phase == HttpPhase::Answer && state.answer_is_made {
+            self.enter(state, HttpPhase::Idle);
         }
     }
 
     /// Since when the connection has been waiting for a request, if it is.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.state();
-        matches!(state.phase, Phase::Head | Phase::Idle).then_some(state.since)
+        matches!(state.phase, HttpPhase::Head | HttpPhase::Idle).then_some(state.since)
     }
 
     /// Waits until the client has taken longer than it may; says for what.
-    pub(super) async fn overdue(&self, deadlines: &Deadlines) -> &'static str {
+    pub(super) async fn overdue(&self, deadlines: &HttpDeadlines) -> &'static str {
         loop {
             let next = self.state().next_deadline(deadlines, Instant::now());
             let changed = self.changed.notified();
@@ -169,20 +174,20 @@ impl Progress {
         }
     }
 
-    fn enter(&self, mut state: MutexGuard<'_, State>, phase: Phase) {
+    fn enter(&self, mut state: MutexGuard<'_, DeadlineState>, phase: HttpPhase) {
         (state.phase, state.since, state.received) = (phase, Instant::now(), 0);
         drop(state);
         self.changed.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DeadlineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl DeadlineState {
     /// What is due next, and for what.
-    fn next_deadline(&mut self, deadlines: &Deadlines, now: Instant) -> Option<(Instant, &'static str)> {
+    fn next_deadline(&mut self, deadlines: &HttpDeadlines, now: Instant) -> Option<(Instant, &'static str)> {
         if let Some((since, taken)) = self.unwritten
             && now >= since + deadlines.write
             && by_size(taken) >= deadlines.write
@@ -190,12 +195,12 @@ impl State {
             self.unwritten = Some((now, 0));
         }
         let of_phase = match self.phase {
-            Phase::Head => Some((self.since + deadlines.head, "the head of a request")),
-            Phase::Idle => Some((self.since + deadlines.idle, "the next request")),
-            Phase::Body => Some((self.since + deadlines.body + by_size(self.received), "the body of a request")),
-            Phase::Work => Some((self.since + deadlines.work, "an answer")),
+            HttpPhase::Head => Some((self.since + deadlines.head, "the head of a request")),
+            HttpPhase::Idle => Some((self.since + deadlines.idle, "the next request")),
+            HttpPhase::Body => Some((self.since + deadlines.body + by_size(self.received), "the body of a request")),
+            HttpPhase::Work => Some((self.since + deadlines.work, "an answer")),
             // Whoever makes it may take long over it; what is made must be taken.
-            Phase::Answer => None,
+            HttpPhase::Answer => None,
         };
         let of_writing = self.unwritten.map(|(since, _)| (since + deadlines.write, "the client to take an answer"));
         of_phase.into_iter().chain(of_writing).min_by_key(|(deadline, _)| *deadline)
@@ -210,9 +215,9 @@ const fn by_size(bytes: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn what_is_due(progress: &Progress) -> (&'static str, Duration) {
+    fn what_is_due(progress: &ExchangeProgress) -> (&'static str, Duration) {
         let mut state = progress.state();
-        let next = state.next_deadline(&Deadlines::DEFAULT, Instant::now());
+        let next = state.next_deadline(&HttpDeadlines::DEFAULT, Instant::now());
         let Some((deadline, what)) = next else { return ("", Duration::ZERO) };
         let since = if what.contains("take an answer") { state.unwritten.expect("written").0 } else { state.since };
         (what, deadline - since)
@@ -220,7 +225,7 @@ mod tests {
 
     #[test]
     fn each_part_of_an_exchange_has_its_deadline() {
-        let progress = Progress::new();
+        let progress = ExchangeProgress::new();
         progress.received(10);
         assert_eq!(what_is_due(&progress), ("the head of a request", Duration::from_secs(10)));
         progress.head_received(true);
@@ -244,10 +249,10 @@ mod tests {
 
     #[test]
     fn an_answer_may_take_long_while_the_client_takes_enough() {
-        let (progress, write) = (Progress::new(), Deadlines::DEFAULT.write);
+        let (progress, write) = (ExchangeProgress::new(), HttpDeadlines::DEFAULT.write);
         progress.answer_begins();
         progress.writes();
-        let due = |now| progress.state().next_deadline(&Deadlines::DEFAULT, now).expect("something is written").0;
+        let due = |now| progress.state().next_deadline(&HttpDeadlines::DEFAULT, now).expect("something is written").0;
         let began = due(Instant::now()) - write;
         progress.written(320 << 10);
         assert_eq!(due(began + write / 2), began + write);
@@ -258,7 +263,7 @@ mod tests {
 
     #[test]
     fn further_requests_give_no_time_to_who_does_not_read() {
-        let progress = Progress::new();
+        let progress = ExchangeProgress::new();
         progress.head_received(false);
         progress.answer_begins();
         progress.writes();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::deadlines::Deadlines;
+use super::deadlines::HttpDeadlines;
 
 /// What bounds the connections of one listener. A process has three listeners and, on most machines, 1,024 open files.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub struct Limits {
     /// The same for a connection beyond [`Limits::connections_max`].
     pub(super) probe_evicted_after: Duration,
     /// How long a client may take.
-    pub(super) deadlines: Deadlines,
+    pub(super) deadlines: HttpDeadlines,
     /// The same on a connection for probes.
-    pub(super) probe_deadlines: Deadlines,
+    pub(super) probe_deadlines: HttpDeadlines,
 }
 
 impl Limits {
@@ -48,8 +48,8 @@ impl Limits {
             // A client on a busy machine or a slow line needs a while from connecting to its request.
             evicted_after: Duration::from_secs(3),
             probe_evicted_after: Duration::from_millis(100),
-            deadlines: Deadlines::DEFAULT,
-            probe_deadlines: Deadlines::PROBE,
+            deadlines: HttpDeadlines::DEFAULT,
+            probe_deadlines: HttpDeadlines::PROBE,
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::admission::{Admission, Use};
-use super::connection::Connection;
+use super::connection::HttpConnection;
 use super::limits::Limits;
 
 /// How long nothing is accepted after the system had no file for another connection.
@@ -47,7 +47,7 @@ pub async fn serve_within(
     }
 }
 
-async fn next(listener: &TcpListener, admission: &Admission, router: &Router) -> Connection {
+async fn next(listener: &TcpListener, admission: &Admission, router: &Router) -> HttpConnection {
     loop {
         let (stream, peer) = accept(listener).await;
         // A peer that has enough loses this connection; the others wait in the kernel's queue meanwhile.
@@ -59,7 +59,7 @@ async fn next(listener: &TcpListener, admission: &Admission, router: &Router) ->
             Use::Any => limits.deadlines,
             Use::Probes => limits.probe_deadlines,
         };
-        return Connection { stream, peer, place, router: router.clone(), deadlines };
+        return HttpConnection { stream, peer, place, router: router.clone(), deadlines };
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::web::deadlines::Deadlines;
+    use crate::web::deadlines::HttpDeadlines;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     /// What a test waits for that comes at once.
@@ -151,7 +151,7 @@ mod tests {
     }
 
     /// Long enough for a machine with much else to do.
-    const SHORT: Deadlines = Deadlines {
+    const SHORT: HttpDeadlines = HttpDeadlines {
         head: Duration::from_secs(1),
         idle: Duration::from_secs(1),
         body: Duration::from_secs(1),
@@ -253,7 +253,7 @@ mod tests {
             let answer = tokio::time::timeout(PATIENCE, short.ask("/livez")).await.expect("in time");
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         }
-        assert!(began.elapsed() < Deadlines::DEFAULT.head, "{:?}", began.elapsed());
+        assert!(began.elapsed() < HttpDeadlines::DEFAULT.head, "{:?}", began.elapsed());
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! A connection's stream and bodies, which tell [`Progress`] what moves.
+//! A connection's stream and bodies, which tell [`ExchangeProgress`] what moves.
 
 use std::io;
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::deadlines::Progress;
+use super::deadlines::ExchangeProgress;
 
 /// A connection.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
     pub(super) stream: TcpStream,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<ExchangeProgress>,
 }
 
 impl AsyncRead for WatchedStream {
@@ -81,7 +81,7 @@ impl AsyncWrite for WatchedStream {
 #[derive(Debug)]
 pub(super) struct RequestBody {
     pub(super) body: Incoming,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<ExchangeProgress>,
 }
 
 impl Body for RequestBody {
@@ -118,7 +118,7 @@ impl Drop for RequestBody {
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     pub(super) body: axum::body::Body,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<ExchangeProgress>,
 }
 
 impl Body for AnswerBody {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -58,7 +58,7 @@ async fn what_cannot_be_read_is_kept_with_the_path(database: TestDatabase) {
         (with(&event, "/data/documents", document("https://evil.example/x")), "data.documents[0].object"),
         (with(&event, "/data/documents", document("globex/x.pdf")), "data.documents[0].object"),
     ];
-    let malformed = Verdict::DeadLetter(Class::Malformed);
+    let malformed = Verdict::DeadLetter(ReasonCode::Malformed);
     // In one batch with a right one, and twice: the broker hands it over again.
     let mut batch: Vec<&str> = bodies.iter().map(|(body, _)| body.as_str()).collect();
     let right = dispatcher.event("right", "C-1").to_string();
@@ -94,10 +94,10 @@ async fn an_unknown_tenant_is_a_dead_letter_at_once(database: TestDatabase) {
     let dispatcher = Dispatcher::new(database, &sink).await;
     let mut event = dispatcher.event("a", "C-1");
     event["data"]["tenant_id"] = json!("nobody");
-    assert_eq!(dispatcher.take(&[event.clone()]).await, [Verdict::DeadLetter(Class::UnknownTenant)]);
+    assert_eq!(dispatcher.take(&[event.clone()]).await, [Verdict::DeadLetter(ReasonCode::UnknownTenant)]);
     assert_eq!(dispatcher.dead_letters().await, ["R-a unknown_tenant - - 0"]);
     // Published again it is a redrive, which fails as before.
-    assert_eq!(dispatcher.take(&[event]).await, [Verdict::DeadLetter(Class::UnknownTenant)]);
+    assert_eq!(dispatcher.take(&[event]).await, [Verdict::DeadLetter(ReasonCode::UnknownTenant)]);
     assert_eq!(dispatcher.dead_letters().await, ["R-a unknown_tenant - - 0"]);
     dispatcher.finish().await;
 }
@@ -157,7 +157,7 @@ async fn nobody_who_could_receive_it_is_a_dead_letter(database: TestDatabase) {
     let verdicts = dispatcher.take(&events).await;
     for (verdict, event) in verdicts.iter().zip(&events) {
         // CR and LF have no place in an event's address at all: the edge may say so first.
-        let expected = [Class::InvalidRecipient, Class::Malformed].map(Verdict::DeadLetter);
+        let expected = [ReasonCode::InvalidRecipient, ReasonCode::Malformed].map(Verdict::DeadLetter);
         assert!(expected.contains(verdict), "{verdict:?} for {}", event["id"]);
     }
     dispatcher.start();

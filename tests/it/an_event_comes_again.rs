@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -47,7 +47,7 @@ async fn other_content_under_the_same_id_is_a_dead_letter(database: TestDatabase
     let event = dispatcher.event("a", "C-1");
     let mut other = event.clone();
     other["data"]["invoice"]["total"] = json!("2380.00");
-    let conflict = Verdict::DeadLetter(Class::ConflictingEvent);
+    let conflict = Verdict::DeadLetter(ReasonCode::ConflictingEvent);
     let verdicts = dispatcher.take(&[event.clone(), other.clone()]).await;
     assert!(matches!(verdicts[0], Verdict::Accepted(_)));
     assert_eq!(verdicts[1], conflict);

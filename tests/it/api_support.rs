@@ -8,7 +8,7 @@ use invoice_dispatcher::api::{Console, router};
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::config::{self, Config};
-use invoice_dispatcher::intake::{Intake, Workshop};
+use invoice_dispatcher::intake::{DeliveryFactory, Intake};
 use invoice_dispatcher::operator::redrive::Redrive;
 use invoice_dispatcher::store::Store;
 use invoice_dispatcher::wake::Wakes;
@@ -78,7 +78,7 @@ impl Api {
         let mut config = Config::embedded_in(std::path::Path::new("/nowhere")).console;
         config.listen = address;
         configure(&mut config);
-        let workshop = Arc::new(Workshop {
+        let factory = Arc::new(DeliveryFactory {
             store: store.clone(),
             wakes: Wakes::default(),
             templates: Arc::new(Templates::builtin()),
@@ -87,8 +87,8 @@ impl Api {
             customer_wait: CUSTOMER_WAIT,
         });
         let console = Console {
-            intake: Intake::new(Arc::clone(&workshop), Arc::new(Redrive::new(Arc::clone(&workshop)))),
-            redrive: Redrive::new(workshop),
+            intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
+            redrive: Redrive::new(factory),
             store,
             sms_available: true,
         };

@@ -129,7 +129,7 @@ async fn what_an_event_lacks_may_come_later(database: TestDatabase) {
     // Waiting is no dead letter: the sweeper takes it up.
     let answer = api.put("/api/v1/tenants/acme/customers/C-1", &customer()).await;
     assert_eq!(answer.success(201)["dead_letters_cured"], 0);
-    assert_eq!(database.store.ripe_waiting_events(10).await.expect("it answers").len(), 1);
+    assert_eq!(database.store.ready_waiting_events(10).await.expect("it answers").len(), 1);
 }
 
 async fn a_dead_delivery_is_put_back_by_publishing_its_event_again(database: TestDatabase) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::intake::Parsed;
 use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use serde_json::Value;
 
 use crate::cli_support::{objects, printed, run, told};
@@ -15,7 +15,7 @@ use crate::support_samples::{Support, event};
 /// Two invoices that were refused for one cause, and one whose document is another.
 async fn support() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
-    for (id, class) in [("1", Class::Refused), ("2", Class::Refused), ("3", Class::DocumentMismatch)] {
+    for (id, class) in [("1", ReasonCode::Refused), ("2", ReasonCode::Refused), ("3", ReasonCode::DocumentMismatch)] {
         support.accept(&event(id)).await;
         support.die(class).await;
         // So that the next one is the younger one.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn support() -> Support {
 async fn they_are_listed_with_masked_recipients() {
     let support = support().await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
     let due = objects(&support, &["deliveries", "list", "--state", "due"]);
     assert_eq!((due.len(), &due[0]["invoice_number"]), (1, &"R-2".into()));
@@ -44,7 +44,7 @@ async fn a_decision_holds_or_says_why_it_cannot() {
 
     support.database.clock.advance(Duration::from_secs(1));
     support.accept(&event("2")).await;
-    let (uncertain, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
+    let (uncertain, _) = support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     printed(&support, &["deliveries", "mark-sent", &uncertain.to_string(), "--reason", "it is in the relay's log"]);
     assert_eq!(support.states().await[1], "sent by_hand");
     support.database.assert_ledger().await;

@@ -1,6 +1,6 @@
 //! `explain` and `resend`: the story of an invoice, and a new mail for it.
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{objects, printed, told};
@@ -18,7 +18,7 @@ const R_1: [&str; 5] = ["explain", "--tenant", "acme", "--invoice", "R-1"];
 async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
     let support = support().await;
     support.accept(&event("1")).await;
-    let (delivery, letter) = support.die(Class::Refused).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
 
     let text = printed(&support, &R_1);
     for line in ["invoice R-1 of acme: dead\n", "dead-letters redrive", &letter.to_string(), &delivery.to_string()] {
@@ -69,7 +69,7 @@ async fn an_event_without_a_delivery_has_a_story_too() {
 async fn a_resend_says_what_became_of_the_earlier_mail() {
     let support = support().await;
     support.accept(&event("1")).await;
-    let (original, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
+    let (original, _) = support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     assert!(printed(&support, &R_1).contains("deliveries mark-sent"), "the way out is named");
 
     let resend = [

@@ -2,7 +2,7 @@
 
 use std::process::{Output, Stdio};
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{command, told};
@@ -16,7 +16,7 @@ async fn two_dead_letters() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
     for id in ["1", "2"] {
         support.accept(&event(id)).await;
-        support.die(Class::Refused).await;
+        support.die(ReasonCode::Refused).await;
     }
     support
 }
@@ -77,7 +77,7 @@ async fn where_nobody_is_to_be_asked_nothing_is_done() {
 async fn a_customer_is_erased_after_a_yes_only() {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let erase = ["customers", "erase", "--tenant", "acme", "--customer", "C-1", "--reason", "GDPR"];
     let named = "SELECT COUNT(*) FROM delivery WHERE customer_name = 'Käufer'";
     for (keys, left) in [("n\n", 1), ("y\n", 0)] {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use invoice_dispatcher::config::{Config, Sources};
+use invoice_dispatcher::config::{Config, ConfigSources};
 use invoice_dispatcher::relay::Security;
 
 const COMPOSITION: &str = include_str!("../../docker-compose.yml");
@@ -50,7 +50,8 @@ fn the_workers_settings_have_no_fault() {
             *value = secret_file(&folder, secret).display().to_string();
         }
     }
-    let sources = Sources { environment: settings.into_iter().collect(), exists: |_| true, ..Sources::none() };
+    let sources =
+        ConfigSources { environment: settings.into_iter().collect(), exists: |_| true, ..ConfigSources::none() };
     let config = Config::read(&sources).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(config.broker.url.is_some() && !config.database.is_sqlite() && config.secrets.keys.is_some());
     assert!(config.relays.values().all(|relay| relay.url.security == Security::PrivatePlain));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::demo::catcher::{Behaviour, Catcher, CatcherConfig, Reply, Treatment};
+use invoice_dispatcher::demo::catcher::{Behaviour, Catcher, CatcherConfig, SmtpReply, Treatment};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -14,10 +14,10 @@ pub(crate) const MESSAGE_BYTES_MAX: u64 = 10_000;
 pub(crate) async fn catcher() -> (Catcher, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let behaviour = Behaviour::new([
-        ("gone@x.example".to_owned(), Treatment::Refuse(Reply::new(550, "5.1.1", "no such mailbox"))),
+        ("gone@x.example".to_owned(), Treatment::Refuse(SmtpReply::new(550, "5.1.1", "no such mailbox"))),
         (
             "later@x.example".to_owned(),
-            Treatment::Defer { reply: Reply::new(451, "4.7.1", "come back later"), times: 1 },
+            Treatment::Defer { reply: SmtpReply::new(451, "4.7.1", "come back later"), times: 1 },
         ),
     ]);
     let config = CatcherConfig {

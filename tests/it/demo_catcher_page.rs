@@ -1,7 +1,7 @@
 //! The catcher's page shows every mail, and a hostile mail can do nothing but be shown.
 
 use invoice_dispatcher::demo::catcher::Catcher;
-use invoice_dispatcher::demo::catcher::letter::Letter;
+use invoice_dispatcher::demo::catcher::parsed_email::ParsedEmail;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
 
@@ -186,7 +186,7 @@ fn what_the_dispatcher_composes_is_told_apart() {
     for entry in std::fs::read_dir(folder).expect("the snapshots") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        let letter = Letter::read(&std::fs::read(&path).expect("read"));
+        let letter = ParsedEmail::read(&std::fs::read(&path).expect("read"));
         let attached = name.ends_with(".attach.eml");
         let linked = [".open.eml", ".verified.eml", ".every_page.eml"].iter().any(|end| name.ends_with(end));
         if !attached && !linked && !name.ends_with(".closed.eml") {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use invoice_dispatcher::documents::{DocumentStore, Options};
-use invoice_dispatcher::event::catalogue::{Entry, parse_import_line};
+use invoice_dispatcher::event::catalogue::{ImportEntry, parse_import_line};
 use invoice_dispatcher::event::{self, InvoiceSent, MediaType, check_objects};
 use invoice_dispatcher::model::customer::{Customer, CustomerType};
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
@@ -21,8 +21,8 @@ fn catalogue() -> (BTreeMap<String, Tenant>, BTreeMap<(String, String), Customer
     let text = fs::read_to_string(examples().join("catalogue.ndjson")).expect("the catalogue");
     for (index, line) in text.lines().enumerate() {
         match parse_import_line(line.as_bytes()) {
-            Ok(Entry::Tenant(tenant)) => drop(tenants.insert(tenant.id.to_string(), *tenant)),
-            Ok(Entry::Customer(customer)) => {
+            Ok(ImportEntry::Tenant(tenant)) => drop(tenants.insert(tenant.id.to_string(), *tenant)),
+            Ok(ImportEntry::Customer(customer)) => {
                 assert!(
                     tenants.contains_key(customer.tenant_id.as_str()),
                     "line {}: its tenant comes first",

@@ -76,7 +76,7 @@ async fn everything_is_found_in_time(mut database: TestDatabase) {
     database.store = database.store.clone().with_address_keys(AddressKeys::of(&keys));
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, invoice_dispatcher::model::reason::Class::Accepted).await;
+    support.end(Settled::Sent, invoice_dispatcher::model::reason::ReasonCode::Accepted).await;
     multiply(&support).await;
     let store = &support.database.store;
     let acme = TenantId::from("acme");

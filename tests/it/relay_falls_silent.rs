@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::reply::Phase;
 use invoice_dispatcher::relay::outcome::Outcome;
-use invoice_dispatcher::relay::{BeforeData, Connector, Permit, Session};
+use invoice_dispatcher::relay::{Connector, DataPermit, Permit, Session};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
 use crate::relay_support::{Asked, MESSAGE, SHORT, config_of, envelope, go, session, submit};
@@ -163,7 +163,7 @@ async fn what_comes_unasked_behind_the_answer_ends_the_connection_but_not_the_su
 /// Never says whether.
 struct Undecided;
 
-impl BeforeData for Undecided {
+impl DataPermit for Undecided {
     async fn permit(&mut self) -> Permit {
         std::future::pending().await
     }
@@ -199,7 +199,7 @@ async fn a_slow_relay_within_its_time_is_no_fault() {
 /// Lets DATA start, and the message go only if it is not asked again.
 struct Once(Asked);
 
-impl BeforeData for Once {
+impl DataPermit for Once {
     async fn permit(&mut self) -> Permit {
         if self.0.permit().await == Permit::Go && self.0.times == 1 { Permit::Go } else { Permit::Withdraw }
     }

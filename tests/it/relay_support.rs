@@ -7,7 +7,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::relay::{
-    BeforeData, Connector, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Session, Submission,
+    Connector, DataPermit, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Session, Submission,
 };
 
 use crate::harness::sink::Sink;
@@ -61,7 +61,7 @@ pub fn go() -> Asked {
     Asked { permit: Permit::Go, times: 0 }
 }
 
-impl BeforeData for Asked {
+impl DataPermit for Asked {
     async fn permit(&mut self) -> Permit {
         self.times += 1;
         self.permit

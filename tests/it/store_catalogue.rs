@@ -2,7 +2,7 @@
 
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::settings::{Settings, VersionedSettings};
 use invoice_dispatcher::store::{SettingsPut, TenantUpserted};
 
@@ -117,12 +117,12 @@ async fn an_upsert_names_what_it_cures(database: TestDatabase) {
     assert_eq!(support.letters().await, ["unknown_tenant open"]);
     let upserted = store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(upserted.cures.len(), 1);
-    assert_eq!(store.curable_dead_letters(10).await.expect("answered"), upserted.cures);
+    assert_eq!(store.resolvable_dead_letters(10).await.expect("answered"), upserted.cures);
     assert_eq!(store.upsert_tenant(&tenant("other")).await.expect("answered").cures, []);
 
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
-    let (_, letter) = support.die(Class::NoVerificationMethod).await;
+    let (_, letter) = support.die(ReasonCode::NoVerificationMethod).await;
     let unchanged = store.upsert_customer(&customer("C-1")).await.expect("answered");
     assert_eq!(unchanged.cures, [], "it brought nothing new");
     let renamed = Customer { name: "Neu".to_owned(), ..customer("C-1") };

@@ -152,10 +152,10 @@ async fn only_what_is_due_is_claimed(database: TestDatabase) {
     let store = &database.store;
     assert!(claim(&database, worker, 10).await.is_empty());
     assert_eq!(store.next_ripening(&relay()).await.expect("answered"), Some(later));
-    assert_eq!(store.rank_ripe(100).await.expect("answered"), 0, "nothing is ripe yet");
+    assert_eq!(store.enqueue_ready(100).await.expect("answered"), 0, "nothing is ripe yet");
 
     database.clock.advance(Duration::from_mins(10));
-    assert_eq!(store.rank_ripe(100).await.expect("answered"), 1);
+    assert_eq!(store.enqueue_ready(100).await.expect("answered"), 1);
     assert_eq!(store.next_ripening(&relay()).await.expect("answered"), None);
     assert_eq!(claim(&database, worker, 10).await.len(), 1);
     assert_eq!(store.expire(100).await.expect("answered").len(), 1);
@@ -186,10 +186,10 @@ async fn nobodys_time_comes_after_all_of_somebody_elses(database: TestDatabase) 
         database.number(format!("{ranked} '{tenant}'")).await
     };
     // The thirty whose time came first, and equal shares of thirty more.
-    assert_eq!(store.rank_ripe(30).await.expect("answered"), 41);
+    assert_eq!(store.enqueue_ready(30).await.expect("answered"), 41);
     assert_eq!((ranked("bulk").await, ranked("many").await, ranked("single").await), (30, 10, 1));
     let mut rounds = 1;
-    while store.rank_ripe(30).await.expect("answered") > 0 {
+    while store.enqueue_ready(30).await.expect("answered") > 0 {
         rounds += 1;
     }
     assert!(rounds < 15, "{rounds} rounds");

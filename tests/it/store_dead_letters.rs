@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
-use invoice_dispatcher::model::outbox::DeadLetterLedger;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::outbox::DeadLetterOutbox;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::DeadLetterState;
 use invoice_dispatcher::store::{DeadLetterFilter, IntakeRows, NewDeadLetter, PageRequest, Store};
 
@@ -31,7 +31,7 @@ async fn add(database: &TestDatabase, letters: Vec<NewDeadLetter>) {
     take_in(database, &IntakeRows { dead_letters: letters, ..IntakeRows::default() }).await;
 }
 
-fn letter(class: Class, fingerprint: &str, tenant: &str, at: Timestamp) -> NewDeadLetter {
+fn letter(class: ReasonCode, fingerprint: &str, tenant: &str, at: Timestamp) -> NewDeadLetter {
     NewDeadLetter {
         fingerprint: fingerprint.to_owned(),
         tenant: Some(tenant.into()),
@@ -46,8 +46,9 @@ async fn ids(store: &Store, filter: &DeadLetterFilter) -> Vec<DeadLetterId> {
 async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
     let now = database.clock.now();
     // Every third moment is shared by three letters.
-    let letters: Vec<_> =
-        (0..10).map(|number| letter(Class::Refused, "a", "acme", now.plus(Duration::from_secs(number / 3)))).collect();
+    let letters: Vec<_> = (0..10)
+        .map(|number| letter(ReasonCode::Refused, "a", "acme", now.plus(Duration::from_secs(number / 3))))
+        .collect();
     add(&database, letters.clone()).await;
     let mut wanted: Vec<_> = letters.iter().map(|letter| (letter.last_failed_at, letter.id)).collect();
     wanted.sort_unstable();
@@ -69,19 +70,22 @@ async fn every_filter_narrows(database: TestDatabase) {
     let now = database.clock.now();
     let later = now.plus(Duration::from_secs(1));
     let letters = [
-        letter(Class::Refused, "a", "acme", now),
-        letter(Class::Refused, "b", "other", now),
-        letter(Class::Internal, "c", "acme", later),
+        letter(ReasonCode::Refused, "a", "acme", now),
+        letter(ReasonCode::Refused, "b", "other", now),
+        letter(ReasonCode::Internal, "c", "acme", later),
     ];
     add(&database, letters.to_vec()).await;
     let [one, two, three] = letters.map(|letter| letter.id);
     let filter = DeadLetterFilter::default();
     let store = &database.store;
     let of = |class| DeadLetterFilter { class: Some(class), ..filter.clone() };
-    assert_eq!(ids(store, &of(Class::Refused)).await.into_iter().collect::<HashSet<_>>(), HashSet::from([one, two]));
+    assert_eq!(
+        ids(store, &of(ReasonCode::Refused)).await.into_iter().collect::<HashSet<_>>(),
+        HashSet::from([one, two])
+    );
     let acme = DeadLetterFilter { tenant: Some(TenantId::from("acme")), ..filter.clone() };
     assert_eq!(ids(store, &acme).await, [three, one]);
-    assert_eq!(ids(store, &DeadLetterFilter { class: Some(Class::Internal), ..acme.clone() }).await, [three]);
+    assert_eq!(ids(store, &DeadLetterFilter { class: Some(ReasonCode::Internal), ..acme.clone() }).await, [three]);
     assert_eq!(ids(store, &DeadLetterFilter { fingerprint: Some("b".into()), ..filter.clone() }).await, [two]);
     assert_eq!(ids(store, &DeadLetterFilter { fingerprint: Some("b".into()), ..acme }).await, []);
     assert_eq!(ids(store, &DeadLetterFilter { since: Some(later), ..filter.clone() }).await, [three]);
@@ -94,13 +98,13 @@ async fn every_filter_narrows(database: TestDatabase) {
 async fn groups_name_a_cause_once(database: TestDatabase) {
     let now = database.clock.now();
     let later = now.plus(Duration::from_secs(9));
-    let newest = letter(Class::Refused, "often", "acme", later);
+    let newest = letter(ReasonCode::Refused, "often", "acme", later);
     add(
         &database,
         vec![
-            letter(Class::Refused, "often", "acme", now),
+            letter(ReasonCode::Refused, "often", "acme", now),
             newest.clone(),
-            letter(Class::Internal, "once", "acme", now),
+            letter(ReasonCode::Internal, "once", "acme", now),
         ],
     )
     .await;
@@ -110,7 +114,7 @@ async fn groups_name_a_cause_once(database: TestDatabase) {
     assert_eq!((groups[0].oldest, groups[0].example.id), (now, newest.id));
     assert_eq!(database.store.dead_letter_groups(1).await.expect("answered").len(), 1);
     let counts = database.store.open_dead_letters().await.expect("answered");
-    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(Class::Refused, 2), (Class::Internal, 1)]);
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(ReasonCode::Refused, 2), (ReasonCode::Internal, 1)]);
     assert_eq!(database.store.oldest_dead_letter().await.expect("answered"), Some(now));
 }
 
@@ -127,7 +131,8 @@ async fn a_letter_is_shown_with_its_bytes(database: TestDatabase) {
         bytes.push((shown.class, String::from_utf8(body.expect("bytes").to_vec()).expect("text")));
     }
     bytes.sort();
-    let wanted = [(Class::Malformed, r#"{"no":"event"}"#.to_owned()), (Class::UnknownTenant, event("1").to_string())];
+    let wanted =
+        [(ReasonCode::Malformed, r#"{"no":"event"}"#.to_owned()), (ReasonCode::UnknownTenant, event("1").to_string())];
     assert_eq!(bytes, wanted);
     assert!(store.dead_letter(DeadLetterId(uuid::Uuid::nil())).await.expect("answered").is_none());
 }
@@ -135,7 +140,7 @@ async fn a_letter_is_shown_with_its_bytes(database: TestDatabase) {
 async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let store = &support.database.store;
     let before = store.dead_letter(letter).await.expect("answered");
 
@@ -163,7 +168,7 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
 async fn large_letters_are_published_a_few_at_a_time(database: TestDatabase) {
     let large = |_| NewDeadLetter {
         body: Some(vec![b'x'; 1 << 20].into()),
-        ..dead_letter(None, Class::Malformed, None, Timestamp(0))
+        ..dead_letter(None, ReasonCode::Malformed, None, Timestamp(0))
     };
     let store = &database.store;
     let mut transaction = store.begin_intake(&[]).await.expect("answered");
@@ -186,14 +191,14 @@ async fn large_letters_are_published_a_few_at_a_time(database: TestDatabase) {
 async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (delivery, letter) = support.die(Class::Refused).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
     support.take(&serde_json::json!({ "no": "event" })).await;
     let store = &support.database.store;
 
     let pending = store.next_to_publish(10).await.expect("answered");
     assert_eq!(pending.len(), 2);
     let of_delivery = pending.iter().find(|pending| pending.id == letter).expect("it is pending");
-    assert_eq!((of_delivery.delivery_id, of_delivery.class), (Some(delivery), Class::Refused));
+    assert_eq!((of_delivery.delivery_id, of_delivery.class), (Some(delivery), ReasonCode::Refused));
     let malformed = pending.iter().find(|pending| pending.id != letter).expect("it is pending");
     assert_eq!(&malformed.body[..], br#"{"no":"event"}"#);
     assert_eq!(store.next_to_publish(1).await.expect("answered").len(), 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::{DeliveryId, RelayName, TenantId, WorkerId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{DeliveryState, EventState, Settled};
 use invoice_dispatcher::store::{Acted, DeliveryFilter, PageRequest};
 use serde_json::json;
@@ -40,9 +40,9 @@ async fn an_invoice_is_explained(database: TestDatabase) {
     let worker = add_worker(&support.database).await;
     let claimed = claim(&support.database, worker, 1).await.pop().expect("it is due");
     store.record(&[deferred(&claimed, worker, support.database.clock.now())]).await.expect("answered");
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
 
     for name in ["R-1", "inv-1"] {
@@ -52,7 +52,7 @@ async fn an_invoice_is_explained(database: TestDatabase) {
         assert_eq!((found.delivery.id, found.delivery.state), (delivery, DeliveryState::Settled(Settled::Sent)));
         assert!(found.delivery.decision_reason.is_some() && found.delivery.decision_inputs.is_some());
         let attempts: Vec<_> = found.attempts.iter().map(|attempt| (attempt.claim, attempt.class)).collect();
-        assert_eq!(attempts, [(1, Class::Deferred), (2, Class::Refused), (3, Class::Accepted)]);
+        assert_eq!(attempts, [(1, ReasonCode::Deferred), (2, ReasonCode::Refused), (3, ReasonCode::Accepted)]);
         assert_eq!(found.attempts[0].reply.as_deref(), Some("ok"));
         assert_eq!(found.notes.iter().map(|note| note.what.as_str()).collect::<Vec<_>>(), ["redriven"]);
         assert_eq!(found.links.iter().map(|link| link.generation).collect::<Vec<_>>(), [0]);
@@ -69,7 +69,7 @@ async fn an_invoice_that_waits_or_died_early_is_explained(database: TestDatabase
     assert_eq!(support.take(&event("2")).await, Verdict::Waiting);
     let acme = TenantId::from("acme");
     let died = store.explain(&acme, "R-1").await.expect("answered").expect("it is known");
-    assert_eq!((died.events[0].state, died.dead_letters[0].class), (EventState::Dead, Class::UnknownTenant));
+    assert_eq!((died.events[0].state, died.dead_letters[0].class), (EventState::Dead, ReasonCode::UnknownTenant));
     let waits = store.explain(&acme, "R-2").await.expect("answered").expect("it is known");
     assert_eq!((waits.events[0].state, waits.deliveries.len()), (EventState::Waiting, 0));
 }
@@ -101,7 +101,7 @@ async fn lists_go_by_state_and_page(database: TestDatabase) {
         }
         assert_eq!(found, made, "{state:?}");
     }
-    for (settled, class) in [(Settled::Sent, Class::Accepted), (Settled::Rejected, Class::Rejected)] {
+    for (settled, class) in [(Settled::Sent, ReasonCode::Accepted), (Settled::Rejected, ReasonCode::Rejected)] {
         for _ in 0..2 {
             let (delivery, _) = support.end(settled, class).await;
             let (items, _) = list(Some(DeliveryState::Settled(settled)), ALL).await;
@@ -154,7 +154,7 @@ async fn send_now_goes_ahead(database: TestDatabase) {
     support.accept(&event("2")).await;
     assert_eq!(store.send_now(hurried, WHO).await.expect("answered"), Acted::Done);
     let (first, _) = {
-        store.rank_ripe(10).await.expect("answered");
+        store.enqueue_ready(10).await.expect("answered");
         let worker = add_worker(&support.database).await;
         let claimed = store.claim_due(&RelayName::from("default"), worker, 1, 1, 0).await.expect("answered");
         (claimed[0].delivery, worker)
@@ -166,7 +166,7 @@ async fn send_now_goes_ahead(database: TestDatabase) {
 async fn an_uncertain_delivery_is_marked_sent(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (delivery, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
+    let (delivery, _) = support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     let done = support.database.store.mark_sent(delivery, WHO, "the relay's log has it").await.expect("answered");
     assert_eq!((done.acted, done.rest, done.recipients_unknown), (Acted::Done, None, false));
     assert_eq!(support.states().await, ["sent by_hand"]);
@@ -191,10 +191,10 @@ async fn what_is_held_is_not_sent_until_let_go(database: TestDatabase) {
     assert_eq!(noted, ["held: what was sent since 2026-11-24T09:30:00Z may be missing here"; 2]);
 
     store.take_over(dead, live).await.expect("answered");
-    store.rank_ripe(10).await.expect("answered");
+    store.enqueue_ready(10).await.expect("answered");
     assert!(claim(&support.database, live, 10).await.is_empty(), "also what a dead worker had");
     assert_eq!(store.let_go(None, WHO).await.expect("answered"), 2);
-    store.rank_ripe(10).await.expect("answered");
+    store.enqueue_ready(10).await.expect("answered");
     assert_eq!(claim(&support.database, live, 10).await.len(), 2);
     support.database.assert_ledger().await;
 }
@@ -205,7 +205,7 @@ async fn a_publisher_learns_what_became_of_an_event(database: TestDatabase) {
     let source = "https://billing.example/test";
     assert_eq!(store.event_fate(source, "1").await.expect("answered"), None);
     let delivery = support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let fate = store.event_fate(source, "1").await.expect("answered").expect("it is known");
     assert_eq!(fate.event.expect("it is one").state, EventState::Accepted);
     let found = fate.delivery.expect("it became one");
@@ -218,14 +218,14 @@ async fn a_publisher_learns_what_became_of_an_event(database: TestDatabase) {
     let fate = store.event_fate(source, "1").await.expect("answered").expect("it is known");
     let classes: Vec<_> = fate.dead_letters.iter().map(|letter| letter.class).collect();
     assert_eq!(classes.len(), 2);
-    assert!(classes.contains(&Class::ConflictingEvent));
+    assert!(classes.contains(&ReasonCode::ConflictingEvent));
 
     let mut malformed = event("2");
     malformed["data"]["invoice"]["total"] = json!("much");
     support.take(&malformed).await;
     let fate = store.event_fate(source, "2").await.expect("answered").expect("it is known");
     assert!(fate.event.is_none() && fate.delivery.is_none());
-    assert_eq!(fate.dead_letters[0].class, Class::Malformed);
+    assert_eq!(fate.dead_letters[0].class, ReasonCode::Malformed);
 }
 
 async fn the_lanes_are_counted(database: TestDatabase) {
@@ -233,7 +233,7 @@ async fn the_lanes_are_counted(database: TestDatabase) {
     let store = &support.database.store;
     let start = support.database.clock.now();
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
     support.start().await;
     let mut later = event("3");
@@ -264,7 +264,7 @@ async fn deliveries_follow_their_tenants_relay(database: TestDatabase) {
     assert!(claim(&support.database, worker, 10).await.is_empty());
     store.release(&[claimed[0].fence(worker)]).await.expect("answered");
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 1);
-    assert_eq!(store.rank_ripe(10).await.expect("answered"), 2, "they get places in the new lane");
+    assert_eq!(store.enqueue_ready(10).await.expect("answered"), 2, "they get places in the new lane");
     let second = RelayName::from("second");
     let claimed = store.claim_due(&second, worker, 10, 5, 0).await.expect("answered");
     assert_eq!(claimed.len(), 2);

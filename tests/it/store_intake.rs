@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::{CustomerId, EventKey, TenantId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{EventState, Settled};
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{EventChange, EventFate, Inserted, IntakeRows, NewEvent, SettledAtOnce};
@@ -49,11 +49,14 @@ async fn an_event_that_came_before_is_known_by_its_key(database: TestDatabase) {
     add_tenant(&database, "acme").await;
     let now = database.clock.now();
     let (event, mut delivery, _) = accepted("acme", "1", now);
-    delivery.settled =
-        Some(SettledAtOnce { settled: Settled::Dead, class: Class::InvalidRecipient, reason: "no address".to_owned() });
-    let mut letter = dead_letter(Some(delivery.id), Class::InvalidRecipient, None, now);
+    delivery.settled = Some(SettledAtOnce {
+        settled: Settled::Dead,
+        class: ReasonCode::InvalidRecipient,
+        reason: "no address".to_owned(),
+    });
+    let mut letter = dead_letter(Some(delivery.id), ReasonCode::InvalidRecipient, None, now);
     letter.event_key = Some(event.key);
-    let mut conflict = dead_letter(None, Class::ConflictingEvent, None, now);
+    let mut conflict = dead_letter(None, ReasonCode::ConflictingEvent, None, now);
     conflict.event_key = Some(event.key);
     let rows = IntakeRows {
         events: vec![event.clone()],
@@ -111,7 +114,7 @@ async fn a_duplicate_is_not_measured_against_a_duplicate(database: TestDatabase)
     let (event, mut delivery, _) = accepted("acme", "1", now);
     delivery.settled = Some(SettledAtOnce {
         settled: Settled::Cancelled,
-        class: Class::DuplicateInvoice,
+        class: ReasonCode::DuplicateInvoice,
         reason: "came before".to_owned(),
     });
     let digest = event.invoice_sha256;
@@ -134,12 +137,12 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     };
     let events = vec![waiting("1", "C-2"), waiting("2", "C-3")];
     take_in(&database, &IntakeRows { events: events.clone(), ..IntakeRows::default() }).await;
-    assert!(database.store.ripe_waiting_events(10).await.expect("answered").is_empty());
+    assert!(database.store.ready_waiting_events(10).await.expect("answered").is_empty());
 
     database
         .execute("INSERT INTO customer (tenant_id, id, name, address, updated_at) VALUES ('acme', 'C-2', 'B', 'b@c.example', 0)")
         .await;
-    let ripe = database.store.ripe_waiting_events(10).await.expect("answered");
+    let ripe = database.store.ready_waiting_events(10).await.expect("answered");
     assert_eq!(ripe.iter().map(|event| event.key).collect::<Vec<_>>(), [events[0].key]);
 
     let (_, delivery, entry) = accepted("acme", "1", now);
@@ -157,14 +160,14 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     drop(again);
 
     database.clock.advance(Duration::from_mins(10));
-    let ripe = database.store.ripe_waiting_events(10).await.expect("answered");
+    let ripe = database.store.ready_waiting_events(10).await.expect("answered");
     assert_eq!(ripe.iter().map(|event| event.key).collect::<Vec<_>>(), [events[1].key]);
     database.assert_ledger().await;
 }
 
 async fn the_same_fault_is_one_dead_letter(database: TestDatabase) {
     let now = database.clock.now();
-    let letter = |body: &[u8]| dead_letter(None, Class::Malformed, Some(Sha256::of(body)), now);
+    let letter = |body: &[u8]| dead_letter(None, ReasonCode::Malformed, Some(Sha256::of(body)), now);
     let rows = IntakeRows { dead_letters: vec![letter(b"a"), letter(b"b"), letter(b"a")], ..IntakeRows::default() };
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 2 });
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 0 });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::store::{Deadlines, OpenError, Store};
+use invoice_dispatcher::store::{DatabaseDeadlines, OpenError, Store};
 
 use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, migrations, on_both_databases};
@@ -47,7 +47,7 @@ async fn the_clock_is_set_by_the_database(database: TestDatabase) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_is_not_bound_as_statements_are() {
     let database = TestDatabase::postgres().await;
-    let deadlines = Deadlines { statement: Duration::from_millis(400), ..Deadlines::default() };
+    let deadlines = DatabaseDeadlines { statement: Duration::from_millis(400), ..DatabaseDeadlines::default() };
     let store = Store::open_impatient(&database.url, deadlines, Clock::system()).await.expect("an address");
     let busy = database.begin("LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE").await;
     let migrating = tokio::spawn({

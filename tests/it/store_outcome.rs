@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
-use invoice_dispatcher::model::outbox::{OutcomeLedger, PendingOutcome};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::outbox::{OutcomeOutbox, PendingOutcome};
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Decision, Settled};
 use invoice_dispatcher::store::{Acted, Recorded, WaitingOutcomes};
 use serde_json::json;
@@ -46,11 +46,11 @@ async fn how_a_main_delivery_ends_is_told(database: TestDatabase) {
     let support = telling(database).await;
     let store = &support.database.store;
     let delivery = support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
-    support.end(Settled::Rejected, Class::Rejected).await;
+    support.end(Settled::Rejected, ReasonCode::Rejected).await;
     support.accept(&event("3")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let unwanted = support.accept(&event("4")).await;
     assert_eq!(store.cancel(unwanted, WHO, "paid in cash").await.expect("answered"), Acted::Done);
     let mut urgent = event("5");
@@ -96,8 +96,8 @@ async fn a_bcc_is_not_told(database: TestDatabase) {
     let mut copied = event("1");
     copied["data"]["recipients"] = json!([{ "role": "bcc", "address": "archive@acme.example" }]);
     let main = support.accept(&copied).await;
-    support.end(Settled::Sent, Class::Accepted).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     assert_eq!(support.states().await, ["sent accepted", "sent accepted"]);
     assert_eq!(outcomes(&support).await.iter().map(|told| told.delivery).collect::<Vec<_>>(), [main]);
 }
@@ -105,7 +105,7 @@ async fn a_bcc_is_not_told(database: TestDatabase) {
 async fn what_is_uncertain_is_told_when_that_is_decided(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
-    let (delivery, _) = support.end(Settled::Uncertain, Class::Uncertain).await;
+    let (delivery, _) = support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     assert_eq!(told(&support).await, [""; 0]);
     support.database.store.mark_sent(delivery, WHO, "the relay's log has it").await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 sent by_hand"]);
@@ -129,11 +129,11 @@ async fn a_late_answer_is_told(database: TestDatabase) {
 async fn a_resend_is_told_of_its_own(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Uncertain, Class::Uncertain).await;
+    support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     support.resend(None).await.expect("it is sent again");
     assert_eq!(told(&support).await, ["R-1 cancelled superseded"]);
     support.resend(None).await.expect("it is sent again");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     assert_eq!(told(&support).await, ["R-1 cancelled superseded", "R-1 cancelled superseded", "R-1 sent accepted"]);
     let mut deliveries: Vec<_> = outcomes(&support).await.iter().map(|told| told.delivery).collect();
     deliveries.dedup();
@@ -143,17 +143,17 @@ async fn a_resend_is_told_of_its_own(database: TestDatabase) {
 async fn a_dead_letter_that_is_sent_is_told_twice(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert_eq!(told(&support).await, ["R-1 dead refused"], "as it was, though the delivery is due again");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     assert_eq!(told(&support).await, ["R-1 dead refused", "R-1 sent accepted"]);
 }
 
 async fn a_discarded_dead_letter_stays_dead(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.database.store.discard_dead_letters(&[letter], WHO, "not wanted").await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 dead refused"]);
     support.database.store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
@@ -163,7 +163,7 @@ async fn a_discarded_dead_letter_stays_dead(database: TestDatabase) {
 async fn a_customer_who_is_erased_leaves_no_reason(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Rejected, Class::Rejected).await;
+    support.end(Settled::Rejected, ReasonCode::Rejected).await;
     let store = &support.database.store;
     store.erase_customer(&"acme".into(), &"C-1".into(), WHO).await.expect("answered");
     let waiting = outcomes(&support).await;
@@ -174,9 +174,9 @@ async fn nothing_is_written_while_outcomes_are_off(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let delivery = support.accept(&event("1")).await;
     assert!(matches!(support.take(&event("1")).await, Verdict::Duplicate));
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let unwanted = support.accept(&event("3")).await;
     support.database.store.cancel(unwanted, WHO, "paid in cash").await.expect("answered");
     assert_ne!(delivery, unwanted);

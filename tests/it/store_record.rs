@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::DeliveryId;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Decision, DeliveryRole, Settled};
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    Acted, Claimed, DataStart, DataStarted, Fence, NewPortalLink, Next, Record, Recorded, Rest,
+    Acted, Claimed, DataPermitAnswer, DataPermitRequest, Fence, NewPortalLink, NextState, Record, Recorded, Rest,
 };
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -41,8 +41,8 @@ async fn a_sent_mail_is_settled_with_its_attempt(database: TestDatabase) {
     add_due(&database, "acme", 1).await;
     let worker = add_worker(&database).await;
     let claimed = &claim(&database, worker, 1).await[0];
-    let started = database.store.start_data(&[data_start(claimed, worker)]).await.expect("answered");
-    assert_eq!(started, [DataStarted::Started]);
+    let started = database.store.permit_data(&[data_start(claimed, worker)]).await.expect("answered");
+    assert_eq!(started, [DataPermitAnswer::Started]);
     let recorded = database.store.record(&[sent(claimed, worker, database.clock.now())]).await.expect("answered");
     assert_eq!(recorded, [Recorded::Done]);
     assert_eq!(states(&database).await["sent"], 1);
@@ -66,7 +66,7 @@ async fn a_deferred_mail_waits_and_consumes_an_attempt(database: TestDatabase) {
     database.assert_ledger().await;
 
     database.clock.advance(Duration::from_secs(30));
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let again = &claim(&database, worker, 1).await[0];
     assert_eq!((again.claim, again.attempts, again.first_failed_at), (2, 1, Some(again_at)));
     assert_eq!(again.earlier, Some(Decision::Attach.into()));
@@ -108,8 +108,9 @@ async fn a_record_may_be_repeated(database: TestDatabase) {
     let claimed = claim(&database, worker, 3).await;
     let now = database.clock.now();
     let mut uncertain = sent(&claimed[2], worker, now);
-    uncertain.attempt = Some(attempt(&claimed[2], Class::Uncertain, now));
-    uncertain.next = Next::Settled(Box::new(settlement(&claimed[2], Settled::Uncertain, Class::Uncertain, now)));
+    uncertain.attempt = Some(attempt(&claimed[2], ReasonCode::Uncertain, now));
+    uncertain.next =
+        NextState::Settled(Box::new(settlement(&claimed[2], Settled::Uncertain, ReasonCode::Uncertain, now)));
     let records =
         [sent(&claimed[0], worker, now), deferred(&claimed[1], worker, now.plus(Duration::from_secs(30))), uncertain];
     for _ in 0..2 {
@@ -126,10 +127,10 @@ async fn a_dead_mail_leaves_its_dead_letter(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let claimed = &claim(&database, worker, 1).await[0];
     let now = database.clock.now();
-    let mut dead = settlement(claimed, Settled::Dead, Class::Refused, now);
-    dead.dead_letter = Some(dead_letter(Some(claimed.delivery), Class::Refused, None, now));
-    let attempt = Some(attempt(claimed, Class::Refused, now));
-    let record = Record { attempt, next: Next::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
+    let mut dead = settlement(claimed, Settled::Dead, ReasonCode::Refused, now);
+    dead.dead_letter = Some(dead_letter(Some(claimed.delivery), ReasonCode::Refused, None, now));
+    let attempt = Some(attempt(claimed, ReasonCode::Refused, now));
+    let record = Record { attempt, next: NextState::Settled(Box::new(dead)), ..sent(claimed, worker, now) };
     for _ in 0..2 {
         assert_eq!(database.store.record(std::slice::from_ref(&record)).await.expect("answered"), [Recorded::Done]);
     }
@@ -149,9 +150,9 @@ async fn what_a_settlement_brings_is_written_with_it(database: TestDatabase) {
     rest.role = DeliveryRole::Rest;
     (rest.root, rest.main) = (claimed.delivery, claimed.delivery);
     entry.delivery = rest.id;
-    let mut settled = settlement(claimed, Settled::Sent, Class::Accepted, now);
+    let mut settled = settlement(claimed, Settled::Sent, ReasonCode::Accepted, now);
     settled.rest = Some(Rest { delivery: rest.clone(), entry });
-    let record = Record { next: Next::Settled(Box::new(settled)), ..sent(claimed, worker, now) };
+    let record = Record { next: NextState::Settled(Box::new(settled)), ..sent(claimed, worker, now) };
     assert_eq!(database.store.record(&[record]).await.expect("answered"), [Recorded::Done]);
     assert_eq!(states(&database).await["due"], 1, "the rest is to be sent");
     database.assert_ledger().await;
@@ -164,23 +165,23 @@ async fn no_data_without_the_claim(database: TestDatabase) {
     let old = claim(&database, one, 1).await.remove(0);
     let start = data_start(&old, one);
     assert_eq!(
-        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
-        [DataStarted::Started]
+        database.store.permit_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataPermitAnswer::Started]
     );
     assert_eq!(
-        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
-        [DataStarted::Started],
+        database.store.permit_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataPermitAnswer::Started],
         "the same claim may ask again"
     );
     assert_eq!(database.store.release(&[old.fence(one)]).await.expect("answered"), 0, "not after DATA has started");
 
     database.store.record(&[deferred(&old, one, database.clock.now())]).await.expect("answered");
     let new = claim(&database, other, 1).await.remove(0);
-    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Lost]);
+    assert_eq!(database.store.permit_data(&[start]).await.expect("answered"), [DataPermitAnswer::Lost]);
     let never = Fence { delivery: DeliveryId(new_id()), ..new.fence(other) };
     let mut unknown = data_start(&new, other);
     unknown.fence = never;
-    assert_eq!(database.store.start_data(&[unknown]).await.expect("answered"), [DataStarted::Lost]);
+    assert_eq!(database.store.permit_data(&[unknown]).await.expect("answered"), [DataPermitAnswer::Lost]);
     assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE data_started").await, 0);
 }
 
@@ -192,11 +193,11 @@ async fn no_data_for_an_earlier_claim_of_the_same_worker(database: TestDatabase)
     database.store.release(&[old.fence(worker)]).await.expect("answered");
     let new = claim(&database, worker, 1).await.remove(0);
     let starts = [data_start(&old, worker)];
-    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Lost]);
+    assert_eq!(database.store.permit_data(&starts).await.expect("answered"), [DataPermitAnswer::Lost]);
     let recorded = database.store.record(&[sent(&old, worker, database.clock.now())]).await.expect("answered");
     assert_eq!(recorded, [Recorded::Lost]);
     let starts = [data_start(&new, worker)];
-    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(database.store.permit_data(&starts).await.expect("answered"), [DataPermitAnswer::Started]);
 }
 
 async fn no_data_against_new_settings(database: TestDatabase) {
@@ -206,9 +207,9 @@ async fn no_data_against_new_settings(database: TestDatabase) {
     let claimed = &claim(&database, worker, 1).await[0];
     database.execute("UPDATE tenant_settings SET version = 2, sensitive_attachments = 'exclude'").await;
     let mut start = data_start(claimed, worker);
-    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    assert_eq!(database.store.permit_data(&[start.clone()]).await.expect("answered"), [DataPermitAnswer::Stale]);
     start.settings_version = 2;
-    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(database.store.permit_data(&[start]).await.expect("answered"), [DataPermitAnswer::Started]);
 }
 
 async fn no_data_against_a_new_customer_type(database: TestDatabase) {
@@ -218,9 +219,9 @@ async fn no_data_against_a_new_customer_type(database: TestDatabase) {
     let claimed = &claim(&database, worker, 1).await[0];
     let mut start = data_start(claimed, worker);
     database.execute("UPDATE customer SET type = NULL").await;
-    assert_eq!(database.store.start_data(&[start.clone()]).await.expect("answered"), [DataStarted::Stale]);
+    assert_eq!(database.store.permit_data(&[start.clone()]).await.expect("answered"), [DataPermitAnswer::Stale]);
     start.customer_type = None;
-    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(database.store.permit_data(&[start]).await.expect("answered"), [DataPermitAnswer::Started]);
 }
 
 /// On PostgreSQL what is locked is not waited for: it is asked about again. SQLite has one writer, who is waited for.
@@ -229,20 +230,20 @@ async fn no_data_against_what_another_transaction_changes(database: TestDatabase
     add_tenant(&database, "other").await;
     let worker = add_worker(&database).await;
     let changes = [
-        ("UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme'", DataStarted::Started),
-        ("UPDATE customer SET type = 'private' WHERE tenant_id = 'acme'", DataStarted::Stale),
+        ("UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme'", DataPermitAnswer::Started),
+        ("UPDATE customer SET type = 'private' WHERE tenant_id = 'acme'", DataPermitAnswer::Stale),
         // The settings stay, and the customer changes meanwhile.
         (
             "UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme';
              UPDATE customer SET type = NULL WHERE tenant_id = 'acme'",
-            DataStarted::Stale,
+            DataPermitAnswer::Stale,
         ),
         (
             "UPDATE tenant_settings SET version = version WHERE tenant_id = 'acme';
              DELETE FROM customer WHERE tenant_id = 'acme'",
-            DataStarted::Stale,
+            DataPermitAnswer::Stale,
         ),
-        ("UPDATE tenant_settings SET version = 2 WHERE tenant_id = 'acme'", DataStarted::Stale),
+        ("UPDATE tenant_settings SET version = 2 WHERE tenant_id = 'acme'", DataPermitAnswer::Stale),
     ];
     for (change, expected) in changes {
         database
@@ -260,18 +261,18 @@ async fn no_data_against_what_another_transaction_changes(database: TestDatabase
         let changing = database.begin(change).await;
         let asking = tokio::spawn({
             let (store, starts) = (database.store.clone(), starts.clone());
-            async move { store.start_data(&starts).await }
+            async move { store.permit_data(&starts).await }
         });
         let asked = if database.store.is_single_process() {
             changing.commit().await;
             asking.await.expect("the task ends").expect("answered")
         } else {
             let meanwhile = asking.await.expect("the task ends").expect("answered");
-            assert_eq!(meanwhile, [DataStarted::Locked, DataStarted::Started], "{change}");
+            assert_eq!(meanwhile, [DataPermitAnswer::Locked, DataPermitAnswer::Started], "{change}");
             changing.commit().await;
-            database.store.start_data(&starts).await.expect("answered")
+            database.store.permit_data(&starts).await.expect("answered")
         };
-        assert_eq!(asked, [expected, DataStarted::Started], "{change}");
+        assert_eq!(asked, [expected, DataPermitAnswer::Started], "{change}");
         database.execute("DELETE FROM lane_entry").await;
     }
 }
@@ -281,9 +282,9 @@ async fn no_data_against_what_changes_while_the_statement_waits(database: TestDa
     let worker = add_worker(&database).await;
     let changes = [
         // The statement waits for a lane entry: nothing that it rests on changes before it has its answer.
-        ("UPDATE lane_entry SET held = NULL", DataStarted::Started),
-        ("UPDATE lane_entry SET claim = claim + 1", DataStarted::Lost),
-        ("UPDATE lane_entry SET held = 'by hand', fair_rank = NULL", DataStarted::Held),
+        ("UPDATE lane_entry SET held = NULL", DataPermitAnswer::Started),
+        ("UPDATE lane_entry SET claim = claim + 1", DataPermitAnswer::Lost),
+        ("UPDATE lane_entry SET held = 'by hand', fair_rank = NULL", DataPermitAnswer::Held),
     ];
     for (change, expected) in changes {
         add_due(&database, "acme", 1).await;
@@ -291,7 +292,7 @@ async fn no_data_against_what_changes_while_the_statement_waits(database: TestDa
         let changing = database.begin(change).await;
         let starting = tokio::spawn({
             let (store, start) = (database.store.clone(), data_start(&claimed, worker));
-            async move { store.start_data(&[start]).await }
+            async move { store.permit_data(&[start]).await }
         });
         database.until_a_statement_waits().await;
         changing.commit().await;
@@ -312,13 +313,16 @@ async fn no_data_after_the_deliverys_time(database: TestDatabase) {
     let start = data_start(claimed, worker);
     database.clock.advance(Duration::from_secs(59));
     assert_eq!(
-        database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"),
-        [DataStarted::Started]
+        database.store.permit_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataPermitAnswer::Started]
     );
 
     database.execute("UPDATE lane_entry SET data_started = FALSE").await;
     database.clock.advance(Duration::from_secs(1));
-    assert_eq!(database.store.start_data(std::slice::from_ref(&start)).await.expect("answered"), [DataStarted::Stale]);
+    assert_eq!(
+        database.store.permit_data(std::slice::from_ref(&start)).await.expect("answered"),
+        [DataPermitAnswer::Stale]
+    );
     assert_eq!(database.store.release(&[claimed.fence(worker)]).await.expect("answered"), 1);
     assert!(claim(&database, worker, 1).await.is_empty(), "nobody tries it again");
     assert_eq!(database.store.expire(10).await.expect("answered"), [claimed.delivery]);
@@ -332,7 +336,7 @@ async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
     let (worker, other) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, worker, 3).await;
     let now = database.clock.now();
-    let start = |claimed: &Claimed, after: Duration| DataStart {
+    let start = |claimed: &Claimed, after: Duration| DataPermitRequest {
         link: Some(NewPortalLink {
             root: claimed.delivery,
             generation: 0,
@@ -343,10 +347,10 @@ async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
         ..data_start(claimed, worker)
     };
     let day = Duration::from_hours(24);
-    let lost = DataStart { fence: claimed[1].fence(other), ..start(&claimed[1], day) };
+    let lost = DataPermitRequest { fence: claimed[1].fence(other), ..start(&claimed[1], day) };
     let starts = [start(&claimed[0], day), lost, data_start(&claimed[2], worker)];
-    let started = database.store.start_data(&starts).await.expect("answered");
-    assert_eq!(started, [DataStarted::Started, DataStarted::Lost, DataStarted::Started]);
+    let started = database.store.permit_data(&starts).await.expect("answered");
+    assert_eq!(started, [DataPermitAnswer::Started, DataPermitAnswer::Lost, DataPermitAnswer::Started]);
     let links = || database.texts("SELECT CAST(expires_at AS TEXT) FROM portal_link");
     assert_eq!(links().await, [now.plus(day).0.to_string()], "none without a permit, none without a token");
     let shown = || database.store.tenant_of_link(token(&claimed[0]));
@@ -354,8 +358,8 @@ async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
 
     // Another start moves the end, never back.
     for (after, expected) in [(day * 2, day * 2), (day, day * 2)] {
-        let again = database.store.start_data(&[start(&claimed[0], after)]).await.expect("answered");
-        assert_eq!(again, [DataStarted::Started]);
+        let again = database.store.permit_data(&[start(&claimed[0], after)]).await.expect("answered");
+        assert_eq!(again, [DataPermitAnswer::Started]);
         assert_eq!(links().await, [now.plus(expected).0.to_string()]);
     }
     // The worker dies, and a person finds the message in the relay's log: the customer has had the link all the while.
@@ -382,11 +386,11 @@ async fn a_batch_is_answered_in_its_order(database: TestDatabase) {
     database.store.release(&every_third).await.expect("answered");
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
     let records: Vec<_> = claimed.iter().map(|claimed| sent(claimed, worker, now)).collect();
-    let started = database.store.start_data(&starts).await.expect("answered");
+    let started = database.store.permit_data(&starts).await.expect("answered");
     let recorded = database.store.record(&records).await.expect("answered");
     for index in 0..100 {
         let lost = index % 3 == 0;
-        assert_eq!(started[index] == DataStarted::Lost, lost, "{index}");
+        assert_eq!(started[index] == DataPermitAnswer::Lost, lost, "{index}");
         assert_eq!(recorded[index] == Recorded::Lost, lost, "{index}");
     }
     database.assert_ledger().await;
@@ -403,8 +407,8 @@ async fn of_two_claims_in_a_batch_the_one_that_stands_counts(database: TestDatab
     assert_eq!((old.delivery, old.claim + 1), (new.delivery, new.claim));
 
     let starts = [data_start(&old, worker), data_start(&new, worker)];
-    let started = database.store.start_data(&starts).await.expect("answered");
-    assert_eq!(started, [DataStarted::Lost, DataStarted::Started]);
+    let started = database.store.permit_data(&starts).await.expect("answered");
+    assert_eq!(started, [DataPermitAnswer::Lost, DataPermitAnswer::Started]);
     let now = database.clock.now();
     let recorded = database.store.record(&[sent(&old, worker, now), sent(&new, worker, now)]).await.expect("answered");
     assert_eq!(recorded, [Recorded::Lost, Recorded::Done]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::WorkerId;
-use invoice_dispatcher::model::state::Breaker;
+use invoice_dispatcher::model::state::BreakerState;
 use invoice_dispatcher::store::RelayState;
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -18,7 +18,7 @@ on_both_databases!(
 fn opened(database: &TestDatabase, from: RelayState) -> RelayState {
     let now = database.clock.now();
     RelayState {
-        breaker: Breaker::Open,
+        breaker: BreakerState::Open,
         reason: Some("535 5.7.8".to_owned()),
         opened_at: Some(now),
         probe_at: Some(now.plus(Duration::from_secs(15))),
@@ -37,7 +37,7 @@ async fn a_change_counts_only_upon_what_it_was_decided(database: TestDatabase) {
     assert_eq!(now, RelayState { version: 1, ..open });
     assert!(store.change_breaker(&RelayState { version: 1, ..closed }).await.expect("answered"));
     let now = store.relay_states().await.expect("answered");
-    assert_eq!(now.iter().map(|state| (state.breaker, state.version)).collect::<Vec<_>>(), [(Breaker::Closed, 2)]);
+    assert_eq!(now.iter().map(|state| (state.breaker, state.version)).collect::<Vec<_>>(), [(BreakerState::Closed, 2)]);
 }
 
 async fn one_worker_probes_at_a_time(database: TestDatabase) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, RetentionTimes};
 
@@ -37,7 +37,7 @@ async fn bodies_go_after_ninety_days_and_names_stay(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     support.database.clock.advance(DAY * 30);
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(DAY * 89);
     assert_eq!(forget(&support).await, Forgotten::default(), "90 days from the end, not from the beginning");
     support.database.clock.advance(DAY * 2);
@@ -50,7 +50,7 @@ async fn bodies_go_after_ninety_days_and_names_stay(database: TestDatabase) {
 async fn a_body_outlives_the_last_link_by_thirty_days(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let until = support.database.clock.now().plus(DAY * 120);
     support.database.execute("DELETE FROM portal_link").await;
     for (generation, token, expires_at) in [(0, "content_sha256", 0), (1, "invoice_sha256", until.0)] {
@@ -72,9 +72,9 @@ async fn a_body_outlives_the_last_link_by_thirty_days(database: TestDatabase) {
 async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.accept(&event("2")).await;
-    support.end(Settled::Uncertain, Class::Uncertain).await;
+    support.end(Settled::Uncertain, ReasonCode::Uncertain).await;
     support.take(&serde_json::json!({ "no": "event" })).await;
     support.accept(&event("3")).await;
     support.database.clock.advance(DAY * 1_000);
@@ -89,12 +89,12 @@ async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
 async fn deliveries_go_after_two_years(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(DAY * 800);
     support.accept(&event("2")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let forgotten = forget(&support).await;
     assert_eq!((forgotten.deliveries, forgotten.dead_letters, forgotten.bodies), (1, 1, 1));
     support.database.assert_ledger().await;
@@ -119,7 +119,7 @@ async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDa
     support.database.clock.advance(DAY * 200);
     store.save_template_version("t2", "{}").await.expect("answered");
     assert_eq!(forget(&support).await, Forgotten::default(), "a delivery is due that is made with them");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(DAY * 91);
     store.save_template_version("t2", "{}").await.expect("answered");
     let forgotten = forget(&support).await;
@@ -147,9 +147,9 @@ async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
     let erased = store.erase_customer(&acme, &customer, WHO).await.expect("answered");
     let leftovers = leftovers(&support);
@@ -163,7 +163,11 @@ async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
     assert_eq!(support.database.number("SELECT COUNT(*) FROM event WHERE body IS NOT NULL").await, 0);
     assert_eq!(support.database.number("SELECT COUNT(*) FROM attempt WHERE reply IS NOT NULL").await, 0);
     assert_eq!(support.letters().await, ["refused discarded"]);
-    assert_eq!(support.take(&event("3")).await, Verdict::DeadLetter(Class::InvalidRecipient), "nothing goes nowhere");
+    assert_eq!(
+        support.take(&event("3")).await,
+        Verdict::DeadLetter(ReasonCode::InvalidRecipient),
+        "nothing goes nowhere"
+    );
     let stranger = store.erase_customer(&acme, &CustomerId::from("C-9"), WHO).await.expect("answered");
     assert_eq!(stranger, Erased::Unknown);
 }

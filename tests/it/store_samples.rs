@@ -8,13 +8,13 @@ use invoice_dispatcher::event::{Recipient, RecipientRole};
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
 use invoice_dispatcher::model::incoming::Via;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Decision, DeliveryRole, Settled};
 use invoice_dispatcher::policy::decision::Reason;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    BackToDue, Claimed, DataStart, EventFate, Inserted, IntakeRows, NewAttempt, NewDeadLetter, NewDelivery, NewEvent,
-    NewLaneEntry, Next, Record, Settlement,
+    BackToDue, Claimed, DataPermitRequest, EventFate, Inserted, IntakeRows, NewAttempt, NewDeadLetter, NewDelivery,
+    NewEvent, NewLaneEntry, NextState, Record, Settlement,
 };
 
 use crate::harness::database::{TestDatabase, new_id};
@@ -161,8 +161,8 @@ pub(crate) fn composed_at() -> Timestamp {
 }
 
 /// A start of DATA that decided upon the settings and the customer of [`add_tenant`].
-pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
-    DataStart {
+pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataPermitRequest {
+    DataPermitRequest {
         fence: claimed.fence(worker),
         tenant: claimed.tenant.clone(),
         customer: claimed.customer.clone(),
@@ -178,7 +178,7 @@ pub(crate) fn data_start(claimed: &Claimed, worker: WorkerId) -> DataStart {
 }
 
 /// An attempt that ended as `class`.
-pub(crate) fn attempt(claimed: &Claimed, class: Class, at: Timestamp) -> NewAttempt {
+pub(crate) fn attempt(claimed: &Claimed, class: ReasonCode, at: Timestamp) -> NewAttempt {
     NewAttempt {
         relay: relay(),
         started_at: at,
@@ -196,7 +196,7 @@ pub(crate) fn attempt(claimed: &Claimed, class: Class, at: Timestamp) -> NewAtte
 }
 
 /// A settlement without anything that comes of it.
-pub(crate) fn settlement(claimed: &Claimed, settled: Settled, class: Class, at: Timestamp) -> Settlement {
+pub(crate) fn settlement(claimed: &Claimed, settled: Settled, class: ReasonCode, at: Timestamp) -> Settlement {
     Settlement {
         settled,
         at,
@@ -222,8 +222,8 @@ pub(crate) fn settlement(claimed: &Claimed, settled: Settled, class: Class, at: 
 pub(crate) fn sent(claimed: &Claimed, worker: WorkerId, at: Timestamp) -> Record {
     Record {
         fence: claimed.fence(worker),
-        attempt: Some(attempt(claimed, Class::Accepted, at)),
-        next: Next::Settled(Box::new(settlement(claimed, Settled::Sent, Class::Accepted, at))),
+        attempt: Some(attempt(claimed, ReasonCode::Accepted, at)),
+        next: NextState::Settled(Box::new(settlement(claimed, Settled::Sent, ReasonCode::Accepted, at))),
     }
 }
 
@@ -231,11 +231,11 @@ pub(crate) fn sent(claimed: &Claimed, worker: WorkerId, at: Timestamp) -> Record
 pub(crate) fn deferred(claimed: &Claimed, worker: WorkerId, due_at: Timestamp) -> Record {
     Record {
         fence: claimed.fence(worker),
-        attempt: Some(attempt(claimed, Class::Deferred, due_at)),
-        next: Next::Due(Box::new(BackToDue {
+        attempt: Some(attempt(claimed, ReasonCode::Deferred, due_at)),
+        next: NextState::Due(Box::new(BackToDue {
             due_at,
             attempts: claimed.attempts + 1,
-            last_class: Some(Class::Deferred),
+            last_class: Some(ReasonCode::Deferred),
             last_reply: Some("451 4.7.1 later".to_owned()),
             first_failed_at: Some(due_at),
             missing_since: None,
@@ -254,7 +254,7 @@ pub(crate) fn deferred(claimed: &Claimed, worker: WorkerId, due_at: Timestamp) -
 /// A dead letter of a delivery or of stored bytes.
 pub(crate) fn dead_letter(
     delivery: Option<DeliveryId>,
-    class: Class,
+    class: ReasonCode,
     once: Option<Sha256>,
     at: Timestamp,
 ) -> NewDeadLetter {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::{DeliveryId, WorkerId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
-use invoice_dispatcher::model::state::{Breaker, Settled};
+use invoice_dispatcher::model::state::{BreakerState, Settled};
 use invoice_dispatcher::policy::sender_key::SenderKey;
 use invoice_dispatcher::policy::sender_trial::HoldReason;
 use invoice_dispatcher::store::{
-    Claimed, EndedAttempt, LostBy, NewAttempt, Next, NextTrial, Record, RefusingRelay, SenderHold, TrippedAttempt,
+    Claimed, EndedAttempt, LostBy, NewAttempt, NextState, NextTrial, Record, RefusingRelay, SenderHold, TrippedAttempt,
 };
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -66,7 +66,7 @@ fn tripped(claimed: &Claimed) -> TrippedAttempt {
 }
 
 /// An attempt that the relay refused with the hold's answer, or accepted.
-fn answered(database: &TestDatabase, claimed: &Claimed, class: Class, key: SenderKey) -> NewAttempt {
+fn answered(database: &TestDatabase, claimed: &Claimed, class: ReasonCode, key: SenderKey) -> NewAttempt {
     NewAttempt {
         phase: Some(Phase::Mail),
         code: Some("550 5.7.1".to_owned()),
@@ -78,12 +78,12 @@ fn answered(database: &TestDatabase, claimed: &Claimed, class: Class, key: Sende
 /// The record of a delivery that is dead by a refusal.
 fn dead(database: &TestDatabase, claimed: &Claimed, worker: WorkerId, key: SenderKey) -> Record {
     let now = database.clock.now();
-    let mut dead = settlement(claimed, Settled::Dead, Class::Refused, now);
-    dead.dead_letter = Some(dead_letter(Some(claimed.delivery), Class::Refused, None, now));
+    let mut dead = settlement(claimed, Settled::Dead, ReasonCode::Refused, now);
+    dead.dead_letter = Some(dead_letter(Some(claimed.delivery), ReasonCode::Refused, None, now));
     Record {
         fence: claimed.fence(worker),
-        attempt: Some(answered(database, claimed, Class::Refused, key)),
-        next: Next::Settled(Box::new(dead)),
+        attempt: Some(answered(database, claimed, ReasonCode::Refused, key)),
+        next: NextState::Settled(Box::new(dead)),
     }
 }
 
@@ -140,7 +140,7 @@ async fn what_tripped_it_waits_as_if_it_had_not_been_tried(database: TestDatabas
     assert!(!new);
     assert_eq!(database.number(HELD).await, 2);
     database.clock.advance(Duration::from_hours(2));
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(&database).await;
     assert!(claim(&database, worker, 2).await.is_empty(), "what is held is not claimed");
     database.assert_ledger().await;
@@ -167,7 +167,7 @@ async fn what_waits_goes_when_the_hold_ends_and_what_tripped_it_goes_last(databa
     let worker = add_worker(&database).await;
     let mut order = Vec::new();
     for _ in 0..8 {
-        store.rank_ripe(10).await.expect("answered");
+        store.enqueue_ready(10).await.expect("answered");
         order.extend(claim(&database, worker, 5).await.into_iter().map(|claimed| claimed.delivery));
         database.clock.advance(Duration::from_secs(1));
     }
@@ -232,7 +232,7 @@ async fn a_trial_goes_on_until_its_attempt_is_recorded(database: TestDatabase) {
     let (delivery, after) = (stands.trial_delivery.expect("it goes on"), stands.trial_claim.expect("it goes on"));
     let end = || database.store.attempt_after(&stands.relay, delivery, after);
     assert_eq!(end().await.expect("answered"), None, "it waits for its turn");
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(&database).await;
     let claimed = claim(&database, worker, 5).await.remove(0);
     assert_eq!(claimed.delivery, delivery);
@@ -243,7 +243,7 @@ async fn a_trial_goes_on_until_its_attempt_is_recorded(database: TestDatabase) {
     let claimed = claim(&database, worker, 5).await.remove(0);
     database.store.record(&[dead(&database, &claimed, worker, key())]).await.expect("answered");
     let ended = end().await.expect("answered").expect("it has ended");
-    assert_eq!((ended.phase, ended.class), (Some(Phase::Mail), Some(Class::Refused)));
+    assert_eq!((ended.phase, ended.class), (Some(Phase::Mail), Some(ReasonCode::Refused)));
 }
 
 async fn a_hold_of_nothing_ends(database: TestDatabase) {
@@ -292,8 +292,8 @@ async fn answers_are_found_by_sender_whoever_sent(database: TestDatabase) {
         let worker = workers[n / 3];
         let record = match n {
             1 => {
-                store.start_data(&[data_start(claimed, worker)]).await.expect("answered");
-                let accepted = answered(&database, claimed, Class::Accepted, key());
+                store.permit_data(&[data_start(claimed, worker)]).await.expect("answered");
+                let accepted = answered(&database, claimed, ReasonCode::Accepted, key());
                 Record { attempt: Some(accepted), ..sent(claimed, worker, database.clock.now()) }
             }
             4 => dead(&database, claimed, worker, other),
@@ -360,7 +360,10 @@ async fn a_relay_that_refuses_everybody_takes_the_holds_over(database: TestDatab
     assert!(!store.refuse_everybody(&refusing, soon).await.expect("answered"), "only once");
     assert_eq!(store.refusing_relays().await.expect("answered"), std::slice::from_ref(&refusing));
     let state = store.relay_state(&relay()).await.expect("answered");
-    assert_eq!((state.breaker, state.probe_at, state.refused_phase), (Breaker::Open, Some(soon), Some(Phase::Mail)));
+    assert_eq!(
+        (state.breaker, state.probe_at, state.refused_phase),
+        (BreakerState::Open, Some(soon), Some(Phase::Mail))
+    );
     assert!(state.reason.expect("it says why").contains("refuses everybody"));
     assert!(store.sender_holds().await.expect("answered").is_empty());
     assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE tripped_at IS NOT NULL").await, 0);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::WorkerId;
-use invoice_dispatcher::model::reason::Class;
-use invoice_dispatcher::model::state::{Breaker, Settled};
-use invoice_dispatcher::store::{DataStarted, Erased, Next, Record, Recorded, RelayState, Settlement, Store};
+use invoice_dispatcher::model::reason::ReasonCode;
+use invoice_dispatcher::model::state::{BreakerState, Settled};
+use invoice_dispatcher::store::{DataPermitAnswer, Erased, NextState, Record, Recorded, RelayState, Settlement, Store};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store_samples::{
@@ -31,7 +31,7 @@ async fn before_data_it_is_due_again_and_after_it_is_uncertain(database: TestDat
     let (dead, live) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, dead, 5).await;
     let starts: Vec<_> = claimed.iter().take(2).map(|claimed| data_start(claimed, dead)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
 
     let taken = database.store.take_over(dead, live).await.expect("answered");
     assert_eq!((taken.due.len(), taken.uncertain.len(), taken.given_up.len()), (3, 2, 0));
@@ -48,7 +48,11 @@ async fn before_data_it_is_due_again_and_after_it_is_uncertain(database: TestDat
     let again = claim(&database, live, 5).await;
     assert_eq!(again.iter().map(|claimed| (claimed.claim, claimed.takeovers)).collect::<Vec<_>>(), [(2, 1); 3]);
     let late = data_start(&claimed[4], dead);
-    assert_eq!(database.store.start_data(&[late]).await.expect("answered"), [DataStarted::Lost], "no DATA any more");
+    assert_eq!(
+        database.store.permit_data(&[late]).await.expect("answered"),
+        [DataPermitAnswer::Lost],
+        "no DATA any more"
+    );
 }
 
 async fn a_late_answer_still_counts(database: TestDatabase) {
@@ -57,15 +61,15 @@ async fn a_late_answer_still_counts(database: TestDatabase) {
     let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, slow, 2).await;
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
     assert_eq!(states(&database).await["uncertain"], 2);
 
     let now = database.clock.now();
-    let mut dead = settlement(&claimed[1], Settled::Dead, Class::Refused, now);
-    dead.dead_letter = Some(dead_letter(Some(claimed[1].delivery), Class::Refused, None, now));
-    let attempt = Some(attempt(&claimed[1], Class::Refused, now));
-    let refused = Record { attempt, next: Next::Settled(Box::new(dead)), ..sent(&claimed[1], slow, now) };
+    let mut dead = settlement(&claimed[1], Settled::Dead, ReasonCode::Refused, now);
+    dead.dead_letter = Some(dead_letter(Some(claimed[1].delivery), ReasonCode::Refused, None, now));
+    let attempt = Some(attempt(&claimed[1], ReasonCode::Refused, now));
+    let refused = Record { attempt, next: NextState::Settled(Box::new(dead)), ..sent(&claimed[1], slow, now) };
     let recorded = database.store.record(&[sent(&claimed[0], slow, now), refused]).await.expect("answered");
     assert_eq!(recorded, [Recorded::Done; 2]);
     assert_eq!(
@@ -81,7 +85,7 @@ async fn a_late_answer_after_a_person_decided_is_lost(database: TestDatabase) {
     let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, slow, 2).await;
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
     database
         .execute(
@@ -104,7 +108,7 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
     add_due(&database, "acme", 1).await;
     let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = &claim(&database, slow, 1).await[0];
-    database.store.start_data(&[data_start(claimed, slow)]).await.expect("answered");
+    database.store.permit_data(&[data_start(claimed, slow)]).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
 
     let again_at = database.clock.now().plus(Duration::from_secs(30));
@@ -114,7 +118,7 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
         database.assert_ledger().await;
     }
     database.clock.advance(Duration::from_secs(30));
-    assert_eq!(database.store.rank_ripe(10).await.expect("answered"), 1);
+    assert_eq!(database.store.enqueue_ready(10).await.expect("answered"), 1);
     let again = &claim(&database, live, 1).await[0];
     assert_eq!((again.claim, again.attempts), (2, 1));
     let message = (again.message_sha256, again.message_date);
@@ -128,7 +132,7 @@ async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
     let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, slow, 3).await;
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
     let erased = database.store.erase_customer(&"acme".into(), &"C-1".into(), "a test").await.expect("answered");
     assert!(matches!(erased, Erased::Done { deliveries: 3, discarded: 0, .. }), "{erased:?}");
@@ -136,10 +140,10 @@ async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
     let now = database.clock.now();
     let again_at = now.plus(Duration::from_secs(30));
     let mut dead = sent(&claimed[2], slow, now);
-    dead.attempt = Some(attempt(&claimed[2], Class::Refused, now));
-    let letter = dead_letter(Some(claimed[2].delivery), Class::Refused, None, now);
-    let refused = settlement(&claimed[2], Settled::Dead, Class::Refused, now);
-    dead.next = Next::Settled(Box::new(Settlement { dead_letter: Some(letter), ..refused }));
+    dead.attempt = Some(attempt(&claimed[2], ReasonCode::Refused, now));
+    let letter = dead_letter(Some(claimed[2].delivery), ReasonCode::Refused, None, now);
+    let refused = settlement(&claimed[2], Settled::Dead, ReasonCode::Refused, now);
+    dead.next = NextState::Settled(Box::new(Settlement { dead_letter: Some(letter), ..refused }));
     let late = [sent(&claimed[0], slow, now), deferred(&claimed[1], slow, again_at), dead];
     for _ in 0..2 {
         assert_eq!(database.store.record(&late).await.expect("answered"), [Recorded::Done; 3]);
@@ -171,9 +175,10 @@ async fn three_dead_workers_are_enough(database: TestDatabase) {
     assert!(claim(&database, live, 1).await.is_empty(), "nobody else may send it");
 
     let now = database.clock.now();
-    let mut settled = settlement(&taken.given_up[0], Settled::Dead, Class::Internal, now);
-    settled.dead_letter = Some(dead_letter(Some(taken.given_up[0].delivery), Class::Internal, None, now));
-    let record = Record { fence: taken.given_up[0].fence(live), attempt: None, next: Next::Settled(Box::new(settled)) };
+    let mut settled = settlement(&taken.given_up[0], Settled::Dead, ReasonCode::Internal, now);
+    settled.dead_letter = Some(dead_letter(Some(taken.given_up[0].delivery), ReasonCode::Internal, None, now));
+    let record =
+        Record { fence: taken.given_up[0].fence(live), attempt: None, next: NextState::Settled(Box::new(settled)) };
     assert_eq!(database.store.record(&[record]).await.expect("answered"), [Recorded::Done]);
     assert_eq!(states(&database).await["dead"], 1);
     database.assert_ledger().await;
@@ -210,7 +215,7 @@ async fn two_observers_share_it_out(database: TestDatabase) {
     let (dead, one, other) = (add_worker(&database).await, add_worker(&database).await, add_worker(&database).await);
     let claimed = claim(&database, dead, 40).await;
     let starts: Vec<_> = claimed.iter().step_by(2).map(|claimed| data_start(claimed, dead)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
     let (first, second) = tokio::join!(database.store.take_over(dead, one), database.store.take_over(dead, other));
     let (first, second) = (first.expect("answered"), second.expect("answered"));
     assert_eq!(first.due.len() + second.due.len(), 20);
@@ -228,7 +233,7 @@ async fn its_leases_go_with_it(database: TestDatabase) {
     assert!(process.hold_lease("outcomes", minutes).await.expect("answered"));
     assert!(database.store.hold_lease("mirror", minutes).await.expect("answered"));
     let state = RelayState {
-        breaker: Breaker::HalfOpen,
+        breaker: BreakerState::HalfOpen,
         probe_worker: Some(dead),
         probe_until: Some(database.clock.now().plus(minutes)),
         ..RelayState::closed(relay())
@@ -239,7 +244,7 @@ async fn its_leases_go_with_it(database: TestDatabase) {
     assert!(database.store.hold_lease("outcomes", minutes).await.expect("answered"));
     assert!(!process.hold_lease("mirror", minutes).await.expect("answered"));
     let state = database.store.relay_state(&relay()).await.expect("answered");
-    assert_eq!((state.breaker, state.probe_worker, state.probe_until), (Breaker::HalfOpen, None, None));
+    assert_eq!((state.breaker, state.probe_worker, state.probe_until), (BreakerState::HalfOpen, None, None));
 
     // One that ends in order gives its probe back itself; its process's leases are for those to end who hold them.
     let ends = WorkerId(new_id());

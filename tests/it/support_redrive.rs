@@ -5,7 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, RelayName};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{DeadLetterState, Settled};
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
@@ -39,7 +39,7 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     support.accept(&event("1")).await;
-    let (delivery, letter) = support.die(Class::Refused).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
     let before = store.delivery(delivery).await.expect("answered").expect("it is known");
     assert_eq!(before.attempts, 1);
 
@@ -80,10 +80,10 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
 async fn what_cannot_help_is_refused(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::DocumentMismatch).await;
+    let (_, letter) = support.die(ReasonCode::DocumentMismatch).await;
     let mut other = event("1");
     other["data"]["invoice"]["total"] = json!("1.00");
-    assert_eq!(support.take(&other).await, Verdict::DeadLetter(Class::ConflictingEvent));
+    assert_eq!(support.take(&other).await, Verdict::DeadLetter(ReasonCode::ConflictingEvent));
     for letter in open_letters(&support).await {
         let refused = support.redrive.letter(letter, WHO).await;
         assert!(matches!(refused, Err(RedriveError::NotRedrivable { .. })), "{refused:?}");
@@ -102,7 +102,7 @@ async fn a_person_ignores_the_end_and_a_cure_does_not(database: TestDatabase) {
     let mut ends = event("1");
     ends["data"]["expires_at"] = json!("2026-11-30T00:00:00Z");
     let delivery = support.accept(&ends).await;
-    let (_, letter) = support.die(Class::NoVerificationMethod).await;
+    let (_, letter) = support.die(ReasonCode::NoVerificationMethod).await;
     let mut usable = customer("C-1");
     usable.postal.postcode = Some("01067".to_owned());
     usable.postal.house_number = Some("12a".to_owned());
@@ -113,7 +113,7 @@ async fn a_person_ignores_the_end_and_a_cure_does_not(database: TestDatabase) {
     assert!(cured.expires_at.is_some(), "nobody decided that it may be late");
     assert_eq!(support.database.number("SELECT COUNT(*) FROM lane_entry WHERE expires_at IS NOT NULL").await, 1);
 
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let redriven = support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert_eq!(redriven.ignored_expiry, cured.expires_at);
     assert_eq!(support.database.number("SELECT COUNT(*) FROM lane_entry WHERE expires_at IS NULL").await, 1);
@@ -125,10 +125,10 @@ async fn an_address_that_is_wrong_still_leaves_the_letter(database: TestDatabase
     let store = &support.database.store;
     let wrong = Customer { address: "no address".to_owned(), ..customer("C-1") };
     store.upsert_customer(&wrong).await.expect("answered");
-    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(Class::InvalidRecipient));
+    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(ReasonCode::InvalidRecipient));
     let letter = open_letters(&support).await[0];
     let refused = support.redrive.letter(letter, WHO).await;
-    let Err(RedriveError::SameFault { class: Class::InvalidRecipient, reason, .. }) = refused else {
+    let Err(RedriveError::SameFault { class: ReasonCode::InvalidRecipient, reason, .. }) = refused else {
         panic!("{refused:?}")
     };
     assert!(!reason.contains("no address"), "an error names no address: {reason}");
@@ -142,7 +142,7 @@ async fn an_address_that_is_wrong_still_leaves_the_letter(database: TestDatabase
 async fn a_revoked_link_gets_its_next_generation(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let delivery = support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let link = |generation: u8| {
         format!(
             "INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at, revoked_at)
@@ -154,7 +154,7 @@ async fn a_revoked_link_gets_its_next_generation(database: TestDatabase) {
     let facts = support.database.store.load(&[delivery]).await.expect("answered");
     assert_eq!((facts[0].link_key.as_str(), facts[0].link_generation), ("k1", 0), "the token that is out is good");
 
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.database.execute("UPDATE portal_link SET revoked_at = 1").await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
     let facts = support.database.store.load(&[delivery]).await.expect("answered");
@@ -164,7 +164,7 @@ async fn a_revoked_link_gets_its_next_generation(database: TestDatabase) {
 async fn an_unknown_tenant_is_cured_when_it_comes(database: TestDatabase) {
     let support = Support::new(database);
     let store = &support.database.store;
-    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(Class::UnknownTenant));
+    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
     assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
@@ -173,7 +173,7 @@ async fn an_unknown_tenant_is_cured_when_it_comes(database: TestDatabase) {
     assert_eq!(support.redrive.cure(10).await.expect("answered"), 0, "once");
 
     store.upsert_customer(&customer("C-1")).await.expect("answered");
-    let ripe = store.ripe_waiting_events(10).await.expect("answered");
+    let ripe = store.ready_waiting_events(10).await.expect("answered");
     assert_eq!(ripe.len(), 1, "the sweeper takes it from here");
 }
 
@@ -183,7 +183,7 @@ async fn an_unknown_customer_is_cured_when_it_comes(database: TestDatabase) {
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support.database.clock.advance(CUSTOMER_WAIT);
-    let waiting = store.ripe_waiting_events(10).await.expect("answered").pop().expect("it waited long enough");
+    let waiting = store.ready_waiting_events(10).await.expect("answered").pop().expect("it waited long enough");
     let again = Parsed::waiting(waiting);
     support.intake.take(&[again]).await.expect("answered");
     assert_eq!(support.letters().await, ["unknown_customer open"]);
@@ -201,7 +201,7 @@ async fn an_unknown_tenant_that_stays_unknown_is_told(database: TestDatabase) {
     support.take(&event("1")).await;
     let letter = open_letters(&support).await[0];
     let refused = support.redrive.letter(letter, WHO).await;
-    assert!(matches!(refused, Err(RedriveError::SameFault { class: Class::UnknownTenant, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(RedriveError::SameFault { class: ReasonCode::UnknownTenant, .. })), "{refused:?}");
     assert_eq!(support.letters().await, ["unknown_tenant open"]);
 }
 
@@ -210,7 +210,7 @@ async fn malformed_bytes_stay_malformed(database: TestDatabase) {
     support.take(&json!({ "no": "event" })).await;
     let letter = open_letters(&support).await[0];
     let refused = support.redrive.letter(letter, WHO).await;
-    assert!(matches!(refused, Err(RedriveError::SameFault { class: Class::Malformed, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(RedriveError::SameFault { class: ReasonCode::Malformed, .. })), "{refused:?}");
     assert_eq!(support.letters().await, ["malformed open"], "and no second one");
 }
 
@@ -234,10 +234,10 @@ async fn a_group_goes_back_and_what_cannot_stays(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     for number in 0..5 {
         support.accept(&event(&number.to_string())).await;
-        support.die(Class::Refused).await;
+        support.die(ReasonCode::Refused).await;
     }
     support.accept(&event("other")).await;
-    support.die(Class::TooLarge).await;
+    support.die(ReasonCode::TooLarge).await;
     support.database.execute("UPDATE event SET body = NULL WHERE event_id = '3'").await;
     let refused = DeadLetterFilter { fingerprint: Some("refused".to_owned()), ..DeadLetterFilter::default() };
     let many = support.redrive.all(&refused, WHO).await.expect("answered");
@@ -252,14 +252,14 @@ async fn a_group_goes_back_and_what_cannot_stays(database: TestDatabase) {
 async fn two_redrives_at_once_are_one(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let delivery: DeliveryId = support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let (one, two) = tokio::join!(support.redrive.letter(letter, "ada"), support.redrive.letter(letter, "bob"));
     let (won, lost) = if one.is_ok() { (one, two) } else { (two, one) };
     assert_eq!(won.expect("one goes back").fate, Fate::Due(delivery));
     assert!(matches!(lost, Err(RedriveError::NotOpen(_))), "{lost:?}");
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 1);
     support.database.assert_ledger().await;
-    let (sent, _) = support.end(Settled::Sent, Class::Accepted).await;
+    let (sent, _) = support.end(Settled::Sent, ReasonCode::Accepted).await;
     assert_eq!(sent, delivery);
     support.database.assert_ledger().await;
 }

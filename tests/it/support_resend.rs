@@ -5,7 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{DeliveryRole, DeliveryState, Settled};
 use invoice_dispatcher::operator::resend::{ResendError, ResendRequest};
 use invoice_dispatcher::store::NewDelivery;
@@ -83,7 +83,7 @@ async fn a_number_of_several_is_sent_again_only_by_its_kind(database: TestDataba
 async fn a_sent_one_stays_sent(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let resent = support.resend(None).await.expect("it is sent again");
     assert_eq!((resent.original_was, resent.links_revoked), (DeliveryState::Settled(Settled::Sent), 0));
     assert_eq!(support.states().await, ["sent accepted", "due -"]);
@@ -93,7 +93,7 @@ async fn a_sent_one_stays_sent(database: TestDatabase) {
 async fn a_dead_one_is_superseded_with_its_letter(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.resend(None).await.expect("it is sent again");
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     assert_eq!(support.letters().await, ["refused redriven"]);
@@ -134,7 +134,7 @@ async fn one_that_is_being_sent_must_end_first(database: TestDatabase) {
 async fn a_rest_is_superseded_too(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let main = support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let (_, rest, entry) = accepted("acme", "1", support.database.clock.now());
     let original = support.database.store.delivery(main).await.expect("answered").expect("it is known");
     let rest = NewDelivery { role: DeliveryRole::Rest, root: main, main, event_key: original.event_key, ..rest };
@@ -154,9 +154,9 @@ async fn a_rest_is_superseded_too(database: TestDatabase) {
 async fn another_address_revokes_the_links(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let resent = support.resend(Some("other@customer.example")).await.expect("it is sent again");
     assert_eq!(resent.links_revoked, 1);
     let open = "SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NULL";
@@ -165,7 +165,7 @@ async fn another_address_revokes_the_links(database: TestDatabase) {
     let to: Vec<_> = new.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
     assert_eq!(to, ["other@customer.example"]);
 
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
     let new = support.database.store.delivery(resent.delivery).await.expect("answered").expect("it is known");
     assert_eq!(new.recipients[0].address, "other@customer.example", "a redrive keeps whom the person named");

@@ -7,17 +7,19 @@ use bytes::Bytes;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::event::catalogue::{parse_customer, parse_tenant};
-use invoice_dispatcher::intake::{Intake, Parsed, Verdict, Workshop};
+use invoice_dispatcher::intake::{DeliveryFactory, Intake, Parsed, Verdict};
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::operator::redrive::Redrive;
 use invoice_dispatcher::operator::resend::{Resend, ResendError, ResendRequest, Resent};
 use invoice_dispatcher::sha256::Sha256;
-use invoice_dispatcher::store::{Claimed, DataStart, NewDeadLetter, NewPortalLink, Next, Record, Settlement};
+use invoice_dispatcher::store::{
+    Claimed, DataPermitRequest, NewDeadLetter, NewPortalLink, NextState, Record, Settlement,
+};
 use invoice_dispatcher::wake::Wakes;
 use serde_json::{Value, json};
 
@@ -31,8 +33,8 @@ pub(crate) const WHO: &str = "ada";
 pub(crate) const CUSTOMER_WAIT: Duration = Duration::from_mins(10);
 
 /// A workshop with these templates and this key.
-pub(crate) fn workshop(database: &TestDatabase, templates: &str, key: &str) -> Arc<Workshop> {
-    Arc::new(Workshop {
+pub(crate) fn factory(database: &TestDatabase, templates: &str, key: &str) -> Arc<DeliveryFactory> {
+    Arc::new(DeliveryFactory {
         store: database.store.clone(),
         wakes: Wakes::default(),
         templates: Arc::new(Templates::builtin()),
@@ -53,8 +55,8 @@ pub(crate) struct Support {
 impl Support {
     /// The services of today's templates `t2` and key `k2`, on an empty database.
     pub(crate) fn new(database: TestDatabase) -> Self {
-        let today = workshop(&database, "t2", "k2");
-        let older = workshop(&database, "t1", "k1");
+        let today = factory(&database, "t2", "k2");
+        let older = factory(&database, "t1", "k1");
         Self {
             intake: Intake::new(Arc::clone(&older), Arc::new(Redrive::new(older))),
             redrive: Redrive::new(Arc::clone(&today)),
@@ -88,24 +90,24 @@ impl Support {
 
     /// Claims the one delivery that is due and starts its DATA.
     pub(crate) async fn start(&self) -> (Claimed, invoice_dispatcher::model::ids::WorkerId) {
-        self.database.store.rank_ripe(100).await.expect("answered");
+        self.database.store.enqueue_ready(100).await.expect("answered");
         let worker = add_worker(&self.database).await;
         let mut claimed = claim(&self.database, worker, 1).await;
         let claimed = claimed.pop().expect("a delivery is due");
-        self.database.store.start_data(&[data_start(&claimed, worker)]).await.expect("answered");
+        self.database.store.permit_data(&[data_start(&claimed, worker)]).await.expect("answered");
         (claimed, worker)
     }
 
     /// Sends the one delivery that is due, so that it ends as `settled`; returns it with its dead letter, if it has one.
-    pub(crate) async fn end(&self, settled: Settled, class: Class) -> (DeliveryId, Option<DeadLetterId>) {
+    pub(crate) async fn end(&self, settled: Settled, class: ReasonCode) -> (DeliveryId, Option<DeadLetterId>) {
         let (claimed, worker) = self.start().await;
         if matches!(settled, Settled::Sent | Settled::Uncertain) {
             // The same claim may ask again: now for a link mail.
-            let start = DataStart {
+            let start = DataPermitRequest {
                 link: Some(link(claimed.delivery, self.database.clock.now())),
                 ..data_start(&claimed, worker)
             };
-            self.database.store.start_data(&[start]).await.expect("answered");
+            self.database.store.permit_data(&[start]).await.expect("answered");
         }
         let now = self.database.clock.now();
         let facts = self.database.store.load(&[claimed.delivery]).await.expect("answered");
@@ -122,14 +124,14 @@ impl Support {
         let record = Record {
             fence: claimed.fence(worker),
             attempt: Some(attempt(&claimed, class, now)),
-            next: Next::Settled(Box::new(settlement)),
+            next: NextState::Settled(Box::new(settlement)),
         };
         self.database.store.record(&[record]).await.expect("answered");
         (claimed.delivery, id)
     }
 
     /// Makes the one delivery that is due a dead letter.
-    pub(crate) async fn die(&self, class: Class) -> (DeliveryId, DeadLetterId) {
+    pub(crate) async fn die(&self, class: ReasonCode) -> (DeliveryId, DeadLetterId) {
         let (delivery, letter) = self.end(Settled::Dead, class).await;
         (delivery, letter.expect("it is dead"))
     }

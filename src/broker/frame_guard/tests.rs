@@ -70,7 +70,7 @@ fn pass(guard: &mut FrameGuard, input: &[u8], pieces: &[usize]) -> io::Result<Ve
     while !rest.is_empty() {
         let (piece, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
         let progress = guard.push(piece, &mut output)?;
-        assert_eq!(progress, Progress { consumed: piece.len(), waits: false });
+        assert_eq!(progress, FrameProgress { consumed: piece.len(), waits: false });
         rest = later;
     }
     Ok(output)

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::error::Advise;
-use crate::cli::output::{Output, Row};
-use crate::cli::report::Report;
+use crate::cli::output::{ListRow, Output};
+use crate::cli::report::TextReport;
 use crate::cli::table::Column;
 use crate::cli::which_invoice::quoted;
 use crate::cli::words::customer_name;
@@ -61,7 +61,7 @@ impl Known {
 
     fn report(&self, output: Output) -> String {
         const INDENT: usize = 14;
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         report.headline(&format!("customer {} of {}", self.id, self.tenant_id));
         report.gap();
         report.fact("type", INDENT, self.kind());
@@ -84,7 +84,7 @@ impl Known {
     }
 }
 
-impl Row for Known {
+impl ListRow for Known {
     const COLUMNS: &'static [Column] = &[
         Column::whole("CUSTOMER"),
         Column::text("TYPE"),

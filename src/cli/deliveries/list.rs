@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::app::App;
-use crate::cli::output::{Output, Row, shown, spelled};
+use crate::cli::output::{ListRow, Output, shown, spelled};
 use crate::cli::table::Column;
 use crate::cli::words::{recipients, relative};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{Decision, DeliveryRole, DeliveryState};
 use crate::store::{Cursor, Delivery, DeliveryFilter, PageRequest};
 
@@ -38,7 +38,7 @@ pub(super) struct DeliveryRow {
     settled_at: Option<Timestamp>,
     attempts: u32,
     #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
+    class: Option<ReasonCode>,
     code: Option<String>,
     reason: Option<String>,
     #[serde(serialize_with = "spelled")]
@@ -100,13 +100,13 @@ impl DeliveryRow {
 
     fn why(&self) -> String {
         let held = self.held.iter().map(|held| format!("held {held}"));
-        let class = self.class.filter(|class| *class != Class::Accepted).map(|class| class.to_string());
+        let class = self.class.filter(|class| *class != ReasonCode::Accepted).map(|class| class.to_string());
         let why: Vec<String> = held.chain(class).chain(self.reason.clone()).collect();
         if why.is_empty() { "-".to_owned() } else { why.join(": ") }
     }
 }
 
-impl Row for DeliveryRow {
+impl ListRow for DeliveryRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
         Column::text("INVOICE"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::error::Advise;
 use crate::cli::output::{Output, shown};
-use crate::cli::report::{Report, Tint};
+use crate::cli::report::{TextReport, Tint};
 use crate::cli::words::{moment, size};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
@@ -148,7 +148,7 @@ impl Shown {
 
     fn report(&self, output: Output) -> String {
         const INDENT: usize = 14;
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         report.headline(&format!(
             "{} {} of {}, delivery {}: {}",
             self.kind.label(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::output::Output;
-use crate::cli::report::{Report, Tint};
+use crate::cli::report::{TextReport, Tint};
 use crate::cli::words::count;
 
 /// One thing that was looked at.
@@ -53,7 +53,7 @@ pub(super) fn show(output: Output, checks: &[Check]) -> anyhow::Result<()> {
     let width = checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
     // Two spaces at the left, four letters of the result, and two spaces on either side of the name.
     let indent = width + 10;
-    let mut report = Report::new(output);
+    let mut report = TextReport::new(output);
     for Check { name: check, result, detail, what_to_do } in checks {
         let (word, tint) = match result {
             Result::Ok => ("ok", Tint::Green),

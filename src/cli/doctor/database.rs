@@ -14,12 +14,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dispatch::HEARTBEAT;
 use crate::model::ids::{RelayName, TenantId};
-use crate::model::outbox::DeadLetterLedger;
-use crate::model::state::Breaker;
+use crate::model::outbox::DeadLetterOutbox;
+use crate::model::state::BreakerState;
 use crate::model::tenant::TenantProfile;
 use crate::secrets::{CredentialsKeys, LinkKeys};
 use crate::store::{Store, StoreError};
-use crate::upkeep::reconciliation::{self, Evidence, Finding, Ledger};
+use crate::upkeep::reconciliation::{self, Evidence, Finding, Reconciliation};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
@@ -31,12 +31,12 @@ const MIRROR: &str = "dead-letter mirror";
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The database, reached and of this version; and what was seen on the way there.
-pub(super) struct Database {
+pub(super) struct DatabaseChecks {
     store: Store,
     seen: Vec<Check>,
 }
 
-impl Database {
+impl DatabaseChecks {
     /// Reaches the database; else what is wrong.
     pub(super) async fn open(config: &Config) -> Result<Self, Check> {
         const NAME: &str = "database";
@@ -170,10 +170,10 @@ impl Database {
                 let by = state.paused_by.as_deref().unwrap_or("somebody");
                 let detail = format!("paused{} by {by}; {} wait", since(state.paused_at), waiting(number));
                 checks.push(Check::warn(name, detail, resume));
-            } else if state.breaker == Breaker::HalfOpen {
+            } else if state.breaker == BreakerState::HalfOpen {
                 let detail = format!("{}; {} wait", health(state).unwrap_or_default(), waiting(number));
                 checks.push(Check::warn(name, detail, "nothing; it sends all again when these are answered"));
-            } else if state.breaker == Breaker::Open {
+            } else if state.breaker == BreakerState::Open {
                 let health = health(state).unwrap_or_else(|| "it failed too often".to_owned());
                 let detail = format!("stopped{}: {health}; {} wait", since(state.opened_at), waiting(number));
                 checks.push(Check::warn(
@@ -285,7 +285,7 @@ async fn clock_offset(store: &Store) -> Result<Check, StoreError> {
 }
 
 /// Whether everything adds up, and what does not.
-fn balance(ledger: &Ledger) -> Vec<Check> {
+fn balance(ledger: &Reconciliation) -> Vec<Check> {
     const NAME: &str = "ledger";
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let (events, deliveries) = (count(number(ledger.events), "event"), count(number(ledger.deliveries), "delivery"));

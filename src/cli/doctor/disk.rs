@@ -20,7 +20,7 @@ const FREE_PERCENT_LOW: u64 = 5;
 
 /// The room on one disk, in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct DiskSpace {
     /// What this process may still use.
     free: u64,
     all: u64,
@@ -28,7 +28,7 @@ struct Room {
 
 /// One check for each disk; none if everything lies on servers.
 pub(super) fn checks(config: &Config) -> Vec<Check> {
-    let mut disks: BTreeMap<u64, (Room, Vec<String>)> = BTreeMap::new();
+    let mut disks: BTreeMap<u64, (DiskSpace, Vec<String>)> = BTreeMap::new();
     let mut checks = Vec::new();
     for folder in folders(config) {
         match look(&folder) {
@@ -55,16 +55,16 @@ fn folders(config: &Config) -> Vec<PathBuf> {
 }
 
 /// The disk that `folder` is or will be on, by its number, and its room.
-fn look(folder: &Path) -> io::Result<(u64, Room)> {
+fn look(folder: &Path) -> io::Result<(u64, DiskSpace)> {
     let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let disk = there.metadata()?.dev();
     let space = rustix::fs::statvfs(there)?;
     let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
-    Ok((disk, Room { free: bytes(space.f_bavail), all: bytes(space.f_blocks) }))
+    Ok((disk, DiskSpace { free: bytes(space.f_bavail), all: bytes(space.f_blocks) }))
 }
 
-fn judge(room: Room, folders: &str) -> Check {
-    let Room { free, all } = room;
+fn judge(room: DiskSpace, folders: &str) -> Check {
+    let DiskSpace { free, all } = room;
     let detail = format!("{} free of {} for {folders}", size(free), size(all));
     let remedy = "free space or enlarge the disk; when it is full, no event is taken in and no mail is sent";
     if free < FREE_BYTES_MIN {
@@ -94,7 +94,7 @@ mod tests {
             (40 * GIB, 1000 * GIB, "warn"),
             (60 * GIB, 1000 * GIB, "ok"),
         ] {
-            let judged = serde_json::to_value(judge(Room { free, all }, "data")).expect("a check is JSON");
+            let judged = serde_json::to_value(judge(DiskSpace { free, all }, "data")).expect("a check is JSON");
             assert_eq!(judged["result"], expected, "{free} of {all}: {judged}");
             assert_eq!(judged["what_to_do"].is_null(), expected == "ok", "{judged}");
         }

@@ -146,12 +146,13 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{Config, Sources};
+    use crate::config::{Config, ConfigSources};
     use crate::relay::outcome::Reply;
 
     fn relay(url: &str) -> RelayConfig {
         let environment = [("SMTP_URL".to_owned(), url.to_owned())].into();
-        let config = Config::read(&Sources { environment, allow_embedded: true, ..Sources::none() }).expect("no fault");
+        let config = Config::read(&ConfigSources { environment, allow_embedded: true, ..ConfigSources::none() })
+            .expect("no fault");
         config.relays.into_values().next().expect("one relay")
     }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cli::output::{Row, spelled};
+use crate::cli::output::{ListRow, spelled};
 use crate::cli::table::Column;
 use crate::cli::words::{customer_name, recipients, recipients_whole, relative};
 use crate::clock::Timestamp;
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
 use crate::store::{DeadLetter, Delivery, Found, FoundBy, FoundEvent};
 use crate::telemetry::Masked;
@@ -29,7 +29,7 @@ pub(super) struct Hit {
     /// Of an invoice, of its newest delivery that counts.
     state: Option<&'static str>,
     #[serde(serialize_with = "spelled")]
-    class: Option<Class>,
+    class: Option<ReasonCode>,
     delivery_id: Option<DeliveryId>,
     dead_letter_id: Option<DeadLetterId>,
     event_id: Option<String>,
@@ -109,7 +109,7 @@ impl Hit {
     fn of_group(group: Vec<(FoundBy, Delivery)>, addresses: bool, now: Timestamp) -> Option<Self> {
         let deliveries = group.len();
         let (by, newest) = group.into_iter().max_by_key(|(_, delivery)| {
-            let is_aside = matches!(delivery.class, Some(Class::Superseded | Class::DuplicateInvoice));
+            let is_aside = matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
             (!is_aside, delivery.role == DeliveryRole::Main, delivery.created_at, delivery.id.0)
         })?;
         Some(Self {
@@ -174,7 +174,7 @@ impl Hit {
         let state = match (self.what, self.class, self.state) {
             ("dead_letter", Some(class), Some("open")) => format!("dead letter, {class}"),
             ("dead_letter", Some(class), Some(state)) => format!("dead letter, {class}, {state}"),
-            ("invoice", Some(class), Some(state)) if class != Class::Accepted => format!("{state}, {class}"),
+            ("invoice", Some(class), Some(state)) if class != ReasonCode::Accepted => format!("{state}, {class}"),
             ("waiting_event", ..) => "waits for its customer".to_owned(),
             (_, _, state) => state.unwrap_or("unknown type").to_owned(),
         };
@@ -182,7 +182,7 @@ impl Hit {
     }
 }
 
-impl Row for Hit {
+impl ListRow for Hit {
     const COLUMNS: &'static [Column] = &[
         Column::text("WHAT"),
         Column::text("TENANT"),

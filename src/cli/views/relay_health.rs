@@ -2,16 +2,16 @@
 
 use crate::cli::words::{count, relative};
 use crate::clock::Timestamp;
-use crate::model::state::Breaker;
+use crate::model::state::BreakerState;
 use crate::store::{RefusedCredentials, RelayState};
 
 /// Where the breaker stands and why, if it is not closed and there is something to say.
 pub(in crate::cli) fn health(state: &RelayState) -> Option<String> {
     match state.breaker {
-        Breaker::Closed => None,
-        Breaker::Open => state.reason.clone(),
+        BreakerState::Closed => None,
+        BreakerState::Open => state.reason.clone(),
         // Why it was opened is past: it answers again.
-        Breaker::HalfOpen => {
+        BreakerState::HalfOpen => {
             let allowance = usize::try_from(state.allowance.max(1)).unwrap_or(usize::MAX);
             Some(format!("being tried with {}", count(allowance, "delivery")))
         }
@@ -37,8 +37,8 @@ mod tests {
     #[test]
     fn a_trial_is_told_as_a_trial_whatever_opened_the_breaker() {
         let closed = RelayState::closed(RelayName::from("default"));
-        let open = RelayState { breaker: Breaker::Open, reason: Some("it was away".to_owned()), ..closed.clone() };
-        let trial = |allowance| RelayState { breaker: Breaker::HalfOpen, allowance, ..open.clone() };
+        let open = RelayState { breaker: BreakerState::Open, reason: Some("it was away".to_owned()), ..closed.clone() };
+        let trial = |allowance| RelayState { breaker: BreakerState::HalfOpen, allowance, ..open.clone() };
         assert_eq!(health(&closed), None);
         assert_eq!(health(&open).as_deref(), Some("it was away"));
         assert_eq!(health(&trial(1)).as_deref(), Some("being tried with 1 delivery"));

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::reply::Reply;
+use super::reply::SmtpReply;
 
 /// What an address gets at RCPT instead of a plain yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Treatment {
     /// Always refused so.
-    Refuse(Reply),
+    Refuse(SmtpReply),
     /// Answered so the first `times` times, and taken from then on.
     Defer {
         /// The answer.
-        reply: Reply,
+        reply: SmtpReply,
         /// How often it is given.
         times: u32,
     },
@@ -35,7 +35,7 @@ impl Behaviour {
     }
 
     /// What to answer RCPT for this address, if not yes. Counts the deferrals.
-    pub(super) fn objection(&self, address: &str) -> Option<Reply> {
+    pub(super) fn objection(&self, address: &str) -> Option<SmtpReply> {
         let key = key(address);
         match self.treatments.get(&key)? {
             Treatment::Refuse(reply) => Some(reply.clone()),
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn a_deferred_address_is_taken_the_next_time_and_a_refused_one_never() {
-        let unknown = Reply::new(550, "5.1.1", "no such mailbox");
-        let later = Reply::new(451, "4.7.1", "come back");
+        let unknown = SmtpReply::new(550, "5.1.1", "no such mailbox");
+        let later = SmtpReply::new(451, "4.7.1", "come back");
         let behaviour = Behaviour::new([
             ("gone@x.example".to_owned(), Treatment::Refuse(unknown.clone())),
             ("Later@x.example".to_owned(), Treatment::Defer { reply: later.clone(), times: 1 }),

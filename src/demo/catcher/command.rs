@@ -1,4 +1,4 @@
-//! A command line of SMTP: bytes in, a [`Command`] or the reply that refuses it out.
+//! A command line of SMTP: bytes in, a [`SmtpCommand`] or the reply that refuses it out.
 //!
 //! Grammar of [RFC 5321 §4.1.1], with the parameters of SIZE ([RFC 1870]), 8BITMIME ([RFC 6152]), SMTPUTF8
 //! ([RFC 6531]) and DSN ([RFC 3461]). Pure.
@@ -11,11 +11,11 @@
 
 use lettre::Address;
 
-use super::reply::Reply;
+use super::reply::SmtpReply;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum SmtpCommand {
     Ehlo,
     Helo,
     Mail {
@@ -36,12 +36,12 @@ pub(super) enum Command {
     Http,
 }
 
-impl Command {
+impl SmtpCommand {
     /// Reads one command line, without its CRLF.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Reply> {
-        let line = std::str::from_utf8(line).map_err(|_| Reply::new(500, "5.5.2", "the command is not UTF-8"))?;
+    pub(super) fn parse(line: &[u8]) -> Result<Self, SmtpReply> {
+        let line = std::str::from_utf8(line).map_err(|_| SmtpReply::new(500, "5.5.2", "the command is not UTF-8"))?;
         if line.chars().any(char::is_control) {
-            return Err(Reply::new(500, "5.5.2", "control characters in a command; lines end in CRLF"));
+            return Err(SmtpReply::new(500, "5.5.2", "control characters in a command; lines end in CRLF"));
         }
         let line = line.trim_end_matches(' ');
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -54,31 +54,31 @@ impl Command {
             "RSET" => no_argument(rest, Self::Rset),
             "QUIT" => no_argument(rest, Self::Quit),
             "NOOP" => Ok(Self::Noop),
-            "VRFY" if rest.is_empty() => Err(Reply::new(501, "5.5.4", "VRFY needs a name")),
+            "VRFY" if rest.is_empty() => Err(SmtpReply::new(501, "5.5.4", "VRFY needs a name")),
             "VRFY" => Ok(Self::Vrfy),
             "HELP" => Ok(Self::Help),
             // As Postfix's smtpd_forbidden_commands: `POST` in the body of a form to this port could hold a whole transaction.
             "CONNECT" | "GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" => Ok(Self::Http),
             "EXPN" | "AUTH" | "STARTTLS" | "BDAT" | "ETRN" | "TURN" => {
-                Err(Reply::new(502, "5.5.1", "this catcher does not offer that command"))
+                Err(SmtpReply::new(502, "5.5.1", "this catcher does not offer that command"))
             }
-            _ => Err(Reply::new(500, "5.5.2", "unknown command")),
+            _ => Err(SmtpReply::new(500, "5.5.2", "unknown command")),
         }
     }
 }
 
-fn client_name(name: &str) -> Result<(), Reply> {
+fn client_name(name: &str) -> Result<(), SmtpReply> {
     if name.is_empty() || name.contains(' ') {
-        return Err(Reply::new(501, "5.5.4", "EHLO and HELO need one name"));
+        return Err(SmtpReply::new(501, "5.5.4", "EHLO and HELO need one name"));
     }
     Ok(())
 }
 
-fn no_argument(rest: &str, command: Command) -> Result<Command, Reply> {
-    if rest.is_empty() { Ok(command) } else { Err(Reply::new(501, "5.5.4", "this command takes no argument")) }
+fn no_argument(rest: &str, command: SmtpCommand) -> Result<SmtpCommand, SmtpReply> {
+    if rest.is_empty() { Ok(command) } else { Err(SmtpReply::new(501, "5.5.4", "this command takes no argument")) }
 }
 
-fn mail(rest: &str) -> Result<Command, Reply> {
+fn mail(rest: &str) -> Result<SmtpCommand, SmtpReply> {
     let (path, parameters) = path_after(rest, "FROM:")?;
     let (mut bytes, mut utf8) = (None, false);
     for (key, value) in parameters {
@@ -92,41 +92,41 @@ fn mail(rest: &str) -> Result<Command, Reply> {
             ("ENVID", Some(id)) if is_xtext(&id) => {}
             ("SMTPUTF8", None) => utf8 = true,
             ("SIZE" | "BODY" | "RET" | "ENVID" | "SMTPUTF8", _) => return Err(bad_value(&key)),
-            _ => return Err(Reply::new(555, "5.5.4", "unknown parameter of MAIL")),
+            _ => return Err(SmtpReply::new(555, "5.5.4", "unknown parameter of MAIL")),
         }
     }
     // RFC 5321 §4.5.5: the null reverse-path of notifications.
     let sender = if path.is_empty() { path } else { mailbox(&path, utf8)? };
-    Ok(Command::Mail { sender, bytes, utf8 })
+    Ok(SmtpCommand::Mail { sender, bytes, utf8 })
 }
 
-fn rcpt(rest: &str) -> Result<Command, Reply> {
+fn rcpt(rest: &str) -> Result<SmtpCommand, SmtpReply> {
     let (path, parameters) = path_after(rest, "TO:")?;
     for (key, value) in parameters {
         match (key.as_str(), value) {
             ("NOTIFY", Some(notify)) if is_notify(&notify) => {}
             ("ORCPT", Some(original)) if original.split_once(';').is_some_and(|(_, address)| is_xtext(address)) => {}
             ("NOTIFY" | "ORCPT", _) => return Err(bad_value(&key)),
-            _ => return Err(Reply::new(555, "5.5.4", "unknown parameter of RCPT")),
+            _ => return Err(SmtpReply::new(555, "5.5.4", "unknown parameter of RCPT")),
         }
     }
     // RFC 5321 §4.1.1.3: the one address that needs no domain.
     if path.eq_ignore_ascii_case("postmaster") {
-        return Ok(Command::Rcpt { recipient: path });
+        return Ok(SmtpCommand::Rcpt { recipient: path });
     }
     // Whether SMTPUTF8 was asked for is known by the session, not by this line.
-    mailbox(&path, true).map(|recipient| Command::Rcpt { recipient })
+    mailbox(&path, true).map(|recipient| SmtpCommand::Rcpt { recipient })
 }
 
-fn bad_value(key: &str) -> Reply {
-    Reply::new(501, "5.5.4", &format!("bad value of {key}"))
+fn bad_value(key: &str) -> SmtpReply {
+    SmtpReply::new(501, "5.5.4", &format!("bad value of {key}"))
 }
 
 type Parameters = Vec<(String, Option<String>)>;
 
 /// `FROM:<path> KEY=value …`. A `>` inside a quoted local part does not end the path.
-fn path_after(rest: &str, keyword: &str) -> Result<(String, Parameters), Reply> {
-    let syntax = || Reply::new(501, "5.5.4", &format!("expected {keyword}<address>"));
+fn path_after(rest: &str, keyword: &str) -> Result<(String, Parameters), SmtpReply> {
+    let syntax = || SmtpReply::new(501, "5.5.4", &format!("expected {keyword}<address>"));
     let given = rest.get(..keyword.len()).ok_or_else(syntax)?;
     if !given.eq_ignore_ascii_case(keyword) {
         return Err(syntax());
@@ -167,16 +167,18 @@ fn without_route(path: &str) -> &str {
     if path.starts_with('@') { path.split_once(':').map_or(path, |(_, mailbox)| mailbox) } else { path }
 }
 
-fn mailbox(path: &str, utf8: bool) -> Result<String, Reply> {
+fn mailbox(path: &str, utf8: bool) -> Result<String, SmtpReply> {
     if !utf8 && !path.is_ascii() {
         return Err(not_ascii());
     }
-    path.parse::<Address>().map(|_| path.to_owned()).map_err(|_| Reply::new(553, "5.1.3", "that is not a mail address"))
+    path.parse::<Address>()
+        .map(|_| path.to_owned())
+        .map_err(|_| SmtpReply::new(553, "5.1.3", "that is not a mail address"))
 }
 
 /// RFC 6531 §3.5: an address outside ASCII without SMTPUTF8 in MAIL.
-pub(super) fn not_ascii() -> Reply {
-    Reply::new(553, "5.6.7", "an address outside ASCII needs SMTPUTF8 in MAIL")
+pub(super) fn not_ascii() -> SmtpReply {
+    SmtpReply::new(553, "5.6.7", "an address outside ASCII needs SMTPUTF8 in MAIL")
 }
 
 /// RFC 3461 §4.
@@ -211,7 +213,7 @@ mod tests {
     use super::*;
 
     fn code(line: &str) -> u16 {
-        Command::parse(line.as_bytes()).map_or_else(|reply| reply.code(), |_| 0)
+        SmtpCommand::parse(line.as_bytes()).map_or_else(|reply| reply.code(), |_| 0)
     }
 
     #[test]
@@ -259,25 +261,25 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(code(line), expected, "{line:?}");
         }
-        assert_eq!(Command::parse(b"NOOP \xff").expect_err("not UTF-8").code(), 500);
+        assert_eq!(SmtpCommand::parse(b"NOOP \xff").expect_err("not UTF-8").code(), 500);
     }
 
     #[test]
     fn a_source_route_is_ignored() {
-        let routed = Command::parse(b"RCPT TO:<@one.example,@two.example:a@b.example>");
-        assert_eq!(routed, Ok(Command::Rcpt { recipient: "a@b.example".to_owned() }));
+        let routed = SmtpCommand::parse(b"RCPT TO:<@one.example,@two.example:a@b.example>");
+        assert_eq!(routed, Ok(SmtpCommand::Rcpt { recipient: "a@b.example".to_owned() }));
     }
 
     proptest! {
         #[test]
         fn any_line_is_read_or_refused(line in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = Command::parse(&line);
+            let _ = SmtpCommand::parse(&line);
         }
 
         #[test]
         fn any_path_is_read_or_refused(rest in "(FROM:|TO:)?[<>@\" \\\\a-zé.=]{0,30}") {
-            let _ = Command::parse(format!("MAIL {rest}").as_bytes());
-            let _ = Command::parse(format!("RCPT {rest}").as_bytes());
+            let _ = SmtpCommand::parse(format!("MAIL {rest}").as_bytes());
+            let _ = SmtpCommand::parse(format!("RCPT {rest}").as_bytes());
         }
     }
 }

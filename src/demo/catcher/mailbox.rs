@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::letter::{FileDescription, Letter, Person};
+use super::parsed_email::{Correspondent, FileDescription, ParsedEmail};
 use super::session::ReceivedEnvelope;
 use crate::clock::{Clock, Timestamp};
 use crate::private_file;
@@ -31,11 +31,11 @@ pub struct CaughtMail {
     /// Whom SMTP said it is from and for.
     pub envelope: ReceivedEnvelope,
     /// `From`.
-    pub from: Vec<Person>,
+    pub from: Vec<Correspondent>,
     /// `To`.
-    pub to: Vec<Person>,
+    pub to: Vec<Correspondent>,
     /// `Cc`.
-    pub cc: Vec<Person>,
+    pub cc: Vec<Correspondent>,
     /// `Subject`.
     pub subject: String,
     /// `Message-ID` without angle brackets.
@@ -66,9 +66,9 @@ struct Accompanying {
 
 /// The caught mails. Clones are the same mailbox.
 #[derive(Clone)]
-pub struct Mailbox(Arc<Inner>);
+pub struct Mailbox(Arc<MailboxInner>);
 
-struct Inner {
+struct MailboxInner {
     folder: PathBuf,
     clock: Clock,
     /// Oldest first.
@@ -104,7 +104,7 @@ impl Mailbox {
         let next_number = 1 + index.iter().filter_map(|mail| number_of(&mail.id)).max().unwrap_or(0);
         let count = watch::Sender::new(index.len());
         let (index, next_number) = (RwLock::new(index), tokio::sync::Mutex::new(next_number));
-        Ok(Self(Arc::new(Inner { folder, clock, index, next_number, count })))
+        Ok(Self(Arc::new(MailboxInner { folder, clock, index, next_number, count })))
     }
 
     /// Keeps a message. When this returns, it is on the disk.
@@ -121,7 +121,7 @@ impl Mailbox {
         *number += 1;
         let accompanying = Accompanying { received_at: self.0.clock.now(), envelope };
         let mail = blocking(move || {
-            let letter = Letter::read(&message);
+            let letter = ParsedEmail::read(&message);
             let id = file_stem(this_number, &letter.message_id);
             let beside = serde_json::to_vec_pretty(&accompanying)?;
             write_whole(&folder, &format!("{id}.envelope.json"), &beside)?;
@@ -180,7 +180,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-fn describe(folder: &Path, id: String, beside: Accompanying, letter: &Letter, length: usize) -> CaughtMail {
+fn describe(folder: &Path, id: String, beside: Accompanying, letter: &ParsedEmail, length: usize) -> CaughtMail {
     CaughtMail {
         file: folder.join(format!("{id}.eml")),
         id,
@@ -238,7 +238,7 @@ fn read_folder(folder: &Path) -> io::Result<Vec<Arc<CaughtMail>>> {
             let message = std::fs::read(&path)?;
             let beside = std::fs::read(folder.join(format!("{id}.envelope.json"))).ok();
             let beside = beside.and_then(|json| serde_json::from_slice(&json).ok());
-            let letter = Letter::read(&message);
+            let letter = ParsedEmail::read(&message);
             let beside = beside.unwrap_or_else(|| guess(&path, &letter));
             mails.push(Arc::new(describe(folder, id.to_owned(), beside, &letter, message.len())));
         }
@@ -248,7 +248,7 @@ fn read_folder(folder: &Path) -> io::Result<Vec<Arc<CaughtMail>>> {
 }
 
 /// For a file that did not come by SMTP: its time, and the addresses of its headers.
-fn guess(path: &Path, letter: &Letter) -> Accompanying {
+fn guess(path: &Path, letter: &ParsedEmail) -> Accompanying {
     let changed = path.metadata().and_then(|metadata| metadata.modified()).ok();
     let since_epoch = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let recipients = letter.to.iter().chain(&letter.cc).map(|person| person.address.clone()).collect();

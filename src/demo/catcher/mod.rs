@@ -3,9 +3,9 @@
 
 mod behaviour;
 mod command;
-pub mod letter;
 pub mod mailbox;
 mod page;
+pub mod parsed_email;
 mod reply;
 mod server;
 mod session;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use behaviour::{Behaviour, Treatment};
 pub use mailbox::{CaughtMail, Mailbox};
-pub use reply::Reply;
+pub use reply::SmtpReply;
 pub use session::ReceivedEnvelope;
 
 use crate::clock::Clock;
@@ -62,7 +62,7 @@ impl Catcher {
         let page = TcpListener::bind((Ipv4Addr::LOCALHOST, config.page_port)).await?;
         let (smtp_address, page_address) = (smtp.local_addr()?, page.local_addr()?);
         let stop = CancellationToken::new();
-        let shared = Arc::new(server::Shared {
+        let shared = Arc::new(server::CatcherState {
             mailbox: mailbox.clone(),
             behaviour: config.behaviour,
             message_bytes_max: config.message_bytes_max,

@@ -23,9 +23,9 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::letter::Letter;
 use super::mailbox::{CaughtMail, Mailbox};
-use view::{ListView, MailView, View};
+use super::parsed_email::ParsedEmail;
+use view::{ListView, MailView, PageView};
 
 const CSS: &str = include_str!("page/page.css");
 const JS: &str = include_str!("page/page.js");
@@ -67,19 +67,19 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 #[derive(Clone)]
-struct Page {
+struct CatcherPage {
     mailbox: Mailbox,
     smtp_address: SocketAddr,
 }
 
 /// Answers until `stop`.
 pub(super) async fn serve(listener: TcpListener, smtp_address: SocketAddr, mailbox: Mailbox, stop: CancellationToken) {
-    let app = router(Page { mailbox, smtp_address });
+    let app = router(CatcherPage { mailbox, smtp_address });
     // `serve` ends by the signal only; an accept error is retried inside.
     let _ = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
 }
 
-fn router(page: Page) -> Router {
+fn router(page: CatcherPage) -> Router {
     Router::new()
         .route("/", get(list))
         .route("/mails.json", get(list_json))
@@ -87,21 +87,21 @@ fn router(page: Page) -> Router {
         .route("/mail/{id}/html", get(html))
         .route("/mail/{id}/source", get(source))
         .route("/mail/{id}/attachment/{number}", get(attachment))
-        .fallback(|| async { Problem::NoSuchPage })
+        .fallback(|| async { PageProblem::NoSuchPage })
         .layer(middleware::map_response(guard::add_headers))
         .layer(middleware::from_fn(guard::only_this_machine))
         .with_state(page)
 }
 
 /// What goes wrong when somebody looks at a mail.
-enum Problem {
+enum PageProblem {
     NoSuchPage,
     NoSuchMail,
     NoSuchPart,
     Unreadable(std::io::Error),
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for PageProblem {
     fn into_response(self) -> Response {
         let (status, problem, advice) = match self {
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "There is no such page", String::new()),
@@ -128,7 +128,7 @@ fn render(template: &str, values: minijinja::Value) -> Response {
     }
 }
 
-async fn list(State(page): State<Page>) -> Response {
+async fn list(State(page): State<CatcherPage>) -> Response {
     let mails = page.mailbox.mails();
     let view = ListView::new(&mails, MAILS_SHOWN_MAX);
     let folder = page.mailbox.folder().display().to_string();
@@ -137,7 +137,7 @@ async fn list(State(page): State<Page>) -> Response {
 }
 
 /// The same list for machines and for the page's own refreshing.
-async fn list_json(State(page): State<Page>, headers: HeaderMap) -> Response {
+async fn list_json(State(page): State<CatcherPage>, headers: HeaderMap) -> Response {
     let mails = page.mailbox.mails();
     // Mails are only ever added: their number and the newest name say whether anything changed.
     let tag = format!("\"{}-{}\"", mails.len(), mails.first().map_or("none", |mail| mail.id.as_str()));
@@ -151,33 +151,33 @@ async fn list_json(State(page): State<Page>, headers: HeaderMap) -> Response {
 
 #[derive(Deserialize)]
 struct MailQuery {
-    view: Option<View>,
+    view: Option<PageView>,
 }
 
 async fn mail(
-    State(page): State<Page>,
+    State(page): State<CatcherPage>,
     Path(id): Path<String>,
     Query(query): Query<MailQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, PageProblem> {
     let mails = page.mailbox.mails();
-    let at = mails.iter().position(|mail| mail.id == id).ok_or(Problem::NoSuchMail)?;
-    let message = page.mailbox.message(&mails[at]).await.map_err(Problem::Unreadable)?;
-    let letter = Letter::read(&message);
+    let at = mails.iter().position(|mail| mail.id == id).ok_or(PageProblem::NoSuchMail)?;
+    let message = page.mailbox.message(&mails[at]).await.map_err(PageProblem::Unreadable)?;
+    let letter = ParsedEmail::read(&message);
     let newer = at.checked_sub(1).map(|at| mails[at].id.as_str());
     let older = mails.get(at + 1).map(|mail| mail.id.as_str());
     let view = MailView::new(&mails[at], &letter, &message, query.view);
     Ok(render("mail.html", context! { newer, older, ..minijinja::Value::from(Serde(view)) }))
 }
 
-async fn read(page: &Page, id: &str) -> Result<(Arc<CaughtMail>, Vec<u8>), Problem> {
-    let mail = page.mailbox.find(id).ok_or(Problem::NoSuchMail)?;
-    let message = page.mailbox.message(&mail).await.map_err(Problem::Unreadable)?;
+async fn read(page: &CatcherPage, id: &str) -> Result<(Arc<CaughtMail>, Vec<u8>), PageProblem> {
+    let mail = page.mailbox.find(id).ok_or(PageProblem::NoSuchMail)?;
+    let message = page.mailbox.message(&mail).await.map_err(PageProblem::Unreadable)?;
     Ok((mail, message))
 }
 
-async fn html(State(page): State<Page>, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn html(State(page): State<CatcherPage>, Path(id): Path<String>) -> Result<Response, PageProblem> {
     let (_, message) = read(&page, &id).await?;
-    let html = Letter::read(&message).html.ok_or(Problem::NoSuchPart)?;
+    let html = ParsedEmail::read(&message).html.ok_or(PageProblem::NoSuchPart)?;
     Ok(([(header::CONTENT_SECURITY_POLICY, MAIL_POLICY)], Html(html)).into_response())
 }
 
@@ -188,10 +188,10 @@ struct SourceQuery {
 }
 
 async fn source(
-    State(page): State<Page>,
+    State(page): State<CatcherPage>,
     Path(id): Path<String>,
     Query(query): Query<SourceQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, PageProblem> {
     let (mail, message) = read(&page, &id).await?;
     if query.download.is_some() {
         return Ok(download::file(&format!("{}.eml", mail.id), "message/rfc822", message));
@@ -200,9 +200,12 @@ async fn source(
     Ok((headers, message).into_response())
 }
 
-async fn attachment(State(page): State<Page>, Path((id, number)): Path<(String, usize)>) -> Result<Response, Problem> {
+async fn attachment(
+    State(page): State<CatcherPage>,
+    Path((id, number)): Path<(String, usize)>,
+) -> Result<Response, PageProblem> {
     let (_, message) = read(&page, &id).await?;
-    let files = Letter::read(&message).files;
-    let file = number.checked_sub(1).and_then(|at| files.into_iter().nth(at)).ok_or(Problem::NoSuchPart)?;
+    let files = ParsedEmail::read(&message).files;
+    let file = number.checked_sub(1).and_then(|at| files.into_iter().nth(at)).ok_or(PageProblem::NoSuchPart)?;
     Ok(download::file(&file.description.name, &file.description.media_type, file.bytes))
 }

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// An answer of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     code: u16,
     enhanced: Option<&'static str>,
     text: String,
 }
 
-impl Reply {
+impl SmtpReply {
     /// A reply with an enhanced code ([RFC 2034]); control characters in `text` become spaces, so it stays one line.
     ///
     /// [RFC 2034]: https://www.rfc-editor.org/rfc/rfc2034
@@ -35,7 +35,7 @@ fn clean(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.enhanced {
             Some(enhanced) => write!(f, "{} {enhanced} {}\r\n", self.code, self.text),

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::Behaviour;
-use super::command::{Command, not_ascii};
-use super::reply::Reply;
+use super::command::{SmtpCommand, not_ascii};
+use super::reply::SmtpReply;
 
 /// Recipients of one message; a server takes at least 100 (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_MAX: usize = 100;
@@ -28,7 +28,7 @@ pub struct ReceivedEnvelope {
 
 /// What the server does next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum SessionStep {
     /// Send this, and go on.
     Answer(String),
     /// Send this, then read a message.
@@ -39,7 +39,7 @@ pub(super) enum Step {
 
 /// Where the conversation stands.
 #[derive(Debug)]
-enum Stage {
+enum SessionStage {
     /// Connected; nobody has said hello.
     New,
     /// Said hello; no transaction.
@@ -50,75 +50,77 @@ enum Stage {
 
 /// One conversation.
 #[derive(Debug)]
-pub(super) struct Session {
-    stage: Stage,
+pub(super) struct CatcherSession {
+    stage: SessionStage,
     faults: u32,
     message_bytes_max: u64,
 }
 
-impl Session {
+impl CatcherSession {
     pub(super) fn new(message_bytes_max: u64) -> Self {
-        Self { stage: Stage::New, faults: 0, message_bytes_max }
+        Self { stage: SessionStage::New, faults: 0, message_bytes_max }
     }
 
     /// Answers one command line.
-    pub(super) fn command(&mut self, line: &[u8], behaviour: &Behaviour) -> Step {
-        let result = Command::parse(line).and_then(|command| self.obey(command, behaviour));
+    pub(super) fn command(&mut self, line: &[u8], behaviour: &Behaviour) -> SessionStep {
+        let result = SmtpCommand::parse(line).and_then(|command| self.obey(command, behaviour));
         result.unwrap_or_else(|reply| self.object(&reply))
     }
 
     /// Answers a line that was too long (RFC 5321 §4.5.3.1.9).
-    pub(super) fn line_too_long(&mut self) -> Step {
-        self.object(&Reply::new(500, "5.5.2", "line too long"))
+    pub(super) fn line_too_long(&mut self) -> SessionStep {
+        self.object(&SmtpReply::new(500, "5.5.2", "line too long"))
     }
 
     /// The transaction's envelope; the next needs a new MAIL (RFC 5321 §4.1.1.4).
     pub(super) fn take_envelope(&mut self) -> ReceivedEnvelope {
-        match std::mem::replace(&mut self.stage, Stage::Ready) {
-            Stage::Open { envelope, .. } => envelope,
-            Stage::New | Stage::Ready => ReceivedEnvelope::default(),
+        match std::mem::replace(&mut self.stage, SessionStage::Ready) {
+            SessionStage::Open { envelope, .. } => envelope,
+            SessionStage::New | SessionStage::Ready => ReceivedEnvelope::default(),
         }
     }
 
-    fn object(&mut self, reply: &Reply) -> Step {
+    fn object(&mut self, reply: &SmtpReply) -> SessionStep {
         // A refused recipient is no fault of the client's.
         if matches!(reply.code(), 500..=503 | 555) {
             self.faults += 1;
         }
         if self.faults >= FAULTS_MAX {
-            return Step::Close(Reply::new(421, "4.7.0", "too many errors").to_string());
+            return SessionStep::Close(SmtpReply::new(421, "4.7.0", "too many errors").to_string());
         }
-        Step::Answer(reply.to_string())
+        SessionStep::Answer(reply.to_string())
     }
 
-    fn obey(&mut self, command: Command, behaviour: &Behaviour) -> Result<Step, Reply> {
+    fn obey(&mut self, command: SmtpCommand, behaviour: &Behaviour) -> Result<SessionStep, SmtpReply> {
         let reply = match command {
-            Command::Ehlo => {
-                self.stage = Stage::Ready;
-                return Ok(Step::Answer(self.hello()));
+            SmtpCommand::Ehlo => {
+                self.stage = SessionStage::Ready;
+                return Ok(SessionStep::Answer(self.hello()));
             }
-            Command::Helo => {
-                self.stage = Stage::Ready;
-                Reply::plain(250, "catcher.localhost")
+            SmtpCommand::Helo => {
+                self.stage = SessionStage::Ready;
+                SmtpReply::plain(250, "catcher.localhost")
             }
-            Command::Mail { sender, bytes, utf8 } => self.open(sender, bytes, utf8)?,
-            Command::Rcpt { recipient } => self.add(recipient, behaviour)?,
-            Command::Data => return self.receive(),
-            Command::Rset => {
-                if matches!(self.stage, Stage::Open { .. }) {
-                    self.stage = Stage::Ready;
+            SmtpCommand::Mail { sender, bytes, utf8 } => self.open(sender, bytes, utf8)?,
+            SmtpCommand::Rcpt { recipient } => self.add(recipient, behaviour)?,
+            SmtpCommand::Data => return self.receive(),
+            SmtpCommand::Rset => {
+                if matches!(self.stage, SessionStage::Open { .. }) {
+                    self.stage = SessionStage::Ready;
                 }
-                Reply::new(250, "2.0.0", "forgotten")
+                SmtpReply::new(250, "2.0.0", "forgotten")
             }
-            Command::Noop => Reply::new(250, "2.0.0", "still here"),
+            SmtpCommand::Noop => SmtpReply::new(250, "2.0.0", "still here"),
             // RFC 5321 §7.3: neither yes nor no.
-            Command::Vrfy => Reply::new(252, "2.5.2", "send some mail and see"),
-            Command::Help => Reply::new(214, "2.0.0", "this catcher keeps every mail and passes none on"),
+            SmtpCommand::Vrfy => SmtpReply::new(252, "2.5.2", "send some mail and see"),
+            SmtpCommand::Help => SmtpReply::new(214, "2.0.0", "this catcher keeps every mail and passes none on"),
             // Whatever a page of some site sends behind it is read no more.
-            Command::Http => return Ok(Step::Close(Reply::new(421, "4.7.0", "this is no web server").to_string())),
-            Command::Quit => return Ok(Step::Close(Reply::new(221, "2.0.0", "goodbye").to_string())),
+            SmtpCommand::Http => {
+                return Ok(SessionStep::Close(SmtpReply::new(421, "4.7.0", "this is no web server").to_string()));
+            }
+            SmtpCommand::Quit => return Ok(SessionStep::Close(SmtpReply::new(221, "2.0.0", "goodbye").to_string())),
         };
-        Ok(Step::Answer(reply.to_string()))
+        Ok(SessionStep::Answer(reply.to_string()))
     }
 
     fn hello(&self) -> String {
@@ -128,56 +130,56 @@ impl Session {
         )
     }
 
-    fn open(&mut self, sender: String, bytes: Option<u64>, utf8: bool) -> Result<Reply, Reply> {
+    fn open(&mut self, sender: String, bytes: Option<u64>, utf8: bool) -> Result<SmtpReply, SmtpReply> {
         match self.stage {
-            Stage::New => return Err(Reply::new(503, "5.5.1", "EHLO first")),
-            Stage::Open { .. } => return Err(Reply::new(503, "5.5.1", "MAIL was given already")),
-            Stage::Ready => {}
+            SessionStage::New => return Err(SmtpReply::new(503, "5.5.1", "EHLO first")),
+            SessionStage::Open { .. } => return Err(SmtpReply::new(503, "5.5.1", "MAIL was given already")),
+            SessionStage::Ready => {}
         }
         // RFC 1870 §6.1: what is declared too large is refused before it is sent.
         if bytes.is_some_and(|bytes| bytes > self.message_bytes_max) {
             return Err(too_large(self.message_bytes_max));
         }
         let envelope = ReceivedEnvelope { sender, recipients: Vec::new() };
-        self.stage = Stage::Open { envelope, utf8 };
-        Ok(Reply::new(250, "2.1.0", "sender fine"))
+        self.stage = SessionStage::Open { envelope, utf8 };
+        Ok(SmtpReply::new(250, "2.1.0", "sender fine"))
     }
 
-    fn add(&mut self, recipient: String, behaviour: &Behaviour) -> Result<Reply, Reply> {
-        let Stage::Open { envelope, utf8 } = &mut self.stage else {
-            return Err(Reply::new(503, "5.5.1", "MAIL first"));
+    fn add(&mut self, recipient: String, behaviour: &Behaviour) -> Result<SmtpReply, SmtpReply> {
+        let SessionStage::Open { envelope, utf8 } = &mut self.stage else {
+            return Err(SmtpReply::new(503, "5.5.1", "MAIL first"));
         };
         if !*utf8 && !recipient.is_ascii() {
             return Err(not_ascii());
         }
         if envelope.recipients.len() >= RECIPIENTS_MAX {
-            return Err(Reply::new(452, "4.5.3", "too many recipients"));
+            return Err(SmtpReply::new(452, "4.5.3", "too many recipients"));
         }
         if let Some(objection) = behaviour.objection(&recipient) {
             return Err(objection);
         }
         envelope.recipients.push(recipient);
-        Ok(Reply::new(250, "2.1.5", "recipient fine"))
+        Ok(SmtpReply::new(250, "2.1.5", "recipient fine"))
     }
 
-    fn receive(&self) -> Result<Step, Reply> {
+    fn receive(&self) -> Result<SessionStep, SmtpReply> {
         match &self.stage {
-            Stage::New | Stage::Ready => Err(Reply::new(503, "5.5.1", "MAIL first")),
+            SessionStage::New | SessionStage::Ready => Err(SmtpReply::new(503, "5.5.1", "MAIL first")),
             // RFC 5321 §4.1.1.4, RFC 2920 §3.1: a pipelined DATA after no accepted RCPT.
-            Stage::Open { envelope, .. } if envelope.recipients.is_empty() => {
-                Err(Reply::new(554, "5.5.1", "no valid recipients"))
+            SessionStage::Open { envelope, .. } if envelope.recipients.is_empty() => {
+                Err(SmtpReply::new(554, "5.5.1", "no valid recipients"))
             }
-            Stage::Open { .. } => {
-                let go_on = Reply::plain(354, "send the message, then a dot on a line of its own");
-                Ok(Step::Receive(go_on.to_string()))
+            SessionStage::Open { .. } => {
+                let go_on = SmtpReply::plain(354, "send the message, then a dot on a line of its own");
+                Ok(SessionStep::Receive(go_on.to_string()))
             }
         }
     }
 }
 
 /// RFC 1870 §6.1, RFC 3463 X.3.4.
-pub(super) fn too_large(message_bytes_max: u64) -> Reply {
-    Reply::new(552, "5.3.4", &format!("the message is larger than {message_bytes_max} bytes"))
+pub(super) fn too_large(message_bytes_max: u64) -> SmtpReply {
+    SmtpReply::new(552, "5.3.4", &format!("the message is larger than {message_bytes_max} bytes"))
 }
 
 #[cfg(test)]
@@ -187,13 +189,13 @@ mod tests {
 
     /// Plays the lines and returns the codes of the answers; the message after a 354 counts as received.
     fn codes(lines: &[&str]) -> Vec<u16> {
-        let gone = Treatment::Refuse(Reply::new(550, "5.1.1", "no such mailbox"));
+        let gone = Treatment::Refuse(SmtpReply::new(550, "5.1.1", "no such mailbox"));
         let behaviour = Behaviour::new([("gone@x.example".to_owned(), gone)]);
-        let mut session = Session::new(1_000);
+        let mut session = CatcherSession::new(1_000);
         lines
             .iter()
             .map(|line| {
-                let (Step::Answer(answer) | Step::Receive(answer) | Step::Close(answer)) =
+                let (SessionStep::Answer(answer) | SessionStep::Receive(answer) | SessionStep::Close(answer)) =
                     session.command(line.as_bytes(), &behaviour);
                 let code = answer[..3].parse().expect("an answer begins with its code");
                 if code == 354 {
@@ -235,8 +237,8 @@ mod tests {
         assert_eq!(codes(&lines)[101..], [250, 452]);
         assert_eq!(codes(&["BOO"; 20])[18..], [500, 421]);
         for line in ["POST / HTTP/1.1", "get /", "PUT / HTTP/1.1", "OPTIONS * HTTP/1.1", "CONNECT x:25 HTTP/1.1"] {
-            let step = Session::new(1_000).command(line.as_bytes(), &Behaviour::default());
-            assert!(matches!(&step, Step::Close(answer) if answer.starts_with("421 ")), "{line}: {step:?}");
+            let step = CatcherSession::new(1_000).command(line.as_bytes(), &Behaviour::default());
+            assert!(matches!(&step, SessionStep::Close(answer) if answer.starts_with("421 ")), "{line}: {step:?}");
         }
     }
 }

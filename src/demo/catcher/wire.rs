@@ -22,7 +22,7 @@ pub(super) const TEXT_LINE_BYTES_MAX: usize = 1_000;
 
 /// What came over the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum SmtpLine {
     /// A line without its CRLF.
     Whole(Vec<u8>),
     /// A line that was longer than allowed; its bytes are gone.
@@ -32,12 +32,12 @@ pub(super) enum Line {
 }
 
 /// One connection, line by line.
-pub(super) struct Wire<R, W: AsyncWrite> {
+pub(super) struct SmtpWire<R, W: AsyncWrite> {
     reader: BufReader<R>,
     writer: BufWriter<W>,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> SmtpWire<R, W> {
     /// The two halves of a connection.
     pub(super) fn new(reader: R, writer: W) -> Self {
         Self { reader: BufReader::with_capacity(16 * 1024, reader), writer: BufWriter::new(writer) }
@@ -46,14 +46,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     /// The next line of at most `bytes_max` bytes, its CRLF included.
     ///
     /// A longer line is read to its end and thrown away as it comes, so a client cannot make us hold it.
-    pub(super) async fn line(&mut self, bytes_max: usize) -> io::Result<Line> {
+    pub(super) async fn line(&mut self, bytes_max: usize) -> io::Result<SmtpLine> {
         let mut line = Vec::new();
         let mut too_long = false;
         let mut last = None;
         loop {
             let buffered = self.reader.fill_buf().await?;
             if buffered.is_empty() {
-                return Ok(Line::End);
+                return Ok(SmtpLine::End);
             }
             let taken = buffered.iter().position(|&byte| byte == b'\n').map_or(buffered.len(), |at| at + 1);
             let before_last = if taken >= 2 { Some(buffered[taken - 2]) } else { last };
@@ -68,10 +68,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             }
         }
         if too_long {
-            return Ok(Line::TooLong);
+            return Ok(SmtpLine::TooLong);
         }
         line.truncate(line.len() - 2);
-        Ok(Line::Whole(line))
+        Ok(SmtpLine::Whole(line))
     }
 
     /// Answers. The answer leaves at once unless another whole line already waits: then the answers to a pipelined
@@ -94,24 +94,24 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 mod tests {
     use super::*;
 
-    async fn lines(input: &[u8], bytes_max: usize) -> Vec<Line> {
-        let mut wire = Wire::new(input, tokio::io::sink());
+    async fn lines(input: &[u8], bytes_max: usize) -> Vec<SmtpLine> {
+        let mut wire = SmtpWire::new(input, tokio::io::sink());
         let mut lines = Vec::new();
         loop {
             match wire.line(bytes_max).await.expect("memory does not fail") {
-                Line::End => return lines,
+                SmtpLine::End => return lines,
                 line => lines.push(line),
             }
         }
     }
 
-    fn whole(text: &str) -> Line {
-        Line::Whole(text.as_bytes().to_vec())
+    fn whole(text: &str) -> SmtpLine {
+        SmtpLine::Whole(text.as_bytes().to_vec())
     }
 
     #[tokio::test]
     async fn only_crlf_ends_a_line() {
-        let cases: [(&[u8], Vec<Line>); 5] = [
+        let cases: [(&[u8], Vec<SmtpLine>); 5] = [
             (b"NOOP\r\nQUIT\r\n", vec![whole("NOOP"), whole("QUIT")]),
             (b"NOOP\nQUIT\r\n", vec![whole("NOOP\nQUIT")]),
             (b".\r.\r\n", vec![whole(".\r.")]),
@@ -127,17 +127,17 @@ mod tests {
     async fn a_line_over_the_limit_is_skipped_and_the_next_is_read() {
         assert_eq!(
             lines(b"12345678\r\n123456789\r\nQUIT\r\n", 10).await,
-            [whole("12345678"), Line::TooLong, whole("QUIT")]
+            [whole("12345678"), SmtpLine::TooLong, whole("QUIT")]
         );
         let mut long = vec![b'x'; 100_000];
         long.extend_from_slice(b"\r\nQUIT\r\n");
-        assert_eq!(lines(&long, 10).await, [Line::TooLong, whole("QUIT")]);
+        assert_eq!(lines(&long, 10).await, [SmtpLine::TooLong, whole("QUIT")]);
     }
 
     #[tokio::test]
     async fn a_crlf_split_over_two_reads_is_a_crlf() {
         let chained = tokio::io::AsyncReadExt::chain(&b"NOOP\r"[..], &b"\nQUIT\r\n"[..]);
-        let mut wire = Wire::new(chained, tokio::io::sink());
+        let mut wire = SmtpWire::new(chained, tokio::io::sink());
         assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("NOOP"));
         assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("QUIT"));
     }

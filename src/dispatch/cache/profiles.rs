@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::ids::TenantId;
 use crate::model::tenant::TenantProfile;
 
-/// So many profiles are kept; then the shelf is emptied.
+/// So many profiles are kept; then the cache is emptied.
 const PROFILES_MAX: usize = 10_000;
 
 /// The profiles that mails were lately made with.

@@ -7,13 +7,13 @@ use crate::compose::Templates;
 
 /// Templates by version.
 #[derive(Debug)]
-pub struct TemplateShelf {
+pub struct TemplateCache {
     today: Arc<Templates>,
     older: Mutex<HashMap<String, Arc<Templates>>>,
 }
 
-impl TemplateShelf {
-    /// A shelf with today's templates.
+impl TemplateCache {
+    /// A cache with today's templates.
     #[must_use]
     pub fn new(today: Arc<Templates>) -> Self {
         Self { today, older: Mutex::default() }

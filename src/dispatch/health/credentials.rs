@@ -34,7 +34,7 @@ pub struct Credentials {
     clock: Clock,
     /// None: the relay wants no login.
     login: Option<Login>,
-    rest: Mutex<Rest>,
+    rest: Mutex<CredentialsRest>,
 }
 
 struct Login {
@@ -44,7 +44,7 @@ struct Login {
 }
 
 #[derive(Debug, Default)]
-struct Rest {
+struct CredentialsRest {
     /// They are refused, as far as is known here.
     refused: bool,
     /// A refusal that the database does not know of yet, as it is away.
@@ -90,7 +90,7 @@ impl Credentials {
             if rest.refused {
                 return Ok(());
             }
-            *rest = Rest { refused: true, unwritten: Some(refused.clone()), refusals: rest.refusals + 1 };
+            *rest = CredentialsRest { refused: true, unwritten: Some(refused.clone()), refusals: rest.refusals + 1 };
         }
         self.write(refused).await
     }
@@ -170,7 +170,7 @@ impl Credentials {
         });
     }
 
-    fn rest(&self) -> MutexGuard<'_, Rest> {
+    fn rest(&self) -> MutexGuard<'_, CredentialsRest> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::dispatch::attempt_end::Ended;
+use crate::dispatch::attempt_end::AttemptResult;
 use crate::model::ids::RelayName;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::policy::sender_key::{MailSender, SenderKeys};
 use crate::policy::sender_trial::{self, HoldReason, TrialEnd, TrialVerdict, trial_delay};
-use crate::store::{BackToDue, Claimed, EndedAttempt, Next, SenderHold};
+use crate::store::{BackToDue, Claimed, EndedAttempt, NextState, SenderHold};
 
 /// How soon a delivery is claimed again that a relay refused as it refuses everybody: behind its tenant's others, so
 /// that the next trial is another's.
@@ -64,7 +64,7 @@ pub fn verdict(hold: &SenderHold, ended: &EndedAttempt) -> TrialVerdict {
 }
 
 /// The same of an attempt that ends now.
-pub fn verdict_of(hold: &SenderHold, ended: &Ended) -> TrialVerdict {
+pub fn verdict_of(hold: &SenderHold, ended: &AttemptResult) -> TrialVerdict {
     let phase = ended.phase.filter(|phase| !phase.precedes_transaction());
     let code = ended.code();
     let end = TrialEnd { phase, class: ended.class, code: code.as_deref() };
@@ -72,8 +72,8 @@ pub fn verdict_of(hold: &SenderHold, ended: &Ended) -> TrialVerdict {
 }
 
 /// A delivery of a held sender waits on, and no attempt of it is consumed.
-pub fn hold_back(claimed: &Claimed, class: Class, words: String, now: Timestamp) -> Next {
-    Next::Due(Box::new(BackToDue {
+pub fn hold_back(claimed: &Claimed, class: ReasonCode, words: String, now: Timestamp) -> NextState {
+    NextState::Due(Box::new(BackToDue {
         due_at: now,
         attempts: claimed.attempts,
         last_class: Some(class),
@@ -93,7 +93,7 @@ pub fn hold_back(claimed: &Claimed, class: Class, words: String, now: Timestamp)
 }
 
 /// A delivery that a relay refuses as it refuses everybody waits for its breaker, and no attempt of it is consumed.
-pub fn send_again(claimed: &Claimed, ended: &Ended, reason: String, now: Timestamp) -> Next {
-    let Next::Due(back) = hold_back(claimed, ended.class, reason, now) else { unreachable!("it goes back") };
-    Next::Due(Box::new(BackToDue { due_at: now.plus(BEHIND), held: None, ..*back }))
+pub fn send_again(claimed: &Claimed, ended: &AttemptResult, reason: String, now: Timestamp) -> NextState {
+    let NextState::Due(back) = hold_back(claimed, ended.class, reason, now) else { unreachable!("it goes back") };
+    NextState::Due(Box::new(BackToDue { due_at: now.plus(BEHIND), held: None, ..*back }))
 }

@@ -7,8 +7,8 @@ use tracing::info;
 
 use crate::clock::Timestamp;
 use crate::model::reply::Phase;
-use crate::model::state::Breaker;
-use crate::policy::breaker::Signal;
+use crate::model::state::BreakerState;
+use crate::policy::breaker::BreakerSignal;
 use crate::policy::sender_trial::{HoldReason, trial_delay};
 use crate::store::RelayState;
 
@@ -17,10 +17,14 @@ use crate::store::RelayState;
 /// An acceptance closes the breaker, and so does an answer in a later phase than the one in which everybody was refused:
 /// that is over, whatever the relay says now. A relay that puts each recipient off once would otherwise be tried with one
 /// new recipient after the other.
-pub fn after_trial(state: &RelayState, (signal, phase): (Signal, Option<Phase>), now: Timestamp) -> Option<RelayState> {
+pub fn after_trial(
+    state: &RelayState,
+    (signal, phase): (BreakerSignal, Option<Phase>),
+    now: Timestamp,
+) -> Option<RelayState> {
     state.refused_code.as_ref()?;
-    let is_answer = matches!(signal, Signal::Worked | Signal::Refused);
-    if signal == Signal::Accepted || (is_answer && phase > state.refused_phase) {
+    let is_answer = matches!(signal, BreakerSignal::Worked | BreakerSignal::Refused);
+    if signal == BreakerSignal::Accepted || (is_answer && phase > state.refused_phase) {
         info!(relay = %state.relay, "the relay no longer refuses everybody");
         return Some(RelayState {
             refused_phase: None,
@@ -30,15 +34,15 @@ pub fn after_trial(state: &RelayState, (signal, phase): (Signal, Option<Phase>),
             probe_until: None,
             opened_at: None,
             reason: None,
-            breaker: Breaker::Closed,
+            breaker: BreakerState::Closed,
             allowance: 0,
             ..state.clone()
         });
     }
     // What is neither lengthens nothing: it may have been the recipient's own.
-    let probes = state.probes + u32::from(signal == Signal::Refused);
+    let probes = state.probes + u32::from(signal == BreakerSignal::Refused);
     Some(RelayState {
-        breaker: Breaker::Open,
+        breaker: BreakerState::Open,
         probes,
         probe_at: Some(now.plus(trial_delay(HoldReason::SameWords, probes))),
         probe_worker: None,
@@ -56,24 +60,24 @@ mod tests {
     #[test]
     fn an_acceptance_or_a_later_answer_closes_it() {
         let refusing = RelayState {
-            breaker: Breaker::HalfOpen,
+            breaker: BreakerState::HalfOpen,
             refused_phase: Some(Phase::Mail),
             refused_code: Some("550 5.7.1".to_owned()),
             ..RelayState::closed(RelayName::from("default"))
         };
         let after = |signal, phase| after_trial(&refusing, (signal, phase), Timestamp(0)).expect("it refused").breaker;
         let table = [
-            (Signal::Accepted, Some(Phase::FinalDot), Breaker::Closed),
-            (Signal::Worked, Some(Phase::Rcpt), Breaker::Closed),
-            (Signal::Refused, Some(Phase::Rcpt), Breaker::Closed),
-            (Signal::Worked, Some(Phase::Mail), Breaker::Open),
-            (Signal::Refused, Some(Phase::Mail), Breaker::Open),
-            (Signal::Unavailable, None, Breaker::Open),
+            (BreakerSignal::Accepted, Some(Phase::FinalDot), BreakerState::Closed),
+            (BreakerSignal::Worked, Some(Phase::Rcpt), BreakerState::Closed),
+            (BreakerSignal::Refused, Some(Phase::Rcpt), BreakerState::Closed),
+            (BreakerSignal::Worked, Some(Phase::Mail), BreakerState::Open),
+            (BreakerSignal::Refused, Some(Phase::Mail), BreakerState::Open),
+            (BreakerSignal::Unavailable, None, BreakerState::Open),
         ];
         for (signal, phase, expected) in table {
             assert_eq!(after(signal, phase), expected, "{signal:?} at {phase:?}");
         }
         let well = RelayState::closed(RelayName::from("default"));
-        assert_eq!(after_trial(&well, (Signal::Accepted, Some(Phase::FinalDot)), Timestamp(0)), None);
+        assert_eq!(after_trial(&well, (BreakerSignal::Accepted, Some(Phase::FinalDot)), Timestamp(0)), None);
     }
 }

@@ -18,8 +18,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::dispatch::limits::slots::Slots;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
-use crate::model::state::Breaker as Stands;
-use crate::policy::breaker::{Breaker, Signal, Trip, probe_delay};
+use crate::model::state::BreakerState as Stands;
+use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip, probe_delay};
 use crate::relay::{Connector, Unavailable};
 use crate::store::{OTHERS_REFUSED, RelayState, Store, StoreError};
 use crate::telemetry::metric;
@@ -50,7 +50,7 @@ pub enum Passage {
 }
 
 /// One lane's gate in one worker.
-pub struct Gate {
+pub struct RelayGate {
     relay: RelayName,
     worker: WorkerId,
     store: Store,
@@ -61,11 +61,11 @@ pub struct Gate {
     slots: Arc<Slots>,
     credentials: Credentials,
     passage: watch::Sender<Passage>,
-    counts: Mutex<Counts>,
+    counts: Mutex<WindowCounts>,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct WindowCounts {
     breaker: Breaker,
     /// Deliveries of the running round of the trial that the relay answered.
     answered: u32,
@@ -74,11 +74,11 @@ struct Counts {
     /// The newest version of the shared row that was shown: an older one, read before it, says nothing any more.
     shown: i64,
     /// Why the breaker is to open, until the shared row says so: nothing passes meanwhile.
-    trip: Option<Trip>,
+    trip: Option<BreakerTrip>,
 }
 
 /// A mail on its way through the gate.
-pub struct Passing<'a>(&'a Gate);
+pub struct Passing<'a>(&'a RelayGate);
 
 impl Drop for Passing<'_> {
     fn drop(&mut self) {
@@ -86,7 +86,7 @@ impl Drop for Passing<'_> {
     }
 }
 
-impl Gate {
+impl RelayGate {
     /// The gate of the lane whose relay `connector` reaches. Shut, until the shared row has been looked at.
     #[must_use]
     pub fn new(
@@ -169,30 +169,30 @@ impl Gate {
         let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
         match self.store.accepts_others(&self.relay, self.worker, since).await {
             Ok(true) => self.slots.crowded_out(),
-            Ok(false) => self.signal(Signal::Unavailable).await,
+            Ok(false) => self.signal(BreakerSignal::Unavailable).await,
             Err(error) => {
                 warn!(relay = %self.relay, "failed to look at what the relay accepts: {error}");
-                self.signal(Signal::Unavailable).await;
+                self.signal(BreakerSignal::Unavailable).await;
             }
         }
     }
 
     /// Takes in that the relay could not be used.
-    pub async fn signal(&self, signal: Signal) {
+    pub async fn signal(&self, signal: BreakerSignal) {
         self.take_in(signal, None).await;
     }
 
     /// Takes in what a transaction told about the relay, which ended in this phase.
-    pub async fn answered_at(&self, phase: Phase, signal: Signal) {
+    pub async fn answered_at(&self, phase: Phase, signal: BreakerSignal) {
         self.take_in(signal, Some(phase)).await;
     }
 
-    async fn take_in(&self, signal: Signal, phase: Option<Phase>) {
+    async fn take_in(&self, signal: BreakerSignal, phase: Option<Phase>) {
         let now = self.clock.now();
         let trip = self.counts().breaker.observe(signal, now);
         let passage = self.passage();
         let told = match (passage, trip) {
-            (Passage::Trial { allowance }, _) => match Trip::of_trial(signal) {
+            (Passage::Trial { allowance }, _) => match BreakerTrip::of_trial(signal) {
                 None => self.answered(allowance, signal, phase).await,
                 Some(trip) => self.open(trip).await,
             },
@@ -265,7 +265,7 @@ impl Gate {
     }
 
     /// Sets the passage by the shared row.
-    fn show(&self, counts: &mut Counts, state: &RelayState, now: Timestamp) {
+    fn show(&self, counts: &mut WindowCounts, state: &RelayState, now: Timestamp) {
         if state.version < counts.shown || counts.trip.is_some() {
             return;
         }
@@ -334,7 +334,7 @@ impl Gate {
     }
 
     /// The relay answered one more delivery of the trial.
-    async fn answered(&self, allowance: u32, signal: Signal, phase: Option<Phase>) -> Result<(), StoreError> {
+    async fn answered(&self, allowance: u32, signal: BreakerSignal, phase: Option<Phase>) -> Result<(), StoreError> {
         let round_over = {
             let mut counts = self.counts();
             counts.answered += 1;
@@ -372,7 +372,7 @@ impl Gate {
 
     /// Opens the breaker for all workers. Nothing passes here until the shared row says so, though the database be away:
     /// each look tries again.
-    async fn open(&self, trip: Trip) -> Result<(), StoreError> {
+    async fn open(&self, trip: BreakerTrip) -> Result<(), StoreError> {
         {
             let mut counts = self.counts();
             counts.trip = Some(trip);
@@ -382,7 +382,7 @@ impl Gate {
     }
 
     /// Writes that the breaker is open, unless somebody else has.
-    async fn write_trip(&self, trip: Trip) -> Result<(), StoreError> {
+    async fn write_trip(&self, trip: BreakerTrip) -> Result<(), StoreError> {
         loop {
             let mut state = self.store.relay_state(&self.relay).await?;
             let now = self.clock.now();
@@ -401,7 +401,7 @@ impl Gate {
         }
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
+    fn counts(&self) -> MutexGuard<'_, WindowCounts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -415,7 +415,7 @@ fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
 }
 
 /// The state of a relay whose breaker opens by `trip`.
-fn opened(state: &RelayState, trip: Trip, now: Timestamp) -> RelayState {
+fn opened(state: &RelayState, trip: BreakerTrip, now: Timestamp) -> RelayState {
     let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
     RelayState {
         breaker: Stands::Open,

@@ -16,17 +16,17 @@ use tracing::{info, warn};
 
 use super::held_sender::{self, hold_back, new_hold, send_again, verdict};
 use crate::compose;
-use crate::dispatch::attempt_end::Ended;
+use crate::dispatch::attempt_end::AttemptResult;
 use crate::dispatch::prepare::Prepared;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::mail_address::MailAddress;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::tenant::TenantProfile;
 use crate::policy::sender_key::{MailSender, SenderKey};
 use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay};
 use crate::policy::sender_trip::{self, TripKind, is_bare};
-use crate::store::{Claimed, LostBy, Next, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
+use crate::store::{Claimed, LostBy, NextState, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
 use crate::telemetry::{Masked, metric};
 
 /// How often the shared rows are looked at.
@@ -46,16 +46,16 @@ const TOGETHER: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct SenderGuard {
     store: Store,
-    known: Mutex<Known>,
+    known: Mutex<KnownHolds>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownHolds {
     holds: HashMap<RelayName, Vec<Arc<SenderHold>>>,
     refusing: HashMap<RelayName, Arc<RefusingRelay>>,
 }
 
-impl Known {
+impl KnownHolds {
     fn hold(&self, relay: &RelayName, sender: &MailSender) -> Option<Arc<SenderHold>> {
         self.holds.get(relay)?.iter().find(|hold| hold.holds(&sender.envelope, &sender.from)).cloned()
     }
@@ -195,7 +195,7 @@ impl SenderGuard {
 
     /// What follows, in place of the delivery's own end, if its sender or everybody is known to be refused: it goes back,
     /// as if it had not been tried. What the relay may hold already is not sent again by a hold's end.
-    pub fn instead(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended) -> Option<Next> {
+    pub fn instead(&self, claimed: &Claimed, prepared: &Prepared, ended: &AttemptResult) -> Option<NextState> {
         let now = self.store.now();
         if claimed.may_be_out {
             return None;
@@ -219,7 +219,7 @@ impl SenderGuard {
     }
 
     /// The hold of a sender that has sent what the relay allows for now: one answer is enough, and it is nobody's fault.
-    fn hold_by_limit(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended) -> Option<SenderHold> {
+    fn hold_by_limit(&self, claimed: &Claimed, prepared: &Prepared, ended: &AttemptResult) -> Option<SenderHold> {
         let (phase, code) = (ended.phase.filter(|_| ended.sender_limited)?, ended.code()?);
         let now = self.store.now();
         Some(new_hold(&claimed.relay, &prepared.sender, HoldReason::DailyLimit, (phase, &code), (now, now)))
@@ -227,12 +227,18 @@ impl SenderGuard {
 
     /// What of an attempt that ended speaks for or against its sender; of most attempts nothing does. `held` says that it
     /// went back, since its sender was known to be held.
-    pub fn seen(&self, claimed: &Claimed, prepared: &Prepared, ended: &Ended, held: bool) -> Option<SeenAttempt> {
+    pub fn seen(
+        &self,
+        claimed: &Claimed,
+        prepared: &Prepared,
+        ended: &AttemptResult,
+        held: bool,
+    ) -> Option<SeenAttempt> {
         if claimed.may_be_out {
             return None;
         }
         let hold = || self.known().hold(&claimed.relay, &prepared.sender);
-        let saw = if ended.class == Class::Accepted {
+        let saw = if ended.class == ReasonCode::Accepted {
             hold().map(|_| Saw::Accepted)?
         } else if held {
             match hold() {
@@ -403,16 +409,16 @@ impl SenderGuard {
         Ok(())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownHolds> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Whether an attempt ended by an answer that a relay may give to senders.
-fn may_be_the_senders(ended: &Ended) -> bool {
+fn may_be_the_senders(ended: &AttemptResult) -> bool {
     match (ended.class, &ended.reply) {
-        (Class::Refused, Some(_)) => true,
-        (Class::Rejected, Some(reply)) => is_bare(&reply.codes()),
+        (ReasonCode::Refused, Some(_)) => true,
+        (ReasonCode::Rejected, Some(reply)) => is_bare(&reply.codes()),
         _ => false,
     }
 }

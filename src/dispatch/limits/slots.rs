@@ -26,13 +26,13 @@ pub struct Slots {
     live: watch::Receiver<u32>,
     clock: Clock,
     limit: watch::Sender<usize>,
-    evidence: watch::Sender<Evidence>,
+    evidence: watch::Sender<RefusalEvidence>,
     shrunk: Mutex<Option<Shrunk>>,
 }
 
 /// What the lane's connections have seen.
 #[derive(Debug, Clone, Copy, Default)]
-struct Evidence {
+struct RefusalEvidence {
     /// Connections that stand.
     connected: u32,
     /// Connections that are being made.
@@ -57,7 +57,7 @@ struct Shrunk {
 
 /// What a refused connection means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ConnectionRefusal {
     /// The relay has enough of our connections; the slots have shrunk to those that stand.
     Enough,
     /// It has taken others since: this one may try again.
@@ -71,7 +71,7 @@ pub enum Refusal {
 pub struct Attempt<'a> {
     slots: &'a Slots,
     /// What had been seen when it was begun.
-    before: Evidence,
+    before: RefusalEvidence,
 }
 
 impl Slots {
@@ -159,7 +159,7 @@ impl Slots {
         (self.connections / (*self.live.borrow()).max(1)).max(1)
     }
 
-    fn note(&self, change: impl FnOnce(&mut Evidence)) {
+    fn note(&self, change: impl FnOnce(&mut RefusalEvidence)) {
         self.evidence.send_modify(change);
     }
 
@@ -175,7 +175,7 @@ impl Attempt<'_> {
     }
 
     /// The relay has turned the connection away; says what that means, as soon as it is known.
-    pub async fn refused(self) -> Refusal {
+    pub async fn refused(self) -> ConnectionRefusal {
         let (slots, before) = (self.slots, self.before);
         // It is not being made any more: if no other is either, and none stands, nothing will ever be known.
         drop(self);
@@ -187,12 +187,12 @@ impl Attempt<'_> {
         };
         let refusal = now.and_then(|now| Some((before.tells(&now)?, now.connected)));
         match refusal {
-            Some((Refusal::Enough, standing)) => {
+            Some((ConnectionRefusal::Enough, standing)) => {
                 slots.shrink(standing);
-                Refusal::Enough
+                ConnectionRefusal::Enough
             }
             Some((refusal, _)) => refusal,
-            None => Refusal::Away,
+            None => ConnectionRefusal::Away,
         }
     }
 }
@@ -203,18 +203,18 @@ impl Drop for Attempt<'_> {
     }
 }
 
-impl Evidence {
+impl RefusalEvidence {
     /// What a refusal means that was begun at `self`, by what is seen `now`.
-    fn tells(&self, now: &Self) -> Option<Refusal> {
+    fn tells(&self, now: &Self) -> Option<ConnectionRefusal> {
         if now.broken > self.broken {
-            Some(Refusal::Away)
+            Some(ConnectionRefusal::Away)
         } else if now.later_answers > self.later_answers {
-            Some(Refusal::Enough)
+            Some(ConnectionRefusal::Enough)
         } else if now.first_answers > self.first_answers {
             // By a connection that may be younger than the refused one: the relay may only have been restarted.
-            Some(Refusal::TryAgain)
+            Some(ConnectionRefusal::TryAgain)
         } else if now.connected + now.connecting == 0 {
-            Some(Refusal::Away)
+            Some(ConnectionRefusal::Away)
         } else {
             None
         }
@@ -252,21 +252,21 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_shrinks_the_slots_only_if_another_connection_has_answered_since() {
         let (slots, _clock, _live) = slots(8);
-        assert_eq!(slots.attempt().refused().await, Refusal::Away, "none stands, none is being made");
+        assert_eq!(slots.attempt().refused().await, ConnectionRefusal::Away, "none stands, none is being made");
         (0..3).for_each(|_| slots.attempt().connected());
         slots.answered(false);
 
         let mut refused = Box::pin(slots.attempt().refused());
         assert!((&mut refused).now_or_never().is_none(), "an answer from before proves nothing");
         slots.answered(false);
-        assert_eq!(refused.await, Refusal::Enough);
+        assert_eq!(refused.await, ConnectionRefusal::Enough);
         assert_eq!(limit(&slots), 3);
         slots.restore();
         assert_eq!(limit(&slots), 8);
 
         let attempt = slots.attempt();
         slots.answered(false);
-        assert_eq!(attempt.refused().await, Refusal::Enough, "it answered while this one was being made");
+        assert_eq!(attempt.refused().await, ConnectionRefusal::Enough, "it answered while this one was being made");
     }
 
     #[tokio::test]
@@ -275,20 +275,20 @@ mod tests {
         (0..3).for_each(|_| slots.attempt().connected());
         let refused = slots.attempt().refused();
         slots.broke();
-        assert_eq!(refused.await, Refusal::Away, "another one broke");
+        assert_eq!(refused.await, ConnectionRefusal::Away, "another one broke");
 
         let refused = slots.attempt().refused();
         slots.answered(true);
-        assert_eq!(refused.await, Refusal::TryAgain, "a new one works");
+        assert_eq!(refused.await, ConnectionRefusal::TryAgain, "a new one works");
 
         let mut refused = Box::pin(slots.attempt().refused());
         assert!((&mut refused).now_or_never().is_none());
         clock.advance(EVIDENCE_TIME_MAX);
-        assert_eq!(refused.await, Refusal::Away, "idle ones are no evidence");
+        assert_eq!(refused.await, ConnectionRefusal::Away, "idle ones are no evidence");
 
         let refused = slots.attempt().refused();
         (0..3).for_each(|_| slots.disconnected());
-        assert_eq!(refused.await, Refusal::Away, "the last one is gone");
+        assert_eq!(refused.await, ConnectionRefusal::Away, "the last one is gone");
         assert_eq!(limit(&slots), 8, "none of these is a limit");
     }
 
@@ -298,8 +298,8 @@ mod tests {
         let (first, second) = (slots.attempt(), slots.attempt());
         let mut refused = Box::pin(second.refused());
         assert!((&mut refused).now_or_never().is_none());
-        assert_eq!(first.refused().await, Refusal::Away);
-        assert_eq!(refused.await, Refusal::Away);
+        assert_eq!(first.refused().await, ConnectionRefusal::Away);
+        assert_eq!(refused.await, ConnectionRefusal::Away);
     }
 
     #[tokio::test]

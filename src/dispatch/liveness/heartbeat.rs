@@ -7,14 +7,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::in_hand::Unknown;
+use super::in_flight::Unknown;
 use super::observer::{HEARTBEAT, Observer};
-use crate::dispatch::attempt_end::Ended;
+use crate::dispatch::attempt_end::AttemptResult;
 use crate::dispatch::context::Context;
 use crate::dispatch::load::load;
 use crate::dispatch::recorder::Recorder;
 use crate::model::ids::WorkerId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::OnUncertain;
 use crate::store::{Claimed, Heartbeat as Beat, HeldRow, StoreError, TAKEOVERS_MAX};
 use crate::telemetry::metric;
@@ -93,7 +93,7 @@ impl Heartbeat {
     /// Gives rows back that are this worker's although it never learnt of them, or could not record their end.
     async fn give_back_unknown(&self, unknown: &mut Unknown) -> Result<(), StoreError> {
         let held = self.context.store.held_by(self.context.worker).await?;
-        let unknown = unknown.look(held, &self.context.in_hand);
+        let unknown = unknown.look(held, &self.context.in_flight);
         if unknown.is_empty() {
             return Ok(());
         }
@@ -127,9 +127,12 @@ impl Heartbeat {
     /// Workers died with these again and again: they are to blame.
     async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
         let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
-        let _grips: Vec<_> = ids.iter().map(|delivery| self.context.in_hand.grip(*delivery)).collect();
+        let _grips: Vec<_> = ids.iter().map(|delivery| self.context.in_flight.grip(*delivery)).collect();
         let mut loaded = load(&self.context, &ids).await?;
-        let ended = Ended::before(Class::Internal, format!("{TAKEOVERS_MAX} workers ended while they worked on it"));
+        let ended = AttemptResult::before(
+            ReasonCode::Internal,
+            format!("{TAKEOVERS_MAX} workers ended while they worked on it"),
+        );
         for claimed in claimed {
             match loaded.remove(&claimed.delivery) {
                 Some(Ok(facts)) => self.recorder.record(OnUncertain::Wait, claimed, &facts, None, &ended).await,

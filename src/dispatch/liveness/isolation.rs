@@ -26,12 +26,12 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The suspects that a worker has in hand; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Suspects(Arc<Shared>);
+pub struct Isolation(Arc<IsolationState>);
 
 #[derive(Debug)]
-struct Shared {
+struct IsolationState {
     /// Since when each lane has one in hand, by the lane's number.
-    in_hand: Mutex<HashMap<usize, Duration>>,
+    in_flight: Mutex<HashMap<usize, Duration>>,
     lanes: AtomicUsize,
     /// One has left.
     left: Notify,
@@ -42,24 +42,24 @@ struct Shared {
 
 /// The one suspect that a lane may have in hand.
 #[derive(Debug)]
-pub struct LaneSuspect {
-    all: Suspects,
+pub struct LaneIsolation {
+    all: Isolation,
     lane: usize,
 }
 
 /// The right to have one in hand, until this is dropped.
 #[derive(Debug)]
-pub struct Alone {
-    all: Suspects,
+pub struct Isolated {
+    all: Isolation,
     lane: usize,
 }
 
-impl Suspects {
+impl Isolation {
     /// For a worker that starts now.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self(Arc::new(Shared {
-            in_hand: Mutex::default(),
+        Self(Arc::new(IsolationState {
+            in_flight: Mutex::default(),
             lanes: AtomicUsize::new(0),
             left: Notify::new(),
             lives: AtomicBool::new(false),
@@ -70,8 +70,8 @@ impl Suspects {
 
     /// For one more lane.
     #[must_use]
-    pub fn of_lane(&self) -> LaneSuspect {
-        LaneSuspect { all: self.clone(), lane: self.0.lanes.fetch_add(1, Ordering::Relaxed) }
+    pub fn of_lane(&self) -> LaneIsolation {
+        LaneIsolation { all: self.clone(), lane: self.0.lanes.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The worker has recorded something.
@@ -79,27 +79,27 @@ impl Suspects {
         self.0.lives.store(true, Ordering::Relaxed);
     }
 
-    fn in_hand(&self) -> MutexGuard<'_, HashMap<usize, Duration>> {
-        self.0.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<usize, Duration>> {
+        self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl LaneSuspect {
+impl LaneIsolation {
     /// The right to claim one, if the lane has none in hand, no other lane has just taken one, and the worker lives.
     #[must_use]
-    pub fn take(&self) -> Option<Alone> {
-        let Shared { lives, clock, started, .. } = &*self.all.0;
+    pub fn take(&self) -> Option<Isolated> {
+        let IsolationState { lives, clock, started, .. } = &*self.all.0;
         let now = clock.monotonic();
         if !lives.load(Ordering::Relaxed) && now.saturating_sub(*started) < SETTLED_IN {
             return None;
         }
-        let mut in_hand = self.all.in_hand();
-        let just_taken = in_hand.values().any(|since| now.saturating_sub(*since) < ALONE);
-        if just_taken || in_hand.contains_key(&self.lane) {
+        let mut in_flight = self.all.in_flight();
+        let just_taken = in_flight.values().any(|since| now.saturating_sub(*since) < ALONE);
+        if just_taken || in_flight.contains_key(&self.lane) {
             return None;
         }
-        in_hand.insert(self.lane, now);
-        Some(Alone { all: self.all.clone(), lane: self.lane })
+        in_flight.insert(self.lane, now);
+        Some(Isolated { all: self.all.clone(), lane: self.lane })
     }
 
     /// Waits until the lane has none in hand.
@@ -108,7 +108,7 @@ impl LaneSuspect {
             let left = self.all.0.left.notified();
             tokio::pin!(left);
             left.as_mut().enable();
-            if !self.all.in_hand().contains_key(&self.lane) {
+            if !self.all.in_flight().contains_key(&self.lane) {
                 return;
             }
             left.await;
@@ -116,9 +116,9 @@ impl LaneSuspect {
     }
 }
 
-impl Drop for Alone {
+impl Drop for Isolated {
     fn drop(&mut self) {
-        self.all.in_hand().remove(&self.lane);
+        self.all.in_flight().remove(&self.lane);
         self.all.0.left.notify_waiters();
     }
 }
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_worker_that_has_shown_nothing_gets_none() {
         let clock = Clock::manual(Timestamp(0));
-        let lane = Suspects::new(clock.clone()).of_lane();
+        let lane = Isolation::new(clock.clone()).of_lane();
         assert!(lane.take().is_none());
         clock.advance(SETTLED_IN);
         let first = lane.take();
@@ -166,17 +166,17 @@ mod tests {
 
     #[test]
     fn a_worker_that_has_recorded_something_gets_one_at_once() {
-        let suspects = Suspects::new(Clock::manual(Timestamp(0)));
-        suspects.worker_lives();
-        assert!(suspects.of_lane().take().is_some());
+        let isolation = Isolation::new(Clock::manual(Timestamp(0)));
+        isolation.worker_lives();
+        assert!(isolation.of_lane().take().is_some());
     }
 
     #[test]
     fn a_suspect_that_hangs_holds_up_its_own_lane_only() {
         let clock = Clock::manual(Timestamp(0));
-        let suspects = Suspects::new(clock.clone());
-        suspects.worker_lives();
-        let (hangs, other) = (suspects.of_lane(), suspects.of_lane());
+        let isolation = Isolation::new(clock.clone());
+        isolation.worker_lives();
+        let (hangs, other) = (isolation.of_lane(), isolation.of_lane());
         let _hangs = hangs.take().expect("none is in hand");
         assert!(other.take().is_none(), "if the worker dies now, one is to blame");
         clock.advance(ALONE);
@@ -189,9 +189,9 @@ mod tests {
     #[tokio::test]
     async fn a_lane_waits_for_its_own_suspect() {
         let clock = Clock::manual(Timestamp(0));
-        let suspects = Suspects::new(clock.clone());
-        suspects.worker_lives();
-        let (hangs, other) = (suspects.of_lane(), suspects.of_lane());
+        let isolation = Isolation::new(clock.clone());
+        isolation.worker_lives();
+        let (hangs, other) = (isolation.of_lane(), isolation.of_lane());
         let held = hangs.take().expect("none is in hand");
         assert!(other.free().now_or_never().is_some());
         let mut free = Box::pin(hangs.free());

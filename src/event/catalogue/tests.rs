@@ -43,12 +43,12 @@ fn with(mut body: Value, pointer: &str, value: Option<Value>) -> Vec<u8> {
 #[test]
 fn the_lines_of_the_design_are_read() {
     let line = json!({ "tenant": tenant() }).to_string();
-    let Ok(Entry::Tenant(read)) = parse_import_line(line.as_bytes()) else { panic!("a good tenant") };
+    let Ok(ImportEntry::Tenant(read)) = parse_import_line(line.as_bytes()) else { panic!("a good tenant") };
     assert_eq!(serde_json::to_value(&read).expect("JSON"), tenant());
     assert_eq!(read.object_prefix(), "acme/");
 
     let line = json!({ "customer": customer() }).to_string();
-    let Ok(Entry::Customer(read)) = parse_import_line(line.as_bytes()) else { panic!("a good customer") };
+    let Ok(ImportEntry::Customer(read)) = parse_import_line(line.as_bytes()) else { panic!("a good customer") };
     assert_eq!(serde_json::to_value(&read).expect("JSON"), customer());
 }
 

@@ -10,7 +10,7 @@ use crate::model::reply::Phase;
 
 /// What an answer means for the delivery, and for the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Meaning {
+pub enum ReplyMeaning {
     /// The relay takes mail of nobody in this way; no delivery is to blame.
     RelayUnavailable,
     /// It is about this connection: another one is worth a try.
@@ -31,10 +31,10 @@ pub enum Meaning {
 
 /// Some answers in some phases, and what they mean.
 #[derive(Debug)]
-struct Row {
+struct ReplyRow {
     at: &'static [Phase],
     answers: &'static [Answers],
-    meaning: Meaning,
+    meaning: ReplyMeaning,
 }
 
 /// Answers that are alike. All but [`Answers::Passing`] are 5xx.
@@ -57,9 +57,9 @@ enum Answers {
     /// This basic code without an enhanced one.
     Bare(u16),
     /// These words.
-    Words(&'static Words),
+    Words(&'static ReplyWords),
     /// An enhanced code of this subject with these words.
-    SubjectWords(u16, &'static Words),
+    SubjectWords(u16, &'static ReplyWords),
     /// Any 5xx.
     Any,
 }
@@ -67,7 +67,7 @@ enum Answers {
 /// Words that relays use for one thing. A phrase begins at a word; its parts stand in this order, at most
 /// [`GAP_BYTES_MAX`] bytes apart.
 #[derive(Debug)]
-struct Words {
+struct ReplyWords {
     /// One of these …
     one_of: &'static [&'static [&'static str]],
     /// … and one of these, unless the list is empty …
@@ -90,7 +90,7 @@ const ALL_BUT_RCPT: &[Phase] = &[Phase::Mail, Phase::Data, Phase::Transfer, Phas
 /// The relay wants a login, and we have none, or it has lapsed. What speaks of the message's own authentication
 /// (SPF, DKIM, DMARC), or of a group that takes mail of its own people only (Exchange's `RESOLVER.RST.AuthRequired`),
 /// is about a sender or a recipient.
-const LOGIN_REQUIRED: Words = Words {
+const LOGIN_REQUIRED: ReplyWords = ReplyWords {
     one_of: &[
         &["auth", "required"],
         &["login", "required"],
@@ -107,7 +107,7 @@ const LOGIN_REQUIRED: Words = Words {
 };
 
 /// So many mails a day or an hour are enough, whatever the recipient.
-const SENDING_LIMIT: Words = Words {
+const SENDING_LIMIT: ReplyWords = ReplyWords {
     one_of: LIMIT,
     with_one_of: &[
         "daily",
@@ -126,7 +126,7 @@ const SENDING_LIMIT: Words = Words {
 };
 
 /// The same without a word of sending, where no mailbox can be meant.
-const LIMIT_ALONE: Words = Words {
+const LIMIT_ALONE: ReplyWords = ReplyWords {
     one_of: LIMIT,
     with_one_of: &[],
     without: &[
@@ -156,29 +156,33 @@ const LIMIT: &[&[&str]] = &[
 ];
 
 /// Postfix says 5.7.1 to a recipient that it does not take; providers say it to one who bounced before.
-const THIS_RECIPIENT: Words = Words {
+const THIS_RECIPIENT: ReplyWords = ReplyWords {
     one_of: &[&["recipient address rejected"], &["suppressed"], &["suppression list"]],
     with_one_of: &[],
     without: &[],
 };
 
 /// From MAIL to the reply to the final dot; before MAIL every answer means `relay_unavailable`.
-const ROWS: &[Row] = &[
-    Row { at: MAIL_TO_DATA, answers: &[Answers::Closing], meaning: Meaning::Reconnect },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Passing, Answers::Contradiction], meaning: Meaning::Deferred },
-    Row {
+const ROWS: &[ReplyRow] = &[
+    ReplyRow { at: MAIL_TO_DATA, answers: &[Answers::Closing], meaning: ReplyMeaning::Reconnect },
+    ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Passing, Answers::Contradiction], meaning: ReplyMeaning::Deferred },
+    ReplyRow {
         at: MAIL_TO_DOT,
         answers: &[Answers::Basic(530), Answers::Basic(538), Answers::Enhanced(7, 57)],
-        meaning: Meaning::RelayUnavailable,
+        meaning: ReplyMeaning::RelayUnavailable,
     },
-    Row {
+    ReplyRow {
         at: MAIL_TO_DOT,
         answers: &[Answers::Enhanced(4, 5), Answers::Enhanced(1, 90)],
-        meaning: Meaning::SenderLimited,
+        meaning: ReplyMeaning::SenderLimited,
     },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Enhanced(2, 3), Answers::Enhanced(3, 4)], meaning: Meaning::TooLarge },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Enhanced(6, 7)], meaning: Meaning::UnsupportedAddress },
-    Row {
+    ReplyRow {
+        at: MAIL_TO_DOT,
+        answers: &[Answers::Enhanced(2, 3), Answers::Enhanced(3, 4)],
+        meaning: ReplyMeaning::TooLarge,
+    },
+    ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Enhanced(6, 7)], meaning: ReplyMeaning::UnsupportedAddress },
+    ReplyRow {
         at: RCPT,
         answers: &[
             Answers::SubjectBut(1, &[0, 7, 8, 90]),
@@ -188,9 +192,9 @@ const ROWS: &[Row] = &[
             Answers::Enhanced(7, 124),
             Answers::Details(7, 133, 136),
         ],
-        meaning: Meaning::Rejected,
+        meaning: ReplyMeaning::Rejected,
     },
-    Row {
+    ReplyRow {
         at: DATA_AND_DOT,
         answers: &[
             Answers::Enhanced(1, 1),
@@ -202,18 +206,18 @@ const ROWS: &[Row] = &[
             Answers::Enhanced(2, 2),
             Answers::Enhanced(4, 1),
         ],
-        meaning: Meaning::Rejected,
+        meaning: ReplyMeaning::Rejected,
     },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Words(&LOGIN_REQUIRED)], meaning: Meaning::RelayUnavailable },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Words(&SENDING_LIMIT)], meaning: Meaning::SenderLimited },
+    ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Words(&LOGIN_REQUIRED)], meaning: ReplyMeaning::RelayUnavailable },
+    ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Words(&SENDING_LIMIT)], meaning: ReplyMeaning::SenderLimited },
     // A bare 552 beside "quota" is a mailbox's or a message's.
-    Row { at: MAIL_AND_DOT, answers: &[Answers::Bare(552)], meaning: Meaning::TooLarge },
-    Row { at: ALL_BUT_RCPT, answers: &[Answers::Words(&LIMIT_ALONE)], meaning: Meaning::SenderLimited },
-    Row { at: RCPT, answers: &[Answers::SubjectWords(7, &THIS_RECIPIENT)], meaning: Meaning::Rejected },
-    Row { at: MAIL_TO_DATA, answers: OUT_OF_STEP, meaning: Meaning::Reconnect },
+    ReplyRow { at: MAIL_AND_DOT, answers: &[Answers::Bare(552)], meaning: ReplyMeaning::TooLarge },
+    ReplyRow { at: ALL_BUT_RCPT, answers: &[Answers::Words(&LIMIT_ALONE)], meaning: ReplyMeaning::SenderLimited },
+    ReplyRow { at: RCPT, answers: &[Answers::SubjectWords(7, &THIS_RECIPIENT)], meaning: ReplyMeaning::Rejected },
+    ReplyRow { at: MAIL_TO_DATA, answers: OUT_OF_STEP, meaning: ReplyMeaning::Reconnect },
     // The whole message is handed over: a connection on which that went well is no reason for another one.
-    Row { at: DOT, answers: OUT_OF_STEP, meaning: Meaning::Deferred },
-    Row {
+    ReplyRow { at: DOT, answers: OUT_OF_STEP, meaning: ReplyMeaning::Deferred },
+    ReplyRow {
         at: RCPT,
         answers: &[
             Answers::Enhanced(0, 0),
@@ -229,11 +233,11 @@ const ROWS: &[Row] = &[
             Answers::Bare(554),
             Answers::Bare(556),
         ],
-        meaning: Meaning::Rejected,
+        meaning: ReplyMeaning::Rejected,
     },
     // RFC 5321 §4.5.3.1.10: to RCPT it is to be read as 452, too many recipients.
-    Row { at: RCPT, answers: &[Answers::Bare(552)], meaning: Meaning::Deferred },
-    Row { at: MAIL_TO_DOT, answers: &[Answers::Any], meaning: Meaning::Refused },
+    ReplyRow { at: RCPT, answers: &[Answers::Bare(552)], meaning: ReplyMeaning::Deferred },
+    ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Any], meaning: ReplyMeaning::Refused },
 ];
 
 /// The relay and we do not agree where in the conversation we are, or it does not know a command that all know.
@@ -249,15 +253,16 @@ const OUT_OF_STEP: &[Answers] = &[
 
 /// What a negative answer means; `None` for one that has no place in its phase, which counts as none at all.
 #[must_use]
-pub fn meaning(phase: Phase, reply: &Reply) -> Option<Meaning> {
+pub fn meaning(phase: Phase, reply: &Reply) -> Option<ReplyMeaning> {
     if phase.precedes_transaction() {
-        return Some(Meaning::RelayUnavailable);
+        return Some(ReplyMeaning::RelayUnavailable);
     }
     if !matches!(reply.code / 100, 4 | 5) {
         return None;
     }
     let text = reply.text.to_ascii_lowercase();
-    let fits = |row: &&Row| row.at.contains(&phase) && row.answers.iter().any(|answers| answers.include(reply, &text));
+    let fits =
+        |row: &&ReplyRow| row.at.contains(&phase) && row.answers.iter().any(|answers| answers.include(reply, &text));
     ROWS.iter().find(fits).map(|row| row.meaning)
 }
 
@@ -288,7 +293,7 @@ impl Answers {
     }
 }
 
-impl Words {
+impl ReplyWords {
     fn are_in(&self, text: &str) -> bool {
         let holds = |word: &&str| holds_phrase(text, &[*word]);
         self.one_of.iter().any(|phrase| holds_phrase(text, phrase))

@@ -14,7 +14,7 @@ fn phases(at: &[Phase]) -> String {
         Phase::Rcpt => "RCPT",
         Phase::Data => "DATA",
         Phase::FinalDot => "final dot",
-        // Words before the connection ends within the message: as at the dot.
+        // ReplyWords before the connection ends within the message: as at the dot.
         Phase::Transfer => "",
         before => panic!("{before} has no rows"),
     };
@@ -30,7 +30,7 @@ fn phases(at: &[Phase]) -> String {
     words.join(", ")
 }
 
-fn words(words: &Words) -> String {
+fn words(words: &ReplyWords) -> String {
     let listed = |list: &[&str]| list.iter().map(|word| format!("*{word}*")).collect::<Vec<_>>().join(", ");
     let phrases: Vec<_> = words.one_of.iter().map(|phrase| phrase.join(" … ")).collect();
     let mut said = listed(&phrases.iter().map(String::as_str).collect::<Vec<_>>());
@@ -64,26 +64,26 @@ fn answers(answers: &Answers) -> String {
 }
 
 /// The class that is recorded, and what follows.
-fn consequence(meaning: Meaning) -> [&'static str; 2] {
+fn consequence(meaning: ReplyMeaning) -> [&'static str; 2] {
     match meaning {
-        Meaning::RelayUnavailable => {
+        ReplyMeaning::RelayUnavailable => {
             ["relay_unavailable", "the breaker counts it; no attempt is consumed, and no delivery fails for it"]
         }
-        Meaning::Reconnect => [
+        ReplyMeaning::Reconnect => [
             "deferred",
             "on a connection used before: once more on a fresh one, uncounted; on a fresh one an attempt is consumed, and \
              the breaker counts it",
         ],
-        Meaning::Deferred => ["deferred", "the next retry"],
-        Meaning::SenderLimited => ["deferred", "no attempt is consumed; its sender is held, see below"],
-        Meaning::Rejected => ["rejected", "final"],
-        Meaning::TooLarge => ["too_large", "a link instead if the portal may show the documents, else dead"],
-        Meaning::UnsupportedAddress => [
+        ReplyMeaning::Deferred => ["deferred", "the next retry"],
+        ReplyMeaning::SenderLimited => ["deferred", "no attempt is consumed; its sender is held, see below"],
+        ReplyMeaning::Rejected => ["rejected", "final"],
+        ReplyMeaning::TooLarge => ["too_large", "a link instead if the portal may show the documents, else dead"],
+        ReplyMeaning::UnsupportedAddress => [
             "unsupported_address",
             "composed anew without the copies and the Reply-To that need SMTPUTF8, if nobody else does and nothing was \
              permitted to go out yet (uncounted, noted in the story); else dead",
         ],
-        Meaning::Refused => ["refused", "dead, or held: see below"],
+        ReplyMeaning::Refused => ["refused", "dead, or held: see below"],
     }
 }
 
@@ -103,52 +103,52 @@ fn the_documents_show_this_table_and_no_other() {
 }
 
 /// The same once more as sentences, for answers whose words say nothing.
-fn expected(phase: Phase, code: u16, enhanced: Option<(u16, u16, u16)>) -> Meaning {
+fn expected(phase: Phase, code: u16, enhanced: Option<(u16, u16, u16)>) -> ReplyMeaning {
     let dot = matches!(phase, Phase::Transfer | Phase::FinalDot);
-    let out_of_step = if dot { Meaning::Deferred } else { Meaning::Reconnect };
+    let out_of_step = if dot { ReplyMeaning::Deferred } else { ReplyMeaning::Reconnect };
     if code / 100 == 4 {
         let closing = code == 421 || enhanced == Some((4, 4, 2));
-        return if closing && !dot { Meaning::Reconnect } else { Meaning::Deferred };
+        return if closing && !dot { ReplyMeaning::Reconnect } else { ReplyMeaning::Deferred };
     }
     if code == 530 || code == 538 {
         let contradicts = enhanced.is_some_and(|(class, ..)| class != 5);
-        return if contradicts { Meaning::Deferred } else { Meaning::RelayUnavailable };
+        return if contradicts { ReplyMeaning::Deferred } else { ReplyMeaning::RelayUnavailable };
     }
     let protocol = matches!(code, 500 | 502 | 503 | 504);
     match (phase, enhanced) {
-        (_, Some((2 | 4, ..))) => Meaning::Deferred,
-        (_, Some((5, 7, 57))) => Meaning::RelayUnavailable,
-        (_, Some((5, 4, 5) | (5, 1, 90))) => Meaning::SenderLimited,
-        (_, Some((5, 2, 3) | (5, 3, 4))) => Meaning::TooLarge,
-        (_, Some((5, 6, 7))) => Meaning::UnsupportedAddress,
+        (_, Some((2 | 4, ..))) => ReplyMeaning::Deferred,
+        (_, Some((5, 7, 57))) => ReplyMeaning::RelayUnavailable,
+        (_, Some((5, 4, 5) | (5, 1, 90))) => ReplyMeaning::SenderLimited,
+        (_, Some((5, 2, 3) | (5, 3, 4))) => ReplyMeaning::TooLarge,
+        (_, Some((5, 6, 7))) => ReplyMeaning::UnsupportedAddress,
         (_, Some((5, 5, 1 | 2 | 4))) => out_of_step,
         (Phase::Rcpt, Some((5, 1, 7 | 8) | (5, 2, 252))) => {
             if protocol {
                 out_of_step
             } else {
-                Meaning::Refused
+                ReplyMeaning::Refused
             }
         }
         (Phase::Rcpt, Some((5, 0 | 1 | 2 | 3 | 5, 0))) => {
             if protocol {
                 out_of_step
             } else {
-                Meaning::Rejected
+                ReplyMeaning::Rejected
             }
         }
         (Phase::Rcpt, Some((5, 1 | 2, _) | (5, 4, 1 | 4) | (5, 7, 124 | 133..=136)))
         | (
             Phase::Data | Phase::Transfer | Phase::FinalDot,
             Some((5, 1, 1 | 2 | 3 | 6 | 10) | (5, 2, 1 | 2) | (5, 4, 1)),
-        ) => Meaning::Rejected,
+        ) => ReplyMeaning::Rejected,
         _ if protocol => out_of_step,
         (Phase::Rcpt, None) => match code {
-            501 | 521 | 550 | 551 | 553 | 554 | 556 => Meaning::Rejected,
-            552 => Meaning::Deferred,
-            _ => Meaning::Refused,
+            501 | 521 | 550 | 551 | 553 | 554 | 556 => ReplyMeaning::Rejected,
+            552 => ReplyMeaning::Deferred,
+            _ => ReplyMeaning::Refused,
         },
-        (Phase::Mail | Phase::Transfer | Phase::FinalDot, None) if code == 552 => Meaning::TooLarge,
-        _ => Meaning::Refused,
+        (Phase::Mail | Phase::Transfer | Phase::FinalDot, None) if code == 552 => ReplyMeaning::TooLarge,
+        _ => ReplyMeaning::Refused,
     }
 }
 
@@ -176,7 +176,7 @@ fn before_mail_every_answer_is_the_relays() {
     for phase in Phase::ALL.iter().filter(|phase| phase.precedes_transaction()) {
         for code in [220, 354, 421, 454, 500, 530, 535, 550, 554] {
             let reply = Reply { code, enhanced: None, text: String::new() };
-            assert_eq!(meaning(*phase, &reply), Some(Meaning::RelayUnavailable), "{phase}: {reply}");
+            assert_eq!(meaning(*phase, &reply), Some(ReplyMeaning::RelayUnavailable), "{phase}: {reply}");
         }
     }
 }
@@ -194,14 +194,14 @@ fn what_is_no_negative_answer_means_nothing_here() {
 #[test]
 fn every_row_decides_something() {
     let decides =
-        |row: &Row| row.at.iter().any(|phase| row.answers.iter().all(|answers| reaches(row, *phase, answers)));
+        |row: &ReplyRow| row.at.iter().any(|phase| row.answers.iter().all(|answers| reaches(row, *phase, answers)));
     for row in ROWS {
         assert!(decides(row), "an earlier row takes all of {row:?}");
     }
 }
 
 /// Whether an answer of this kind gets as far as this row.
-fn reaches(row: &Row, phase: Phase, answers: &Answers) -> bool {
+fn reaches(row: &ReplyRow, phase: Phase, answers: &Answers) -> bool {
     let reply = sample(answers);
     let text = reply.text.to_ascii_lowercase();
     let first = ROWS
@@ -211,7 +211,7 @@ fn reaches(row: &Row, phase: Phase, answers: &Answers) -> bool {
 }
 
 fn sample(answers: &Answers) -> Reply {
-    let said = |words: &Words| {
+    let said = |words: &ReplyWords| {
         let companion = words.with_one_of.first().copied().unwrap_or_default();
         format!("{} {companion}", words.one_of[0].join(" "))
     };

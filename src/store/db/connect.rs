@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, PgConnection, PgPool, SqlitePool};
 
-use super::connection::{Deadlines, Overdue, is_alive};
+use super::connection::{DatabaseDeadlines, Overdue, is_alive};
 
 use crate::private_file;
 
@@ -47,7 +47,7 @@ pub enum OpenError {
 
 /// Who opens a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Access {
+pub(in crate::store) enum DatabaseAccess {
     /// A worker: on SQLite the only one.
     Worker,
     /// A command, perhaps beside a worker.
@@ -73,9 +73,9 @@ pub(in crate::store) struct LockFile {
 
 pub(in crate::store) async fn open(
     url: &str,
-    access: Access,
+    access: DatabaseAccess,
     connections_max: u32,
-    deadlines: Deadlines,
+    deadlines: DatabaseDeadlines,
     overdue: &Overdue,
 ) -> Result<(Pools, Option<LockFile>), OpenError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -90,7 +90,12 @@ pub(in crate::store) async fn open(
     open_sqlite(Path::new(path), access, deadlines).await
 }
 
-fn open_postgres(url: &str, connections_max: u32, deadlines: Deadlines, overdue: Overdue) -> Result<Pools, OpenError> {
+fn open_postgres(
+    url: &str,
+    connections_max: u32,
+    deadlines: DatabaseDeadlines,
+    overdue: Overdue,
+) -> Result<Pools, OpenError> {
     let options = postgres_options(url, deadlines)?;
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
@@ -106,7 +111,7 @@ fn open_postgres(url: &str, connections_max: u32, deadlines: Deadlines, overdue:
     Ok(Pools::Postgres(pool))
 }
 
-fn postgres_options(url: &str, deadlines: Deadlines) -> Result<PgConnectOptions, OpenError> {
+fn postgres_options(url: &str, deadlines: DatabaseDeadlines) -> Result<PgConnectOptions, OpenError> {
     Ok(PgConnectOptions::from_str(url)
         .map_err(|error| OpenError::Address(error.to_string()))?
         .application_name("invoice-dispatcher")
@@ -172,16 +177,16 @@ async fn check_client_while_working(connection: &mut PgConnection) -> Result<(),
 
 async fn open_sqlite(
     path: &Path,
-    access: Access,
-    deadlines: Deadlines,
+    access: DatabaseAccess,
+    deadlines: DatabaseDeadlines,
 ) -> Result<(Pools, Option<LockFile>), OpenError> {
     let failed = |cause: String| OpenError::File { path: path.display().to_string(), cause };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         private_file::create_folder(folder).map_err(|error| failed(error.to_string()))?;
     }
     let lock = match access {
-        Access::Worker => Some(lock(path)?),
-        Access::Command => None,
+        DatabaseAccess::Worker => Some(lock(path)?),
+        DatabaseAccess::Command => None,
     };
     make_private(path).map_err(|error| failed(error.to_string()))?;
     let options = SqliteConnectOptions::new()

@@ -23,7 +23,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(20);
 
 /// How long everything may take that is asked of a database.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadlines {
+pub struct DatabaseDeadlines {
     /// To get a connection out of the pool, or a new one.
     pub acquire: Duration,
     /// To answer a statement; `BEGIN` and `COMMIT` are such. The server's own bound is shorter, so that a server that
@@ -35,14 +35,14 @@ pub struct Deadlines {
     pub idle_in_transaction: Duration,
 }
 
-impl Deadlines {
+impl DatabaseDeadlines {
     /// How long the server works at a statement: 30 s of the 40.
     pub(in crate::store) fn server_statement(&self) -> Duration {
         self.statement * 3 / 4
     }
 }
 
-impl Default for Deadlines {
+impl Default for DatabaseDeadlines {
     fn default() -> Self {
         Self {
             acquire: Duration::from_secs(5),
@@ -88,9 +88,9 @@ pub(in crate::store) async fn is_alive<C: sqlx::Connection>(
 
 /// A connection out of the pool; back in it when dropped, or closed.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct DatabaseConnection {
     lent: Lent,
-    deadlines: Deadlines,
+    deadlines: DatabaseDeadlines,
     overdue: Overdue,
     /// An answer is overdue, or the connection is of no use any more.
     lost: bool,
@@ -113,20 +113,24 @@ pub(crate) enum Handle<'c> {
     Sqlite(&'c mut SqliteConnection),
 }
 
-impl Connection {
+impl DatabaseConnection {
     pub(in crate::store) fn postgres(
         connection: PoolConnection<Postgres>,
-        deadlines: Deadlines,
+        deadlines: DatabaseDeadlines,
         overdue: Overdue,
     ) -> Self {
         Self { lent: Lent::Postgres(connection), deadlines, overdue, lost: false, in_transaction: false }
     }
 
-    pub(in crate::store) fn sqlite(connection: PoolConnection<Sqlite>, deadlines: Deadlines, overdue: Overdue) -> Self {
+    pub(in crate::store) fn sqlite(
+        connection: PoolConnection<Sqlite>,
+        deadlines: DatabaseDeadlines,
+        overdue: Overdue,
+    ) -> Self {
         Self { lent: Lent::Sqlite(connection), deadlines, overdue, lost: false, in_transaction: false }
     }
 
-    /// The connection itself. What it answers goes through [`Connection::judge`], whatever is asked of it.
+    /// The connection itself. What it answers goes through [`DatabaseConnection::judge`], whatever is asked of it.
     pub(in crate::store) fn handle(&mut self) -> Result<Handle<'_>, StoreError> {
         match &mut self.lent {
             // The next answer would be the last question's.
@@ -166,7 +170,7 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction, which is rolled back when the connection is dropped before [`Connection::commit`].
+    /// Begins a transaction, which is rolled back when the connection is dropped before [`DatabaseConnection::commit`].
     ///
     /// On SQLite it is the one writer's from its beginning, so that reading and then writing never meets another's
     /// write.
@@ -176,7 +180,7 @@ impl Connection {
         self.run("BEGIN", "BEGIN IMMEDIATE").await
     }
 
-    /// Commits what [`Connection::begin`] began.
+    /// Commits what [`DatabaseConnection::begin`] began.
     pub(in crate::store) async fn commit(&mut self) -> Result<(), StoreError> {
         self.run("COMMIT", "COMMIT").await?;
         self.in_transaction = false;
@@ -195,7 +199,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for DatabaseConnection {
     fn drop(&mut self) {
         let (lost, open, within) = (self.lost, self.in_transaction, self.deadlines.release);
         match std::mem::replace(&mut self.lent, Lent::Gone) {

@@ -62,13 +62,13 @@ impl From<sqlx::Error> for StoreError {
                     postgres_meaning(&code)
                 };
                 match meaning {
-                    Meaning::Unavailable => Self::Unavailable(refusal.to_string()),
-                    Meaning::GaveWay => Self::GaveWay(refusal.to_string()),
-                    Meaning::Refused => Self::Refused {
+                    ErrorMeaning::Unavailable => Self::Unavailable(refusal.to_string()),
+                    ErrorMeaning::GaveWay => Self::GaveWay(refusal.to_string()),
+                    ErrorMeaning::Refused => Self::Refused {
                         what: refusal.constraint().map_or_else(|| format!("code {code}"), str::to_owned),
                         cause: refusal.message().to_owned(),
                     },
-                    Meaning::Bug => Self::Bug(refusal.to_string()),
+                    ErrorMeaning::Bug => Self::Bug(refusal.to_string()),
                 }
             }
             sqlx::Error::Migrate(error) => match *error {
@@ -118,7 +118,7 @@ fn has_stale_statement(code: &str) -> bool {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum ErrorMeaning {
     Unavailable,
     GaveWay,
     Refused,
@@ -128,26 +128,26 @@ enum Meaning {
 /// What an SQLSTATE means to us ([PostgreSQL, appendix A]): its class, and what differs from its class.
 ///
 /// [PostgreSQL, appendix A]: https://www.postgresql.org/docs/current/errcodes-appendix.html
-fn postgres_meaning(code: &str) -> Meaning {
+fn postgres_meaning(code: &str) -> ErrorMeaning {
     match code {
         // 25006, a read-only transaction: the server has become a replica.
         // 25P03: this worker stood still inside a transaction for too long (a suspended machine, a starved processor), and
         // the server ended the connection; 25P04 is its sister for whole transactions, from PostgreSQL 17 on.
         // 42501: somebody took a right away. That concerns every row, and is given back.
-        "25006" | "25P03" | "25P04" | "42501" => Meaning::Unavailable,
+        "25006" | "25P03" | "25P04" | "42501" => ErrorMeaning::Unavailable,
         // Serialisation, deadlock.
-        "40001" | "40P01" => Meaning::GaveWay,
+        "40001" | "40P01" => ErrorMeaning::GaveWay,
         // The next connection prepares it anew.
-        _ if has_stale_statement(code) => Meaning::Unavailable,
+        _ if has_stale_statement(code) => ErrorMeaning::Unavailable,
         _ => match code.get(..2) {
             // Two rows of one batch meet (cardinality); values out of range or not representable; constraints; a view's
             // check; index entries and rows over the limits.
-            Some("21" | "22" | "23" | "44" | "54") => Meaning::Refused,
+            Some("21" | "22" | "23" | "44" | "54") => ErrorMeaning::Refused,
             // Connection, authentication, no such database, rolled back for another's sake, resources, locks, shutdown
             // and cancelled statements, system, configuration file, internal.
-            Some("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58" | "F0" | "XX") => Meaning::Unavailable,
+            Some("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58" | "F0" | "XX") => ErrorMeaning::Unavailable,
             // Undefined names, wrong types, bad syntax, transactions and cursors in the wrong state, and the like.
-            _ => Meaning::Bug,
+            _ => ErrorMeaning::Bug,
         },
     }
 }
@@ -155,15 +155,15 @@ fn postgres_meaning(code: &str) -> Meaning {
 /// What an SQLite result code means to us ([result codes]); the low byte is the primary one.
 ///
 /// [result codes]: https://www.sqlite.org/rescode.html
-fn sqlite_meaning(code: &str) -> Meaning {
+fn sqlite_meaning(code: &str) -> ErrorMeaning {
     match code.parse::<u32>().map(|code| code & 0xff) {
         // PERM, ABORT, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, SCHEMA, AUTH,
         // NOTADB.
-        Ok(3..=11 | 13..=15 | 17 | 23 | 26) => Meaning::Unavailable,
+        Ok(3..=11 | 13..=15 | 17 | 23 | 26) => ErrorMeaning::Unavailable,
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE.
-        Ok(18 | 19 | 20 | 25) => Meaning::Refused,
+        Ok(18 | 19 | 20 | 25) => ErrorMeaning::Refused,
         // ERROR (among others no such table), INTERNAL, NOTFOUND, EMPTY, MISUSE, NOLFS, FORMAT.
-        _ => Meaning::Bug,
+        _ => ErrorMeaning::Bug,
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_sqlstate_blames_a_value_the_moment_or_the_program() {
-        use Meaning::{Bug, GaveWay, Refused, Unavailable};
+        use ErrorMeaning::{Bug, GaveWay, Refused, Unavailable};
         for (code, meaning) in [
             ("21000", Refused),     // one statement would change a row twice
             ("22021", Refused),     // NUL in text

@@ -13,10 +13,10 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
 /// Failures of one process at one database.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Patience(Mutex<Option<Failure>>);
+pub(in crate::store) struct Patience(Mutex<Option<RecentFailure>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Failure {
+struct RecentFailure {
     at: Instant,
     pause: Duration,
 }
@@ -35,7 +35,7 @@ impl Patience {
             }
             _ => Duration::ZERO,
         };
-        *last = Some(Failure { at, pause });
+        *last = Some(RecentFailure { at, pause });
         pause
     }
 }

@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 use tokio::time::timeout;
 
-use super::connection::{Connection, Handle};
+use super::connection::{DatabaseConnection, Handle};
 use super::error::StoreError;
 use super::value::{Row, Value};
 use crate::telemetry::metric;
@@ -23,7 +23,7 @@ use crate::telemetry::metric;
 /// Somewhere to run a statement: a connection or a transaction.
 pub(crate) trait Runs: Send {
     /// The connection that runs it.
-    fn connection(&mut self) -> &mut Connection;
+    fn connection(&mut self) -> &mut DatabaseConnection;
 }
 
 /// A statement and its values.

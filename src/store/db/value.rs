@@ -14,10 +14,10 @@ use crate::model::customer::CustomerType;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
-use crate::model::state::{Breaker, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
+use crate::model::state::{BreakerState, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::sender_trial::HoldReason;
 use crate::sha256::Sha256;
@@ -41,7 +41,7 @@ pub(crate) enum Row {
 
 impl Row {
     /// The value of the column `name`.
-    pub(crate) fn get<T: Column>(&self, name: &str) -> Result<T, StoreError> {
+    pub(crate) fn get<T: ColumnValue>(&self, name: &str) -> Result<T, StoreError> {
         T::read(self, name)
     }
 
@@ -63,7 +63,7 @@ impl Row {
 }
 
 /// What a column can be read as.
-pub(crate) trait Column: Sized {
+pub(crate) trait ColumnValue: Sized {
     /// Reads the column `name`; a missing or unreadable one is a fault of ours.
     fn read(row: &Row, name: &str) -> Result<Self, StoreError>;
 }
@@ -72,13 +72,13 @@ pub(crate) trait Column: Sized {
 macro_rules! plain {
     ($($type:ty),+) => {
         $(
-            impl Column for $type {
+            impl ColumnValue for $type {
                 fn read(row: &Row, name: &str) -> Result<Self, StoreError> {
                     row.raw(name)
                 }
             }
 
-            impl Column for Option<$type> {
+            impl ColumnValue for Option<$type> {
                 fn read(row: &Row, name: &str) -> Result<Self, StoreError> {
                     row.raw(name)
                 }
@@ -91,14 +91,14 @@ plain!(Uuid, String, i64, bool, Vec<u8>, Timestamp, DeliveryId, DeadLetterId, Ev
 /// Types that are made of another column type, and may not fit.
 macro_rules! made_of {
     ($type:ty, $raw:ty, |$value:ident| $make:expr) => {
-        impl Column for $type {
+        impl ColumnValue for $type {
             fn read(row: &Row, name: &str) -> Result<Self, StoreError> {
                 let $value: $raw = row.get(name)?;
                 $make.ok_or_else(|| misfit::<Self>(name))
             }
         }
 
-        impl Column for Option<$type> {
+        impl ColumnValue for Option<$type> {
             fn read(row: &Row, name: &str) -> Result<Self, StoreError> {
                 let value: Option<$raw> = row.get(name)?;
                 value.map(|$value| $make.ok_or_else(|| misfit::<$type>(name))).transpose()
@@ -116,7 +116,7 @@ fn misfit<T>(name: &str) -> StoreError {
 }
 
 /// INTEGER columns are 32 bits wide on PostgreSQL; SQLite's are as wide as they must be.
-impl Column for u32 {
+impl ColumnValue for u32 {
     fn read(row: &Row, name: &str) -> Result<Self, StoreError> {
         let value: i32 = row.raw(name)?;
         value.try_into().map_err(|_| misfit::<Self>(name))
@@ -168,8 +168,8 @@ macro_rules! spelled {
     };
 }
 spelled!(
-    Breaker,
-    Class,
+    BreakerState,
+    ReasonCode,
     CustomerType,
     DeadLetterState,
     Decision,

@@ -5,7 +5,7 @@
 
 use crate::model::customer::{Customer, usable_methods};
 use crate::model::ids::{DeadLetterId, TenantId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::lane::load::read_settings;
@@ -13,7 +13,7 @@ use crate::store::{Store, Transaction};
 
 impl Store {
     /// Up to `limit` dead letters whose cause is gone, oldest first.
-    pub async fn curable_dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterId>, StoreError> {
+    pub async fn resolvable_dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterId>, StoreError> {
         sql("SELECT id FROM dead_letter WHERE curable ORDER BY id LIMIT $1")
             .bind(limit)
             .all(&mut self.read().await?)
@@ -24,7 +24,7 @@ impl Store {
     }
 
     /// Takes the mark off dead letters that could not be cured after all.
-    pub async fn mark_not_curable(&self, letters: &[DeadLetterId]) -> Result<(), StoreError> {
+    pub async fn mark_not_resolvable(&self, letters: &[DeadLetterId]) -> Result<(), StoreError> {
         if letters.is_empty() {
             return Ok(());
         }
@@ -88,9 +88,9 @@ pub(in crate::store) async fn mark_cured_by_customers(
         let place: i64 = row.get("place")?;
         let customer = customers[usize::try_from(place).expect("a place among the customers")];
         let cured = match row.get("class")? {
-            Class::UnknownCustomer => true,
+            ReasonCode::UnknownCustomer => true,
             // Only a change can have brought a method; whether text messages can be sent is not known here.
-            Class::NoVerificationMethod => {
+            ReasonCode::NoVerificationMethod => {
                 changed.iter().any(|changed| std::ptr::eq(*changed, customer))
                     && !usable_methods(customer.verification_record(), &read_settings(row)?.settings, true).is_empty()
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, Settled};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{Runs, sql};
@@ -126,7 +126,7 @@ pub(in crate::store) async fn cancel_duplicates(
     .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
-    let (ends, why) = ((Settled::Dead, Settled::Cancelled), Some((Class::DuplicateInvoice, why)));
+    let (ends, why) = ((Settled::Dead, Settled::Cancelled), Some((ReasonCode::DuplicateInvoice, why)));
     let moved = move_deliveries(on, &deliveries, ends, why, now).await?;
     for (delivery, newer) in duplicates.iter().filter(|(delivery, _)| moved.contains(delivery)) {
         let what = format!("not sent again: delivery {newer} is of the same invoice");
@@ -169,7 +169,7 @@ pub(in crate::store) async fn move_deliveries(
     on: &mut Transaction,
     deliveries: &[DeliveryId],
     (from, to): (Settled, Settled),
-    why: Option<(Class, &str)>,
+    why: Option<(ReasonCode, &str)>,
     now: Timestamp,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     if deliveries.is_empty() {

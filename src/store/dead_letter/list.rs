@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::DeadLetterState;
 use crate::store::Store;
@@ -45,7 +45,7 @@ pub struct DeadLetter {
     /// Invoice, credit note or reminder, if that could be read.
     pub kind: Option<InvoiceKind>,
     /// Why, for programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// Where in the SMTP conversation.
     pub phase: Option<Phase>,
     /// What the relay said, as `550 5.7.1`.
@@ -76,7 +76,7 @@ pub struct DeadLetterFilter {
     /// Those that somebody acted upon, instead of the open ones.
     pub settled: bool,
     /// Of this class.
-    pub class: Option<Class>,
+    pub class: Option<ReasonCode>,
     /// Of this tenant.
     pub tenant: Option<TenantId>,
     /// Of this cause.
@@ -220,7 +220,7 @@ impl Store {
     }
 
     /// How many dead letters of each class are open.
-    pub async fn open_dead_letters(&self) -> Result<BTreeMap<Class, i64>, StoreError> {
+    pub async fn open_dead_letters(&self) -> Result<BTreeMap<ReasonCode, i64>, StoreError> {
         sql("SELECT class, COUNT(*) AS letters FROM dead_letter WHERE state = 'open' GROUP BY class")
             .all(&mut self.read().await?)
             .await?
@@ -242,7 +242,7 @@ impl DeadLetter {
     /// Whether tenant, customer and number are what bytes claim that could not be read as an event.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
-        self.event_key.is_none() && self.class != Class::ConflictingEvent
+        self.event_key.is_none() && self.class != ReasonCode::ConflictingEvent
     }
 
     pub(in crate::store) fn read(row: &Row) -> Result<Self, StoreError> {

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, DeliveryRole, Settled};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
@@ -30,7 +30,7 @@ pub struct LetterToRedrive {
     /// Whether it is open still.
     pub state: DeadLetterState,
     /// Why it is dead.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The same for people.
     pub reason: String,
     /// The dead delivery, if the event became one.

@@ -3,7 +3,7 @@
 use super::left_recipients::{insert_rest, left_recipients};
 use super::notes::insert_notes;
 use crate::model::ids::DeliveryId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryState, Settled};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{Runs, sql};
@@ -42,7 +42,7 @@ impl Store {
         if left.is_empty() {
             return stands(&mut transaction, delivery).await;
         }
-        settle_left(&mut transaction, &left, Settled::Cancelled, Class::ByHand, reason, now).await?;
+        settle_left(&mut transaction, &left, Settled::Cancelled, ReasonCode::ByHand, reason, now).await?;
         insert_notes(&mut transaction, &[delivery], who, &format!("cancelled: {reason}"), now).await?;
         transaction.commit().await?;
         Ok(Acted::Done)
@@ -73,7 +73,7 @@ impl Store {
     pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<MarkedSent, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((Class::ByHand, reason)));
+        let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((ReasonCode::ByHand, reason)));
         let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
         if moved.is_empty() {
             let acted = stands(&mut transaction, delivery).await?;

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, EventState};
 use crate::sha256::Sha256;
@@ -101,7 +101,7 @@ pub struct ExplainedAttempt {
     /// Where in the conversation it ended.
     pub phase: Option<Phase>,
     /// How it ended.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The relay's code.
     pub code: Option<String>,
     /// The relay's words.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::DeliveryId;
 use crate::model::mail_address::in_smtp;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
@@ -34,7 +34,7 @@ pub struct TriedRecipients<'a> {
     /// Which claim of the delivery it was.
     pub claim: u32,
     /// How it ended.
-    pub class: Class,
+    pub class: ReasonCode,
     /// Where it ended.
     pub phase: Option<Phase>,
     /// JSON: recipients that were refused or deferred.
@@ -46,7 +46,7 @@ impl LeftRecipients {
     /// been accepted as a whole counts: in an attempt that the relay answered with 4xx or 5xx nobody got anything.
     #[must_use]
     pub fn of(recipients: &[Recipient], attempts: &[TriedRecipients<'_>], claim: u32, phase: Option<Phase>) -> Self {
-        let uncertain = || attempts.iter().filter(|attempt| attempt.class == Class::Uncertain);
+        let uncertain = || attempts.iter().filter(|attempt| attempt.class == ReasonCode::Uncertain);
         let refused: Vec<Vec<NotAccepted>> = uncertain()
             .map(|attempt| attempt.refused.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default())
             .collect();
@@ -94,7 +94,7 @@ pub(in crate::store) async fn left_recipients(
     let attempts = rows
         .iter()
         .map(|row| Ok((row.get("claim")?, row.get("class")?, row.get("phase")?, row.get("refused")?)))
-        .collect::<Result<Vec<(u32, Class, Option<Phase>, Option<String>)>, StoreError>>()?;
+        .collect::<Result<Vec<(u32, ReasonCode, Option<Phase>, Option<String>)>, StoreError>>()?;
     let attempts: Vec<_> = attempts
         .iter()
         .map(|(claim, class, phase, refused)| TriedRecipients {
@@ -163,7 +163,7 @@ mod tests {
 
     /// Each attempt: its claim, its class, and of the recipients a to d how the relay answered: `.` accepted, `d`
     /// deferred, `r` refused.
-    fn left(attempts: &[(u32, Class, &str)], claim: u32, phase: Option<Phase>) -> (String, bool) {
+    fn left(attempts: &[(u32, ReasonCode, &str)], claim: u32, phase: Option<Phase>) -> (String, bool) {
         let addresses = ["a@x.example", "b@x.example", "c@bücher.example", "d@x.example"];
         let asked = ["a@x.example", "b@x.example", "c@xn--bcher-kva.example", "d@x.example"];
         let recipients =
@@ -197,25 +197,25 @@ mod tests {
     }
 
     /// Attempts, the last claim, where it ended; who has not got it, and whether that is unknown.
-    type Case = (&'static [(u32, Class, &'static str)], u32, Option<Phase>, &'static str, bool);
+    type Case = (&'static [(u32, ReasonCode, &'static str)], u32, Option<Phase>, &'static str, bool);
 
     #[test]
     fn who_was_deferred_each_time_has_not_got_it() {
         const DOT: Option<Phase> = Some(Phase::FinalDot);
         let table: [Case; 9] = [
-            (&[(1, Class::Uncertain, "....")], 1, DOT, "", false),
-            (&[(1, Class::Uncertain, ".dr.")], 1, DOT, "b", false),
-            (&[(1, Class::Uncertain, "..d.")], 1, DOT, "c", false),
+            (&[(1, ReasonCode::Uncertain, "....")], 1, DOT, "", false),
+            (&[(1, ReasonCode::Uncertain, ".dr.")], 1, DOT, "b", false),
+            (&[(1, ReasonCode::Uncertain, "..d.")], 1, DOT, "c", false),
             // A resend reached one of them.
-            (&[(1, Class::Uncertain, ".dd."), (2, Class::Uncertain, "..d.")], 2, DOT, "c", false),
-            (&[(1, Class::Uncertain, ".d.."), (2, Class::Uncertain, "d...")], 2, DOT, "", false),
-            (&[(1, Class::Uncertain, ".d.."), (2, Class::Uncertain, ".r..")], 2, DOT, "", false),
+            (&[(1, ReasonCode::Uncertain, ".dd."), (2, ReasonCode::Uncertain, "..d.")], 2, DOT, "c", false),
+            (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Uncertain, "d...")], 2, DOT, "", false),
+            (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Uncertain, ".r..")], 2, DOT, "", false),
             // The whole message was refused at the second attempt: nobody got anything by it.
-            (&[(1, Class::Uncertain, ".d.."), (2, Class::Deferred, "....")], 2, DOT, "b", false),
+            (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Deferred, "....")], 2, DOT, "b", false),
             // Nothing was sent again.
-            (&[(1, Class::Uncertain, ".d..")], 2, None, "b", false),
+            (&[(1, ReasonCode::Uncertain, ".d..")], 2, None, "b", false),
             // It was, and the worker ended with what the relay had said.
-            (&[(1, Class::Uncertain, ".d..")], 2, Some(Phase::Data), "", true),
+            (&[(1, ReasonCode::Uncertain, ".d..")], 2, Some(Phase::Data), "", true),
         ];
         for (attempts, claim, phase, expected, unknown) in table {
             assert_eq!(left(attempts, claim, phase), (expected.to_owned(), unknown), "{attempts:?} {claim} {phase:?}");

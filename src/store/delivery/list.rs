@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{CustomerId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, DeliveryRole, DeliveryState};
 use crate::policy::decision::Reason;
@@ -76,7 +76,7 @@ pub struct Delivery {
     /// When it ended, if it did.
     pub settled_at: Option<Timestamp>,
     /// Why it stands where it stands, for programs; of one that is due, how the last attempt ended.
-    pub class: Option<Class>,
+    pub class: Option<ReasonCode>,
     /// The same for people.
     pub reason: Option<String>,
     /// Documents or a link.

@@ -9,7 +9,7 @@ use super::notes::insert_notes;
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, DeliveryState, Settled};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -135,13 +135,13 @@ impl IntakeTransaction {
             return Ok(Standing::Sending);
         }
         let left = take_due_out(&mut self.transaction, &members).await?;
-        settle_left(&mut self.transaction, &left, Settled::Cancelled, Class::Superseded, reason, now).await?;
+        settle_left(&mut self.transaction, &left, Settled::Cancelled, ReasonCode::Superseded, reason, now).await?;
         let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
         self.note_superseded(&cancelled, by, who, reason).await?;
         let note = format!("resent as {by}");
         settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
         for (from, reason) in [(Settled::Dead, reason), (Settled::Uncertain, "unknown, resent")] {
-            let (ends, why) = ((from, Settled::Cancelled), Some((Class::Superseded, reason)));
+            let (ends, why) = ((from, Settled::Cancelled), Some((ReasonCode::Superseded, reason)));
             let moved = move_deliveries(&mut self.transaction, &members, ends, why, now).await?;
             self.note_superseded(&moved, by, who, reason).await?;
         }

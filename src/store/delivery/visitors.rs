@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::store::db::connect::Pools;
 use crate::store::db::patience::Patience;
-use crate::store::{Inner, Store};
+use crate::store::{Store, StoreInner};
 
 /// As many as the API works on at once, and a few for the pages of customers.
 const CONNECTIONS_MAX: u32 = 8;
@@ -16,7 +16,7 @@ impl Store {
     /// The same database for visitors: neither waits for the other's connections.
     #[must_use]
     pub fn for_visitors(&self) -> Self {
-        let inner = Inner {
+        let inner = StoreInner {
             pools: self.inner.pools.for_visitors(),
             deadlines: self.inner.deadlines,
             overdue: self.inner.overdue.clone(),

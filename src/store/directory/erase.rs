@@ -18,7 +18,7 @@ use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
 use crate::store::search::{recipients, words};
-use crate::store::{Connection, Store, Transaction};
+use crate::store::{DatabaseConnection, Store, Transaction};
 
 /// Bodies that are looked through at once: each may have a megabyte.
 const BODIES_MAX: u32 = 16;
@@ -180,7 +180,7 @@ struct Whose<'a> {
 
 impl Whose<'_> {
     /// What names them, before it is erased: also where no column says whose it is.
-    async fn person(&self, on: &mut Connection) -> Result<Person, StoreError> {
+    async fn person(&self, on: &mut DatabaseConnection) -> Result<Person, StoreError> {
         let mut texts = Vec::new();
         let known = sql("SELECT name, address FROM customer WHERE tenant_id = $1 AND id = $2")
             .bind(self.tenant)

@@ -9,7 +9,7 @@ use crate::event::Recipient;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{DeliveryRole, EventState, Settled};
 use crate::policy::decision::Terms;
@@ -144,7 +144,7 @@ pub struct SettledAtOnce {
     /// How.
     pub settled: Settled,
     /// Why, for programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// Why, for people.
     pub reason: String,
 }
@@ -196,7 +196,7 @@ pub struct NewDeadLetter {
     /// The invoice, if that could be read.
     pub invoice_number: Option<String>,
     /// Why, for programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// Where in the SMTP conversation.
     pub phase: Option<Phase>,
     /// What the relay said, as `550 5.7.1`.

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, Settled};
 use crate::policy::decision::{Reason, Terms};
@@ -20,7 +20,7 @@ pub struct Record {
     /// The SMTP transaction, if there was one.
     pub attempt: Option<NewAttempt>,
     /// What follows.
-    pub next: Next,
+    pub next: NextState,
 }
 
 /// One SMTP transaction, ended.
@@ -35,7 +35,7 @@ pub struct NewAttempt {
     /// Where in the conversation it ended.
     pub phase: Option<Phase>,
     /// How it ended.
-    pub class: Class,
+    pub class: ReasonCode,
     /// The relay's code, as `550 5.7.1`.
     pub code: Option<String>,
     /// The relay's words.
@@ -54,7 +54,7 @@ pub struct NewAttempt {
 
 /// What follows an attempt.
 #[derive(Debug, Clone)]
-pub enum Next {
+pub enum NextState {
     /// It is sent again.
     Due(Box<BackToDue>),
     /// It has ended.
@@ -70,7 +70,7 @@ pub struct BackToDue {
     /// Attempts consumed, this one included if it counts.
     pub attempts: u32,
     /// How the last attempt ended.
-    pub last_class: Option<Class>,
+    pub last_class: Option<ReasonCode>,
     /// What the relay said.
     pub last_reply: Option<String>,
     /// Since when attempts fail.
@@ -104,7 +104,7 @@ pub struct Settlement {
     /// When.
     pub at: Timestamp,
     /// Why, for programs.
-    pub class: Class,
+    pub class: ReasonCode,
     /// Why, for people.
     pub reason: Option<String>,
     /// Attempts consumed.
@@ -156,8 +156,8 @@ pub enum Recorded {
 
 pub(super) fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)> {
     let settled = |record: &&'r Record| match &record.next {
-        Next::Settled(settlement) => Some((record.fence, &**settlement)),
-        Next::Due(_) => None,
+        NextState::Settled(settlement) => Some((record.fence, &**settlement)),
+        NextState::Due(_) => None,
     };
     records.iter().filter_map(settled).collect()
 }

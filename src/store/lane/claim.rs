@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 
 use super::fair_queue;
-use super::fair_share::{self, Ripe, fair_share};
+use super::fair_share::{self, ReadyRow, fair_share};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
 use crate::policy::decision::Terms;
@@ -19,7 +19,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::{Runs, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::terms::read_terms;
-use crate::store::{Connection, Store};
+use crate::store::{DatabaseConnection, Store};
 
 /// A delivery that this worker now owns.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ impl Store {
 
     async fn claim_above(
         &self,
-        connection: &mut Connection,
+        connection: &mut DatabaseConnection,
         relay: &RelayName,
         worker: WorkerId,
         (limit, express_limit): (u32, u32),
@@ -277,7 +277,7 @@ async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<
     .bind(limit)
     .all(on)
     .await?;
-    let mut ripe = oldest.iter().map(fair_share::read).collect::<Result<Vec<Ripe>, StoreError>>()?;
+    let mut ripe = oldest.iter().map(fair_share::read).collect::<Result<Vec<ReadyRow>, StoreError>>()?;
     if ripe.is_empty() {
         return Ok(0);
     }
@@ -302,7 +302,7 @@ async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<
 impl Store {
     /// Gives a place in its lane to the `limit` due deliveries whose time came first, and if there are more, to as many
     /// in equal shares of all tenants; returns how many got one. As long as that is `limit` or more, there may be more.
-    pub async fn rank_ripe(&self, limit: u32) -> Result<usize, StoreError> {
+    pub async fn enqueue_ready(&self, limit: u32) -> Result<usize, StoreError> {
         if self.nothing_ripe().await? {
             return Ok(0);
         }

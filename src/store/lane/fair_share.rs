@@ -10,9 +10,9 @@ use crate::store::db::statement::{Runs, sql};
 use crate::store::db::value::Row;
 
 /// A delivery whose time has come, and where it gets its place.
-pub(in crate::store) type Ripe = (DeliveryId, RelayName, TenantId);
+pub(in crate::store) type ReadyRow = (DeliveryId, RelayName, TenantId);
 
-pub(in crate::store) fn read(row: &Row) -> Result<Ripe, StoreError> {
+pub(in crate::store) fn read(row: &Row) -> Result<ReadyRow, StoreError> {
     Ok((row.get("delivery_id")?, row.get("relay")?, row.get("tenant_id")?))
 }
 
@@ -21,7 +21,7 @@ pub(in crate::store) async fn fair_share(
     on: &mut impl Runs,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<Ripe>, StoreError> {
+) -> Result<Vec<ReadyRow>, StoreError> {
     let tenants = tenants_with_ripe(on, now, limit).await?;
     let share = limit / u32::try_from(tenants.len()).unwrap_or(limit).max(1);
     sql("WITH {given}

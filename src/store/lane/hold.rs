@@ -27,7 +27,7 @@ impl Store {
     ///
     /// How long one has waited makes no difference: a backlog from before the backup may have gone out right after it.
     /// `since` is when the backup was made, for whoever compares with the relay's log; it is noted at each. One that a
-    /// worker has claimed gets no permit for DATA any more ([`Store::start_data`]), and is held when it comes back. One
+    /// worker has claimed gets no permit for DATA any more ([`Store::permit_data`]), and is held when it comes back. One
     /// whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a dead
     /// worker left in a restored database is not sent when it is taken over. What is left of one that some recipients
     /// deferred is held with it.

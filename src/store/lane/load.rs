@@ -16,7 +16,7 @@ use crate::store::db::value::Row;
 
 /// A delivery's snapshot, and what decides now.
 #[derive(Debug, Clone)]
-pub struct DeliveryFacts {
+pub struct DeliveryContext {
     /// The delivery.
     pub id: DeliveryId,
     /// Whose Message-ID, X-Delivery-Id and token it uses.
@@ -79,7 +79,7 @@ impl Store {
     ///
     /// # Errors
     /// One value that cannot be read fails the whole call, as [`StoreError::Unreadable`].
-    pub async fn load(&self, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryFacts>, StoreError> {
+    pub async fn load(&self, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryContext>, StoreError> {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
@@ -112,8 +112,8 @@ impl Store {
     }
 }
 
-fn read_facts(row: &Row) -> Result<DeliveryFacts, StoreError> {
-    Ok(DeliveryFacts {
+fn read_facts(row: &Row) -> Result<DeliveryContext, StoreError> {
+    Ok(DeliveryContext {
         id: row.get("id")?,
         root: row.get("root_id")?,
         role: row.get("role")?,

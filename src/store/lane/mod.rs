@@ -2,7 +2,7 @@
 
 pub(super) mod attempt_record;
 pub(super) mod claim;
-pub(super) mod data_start;
+pub(super) mod data_permit;
 pub(super) mod fair_queue;
 pub(super) mod fair_share;
 pub(super) mod hold;

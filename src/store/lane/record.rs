@@ -4,7 +4,7 @@
 //! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
 //! because the first answer of the database was lost.
 
-use super::attempt_record::{BackToDue, Next, Record, Recorded, settled};
+use super::attempt_record::{BackToDue, NextState, Record, Recorded, settled};
 use std::collections::{BTreeMap, HashSet};
 
 use super::claim::{Claim, Fence};
@@ -39,7 +39,7 @@ impl Store {
         sorted.sort_by_key(|record| record.fence);
         sorted.dedup_by_key(|record| record.fence);
         let mut transaction = self.begin().await?;
-        let Taken { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let TakenClaims { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
         let erased = erased::among(&mut transaction, claims).await?;
         let nameless: Vec<Record> =
@@ -77,23 +77,23 @@ fn without<'r>(records: &[&'r Record], taken: &HashSet<Claim>) -> Vec<&'r Record
 
 fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
     let due = |record: &&'r Record| match &record.next {
-        Next::Due(due) => Some((record.fence, &**due)),
-        Next::Settled(_) => None,
+        NextState::Due(due) => Some((record.fence, &**due)),
+        NextState::Settled(_) => None,
     };
     records.iter().filter_map(due).collect()
 }
 
 /// Claims that held, and were ended by their records.
 #[derive(Default)]
-struct Taken {
+struct TakenClaims {
     claims: HashSet<Claim>,
     /// Those that a person held meanwhile, of the ones that have settled.
     held: HashSet<Claim>,
 }
 
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
-async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<Taken, StoreError> {
-    let mut taken = Taken::default();
+async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<TakenClaims, StoreError> {
+    let mut taken = TakenClaims::default();
     let settled = settled(records);
     if !settled.is_empty() {
         let rows = sql("WITH {given}
@@ -284,8 +284,8 @@ async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<Hash
         records.iter().map(|record| {
             let [id, claim, worker] = record.fence.values();
             let settled = match &record.next {
-                Next::Settled(settlement) => Some(settlement.settled),
-                Next::Due(_) => None,
+                NextState::Settled(settlement) => Some(settlement.settled),
+                NextState::Due(_) => None,
             };
             [id, claim, worker, settled.into()]
         }),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::takeover::{Left, settle_left};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, RelayName};
-use crate::model::reason::{Class, fingerprint};
+use crate::model::reason::{ReasonCode, fingerprint};
 use crate::model::state::Settled;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
@@ -91,7 +91,7 @@ impl Store {
         }
         for (relay, left) in &by_relay {
             let reason = no_such(relay);
-            settle_left(&mut transaction, left, Settled::Dead, Class::UnknownRelay, &reason, now).await?;
+            settle_left(&mut transaction, left, Settled::Dead, ReasonCode::UnknownRelay, &reason, now).await?;
         }
         let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<DeliveryId>, _>>()?;
         let relays: BTreeMap<DeliveryId, RelayName> = rows
@@ -119,7 +119,7 @@ fn no_such(relay: &RelayName) -> String {
 }
 
 fn letter(row: &Row, relay: &RelayName, id: Uuid, now: Timestamp) -> Result<NewDeadLetter, StoreError> {
-    let class = Class::UnknownRelay;
+    let class = ReasonCode::UnknownRelay;
     Ok(NewDeadLetter {
         id: DeadLetterId(id),
         delivery: Some(row.get("id")?),

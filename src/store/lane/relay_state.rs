@@ -3,7 +3,7 @@
 //! What the breaker does next is decided elsewhere; here a change is written only if the state is still the one that
 //! it was decided upon. People's pause is not the breaker's, so neither overwrites the other.
 
-use crate::model::state::Breaker;
+use crate::model::state::BreakerState;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -24,7 +24,7 @@ pub struct RelayState {
     /// The relay.
     pub relay: RelayName,
     /// Where its breaker stands.
-    pub breaker: Breaker,
+    pub breaker: BreakerState,
     /// Why, for people.
     pub reason: Option<String>,
     /// Since when it is not closed.
@@ -62,7 +62,7 @@ impl RelayState {
     pub fn closed(relay: RelayName) -> Self {
         Self {
             relay,
-            breaker: Breaker::Closed,
+            breaker: BreakerState::Closed,
             reason: None,
             opened_at: None,
             probes: 0,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -59,7 +59,7 @@ pub(in crate::store) async fn send_once_more(
         ON CONFLICT (delivery_id, claim) DO NOTHING")
     .bind(now)
     .bind(Phase::Data)
-    .bind(Class::Uncertain)
+    .bind(ReasonCode::Uncertain)
     .given("id uuid", ids())
     .run(on)
     .await?;
@@ -77,7 +77,7 @@ pub(in crate::store) async fn send_once_more(
                first_failed_at = COALESCE(first_failed_at, $4)
         FROM given WHERE lane_entry.delivery_id = given.id")
     .bind(Timestamp(now.0 + DELAY_MS))
-    .bind(Class::Uncertain)
+    .bind(ReasonCode::Uncertain)
     .bind(WHY)
     .bind(now)
     .given("id uuid", ids())

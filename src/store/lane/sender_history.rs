@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::super::Store;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName, WorkerId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::policy::refusal_words::same_words;
 use crate::policy::sender_key::{SenderKey, SenderKeys};
@@ -154,7 +154,7 @@ pub struct EndedAttempt {
     /// Where in the conversation.
     pub phase: Option<Phase>,
     /// How.
-    pub class: Option<Class>,
+    pub class: Option<ReasonCode>,
     /// The relay's codes.
     pub code: Option<String>,
 }

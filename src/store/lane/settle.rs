@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::attempt_record::{NewAttempt, Next, Record, Settlement, settled};
+use super::attempt_record::{NewAttempt, NextState, Record, Settlement, settled};
 use super::claim::{Claim, Fence};
 use super::hold::BY_HAND;
 use crate::clock::Timestamp;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::Settled;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
@@ -148,11 +148,11 @@ async fn update_deliveries(on: &mut Transaction, settled: &[(Fence, &Settlement)
 pub(in crate::store) fn nameless(record: &Record) -> Record {
     let attempt = record.attempt.clone().map(|attempt| NewAttempt { reply: None, refused: None, ..attempt });
     let known = match &record.next {
-        Next::Settled(settlement) => Settlement { dead_letter: None, rest: None, ..(**settlement).clone() },
-        Next::Due(due) => Settlement {
+        NextState::Settled(settlement) => Settlement { dead_letter: None, rest: None, ..(**settlement).clone() },
+        NextState::Due(due) => Settlement {
             settled: Settled::Cancelled,
             at: due.due_at,
-            class: Class::ByHand,
+            class: ReasonCode::ByHand,
             reason: None,
             attempts: due.attempts,
             decision: due.decision,
@@ -175,10 +175,10 @@ pub(in crate::store) fn nameless(record: &Record) -> Record {
         _ => Settlement {
             settled: Settled::Cancelled,
             at,
-            class: Class::ByHand,
+            class: ReasonCode::ByHand,
             reason: Some("the relay did not take it, and the customer was erased: it is not sent again".to_owned()),
             ..known
         },
     };
-    Record { fence: record.fence, attempt, next: Next::Settled(Box::new(settlement)) }
+    Record { fence: record.fence, attempt, next: NextState::Settled(Box::new(settlement)) }
 }

@@ -7,7 +7,7 @@ use super::relay_state::give_probes_back;
 use super::resent::send_once_more;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, WorkerId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::Settled;
 use crate::policy::decision::Terms;
@@ -151,9 +151,9 @@ impl Store {
             left.push(Left::read(row)?);
         }
         let why = "the event's expires_at passed before it could be sent";
-        settle_left(&mut transaction, &expired, Settled::Expired, Class::Expired, why, now).await?;
+        settle_left(&mut transaction, &expired, Settled::Expired, ReasonCode::Expired, why, now).await?;
         let why = "the event's expires_at passed before it could be sent again; the relay may hold it";
-        settle_left(&mut transaction, &uncertain, Settled::Uncertain, Class::Uncertain, why, now).await?;
+        settle_left(&mut transaction, &uncertain, Settled::Uncertain, ReasonCode::Uncertain, why, now).await?;
         transaction.commit().await?;
         Ok(expired.into_iter().map(|left| left.delivery).collect())
     }
@@ -188,7 +188,7 @@ impl Store {
         .await?;
         let left = rows.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
         let why = "how the message was handed over could not be recorded; the relay may hold it";
-        settle_left(&mut transaction, &left, Settled::Uncertain, Class::Uncertain, why, self.now()).await?;
+        settle_left(&mut transaction, &left, Settled::Uncertain, ReasonCode::Uncertain, why, self.now()).await?;
         let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
         describe_messages(&mut transaction, &uncertain).await?;
         transaction.commit().await?;
@@ -225,7 +225,7 @@ async fn declare_uncertain(
     .await?;
     let left = left.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
     let why = "the worker ended while it handed the message over; the relay may hold it";
-    settle_left(on, &left, Settled::Uncertain, Class::Uncertain, why, now).await?;
+    settle_left(on, &left, Settled::Uncertain, ReasonCode::Uncertain, why, now).await?;
     let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
     describe_messages(on, &uncertain).await?;
     Ok(uncertain)
@@ -271,7 +271,7 @@ pub(in crate::store) async fn settle_left(
     on: &mut Transaction,
     left: &[Left],
     settled: Settled,
-    class: Class,
+    class: ReasonCode,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {

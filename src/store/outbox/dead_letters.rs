@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::model::ids::DeadLetterId;
 use crate::model::incoming::Unavailable;
-use crate::model::outbox::{DeadLetterLedger, PendingDeadLetter};
+use crate::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -20,7 +20,7 @@ const MIRROR: &str = "mirror";
 /// Bytes of the dead letters that are published in one step, give or take the last one.
 const PUBLISH_BYTES_MAX: i64 = 8 << 20;
 
-impl DeadLetterLedger for Store {
+impl DeadLetterOutbox for Store {
     async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
         Ok(self.hold_lease(MIRROR, lease).await?)
     }

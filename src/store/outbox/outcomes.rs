@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
 use crate::model::incoming::Unavailable;
-use crate::model::outbox::{OutcomeLedger, PendingOutcome};
+use crate::model::outbox::{OutcomeOutbox, PendingOutcome};
 use crate::model::state::Settled;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-impl OutcomeLedger for Store {
+impl OutcomeOutbox for Store {
     async fn hold_outcome_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
         Ok(self.hold_lease(OUTCOMES, lease).await?)
     }

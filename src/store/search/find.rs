@@ -129,7 +129,7 @@ pub enum FoundBy {
     Customer,
 }
 
-crate::string_enum::spelling!(FoundBy {
+crate::string_enum::string_enum!(FoundBy {
     Number => "number",
     NumberPrefix => "number_prefix",
     Recipient => "recipient",

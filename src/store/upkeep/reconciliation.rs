@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::{DeadLetterId, DeliveryId, EventKey, TenantId};
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
-use crate::store::db::value::{Column, Row};
+use crate::store::db::value::{ColumnValue, Row};
 
 /// A delivery, and what stands beside it.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct BookedDelivery {
     /// Its message may have been handed over already, and it is sent once more.
     pub may_be_out: bool,
     /// Why it ended.
-    pub class: Option<Class>,
+    pub class: Option<ReasonCode>,
     /// Documents or a link, as recorded last.
     pub decision: Option<Decision>,
     /// Whether a message is recorded.
@@ -111,7 +111,7 @@ pub struct BookedPage<T, I> {
 }
 
 /// One row that cannot be read stops nothing.
-fn page<T, I: Column + Copy>(
+fn page<T, I: ColumnValue + Copy>(
     rows: &[Row],
     id: &str,
     read: fn(&Row) -> Result<T, StoreError>,

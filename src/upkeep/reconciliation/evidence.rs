@@ -64,7 +64,7 @@ impl<'a> TakenMails<'a> {
     }
 
     /// Those that no delivery was found for.
-    pub(super) fn strangers(&self) -> impl Iterator<Item = &'a TakenMail> {
+    pub(super) fn unserved(&self) -> impl Iterator<Item = &'a TakenMail> {
         self.by_root.values().flatten().filter(|(_, known)| !known).map(|(mail, _)| *mail)
     }
 }

@@ -1,9 +1,9 @@
 //! What is wrong with a row, by what stands beside it. Pure.
 
 use super::evidence::TakenMail;
-use super::{Fault, Finding};
+use super::{Finding, ReconciliationFault};
 use crate::model::ids::DeliveryId;
-use crate::model::reason::Class;
+use crate::model::reason::ReasonCode;
 use crate::model::state::{Decision, DeliveryRole, EventState, Settled};
 use crate::store::{BookedDelivery, BookedEvent, BookedLetter};
 use crate::telemetry::AddressMask;
@@ -14,40 +14,50 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
     let BookedDelivery { settled, in_lane, accepted, .. } = *delivery;
     let mut faults = Vec::new();
     match (settled, in_lane) {
-        (None, None) => faults.push((Fault::InNoState, "neither settled nor in a lane".to_owned())),
+        (None, None) => faults.push((ReconciliationFault::InNoState, "neither settled nor in a lane".to_owned())),
         (Some(settled), Some(state)) => {
-            faults.push((Fault::InTwoStates, format!("{settled}, and {state} in its lane")));
+            faults.push((ReconciliationFault::InTwoStates, format!("{settled}, and {state} in its lane")));
         }
         _ => {}
     }
     match &delivery.event {
         Some((EventState::Waiting | EventState::Dead, _)) => {
-            faults.push((Fault::InTwoStates, "its event counts as one that became no delivery".to_owned()));
+            faults
+                .push((ReconciliationFault::InTwoStates, "its event counts as one that became no delivery".to_owned()));
         }
         Some((EventState::Accepted, main)) if is_second(delivery, *main) => {
-            faults.push((Fault::SecondDelivery, "its event has another, and nobody asked for this one".to_owned()));
+            faults.push((
+                ReconciliationFault::SecondDelivery,
+                "its event has another, and nobody asked for this one".to_owned(),
+            ));
         }
         _ => {}
     }
     if settled == Some(Settled::Dead) && delivery.open_letters == 0 {
-        faults.push((Fault::DeadUnseen, "dead, and no dead letter is open".to_owned()));
+        faults.push((ReconciliationFault::DeadUnseen, "dead, and no dead letter is open".to_owned()));
     }
     if delivery.open_letters > 1 {
-        faults.push((Fault::InTwoStates, format!("{} dead letters are open", delivery.open_letters)));
+        faults.push((ReconciliationFault::InTwoStates, format!("{} dead letters are open", delivery.open_letters)));
     }
     if accepted > 1 {
-        faults.push((Fault::SentTwice, format!("{accepted} attempts were accepted")));
+        faults.push((ReconciliationFault::SentTwice, format!("{accepted} attempts were accepted")));
     }
     // The late answer of an uncertain one that a resend had taken the place of is kept.
-    let resent = settled == Some(Settled::Cancelled) && delivery.class == Some(Class::Superseded);
+    let resent = settled == Some(Settled::Cancelled) && delivery.class == Some(ReasonCode::Superseded);
     if accepted > 0 && settled != Some(Settled::Sent) && !resent {
-        faults.push((Fault::AcceptedNotSent, format!("an attempt was accepted, and it is {}", standing(delivery))));
+        faults.push((
+            ReconciliationFault::AcceptedNotSent,
+            format!("an attempt was accepted, and it is {}", standing(delivery)),
+        ));
     }
     if delivery.otherwise > 0 {
-        faults.push((Fault::OtherDecision, "the accepted attempt has another decision or message".to_owned()));
+        faults.push((
+            ReconciliationFault::OtherDecision,
+            "the accepted attempt has another decision or message".to_owned(),
+        ));
     }
     if settled == Some(Settled::Uncertain) && !delivery.has_message && delivery.uncertain == 0 {
-        faults.push((Fault::UncertainBeforeData, "uncertain, and no message was ever ready".to_owned()));
+        faults.push((ReconciliationFault::UncertainBeforeData, "uncertain, and no message was ever ready".to_owned()));
     }
     faults.into_iter().map(|(fault, detail)| of_delivery(delivery, fault, &detail)).collect()
 }
@@ -64,14 +74,14 @@ pub fn taken(delivery: &BookedDelivery, mails: &[&TakenMail]) -> Vec<Finding> {
     // One more for each uncertain attempt that the relay's configuration had repeated.
     let allowed = 1 + usize::try_from(delivery.uncertain).unwrap_or(0);
     if let Some(times) = most_for_one_recipient(mails).filter(|times| *times > allowed) {
-        faults.push((Fault::SentTwice, format!("the relay took it {times} times for one recipient")));
+        faults.push((ReconciliationFault::SentTwice, format!("the relay took it {times} times for one recipient")));
     }
-    let by_hand = delivery.class == Some(Class::ByHand);
+    let by_hand = delivery.class == Some(ReasonCode::ByHand);
     if mails.is_empty() && delivery.settled == Some(Settled::Sent) && !by_hand {
-        faults.push((Fault::NotTaken, "sent, and the relay never took it".to_owned()));
+        faults.push((ReconciliationFault::NotTaken, "sent, and the relay never took it".to_owned()));
     }
     if !mails.is_empty() && !may_be_taken(delivery) {
-        faults.push((Fault::NotRecorded, format!("the relay took it, and it is {}", standing(delivery))));
+        faults.push((ReconciliationFault::NotRecorded, format!("the relay took it, and it is {}", standing(delivery))));
     }
     let differs = |mail: &&TakenMail| match (delivery.decision, delivery.attachments) {
         (Some(Decision::Link), _) => mail.attachments > 0,
@@ -81,7 +91,7 @@ pub fn taken(delivery: &BookedDelivery, mails: &[&TakenMail]) -> Vec<Finding> {
     if let Some(mail) = mails.iter().copied().find(differs) {
         let recorded = delivery.decision.map_or("nothing", Decision::as_str);
         let detail = format!("recorded as {recorded}, taken with {} documents", mail.attachments);
-        faults.push((Fault::OtherDecision, detail));
+        faults.push((ReconciliationFault::OtherDecision, detail));
     }
     faults.into_iter().map(|(fault, detail)| of_delivery(delivery, fault, &detail)).collect()
 }
@@ -96,7 +106,7 @@ const fn may_be_taken(delivery: &BookedDelivery) -> bool {
     match delivery.settled {
         Some(Settled::Sent | Settled::Uncertain) => true,
         // A resend took an uncertain one's place, and says so.
-        Some(Settled::Cancelled) => matches!(delivery.class, Some(Class::Superseded)),
+        Some(Settled::Cancelled) => matches!(delivery.class, Some(ReasonCode::Superseded)),
         Some(_) => false,
         // Its worker is about to record it, or the relay's configuration has it repeated.
         None => delivery.has_message || delivery.may_be_out,
@@ -121,10 +131,12 @@ pub fn event(event: &BookedEvent) -> Option<Finding> {
     let detail = match event.state {
         EventState::Accepted if !event.has_delivery => "its delivery is not there",
         EventState::Dead if event.letters == 0 => "dead, and no dead letter says why",
-        EventState::Dead if event.letters > 1 => return Some(of_event(event, Fault::InTwoStates, "two dead letters")),
+        EventState::Dead if event.letters > 1 => {
+            return Some(of_event(event, ReconciliationFault::InTwoStates, "two dead letters"));
+        }
         _ => return None,
     };
-    Some(of_event(event, Fault::InNoState, detail))
+    Some(of_event(event, ReconciliationFault::InNoState, detail))
 }
 
 /// What is wrong with an open dead letter.
@@ -138,7 +150,7 @@ pub fn letter(letter: &BookedLetter) -> Option<Finding> {
         (None, Some((event, None))) => format!("its event {event} is not known"),
     };
     Some(Finding {
-        fault: Fault::SeenUndead,
+        fault: ReconciliationFault::SeenUndead,
         tenant: letter.tenant.clone(),
         invoice: letter.invoice_number.clone(),
         detail: format!("dead letter {} is open, and {detail}", letter.id),
@@ -152,7 +164,7 @@ pub fn published(missing: &[&(String, String)], queued: u64) -> Vec<Finding> {
         return Vec::new();
     }
     let lost = |(source, id): &&(String, String)| Finding {
-        fault: Fault::Lost,
+        fault: ReconciliationFault::Lost,
         tenant: None,
         invoice: None,
         detail: format!("event {id} of {source} was published, and {queued} messages stand in the queues"),
@@ -164,21 +176,21 @@ pub fn published(missing: &[&(String, String)], queued: u64) -> Vec<Finding> {
 #[must_use]
 pub fn stray(delivery: DeliveryId) -> Finding {
     let detail = format!("a place in a lane of delivery {delivery}, which is not there");
-    Finding { fault: Fault::WithoutDelivery, tenant: None, invoice: None, detail }
+    Finding { fault: ReconciliationFault::WithoutDelivery, tenant: None, invoice: None, detail }
 }
 
 /// A mail that no delivery was found for.
 #[must_use]
 pub fn stranger(mail: &TakenMail) -> Finding {
     let detail = format!("the relay took {}, and no delivery of it is known", mail.message_id);
-    Finding { fault: Fault::NotRecorded, tenant: None, invoice: None, detail }
+    Finding { fault: ReconciliationFault::NotRecorded, tenant: None, invoice: None, detail }
 }
 
 /// A row that cannot be read: nobody can say what is wrong beside that. The sentence names no address.
 #[must_use]
 pub fn unreadable(row: &str, why: &str) -> Finding {
     let detail = format!("{row}: {}", AddressMask::default().reply(why));
-    Finding { fault: Fault::Unreadable, tenant: None, invoice: None, detail }
+    Finding { fault: ReconciliationFault::Unreadable, tenant: None, invoice: None, detail }
 }
 
 /// A resend that the relay accepted, as it did the uncertain one whose place it took: the answer to that came later.
@@ -186,22 +198,22 @@ pub fn unreadable(row: &str, why: &str) -> Finding {
 pub fn twice_by_a_resend(delivery: &BookedDelivery) -> Option<Finding> {
     let original = delivery.accepted_before.filter(|_| delivery.accepted > 0)?;
     let detail = format!("accepted, and so was the uncertain {original}, whose place a person had it take");
-    Some(of_delivery(delivery, Fault::AcceptedAndResent, &detail))
+    Some(of_delivery(delivery, ReconciliationFault::AcceptedAndResent, &detail))
 }
 
 /// A kept count that is too high by `by`.
 #[must_use]
 pub fn miscounted(settled: Settled, by: i64) -> Finding {
     let detail = format!("the kept count of {settled} differs from the true one by {by}");
-    Finding { fault: Fault::Miscounted, tenant: None, invoice: None, detail }
+    Finding { fault: ReconciliationFault::Miscounted, tenant: None, invoice: None, detail }
 }
 
-fn of_delivery(delivery: &BookedDelivery, fault: Fault, detail: &str) -> Finding {
+fn of_delivery(delivery: &BookedDelivery, fault: ReconciliationFault, detail: &str) -> Finding {
     let (tenant, invoice) = (Some(delivery.tenant.clone()), Some(delivery.invoice_number.clone()));
     Finding { fault, tenant, invoice, detail: format!("delivery {}: {detail}", delivery.id) }
 }
 
-fn of_event(event: &BookedEvent, fault: Fault, detail: &str) -> Finding {
+fn of_event(event: &BookedEvent, fault: ReconciliationFault, detail: &str) -> Finding {
     let (tenant, invoice) = (Some(event.tenant.clone()), Some(event.invoice_number.clone()));
     Finding { fault, tenant, invoice, detail: format!("event {} of {}: {detail}", event.event_id, event.source) }
 }

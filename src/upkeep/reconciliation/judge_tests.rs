@@ -18,7 +18,7 @@ fn sent() -> BookedDelivery {
         settled: Some(Settled::Sent),
         in_lane: None,
         may_be_out: false,
-        class: Some(Class::Accepted),
+        class: Some(ReasonCode::Accepted),
         decision: Some(Decision::Attach),
         has_message: true,
         attachments: Some(1),
@@ -39,7 +39,7 @@ fn due() -> BookedDelivery {
     BookedDelivery { has_message: false, accepted: 0, ..nothing }
 }
 
-fn ended(settled: Settled, class: Class) -> BookedDelivery {
+fn ended(settled: Settled, class: ReasonCode) -> BookedDelivery {
     BookedDelivery { settled: Some(settled), class: Some(class), accepted: 0, ..sent() }
 }
 
@@ -48,35 +48,38 @@ fn mail() -> TakenMail {
     TakenMail { message_id: "1@acme.example".to_owned(), delivery: ID, recipients, attachments: 1 }
 }
 
-fn faults(findings: &[Finding]) -> Vec<Fault> {
+fn faults(findings: &[Finding]) -> Vec<ReconciliationFault> {
     findings.iter().map(|finding| finding.fault).collect()
 }
 
 #[test]
 fn a_delivery_is_held_against_what_stands_beside_it() {
-    let dead = || BookedDelivery { open_letters: 1, ..ended(Settled::Dead, Class::Internal) };
-    let table: [(BookedDelivery, &[Fault]); 16] = [
+    let dead = || BookedDelivery { open_letters: 1, ..ended(Settled::Dead, ReasonCode::Internal) };
+    let table: [(BookedDelivery, &[ReconciliationFault]); 16] = [
         (sent(), &[]),
-        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::Superseded) }, &[]),
-        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, Class::ByHand) }, &[Fault::AcceptedNotSent]),
+        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, ReasonCode::Superseded) }, &[]),
+        (
+            BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, ReasonCode::ByHand) },
+            &[ReconciliationFault::AcceptedNotSent],
+        ),
         (due(), &[]),
         (dead(), &[]),
-        (ended(Settled::Uncertain, Class::Uncertain), &[]),
-        (BookedDelivery { in_lane: None, ..due() }, &[Fault::InNoState]),
-        (BookedDelivery { in_lane: Some(DeliveryState::Sending), ..sent() }, &[Fault::InTwoStates]),
-        (BookedDelivery { event: Some((EventState::Waiting, None)), ..due() }, &[Fault::InTwoStates]),
-        (BookedDelivery { open_letters: 2, ..dead() }, &[Fault::InTwoStates]),
+        (ended(Settled::Uncertain, ReasonCode::Uncertain), &[]),
+        (BookedDelivery { in_lane: None, ..due() }, &[ReconciliationFault::InNoState]),
+        (BookedDelivery { in_lane: Some(DeliveryState::Sending), ..sent() }, &[ReconciliationFault::InTwoStates]),
+        (BookedDelivery { event: Some((EventState::Waiting, None)), ..due() }, &[ReconciliationFault::InTwoStates]),
+        (BookedDelivery { open_letters: 2, ..dead() }, &[ReconciliationFault::InTwoStates]),
         (
             BookedDelivery { event: Some((EventState::Accepted, Some(DeliveryId(Uuid::from_u128(2))))), ..due() },
-            &[Fault::SecondDelivery],
+            &[ReconciliationFault::SecondDelivery],
         ),
-        (BookedDelivery { open_letters: 0, ..dead() }, &[Fault::DeadUnseen]),
-        (BookedDelivery { accepted: 2, ..sent() }, &[Fault::SentTwice]),
-        (BookedDelivery { accepted: 1, ..due() }, &[Fault::AcceptedNotSent]),
-        (BookedDelivery { otherwise: 1, ..sent() }, &[Fault::OtherDecision]),
+        (BookedDelivery { open_letters: 0, ..dead() }, &[ReconciliationFault::DeadUnseen]),
+        (BookedDelivery { accepted: 2, ..sent() }, &[ReconciliationFault::SentTwice]),
+        (BookedDelivery { accepted: 1, ..due() }, &[ReconciliationFault::AcceptedNotSent]),
+        (BookedDelivery { otherwise: 1, ..sent() }, &[ReconciliationFault::OtherDecision]),
         (
-            BookedDelivery { has_message: false, ..ended(Settled::Uncertain, Class::Uncertain) },
-            &[Fault::UncertainBeforeData],
+            BookedDelivery { has_message: false, ..ended(Settled::Uncertain, ReasonCode::Uncertain) },
+            &[ReconciliationFault::UncertainBeforeData],
         ),
     ];
     for (booked, expected) in table {
@@ -95,20 +98,20 @@ fn what_a_person_wanted_a_second_time_is_no_fault() {
 fn a_delivery_is_held_against_what_the_relay_took() {
     let link = || BookedDelivery { decision: Some(Decision::Link), attachments: Some(0), ..sent() };
     let sending = || BookedDelivery { in_lane: Some(DeliveryState::Sending), has_message: true, accepted: 0, ..due() };
-    let table: [(BookedDelivery, usize, &[Fault]); 13] = [
+    let table: [(BookedDelivery, usize, &[ReconciliationFault]); 13] = [
         (sent(), 1, &[]),
         (due(), 0, &[]),
         (sending(), 1, &[]),
-        (ended(Settled::Uncertain, Class::Uncertain), 1, &[]),
-        (ended(Settled::Uncertain, Class::Uncertain), 0, &[]),
-        (ended(Settled::Cancelled, Class::Superseded), 1, &[]),
-        (BookedDelivery { class: Some(Class::ByHand), ..sent() }, 0, &[]),
+        (ended(Settled::Uncertain, ReasonCode::Uncertain), 1, &[]),
+        (ended(Settled::Uncertain, ReasonCode::Uncertain), 0, &[]),
+        (ended(Settled::Cancelled, ReasonCode::Superseded), 1, &[]),
+        (BookedDelivery { class: Some(ReasonCode::ByHand), ..sent() }, 0, &[]),
         (BookedDelivery { uncertain: 1, ..sent() }, 2, &[]),
-        (sent(), 2, &[Fault::SentTwice]),
-        (sent(), 0, &[Fault::NotTaken]),
-        (due(), 1, &[Fault::NotRecorded]),
-        (ended(Settled::Rejected, Class::Rejected), 1, &[Fault::NotRecorded]),
-        (link(), 1, &[Fault::OtherDecision]),
+        (sent(), 2, &[ReconciliationFault::SentTwice]),
+        (sent(), 0, &[ReconciliationFault::NotTaken]),
+        (due(), 1, &[ReconciliationFault::NotRecorded]),
+        (ended(Settled::Rejected, ReasonCode::Rejected), 1, &[ReconciliationFault::NotRecorded]),
+        (link(), 1, &[ReconciliationFault::OtherDecision]),
     ];
     for (booked, times, expected) in table {
         let mail = mail();
@@ -125,7 +128,7 @@ fn a_rest_is_another_mail_than_its_root() {
     let mut index = TakenMails::of(&mails);
     assert_eq!(taken(&root, &index.of_delivery(&root)), []);
     assert_eq!(index.of_delivery(&rest), [&mails[1]]);
-    assert_eq!(index.strangers().count(), 0);
+    assert_eq!(index.unserved().count(), 0);
 }
 
 #[test]
@@ -133,7 +136,10 @@ fn a_mail_of_no_delivery_is_a_stranger() {
     let mails = [TakenMail { delivery: DeliveryId(Uuid::from_u128(7)), ..mail() }];
     let mut index = TakenMails::of(&mails);
     assert_eq!(index.of_delivery(&sent()).len(), 0);
-    assert_eq!(index.strangers().map(stranger).map(|finding| finding.fault).collect::<Vec<_>>(), [Fault::NotRecorded]);
+    assert_eq!(
+        index.unserved().map(stranger).map(|finding| finding.fault).collect::<Vec<_>>(),
+        [ReconciliationFault::NotRecorded]
+    );
 }
 
 #[test]
@@ -153,9 +159,9 @@ fn an_event_has_a_delivery_or_a_letter_or_waits() {
     assert_eq!(fault(booked(EventState::Accepted, true, 0)), None);
     assert_eq!(fault(booked(EventState::Waiting, false, 0)), None);
     assert_eq!(fault(booked(EventState::Dead, false, 1)), None);
-    assert_eq!(fault(booked(EventState::Accepted, false, 0)), Some(Fault::InNoState));
-    assert_eq!(fault(booked(EventState::Dead, false, 0)), Some(Fault::InNoState));
-    assert_eq!(fault(booked(EventState::Dead, false, 2)), Some(Fault::InTwoStates));
+    assert_eq!(fault(booked(EventState::Accepted, false, 0)), Some(ReconciliationFault::InNoState));
+    assert_eq!(fault(booked(EventState::Dead, false, 0)), Some(ReconciliationFault::InNoState));
+    assert_eq!(fault(booked(EventState::Dead, false, 2)), Some(ReconciliationFault::InTwoStates));
     assert_eq!(fault(BookedEvent { forgotten: true, ..booked(EventState::Accepted, false, 0) }), None);
 }
 
@@ -184,5 +190,5 @@ fn what_still_stands_in_the_queue_is_not_lost() {
     let events = [("s".to_owned(), "1".to_owned()), ("s".to_owned(), "2".to_owned())];
     let missing: Vec<_> = events.iter().collect();
     assert_eq!(published(&missing, 2), []);
-    assert_eq!(faults(&published(&missing, 1)), [Fault::Lost, Fault::Lost]);
+    assert_eq!(faults(&published(&missing, 1)), [ReconciliationFault::Lost, ReconciliationFault::Lost]);
 }

@@ -1,7 +1,7 @@
 //! Does everything add up? What was published, what the database holds, and what the relay took, joined.
 //!
 //! The promise is that every event is in exactly one state and that nothing is sent twice by itself. [`audit`] reads
-//! the database a page at a time, [`judge`] says of each row what is wrong with it, and the [`Ledger`] names every
+//! the database a page at a time, [`judge`] says of each row what is wrong with it, and the [`Reconciliation`] names every
 //! event that breaks the promise. `doctor --ledger` shows it; tests that break things end with it.
 
 pub mod evidence;
@@ -13,7 +13,7 @@ pub use evidence::{Evidence, TakenMail};
 
 use crate::model::ids::{EventKey, TenantId};
 use crate::store::{Store, StoreError};
-use crate::string_enum::spelling;
+use crate::string_enum::string_enum;
 use evidence::TakenMails;
 
 /// Rows of one page: what the ledger holds in memory does not grow with the database.
@@ -24,7 +24,7 @@ const FINDINGS_MAX: usize = 1_000;
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
+pub enum ReconciliationFault {
     /// Published, and neither in the queue nor in the database.
     Lost,
     /// Nobody acts next, and it has not ended.
@@ -60,7 +60,7 @@ pub enum Fault {
     AcceptedAndResent,
 }
 
-spelling!(Fault {
+string_enum!(ReconciliationFault {
     Lost => "lost",
     InNoState => "in_no_state",
     InTwoStates => "in_two_states",
@@ -79,7 +79,7 @@ spelling!(Fault {
     AcceptedAndResent => "accepted_and_resent",
 });
 
-impl Fault {
+impl ReconciliationFault {
     /// The end of a sentence that begins with a number: "2 in no state".
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -109,7 +109,7 @@ impl Fault {
 pub struct Finding {
     /// What is wrong.
     #[serde(serialize_with = "spelled")]
-    pub fault: Fault,
+    pub fault: ReconciliationFault,
     /// Whose invoice it is, if that is known.
     pub tenant: Option<TenantId>,
     /// The invoice's number, if that is known.
@@ -119,13 +119,13 @@ pub struct Finding {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over as it is")]
-fn spelled<S: Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, S::Error> {
+fn spelled<S: Serializer>(fault: &ReconciliationFault, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(fault)
 }
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Ledger {
+pub struct Reconciliation {
     /// Events that were looked at.
     pub events: u64,
     /// Deliveries that were looked at.
@@ -140,7 +140,7 @@ pub struct Ledger {
     pub notices: Vec<Finding>,
 }
 
-impl Ledger {
+impl Reconciliation {
     /// Whether everything adds up.
     #[must_use]
     pub fn balances(&self) -> bool {
@@ -149,9 +149,13 @@ impl Ledger {
 
     /// How often each fault was found among those that are named.
     #[must_use]
-    pub fn by_fault(&self) -> Vec<(Fault, usize)> {
-        let number = |fault: Fault| self.findings.iter().filter(|finding| finding.fault == fault).count();
-        Fault::ALL.iter().map(|fault| (*fault, number(*fault))).filter(|(_, number)| *number > 0).collect()
+    pub fn by_fault(&self) -> Vec<(ReconciliationFault, usize)> {
+        let number = |fault: ReconciliationFault| self.findings.iter().filter(|finding| finding.fault == fault).count();
+        ReconciliationFault::ALL
+            .iter()
+            .map(|fault| (*fault, number(*fault)))
+            .filter(|(_, number)| *number > 0)
+            .collect()
     }
 
     fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
@@ -171,8 +175,8 @@ impl Ledger {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn audit(store: &Store, evidence: &Evidence) -> Result<Ledger, StoreError> {
-    let mut ledger = Ledger::default();
+pub async fn audit(store: &Store, evidence: &Evidence) -> Result<Reconciliation, StoreError> {
+    let mut ledger = Reconciliation::default();
     add_published(&mut ledger, store, evidence).await?;
     add_events(&mut ledger, store).await?;
     add_deliveries(&mut ledger, store, evidence).await?;
@@ -182,7 +186,7 @@ pub async fn audit(store: &Store, evidence: &Evidence) -> Result<Ledger, StoreEr
     Ok(ledger)
 }
 
-async fn add_published(ledger: &mut Ledger, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
+async fn add_published(ledger: &mut Reconciliation, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
     let mut missing = Vec::new();
     for part in evidence.published.chunks(PAGE as usize) {
         let known = store.known_events(part).await?;
@@ -192,7 +196,7 @@ async fn add_published(ledger: &mut Ledger, store: &Store, evidence: &Evidence) 
     Ok(())
 }
 
-async fn add_events(ledger: &mut Ledger, store: &Store) -> Result<(), StoreError> {
+async fn add_events(ledger: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = store.booked_events(after, PAGE).await?;
@@ -206,7 +210,7 @@ async fn add_events(ledger: &mut Ledger, store: &Store) -> Result<(), StoreError
     }
 }
 
-async fn add_deliveries(ledger: &mut Ledger, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
+async fn add_deliveries(ledger: &mut Reconciliation, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
     let mut taken = evidence.taken.as_deref().map(TakenMails::of);
     let mut after = None;
     loop {
@@ -226,11 +230,11 @@ async fn add_deliveries(ledger: &mut Ledger, store: &Store, evidence: &Evidence)
             }
         }
     }
-    ledger.add(taken.iter().flat_map(TakenMails::strangers).map(judge::stranger));
+    ledger.add(taken.iter().flat_map(TakenMails::unserved).map(judge::stranger));
     Ok(())
 }
 
-async fn add_letters(ledger: &mut Ledger, store: &Store) -> Result<(), StoreError> {
+async fn add_letters(ledger: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = store.booked_letters(after, PAGE).await?;

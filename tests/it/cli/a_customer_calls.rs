@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::customer::Customer;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use serde_json::{Value, json};
 
@@ -40,9 +40,9 @@ async fn with_beta(database: TestDatabase) -> Support {
 async fn three_commands_answer_a_call(database: TestDatabase) {
     let support = with_beta(database).await;
     support.accept(&numbered("1", "acme", "R-2026-0041")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.accept(&numbered("2", "beta", "R-2026-0042")).await;
-    let (first, _) = support.end(Settled::Rejected, Class::Rejected).await;
+    let (first, _) = support.end(Settled::Rejected, ReasonCode::Rejected).await;
 
     // As it is said on the phone: whose it is and where it stands, then why, then once more to where they are now.
     let found = printed(&support, &["find", "r-2026-", "0042"]);
@@ -186,7 +186,7 @@ fn members(value: &Value, into: &mut Vec<String>) {
 async fn programs_read_the_names_of_the_api(database: TestDatabase) {
     let support = with_beta(database).await;
     support.accept(&numbered("1", "acme", "R-1")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     support.accept(&numbered("2", "acme", "R-2")).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("event.json");

@@ -1,6 +1,6 @@
 //! An attempt is an SMTP transaction: `explain`, lists, dead letters and the API count the same ones.
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::store::{DeliveryFilter, PageRequest};
 
 use crate::cli_support::{objects, printed};
@@ -15,14 +15,14 @@ async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none
     let store = &support.database.store;
     support.accept(&event("1")).await;
     // Its first worker dies before it has said anything to the relay.
-    store.rank_ripe(10).await.expect("answered");
+    store.enqueue_ready(10).await.expect("answered");
     let (dead, live) = (add_worker(&support.database).await, add_worker(&support.database).await);
     assert_eq!(claim(&support.database, dead, 1).await.len(), 1);
     store.take_over(dead, live).await.expect("answered");
-    let (delivery, letter) = support.die(Class::Refused).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
     support.database.clock.advance(std::time::Duration::from_secs(1));
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
 
     let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
     assert!(story.contains("attempt 1 over") && story.contains("attempt 2 over"), "{story}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 
 use crate::cli_support::{printed, told};
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -39,7 +39,7 @@ async fn a_delivery_by_its_first_digits(database: TestDatabase) {
 async fn a_dead_letter_by_its_first_digits(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let digits = &letter.to_string()[..18];
     assert!(printed(&support, &["dead-letters", "show", digits]).contains(&letter.to_string()));
     // Named twice, it is one.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
@@ -69,9 +69,12 @@ async fn assert_accepted<F: Future<Output = (Support, TempDir)>>(what: &str, mak
 
 #[tokio::test]
 async fn of_every_reason_code_of_a_dead_letter() {
-    for class in Class::ALL.iter().copied().filter(|class| class.makes_dead_letters()) {
+    for class in ReasonCode::ALL.iter().copied().filter(|class| class.makes_dead_letters()) {
         // These never become a delivery.
-        if matches!(class, Class::Malformed | Class::ConflictingEvent | Class::Poison | Class::UnknownTenant) {
+        if matches!(
+            class,
+            ReasonCode::Malformed | ReasonCode::ConflictingEvent | ReasonCode::Poison | ReasonCode::UnknownTenant
+        ) {
             assert!(!class.hint().contains("redrive"), "{class}: a redrive of it is refused");
             continue;
         }
@@ -107,11 +110,11 @@ async fn of_every_reason_code_of_a_dead_letter() {
 #[tokio::test]
 async fn of_every_other_state() {
     for (settled, class, first) in [
-        (Settled::Sent, Class::Accepted, "resend --delivery"),
-        (Settled::Rejected, Class::Rejected, "resend --delivery"),
-        (Settled::Uncertain, Class::Uncertain, "deliveries mark-sent"),
-        (Settled::Cancelled, Class::ByHand, "resend --delivery"),
-        (Settled::Expired, Class::Expired, "resend --delivery"),
+        (Settled::Sent, ReasonCode::Accepted, "resend --delivery"),
+        (Settled::Rejected, ReasonCode::Rejected, "resend --delivery"),
+        (Settled::Uncertain, ReasonCode::Uncertain, "deliveries mark-sent"),
+        (Settled::Cancelled, ReasonCode::ByHand, "resend --delivery"),
+        (Settled::Expired, ReasonCode::Expired, "resend --delivery"),
     ] {
         for forgotten in [false, true] {
             let make = async || {

@@ -1,7 +1,7 @@
 //! Why a relay does not send: `relays list`, `explain` and `doctor` say the same.
 
 use invoice_dispatcher::clock::Clock;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use serde_json::Value;
 
 use crate::cli_support::command;
@@ -73,7 +73,7 @@ async fn a_trial_is_told_as_one_whatever_opened_the_breaker() {
 #[tokio::test]
 async fn doctor_warns_of_dead_letters_that_are_not_mirrored() {
     let support = support().await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let said = says(&support, "doctor");
     assert!(said.contains("1 dead letter not in its queue in RabbitMQ yet, the first for"), "{said}");
     support.database.execute("UPDATE dead_letter SET mirror = 'published'").await;

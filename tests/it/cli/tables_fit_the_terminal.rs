@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 
 use crate::cli_support::{command, objects};
@@ -31,11 +31,11 @@ fn plain(text: &str) -> String {
 async fn support() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     for id in 2..=22 {
         support.database.clock.advance(Duration::from_secs(1));
         support.accept(&event(&id.to_string())).await;
-        support.die(Class::Refused).await;
+        support.die(ReasonCode::Refused).await;
     }
     support.database.execute("UPDATE dead_letter SET code = '550 5.7.1', phase = 'mail'").await;
     support

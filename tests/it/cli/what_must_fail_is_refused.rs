@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn unlocked(database: TestDatabase) -> Support {
 async fn a_resend_of_another_document_settles_nothing(database: TestDatabase) {
     let support = unlocked(database).await;
     support.accept(&event_with("1", b"right")).await;
-    support.end(Settled::Dead, Class::DocumentMismatch).await;
+    support.end(Settled::Dead, ReasonCode::DocumentMismatch).await;
     let resend = "resend --tenant acme --invoice R-1 --reason asked";
     for (objects, class) in [
         (&[("acme/1.pdf", &b"wrong"[..])][..], "document_mismatch"),
@@ -80,7 +80,7 @@ async fn of_a_group_those_that_must_fail_stay_and_the_others_go(database: TestDa
     let support = unlocked(database).await;
     for id in ["1", "2", "3", "4"] {
         support.accept(&event_with(id, b"right")).await;
-        let class = if id == "4" { Class::DocumentMismatch } else { Class::DocumentMissing };
+        let class = if id == "4" { ReasonCode::DocumentMismatch } else { ReasonCode::DocumentMissing };
         support.die(class).await;
     }
     let store: &[(&str, &[u8])] = &[("acme/1.pdf", b"right"), ("acme/3.pdf", b"wrong"), ("acme/4.pdf", b"right")];
@@ -102,7 +102,7 @@ async fn of_a_group_those_that_must_fail_stay_and_the_others_go(database: TestDa
 async fn what_the_decision_refuses_is_refused_before(database: TestDatabase) {
     let support = unlocked(database).await;
     support.accept(&event_with("1", b"right")).await;
-    support.die(Class::NoVerificationMethod).await;
+    support.die(ReasonCode::NoVerificationMethod).await;
     // Everybody gets a link now, must be verified for it, and the customer has nothing to be verified by.
     let mut strict = tenant("acme");
     strict.settings.sensitive_attachments = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;

@@ -1,6 +1,6 @@
 //! What the database holds of a delivery cannot be read, or is not there: it ends with a reason, and nobody else waits.
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
@@ -43,7 +43,7 @@ async fn it_is_a_dead_letter_and_the_others_of_its_claim_go_out(database: TestDa
     let named = format!(
         "SELECT COUNT(*) FROM dead_letter WHERE source IS NOT NULL AND event_id IS NOT NULL
         AND customer_id = 'C-1' AND hint = '{}'",
-        Class::Internal.hint()
+        ReasonCode::Internal.hint()
     );
     assert_eq!(database.number(named).await, 3);
     // The books can only be held against what can be read.

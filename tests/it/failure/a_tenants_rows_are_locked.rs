@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::store::DataStarted;
+use invoice_dispatcher::store::DataPermitAnswer;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -67,14 +67,14 @@ async fn a_permit_that_gave_way_to_another_transaction_is_asked_for_again() {
     sqlx::raw_sql(patient).execute(&mut other).await.expect("the statement is right");
     let asking = tokio::spawn({
         let (store, start) = (database.store.clone(), start.clone());
-        async move { store.start_data(&[start]).await }
+        async move { store.permit_data(&[start]).await }
     });
     database.until_a_statement_waits().await;
     let locking = sqlx::raw_sql("UPDATE tenant_settings SET version = version").execute(&mut other);
     let bound = Duration::from_secs(15);
     tokio::time::timeout(bound, locking).await.expect("the permit gives way").expect("the statement is right");
     let asked = asking.await.expect("the task ends").expect("the statement is repeated");
-    assert_eq!(asked, [DataStarted::Locked]);
+    assert_eq!(asked, [DataPermitAnswer::Locked]);
     sqlx::raw_sql("COMMIT").execute(&mut other).await.expect("the transaction commits");
-    assert_eq!(database.store.start_data(&[start]).await.expect("answered"), [DataStarted::Started]);
+    assert_eq!(database.store.permit_data(&[start]).await.expect("answered"), [DataPermitAnswer::Started]);
 }

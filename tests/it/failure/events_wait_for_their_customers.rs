@@ -31,7 +31,7 @@ async fn a_worker_leaves_what_another_has_taken(database: TestDatabase) {
     let events: Vec<_> = (FIRST..FIRST + 3).map(|n| dispatcher.event(&n.to_string(), &format!("C-{n}"))).collect();
     assert_eq!(dispatcher.take(&events).await, [Verdict::Waiting; 3]);
     add_customers(&dispatcher.database, 3).await;
-    let read = dispatcher.database.store.ripe_waiting_events(100).await.expect("the database answers");
+    let read = dispatcher.database.store.ready_waiting_events(100).await.expect("the database answers");
     let both_read: Vec<_> = read.iter().cloned().map(Parsed::waiting).collect();
     assert_eq!(both_read.len(), 3);
     // One that nobody knows at all: its tenant has no row that could be locked.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use invoice_dispatcher::app::{Observability, Roles, Service};
 use invoice_dispatcher::lifecycle::Liveness;
-use invoice_dispatcher::store::{Deadlines, Store};
+use invoice_dispatcher::store::{DatabaseDeadlines, Store};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,8 +51,12 @@ pub(super) async fn until_probed(listener: SocketAddr, path: &str, code: u16) ->
 /// A dispatcher whose process serves its probes, by way of the hole; the relay takes its mail and does not answer.
 async fn serving(database: &mut TestDatabase, hole: &BlackHole, sink: &Sink) -> (Dispatcher, SocketAddr) {
     let moment = Duration::from_millis(400);
-    let deadlines =
-        Deadlines { acquire: moment, statement: moment, release: moment, idle_in_transaction: Duration::from_secs(2) };
+    let deadlines = DatabaseDeadlines {
+        acquire: moment,
+        statement: moment,
+        release: moment,
+        idle_in_transaction: Duration::from_secs(2),
+    };
     let url = hole.url(&database.url);
     let fresh = TestDatabase::postgres().await;
     let mut database = std::mem::replace(database, fresh);

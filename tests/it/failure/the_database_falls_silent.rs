@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::model::ids::EventKey;
-use invoice_dispatcher::store::{Deadlines, IntakeTransaction, Store, StoreError};
+use invoice_dispatcher::store::{DatabaseDeadlines, IntakeTransaction, Store, StoreError};
 use uuid::Uuid;
 
 use crate::harness::black_hole::BlackHole;
@@ -20,8 +20,8 @@ const PLACES: usize = 12;
 /// The longest that anything may take here, however many waits follow each other.
 const BOUND: Duration = Duration::from_secs(30);
 
-fn impatient() -> Deadlines {
-    Deadlines {
+fn impatient() -> DatabaseDeadlines {
+    DatabaseDeadlines {
         acquire: Duration::from_secs(4),
         statement: Duration::from_secs(1),
         release: Duration::from_secs(1),
@@ -107,7 +107,8 @@ async fn a_worker_goes_on_by_new_connections_and_sends_nothing_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_stands_still_inside_a_transaction_is_told_to_try_again() {
     let database = TestDatabase::postgres().await;
-    let deadlines = Deadlines { idle_in_transaction: Duration::from_millis(300), ..Deadlines::default() };
+    let deadlines =
+        DatabaseDeadlines { idle_in_transaction: Duration::from_millis(300), ..DatabaseDeadlines::default() };
     let store = Store::open_impatient(&database.url, deadlines, Clock::system()).await.expect("the address is one");
     let mut still = store.begin_intake(&[]).await.expect("the database answers");
     let open = "SELECT COUNT(*) FROM pg_stat_activity

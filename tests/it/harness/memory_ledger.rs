@@ -8,8 +8,8 @@ use bytes::Bytes;
 use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::model::incoming::Unavailable;
-use invoice_dispatcher::model::outbox::{DeadLetterLedger, PendingDeadLetter};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
 
 use super::broker::until;
@@ -89,7 +89,7 @@ impl MemoryLedger {
     }
 }
 
-impl DeadLetterLedger for MemoryLedger {
+impl DeadLetterOutbox for MemoryLedger {
     async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, Unavailable> {
         let mut state = self.0.lock().unwrap();
         state.asked_for_the_lease += 1;
@@ -178,14 +178,14 @@ fn dead_letter(number: u128) -> PendingDeadLetter {
         tenant_id: Some("acme".into()),
         invoice_number: Some(format!("R-{number}")),
         event_id: Some(format!("event-{number}")),
-        class: Class::Refused,
+        class: ReasonCode::Refused,
         code: Some("554 5.7.1".into()),
         phase: Some(Phase::Rcpt),
         attempts: 3,
         first_failed_at: Timestamp(0),
         last_failed_at: Timestamp(60_000),
         fingerprint: "refused-rcpt-554-5.7.1".into(),
-        hint: Class::Refused.hint().into(),
+        hint: ReasonCode::Refused.hint().into(),
         body: Bytes::from(format!("body of {number}")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use invoice_dispatcher::model::ids::DeadLetterId;
-use invoice_dispatcher::model::outbox::DeadLetterLedger as _;
+use invoice_dispatcher::model::outbox::DeadLetterOutbox as _;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, Store};
 
 use super::broker::{Broker, text, until};

@@ -8,8 +8,8 @@ use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::model::outbox::DeadLetterLedger;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::outbox::DeadLetterOutbox;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest};
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn bring(support: &Support, body: &str) {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let incoming = Incoming::new(body, Via::Amqp);
     let verdicts = support.intake.take(&[Parsed::of(incoming)]).await.expect("answered");
-    assert_eq!(verdicts, [Verdict::DeadLetter(Class::Malformed)]);
+    assert_eq!(verdicts, [Verdict::DeadLetter(ReasonCode::Malformed)]);
 }
 
 /// What the dead letters and the events still hold.
@@ -138,7 +138,7 @@ async fn the_file_keeps_nothing_of_an_erased_customer() {
     let support = support(TestDatabase::sqlite().await).await;
     for number in 0..30 {
         support.accept(&event(&number.to_string())).await;
-        support.end(Settled::Sent, Class::Accepted).await;
+        support.end(Settled::Sent, ReasonCode::Accepted).await;
     }
     bring(&support, &format!("To: {ADDRESS}")).await;
     // An earlier address, which was overwritten: free bytes of pages hold it.

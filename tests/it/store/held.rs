@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{DeliveryRole, Settled};
-use invoice_dispatcher::store::{BackToDue, DataStarted, HeldCounts, Next, Record, Recorded, Rest};
+use invoice_dispatcher::store::{BackToDue, DataPermitAnswer, HeldCounts, NextState, Record, Recorded, Rest};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{
@@ -23,7 +23,7 @@ const HELD: &str = "SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand' AND s
 
 async fn nothing_is_claimed(database: &TestDatabase) {
     database.clock.advance(Duration::from_hours(1));
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(database).await;
     assert!(claim(database, worker, 5).await.is_empty(), "what is held is not claimed");
     database.assert_ledger().await;
@@ -35,13 +35,13 @@ async fn what_is_claimed_gets_no_permit_any_more(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let claimed = claim(&database, worker, 3).await;
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
-    database.store.start_data(&starts[..1]).await.expect("answered");
+    database.store.permit_data(&starts[..1]).await.expect("answered");
     let now = database.clock.now();
     let counts = database.store.hold(now, None, WHO).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 2, under_way: 1 });
 
     // Also the first one, whose connection broke before its 354: it asks anew.
-    assert_eq!(database.store.start_data(&starts).await.expect("answered"), [DataStarted::Held; 3]);
+    assert_eq!(database.store.permit_data(&starts).await.expect("answered"), [DataPermitAnswer::Held; 3]);
     let fences: Vec<_> = claimed.iter().map(|claimed| claimed.fence(worker)).collect();
     assert_eq!(database.store.release(&fences).await.expect("answered"), 2);
     let recorded = database.store.record(&[deferred(&claimed[0], worker, now)]).await.expect("answered");
@@ -56,7 +56,7 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let claimed = claim(&database, worker, 3).await;
     let starts: Vec<_> = claimed[..2].iter().map(|claimed| data_start(claimed, worker)).collect();
-    database.store.start_data(&starts).await.expect("answered");
+    database.store.permit_data(&starts).await.expect("answered");
     let now = database.clock.now();
     let counts = database.store.hold(now, None, WHO).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 1, under_way: 2 });
@@ -72,7 +72,7 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     nothing_is_claimed(&database).await;
 
     assert_eq!(database.store.let_go(None, WHO).await.expect("answered"), 2);
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(&database).await;
     assert_eq!(claim(&database, worker, 5).await.len(), 2);
 }
@@ -84,9 +84,9 @@ async fn what_a_sender_s_hold_would_let_go_stays_held(database: TestDatabase) {
     let claimed = claim(&database, worker, 1).await.remove(0);
     let now = database.clock.now();
     database.store.hold(now, None, WHO).await.expect("answered");
-    let Record { fence, next: Next::Due(due), .. } = deferred(&claimed, worker, now) else { unreachable!() };
+    let Record { fence, next: NextState::Due(due), .. } = deferred(&claimed, worker, now) else { unreachable!() };
     let held = Some("the relay refuses its sender".to_owned());
-    let record = Record { fence, attempt: None, next: Next::Due(Box::new(BackToDue { held, ..*due })) };
+    let record = Record { fence, attempt: None, next: NextState::Due(Box::new(BackToDue { held, ..*due })) };
     database.store.record(&[record]).await.expect("answered");
     // There is no such hold any more: what it held is let go.
     database.store.let_senders_go().await.expect("answered");
@@ -99,7 +99,7 @@ async fn what_is_left_of_one_on_the_wire_is_held(database: TestDatabase) {
     add_due(&database, "acme", 1).await;
     let worker = add_worker(&database).await;
     let claimed = claim(&database, worker, 1).await.remove(0);
-    database.store.start_data(&[data_start(&claimed, worker)]).await.expect("answered");
+    database.store.permit_data(&[data_start(&claimed, worker)]).await.expect("answered");
     let now = database.clock.now();
     database.store.hold(now, None, WHO).await.expect("answered");
 
@@ -107,12 +107,12 @@ async fn what_is_left_of_one_on_the_wire_is_held(database: TestDatabase) {
     rest.role = DeliveryRole::Rest;
     (rest.root, rest.main) = (claimed.delivery, claimed.delivery);
     entry.delivery = rest.id;
-    let mut settled = settlement(&claimed, Settled::Sent, Class::Accepted, now);
+    let mut settled = settlement(&claimed, Settled::Sent, ReasonCode::Accepted, now);
     settled.rest = Some(Rest { delivery: rest, entry });
     let record = Record {
         fence: claimed.fence(worker),
-        attempt: Some(attempt(&claimed, Class::Accepted, now)),
-        next: Next::Settled(Box::new(settled)),
+        attempt: Some(attempt(&claimed, ReasonCode::Accepted, now)),
+        next: NextState::Settled(Box::new(settled)),
     };
     database.store.record(&[record]).await.expect("answered");
     assert_eq!(database.number(HELD).await, 1);

@@ -1,6 +1,6 @@
 //! Whether everything adds up, where a row cannot be read, and where a person's resend met a late answer.
 
-use invoice_dispatcher::upkeep::reconciliation::{self, Evidence, Fault, Ledger};
+use invoice_dispatcher::upkeep::reconciliation::{self, Evidence, Reconciliation, ReconciliationFault};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::store_samples::{add_due, add_tenant, add_worker, claim, data_start, sent};
@@ -8,7 +8,7 @@ use crate::support_samples::{Support, event};
 
 on_both_databases!(one_unreadable_row_is_named_and_stops_nothing, a_resend_of_what_was_accepted_after_all_is_told);
 
-async fn audit(database: &TestDatabase) -> Ledger {
+async fn audit(database: &TestDatabase) -> Reconciliation {
     reconciliation::audit(&database.store, &Evidence::default()).await.expect("answered")
 }
 
@@ -21,9 +21,9 @@ async fn one_unreadable_row_is_named_and_stops_nothing(database: TestDatabase) {
     assert_eq!(database.execute(bad).await, 1);
 
     let ledger = audit(&database).await;
-    let number = |fault: Fault| ledger.findings.iter().filter(|finding| finding.fault == fault).count();
-    assert_eq!((ledger.deliveries, number(Fault::Unreadable)), (3, 1), "{ledger:#?}");
-    assert_eq!(number(Fault::InNoState), 2, "the others are looked at: {ledger:#?}");
+    let number = |fault: ReconciliationFault| ledger.findings.iter().filter(|finding| finding.fault == fault).count();
+    assert_eq!((ledger.deliveries, number(ReconciliationFault::Unreadable)), (3, 1), "{ledger:#?}");
+    assert_eq!(number(ReconciliationFault::InNoState), 2, "the others are looked at: {ledger:#?}");
     assert!(!format!("{ledger:?}").contains("ap@customer.example"), "{ledger:#?}");
     assert!(!ledger.balances());
 }
@@ -39,13 +39,13 @@ async fn a_resend_of_what_was_accepted_after_all_is_told(database: TestDatabase)
     database.store.record(&[sent(&claimed, slow, now)]).await.expect("answered");
     assert!(audit(database).await.notices.is_empty(), "the second is not out");
 
-    database.store.rank_ripe(10).await.expect("answered");
+    database.store.enqueue_ready(10).await.expect("answered");
     let again = claim(database, by, 1).await.remove(0);
-    database.store.start_data(&[data_start(&again, by)]).await.expect("answered");
+    database.store.permit_data(&[data_start(&again, by)]).await.expect("answered");
     database.store.record(&[sent(&again, by, now)]).await.expect("answered");
     let ledger = audit(database).await;
     assert!(ledger.balances(), "{ledger:#?}");
     let [notice] = &ledger.notices[..] else { panic!("{ledger:#?}") };
-    assert_eq!((notice.fault, notice.invoice.as_deref()), (Fault::AcceptedAndResent, Some("R-1")));
+    assert_eq!((notice.fault, notice.invoice.as_deref()), (ReconciliationFault::AcceptedAndResent, Some("R-1")));
     assert!(notice.detail.contains(&claimed.delivery.to_string()), "{notice:?}");
 }

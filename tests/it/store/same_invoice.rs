@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
@@ -49,7 +49,7 @@ async fn second(support: &Support) -> Verdict {
 /// A dead letter of the first event's delivery, and the delivery of the second, which is due.
 async fn dead_and_due(support: &Support) -> (DeadLetterId, DeliveryId) {
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     match second(support).await {
         Verdict::Accepted(delivery) => (letter, delivery),
         other => panic!("the second event is not accepted: {other:?}"),
@@ -61,10 +61,10 @@ async fn what_is_sent_or_may_be_makes_the_second_a_duplicate(database: TestDatab
     support.accept(&event("1")).await;
     assert!(matches!(second(&support).await, Verdict::DuplicateInvoice(_)), "due");
     for (settled, class) in [
-        (Settled::Sent, Class::Accepted),
-        (Settled::Uncertain, Class::Uncertain),
+        (Settled::Sent, ReasonCode::Accepted),
+        (Settled::Uncertain, ReasonCode::Uncertain),
         // It goes back by itself once the customer can be verified.
-        (Settled::Dead, Class::NoVerificationMethod),
+        (Settled::Dead, ReasonCode::NoVerificationMethod),
     ] {
         support.database.execute("DELETE FROM lane_entry; DELETE FROM dead_letter").await;
         support.database.execute("DELETE FROM delivery; DELETE FROM event; DELETE FROM attempt").await;
@@ -80,11 +80,11 @@ async fn what_is_sent_or_may_be_makes_the_second_a_duplicate(database: TestDatab
 async fn what_will_not_be_sent_suppresses_nothing(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let cases = [
-        (Settled::Expired, Class::Expired),
-        (Settled::Rejected, Class::Rejected),
-        (Settled::Cancelled, Class::ByHand),
-        (Settled::Dead, Class::Refused),
-        (Settled::Dead, Class::RetriesExhausted),
+        (Settled::Expired, ReasonCode::Expired),
+        (Settled::Rejected, ReasonCode::Rejected),
+        (Settled::Cancelled, ReasonCode::ByHand),
+        (Settled::Dead, ReasonCode::Refused),
+        (Settled::Dead, ReasonCode::RetriesExhausted),
     ];
     for (index, (settled, class)) in cases.into_iter().enumerate() {
         let number = format!("case-{index}");
@@ -94,13 +94,13 @@ async fn what_will_not_be_sent_suppresses_nothing(database: TestDatabase) {
         twin["id"] = json!(format!("{number}-twin"));
         let verdict = support.take(&twin).await;
         assert!(matches!(verdict, Verdict::Accepted(_)), "{settled} {class}: {verdict:?}");
-        support.end(Settled::Rejected, Class::Rejected).await;
+        support.end(Settled::Rejected, ReasonCode::Rejected).await;
         // One that operations discarded, too.
         let Some(letter) = letter else { continue };
         support.database.store.discard_dead_letters(&[letter], WHO, "no").await.expect("answered");
         twin["id"] = json!(format!("{number}-third"));
         assert!(matches!(support.take(&twin).await, Verdict::Accepted(_)), "discarded");
-        support.end(Settled::Rejected, Class::Rejected).await;
+        support.end(Settled::Rejected, ReasonCode::Rejected).await;
     }
     support.database.assert_ledger().await;
 }
@@ -124,7 +124,7 @@ async fn what_is_overdue_suppresses_nothing(database: TestDatabase) {
 async fn a_resend_of_the_first_counts(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     support.resend(None).await.expect("it is sent again");
     let verdict = second(&support).await;
     assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{verdict:?}");
@@ -136,7 +136,7 @@ async fn a_redrive_names_what_is_sent_already(database: TestDatabase) {
     let (letter, newer) = dead_and_due(&support).await;
     for settled in [None, Some(Settled::Sent)] {
         if let Some(settled) = settled {
-            support.end(settled, Class::Accepted).await;
+            support.end(settled, ReasonCode::Accepted).await;
         }
         let refused = support.redrive.letter(letter, WHO).await;
         assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
@@ -153,7 +153,7 @@ async fn a_redrive_names_what_is_sent_already(database: TestDatabase) {
 async fn of_two_dead_ones_one_goes_back(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let (first, _) = dead_and_due(&support).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let many = support.redrive.letters(&[letter, first], WHO).await.expect("answered");
     assert_eq!(many.redriven.iter().map(|redriven| redriven.letter).collect::<Vec<_>>(), [letter]);
     assert!(matches!(many.failed[..], [(failed, RedriveError::Newer(_))] if failed == first), "{:?}", many.failed);
@@ -164,9 +164,9 @@ async fn of_two_dead_ones_one_goes_back(database: TestDatabase) {
 async fn a_resend_that_is_dead_goes_back_beside_what_was_sent(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.resend(None).await.expect("it is sent again");
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let redriven = support.redrive.letter(letter, WHO).await.expect("a person has asked for it");
     assert!(matches!(redriven.fate, Fate::Due(_)));
     assert_eq!(support.states().await, ["sent accepted", "due -"]);
@@ -185,7 +185,7 @@ async fn a_cure_cancels_what_is_sent_already(database: TestDatabase) {
 async fn a_cure_of_an_event_that_lay_for_days_is_a_duplicate(database: TestDatabase) {
     let support = Support::new(database);
     let store = &support.database.store;
-    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(Class::UnknownTenant));
+    assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     support.database.clock.advance(Duration::from_hours(20));
@@ -204,7 +204,7 @@ async fn an_event_that_is_put_back_by_hand_names_what_is_sent_already(database: 
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support.database.clock.advance(CUSTOMER_WAIT);
-    let ripe = store.ripe_waiting_events(10).await.expect("answered");
+    let ripe = store.ready_waiting_events(10).await.expect("answered");
     let batch: Vec<_> = ripe.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
     support.intake.take(&batch).await.expect("answered");
     let page = PageRequest { limit: 1, after: None };
@@ -233,7 +233,7 @@ async fn a_restore_names_what_is_sent_already(database: TestDatabase) {
     support.database.assert_ledger().await;
 
     // A discarded one that a person has sent again stands behind the resend, too.
-    support.end(Settled::Rejected, Class::Rejected).await;
+    support.end(Settled::Rejected, ReasonCode::Rejected).await;
     store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
     let resent = support.resend(None).await.expect("it is sent again");
     let restored = store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
@@ -244,7 +244,7 @@ async fn a_restore_names_what_is_sent_already(database: TestDatabase) {
 async fn a_sender_s_hold_takes_nothing_back_that_is_sent_already(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let first = support.accept(&event("1")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     assert!(matches!(second(&support).await, Verdict::Accepted(_)));
     let tripped = TrippedAttempt { delivery: first, claim: 1, attempts: 0 };
     support.database.store.hold_sender(&hold(&support.database), &[tripped]).await.expect("answered");
@@ -317,7 +317,7 @@ async fn what_an_earlier_version_stored_is_found(database: TestDatabase) {
     assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{verdict:?}");
 
     // The first dies, and the invoice comes once more, written as ever: it goes, and the first may not go beside it.
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     support.database.clock.advance(Duration::from_secs(1));
     let Verdict::Accepted(newer) = support.take(&to("newer", &written)).await else {
         panic!("nothing stands in its way")
@@ -325,7 +325,7 @@ async fn what_an_earlier_version_stored_is_found(database: TestDatabase) {
     let refused = support.redrive.letter(letter, WHO).await;
     assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
     // The other way round: the newer one is dead, and what the earlier version stored is sent.
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("nothing stands in its way any more");
     let letters = "SELECT COUNT(*) FROM dead_letter WHERE state = 'open'";
     assert_eq!(support.database.number(letters).await, 1);

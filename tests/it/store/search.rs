@@ -3,8 +3,8 @@
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
-use invoice_dispatcher::model::outbox::DeadLetterLedger;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::outbox::DeadLetterOutbox;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
@@ -104,14 +104,14 @@ async fn a_number_is_found_however_it_is_written(database: TestDatabase) {
 async fn what_waits_or_died_is_found_too(database: TestDatabase) {
     let support = support(database).await;
     support.accept(&event("1")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let mut waiting = event("2");
     waiting["data"]["customer_id"] = "C-9".into();
     assert_eq!(support.take(&waiting).await, Verdict::Waiting);
     let mut unknown = event("3");
     unknown["data"]["tenant_id"] = "nobody".into();
     unknown["data"]["documents"][0]["object"] = "nobody/1.pdf".into();
-    assert_eq!(support.take(&unknown).await, Verdict::DeadLetter(Class::UnknownTenant));
+    assert_eq!(support.take(&unknown).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
 
     let Found { deliveries, events, dead_letters, .. } = find(&support.database.store, "r-").await;
     assert_eq!((deliveries.len(), events.len(), dead_letters.len()), (1, 1, 1));
@@ -119,7 +119,7 @@ async fn what_waits_or_died_is_found_too(database: TestDatabase) {
     let letter = &dead_letters[0].1;
     assert_eq!(
         (letter.invoice_number.as_deref(), letter.class, letter.is_claimed()),
-        (Some("R-3"), Class::UnknownTenant, false)
+        (Some("R-3"), ReasonCode::UnknownTenant, false)
     );
     for (number, tenant) in [("r-1", "acme"), ("r-2", "acme"), ("r-3", "nobody")] {
         let whose = support.database.store.invoices_numbered(number, None, 5).await.expect("answered");
@@ -147,7 +147,7 @@ async fn a_recipient_is_found_as_to_cc_and_bcc(database: TestDatabase) {
 async fn a_redrive_finds_the_new_recipient_and_not_the_old(database: TestDatabase) {
     let support = support(database).await;
     support.accept(&event("1")).await;
-    let (_, letter) = support.die(Class::Refused).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
     let moved = Customer { address: "new@acme.example".to_owned(), ..customer("C-1") };
     support.database.store.upsert_customer(&moved).await.expect("answered");
     support.redrive.letter(letter, WHO).await.expect("it is put back");
@@ -158,7 +158,7 @@ async fn a_redrive_finds_the_new_recipient_and_not_the_old(database: TestDatabas
 async fn a_resend_and_a_rest_of_recipients_are_found(database: TestDatabase) {
     let support = support(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.resend(Some("moved@acme.example")).await.expect("it is sent again");
     assert_eq!(found(&support, "Moved@acme.example").await, ["recipient R-1"]);
     assert_eq!(found(&support, "ap@customer.example").await, ["recipient R-1"], "the first mail went there");
@@ -199,7 +199,7 @@ async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatab
     let named = Customer { name: "Erika Muster".to_owned(), ..customer("C-1") };
     support.database.store.upsert_customer(&named).await.expect("answered");
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     let (acme, id) = (TenantId::from("acme"), CustomerId::from("C-1"));
     assert_eq!(find(&support.database.store, "muster").await.customers.len(), 1);
     let erased = support.database.store.erase_customer(&acme, &id, WHO).await.expect("answered");
@@ -212,7 +212,7 @@ async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatab
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 0);
 
     support.accept(&to(event("2"), &[("to", "b@x.example")])).await;
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 1);
     support.database.clock.advance(RetentionTimes::default().deliveries * 2);
     let forgotten = support.database.store.forget(&RetentionTimes::default(), 100).await.expect("answered");
@@ -288,7 +288,7 @@ async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
     let mut malformed = event("evt-9");
     malformed["data"]["invoice"]["total"] = "much".into();
     malformed["data"]["invoice"]["number"] = "R\u{1b}[2J-9".into();
-    assert_eq!(support.take(&malformed).await, Verdict::DeadLetter(Class::Malformed));
+    assert_eq!(support.take(&malformed).await, Verdict::DeadLetter(ReasonCode::Malformed));
     let shown = "R\u{fffd}[2J-9";
     for text in ["evt-9", "R\u{fffd}[2j"] {
         let found = find(&support.database.store, text).await;
@@ -433,7 +433,7 @@ async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
     }
     assert!(found(&support, "ap@customer.example").await.is_empty(), "recipients are not made up");
     let tenant = TenantId::from("acme");
-    support.end(Settled::Sent, Class::Accepted).await;
+    support.end(Settled::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(std::time::Duration::from_secs(1));
     let again = support.resend.resend(&asked(&tenant, "r 2026-1")).await.expect("it is sent again");
     assert_ne!(again.delivery, delivery);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::DeliveryId;
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{DeliveryState, Settled};
 use invoice_dispatcher::store::{Acted, Claimed, Recorded, TrippedAttempt};
 use serde_json::json;
@@ -163,7 +163,7 @@ async fn a_late_451_after_it_was_marked_sent_is_kept(database: TestDatabase) {
 /// A delivery of `R-1` that ended as rejected by a refusal that is its sender's.
 async fn rejected(support: &Support) -> TrippedAttempt {
     let delivery: DeliveryId = support.accept(&event("1")).await;
-    support.end(Settled::Rejected, Class::Rejected).await;
+    support.end(Settled::Rejected, ReasonCode::Rejected).await;
     TrippedAttempt { delivery, claim: 1, attempts: 0 }
 }
 
@@ -236,7 +236,7 @@ async fn a_resend_after_the_hold_has_looked_cancels_what_it_took_back() {
 async fn an_event_after_the_hold_has_looked_is_a_duplicate() {
     let support = Support::with_acme(TestDatabase::postgres().await).await;
     let delivery = support.accept(&event("1")).await;
-    support.die(Class::Refused).await;
+    support.die(ReasonCode::Refused).await;
     let tripped = [TrippedAttempt { delivery, claim: 1, attempts: 0 }];
     let mut twin = event("1");
     twin["id"] = json!("twin");

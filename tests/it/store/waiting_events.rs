@@ -2,7 +2,7 @@
 
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
-use invoice_dispatcher::model::reason::Class;
+use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
@@ -29,7 +29,7 @@ async fn waiting(database: TestDatabase) -> Support {
 
 /// Looks at the events whose customers came or were waited for, as the sweeper does; returns how many there were.
 async fn sweep(support: &Support) -> usize {
-    let ripe = support.database.store.ripe_waiting_events(10).await.expect("answered");
+    let ripe = support.database.store.ready_waiting_events(10).await.expect("answered");
     let batch: Vec<Parsed> = ripe.into_iter().map(Parsed::waiting).collect();
     support.intake.take(&batch).await.expect("answered");
     support.database.assert_ledger().await;
@@ -58,7 +58,7 @@ async fn one_whose_objects_left_the_tenants_prefix_waits_no_more(database: TestD
     assert_eq!(sweep(&support).await, 0, "once");
 
     let refused = support.redrive.letter(letter(&support).await, WHO).await;
-    assert!(matches!(refused, Err(RedriveError::SameFault { class: Class::Malformed, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(RedriveError::SameFault { class: ReasonCode::Malformed, .. })), "{refused:?}");
     set_prefix(&support, "acme/").await;
     let redriven = support.redrive.letter(letter(&support).await, WHO).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)), "{redriven:?}");

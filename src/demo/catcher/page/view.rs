@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::demo::catcher::letter::{FileDescription, Letter, Piece, pieces, visible};
 use crate::demo::catcher::mailbox::CaughtMail;
+use crate::demo::catcher::parsed_email::{FileDescription, ParsedEmail, Piece, pieces, visible};
 
 /// Characters of the source that are shown in the page.
 const SOURCE_CHARACTERS_MAX: usize = 200_000;
@@ -14,7 +14,7 @@ const SOURCE_CHARACTERS_MAX: usize = 200_000;
 /// Which view of a mail is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum View {
+pub(super) enum PageView {
     Html,
     Text,
     Headers,
@@ -98,8 +98,8 @@ fn in_utc(moment: Timestamp, format: &str) -> String {
 #[derive(Serialize)]
 pub(super) struct MailView<'a> {
     mail: MailSummary<'a>,
-    view: View,
-    views: [(View, &'static str); 4],
+    view: PageView,
+    views: [(PageView, &'static str); 4],
     has_html: bool,
     text: Option<Vec<PieceView<'a>>>,
     headers: &'a [(String, String)],
@@ -115,17 +115,22 @@ struct PieceView<'a> {
 }
 
 impl<'a> MailView<'a> {
-    pub(super) fn new(mail: &'a CaughtMail, letter: &'a Letter, message: &[u8], asked: Option<View>) -> Self {
-        let view = asked.unwrap_or(if letter.html.is_some() { View::Html } else { View::Text });
+    pub(super) fn new(mail: &'a CaughtMail, letter: &'a ParsedEmail, message: &[u8], asked: Option<PageView>) -> Self {
+        let view = asked.unwrap_or(if letter.html.is_some() { PageView::Html } else { PageView::Text });
         let piece = |piece| match piece {
             Piece::Words(words) => PieceView { words, link: None },
             Piece::Link(link) => PieceView { words: link, link: Some(link) },
         };
-        let (source, source_cut) = if view == View::Source { readable(message) } else { (String::new(), false) };
+        let (source, source_cut) = if view == PageView::Source { readable(message) } else { (String::new(), false) };
         Self {
             mail: MailSummary::new(mail),
             view,
-            views: [(View::Html, "HTML"), (View::Text, "Text"), (View::Headers, "Headers"), (View::Source, "Source")],
+            views: [
+                (PageView::Html, "HTML"),
+                (PageView::Text, "Text"),
+                (PageView::Headers, "Headers"),
+                (PageView::Source, "Source"),
+            ],
             has_html: letter.html.is_some(),
             text: letter.text.as_deref().map(|text| pieces(text).map(piece).collect()),
             headers: &letter.headers,

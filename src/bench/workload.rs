@@ -25,7 +25,7 @@ pub const SOURCE: &str = "https://billing.example/bench";
 
 /// The invoices of one benchmark.
 #[derive(Debug, Clone)]
-pub struct Traffic {
+pub struct Workload {
     /// Of a hundred invoices, so many go as a link.
     links_percent: u32,
     /// One PDF and one UBL for each pair, by tenant and pair.
@@ -39,7 +39,7 @@ struct StoredDocument {
     sha256: Sha256,
 }
 
-impl Traffic {
+impl Workload {
     /// Invoices whose mails with documents have about `message_bytes` on the wire.
     #[must_use]
     pub fn new(message_bytes: u64, links_percent: u8) -> Self {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_published_is_what_the_dispatcher_takes() {
-        let traffic = Traffic::new(60_000, 50);
+        let traffic = Workload::new(60_000, 50);
         for line in traffic.catalogue() {
             parse_import_line(line.as_bytes()).expect("a tenant or a customer");
         }

@@ -7,15 +7,15 @@ use crate::sha256::Sha256;
 
 /// A mail taken apart.
 #[derive(Debug, Clone, Default)]
-pub struct Letter {
+pub struct ParsedEmail {
     /// Every header, decoded, in order.
     pub headers: Vec<(String, String)>,
     /// `From`.
-    pub from: Vec<Person>,
+    pub from: Vec<Correspondent>,
     /// `To`.
-    pub to: Vec<Person>,
+    pub to: Vec<Correspondent>,
     /// `Cc`.
-    pub cc: Vec<Person>,
+    pub cc: Vec<Correspondent>,
     /// `Subject`.
     pub subject: String,
     /// `Message-ID` without angle brackets.
@@ -30,7 +30,7 @@ pub struct Letter {
 
 /// A mail address with its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Person {
+pub struct Correspondent {
     /// The display name, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -60,7 +60,7 @@ pub struct FileDescription {
     pub sha256: Sha256,
 }
 
-impl Letter {
+impl ParsedEmail {
     /// Takes the mail apart. What cannot be parsed is shown as text.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
@@ -119,15 +119,15 @@ impl Letter {
     }
 }
 
-fn people(mail: &ParsedMail<'_>, header: &str) -> Vec<Person> {
-    let person = |single: &mailparse::SingleInfo| Person {
+fn people(mail: &ParsedMail<'_>, header: &str) -> Vec<Correspondent> {
+    let person = |single: &mailparse::SingleInfo| Correspondent {
         name: single.display_name.as_deref().filter(|name| !name.is_empty()).map(visible),
         address: visible(&single.addr),
     };
     let mut people = Vec::new();
     for header in mail.headers.get_all_headers(header) {
         let Ok(list) = mailparse::addrparse_header(header) else {
-            people.push(Person { name: None, address: visible(&header.get_value()) });
+            people.push(Correspondent { name: None, address: visible(&header.get_value()) });
             continue;
         };
         for address in list.iter() {
@@ -214,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_mail_is_taken_apart() {
-        let letter = Letter::read(MAIL.as_bytes());
+        let letter = ParsedEmail::read(MAIL.as_bytes());
         assert_eq!(letter.from[0].name.as_deref(), Some("Käufer"));
         assert_eq!(letter.subject, "Grüße");
         assert_eq!(letter.message_id, "1@x.example");
-        assert_eq!(letter.to[0], Person { name: Some("B".to_owned()), address: "b@x.example".to_owned() });
+        assert_eq!(letter.to[0], Correspondent { name: Some("B".to_owned()), address: "b@x.example".to_owned() });
         assert_eq!(letter.to.len() + letter.cc.len(), 3);
         assert_eq!(letter.text.as_deref().map(str::trim_end), Some("hé"));
         assert_eq!(letter.html.as_deref().map(str::trim_end), Some("<p>h</p>"));
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_portal_link_is_told_from_other_links() {
         let token = "A".repeat(43);
-        let letter = |text: String| Letter { text: Some(text), ..Letter::default() };
+        let letter = |text: String| ParsedEmail { text: Some(text), ..ParsedEmail::default() };
         let link = format!("https://portal.example/i/{token}");
         let with = letter(format!("See https://x.example/impressum or\n{link}.\nBye"));
         assert_eq!(with.portal_link(), Some(link));
@@ -247,12 +247,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_shown(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Letter::read(&bytes).portal_link();
+            let _ = ParsedEmail::read(&bytes).portal_link();
         }
 
         #[test]
         fn any_mail_with_pieces_missing_is_shown(from in 0..MAIL.len(), to in 0..MAIL.len()) {
-            let _ = Letter::read(&MAIL.as_bytes()[from.min(to)..from.max(to)]);
+            let _ = ParsedEmail::read(&MAIL.as_bytes()[from.min(to)..from.max(to)]);
         }
 
         #[test]

@@ -11,8 +11,8 @@ use crate::model::state::Decision;
 use crate::model::tenant::Tenant;
 use crate::policy::decision::{Inputs, PortalAccess, Reason, decide};
 
-fn world() -> World {
-    World::new(Timestamp::parse("2026-11-23T09:30:00Z").expect("a time"))
+fn world() -> SampleData {
+    SampleData::new(Timestamp::parse("2026-11-23T09:30:00Z").expect("a time"))
 }
 
 /// The tenants and customers, read back as `import` does.
@@ -42,13 +42,14 @@ fn event(label: &str) -> Value {
 #[test]
 fn the_same_moment_gives_the_same_world_and_another_moment_another() {
     let (world, again, later) =
-        (world(), world(), World::new(Timestamp::parse("2026-11-23T09:31:00Z").expect("a time")));
-    let bytes = |world: &World| world.events().iter().map(|event| event.bytes.clone()).collect::<Vec<_>>();
+        (world(), world(), SampleData::new(Timestamp::parse("2026-11-23T09:31:00Z").expect("a time")));
+    let bytes = |world: &SampleData| world.events().iter().map(|event| event.bytes.clone()).collect::<Vec<_>>();
     assert_eq!(bytes(&world), bytes(&again));
-    let keys = |world: &World| world.documents().iter().map(|document| document.object.clone()).collect::<HashSet<_>>();
+    let keys =
+        |world: &SampleData| world.documents().iter().map(|document| document.object.clone()).collect::<HashSet<_>>();
     assert_eq!(keys(&world).len(), world.documents().len(), "every key is used once");
     assert!(keys(&world).is_disjoint(&keys(&later)));
-    let ids = |world: &World| {
+    let ids = |world: &SampleData| {
         let read = |event: &DemoEvent| serde_json::from_slice::<Value>(&event.bytes).ok();
         let both = |event: Value| [event["id"].to_string(), event["data"]["invoice"]["id"].to_string()];
         world.events().iter().filter_map(read).flat_map(both).collect::<HashSet<_>>()
@@ -112,7 +113,7 @@ fn the_decisions_are_those_that_are_to_be_shown() {
             Ok((Decision::Link, Reason::PolicyExclude, Some(PortalAccess::Closed))),
         ),
         ("too large for the relay", Ok((Decision::Link, Reason::TooLarge, Some(PortalAccess::EveryPageVerified)))),
-        ("nothing to verify by", Err(crate::model::reason::Class::NoVerificationMethod)),
+        ("nothing to verify by", Err(crate::model::reason::ReasonCode::NoVerificationMethod)),
     ];
     for (label, expected) in expected {
         let data: InvoiceData = serde_json::from_value(event(label)["data"].clone()).expect("invoice data");
@@ -134,7 +135,7 @@ fn the_decisions_are_those_that_are_to_be_shown() {
             crate::policy::decision::Plan::Attach => (Decision::Attach, reason, None),
             crate::policy::decision::Plan::Link { access } => (Decision::Link, reason, Some(access)),
         });
-        assert_eq!(decided.map_err(crate::policy::decision::Refusal::class), expected, "{label}");
+        assert_eq!(decided.map_err(crate::policy::decision::DecisionRefusal::class), expected, "{label}");
     }
 }
 

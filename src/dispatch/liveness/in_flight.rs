@@ -12,21 +12,21 @@ use crate::store::{Fence, HeldRow};
 
 /// The deliveries in hand; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct InHand(Arc<Mutex<HashSet<DeliveryId>>>);
+pub struct InFlight(Arc<Mutex<HashSet<DeliveryId>>>);
 
 /// One delivery in hand, until this is dropped.
 #[derive(Debug)]
-pub struct Grip {
+pub struct InFlightGuard {
     delivery: DeliveryId,
-    in_hand: InHand,
+    in_flight: InFlight,
 }
 
-impl InHand {
+impl InFlight {
     /// Takes a delivery in hand, once its claim is known.
     #[must_use]
-    pub fn grip(&self, delivery: DeliveryId) -> Grip {
+    pub fn grip(&self, delivery: DeliveryId) -> InFlightGuard {
         self.set().insert(delivery);
-        Grip { delivery, in_hand: self.clone() }
+        InFlightGuard { delivery, in_flight: self.clone() }
     }
 
     fn holds(&self, delivery: DeliveryId) -> bool {
@@ -38,16 +38,16 @@ impl InHand {
     }
 }
 
-impl Drop for Grip {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.in_hand.set().remove(&self.delivery);
+        self.in_flight.set().remove(&self.delivery);
     }
 }
 
 /// Finds rows that are this worker's and that it does not know of.
 #[derive(Debug, Default)]
 pub struct Unknown {
-    suspects: HashSet<Fence>,
+    isolation: HashSet<Fence>,
 }
 
 impl Unknown {
@@ -55,9 +55,9 @@ impl Unknown {
     ///
     /// Two, since a claim stands in the database a moment before its worker knows, and a record a moment before it
     /// lets go.
-    pub fn look(&mut self, held: Vec<HeldRow>, in_hand: &InHand) -> Vec<HeldRow> {
-        let unknown: Vec<HeldRow> = held.into_iter().filter(|row| !in_hand.holds(row.fence.delivery)).collect();
-        let before = std::mem::replace(&mut self.suspects, unknown.iter().map(|row| row.fence).collect());
+    pub fn look(&mut self, held: Vec<HeldRow>, in_flight: &InFlight) -> Vec<HeldRow> {
+        let unknown: Vec<HeldRow> = held.into_iter().filter(|row| !in_flight.holds(row.fence.delivery)).collect();
+        let before = std::mem::replace(&mut self.isolation, unknown.iter().map(|row| row.fence).collect());
         unknown.into_iter().filter(|row| before.contains(&row.fence)).collect()
     }
 }
@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn only_what_stays_unknown_is_given_back() {
-        let (in_hand, mut unknown) = (InHand::default(), Unknown::default());
-        let known = in_hand.grip(DeliveryId(Uuid::from_u128(1)));
-        assert_eq!(unknown.look(vec![row(1, 1), row(2, 1), row(3, 1)], &in_hand), []);
+        let (in_flight, mut unknown) = (InFlight::default(), Unknown::default());
+        let known = in_flight.grip(DeliveryId(Uuid::from_u128(1)));
+        assert_eq!(unknown.look(vec![row(1, 1), row(2, 1), row(3, 1)], &in_flight), []);
         // 2 was claimed anew meanwhile: another claim, another suspicion. 3 is the one nobody knows.
-        assert_eq!(unknown.look(vec![row(1, 1), row(2, 2), row(3, 1)], &in_hand), [row(3, 1)]);
+        assert_eq!(unknown.look(vec![row(1, 1), row(2, 2), row(3, 1)], &in_flight), [row(3, 1)]);
         drop(known);
-        assert_eq!(unknown.look(vec![row(1, 1)], &in_hand), []);
-        assert_eq!(unknown.look(vec![row(1, 1)], &in_hand), [row(1, 1)]);
+        assert_eq!(unknown.look(vec![row(1, 1)], &in_flight), []);
+        assert_eq!(unknown.look(vec![row(1, 1)], &in_flight), [row(1, 1)]);
     }
 }

@@ -6,9 +6,9 @@
 
 mod bill;
 mod catalogue;
+mod documents;
 mod events;
-mod paper;
-mod papers;
+mod invoice_pdf;
 mod pdf;
 mod ubl;
 mod words;
@@ -16,7 +16,7 @@ mod words;
 use std::io;
 use std::path::Path;
 
-use super::catcher::{Behaviour, Reply, Treatment};
+use super::catcher::{Behaviour, SmtpReply, Treatment};
 use crate::clock::Timestamp;
 use crate::private_file;
 use crate::sha256::Sha256;
@@ -27,7 +27,7 @@ pub const MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Everything that the demo invents.
 #[derive(Debug)]
-pub struct World {
+pub struct SampleData {
     documents: Vec<StoredDocument>,
     events: Vec<DemoEvent>,
 }
@@ -52,7 +52,7 @@ pub struct DemoEvent {
     pub expect: &'static str,
 }
 
-impl World {
+impl SampleData {
     /// The world at this moment.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
@@ -97,8 +97,8 @@ impl World {
     /// How the relay treats this world's addresses.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
-        let unknown = Reply::new(550, "5.1.1", "there is no such mailbox here");
-        let later = Reply::new(451, "4.7.1", "greylisted, try again later");
+        let unknown = SmtpReply::new(550, "5.1.1", "there is no such mailbox here");
+        let later = SmtpReply::new(451, "4.7.1", "greylisted, try again later");
         Behaviour::new([
             (catalogue::MOVED.mail.to_owned(), Treatment::Refuse(unknown)),
             (catalogue::GREYLISTED.mail.to_owned(), Treatment::Defer { reply: later, times: 1 }),

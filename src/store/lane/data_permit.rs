@@ -17,7 +17,7 @@ use crate::store::delivery::terms::terms_values;
 
 /// A message that is ready, and what was decided for it.
 #[derive(Debug, Clone)]
-pub struct DataStart {
+pub struct DataPermitRequest {
     /// The claim it rests on.
     pub fence: Fence,
     /// Whose invoice it is.
@@ -44,7 +44,7 @@ pub struct DataStart {
 
 /// Whether a message may be handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DataStarted {
+pub enum DataPermitAnswer {
     /// Recorded: DATA may start.
     Started,
     /// The settings or the customer changed meanwhile, or `expires_at` passed: decide again.
@@ -66,25 +66,26 @@ impl Store {
     /// message starts that was decided upon the old ones. A claim is one attempt of one worker, which asks again only
     /// if nothing of the message was handed over (the answer was lost, or the relay closed the connection before its
     /// 354).
-    pub async fn start_data(&self, starts: &[DataStart]) -> Result<Vec<DataStarted>, StoreError> {
+    pub async fn permit_data(&self, starts: &[DataPermitRequest]) -> Result<Vec<DataPermitAnswer>, StoreError> {
         if starts.is_empty() {
             return Ok(Vec::new());
         }
         let started = repeat_after_deadlock(|| self.mark_started(starts)).await?;
-        let others: Vec<&DataStart> = starts.iter().filter(|start| !started.contains(&start.fence.claim())).collect();
+        let others: Vec<&DataPermitRequest> =
+            starts.iter().filter(|start| !started.contains(&start.fence.claim())).collect();
         let refused = self.why_refused(&others).await?;
         Ok(starts
             .iter()
             // Two starts of one batch may be of one delivery: a claim that was given back unheard, and the next one.
             .map(|start| match start.fence.claim() {
-                claim if started.contains(&claim) => DataStarted::Started,
-                claim => refused.get(&claim).copied().unwrap_or(DataStarted::Lost),
+                claim if started.contains(&claim) => DataPermitAnswer::Started,
+                claim => refused.get(&claim).copied().unwrap_or(DataPermitAnswer::Lost),
             })
             .collect())
     }
 
     /// Why those of these starts got no permit whose claim still stands.
-    async fn why_refused(&self, starts: &[&DataStart]) -> Result<HashMap<Claim, DataStarted>, StoreError> {
+    async fn why_refused(&self, starts: &[&DataPermitRequest]) -> Result<HashMap<Claim, DataPermitAnswer>, StoreError> {
         if starts.is_empty() {
             return Ok(HashMap::new());
         }
@@ -115,16 +116,16 @@ impl Store {
         .iter()
         .map(|row| {
             let refused = match row.get::<String>("refused")?.as_str() {
-                "held" => DataStarted::Held,
-                "locked" => DataStarted::Locked,
-                _ => DataStarted::Stale,
+                "held" => DataPermitAnswer::Held,
+                "locked" => DataPermitAnswer::Locked,
+                _ => DataPermitAnswer::Stale,
             };
             Ok(((row.get("delivery_id")?, row.get("claim")?), refused))
         })
         .collect()
     }
 
-    async fn mark_started(&self, starts: &[DataStart]) -> Result<HashSet<Claim>, StoreError> {
+    async fn mark_started(&self, starts: &[DataPermitRequest]) -> Result<HashSet<Claim>, StoreError> {
         if !self.is_single_process() || starts.iter().all(|start| start.link.is_none()) {
             return mark_started(&mut self.write().await?, starts, self.now()).await;
         }
@@ -199,8 +200,12 @@ const MARK_STARTED: &str = "WITH {given},
             WHERE portal_link.expires_at < excluded.expires_at)
     SELECT delivery_id, claim FROM started}";
 
-async fn mark_started(on: &mut impl Runs, starts: &[DataStart], now: Timestamp) -> Result<HashSet<Claim>, StoreError> {
-    let mut starts: Vec<&DataStart> = starts.iter().collect();
+async fn mark_started(
+    on: &mut impl Runs,
+    starts: &[DataPermitRequest],
+    now: Timestamp,
+) -> Result<HashSet<Claim>, StoreError> {
+    let mut starts: Vec<&DataPermitRequest> = starts.iter().collect();
     starts.sort_by_key(|start| start.fence);
     sql(MARK_STARTED)
     .bind(now)

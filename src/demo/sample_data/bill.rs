@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::catalogue::Person;
+use super::catalogue::SamplePerson;
 use crate::model::invoice_kind::InvoiceKind;
 
 /// An invoice, credit note or reminder.
 #[derive(Debug, Clone)]
 pub(super) struct Bill {
-    pub(super) person: &'static Person,
+    pub(super) person: &'static SamplePerson,
     pub(super) number: String,
     pub(super) kind: InvoiceKind,
     /// How often it was reminded of.
@@ -18,12 +18,12 @@ pub(super) struct Bill {
     pub(super) due_date: Date,
     /// The invoice that a credit note corrects: number and date.
     pub(super) corrects: Option<(String, Date)>,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<InvoiceLine>,
 }
 
 /// One line: what, how much of it, at which price without VAT.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) struct InvoiceLine {
     pub(super) name: &'static str,
     pub(super) quantity: Decimal,
     pub(super) unit: Unit,
@@ -49,7 +49,7 @@ impl Unit {
     }
 }
 
-impl Line {
+impl InvoiceLine {
     /// `price` is in units of 10⁻⁴: hundredths of a cent.
     pub(super) fn new(name: &'static str, quantity: i64, unit: Unit, price: i64) -> Self {
         Self { name, quantity: Decimal::from(quantity), unit, price: Decimal::new(price, 4) }
@@ -67,7 +67,7 @@ impl Bill {
     }
 
     pub(super) fn net(&self) -> Decimal {
-        self.lines.iter().map(Line::net).sum()
+        self.lines.iter().map(InvoiceLine::net).sum()
     }
 
     /// EN 16931 BR-S-09: of the sum, not of the lines.

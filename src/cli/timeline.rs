@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::output::Output;
-use super::report::{Report, Tint};
+use super::report::{TextReport, Tint};
 use super::views::relay_health::{credentials_refused, health};
 use super::words::{moment, recipients, recipients_whole, relative, size, why};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::{EventKey, RelayName, TenantId};
-use crate::model::reason::Class;
-use crate::model::state::{Breaker, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
+use crate::model::reason::ReasonCode;
+use crate::model::state::{BreakerState, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
 use crate::store::{
     DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials,
     RelayState,
@@ -30,7 +30,7 @@ const FORGOTTEN: &str =
     "the event's bytes are forgotten: publish the invoice again under a new event id, if it shall be sent";
 
 /// Everything that is known of one invoice, and how it is to be told.
-pub(super) struct Story {
+pub(super) struct Timeline {
     pub(super) tenant: TenantId,
     /// As the person named it.
     pub(super) invoice: String,
@@ -46,17 +46,17 @@ pub(super) struct Story {
 }
 
 /// Where the invoice stands, and what a person does about it.
-pub(super) struct Standing {
+pub(super) struct ShownState {
     pub(super) word: &'static str,
     tint: Tint,
     pub(super) means: String,
     pub(super) todo: String,
 }
 
-impl Story {
+impl Timeline {
     /// For people.
     pub(super) fn text(&self, output: Output) -> String {
-        let mut report = Report::new(output);
+        let mut report = TextReport::new(output);
         let standing = self.standing();
         report.headline(&format!("{} of {}: {}", self.named(), self.tenant, standing.word));
         report.gap();
@@ -110,18 +110,18 @@ impl Story {
         let mains = self.explanation.deliveries.iter().map(|explained| &explained.delivery);
         let mains = mains.filter(|delivery| delivery.role == DeliveryRole::Main);
         let is_aside =
-            |delivery: &Delivery| matches!(delivery.class, Some(Class::Superseded | Class::DuplicateInvoice));
+            |delivery: &Delivery| matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
         mains.max_by_key(|delivery| (!is_aside(delivery), delivery.created_at, delivery.id.0))
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> ShownState {
         if let Some(delivery) = self.newest() {
             return self.standing_of(delivery);
         }
         let open = self.explanation.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open);
         if let Some(letter) = open {
             let claimed = if letter.is_claimed() { CLAIMED } else { "" };
-            return Standing {
+            return ShownState {
                 word: "dead letter",
                 tint: Tint::Red,
                 means: format!("nothing was sent: {}: {}{claimed}", letter.class, letter.reason),
@@ -131,7 +131,7 @@ impl Story {
         let waiting = self.explanation.events.iter().find(|event| event.state == EventState::Waiting);
         if let Some(event) = waiting {
             let until = event.wait_until.map(|until| format!(", until {}", moment(until))).unwrap_or_default();
-            return Standing {
+            return ShownState {
                 word: "waiting",
                 tint: Tint::Yellow,
                 means: format!("its customer {} is not known yet; it is waited for{until}", event.customer),
@@ -139,7 +139,7 @@ impl Story {
             };
         }
         let last = self.explanation.dead_letters.last();
-        Standing {
+        ShownState {
             word: "not sent",
             tint: Tint::Yellow,
             means: last.map_or_else(|| "no delivery was made of it".to_owned(), settled),
@@ -174,7 +174,7 @@ impl Story {
         (!is_forgotten).then(|| format!("`resend --delivery {}{besides} --reason TEXT`", delivery.id))
     }
 
-    fn standing_of(&self, delivery: &Delivery) -> Standing {
+    fn standing_of(&self, delivery: &Delivery) -> ShownState {
         let ago = delivery.settled_at.map(|at| relative(at, self.now)).unwrap_or_default();
         let reason = delivery.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let class = delivery.class.map(|class| format!("{class}{reason}")).unwrap_or_default();
@@ -227,7 +227,7 @@ impl Story {
                 ),
             },
         };
-        Standing { word: delivery.state.as_str(), tint, means, todo }
+        ShownState { word: delivery.state.as_str(), tint, means, todo }
     }
 
     /// What is known of recipients that have not got an uncertain message.
@@ -262,7 +262,7 @@ impl Story {
             let todo = format!("`relays resume {relay}` when it shall send again");
             return (Tint::Yellow, format!("the relay {relay} is paused: {by}"), todo);
         }
-        if let Some(state) = state.filter(|state| state.breaker == Breaker::HalfOpen) {
+        if let Some(state) = state.filter(|state| state.breaker == BreakerState::HalfOpen) {
             let health = health(state).unwrap_or_default();
             return (
                 Tint::Yellow,
@@ -270,7 +270,7 @@ impl Story {
                 "nothing; it goes on by itself".to_owned(),
             );
         }
-        if let Some(state) = state.filter(|state| state.breaker == Breaker::Open) {
+        if let Some(state) = state.filter(|state| state.breaker == BreakerState::Open) {
             let reason = health(state).unwrap_or_else(|| "it did not answer".to_owned());
             let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
             return (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo);
@@ -308,7 +308,7 @@ impl Story {
             .iter()
             .rev()
             .find(|letter| letter.delivery == Some(delivery.id) && letter.state == DeadLetterState::Open);
-        letter.map_or_else(|| delivery.class.map_or("", Class::hint).to_owned(), |letter| self.todo_of(letter))
+        letter.map_or_else(|| delivery.class.map_or("", ReasonCode::hint).to_owned(), |letter| self.todo_of(letter))
     }
 
     /// How a discard is taken back.
@@ -347,7 +347,7 @@ impl Story {
         all
     }
 
-    fn tell_delivery(&self, report: &mut Report, index: usize, explained: &ExplainedDelivery) {
+    fn tell_delivery(&self, report: &mut TextReport, index: usize, explained: &ExplainedDelivery) {
         let delivery = &explained.delivery;
         report.gap();
         let role = match delivery.role {
@@ -389,7 +389,7 @@ impl Story {
         }
     }
 
-    fn tell_letter(&self, report: &mut Report, letter: &DeadLetter) {
+    fn tell_letter(&self, report: &mut TextReport, letter: &DeadLetter) {
         report.gap();
         report.headline(&format!("dead letter, {}", letter.state));
         report.fact("id", INDENT, &letter.id.to_string());
@@ -450,7 +450,7 @@ const fn said(decision: Decision) -> &'static str {
 
 fn ended(delivery: &Delivery, settled: Settled) -> String {
     match delivery.class {
-        Some(class) if class != Class::Accepted => format!("{settled} ({class})"),
+        Some(class) if class != ReasonCode::Accepted => format!("{settled} ({class})"),
         _ => settled.to_string(),
     }
 }

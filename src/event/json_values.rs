@@ -7,9 +7,9 @@ use super::bounds::moment;
 use super::language_tag;
 use crate::clock::Timestamp;
 
-/// Reads and writes enums as the one text that `spelling!` gave them; an earlier spelling is read as today's.
+/// Reads and writes enums as the one text that `string_enum!` gave them; an earlier spelling is read as today's.
 macro_rules! in_json {
-    ($($name:ident),+) => { $(crate::event::spelled::in_json!($name,);)+ };
+    ($($name:ident),+) => { $(crate::event::json_values::in_json!($name,);)+ };
     ($name:ident, $($earlier:literal => $today:literal)?) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -155,8 +155,8 @@ macro_rules! optional {
             ) -> Result<Option<$type>, D::Error> {
                 #[derive(Deserialize)]
                 #[serde(transparent)]
-                struct Inner(#[serde(with = $spelling)] $type);
-                Ok(Option::<Inner>::deserialize(deserializer)?.map(|inner| inner.0))
+                struct AmountVisitor(#[serde(with = $spelling)] $type);
+                Ok(Option::<AmountVisitor>::deserialize(deserializer)?.map(|inner| inner.0))
             }
         }
     };

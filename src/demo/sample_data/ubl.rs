@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use rust_decimal::Decimal;
 
-use super::bill::{Bill, Line};
+use super::bill::{Bill, InvoiceLine};
 use super::catalogue::Address;
 use crate::model::invoice_kind::InvoiceKind;
 
@@ -136,7 +136,7 @@ fn tax_category(xml: &mut Xml, bill: &Bill) {
 }
 
 /// BG-25.
-fn add_line(xml: &mut Xml, bill: &Bill, credit: bool, number: u32, line: &Line) {
+fn add_line(xml: &mut Xml, bill: &Bill, credit: bool, number: u32, line: &InvoiceLine) {
     let (element, quantity) = if credit {
         ("cac:CreditNoteLine", "cbc:CreditedQuantity")
     } else {

@@ -33,7 +33,7 @@ impl Percentiles {
 
 /// What one run came to. What could not be measured is null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct Statistics {
     /// Mails that the relay took.
     pub mails: usize,
     /// Of them, so many with a link in place of documents.
@@ -74,7 +74,7 @@ pub struct Figures {
 
 /// What was seen of one run.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct SeenMails {
     /// The mails of the run, in any order.
     pub mails: Vec<SentMail>,
     /// What the worker used for them.
@@ -100,12 +100,12 @@ pub struct SetUp {
     pub finished_before: u32,
 }
 
-impl Figures {
+impl Statistics {
     /// The figures of a run; `None` if no mail was sent.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "figures for people: 53 bits are plenty")]
-    pub fn of(set_up: SetUp, seen: Seen) -> Option<Self> {
-        let Seen { mails, usage, statements, singles, sink_limit_per_second } = seen;
+    pub fn of(set_up: SetUp, seen: SeenMails) -> Option<Self> {
+        let SeenMails { mails, usage, statements, singles, sink_limit_per_second } = seen;
         let begin = mails.iter().map(|mail| mail.received_at).min()?;
         let end = mails.iter().map(|mail| mail.settled_at).max()?;
         // Moments are whole milliseconds.
@@ -161,14 +161,14 @@ mod tests {
             is_link,
         };
         let set_up = SetUp { connections: 4, database: "postgres", events_by: "amqp", finished_before: 0 };
-        let seen = Seen {
+        let seen = SeenMails {
             mails: vec![mail(1_000, 1_500, false), mail(1_100, 3_000, true)],
             usage: Some(Usage { cpu: Duration::from_millis(10), resident_bytes_max: 20_000_000 }),
             statements: Some(8),
             singles: Vec::new(),
             sink_limit_per_second: Some(2.0),
         };
-        let figures = Figures::of(set_up, seen).expect("mails were sent");
+        let figures = Statistics::of(set_up, seen).expect("mails were sent");
         assert_eq!((figures.mails, figures.links, figures.message_bytes), (2, 1, 60_000));
         assert!((figures.seconds - 2.0).abs() < 1e-9 && (figures.mails_per_second - 1.0).abs() < 1e-9);
         assert_eq!(figures.of_sink_limit, Some(0.5));

@@ -8,7 +8,7 @@ use crate::model::invoice_kind::InvoiceKind;
 
 /// The labels of one language.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct SampleWords {
     pub(super) invoice: &'static str,
     credit_note: &'static str,
     reminder: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct Words {
     pub(super) sample: &'static str,
 }
 
-static GERMAN: Words = Words {
+static GERMAN: SampleWords = SampleWords {
     invoice: "Rechnung",
     credit_note: "Gutschrift",
     reminder: "Mahnung",
@@ -62,7 +62,7 @@ static GERMAN: Words = Words {
     sample: "Erfundenes Beispiel der Vorführung, keine echte Forderung.",
 };
 
-static DUTCH: Words = Words {
+static DUTCH: SampleWords = SampleWords {
     invoice: "Factuur",
     credit_note: "Creditnota",
     reminder: "Herinnering",
@@ -88,7 +88,7 @@ static DUTCH: Words = Words {
     sample: "Verzonnen voorbeeld van de demo, geen echte vordering.",
 };
 
-static ENGLISH: Words = Words {
+static ENGLISH: SampleWords = SampleWords {
     invoice: "Invoice",
     credit_note: "Credit note",
     reminder: "Reminder",
@@ -114,7 +114,7 @@ static ENGLISH: Words = Words {
     sample: "An invented sample of the demo, not a real claim.",
 };
 
-static FRENCH: Words = Words {
+static FRENCH: SampleWords = SampleWords {
     invoice: "Facture",
     credit_note: "Avoir",
     reminder: "Rappel",
@@ -140,7 +140,7 @@ static FRENCH: Words = Words {
     sample: "Exemple inventé de la démonstration, aucune créance réelle.",
 };
 
-impl Words {
+impl SampleWords {
     /// The words of a locale; English if we have none of its language.
     pub(super) fn of(locale: &str) -> &'static Self {
         match locale.get(..2) {
@@ -201,11 +201,11 @@ mod tests {
     #[test]
     fn amounts_and_dates_are_written_as_people_do() {
         let (amount, date) = (Decimal::new(123_456_700, 2), jiff::civil::date(2026, 11, 3));
-        let written = |locale| (Words::of(locale).euro(amount), Words::of(locale).date(date));
+        let written = |locale| (SampleWords::of(locale).euro(amount), SampleWords::of(locale).date(date));
         assert_eq!(written("de-DE"), ("1.234.567,00\u{a0}€".to_owned(), "03.11.2026".to_owned()));
         assert_eq!(written("nl-NL"), ("€\u{a0}1.234.567,00".to_owned(), "03-11-2026".to_owned()));
         assert_eq!(written("en-IE"), ("€1,234,567.00".to_owned(), "03/11/2026".to_owned()));
         assert_eq!(written("fr-FR"), ("1\u{202f}234\u{202f}567,00\u{a0}€".to_owned(), "03/11/2026".to_owned()));
-        assert_eq!(Words::of("de").euro(Decimal::new(3129, 4)), "0,3129\u{a0}€");
+        assert_eq!(SampleWords::of("de").euro(Decimal::new(3129, 4)), "0,3129\u{a0}€");
     }
 }

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::bill::Bill;
-use super::{StoredDocument, paper, ubl};
+use super::{StoredDocument, invoice_pdf, ubl};
 use crate::event::{DocumentRole, MediaType};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::sha256::Sha256;
 
 /// A document in the making.
 #[derive(Debug, Clone)]
-pub(super) struct Paper {
+pub(super) struct SampleDocument {
     role: DocumentRole,
     media_type: MediaType,
     /// As people see it.
@@ -18,7 +18,7 @@ pub(super) struct Paper {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Paper {
+impl SampleDocument {
     /// The bill for people.
     pub(super) fn pdf(bill: &Bill) -> Self {
         let prefix = match bill.kind {
@@ -29,7 +29,7 @@ impl Paper {
             role: DocumentRole::InvoicePdf,
             media_type: MediaType::Pdf,
             name: format!("{prefix}{}.pdf", bill.number),
-            bytes: paper::pdf(bill),
+            bytes: invoice_pdf::pdf(bill),
         }
     }
 
@@ -49,7 +49,7 @@ impl Paper {
             role: DocumentRole::Attachment,
             media_type: MediaType::Pdf,
             name: name.to_owned(),
-            bytes: paper::note(bill.person.house.colour, title, lines, bill.person.locale),
+            bytes: invoice_pdf::note(bill.person.house.colour, title, lines, bill.person.locale),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::store::{ServerAddress, Store};
 use crate::{app, private_file};
 
 /// A benchmark's own place.
-pub struct Ground {
+pub struct Environment {
     /// The folder of documents, configuration and log.
     pub folder: PathBuf,
     /// The database's address.
@@ -31,7 +31,7 @@ pub struct Ground {
     made: Option<(ServerAddress, String)>,
 }
 
-impl Ground {
+impl Environment {
     /// Makes it, on the servers that the configuration names.
     ///
     /// # Errors

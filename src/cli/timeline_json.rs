@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::story::Story;
-use crate::model::reason::Class;
+use super::timeline::Timeline;
+use crate::model::reason::ReasonCode;
 use crate::model::state::Decision;
 use crate::policy::decision::Reason;
 use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation};
 use crate::telemetry::Masked;
 
-impl Story {
+impl Timeline {
     /// For programs.
     pub(super) fn whole(&self) -> Value {
         let Explanation { events, deliveries, dead_letters } = &self.explanation;
@@ -79,7 +79,7 @@ impl Story {
             "main_id": delivery.main,
             "role": delivery.role.as_str(),
             "state": delivery.state.as_str(),
-            "class": delivery.class.map(Class::as_str),
+            "class": delivery.class.map(ReasonCode::as_str),
             "reason": delivery.reason,
             "phase": delivery.phase.map(|phase| phase.to_string()),
             "code": delivery.code,

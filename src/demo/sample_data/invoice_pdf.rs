@@ -3,7 +3,7 @@
 use super::bill::Bill;
 use super::catalogue::Address;
 use super::pdf::{Colour, GREY, PdfPage, Pen, WHITE};
-use super::words::Words;
+use super::words::SampleWords;
 use crate::model::invoice_kind::InvoiceKind;
 
 const LEFT: f32 = 56.0;
@@ -12,7 +12,7 @@ const RIGHT: f32 = 539.0;
 /// The bill as a PDF.
 pub(super) fn pdf(bill: &Bill) -> Vec<u8> {
     let (person, house) = (bill.person, bill.person.house);
-    let words = Words::of(person.locale);
+    let words = SampleWords::of(person.locale);
     let title = match bill.reminder_level {
         Some(level) => format!("{} ({level})", words.kind(bill.kind)),
         None => words.kind(bill.kind).to_owned(),
@@ -53,11 +53,11 @@ pub(super) fn note(house_colour: &str, title: &str, lines: &[String], language: 
         page.text((LEFT, y), Pen::plain(11.0), line);
         y -= 18.0;
     }
-    page.text((LEFT, 55.0), Pen::plain(8.5).of(GREY), Words::of(language).sample);
+    page.text((LEFT, 55.0), Pen::plain(8.5).of(GREY), SampleWords::of(language).sample);
     page.finish(title, language)
 }
 
-fn facts(page: &mut PdfPage, bill: &Bill, words: &Words) {
+fn facts(page: &mut PdfPage, bill: &Bill, words: &SampleWords) {
     let corrects = bill.corrects.as_ref().map(|(number, _)| (words.corrects, number.clone()));
     let due = (bill.kind != InvoiceKind::CreditNote).then(|| (words.due, words.date(bill.due_date)));
     let facts = [
@@ -76,7 +76,7 @@ fn facts(page: &mut PdfPage, bill: &Bill, words: &Words) {
 }
 
 /// Returns where the table ends.
-fn table(page: &mut PdfPage, bill: &Bill, words: &Words) -> f32 {
+fn table(page: &mut PdfPage, bill: &Bill, words: &SampleWords) -> f32 {
     let head = Pen::bold(9.5).of(GREY);
     let mut y = 578.0;
     page.text((LEFT, y), head, words.description);
@@ -96,7 +96,7 @@ fn table(page: &mut PdfPage, bill: &Bill, words: &Words) -> f32 {
     y - 12.0
 }
 
-fn sums(page: &mut PdfPage, bill: &Bill, words: &Words, top: f32) -> f32 {
+fn sums(page: &mut PdfPage, bill: &Bill, words: &SampleWords, top: f32) -> f32 {
     let vat = format!("{} {} %", words.vat, bill.vat_percent());
     let mut y = top - 20.0;
     for (label, amount) in [(words.net, bill.net()), (vat.as_str(), bill.vat())] {

@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bill::{Bill, Line, Unit};
-use super::catalogue::{self, Person};
-use super::papers::{Paper, call_records};
+use super::bill::{Bill, InvoiceLine, Unit};
+use super::catalogue::{self, SamplePerson};
+use super::documents::{SampleDocument, call_records};
 use super::{DemoEvent, StoredDocument};
 use crate::clock::Timestamp;
 use crate::model::invoice_kind::InvoiceKind;
@@ -52,15 +52,20 @@ impl Night {
     fn by_policy(&mut self) {
         let energy = || {
             vec![
-                Line::new("Grundpreis Strom", 1, Unit::Month, 129_000),
-                Line::new("Arbeitspreis Strom", 2_350, Unit::KilowattHour, 3_129),
+                InvoiceLine::new("Grundpreis Strom", 1, Unit::Month, 129_000),
+                InvoiceLine::new("Arbeitspreis Strom", 2_350, Unit::KilowattHour, 3_129),
             ]
         };
         let bill = self.bill(&catalogue::KAEUFER, "NE-1041", InvoiceKind::Invoice, energy());
         let lines = ["Zähler 0042, abgelesen zum Monatsende", "Zählerstand alt 18.204, neu 20.554"];
-        let reading = Paper::note(&bill, "Zählerablesung Oktober.pdf", "Zählerablesung", &lines.map(str::to_owned));
-        let first =
-            self.event(&bill, "invoice-1041", &[Paper::pdf(&bill), Paper::ubl(&bill), reading], &Extras::default());
+        let reading =
+            SampleDocument::note(&bill, "Zählerablesung Oktober.pdf", "Zählerablesung", &lines.map(str::to_owned));
+        let first = self.event(
+            &bill,
+            "invoice-1041",
+            &[SampleDocument::pdf(&bill), SampleDocument::ubl(&bill), reading],
+            &Extras::default(),
+        );
         self.publish(
             "business, documents for businesses",
             &first,
@@ -68,7 +73,7 @@ impl Night {
         );
 
         let bill = self.bill(&catalogue::JOERG, "NE-1042", InvoiceKind::Invoice, energy());
-        let event = self.event(&bill, "invoice-1042", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-1042", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish(
             "private, documents for businesses",
             &event,
@@ -76,22 +81,22 @@ impl Night {
         );
 
         let bill = self.bill(&catalogue::VEREIN, "NE-1043", InvoiceKind::Invoice, energy());
-        let event = self.event(&bill, "invoice-1043", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-1043", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish("customer of unknown type", &event, "a link: a type that nobody knows counts as private");
 
         let bill = self.bill(&catalogue::EMILY, "NE-1044", InvoiceKind::Reminder, energy());
         let bill = Bill { reminder_level: Some(2), ..bill };
-        let event = self.event(&bill, "reminder-1044", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "reminder-1044", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish("reminder in English", &event, "a second reminder in English with a portal link");
 
         let phone = || {
             vec![
-                Line::new("Glasvezel 500", 1, Unit::Month, 425_000),
-                Line::new("Vaste telefonie", 1, Unit::Month, 79_500),
+                InvoiceLine::new("Glasvezel 500", 1, Unit::Month, 425_000),
+                InvoiceLine::new("Vaste telefonie", 1, Unit::Month, 79_500),
             ]
         };
         let bill = self.bill(&catalogue::ZOE, "TT-7001", InvoiceKind::Invoice, phone());
-        let event = self.event(&bill, "invoice-7001", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-7001", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish(
             "private, documents for everybody",
             &event,
@@ -102,15 +107,25 @@ impl Night {
             &catalogue::FIETSEN,
             "TT-7002-C",
             InvoiceKind::CreditNote,
-            vec![Line::new("Storing 3 dagen", 3, Unit::Piece, 14_166)],
+            vec![InvoiceLine::new("Storing 3 dagen", 3, Unit::Piece, 14_166)],
         );
         let bill = Bill { corrects: Some(("TT-6920".to_owned(), self.days(-31))), ..bill };
-        let event = self.event(&bill, "credit-7002", &[Paper::pdf(&bill), Paper::ubl(&bill)], &Extras::default());
+        let event = self.event(
+            &bill,
+            "credit-7002",
+            &[SampleDocument::pdf(&bill), SampleDocument::ubl(&bill)],
+            &Extras::default(),
+        );
         self.publish("credit note", &event, "a credit note with PDF and XML");
 
-        let flowers = |name| vec![Line::new(name, 12, Unit::Piece, 189_000)];
+        let flowers = |name| vec![InvoiceLine::new(name, 12, Unit::Piece, 189_000)];
         let bill = self.bill(&catalogue::CAFE, "ML-301", InvoiceKind::Invoice, flowers("Bouquets de lavande séchée"));
-        let event = self.event(&bill, "invoice-301", &[Paper::pdf(&bill), Paper::ubl(&bill)], &Extras::default());
+        let event = self.event(
+            &bill,
+            "invoice-301",
+            &[SampleDocument::pdf(&bill), SampleDocument::ubl(&bill)],
+            &Extras::default(),
+        );
         self.publish(
             "documents for nobody, portal closed",
             &event,
@@ -119,19 +134,26 @@ impl Night {
 
         let bill = self.bill(&catalogue::ELOISE, "ML-302-A", InvoiceKind::CreditNote, flowers("Bouquets retournés"));
         let bill = Bill { corrects: Some(("ML-288".to_owned(), self.days(-20))), ..bill };
-        let event = self.event(&bill, "credit-302", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "credit-302", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish("credit note, portal closed", &event, "the same for a private customer's credit note");
     }
 
     /// Addresses and names.
     fn by_addressee(&mut self) {
-        let lines = vec![Line::new("Backofenstrom", 1_180, Unit::KilowattHour, 2_875)];
+        let lines = vec![InvoiceLine::new("Backofenstrom", 1_180, Unit::KilowattHour, 2_875)];
         let bill = self.bill(&catalogue::BAECKEREI, "NE-1045", InvoiceKind::Invoice, lines);
-        let event = self.event(&bill, "invoice-1045", &[Paper::pdf(&bill), Paper::ubl(&bill)], &Extras::default());
+        let event = self.event(
+            &bill,
+            "invoice-1045",
+            &[SampleDocument::pdf(&bill), SampleDocument::ubl(&bill)],
+            &Extras::default(),
+        );
         self.publish("umlauts in the domain", &event, "sent to an xn-- domain, the file attached");
 
-        let lines =
-            vec![Line::new("Business line", 4, Unit::Month, 249_500), Line::new("Router", 1, Unit::Piece, 890_000)];
+        let lines = vec![
+            InvoiceLine::new("Business line", 4, Unit::Month, 249_500),
+            InvoiceLine::new("Router", 1, Unit::Piece, 890_000),
+        ];
         let bill = self.bill(&catalogue::HARBOUR, "TT-7003", InvoiceKind::Invoice, lines);
         let recipients = vec![
             to(catalogue::HARBOUR.mail, Some("Accounts Payable")),
@@ -139,7 +161,8 @@ impl Night {
             json!({ "role": "bcc", "address": "archive@tulp.example" }),
         ];
         let extras = Extras { recipients, ..Extras::default() };
-        let event = self.event(&bill, "invoice-7003", &[Paper::pdf(&bill), Paper::ubl(&bill)], &extras);
+        let event =
+            self.event(&bill, "invoice-7003", &[SampleDocument::pdf(&bill), SampleDocument::ubl(&bill)], &extras);
         self.publish(
             "to, cc and bcc",
             &event,
@@ -150,11 +173,15 @@ impl Night {
             &catalogue::ZOE,
             "TT-7004",
             InvoiceKind::Invoice,
-            vec![Line::new("Simkaart", 1, Unit::Piece, 99_000)],
+            vec![InvoiceLine::new("Simkaart", 1, Unit::Piece, 99_000)],
         );
         let recipients = vec![to(catalogue::ZOE.mail, Some("Zoë\u{202e}\u{2028}Bcc: thief@evil.example"))];
-        let event =
-            self.event(&bill, "invoice-7004", &[Paper::pdf(&bill)], &Extras { recipients, ..Extras::default() });
+        let event = self.event(
+            &bill,
+            "invoice-7004",
+            &[SampleDocument::pdf(&bill)],
+            &Extras { recipients, ..Extras::default() },
+        );
         self.publish(
             "a name that wants to be a header",
             &event,
@@ -164,11 +191,11 @@ impl Night {
 
     /// What the relay has to say.
     fn by_relay(&mut self) {
-        let line = || vec![Line::new("Telefonie zakelijk", 2, Unit::Month, 195_000)];
+        let line = || vec![InvoiceLine::new("Telefonie zakelijk", 2, Unit::Month, 195_000)];
         let bill = self.bill(&catalogue::HARBOUR, "TT-7005", InvoiceKind::Invoice, line());
         let month = self.today.saturating_sub(Span::new().months(1));
-        let calls = Paper::csv("call-records.csv", call_records(month));
-        let event = self.event(&bill, "invoice-7005", &[Paper::pdf(&bill), calls], &Extras::default());
+        let calls = SampleDocument::csv("call-records.csv", call_records(month));
+        let event = self.event(&bill, "invoice-7005", &[SampleDocument::pdf(&bill), calls], &Extras::default());
         self.publish(
             "too large for the relay",
             &event,
@@ -176,7 +203,7 @@ impl Night {
         );
 
         let bill = self.bill(&catalogue::GREYLISTED, "TT-7006", InvoiceKind::Invoice, line());
-        let event = self.event(&bill, "invoice-7006", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-7006", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish(
             "relay answers 451 the first time",
             &event,
@@ -184,7 +211,7 @@ impl Night {
         );
 
         let bill = self.bill(&catalogue::MOVED, "TT-7007", InvoiceKind::Invoice, line());
-        let event = self.event(&bill, "invoice-7007", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-7007", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish("mailbox does not exist", &event, "rejected: 550 5.1.1, for support to ask for another address");
     }
 
@@ -204,22 +231,22 @@ impl Night {
         let half = first[..first.len() * 2 / 3].to_vec();
         self.push("broken JSON", half, "dead letter malformed, the bytes kept");
 
-        let power = || vec![Line::new("Abschlag Strom", 1, Unit::Month, 840_000)];
+        let power = || vec![InvoiceLine::new("Abschlag Strom", 1, Unit::Month, 840_000)];
         let bill = self.bill(&catalogue::KAEUFER, "NE-1046", InvoiceKind::Invoice, power());
-        let mut event = self.event(&bill, "invoice-1046", &[Paper::pdf(&bill)], &Extras::default());
+        let mut event = self.event(&bill, "invoice-1046", &[SampleDocument::pdf(&bill)], &Extras::default());
         event["data"]["documents"][0]["object"] = json!("nordlicht/../tulp/secret.pdf");
         self.publish("a key that leaves its folder", &event, "dead letter malformed, naming data.documents[0].object");
 
         let bill = self.bill(&catalogue::KAEUFER, "NE-1047", InvoiceKind::Invoice, power());
-        let mut event = self.event(&bill, "invoice-1047", &[Paper::pdf(&bill)], &Extras::default());
+        let mut event = self.event(&bill, "invoice-1047", &[SampleDocument::pdf(&bill)], &Extras::default());
         event["data"]["tenant_id"] = json!("nobody");
         event["data"]["documents"][0]["object"] = json!("nobody/NE-1047.pdf");
         self.publish("unknown tenant", &event, "dead letter unknown_tenant, cured by importing the tenant");
 
         let bill = self.bill(&catalogue::KAEUFER, "NE-1048", InvoiceKind::Invoice, power());
-        let event = self.event(&bill, "invoice-1048", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-1048", &[SampleDocument::pdf(&bill)], &Extras::default());
         // Same length, other invoice: only the digest tells them apart.
-        let other = Paper::pdf(&Bill { number: "NE-1049".to_owned(), ..bill });
+        let other = SampleDocument::pdf(&Bill { number: "NE-1049".to_owned(), ..bill });
         self.documents.last_mut().expect("the event has a document").bytes = other.bytes;
         self.publish(
             "another document under the key",
@@ -228,17 +255,21 @@ impl Night {
         );
 
         let bill = self.bill(&catalogue::UNVERIFIABLE, "NE-1050", InvoiceKind::Invoice, power());
-        let event = self.event(&bill, "invoice-1050", &[Paper::pdf(&bill)], &Extras::default());
+        let event = self.event(&bill, "invoice-1050", &[SampleDocument::pdf(&bill)], &Extras::default());
         self.publish("nothing to verify by", &event, "dead letter no_verification_method: neither attached nor linked");
 
         let bill = self.bill(&catalogue::JOERG, "NE-1051", InvoiceKind::Invoice, power());
         let expires_at = Some(self.at.minus(std::time::Duration::from_hours(1)));
-        let event =
-            self.event(&bill, "invoice-1051", &[Paper::pdf(&bill)], &Extras { expires_at, ..Extras::default() });
+        let event = self.event(
+            &bill,
+            "invoice-1051",
+            &[SampleDocument::pdf(&bill)],
+            &Extras { expires_at, ..Extras::default() },
+        );
         self.publish("too late", &event, "expired: its time passed before it could be sent");
     }
 
-    fn bill(&self, person: &'static Person, number: &str, kind: InvoiceKind, lines: Vec<Line>) -> Bill {
+    fn bill(&self, person: &'static SamplePerson, number: &str, kind: InvoiceKind, lines: Vec<InvoiceLine>) -> Bill {
         // A reminder is of an invoice that is due.
         let age = if kind == InvoiceKind::Reminder { -30 } else { -1 };
         let (issue_date, due_date) = (self.days(age), self.days(age + 14));
@@ -263,7 +294,7 @@ impl Night {
     }
 
     /// Puts the papers into the store and makes the event that names them.
-    fn event(&mut self, bill: &Bill, label: &str, papers: &[Paper], extras: &Extras) -> Value {
+    fn event(&mut self, bill: &Bill, label: &str, papers: &[SampleDocument], extras: &Extras) -> Value {
         self.documents.extend(papers.iter().map(|paper| paper.stored(bill, &self.run)));
         let documents: Vec<_> =
             (1..).zip(papers).map(|(number, paper)| paper.described(number, bill, &self.run)).collect();

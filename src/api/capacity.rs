@@ -12,21 +12,21 @@ use axum::response::Response;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::body;
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 
 /// How long one may wait for its turn.
 const TURN_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many a room holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RoomSize {
+pub(super) struct CapacityLimits {
     /// Worked on at once, each with a connection to the database.
     at_once: usize,
     /// Sending their bodies or waiting for their turn, each with up to 1 MiB.
     waiting: usize,
 }
 
-impl RoomSize {
+impl CapacityLimits {
     /// More at once would only wait for the same disk: speed comes from batches.
     pub(super) const EVENTS: Self = Self { at_once: 4, waiting: 28 };
     pub(super) const CATALOGUE: Self = Self { at_once: 2, waiting: 14 };
@@ -34,7 +34,7 @@ impl RoomSize {
 
 /// Where requests are worked on.
 #[derive(Debug, Clone)]
-pub(super) struct Room(Arc<Seats>);
+pub(super) struct Capacity(Arc<Seats>);
 
 #[derive(Debug)]
 struct Seats {
@@ -44,25 +44,25 @@ struct Seats {
     at_once: Semaphore,
 }
 
-impl Room {
-    pub(super) fn new(size: RoomSize) -> Self {
+impl Capacity {
+    pub(super) fn new(size: CapacityLimits) -> Self {
         let inside = Semaphore::new(size.at_once + size.waiting);
         Self(Arc::new(Seats { inside, at_once: Semaphore::new(size.at_once) }))
     }
 
-    fn come_in(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.0.inside.try_acquire().map_err(|_| Refusal::TooMany)
+    fn come_in(&self) -> Result<SemaphorePermit<'_>, ApiRefusal> {
+        self.0.inside.try_acquire().map_err(|_| ApiRefusal::TooMany)
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, ApiRefusal> {
         let turn = tokio::time::timeout(TURN_DEADLINE, self.0.at_once.acquire()).await;
         // The semaphore is never closed: only the deadline can end this without a turn.
-        turn.map_err(|_| Refusal::TooMany)?.map_err(|_| Refusal::TooMany)
+        turn.map_err(|_| ApiRefusal::TooMany)?.map_err(|_| ApiRefusal::TooMany)
     }
 }
 
 /// Reads the request's body, and works on it when it is its turn: who sends slowly keeps nobody from the database.
-pub(super) async fn enter(State(room): State<Room>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn enter(State(room): State<Capacity>, request: Request, next: Next) -> Result<Response, ApiRefusal> {
     let _inside = room.come_in()?;
     let request = body::received(request, body::BODY_DEADLINE).await?;
     let _turn = room.turn().await?;
@@ -77,15 +77,15 @@ mod tests {
 
     use super::*;
 
-    fn room() -> Room {
-        Room::new(RoomSize { at_once: 2, waiting: 1 })
+    fn room() -> Capacity {
+        Capacity::new(CapacityLimits { at_once: 2, waiting: 1 })
     }
 
     #[test]
     fn who_finds_no_place_goes_at_once() {
         let room = room();
         let inside: Vec<_> = (0..3).map(|_| room.come_in().expect("a place")).collect();
-        assert!(matches!(room.come_in(), Err(Refusal::TooMany)));
+        assert!(matches!(room.come_in(), Err(ApiRefusal::TooMany)));
         drop(inside);
         assert!(room.come_in().is_ok());
     }

@@ -9,7 +9,7 @@ use crate::model::tenant::{Branding, Contact, Sender, Tenant, TenantProfile};
 
 /// A tenant, and what its documents say of it.
 #[derive(Debug)]
-pub(super) struct House {
+pub(super) struct SampleTenant {
     pub(super) id: &'static str,
     pub(super) name: &'static str,
     pub(super) locale: &'static str,
@@ -41,8 +41,8 @@ pub(super) struct Address {
 
 /// A customer, and what documents say of them.
 #[derive(Debug)]
-pub(super) struct Person {
-    pub(super) house: &'static House,
+pub(super) struct SamplePerson {
+    pub(super) house: &'static SampleTenant,
     pub(super) id: &'static str,
     /// As the billing system spells it; what we do not know counts as private.
     kind: &'static str,
@@ -60,7 +60,7 @@ const fn portal(level: PortalLevel, primary: Option<VerificationMethod>) -> Port
 }
 
 /// Documents to businesses only; private customers see them in the portal, after verification.
-pub(super) static NORDLICHT: House = House {
+pub(super) static NORDLICHT: SampleTenant = SampleTenant {
     id: "nordlicht",
     name: "Nordlicht Energie GmbH",
     locale: "de-DE",
@@ -85,7 +85,7 @@ pub(super) static NORDLICHT: House = House {
 };
 
 /// Documents to everybody; the portal wants verification for every page.
-pub(super) static TULP: House = House {
+pub(super) static TULP: SampleTenant = SampleTenant {
     id: "tulp",
     name: "Tulp Telecom B.V.",
     locale: "nl-NL",
@@ -106,7 +106,7 @@ pub(super) static TULP: House = House {
 };
 
 /// Documents to nobody by mail, and a portal that shows none either: customers have to ask.
-pub(super) static LAVANDE: House = House {
+pub(super) static LAVANDE: SampleTenant = SampleTenant {
     id: "lavande",
     name: "Maison Lavande SARL",
     locale: "fr-FR",
@@ -132,20 +132,20 @@ pub(super) static LAVANDE: House = House {
     },
 };
 
-pub(super) static HOUSES: [&House; 3] = [&NORDLICHT, &TULP, &LAVANDE];
+pub(super) static HOUSES: [&SampleTenant; 3] = [&NORDLICHT, &TULP, &LAVANDE];
 
 macro_rules! people {
     ($($(#[$doc:meta])* $name:ident: $house:ident $id:literal $kind:literal $full:literal $mail:literal $locale:literal
         [$street:literal $number:literal $postcode:literal $city:literal $country:literal]
         record $record:literal $mobile:expr;)+) => {
-        $($(#[$doc])* pub(super) static $name: Person = Person {
+        $($(#[$doc])* pub(super) static $name: SamplePerson = SamplePerson {
             house: &$house, id: $id, kind: $kind, name: $full, mail: $mail, locale: $locale,
             address: Address {
                 street: $street, house_number: $number, postcode: $postcode, city: $city, country: $country,
             },
             address_on_record: $record, mobile: $mobile,
         };)+
-        pub(super) static PEOPLE: &[&Person] = &[$(&$name),+];
+        pub(super) static PEOPLE: &[&SamplePerson] = &[$(&$name),+];
     };
 }
 
@@ -183,7 +183,7 @@ people! {
         ["rue des Lices" "18" "84000" "Avignon" "FR"] record true None;
 }
 
-impl House {
+impl SampleTenant {
     /// A mail address of the house.
     pub(super) fn mail(&self, local: &str) -> String {
         format!("{local}@{}", self.domain)
@@ -228,7 +228,7 @@ impl House {
     }
 }
 
-impl Person {
+impl SamplePerson {
     pub(super) fn customer(&self) -> Customer {
         let on_record = |text: &str| self.address_on_record.then(|| text.to_owned());
         Customer {
