@@ -5,8 +5,8 @@ COPY . .
 # The caches stay on the machine that builds: a second build compiles only what changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --locked --release --bin invoice-dispatcher \
-    && install target/release/invoice-dispatcher /usr/local/bin/invoice-dispatcher
+    cargo build --locked --profile dist --bin invoice-dispatcher \
+    && install target/dist/invoice-dispatcher /usr/local/bin/invoice-dispatcher
 
 FROM debian:bookworm-slim
 # The relay's, the broker's and the database's certificates are verified against the system's authorities.
