@@ -17,8 +17,7 @@ use uuid::Uuid;
 use manual::ManualTime;
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z; written as RFC 3339.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
-#[sqlx(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

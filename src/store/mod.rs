@@ -20,7 +20,7 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::Migrate;
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -86,11 +86,9 @@ use crate::secrets::AddressKeys;
 use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::DatabaseConnection;
 use db::connection::{Handle, Overdue};
+use db::migrations;
 use db::patience::Patience;
 use db::statement::{Runs, sql};
-
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// How long the migrations of one upgrade may take together.
 const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
@@ -227,7 +225,7 @@ impl Store {
         let mut connection = self.write().await?;
         let answer = match connection.handle()? {
             Handle::Postgres(on) => timeout(MIGRATION_DEADLINE, migrate_postgres(on)).await,
-            Handle::Sqlite(on) => timeout(MIGRATION_DEADLINE, SQLITE_MIGRATIONS.run_direct(None, on, false))
+            Handle::Sqlite(on) => timeout(MIGRATION_DEADLINE, migrations::SQLITE.run_direct(None, on, false))
                 .await
                 .map(|done| done.map_err(sqlx::Error::from)),
         };
@@ -239,8 +237,8 @@ impl Store {
         let mut connection = self.write().await?;
         let deadline = connection.deadline();
         let (migrations, answer) = match connection.handle()? {
-            Handle::Postgres(on) => (&POSTGRES_MIGRATIONS, timeout(deadline, applied_migrations(on)).await),
-            Handle::Sqlite(on) => (&SQLITE_MIGRATIONS, timeout(deadline, applied_migrations(on)).await),
+            Handle::Postgres(on) => (&migrations::POSTGRES, timeout(deadline, applied_migrations(on)).await),
+            Handle::Sqlite(on) => (&migrations::SQLITE, timeout(deadline, applied_migrations(on)).await),
         };
         let applied = connection.judge(answer)?;
         Ok(migrations
@@ -354,7 +352,7 @@ impl Store {
 /// The bound of everyday statements would end a migration that goes through a large table.
 async fn migrate_postgres(on: &mut PgConnection) -> Result<(), sqlx::Error> {
     on.execute(sqlx::raw_sql("SET statement_timeout = 0")).await?;
-    let migrated = POSTGRES_MIGRATIONS.run_direct(None, on, false).await;
+    let migrated = migrations::POSTGRES.run_direct(None, on, false).await;
     on.execute(sqlx::raw_sql("RESET statement_timeout")).await?;
     Ok(migrated?)
 }

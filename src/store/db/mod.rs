@@ -5,6 +5,7 @@ pub(super) mod connection;
 pub(super) mod deadlock;
 pub(super) mod error;
 pub(super) mod first_contact;
+pub(super) mod migrations;
 pub(super) mod page;
 pub(super) mod patience;
 pub(super) mod schema;

@@ -4,8 +4,9 @@ use sqlx::migrate::Migrator;
 
 use super::connect::Pools;
 use super::error::StoreError;
+use super::migrations;
 use super::statement::{Runs, sql};
-use crate::store::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, Store};
+use crate::store::Store;
 
 /// One step of the schema.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -45,8 +46,8 @@ impl Store {
     /// Compares the database's schema with this build's; changes nothing.
     pub async fn schema(&self) -> Result<Schema, StoreError> {
         let migrator: &Migrator = match &self.inner.pools {
-            Pools::Postgres(_) => &POSTGRES_MIGRATIONS,
-            Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
+            Pools::Postgres(_) => &migrations::POSTGRES,
+            Pools::Sqlite { .. } => &migrations::SQLITE,
         };
         let wanted: Vec<Migration> = migrator
             .iter()

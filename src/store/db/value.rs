@@ -86,7 +86,7 @@ macro_rules! plain {
         )+
     };
 }
-plain!(Uuid, String, i64, bool, Vec<u8>, Timestamp, DeliveryId, DeadLetterId, EventKey, WorkerId);
+plain!(Uuid, String, i64, bool, Vec<u8>);
 
 /// Types that are made of another column type, and may not fit.
 macro_rules! made_of {
@@ -106,6 +106,11 @@ macro_rules! made_of {
         }
     };
 }
+made_of!(Timestamp, i64, |millis| Some(Timestamp(millis)));
+made_of!(DeliveryId, Uuid, |id| Some(DeliveryId(id)));
+made_of!(DeadLetterId, Uuid, |id| Some(DeadLetterId(id)));
+made_of!(EventKey, Uuid, |id| Some(EventKey(id)));
+made_of!(WorkerId, Uuid, |id| Some(WorkerId(id)));
 made_of!(TenantId, String, |text| Some(TenantId::from(text)));
 made_of!(CustomerId, String, |text| Some(CustomerId::from(text)));
 made_of!(RelayName, String, |text| Some(RelayName::from(text)));
