@@ -11,15 +11,14 @@ use std::{fmt, io};
 
 use futures_util::{Stream, StreamExt as _};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::tcp::{AMQPUriTcpExt as _, AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
+use lapin::tcp::{AMQPUriTcpExt as _, AsyncTcpStream};
 use lapin::types::LongString;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{ConnectionProperties, ErrorKind};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
-use super::guarded_stream::{GuardedStream, guarded_runtime};
+use super::guarded_stream::{GuardedStream, Wire, guarded_runtime};
 use super::incoming_bodies::{BodyLimit, IncomingBodies};
+use super::tls::{self, TlsUnusable};
 use super::url::BrokerUrl;
 
 /// From the first packet to an open connection. Generous: a broker that is starting may take long to answer.
@@ -137,6 +136,15 @@ impl fmt::Display for ConnectionError {
 
 impl std::error::Error for ConnectionError {}
 
+impl From<TlsUnusable> for ConnectionError {
+    fn from(unusable: TlsUnusable) -> Self {
+        match unusable {
+            TlsUnusable::CaFile(problem) => Self::CaFile(problem),
+            TlsUnusable::Setup(error) => Self::Lost(error.into()),
+        }
+    }
+}
+
 impl From<lapin::Error> for ConnectionError {
     fn from(error: lapin::Error) -> Self {
         if let ErrorKind::ProtocolError(said) = error.kind()
@@ -159,7 +167,7 @@ impl Connection {
 
     /// The same, for what is to be done with messages.
     pub(super) async fn open_for(url: &BrokerUrl, role: &str, messages: Messages) -> Result<Self, ConnectionError> {
-        let connector = Arc::new(tls_connector(url)?);
+        let connector = Arc::new(tls::connector(url)?);
         let tokio = lapin::runtime::default_runtime()?;
         let socket = Socket::default();
         let mut guard = HangUpOnDrop(Some(socket.clone()));
@@ -180,14 +188,15 @@ impl Connection {
             async move |uri: AMQPUri, _| {
                 let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
                 let tcp = plain.connect_with_config_async(lapin::tcp::TLSConfig::default(), &tokio);
-                let stream = within(tcp).await?;
-                if let AsyncTcpStream::Plain(stream) = &stream {
-                    notice_a_dead_peer(stream.get_ref())?;
-                    kept.keep(TcpStream::from(stream.get_ref().as_fd().try_clone_to_owned()?));
-                }
-                let stream = match connector.as_ref() {
-                    Some(connector) => within(stream.into_rustls(connector, &uri.authority.host)).await?,
-                    None => stream,
+                let AsyncTcpStream::Plain(stream) = within(tcp).await? else {
+                    return Err(io::Error::from(io::ErrorKind::Unsupported).into());
+                };
+                let stream = stream.into_inner();
+                notice_a_dead_peer(&stream)?;
+                kept.keep(TcpStream::from(stream.as_fd().try_clone_to_owned()?));
+                let stream: Box<dyn Wire> = match connector.as_ref() {
+                    Some(connector) => Box::new(within(tls::handshake(connector, &uri.authority.host, stream)).await?),
+                    None => Box::new(stream),
                 };
                 Ok(AsyncTcpStream::Plain(GuardedStream::new(stream, frame_bytes_wanted, Arc::clone(&incoming))))
             },
@@ -314,29 +323,6 @@ fn notice_a_dead_peer(socket: impl AsFd) -> io::Result<()> {
 /// Ends with an error when the time to connect is over, so that lapin's thread ends too.
 async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     tokio::time::timeout(CONNECT_TIME_MAX, step).await.map_err(|_| io::ErrorKind::TimedOut)?
-}
-
-/// What verifies the broker's certificate: our own authority if one is named, else the system's.
-fn tls_connector(url: &BrokerUrl) -> Result<Option<RustlsConnector>, ConnectionError> {
-    if !url.is_tls() {
-        return Ok(None);
-    }
-    let config = match url.ca_file() {
-        Some(path) => {
-            let unusable =
-                |problem: &dyn fmt::Display| ConnectionError::CaFile(format!("{}: {problem}", path.display()));
-            let certificates = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| unusable(&error))?;
-            if certificates.is_empty() {
-                return Err(unusable(&"it holds no certificate"));
-            }
-            Ok(RustlsConnectorConfig::default().with_parsable_certificates(certificates))
-        }
-        None => RustlsConnectorConfig::new_with_native_certs(),
-    };
-    let connector = config.and_then(RustlsConnectorConfig::connector_with_no_client_auth);
-    connector.map(Some).map_err(|error| ConnectionError::Lost(error.into()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
-use lapin::tcp::AsyncTcpStream;
+use tokio::io::ReadBuf;
 
 use super::frame_guard::FrameGuard;
 use super::incoming_bodies::IncomingBodies;
@@ -24,12 +24,14 @@ use super::incoming_bodies::IncomingBodies;
 /// What is read from the socket at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// tokio's stream, as lapin's crates name it.
-type Tcp = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+/// The connection itself, encrypted or not.
+pub(super) trait Wire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Wire for S {}
 
 /// A connection to the broker whose frames are followed.
 pub(super) struct GuardedStream {
-    inner: Tcp,
+    inner: Box<dyn Wire>,
     guard: FrameGuard,
     bodies: Arc<IncomingBodies>,
     /// Read from the socket; from `looked_at` on not looked at yet, since a message waits.
@@ -42,7 +44,7 @@ pub(super) struct GuardedStream {
 
 impl GuardedStream {
     /// Follows the frames of a connection that begins.
-    pub(super) fn new(inner: Tcp, frame_bytes_wanted: u32, bodies: Arc<IncomingBodies>) -> Self {
+    pub(super) fn new(inner: Box<dyn Wire>, frame_bytes_wanted: u32, bodies: Arc<IncomingBodies>) -> Self {
         Self {
             inner,
             guard: FrameGuard::new(frame_bytes_wanted, Arc::clone(&bodies)),
@@ -98,12 +100,12 @@ impl AsyncRead for GuardedStream {
             }
             this.input.resize(READ_BYTES, 0);
             this.looked_at = 0;
-            let read = Pin::new(&mut this.inner).poll_read(context, &mut this.input);
-            this.input.truncate(match &read {
-                Poll::Ready(Ok(count)) => *count,
-                Poll::Ready(Err(_)) | Poll::Pending => 0,
-            });
-            if ready!(read)? == 0 {
+            let mut space = ReadBuf::new(&mut this.input);
+            let read = tokio::io::AsyncRead::poll_read(Pin::new(&mut this.inner), context, &mut space);
+            let count = space.filled().len();
+            this.input.truncate(count);
+            ready!(read)?;
+            if count == 0 {
                 return Poll::Ready(Ok(0));
             }
         }
@@ -112,7 +114,7 @@ impl AsyncRead for GuardedStream {
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, buffer)
+        tokio::io::AsyncWrite::poll_write(Pin::new(&mut self.get_mut().inner), context, buffer)
     }
 
     fn poll_write_vectored(
@@ -120,15 +122,15 @@ impl AsyncWrite for GuardedStream {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, buffers)
+        tokio::io::AsyncWrite::poll_write_vectored(Pin::new(&mut self.get_mut().inner), context, buffers)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+        tokio::io::AsyncWrite::poll_flush(Pin::new(&mut self.get_mut().inner), context)
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_close(context)
+        tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut self.get_mut().inner), context)
     }
 }
 

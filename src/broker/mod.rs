@@ -22,6 +22,7 @@ mod publisher;
 mod removal;
 mod subscription;
 mod suspicion;
+mod tls;
 mod topology;
 mod url;
 mod window;
