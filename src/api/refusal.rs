@@ -119,12 +119,12 @@ impl ApiRefusal {
                 "the API is reachable from other machines and has no token; set API_TOKEN and start again",
             ),
             Self::AnotherSite => new(StatusCode::FORBIDDEN, "another site", "pages of other sites may not use the API"),
-            Self::UnknownTenant(tenant) => {
-                Problem::new(StatusCode::NOT_FOUND, "unknown tenant", format!("nobody told us of the tenant {tenant}"))
-            }
-            Self::UnknownCustomer => {
-                new(StatusCode::NOT_FOUND, "unknown customer", "nobody told us of this customer of the tenant")
-            }
+            Self::UnknownTenant(tenant) => Problem::new(
+                StatusCode::NOT_FOUND,
+                "unknown tenant",
+                format!("no tenant \"{tenant}\" has been imported"),
+            ),
+            Self::UnknownCustomer => new(StatusCode::NOT_FOUND, "unknown customer", "the tenant has no such customer"),
             Self::UnknownEvent => {
                 new(StatusCode::NOT_FOUND, "unknown event", "no event with this source and id was taken in")
             }

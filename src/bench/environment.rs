@@ -111,7 +111,7 @@ fn sink(config: &Config) -> anyhow::Result<(String, u16)> {
 async fn server(config: &Config) -> anyhow::Result<ServerAddress> {
     let server = ServerAddress::of(config.database.url.expose())?;
     if server.holds_deliveries().await.context("the database of DATABASE_URL cannot be looked at")? {
-        bail!("the database of DATABASE_URL holds deliveries; name one that nobody uses, on a server that is at rest");
+        bail!("the database of DATABASE_URL holds deliveries; name an empty one, on an idle server");
     }
     Ok(server)
 }

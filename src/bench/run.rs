@@ -121,7 +121,7 @@ async fn publish(
                 ensure!(published.iter().all(|what| *what == Published::Confirmed), "the broker did not take an event");
             }
             (None, Some(worker)) => worker.publish(batch).await?,
-            (None, None) => bail!("nobody takes events"),
+            (None, None) => bail!("no listener takes events"),
         }
     }
     Ok(())

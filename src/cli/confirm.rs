@@ -11,7 +11,7 @@ use super::error::Advise;
 /// If standard input or standard error is no terminal.
 pub(super) fn agrees(what: &str, look_first: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(anyhow::anyhow!("this would {what}, and nobody is here to be asked"))
+        return Err(anyhow::anyhow!("this would {what}, and standard input is not a terminal to ask on"))
             .what_to_do(format!("{look_first}, then say --yes"));
     }
     eprint!("{what}? [y/N] ");

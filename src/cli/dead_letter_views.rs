@@ -250,7 +250,7 @@ impl ShownDeadLetter {
         }
         report.gap();
         match &self.bytes {
-            None => report.headline("The event's bytes are forgotten"),
+            None => report.headline("The event's bytes have been deleted"),
             Some(bytes) => {
                 report.headline(&format!("The event, {} bytes", bytes.len()));
                 report.quoted(&visible(&bytes[..bytes.len().min(SHOWN_MAX)]));

@@ -307,7 +307,7 @@ async fn show(app: &App, output: Output, id: DeadLetterId) -> anyhow::Result<()>
 async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
     // What is forgotten of a letter that needs some bytes is none.
     let Some(bytes) = known(app, id).await?.1.filter(|bytes| !bytes.is_empty()) else {
-        return Err(anyhow::anyhow!("the event of dead letter {id} has no bytes, or they are forgotten"))
+        return Err(anyhow::anyhow!("the event of dead letter {id} has no bytes, or they have been deleted"))
             .what_to_do("ask the billing system for the event; `dead-letters show ID` tells its id");
     };
     let mut out = io::stdout().lock();

@@ -44,11 +44,12 @@ fn clap_finds_no_contradiction() {
 
 #[test]
 fn every_command_of_the_design_is_there() {
-    let expected = "demo, run, migrate, doctor, import, publish, preview, explain, resend, \
+    let expected = "demo, run, migrate, doctor, import, publish, preview, find, explain, resend, \
         dead-letters groups, dead-letters list, dead-letters show, dead-letters redrive, dead-letters discard, \
-        dead-letters restore, deliveries list, deliveries cancel, deliveries send-now, deliveries mark-sent, \
-        deliveries hold, deliveries let-go, relays list, relays pause, relays resume, relays release-sender, settings get, settings set, customers erase, \
-        bench";
+        dead-letters restore, deliveries list, deliveries show, deliveries cancel, deliveries send-now, \
+        deliveries mark-sent, deliveries hold, deliveries let-go, relays list, relays pause, relays resume, \
+        relays release-sender, settings get, settings set, tenants list, customers list, customers show, \
+        customers erase, bench";
     let found: Vec<String> = every_command().into_iter().map(|(words, _)| words).collect();
     assert_eq!(found.join(", "), expected);
 }

@@ -26,8 +26,7 @@ const TIME_INDENT: usize = 24;
 /// Of a dead letter whose bytes could not be read as an event.
 const CLAIMED: &str = "; tenant and number are what it claims";
 /// Neither a redrive nor a resend can help: both are refused.
-const FORGOTTEN: &str =
-    "the event's bytes are forgotten: publish the invoice again under a new event id, if it shall be sent";
+const FORGOTTEN: &str = "the event's bytes have been deleted (retention or erasure): publish the invoice again under a new event id, if it shall be sent";
 
 /// Everything that is known of one invoice, and how it is to be told.
 pub(super) struct Timeline {
@@ -426,7 +425,7 @@ impl Timeline {
 }
 
 fn came(event: &ExplainedEvent) -> (Timestamp, String) {
-    let forgotten = if event.has_body { "" } else { "; its bytes are forgotten" };
+    let forgotten = if event.has_body { "" } else { "; its bytes have been deleted" };
     let text =
         format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.label());
     (event.received_at, text)
@@ -435,9 +434,9 @@ fn came(event: &ExplainedEvent) -> (Timestamp, String) {
 fn made(delivery: &Delivery) -> String {
     match (&delivery.resend_reason, delivery.role) {
         (Some(reason), _) => format!("resent ({reason})"),
-        (None, DeliveryRole::Main) => "a mail is owed".to_owned(),
-        (None, DeliveryRole::Bcc) => "a Bcc mail is owed".to_owned(),
-        (None, DeliveryRole::Rest) => "the rest is owed".to_owned(),
+        (None, DeliveryRole::Main) => "a delivery was created".to_owned(),
+        (None, DeliveryRole::Bcc) => "a Bcc delivery was created".to_owned(),
+        (None, DeliveryRole::Rest) => "a delivery for the remaining recipients was created".to_owned(),
     }
 }
 

@@ -93,14 +93,14 @@ pub(super) fn customer_name(customer: &Customer, whole: bool) -> String {
 /// Why documents are attached or not, as a sentence's end.
 pub(super) const fn why(reason: Reason) -> &'static str {
     match reason {
-        Reason::PolicyInclude => "the tenant's policy attaches for everybody",
-        Reason::PolicyExclude => "the tenant's policy attaches for nobody",
+        Reason::PolicyInclude => "the tenant's policy attaches documents for every customer",
+        Reason::PolicyExclude => "the tenant's policy never attaches documents",
         Reason::BusinessCustomer => "the tenant's policy attaches for business customers, and this is one",
         Reason::PrivateCustomer => {
             "the tenant's policy attaches for business customers only, and this is a private one"
         }
         Reason::UnknownCustomerType => {
-            "the tenant's policy attaches for business customers only, and nobody told us what this one is"
+            "the tenant's policy attaches for business customers only, and this one's type is unknown"
         }
         Reason::TooLarge => "with its documents the mail would be larger than the relay takes",
         Reason::LinkOnly => "a person asked for a link",

@@ -65,7 +65,7 @@ fn read_url(reader: &mut ConfigReader<'_>, name: &str) -> Option<RelayUrl> {
     let url = reader.optional(key, relay_url);
     if name != DEFAULT_RELAY && !reader.is_set(key) {
         let remedy = "write url = \"smtps://user:password@host\" below the section, or remove the section";
-        reader.fault(key, Wrong::new("is missing: nobody knows where the relay is", remedy));
+        reader.fault(key, Wrong::new("is missing: the relay has no address", remedy));
     }
     url
 }

@@ -226,7 +226,7 @@ impl<'a> Planner<'a> {
             return verdict;
         }
         let Some(tenant) = self.tenants.get(&event.data.tenant_id).copied() else {
-            let reason = format!("nobody told us of the tenant {}", event.data.tenant_id);
+            let reason = format!("unknown tenant \"{}\"", event.data.tenant_id);
             return self.dead_event(parsed, event, ReasonCode::UnknownTenant, reason);
         };
         if let Err(fault) = event::check_objects(&event.data, &tenant.object_prefix) {
@@ -324,7 +324,7 @@ impl<'a> Planner<'a> {
             self.remember(parsed, event, EventFate::WaitUntil(until));
             return Verdict::Waiting;
         }
-        let reason = format!("nobody told us of the customer {} of {}", event.data.customer_id, event.data.tenant_id);
+        let reason = format!("unknown customer \"{}\" of tenant \"{}\"", event.data.customer_id, event.data.tenant_id);
         self.dead_event(parsed, event, ReasonCode::UnknownCustomer, reason)
     }
 

@@ -50,7 +50,9 @@ pub enum RedriveError {
         hint: &'static str,
     },
     /// The event's bytes are gone after the retention.
-    #[error("the event's bytes are forgotten; publish the invoice again under a new event id")]
+    #[error(
+        "the event's bytes have been deleted (retention or erasure); publish the invoice again under a new event id"
+    )]
     Forgotten,
     /// The letter's delivery ended otherwise.
     #[error("the delivery of the dead letter is not dead any more")]

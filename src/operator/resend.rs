@@ -89,7 +89,9 @@ pub enum ResendError {
         candidates: Vec<Candidate>,
     },
     /// The event's bytes are gone after the retention.
-    #[error("the event's bytes are forgotten; publish the invoice again under a new event id")]
+    #[error(
+        "the event's bytes have been deleted (retention or erasure); publish the invoice again under a new event id"
+    )]
     Forgotten,
     /// Somebody took the customer away.
     #[error("the customer {0} is not known any more; import the customer first")]

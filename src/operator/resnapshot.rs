@@ -21,14 +21,12 @@ pub(super) fn take(
     let tenant = tenants
         .iter()
         .find(|tenant| tenant.id == dead.tenant)
-        .ok_or_else(|| fails(ReasonCode::UnknownTenant, format!("nobody told us of the tenant {}", dead.tenant)))?;
+        .ok_or_else(|| fails(ReasonCode::UnknownTenant, format!("unknown tenant \"{}\"", dead.tenant)))?;
     let customer = facts
         .customers
         .iter()
         .find(|customer| customer.tenant == dead.tenant && customer.id == dead.customer)
-        .ok_or_else(|| {
-            fails(ReasonCode::UnknownCustomer, format!("nobody told us of the customer {}", dead.customer))
-        })?;
+        .ok_or_else(|| fails(ReasonCode::UnknownCustomer, format!("unknown customer \"{}\"", dead.customer)))?;
     let Recipients { list: recipients, left_out: notes, .. } = recipients(dead, event, customer)?;
     let (expires_at, ignored_expiry) = match by {
         By::Person { .. } => (None, dead.expires_at),

@@ -59,8 +59,8 @@ pub enum CannotRebuild {
     /// Nothing was permitted to go out.
     #[error("no message of delivery {0} was ever sent")]
     NothingSent(DeliveryId),
-    /// The event's bytes are forgotten, by the retention or because the customer was erased.
-    #[error("what the message was made of is forgotten: after the retention, or because the customer was erased")]
+    /// The event's bytes have been deleted, by the retention or because the customer was erased.
+    #[error("what the message was made of has been deleted: after the retention, or because the customer was erased")]
     Forgotten,
     /// What is kept cannot be read.
     #[error("the {what} cannot be read again: {problem}")]

@@ -127,5 +127,5 @@ async fn the_events_bytes_alone_are_what_came() {
     assert_eq!(both.status.code(), Some(2), "{both:?}");
     support.database.execute("UPDATE dead_letter SET body = x''").await;
     let forgotten = told(&support, &["dead-letters", "show", id, "--body"]);
-    assert!(forgotten.contains("has no bytes, or they are forgotten\n  what to do: "), "{forgotten}");
+    assert!(forgotten.contains("has no bytes, or they have been deleted\n  what to do: "), "{forgotten}");
 }

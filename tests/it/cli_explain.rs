@@ -25,7 +25,10 @@ async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
         assert!(text.contains(line), "{line}: {text}");
     }
     let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
-    assert!(place("event 1 came from") < place("a mail is owed") && place("a mail is owed") < place("attempt 1"));
+    assert!(
+        place("event 1 came from") < place("a delivery was created")
+            && place("a delivery was created") < place("attempt 1")
+    );
     assert!(text.contains("a***@customer.example") && !text.contains("ap@customer.example"), "{text}");
     assert!(printed(&support, &[&R_1[..], &["--addresses"]].concat()).contains("ap@customer.example"));
 

@@ -61,7 +61,7 @@ async fn one_and_a_yes_on_the_command_line_need_no_question() {
 async fn where_nobody_is_to_be_asked_nothing_is_done() {
     let support = two_dead_letters().await;
     let without = told(&support, &REDRIVE);
-    assert!(without.contains("nobody is here to be asked\n  what to do: "), "{without}");
+    assert!(without.contains("standard input is not a terminal to ask on\n  what to do: "), "{without}");
 
     // Somebody types, but the question would go into a file.
     let (mut terminal, folder) = (Terminal::new(), tempfile::tempdir().expect("a folder"));
@@ -69,7 +69,10 @@ async fn where_nobody_is_to_be_asked_nothing_is_done() {
     let mut into_a_file = command(&support, &folder, &REDRIVE);
     let output = into_a_file.stdin(terminal.as_stdio()).output().expect("the binary starts");
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody is here to be asked"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("standard input is not a terminal to ask on"),
+        "{output:?}"
+    );
     assert_eq!(support.letters().await, ["refused open"; 2]);
 }
 

@@ -45,7 +45,7 @@ pub(super) fn remedy(config: &RelayConfig, unavailable: &Unavailable) -> String 
     let code = unavailable.reply.as_ref().map(|reply| reply.code);
     match (unavailable.phase, code) {
         (Phase::Connect, _) if unavailable.connection_refused => {
-            format!("start the relay, or correct host and port in its URL: nobody listens on port {}", url.port)
+            format!("start the relay, or correct host and port in its URL: nothing listens on port {}", url.port)
         }
         (Phase::Connect, _) => {
             "open the firewall between here and the relay, or correct host and port in its URL".into()

@@ -82,7 +82,7 @@ impl Night {
 
         let bill = self.bill(&catalogue::VEREIN, "NE-1043", InvoiceKind::Invoice, energy());
         let event = self.event(&bill, "invoice-1043", &[SampleDocument::pdf(&bill)], &Extras::default());
-        self.publish("customer of unknown type", &event, "a link: a type that nobody knows counts as private");
+        self.publish("customer of unknown type", &event, "a link: an unknown type counts as private");
 
         let bill = self.bill(&catalogue::EMILY, "NE-1044", InvoiceKind::Reminder, energy());
         let bill = Bill { reminder_level: Some(2), ..bill };

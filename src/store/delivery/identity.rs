@@ -38,7 +38,7 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let lacks = if !row.get::<bool>("has_body")? {
-            Some("the bytes of its event were erased or forgotten")
+            Some("the bytes of its event have been deleted (retention or erasure)")
         } else if !row.get::<bool>("has_profile")? {
             Some("the tenant's profile of that time is not stored")
         } else if !row.get::<bool>("has_settings")? {

@@ -28,7 +28,7 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
         Some((EventState::Accepted, main)) if is_second(delivery, *main) => {
             faults.push((
                 ReconciliationFault::SecondDelivery,
-                "its event has another, and nobody asked for this one".to_owned(),
+                "its event has another, and nobody requested this one".to_owned(),
             ));
         }
         _ => {}
