@@ -83,8 +83,7 @@ make_base() {
 
 # Builds the stand-in of folder $1 under the name $2.
 make_stand_in() {
-    has_image "$2" && return
-    say "making a stand-in for $2 of Debian's packages"
+    has_image "$2" || say "making a stand-in for $2 of Debian's packages"
     docker build --quiet --tag "$2" "scripts/stand-ins/$1" >/dev/null || fail "the stand-in for $2 cannot be built"
 }
 
