@@ -43,8 +43,9 @@ async fn multiply(support: &Support) {
          {} SELECT tenant_id, 'K-' || n, type, 'Kunde ' || n || ' GmbH', address, updated_at
          FROM place CROSS JOIN (SELECT * FROM customer LIMIT 1) AS model;
          INSERT INTO customer_word (word, tenant_id, customer_id)
-         {0} SELECT word || CASE word WHEN 'n' THEN CAST(n AS TEXT) ELSE '' END, 'acme', 'K-' || n
-         FROM place CROSS JOIN (SELECT 'kunde' AS word UNION ALL SELECT 'gmbh' UNION ALL SELECT 'n') AS words;
+         {0} SELECT CASE word WHEN 'n' THEN CAST(n AS TEXT) WHEN 'id' THEN 'k-' || n ELSE word END, 'acme', 'K-' || n
+         FROM place CROSS JOIN (SELECT 'kunde' AS word UNION ALL SELECT 'gmbh' UNION ALL SELECT 'n'
+                           UNION ALL SELECT 'id') AS words;
          INSERT INTO event (key, source, event_id, content_sha256, invoice_sha256, tenant_id, customer_id, invoice_id,
              invoice_number, kind, body, via, received_at, state, delivery_id)
          {1} SELECT {id}, source, 'evt-' || n, {digest}, {digest}, tenant_id, {customer}, 'inv-' || n,

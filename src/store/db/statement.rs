@@ -8,6 +8,7 @@
 //!
 //! Its text depends on nothing but the database, so it is prepared once a connection.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sqlx::postgres::PgArguments;
@@ -30,14 +31,20 @@ pub(crate) trait Runs: Send {
 #[derive(Debug)]
 #[must_use = "a statement does nothing until it runs"]
 pub(crate) struct Statement<'v> {
-    text: &'static str,
+    text: Cow<'static, str>,
     values: Vec<Value<'v>>,
     given: Option<Given<'v>>,
 }
 
 /// Begins a statement; see the module's words for what `text` may hold. Parameters are `$1`, `$2`, …
 pub(crate) const fn sql<'v>(text: &'static str) -> Statement<'v> {
-    Statement { text, values: Vec::new(), given: None }
+    Statement { text: Cow::Borrowed(text), values: Vec::new(), given: None }
+}
+
+/// Begins a statement that has only the conditions that somebody asks for. There must be few such texts: each is prepared
+/// once a connection.
+pub(crate) const fn built_sql(text: String, values: Vec<Value<'_>>) -> Statement<'_> {
+    Statement { text: Cow::Owned(text), values, given: None }
 }
 
 impl<'v> Statement<'v> {
@@ -60,19 +67,25 @@ impl<'v> Statement<'v> {
         self
     }
 
-    /// Gives `{given}` no rows; `bound` other parameters stand before its own.
-    pub(crate) fn given_nothing(mut self, columns: &'static str, bound: usize) -> Self {
-        self.values = vec![Value::Text(None); bound];
-        self.given = Some(Given { columns, width: columns.split(',').count(), cells: Vec::new() });
-        self
+    /// The types of its parameters, as PostgreSQL names them.
+    pub(crate) fn types(&self) -> String {
+        let name = |value: &Value<'_>| match value {
+            Value::Uuid(_) => "uuid",
+            Value::Text(_) => "text",
+            Value::Integer(_) => "bigint",
+            Value::Flag(_) => "boolean",
+            Value::Bytes(_) => "bytea",
+        };
+        let arrays = self.given.iter().flat_map(Given::columns).map(|(_, kind)| format!("{kind}[]"));
+        self.values.iter().map(|value| name(value).to_owned()).chain(arrays).collect::<Vec<_>>().join(", ")
     }
 
     /// Its text as one database reads it.
     pub(crate) fn text_for(&self, sqlite: bool) -> String {
         if sqlite {
-            render(self.text, "sqlite", || self.given_text(Given::as_json_each))
+            render(&self.text, "sqlite", || self.given_text(Given::as_json_each))
         } else {
-            render(self.text, "postgres", || self.given_text(Given::as_unnest))
+            render(&self.text, "postgres", || self.given_text(Given::as_unnest))
         }
     }
 
@@ -106,7 +119,7 @@ impl<'v> Statement<'v> {
 
     /// Runs it and returns its one row.
     pub(crate) async fn one(self, on: &mut impl Runs) -> Result<Row, StoreError> {
-        let text = self.text;
+        let text = self.text.clone();
         self.optional(on).await?.ok_or_else(|| StoreError::Bug(format!("no row came of: {text}")))
     }
 

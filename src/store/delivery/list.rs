@@ -1,5 +1,7 @@
 //! Deliveries as people look at them.
 
+use std::fmt::Write as _;
+
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -14,8 +16,8 @@ use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
-use crate::store::db::statement::sql;
-use crate::store::db::value::Row;
+use crate::store::db::statement::{Statement, built_sql, sql};
+use crate::store::db::value::{Row, Value};
 use crate::store::search::recipients::mailbox;
 use crate::store::search::text::number_key;
 use crate::telemetry::AddressMask;
@@ -148,87 +150,84 @@ macro_rules! delivery_columns {
 }
 pub(in crate::store) use delivery_columns;
 
-/// What narrows every list.
-macro_rules! narrowed {
-    () => {
-        " AND ($4 IS NULL OR delivery.tenant_id = $4) AND ($8 IS NULL OR delivery.kind = $8)
-          AND ($9 IS NULL OR delivery.number_key = $9) AND ($10 IS NULL OR delivery.customer_id = $10)"
-    };
-}
-
-/// Deliveries in this relay's lane, or attempted with it.
-macro_rules! of_relay {
-    () => {
-        " AND ($5 IS NULL OR lane_entry.relay = $5 OR EXISTS (SELECT 1 FROM attempt
-               WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))"
-    };
-}
-
-/// In this state, whichever it is.
-macro_rules! in_state {
-    () => {
-        " AND ($6 IS NULL OR COALESCE(delivery.settled, lane_entry.state, 'due') = $6)"
-    };
-}
-
-/// What is due or sending, newest first: the identifiers are ordered by time.
+/// What is due or sending.
 const IN_LANES: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    " FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id
-    WHERE lane_entry.delivery_id < $2 AND delivery.created_at >= $3 AND delivery.created_at <= $1
-      AND ($4 IS NULL OR lane_entry.tenant_id = $4) AND ($5 IS NULL OR lane_entry.relay = $5)
-      AND lane_entry.state = $6",
-    narrowed!(),
-    " ORDER BY lane_entry.delivery_id DESC LIMIT $7"
+    " FROM lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id WHERE TRUE"
 );
 
-/// What people look after, newest first.
-const SETTLED: &str = concat!(
+/// Everything.
+const ALL: &str = concat!(
     "SELECT ",
     delivery_columns!(),
-    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery.attention_at IS NOT NULL AND delivery.attention_at <= $1
-      AND (delivery.attention_at, delivery.id) < ($1, $2) AND delivery.attention_at >= $3
-      AND ($5 IS NULL OR EXISTS (SELECT 1 FROM attempt
-           WHERE attempt.delivery_id = delivery.id AND attempt.relay = $5))
-      AND delivery.settled = $6",
-    narrowed!(),
-    " ORDER BY delivery.attention_at DESC, delivery.id DESC LIMIT $7"
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
 );
 
-/// Everything, newest first: found by what `leading` says, the rest only narrows that.
-macro_rules! by_creation {
-    ($leading:literal) => {
-        concat!(
-            "SELECT ",
-            delivery_columns!(),
-            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-            WHERE ",
-            $leading,
-            " AND delivery.created_at <= $1 AND (delivery.created_at, delivery.id) < ($1, $2)
-              AND delivery.created_at >= $3",
-            narrowed!(),
-            of_relay!(),
-            in_state!(),
-            " ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT $7"
-        )
-    };
-}
-
-/// What was sent to an address under one of the keys, newest first: the identifiers are ordered by time.
+/// What was sent to somebody.
 const TO_RECIPIENT: &str = concat!(
     "SELECT ",
     delivery_columns!(),
     " FROM delivery_recipient JOIN delivery ON delivery.id = delivery_recipient.delivery_id
-         LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery_recipient.address_key = $11 AND delivery_recipient.delivery_id < $2
-      AND delivery.created_at <= $1 AND delivery.created_at >= $3",
-    narrowed!(),
-    of_relay!(),
-    in_state!(),
-    " ORDER BY delivery_recipient.delivery_id DESC LIMIT $7"
+         LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
 );
+
+/// A list's statement while it is put together. Only what is asked for stands in it: a condition that may be none (`$1 IS
+/// NULL OR …`) has PostgreSQL expect a single row, and sort a whole table by time instead of reading the index that is in
+/// order (measured: 8 s among a million deliveries).
+struct Listing<'v> {
+    text: String,
+    values: Vec<Value<'v>>,
+}
+
+impl<'v> Listing<'v> {
+    fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Narrows it by `condition`, in which `?` stands for each of the values.
+    fn and<const N: usize>(&mut self, condition: &str, values: [Value<'v>; N]) {
+        self.text.push_str(" AND ");
+        let mut parts = condition.split('?');
+        self.text.push_str(parts.next().unwrap_or_default());
+        for (value, part) in values.into_iter().zip(parts) {
+            self.values.push(value);
+            let place = self.values.len();
+            write!(self.text, "${place}{part}").expect("a String takes any text");
+        }
+    }
+
+    /// Narrows it by `condition` if there is a value.
+    fn and_some(&mut self, condition: &str, value: Option<impl Into<Value<'v>>>) {
+        if let Some(value) = value {
+            self.and(condition, [value.into()]);
+        }
+    }
+
+    /// Narrows it to what stands behind a row.
+    fn go_on_behind(&mut self, order: Order, after: Cursor) {
+        let Cursor { at, id } = after;
+        match order {
+            Order::Lane => self.and("lane_entry.delivery_id < ?", [id.into()]),
+            Order::Recipient => self.and("delivery_recipient.delivery_id < ?", [id.into()]),
+            Order::Attention => self.and(
+                "delivery.attention_at <= ? AND (delivery.attention_at, delivery.id) < (?, ?)",
+                [at.into(), at.into(), id.into()],
+            ),
+            Order::Creation => self.and(
+                "delivery.created_at <= ? AND (delivery.created_at, delivery.id) < (?, ?)",
+                [at.into(), at.into(), id.into()],
+            ),
+        }
+    }
+
+    fn end(mut self, order: &str, limit: u32) -> Statement<'v> {
+        self.values.push(limit.into());
+        let place = self.values.len();
+        write!(self.text, " ORDER BY {order} LIMIT ${place}").expect("a String takes any text");
+        built_sql(self.text, self.values)
+    }
+}
 
 /// What a list goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,23 +249,74 @@ impl DeliveryFilter {
         }
     }
 
-    const fn statement(&self, order: Order) -> &'static str {
-        match order {
-            Order::Recipient => TO_RECIPIENT,
-            Order::Lane => IN_LANES,
-            Order::Attention => SETTLED,
-            Order::Creation if self.invoice.is_some() => by_creation!("delivery.number_key = $9"),
-            Order::Creation if self.customer.is_some() && self.tenant.is_some() => {
-                by_creation!("delivery.tenant_id = $4 AND delivery.customer_id = $10")
+    /// The statement that lists what it wants, newest first: found by an index whose order is the list's, which the rest
+    /// only narrows. `address_key` is one of the recipient's, if there is one.
+    pub(in crate::store) fn statement(&self, page: PageRequest, address_key: Option<i64>) -> Statement<'_> {
+        let order = self.order();
+        let (mut listing, by) = match order {
+            // The identifiers are ordered by time.
+            Order::Lane => (Listing::of(IN_LANES), "lane_entry.delivery_id DESC"),
+            Order::Recipient => (Listing::of(TO_RECIPIENT), "delivery_recipient.delivery_id DESC"),
+            Order::Attention => (Listing::of(ALL), "delivery.attention_at DESC, delivery.id DESC"),
+            // One number has few deliveries; sorting them is less than reading all others in order.
+            Order::Creation if self.invoice.is_some() => {
+                (Listing::of(ALL), "delivery.created_at{sqlite: + 0} DESC, delivery.id DESC")
             }
-            Order::Creation if self.tenant.is_some() => by_creation!("delivery.tenant_id = $4"),
-            Order::Creation => by_creation!("TRUE"),
+            Order::Creation => (Listing::of(ALL), "delivery.created_at DESC, delivery.id DESC"),
+        };
+        match order {
+            Order::Lane => {
+                listing.and_some("lane_entry.state = ?", self.state);
+                listing.and_some("lane_entry.relay = ?", self.relay.as_ref());
+            }
+            Order::Recipient => listing.and_some("delivery_recipient.address_key = ?", address_key),
+            Order::Attention => {
+                listing.and("delivery.attention_at IS NOT NULL", []);
+                listing.and_some("delivery.settled = ?", self.state);
+            }
+            Order::Creation => {}
         }
+        if let Some(after) = page.after {
+            listing.go_on_behind(order, after);
+        }
+        self.narrow(&mut listing, order);
+        listing.end(by, page.limit.saturating_add(1))
     }
 
-    /// The statement that lists what it wants.
-    pub(in crate::store) fn text(&self) -> &'static str {
-        self.statement(self.order())
+    /// What narrows a list. SQLite takes an index for whatever could use one, also where another one is in the list's
+    /// order: an operation that changes nothing keeps it from that.
+    fn narrow<'v>(&'v self, listing: &mut Listing<'v>, order: Order) {
+        let leads = order == Order::Creation;
+        let (invoice, customer, tenant) =
+            (self.invoice.as_deref().map(number_key), self.customer.as_ref(), self.tenant.as_ref());
+        if leads && invoice.is_some() {
+            listing.and_some("delivery.number_key = ?", invoice);
+            listing.and_some("delivery.customer_id{sqlite: || ''} = ?", customer);
+            listing.and_some("delivery.tenant_id{sqlite: || ''} = ?", tenant);
+        } else if leads {
+            listing.and_some("delivery.tenant_id = ?", tenant);
+            listing.and_some("delivery.customer_id = ?", customer);
+        } else {
+            listing.and_some("delivery.number_key{sqlite: || ''} = ?", invoice);
+            listing.and_some("delivery.customer_id{sqlite: || ''} = ?", customer);
+            listing.and_some("delivery.tenant_id{sqlite: || ''} = ?", tenant);
+        }
+        listing.and_some("delivery.kind = ?", self.kind);
+        match order {
+            Order::Attention => listing.and_some("delivery.attention_at >= ?", self.since),
+            Order::Creation if self.invoice.is_none() => listing.and_some("delivery.created_at >= ?", self.since),
+            _ => listing.and_some("delivery.created_at{sqlite: + 0} >= ?", self.since),
+        }
+        if matches!(order, Order::Creation | Order::Recipient) {
+            listing.and_some("COALESCE(delivery.settled, lane_entry.state, 'due') = ?", self.state);
+        }
+        if let Some(relay) = self.relay.as_ref().filter(|_| order != Order::Lane) {
+            listing.and(
+                "(lane_entry.relay = ? OR EXISTS (SELECT 1 FROM attempt
+                  WHERE attempt.delivery_id = delivery.id AND attempt.relay = ?))",
+                [relay.into(), relay.into()],
+            );
+        }
     }
 
     /// Where the list goes on behind this delivery of it.
@@ -312,23 +362,7 @@ impl Store {
         page: PageRequest,
         address_key: Option<i64>,
     ) -> Result<Vec<Row>, StoreError> {
-        let after = page.after.unwrap_or(Cursor::BEGIN);
-        let statement = sql(filter.text())
-            .bind(after.at)
-            .bind(after.id)
-            .bind(filter.since.unwrap_or(Timestamp(i64::MIN)))
-            .bind(&filter.tenant)
-            .bind(&filter.relay)
-            .bind(filter.state)
-            .bind(page.limit.saturating_add(1))
-            .bind(filter.kind)
-            .bind(filter.invoice.as_deref().map(number_key))
-            .bind(&filter.customer);
-        let statement = match address_key {
-            Some(key) => statement.bind(key),
-            None => statement,
-        };
-        statement.all(&mut self.read().await?).await
+        filter.statement(page, address_key).all(&mut self.read().await?).await
     }
 
     /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.

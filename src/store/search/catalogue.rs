@@ -12,9 +12,7 @@ use crate::store::db::statement::sql;
 use crate::store::directory::catalogue::read_customer;
 
 /// Customers of a common word that are looked through for the other words.
-const LOOKED_THROUGH_MAX: u32 = 20_000;
-/// A word that more customers have is common.
-const COMMON: u32 = 2_000;
+const LOOKED_THROUGH_MAX: u32 = 5_000;
 
 /// Customers that have a word of this range, and one of each given range.
 pub(super) const CUSTOMERS_WITH: &str = "WITH {given},
@@ -106,28 +104,32 @@ impl Store {
         if needle.words != by_id && !needle.words.is_empty() {
             ways.push(&needle.words);
         }
+        let mut unseen = false;
         for words in ways {
-            for customer in self.customers_with(words, tenant, limit.saturating_add(1)).await? {
+            let (customers, is_common) = self.customers_with(words, tenant, limit.saturating_add(1)).await?;
+            unseen |= is_common;
+            for customer in customers {
                 found.insert((customer.tenant_id.clone(), customer.id.clone()), customer);
             }
         }
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > wanted;
+        let more = unseen || found.len() > wanted;
         Ok((found.into_values().take(wanted).collect(), more))
     }
 
-    /// Customers that have a word that begins so for each of these.
+    /// Customers that have a word that begins so for each of these; whether even the rarest of the words is so common that
+    /// not all who have it were looked through.
     async fn customers_with(
         &self,
         words: &[String],
         tenant: Option<&TenantId>,
         limit: u32,
-    ) -> Result<Vec<Customer>, StoreError> {
-        let Some(rarest) = self.rarest(words, tenant).await? else { return Ok(Vec::new()) };
+    ) -> Result<(Vec<Customer>, bool), StoreError> {
+        let Some((having, rarest)) = self.rarest(words, tenant).await? else { return Ok((Vec::new(), false)) };
         let (low, high) = beginning_with(&words[rarest]);
         let others = words.iter().enumerate().filter(|(index, _)| *index != rarest);
         let others: Vec<(String, String)> = others.map(|(_, word)| beginning_with(word)).collect();
-        sql(CUSTOMERS_WITH)
+        let customers = sql(CUSTOMERS_WITH)
             .bind(low)
             .bind(high)
             .bind(tenant)
@@ -138,21 +140,28 @@ impl Store {
             .await?
             .iter()
             .map(read_customer)
-            .collect()
+            .collect::<Result<_, _>>()?;
+        Ok((customers, having >= i64::from(LOOKED_THROUGH_MAX)))
     }
 
-    /// Which of the words the fewest customers have; none if one of them is nobody's.
-    async fn rarest(&self, words: &[String], tenant: Option<&TenantId>) -> Result<Option<usize>, StoreError> {
+    /// Which of the words the fewest customers have, and how many (up to a limit); none if one of them is nobody's.
+    async fn rarest(&self, words: &[String], tenant: Option<&TenantId>) -> Result<Option<(i64, usize)>, StoreError> {
         let mut rarest: Option<(i64, usize)> = None;
         for (index, word) in words.iter().enumerate() {
             let (low, high) = beginning_with(word);
-            let row = sql(COUNTED).bind(low).bind(high).bind(tenant).bind(COMMON).one(&mut self.read().await?).await?;
+            let row = sql(COUNTED)
+                .bind(low)
+                .bind(high)
+                .bind(tenant)
+                .bind(LOOKED_THROUGH_MAX)
+                .one(&mut self.read().await?)
+                .await?;
             let customers: i64 = row.get("customers")?;
             if customers == 0 {
                 return Ok(None);
             }
             rarest = rarest.min(Some((customers, index))).or(Some((customers, index)));
         }
-        Ok(rarest.map(|(_, index)| index))
+        Ok(rarest)
     }
 }

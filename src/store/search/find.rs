@@ -83,7 +83,8 @@ pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
     delivery_columns!(),
     " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
     WHERE delivery.tenant_id = $1 AND delivery.invoice_number = $2 AND delivery.event_key = $3
-    ORDER BY delivery.created_at, delivery.id"
+    -- Or else SQLite reads all of the tenant's in this order.
+    ORDER BY delivery.created_at{sqlite: + 0}, delivery.id"
 );
 
 /// The dead letters of an event.

@@ -1,5 +1,7 @@
 //! The statements of every search and list, for whoever proves by their plans that none reads a whole table.
 
+use uuid::Uuid;
+
 use super::catalogue::{COUNTED, CUSTOMERS_WITH};
 use super::find::{
     DELIVERIES_NUMBERED, DELIVERIES_OF_EVENT, EVENTS_NAMED, EVENTS_NUMBERED, LETTERS_NAMED, LETTERS_NUMBERED,
@@ -7,7 +9,10 @@ use super::find::{
 };
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
-use crate::store::db::statement::sql;
+use crate::model::state::{DeliveryState, Settled};
+use crate::store::db::page::{Cursor, PageRequest};
+use crate::store::db::statement::{Statement, sql};
+use crate::store::db::value::Value;
 use crate::store::delivery::list::DeliveryFilter;
 
 /// A statement of a search or a list.
@@ -18,51 +23,49 @@ pub struct SearchStatement {
     /// Its text, as one database reads it.
     pub text: String,
     /// The types of its parameters, as PostgreSQL names them.
-    pub types: &'static str,
+    pub types: String,
 }
-
-const NUMBERED: &str = "text, text, text, bigint";
-const NAMED: &str = "text, text, bigint";
-const OF_EVENT: &str = "text, text, uuid";
-const LISTED: &str = "bigint, uuid, bigint, text, text, text, bigint, text, text, text";
-const TO_RECIPIENT: &str = "bigint, uuid, bigint, text, text, text, bigint, text, text, text, bigint";
 
 /// Every statement that a search or a list of deliveries runs, for SQLite or PostgreSQL.
 #[must_use]
 pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
+    let numbered = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
+    let named = |text| sql(text).bind("").bind("").bind(0_i64);
+    let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
+    let none: [[Value<'_>; 2]; 0] = [];
     let searches = [
-        ("invoices numbered", INVOICES_NUMBERED, "text, bigint, text, text, text"),
-        ("deliveries numbered", DELIVERIES_NUMBERED, NUMBERED),
-        ("waiting events numbered", EVENTS_NUMBERED, NUMBERED),
-        ("dead letters numbered", LETTERS_NUMBERED, NUMBERED),
-        ("events named", EVENTS_NAMED, NAMED),
-        ("dead letters named", LETTERS_NAMED, NAMED),
-        ("deliveries of an event", DELIVERIES_OF_EVENT, OF_EVENT),
-        ("dead letters of an event", LETTERS_OF_EVENT, OF_EVENT),
-        ("words counted", COUNTED, NUMBERED),
+        ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
+        ("deliveries numbered", numbered(DELIVERIES_NUMBERED)),
+        ("waiting events numbered", numbered(EVENTS_NUMBERED)),
+        ("dead letters numbered", numbered(LETTERS_NUMBERED)),
+        ("events named", named(EVENTS_NAMED)),
+        ("dead letters named", named(LETTERS_NAMED)),
+        ("deliveries of an event", of_event(DELIVERIES_OF_EVENT)),
+        ("dead letters of an event", of_event(LETTERS_OF_EVENT)),
+        ("words counted", numbered(COUNTED)),
+        ("customers with words", numbered(CUSTOMERS_WITH).bind(0_i64).given("low text, high text", none.clone())),
+        ("words of customers that change", sql(DELETED).given("tenant_id text, id text", none)),
     ];
     let some = || Some("some".to_owned());
     let tenant = || Some("some".into());
     let all = DeliveryFilter::default;
-    let lists = [
-        ("list by number", DeliveryFilter { invoice: some(), ..all() }, LISTED),
-        ("list to an address", DeliveryFilter { to: some(), ..all() }, TO_RECIPIENT),
-        ("list of a tenant", DeliveryFilter { tenant: tenant(), ..all() }, LISTED),
-        ("list of a customer", DeliveryFilter { tenant: tenant(), customer: Some("some".into()), ..all() }, LISTED),
-        ("list of all", all(), LISTED),
+    let rejected = Some(DeliveryState::Settled(Settled::Rejected));
+    let filters = [
+        ("list by number", DeliveryFilter { invoice: some(), ..all() }, None),
+        ("list by number and tenant", DeliveryFilter { invoice: some(), tenant: tenant(), ..all() }, None),
+        ("list to an address", DeliveryFilter { to: some(), ..all() }, Some(0)),
+        ("list to an address of a tenant", DeliveryFilter { to: some(), tenant: tenant(), ..all() }, Some(0)),
+        ("list of a tenant", DeliveryFilter { tenant: tenant(), ..all() }, None),
+        ("list of a customer", DeliveryFilter { tenant: tenant(), customer: Some("some".into()), ..all() }, None),
+        ("list of what was rejected of a tenant", DeliveryFilter { state: rejected, tenant: tenant(), ..all() }, None),
+        ("list of all", all(), None),
     ];
-    let lists = lists.map(|(name, filter, types)| (name, filter.text(), types));
-    let plain = searches.into_iter().chain(lists).map(|(name, text, types)| SearchStatement {
+    let page = PageRequest { limit: 100, after: Some(Cursor::BEGIN) };
+    let lists = filters.iter().map(|(name, filter, key)| (*name, filter.statement(page, *key)));
+    let told = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
-        text: sql(text).text_for(sqlite),
-        types,
-    });
-    let words = sql(CUSTOMERS_WITH).given_nothing("low text, high text", 5);
-    let deleted = sql(DELETED).given_nothing("tenant_id text, id text", 0);
-    let given = [
-        ("customers with words", words, "text, text, text, bigint, bigint, text[], text[]"),
-        ("words of customers that change", deleted, "text[], text[]"),
-    ];
-    let given = given.map(|(name, statement, types)| SearchStatement { name, text: statement.text_for(sqlite), types });
-    plain.chain(given).collect()
+        text: statement.text_for(sqlite),
+        types: statement.types(),
+    };
+    searches.into_iter().chain(lists).map(told).collect()
 }

@@ -1,5 +1,6 @@
 //! What the database is asked and told, on both kinds of it.
 
+mod delivery_lists;
 mod erasure;
 mod event_fate;
 mod held;

@@ -8,10 +8,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Settled;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
-use invoice_dispatcher::store::{
-    Cursor, DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, SearchStatement, Store,
-    search_statements,
-};
+use invoice_dispatcher::store::{DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, Store};
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, migrations, on_both_databases};
@@ -29,9 +26,7 @@ on_both_databases!(
     ids_of_messages_deliveries_and_events_are_found,
     malformed_bytes_are_found_by_what_they_claim,
     a_tenant_narrows_every_search,
-    lists_are_narrowed_and_paged,
     what_was_there_before_the_schema_is_found,
-    no_search_reads_a_whole_table,
 );
 
 const OLDER: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
@@ -349,74 +344,6 @@ async fn a_tenant_narrows_every_search(database: TestDatabase) {
     assert_eq!(store.invoices_numbered("r-1", Some(&beta), 5).await.expect("answered").len(), 1);
 }
 
-async fn lists_are_narrowed_and_paged(database: TestDatabase) {
-    let support = support(database).await;
-    support.database.store.upsert_customer(&customer("C-2")).await.expect("answered");
-    for id in 1..=6 {
-        support.database.clock.advance(std::time::Duration::from_secs(1));
-        let mut event = event(&id.to_string());
-        if id % 2 == 0 {
-            event["data"]["customer_id"] = "C-2".into();
-        }
-        if id == 6 {
-            event["data"]["invoice"]["number"] = "R-5".into();
-            event["data"]["invoice"]["kind"] = "credit_note".into();
-        }
-        support.accept(&event).await;
-    }
-    let acme = || Some(TenantId::from("acme"));
-    let filters = [
-        (DeliveryFilter { invoice: Some("r - 5".to_owned()), ..DeliveryFilter::default() }, vec!["R-5", "R-5"]),
-        (
-            DeliveryFilter { tenant: acme(), customer: Some("C-2".into()), ..DeliveryFilter::default() },
-            vec!["R-5", "R-4", "R-2"],
-        ),
-        (
-            DeliveryFilter { tenant: acme(), ..DeliveryFilter::default() },
-            vec!["R-5", "R-5", "R-4", "R-3", "R-2", "R-1"],
-        ),
-        (
-            DeliveryFilter {
-                invoice: Some("R-5".to_owned()),
-                kind: Some(invoice_dispatcher::model::invoice_kind::InvoiceKind::CreditNote),
-                ..DeliveryFilter::default()
-            },
-            vec!["R-5"],
-        ),
-        (
-            DeliveryFilter {
-                since: Some(support.database.clock.now().minus(std::time::Duration::from_secs(2))),
-                ..DeliveryFilter::default()
-            },
-            vec!["R-5", "R-5", "R-4"],
-        ),
-        (
-            DeliveryFilter {
-                to: Some("AP@customer.example".to_owned()),
-                customer: Some("C-1".into()),
-                ..DeliveryFilter::default()
-            },
-            vec!["R-5", "R-3", "R-1"],
-        ),
-    ];
-    for (filter, expected) in filters {
-        let (mut after, mut numbers): (Option<Cursor>, _) = (None, Vec::new());
-        loop {
-            let page = PageRequest { limit: 2, after };
-            let page = support.database.store.deliveries(&filter, page).await.expect("answered");
-            if let (Some(next), Some(last)) = (page.next, page.items.last()) {
-                assert_eq!(filter.cursor(last), next, "each row says where the list goes on");
-            }
-            numbers.extend(page.items.into_iter().map(|delivery| delivery.invoice_number));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        assert_eq!(numbers, expected, "{filter:?}");
-    }
-}
-
 async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
     let support = support(database).await;
     let named = Customer { name: "ÄRA & Müller-Söhne „GmbH“".to_owned(), ..customer("C 1042") };
@@ -441,46 +368,4 @@ async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
     let page = PageRequest { limit: 5, after: None };
     let items = support.database.store.deliveries(&filter, page).await.expect("answered").items;
     assert_eq!(items.iter().map(|delivery| delivery.id).collect::<Vec<DeliveryId>>(), [again.delivery]);
-}
-
-/// Tables that grow with every invoice, or with every customer.
-const LARGE: [&str; 7] =
-    ["delivery", "event", "dead_letter", "attempt", "customer", "customer_word", "delivery_recipient"];
-
-async fn no_search_reads_a_whole_table(database: TestDatabase) {
-    let sqlite = database.store.is_single_process();
-    let statements = search_statements(sqlite);
-    assert!(statements.len() >= 15, "{} statements", statements.len());
-    for statement in statements {
-        let SearchStatement { name, text, .. } = &statement;
-        let plan = if sqlite { sqlite_plan(&database, text).await } else { postgres_plan(&database, &statement).await };
-        let told = format!("{name}\n{}\n{text}", plan.join("\n"));
-        for line in &plan {
-            // All deliveries, newest first, are read along their index up to the limit.
-            let is_list_of_all = *name == "list of all" && line.contains("delivery_created");
-            let whole = LARGE.iter().any(|table| {
-                line.contains(&format!("Seq Scan on {table}")) || line.starts_with(&format!("SCAN {table}"))
-            });
-            assert!(!whole || is_list_of_all, "{line}: {told}");
-        }
-        let bounded = |line: &String| line.contains("Index Cond:") || line.starts_with("SEARCH");
-        assert!(plan.iter().any(bounded), "{told}");
-    }
-}
-
-async fn sqlite_plan(database: &TestDatabase, text: &str) -> Vec<String> {
-    database.plan(&format!("EXPLAIN QUERY PLAN {text}")).await
-}
-
-async fn postgres_plan(database: &TestDatabase, statement: &SearchStatement) -> Vec<String> {
-    let SearchStatement { text, types, .. } = statement;
-    let nulls = vec!["NULL"; types.split(',').count()].join(", ");
-    // As the store's connections plan: for whatever values come.
-    database
-        .plan(&format!(
-            "DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
-             SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1;
-             PREPARE searched ({types}) AS {text}; EXPLAIN (COSTS OFF) EXECUTE searched ({nulls})"
-        ))
-        .await
 }
