@@ -43,7 +43,7 @@ reasons() {
 # how many tests passed, and exits with its result.
 with_servers() {
     local name value printer result
-    scripts/servers start "$work" --watch $$ --with-python </dev/null
+    scripts/servers start "$work" --watch $$ --with-python --with-openssl </dev/null
     while IFS='=' read -r name value; do
         export "$name=$value"
     done <"$work/env"
