@@ -351,6 +351,12 @@ impl Store {
 
 /// The bound of everyday statements would end a migration that goes through a large table.
 async fn migrate_postgres(on: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut *on).await?;
+    if encoding != "UTF8" {
+        let problem =
+            format!("the database's encoding is {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0");
+        return Err(sqlx::Error::Configuration(problem.into()));
+    }
     on.execute(sqlx::raw_sql("SET statement_timeout = 0")).await?;
     let migrated = migrations::POSTGRES.run_direct(None, on, false).await;
     on.execute(sqlx::raw_sql("RESET statement_timeout")).await?;

@@ -113,3 +113,18 @@ async fn a_postgresql_that_was_cut_off_is_unavailable_and_then_answers_again() {
     }
     database.store.wait_until_reachable().await;
 }
+
+#[tokio::test]
+async fn a_postgresql_whose_texts_are_not_utf_8_is_refused() {
+    let database = TestDatabase::postgres().await;
+    let name = format!("it_ascii_{}", Clock::system().new_id().simple());
+    let create = format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    database.execute(create).await;
+    let mut url: url::Url = database.url.parse().expect("the address is one");
+    url.set_path(&name);
+    let store = Store::open(url.as_str(), Clock::system()).await.expect("it opens");
+    let refused = store.migrate().await.expect_err("it is not UTF-8").to_string();
+    store.close().await;
+    database.execute(format!("DROP DATABASE {name}")).await;
+    assert!(refused.contains("the database's encoding is SQL_ASCII; create it with ENCODING 'UTF8'"), "{refused}");
+}
