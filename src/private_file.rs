@@ -28,12 +28,20 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Writes `bytes` into `file`, made for the owner only if it is not there.
+/// Writes `bytes` into `file`, which is its owner's alone from then on, also if it was there before.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If it cannot be written, or is a symbolic link to another file: whoever made that may want the other one overwritten.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    io::Write::write_all(&mut options().write(true).create(true).truncate(true).open(file)?, bytes)
+    let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
+    if is_link && std::fs::metadata(file).map_or(true, |target| target.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is a symbolic link; name the file itself"));
+    }
+    let mut open = options().write(true).create(true).truncate(true).open(file)?;
+    if open.metadata()?.is_file() {
+        set_mode_of(&open)?;
+    }
+    io::Write::write_all(&mut open, bytes)
 }
 
 /// Takes a file that is there, perhaps by an earlier version, away from everybody but its owner. One that is not there, or
@@ -73,6 +81,17 @@ pub fn mode_open_to_others(_file: &Path) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
+/// Takes an open file away from everybody but its owner.
+#[cfg(unix)]
+fn set_mode_of(file: &std::fs::File) -> io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn set_mode_of(_file: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 fn set_mode(file: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode))
@@ -102,6 +121,20 @@ mod tests {
         assert_eq!((mode(&home.path().join("data")), mode(&folder), mode(&file)), (0o700, 0o700, 0o600));
         assert_eq!(mode_open_to_others(&file).expect("known"), None);
         assert_eq!(mode_open_to_others(&home.path().join("none")).expect("known"), None);
+    }
+
+    #[test]
+    fn what_was_there_is_closed_and_no_link_is_followed() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (open, victim, link) = (home.path().join("a.eml"), home.path().join("victim"), home.path().join("l.eml"));
+        std::fs::write(&open, "earlier").expect("written");
+        set_mode(&open, 0o644).expect("set");
+        write(&open, b"now").expect("written");
+        assert_eq!((std::fs::read(&open).expect("read").as_slice(), mode(&open)), (&b"now"[..], 0o600));
+        std::fs::write(&victim, "kept").expect("written");
+        std::os::unix::fs::symlink(&victim, &link).expect("linked");
+        assert_eq!(write(&link, b"now").expect_err("a link").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&victim).expect("read"), b"kept");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::model::reply::Phase;
 use crate::model::state::DeadLetterState;
 use crate::operator::redriven::{Fate, Redriven};
 use crate::store::{DeadLetter, DeadLetterGroup};
-use crate::telemetry::is_unsafe;
+use crate::telemetry::{AddressMask, is_unsafe};
 
 /// A larger event is cut for people.
 const SHOWN_MAX: usize = 16 << 10;
@@ -253,7 +253,10 @@ impl ShownDeadLetter {
             None => report.headline("The event's bytes have been deleted"),
             Some(bytes) => {
                 report.headline(&format!("The event, {} bytes", bytes.len()));
-                report.quoted(&visible(&bytes[..bytes.len().min(SHOWN_MAX)]));
+                // Masked, as everywhere; --body writes it as it came.
+                report.quoted(
+                    &AddressMask::default().text_without_addresses(&visible(&bytes[..bytes.len().min(SHOWN_MAX)])),
+                );
                 if bytes.len() > SHOWN_MAX {
                     report.quoted("… (--body writes all)");
                 }

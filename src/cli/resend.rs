@@ -1,5 +1,7 @@
 //! `resend`: a new mail for an invoice.
 
+use std::collections::HashSet;
+
 use lettre::Address;
 use serde::Serialize;
 
@@ -9,13 +11,13 @@ use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::{Output, shown};
 use super::report::TextReport;
-use super::which_invoice::which_invoice;
+use super::which_invoice::{quoted, which_invoice};
 use super::words::count;
 use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeliveryState, Settled};
+use crate::model::state::{DeliveryRole, DeliveryState, Settled};
 use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
 use crate::store::Delivery;
 
@@ -96,7 +98,7 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
         match resend.resend(&request).await {
             Ok(resent) => resent,
             Err(error) => {
-                let advice = advice(&error);
+                let advice = advice(&error, &args);
                 return Err(error).what_to_do(advice);
             }
         };
@@ -108,12 +110,20 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
     Ok(output.one(&made, &made.text(output))?)
 }
 
-fn advice(error: &ResendError) -> String {
+/// What else was asked for, for a command that names which invoice is meant.
+fn options(args: &ResendArgs) -> String {
+    let to = args.to.as_ref().map(|to| format!(" --to {}", quoted(to.as_ref()))).unwrap_or_default();
+    format!("--reason …{to}{}", if args.link_only { " --link-only" } else { "" })
+}
+
+fn advice(error: &ResendError, args: &ResendArgs) -> String {
     let advice = match error {
         ResendError::Ambiguous { candidates, .. } => {
-            let command = |candidate: &Candidate| format!("`resend --delivery {} --reason …`", candidate.delivery);
-            let commands: Vec<String> = candidates.iter().map(command).collect();
-            return format!("say which, by --kind or as one of: {}", commands.join(", "));
+            let named = |candidate: &Candidate| format!("`resend --delivery {} {}`", candidate.delivery, options(args));
+            let commands: Vec<String> = candidates.iter().map(named).collect();
+            let kinds: HashSet<InvoiceKind> = candidates.iter().map(|candidate| candidate.kind).collect();
+            let by_kind = if kinds.len() == candidates.len() { "by --kind or as " } else { "as " };
+            return format!("say which, {by_kind}one of: {}", commands.join(", "));
         }
         ResendError::UnknownInvoice { .. } => {
             "check tenant and number with `explain`; of an event that is a dead letter, redrive that"
@@ -160,11 +170,22 @@ impl Which {
                 return Err(anyhow::anyhow!("there is no delivery {id}"))
                     .what_to_do("`deliveries list` shows their ids");
             };
+            // A new mail goes to To and Cc: whoever names a copy's delivery may not mean the customer.
+            if found.role == DeliveryRole::Bcc && args.to.is_none() {
+                return Err(anyhow::anyhow!("delivery {id} is a Bcc copy, and a resend goes to To and Cc")).what_to_do(
+                    format!(
+                        "name the copy's recipient with --to ADDRESS, or the main delivery: `resend --delivery {} {}`",
+                        found.main,
+                        options(args)
+                    ),
+                );
+            }
             let Delivery { tenant, invoice_id, kind, .. } = found;
             return Ok(Self { tenant, invoice: invoice_id.clone(), invoice_id: Some(invoice_id), kind: Some(kind) });
         }
         let number = args.invoice.as_deref().expect("clap asks for it where no delivery is named");
-        let (tenant, invoice) = which_invoice(app, args.tenant.as_deref(), number, "resend --reason …").await?;
+        let (tenant, invoice) =
+            which_invoice(app, args.tenant.as_deref(), number, &format!("resend {}", options(args))).await?;
         Ok(Self { tenant, invoice, invoice_id: None, kind: args.kind })
     }
 }

@@ -86,8 +86,13 @@ pub(super) fn customer_name(customer: &Customer, whole: bool) -> String {
     if whole || customer.kind == Some(CustomerType::Business) {
         return customer.name.clone();
     }
+    masked_name(&customer.name)
+}
+
+/// `E*** M***`.
+pub(super) fn masked_name(name: &str) -> String {
     let masked = |word: &str| word.chars().next().map(|first| format!("{first}***"));
-    customer.name.split_whitespace().filter_map(masked).collect::<Vec<_>>().join(" ")
+    name.split_whitespace().filter_map(masked).collect::<Vec<_>>().join(" ")
 }
 
 /// Why documents are attached or not, as a sentence's end.

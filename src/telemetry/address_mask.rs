@@ -72,6 +72,12 @@ impl AddressMask {
         self.text(&without_any_address(&masked))
     }
 
+    /// A text without whatever looks like an address.
+    #[must_use]
+    pub fn text_without_addresses(&self, text: &str) -> String {
+        without_any_address(&self.text(text))
+    }
+
     fn whole_addresses(&self, text: &str) -> Vec<(Range<usize>, &str)> {
         let mut found = Vec::new();
         for letters in [letters(text, false), letters(text, true)] {

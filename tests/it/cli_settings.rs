@@ -59,7 +59,7 @@ fn a_customer_is_erased_unless_mail_is_under_way() {
     assert!(said.code == 1 && said.stderr.contains("C-1042 of acme has 1 mail still under way"), "{}", said.stderr);
     let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR");
     let asked =
-        "this would erase customer C-2001 of acme for good, also from 0 deliveries and 0 dead letters, and nobody";
+        "this would erase customer C-2001 of acme for good, also from 0 deliveries and 0 dead letters, and standard";
     assert!(said.code == 1 && said.stderr.contains(asked), "{}", said.stderr);
     let said = here.run("customers erase --tenant acme --customer C-2001 --reason GDPR --yes --json");
     assert_eq!(said.json()[0]["customer_id"], "C-2001", "{}", said.stderr);

@@ -10,9 +10,10 @@ use crate::app::App;
 use crate::cli::error::Advise;
 use crate::cli::output::{Output, shown};
 use crate::cli::report::{TextReport, Tint};
-use crate::cli::words::{moment, size};
+use crate::cli::words::{masked_name, moment, size};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
+use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::state::DeliveryState;
@@ -89,7 +90,8 @@ pub(super) async fn show(
         private_file::write(path, &rebuilt.mail.bytes)
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let shown = Shown::of(&delivery, &rebuilt, eml, addresses)?;
+    let customer = app.store.customer(&delivery.tenant, &delivery.customer).await?;
+    let shown = Shown::of(&delivery, &rebuilt, eml, addresses, customer.as_ref())?;
     Ok(output.one(&shown, &shown.report(output))?)
 }
 
@@ -106,17 +108,47 @@ const fn advice(error: &CannotRebuild) -> &'static str {
     }
 }
 
+/// The addresses of a header, with their display names.
+fn named(header: &str) -> Vec<(String, Option<String>)> {
+    let list = mailparse::addrparse(header).map(mailparse::MailAddrList::into_inner).unwrap_or_default();
+    let singles = list.into_iter().flat_map(|entry| match entry {
+        mailparse::MailAddr::Single(single) => vec![single],
+        mailparse::MailAddr::Group(group) => group.addrs,
+    });
+    singles.map(|single| (single.addr, single.display_name.filter(|name| !name.trim().is_empty()))).collect()
+}
+
 impl Shown {
-    fn of(delivery: &Delivery, rebuilt: &Rebuilt, eml: Option<&Path>, addresses: bool) -> anyhow::Result<Self> {
+    /// What is shown. Without `addresses` they are masked, and with them the names of a customer who is no company.
+    fn of(
+        delivery: &Delivery,
+        rebuilt: &Rebuilt,
+        eml: Option<&Path>,
+        addresses: bool,
+        customer: Option<&Customer>,
+    ) -> anyhow::Result<Self> {
         let mail = &rebuilt.mail;
         let parsed = mailparse::parse_mail(&mail.bytes).context("the mail cannot be read back")?;
-        let mask = AddressMask::of(delivery.recipients.iter().map(|recipient| recipient.address.as_str()));
+        // A Bcc copy names the others in its headers.
+        let correspondents = ["To", "Cc"].map(|name| parsed.headers.get_first_value(name)).into_iter().flatten();
+        let correspondents: Vec<(String, Option<String>)> = correspondents.flat_map(|list| named(&list)).collect();
+        let known = delivery.recipients.iter().map(|recipient| recipient.address.as_str());
+        let mask = AddressMask::of(known.chain(correspondents.iter().map(|(address, _)| address.as_str())));
+        let own_name = customer.map(|customer| customer.name.as_str());
+        let mut names: Vec<&str> =
+            correspondents.iter().filter_map(|(_, name)| name.as_deref()).chain(own_name).collect();
+        if customer.is_some_and(|customer| customer.kind == Some(CustomerType::Business)) {
+            names.clear();
+        }
         let fit = |text: String| {
             let text = match &rebuilt.portal_token {
                 Some(token) => text.replace(token, BLANKED),
                 None => text,
             };
-            if addresses { text } else { mask.text(&text) }
+            if addresses {
+                return text;
+            }
+            names.iter().fold(mask.text(&text), |text, name| text.replace(name, &masked_name(name)))
         };
         let header = |name: &str| parsed.headers.get_first_value(name).map(fit);
         let text = parsed.parts().find(|part| part.ctype.mimetype == "text/plain");

@@ -127,7 +127,8 @@ fn mirror(check: String, QueueCounts { ready, .. }: QueueCounts, published: Opti
     if u64::from(ready) == published {
         Check::ok(check, detail)
     } else {
-        let remedy = "look again in a minute; the database is right (`dead-letters groups`), nothing is lost";
+        let remedy = "the workers mend that by themselves within a quarter of an hour; the database is right \
+                      (`dead-letters groups`), nothing is lost";
         Check::warn(check, detail, remedy)
     }
 }

@@ -80,8 +80,9 @@ async fn a_number_of_two_tenants_is_asked_back(database: TestDatabase) {
         "{asked}"
     );
     assert!(commands.iter().all(|command| asked.contains(command)), "{asked}");
-    let asked = told(&support, &["resend", "--invoice", "R1", "--reason", "lost"]);
+    let asked = told(&support, &["resend", "--invoice", "R1", "--reason", "lost", "--to", "new@customer.example"]);
     assert!(commands.iter().all(|command| asked.contains(command)), "{asked}");
+    assert_eq!(asked.matches("resend --reason … --to new@customer.example").count(), 2, "nothing is dropped: {asked}");
     assert_eq!(support.states().await.len(), 2, "nothing was sent");
     // The number as it was published, however it is written.
     assert!(printed(&support, &["explain", "--tenant", "beta", "--invoice", "r1"]).starts_with("invoice R 1 of beta"));
@@ -103,6 +104,7 @@ async fn two_documents_of_one_number_are_asked_back(database: TestDatabase) {
     for delivery in [first, second] {
         assert!(asked.contains(&format!("`resend --delivery {delivery} --reason …`")), "{asked}");
     }
+    assert!(asked.contains("say which, by --kind or as one of"), "{asked}");
     let kinds: Vec<Value> = objects(&support, &["find", "R-1"]).iter().map(|hit| hit["kind"].clone()).collect();
     assert_eq!(kinds.len(), 2, "{kinds:?}");
     assert!(kinds.contains(&json!("invoice")) && kinds.contains(&json!("reminder")), "{kinds:?}");

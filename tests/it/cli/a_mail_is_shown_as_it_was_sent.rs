@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use invoice_dispatcher::model::state::DeliveryRole;
 use invoice_dispatcher::operator::sent_message::{CannotRebuild, Rebuilder, Rebuilt};
 use invoice_dispatcher::store::{Delivery, DeliveryFilter, PageRequest};
 
@@ -14,6 +15,7 @@ on_both_databases!(
     a_mail_without_its_copy_is_proven,
     what_changed_since_is_said,
     the_command_shows_it_and_blanks_the_token,
+    a_bcc_copy_names_no_other_recipient_and_is_not_sent_again,
 );
 
 const TO: &str = "ap@customer.example";
@@ -156,5 +158,31 @@ async fn the_command_shows_it_and_blanks_the_token(database: TestDatabase) {
     assert_eq!((&json["proven"], &json["id"]), (&true.into(), &delivery.id.to_string().into()));
     assert!(json["to"].as_str().is_some_and(|to| to.contains(TO)), "{json}");
     assert!(!json.to_string().contains(&token), "{json}");
+    dispatcher.finish().await;
+}
+
+async fn a_bcc_copy_names_no_other_recipient_and_is_not_sent_again(database: TestDatabase) {
+    let (dispatcher, _sink) =
+        sent(database, &[("link", "C-2", &[("to", TO), ("cc", "copy@customer.example"), ("bcc", "blind@x.example")])])
+            .await;
+    let all = deliveries(&dispatcher).await;
+    let copy = all.iter().find(|delivery| delivery.role == DeliveryRole::Bcc).expect("there is a copy");
+    let home = dispatcher.documents().parent().expect("it stands in a folder").to_owned();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_invoice-dispatcher"));
+        command.args(arguments).env_clear().env("DATABASE_URL", &dispatcher.database.url).current_dir(&home);
+        command.env("DOCUMENTS_URL", format!("file:{}", dispatcher.documents().display())).stdin(Stdio::null());
+        command.env("SECRET_KEYS", std::fs::read_to_string(home.join("secret.key")).expect("the dispatcher's key"));
+        let output = command.output().expect("the binary starts");
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8"))
+    };
+    let id = copy.id.to_string();
+    let (shown, text) = run(&["deliveries", "show", &id]);
+    let hidden = [TO, "copy@customer.example", "blind@x.example"];
+    assert!(shown && hidden.iter().all(|address| !text.contains(address)), "{text}");
+    let (resent, refusal) = run(&["resend", "--delivery", &id, "--reason", "lost"]);
+    assert!(!resent && refusal.contains(&format!("delivery {id} is a Bcc copy")), "{refusal}");
+    assert!(refusal.contains(&format!("`resend --delivery {} --reason …`", copy.main)), "{refusal}");
+    assert_eq!(deliveries(&dispatcher).await.len(), all.len(), "nothing was made");
     dispatcher.finish().await;
 }
