@@ -39,7 +39,7 @@ async fn it_is_a_dead_letter_and_the_others_of_its_claim_go_out(database: TestDa
         "nothing is claimed again and again"
     );
     let reasons = database.texts("SELECT reason FROM dead_letter ORDER BY invoice_number").await;
-    assert!(reasons[0].contains("recipients") && reasons[1].contains("erased or forgotten"), "{reasons:?}");
+    assert!(reasons[0].contains("recipients") && reasons[1].contains("have been deleted"), "{reasons:?}");
     let named = format!(
         "SELECT COUNT(*) FROM dead_letter WHERE source IS NOT NULL AND event_id IS NOT NULL
         AND customer_id = 'C-1' AND hint = '{}'",
