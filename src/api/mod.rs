@@ -1,6 +1,6 @@
 //! The HTTP API: events in, and what became of them; tenants, customers and settings.
 //!
-//! A file for each group of routes. Whatever goes wrong is a [`refusal::Refusal`], and every answer of it is
+//! A file for each group of routes. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
 //! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
 //! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
 

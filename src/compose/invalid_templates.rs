@@ -21,7 +21,7 @@ pub enum InvalidTemplates {
         /// What is wrong.
         problem: String,
     },
-    /// Stored sources are not what [`Templates::sources`] gave.
+    /// Stored sources are not what [`Templates::sources`](super::Templates::sources) gave.
     #[error("the stored templates cannot be read: {0}")]
     Stored(serde_json::Error),
 }

@@ -36,7 +36,7 @@ const LOOKS_FROM_MARK: u32 = 16;
 /// meanwhile must not hide it.
 const MARK_LAG: Duration = Duration::from_secs(1);
 
-/// A row that this worker owns, and its place among those that the lane has in hand.
+/// A row that this worker owns, and its place among those that the lane has in flight.
 #[derive(Debug)]
 pub struct Owned {
     /// The row.
@@ -72,11 +72,11 @@ pub struct Claims {
     pub gate: Arc<RelayGate>,
     /// Writes down what cannot be prepared.
     pub recorder: Recorder,
-    /// The one delivery in hand that a worker died with.
+    /// The one delivery in flight that a worker died with.
     pub isolation: LaneIsolation,
     /// To the slots.
     pub ready: mpsc::Sender<Ready>,
-    /// Places in hand: some mails are composed, and some recorded, while others are on the wire.
+    /// Places in flight: some mails are composed, and some recorded, while others are on the wire.
     pub places: Arc<Semaphore>,
     /// How many there are.
     pub places_all: u32,

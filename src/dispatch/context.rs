@@ -59,7 +59,7 @@ pub struct Context {
     pub in_flight: InFlight,
     /// Buffers for messages.
     pub buffers: Buffers,
-    /// The deliveries in hand that a worker died with.
+    /// The deliveries in flight that a worker died with.
     pub isolation: Isolation,
     /// Whether the loops turn.
     pub liveness: Liveness,

@@ -215,7 +215,7 @@ impl SmtpWorkers {
         let SubmitResult::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
         let on_uncertain = self.connector.config().on_uncertain;
         let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
-        // The row stays in hand, and its place taken, until it is durable: a database that is slow, or away, so slows
+        // The row stays in flight, and its place taken, until it is durable: a database that is slow, or away, so slows
         // the claims down.
         self.recordings.spawn(async move {
             recording.await;

@@ -1,6 +1,6 @@
 //! Event in, committed once.
 //!
-//! Whoever brings events (the broker, HTTP, a file) hands over a batch of [`Incoming`]; when [`TakesEvents::take_in`]
+//! Whoever brings events (the broker, HTTP, a file) hands over a batch of [`Incoming`](crate::model::incoming::Incoming); when [`TakesEvents::take_in`](crate::model::incoming::TakesEvents::take_in)
 //! returns, the database owns every one of them and the bringer may forget them.
 
 mod delivery_factory;

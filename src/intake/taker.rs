@@ -32,7 +32,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An intake whose deliveries are made in this workshop; dead letters whose events come again go to `redrive`.
+    /// An intake whose deliveries this factory makes; dead letters whose events come again go to `redrive`.
     #[must_use]
     pub fn new(factory: Arc<DeliveryFactory>, redrive: Arc<dyn RedrivesLetters>) -> Self {
         Self { factory, redrive }

@@ -1,4 +1,4 @@
-//! Words that several stages share.
+//! Types that every room uses: ids, states, reason codes, replies, and the ports of broker and intake.
 
 pub mod customer;
 pub mod ids;

@@ -51,7 +51,7 @@ pub struct Redrive {
 }
 
 impl Redrive {
-    /// A service whose deliveries are made in this workshop.
+    /// A service whose deliveries this factory makes.
     #[must_use]
     pub const fn new(factory: Arc<DeliveryFactory>) -> Self {
         Self { factory, despite_newer: false, foresight: None }

@@ -147,7 +147,7 @@ pub struct Resend {
 }
 
 impl Resend {
-    /// A service whose deliveries are made in this workshop.
+    /// A service whose deliveries this factory makes.
     #[must_use]
     pub const fn new(factory: Arc<DeliveryFactory>) -> Self {
         Self { factory, foresight: None }

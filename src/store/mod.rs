@@ -1,6 +1,6 @@
 //! The database: what has been promised, and where each promise stands. All SQL is in this module, a file per noun.
 //!
-//! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`statement`]); one
+//! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`db::statement`]); one
 //! conformance suite (`tests/it/store_*.rs`) runs on both.
 //!
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is

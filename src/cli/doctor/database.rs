@@ -150,7 +150,7 @@ impl DatabaseChecks {
     async fn lanes(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
         let lanes = self.store.lane_counts().await?;
         let waiting = |number: i64| count(usize::try_from(number).unwrap_or_default(), "delivery");
-        let strangers = lanes.iter().filter(|(relay, _)| !config.relays.contains_key(relay)).map(|(relay, lane)| {
+        let unserved = lanes.iter().filter(|(relay, _)| !config.relays.contains_key(relay)).map(|(relay, lane)| {
             let number = waiting(lane.due + lane.later + lane.held + lane.sending);
             Check::fail(
                 format!("lane {relay}"),
@@ -159,7 +159,7 @@ impl DatabaseChecks {
                  dead letters when a worker has waited for it ten minutes",
             )
         });
-        let mut checks: Vec<Check> = strangers.collect();
+        let mut checks: Vec<Check> = unserved.collect();
         let now = self.store.now();
         for state in self.store.relay_states().await?.iter().filter(|state| config.relays.contains_key(&state.relay)) {
             let name = format!("lane {}", state.relay);

@@ -41,7 +41,7 @@ pub enum Passage {
     Free,
     /// Send so many, and see.
     Trial {
-        /// Deliveries in hand at once.
+        /// Deliveries in flight at once.
         allowance: u32,
     },
     /// Send nothing: the breaker is open, another worker tries, the relay refuses this worker's credentials, or people

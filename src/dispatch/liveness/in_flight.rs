@@ -1,4 +1,4 @@
-//! Which deliveries this worker has in hand.
+//! Which deliveries this worker has in flight.
 //!
 //! The database says what a worker owns; this says what it knows of. The two differ when the answer to a claim is lost
 //! (the connection breaks after the commit): then a row is `sending`, its worker lives, and nobody works on it. The
@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::ids::DeliveryId;
 use crate::store::{Fence, HeldRow};
 
-/// The deliveries in hand; cheap to clone.
+/// The deliveries in flight; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(Arc<Mutex<HashSet<DeliveryId>>>);
 
-/// One delivery in hand, until this is dropped.
+/// One delivery in flight, until this is dropped.
 #[derive(Debug)]
 pub struct InFlightGuard {
     delivery: DeliveryId,
@@ -22,7 +22,7 @@ pub struct InFlightGuard {
 }
 
 impl InFlight {
-    /// Takes a delivery in hand, once its claim is known.
+    /// Takes a delivery in flight, once its claim is known.
     #[must_use]
     pub fn grip(&self, delivery: DeliveryId) -> InFlightGuard {
         self.set().insert(delivery);

@@ -1,6 +1,6 @@
 //! Deliveries that a worker died with are tried one at a time.
 //!
-//! When a worker dies, everything that it had in hand is suspect. One of those deliveries may take down whoever works
+//! When a worker dies, everything that it had in flight is suspect. One of those deliveries may take down whoever works
 //! on it, and would drag its neighbours to [`crate::store::TAKEOVERS_MAX`] deaths with it. So a lane has one suspect in
 //! hand at most: those of a healthy relay do not wait behind one that hangs at another. Between the starts of two lanes'
 //! suspects lies some time, though: a delivery that kills does so soon, and alone. And a worker has none before it has
@@ -24,13 +24,13 @@ const ALONE: Duration = Duration::from_secs(5);
 /// How often a busy lane looks for suspects.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The suspects that a worker has in hand; cheap to clone.
+/// The suspects that a worker has in flight; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Isolation(Arc<IsolationState>);
 
 #[derive(Debug)]
 struct IsolationState {
-    /// Since when each lane has one in hand, by the lane's number.
+    /// Since when each lane has one in flight, by the lane's number.
     in_flight: Mutex<HashMap<usize, Duration>>,
     lanes: AtomicUsize,
     /// One has left.
@@ -40,14 +40,14 @@ struct IsolationState {
     started: Duration,
 }
 
-/// The one suspect that a lane may have in hand.
+/// The one suspect that a lane may have in flight.
 #[derive(Debug)]
 pub struct LaneIsolation {
     all: Isolation,
     lane: usize,
 }
 
-/// The right to have one in hand, until this is dropped.
+/// The right to have one in flight, until this is dropped.
 #[derive(Debug)]
 pub struct Isolated {
     all: Isolation,
@@ -85,7 +85,7 @@ impl Isolation {
 }
 
 impl LaneIsolation {
-    /// The right to claim one, if the lane has none in hand, no other lane has just taken one, and the worker lives.
+    /// The right to claim one, if the lane has none in flight, no other lane has just taken one, and the worker lives.
     #[must_use]
     pub fn take(&self) -> Option<Isolated> {
         let IsolationState { lives, clock, started, .. } = &*self.all.0;
@@ -102,7 +102,7 @@ impl LaneIsolation {
         Some(Isolated { all: self.all.clone(), lane: self.lane })
     }
 
-    /// Waits until the lane has none in hand.
+    /// Waits until the lane has none in flight.
     pub async fn free(&self) {
         loop {
             let left = self.all.0.left.notified();

@@ -1,4 +1,4 @@
-//! The database itself: connections that are closed once an answer is overdue.
+//! Connections, statements, values, errors and migrations: what the other rooms of the store are built with.
 
 pub(super) mod connect;
 pub(super) mod connection;

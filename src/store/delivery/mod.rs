@@ -1,4 +1,4 @@
-//! Deliveries, one by one.
+//! Deliveries: listed, explained, sent again, and what is kept of their messages.
 
 pub(super) mod decide;
 pub(super) mod erased;
