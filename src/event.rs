@@ -26,10 +26,10 @@ mod tests;
 pub use batch::parse_batch;
 pub use binary::from_binary;
 pub use canonical::invoice_sha256;
-pub use claims::Claims;
+pub use claims::ClaimedIdentity;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
 pub use envelope::{EVENT_TYPE, Received, parse, reread};
-pub use malformed::{Fault, Malformed, MalformedBatch};
+pub use malformed::{EventFault, Malformed, MalformedBatch};
 pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 
 use crate::model::invoice_kind::InvoiceKind;

@@ -52,7 +52,7 @@ pub enum Failpoint {
     AfterOutcomeConfirm,
     /// A redrive is written and not committed: the letter stands as before.
     BeforeRedriveCommit,
-    /// A redrive is durable and the operator does not know: the letter is settled, and cannot be redriven twice.
+    /// A redrive is durable and the operator does not know: the letter is concluded, and cannot be redriven twice.
     AfterRedriveCommit,
     /// A resend is written and not committed: everything stands as before.
     BeforeResendCommit,

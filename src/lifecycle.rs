@@ -108,7 +108,7 @@ pub async fn drained_within(tasks: &TaskTracker, grace: Duration) -> Result<(), 
 
 /// Where events come from, as far as readiness goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Intake {
+pub enum IntakeReadiness {
     /// No broker is configured, or this process does not consume.
     Off,
     /// Events are taken from the broker.
@@ -128,7 +128,7 @@ pub struct ReadinessState {
     /// Why the database is not reached, if so.
     pub database: Result<(), String>,
     /// Where events come from.
-    pub intake: Intake,
+    pub intake: IntakeReadiness,
     /// The process is about to end.
     pub draining: bool,
 }
@@ -139,8 +139,11 @@ impl ReadinessState {
     pub fn reasons(&self) -> Vec<String> {
         let database = self.database.as_ref().err().map(|why| format!("the database is not reached: {why}"));
         let intake = match &self.intake {
-            Intake::Broken(why) => Some(format!("events are not consumed: {why}")),
-            Intake::Off | Intake::Consuming | Intake::Hindered(_) | Intake::Paused(_) => None,
+            IntakeReadiness::Broken(why) => Some(format!("events are not consumed: {why}")),
+            IntakeReadiness::Off
+            | IntakeReadiness::Consuming
+            | IntakeReadiness::Hindered(_)
+            | IntakeReadiness::Paused(_) => None,
         };
         let draining = self.draining.then(|| "the process is ending".to_owned());
         [database, intake, draining].into_iter().flatten().collect()
@@ -162,7 +165,7 @@ impl Readiness {
     #[must_use]
     pub fn new() -> Self {
         let database = Err("not tried yet".to_owned());
-        Self(watch::Sender::new(ReadinessState { database, intake: Intake::Off, draining: false }))
+        Self(watch::Sender::new(ReadinessState { database, intake: IntakeReadiness::Off, draining: false }))
     }
 
     /// The database was reached, or not and why.
@@ -171,7 +174,7 @@ impl Readiness {
     }
 
     /// What became of the intake.
-    pub fn intake(&self, intake: Intake) {
+    pub fn intake(&self, intake: IntakeReadiness) {
         self.change(|state| state.intake = intake);
     }
 
@@ -351,13 +354,13 @@ mod tests {
     fn ready_is_database_reached_and_consuming_or_not_on_purpose() {
         let why = || "because".to_owned();
         let cases = [
-            (Ok(()), Intake::Off, false, 0),
-            (Ok(()), Intake::Consuming, false, 0),
-            (Ok(()), Intake::Paused(why()), false, 0),
-            (Ok(()), Intake::Broken(why()), false, 1),
-            (Err(why()), Intake::Consuming, false, 1),
-            (Ok(()), Intake::Consuming, true, 1),
-            (Err(why()), Intake::Broken(why()), true, 3),
+            (Ok(()), IntakeReadiness::Off, false, 0),
+            (Ok(()), IntakeReadiness::Consuming, false, 0),
+            (Ok(()), IntakeReadiness::Paused(why()), false, 0),
+            (Ok(()), IntakeReadiness::Broken(why()), false, 1),
+            (Err(why()), IntakeReadiness::Consuming, false, 1),
+            (Ok(()), IntakeReadiness::Consuming, true, 1),
+            (Err(why()), IntakeReadiness::Broken(why()), true, 3),
         ];
         for (database, intake, draining, reasons) in cases {
             let state = ReadinessState { database, intake, draining };

@@ -4,8 +4,8 @@ CREATE TABLE outcome (
     -- The order of publishing; those of one delivery are in the order in which they happened.
     number      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     delivery_id UUID NOT NULL,
-    settled     TEXT NOT NULL CHECK (settled IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
-    settled_at  BIGINT NOT NULL,
+    concluded     TEXT NOT NULL CHECK (concluded IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
+    concluded_at  BIGINT NOT NULL,
     class       TEXT NOT NULL,
     decision    TEXT CHECK (decision IN ('attach', 'link')),
     reason      TEXT,

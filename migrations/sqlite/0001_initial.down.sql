@@ -1,7 +1,7 @@
 -- Takes the first schema away again.
 
 DROP VIEW delivery_state;
-DROP TABLE settled_count;
+DROP TABLE concluded_count;
 DROP TABLE lease;
 DROP TABLE template_version;
 DROP TABLE worker;

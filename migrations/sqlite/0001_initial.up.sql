@@ -94,7 +94,7 @@ CREATE INDEX event_remembered ON event (received_at) WHERE body IS NOT NULL;
 CREATE INDEX event_waiting ON event (wait_until) WHERE state = 'waiting';
 CREATE INDEX event_waiting_for_customer ON event (tenant_id, customer_id) WHERE state = 'waiting';
 
--- One message owed to one envelope: written when it is made, and once more when it is settled.
+-- One message owed to one envelope: written when it is made, and once more when it is concluded.
 CREATE TABLE delivery (
     id               BLOB NOT NULL PRIMARY KEY,
     -- The delivery whose Message-ID, X-Delivery-Id and portal token this one uses: itself, except for a rest.
@@ -126,8 +126,8 @@ CREATE TABLE delivery (
     expires_at       INTEGER,
     created_at       INTEGER NOT NULL,
     -- How it ended. NULL: it is in lane_entry, due or sending.
-    settled          TEXT CHECK (settled IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
-    settled_at       INTEGER,
+    concluded          TEXT CHECK (concluded IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
+    concluded_at       INTEGER,
     class            TEXT,
     -- One sentence for people.
     reason           TEXT,
@@ -143,10 +143,10 @@ CREATE TABLE delivery (
     attachments      TEXT,
     phase            TEXT,
     code             TEXT,
-    -- settled_at of what people look after; never of `sent`, whose one update so touches no index.
-    attention_at     INTEGER GENERATED ALWAYS AS (CASE WHEN settled <> 'sent' THEN settled_at END) STORED,
-    CONSTRAINT settled_says_when_and_why CHECK ((settled IS NULL) = (settled_at IS NULL) AND (settled IS NULL) = (class IS NULL)),
-    CONSTRAINT sent_says_what CHECK (settled IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
+    -- concluded_at of what people look after; never of `sent`, whose one update so touches no index.
+    attention_at     INTEGER GENERATED ALWAYS AS (CASE WHEN concluded <> 'sent' THEN concluded_at END) STORED,
+    CONSTRAINT concluded_says_when_and_why CHECK ((concluded IS NULL) = (concluded_at IS NULL) AND (concluded IS NULL) = (class IS NULL)),
+    CONSTRAINT sent_says_what CHECK (concluded IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
     CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
 ) STRICT;
 -- People know an invoice by its number, programs by its identifier.
@@ -157,7 +157,7 @@ CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS
 -- Retention goes by it; ordered by time, so it grows at one end only.
 CREATE INDEX delivery_created ON delivery (created_at);
 
--- The narrow hot row of a delivery that is due or sending; gone when it is settled.
+-- The narrow hot row of a delivery that is due or sending; gone when it is concluded.
 CREATE TABLE lane_entry (
     delivery_id     BLOB NOT NULL PRIMARY KEY,
     relay           TEXT NOT NULL,
@@ -269,12 +269,12 @@ CREATE TABLE dead_letter (
     state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
     -- What it waited for has come: it is put back soon.
     curable         INTEGER NOT NULL DEFAULT FALSE CHECK (curable IN (0, 1)),
-    settled_at      INTEGER,
-    settled_by      TEXT,
+    concluded_at      INTEGER,
+    concluded_by      TEXT,
     note            TEXT,
     -- Where the outbox stands: to be published, in the queue, or out of it again.
     mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
-    CONSTRAINT settled_says_when CHECK ((state = 'open') = (settled_at IS NULL)),
+    CONSTRAINT concluded_says_when CHECK ((state = 'open') = (concluded_at IS NULL)),
     CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL),
     CONSTRAINT only_open_is_curable CHECK (NOT curable OR state = 'open')
 ) STRICT;
@@ -283,7 +283,7 @@ CREATE INDEX dead_letter_listed ON dead_letter (last_failed_at, id) WHERE state 
 CREATE INDEX dead_letter_of_cause ON dead_letter (fingerprint, last_failed_at, id) WHERE state = 'open';
 CREATE INDEX dead_letter_of_class ON dead_letter (class, last_failed_at, id) WHERE state = 'open';
 CREATE INDEX dead_letter_of_tenant ON dead_letter (tenant_id, last_failed_at, id) WHERE state = 'open';
-CREATE INDEX dead_letter_settled ON dead_letter (settled_at, id) WHERE settled_at IS NOT NULL;
+CREATE INDEX dead_letter_concluded ON dead_letter (concluded_at, id) WHERE concluded_at IS NOT NULL;
 CREATE INDEX dead_letter_invoice ON dead_letter (tenant_id, invoice_number) WHERE tenant_id IS NOT NULL;
 -- Serves event_fate: what never became an event is known by the name that its publisher gave it.
 CREATE INDEX dead_letter_unread ON dead_letter (source, event_id) WHERE event_key IS NULL AND source IS NOT NULL;
@@ -362,15 +362,15 @@ CREATE TABLE lease (
 ) STRICT;
 
 -- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.
-CREATE TABLE settled_count (
-    settled TEXT NOT NULL,
+CREATE TABLE concluded_count (
+    concluded TEXT NOT NULL,
     shard   INTEGER NOT NULL,
     count   INTEGER NOT NULL,
-    PRIMARY KEY (settled, shard)
+    PRIMARY KEY (concluded, shard)
 ) STRICT;
 
 -- Every delivery in its one state.
 CREATE VIEW delivery_state AS
-    SELECT delivery.id, COALESCE(delivery.settled, lane_entry.state) AS state, lane_entry.due_at,
+    SELECT delivery.id, COALESCE(delivery.concluded, lane_entry.state) AS state, lane_entry.due_at,
            COALESCE(lane_entry.attempts, delivery.attempts) AS attempts
     FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id;

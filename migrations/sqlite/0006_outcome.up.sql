@@ -5,8 +5,8 @@ CREATE TABLE outcome (
     -- that is deleted late would take another with it.
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
     delivery_id BLOB NOT NULL,
-    settled     TEXT NOT NULL CHECK (settled IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
-    settled_at  INTEGER NOT NULL,
+    concluded     TEXT NOT NULL CHECK (concluded IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
+    concluded_at  INTEGER NOT NULL,
     class       TEXT NOT NULL,
     decision    TEXT CHECK (decision IN ('attach', 'link')),
     reason      TEXT,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::path::{self, CustomerPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
-use super::{Console, body};
+use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_customer, warnings_of_customer};
 use crate::model::customer::{Customer, CustomerType};
@@ -32,7 +32,7 @@ struct CustomerAnswer {
 
 /// Remembers a customer.
 pub(super) async fn put(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     path: CustomerPath,
     headers: HeaderMap,
     body: Bytes,
@@ -87,7 +87,7 @@ impl From<Customer> for ShownCustomer {
 
 /// Shows a customer.
 pub(super) async fn show(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     path: CustomerPath,
 ) -> Result<Json<ShownCustomer>, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;

@@ -37,7 +37,8 @@ struct ReportedDelivery {
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    settled_at: Option<Timestamp>,
+    #[serde(rename = "settled_at")]
+    concluded_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +109,7 @@ impl ReportedDelivery {
             attempts: delivery.attempts,
             created_at: delivery.created_at,
             due_at: delivery.due_at,
-            settled_at: delivery.settled_at,
+            concluded_at: delivery.concluded_at,
             class: delivery.class.map(crate::model::reason::ReasonCode::as_str),
             reason: delivery.reason,
             code: delivery.code,

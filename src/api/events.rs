@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
-use super::{Console, body};
+use super::{ApiSettings, body};
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::event::{self, Malformed, Received};
 use crate::intake::{Parsed, Verdict};
@@ -60,7 +60,7 @@ impl Mode {
 
 /// Takes events in: all of the request or, if one of them is malformed, none.
 pub(super) async fn take(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiRefusal> {
@@ -78,7 +78,7 @@ pub(super) async fn take(
 
 /// The first event with a document outside its tenant's folder, which only the catalogue knows. Events of unknown
 /// tenants are looked at when the tenant comes.
-async fn first_stray(console: &Console, received: &[Received]) -> Result<Option<(usize, Malformed)>, StoreError> {
+async fn first_stray(console: &ApiSettings, received: &[Received]) -> Result<Option<(usize, Malformed)>, StoreError> {
     let mut prefixes: HashMap<&TenantId, Option<String>> = HashMap::new();
     for (index, one) in received.iter().enumerate() {
         let tenant_id = &one.event.data.tenant_id;
@@ -157,7 +157,7 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
 
 /// What became of an event.
 pub(super) async fn report(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     query: Result<Query<NamedEvent>, QueryRejection>,
 ) -> Result<Json<EventStatus>, ApiRefusal> {
     let (source, id) = NamedEvent::read(query)?;

@@ -49,7 +49,7 @@ const CURED_AT_ONCE_MAX: u32 = 200;
 
 /// What the API works with.
 #[derive(Debug, Clone)]
-pub struct Console {
+pub struct ApiSettings {
     /// The database.
     pub store: Store,
     /// Takes events in.
@@ -60,7 +60,7 @@ pub struct Console {
     pub sms_available: bool,
 }
 
-impl Console {
+impl ApiSettings {
     /// Puts back what an upsert has cured. It is marked in the database: what is not put back now, the sweeper will.
     async fn cure(&self, marked: &[DeadLetterId]) {
         if marked.is_empty() {
@@ -76,7 +76,7 @@ impl Console {
 }
 
 /// Everything that the console's listener serves.
-pub fn router(console: Console, probes: Probes, config: &config::Console) -> Router {
+pub fn router(console: ApiSettings, probes: Probes, config: &config::ConsoleConfig) -> Router {
     let access = Access::new(config.api_token.as_ref(), config.listen);
     let refused = Arc::new(RefusedTokens::new(console.store.clock().clone()));
     let router = Router::new()
@@ -91,7 +91,7 @@ pub fn router(console: Console, probes: Probes, config: &config::Console) -> Rou
 }
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
-fn api(console: Console, gate: AccessGate) -> Router {
+fn api(console: ApiSettings, gate: AccessGate) -> Router {
     let events = get(events::report).post(events::take);
     let events = Router::new()
         .route("/api/v1/events", events)

@@ -11,7 +11,7 @@ use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::warning::{self, Warning};
-use super::{Console, body};
+use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_settings, warnings_of_settings};
 use crate::model::settings::{Settings, VersionedSettings};
@@ -33,7 +33,7 @@ struct SettingsAnswer {
 }
 
 /// Shows the settings that hold now.
-pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Response, ApiRefusal> {
+pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -> Result<Response, ApiRefusal> {
     let tenant = path::tenant(path)?;
     let settings = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
     let customers = console.store.customer_groups(&tenant).await?;
@@ -42,7 +42,7 @@ pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Re
 
 /// Lets other settings hold, if those that the request read still do.
 pub(super) async fn put(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,

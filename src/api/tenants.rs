@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
-use super::{Console, body};
+use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_tenant, warnings_of_tenant};
 use crate::model::ids::TenantId;
@@ -34,7 +34,7 @@ struct TenantAnswer {
 
 /// Remembers a tenant.
 pub(super) async fn put(
-    State(console): State<Console>,
+    State(console): State<ApiSettings>,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
@@ -52,7 +52,7 @@ pub(super) async fn put(
 }
 
 /// Shows a tenant, with the settings that hold now.
-pub(super) async fn show(State(console): State<Console>, path: TenantPath) -> Result<Json<Tenant>, ApiRefusal> {
+pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -> Result<Json<Tenant>, ApiRefusal> {
     let id = path::tenant(path)?;
     let tenant = console.store.tenant(&id).await?;
     tenant.map(Json).ok_or(ApiRefusal::UnknownTenant(id))

@@ -23,7 +23,7 @@ pub(crate) struct Warning {
 /// What is to be said about settings, for a tenant whose customers are these.
 pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
     let outcome = |kind, record| decide(&inputs(settings, kind, record, sms_available));
-    let count = |meant: &dyn Fn(&Outcome) -> bool| {
+    let count = |meant: &dyn Fn(&DecisionResult) -> bool| {
         customers.iter().filter(|group| meant(&outcome(group.kind, group.record))).map(|group| group.count).sum()
     };
     let mut warnings = Vec::new();
@@ -49,13 +49,13 @@ pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_availab
     warnings
 }
 
-type Outcome = Result<(Plan, Reason), DecisionRefusal>;
+type DecisionResult = Result<(Plan, Reason), DecisionRefusal>;
 
-fn reaches_nothing(outcome: &Outcome) -> bool {
+fn reaches_nothing(outcome: &DecisionResult) -> bool {
     matches!(outcome, Ok((Plan::Link { access: PortalAccess::Closed }, _)))
 }
 
-fn cannot_be_verified(outcome: &Outcome) -> bool {
+fn cannot_be_verified(outcome: &DecisionResult) -> bool {
     matches!(outcome, Err(DecisionRefusal::NoVerificationMethod { .. }))
 }
 

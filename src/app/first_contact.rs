@@ -28,7 +28,7 @@ impl App {
             app.meet_database().await?;
             return Ok(app);
         }
-        let mut said = Said::default();
+        let mut said = WarningInterval::default();
         while let Err(error) = app.try_to_meet().await {
             let AppError::Store(away @ StoreError::Unavailable(_)) = error else { return Err(error) };
             readiness.database(Err(away.to_string()));
@@ -54,11 +54,11 @@ impl App {
 
 /// When it was said last that something is waited for.
 #[derive(Debug, Default)]
-struct Said {
+struct WarningInterval {
     last: Option<Instant>,
 }
 
-impl Said {
+impl WarningInterval {
     /// Whether it is to be said now; notes that it is.
     fn is_due(&mut self, now: Instant) -> bool {
         let is_due = self.last.is_none_or(|last| now.duration_since(last) >= SAID_EVERY);
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn it_is_said_at_once_and_then_every_minute() {
         let start = Instant::now();
-        let mut said = Said::default();
+        let mut said = WarningInterval::default();
         let due: Vec<u64> = (0..200).filter(|second| said.is_due(start + Duration::from_secs(*second))).collect();
         assert_eq!(due, [0, 60, 120, 180]);
     }

@@ -10,7 +10,7 @@ use tracing::debug;
 use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeliveryState, Settled};
+use crate::model::state::{Concluded, DeliveryState};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metric;
 
@@ -58,11 +58,11 @@ impl Gauges {
     async fn read(&mut self) -> Result<(), StoreError> {
         let now = self.store.now();
         let mut counts: BTreeMap<DeliveryState, i64> =
-            Settled::ALL.iter().map(|settled| (DeliveryState::Settled(*settled), 0)).collect();
+            Concluded::ALL.iter().map(|concluded| (DeliveryState::Concluded(*concluded), 0)).collect();
         counts.extend(self.store.state_counts().await?);
         for (state, count) in counts {
             gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
-            if state == DeliveryState::Settled(Settled::Uncertain) {
+            if state == DeliveryState::Concluded(Concluded::Uncertain) {
                 gauge!(metric::UNCERTAIN).set(count as f64);
             }
         }

@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::observability::bind;
 use super::{App, Observability, zero};
-use crate::api::{self, Console};
+use crate::api::{self, ApiSettings};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::dispatch::LAST_STEPS;
-use crate::lifecycle::{Intake as Intaking, Readiness, drained_within, keep_running};
+use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running};
 use crate::model::ids::RelayName;
 use crate::web::{HostAllowList, Limits, serve_within};
 
@@ -137,7 +137,7 @@ impl Service {
 
     async fn serve_console(&self) -> anyhow::Result<()> {
         let config = &self.app.config.console;
-        let console = Console {
+        let console = ApiSettings {
             store: self.visitors.store.clone(),
             intake: self.visitors.intake.clone(),
             redrive: self.visitors.redrive.clone(),

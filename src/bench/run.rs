@@ -14,7 +14,7 @@ use crate::broker::{Published, Publisher};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::catalogue::{ImportEntry, parse_import_line};
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::Store;
 
 /// Events that are published before the first confirm is waited for, and the largest batch over HTTP.
@@ -147,9 +147,9 @@ struct Sending<'a> {
 async fn until_sent(store: &Store, count: u32, look: Duration) -> anyhow::Result<()> {
     let (mut moved_at, mut last) = (store.clock().monotonic(), 0);
     loop {
-        let counts = store.settled_counts().await?;
-        let sent = counts.get(&Settled::Sent).copied().unwrap_or(0);
-        if let Some((how, count)) = counts.iter().find(|(how, count)| **how != Settled::Sent && **count > 0) {
+        let counts = store.concluded_counts().await?;
+        let sent = counts.get(&Concluded::Sent).copied().unwrap_or(0);
+        if let Some((how, count)) = counts.iter().find(|(how, count)| **how != Concluded::Sent && **count > 0) {
             bail!("{count} deliveries are {how}; a benchmark counts only if every mail is sent");
         }
         if sent >= i64::from(count) {

@@ -107,7 +107,7 @@ impl Statistics {
     pub fn of(set_up: SetUp, seen: SeenMails) -> Option<Self> {
         let SeenMails { mails, usage, statements, singles, sink_limit_per_second } = seen;
         let begin = mails.iter().map(|mail| mail.received_at).min()?;
-        let end = mails.iter().map(|mail| mail.settled_at).max()?;
+        let end = mails.iter().map(|mail| mail.concluded_at).max()?;
         // Moments are whole milliseconds.
         let seconds = end.since(begin).as_secs_f64().max(0.001);
         let bytes: u64 = mails.iter().map(|mail| mail.message_bytes).sum();
@@ -152,11 +152,11 @@ mod tests {
 
     #[test]
     fn a_run_is_measured_from_its_first_event_to_its_last_record() {
-        let mail = |received: i64, settled: i64, is_link| SentMail {
+        let mail = |received: i64, concluded: i64, is_link| SentMail {
             received_at: Timestamp(received),
-            started_at: Timestamp(settled - 20),
-            ended_at: Timestamp(settled - 5),
-            settled_at: Timestamp(settled),
+            started_at: Timestamp(concluded - 20),
+            ended_at: Timestamp(concluded - 5),
+            concluded_at: Timestamp(concluded),
             message_bytes: 60_000,
             is_link,
         };

@@ -29,11 +29,11 @@ pub struct Workload {
     /// Of a hundred invoices, so many go as a link.
     links_percent: u32,
     /// One PDF and one UBL for each pair, by tenant and pair.
-    pairs: Vec<[StoredDocument; 2]>,
+    pairs: Vec<[WorkloadDocument; 2]>,
 }
 
 #[derive(Debug, Clone)]
-struct StoredDocument {
+struct WorkloadDocument {
     object: String,
     bytes: Vec<u8>,
     sha256: Sha256,
@@ -53,7 +53,7 @@ impl Workload {
                 [("pdf", "%PDF-1.7 ", pdf), ("xml", "<Invoice/> ", ubl)].map(|(extension, begin, size)| {
                     let object = format!("{tenant}/{pair}.{extension}");
                     let bytes = filled(&format!("{begin}{object} "), size);
-                    StoredDocument { object, sha256: Sha256::of(&bytes), bytes }
+                    WorkloadDocument { object, sha256: Sha256::of(&bytes), bytes }
                 })
             })
             .collect();
@@ -103,7 +103,7 @@ impl Workload {
         let owner = number % TENANTS;
         let round = number / TENANTS;
         let [pdf, ubl] = &self.pairs[usize::try_from((round % PAIRS) * TENANTS + owner).expect("32 bits fit")];
-        let document = |role: &str, media_type: &str, document: &StoredDocument| -> Value {
+        let document = |role: &str, media_type: &str, document: &WorkloadDocument| -> Value {
             json!({
                 "id": role, "role": role, "media_type": media_type, "object": document.object,
                 "size": document.bytes.len(), "sha256": document.sha256.to_string(),

@@ -23,7 +23,7 @@ use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::{Liveness, Pulse};
-use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, TakesEvents, Unavailable, Via};
+use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, IntakeUnavailable, TakesEvents, Via};
 
 /// What the consumer is doing; for readiness and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ enum Stopped {
     #[error(transparent)]
     Ended(Ended),
     #[error(transparent)]
-    Database(#[from] Unavailable),
+    Database(#[from] IntakeUnavailable),
 }
 
 /// What the connections that are built anew are counted by.

@@ -1,7 +1,7 @@
 //! The dead-letter queue in the broker: a mirror of the dead letters in the database, which is the truth.
 //!
 //! The database marks a dead letter `pending`; this task publishes it and then marks it `published`, so an outage of
-//! the broker delays it and loses nothing. Whatever is settled by our own tools is taken out again by a pass over the
+//! the broker delays it and loses nothing. Whatever is concluded by our own tools is taken out again by a pass over the
 //! whole queue ([`super::pass`]). One worker is elected to do both: two would publish everything twice.
 //!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
@@ -40,7 +40,7 @@ const REFILL_COUNT_MAX: usize = 1_000;
 pub struct MirrorIntervals {
     /// Between two looks for dead letters to publish.
     pub look: Duration,
-    /// Between two passes that remove settled ones.
+    /// Between two passes that remove concluded ones.
     pub pass: Duration,
     /// Between two checks of the queue's length, which find second copies and what is missing.
     pub check: Duration,
@@ -147,10 +147,10 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         }
         self.publish_pending().await?;
         if self.is_over(self.passed_at, self.intervals.pass) {
-            let settled = self.ledger.to_remove().await?;
+            let concluded = self.ledger.to_remove().await?;
             let check = !self.missed.is_empty() || self.is_over(self.checked_at, self.intervals.check);
-            if !settled.is_empty() || check {
-                self.clean(settled).await?;
+            if !concluded.is_empty() || check {
+                self.clean(concluded).await?;
             }
             self.passed_at = Some(self.clock.now());
         }
@@ -173,9 +173,9 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
             }
             let ids: Vec<DeadLetterId> = letters.iter().map(|letter| letter.id).collect();
             let open = self.ledger.still_open(&ids).await?;
-            let (open, settled): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| open.contains(&letter.id));
-            if !settled.is_empty() {
-                self.ledger.mark_removed(&settled.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
+            let (open, concluded): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| open.contains(&letter.id));
+            if !concluded.is_empty() {
+                self.ledger.mark_removed(&concluded.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
             }
             let messages: Vec<Outgoing> = open.iter().map(|letter| self.message(letter)).collect();
             failpoint::reach(Failpoint::BeforeMirror);
@@ -193,15 +193,15 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         }
     }
 
-    /// Removes what is settled from the queue, if there is any, or if the queue is longer or shorter than it should be.
-    async fn clean(&mut self, settled: Vec<DeadLetterId>) -> Result<(), MirrorError> {
+    /// Removes what is concluded from the queue, if there is any, or if the queue is longer or shorter than it should be.
+    async fn clean(&mut self, concluded: Vec<DeadLetterId>) -> Result<(), MirrorError> {
         let connection = Connection::open_for(&self.url, "dead-letter mirror", Messages::Whole).await?;
         establish(&connection, &self.topology).await?;
         // Before the look: nothing is published beside this, so that each of them stands there or is held by somebody.
         let standing = self.ledger.published_and_open().await?;
         let look = look_at(&connection, &self.topology.dead).await?;
         let by_right = standing + self.foreign;
-        if !settled.is_empty() || look.ready > by_right || (look.ready < by_right && !look.is_consumed) {
+        if !concluded.is_empty() || look.ready > by_right || (look.ready < by_right && !look.is_consumed) {
             let expected = self.ledger.standing().await?;
             let pass = Pass {
                 queue: &self.topology.dead,
@@ -210,14 +210,14 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
                 ledger: &self.ledger,
                 clock: &self.clock,
             };
-            let report = pass.run(look.ready, settled).await?;
+            let report = pass.run(look.ready, concluded).await?;
             self.foreign = report.foreign;
             tracing::info!(
                 removed = report.removed,
                 second_copies = report.second_copies,
                 kept = report.kept,
                 unknown = report.foreign,
-                "removed settled dead letters from queue {}",
+                "removed concluded dead letters from queue {}",
                 self.topology.dead
             );
             self.refill(expected, report.met, look).await?;

@@ -4,7 +4,7 @@ use super::connection::ConnectionError;
 use super::publisher::{PublishError, Published};
 use super::subscription::Ended;
 use super::topology::TopologyError;
-use crate::model::incoming::Unavailable;
+use crate::model::incoming::IntakeUnavailable;
 use std::time::Duration;
 
 /// How long the election holds without being renewed. Longer than one step may take.
@@ -14,7 +14,7 @@ pub(super) const LEASE: Duration = Duration::from_mins(2);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MirrorError {
     #[error(transparent)]
-    Database(#[from] Unavailable),
+    Database(#[from] IntakeUnavailable),
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     #[error(transparent)]

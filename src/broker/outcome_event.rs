@@ -12,12 +12,12 @@ use crate::model::state::Decision;
 impl PendingOutcome {
     /// What it is published under: the event's type without its version.
     pub(super) fn routing_key(&self) -> String {
-        format!("invoice.mail.{}", self.settled)
+        format!("invoice.mail.{}", self.concluded)
     }
 
     /// The same end of the same delivery has the same id, however often it is published.
     fn id(&self) -> Uuid {
-        Uuid::new_v5(&self.delivery.0, format!("{} {}", self.settled, self.settled_at.0).as_bytes())
+        Uuid::new_v5(&self.delivery.0, format!("{} {}", self.concluded, self.concluded_at.0).as_bytes())
     }
 
     /// The event's bytes, told by `source`.
@@ -28,7 +28,7 @@ impl PendingOutcome {
             "source": source,
             "type": format!("{}.v1", self.routing_key()),
             "subject": self.invoice_id,
-            "time": self.settled_at.to_string(),
+            "time": self.concluded_at.to_string(),
             "datacontenttype": "application/json",
             "data": {
                 "tenant_id": self.tenant.as_str(),
@@ -37,7 +37,7 @@ impl PendingOutcome {
                 "event": { "source": self.event_source, "id": self.event_id },
                 "delivery_id": self.delivery.to_string(),
                 "message_id": self.message_id,
-                "state": self.settled.as_str(),
+                "state": self.concluded.as_str(),
                 "class": self.class.as_str(),
                 "decision": self.decision.map(Decision::as_str),
                 "reason": self.reason.as_deref().map(without_addresses),
@@ -67,14 +67,14 @@ mod tests {
     use crate::model::ids::DeliveryId;
     use crate::model::invoice_kind::InvoiceKind;
     use crate::model::reason::ReasonCode;
-    use crate::model::state::Settled;
+    use crate::model::state::Concluded;
 
     fn outcome() -> PendingOutcome {
         PendingOutcome {
             number: 1,
             delivery: DeliveryId(Uuid::from_u128(1)),
-            settled: Settled::Rejected,
-            settled_at: Timestamp(1_795_426_200_000),
+            concluded: Concluded::Rejected,
+            concluded_at: Timestamp(1_795_426_200_000),
             class: ReasonCode::Rejected,
             decision: Some(Decision::Attach),
             reason: Some("550 5.1.1 <ap@customer.example>: no such user".to_owned()),
@@ -94,8 +94,8 @@ mod tests {
     fn one_end_has_one_id_and_another_end_another() {
         let first = outcome();
         assert_eq!(first.id(), PendingOutcome { number: 2, reason: None, ..first.clone() }.id());
-        assert_ne!(first.id(), PendingOutcome { settled: Settled::Sent, ..first.clone() }.id());
-        assert_ne!(first.id(), PendingOutcome { settled_at: Timestamp(0), ..first.clone() }.id());
+        assert_ne!(first.id(), PendingOutcome { concluded: Concluded::Sent, ..first.clone() }.id());
+        assert_ne!(first.id(), PendingOutcome { concluded_at: Timestamp(0), ..first.clone() }.id());
         assert_ne!(first.id(), PendingOutcome { delivery: DeliveryId(Uuid::nil()), ..first.clone() }.id());
     }
 

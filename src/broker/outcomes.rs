@@ -1,6 +1,6 @@
 //! Outcomes: the billing system hears what became of its invoices.
 //!
-//! The transaction that settles a delivery leaves a row in the database; this task publishes it and then deletes it,
+//! The transaction that concludes a delivery leaves a row in the database; this task publishes it and then deletes it,
 //! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
 //! everything twice. A crash between a confirm and the deletion publishes it twice all the same, under one `id`.
 
@@ -17,7 +17,7 @@ use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
-use crate::model::incoming::Unavailable;
+use crate::model::incoming::IntakeUnavailable;
 use crate::model::outbox::PendingOutcome;
 
 /// Outcomes in one step of publishing.
@@ -45,7 +45,7 @@ pub struct Outcomes<Ledger> {
 #[derive(Debug, thiserror::Error)]
 enum OutcomesError {
     #[error(transparent)]
-    Database(#[from] Unavailable),
+    Database(#[from] IntakeUnavailable),
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("a queue that is bound to exchange {exchange} does not take them")]

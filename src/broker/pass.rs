@@ -1,7 +1,7 @@
-//! One pass over the dead-letter queue, which removes what is settled.
+//! One pass over the dead-letter queue, which removes what is concluded.
 //!
 //! A queue cannot be searched: to remove one message, all before it must be taken. So the pass takes as many messages
-//! as stood there when it began, drops those that are settled or stand there twice, and puts the others back at the
+//! as stood there when it began, drops those that are concluded or stand there twice, and puts the others back at the
 //! tail. Each is put back, and that confirmed, before it is acked: a crash leaves a second copy, never a gap.
 //!
 //! What the pass puts back carries its number. When somebody else takes messages meanwhile, the pass would come to its
@@ -43,7 +43,7 @@ pub(super) struct Pass<'a, Ledger> {
 /// What one pass did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct PassReport {
-    /// Settled dead letters taken out.
+    /// Concluded dead letters taken out.
     pub(super) removed: u64,
     /// Second copies taken out.
     pub(super) second_copies: u64,
@@ -72,8 +72,8 @@ enum LetterFate {
     /// No dead letter that the database knows: another installation's, or from after the backup that the database was
     /// restored from, or something that somebody put there. It may be the only copy.
     Foreign,
-    /// Settled.
-    Settled(DeadLetterId),
+    /// Concluded.
+    Concluded(DeadLetterId),
     /// This pass has seen it before.
     SecondCopy,
 }
@@ -89,11 +89,11 @@ pub(super) async fn look_at(connection: &Connection, queue: &str) -> Result<Queu
 }
 
 impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
-    /// Goes over the `count` messages that stand there now; `settled` are those known to be settled.
-    pub(super) async fn run(&self, count: u64, settled: Vec<DeadLetterId>) -> Result<PassReport, MirrorError> {
+    /// Goes over the `count` messages that stand there now; `concluded` are those known to be concluded.
+    pub(super) async fn run(&self, count: u64, concluded: Vec<DeadLetterId>) -> Result<PassReport, MirrorError> {
         let begin = self.clock.now();
         let number = self.clock.new_id().to_string();
-        let mut gone: HashSet<DeadLetterId> = settled.into_iter().collect();
+        let mut gone: HashSet<DeadLetterId> = concluded.into_iter().collect();
         let mut seen = HashSet::new();
         let mut report = PassReport::default();
         let mut left = usize::try_from(count).unwrap_or(usize::MAX);
@@ -124,7 +124,7 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
             }
         }
         if is_whole {
-            // The rest of the settled ones is not in the queue any more: purged, or moved by hand.
+            // The rest of the concluded ones is not in the queue any more: purged, or moved by hand.
             self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
             report.met = Some(seen);
         }
@@ -148,14 +148,14 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
         }
         let ids: Vec<_> = batch.messages.iter().map(|message| headers::dead_letter_id(&message.properties)).collect();
         let known: Vec<DeadLetterId> = ids.iter().copied().flatten().collect();
-        // Settled first: what is settled in between is open here, and goes with the next pass.
-        let settled = self.ledger.settled(&known).await?;
+        // Concluded first: what is concluded in between is open here, and goes with the next pass.
+        let concluded = self.ledger.concluded(&known).await?;
         let open = self.ledger.still_open(&known).await?;
-        let verdicts = judge(&ids, &open, &settled, seen);
+        let verdicts = judge(&ids, &open, &concluded, seen);
         let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
         for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
             match verdict {
-                LetterFate::Settled(id) => removed.push(id),
+                LetterFate::Concluded(id) => removed.push(id),
                 LetterFate::SecondCopy => second_copies += 1,
                 LetterFate::Keep => back.push(self.again(message, number)),
                 LetterFate::Foreign => {
@@ -197,11 +197,11 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
 fn judge(
     ids: &[Option<DeadLetterId>],
     open: &HashSet<DeadLetterId>,
-    settled: &HashSet<DeadLetterId>,
+    concluded: &HashSet<DeadLetterId>,
     seen: &mut HashSet<DeadLetterId>,
 ) -> Vec<LetterFate> {
     let verdict = |id: &Option<DeadLetterId>| match *id {
-        Some(id) if settled.contains(&id) => LetterFate::Settled(id),
+        Some(id) if concluded.contains(&id) => LetterFate::Concluded(id),
         Some(id) if open.contains(&id) => {
             if seen.insert(id) {
                 LetterFate::Keep
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_letter_and_a_second_copy_go_and_the_rest_stays() {
+    fn a_concluded_letter_and_a_second_copy_go_and_the_rest_stays() {
         let mut seen = HashSet::from([id(3)]);
         let verdicts = judge(
             &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3)), Some(id(4)), Some(id(4))],
@@ -245,7 +245,7 @@ mod tests {
             verdicts,
             [
                 LetterFate::Keep,
-                LetterFate::Settled(id(2)),
+                LetterFate::Concluded(id(2)),
                 LetterFate::SecondCopy,
                 LetterFate::Foreign,
                 LetterFate::SecondCopy,
@@ -261,21 +261,21 @@ mod tests {
         fn after_a_pass_each_open_letter_stands_there_once(
             queue in proptest::collection::vec(proptest::option::of(0_u8..20), 0..100),
             open in proptest::collection::hash_set(0_u8..20, 0..20),
-            settled in proptest::collection::hash_set(0_u8..20, 0..20),
+            concluded in proptest::collection::hash_set(0_u8..20, 0..20),
             step in 1_usize..10,
         ) {
             let ids: Vec<_> = queue.iter().map(|number| number.map(id)).collect();
             let open: HashSet<_> = open.into_iter().map(id).collect();
-            let settled: HashSet<_> = settled.into_iter().map(id).filter(|id| !open.contains(id)).collect();
+            let concluded: HashSet<_> = concluded.into_iter().map(id).filter(|id| !open.contains(id)).collect();
             let mut seen = HashSet::new();
-            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &settled, &mut seen)).collect();
+            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &concluded, &mut seen)).collect();
             let kept = |verdict: LetterFate| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
             let mut stays: Vec<_> = kept(LetterFate::Keep).flatten().collect();
             stays.sort();
             let mut wanted: Vec<_> = open.iter().copied().filter(|id| ids.contains(&Some(*id))).collect();
             wanted.sort();
             prop_assert_eq!(stays, wanted);
-            let unknown = |id: &&Option<DeadLetterId>| id.is_none_or(|id| !open.contains(&id) && !settled.contains(&id));
+            let unknown = |id: &&Option<DeadLetterId>| id.is_none_or(|id| !open.contains(&id) && !concluded.contains(&id));
             prop_assert_eq!(kept(LetterFate::Foreign).count(), ids.iter().filter(unknown).count());
         }
     }

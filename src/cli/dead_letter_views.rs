@@ -104,8 +104,10 @@ pub(super) struct LetterRow {
     attempts: u32,
     first_failed_at: Timestamp,
     last_failed_at: Timestamp,
-    settled_at: Option<Timestamp>,
-    settled_by: Option<String>,
+    #[serde(rename = "settled_at")]
+    concluded_at: Option<Timestamp>,
+    #[serde(rename = "settled_by")]
+    concluded_by: Option<String>,
     note: Option<String>,
     #[serde(skip)]
     now: Timestamp,
@@ -133,8 +135,8 @@ impl LetterRow {
             attempts: letter.attempts,
             first_failed_at: letter.first_failed_at,
             last_failed_at: letter.last_failed_at,
-            settled_at: letter.settled_at,
-            settled_by: letter.settled_by,
+            concluded_at: letter.concluded_at,
+            concluded_by: letter.concluded_by,
             note: letter.note,
             now,
         }
@@ -153,10 +155,10 @@ impl LetterRow {
     /// Where it stands, and who decided so: `discarded 2 h ago by ada: test data`.
     fn stands(&self) -> String {
         let mut stands = self.state.to_string();
-        if let Some(at) = self.settled_at {
+        if let Some(at) = self.concluded_at {
             stands = format!("{stands} {}", relative(at, self.now));
         }
-        if let Some(who) = &self.settled_by {
+        if let Some(who) = &self.concluded_by {
             stands = format!("{stands} by {who}");
         }
         match &self.note {
@@ -233,7 +235,7 @@ impl ShownDeadLetter {
         let facts = [
             ("id", Some(letter.id.to_string())),
             ("group", Some(letter.group.clone())),
-            ("state", letter.settled_at.map(|_| letter.stands())),
+            ("state", letter.concluded_at.map(|_| letter.stands())),
             ("customer", letter.customer_id.as_ref().map(ToString::to_string)),
             ("event", letter.event_id.clone()),
             ("published by", letter.source.clone()),

@@ -57,8 +57,8 @@ pub enum DeadLettersAction {
         #[command(flatten)]
         filter: Filter,
         /// Those that somebody has acted upon, in place of the open ones
-        #[arg(long)]
-        settled: bool,
+        #[arg(long = "settled")]
+        concluded: bool,
         /// How many.
         #[command(flatten)]
         limit: Limit,
@@ -158,8 +158,8 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
     let output = globals.output();
     match args.action {
         DeadLettersAction::Groups { filter } => groups(&app, output, &filter.wanted(false)).await,
-        DeadLettersAction::List { filter, settled, limit } => {
-            list(&app, output, &filter.wanted(settled), limit.limit).await
+        DeadLettersAction::List { filter, concluded, limit } => {
+            list(&app, output, &filter.wanted(concluded), limit.limit).await
         }
         DeadLettersAction::Show { id, body: false } => show(&app, output, id.dead_letter(&app).await?).await,
         DeadLettersAction::Show { id, body: true } => write_body(&app, id.dead_letter(&app).await?).await,
@@ -191,9 +191,9 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
 }
 
 impl Filter {
-    fn wanted(self, settled: bool) -> DeadLetterFilter {
+    fn wanted(self, concluded: bool) -> DeadLetterFilter {
         let Self { class, tenant, group } = self;
-        DeadLetterFilter { settled, class, tenant: tenant.map(TenantId::from), fingerprint: group, since: None }
+        DeadLetterFilter { concluded, class, tenant: tenant.map(TenantId::from), fingerprint: group, since: None }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::state::{DeliveryState, Settled};
+use crate::model::state::{Concluded, DeliveryState};
 use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent};
 use list::DeliveryRow;
 
@@ -42,7 +42,7 @@ pub enum DeliveriesAction {
   invoice-dispatcher deliveries list --state uncertain
   invoice-dispatcher deliveries list --tenant acme --customer C-1042
   invoice-dispatcher deliveries list --to ap@customer.example --since 2026-11-01T00:00:00Z")]
-    List(Box<Wanted>),
+    List(Box<DeliverySelection>),
     /// Show a mail as it was sent, put together again and compared with the digest of what was sent
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries show 01938c5e-7a10
@@ -121,7 +121,7 @@ pub enum DeliveriesAction {
 
 /// Which deliveries a list shows.
 #[derive(Debug, clap::Args)]
-pub struct Wanted {
+pub struct DeliverySelection {
     /// Only in this state
     #[arg(long, value_parser = STATES)]
     state: Option<String>,
@@ -154,7 +154,7 @@ pub struct Wanted {
     limit: Limit,
 }
 
-impl Wanted {
+impl DeliverySelection {
     fn filter(&self) -> DeliveryFilter {
         DeliveryFilter {
             state: self.state.as_deref().map(|state| DeliveryState::parse(state).expect("clap lets only states pass")),
@@ -249,16 +249,16 @@ fn marked_sent(marked: &MarkedSent) -> String {
 const fn cannot_cancel(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Due | DeliveryState::Sending => "a worker has it; see what becomes of it and try again",
-        DeliveryState::Settled(Settled::Dead) => "discard its dead letter: `dead-letters discard ID`",
-        DeliveryState::Settled(_) => "it has ended; nothing more is sent of it",
+        DeliveryState::Concluded(Concluded::Dead) => "discard its dead letter: `dead-letters discard ID`",
+        DeliveryState::Concluded(_) => "it has ended; nothing more is sent of it",
     }
 }
 
 const fn cannot_hurry(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Due | DeliveryState::Sending => "a worker is sending it already",
-        DeliveryState::Settled(Settled::Dead) => "redrive its dead letter: `dead-letters redrive ID`",
-        DeliveryState::Settled(_) => "it has ended; `resend` sends the invoice again",
+        DeliveryState::Concluded(Concluded::Dead) => "redrive its dead letter: `dead-letters redrive ID`",
+        DeliveryState::Concluded(_) => "it has ended; `resend` sends the invoice again",
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::Globals;
-use crate::demo::report::{self, Look};
+use crate::demo::report::{self, TableStyle};
 use crate::demo::run::Demo;
 use crate::telemetry::{Log, LogFormat};
 use crate::{lifecycle, telemetry};
@@ -20,7 +20,7 @@ use crate::{lifecycle, telemetry};
   invoice-dispatcher demo
   invoice-dispatcher demo --once --json --data /tmp/demo")]
 pub struct DemoArgs {
-    /// End when every invoice has settled; else stay, so that the mails can be looked at
+    /// End when every invoice has concluded; else stay, so that the mails can be looked at
     #[arg(long)]
     pub once: bool,
     /// The folder that the demo lives in; mails are in its folder `mail`
@@ -45,12 +45,12 @@ pub async fn run(args: DemoArgs, globals: &Globals) -> anyhow::Result<()> {
 async fn show(demo: &Demo, args: &DemoArgs, json: bool, signal: &CancellationToken) -> anyhow::Result<()> {
     let told = signal.run_until_cancelled(async {
         let verdicts = demo.publish(|event, _| progress(json, event.label, event.expect)).await?;
-        demo.settled().await?;
+        demo.concluded().await?;
         let (rows, place) = demo.report(&verdicts, !args.once).await?;
         if json {
             print!("{}", report::json_lines(&rows)?);
         } else {
-            print!("\n{}", report::human(&rows, Look::of_stdout(), &place));
+            print!("\n{}", report::human(&rows, TableStyle::of_stdout(), &place));
         }
         anyhow::Ok(())
     });

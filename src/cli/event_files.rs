@@ -10,7 +10,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::event::{self, Fault, InvoiceSent, Malformed, MemberWarning};
+use crate::event::{self, EventFault, InvoiceSent, Malformed, MemberWarning};
 
 /// An event and where it stands.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl fmt::Display for FileFault {
             "$" => write!(f, "{}: it {}", self.place, self.fault.problem)?,
             path => write!(f, "{}: {path} {}", self.place, self.fault.problem)?,
         }
-        self.fault.more().iter().try_for_each(|Fault { path, problem }| write!(f, "; {path} {problem}"))
+        self.fault.more().iter().try_for_each(|EventFault { path, problem }| write!(f, "; {path} {problem}"))
     }
 }
 

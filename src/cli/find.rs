@@ -17,7 +17,7 @@ use hit::Hit;
   invoice-dispatcher find R-2026-0042
   invoice-dispatcher find \"acme ltd\"
   invoice-dispatcher find ap@customer.example --tenant acme")]
-pub struct Args {
+pub struct FindArgs {
     /// What the caller names
     #[arg(value_name = "TEXT", required = true, num_args = 1..)]
     pub text: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Args {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let text = args.text.join(" ");
     let tenant = args.tenant.map(TenantId::from);

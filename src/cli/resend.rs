@@ -17,13 +17,13 @@ use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeliveryRole, DeliveryState, Settled};
+use crate::model::state::{Concluded, DeliveryRole, DeliveryState};
 use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
 use crate::store::Delivery;
 
 /// Send an invoice again, as a new mail
 ///
-/// Decides afresh by today's settings. The earlier mail is settled at once: it is not sent any more if it still waits. To
+/// Decides afresh by today's settings. The earlier mail is concluded at once: it is not sent any more if it still waits. To
 /// another address, earlier links of the invoice stop working.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -214,8 +214,10 @@ impl Made {
 fn became(was: DeliveryState) -> String {
     match was {
         DeliveryState::Due => "was due, is cancelled: it is not sent any more".to_owned(),
-        DeliveryState::Settled(Settled::Dead) => "was dead, is cancelled, and its dead letter is settled".to_owned(),
-        DeliveryState::Settled(Settled::Uncertain) => {
+        DeliveryState::Concluded(Concluded::Dead) => {
+            "was dead, is cancelled, and its dead letter is concluded".to_owned()
+        }
+        DeliveryState::Concluded(Concluded::Uncertain) => {
             "was uncertain, is cancelled: if the relay took it, the customer gets both".to_owned()
         }
         was => format!("stays {was}"),

@@ -13,7 +13,7 @@ use crate::store::ListedTenant;
 
 /// List who sends invoices
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct TenantsArgs {
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
@@ -69,7 +69,7 @@ impl ListRow for TenantRow {
 }
 
 /// Does what the command line says.
-pub async fn run(args: Args, globals: &Globals) -> anyhow::Result<()> {
+pub async fn run(args: TenantsArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let Action::List { after, limit } = args.action;
     let wanted = usize::try_from(limit.limit).unwrap_or(usize::MAX);

@@ -11,7 +11,9 @@ use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::{EventKey, RelayName, TenantId};
 use crate::model::reason::ReasonCode;
-use crate::model::state::{BreakerState, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
+use crate::model::state::{
+    BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
+};
 use crate::store::{
     DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials,
     RelayState,
@@ -141,7 +143,7 @@ impl Timeline {
         ShownState {
             word: "not sent",
             tint: Tint::Yellow,
-            means: last.map_or_else(|| "no delivery was made of it".to_owned(), settled),
+            means: last.map_or_else(|| "no delivery was made of it".to_owned(), concluded),
             todo: last.filter(|letter| letter.state == DeadLetterState::Discarded).map_or_else(
                 || "nothing, if that was meant".to_owned(),
                 |letter| format!("nothing, if that was meant; `dead-letters restore {}` takes it back", letter.id),
@@ -174,7 +176,7 @@ impl Timeline {
     }
 
     fn standing_of(&self, delivery: &Delivery) -> ShownState {
-        let ago = delivery.settled_at.map(|at| relative(at, self.now)).unwrap_or_default();
+        let ago = delivery.concluded_at.map(|at| relative(at, self.now)).unwrap_or_default();
         let reason = delivery.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let class = delivery.class.map(|class| format!("{class}{reason}")).unwrap_or_default();
         let id = delivery.id;
@@ -185,8 +187,8 @@ impl Timeline {
         let (tint, means, todo) = match delivery.state {
             DeliveryState::Due => self.due(delivery),
             DeliveryState::Sending => (Tint::Plain, "a worker is sending it".to_owned(), "nothing".to_owned()),
-            DeliveryState::Settled(settled) => match settled {
-                Settled::Sent => (
+            DeliveryState::Concluded(concluded) => match concluded {
+                Concluded::Sent => (
                     Tint::Green,
                     format!("the relay took it {ago}; what the mailbox did with it is not known here"),
                     format!(
@@ -194,18 +196,18 @@ impl Timeline {
                         self.resend(delivery, "").map(|command| format!(", or {command}")).unwrap_or_default()
                     ),
                 ),
-                Settled::Rejected => (
+                Concluded::Rejected => (
                     Tint::Red,
                     format!("the recipient was refused {ago}{reason}"),
                     resend("ask the customer for a working address, then ", " --to ADDRESS", ""),
                 ),
-                Settled::Dead => (Tint::Red, format!("gave up {ago}: {class}"), self.letter_todo(delivery)),
-                Settled::Discarded => (
+                Concluded::Dead => (Tint::Red, format!("gave up {ago}: {class}"), self.letter_todo(delivery)),
+                Concluded::Discarded => (
                     Tint::Yellow,
                     format!("somebody decided {ago} that it shall not be sent; it was dead: {class}"),
                     self.restore(delivery),
                 ),
-                Settled::Uncertain => (
+                Concluded::Uncertain => (
                     Tint::Red,
                     format!("the relay may or may not have taken it {ago}{reason}"),
                     format!(
@@ -214,12 +216,12 @@ impl Timeline {
                         self.left(delivery)
                     ),
                 ),
-                Settled::Cancelled => (
+                Concluded::Cancelled => (
                     Tint::Yellow,
                     format!("it was stopped {ago}: {class}"),
                     resend("nothing, if that was meant; ", "", " sends it after all"),
                 ),
-                Settled::Expired => (
+                Concluded::Expired => (
                     Tint::Yellow,
                     format!("its time ended {ago}, before it could be sent"),
                     resend("", "", ", if the customer shall get it all the same"),
@@ -333,13 +335,13 @@ impl Timeline {
             let tries = tries.map(|(attempt, number)| (attempt.ended_at, self.tried(attempt, number)));
             let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
             all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
-            if let (Some(at), DeliveryState::Settled(settled)) = (delivery.settled_at, delivery.state) {
-                all.push((at, format!("{which}{}", ended(delivery, settled))));
+            if let (Some(at), DeliveryState::Concluded(concluded)) = (delivery.concluded_at, delivery.state) {
+                all.push((at, format!("{which}{}", ended(delivery, concluded))));
             }
         }
         for letter in self.explanation.dead_letters.iter().filter(|letter| letter.delivery.is_none()) {
             all.push((letter.last_failed_at, format!("dead letter {}: {}", letter.class, letter.reason)));
-            all.extend(letter.settled_at.map(|at| (at, settled(letter))));
+            all.extend(letter.concluded_at.map(|at| (at, concluded(letter))));
         }
         // What happened at one moment stays in the order of its causes.
         all.sort_by_key(|(at, _)| *at);
@@ -403,7 +405,7 @@ impl Timeline {
         if letter.state == DeadLetterState::Open {
             report.fact("what to do", INDENT, &self.todo_of(letter));
         } else {
-            report.fact("settled", INDENT, &settled(letter));
+            report.fact("concluded", INDENT, &concluded(letter));
         }
     }
 
@@ -447,15 +449,15 @@ const fn said(decision: Decision) -> &'static str {
     }
 }
 
-fn ended(delivery: &Delivery, settled: Settled) -> String {
+fn ended(delivery: &Delivery, concluded: Concluded) -> String {
     match delivery.class {
-        Some(class) if class != ReasonCode::Accepted => format!("{settled} ({class})"),
-        _ => settled.to_string(),
+        Some(class) if class != ReasonCode::Accepted => format!("{concluded} ({class})"),
+        _ => concluded.to_string(),
     }
 }
 
-fn settled(letter: &DeadLetter) -> String {
-    let who = letter.settled_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+fn concluded(letter: &DeadLetter) -> String {
+    let who = letter.concluded_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
     let note = letter.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
     format!("dead letter {} {}{who}{note}", letter.class, letter.state)
 }

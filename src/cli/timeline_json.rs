@@ -92,7 +92,7 @@ impl Timeline {
             "snapshot_at": delivery.snapshot_at,
             "due_at": delivery.due_at,
             "expires_at": delivery.expires_at,
-            "settled_at": delivery.settled_at,
+            "settled_at": delivery.concluded_at,
             "relay": delivery.relay,
             "held": delivery.held,
             "express": delivery.express,
@@ -135,6 +135,6 @@ fn letter_json(letter: &DeadLetter) -> Value {
         "attempts": letter.attempts, "delivery_id": letter.delivery, "event_id": letter.event_id,
         "claimed": letter.is_claimed(),
         "first_failed_at": letter.first_failed_at, "last_failed_at": letter.last_failed_at,
-        "settled_at": letter.settled_at, "settled_by": letter.settled_by, "note": letter.note,
+        "settled_at": letter.concluded_at, "settled_by": letter.concluded_by, "note": letter.note,
     })
 }

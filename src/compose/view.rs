@@ -66,8 +66,6 @@ struct InvoiceView {
     amount: Option<String>,
     /// The whole amount, if it is another.
     total: Option<String>,
-    /// Nothing is to be paid: what templates of earlier versions ask for.
-    settled: bool,
     /// Less is due than the whole amount.
     partly_paid: bool,
     /// The due date has passed.
@@ -189,7 +187,6 @@ impl InvoiceView {
             balance: "untold",
             amount: None,
             total: None,
-            settled: false,
             partly_paid: false,
             overdue: false,
             level: None,
@@ -215,7 +212,6 @@ impl InvoiceView {
         self.balance = balance;
         self.amount = Some(money(amount));
         self.total = (balance != "credited" && asked != invoice.total).then(|| money(invoice.total));
-        self.settled = matches!(balance, "nothing" | "credit");
         self.partly_paid = is_due && asked < invoice.total;
         self.issue_date = Some(customs.dates.long(invoice.issue_date));
         // Whoever owes nothing is given no date.

@@ -26,7 +26,7 @@ pub use fault::{ConfigFault, Faults};
 pub use secret_file::OpenSecretFile;
 pub use source::{ConfigSources, FILE_DEFAULT};
 pub use stores::{Broker, DatabaseConfig, Documents, DocumentsPlace, S3Credentials, TopologyConfig};
-pub use web::{Console, Http, Metrics, Portal, Sms};
+pub use web::{ConsoleConfig, Http, MetricsConfig, Portal, Sms};
 pub use work::{Retention, Retry, Secrets, TemplatesConfig, Waits, WorkerConfig};
 
 use crate::model::ids::RelayName;
@@ -50,9 +50,9 @@ pub struct Config {
     /// The customers' pages.
     pub portal: Portal,
     /// The API and the operators' pages.
-    pub console: Console,
+    pub console: ConsoleConfig,
     /// Metrics and probes.
-    pub metrics: Metrics,
+    pub metrics: MetricsConfig,
     /// What all listeners share.
     pub http: Http,
     /// Who sends one-time passwords.
@@ -114,8 +114,8 @@ fn read(sources: &ConfigSources) -> Result<(Config, Vec<KnownKeys>), Faults> {
         documents: Documents::read(&mut reader),
         relays: relays::read(&mut reader, &portal.url),
         portal,
-        console: Console::read(&mut reader),
-        metrics: Metrics::read(&mut reader),
+        console: ConsoleConfig::read(&mut reader),
+        metrics: MetricsConfig::read(&mut reader),
         http: Http::read(&mut reader),
         sms: Sms::read(&mut reader),
         secrets: Secrets::read(&mut reader),

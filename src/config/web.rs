@@ -34,7 +34,7 @@ impl Portal {
 
 /// The API, and the pages of those who run the dispatcher.
 #[derive(Debug, Clone)]
-pub struct Console {
+pub struct ConsoleConfig {
     /// Where they are reached.
     pub url: BaseUrl,
     /// Where this process serves them.
@@ -50,7 +50,7 @@ pub(super) const CONSOLE_URL: Key<'static> = key("console.url").variable("CONSOL
 /// The key of the API's token.
 pub(super) const API_TOKEN: Key<'static> = key("console.api_token").variable("API_TOKEN");
 
-impl Console {
+impl ConsoleConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             url: reader.value(CONSOLE_URL, "http://127.0.0.1:8080", base_url),
@@ -78,12 +78,12 @@ fn api_token(raw: &Raw) -> Result<SecretString, Wrong> {
 
 /// Metrics and probes.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct MetricsConfig {
     /// Where this process serves them.
     pub listen: SocketAddr,
 }
 
-impl Metrics {
+impl MetricsConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { listen: reader.value(key("metrics.listen").variable("METRICS_LISTEN"), "127.0.0.1:9464", value::listen) }
     }

@@ -59,7 +59,7 @@ pub struct WhereToLook {
 
 /// How the table may look.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct TableStyle {
     /// The width of the terminal, in columns.
     pub columns: u16,
     /// Colours, and nothing said by colour alone.
@@ -75,7 +75,7 @@ const COLUMNS_MIN: u16 = 80;
 /// Wider than this, lines are hard to follow.
 const COLUMNS_MAX: u16 = 160;
 
-impl Look {
+impl TableStyle {
     /// As standard output is: colour on a terminal only, and not if `NO_COLOR` is set.
     #[must_use]
     pub fn of_stdout() -> Self {
@@ -102,7 +102,7 @@ pub fn json_lines(rows: &[ReportRow]) -> serde_json::Result<String> {
 
 /// The table, the sums below it, and where to look.
 #[must_use]
-pub fn human(rows: &[ReportRow], look: Look, place: &WhereToLook) -> String {
+pub fn human(rows: &[ReportRow], look: TableStyle, place: &WhereToLook) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::DynamicFullWidth);
     table.set_width(look.columns);
@@ -133,7 +133,7 @@ fn widths(columns: u16) -> [u16; 5] {
     [invoice, policy, decision, state, columns - invoice - policy - decision - state - between]
 }
 
-fn cells(row: &ReportRow, look: Look) -> Row {
+fn cells(row: &ReportRow, look: TableStyle) -> Row {
     let tint = |cell: Cell, colour| if look.colour { cell.fg(colour) } else { cell };
     let policy = match (&row.policy, &row.customer_type) {
         (None, None) => "–".to_owned(),
@@ -324,7 +324,7 @@ mod tests {
             mails: PathBuf::from("data/mail"),
             database: PathBuf::from("data/dispatcher.db"),
         };
-        human(rows, Look { columns, colour }, &place)
+        human(rows, TableStyle { columns, colour }, &place)
     }
 
     #[test]

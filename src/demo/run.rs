@@ -28,7 +28,7 @@ use crate::web::{HostAllowList, serve};
 /// The demo does not keep anybody waiting: its one retry comes soon.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether all has settled.
+/// How often it is looked whether all has concluded.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Longer than this no sample event can take.
@@ -109,15 +109,16 @@ impl Demo {
     /// Waits until nothing is due or on its way.
     ///
     /// # Errors
-    /// If the database fails, or something never settles.
-    pub async fn settled(&self) -> anyhow::Result<()> {
-        let settling = async {
-            while self.app.store.state_counts().await?.iter().any(|(state, count)| !state.is_settled() && *count > 0) {
+    /// If the database fails, or something never concludes.
+    pub async fn concluded(&self) -> anyhow::Result<()> {
+        let concluding = async {
+            while self.app.store.state_counts().await?.iter().any(|(state, count)| !state.is_concluded() && *count > 0)
+            {
                 tokio::time::sleep(LOOK).await;
             }
             Ok(())
         };
-        tokio::time::timeout(PATIENCE, settling).await.context("the sample events did not settle in time")?
+        tokio::time::timeout(PATIENCE, concluding).await.context("the sample events did not conclude in time")?
     }
 
     /// What became of each event, and where to look; the page only if it `stays`.

@@ -63,7 +63,7 @@ pub struct Ready {
 }
 
 /// Claims for one lane until it is told to stop.
-pub struct Claims {
+pub struct ClaimLoop {
     /// What all lanes share.
     pub context: Arc<Context>,
     /// The lane's relay.
@@ -88,7 +88,7 @@ pub struct Claims {
     pub stop: CancellationToken,
 }
 
-impl Claims {
+impl ClaimLoop {
     /// Claims until it is told to stop, then waits for what is being prepared.
     pub async fn run(&self) {
         let pulse = self.context.liveness.pulse(format!("lane {}", self.relay.name));

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use super::batcher::{Batcher, Gathering};
-use super::claim_loop::Claims;
+use super::claim_loop::ClaimLoop;
 use super::context::Context;
 use super::health::credentials::Credentials;
 use super::health::relay_gate::RelayGate;
@@ -76,7 +76,7 @@ impl Lane {
         });
         // For each mail on the wire one that is being composed, and one that is being recorded.
         let places_all = relay.connections.max(1).saturating_mul(3);
-        let claims = Claims {
+        let claims = ClaimLoop {
             wake: self.wakes.of(relay.name.as_str()),
             context: self.context,
             relay,

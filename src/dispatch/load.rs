@@ -6,9 +6,9 @@ use super::context::Context;
 use crate::bisect::bisect;
 use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
 use crate::model::reason::{ReasonCode, fingerprint};
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::{
-    Claimed, DeliveryContext, DeliveryIdentity, NewDeadLetter, NextState, Record, Settlement, StoreError,
+    Claimed, Conclusion, DeliveryContext, DeliveryIdentity, NewDeadLetter, NextState, Record, StoreError,
 };
 
 /// What is known of a delivery, or why that cannot be read.
@@ -42,22 +42,22 @@ pub async fn unreadable(context: &Context, claimed: &Claimed, why: &str) -> Resu
     let lacks = identity.as_ref().and_then(|identity| identity.lacks);
     let reason = format!("the delivery cannot be loaded: {}", lacks.unwrap_or(why));
     let letter = (!claimed.may_be_out).then(|| dead_letter(context, claimed, identity, &reason));
-    Ok(settled(context, context.worker, claimed, reason, letter))
+    Ok(concluded(context, context.worker, claimed, reason, letter))
 }
 
-fn settled(
+fn concluded(
     context: &Context,
     worker: WorkerId,
     claimed: &Claimed,
     reason: String,
     dead_letter: Option<NewDeadLetter>,
 ) -> Record {
-    let (settled, class) = match dead_letter {
-        Some(_) => (Settled::Dead, ReasonCode::Internal),
-        None => (Settled::Uncertain, ReasonCode::Uncertain),
+    let (concluded, class) = match dead_letter {
+        Some(_) => (Concluded::Dead, ReasonCode::Internal),
+        None => (Concluded::Uncertain, ReasonCode::Uncertain),
     };
-    let settlement = Settlement {
-        settled,
+    let conclusion = Conclusion {
+        concluded,
         at: context.clock.now(),
         class,
         reason: Some(reason),
@@ -75,7 +75,7 @@ fn settled(
         dead_letter,
         rest: None,
     };
-    Record { fence: claimed.fence(worker), attempt: None, next: NextState::Settled(Box::new(settlement)) }
+    Record { fence: claimed.fence(worker), attempt: None, next: NextState::Concluded(Box::new(conclusion)) }
 }
 
 fn dead_letter(

@@ -10,12 +10,12 @@ use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
 use crate::model::mail_address::in_smtp;
 use crate::model::reason::{ReasonCode, fingerprint};
 use crate::model::reply::Phase;
-use crate::model::state::{Decision, DeliveryRole, OnUncertain, Settled};
+use crate::model::state::{Concluded, Decision, DeliveryRole, OnUncertain};
 use crate::policy::retry::{self, History, Schedule};
 use crate::relay::RecipientResult;
 use crate::store::{
-    BackToDue, Claimed, DeliveryContext, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry, NextState,
-    Record, Rest, Settlement,
+    BackToDue, Claimed, Conclusion, DeliveryContext, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
+    NextState, Record, RemainderDelivery,
 };
 
 /// What the story says of a message that goes without what its relay cannot take.
@@ -83,7 +83,7 @@ pub fn record(
             held: None,
             anew: false,
         })),
-        retry::Next::Settle(settled, class) => NextState::Settled(Box::new(ending.settlement(settled, class))),
+        retry::Next::Conclude(concluded, class) => NextState::Concluded(Box::new(ending.conclusion(concluded, class))),
     };
     Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
 }
@@ -142,10 +142,10 @@ impl Ending<'_> {
         }
     }
 
-    fn settlement(&self, settled: Settled, class: ReasonCode) -> Settlement {
+    fn conclusion(&self, concluded: Concluded, class: ReasonCode) -> Conclusion {
         let prepared = self.prepared;
-        Settlement {
-            settled,
+        Conclusion {
+            concluded,
             at: self.making.now,
             class,
             reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
@@ -161,8 +161,8 @@ impl Ending<'_> {
                 .map(|prepared| serde_json::to_string(&prepared.mail.attachments).expect("attachments are JSON")),
             phase: self.ended.phase,
             code: self.ended.code(),
-            dead_letter: (settled == Settled::Dead).then(|| self.dead_letter(class)),
-            rest: if settled == Settled::Sent { self.rest() } else { None },
+            dead_letter: (concluded == Concluded::Dead).then(|| self.dead_letter(class)),
+            rest: if concluded == Concluded::Sent { self.rest() } else { None },
         }
     }
 
@@ -220,7 +220,7 @@ impl Ending<'_> {
     }
 
     /// A delivery for the recipients that were deferred while others were accepted: the same message.
-    fn rest(&self) -> Option<Rest> {
+    fn rest(&self) -> Option<RemainderDelivery> {
         let mail = &self.prepared?.mail;
         let deferred: Vec<Recipient> = mail
             .envelope
@@ -237,7 +237,7 @@ impl Ending<'_> {
             return None;
         }
         let id = DeliveryId((self.making.new_id)());
-        Some(Rest { delivery: self.rest_delivery(id, deferred), entry: self.rest_entry(id) })
+        Some(RemainderDelivery { delivery: self.rest_delivery(id, deferred), entry: self.rest_entry(id) })
     }
 
     fn rest_delivery(&self, id: DeliveryId, recipients: Vec<Recipient>) -> NewDelivery {
@@ -266,7 +266,7 @@ impl Ending<'_> {
             link_only: facts.link_only,
             expires_at: claimed.expires_at,
             created_at: making.now,
-            settled: None,
+            concluded: None,
         }
     }
 

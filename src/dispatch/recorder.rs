@@ -191,13 +191,13 @@ fn tell(
         let took = attempt.ended_at.since(attempt.started_at).as_secs_f64();
         histogram!(metric::ATTEMPT_SECONDS, "relay" => relay, "class" => class).record(took);
     }
-    let NextState::Settled(settlement) = &record.next else { return };
+    let NextState::Concluded(conclusion) = &record.next else { return };
     if let Some(prepared) = prepared {
         let decision = prepared.decided.plan.decision().as_str();
         let reason = prepared.decided.reason.as_str();
         counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(1);
         if ended.class == ReasonCode::Accepted {
-            let took = settlement.at.since(facts.snapshot_at).as_secs_f64();
+            let took = conclusion.at.since(facts.snapshot_at).as_secs_f64();
             histogram!(metric::END_TO_END_SECONDS, "decision" => decision).record(took);
         }
     }
@@ -209,7 +209,7 @@ fn tell(
     } else {
         warn!(
             invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim, class,
-            "invoice {} of {} is {}: {}", facts.invoice_number, facts.tenant, settlement.settled, ended.reason
+            "invoice {} of {} is {}: {}", facts.invoice_number, facts.tenant, conclusion.concluded, ended.reason
         );
     }
 }

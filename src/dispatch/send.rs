@@ -27,7 +27,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::policy::breaker::BreakerSignal;
 use crate::relay::outcome::Outcome;
-use crate::relay::{Connector, Session, Submission, Unavailable};
+use crate::relay::{Connector, RelayUnavailable, Session, Submission};
 use crate::store::{Claimed, DataPermitRequest, DeliveryContext};
 
 /// How long a connection may wait for the next mail before it is closed in good manners.
@@ -72,7 +72,7 @@ pub struct SmtpWorkers {
 }
 
 /// Why there is no connection, and if it was turned away what that means.
-type NoSession = (Unavailable, Option<ConnectionRefusal>);
+type NoSession = (RelayUnavailable, Option<ConnectionRefusal>);
 
 /// What came of a delivery at the relay.
 enum SubmitResult {

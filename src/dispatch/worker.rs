@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::lane::Lane;
-use super::liveness::heartbeat::Heartbeat;
+use super::liveness::heartbeat::HeartbeatLoop;
 use super::recorder::Recorder;
 use crate::intake::Intake;
 use crate::lifecycle::keep_running;
@@ -68,7 +68,7 @@ impl Worker {
         let store = self.context.store.clone();
         let (live, live_workers) = watch::channel(1);
         let recorder = Recorder::start(Arc::clone(&self.context), self.wakes.clone());
-        let heartbeat = Heartbeat {
+        let heartbeat = HeartbeatLoop {
             context: Arc::clone(&self.context),
             recorder: recorder.clone(),
             live,
@@ -131,7 +131,7 @@ impl Worker {
     }
 
     /// Takes the database's time, a place among the workers, and over from the dead ones.
-    async fn register(&self, heartbeat: &Heartbeat) -> Result<(), StoreError> {
+    async fn register(&self, heartbeat: &HeartbeatLoop) -> Result<(), StoreError> {
         let store = &self.context.store;
         store.align_clock().await?;
         let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();

@@ -24,9 +24,16 @@ pub(super) fn content_sha256(value: &Value) -> Sha256 {
 /// Addresses count as they are written. Who compares invoices takes `store::InvoiceDigests`.
 #[must_use]
 pub fn invoice_sha256(data: &InvoiceData) -> Sha256 {
-    type Received<'a> = (DocumentRole, Option<&'a str>, MediaType, u64, Sha256);
-    type Sameness<'a> =
-        (&'a str, &'a str, InvoiceKind, Option<u8>, Vec<Received<'a>>, Vec<(&'static str, &'a str)>, Option<&'a str>);
+    type DocumentKey<'a> = (DocumentRole, Option<&'a str>, MediaType, u64, Sha256);
+    type Sameness<'a> = (
+        &'a str,
+        &'a str,
+        InvoiceKind,
+        Option<u8>,
+        Vec<DocumentKey<'a>>,
+        Vec<(&'static str, &'a str)>,
+        Option<&'a str>,
+    );
 
     let documents = data.documents.iter();
     let documents = documents.map(|d| (d.role, d.name.as_deref(), d.media_type, d.size, d.sha256)).collect();

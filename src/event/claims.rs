@@ -10,7 +10,7 @@ use crate::telemetry::{AddressMask, is_unsafe};
 ///
 /// Each value is one line without control characters, at most 255 characters long, and names no address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Claims {
+pub struct ClaimedIdentity {
     /// Whose invoice it would be.
     pub tenant: Option<TenantId>,
     /// Whom it would be for.
@@ -19,7 +19,7 @@ pub struct Claims {
     pub invoice_number: Option<String>,
 }
 
-impl Claims {
+impl ClaimedIdentity {
     /// Reads what a body claims; of one that is no JSON, or only the beginning of it, what its text says.
     #[must_use]
     pub fn of(body: &[u8]) -> Self {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn claimed(body: &[u8]) -> [Option<String>; 3] {
-        let Claims { tenant, customer, invoice_number } = Claims::of(body);
+        let ClaimedIdentity { tenant, customer, invoice_number } = ClaimedIdentity::of(body);
         [tenant.map(|tenant| tenant.to_string()), customer.map(|customer| customer.to_string()), invoice_number]
     }
 
@@ -89,7 +89,7 @@ mod tests {
         let nothing: [&[u8]; 5] =
             [b"", b"\xff\xfe", b"[]", br#"{"data":{"tenant_id":{},"invoice":7}}"#, br#"{"number":"R-1","data":"#];
         for body in nothing {
-            assert_eq!(Claims::of(body), Claims::default(), "{}", String::from_utf8_lossy(body));
+            assert_eq!(ClaimedIdentity::of(body), ClaimedIdentity::default(), "{}", String::from_utf8_lossy(body));
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Received {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
+struct CloudEvent {
     specversion: String,
     id: String,
     source: String,
@@ -72,7 +72,7 @@ pub fn reread(body: &[u8]) -> Result<InvoiceData, Malformed> {
 
 fn read(value: &Value) -> Result<InvoiceSent, Malformed> {
     json::expect_object(value, "$")?;
-    let envelope: Envelope = json::read(value, "$")?;
+    let envelope: CloudEvent = json::read(value, "$")?;
     check(&envelope)?;
     let content = match (value.get("data"), value.get("data_base64")) {
         (Some(content), _) => content,
@@ -101,7 +101,7 @@ fn read(value: &Value) -> Result<InvoiceSent, Malformed> {
     })
 }
 
-fn check(envelope: &Envelope) -> Result<(), Malformed> {
+fn check(envelope: &CloudEvent) -> Result<(), Malformed> {
     if envelope.specversion != "1.0" {
         return Err(Malformed::at("specversion", "must be 1.0"));
     }

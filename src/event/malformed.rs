@@ -15,7 +15,7 @@ const NAME_MAX: usize = 40;
 
 /// One of several faults of a body: where, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
+pub struct EventFault {
     /// The JSON path; `$` for the whole body.
     pub path: String,
     /// What is wrong there, as a sentence's end.
@@ -24,7 +24,7 @@ pub struct Fault {
 
 /// What is wrong besides the first fault, in the order in which it is met; not all if it is a lot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct MoreFaults(Vec<Fault>);
+struct MoreFaults(Vec<EventFault>);
 
 /// Why a body cannot be read: where, and what is wrong there.
 ///
@@ -64,20 +64,20 @@ impl Malformed {
 
     /// Every fault, the first one first.
     #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        let first = Fault { path: self.path.clone(), problem: self.problem.clone() };
+    pub fn faults(&self) -> Vec<EventFault> {
+        let first = EventFault { path: self.path.clone(), problem: self.problem.clone() };
         std::iter::once(first).chain(self.more().iter().cloned()).collect()
     }
 
     /// The faults behind the first one.
     #[must_use]
-    pub fn more(&self) -> &[Fault] {
+    pub fn more(&self) -> &[EventFault] {
         self.more.as_deref().map_or(&[], |more| &more.0)
     }
 
     /// The same fault, which is not the only one.
     #[must_use]
-    pub(super) fn with_more(self, more: Vec<Fault>) -> Self {
+    pub(super) fn with_more(self, more: Vec<EventFault>) -> Self {
         Self { more: (!more.is_empty()).then(|| Box::new(MoreFaults(more))), ..self }
     }
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fault, Malformed};
+use super::{EventFault, Malformed};
 
 /// More faults than these are not looked for: each costs a reading of the event.
 const FAULTS_MAX: usize = 10;
@@ -26,7 +26,7 @@ pub(super) fn behind<T>(
     first: &Malformed,
     mut event: Value,
     read: impl Fn(&Value) -> Result<T, Malformed>,
-) -> Vec<Fault> {
+) -> Vec<EventFault> {
     let mut named = vec![first.path.clone()];
     let mut more = Vec::new();
     while named.len() < FAULTS_MAX && mend(&mut event, named.last().expect("the first one at least")) {
@@ -37,7 +37,7 @@ pub(super) fn behind<T>(
         let depends =
             named.iter().any(|path| path == KIND) && OF_A_KIND.contains(&path.as_str()) && is_of_kind(&problem);
         if !depends {
-            more.push(Fault { path: path.clone(), problem });
+            more.push(EventFault { path: path.clone(), problem });
         }
         named.push(path);
     }

@@ -14,15 +14,15 @@ use super::locale::{ChosenLocale, locale};
 use super::recipients::{Recipients, main_and_bcc};
 use crate::clock::Timestamp;
 use crate::compose::Templates;
-use crate::event::{self, Claims, Dropped, InvoiceSent, Malformed, Recipient};
+use crate::event::{self, ClaimedIdentity, Dropped, InvoiceSent, Malformed, Recipient};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::{Incoming, Via, WholeBody};
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeliveryRole, EventState, Settled};
+use crate::model::state::{Concluded, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
-    CustomerSnapshot, EventChange, EventFate, IntakeContext, IntakeRows, InvoiceDigests, KnownEvent, NewDeadLetter,
-    NewDelivery, NewEvent, NewLaneEntry, NewNote, SettledAtOnce, TenantSnapshot, WaitingEvent,
+    ConcludedAtOnce, CustomerSnapshot, EventChange, EventFate, IntakeContext, IntakeRows, InvoiceDigests, KnownEvent,
+    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, TenantSnapshot, WaitingEvent,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -213,7 +213,7 @@ struct TakenSource<'a> {
 
 impl<'a> Planner<'a> {
     fn place(&mut self, parsed: &'a Parsed) -> Verdict {
-        if parsed.again.as_ref().is_some_and(|again| self.is_settled_elsewhere(again)) {
+        if parsed.again.as_ref().is_some_and(|again| self.is_concluded_elsewhere(again)) {
             return Verdict::Duplicate;
         }
         let event = match &parsed.event {
@@ -241,7 +241,7 @@ impl<'a> Planner<'a> {
 
     /// Whether another worker has looked at an event that waited since the batch was read: what becomes of it is decided
     /// there.
-    fn is_settled_elsewhere(&self, again: &Again) -> bool {
+    fn is_concluded_elsewhere(&self, again: &Again) -> bool {
         again.from == EventState::Waiting
             && self.known.get(&again.key).is_none_or(|known| known.state != EventState::Waiting)
     }
@@ -293,7 +293,7 @@ impl<'a> Planner<'a> {
     fn letter_of_bytes(&self, parsed: &Parsed, fault: &Malformed, class: ReasonCode) -> NewDeadLetter {
         let (source, event_id) = fault.source_and_id.clone().unzip();
         // Support knows tenant and number, and nothing else of it. They are what the bytes claim.
-        let Claims { tenant, customer, invoice_number } = Claims::of(&parsed.body);
+        let ClaimedIdentity { tenant, customer, invoice_number } = ClaimedIdentity::of(&parsed.body);
         NewDeadLetter {
             id: DeadLetterId((self.making.new_id)()),
             delivery: None,
@@ -353,9 +353,10 @@ impl<'a> Planner<'a> {
         let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
         if self.is_same_invoice(event) {
             let reason = "the same invoice was taken in under another event id within 24 hours".to_owned();
-            let settled = SettledAtOnce { settled: Settled::Cancelled, class: ReasonCode::DuplicateInvoice, reason };
+            let concluded =
+                ConcludedAtOnce { concluded: Concluded::Cancelled, class: ReasonCode::DuplicateInvoice, reason };
             let delivery = self.delivery(&taken, main, DeliveryRole::Main, recipients.list);
-            self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
+            self.rows.deliveries.push(NewDelivery { concluded: Some(concluded), ..delivery });
             return Verdict::DuplicateInvoice(main);
         }
         let notes = notes(event, &locale, &recipients);
@@ -399,8 +400,8 @@ impl<'a> Planner<'a> {
         let class = ReasonCode::InvalidRecipient;
         let letter = NewDeadLetter { delivery: Some(id), ..self.letter_of(taken.event, class, fault.clone()) };
         self.rows.dead_letters.push(letter);
-        let settled = SettledAtOnce { settled: Settled::Dead, class, reason: fault };
-        self.rows.deliveries.push(NewDelivery { settled: Some(settled), ..delivery });
+        let concluded = ConcludedAtOnce { concluded: Concluded::Dead, class, reason: fault };
+        self.rows.deliveries.push(NewDelivery { concluded: Some(concluded), ..delivery });
         Verdict::DeadLetter(class)
     }
 
@@ -439,7 +440,7 @@ impl<'a> Planner<'a> {
             link_only: false,
             expires_at: data.expires_at,
             created_at: self.making.now,
-            settled: None,
+            concluded: None,
         }
     }
 

@@ -23,7 +23,7 @@ pub enum LetterRedriven {
     /// The database has no such letter.
     Unknown,
     /// It is not open any more.
-    Settled,
+    Concluded,
     /// It stays open.
     Stays {
         /// Why its event cannot be sent, if that is known.

@@ -11,7 +11,7 @@ use crate::bisect::bisect;
 use crate::event::InvoiceSent;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::{DeadLetterId, TenantId};
-use crate::model::incoming::{Incoming, TakesEvents, Unavailable, Via};
+use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
 use crate::model::reason::{ReasonCode, fingerprint};
 use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, InvoiceDigests, NewDeadLetter, StoreError};
@@ -95,7 +95,7 @@ impl Intake {
         Ok(match self.redrive.redrive(letter, "publisher").await? {
             LetterRedriven::Back(verdict) => verdict,
             LetterRedriven::Stays { class: Some(class), .. } => Verdict::DeadLetter(class),
-            LetterRedriven::Stays { class: None, .. } | LetterRedriven::Unknown | LetterRedriven::Settled => {
+            LetterRedriven::Stays { class: None, .. } | LetterRedriven::Unknown | LetterRedriven::Concluded => {
                 Verdict::Duplicate
             }
         })
@@ -103,14 +103,14 @@ impl Intake {
 
     /// An operator moved a dead letter from the broker's dead-letter queue back to dispatch.
     ///
-    /// One that stays open goes back to the queue, which it has left. One that is settled counts as stale. One that
+    /// One that stays open goes back to the queue, which it has left. One that is concluded counts as stale. One that
     /// this database does not know (another installation's, or from after the backup that it was restored from) may be
     /// the only copy: false, and it is to be taken in as an ordinary event.
     async fn moved_by_hand(&self, letter: DeadLetterId) -> Result<bool, StoreError> {
         match self.redrive.redrive(letter, "broker").await? {
             LetterRedriven::Back(_) => {}
             LetterRedriven::Unknown => return Ok(false),
-            LetterRedriven::Settled => {
+            LetterRedriven::Concluded => {
                 counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.as_str(), "result" => "stale_redrive")
                     .increment(1);
             }
@@ -197,8 +197,8 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
 }
 
 impl TakesEvents for Intake {
-    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
-        let unavailable = |error: StoreError| Unavailable(error.to_string());
+    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), IntakeUnavailable> {
+        let unavailable = |error: StoreError| IntakeUnavailable(error.to_string());
         let mut events = Vec::with_capacity(batch.len());
         for incoming in batch {
             let is_done = match incoming.dead_letter_id {

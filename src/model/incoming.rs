@@ -77,12 +77,12 @@ string_enum!(Via { Amqp => "amqp", Http => "http", File => "file" });
 /// The database does not answer: nothing of the batch was taken in, all of it may be brought again.
 #[derive(Debug, thiserror::Error)]
 #[error("the database does not answer: {0}")]
-pub struct Unavailable(pub String);
+pub struct IntakeUnavailable(pub String);
 
 /// Takes events in; what the broker's consumer talks to.
 pub trait TakesEvents: Clone + Send + Sync + 'static {
     /// Commits the batch. On success every event of it is recorded: as a delivery, a duplicate or a dead letter.
-    fn take_in(&self, batch: Vec<Incoming>) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn take_in(&self, batch: Vec<Incoming>) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 
     /// Waits until the database answers; nothing is consumed before.
     fn wait_until_reachable(&self) -> impl Future<Output = ()> + Send;

@@ -2,7 +2,7 @@
 
 use crate::model::ids::CustomerId;
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::state::{Decision, Settled};
+use crate::model::state::{Concluded, Decision};
 use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
-use crate::model::incoming::Unavailable;
+use crate::model::incoming::IntakeUnavailable;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 
@@ -21,46 +21,51 @@ use crate::model::reply::Phase;
 pub trait DeadLetterOutbox: Clone + Send + Sync + 'static {
     /// Takes or renews the lease that elects one worker to keep the mirror; true if this worker holds it for
     /// `lease` from now.
-    fn hold_mirror_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    fn hold_mirror_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, IntakeUnavailable>> + Send;
 
     /// Gives the lease back, if this worker holds it, so that another need not wait for its end.
-    fn release_mirror_lease(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn release_mirror_lease(&self) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 
     /// The next dead letters to be published, oldest first: those whose mirror is `pending`, open or not. `limit` at
     /// most, and fewer if they are large; none only if none is pending.
-    fn next_to_publish(&self, limit: usize)
-    -> impl Future<Output = Result<Vec<PendingDeadLetter>, Unavailable>> + Send;
+    fn next_to_publish(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PendingDeadLetter>, IntakeUnavailable>> + Send;
 
-    /// Which of these are still open. One that the ledger does not know is neither open nor settled.
+    /// Which of these are still open. One that the ledger does not know is neither open nor concluded.
     fn still_open(
         &self,
         ids: &[DeadLetterId],
-    ) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<HashSet<DeadLetterId>, IntakeUnavailable>> + Send;
 
-    /// Which of these are settled.
-    fn settled(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
+    /// Which of these are concluded.
+    fn concluded(
+        &self,
+        ids: &[DeadLetterId],
+    ) -> impl Future<Output = Result<HashSet<DeadLetterId>, IntakeUnavailable>> + Send;
 
     /// They stand in the queue: `pending` becomes `published`.
-    fn mark_published(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn mark_published(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 
     /// They do not stand in the queue any more, or never did: their mirror becomes `removed`.
     ///
     /// One that is open is left alone: a person has restored it meanwhile.
-    fn mark_removed(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn mark_removed(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 
-    /// Those that stand in the queue (`published`) although they are settled.
-    fn to_remove(&self) -> impl Future<Output = Result<Vec<DeadLetterId>, Unavailable>> + Send;
+    /// Those that stand in the queue (`published`) although they are concluded.
+    fn to_remove(&self) -> impl Future<Output = Result<Vec<DeadLetterId>, IntakeUnavailable>> + Send;
 
     /// How many stand in the queue by right: `published` and open.
-    fn published_and_open(&self) -> impl Future<Output = Result<u64, Unavailable>> + Send;
+    fn published_and_open(&self) -> impl Future<Output = Result<u64, IntakeUnavailable>> + Send;
 
     /// Which those are.
-    fn standing(&self) -> impl Future<Output = Result<HashSet<DeadLetterId>, Unavailable>> + Send;
+    fn standing(&self) -> impl Future<Output = Result<HashSet<DeadLetterId>, IntakeUnavailable>> + Send;
 
     /// They have left the queue although they are open: `published` becomes `pending`.
     ///
-    /// One that was settled meanwhile is left alone.
-    fn publish_again(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// One that was concluded meanwhile is left alone.
+    fn publish_again(&self, ids: &[DeadLetterId]) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 }
 
 /// A dead letter on its way to the mirror.
@@ -101,16 +106,19 @@ pub struct PendingDeadLetter {
 /// Every method is one short statement or transaction, and may be repeated.
 pub trait OutcomeOutbox: Clone + Send + Sync + 'static {
     /// Takes or renews the lease that elects one worker to publish; true if this worker holds it for `lease` from now.
-    fn hold_outcome_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    fn hold_outcome_lease(&self, lease: Duration) -> impl Future<Output = Result<bool, IntakeUnavailable>> + Send;
 
     /// Gives the lease back, if this worker holds it, so that another need not wait for its end.
-    fn release_outcome_lease(&self) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn release_outcome_lease(&self) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 
     /// The next outcomes to be published, oldest first.
-    fn next_outcomes(&self, limit: u32) -> impl Future<Output = Result<Vec<PendingOutcome>, Unavailable>> + Send;
+    fn next_outcomes(&self, limit: u32) -> impl Future<Output = Result<Vec<PendingOutcome>, IntakeUnavailable>> + Send;
 
     /// The broker has them.
-    fn forget_outcomes(&self, outcomes: &[PendingOutcome]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn forget_outcomes(
+        &self,
+        outcomes: &[PendingOutcome],
+    ) -> impl Future<Output = Result<(), IntakeUnavailable>> + Send;
 }
 
 /// How a main delivery ended, on its way to the broker.
@@ -121,9 +129,9 @@ pub struct PendingOutcome {
     /// The delivery.
     pub delivery: DeliveryId,
     /// How it ended.
-    pub settled: Settled,
+    pub concluded: Concluded,
     /// When.
-    pub settled_at: Timestamp,
+    pub concluded_at: Timestamp,
     /// Why, for programs.
     pub class: ReasonCode,
     /// What was done with the documents, if that was decided.

@@ -55,14 +55,14 @@ pub enum DeliveryState {
     /// A worker has it.
     Sending,
     /// It has ended.
-    Settled(Settled),
+    Concluded(Concluded),
 }
 
 impl DeliveryState {
     /// Whether nothing automatic happens to it any more.
     #[must_use]
-    pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Settled(_))
+    pub const fn is_concluded(self) -> bool {
+        matches!(self, Self::Concluded(_))
     }
 
     /// The one spelling, as in the view `delivery_state`.
@@ -71,7 +71,7 @@ impl DeliveryState {
         match self {
             Self::Due => "due",
             Self::Sending => "sending",
-            Self::Settled(settled) => settled.as_str(),
+            Self::Concluded(concluded) => concluded.as_str(),
         }
     }
 
@@ -81,7 +81,7 @@ impl DeliveryState {
         match text {
             "due" => Some(Self::Due),
             "sending" => Some(Self::Sending),
-            _ => Settled::parse(text).map(Self::Settled),
+            _ => Concluded::parse(text).map(Self::Concluded),
         }
     }
 }
@@ -94,7 +94,7 @@ impl fmt::Display for DeliveryState {
 
 /// How a delivery can stand when nothing automatic happens to it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Settled {
+pub enum Concluded {
     /// The relay took responsibility for at least one To.
     Sent,
     /// The recipient was refused for good.
@@ -111,7 +111,7 @@ pub enum Settled {
     Expired,
 }
 
-string_enum!(Settled {
+string_enum!(Concluded {
     Sent => "sent",
     Rejected => "rejected",
     Dead => "dead",

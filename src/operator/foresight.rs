@@ -1,5 +1,5 @@
 //! Whether a mail that a person asks for would fail again, as far as that can be seen before: so it is said while
-//! everything still stands as it was, not by another dead letter after an earlier delivery was settled for it.
+//! everything still stands as it was, not by another dead letter after an earlier delivery was concluded for it.
 //!
 //! Only what is certain counts. A store that does not answer, or a limit that only a worker knows, stands in nobody's way.
 
@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct IntendedDelivery<'a> {
     /// What the event says.
     pub data: &'a InvoiceData,
     /// A person asked for a link in place of documents.
@@ -81,8 +81,8 @@ impl Foresight {
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn fault(&self, wanted: Wanted<'_>) -> Result<Option<Foreseen>, StoreError> {
-        let Wanted { data, link_only, role } = wanted;
+    pub async fn fault(&self, wanted: IntendedDelivery<'_>) -> Result<Option<Foreseen>, StoreError> {
+        let IntendedDelivery { data, link_only, role } = wanted;
         let (Some(tenant), Some(settings), Some(customer)) = (
             self.store.tenant(&data.tenant_id).await?,
             self.store.settings(&data.tenant_id).await?,

@@ -2,7 +2,7 @@
 //!
 //! A dead delivery keeps its name and its Message-ID and takes a new snapshot, so that a corrected address or sender
 //! counts; documents or a link are decided afresh. What never became a delivery goes through intake once more. Either
-//! happens in one transaction that also settles the letter: after a crash in between, nothing has happened.
+//! happens in one transaction that also concludes the letter: after a crash in between, nothing has happened.
 //!
 //! While a letter lay there, its invoice may have come under another event id and been sent. Then a cure cancels what was
 //! dead as the duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
@@ -22,7 +22,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, DeliveryFactory, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict};
 use crate::model::ids::DeadLetterId;
 use crate::model::state::DeadLetterState;
-use crate::operator::foresight::{Foreseen, Foresight, Wanted};
+use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
 use crate::store::{DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
 
 use super::redrive_batch::{KnownRows, Planned, Round};
@@ -94,7 +94,7 @@ impl Redrive {
     /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
     /// begins, newest first.
     pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<RedriveResults, StoreError> {
-        let filter = DeadLetterFilter { settled: false, ..filter.clone() };
+        let filter = DeadLetterFilter { concluded: false, ..filter.clone() };
         let mut many = RedriveResults::default();
         let mut after = None;
         loop {
@@ -165,11 +165,11 @@ impl Redrive {
         .buffer_unordered(LOOKS_MAX);
         while let Some(looked) = looks.next().await {
             match looked? {
-                (_, Look::Unknown) => {}
-                (letter, Look::Well) => drop(ahead.proven.insert(letter.id)),
+                (_, RedriveForecast::Unknown) => {}
+                (letter, RedriveForecast::Well) => drop(ahead.proven.insert(letter.id)),
                 // Who wants it anyway may know more than is seen from here.
-                (_, Look::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
-                (letter, Look::Fails(Foreseen { class, reason })) => {
+                (_, RedriveForecast::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
+                (letter, RedriveForecast::Fails(Foreseen { class, reason })) => {
                     let error = RedriveError::SameFault { class, reason, hint: class.hint() };
                     ahead.fails.insert(letter.id, error);
                 }
@@ -209,7 +209,7 @@ impl Redrive {
                 By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
                 By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
             };
-            transaction.settle_redriven(&round.redriven(), state, who, note).await?;
+            transaction.conclude_redriven(&round.redriven(), state, who, note).await?;
             transaction.cancel_duplicates(&duplicates).await?;
             failpoint::reach(Failpoint::BeforeRedriveCommit);
             transaction.commit().await?;
@@ -232,7 +232,7 @@ struct Ahead {
 }
 
 /// What is seen of one letter.
-enum Look {
+enum RedriveForecast {
     /// Its event cannot be read any more, or its delivery is gone: others say so.
     Unknown,
     /// Nothing speaks against it.
@@ -241,15 +241,19 @@ enum Look {
     Fails(Foreseen),
 }
 
-async fn fault_ahead(foresight: &Foresight, store: &Store, letter: &LetterToRedrive) -> Result<Look, StoreError> {
+async fn fault_ahead(
+    foresight: &Foresight,
+    store: &Store,
+    letter: &LetterToRedrive,
+) -> Result<RedriveForecast, StoreError> {
     let delivery = match letter.delivery {
         Some(id) => store.delivery(id).await?,
         None => None,
     };
     let event = letter.body.as_deref().map(event::parse);
-    let (Some(delivery), Some(Ok(event))) = (delivery, event) else { return Ok(Look::Unknown) };
-    let wanted = Wanted { data: &event.data, link_only: delivery.link_only, role: delivery.role };
-    Ok(foresight.fault(wanted).await?.map_or(Look::Well, Look::Fails))
+    let (Some(delivery), Some(Ok(event))) = (delivery, event) else { return Ok(RedriveForecast::Unknown) };
+    let wanted = IntendedDelivery { data: &event.data, link_only: delivery.link_only, role: delivery.role };
+    Ok(foresight.fault(wanted).await?.map_or(RedriveForecast::Well, RedriveForecast::Fails))
 }
 
 impl RedrivesLetters for Redrive {
@@ -261,7 +265,7 @@ impl RedrivesLetters for Redrive {
             };
             let class = match &error {
                 RedriveError::Unknown => return Ok(LetterRedriven::Unknown),
-                RedriveError::NotOpen(_) | RedriveError::NotDead => return Ok(LetterRedriven::Settled),
+                RedriveError::NotOpen(_) | RedriveError::NotDead => return Ok(LetterRedriven::Concluded),
                 RedriveError::NotRedrivable { class, .. } | RedriveError::SameFault { class, .. } => Some(*class),
                 RedriveError::Forgotten | RedriveError::Newer(_) | RedriveError::Store(_) => None,
             };

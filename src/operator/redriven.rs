@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// A letter that is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redriven {
-    /// The letter, settled now.
+    /// The letter, concluded now.
     pub letter: DeadLetterId,
     /// What became of it.
     pub fate: Fate,

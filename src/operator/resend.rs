@@ -1,6 +1,6 @@
 //! Sending an invoice again because a person asks for it: a new delivery with a new Message-ID.
 //!
-//! In the same transaction the delivery whose place it takes is settled, so that never both are sent. Documents or a
+//! In the same transaction the delivery whose place it takes is concluded, so that never both are sent. Documents or a
 //! link are decided afresh, by today's settings; the person may narrow that to a link, never widen it.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
-use crate::operator::foresight::{Foreseen, Foresight, Wanted};
+use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
 use crate::store::{
     CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry, NewNote, Newest, Standing,
     StoreError, TenantSnapshot,
@@ -153,7 +153,7 @@ impl Resend {
         Self { factory, foresight: None }
     }
 
-    /// The same service; what would fail again is refused before anything is settled for it.
+    /// The same service; what would fail again is refused before anything is concluded for it.
     #[must_use]
     pub fn looking_ahead(self, foresight: Option<Arc<Foresight>>) -> Self {
         Self { foresight, ..self }
@@ -180,9 +180,10 @@ impl Resend {
     /// changes until it is sent ends as a dead letter after all.
     async fn look_ahead(&self, foresight: &Foresight, request: &ResendRequest<'_>) -> Result<(), ResendError> {
         let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(request.tenant)).await?;
-        let found = Found::look_up(&mut transaction, request).await?;
+        let found = ResendSource::look_up(&mut transaction, request).await?;
         drop(transaction);
-        let wanted = Wanted { data: &found.event.data, link_only: request.link_only, role: DeliveryRole::Main };
+        let wanted =
+            IntendedDelivery { data: &found.event.data, link_only: request.link_only, role: DeliveryRole::Main };
         match foresight.fault(wanted).await? {
             Some(Foreseen { class, reason }) => Err(ResendError::MustFail { class, reason }),
             None => Ok(()),
@@ -197,13 +198,13 @@ impl Resend {
     ) -> Result<Option<Resent>, ResendError> {
         let ResendRequest { tenant, who, reason, .. } = *request;
         let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(tenant)).await?;
-        let found = Found::look_up(&mut transaction, request).await?;
+        let found = ResendSource::look_up(&mut transaction, request).await?;
         let recipients = found.recipients(to)?;
         let newest = &found.newest;
 
         let id = DeliveryId(self.factory.store.clock().new_id());
         let original_was = match transaction.supersede(tenant, newest, id, who).await? {
-            Standing::Settled { was } => was,
+            Standing::Concluded { was } => was,
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
@@ -242,11 +243,11 @@ impl Resend {
         &self,
         id: DeliveryId,
         request: &ResendRequest<'_>,
-        found: &Found,
+        found: &ResendSource,
         (recipients, locale): (Vec<Recipient>, String),
         now: Timestamp,
     ) -> NewDelivery {
-        let Found { newest, tenant, event, customer } = found;
+        let ResendSource { newest, tenant, event, customer } = found;
         NewDelivery {
             id,
             root: id,
@@ -272,7 +273,7 @@ impl Resend {
             // A person wants it sent: the event's own end does not count.
             expires_at: None,
             created_at: now,
-            settled: None,
+            concluded: None,
         }
     }
 }
@@ -299,14 +300,14 @@ const fn candidate(newest: &Newest) -> Candidate {
 }
 
 /// What is known of the invoice.
-struct Found {
+struct ResendSource {
     newest: Newest,
     tenant: TenantSnapshot,
     event: InvoiceSent,
     customer: CustomerSnapshot,
 }
 
-impl Found {
+impl ResendSource {
     async fn look_up(transaction: &mut IntakeTransaction, request: &ResendRequest<'_>) -> Result<Self, ResendError> {
         let ResendRequest { tenant, invoice, .. } = *request;
         let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };

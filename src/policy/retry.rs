@@ -3,7 +3,7 @@
 //! Pure: the outcome, how often it was tried, and the schedule in; what becomes of the delivery out. The match is
 //! exhaustive, so a new way to end does not compile until somebody has decided what follows from it.
 
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -22,7 +22,7 @@ pub enum Next {
         consumed: bool,
     },
     /// It stands where it stands.
-    Settle(Settled, ReasonCode),
+    Conclude(Concluded, ReasonCode),
 }
 
 /// What a delivery has behind it.
@@ -90,8 +90,8 @@ pub fn after(class: ReasonCode, history: &History, schedule: &Schedule) -> Next 
     match after_each(class, history, schedule) {
         // A dead letter invites to a redrive, a rejection to a resend; but the relay may hold the message, so a person
         // looks there first.
-        Next::Settle(Settled::Dead | Settled::Rejected, _) if history.resent_uncertain => {
-            Next::Settle(Settled::Uncertain, ReasonCode::Uncertain)
+        Next::Conclude(Concluded::Dead | Concluded::Rejected, _) if history.resent_uncertain => {
+            Next::Conclude(Concluded::Uncertain, ReasonCode::Uncertain)
         }
         next => next,
     }
@@ -99,10 +99,10 @@ pub fn after(class: ReasonCode, history: &History, schedule: &Schedule) -> Next 
 
 fn after_each(class: ReasonCode, history: &History, schedule: &Schedule) -> Next {
     match class {
-        ReasonCode::Accepted => Next::Settle(Settled::Sent, class),
+        ReasonCode::Accepted => Next::Conclude(Concluded::Sent, class),
         // Once is once: the relay may hold the first, and has now had the second.
         ReasonCode::Deferred | ReasonCode::RelayUnavailable if history.resent_uncertain && history.handed_over => {
-            Next::Settle(Settled::Uncertain, ReasonCode::Uncertain)
+            Next::Conclude(Concluded::Uncertain, ReasonCode::Uncertain)
         }
         ReasonCode::Deferred if history.sender_limited => {
             Next::Again { after: jittered(AFTER_SENDER_LIMIT, history), consumed: false }
@@ -120,11 +120,11 @@ fn after_each(class: ReasonCode, history: &History, schedule: &Schedule) -> Next
         ReasonCode::Uncertain if history.on_uncertain == OnUncertain::Resend && !history.resent_uncertain => {
             Next::Again { after: jittered(AFTER_OUTAGE, history), consumed: true }
         }
-        ReasonCode::Uncertain => Next::Settle(Settled::Uncertain, class),
-        ReasonCode::Rejected => Next::Settle(Settled::Rejected, class),
-        ReasonCode::Expired => Next::Settle(Settled::Expired, class),
+        ReasonCode::Uncertain => Next::Conclude(Concluded::Uncertain, class),
+        ReasonCode::Rejected => Next::Conclude(Concluded::Rejected, class),
+        ReasonCode::Expired => Next::Conclude(Concluded::Expired, class),
         ReasonCode::DuplicateInvoice | ReasonCode::Superseded | ReasonCode::ByHand => {
-            Next::Settle(Settled::Cancelled, class)
+            Next::Conclude(Concluded::Cancelled, class)
         }
         ReasonCode::TooLarge
         | ReasonCode::Refused
@@ -139,7 +139,7 @@ fn after_each(class: ReasonCode, history: &History, schedule: &Schedule) -> Next
         | ReasonCode::DocumentMismatch
         | ReasonCode::RetriesExhausted
         | ReasonCode::UnknownRelay
-        | ReasonCode::Internal => Next::Settle(Settled::Dead, class),
+        | ReasonCode::Internal => Next::Conclude(Concluded::Dead, class),
     }
 }
 
@@ -147,7 +147,7 @@ fn deferred(history: &History, schedule: &Schedule) -> Next {
     let index = usize::try_from(history.attempts).unwrap_or(usize::MAX);
     match schedule.delays.get(index) {
         Some(delay) => Next::Again { after: jittered(*delay, history), consumed: true },
-        None => Next::Settle(Settled::Dead, ReasonCode::RetriesExhausted),
+        None => Next::Conclude(Concluded::Dead, ReasonCode::RetriesExhausted),
     }
 }
 
@@ -157,7 +157,7 @@ fn document_missing(history: &History, schedule: &Schedule) -> Next {
         let left = schedule.document_wait.saturating_sub(waited);
         Next::Again { after: DOCUMENT_POLL.min(left), consumed: false }
     } else {
-        Next::Settle(Settled::Dead, ReasonCode::DocumentMissing)
+        Next::Conclude(Concluded::Dead, ReasonCode::DocumentMissing)
     }
 }
 
@@ -209,19 +209,21 @@ mod tests {
         let schedule = Schedule::default();
         for class in ReasonCode::ALL {
             let expected = match class {
-                ReasonCode::Accepted => Some(Settled::Sent),
-                ReasonCode::Rejected => Some(Settled::Rejected),
-                ReasonCode::Uncertain => Some(Settled::Uncertain),
-                ReasonCode::Expired => Some(Settled::Expired),
-                ReasonCode::DuplicateInvoice | ReasonCode::Superseded | ReasonCode::ByHand => Some(Settled::Cancelled),
+                ReasonCode::Accepted => Some(Concluded::Sent),
+                ReasonCode::Rejected => Some(Concluded::Rejected),
+                ReasonCode::Uncertain => Some(Concluded::Uncertain),
+                ReasonCode::Expired => Some(Concluded::Expired),
+                ReasonCode::DuplicateInvoice | ReasonCode::Superseded | ReasonCode::ByHand => {
+                    Some(Concluded::Cancelled)
+                }
                 ReasonCode::Deferred
                 | ReasonCode::RelayUnavailable
                 | ReasonCode::Dependency
                 | ReasonCode::DocumentMissing => None,
-                _ => Some(Settled::Dead),
+                _ => Some(Concluded::Dead),
             };
             match (after(*class, &history(0), &schedule), expected) {
-                (Next::Settle(state, kept), Some(expected)) => assert_eq!((state, kept), (expected, *class)),
+                (Next::Conclude(state, kept), Some(expected)) => assert_eq!((state, kept), (expected, *class)),
                 (Next::Again { consumed, .. }, None) => assert_eq!(consumed, *class == ReasonCode::Deferred),
                 (next, expected) => panic!("{class}: {next:?}, expected {expected:?}"),
             }
@@ -244,7 +246,7 @@ mod tests {
         assert!(total > planned * 8 / 10 && total < planned * 12 / 10, "{total:?}");
         assert_eq!(
             after(ReasonCode::Deferred, &history(7), &schedule),
-            Next::Settle(Settled::Dead, ReasonCode::RetriesExhausted)
+            Next::Conclude(Concluded::Dead, ReasonCode::RetriesExhausted)
         );
     }
 
@@ -264,7 +266,7 @@ mod tests {
             after(ReasonCode::UnsupportedAddress, &History { goes_without_utf8, ..history(3) }, &Schedule::default())
         };
         assert_eq!(unsupported(true), Next::Again { after: Duration::ZERO, consumed: false });
-        assert_eq!(unsupported(false), Next::Settle(Settled::Dead, ReasonCode::UnsupportedAddress));
+        assert_eq!(unsupported(false), Next::Conclude(Concluded::Dead, ReasonCode::UnsupportedAddress));
     }
 
     #[test]
@@ -282,7 +284,7 @@ mod tests {
     #[test]
     fn what_was_handed_over_twice_is_not_handed_over_again() {
         let resent = |handed_over| History { resent_uncertain: true, handed_over, ..history(1) };
-        let uncertain = Next::Settle(Settled::Uncertain, ReasonCode::Uncertain);
+        let uncertain = Next::Conclude(Concluded::Uncertain, ReasonCode::Uncertain);
         for class in [ReasonCode::Deferred, ReasonCode::RelayUnavailable] {
             assert_eq!(after(class, &resent(true), &Schedule::default()), uncertain, "{class}");
             let limited = History { sender_limited: true, ..resent(true) };
@@ -300,7 +302,7 @@ mod tests {
         assert_eq!(after(ReasonCode::DocumentMissing, &missed_for(Duration::from_secs(590)), &schedule), again(10));
         assert_eq!(
             after(ReasonCode::DocumentMissing, &missed_for(Duration::from_mins(10)), &schedule),
-            Next::Settle(Settled::Dead, ReasonCode::DocumentMissing)
+            Next::Conclude(Concluded::Dead, ReasonCode::DocumentMissing)
         );
     }
 
@@ -310,7 +312,7 @@ mod tests {
         let uncertain = |on_uncertain, resent_uncertain| {
             after(ReasonCode::Uncertain, &History { resent_uncertain, on_uncertain, ..history(0) }, &schedule)
         };
-        let stands = Next::Settle(Settled::Uncertain, ReasonCode::Uncertain);
+        let stands = Next::Conclude(Concluded::Uncertain, ReasonCode::Uncertain);
         assert_eq!(uncertain(OnUncertain::Wait, false), stands);
         assert_eq!(uncertain(OnUncertain::Resend, true), stands);
         assert!(matches!(uncertain(OnUncertain::Resend, false), Next::Again { .. }));
@@ -321,7 +323,7 @@ mod tests {
         let too_large =
             |attached| after(ReasonCode::TooLarge, &History { attached, ..history(3) }, &Schedule::default());
         assert_eq!(too_large(true), Next::Again { after: Duration::ZERO, consumed: false });
-        assert_eq!(too_large(false), Next::Settle(Settled::Dead, ReasonCode::TooLarge));
+        assert_eq!(too_large(false), Next::Conclude(Concluded::Dead, ReasonCode::TooLarge));
     }
 
     proptest! {

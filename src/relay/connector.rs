@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Capabilities;
 use super::conversation::{Broken, Conversation, ConversationFailure};
-use super::fault::Fault;
+use super::fault::TransportFault;
 use super::first_login::{FirstLogin, LoginTurn};
 use super::outcome::{Reply, cleaned};
 use super::session::Session;
@@ -29,7 +29,7 @@ const CHALLENGES_MAX: usize = 3;
 /// Why no session came to be. No delivery is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the relay is unavailable ({phase}): {detail}")]
-pub struct Unavailable {
+pub struct RelayUnavailable {
     /// Where it failed.
     pub phase: Phase,
     /// The relay's answer, if there is one.
@@ -41,16 +41,16 @@ pub struct Unavailable {
     /// This one connection was turned away (refused, or 421 before MAIL): the relay may have enough of them.
     pub connection_refused: bool,
     /// What kind of fault it is, where neither phase nor reply says it.
-    pub fault: Option<Fault>,
+    pub fault: Option<TransportFault>,
 }
 
-impl Unavailable {
+impl RelayUnavailable {
     fn new(phase: Phase, detail: impl AsRef<str>) -> Self {
         let detail = cleaned(detail.as_ref());
         Self { phase, reply: None, detail, auth_refused: false, connection_refused: false, fault: None }
     }
 
-    fn of_fault(phase: Phase, fault: Fault, detail: impl AsRef<str>) -> Self {
+    fn of_fault(phase: Phase, fault: TransportFault, detail: impl AsRef<str>) -> Self {
         Self { fault: Some(fault), ..Self::new(phase, detail) }
     }
 
@@ -114,12 +114,12 @@ impl Connector {
     /// credentials it is not asked again, until a probe has worked or [`Connector::allow_login`].
     ///
     /// # Errors
-    /// [`Unavailable`], by phase.
-    pub async fn connect(&self) -> Result<Session, Unavailable> {
+    /// [`RelayUnavailable`], by phase.
+    pub async fn connect(&self) -> Result<Session, RelayUnavailable> {
         self.open(false).await
     }
 
-    async fn open(&self, login_anyway: bool) -> Result<Session, Unavailable> {
+    async fn open(&self, login_anyway: bool) -> Result<Session, RelayUnavailable> {
         let deadline = self.connect_deadline();
         let stream = self.reach(deadline).await?;
         let wire = match self.config.url.security {
@@ -128,7 +128,7 @@ impl Connector {
         };
         let mut conversation = Conversation::open(wire, &self.hello, self.allowed())
             .await
-            .map_err(|(phase, failure)| Unavailable::of_failure(phase, failure))?;
+            .map_err(|(phase, failure)| RelayUnavailable::of_failure(phase, failure))?;
         if self.config.url.security == Security::StartTls {
             self.start_tls(&mut conversation).await?;
         }
@@ -140,8 +140,8 @@ impl Connector {
     /// Proves that the relay can be used, short of a mail: connects, logs in and takes its leave.
     ///
     /// # Errors
-    /// [`Unavailable`], by phase.
-    pub async fn probe(&self) -> Result<(), Unavailable> {
+    /// [`RelayUnavailable`], by phase.
+    pub async fn probe(&self) -> Result<(), RelayUnavailable> {
         self.open(true).await?.quit().await;
         Ok(())
     }
@@ -166,24 +166,27 @@ impl Connector {
     }
 
     /// Opens a TCP connection to the first address that takes one; each has its share of the time that is left.
-    async fn reach(&self, deadline: Instant) -> Result<TcpStream, Unavailable> {
+    async fn reach(&self, deadline: Instant) -> Result<TcpStream, RelayUnavailable> {
         let url = &self.config.url;
         let resolving = tokio::net::lookup_host((url.host.as_str(), url.port));
         let addresses: Vec<_> = match timeout_at(deadline, resolving).await {
             Ok(Ok(addresses)) => addresses.collect(),
             Ok(Err(error)) => {
-                let unavailable = Unavailable::of_io(Phase::Connect, &format!("cannot resolve {}", url.host), &error);
-                return Err(Unavailable { fault: Some(Fault::NotResolved), ..unavailable });
+                let unavailable =
+                    RelayUnavailable::of_io(Phase::Connect, &format!("cannot resolve {}", url.host), &error);
+                return Err(RelayUnavailable { fault: Some(TransportFault::NotResolved), ..unavailable });
             }
-            Err(_) => return Err(Unavailable::new(Phase::Connect, format!("resolving {} took too long", url.host))),
+            Err(_) => {
+                return Err(RelayUnavailable::new(Phase::Connect, format!("resolving {} took too long", url.host)));
+            }
         };
-        let mut failed = Unavailable::new(Phase::Connect, format!("{} has no address", url.host));
+        let mut failed = RelayUnavailable::new(Phase::Connect, format!("{} has no address", url.host));
         for (tried, address) in addresses.iter().enumerate() {
             // A name is what the resolver says it is, now: what counts is where the connection goes.
             if !address::is_allowed(url.security, address.ip()) {
                 let wanted = if url.security == Security::Plain { "on this machine" } else { "private" };
                 let detail = format!("{address} is not {wanted}, and {url:?} has no TLS");
-                failed = Unavailable::of_fault(Phase::Connect, Fault::OpenNetwork, detail);
+                failed = RelayUnavailable::of_fault(Phase::Connect, TransportFault::OpenNetwork, detail);
                 continue;
             }
             let now = Instant::now();
@@ -192,43 +195,45 @@ impl Connector {
             match timeout_at(share, connect_without_delay(*address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => {
-                    failed = Unavailable::of_io(Phase::Connect, &format!("cannot connect to {address}"), &error);
+                    failed = RelayUnavailable::of_io(Phase::Connect, &format!("cannot connect to {address}"), &error);
                 }
-                Err(_) => failed = Unavailable::new(Phase::Connect, format!("connecting to {address} took too long")),
+                Err(_) => {
+                    failed = RelayUnavailable::new(Phase::Connect, format!("connecting to {address} took too long"));
+                }
             }
         }
         Err(failed)
     }
 
-    async fn handshake(&self, stream: TcpStream, deadline: Instant) -> Result<TlsStream<TcpStream>, Unavailable> {
+    async fn handshake(&self, stream: TcpStream, deadline: Instant) -> Result<TlsStream<TcpStream>, RelayUnavailable> {
         let tls = self.tls.as_ref().expect("a relay with TLS has its settings");
         let handshake = tls.connector.connect(tls.server_name.clone(), stream);
         match timeout_at(deadline, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => {
-                let mut unavailable = Unavailable::of_io(Phase::Tls, "the TLS handshake failed", &error);
+                let mut unavailable = RelayUnavailable::of_io(Phase::Tls, "the TLS handshake failed", &error);
                 unavailable.connection_refused = false;
-                unavailable.fault = Fault::of_handshake(&error);
+                unavailable.fault = TransportFault::of_handshake(&error);
                 Err(unavailable)
             }
-            Err(_) => Err(Unavailable::new(Phase::Tls, "the TLS handshake took too long")),
+            Err(_) => Err(RelayUnavailable::new(Phase::Tls, "the TLS handshake took too long")),
         }
     }
 
     /// Turns the connection to TLS, or fails: there is no way on without ([RFC 3207 §4.1]).
     ///
     /// [RFC 3207 §4.1]: https://www.rfc-editor.org/rfc/rfc3207#section-4.1
-    async fn start_tls(&self, conversation: &mut Conversation) -> Result<(), Unavailable> {
+    async fn start_tls(&self, conversation: &mut Conversation) -> Result<(), RelayUnavailable> {
         if !conversation.offers_starttls() {
-            let fault = Fault::StartTlsNotOffered;
-            return Err(Unavailable::of_fault(Phase::Tls, fault, "the relay does not offer STARTTLS"));
+            let fault = TransportFault::StartTlsNotOffered;
+            return Err(RelayUnavailable::of_fault(Phase::Tls, fault, "the relay does not offer STARTTLS"));
         }
         let answer = conversation.respond(Starttls, self.allowed()).await;
-        let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Tls, failure))?;
+        let response = answer.map_err(|failure| RelayUnavailable::of_failure(Phase::Tls, failure))?;
         if !response.has_code(220) {
-            return Err(Unavailable::new(Phase::Tls, "the relay did not answer 220 to STARTTLS"));
+            return Err(RelayUnavailable::new(Phase::Tls, "the relay did not answer 220 to STARTTLS"));
         }
-        let glued = || Unavailable::new(Phase::Tls, "something was sent in clear behind the answer to STARTTLS");
+        let glued = || RelayUnavailable::new(Phase::Tls, "something was sent in clear behind the answer to STARTTLS");
         let stream = conversation.wire().take_for_upgrade().ok_or_else(glued)?;
         let stream = self.handshake(stream, self.connect_deadline()).await?;
         conversation.wire().upgraded(stream);
@@ -237,12 +242,12 @@ impl Connector {
 
     /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void). A relay
     /// that knows HELO only offers nothing.
-    async fn hello(&self, conversation: &mut Conversation) -> Result<Capabilities, Unavailable> {
+    async fn hello(&self, conversation: &mut Conversation) -> Result<Capabilities, RelayUnavailable> {
         if conversation.wire().said_helo() {
             return Ok(Capabilities::default());
         }
         let answer = conversation.respond(Ehlo::new(self.hello.clone()), self.allowed()).await;
-        let response = answer.map_err(|failure| Unavailable::of_failure(Phase::Ehlo, failure))?;
+        let response = answer.map_err(|failure| RelayUnavailable::of_failure(Phase::Ehlo, failure))?;
         Ok(Capabilities::parse(response.message()))
     }
 
@@ -253,7 +258,7 @@ impl Connector {
         conversation: &mut Conversation,
         offered: &Capabilities,
         anyway: bool,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<(), RelayUnavailable> {
         let Some((user, password)) = &self.config.url.credentials else {
             return Ok(());
         };
@@ -264,15 +269,15 @@ impl Connector {
             LoginTurn::LogIn(alone) => alone,
             LoginTurn::Refused => {
                 let refused = "the relay has refused these credentials on another connection";
-                return Err(Unavailable { auth_refused: true, ..Unavailable::new(Phase::Auth, refused) });
+                return Err(RelayUnavailable { auth_refused: true, ..RelayUnavailable::new(Phase::Auth, refused) });
             }
             LoginTurn::TooLong => {
-                return Err(Unavailable::new(Phase::Auth, "the login on another connection takes too long"));
+                return Err(RelayUnavailable::new(Phase::Auth, "the login on another connection takes too long"));
             }
         };
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let answer = self.authenticate(conversation, mechanism, &credentials).await;
-        let answer = answer.map_err(|failure| Unavailable::of_failure(Phase::Auth, failure));
+        let answer = answer.map_err(|failure| RelayUnavailable::of_failure(Phase::Auth, failure));
         match &answer {
             Ok(()) => self.first_login.accepted(),
             Err(unavailable) if unavailable.auth_refused => self.first_login.refused(),
@@ -303,13 +308,13 @@ impl Connector {
 }
 
 /// The relay wants a login that we do not speak, or offers none.
-fn no_mechanism(others: &[String]) -> Unavailable {
+fn no_mechanism(others: &[String]) -> RelayUnavailable {
     let but = match others {
         [] => "no login (AUTH) at all".to_owned(),
         others => format!("no login but {}", others.join(", ")),
     };
     let detail = format!("the relay offers {but}; PLAIN or LOGIN is needed");
-    Unavailable::of_fault(Phase::Auth, Fault::NoMechanism(others.to_vec()), detail)
+    RelayUnavailable::of_fault(Phase::Auth, TransportFault::NoMechanism(others.to_vec()), detail)
 }
 
 /// Whether the relay says that it is the number of our connections: not every one says 421.

@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 
 /// Why a relay cannot be used, where neither the phase nor a reply says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum TransportFault {
     /// The host's name has no address.
     NotResolved,
     /// Without TLS the relay's address must be this machine's, or a private one.
@@ -47,7 +47,7 @@ pub enum CertificateFault {
     Other,
 }
 
-impl Fault {
+impl TransportFault {
     /// What `error` of a TLS handshake means.
     pub(super) fn of_handshake(error: &io::Error) -> Option<Self> {
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
@@ -110,23 +110,26 @@ fn bare_name(presented: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn of(error: Error) -> Option<Fault> {
-        Fault::of_handshake(&io::Error::new(io::ErrorKind::InvalidData, error))
+    fn of(error: Error) -> Option<TransportFault> {
+        TransportFault::of_handshake(&io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     #[test]
     fn each_kind_of_fault_is_told_apart() {
         for (error, fault) in [
-            (Error::InvalidMessage(InvalidMessage::InvalidContentType), Fault::NotTls),
-            (Error::AlertReceived(AlertDescription::ProtocolVersion), Fault::OldTls),
-            (Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13), Fault::OldTls),
-            (Error::AlertReceived(AlertDescription::HandshakeFailure), Fault::NoCommonCipher),
-            (Error::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon), Fault::NoCommonCipher),
-            (CertificateError::Expired.into(), Fault::Certificate(CertificateFault::Expired)),
-            (CertificateError::NotValidYet.into(), Fault::Certificate(CertificateFault::NotYetValid)),
-            (CertificateError::UnknownIssuer.into(), Fault::Certificate(CertificateFault::UnknownIssuer)),
-            (CertificateError::NotValidForName.into(), Fault::Certificate(CertificateFault::OtherName(Vec::new()))),
-            (CertificateError::BadEncoding.into(), Fault::Certificate(CertificateFault::Other)),
+            (Error::InvalidMessage(InvalidMessage::InvalidContentType), TransportFault::NotTls),
+            (Error::AlertReceived(AlertDescription::ProtocolVersion), TransportFault::OldTls),
+            (Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13), TransportFault::OldTls),
+            (Error::AlertReceived(AlertDescription::HandshakeFailure), TransportFault::NoCommonCipher),
+            (Error::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon), TransportFault::NoCommonCipher),
+            (CertificateError::Expired.into(), TransportFault::Certificate(CertificateFault::Expired)),
+            (CertificateError::NotValidYet.into(), TransportFault::Certificate(CertificateFault::NotYetValid)),
+            (CertificateError::UnknownIssuer.into(), TransportFault::Certificate(CertificateFault::UnknownIssuer)),
+            (
+                CertificateError::NotValidForName.into(),
+                TransportFault::Certificate(CertificateFault::OtherName(Vec::new())),
+            ),
+            (CertificateError::BadEncoding.into(), TransportFault::Certificate(CertificateFault::Other)),
         ] {
             assert_eq!(of(error.clone()), Some(fault), "{error}");
         }
@@ -137,6 +140,6 @@ mod tests {
         }
         assert_eq!(of(Error::DecryptError), None);
         let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
-        assert_eq!(Fault::of_handshake(&cut), Some(Fault::HandshakeCut));
+        assert_eq!(TransportFault::of_handshake(&cut), Some(TransportFault::HandshakeCut));
     }
 }

@@ -28,8 +28,8 @@ use std::time::Duration;
 use lettre::Address;
 
 pub use self::capabilities::Capabilities;
-pub use self::connector::{Connector, Unavailable};
-pub use self::fault::{CertificateFault, Fault};
+pub use self::connector::{Connector, RelayUnavailable};
+pub use self::fault::{CertificateFault, TransportFault};
 pub use self::session::Session;
 pub use self::session::sender_trial::SenderTrial;
 pub use self::submission::{RecipientResult, Submission};

@@ -143,7 +143,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a reply means that ends the attempt, or for RCPT settles one recipient, in this phase.
+    /// What a reply means that ends the attempt, or for RCPT concludes one recipient, in this phase.
     ///
     /// A reply that has no place in its phase (a 354 as answer to the final dot) counts as none at all.
     #[must_use]

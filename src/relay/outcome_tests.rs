@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn a_4xx_never_settles_a_delivery(code in 400_u16..500, text in "[245]\\.[0-9]{1,2}\\.[0-9]{1,2} x|no") {
+    fn a_4xx_never_concludes_a_delivery(code in 400_u16..500, text in "[245]\\.[0-9]{1,2}\\.[0-9]{1,2} x|no") {
         for phase in Phase::ALL.iter().filter(|phase| !phase.precedes_transaction()) {
             prop_assert_eq!(Outcome::of_reply(*phase, &Reply::new(code, &text)), Outcome::Deferred);
         }

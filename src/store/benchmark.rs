@@ -21,7 +21,7 @@ pub struct SentMail {
     /// When the relay answered.
     pub ended_at: Timestamp,
     /// When that was recorded.
-    pub settled_at: Timestamp,
+    pub concluded_at: Timestamp,
     /// The message's size in bytes.
     pub message_bytes: u64,
     /// It carries a link in place of documents.
@@ -85,12 +85,12 @@ impl ServerAddress {
 impl Store {
     /// The mails whose events came from `source` and that were sent, in no particular order.
     pub async fn sent_mails(&self, source: &str) -> Result<Vec<SentMail>, StoreError> {
-        sql("SELECT event.received_at, delivery.settled_at, delivery.message_size, delivery.decision,
+        sql("SELECT event.received_at, delivery.concluded_at, delivery.message_size, delivery.decision,
                    MAX(attempt.started_at) AS started_at, MAX(attempt.ended_at) AS ended_at
             FROM event JOIN delivery ON delivery.id = event.delivery_id
                  JOIN attempt ON attempt.delivery_id = delivery.id
-            WHERE event.source = $1 AND delivery.settled = 'sent'
-            GROUP BY delivery.id, event.received_at, delivery.settled_at, delivery.message_size, delivery.decision")
+            WHERE event.source = $1 AND delivery.concluded = 'sent'
+            GROUP BY delivery.id, event.received_at, delivery.concluded_at, delivery.message_size, delivery.decision")
         .bind(source)
         .all(&mut self.read().await?)
         .await?
@@ -100,7 +100,7 @@ impl Store {
                 received_at: row.get("received_at")?,
                 started_at: row.get("started_at")?,
                 ended_at: row.get("ended_at")?,
-                settled_at: row.get("settled_at")?,
+                concluded_at: row.get("concluded_at")?,
                 message_bytes: u64::try_from(row.get::<i64>("message_size")?).unwrap_or(0),
                 is_link: row.get::<Decision>("decision")? == Decision::Link,
             })
@@ -155,7 +155,7 @@ const PAST: [&str; 3] = [
     past!(
         "INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
                                invoice_number, kind, recipients, customer_name, locale, profile_version,
-                               template_version, snapshot_at, link_key, created_at, settled, settled_at, class,
+                               template_version, snapshot_at, link_key, created_at, concluded, concluded_at, class,
                                attempts, claim, decision, message_sha256, message_size, attachments)
          SELECT id, id, 'main', id, id, 'past', 'C-1', 'past-' || n, 'P-' || n, 'invoice',
                 '[]', 'Past', 'de-DE', 1, 'past', moment, 'past',

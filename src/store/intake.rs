@@ -17,7 +17,7 @@ use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
-use crate::model::state::{EventState, Settled};
+use crate::model::state::{Concluded, EventState};
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
 use new_rows::{
@@ -71,7 +71,7 @@ pub struct KnownEvent {
     /// The delivery made of it.
     pub delivery: Option<DeliveryId>,
     /// How that delivery ended, if it did.
-    pub settled: Option<Settled>,
+    pub concluded: Option<Concluded>,
     /// The open dead letter of that delivery, or of the event that became none.
     pub dead_letter: Option<DeadLetterId>,
 }
@@ -111,7 +111,7 @@ pub struct IntakeRows {
     pub changes: Vec<EventChange>,
     /// The deliveries made of them.
     pub deliveries: Vec<NewDelivery>,
-    /// A place in a lane for each of them that is not settled.
+    /// A place in a lane for each of them that is not concluded.
     pub lane_entries: Vec<NewLaneEntry>,
     /// What cannot be sent.
     pub dead_letters: Vec<NewDeadLetter>,
@@ -172,18 +172,18 @@ impl Store {
         ids.dedup();
         if !self.is_single_process() {
             // A statement of its own: what the next ones read is as new as the lock.
-            sql("WITH {given} SELECT id FROM tenant WHERE id IN (SELECT tenant_id FROM given)
+            sql("WITH {rows} SELECT id FROM tenant WHERE id IN (SELECT tenant_id FROM rows)
                 ORDER BY id FOR NO KEY UPDATE")
-            .given("tenant_id text", ids.iter().map(|id| [(*id).into()]))
+            .rows("tenant_id text", ids.iter().map(|id| [(*id).into()]))
             .run(&mut transaction)
             .await?;
         }
-        let rows = sql("WITH {given}
+        let rows = sql("WITH {rows}
             SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version, tenant_profile.body
-            FROM given JOIN tenant ON tenant.id = given.tenant_id
+            FROM rows JOIN tenant ON tenant.id = rows.tenant_id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version")
-        .given("tenant_id text", ids.iter().map(|id| [(*id).into()]))
+        .rows("tenant_id text", ids.iter().map(|id| [(*id).into()]))
         .all(&mut transaction)
         .await?;
         let tenants = rows
@@ -262,15 +262,15 @@ impl IntakeTransaction {
             return Ok(Vec::new());
         }
         // A conflicting event's dead letter names the same key, and says nothing about the first event.
-        sql("WITH {given}
-            SELECT event.key, event.content_sha256, event.state, event.delivery_id, delivery.settled,
+        sql("WITH {rows}
+            SELECT event.key, event.content_sha256, event.state, event.delivery_id, delivery.concluded,
                    dead_letter.id AS dead_letter_id
-            FROM given JOIN event ON event.key = given.key
+            FROM rows JOIN event ON event.key = rows.key
                  LEFT JOIN delivery ON delivery.id = event.delivery_id
                  LEFT JOIN dead_letter ON dead_letter.event_key = event.key AND dead_letter.state = 'open'
                       AND dead_letter.delivery_id IS NOT DISTINCT FROM event.delivery_id
                       AND dead_letter.class <> 'conflicting_event'")
-        .given("key uuid", keys.iter().map(|key| [(*key).into()]))
+        .rows("key uuid", keys.iter().map(|key| [(*key).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -280,7 +280,7 @@ impl IntakeTransaction {
                 content_sha256: row.get("content_sha256")?,
                 state: row.get("state")?,
                 delivery: row.get("delivery_id")?,
-                settled: row.get("settled")?,
+                concluded: row.get("concluded")?,
                 dead_letter: row.get("dead_letter_id")?,
             })
         })
@@ -294,10 +294,10 @@ impl IntakeTransaction {
         let mut wanted: Vec<_> = customers.iter().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        sql("WITH {given}
+        sql("WITH {rows}
             SELECT customer.tenant_id, customer.id, customer.name, customer.address, customer.locale
-            FROM given JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id")
-        .given(
+            FROM rows JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id")
+        .rows(
             "tenant_id text, customer_id text",
             wanted.iter().map(|(tenant, customer)| [tenant.into(), customer.into()]),
         )
@@ -334,10 +334,10 @@ impl IntakeTransaction {
         if changes.is_empty() {
             return Ok(0);
         }
-        sql("WITH {given}
-            UPDATE event SET state = given.state, wait_until = given.wait_until, delivery_id = given.delivery_id
-            FROM given WHERE event.key = given.event_key AND event.state = given.state_before")
-        .given(
+        sql("WITH {rows}
+            UPDATE event SET state = rows.state, wait_until = rows.wait_until, delivery_id = rows.delivery_id
+            FROM rows WHERE event.key = rows.event_key AND event.state = rows.state_before")
+        .rows(
             "event_key uuid, state_before text, state text, wait_until bigint, delivery_id uuid",
             changes.iter().map(|change| {
                 [

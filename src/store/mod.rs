@@ -1,7 +1,7 @@
 //! The database: what has been promised, and where each promise stands. All SQL is in this module, a file per noun.
 //!
 //! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`db::statement`]); one
-//! conformance suite (`tests/it/store_*.rs`) runs on both.
+//! conformance suite (`tests/it/store/`) runs on both.
 //!
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
@@ -50,13 +50,13 @@ pub use directory::customer_groups::CustomerGroup;
 pub use directory::erase::{Erased, Leftovers};
 pub use directory::settings::{SettingsChange, SettingsPut};
 pub use intake::invoice_digests::InvoiceDigests;
-pub use intake::new_rows::{EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, SettledAtOnce};
+pub use intake::new_rows::{ConcludedAtOnce, EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry};
 pub use intake::same_invoice::{Newer, Revived};
 pub use intake::{
     CustomerSnapshot, EventChange, Inserted, IntakeContext, IntakeRows, IntakeTransaction, KnownEvent, SameInvoice,
     TenantSnapshot, WaitingEvent,
 };
-pub use lane::attempt_record::{BackToDue, NewAttempt, NextState, Record, Recorded, Rest, Settlement};
+pub use lane::attempt_record::{BackToDue, Conclusion, NewAttempt, NextState, Record, Recorded, RemainderDelivery};
 pub use lane::claim::{Claimed, Fence, HeldRow};
 pub use lane::data_permit::{DataPermitAnswer, DataPermitRequest};
 pub use lane::hold::HeldCounts;
@@ -69,10 +69,10 @@ pub use lane::sender_history::EndedAttempt;
 pub use lane::sender_hold::{ChangedProfile, SenderHold};
 pub use lane::sender_trial::NextTrial;
 pub use lane::takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
-pub use lane::worker::Heartbeat;
+pub use lane::worker::WorkerHeartbeat;
 pub use outbox::outcomes::WaitingOutcomes;
 pub use search::catalogue::ListedTenant;
-pub use search::find::{Found, FoundBy, FoundEvent};
+pub use search::find::{FoundBy, FoundEvent, SearchHits};
 pub use search::numbered::NumberedInvoice;
 pub use search::plans::{SearchStatement, search_statements};
 pub use upkeep::checkup::{KeyUse, LaneCounts};
@@ -81,14 +81,14 @@ pub use upkeep::retention::{Forgotten, RetentionTimes};
 
 use crate::clock::{Clock, Timestamp};
 use crate::model::ids::RelayName;
-pub use crate::model::state::Settled;
+pub use crate::model::state::Concluded;
 use crate::secrets::AddressKeys;
 use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::DatabaseConnection;
 use db::connection::{Handle, Overdue};
 use db::migrations;
 use db::patience::Patience;
-use db::statement::{Runs, sql};
+use db::statement::{StatementExecutor, sql};
 
 /// How long the migrations of one upgrade may take together.
 const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
@@ -369,7 +369,7 @@ async fn applied_migrations<C: Migrate>(connection: &mut C) -> Result<Vec<i64>, 
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
-impl Runs for DatabaseConnection {
+impl StatementExecutor for DatabaseConnection {
     fn connection(&mut self) -> &mut DatabaseConnection {
         self
     }
@@ -395,7 +395,7 @@ impl Transaction {
     }
 }
 
-impl Runs for Transaction {
+impl StatementExecutor for Transaction {
     fn connection(&mut self) -> &mut DatabaseConnection {
         &mut self.connection
     }

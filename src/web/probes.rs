@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::lifecycle::{Intake, Liveness, Readiness};
+use crate::lifecycle::{IntakeReadiness, Liveness, Readiness};
 use crate::telemetry::Metrics;
 use crate::web::add_security_headers;
 
@@ -47,11 +47,11 @@ async fn ready(State(probes): State<Probes>) -> Response {
     let state = probes.readiness.now();
     let reasons = state.reasons();
     let intake = match state.intake {
-        Intake::Off => "off".to_owned(),
-        Intake::Consuming => "consuming".to_owned(),
-        Intake::Hindered(why) => format!("hindered: {why}"),
-        Intake::Paused(why) => format!("paused: {why}"),
-        Intake::Broken(why) => format!("broken: {why}"),
+        IntakeReadiness::Off => "off".to_owned(),
+        IntakeReadiness::Consuming => "consuming".to_owned(),
+        IntakeReadiness::Hindered(why) => format!("hindered: {why}"),
+        IntakeReadiness::Paused(why) => format!("paused: {why}"),
+        IntakeReadiness::Broken(why) => format!("broken: {why}"),
     };
     answer(reasons.is_empty(), json!({ "ready": reasons.is_empty(), "intake": intake, "reasons": reasons }))
 }
@@ -74,11 +74,11 @@ mod tests {
         let answer = listening.get("/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("the database is not reached"), "{answer}");
         probes.readiness.database(Ok(()));
-        probes.readiness.intake(Intake::Paused("an operator said so".to_owned()));
+        probes.readiness.intake(IntakeReadiness::Paused("an operator said so".to_owned()));
         let answer = listening.get("/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("paused: an operator said so"), "{answer}");
 
-        probes.readiness.intake(Intake::Hindered("the first message of a queue".to_owned()));
+        probes.readiness.intake(IntakeReadiness::Hindered("the first message of a queue".to_owned()));
         let answer = listening.get("/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hindered: the first message"), "{answer}");
 

@@ -26,12 +26,12 @@ struct Known {
     address: String,
     locale: Option<String>,
     country: Option<String>,
-    on_record: OnRecord,
+    on_record: VerificationData,
 }
 
 /// What a customer can be verified by, and never the values.
 #[derive(Serialize)]
-struct OnRecord {
+struct VerificationData {
     postcode: bool,
     house_number: bool,
     mobile: bool,
@@ -46,7 +46,7 @@ impl Known {
             id: customer.id,
             r#type: customer.kind,
             locale: customer.locale,
-            on_record: OnRecord {
+            on_record: VerificationData {
                 postcode: customer.postal.postcode.is_some(),
                 house_number: customer.postal.house_number.is_some(),
                 mobile: customer.mobile.is_some(),
@@ -72,7 +72,7 @@ impl Known {
                 report.fact(name, INDENT, value);
             }
         }
-        let OnRecord { postcode, house_number, mobile } = self.on_record;
+        let VerificationData { postcode, house_number, mobile } = self.on_record;
         let record = [(postcode, "postcode"), (house_number, "house number"), (mobile, "mobile number")];
         let record: Vec<&str> = record.into_iter().filter_map(|(is_there, what)| is_there.then_some(what)).collect();
         let record = if record.is_empty() { "nothing to verify by".to_owned() } else { record.join(", ") };

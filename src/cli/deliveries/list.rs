@@ -35,7 +35,8 @@ pub(super) struct DeliveryRow {
     created_at: Timestamp,
     due_at: Option<Timestamp>,
     held: Option<String>,
-    settled_at: Option<Timestamp>,
+    #[serde(rename = "settled_at")]
+    concluded_at: Option<Timestamp>,
     attempts: u32,
     #[serde(serialize_with = "spelled")]
     class: Option<ReasonCode>,
@@ -66,7 +67,7 @@ impl DeliveryRow {
             created_at: delivery.created_at,
             due_at: delivery.due_at,
             held: delivery.held,
-            settled_at: delivery.settled_at,
+            concluded_at: delivery.concluded_at,
             attempts: delivery.attempts,
             class: delivery.class,
             code: delivery.code,
@@ -94,7 +95,7 @@ impl DeliveryRow {
                 Some(time) => format!("{state} for {time}"),
                 None => format!("{state} now"),
             },
-            state => format!("{state} {}", ago(self.settled_at)).trim_end().to_owned(),
+            state => format!("{state} {}", ago(self.concluded_at)).trim_end().to_owned(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What to do about a relay that does not let us in. Pure: one sentence for each kind of fault.
 
 use crate::model::reply::Phase;
-use crate::relay::{CertificateFault, Fault, RelayConfig, RelayUrl, Security, Unavailable};
+use crate::relay::{CertificateFault, RelayConfig, RelayUnavailable, RelayUrl, Security, TransportFault};
 
 /// In which way the relay can be reached, since it cannot be as configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl OtherWay {
 }
 
 /// What to do about it.
-pub(super) fn remedy(config: &RelayConfig, unavailable: &Unavailable) -> String {
+pub(super) fn remedy(config: &RelayConfig, unavailable: &RelayUnavailable) -> String {
     if let Some(remedy) = unavailable.fault.as_ref().and_then(|fault| of_fault(config, fault)) {
         return remedy;
     }
@@ -69,38 +69,38 @@ pub(super) fn remedy(config: &RelayConfig, unavailable: &Unavailable) -> String 
     }
 }
 
-fn of_fault(config: &RelayConfig, fault: &Fault) -> Option<String> {
+fn of_fault(config: &RelayConfig, fault: &TransportFault) -> Option<String> {
     Some(match fault {
-        Fault::NotResolved => "correct the host in its URL, or the name service (DNS) of this machine".into(),
-        Fault::OpenNetwork if config.url.security == Security::PrivatePlain => {
+        TransportFault::NotResolved => "correct the host in its URL, or the name service (DNS) of this machine".into(),
+        TransportFault::OpenNetwork if config.url.security == Security::PrivatePlain => {
             "use smtps:// or smtp+starttls://: ?tls=none is for relays at private addresses only".into()
         }
-        Fault::OpenNetwork => "use smtps:// or smtp+starttls://: without TLS a relay must be on this machine".into(),
-        Fault::NotTls => format!("see that the relay speaks TLS on port {}: what it sent is not TLS", config.url.port),
-        Fault::OldTls => "have TLS 1.2 or 1.3 switched on at the relay: it knows older versions only, which are not safe"
+        TransportFault::OpenNetwork => "use smtps:// or smtp+starttls://: without TLS a relay must be on this machine".into(),
+        TransportFault::NotTls => format!("see that the relay speaks TLS on port {}: what it sent is not TLS", config.url.port),
+        TransportFault::OldTls => "have TLS 1.2 or 1.3 switched on at the relay: it knows older versions only, which are not safe"
             .into(),
-        Fault::NoCommonCipher => {
+        TransportFault::NoCommonCipher => {
             "have cipher suites with ECDHE and AES-GCM or ChaCha20 switched on at the relay (and TLS 1.2 or 1.3): it has \
              none of them"
                 .into()
         }
-        Fault::HandshakeCut => {
+        TransportFault::HandshakeCut => {
             "look into the relay's log: it hung up in the TLS handshake (TLS 1.2 at least, and this machine's address, \
              must be allowed)"
                 .into()
         }
-        Fault::StartTlsNotOffered => OtherWay::None.remedy(config),
-        Fault::NoMechanism(others) if others.is_empty() => {
+        TransportFault::StartTlsNotOffered => OtherWay::None.remedy(config),
+        TransportFault::NoMechanism(others) if others.is_empty() => {
             "take user and password out of its URL, if the relay knows us by our address; else use the port on which it \
              offers a login (often 587 or 465)"
                 .into()
         }
-        Fault::NoMechanism(others) => format!(
+        TransportFault::NoMechanism(others) => format!(
             "have a login by password (AUTH PLAIN or LOGIN, often an \"app password\") allowed for this account, or use \
              another relay: {} is not spoken here, and no password would help",
             others.join(", ")
         ),
-        Fault::Certificate(fault) => certificate(config, fault)?,
+        TransportFault::Certificate(fault) => certificate(config, fault)?,
     })
 }
 
@@ -156,20 +156,20 @@ mod tests {
         config.relays.into_values().next().expect("one relay")
     }
 
-    fn unavailable(phase: Phase, fault: Option<Fault>, reply: Option<Reply>) -> Unavailable {
-        Unavailable { phase, reply, detail: String::new(), auth_refused: false, connection_refused: false, fault }
+    fn unavailable(phase: Phase, fault: Option<TransportFault>, reply: Option<Reply>) -> RelayUnavailable {
+        RelayUnavailable { phase, reply, detail: String::new(), auth_refused: false, connection_refused: false, fault }
     }
 
     #[test]
     fn each_fault_has_a_hint_of_its_own() {
         let mut relay = relay("smtps://mail.example");
-        let certificate = |fault| Some(Fault::Certificate(fault));
+        let certificate = |fault| Some(TransportFault::Certificate(fault));
         let table = [
-            (Phase::Connect, Some(Fault::NotResolved), "correct the host in its URL"),
-            (Phase::Connect, Some(Fault::OpenNetwork), "without TLS a relay must be on this machine"),
+            (Phase::Connect, Some(TransportFault::NotResolved), "correct the host in its URL"),
+            (Phase::Connect, Some(TransportFault::OpenNetwork), "without TLS a relay must be on this machine"),
             (Phase::Connect, None, "open the firewall"),
-            (Phase::Tls, Some(Fault::NotTls), "what it sent is not TLS"),
-            (Phase::Tls, Some(Fault::HandshakeCut), "it hung up in the TLS handshake"),
+            (Phase::Tls, Some(TransportFault::NotTls), "what it sent is not TLS"),
+            (Phase::Tls, Some(TransportFault::HandshakeCut), "it hung up in the TLS handshake"),
             (Phase::Tls, certificate(CertificateFault::NotYetValid), "correct the clock"),
             (Phase::Tls, certificate(CertificateFault::OtherName(Vec::new())), "put mail.example into the certificate"),
             (Phase::Tls, certificate(CertificateFault::UnknownIssuer), "as ca_file of this relay"),

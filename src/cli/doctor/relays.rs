@@ -17,7 +17,7 @@ use crate::cli::words::relative;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::model::reply::Phase;
-use crate::relay::{Connector, Fault, RelayConfig, Security, Session, Unavailable};
+use crate::relay::{Connector, RelayConfig, RelayUnavailable, Security, Session, TransportFault};
 use crate::secrets::CredentialsKeys;
 use crate::store::RefusedCredentials;
 
@@ -46,23 +46,23 @@ pub(super) enum Refusals {
 }
 
 /// Why credentials are left alone.
-enum Rest<'a> {
+enum NotTried<'a> {
     Refused(&'a RefusedCredentials, Timestamp),
     Unknown,
 }
 
 impl Refusals {
     /// Whether the credentials of this relay are to be left alone: a login more may lock the account.
-    fn rest(&self, relay: &RelayConfig) -> Option<Rest<'_>> {
+    fn rest(&self, relay: &RelayConfig) -> Option<NotTried<'_>> {
         let (user, password) = relay.url.credentials.as_ref()?;
-        let Self::Known { rows, keys, now } = self else { return Some(Rest::Unknown) };
+        let Self::Known { rows, keys, now } = self else { return Some(NotTried::Unknown) };
         let names = keys.as_ref().map(|keys| keys.names(user, password.expose_secret()));
         // Without a key nobody can tell whether these or earlier ones of this user were refused.
         let is_meant = |row: &&RefusedCredentials| {
             names.as_ref().map_or(row.user == *user, |names| names.contains(&row.fingerprint))
         };
         let row = rows.iter().filter(|row| row.relay == relay.name && !row.are_forgotten(*now)).find(is_meant)?;
-        Some(Rest::Refused(row, *now))
+        Some(NotTried::Refused(row, *now))
     }
 }
 
@@ -164,9 +164,12 @@ async fn look(connector: &Connector, config: &RelayConfig) -> Result<Session, Fa
 }
 
 /// Whether the relay may be one that begins TLS in another way.
-fn is_of_protection(unavailable: &Unavailable) -> bool {
+fn is_of_protection(unavailable: &RelayUnavailable) -> bool {
     let is_silent = unavailable.reply.is_none() && unavailable.phase == Phase::Banner;
-    let no_tls = matches!(unavailable.fault, Some(Fault::NotTls | Fault::HandshakeCut | Fault::StartTlsNotOffered));
+    let no_tls = matches!(
+        unavailable.fault,
+        Some(TransportFault::NotTls | TransportFault::HandshakeCut | TransportFault::StartTlsNotOffered)
+    );
     is_silent || no_tls || (unavailable.phase == Phase::Tls && unavailable.fault.is_none())
 }
 
@@ -186,9 +189,9 @@ async fn other_way_after(time: Duration, config: &RelayConfig, deadline: Instant
         Ok(Ok(())) => Some(OtherWay::ImplicitTls),
         Ok(Err(unavailable)) => match unavailable.fault {
             // It speaks TLS, and its certificate is the next thing to be mended.
-            Some(Fault::Certificate(_)) if other == Security::StartTls => Some(OtherWay::StartTls),
-            Some(Fault::Certificate(_)) => Some(OtherWay::ImplicitTls),
-            Some(Fault::StartTlsNotOffered) if other == Security::StartTls => Some(OtherWay::None),
+            Some(TransportFault::Certificate(_)) if other == Security::StartTls => Some(OtherWay::StartTls),
+            Some(TransportFault::Certificate(_)) => Some(OtherWay::ImplicitTls),
+            Some(TransportFault::StartTlsNotOffered) if other == Security::StartTls => Some(OtherWay::None),
             _ => None,
         },
         Err(_) => None,
@@ -196,9 +199,9 @@ async fn other_way_after(time: Duration, config: &RelayConfig, deadline: Instant
 }
 
 /// The relay answers, and was not asked to let us in.
-fn resting(name: &str, shown: &str, config: &RelayConfig, rest: &Rest<'_>) -> Check {
+fn resting(name: &str, shown: &str, config: &RelayConfig, rest: &NotTried<'_>) -> Check {
     match rest {
-        Rest::Refused(refused, now) => {
+        NotTried::Refused(refused, now) => {
             let next = if refused.try_at <= *now {
                 "due, by the next worker that has them".to_owned()
             } else {
@@ -218,7 +221,7 @@ fn resting(name: &str, shown: &str, config: &RelayConfig, rest: &Rest<'_>) -> Ch
             );
             Check::fail(name, detail, remedy)
         }
-        Rest::Unknown => {
+        NotTried::Unknown => {
             let detail = format!(
                 "{shown} answers; not logged in, since without the database nobody knows whether it has refused these \
                  credentials"

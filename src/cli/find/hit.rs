@@ -13,7 +13,7 @@ use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
-use crate::store::{DeadLetter, Delivery, Found, FoundBy, FoundEvent};
+use crate::store::{DeadLetter, Delivery, FoundBy, FoundEvent, SearchHits};
 use crate::telemetry::Masked;
 
 /// What a search found.
@@ -70,8 +70,8 @@ impl Hit {
     }
 
     /// Everything that was found, what is named exactly first.
-    pub(super) fn all(found: Found, addresses: bool, now: Timestamp) -> Vec<Self> {
-        let Found { deliveries, events, dead_letters, customers, more: _ } = found;
+    pub(super) fn all(found: SearchHits, addresses: bool, now: Timestamp) -> Vec<Self> {
+        let SearchHits { deliveries, events, dead_letters, customers, more: _ } = found;
         let mut hits = Self::invoices(deliveries, addresses, now);
         hits.extend(events.into_iter().map(|(by, event)| Self::waiting(by, event, now)));
         hits.extend(dead_letters.into_iter().map(|(by, letter)| Self::dead(by, letter, now)));
@@ -118,7 +118,7 @@ impl Hit {
             delivery_id: Some(newest.id),
             deliveries,
             who: if addresses { recipients_whole(&newest.recipients) } else { recipients(&newest.recipients) },
-            at: Some(newest.settled_at.unwrap_or(newest.created_at)),
+            at: Some(newest.concluded_at.unwrap_or(newest.created_at)),
             tenant_id: Some(newest.tenant),
             customer_id: Some(newest.customer),
             invoice_number: Some(newest.invoice_number),

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::clock::{Clock, Timestamp};
 use crate::model::ids::{RelayName, WorkerId};
 use crate::policy::breaker::login_delay;
-use crate::relay::{Connector, RelayUrl, Unavailable};
+use crate::relay::{Connector, RelayUnavailable, RelayUrl};
 use crate::secrets::CredentialsKeys;
 use crate::store::{RefusedCredentials, Store, StoreError};
 use crate::telemetry::metric;
@@ -71,7 +71,7 @@ impl Credentials {
     }
 
     /// The relay has just refused them. They rest from now on, though the database be away.
-    pub async fn refused(&self, unavailable: &Unavailable) -> Result<(), StoreError> {
+    pub async fn refused(&self, unavailable: &RelayUnavailable) -> Result<(), StoreError> {
         let Some(login) = &self.login else { return Ok(()) };
         let now = self.clock.now();
         let refused = RefusedCredentials {
@@ -192,6 +192,6 @@ fn tell(refused: &RefusedCredentials, now: Timestamp) {
 }
 
 /// The relay's own words, if it had any.
-fn answer(unavailable: &Unavailable) -> String {
+fn answer(unavailable: &RelayUnavailable) -> String {
     unavailable.reply.as_ref().map_or_else(|| unavailable.detail.clone(), ToString::to_string)
 }

@@ -20,7 +20,7 @@ use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
 use crate::model::state::BreakerState as Stands;
 use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip, probe_delay};
-use crate::relay::{Connector, Unavailable};
+use crate::relay::{Connector, RelayUnavailable};
 use crate::store::{OTHERS_REFUSED, RelayState, Store, StoreError};
 use crate::telemetry::metric;
 
@@ -154,7 +154,7 @@ impl RelayGate {
     }
 
     /// Takes in that the relay has refused this worker's credentials: nothing passes until it takes them.
-    pub async fn credentials_refused(&self, unavailable: &Unavailable) {
+    pub async fn credentials_refused(&self, unavailable: &RelayUnavailable) {
         // First of all, whatever the database says: those that wait for a slot are not to try.
         self.set(Passage::Shut);
         if let Err(error) = self.credentials.refused(unavailable).await {

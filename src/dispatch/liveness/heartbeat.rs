@@ -16,12 +16,12 @@ use crate::dispatch::recorder::Recorder;
 use crate::model::ids::WorkerId;
 use crate::model::reason::ReasonCode;
 use crate::model::state::OnUncertain;
-use crate::store::{Claimed, Heartbeat as Beat, HeldRow, StoreError, TAKEOVERS_MAX};
+use crate::store::{Claimed, HeldRow, StoreError, TAKEOVERS_MAX, WorkerHeartbeat};
 use crate::telemetry::metric;
 use crate::wake::Wakes;
 
 /// The heartbeat of one worker.
-pub struct Heartbeat {
+pub struct HeartbeatLoop {
     /// What all lanes share.
     pub context: Arc<Context>,
     /// Writes down what is given up.
@@ -32,7 +32,7 @@ pub struct Heartbeat {
     pub wakes: Wakes,
 }
 
-impl Heartbeat {
+impl HeartbeatLoop {
     /// Beats until told to stop. Cancels `called_dead` if the others have given this worker up.
     pub async fn run(&self, stop: CancellationToken, called_dead: CancellationToken) {
         let pulse = self.context.liveness.pulse("heartbeat");
@@ -78,7 +78,8 @@ impl Heartbeat {
     async fn beat(&self, observer: &mut Observer, unknown: &mut Unknown) -> Result<bool, StoreError> {
         self.context.store.align_clock().await?;
         let Some(beats) = self.context.store.beat(self.context.worker).await? else { return Ok(false) };
-        let beats: Vec<(WorkerId, i64)> = beats.iter().map(|Beat { worker, beats }| (*worker, *beats)).collect();
+        let beats: Vec<(WorkerId, i64)> =
+            beats.iter().map(|WorkerHeartbeat { worker, beats }| (*worker, *beats)).collect();
         let dead = observer.observe(&beats, self.context.clock.monotonic());
         let living = beats.len().saturating_sub(dead.len()).max(1);
         self.live.send_replace(u32::try_from(living).unwrap_or(u32::MAX));

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 
 /// A worker lives when it has recorded something, or has been there for so long.
-const SETTLED_IN: Duration = Duration::from_secs(5);
+const CONCLUDED_IN: Duration = Duration::from_secs(5);
 
 /// A suspect that has not killed its worker for so long holds up its own lane only.
 const ALONE: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ impl LaneIsolation {
     pub fn take(&self) -> Option<Isolated> {
         let IsolationState { lives, clock, started, .. } = &*self.all.0;
         let now = clock.monotonic();
-        if !lives.load(Ordering::Relaxed) && now.saturating_sub(*started) < SETTLED_IN {
+        if !lives.load(Ordering::Relaxed) && now.saturating_sub(*started) < CONCLUDED_IN {
             return None;
         }
         let mut in_flight = self.all.in_flight();
@@ -155,7 +155,7 @@ mod tests {
         let clock = Clock::manual(Timestamp(0));
         let lane = Isolation::new(clock.clone()).of_lane();
         assert!(lane.take().is_none());
-        clock.advance(SETTLED_IN);
+        clock.advance(CONCLUDED_IN);
         let first = lane.take();
         assert!(first.is_some());
         clock.advance(ALONE);

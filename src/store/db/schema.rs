@@ -5,7 +5,7 @@ use sqlx::migrate::Migrator;
 use super::connect::Pools;
 use super::error::StoreError;
 use super::migrations;
-use super::statement::{Runs, sql};
+use super::statement::{StatementExecutor, sql};
 use crate::store::Store;
 
 /// One step of the schema.
@@ -65,7 +65,7 @@ impl Store {
     }
 }
 
-async fn applied(on: &mut impl Runs) -> Result<Vec<Migration>, StoreError> {
+async fn applied(on: &mut impl StatementExecutor) -> Result<Vec<Migration>, StoreError> {
     let table = sql("SELECT 1 AS one {postgres: WHERE to_regclass('_sqlx_migrations') IS NOT NULL}
         {sqlite: FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'}");
     if table.optional(on).await?.is_none() {

@@ -2,7 +2,7 @@
 //!
 //! A statement is SQL that PostgreSQL and SQLite both understand, with three additions:
 //!
-//! - `{given}` stands for a common table expression that holds a batch's rows ([`Statement::given`]): arrays and
+//! - `{rows}` stands for a common table expression that holds a batch's rows ([`Statement::rows`]): arrays and
 //!   `UNNEST` on PostgreSQL, one JSON text and `json_each` on SQLite. So a batch is one round trip on either.
 //! - `{postgres: …}` and `{sqlite: …}` are kept on the one and left out on the other, for row locks and the like.
 //!
@@ -22,7 +22,7 @@ use super::value::{Row, Value};
 use crate::telemetry::metric;
 
 /// Somewhere to run a statement: a connection or a transaction.
-pub(crate) trait Runs: Send {
+pub(crate) trait StatementExecutor: Send {
     /// The connection that runs it.
     fn connection(&mut self) -> &mut DatabaseConnection;
 }
@@ -33,18 +33,18 @@ pub(crate) trait Runs: Send {
 pub(crate) struct Statement<'v> {
     text: Cow<'static, str>,
     values: Vec<Value<'v>>,
-    given: Option<Given<'v>>,
+    rows: Option<Rows<'v>>,
 }
 
 /// Begins a statement; see the module's words for what `text` may hold. Parameters are `$1`, `$2`, …
 pub(crate) const fn sql<'v>(text: &'static str) -> Statement<'v> {
-    Statement { text: Cow::Borrowed(text), values: Vec::new(), given: None }
+    Statement { text: Cow::Borrowed(text), values: Vec::new(), rows: None }
 }
 
 /// Begins a statement that has only the conditions that somebody asks for. There must be few such texts: each is prepared
 /// once a connection.
 pub(crate) const fn built_sql(text: String, values: Vec<Value<'_>>) -> Statement<'_> {
-    Statement { text: Cow::Owned(text), values, given: None }
+    Statement { text: Cow::Owned(text), values, rows: None }
 }
 
 impl<'v> Statement<'v> {
@@ -54,16 +54,16 @@ impl<'v> Statement<'v> {
         self
     }
 
-    /// Gives `{given}` its rows. `columns` names them with their types, for example `id uuid, claim bigint`; the
-    /// types are uuid, text, bigint, boolean and bytea. In the text, `{given}` stands where a `name AS (…)` may.
-    pub(crate) fn given<const N: usize>(
+    /// Gives `{rows}` its rows. `columns` names them with their types, for example `id uuid, claim bigint`; the
+    /// types are uuid, text, bigint, boolean and bytea. In the text, `{rows}` stands where a `name AS (…)` may.
+    pub(crate) fn rows<const N: usize>(
         mut self,
         columns: &'static str,
         rows: impl IntoIterator<Item = [Value<'v>; N]>,
     ) -> Self {
-        let given = Given { columns, width: N, cells: rows.into_iter().flatten().collect() };
-        debug_assert_eq!(given.columns().count(), N, "as many values as columns: {columns}");
-        self.given = Some(given);
+        let rows = Rows { columns, width: N, cells: rows.into_iter().flatten().collect() };
+        debug_assert_eq!(rows.columns().count(), N, "as many values as columns: {columns}");
+        self.rows = Some(rows);
         self
     }
 
@@ -76,21 +76,21 @@ impl<'v> Statement<'v> {
             Value::Flag(_) => "boolean",
             Value::Bytes(_) => "bytea",
         };
-        let arrays = self.given.iter().flat_map(Given::columns).map(|(_, kind)| format!("{kind}[]"));
+        let arrays = self.rows.iter().flat_map(Rows::columns).map(|(_, kind)| format!("{kind}[]"));
         self.values.iter().map(|value| name(value).to_owned()).chain(arrays).collect::<Vec<_>>().join(", ")
     }
 
     /// Its text as one database reads it.
     pub(crate) fn text_for(&self, sqlite: bool) -> String {
         if sqlite {
-            render(&self.text, "sqlite", || self.given_text(Given::as_json_each))
+            render(&self.text, "sqlite", || self.rows_text(Rows::as_json_each))
         } else {
-            render(&self.text, "postgres", || self.given_text(Given::as_unnest))
+            render(&self.text, "postgres", || self.rows_text(Rows::as_unnest))
         }
     }
 
     /// Runs it and returns every row.
-    pub(crate) async fn all(self, on: &mut impl Runs) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn all(self, on: &mut impl StatementExecutor) -> Result<Vec<Row>, StoreError> {
         count();
         let connection = on.connection();
         let deadline = connection.deadline();
@@ -113,18 +113,18 @@ impl<'v> Statement<'v> {
     }
 
     /// Runs it and returns the first row, if any.
-    pub(crate) async fn optional(self, on: &mut impl Runs) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn optional(self, on: &mut impl StatementExecutor) -> Result<Option<Row>, StoreError> {
         Ok(self.all(on).await?.into_iter().next())
     }
 
     /// Runs it and returns its one row.
-    pub(crate) async fn one(self, on: &mut impl Runs) -> Result<Row, StoreError> {
+    pub(crate) async fn one(self, on: &mut impl StatementExecutor) -> Result<Row, StoreError> {
         let text = self.text.clone();
         self.optional(on).await?.ok_or_else(|| StoreError::Bug(format!("no row came of: {text}")))
     }
 
     /// Runs it and returns how many rows it changed.
-    pub(crate) async fn run(self, on: &mut impl Runs) -> Result<u64, StoreError> {
+    pub(crate) async fn run(self, on: &mut impl StatementExecutor) -> Result<u64, StoreError> {
         count();
         let connection = on.connection();
         let deadline = connection.deadline();
@@ -158,8 +158,8 @@ impl<'v> Statement<'v> {
             }
             .map_err(not_encodable)?;
         }
-        if let Some(given) = &self.given {
-            given.add_arrays(&mut arguments)?;
+        if let Some(rows) = &self.rows {
+            rows.add_arrays(&mut arguments)?;
         }
         Ok((self.text_for(false), arguments))
     }
@@ -179,32 +179,32 @@ impl<'v> Statement<'v> {
             }
             .map_err(not_encodable)?;
         }
-        if let Some(given) = &self.given {
-            arguments.add(given.to_json()?).map_err(not_encodable)?;
+        if let Some(rows) = &self.rows {
+            arguments.add(rows.to_json()?).map_err(not_encodable)?;
         }
         Ok((self.text_for(true), arguments))
     }
 
-    fn given_text(&self, form: fn(&Given<'v>, usize) -> String) -> String {
-        let given = self.given.as_ref().expect("a statement with {given} was given rows");
-        form(given, self.values.len() + 1)
+    fn rows_text(&self, form: fn(&Rows<'v>, usize) -> String) -> String {
+        let rows = self.rows.as_ref().expect("a statement with {rows} has rows");
+        form(rows, self.values.len() + 1)
     }
 }
 
 /// The rows of a batch, row after row.
 #[derive(Debug)]
-struct Given<'v> {
+struct Rows<'v> {
     columns: &'static str,
     width: usize,
     cells: Vec<Value<'v>>,
 }
 
-impl Given<'_> {
+impl Rows<'_> {
     /// Each column's name and type.
     fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.columns
             .split(',')
-            .map(|column| column.trim().split_once(' ').expect("a column of given is a name and a type"))
+            .map(|column| column.trim().split_once(' ').expect("a column of rows is a name and a type"))
     }
 
     fn names(&self) -> String {
@@ -217,7 +217,7 @@ impl Given<'_> {
             let separator = if index == 0 { "" } else { ", " };
             write!(arrays, "{separator}${}::{kind}[]", first_parameter + index).expect("a String takes any text");
         }
-        format!("given ({}) AS MATERIALIZED (SELECT * FROM UNNEST({arrays}))", self.names())
+        format!("rows ({}) AS MATERIALIZED (SELECT * FROM UNNEST({arrays}))", self.names())
     }
 
     fn as_json_each(&self, parameter: usize) -> String {
@@ -230,7 +230,7 @@ impl Given<'_> {
             }
             .expect("a String takes any text");
         }
-        format!("given ({}) AS MATERIALIZED (SELECT {cells} FROM json_each(${parameter}))", self.names())
+        format!("rows ({}) AS MATERIALIZED (SELECT {cells} FROM json_each(${parameter}))", self.names())
     }
 
     /// One array a column.
@@ -314,15 +314,15 @@ fn not_encodable(error: sqlx::error::BoxDynError) -> StoreError {
     StoreError::Refused { what: "value".to_owned(), cause: error.to_string() }
 }
 
-/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{given}` filled in.
-fn render(text: &str, database: &str, given: impl Fn() -> String) -> String {
+/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{rows}` filled in.
+fn render(text: &str, database: &str, rows: impl Fn() -> String) -> String {
     let mut rendered = String::with_capacity(text.len() + 64);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (inside, after) = after.split_once('}').expect("a brace in a statement is closed");
         rendered.push_str(before);
         match inside.split_once(':') {
-            None => rendered.push_str(&given()),
+            None => rendered.push_str(&rows()),
             Some((name, part)) if name == database => rendered.push_str(part),
             Some(_) => {}
         }
@@ -343,22 +343,22 @@ mod tests {
 
     #[test]
     fn a_statement_is_rendered_for_each_database() {
-        let statement = sql("WITH {given} SELECT id FROM given WHERE id <> $1 {postgres:FOR UPDATE}{sqlite:LIMIT 5}")
+        let statement = sql("WITH {rows} SELECT id FROM rows WHERE id <> $1 {postgres:FOR UPDATE}{sqlite:LIMIT 5}")
             .bind("x")
-            .given("id text, key uuid", [["a\"b".into(), uuid::Uuid::nil().into()]]);
+            .rows("id text, key uuid", [["a\"b".into(), uuid::Uuid::nil().into()]]);
         let (postgres, _) = statement.for_postgres().expect("it can be encoded");
         assert_eq!(
             postgres,
-            "WITH given (id, key) AS MATERIALIZED (SELECT * FROM UNNEST($2::text[], $3::uuid[])) \
-             SELECT id FROM given WHERE id <> $1 FOR UPDATE"
+            "WITH rows (id, key) AS MATERIALIZED (SELECT * FROM UNNEST($2::text[], $3::uuid[])) \
+             SELECT id FROM rows WHERE id <> $1 FOR UPDATE"
         );
         let (sqlite, _) = statement.for_sqlite().expect("it can be encoded");
         assert_eq!(
             sqlite,
-            "WITH given (id, key) AS MATERIALIZED (SELECT value ->> 0, unhex(value ->> 1) FROM json_each($2)) \
-             SELECT id FROM given WHERE id <> $1 LIMIT 5"
+            "WITH rows (id, key) AS MATERIALIZED (SELECT value ->> 0, unhex(value ->> 1) FROM json_each($2)) \
+             SELECT id FROM rows WHERE id <> $1 LIMIT 5"
         );
-        let json = statement.given.expect("rows were given").to_json().expect("no NUL");
+        let json = statement.rows.expect("the statement has rows").to_json().expect("no NUL");
         assert_eq!(json, r#"[["a\"b","00000000000000000000000000000000"]]"#);
     }
 

@@ -17,7 +17,9 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
-use crate::model::state::{BreakerState, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
+use crate::model::state::{
+    BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
+};
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::sender_trial::HoldReason;
 use crate::sha256::Sha256;
@@ -188,7 +190,7 @@ spelled!(
     PortalLevel,
     Reason,
     SensitiveAttachments,
-    Settled,
+    Concluded,
     VerificationMethod,
     Via
 );

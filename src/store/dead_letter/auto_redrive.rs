@@ -28,8 +28,8 @@ impl Store {
         if letters.is_empty() {
             return Ok(());
         }
-        sql("WITH {given} UPDATE dead_letter SET curable = FALSE WHERE id IN (SELECT id FROM given)")
-            .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+        sql("WITH {rows} UPDATE dead_letter SET curable = FALSE WHERE id IN (SELECT id FROM rows)")
+            .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
             .run(&mut self.write().await?)
             .await?;
         Ok(())
@@ -42,12 +42,12 @@ pub(in crate::store) async fn mark_cured_by_tenants(
     tenants: &[&TenantId],
 ) -> Result<Vec<DeadLetterId>, StoreError> {
     // The list of classes is the index's, word for word: SQLite uses it only then.
-    let letters = sql("WITH {given}
-        SELECT dead_letter.id FROM given JOIN dead_letter ON dead_letter.tenant_id = given.tenant_id
+    let letters = sql("WITH {rows}
+        SELECT dead_letter.id FROM rows JOIN dead_letter ON dead_letter.tenant_id = rows.tenant_id
         WHERE dead_letter.state = 'open'
           AND dead_letter.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method')
           AND dead_letter.class = 'unknown_tenant'")
-    .given("tenant_id text", tenants.iter().map(|tenant| [(*tenant).into()]))
+    .rows("tenant_id text", tenants.iter().map(|tenant| [(*tenant).into()]))
     .all(on)
     .await?
     .iter()
@@ -66,15 +66,15 @@ pub(in crate::store) async fn mark_cured_by_customers(
     if customers.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql("WITH {given}
-        SELECT dead_letter.id, dead_letter.class, given.place, settings.version, settings.sensitive_attachments,
+    let rows = sql("WITH {rows}
+        SELECT dead_letter.id, dead_letter.class, rows.place, settings.version, settings.sensitive_attachments,
                settings.portal_level, settings.portal_primary, settings.portal_secondary
-        FROM given JOIN dead_letter ON dead_letter.tenant_id = given.tenant_id
-                                   AND dead_letter.customer_id = given.customer_id
-             JOIN tenant_settings AS settings ON settings.tenant_id = given.tenant_id
+        FROM rows JOIN dead_letter ON dead_letter.tenant_id = rows.tenant_id
+                                   AND dead_letter.customer_id = rows.customer_id
+             JOIN tenant_settings AS settings ON settings.tenant_id = rows.tenant_id
         WHERE dead_letter.state = 'open'
           AND dead_letter.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method')")
-    .given(
+    .rows(
         "tenant_id text, customer_id text, place bigint",
         customers
             .iter()
@@ -108,8 +108,8 @@ async fn mark(on: &mut Transaction, letters: &[DeadLetterId]) -> Result<(), Stor
     if letters.is_empty() {
         return Ok(());
     }
-    sql("WITH {given} UPDATE dead_letter SET curable = TRUE WHERE id IN (SELECT id FROM given) AND state = 'open'")
-        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    sql("WITH {rows} UPDATE dead_letter SET curable = TRUE WHERE id IN (SELECT id FROM rows) AND state = 'open'")
+        .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
         .run(on)
         .await?;
     Ok(())

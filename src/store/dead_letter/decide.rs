@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeadLetterState, Settled};
+use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
 use crate::store::outbox::outcomes::insert_outcomes;
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
 /// Who acts where no person does.
@@ -27,13 +27,13 @@ impl Store {
     ) -> Result<HashSet<DeadLetterId>, StoreError> {
         let mut transaction = self.begin().await?;
         let (state, now) = (DeadLetterState::Discarded, self.now());
-        let settled = settle_letters(&mut transaction, letters, state, who, Some(reason), now).await?;
-        let deliveries: Vec<DeliveryId> = settled.iter().filter_map(|(_, delivery)| *delivery).collect();
+        let concluded = conclude_letters(&mut transaction, letters, state, who, Some(reason), now).await?;
+        let deliveries: Vec<DeliveryId> = concluded.iter().filter_map(|(_, delivery)| *delivery).collect();
         let moved =
-            move_deliveries(&mut transaction, &deliveries, (Settled::Dead, Settled::Discarded), None, now).await?;
+            move_deliveries(&mut transaction, &deliveries, (Concluded::Dead, Concluded::Discarded), None, now).await?;
         insert_notes(&mut transaction, &moved, who, &format!("discarded: {reason}"), now).await?;
         transaction.commit().await?;
-        Ok(settled.into_iter().map(|(letter, _)| letter).collect())
+        Ok(concluded.into_iter().map(|(letter, _)| letter).collect())
     }
 
     /// Opens discarded dead letters again; their deliveries are dead again. One whose invoice another delivery sends, or
@@ -56,15 +56,15 @@ impl Store {
         let newer = if despite_newer { HashMap::new() } else { newer_deliveries(on, &discarded, now).await? };
         let (stay, back): (Vec<_>, Vec<_>) = discarded.into_iter().partition(|letter| newer.contains_key(&letter.id));
         // A pass over the broker's queue may be taking it out at this moment: it is published anew in any case.
-        sql("WITH {given}
-            UPDATE dead_letter SET state = 'open', settled_at = NULL, settled_by = NULL, note = NULL,
+        sql("WITH {rows}
+            UPDATE dead_letter SET state = 'open', concluded_at = NULL, concluded_by = NULL, note = NULL,
                    mirror = 'pending'
-            WHERE id IN (SELECT id FROM given)")
-        .given("id uuid", back.iter().map(|letter| [letter.id.into()]))
+            WHERE id IN (SELECT id FROM rows)")
+        .rows("id uuid", back.iter().map(|letter| [letter.id.into()]))
         .run(on)
         .await?;
         let deliveries: Vec<DeliveryId> = back.iter().filter_map(|letter| letter.delivery).collect();
-        let moved = move_deliveries(on, &deliveries, (Settled::Discarded, Settled::Dead), None, now).await?;
+        let moved = move_deliveries(on, &deliveries, (Concluded::Discarded, Concluded::Dead), None, now).await?;
         insert_notes(on, &moved, who, "restored to the dead letters", now).await?;
         intake.commit().await?;
         Ok(Restored {
@@ -83,10 +83,10 @@ pub struct Restored {
     pub newer: HashMap<DeadLetterId, DeliveryId>,
 }
 
-async fn tenants_of(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {
-    sql("WITH {given} SELECT DISTINCT tenant_id FROM dead_letter
-        WHERE id IN (SELECT id FROM given) AND tenant_id IS NOT NULL")
-    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+async fn tenants_of(on: &mut impl StatementExecutor, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {
+    sql("WITH {rows} SELECT DISTINCT tenant_id FROM dead_letter
+        WHERE id IN (SELECT id FROM rows) AND tenant_id IS NOT NULL")
+    .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
     .all(on)
     .await?
     .iter()
@@ -95,9 +95,9 @@ async fn tenants_of(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<Vec<
 }
 
 async fn lock_discarded(on: &mut Transaction, letters: &[DeadLetterId]) -> Result<Vec<Revived>, StoreError> {
-    sql("WITH {given} SELECT id, delivery_id, event_key FROM dead_letter
-        WHERE id IN (SELECT id FROM given) AND state = 'discarded' ORDER BY id {postgres: FOR UPDATE}")
-    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    sql("WITH {rows} SELECT id, delivery_id, event_key FROM dead_letter
+        WHERE id IN (SELECT id FROM rows) AND state = 'discarded' ORDER BY id {postgres: FOR UPDATE}")
+    .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
     .all(on)
     .await?
     .iter()
@@ -108,7 +108,7 @@ async fn lock_discarded(on: &mut Transaction, letters: &[DeadLetterId]) -> Resul
     .collect()
 }
 
-/// Cancels dead deliveries, each because another one sends the same invoice, or may; settles their letters.
+/// Cancels dead deliveries, each because another one sends the same invoice, or may; concludes their letters.
 pub(in crate::store) async fn cancel_duplicates(
     on: &mut Transaction,
     duplicates: &[(DeliveryId, DeliveryId)],
@@ -116,17 +116,17 @@ pub(in crate::store) async fn cancel_duplicates(
 ) -> Result<(), StoreError> {
     let why = "the same invoice was taken in under another event id";
     let deliveries: Vec<DeliveryId> = duplicates.iter().map(|(delivery, _)| *delivery).collect();
-    sql("WITH {given}
-        UPDATE dead_letter SET state = $1, settled_at = $2, settled_by = $3, note = $4, curable = FALSE
-        WHERE delivery_id IN (SELECT id FROM given) AND delivery_id IS NOT NULL AND state = 'open'")
+    sql("WITH {rows}
+        UPDATE dead_letter SET state = $1, concluded_at = $2, concluded_by = $3, note = $4, curable = FALSE
+        WHERE delivery_id IN (SELECT id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'")
     .bind(DeadLetterState::Cured)
     .bind(now)
     .bind(DISPATCHER)
     .bind(why)
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
-    let (ends, why) = ((Settled::Dead, Settled::Cancelled), Some((ReasonCode::DuplicateInvoice, why)));
+    let (ends, why) = ((Concluded::Dead, Concluded::Cancelled), Some((ReasonCode::DuplicateInvoice, why)));
     let moved = move_deliveries(on, &deliveries, ends, why, now).await?;
     for (delivery, newer) in duplicates.iter().filter(|(delivery, _)| moved.contains(delivery)) {
         let what = format!("not sent again: delivery {newer} is of the same invoice");
@@ -135,9 +135,9 @@ pub(in crate::store) async fn cancel_duplicates(
     Ok(())
 }
 
-/// Settles letters that are open; returns them with their deliveries.
-pub(in crate::store) async fn settle_letters(
-    on: &mut impl Runs,
+/// Concludes letters that are open; returns them with their deliveries.
+pub(in crate::store) async fn conclude_letters(
+    on: &mut impl StatementExecutor,
     letters: &[DeadLetterId],
     state: DeadLetterState,
     who: &str,
@@ -147,15 +147,15 @@ pub(in crate::store) async fn settle_letters(
     if letters.is_empty() {
         return Ok(Vec::new());
     }
-    sql("WITH {given}
-        UPDATE dead_letter SET state = $1, settled_at = $2, settled_by = $3, note = $4, curable = FALSE
-        WHERE id IN (SELECT id FROM given) AND state = 'open'
+    sql("WITH {rows}
+        UPDATE dead_letter SET state = $1, concluded_at = $2, concluded_by = $3, note = $4, curable = FALSE
+        WHERE id IN (SELECT id FROM rows) AND state = 'open'
         RETURNING id, delivery_id")
     .bind(state)
     .bind(now)
     .bind(who)
     .bind(note)
-    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
     .all(on)
     .await?
     .iter()
@@ -163,29 +163,29 @@ pub(in crate::store) async fn settle_letters(
     .collect()
 }
 
-/// Moves settled deliveries from one end to another, with a new class and reason or the old ones; returns those that
+/// Moves concluded deliveries from one end to another, with a new class and reason or the old ones; returns those that
 /// stood at `from`.
 pub(in crate::store) async fn move_deliveries(
     on: &mut Transaction,
     deliveries: &[DeliveryId],
-    (from, to): (Settled, Settled),
+    (from, to): (Concluded, Concluded),
     why: Option<(ReasonCode, &str)>,
     now: Timestamp,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     if deliveries.is_empty() {
         return Ok(Vec::new());
     }
-    let moved: Vec<DeliveryId> = sql("WITH {given}
-        UPDATE delivery SET settled = $2, settled_at = $3, class = COALESCE($4, class),
+    let moved: Vec<DeliveryId> = sql("WITH {rows}
+        UPDATE delivery SET concluded = $2, concluded_at = $3, class = COALESCE($4, class),
                reason = CASE WHEN $4 IS NULL THEN reason ELSE $5 END
-        WHERE id IN (SELECT id FROM given) AND settled = $1
+        WHERE id IN (SELECT id FROM rows) AND concluded = $1
         RETURNING id")
     .bind(from)
     .bind(to)
     .bind(now)
     .bind(why.map(|(class, _)| class))
     .bind(why.map(|(_, reason)| reason))
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
@@ -194,7 +194,7 @@ pub(in crate::store) async fn move_deliveries(
     insert_outcomes(on, moved.iter().map(|delivery| (*delivery, to))).await?;
     if let Some(any) = moved.first() {
         let count = i64::try_from(moved.len()).expect("a count of rows");
-        count_settled(on, *any, &BTreeMap::from([(from, -count), (to, count)])).await?;
+        count_concluded(on, *any, &BTreeMap::from([(from, -count), (to, count)])).await?;
     }
     Ok(moved)
 }

@@ -63,9 +63,9 @@ pub struct DeadLetter {
     /// When it last failed.
     pub last_failed_at: Timestamp,
     /// When somebody acted.
-    pub settled_at: Option<Timestamp>,
+    pub concluded_at: Option<Timestamp>,
     /// Who acted.
-    pub settled_by: Option<String>,
+    pub concluded_by: Option<String>,
     /// What they said about it.
     pub note: Option<String>,
 }
@@ -74,14 +74,14 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
     /// Those that somebody acted upon, instead of the open ones.
-    pub settled: bool,
+    pub concluded: bool,
     /// Of this class.
     pub class: Option<ReasonCode>,
     /// Of this tenant.
     pub tenant: Option<TenantId>,
     /// Of this cause.
     pub fingerprint: Option<String>,
-    /// That last failed (or, if settled, were settled) at this moment or after it.
+    /// That last failed (or, if concluded, were concluded) at this moment or after it.
     pub since: Option<Timestamp>,
 }
 
@@ -122,13 +122,13 @@ macro_rules! list_statement {
     };
 }
 
-const SETTLED: &str = concat!(
+const CONCLUDED: &str = concat!(
     "SELECT ",
     dead_letter_columns!(),
     " FROM dead_letter
-    WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) AND settled_at >= $3
+    WHERE concluded_at IS NOT NULL AND (concluded_at, id) < ($1, $2) AND concluded_at >= $3
       AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6)
-    ORDER BY settled_at DESC, id DESC LIMIT $7"
+    ORDER BY concluded_at DESC, id DESC LIMIT $7"
 );
 
 impl Store {
@@ -139,7 +139,7 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<DeadLetter>, StoreError> {
         let text = match filter {
-            DeadLetterFilter { settled: true, .. } => SETTLED,
+            DeadLetterFilter { concluded: true, .. } => CONCLUDED,
             DeadLetterFilter { fingerprint: Some(_), .. } => list_statement!("fingerprint = $4"),
             DeadLetterFilter { tenant: Some(_), .. } => list_statement!("tenant_id = $5"),
             DeadLetterFilter { class: Some(_), .. } => list_statement!("class = $6"),
@@ -157,7 +157,7 @@ impl Store {
             .all(&mut self.read().await?)
             .await?;
         Page::of(&rows, page.limit, DeadLetter::read, |letter| Cursor {
-            at: letter.settled_at.filter(|_| filter.settled).unwrap_or(letter.last_failed_at),
+            at: letter.concluded_at.filter(|_| filter.concluded).unwrap_or(letter.last_failed_at),
             id: letter.id.0,
         })
     }
@@ -267,8 +267,8 @@ impl DeadLetter {
             fingerprint: row.get("fingerprint")?,
             first_failed_at: row.get("first_failed_at")?,
             last_failed_at: row.get("last_failed_at")?,
-            settled_at: row.get("settled_at")?,
-            settled_by: row.get("settled_by")?,
+            concluded_at: row.get("concluded_at")?,
+            concluded_by: row.get("concluded_by")?,
             note: row.get("note")?,
         })
     }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 
-use super::decide::{cancel_duplicates, settle_letters};
+use super::decide::{cancel_duplicates, conclude_letters};
 use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeadLetterState, DeliveryRole, Settled};
+use crate::model::state::{Concluded, DeadLetterState, DeliveryRole};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -19,7 +19,7 @@ use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
 use crate::store::intake::new_rows::{NewLaneEntry, insert_lane_entries};
 use crate::store::search::recipients;
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 use crate::telemetry::AddressMask;
 
 /// A dead letter that is to be put back.
@@ -104,12 +104,12 @@ pub struct BroughtBack {
 impl Store {
     /// Reads dead letters that are to be put back, in no particular order; unknown ones are left out.
     pub async fn letters_to_redrive(&self, letters: &[DeadLetterId]) -> Result<Vec<LetterToRedrive>, StoreError> {
-        sql("WITH {given}
+        sql("WITH {rows}
             SELECT dead_letter.id, dead_letter.state, dead_letter.class, dead_letter.reason, dead_letter.delivery_id,
                    dead_letter.event_key, event.via, COALESCE(dead_letter.body, event.body) AS bytes
-            FROM given JOIN dead_letter ON dead_letter.id = given.id
+            FROM rows JOIN dead_letter ON dead_letter.id = rows.id
                  LEFT JOIN event ON event.key = dead_letter.event_key")
-        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+        .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
         .all(&mut self.read().await?)
         .await?
         .iter()
@@ -131,11 +131,11 @@ impl Store {
 }
 
 impl IntakeTransaction {
-    /// Which of these letters are open; they stay so until the transaction ends, unless it settles them.
+    /// Which of these letters are open; they stay so until the transaction ends, unless it concludes them.
     pub async fn lock_open_letters(&mut self, letters: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, StoreError> {
-        sql("WITH {given} SELECT id FROM dead_letter WHERE id IN (SELECT id FROM given) AND state = 'open'
+        sql("WITH {rows} SELECT id FROM dead_letter WHERE id IN (SELECT id FROM rows) AND state = 'open'
             ORDER BY id {postgres: FOR UPDATE}")
-        .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+        .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -148,18 +148,18 @@ impl IntakeTransaction {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             SELECT delivery.id, delivery.role, delivery.main_id, delivery.resend_of IS NOT NULL AS is_resend, delivery.tenant_id,
                    delivery.customer_id, delivery.recipients, delivery.expires_at, delivery.claim, delivery.link_key,
                    delivery.link_generation, link.root_id IS NOT NULL AS link_is_out,
                    link.revoked_at IS NOT NULL AS link_is_revoked,
                    (SELECT CAST(MAX(generation) AS BIGINT) FROM portal_link WHERE portal_link.root_id = delivery.root_id)
                        AS link_generation_last
-            FROM given JOIN delivery ON delivery.id = given.id
+            FROM rows JOIN delivery ON delivery.id = rows.id
                  LEFT JOIN portal_link AS link ON link.root_id = delivery.root_id
                                               AND link.generation = delivery.link_generation
-            WHERE delivery.settled = 'dead' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+            WHERE delivery.concluded = 'dead' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -170,17 +170,17 @@ impl IntakeTransaction {
     /// Puts dead deliveries back into their lanes, each with its new snapshot.
     pub async fn bring_back(&mut self, back: &[BroughtBack]) -> Result<(), StoreError> {
         let Some(first) = back.first() else { return Ok(()) };
-        sql("WITH {given}
-            UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
+        sql("WITH {rows}
+            UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, attempts = 0,
                    decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
                    decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
                    attachments = NULL, phase = NULL, code = NULL,
-                   tripped_at = NULL, recipients = given.recipients, customer_name = given.customer_name, locale = given.locale,
-                   profile_version = given.profile_version, template_version = given.template_version,
-                   snapshot_at = given.snapshot_at, link_key = given.link_key,
-                   link_generation = given.link_generation, expires_at = given.expires_at
-            FROM given WHERE delivery.id = given.given_id AND delivery.settled = 'dead'")
-        .given(
+                   tripped_at = NULL, recipients = rows.recipients, customer_name = rows.customer_name, locale = rows.locale,
+                   profile_version = rows.profile_version, template_version = rows.template_version,
+                   snapshot_at = rows.snapshot_at, link_key = rows.link_key,
+                   link_generation = rows.link_generation, expires_at = rows.expires_at
+            FROM rows WHERE delivery.id = rows.given_id AND delivery.concluded = 'dead'")
+        .rows(
             "given_id uuid, recipients text, customer_name text, locale text, profile_version bigint, \
              template_version text, snapshot_at bigint, link_key text, link_generation bigint, expires_at bigint",
             back.iter().map(|back| {
@@ -211,7 +211,7 @@ impl IntakeTransaction {
         };
         insert_new_notes(&mut self.transaction, &back.iter().flat_map(notes).collect::<Vec<_>>(), self.now).await?;
         let fewer = -i64::try_from(back.len()).expect("a count of rows");
-        count_settled(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Settled::Dead, fewer)])).await
+        count_concluded(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Concluded::Dead, fewer)])).await
     }
 
     /// Cancels dead deliveries in whose place another one of the same invoice stands: each with that one.
@@ -219,8 +219,8 @@ impl IntakeTransaction {
         cancel_duplicates(&mut self.transaction, duplicates, self.now).await
     }
 
-    /// Settles letters that were put back, and notes it at their deliveries.
-    pub async fn settle_redriven(
+    /// Concludes letters that were put back, and notes it at their deliveries.
+    pub async fn conclude_redriven(
         &mut self,
         letters: &[DeadLetterId],
         state: DeadLetterState,
@@ -228,8 +228,8 @@ impl IntakeTransaction {
         note: &str,
     ) -> Result<(), StoreError> {
         let now = self.now;
-        let settled = settle_letters(&mut self.transaction, letters, state, who, Some(note), now).await?;
-        let deliveries: Vec<DeliveryId> = settled.into_iter().filter_map(|(_, delivery)| delivery).collect();
+        let concluded = conclude_letters(&mut self.transaction, letters, state, who, Some(note), now).await?;
+        let deliveries: Vec<DeliveryId> = concluded.into_iter().filter_map(|(_, delivery)| delivery).collect();
         insert_notes(&mut self.transaction, &deliveries, who, note, now).await
     }
 }

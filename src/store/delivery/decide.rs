@@ -4,11 +4,11 @@ use super::left_recipients::{insert_rest, left_recipients};
 use super::notes::insert_notes;
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeliveryState, Settled};
+use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::dead_letter::decide::move_deliveries;
-use crate::store::lane::takeover::{Left, settle_left};
+use crate::store::lane::takeover::{Left, conclude_left};
 use crate::store::{Store, Transaction};
 
 /// What became of a person's decision.
@@ -42,7 +42,7 @@ impl Store {
         if left.is_empty() {
             return stands(&mut transaction, delivery).await;
         }
-        settle_left(&mut transaction, &left, Settled::Cancelled, ReasonCode::ByHand, reason, now).await?;
+        conclude_left(&mut transaction, &left, Concluded::Cancelled, ReasonCode::ByHand, reason, now).await?;
         insert_notes(&mut transaction, &[delivery], who, &format!("cancelled: {reason}"), now).await?;
         transaction.commit().await?;
         Ok(Acted::Done)
@@ -73,7 +73,7 @@ impl Store {
     pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<MarkedSent, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let (ends, why) = ((Settled::Uncertain, Settled::Sent), Some((ReasonCode::ByHand, reason)));
+        let (ends, why) = ((Concluded::Uncertain, Concluded::Sent), Some((ReasonCode::ByHand, reason)));
         let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
         if moved.is_empty() {
             let acted = stands(&mut transaction, delivery).await?;
@@ -99,14 +99,14 @@ impl Store {
 
 /// Takes those that are due out of their lanes.
 pub(in crate::store) async fn take_due_out(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     deliveries: &[DeliveryId],
 ) -> Result<Vec<Left>, StoreError> {
-    sql("WITH {given}
-        DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM given) AND state = 'due'
+    sql("WITH {rows}
+        DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM rows) AND state = 'due'
         RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
                   decision_inputs, message_sha256, message_date")
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()

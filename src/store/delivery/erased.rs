@@ -25,12 +25,12 @@ pub(in crate::store) async fn among(
         return Ok(HashSet::new());
     }
     // Locked as whoever erases locks them: either sees what the other did.
-    let rows = sql("WITH {given}
+    let rows = sql("WITH {rows}
         SELECT delivery.id, delivery.claim, delivery.customer_name = $1 AND delivery.recipients = '[]' AS erased
-        FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
-        WHERE delivery.settled IS NOT NULL ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+        FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim
+        WHERE delivery.concluded IS NOT NULL ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
     .bind(ERASED)
-    .given("id uuid, claim bigint, worker_id uuid", claims.iter().map(Fence::values))
+    .rows("id uuid, claim bigint, worker_id uuid", claims.iter().map(Fence::values))
     .all(on)
     .await?;
     let mut erased = HashSet::new();

@@ -15,7 +15,7 @@ use crate::model::state::{Decision, EventState};
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
 
@@ -149,7 +149,7 @@ impl Store {
 }
 
 async fn deliveries(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     tenant: &TenantId,
     invoice: &str,
 ) -> Result<Vec<ExplainedDelivery>, StoreError> {
@@ -191,12 +191,12 @@ fn of(explained: &mut [ExplainedDelivery], whose: impl Fn(&Delivery) -> bool, ad
 }
 
 async fn attempts(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     deliveries: &[DeliveryId],
 ) -> Result<Vec<(DeliveryId, ExplainedAttempt)>, StoreError> {
-    sql("WITH {given} SELECT attempt.* FROM given JOIN attempt ON attempt.delivery_id = given.id
+    sql("WITH {rows} SELECT attempt.* FROM rows JOIN attempt ON attempt.delivery_id = rows.id
         ORDER BY attempt.delivery_id, attempt.claim")
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
@@ -221,10 +221,13 @@ fn read_attempt(row: &Row) -> Result<ExplainedAttempt, StoreError> {
     })
 }
 
-async fn notes(on: &mut impl Runs, deliveries: &[DeliveryId]) -> Result<Vec<(DeliveryId, Note)>, StoreError> {
-    sql("WITH {given} SELECT delivery_note.* FROM given JOIN delivery_note ON delivery_note.delivery_id = given.id
+async fn notes(
+    on: &mut impl StatementExecutor,
+    deliveries: &[DeliveryId],
+) -> Result<Vec<(DeliveryId, Note)>, StoreError> {
+    sql("WITH {rows} SELECT delivery_note.* FROM rows JOIN delivery_note ON delivery_note.delivery_id = rows.id
         ORDER BY delivery_note.noted_at")
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
@@ -235,10 +238,13 @@ async fn notes(on: &mut impl Runs, deliveries: &[DeliveryId]) -> Result<Vec<(Del
     .collect()
 }
 
-async fn links(on: &mut impl Runs, roots: &[DeliveryId]) -> Result<Vec<(DeliveryId, ExplainedLink)>, StoreError> {
-    sql("WITH {given} SELECT * FROM portal_link WHERE root_id IN (SELECT id FROM given)
+async fn links(
+    on: &mut impl StatementExecutor,
+    roots: &[DeliveryId],
+) -> Result<Vec<(DeliveryId, ExplainedLink)>, StoreError> {
+    sql("WITH {rows} SELECT * FROM portal_link WHERE root_id IN (SELECT id FROM rows)
         ORDER BY root_id, generation")
-    .given("id uuid", roots.iter().map(|root| [(*root).into()]))
+    .rows("id uuid", roots.iter().map(|root| [(*root).into()]))
     .all(on)
     .await?
     .iter()
@@ -255,19 +261,19 @@ async fn links(on: &mut impl Runs, roots: &[DeliveryId]) -> Result<Vec<(Delivery
 }
 
 async fn dead_letters(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     tenant: &TenantId,
     numbers: &BTreeSet<&str>,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     sql(concat!(
-        "WITH {given} SELECT ",
+        "WITH {rows} SELECT ",
         dead_letter_columns!(),
-        " FROM given JOIN dead_letter ON dead_letter.tenant_id = $1
-                                                        AND dead_letter.invoice_number = given.number
+        " FROM rows JOIN dead_letter ON dead_letter.tenant_id = $1
+                                                        AND dead_letter.invoice_number = rows.number
         ORDER BY dead_letter.last_failed_at, dead_letter.id"
     ))
     .bind(tenant)
-    .given("number text", numbers.iter().map(|number| [(*number).into()]))
+    .rows("number text", numbers.iter().map(|number| [(*number).into()]))
     .all(on)
     .await?
     .iter()
@@ -277,24 +283,24 @@ async fn dead_letters(
 
 /// The events of these keys, and those that wait with the invoice.
 async fn events(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     tenant: &TenantId,
     invoice: &str,
     keys: &BTreeSet<EventKey>,
 ) -> Result<Vec<ExplainedEvent>, StoreError> {
-    sql("WITH {given}
+    sql("WITH {rows}
         SELECT event.key, event.source, event.event_id, event.customer_id, event.kind, event.via, event.received_at,
                event.state, event.wait_until, event.body IS NOT NULL AS has_body
         FROM event
         WHERE event.key IN (
-            SELECT key FROM given
+            SELECT key FROM rows
             UNION SELECT waiting.key FROM event AS waiting
                   WHERE waiting.state = 'waiting' AND waiting.tenant_id = $1
                     AND (waiting.invoice_number = $2 OR waiting.invoice_id = $2))
         ORDER BY event.received_at, event.key")
     .bind(tenant)
     .bind(invoice)
-    .given("key uuid", keys.iter().map(|key| [(*key).into()]))
+    .rows("key uuid", keys.iter().map(|key| [(*key).into()]))
     .all(on)
     .await?
     .iter()

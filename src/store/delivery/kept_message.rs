@@ -40,13 +40,13 @@ pub(in crate::store) async fn keep_messages(
     if kept.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
-        UPDATE delivery SET decision_reason = given.decision_reason, decision_inputs = given.decision_inputs,
-               message_id = given.message_id, message_sha256 = given.message_sha256,
-               message_date = given.message_date, message_size = given.message_size,
-               attachments = given.attachments
-        FROM given WHERE delivery.id = given.given_id")
-    .given(
+    sql("WITH {rows}
+        UPDATE delivery SET decision_reason = rows.decision_reason, decision_inputs = rows.decision_inputs,
+               message_id = rows.message_id, message_sha256 = rows.message_sha256,
+               message_date = rows.message_date, message_size = rows.message_size,
+               attachments = rows.attachments
+        FROM rows WHERE delivery.id = rows.given_id")
+    .rows(
         "given_id uuid, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
          message_date bigint, message_size bigint, attachments text",
         kept.iter().map(|(delivery, message)| {
@@ -76,22 +76,22 @@ pub(in crate::store) async fn describe_messages(
     if deliveries.is_empty() {
         return Ok(());
     }
-    let rows = sql("WITH {given}
+    let rows = sql("WITH {rows}
         SELECT delivery.id, delivery.root_id, COALESCE(delivery.decision, lane_entry.decision) AS decision,
                tenant_profile.body AS profile, event.body AS event_body
-        FROM given JOIN delivery ON delivery.id = given.id AND delivery.message_id IS NULL
+        FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.message_id IS NULL
              JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
                                 AND tenant_profile.version = delivery.profile_version
              LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
              LEFT JOIN event ON event.key = delivery.event_key")
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?;
     let described = rows.iter().map(describe).collect::<Result<Vec<_>, StoreError>>()?;
-    sql("WITH {given}
-        UPDATE delivery SET message_id = given.message_id, attachments = given.attachments
-        FROM given WHERE delivery.id = given.given_id")
-    .given(
+    sql("WITH {rows}
+        UPDATE delivery SET message_id = rows.message_id, attachments = rows.attachments
+        FROM rows WHERE delivery.id = rows.given_id")
+    .rows(
         "given_id uuid, message_id text, attachments text",
         described.iter().map(|(delivery, id, attachments)| [(*delivery).into(), id.into(), attachments.into()]),
     )

@@ -76,7 +76,7 @@ pub struct Delivery {
     /// The last claim.
     pub claim: u32,
     /// When it ended, if it did.
-    pub settled_at: Option<Timestamp>,
+    pub concluded_at: Option<Timestamp>,
     /// Why it stands where it stands, for programs; of one that is due, how the last attempt ended.
     pub class: Option<ReasonCode>,
     /// The same for people.
@@ -132,10 +132,10 @@ macro_rules! delivery_columns {
          delivery.resend_reason, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
          delivery.invoice_number, delivery.kind, delivery.recipients, delivery.locale, delivery.snapshot_at,
          delivery.link_only, delivery.expires_at, delivery.created_at,
-         COALESCE(delivery.settled, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
+         COALESCE(delivery.concluded, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
          COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
          (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id) AS attempts,
-         COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.settled_at,
+         COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.concluded_at,
          COALESCE(delivery.class, lane_entry.last_class) AS class,
          COALESCE(delivery.reason, lane_entry.last_reply) AS reason,
          COALESCE(delivery.decision, lane_entry.decision) AS decision,
@@ -244,7 +244,9 @@ impl DeliveryFilter {
             _ if self.to.is_some() => Order::Recipient,
             _ if self.invoice.is_some() || self.customer.is_some() => Order::Creation,
             Some(DeliveryState::Due | DeliveryState::Sending) => Order::Lane,
-            Some(DeliveryState::Settled(settled)) if settled != crate::model::state::Settled::Sent => Order::Attention,
+            Some(DeliveryState::Concluded(concluded)) if concluded != crate::model::state::Concluded::Sent => {
+                Order::Attention
+            }
             _ => Order::Creation,
         }
     }
@@ -272,7 +274,7 @@ impl DeliveryFilter {
             Order::Recipient => listing.and_some("delivery_recipient.address_key = ?", address_key),
             Order::Attention => {
                 listing.and("delivery.attention_at IS NOT NULL", []);
-                listing.and_some("delivery.settled = ?", self.state);
+                listing.and_some("delivery.concluded = ?", self.state);
             }
             Order::Creation => {}
         }
@@ -308,7 +310,7 @@ impl DeliveryFilter {
             _ => listing.and_some("delivery.created_at{sqlite: + 0} >= ?", self.since),
         }
         if matches!(order, Order::Creation | Order::Recipient) {
-            listing.and_some("COALESCE(delivery.settled, lane_entry.state, 'due') = ?", self.state);
+            listing.and_some("COALESCE(delivery.concluded, lane_entry.state, 'due') = ?", self.state);
         }
         if let Some(relay) = self.relay.as_ref().filter(|_| order != Order::Lane) {
             listing.and(
@@ -324,7 +326,7 @@ impl DeliveryFilter {
     pub fn cursor(&self, delivery: &Delivery) -> Cursor {
         let at = match self.order() {
             Order::Lane | Order::Recipient => Timestamp(i64::MAX),
-            Order::Attention => delivery.settled_at.unwrap_or(delivery.created_at),
+            Order::Attention => delivery.concluded_at.unwrap_or(delivery.created_at),
             Order::Creation => delivery.created_at,
         };
         Cursor { at, id: delivery.id.0 }
@@ -420,7 +422,7 @@ impl Delivery {
             held: row.get("held")?,
             attempts: row.get("attempts")?,
             claim: row.get("claim")?,
-            settled_at: row.get("settled_at")?,
+            concluded_at: row.get("concluded_at")?,
             class: row.get("class")?,
             // An earlier version wrote down whatever the relay repeated.
             reason: row.get::<Option<String>>("reason")?.map(|reason| AddressMask::default().reply(&reason)),

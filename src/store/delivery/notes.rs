@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 
 /// What somebody did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,18 +30,18 @@ pub struct NewNote {
 
 /// Writes notes of how events were read; most events need none.
 pub(in crate::store) async fn insert_new_notes(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     notes: &[NewNote],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if notes.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
-        INSERT INTO delivery_note (delivery_id, noted_at, who, what) SELECT id, $1, $2, what FROM given")
+    sql("WITH {rows}
+        INSERT INTO delivery_note (delivery_id, noted_at, who, what) SELECT id, $1, $2, what FROM rows")
     .bind(now)
     .bind(DISPATCHER)
-    .given("id uuid, what text", notes.iter().map(|note| [note.delivery.into(), (&note.what).into()]))
+    .rows("id uuid, what text", notes.iter().map(|note| [note.delivery.into(), (&note.what).into()]))
     .run(on)
     .await?;
     Ok(())
@@ -49,7 +49,7 @@ pub(in crate::store) async fn insert_new_notes(
 
 /// Writes the same note for each delivery.
 pub(in crate::store) async fn insert_notes(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     deliveries: &[DeliveryId],
     who: &str,
     what: &str,
@@ -58,12 +58,12 @@ pub(in crate::store) async fn insert_notes(
     if deliveries.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
-        INSERT INTO delivery_note (delivery_id, noted_at, who, what) SELECT id, $1, $2, $3 FROM given")
+    sql("WITH {rows}
+        INSERT INTO delivery_note (delivery_id, noted_at, who, what) SELECT id, $1, $2, $3 FROM rows")
     .bind(now)
     .bind(who)
     .bind(what)
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
     Ok(())

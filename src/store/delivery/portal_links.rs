@@ -6,7 +6,7 @@ use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 
 /// A portal link; the token itself is nowhere.
 #[derive(Debug, Clone)]
@@ -46,18 +46,18 @@ impl Store {
 ///
 /// For SQLite: on PostgreSQL they are written by the statement that starts DATA.
 pub(in crate::store) async fn insert_portal_links(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     links: &[&NewPortalLink],
 ) -> Result<(), StoreError> {
     if links.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
+    sql("WITH {rows}
         INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
-        SELECT * FROM given WHERE TRUE
+        SELECT * FROM rows WHERE TRUE
         ON CONFLICT (root_id, generation) DO UPDATE SET expires_at = excluded.expires_at
             WHERE portal_link.expires_at < excluded.expires_at")
-    .given(
+    .rows(
         "root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, expires_at bigint",
         links.iter().map(|link| {
             [

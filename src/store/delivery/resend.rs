@@ -10,12 +10,12 @@ use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeadLetterState, DeliveryState, Settled};
+use crate::model::state::{Concluded, DeadLetterState, DeliveryState};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
-use crate::store::dead_letter::decide::{move_deliveries, settle_letters};
+use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::intake::IntakeTransaction;
-use crate::store::lane::takeover::settle_left;
+use crate::store::lane::takeover::conclude_left;
 
 /// The newest main delivery of an invoice, a credit note or a reminder.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ struct Family {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// None of them is sent any more.
-    Settled {
+    Concluded {
         /// Where the main one stood, once nobody else could move it.
         was: DeliveryState,
     },
@@ -114,7 +114,7 @@ impl IntakeTransaction {
         .collect()
     }
 
-    /// Settles what is left to send or unknown of a main delivery and its rests, because `by` takes its place.
+    /// Concludes what is left to send or unknown of a main delivery and its rests, because `by` takes its place.
     ///
     /// Whoever moves a delivery locks its place in a lane, its dead letter or its own row before. So the whole family
     /// is locked first and looked at afterwards: a late answer that makes an uncertain one due, or a sender's hold
@@ -135,17 +135,17 @@ impl IntakeTransaction {
             return Ok(Standing::Sending);
         }
         let left = take_due_out(&mut self.transaction, &members).await?;
-        settle_left(&mut self.transaction, &left, Settled::Cancelled, ReasonCode::Superseded, reason, now).await?;
+        conclude_left(&mut self.transaction, &left, Concluded::Cancelled, ReasonCode::Superseded, reason, now).await?;
         let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
         self.note_superseded(&cancelled, by, who, reason).await?;
         let note = format!("resent as {by}");
-        settle_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
-        for (from, reason) in [(Settled::Dead, reason), (Settled::Uncertain, "unknown, resent")] {
-            let (ends, why) = ((from, Settled::Cancelled), Some((ReasonCode::Superseded, reason)));
+        conclude_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
+        for (from, reason) in [(Concluded::Dead, reason), (Concluded::Uncertain, "unknown, resent")] {
+            let (ends, why) = ((from, Concluded::Cancelled), Some((ReasonCode::Superseded, reason)));
             let moved = move_deliveries(&mut self.transaction, &members, ends, why, now).await?;
             self.note_superseded(&moved, by, who, reason).await?;
         }
-        Ok(Standing::Settled { was })
+        Ok(Standing::Concluded { was })
     }
 
     /// Revokes every portal link of an invoice; returns how many.
@@ -171,12 +171,12 @@ impl IntakeTransaction {
         let members = self.family(tenant, newest).await?;
         let in_lane = self.lock_in_lane(&members).await?;
         let letters = self.lock_letters_of(&members).await?;
-        let settled = self.lock_deliveries(&members).await?;
+        let concluded = self.lock_deliveries(&members).await?;
         // A delivery that was being sent may have left a rest behind; one that had ended may have a place in its lane.
         if self.family(tenant, newest).await? != members || self.in_lane(&members).await? != in_lane {
             return Ok(None);
         }
-        let Some(was) = in_lane.get(&newest.id).or_else(|| settled.get(&newest.id)).copied() else {
+        let Some(was) = in_lane.get(&newest.id).or_else(|| concluded.get(&newest.id)).copied() else {
             return Ok(None);
         };
         let sending = in_lane.values().any(|state| *state == DeliveryState::Sending);
@@ -199,9 +199,9 @@ impl IntakeTransaction {
     }
 
     async fn lock_in_lane(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
-        sql("WITH {given} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM given)
+        sql("WITH {rows} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM rows)
             ORDER BY delivery_id {postgres: FOR UPDATE}")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -210,8 +210,8 @@ impl IntakeTransaction {
     }
 
     async fn in_lane(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
-        sql("WITH {given} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM given)")
-            .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        sql("WITH {rows} SELECT delivery_id, state FROM lane_entry WHERE delivery_id IN (SELECT id FROM rows)")
+            .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
             .all(&mut self.transaction)
             .await?
             .iter()
@@ -220,10 +220,10 @@ impl IntakeTransaction {
     }
 
     async fn lock_letters_of(&mut self, deliveries: &[DeliveryId]) -> Result<Vec<DeadLetterId>, StoreError> {
-        sql("WITH {given} SELECT id FROM dead_letter
-            WHERE delivery_id IN (SELECT id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
+        sql("WITH {rows} SELECT id FROM dead_letter
+            WHERE delivery_id IN (SELECT id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'
             ORDER BY id {postgres: FOR UPDATE}")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -233,18 +233,18 @@ impl IntakeTransaction {
 
     /// How each has ended that has; all of them are locked.
     async fn lock_deliveries(&mut self, deliveries: &[DeliveryId]) -> Result<States, StoreError> {
-        let rows = sql("WITH {given} SELECT id, settled FROM delivery WHERE id IN (SELECT id FROM given)
+        let rows = sql("WITH {rows} SELECT id, concluded FROM delivery WHERE id IN (SELECT id FROM rows)
             ORDER BY id {postgres: FOR UPDATE}")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.transaction)
         .await?;
-        let mut settled = States::new();
+        let mut concluded = States::new();
         for row in &rows {
-            if let Some(end) = row.get::<Option<Settled>>("settled")? {
-                settled.insert(row.get("id")?, DeliveryState::Settled(end));
+            if let Some(end) = row.get::<Option<Concluded>>("concluded")? {
+                concluded.insert(row.get("id")?, DeliveryState::Concluded(end));
             }
         }
-        Ok(settled)
+        Ok(concluded)
     }
 
     async fn note_superseded(

@@ -167,16 +167,16 @@ impl Store {
         if customers.is_empty() {
             return Ok(());
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             INSERT INTO customer (tenant_id, id, type, name, address, locale, country, postcode, house_number, mobile,
                                   updated_at)
-            SELECT given.*, $1 FROM given WHERE TRUE
+            SELECT rows.*, $1 FROM rows WHERE TRUE
             ON CONFLICT (tenant_id, id) DO UPDATE SET type = excluded.type, name = excluded.name,
                    address = excluded.address, locale = excluded.locale, country = excluded.country,
                    postcode = excluded.postcode, house_number = excluded.house_number, mobile = excluded.mobile,
                    updated_at = excluded.updated_at")
         .bind(self.now())
-        .given(
+        .rows(
             "tenant_id text, id text, type text, name text, address text, locale text, country text, postcode text, \
              house_number text, mobile text",
             customers.iter().map(|customer| {
@@ -289,8 +289,8 @@ async fn with_known_tenants<'c>(
     let customers: Vec<&Customer> = customers.collect();
     let mut tenants: Vec<&TenantId> = customers.iter().map(|customer| &customer.tenant_id).collect();
     tenants.dedup();
-    let known: HashSet<TenantId> = sql("WITH {given} SELECT tenant.id FROM given JOIN tenant ON tenant.id = given.id")
-        .given("id text", tenants.iter().map(|id| [(*id).into()]))
+    let known: HashSet<TenantId> = sql("WITH {rows} SELECT tenant.id FROM rows JOIN tenant ON tenant.id = rows.id")
+        .rows("id text", tenants.iter().map(|id| [(*id).into()]))
         .all(on)
         .await?
         .iter()
@@ -305,9 +305,9 @@ async fn known_customers(
     on: &mut Transaction,
     customers: &[&Customer],
 ) -> Result<HashMap<(TenantId, CustomerId), Customer>, StoreError> {
-    sql("WITH {given} SELECT customer.* FROM given
-            JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.id")
-    .given("tenant_id text, id text", customers.iter().map(|customer| key(customer)))
+    sql("WITH {rows} SELECT customer.* FROM rows
+            JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.id")
+    .rows("tenant_id text, id text", customers.iter().map(|customer| key(customer)))
     .all(on)
     .await?
     .iter()

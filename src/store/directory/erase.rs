@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::person::Person;
 use crate::event::{Recipient, RecipientRole};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
-use crate::model::state::{DeadLetterState, Settled};
+use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
-use crate::store::dead_letter::decide::{move_deliveries, settle_letters};
+use crate::store::db::statement::{StatementExecutor, sql};
+use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
@@ -83,9 +83,9 @@ impl Store {
         let now = self.now();
         let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
         erase_letters(on, &letters).await?;
-        let discarded = settle_letters(on, &letters, state, who, Some(note), now).await?;
+        let discarded = conclude_letters(on, &letters, state, who, Some(note), now).await?;
         let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
-        move_deliveries(on, &dead, (Settled::Dead, Settled::Discarded), None, now).await?;
+        move_deliveries(on, &dead, (Concluded::Dead, Concluded::Discarded), None, now).await?;
         erase_deliveries(on, &deliveries).await?;
         words::erase(on, tenant, customer).await?;
         erase_notes_that_name(on, tenant, &person).await?;
@@ -251,23 +251,23 @@ async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Re
     // Why somebody cancelled, resent or discarded it may name whom it was for.
     erase_notes(on, deliveries).await?;
     // What a relay said may repeat the address.
-    sql("WITH {given} UPDATE attempt SET reply = NULL, refused = NULL WHERE delivery_id IN (SELECT id FROM given)")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    sql("WITH {rows} UPDATE attempt SET reply = NULL, refused = NULL WHERE delivery_id IN (SELECT id FROM rows)")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
-    sql("WITH {given} UPDATE delivery SET recipients = '[]', customer_name = $1, reason = NULL, resend_reason = NULL
-        WHERE id IN (SELECT id FROM given)")
+    sql("WITH {rows} UPDATE delivery SET recipients = '[]', customer_name = $1, reason = NULL, resend_reason = NULL
+        WHERE id IN (SELECT id FROM rows)")
     .bind(ERASED)
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
     recipients::delete(on, deliveries.iter().copied()).await?;
-    sql("WITH {given} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM given)")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    sql("WITH {rows} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM rows)")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
-    sql("WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    sql("WITH {rows} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM rows)")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
     Ok(())
@@ -275,7 +275,7 @@ async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Re
 
 /// Dead letters behind `after` whose bytes name the person, though no column does; and the last that was looked at.
 async fn letters_that_name(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     person: &Person,
     after: Option<DeadLetterId>,
 ) -> Result<(BTreeSet<DeadLetterId>, Option<DeadLetterId>), StoreError> {
@@ -300,70 +300,74 @@ async fn letters_that_name(
     }
 }
 
-async fn erase_letters(on: &mut impl Runs, letters: &[DeadLetterId]) -> Result<(), StoreError> {
-    sql("WITH {given} UPDATE dead_letter SET reason = $1, body = CASE WHEN body IS NOT NULL THEN $2 END,
+async fn erase_letters(on: &mut impl StatementExecutor, letters: &[DeadLetterId]) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE dead_letter SET reason = $1, body = CASE WHEN body IS NOT NULL THEN $2 END,
                note = CASE WHEN note IS NOT NULL THEN $1 END
-        WHERE id IN (SELECT id FROM given)")
+        WHERE id IN (SELECT id FROM rows)")
     .bind(ERASED)
     .bind(&[][..])
-    .given("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
     .run(on)
     .await?;
     Ok(())
 }
 
 /// Takes what people wrote about other deliveries and letters of the tenant, where it names the person.
-async fn erase_notes_that_name(on: &mut impl Runs, tenant: &TenantId, person: &Person) -> Result<(), StoreError> {
+async fn erase_notes_that_name(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<(), StoreError> {
     if person.texts().is_empty() {
         return Ok(());
     }
     let given = || person.texts().iter().map(|text| [text.into()]);
-    let naming: Vec<DeliveryId> = sql("WITH {given}
+    let naming: Vec<DeliveryId> = sql("WITH {rows}
         SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
              JOIN delivery ON delivery.id = delivery_note.delivery_id
-             JOIN given ON {postgres: position(given.needle in lower(delivery_note.what))}
-                           {sqlite: instr(lower(delivery_note.what), given.needle)} > 0
+             JOIN rows ON {postgres: position(rows.needle in lower(delivery_note.what))}
+                           {sqlite: instr(lower(delivery_note.what), rows.needle)} > 0
         WHERE delivery.tenant_id = $1")
     .bind(tenant)
-    .given("needle text", given())
+    .rows("needle text", given())
     .all(on)
     .await?
     .iter()
     .map(|row| row.get("delivery_id"))
     .collect::<Result<_, _>>()?;
     erase_notes(on, &naming).await?;
-    sql("WITH {given} UPDATE delivery SET resend_reason = NULL WHERE id IN (SELECT id FROM given)")
-        .given("id uuid", naming.iter().map(|delivery| [(*delivery).into()]))
+    sql("WITH {rows} UPDATE delivery SET resend_reason = NULL WHERE id IN (SELECT id FROM rows)")
+        .rows("id uuid", naming.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
-    sql("WITH {given} UPDATE dead_letter SET note = $1
+    sql("WITH {rows} UPDATE dead_letter SET note = $1
         WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL
-          AND EXISTS (SELECT 1 FROM given WHERE {postgres: position(given.needle in lower(dead_letter.note))}
-                                                {sqlite: instr(lower(dead_letter.note), given.needle)} > 0)")
+          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(dead_letter.note))}
+                                                {sqlite: instr(lower(dead_letter.note), rows.needle)} > 0)")
     .bind(ERASED)
     .bind(tenant)
-    .given("needle text", given())
+    .rows("needle text", given())
     .run(on)
     .await?;
     Ok(())
 }
 
 /// Leaves of each note what was done, and takes why.
-async fn erase_notes(on: &mut impl Runs, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    sql("WITH {given} UPDATE delivery_note
+async fn erase_notes(on: &mut impl StatementExecutor, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE delivery_note
         SET what = {postgres: split_part(what, ': ', 1)}{sqlite: substr(what, 1, instr(what, ': ') - 1)} || ': ' || $1
-        WHERE delivery_id IN (SELECT id FROM given)
+        WHERE delivery_id IN (SELECT id FROM rows)
           AND {postgres: position(': ' in what)}{sqlite: instr(what, ': ')} > 0")
     .bind(ERASED)
-    .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
     Ok(())
 }
 
-async fn forget_bodies(on: &mut impl Runs, events: &[EventKey]) -> Result<(), StoreError> {
-    sql("WITH {given} UPDATE event SET body = NULL WHERE key IN (SELECT key FROM given)")
-        .given("key uuid", events.iter().map(|event| [(*event).into()]))
+async fn forget_bodies(on: &mut impl StatementExecutor, events: &[EventKey]) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE event SET body = NULL WHERE key IN (SELECT key FROM rows)")
+        .rows("key uuid", events.iter().map(|event| [(*event).into()]))
         .run(on)
         .await?;
     Ok(())

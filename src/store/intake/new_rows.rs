@@ -11,17 +11,17 @@ use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
-use crate::model::state::{DeliveryRole, EventState, Settled};
+use crate::model::state::{Concluded, DeliveryRole, EventState};
 use crate::policy::decision::Terms;
 use crate::sha256::Sha256;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::terms::terms_values;
 use crate::store::lane::fair_queue;
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::search::recipients;
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 
 /// An event to be remembered.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl EventFate {
     }
 }
 
-/// A delivery to be remembered. Unless it is settled from the start, it needs a [`NewLaneEntry`] too.
+/// A delivery to be remembered. Unless it is concluded from the start, it needs a [`NewLaneEntry`] too.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// Its identifier.
@@ -135,14 +135,14 @@ pub struct NewDelivery {
     /// When it was made.
     pub created_at: Timestamp,
     /// How it ended before it began: a duplicate, or dead at once.
-    pub settled: Option<SettledAtOnce>,
+    pub concluded: Option<ConcludedAtOnce>,
 }
 
 /// How a delivery ended before it began.
 #[derive(Debug, Clone)]
-pub struct SettledAtOnce {
+pub struct ConcludedAtOnce {
     /// How.
-    pub settled: Settled,
+    pub concluded: Concluded,
     /// Why, for programs.
     pub class: ReasonCode,
     /// Why, for people.
@@ -221,7 +221,7 @@ pub struct NewDeadLetter {
 
 /// Inserts events; returns the keys that were free. Sorted, so that two batches never wait for each other in a ring.
 pub(in crate::store) async fn insert_events(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     events: &[NewEvent],
 ) -> Result<Vec<EventKey>, StoreError> {
     if events.is_empty() {
@@ -229,13 +229,13 @@ pub(in crate::store) async fn insert_events(
     }
     let mut events: Vec<&NewEvent> = events.iter().collect();
     events.sort_by_key(|event| event.key);
-    let rows = sql("WITH {given}
+    let rows = sql("WITH {rows}
         INSERT INTO event (key, source, event_id, content_sha256, invoice_sha256, tenant_id, customer_id, invoice_id,
                            invoice_number, kind, body, via, received_at, state, wait_until, delivery_id)
-        SELECT * FROM given WHERE TRUE
+        SELECT * FROM rows WHERE TRUE
         ON CONFLICT (key) DO NOTHING
         RETURNING key")
-    .given(
+    .rows(
         "key uuid, source text, event_id text, content_sha256 bytea, invoice_sha256 bytea, tenant_id text, \
          customer_id text, invoice_id text, invoice_number text, kind text, body bytea, via text, received_at bigint, \
          state text, wait_until bigint, delivery_id uuid",
@@ -265,7 +265,7 @@ pub(in crate::store) async fn insert_events(
     rows.iter().map(|row| row.get("key")).collect()
 }
 
-/// Inserts deliveries, and counts those that are settled from the start.
+/// Inserts deliveries, and counts those that are concluded from the start.
 pub(in crate::store) async fn insert_deliveries(
     on: &mut Transaction,
     deliveries: &[NewDelivery],
@@ -276,26 +276,26 @@ pub(in crate::store) async fn insert_deliveries(
     let keys: Vec<Vec<i64>> =
         deliveries.iter().map(|delivery| recipients::keys(&on.address_keys, &delivery.recipients)).collect();
     // PostgreSQL writes the recipients down in the same statement.
-    sql("WITH {given}{postgres:, made AS (}
+    sql("WITH {rows}{postgres:, made AS (}
         INSERT INTO delivery (id, root_id, role, main_id, event_key, resend_of, resend_reason, tenant_id, customer_id,
                               invoice_id, invoice_number, kind, recipients, customer_name, locale, profile_version,
                               template_version, snapshot_at, link_key, link_generation, link_only, expires_at,
-                              created_at, settled, settled_at, class, reason)
+                              created_at, concluded, concluded_at, class, reason)
         SELECT id, root_id, role, main_id, event_key, resend_of, resend_reason, tenant_id, customer_id, invoice_id,
                invoice_number, kind, recipients, customer_name, locale, profile_version, template_version, snapshot_at,
-               link_key, link_generation, link_only, expires_at, created_at, settled, settled_at, class, reason
-        FROM given
+               link_key, link_generation, link_only, expires_at, created_at, concluded, concluded_at, class, reason
+        FROM rows
         {postgres: ) INSERT INTO delivery_recipient (address_key, delivery_id)
-            SELECT part.address_key::BIGINT, given.id
-            FROM given, unnest(string_to_array(given.address_keys, ',')) AS part (address_key)}")
-    .given(
+            SELECT part.address_key::BIGINT, rows.id
+            FROM rows, unnest(string_to_array(rows.address_keys, ',')) AS part (address_key)}")
+    .rows(
         "id uuid, root_id uuid, role text, main_id uuid, event_key uuid, resend_of uuid, resend_reason text, \
          tenant_id text, customer_id text, invoice_id text, invoice_number text, kind text, recipients text, \
          customer_name text, locale text, profile_version bigint, template_version text, snapshot_at bigint, \
-         link_key text, link_generation bigint, link_only boolean, expires_at bigint, created_at bigint, settled text, \
-         settled_at bigint, class text, reason text, address_keys text",
+         link_key text, link_generation bigint, link_only boolean, expires_at bigint, created_at bigint, concluded text, \
+         concluded_at bigint, class text, reason text, address_keys text",
         deliveries.iter().zip(&keys).map(|(delivery, keys)| {
-            let settled = delivery.settled.as_ref();
+            let concluded = delivery.concluded.as_ref();
             let recipients = serde_json::to_string(&delivery.recipients).expect("recipients are always JSON");
             [
                 delivery.id.into(),
@@ -321,10 +321,10 @@ pub(in crate::store) async fn insert_deliveries(
                 delivery.link_only.into(),
                 delivery.expires_at.into(),
                 delivery.created_at.into(),
-                settled.map(|settled| settled.settled).into(),
-                settled.map(|_| delivery.created_at).into(),
-                settled.map(|settled| settled.class).into(),
-                settled.map(|settled| &settled.reason).into(),
+                concluded.map(|concluded| concluded.concluded).into(),
+                concluded.map(|_| delivery.created_at).into(),
+                concluded.map(|concluded| concluded.class).into(),
+                concluded.map(|concluded| &concluded.reason).into(),
                 recipients::joined(keys).into(),
             ]
         }),
@@ -334,18 +334,19 @@ pub(in crate::store) async fn insert_deliveries(
     if on.connection.is_sqlite() {
         recipients::insert(on, deliveries.iter().map(|delivery| delivery.id).zip(keys)).await?;
     }
-    let settled = deliveries.iter().filter_map(|new| new.settled.as_ref().map(|settled| (new.id, settled.settled)));
-    insert_outcomes(on, settled.clone()).await?;
+    let concluded =
+        deliveries.iter().filter_map(|new| new.concluded.as_ref().map(|concluded| (new.id, concluded.concluded)));
+    insert_outcomes(on, concluded.clone()).await?;
     let mut counts = BTreeMap::new();
-    for (_, settled) in settled {
-        *counts.entry(settled).or_default() += 1;
+    for (_, concluded) in concluded {
+        *counts.entry(concluded).or_default() += 1;
     }
-    count_settled(on, deliveries[0].id, &counts).await
+    count_concluded(on, deliveries[0].id, &counts).await
 }
 
 /// Inserts lane entries. What is due already takes its place in the lane at once.
 pub(in crate::store) async fn insert_lane_entries(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     entries: &[NewLaneEntry],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -355,12 +356,12 @@ pub(in crate::store) async fn insert_lane_entries(
     let ripe = |entry: &NewLaneEntry| entry.due_at <= now && entry.held.is_none();
     let lanes = entries.iter().filter(|entry| ripe(entry)).map(|entry| (&entry.relay, &entry.tenant));
     let mut places = fair_queue::take_places(on, lanes).await?;
-    sql("WITH {given}
+    sql("WITH {rows}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, fair_rank, express,
                                 expires_at, claim, decision, portal_access, portal_method, message_date,
                                 held)
-        SELECT * FROM given")
-    .given(
+        SELECT * FROM rows")
+    .rows(
         "delivery_id uuid, relay text, tenant_id text, customer_id text, state text, due_at bigint, fair_rank bigint, \
          express boolean, expires_at bigint, claim bigint, decision text, portal_access text, \
          portal_method text, message_date bigint, held text",
@@ -392,7 +393,7 @@ pub(in crate::store) async fn insert_lane_entries(
 
 /// Inserts dead letters, to be mirrored to the broker; returns how many were new (see [`NewDeadLetter::once`]).
 pub(in crate::store) async fn insert_dead_letters(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     letters: &[NewDeadLetter],
 ) -> Result<u64, StoreError> {
     if letters.is_empty() {
@@ -400,13 +401,13 @@ pub(in crate::store) async fn insert_dead_letters(
     }
     let mut letters: Vec<&NewDeadLetter> = letters.iter().collect();
     letters.sort_by_key(|letter| letter.once);
-    sql("WITH {given}
+    sql("WITH {rows}
         INSERT INTO dead_letter (id, delivery_id, event_key, source, event_id, tenant_id, customer_id, invoice_number,
                                  class, phase, code, reason, hint, attempts, fingerprint, body, once, first_failed_at,
                                  last_failed_at, state, mirror)
-        SELECT given.*, 'open', 'pending' FROM given WHERE TRUE
+        SELECT rows.*, 'open', 'pending' FROM rows WHERE TRUE
         ON CONFLICT (once) DO NOTHING")
-    .given(
+    .rows(
         "id uuid, delivery_id uuid, event_key uuid, source text, event_id text, tenant_id text, customer_id text, \
          invoice_number text, class text, phase text, code text, reason text, hint text, attempts bigint, \
          fingerprint text, body bytea, once bytea, first_failed_at bigint, last_failed_at bigint",

@@ -29,10 +29,10 @@ const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
 /// is not sent any more, unless it is on the wire; the dead ones are those of the classes that resolve by themselves.
 macro_rules! counts {
     () => {
-        "(standing.settled IN ('sent', 'uncertain')
-          OR (standing.settled = 'dead'
+        "(standing.concluded IN ('sent', 'uncertain')
+          OR (standing.concluded = 'dead'
               AND standing.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method'))
-          OR (standing.settled IS NULL
+          OR (standing.concluded IS NULL
               AND (standing.expires_at IS NULL OR standing.expires_at > $1
                    OR EXISTS (SELECT 1 FROM lane_entry WHERE lane_entry.delivery_id = standing.id
                                 AND (lane_entry.state = 'sending' OR lane_entry.may_be_out)))))"
@@ -82,9 +82,9 @@ impl IntakeTransaction {
         wanted.dedup();
         // Every main delivery of the event, since a resend has taken the place of the first.
         sql(concat!(
-            "WITH {given}
+            "WITH {rows}
             SELECT event.invoice_sha256, event.key, standing.id
-            FROM given JOIN event ON event.invoice_sha256 = given.invoice_sha256
+            FROM rows JOIN event ON event.invoice_sha256 = rows.invoice_sha256
                  JOIN delivery AS standing ON standing.tenant_id = event.tenant_id
                       AND standing.invoice_number = event.invoice_number AND standing.event_key = event.key
                       AND standing.role = 'main'
@@ -94,7 +94,7 @@ impl IntakeTransaction {
         ))
         .bind(self.now)
         .bind(since)
-        .given("invoice_sha256 bytea", wanted.iter().map(|digest| [(*digest).into()]))
+        .rows("invoice_sha256 bytea", wanted.iter().map(|digest| [(*digest).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
@@ -131,13 +131,13 @@ pub(in crate::store) async fn newer_deliveries(
     // A resend was asked for by a person, who knew what stood beside it: only what came after it counts. It takes the
     // place of a main delivery and its rests, never of a Bcc.
     sql(concat!(
-        "WITH {given}
-        SELECT given.revived, standing.id, standing.event_key
-        FROM given
-             LEFT JOIN delivery AS own ON own.id = given.delivery_id
+        "WITH {rows}
+        SELECT rows.revived, standing.id, standing.event_key
+        FROM rows
+             LEFT JOIN delivery AS own ON own.id = rows.delivery_id
              LEFT JOIN delivery AS main ON main.id = own.main_id
-             JOIN event AS own_event ON own_event.key = COALESCE(given.event_key, own.event_key)
-             JOIN event AS other ON other.invoice_sha256 = COALESCE(given.invoice_sha256, own_event.invoice_sha256)
+             JOIN event AS own_event ON own_event.key = COALESCE(rows.event_key, own.event_key)
+             JOIN event AS other ON other.invoice_sha256 = COALESCE(rows.invoice_sha256, own_event.invoice_sha256)
                   AND other.received_at >= own_event.received_at - $2
              JOIN delivery AS standing ON standing.tenant_id = other.tenant_id
                   AND standing.invoice_number = other.invoice_number AND standing.event_key = other.key
@@ -152,7 +152,7 @@ pub(in crate::store) async fn newer_deliveries(
     ))
     .bind(now)
     .bind(APART_MAX_MS)
-    .given(
+    .rows(
         "revived uuid, delivery_id uuid, event_key uuid, invoice_sha256 bytea",
         asked
             .map(|(revived, digest)| [revived.id.into(), revived.delivery.into(), revived.event.into(), digest.into()]),
@@ -168,12 +168,12 @@ pub(in crate::store) async fn newer_deliveries(
 async fn other_digests(on: &mut Transaction, revived: &[Revived]) -> Result<Vec<(Revived, Sha256)>, StoreError> {
     let mut other = Vec::new();
     for part in revived.chunks(EVENTS_READ_MAX) {
-        let rows = sql("WITH {given}
-            SELECT given.revived, own_event.invoice_sha256, own_event.body
-            FROM given LEFT JOIN delivery AS own ON own.id = given.delivery_id
-                 JOIN event AS own_event ON own_event.key = COALESCE(given.event_key, own.event_key)
+        let rows = sql("WITH {rows}
+            SELECT rows.revived, own_event.invoice_sha256, own_event.body
+            FROM rows LEFT JOIN delivery AS own ON own.id = rows.delivery_id
+                 JOIN event AS own_event ON own_event.key = COALESCE(rows.event_key, own.event_key)
             WHERE own_event.body IS NOT NULL")
-        .given(
+        .rows(
             "revived uuid, delivery_id uuid, event_key uuid",
             part.iter().map(|revived| [revived.id.into(), revived.delivery.into(), revived.event.into()]),
         )

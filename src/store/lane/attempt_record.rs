@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
-use crate::model::state::{Decision, Settled};
+use crate::model::state::{Concluded, Decision};
 use crate::policy::decision::{Reason, Terms};
 use crate::policy::sender_key::SenderKey;
 use crate::sha256::Sha256;
@@ -58,7 +58,7 @@ pub enum NextState {
     /// It is sent again.
     Due(Box<BackToDue>),
     /// It has ended.
-    Settled(Box<Settlement>),
+    Concluded(Box<Conclusion>),
 }
 
 /// A delivery that is sent again. What is due at once keeps its place in the lane.
@@ -98,9 +98,9 @@ pub struct BackToDue {
 
 /// A delivery that has ended.
 #[derive(Debug, Clone)]
-pub struct Settlement {
+pub struct Conclusion {
     /// How.
-    pub settled: Settled,
+    pub concluded: Concluded,
     /// When.
     pub at: Timestamp,
     /// Why, for programs.
@@ -132,12 +132,12 @@ pub struct Settlement {
     /// Its dead letter, if it is dead.
     pub dead_letter: Option<NewDeadLetter>,
     /// The delivery of the recipients that were deferred while others were accepted.
-    pub rest: Option<Rest>,
+    pub rest: Option<RemainderDelivery>,
 }
 
 /// A delivery of what was left over.
 #[derive(Debug, Clone)]
-pub struct Rest {
+pub struct RemainderDelivery {
     /// The delivery.
     pub delivery: NewDelivery,
     /// Its place in the lane.
@@ -149,15 +149,15 @@ pub struct Rest {
 pub enum Recorded {
     /// It stands.
     Done,
-    /// The claim is not the caller's any more; whoever has it acts next. If the delivery was settled otherwise
+    /// The claim is not the caller's any more; whoever has it acts next. If the delivery was concluded otherwise
     /// meanwhile, the attempt is kept all the same.
     Lost,
 }
 
-pub(super) fn settled<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Settlement)> {
-    let settled = |record: &&'r Record| match &record.next {
-        NextState::Settled(settlement) => Some((record.fence, &**settlement)),
+pub(super) fn concluded<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r Conclusion)> {
+    let concluded = |record: &&'r Record| match &record.next {
+        NextState::Concluded(conclusion) => Some((record.fence, &**conclusion)),
         NextState::Due(_) => None,
     };
-    records.iter().filter_map(settled).collect()
+    records.iter().filter_map(concluded).collect()
 }

@@ -16,7 +16,7 @@ use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
 use crate::policy::decision::Terms;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::terms::read_terms;
 use crate::store::{DatabaseConnection, Store};
@@ -243,12 +243,12 @@ impl Store {
         if fences.is_empty() {
             return Ok(0);
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             UPDATE lane_entry SET state = 'due', due_at = $1, worker_id = NULL
-            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given)
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM rows)
               AND state = 'sending' AND NOT data_started")
         .bind(self.now())
-        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+        .rows("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .run(&mut self.write().await?)
         .await
     }
@@ -269,7 +269,7 @@ impl Fence {
 }
 
 /// Gives ranks to due deliveries whose time has come; returns how many.
-async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
+async fn rank_ripe_in(on: &mut impl StatementExecutor, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
     let oldest = sql("SELECT delivery_id, relay, tenant_id FROM lane_entry
         WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
         ORDER BY due_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED}")
@@ -288,9 +288,9 @@ async fn rank_ripe_in(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<
         ripe.extend(share.into_iter().filter(|(delivery, ..)| !known.contains(delivery)));
     }
     let mut places = fair_queue::take_places(on, ripe.iter().map(|(_, relay, tenant)| (relay, tenant))).await?;
-    sql("WITH {given}
-        UPDATE lane_entry SET fair_rank = given.place FROM given WHERE lane_entry.delivery_id = given.id")
-    .given(
+    sql("WITH {rows}
+        UPDATE lane_entry SET fair_rank = rows.place FROM rows WHERE lane_entry.delivery_id = rows.id")
+    .rows(
         "id uuid, place bigint",
         ripe.iter().map(|(delivery, relay, tenant)| [(*delivery).into(), places.next(relay, tenant).into()]),
     )

@@ -11,7 +11,7 @@ use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::portal_links::{NewPortalLink, insert_portal_links};
 use crate::store::delivery::terms::terms_values;
 
@@ -89,20 +89,20 @@ impl Store {
         if starts.is_empty() {
             return Ok(HashMap::new());
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             SELECT lane_entry.delivery_id, lane_entry.claim,
                    CASE WHEN lane_entry.held IS NOT NULL THEN 'held'
                         WHEN (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
-                         AND tenant_settings.version = given.settings_version
-                         AND customer.type IS NOT DISTINCT FROM given.customer_type THEN 'locked'
+                         AND tenant_settings.version = rows.settings_version
+                         AND customer.type IS NOT DISTINCT FROM rows.customer_type THEN 'locked'
                         ELSE 'stale' END AS refused
-            FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-                             AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id
-                 LEFT JOIN tenant_settings ON tenant_settings.tenant_id = given.tenant_id
-                 LEFT JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id
+            FROM rows JOIN lane_entry ON lane_entry.delivery_id = rows.id AND lane_entry.claim = rows.claim
+                             AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id
+                 LEFT JOIN tenant_settings ON tenant_settings.tenant_id = rows.tenant_id
+                 LEFT JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id
             WHERE lane_entry.state = 'sending'")
         .bind(self.now())
-        .given(
+        .rows(
             "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, settings_version bigint, \
              customer_type text",
             starts.iter().map(|start| {
@@ -158,26 +158,26 @@ impl Store {
 ///
 /// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
-const MARK_STARTED: &str = "WITH {given},
+const MARK_STARTED: &str = "WITH {rows},
     holding AS MATERIALIZED (
-        SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM given)
+        SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM rows)
         ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE SKIP LOCKED}),
     -- Sorting reads all of `holding` before the first row is locked: settings before customers.
     known AS MATERIALIZED (
-        SELECT given.*
-        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
-             JOIN customer ON customer.tenant_id = given.tenant_id AND customer.id = given.customer_id
-                          AND customer.type IS NOT DISTINCT FROM given.customer_type
+        SELECT rows.*
+        FROM rows JOIN holding ON holding.tenant_id = rows.tenant_id AND holding.version = rows.settings_version
+             JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id
+                          AND customer.type IS NOT DISTINCT FROM rows.customer_type
         ORDER BY customer.tenant_id {postgres: COLLATE \"C\"}, customer.id
                  {postgres: COLLATE \"C\" FOR SHARE OF customer SKIP LOCKED}),
     permitted AS (
         SELECT * FROM known
         UNION ALL
-        SELECT given.*
-        FROM given JOIN holding ON holding.tenant_id = given.tenant_id AND holding.version = given.settings_version
-        WHERE given.customer_type IS NULL
+        SELECT rows.*
+        FROM rows JOIN holding ON holding.tenant_id = rows.tenant_id AND holding.version = rows.settings_version
+        WHERE rows.customer_type IS NULL
           AND NOT EXISTS (SELECT 1 FROM customer
-              WHERE customer.tenant_id = given.tenant_id AND customer.id = given.customer_id))
+              WHERE customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id))
     {postgres: , started AS (}
     UPDATE lane_entry SET data_started = TRUE, decision = permitted.decision,
            portal_access = permitted.portal_access, portal_method = permitted.portal_method,
@@ -201,7 +201,7 @@ const MARK_STARTED: &str = "WITH {given},
     SELECT delivery_id, claim FROM started}";
 
 async fn mark_started(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     starts: &[DataPermitRequest],
     now: Timestamp,
 ) -> Result<HashSet<Claim>, StoreError> {
@@ -209,7 +209,7 @@ async fn mark_started(
     starts.sort_by_key(|start| start.fence);
     sql(MARK_STARTED)
     .bind(now)
-    .given(
+    .rows(
         "id uuid, claim bigint, worker_id uuid, tenant_id text, customer_id text, decision text, portal_access text, \
          portal_method text, decision_reason text, decision_inputs text, settings_version bigint, \
          customer_type text, message_sha256 bytea, message_date bigint, root_id uuid, generation bigint, token_sha256 bytea, \

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::ids::{RelayName, TenantId};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 
 /// The ranks taken for each lane and tenant.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Places {
 /// Two transactions that take at the same time may get the same ranks, which costs no more than a little fairness.
 /// Rows are written in order, so they never wait for each other in a ring.
 pub(in crate::store) async fn take_places<'a>(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     lanes: impl Iterator<Item = (&'a RelayName, &'a TenantId)>,
 ) -> Result<Places, StoreError> {
     let mut wanted: BTreeMap<(&RelayName, &TenantId), i64> = BTreeMap::new();
@@ -42,20 +42,20 @@ pub(in crate::store) async fn take_places<'a>(
     if wanted.is_empty() {
         return Ok(places);
     }
-    let rows = sql("WITH {given}
+    let rows = sql("WITH {rows}
         INSERT INTO lane_tenant (relay, tenant_id, last_rank)
-        SELECT given.relay, given.tenant_id, given.places +
+        SELECT rows.relay, rows.tenant_id, rows.places +
                CASE WHEN COALESCE(before.last_rank, 0) > COALESCE(lane.virtual_time, 0) THEN before.last_rank
                     ELSE COALESCE(lane.virtual_time, 0) END
-        FROM given
-             LEFT JOIN lane ON lane.relay = given.relay
-             LEFT JOIN lane_tenant AS before ON before.relay = given.relay AND before.tenant_id = given.tenant_id
+        FROM rows
+             LEFT JOIN lane ON lane.relay = rows.relay
+             LEFT JOIN lane_tenant AS before ON before.relay = rows.relay AND before.tenant_id = rows.tenant_id
         WHERE TRUE ORDER BY 1, 2
         ON CONFLICT (relay, tenant_id) DO UPDATE SET last_rank =
                CASE WHEN excluded.last_rank > lane_tenant.last_rank THEN excluded.last_rank
                     ELSE lane_tenant.last_rank END
         RETURNING relay, tenant_id, last_rank")
-    .given(
+    .rows(
         "relay text, tenant_id text, places bigint",
         wanted.iter().map(|((relay, tenant), count)| [(*relay).into(), (*tenant).into(), (*count).into()]),
     )
@@ -71,7 +71,11 @@ pub(in crate::store) async fn take_places<'a>(
 }
 
 /// Moves the lane's virtual time on to the highest rank that was claimed; it never goes back.
-pub(in crate::store) async fn move_on(on: &mut impl Runs, relay: &RelayName, rank: i64) -> Result<(), StoreError> {
+pub(in crate::store) async fn move_on(
+    on: &mut impl StatementExecutor,
+    relay: &RelayName,
+    rank: i64,
+) -> Result<(), StoreError> {
     sql("INSERT INTO lane (relay, virtual_time) VALUES ($1, $2)
         ON CONFLICT (relay) DO UPDATE SET virtual_time = excluded.virtual_time
         WHERE lane.virtual_time < excluded.virtual_time")

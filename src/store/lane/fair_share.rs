@@ -6,7 +6,7 @@
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName, TenantId};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 
 /// A delivery whose time has come, and where it gets its place.
@@ -18,27 +18,27 @@ pub(in crate::store) fn read(row: &Row) -> Result<ReadyRow, StoreError> {
 
 /// Up to `limit` ripe deliveries, as many of each tenant, and locks them.
 pub(in crate::store) async fn fair_share(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<ReadyRow>, StoreError> {
     let tenants = tenants_with_ripe(on, now, limit).await?;
     let share = limit / u32::try_from(tenants.len()).unwrap_or(limit).max(1);
-    sql("WITH {given}
-        SELECT ripe.delivery_id, ripe.relay, ripe.tenant_id FROM given
+    sql("WITH {rows}
+        SELECT ripe.delivery_id, ripe.relay, ripe.tenant_id FROM rows
              {postgres: CROSS JOIN LATERAL (
                 SELECT delivery_id, relay, tenant_id FROM lane_entry
-                WHERE tenant_id = given.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
+                WHERE tenant_id = rows.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
                   AND held IS NULL
                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS ripe}
              {sqlite: JOIN lane_entry AS ripe ON ripe.delivery_id IN (
                 SELECT delivery_id FROM lane_entry
-                WHERE tenant_id = given.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
+                WHERE tenant_id = rows.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
                   AND held IS NULL
                 ORDER BY due_at LIMIT $2)}")
     .bind(now)
     .bind(share.max(1))
-    .given("tenant_id text", tenants.iter().map(|tenant| [tenant.into()]))
+    .rows("tenant_id text", tenants.iter().map(|tenant| [tenant.into()]))
     .all(on)
     .await?
     .iter()
@@ -47,7 +47,11 @@ pub(in crate::store) async fn fair_share(
 }
 
 /// Tenants that have something ripe. The index is read from one tenant to the next, however many rows each has.
-async fn tenants_with_ripe(on: &mut impl Runs, now: Timestamp, limit: u32) -> Result<Vec<TenantId>, StoreError> {
+async fn tenants_with_ripe(
+    on: &mut impl StatementExecutor,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<TenantId>, StoreError> {
     sql("WITH RECURSIVE waiting (tenant_id) AS (
             SELECT MIN(tenant_id) FROM lane_entry WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
             UNION ALL

@@ -83,7 +83,7 @@ impl Store {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             SELECT delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key,
                    delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number,
                    delivery.kind, event.source, event.event_id,
@@ -95,15 +95,15 @@ impl Store {
                    customer.type AS customer_type,
                    customer.postcode IS NOT NULL AND customer.house_number IS NOT NULL AS has_postal,
                    customer.mobile IS NOT NULL AS has_mobile
-            FROM given
-                 JOIN delivery ON delivery.id = given.id
+            FROM rows
+                 JOIN delivery ON delivery.id = rows.id
                  JOIN delivery AS main ON main.id = delivery.main_id
                  JOIN event ON event.key = delivery.event_key AND event.body IS NOT NULL
                  JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
                                     AND tenant_profile.version = delivery.profile_version
                  JOIN tenant_settings AS settings ON settings.tenant_id = delivery.tenant_id
                  LEFT JOIN customer ON customer.tenant_id = delivery.tenant_id AND customer.id = delivery.customer_id")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.read().await?)
         .await?
         .iter()

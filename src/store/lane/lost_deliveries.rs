@@ -7,14 +7,14 @@ use super::sender_history::senders;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::reply::Phase;
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::policy::sender_key::SenderKeys;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::dead_letter::decide::cancel_duplicates;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 
 /// What names the attempts that are taken back.
 const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
@@ -69,7 +69,7 @@ impl Store {
                   JOIN delivery ON delivery.id = attempt.delivery_id AND delivery.claim = attempt.claim
              WHERE attempt.ended_at >= $4 AND attempt.phase = $5 AND attempt.code = $6
                AND (attempt.class = 'refused' OR (attempt.class = 'rejected' AND attempt.code NOT LIKE '% %'))
-               AND delivery.settled IN ('dead', 'rejected')
+               AND delivery.concluded IN ('dead', 'rejected')
              ORDER BY attempt.delivery_id LIMIT $7"
         ))
         .bind(lost.relay)
@@ -108,18 +108,18 @@ pub(in super::super) async fn bring_back(
     let back = lock_given_up(on, attempts).await?;
     let back = without_resent(on, back, now).await?;
     let Some((first, _, _)) = back.first() else { return Ok(()) };
-    sql("WITH {given}
+    sql("WITH {rows}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
                                 decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held,
                                 tried_at)
         SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
-               given.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
-               delivery.portal_method, delivery.class, delivery.reason, delivery.settled_at, $3, $2
-        FROM given JOIN delivery ON delivery.id = given.given_id")
+               rows.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
+               delivery.portal_method, delivery.class, delivery.reason, delivery.concluded_at, $3, $2
+        FROM rows JOIN delivery ON delivery.id = rows.given_id")
     .bind(how.relay)
     .bind(now)
     .bind(how.held)
-    .given(
+    .rows(
         "given_id uuid, given_attempts bigint",
         back.iter().map(|(id, _, attempts)| [(*id).into(), (*attempts).into()]),
     )
@@ -129,10 +129,10 @@ pub(in super::super) async fn bring_back(
     clear_ends(on, &ids, how, now).await?;
     insert_notes(on, &ids, DISPATCHER, &format!("due again: {}", how.why), now).await?;
     let mut counts = BTreeMap::new();
-    for (_, settled, _) in &back {
-        *counts.entry(*settled).or_insert(0) -= 1;
+    for (_, concluded, _) in &back {
+        *counts.entry(*concluded).or_insert(0) -= 1;
     }
-    count_settled(on, *first, &counts).await
+    count_concluded(on, *first, &counts).await
 }
 
 /// Forgets how they ended, and the message of an attempt that was not accepted.
@@ -143,30 +143,30 @@ async fn clear_ends(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let given = || ids.iter().map(|id| [(*id).into()]);
-    sql("WITH {given}
-        UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL, attempts = 0,
+    sql("WITH {rows}
+        UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, attempts = 0,
                decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
                decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
                attachments = NULL, phase = NULL, code = NULL,
                tripped_at = COALESCE($1, tripped_at)
-        WHERE id IN (SELECT id FROM given)")
+        WHERE id IN (SELECT id FROM rows)")
     .bind(how.tripped_at)
-    .given("id uuid", given())
+    .rows("id uuid", given())
     .run(on)
     .await?;
-    sql("WITH {given}
-        UPDATE dead_letter SET state = 'cured', settled_at = $1, settled_by = $2, note = $3, curable = FALSE
-        WHERE delivery_id IN (SELECT id FROM given) AND state = 'open'")
+    sql("WITH {rows}
+        UPDATE dead_letter SET state = 'cured', concluded_at = $1, concluded_by = $2, note = $3, curable = FALSE
+        WHERE delivery_id IN (SELECT id FROM rows) AND state = 'open'")
     .bind(now)
     .bind(DISPATCHER)
     .bind(how.why)
-    .given("id uuid", given())
+    .rows("id uuid", given())
     .run(on)
     .await?;
     // What the billing system has not heard yet is not true any more.
-    sql("WITH {given}
-        DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM given) AND settled IN ('dead', 'rejected')")
-    .given("id uuid", given())
+    sql("WITH {rows}
+        DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows) AND concluded IN ('dead', 'rejected')")
+    .rows("id uuid", given())
     .run(on)
     .await?;
     Ok(())
@@ -181,40 +181,40 @@ pub(in super::super) async fn lock_tenants_of(
     if attempts.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
+    sql("WITH {rows}
         SELECT id FROM tenant
-        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM given))
+        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM rows))
         ORDER BY id {postgres: FOR NO KEY UPDATE}")
-    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .rows("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
     .run(on)
     .await?;
     Ok(())
 }
 
 /// A delivery that was given up, how, and the attempts consumed before.
-type GivenUp = (DeliveryId, Settled, i64);
+type GivenUp = (DeliveryId, Concluded, i64);
 
 /// Locks the deliveries that the attempts ended, after their dead letters: in this order everybody locks.
 async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
-    sql("WITH {given} SELECT id FROM dead_letter
-        WHERE delivery_id IN (SELECT given_id FROM given) AND delivery_id IS NOT NULL AND state = 'open'
+    sql("WITH {rows} SELECT id FROM dead_letter
+        WHERE delivery_id IN (SELECT given_id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'
         ORDER BY id {postgres: FOR UPDATE}")
-    .given("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .rows("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
     .run(on)
     .await?;
-    sql("WITH {given}
-        SELECT delivery.id, delivery.settled, given.given_attempts
-        FROM given JOIN delivery ON delivery.id = given.given_id AND delivery.claim = given.given_claim
-        WHERE delivery.settled IN ('dead', 'rejected')
+    sql("WITH {rows}
+        SELECT delivery.id, delivery.concluded, rows.given_attempts
+        FROM rows JOIN delivery ON delivery.id = rows.given_id AND delivery.claim = rows.given_claim
+        WHERE delivery.concluded IN ('dead', 'rejected')
         ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-    .given(
+    .rows(
         COLUMNS,
         attempts.iter().map(|tripped| [tripped.delivery.into(), tripped.claim.into(), tripped.attempts.into()]),
     )
     .all(on)
     .await?
     .iter()
-    .map(|row| Ok((row.get("id")?, row.get("settled")?, row.get("given_attempts")?)))
+    .map(|row| Ok((row.get("id")?, row.get("concluded")?, row.get("given_attempts")?)))
     .collect()
 }
 
@@ -225,12 +225,12 @@ async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Res
 async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {
     let revived: Vec<Revived> = back.iter().map(|(delivery, _, _)| Revived::delivery(*delivery)).collect();
     let newer = newer_deliveries(on, &revived, now).await?;
-    let resent: HashSet<DeliveryId> = sql("WITH {given}
-        SELECT own.id FROM given JOIN delivery AS own ON own.id = given.given_id
+    let resent: HashSet<DeliveryId> = sql("WITH {rows}
+        SELECT own.id FROM rows JOIN delivery AS own ON own.id = rows.given_id
              JOIN delivery AS resend ON resend.tenant_id = own.tenant_id AND resend.invoice_id = own.invoice_id
                   AND resend.resend_of = own.main_id
         WHERE own.role <> 'bcc'")
-    .given("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
+    .rows("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
@@ -240,7 +240,7 @@ async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp
         back.into_iter().partition(|(delivery, _, _)| newer.contains_key(&delivery.0) || resent.contains(delivery));
     let duplicates: Vec<(DeliveryId, DeliveryId)> = stay
         .iter()
-        .filter(|(_, settled, _)| *settled == Settled::Dead)
+        .filter(|(_, concluded, _)| *concluded == Concluded::Dead)
         .filter_map(|(delivery, _, _)| Some((*delivery, newer.get(&delivery.0)?.delivery)))
         .collect();
     cancel_duplicates(on, &duplicates, now).await?;

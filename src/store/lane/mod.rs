@@ -2,6 +2,7 @@
 
 pub(super) mod attempt_record;
 pub(super) mod claim;
+pub(super) mod conclude;
 pub(super) mod data_permit;
 pub(super) mod fair_queue;
 pub(super) mod fair_share;
@@ -17,6 +18,5 @@ pub(super) mod resent;
 pub(super) mod sender_history;
 pub(super) mod sender_hold;
 pub(super) mod sender_trial;
-pub(super) mod settle;
 pub(super) mod takeover;
 pub(super) mod worker;

@@ -1,19 +1,19 @@
-//! What came of an attempt: back to due, or settled.
+//! What came of an attempt: back to due, or concluded.
 //!
 //! A batch of records is one transaction. Each record rests on its claim; two more cases count as the same attempt's:
 //! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
 //! because the first answer of the database was lost.
 
-use super::attempt_record::{BackToDue, NextState, Record, Recorded, settled};
+use super::attempt_record::{BackToDue, NextState, Record, Recorded, concluded};
 use std::collections::{BTreeMap, HashSet};
 
 use super::claim::{Claim, Fence};
+use super::conclude::{conclude, insert_attempts, nameless};
 use super::hold::BY_HAND;
-use super::settle::{insert_attempts, nameless, settle};
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeliveryId;
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::delivery::erased;
@@ -21,7 +21,7 @@ use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::delivery::terms::terms_values;
 
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
 /// Who notes at a delivery what no person did.
@@ -57,7 +57,7 @@ impl Store {
 
         sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
         insert_attempts(&mut transaction, &sorted).await?;
-        settle(&mut transaction, &sorted, &late, &held, self.now()).await?;
+        conclude(&mut transaction, &sorted, &late, &held, self.now()).await?;
         failpoint::reach(Failpoint::BeforeRecordCommit);
         transaction.commit().await?;
         Ok(records
@@ -78,7 +78,7 @@ fn without<'r>(records: &[&'r Record], taken: &HashSet<Claim>) -> Vec<&'r Record
 fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
     let due = |record: &&'r Record| match &record.next {
         NextState::Due(due) => Some((record.fence, &**due)),
-        NextState::Settled(_) => None,
+        NextState::Concluded(_) => None,
     };
     records.iter().filter_map(due).collect()
 }
@@ -87,20 +87,20 @@ fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
 #[derive(Default)]
 struct TakenClaims {
     claims: HashSet<Claim>,
-    /// Those that a person held meanwhile, of the ones that have settled.
+    /// Those that a person held meanwhile, of the ones that have concluded.
     held: HashSet<Claim>,
 }
 
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
 async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<TakenClaims, StoreError> {
     let mut taken = TakenClaims::default();
-    let settled = settled(records);
-    if !settled.is_empty() {
-        let rows = sql("WITH {given}
+    let concluded = concluded(records);
+    if !concluded.is_empty() {
+        let rows = sql("WITH {rows}
             DELETE FROM lane_entry
-            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND state = 'sending'
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM rows) AND state = 'sending'
             RETURNING delivery_id, claim, held")
-        .given("id uuid, claim bigint, worker_id uuid", settled.iter().map(|(fence, _)| fence.values()))
+        .rows("id uuid, claim bigint, worker_id uuid", concluded.iter().map(|(fence, _)| fence.values()))
         .all(on)
         .await?;
         for row in &rows {
@@ -136,27 +136,27 @@ async fn back_to_due(
     if due.is_empty() {
         return Ok(Vec::new());
     }
-    sql("WITH {given}
-        UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = given.due_at,
+    sql("WITH {rows}
+        UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = rows.due_at,
                -- What a person holds stays held, whatever else would hold it or let it go.
-               fair_rank = CASE WHEN given.due_at <= $1 AND given.held IS NULL THEN lane_entry.fair_rank END,
-               attempts = given.attempts, last_class = given.last_class, last_reply = given.last_reply,
-               first_failed_at = given.first_failed_at, missing_since = given.missing_since,
-               refused_for_size = given.refused_for_size, without_utf8 = given.without_utf8,
-               may_be_out = given.may_be_out,
-               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE given.held END,
-               portal_access = CASE WHEN given.decision IS NULL THEN lane_entry.portal_access ELSE given.portal_access END,
-               portal_method = CASE WHEN given.decision IS NULL THEN lane_entry.portal_method ELSE given.portal_method END,
-               decision = COALESCE(given.decision, lane_entry.decision),
-               message_sha256 = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_sha256 END,
-               message_date = CASE WHEN given.anew THEN NULL ELSE lane_entry.message_date END
-        FROM given
-        WHERE lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id AND lane_entry.state = 'sending'
+               fair_rank = CASE WHEN rows.due_at <= $1 AND rows.held IS NULL THEN lane_entry.fair_rank END,
+               attempts = rows.attempts, last_class = rows.last_class, last_reply = rows.last_reply,
+               first_failed_at = rows.first_failed_at, missing_since = rows.missing_since,
+               refused_for_size = rows.refused_for_size, without_utf8 = rows.without_utf8,
+               may_be_out = rows.may_be_out,
+               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE rows.held END,
+               portal_access = CASE WHEN rows.decision IS NULL THEN lane_entry.portal_access ELSE rows.portal_access END,
+               portal_method = CASE WHEN rows.decision IS NULL THEN lane_entry.portal_method ELSE rows.portal_method END,
+               decision = COALESCE(rows.decision, lane_entry.decision),
+               message_sha256 = CASE WHEN rows.anew THEN NULL ELSE lane_entry.message_sha256 END,
+               message_date = CASE WHEN rows.anew THEN NULL ELSE lane_entry.message_date END
+        FROM rows
+        WHERE lane_entry.delivery_id = rows.id AND lane_entry.claim = rows.claim
+          AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id AND lane_entry.state = 'sending'
         RETURNING lane_entry.delivery_id, lane_entry.claim")
     .bind(now)
     .bind(BY_HAND)
-    .given(
+    .rows(
         "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
          first_failed_at bigint, missing_since bigint, refused_for_size boolean, without_utf8 boolean, may_be_out boolean, decision text, \
          portal_access text, portal_method text, held text, anew boolean",
@@ -197,10 +197,10 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
     if records.is_empty() {
         return Ok(HashSet::new());
     }
-    let late: HashSet<Claim> = sql("WITH {given}
-        SELECT delivery.id, delivery.claim FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
-        WHERE delivery.settled = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-    .given("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
+    let late: HashSet<Claim> = sql("WITH {rows}
+        SELECT delivery.id, delivery.claim FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim
+        WHERE delivery.concluded = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
+    .rows("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
     .all(on)
     .await?
     .iter()
@@ -209,59 +209,56 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
 
     let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.claim())).collect();
     if let Some((first, _)) = back.first() {
-        sql("WITH {given}
+        sql("WITH {rows}
             INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
                                     decision, portal_access, portal_method, decision_reason, decision_inputs,
                                     message_sha256, message_date)
             SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
-                   delivery.expires_at, given.claim, given.worker_id, delivery.decision, delivery.portal_access,
+                   delivery.expires_at, rows.claim, rows.worker_id, delivery.decision, delivery.portal_access,
                    delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256,
                    delivery.message_date
-            FROM given JOIN delivery ON delivery.id = given.id JOIN tenant ON tenant.id = delivery.tenant_id")
-        .given("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
+            FROM rows JOIN delivery ON delivery.id = rows.id JOIN tenant ON tenant.id = delivery.tenant_id")
+        .rows("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
         .run(on)
         .await?;
-        sql("WITH {given}
-            UPDATE delivery SET settled = NULL, settled_at = NULL, class = NULL, reason = NULL
-            WHERE id IN (SELECT id FROM given)")
-        .given("id uuid", back.iter().map(|(fence, _)| [fence.delivery.into()]))
+        sql("WITH {rows}
+            UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL
+            WHERE id IN (SELECT id FROM rows)")
+        .rows("id uuid", back.iter().map(|(fence, _)| [fence.delivery.into()]))
         .run(on)
         .await?;
         let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
-        count_settled(on, first.delivery, &BTreeMap::from([(Settled::Uncertain, fewer)])).await?;
+        count_concluded(on, first.delivery, &BTreeMap::from([(Concluded::Uncertain, fewer)])).await?;
         back_to_due(on, &back, now).await?;
         keep_messages(on, &kept(back.iter())).await?;
     }
     Ok(late)
 }
 
-/// Keeps the attempts of claims whose delivery somebody has settled otherwise meanwhile: who resent an uncertain one, or
+/// Keeps the attempts of claims whose delivery somebody has concluded otherwise meanwhile: who resent an uncertain one, or
 /// marked it as sent, is told by them what the relay answered in the end. The delivery stays where it was put.
 async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<(), StoreError> {
     let tried: Vec<&Record> = records.iter().copied().filter(|record| record.attempt.is_some()).collect();
     if tried.is_empty() {
         return Ok(());
     }
-    let settled: BTreeMap<Claim, Settled> = sql("WITH {given}
-        SELECT delivery.id, delivery.claim, delivery.settled
-        FROM given JOIN delivery ON delivery.id = given.id AND delivery.claim = given.claim
-        WHERE delivery.settled IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim)")
-    .given(
-        "id uuid, claim bigint",
-        tried.iter().map(|record| [record.fence.delivery.into(), record.fence.claim.into()]),
-    )
+    let concluded: BTreeMap<Claim, Concluded> = sql("WITH {rows}
+        SELECT delivery.id, delivery.claim, delivery.concluded
+        FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim
+        WHERE delivery.concluded IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = rows.id AND attempt.claim = rows.claim)")
+    .rows("id uuid, claim bigint", tried.iter().map(|record| [record.fence.delivery.into(), record.fence.claim.into()]))
     .all(on)
     .await?
     .iter()
-    .map(|row| Ok(((row.get("id")?, row.get("claim")?), row.get("settled")?)))
+    .map(|row| Ok(((row.get("id")?, row.get("claim")?), row.get("concluded")?)))
     .collect::<Result<_, StoreError>>()?;
-    let kept: Vec<&Record> = tried.into_iter().filter(|record| settled.contains_key(&record.fence.claim())).collect();
+    let kept: Vec<&Record> = tried.into_iter().filter(|record| concluded.contains_key(&record.fence.claim())).collect();
     insert_attempts(on, &kept).await?;
     for record in kept {
         let Some(attempt) = &record.attempt else { continue };
         let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or("no reply"));
-        let stands = settled[&record.fence.claim()];
+        let stands = concluded[&record.fence.claim()];
         let what = format!("the relay answered late: {class} ({code}); the delivery stays {stands}");
         insert_notes(on, &[record.fence.delivery], DISPATCHER, &what, now).await?;
     }
@@ -273,21 +270,21 @@ async fn find_repeated(on: &mut Transaction, records: &[&Record]) -> Result<Hash
     if records.is_empty() {
         return Ok(HashSet::new());
     }
-    sql("WITH {given}
-        SELECT given.id, CAST(given.claim AS INTEGER) AS claim FROM given
-        WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = given.id AND attempt.claim = given.claim
-                                              AND attempt.worker_id = given.worker_id)
-           OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = given.id AND delivery.claim = given.claim
-                                               AND delivery.settled = given.settled)")
-    .given(
-        "id uuid, claim bigint, worker_id uuid, settled text",
+    sql("WITH {rows}
+        SELECT rows.id, CAST(rows.claim AS INTEGER) AS claim FROM rows
+        WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery_id = rows.id AND attempt.claim = rows.claim
+                                              AND attempt.worker_id = rows.worker_id)
+           OR EXISTS (SELECT 1 FROM delivery WHERE delivery.id = rows.id AND delivery.claim = rows.claim
+                                               AND delivery.concluded = rows.concluded)")
+    .rows(
+        "id uuid, claim bigint, worker_id uuid, concluded text",
         records.iter().map(|record| {
             let [id, claim, worker] = record.fence.values();
-            let settled = match &record.next {
-                NextState::Settled(settlement) => Some(settlement.settled),
+            let concluded = match &record.next {
+                NextState::Concluded(conclusion) => Some(conclusion.concluded),
                 NextState::Due(_) => None,
             };
-            [id, claim, worker, settled.into()]
+            [id, claim, worker, concluded.into()]
         }),
     )
     .all(on)

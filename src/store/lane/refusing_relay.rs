@@ -121,20 +121,20 @@ async fn dissolve(on: &mut Transaction, refusing: &RefusingRelay) -> Result<(), 
         return Ok(());
     }
     // In their order, as whoever brings deliveries back locks them.
-    let tripped: Vec<DeliveryId> = sql("WITH {given}
+    let tripped: Vec<DeliveryId> = sql("WITH {rows}
         SELECT id FROM delivery
         WHERE tripped_at IS NOT NULL
-          AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM given))
+          AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM rows))
         ORDER BY id {postgres: FOR UPDATE}")
     .bind(&refusing.relay)
-    .given("words text", words.iter().map(|words| [words.into()]))
+    .rows("words text", words.iter().map(|words| [words.into()]))
     .all(on)
     .await?
     .iter()
     .map(|row| row.get("id"))
     .collect::<Result<_, _>>()?;
-    sql("WITH {given} UPDATE delivery SET tripped_at = NULL WHERE id IN (SELECT id FROM given)")
-        .given("id uuid", tripped.into_iter().map(|delivery| [delivery.into()]))
+    sql("WITH {rows} UPDATE delivery SET tripped_at = NULL WHERE id IN (SELECT id FROM rows)")
+        .rows("id uuid", tripped.into_iter().map(|delivery| [delivery.into()]))
         .run(on)
         .await?;
     Ok(())

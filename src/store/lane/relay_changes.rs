@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::takeover::{Left, settle_left};
+use super::takeover::{Left, conclude_left};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, RelayName};
 use crate::model::reason::{ReasonCode, fingerprint};
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -72,17 +72,17 @@ impl Store {
         }
         let now = self.now();
         let mut transaction = self.begin().await?;
-        let rows = sql("WITH {given},
+        let rows = sql("WITH {rows},
             picked AS MATERIALIZED (
                 SELECT delivery_id FROM lane_entry
-                WHERE state = 'due' AND relay IN (SELECT relay FROM given)
+                WHERE state = 'due' AND relay IN (SELECT relay FROM rows)
                   AND relay NOT IN (SELECT relay FROM worker_relay)
                 LIMIT $1 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
             RETURNING delivery_id, relay, attempts, claim, decision, portal_access, portal_method, decision_reason,
                       decision_inputs, message_sha256, message_date, first_failed_at")
         .bind(limit)
-        .given("relay text", relays.iter().map(|relay| [relay.into()]))
+        .rows("relay text", relays.iter().map(|relay| [relay.into()]))
         .all(&mut transaction)
         .await?;
         let mut by_relay: BTreeMap<RelayName, Vec<Left>> = BTreeMap::new();
@@ -91,18 +91,18 @@ impl Store {
         }
         for (relay, left) in &by_relay {
             let reason = no_such(relay);
-            settle_left(&mut transaction, left, Settled::Dead, ReasonCode::UnknownRelay, &reason, now).await?;
+            conclude_left(&mut transaction, left, Concluded::Dead, ReasonCode::UnknownRelay, &reason, now).await?;
         }
         let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<DeliveryId>, _>>()?;
         let relays: BTreeMap<DeliveryId, RelayName> = rows
             .iter()
             .map(|row| Ok((row.get("delivery_id")?, row.get("relay")?)))
             .collect::<Result<_, StoreError>>()?;
-        let letters = sql("WITH {given}
+        let letters = sql("WITH {rows}
             SELECT delivery.id, delivery.event_key, event.source, event.event_id, delivery.tenant_id,
                    delivery.customer_id, delivery.invoice_number, delivery.attempts
-            FROM given JOIN delivery ON delivery.id = given.id LEFT JOIN event ON event.key = delivery.event_key")
-        .given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+            FROM rows JOIN delivery ON delivery.id = rows.id LEFT JOIN event ON event.key = delivery.event_key")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut transaction)
         .await?
         .iter()

@@ -49,38 +49,38 @@ pub(in crate::store) async fn send_once_more(
     }
     let ids = || resent.iter().map(|delivery| [(*delivery).into()]);
     // Before the worker's name is gone from the row: the attempt that nobody will tell of.
-    sql("WITH {given}
+    sql("WITH {rows}
         INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, decision,
                              message_sha256)
         SELECT lane_entry.delivery_id, lane_entry.claim, lane_entry.worker_id, lane_entry.relay, $1, $1, $2, $3,
                lane_entry.decision, lane_entry.message_sha256
-        FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id
+        FROM rows JOIN lane_entry ON lane_entry.delivery_id = rows.id
         WHERE TRUE
         ON CONFLICT (delivery_id, claim) DO NOTHING")
     .bind(now)
     .bind(Phase::Data)
     .bind(ReasonCode::Uncertain)
-    .given("id uuid", ids())
+    .rows("id uuid", ids())
     .run(on)
     .await?;
     // What is known of the message stays on the delivery, should the same bytes not be had any more.
-    sql("WITH {given}
+    sql("WITH {rows}
         UPDATE delivery SET decision_reason = lane_entry.decision_reason, decision_inputs = lane_entry.decision_inputs,
                message_sha256 = lane_entry.message_sha256, message_date = lane_entry.message_date
-        FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id WHERE delivery.id = given.id")
-    .given("id uuid", ids())
+        FROM rows JOIN lane_entry ON lane_entry.delivery_id = rows.id WHERE delivery.id = rows.id")
+    .rows("id uuid", ids())
     .run(on)
     .await?;
-    sql("WITH {given}
+    sql("WITH {rows}
         UPDATE lane_entry SET state = 'due', due_at = $1, worker_id = NULL, data_started = FALSE, fair_rank = NULL,
                may_be_out = TRUE, attempts = attempts + 1, last_class = $2, last_reply = $3,
                first_failed_at = COALESCE(first_failed_at, $4)
-        FROM given WHERE lane_entry.delivery_id = given.id")
+        FROM rows WHERE lane_entry.delivery_id = rows.id")
     .bind(Timestamp(now.0 + DELAY_MS))
     .bind(ReasonCode::Uncertain)
     .bind(WHY)
     .bind(now)
-    .given("id uuid", ids())
+    .rows("id uuid", ids())
     .run(on)
     .await?;
     describe_messages(on, &resent).await?;

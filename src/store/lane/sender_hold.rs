@@ -209,12 +209,12 @@ impl Store {
         if words.is_empty() {
             return Ok(false);
         }
-        sql("WITH {given}
+        sql("WITH {rows}
             UPDATE delivery SET tripped_at = 0
             WHERE tripped_at IS NOT NULL
-              AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM given))")
+              AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM rows))")
         .bind(relay)
-        .given("words text", words.iter().map(|words| [words.into()]))
+        .rows("words text", words.iter().map(|words| [words.into()]))
         .run(&mut transaction)
         .await?;
         transaction.commit().await?;
@@ -287,10 +287,10 @@ impl Store {
             return Ok(0);
         }
         // The refusals were of another sender.
-        sql("WITH {given}
-            UPDATE delivery SET profile_version = $1, tripped_at = NULL WHERE id IN (SELECT id FROM given)")
+        sql("WITH {rows}
+            UPDATE delivery SET profile_version = $1, tripped_at = NULL WHERE id IN (SELECT id FROM rows)")
         .bind(changed.version)
-        .given("id uuid", freed.iter().map(|delivery| [(*delivery).into()]))
+        .rows("id uuid", freed.iter().map(|delivery| [(*delivery).into()]))
         .run(&mut transaction)
         .await?;
         insert_notes(&mut transaction, &freed, DISPATCHER, "let go with the tenant's new sender", now).await?;

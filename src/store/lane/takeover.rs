@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, WorkerId};
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::policy::decision::Terms;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
@@ -18,7 +18,7 @@ use crate::store::db::value::Row;
 use crate::store::delivery::kept_message::describe_messages;
 use crate::store::delivery::terms::{read_terms, terms_values};
 use crate::store::outbox::outcomes::insert_outcomes;
-use crate::store::upkeep::settled_count::count_settled;
+use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
 /// So many workers may die with a delivery before its DATA; then it is to blame itself.
@@ -151,9 +151,9 @@ impl Store {
             left.push(Left::read(row)?);
         }
         let why = "the event's expires_at passed before it could be sent";
-        settle_left(&mut transaction, &expired, Settled::Expired, ReasonCode::Expired, why, now).await?;
+        conclude_left(&mut transaction, &expired, Concluded::Expired, ReasonCode::Expired, why, now).await?;
         let why = "the event's expires_at passed before it could be sent again; the relay may hold it";
-        settle_left(&mut transaction, &uncertain, Settled::Uncertain, ReasonCode::Uncertain, why, now).await?;
+        conclude_left(&mut transaction, &uncertain, Concluded::Uncertain, ReasonCode::Uncertain, why, now).await?;
         transaction.commit().await?;
         Ok(expired.into_iter().map(|left| left.delivery).collect())
     }
@@ -168,27 +168,27 @@ impl Store {
         }
         let mut transaction = self.begin().await?;
         if !self.resent_by.is_empty() {
-            let started = sql("WITH {given}
+            let started = sql("WITH {rows}
                 SELECT lane_entry.delivery_id, lane_entry.relay, lane_entry.may_be_out
-                FROM given JOIN lane_entry ON lane_entry.delivery_id = given.id AND lane_entry.claim = given.claim
-                                          AND lane_entry.worker_id IS NOT DISTINCT FROM given.worker_id
+                FROM rows JOIN lane_entry ON lane_entry.delivery_id = rows.id AND lane_entry.claim = rows.claim
+                                          AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id
                 WHERE lane_entry.data_started ORDER BY lane_entry.delivery_id {postgres: FOR UPDATE OF lane_entry}")
-            .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+            .rows("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
             .all(&mut transaction)
             .await?;
             send_once_more(&mut transaction, &self.resent_by, &started, self.now()).await?;
         }
-        let rows = sql("WITH {given}
+        let rows = sql("WITH {rows}
             DELETE FROM lane_entry
-            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM given) AND data_started
+            WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM rows) AND data_started
             RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
                       decision_inputs, message_sha256, message_date")
-        .given("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
+        .rows("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
         .await?;
         let left = rows.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
         let why = "how the message was handed over could not be recorded; the relay may hold it";
-        settle_left(&mut transaction, &left, Settled::Uncertain, ReasonCode::Uncertain, why, self.now()).await?;
+        conclude_left(&mut transaction, &left, Concluded::Uncertain, ReasonCode::Uncertain, why, self.now()).await?;
         let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
         describe_messages(&mut transaction, &uncertain).await?;
         transaction.commit().await?;
@@ -225,7 +225,7 @@ async fn declare_uncertain(
     .await?;
     let left = left.iter().map(Left::read_started).collect::<Result<Vec<_>, _>>()?;
     let why = "the worker ended while it handed the message over; the relay may hold it";
-    settle_left(on, &left, Settled::Uncertain, ReasonCode::Uncertain, why, now).await?;
+    conclude_left(on, &left, Concluded::Uncertain, ReasonCode::Uncertain, why, now).await?;
     let uncertain: Vec<_> = left.into_iter().map(|left| left.delivery).collect();
     describe_messages(on, &uncertain).await?;
     Ok(uncertain)
@@ -266,29 +266,29 @@ impl Left {
     }
 }
 
-/// Settles deliveries that nobody attempted to the end.
-pub(in crate::store) async fn settle_left(
+/// Concludes deliveries that nobody attempted to the end.
+pub(in crate::store) async fn conclude_left(
     on: &mut Transaction,
     left: &[Left],
-    settled: Settled,
+    concluded: Concluded,
     class: ReasonCode,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Some(first) = left.first() else { return Ok(()) };
-    sql("WITH {given}
-        UPDATE delivery SET settled = $1, settled_at = $2, class = $3, reason = $4, phase = given.phase,
-               attempts = given.attempts,
-               claim = given.claim, decision = given.decision, portal_access = given.portal_access,
-               portal_method = given.portal_method, decision_reason = given.decision_reason,
-               decision_inputs = given.decision_inputs, message_sha256 = given.message_sha256,
-               message_date = given.message_date
-        FROM given WHERE delivery.id = given.given_id")
-    .bind(settled)
+    sql("WITH {rows}
+        UPDATE delivery SET concluded = $1, concluded_at = $2, class = $3, reason = $4, phase = rows.phase,
+               attempts = rows.attempts,
+               claim = rows.claim, decision = rows.decision, portal_access = rows.portal_access,
+               portal_method = rows.portal_method, decision_reason = rows.decision_reason,
+               decision_inputs = rows.decision_inputs, message_sha256 = rows.message_sha256,
+               message_date = rows.message_date
+        FROM rows WHERE delivery.id = rows.given_id")
+    .bind(concluded)
     .bind(now)
     .bind(class)
     .bind(reason)
-    .given(
+    .rows(
         "given_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
          decision_reason text, decision_inputs text, message_sha256 bytea, message_date bigint",
         left.iter().map(|left| {
@@ -310,7 +310,7 @@ pub(in crate::store) async fn settle_left(
     )
     .run(on)
     .await?;
-    insert_outcomes(on, left.iter().map(|left| (left.delivery, settled))).await?;
+    insert_outcomes(on, left.iter().map(|left| (left.delivery, concluded))).await?;
     let count = i64::try_from(left.len()).unwrap_or(i64::MAX);
-    count_settled(on, first.delivery, &BTreeMap::from([(settled, count)])).await
+    count_concluded(on, first.delivery, &BTreeMap::from([(concluded, count)])).await
 }

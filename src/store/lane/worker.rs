@@ -10,7 +10,7 @@ use crate::store::db::statement::sql;
 
 /// A worker as its heartbeat shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heartbeat {
+pub struct WorkerHeartbeat {
     /// The worker.
     pub worker: WorkerId,
     /// How often it has beaten.
@@ -29,10 +29,10 @@ impl Store {
         .bind(self.holder())
         .run(&mut transaction)
         .await?;
-        sql("WITH {given} INSERT INTO worker_relay (worker_id, relay) SELECT $1, relay FROM given WHERE TRUE
+        sql("WITH {rows} INSERT INTO worker_relay (worker_id, relay) SELECT $1, relay FROM rows WHERE TRUE
             ON CONFLICT (worker_id, relay) DO NOTHING")
         .bind(worker)
-        .given("relay text", relays.iter().map(|relay| [relay.into()]))
+        .rows("relay text", relays.iter().map(|relay| [relay.into()]))
         .run(&mut transaction)
         .await?;
         transaction.commit().await
@@ -40,7 +40,7 @@ impl Store {
 
     /// Beats, and returns every worker's heartbeat; `None` if this worker was declared dead: it must start anew
     /// under another id.
-    pub async fn beat(&self, worker: WorkerId) -> Result<Option<Vec<Heartbeat>>, StoreError> {
+    pub async fn beat(&self, worker: WorkerId) -> Result<Option<Vec<WorkerHeartbeat>>, StoreError> {
         let mut connection = self.write().await?;
         let alive =
             sql("UPDATE worker SET beats = beats + 1 WHERE id = $1").bind(worker).run(&mut connection).await? > 0;
@@ -51,18 +51,18 @@ impl Store {
             .all(&mut connection)
             .await?
             .iter()
-            .map(|row| Ok(Heartbeat { worker: row.get("id")?, beats: row.get("beats")? }))
+            .map(|row| Ok(WorkerHeartbeat { worker: row.get("id")?, beats: row.get("beats")? }))
             .collect::<Result<_, _>>()
             .map(Some)
     }
 
     /// Every registered worker's heartbeat.
-    pub async fn workers(&self) -> Result<Vec<Heartbeat>, StoreError> {
+    pub async fn workers(&self) -> Result<Vec<WorkerHeartbeat>, StoreError> {
         sql("SELECT id, beats FROM worker ORDER BY id")
             .all(&mut self.read().await?)
             .await?
             .iter()
-            .map(|row| Ok(Heartbeat { worker: row.get("id")?, beats: row.get("beats")? }))
+            .map(|row| Ok(WorkerHeartbeat { worker: row.get("id")?, beats: row.get("beats")? }))
             .collect()
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::ids::DeadLetterId;
-use crate::model::incoming::Unavailable;
+use crate::model::incoming::IntakeUnavailable;
 use crate::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
@@ -21,15 +21,15 @@ const MIRROR: &str = "mirror";
 const PUBLISH_BYTES_MAX: i64 = 8 << 20;
 
 impl DeadLetterOutbox for Store {
-    async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
+    async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, IntakeUnavailable> {
         Ok(self.hold_lease(MIRROR, lease).await?)
     }
 
-    async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
+    async fn release_mirror_lease(&self) -> Result<(), IntakeUnavailable> {
         Ok(self.release_lease(MIRROR).await?)
     }
 
-    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
+    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, IntakeUnavailable> {
         // One of them at least, and no more than fit: a body may have 1 MiB. Which fit is found out without the bodies:
         // SQLite would gather all of them in this process.
         let letters = sql(concat!(
@@ -58,33 +58,33 @@ impl DeadLetterOutbox for Store {
         Ok(letters)
     }
 
-    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         Ok(self.known_letters(ids, true).await?)
     }
 
-    async fn settled(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn concluded(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         Ok(self.known_letters(ids, false).await?)
     }
 
-    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
-        sql("WITH {given} UPDATE dead_letter SET mirror = 'published'
-            WHERE id IN (SELECT id FROM given) AND mirror = 'pending'")
-        .given("id uuid", rows(ids))
+    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
+        sql("WITH {rows} UPDATE dead_letter SET mirror = 'published'
+            WHERE id IN (SELECT id FROM rows) AND mirror = 'pending'")
+        .rows("id uuid", rows(ids))
         .run(&mut self.write().await?)
         .await?;
         Ok(())
     }
 
-    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
-        sql("WITH {given} UPDATE dead_letter SET mirror = 'removed'
-            WHERE id IN (SELECT id FROM given) AND state <> 'open'")
-        .given("id uuid", rows(ids))
+    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
+        sql("WITH {rows} UPDATE dead_letter SET mirror = 'removed'
+            WHERE id IN (SELECT id FROM rows) AND state <> 'open'")
+        .rows("id uuid", rows(ids))
         .run(&mut self.write().await?)
         .await?;
         Ok(())
     }
 
-    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, Unavailable> {
+    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, IntakeUnavailable> {
         let letters = sql("SELECT id FROM dead_letter WHERE mirror = 'published' AND state <> 'open' ORDER BY id")
             .all(&mut self.read().await?)
             .await?
@@ -94,14 +94,14 @@ impl DeadLetterOutbox for Store {
         Ok(letters)
     }
 
-    async fn published_and_open(&self) -> Result<u64, Unavailable> {
+    async fn published_and_open(&self) -> Result<u64, IntakeUnavailable> {
         let row = sql("SELECT COUNT(*) AS letters FROM dead_letter WHERE mirror = 'published' AND state = 'open'")
             .one(&mut self.read().await?)
             .await?;
         Ok(u64::try_from(row.get::<i64>("letters")?).unwrap_or(0))
     }
 
-    async fn standing(&self) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn standing(&self) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         let letters = sql("SELECT id FROM dead_letter WHERE mirror = 'published' AND state = 'open'")
             .all(&mut self.read().await?)
             .await?
@@ -111,10 +111,10 @@ impl DeadLetterOutbox for Store {
         Ok(letters)
     }
 
-    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
-        sql("WITH {given} UPDATE dead_letter SET mirror = 'pending'
-            WHERE id IN (SELECT id FROM given) AND state = 'open' AND mirror = 'published'")
-        .given("id uuid", rows(ids))
+    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
+        sql("WITH {rows} UPDATE dead_letter SET mirror = 'pending'
+            WHERE id IN (SELECT id FROM rows) AND state = 'open' AND mirror = 'published'")
+        .rows("id uuid", rows(ids))
         .run(&mut self.write().await?)
         .await?;
         Ok(())
@@ -149,12 +149,12 @@ impl Store {
 }
 
 impl Store {
-    /// Which of these letters the database knows, as `open` or as settled.
+    /// Which of these letters the database knows, as `open` or as concluded.
     async fn known_letters(&self, ids: &[DeadLetterId], open: bool) -> Result<HashSet<DeadLetterId>, StoreError> {
-        sql("WITH {given} SELECT dead_letter.id FROM given
-            JOIN dead_letter ON dead_letter.id = given.id AND (dead_letter.state = 'open') = $1")
+        sql("WITH {rows} SELECT dead_letter.id FROM rows
+            JOIN dead_letter ON dead_letter.id = rows.id AND (dead_letter.state = 'open') = $1")
         .bind(open)
-        .given("id uuid", rows(ids))
+        .rows("id uuid", rows(ids))
         .all(&mut self.read().await?)
         .await?
         .iter()
@@ -164,7 +164,7 @@ impl Store {
 }
 
 /// Every step of the mirror may be repeated, whatever the database says: it is tried again later.
-impl From<StoreError> for Unavailable {
+impl From<StoreError> for IntakeUnavailable {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) => Self(cause),
@@ -192,13 +192,13 @@ fn read_pending(row: &Row) -> Result<PendingDeadLetter, StoreError> {
         last_failed_at: row.get("last_failed_at")?,
         fingerprint: row.get("fingerprint")?,
         hint: row.get("hint")?,
-        // What is forgotten is settled long since; only its name is left to publish.
+        // What is forgotten is concluded long since; only its name is left to publish.
         body: Bytes::from(row.get::<Option<Vec<u8>>>("bytes")?.unwrap_or_default()),
     })
 }
 
 impl Store {
-    /// An open dead letter has left the queue without being settled: it is to be published again.
+    /// An open dead letter has left the queue without being concluded: it is to be published again.
     pub async fn mirror_again(&self, letter: DeadLetterId) -> Result<(), StoreError> {
         sql("UPDATE dead_letter SET mirror = 'pending' WHERE id = $1 AND state = 'open'")
             .bind(letter)

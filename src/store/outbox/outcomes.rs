@@ -1,15 +1,15 @@
 //! The outbox of outcomes: what the billing system is yet to hear of its invoices ([`crate::broker`]).
 //!
-//! Rows are written in the transaction that settles a main delivery, and deleted when the broker has them. Nobody
+//! Rows are written in the transaction that concludes a main delivery, and deleted when the broker has them. Nobody
 //! writes any while outcomes are off ([`Store::with_outcomes`]).
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
-use crate::model::incoming::Unavailable;
+use crate::model::incoming::IntakeUnavailable;
 use crate::model::outbox::{OutcomeOutbox, PendingOutcome};
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
@@ -36,7 +36,8 @@ impl Store {
 
     /// How many outcomes wait, and since when.
     pub async fn waiting_outcomes(&self) -> Result<WaitingOutcomes, StoreError> {
-        let (count, oldest) = self.waiting("SELECT COUNT(*) AS number, MIN(settled_at) AS oldest FROM outcome").await?;
+        let (count, oldest) =
+            self.waiting("SELECT COUNT(*) AS number, MIN(concluded_at) AS oldest FROM outcome").await?;
         Ok(WaitingOutcomes { count, oldest })
     }
 
@@ -57,7 +58,7 @@ impl Store {
     /// outcome.
     pub async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         let letters = "SELECT last_failed_at AS since FROM dead_letter WHERE mirror = 'pending' ORDER BY id LIMIT 1";
-        let outcomes = "SELECT settled_at AS since FROM outcome ORDER BY number LIMIT 1";
+        let outcomes = "SELECT concluded_at AS since FROM outcome ORDER BY number LIMIT 1";
         let on = &mut self.read().await?;
         let mut oldest: Option<Timestamp> = None;
         for first in [Some(letters), self.outcomes.then_some(outcomes)].into_iter().flatten() {
@@ -71,15 +72,15 @@ impl Store {
 }
 
 impl OutcomeOutbox for Store {
-    async fn hold_outcome_lease(&self, lease: Duration) -> Result<bool, Unavailable> {
+    async fn hold_outcome_lease(&self, lease: Duration) -> Result<bool, IntakeUnavailable> {
         Ok(self.hold_lease(OUTCOMES, lease).await?)
     }
 
-    async fn release_outcome_lease(&self) -> Result<(), Unavailable> {
+    async fn release_outcome_lease(&self) -> Result<(), IntakeUnavailable> {
         Ok(self.release_lease(OUTCOMES).await?)
     }
 
-    async fn next_outcomes(&self, limit: u32) -> Result<Vec<PendingOutcome>, Unavailable> {
+    async fn next_outcomes(&self, limit: u32) -> Result<Vec<PendingOutcome>, IntakeUnavailable> {
         let outcomes = sql("SELECT outcome.*, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
                    delivery.invoice_number, delivery.kind, event.source, event.event_id
             FROM outcome JOIN delivery ON delivery.id = outcome.delivery_id
@@ -94,39 +95,39 @@ impl OutcomeOutbox for Store {
         Ok(outcomes)
     }
 
-    async fn forget_outcomes(&self, outcomes: &[PendingOutcome]) -> Result<(), Unavailable> {
+    async fn forget_outcomes(&self, outcomes: &[PendingOutcome]) -> Result<(), IntakeUnavailable> {
         if outcomes.is_empty() {
             return Ok(());
         }
-        sql("WITH {given} DELETE FROM outcome WHERE number IN (SELECT number FROM given)")
-            .given("number bigint", outcomes.iter().map(|outcome| [outcome.number.into()]))
+        sql("WITH {rows} DELETE FROM outcome WHERE number IN (SELECT number FROM rows)")
+            .rows("number bigint", outcomes.iter().map(|outcome| [outcome.number.into()]))
             .run(&mut self.write().await?)
             .await?;
         Ok(())
     }
 }
 
-/// Writes the outcomes of those among these deliveries that are main ones and have just settled so that there is
+/// Writes the outcomes of those among these deliveries that are main ones and have just concluded so that there is
 /// something to tell.
 pub(in crate::store) async fn insert_outcomes(
     on: &mut Transaction,
-    settled: impl IntoIterator<Item = (DeliveryId, Settled)>,
+    concluded: impl IntoIterator<Item = (DeliveryId, Concluded)>,
 ) -> Result<(), StoreError> {
     if !on.outcomes {
         return Ok(());
     }
     let told: Vec<DeliveryId> =
-        settled.into_iter().filter(|(_, settled)| is_told(*settled)).map(|(delivery, _)| delivery).collect();
+        concluded.into_iter().filter(|(_, concluded)| is_told(*concluded)).map(|(delivery, _)| delivery).collect();
     if told.is_empty() {
         return Ok(());
     }
-    sql("WITH {given}
-        INSERT INTO outcome (delivery_id, settled, settled_at, class, decision, reason, code, message_id)
-        SELECT delivery.id, delivery.settled, delivery.settled_at, delivery.class, delivery.decision, delivery.reason,
+    sql("WITH {rows}
+        INSERT INTO outcome (delivery_id, concluded, concluded_at, class, decision, reason, code, message_id)
+        SELECT delivery.id, delivery.concluded, delivery.concluded_at, delivery.class, delivery.decision, delivery.reason,
                delivery.code, delivery.message_id
-        FROM given JOIN delivery ON delivery.id = given.given_id
+        FROM rows JOIN delivery ON delivery.id = rows.given_id
         WHERE delivery.role = 'main'")
-    .given("given_id uuid", told.into_iter().map(|delivery| [delivery.into()]))
+    .rows("given_id uuid", told.into_iter().map(|delivery| [delivery.into()]))
     .run(on)
     .await?;
     Ok(())
@@ -134,10 +135,10 @@ pub(in crate::store) async fn insert_outcomes(
 
 /// Whether the billing system hears of it. What is uncertain is for a person to decide first, and who discards a dead
 /// letter leaves the invoice as it was told: dead.
-const fn is_told(settled: Settled) -> bool {
-    match settled {
-        Settled::Sent | Settled::Rejected | Settled::Dead | Settled::Cancelled | Settled::Expired => true,
-        Settled::Uncertain | Settled::Discarded => false,
+const fn is_told(concluded: Concluded) -> bool {
+    match concluded {
+        Concluded::Sent | Concluded::Rejected | Concluded::Dead | Concluded::Cancelled | Concluded::Expired => true,
+        Concluded::Uncertain | Concluded::Discarded => false,
     }
 }
 
@@ -145,8 +146,8 @@ fn read(row: &Row) -> Result<PendingOutcome, StoreError> {
     Ok(PendingOutcome {
         number: row.get("number")?,
         delivery: row.get("delivery_id")?,
-        settled: row.get("settled")?,
-        settled_at: row.get("settled_at")?,
+        concluded: row.get("concluded")?,
+        concluded_at: row.get("concluded_at")?,
         class: row.get("class")?,
         decision: row.get("decision")?,
         reason: row.get("reason")?,

@@ -15,17 +15,17 @@ use crate::store::directory::catalogue::read_customer;
 const LOOKED_THROUGH_MAX: u32 = 5_000;
 
 /// Customers that have a word of this range, and one of each given range.
-pub(super) const CUSTOMERS_WITH: &str = "WITH {given},
+pub(super) const CUSTOMERS_WITH: &str = "WITH {rows},
             picked AS MATERIALIZED (
                 SELECT tenant_id, customer_id FROM customer_word
                 WHERE word >= $1 AND word < $2 AND ($3 IS NULL OR tenant_id = $3) ORDER BY word LIMIT $4)
             SELECT customer.* FROM (SELECT DISTINCT tenant_id, customer_id FROM picked) AS found
                  JOIN customer ON customer.tenant_id = found.tenant_id AND customer.id = found.customer_id
-            WHERE NOT EXISTS (SELECT 1 FROM given WHERE NOT EXISTS (
+            WHERE NOT EXISTS (SELECT 1 FROM rows WHERE NOT EXISTS (
                 -- By the customer, who has few words; never by the word, which may be everybody's.
                 SELECT 1 FROM customer_word AS other
                 WHERE other.tenant_id = found.tenant_id AND other.customer_id = found.customer_id
-                  AND other.word || '' >= given.low AND other.word || '' < given.high))
+                  AND other.word || '' >= rows.low AND other.word || '' < rows.high))
             ORDER BY found.tenant_id, found.customer_id LIMIT $5";
 
 /// How many customers have a word of this range, up to a limit.
@@ -135,7 +135,7 @@ impl Store {
             .bind(tenant)
             .bind(LOOKED_THROUGH_MAX)
             .bind(limit)
-            .given("low text, high text", others.iter().map(|(low, high)| [low.into(), high.into()]))
+            .rows("low text, high text", others.iter().map(|(low, high)| [low.into(), high.into()]))
             .all(&mut self.read().await?)
             .await?
             .iter()

@@ -98,7 +98,7 @@ pub(super) const LETTERS_OF_EVENT: &str = concat!(
 
 /// What a text named.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct SearchHits {
     /// Deliveries, each once.
     pub deliveries: Vec<(FoundBy, Delivery)>,
     /// Events that wait for their customers.
@@ -169,8 +169,8 @@ impl Store {
     /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, a delivery's or an
     /// event's id or the beginning of one that nothing else has, a customer's id or words of a name. Of each kind at most
     /// `limit`; what is named exactly comes first.
-    pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<Found, StoreError> {
-        let mut search = Search { store: self, tenant, limit, found: Found::default(), seen: HashSet::new() };
+    pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<SearchHits, StoreError> {
+        let mut search = Search { store: self, tenant, limit, found: SearchHits::default(), seen: HashSet::new() };
         let Some(needle) = Needle::read(text) else { return Ok(search.found) };
         for key in &needle.numbers {
             search.deliveries_numbered(key).await?;
@@ -203,7 +203,7 @@ struct Search<'s> {
     store: &'s Store,
     tenant: Option<&'s TenantId>,
     limit: u32,
-    found: Found,
+    found: SearchHits,
     seen: HashSet<DeliveryId>,
 }
 

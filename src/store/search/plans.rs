@@ -9,7 +9,7 @@ use super::find::{
 };
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
-use crate::model::state::{DeliveryState, Settled};
+use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::page::{Cursor, PageRequest};
 use crate::store::db::statement::{Statement, sql};
 use crate::store::db::value::Value;
@@ -43,13 +43,13 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("deliveries of an event", of_event(DELIVERIES_OF_EVENT)),
         ("dead letters of an event", of_event(LETTERS_OF_EVENT)),
         ("words counted", numbered(COUNTED)),
-        ("customers with words", numbered(CUSTOMERS_WITH).bind(0_i64).given("low text, high text", none.clone())),
-        ("words of customers that change", sql(DELETED).given("tenant_id text, id text", none)),
+        ("customers with words", numbered(CUSTOMERS_WITH).bind(0_i64).rows("low text, high text", none.clone())),
+        ("words of customers that change", sql(DELETED).rows("tenant_id text, id text", none)),
     ];
     let some = || Some("some".to_owned());
     let tenant = || Some("some".into());
     let all = DeliveryFilter::default;
-    let rejected = Some(DeliveryState::Settled(Settled::Rejected));
+    let rejected = Some(DeliveryState::Concluded(Concluded::Rejected));
     let filters = [
         ("list by number", DeliveryFilter { invoice: some(), ..all() }, None),
         ("list by number and tenant", DeliveryFilter { invoice: some(), tenant: tenant(), ..all() }, None),

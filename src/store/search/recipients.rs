@@ -10,7 +10,7 @@ use crate::model::ids::DeliveryId;
 use crate::model::mail_address::MailAddress;
 use crate::secrets::AddressKeys;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::{Store, Transaction};
 
 impl Store {
@@ -45,7 +45,7 @@ pub(in crate::store) fn joined(keys: &[i64]) -> String {
 
 /// Writes down to whom deliveries go that have none yet.
 pub(in crate::store) async fn insert(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     deliveries: impl IntoIterator<Item = (DeliveryId, Vec<i64>)>,
 ) -> Result<(), StoreError> {
     let rows: Vec<(i64, DeliveryId)> =
@@ -53,8 +53,8 @@ pub(in crate::store) async fn insert(
     if rows.is_empty() {
         return Ok(());
     }
-    sql("WITH {given} INSERT INTO delivery_recipient (address_key, delivery_id) SELECT address_key, id FROM given")
-        .given("address_key bigint, id uuid", rows.iter().map(|(key, id)| [(*key).into(), (*id).into()]))
+    sql("WITH {rows} INSERT INTO delivery_recipient (address_key, delivery_id) SELECT address_key, id FROM rows")
+        .rows("address_key bigint, id uuid", rows.iter().map(|(key, id)| [(*key).into(), (*id).into()]))
         .run(on)
         .await?;
     Ok(())
@@ -62,11 +62,11 @@ pub(in crate::store) async fn insert(
 
 /// Forgets to whom deliveries go.
 pub(in crate::store) async fn delete(
-    on: &mut impl Runs,
+    on: &mut impl StatementExecutor,
     deliveries: impl IntoIterator<Item = DeliveryId>,
 ) -> Result<(), StoreError> {
-    sql("WITH {given} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM given)")
-        .given("id uuid", deliveries.into_iter().map(|id| [id.into()]))
+    sql("WITH {rows} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM rows)")
+        .rows("id uuid", deliveries.into_iter().map(|id| [id.into()]))
         .run(on)
         .await?;
     Ok(())

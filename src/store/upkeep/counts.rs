@@ -13,8 +13,9 @@ impl Store {
     /// How many deliveries stand in each state. Those that ended are kept as counts; only the lanes are counted.
     pub async fn state_counts(&self) -> Result<BTreeMap<DeliveryState, i64>, StoreError> {
         let mut counts = BTreeMap::from([(DeliveryState::Due, 0), (DeliveryState::Sending, 0)]);
-        counts
-            .extend(self.settled_counts().await?.into_iter().map(|(how, count)| (DeliveryState::Settled(how), count)));
+        counts.extend(
+            self.concluded_counts().await?.into_iter().map(|(how, count)| (DeliveryState::Concluded(how), count)),
+        );
         let rows = sql("SELECT state, COUNT(*) AS entries FROM lane_entry GROUP BY state")
             .all(&mut self.read().await?)
             .await?;

@@ -1,7 +1,7 @@
 //! Retention, counts, and the books.
 
 pub(super) mod checkup;
+pub(super) mod concluded_count;
 pub(super) mod counts;
 pub(super) mod reconciliation;
 pub(super) mod retention;
-pub(super) mod settled_count;

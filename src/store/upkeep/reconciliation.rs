@@ -10,7 +10,7 @@ use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::{DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState, Settled};
+use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -30,7 +30,7 @@ pub struct BookedDelivery {
     /// The number that people know.
     pub invoice_number: String,
     /// How it ended, if it has.
-    pub settled: Option<Settled>,
+    pub concluded: Option<Concluded>,
     /// Where it stands in its lane, if it does.
     pub in_lane: Option<DeliveryState>,
     /// Its message may have been handed over already, and it is sent once more.
@@ -94,7 +94,7 @@ pub struct BookedLetter {
     /// The invoice's number, if that could be read.
     pub invoice_number: Option<String>,
     /// The delivery that it says is dead, and how that ended.
-    pub delivery: Option<(DeliveryId, Option<Settled>)>,
+    pub delivery: Option<(DeliveryId, Option<Concluded>)>,
     /// The event that it says is dead, and what became of that.
     pub event: Option<(EventKey, Option<EventState>)>,
 }
@@ -137,7 +137,7 @@ impl Store {
         limit: u32,
     ) -> Result<BookedPage<BookedDelivery, DeliveryId>, StoreError> {
         sql("SELECT delivery.id, delivery.root_id, delivery.role, delivery.tenant_id, delivery.invoice_number,
-                   delivery.settled, lane_entry.state AS in_lane, lane_entry.may_be_out, delivery.class,
+                   delivery.concluded, lane_entry.state AS in_lane, lane_entry.may_be_out, delivery.class,
                    COALESCE(delivery.decision, lane_entry.decision) AS decision,
                    COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
                    delivery.attachments, delivery.recipients, delivery.resend_of,
@@ -195,7 +195,7 @@ impl Store {
         limit: u32,
     ) -> Result<BookedPage<BookedLetter, DeadLetterId>, StoreError> {
         sql("SELECT dead_letter.id, dead_letter.tenant_id, dead_letter.invoice_number, dead_letter.delivery_id,
-                   dead_letter.event_key, delivery.settled, event.state AS event_state
+                   dead_letter.event_key, delivery.concluded, event.state AS event_state
             FROM dead_letter LEFT JOIN delivery ON delivery.id = dead_letter.delivery_id
                  LEFT JOIN event ON event.key = dead_letter.event_key
             WHERE dead_letter.state = $1 AND dead_letter.class <> 'conflicting_event' AND dead_letter.id > $2
@@ -221,28 +221,28 @@ impl Store {
     }
 
     /// States whose kept count is not the true one, and by how many it is too high. Goes through all deliveries.
-    pub async fn miscounted(&self) -> Result<Vec<(Settled, i64)>, StoreError> {
-        sql("SELECT settled, CAST(SUM(number) AS BIGINT) AS difference FROM (
-                SELECT settled, SUM(count) AS number FROM settled_count GROUP BY settled
+    pub async fn miscounted(&self) -> Result<Vec<(Concluded, i64)>, StoreError> {
+        sql("SELECT concluded, CAST(SUM(number) AS BIGINT) AS difference FROM (
+                SELECT concluded, SUM(count) AS number FROM concluded_count GROUP BY concluded
                 UNION ALL
-                SELECT settled, -COUNT(*) FROM delivery WHERE settled IS NOT NULL GROUP BY settled) AS counts
-            GROUP BY settled HAVING SUM(number) <> 0")
+                SELECT concluded, -COUNT(*) FROM delivery WHERE concluded IS NOT NULL GROUP BY concluded) AS counts
+            GROUP BY concluded HAVING SUM(number) <> 0")
         .all(&mut self.read().await?)
         .await?
         .iter()
-        .map(|row| Ok((row.get("settled")?, row.get("difference")?)))
+        .map(|row| Ok((row.get("concluded")?, row.get("difference")?)))
         .collect()
     }
 
     /// Which of these events, named by source and id, the database knows: as an event, or as the dead letter of one
     /// that could not be read.
     pub async fn known_events(&self, events: &[(String, String)]) -> Result<HashSet<EventKey>, StoreError> {
-        sql("WITH {given} SELECT given.key FROM given
-            WHERE EXISTS (SELECT 1 FROM event WHERE event.key = given.key)
+        sql("WITH {rows} SELECT rows.key FROM rows
+            WHERE EXISTS (SELECT 1 FROM event WHERE event.key = rows.key)
                OR EXISTS (SELECT 1 FROM dead_letter
-                   WHERE dead_letter.source = given.source AND dead_letter.event_id = given.event_id
+                   WHERE dead_letter.source = rows.source AND dead_letter.event_id = rows.event_id
                      AND dead_letter.event_key IS NULL)")
-        .given(
+        .rows(
             "key uuid, source text, event_id text",
             events.iter().map(|(source, id)| [EventKey::new(source, id).into(), source.into(), id.into()]),
         )
@@ -265,7 +265,7 @@ impl BookedDelivery {
             role: row.get("role")?,
             tenant: row.get("tenant_id")?,
             invoice_number: row.get("invoice_number")?,
-            settled: row.get("settled")?,
+            concluded: row.get("concluded")?,
             in_lane: row.get("in_lane")?,
             may_be_out: row.get::<Option<bool>>("may_be_out")?.unwrap_or(false),
             class: row.get("class")?,
@@ -305,12 +305,12 @@ impl BookedEvent {
 
 impl BookedLetter {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let (settled, state) = (row.get("settled")?, row.get("event_state")?);
+        let (concluded, state) = (row.get("concluded")?, row.get("event_state")?);
         Ok(Self {
             id: row.get("id")?,
             tenant: row.get("tenant_id")?,
             invoice_number: row.get("invoice_number")?,
-            delivery: row.get::<Option<DeliveryId>>("delivery_id")?.map(|delivery| (delivery, settled)),
+            delivery: row.get::<Option<DeliveryId>>("delivery_id")?.map(|delivery| (delivery, concluded)),
             event: row.get::<Option<EventKey>>("event_key")?.map(|event| (event, state)),
         })
     }

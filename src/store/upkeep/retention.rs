@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::settled_count::count_settled;
+use super::concluded_count::count_concluded;
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
-use crate::model::state::Settled;
+use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Runs, sql};
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::{Store, Transaction};
 
 /// Days of 24 months, leap day included.
@@ -85,15 +85,15 @@ impl Store {
                   AND NOT EXISTS (SELECT 1 FROM delivery
                       WHERE delivery.tenant_id = event.tenant_id AND delivery.invoice_number = event.invoice_number
                         AND delivery.event_key = event.key
-                        AND (delivery.settled IS NULL OR delivery.settled IN ('dead', 'uncertain')
-                             OR delivery.settled_at >= $1
+                        AND (delivery.concluded IS NULL OR delivery.concluded IN ('dead', 'uncertain')
+                             OR delivery.concluded_at >= $1
                              -- Whoever opens the link is shown what the event says.
                              OR EXISTS (SELECT 1 FROM portal_link
                                  WHERE portal_link.root_id = delivery.root_id AND portal_link.expires_at >= $3)))
                   AND NOT EXISTS (SELECT 1 FROM dead_letter
                       WHERE dead_letter.tenant_id = event.tenant_id
                         AND dead_letter.invoice_number = event.invoice_number AND dead_letter.event_key = event.key
-                        AND (dead_letter.state = 'open' OR dead_letter.settled_at >= $1))
+                        AND (dead_letter.state = 'open' OR dead_letter.concluded_at >= $1))
                 ORDER BY event.received_at LIMIT $2)")
         .bind(before)
         .bind(limit)
@@ -106,8 +106,8 @@ impl Store {
     async fn forget_letter_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         sql("UPDATE dead_letter SET body = $3 WHERE id IN (
                 SELECT id FROM dead_letter
-                WHERE settled_at IS NOT NULL AND settled_at < $1 AND octet_length(body) > 0
-                ORDER BY settled_at LIMIT $2)")
+                WHERE concluded_at IS NOT NULL AND concluded_at < $1 AND octet_length(body) > 0
+                ORDER BY concluded_at LIMIT $2)")
         .bind(before)
         .bind(limit)
         .bind(&[][..])
@@ -133,25 +133,25 @@ impl Store {
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows = sql("SELECT delivery.id, delivery.settled FROM delivery
-            WHERE delivery.created_at < $1 AND delivery.settled_at < $1
+        let rows = sql("SELECT delivery.id, delivery.concluded FROM delivery
+            WHERE delivery.created_at < $1 AND delivery.concluded_at < $1
               AND NOT EXISTS (SELECT 1 FROM delivery AS other
                   WHERE other.tenant_id = delivery.tenant_id AND other.invoice_number = delivery.invoice_number
-                    AND (other.settled IS NULL OR other.settled IN ('dead', 'uncertain') OR other.settled_at >= $1))
+                    AND (other.concluded IS NULL OR other.concluded IN ('dead', 'uncertain') OR other.concluded_at >= $1))
             ORDER BY delivery.created_at LIMIT $2 {postgres: FOR UPDATE OF delivery SKIP LOCKED}")
         .bind(before)
         .bind(limit)
         .all(&mut transaction)
         .await?;
         let mut ids: Vec<DeliveryId> = Vec::with_capacity(rows.len());
-        let mut counts: BTreeMap<Settled, i64> = BTreeMap::new();
+        let mut counts: BTreeMap<Concluded, i64> = BTreeMap::new();
         for row in &rows {
             ids.push(row.get("id")?);
-            *counts.entry(row.get("settled")?).or_default() -= 1;
+            *counts.entry(row.get("concluded")?).or_default() -= 1;
         }
         delete_deliveries(&mut transaction, &ids).await?;
         if let Some(any) = ids.first() {
-            count_settled(&mut transaction, *any, &counts).await?;
+            count_concluded(&mut transaction, *any, &counts).await?;
         }
         transaction.commit().await?;
         Ok(ids.len() as u64)
@@ -161,8 +161,8 @@ impl Store {
     async fn forget_dead_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         sql("DELETE FROM dead_letter WHERE id IN (
                 SELECT id FROM dead_letter
-                WHERE settled_at IS NOT NULL AND settled_at < $1 AND mirror <> 'published'
-                ORDER BY settled_at LIMIT $2)")
+                WHERE concluded_at IS NOT NULL AND concluded_at < $1 AND mirror <> 'published'
+                ORDER BY concluded_at LIMIT $2)")
         .bind(before)
         .bind(limit)
         .run(&mut self.write().await?)
@@ -173,19 +173,23 @@ impl Store {
 /// Deletes deliveries with what hangs on them.
 async fn delete_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
     for text in [
-        "WITH {given} DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM given)",
-        "WITH {given} DELETE FROM delivery_note WHERE delivery_id IN (SELECT id FROM given)",
-        "WITH {given} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM given)",
-        "WITH {given} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM given)",
-        "WITH {given} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM given)",
-        "WITH {given} DELETE FROM delivery WHERE id IN (SELECT id FROM given)",
+        "WITH {rows} DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM delivery_note WHERE delivery_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM delivery WHERE id IN (SELECT id FROM rows)",
     ] {
         delete(on, text, deliveries).await?;
     }
     Ok(())
 }
 
-async fn delete(on: &mut impl Runs, text: &'static str, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    sql(text).given("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()])).run(on).await?;
+async fn delete(
+    on: &mut impl StatementExecutor,
+    text: &'static str,
+    deliveries: &[DeliveryId],
+) -> Result<(), StoreError> {
+    sql(text).rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()])).run(on).await?;
     Ok(())
 }

@@ -4,19 +4,19 @@ use super::evidence::TakenMail;
 use super::{Finding, ReconciliationFault};
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{Decision, DeliveryRole, EventState, Settled};
+use crate::model::state::{Concluded, Decision, DeliveryRole, EventState};
 use crate::store::{BookedDelivery, BookedEvent, BookedLetter};
 use crate::telemetry::AddressMask;
 
 /// What is wrong with a delivery, by the database alone.
 #[must_use]
 pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
-    let BookedDelivery { settled, in_lane, accepted, .. } = *delivery;
+    let BookedDelivery { concluded, in_lane, accepted, .. } = *delivery;
     let mut faults = Vec::new();
-    match (settled, in_lane) {
-        (None, None) => faults.push((ReconciliationFault::InNoState, "neither settled nor in a lane".to_owned())),
-        (Some(settled), Some(state)) => {
-            faults.push((ReconciliationFault::InTwoStates, format!("{settled}, and {state} in its lane")));
+    match (concluded, in_lane) {
+        (None, None) => faults.push((ReconciliationFault::InNoState, "neither concluded nor in a lane".to_owned())),
+        (Some(concluded), Some(state)) => {
+            faults.push((ReconciliationFault::InTwoStates, format!("{concluded}, and {state} in its lane")));
         }
         _ => {}
     }
@@ -33,7 +33,7 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
         }
         _ => {}
     }
-    if settled == Some(Settled::Dead) && delivery.open_letters == 0 {
+    if concluded == Some(Concluded::Dead) && delivery.open_letters == 0 {
         faults.push((ReconciliationFault::DeadUnseen, "dead, and no dead letter is open".to_owned()));
     }
     if delivery.open_letters > 1 {
@@ -43,8 +43,8 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
         faults.push((ReconciliationFault::SentTwice, format!("{accepted} attempts were accepted")));
     }
     // The late answer of an uncertain one that a resend had taken the place of is kept.
-    let resent = settled == Some(Settled::Cancelled) && delivery.class == Some(ReasonCode::Superseded);
-    if accepted > 0 && settled != Some(Settled::Sent) && !resent {
+    let resent = concluded == Some(Concluded::Cancelled) && delivery.class == Some(ReasonCode::Superseded);
+    if accepted > 0 && concluded != Some(Concluded::Sent) && !resent {
         faults.push((
             ReconciliationFault::AcceptedNotSent,
             format!("an attempt was accepted, and it is {}", standing(delivery)),
@@ -56,7 +56,7 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
             "the accepted attempt has another decision or message".to_owned(),
         ));
     }
-    if settled == Some(Settled::Uncertain) && !delivery.has_message && delivery.uncertain == 0 {
+    if concluded == Some(Concluded::Uncertain) && !delivery.has_message && delivery.uncertain == 0 {
         faults.push((ReconciliationFault::UncertainBeforeData, "uncertain, and no message was ever ready".to_owned()));
     }
     faults.into_iter().map(|(fault, detail)| of_delivery(delivery, fault, &detail)).collect()
@@ -77,7 +77,7 @@ pub fn taken(delivery: &BookedDelivery, mails: &[&TakenMail]) -> Vec<Finding> {
         faults.push((ReconciliationFault::SentTwice, format!("the relay took it {times} times for one recipient")));
     }
     let by_hand = delivery.class == Some(ReasonCode::ByHand);
-    if mails.is_empty() && delivery.settled == Some(Settled::Sent) && !by_hand {
+    if mails.is_empty() && delivery.concluded == Some(Concluded::Sent) && !by_hand {
         faults.push((ReconciliationFault::NotTaken, "sent, and the relay never took it".to_owned()));
     }
     if !mails.is_empty() && !may_be_taken(delivery) {
@@ -103,10 +103,10 @@ fn most_for_one_recipient(mails: &[&TakenMail]) -> Option<usize> {
 
 /// Whether somebody who looks at the delivery learns that the relay has it, or may have it.
 const fn may_be_taken(delivery: &BookedDelivery) -> bool {
-    match delivery.settled {
-        Some(Settled::Sent | Settled::Uncertain) => true,
+    match delivery.concluded {
+        Some(Concluded::Sent | Concluded::Uncertain) => true,
         // A resend took an uncertain one's place, and says so.
-        Some(Settled::Cancelled) => matches!(delivery.class, Some(ReasonCode::Superseded)),
+        Some(Concluded::Cancelled) => matches!(delivery.class, Some(ReasonCode::Superseded)),
         Some(_) => false,
         // Its worker is about to record it, or the relay's configuration has it repeated.
         None => delivery.has_message || delivery.may_be_out,
@@ -114,8 +114,8 @@ const fn may_be_taken(delivery: &BookedDelivery) -> bool {
 }
 
 fn standing(delivery: &BookedDelivery) -> &'static str {
-    match (delivery.settled, delivery.in_lane) {
-        (Some(settled), _) => settled.as_str(),
+    match (delivery.concluded, delivery.in_lane) {
+        (Some(concluded), _) => concluded.as_str(),
         (None, Some(state)) => state.as_str(),
         (None, None) => "in no state",
     }
@@ -143,9 +143,9 @@ pub fn event(event: &BookedEvent) -> Option<Finding> {
 #[must_use]
 pub fn letter(letter: &BookedLetter) -> Option<Finding> {
     let detail = match (letter.delivery, letter.event) {
-        (Some((_, Some(Settled::Dead))), _) | (None, None | Some((_, Some(EventState::Dead)))) => return None,
-        (Some((delivery, Some(settled))), _) => format!("delivery {delivery} is {settled}"),
-        (Some((delivery, None)), _) => format!("delivery {delivery} is not settled"),
+        (Some((_, Some(Concluded::Dead))), _) | (None, None | Some((_, Some(EventState::Dead)))) => return None,
+        (Some((delivery, Some(concluded))), _) => format!("delivery {delivery} is {concluded}"),
+        (Some((delivery, None)), _) => format!("delivery {delivery} is not concluded"),
         (None, Some((_, Some(state)))) => format!("its event is {state}"),
         (None, Some((event, None))) => format!("its event {event} is not known"),
     };
@@ -203,8 +203,8 @@ pub fn twice_by_a_resend(delivery: &BookedDelivery) -> Option<Finding> {
 
 /// A kept count that is too high by `by`.
 #[must_use]
-pub fn miscounted(settled: Settled, by: i64) -> Finding {
-    let detail = format!("the kept count of {settled} differs from the true one by {by}");
+pub fn miscounted(concluded: Concluded, by: i64) -> Finding {
+    let detail = format!("the kept count of {concluded} differs from the true one by {by}");
     Finding { fault: ReconciliationFault::Miscounted, tenant: None, invoice: None, detail }
 }
 

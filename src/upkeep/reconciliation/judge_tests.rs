@@ -15,7 +15,7 @@ fn sent() -> BookedDelivery {
         role: DeliveryRole::Main,
         tenant: "acme".into(),
         invoice_number: "R-1".to_owned(),
-        settled: Some(Settled::Sent),
+        concluded: Some(Concluded::Sent),
         in_lane: None,
         may_be_out: false,
         class: Some(ReasonCode::Accepted),
@@ -35,12 +35,12 @@ fn sent() -> BookedDelivery {
 
 fn due() -> BookedDelivery {
     let in_lane = Some(DeliveryState::Due);
-    let nothing = BookedDelivery { settled: None, in_lane, class: None, decision: None, attachments: None, ..sent() };
+    let nothing = BookedDelivery { concluded: None, in_lane, class: None, decision: None, attachments: None, ..sent() };
     BookedDelivery { has_message: false, accepted: 0, ..nothing }
 }
 
-fn ended(settled: Settled, class: ReasonCode) -> BookedDelivery {
-    BookedDelivery { settled: Some(settled), class: Some(class), accepted: 0, ..sent() }
+fn ended(concluded: Concluded, class: ReasonCode) -> BookedDelivery {
+    BookedDelivery { concluded: Some(concluded), class: Some(class), accepted: 0, ..sent() }
 }
 
 fn mail() -> TakenMail {
@@ -54,17 +54,17 @@ fn faults(findings: &[Finding]) -> Vec<ReconciliationFault> {
 
 #[test]
 fn a_delivery_is_held_against_what_stands_beside_it() {
-    let dead = || BookedDelivery { open_letters: 1, ..ended(Settled::Dead, ReasonCode::Internal) };
+    let dead = || BookedDelivery { open_letters: 1, ..ended(Concluded::Dead, ReasonCode::Internal) };
     let table: [(BookedDelivery, &[ReconciliationFault]); 16] = [
         (sent(), &[]),
-        (BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, ReasonCode::Superseded) }, &[]),
+        (BookedDelivery { accepted: 1, ..ended(Concluded::Cancelled, ReasonCode::Superseded) }, &[]),
         (
-            BookedDelivery { accepted: 1, ..ended(Settled::Cancelled, ReasonCode::ByHand) },
+            BookedDelivery { accepted: 1, ..ended(Concluded::Cancelled, ReasonCode::ByHand) },
             &[ReconciliationFault::AcceptedNotSent],
         ),
         (due(), &[]),
         (dead(), &[]),
-        (ended(Settled::Uncertain, ReasonCode::Uncertain), &[]),
+        (ended(Concluded::Uncertain, ReasonCode::Uncertain), &[]),
         (BookedDelivery { in_lane: None, ..due() }, &[ReconciliationFault::InNoState]),
         (BookedDelivery { in_lane: Some(DeliveryState::Sending), ..sent() }, &[ReconciliationFault::InTwoStates]),
         (BookedDelivery { event: Some((EventState::Waiting, None)), ..due() }, &[ReconciliationFault::InTwoStates]),
@@ -78,7 +78,7 @@ fn a_delivery_is_held_against_what_stands_beside_it() {
         (BookedDelivery { accepted: 1, ..due() }, &[ReconciliationFault::AcceptedNotSent]),
         (BookedDelivery { otherwise: 1, ..sent() }, &[ReconciliationFault::OtherDecision]),
         (
-            BookedDelivery { has_message: false, ..ended(Settled::Uncertain, ReasonCode::Uncertain) },
+            BookedDelivery { has_message: false, ..ended(Concluded::Uncertain, ReasonCode::Uncertain) },
             &[ReconciliationFault::UncertainBeforeData],
         ),
     ];
@@ -102,15 +102,15 @@ fn a_delivery_is_held_against_what_the_relay_took() {
         (sent(), 1, &[]),
         (due(), 0, &[]),
         (sending(), 1, &[]),
-        (ended(Settled::Uncertain, ReasonCode::Uncertain), 1, &[]),
-        (ended(Settled::Uncertain, ReasonCode::Uncertain), 0, &[]),
-        (ended(Settled::Cancelled, ReasonCode::Superseded), 1, &[]),
+        (ended(Concluded::Uncertain, ReasonCode::Uncertain), 1, &[]),
+        (ended(Concluded::Uncertain, ReasonCode::Uncertain), 0, &[]),
+        (ended(Concluded::Cancelled, ReasonCode::Superseded), 1, &[]),
         (BookedDelivery { class: Some(ReasonCode::ByHand), ..sent() }, 0, &[]),
         (BookedDelivery { uncertain: 1, ..sent() }, 2, &[]),
         (sent(), 2, &[ReconciliationFault::SentTwice]),
         (sent(), 0, &[ReconciliationFault::NotTaken]),
         (due(), 1, &[ReconciliationFault::NotRecorded]),
-        (ended(Settled::Rejected, ReasonCode::Rejected), 1, &[ReconciliationFault::NotRecorded]),
+        (ended(Concluded::Rejected, ReasonCode::Rejected), 1, &[ReconciliationFault::NotRecorded]),
         (link(), 1, &[ReconciliationFault::OtherDecision]),
     ];
     for (booked, times, expected) in table {
@@ -177,9 +177,9 @@ fn a_letter_is_about_something_dead() {
     let is_fault = |delivery, event| letter(&booked(delivery, event)).is_some();
     let key = EventKey::new("s", "1");
     assert!(!is_fault(None, None));
-    assert!(!is_fault(Some((ID, Some(Settled::Dead))), Some((key, Some(EventState::Accepted)))));
+    assert!(!is_fault(Some((ID, Some(Concluded::Dead))), Some((key, Some(EventState::Accepted)))));
     assert!(!is_fault(None, Some((key, Some(EventState::Dead)))));
-    assert!(is_fault(Some((ID, Some(Settled::Sent))), None));
+    assert!(is_fault(Some((ID, Some(Concluded::Sent))), None));
     assert!(is_fault(Some((ID, None)), None));
     assert!(is_fault(None, Some((key, Some(EventState::Accepted)))));
     assert!(is_fault(None, Some((key, None))));

@@ -182,7 +182,7 @@ pub async fn audit(store: &Store, evidence: &Evidence) -> Result<Reconciliation,
     add_deliveries(&mut ledger, store, evidence).await?;
     add_letters(&mut ledger, store).await?;
     ledger.add(store.lane_entries_without_delivery(PAGE).await?.into_iter().map(judge::stray));
-    ledger.add(store.miscounted().await?.into_iter().map(|(settled, by)| judge::miscounted(settled, by)));
+    ledger.add(store.miscounted().await?.into_iter().map(|(concluded, by)| judge::miscounted(concluded, by)));
     Ok(ledger)
 }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use serde_json::{Value, json};
 
-use crate::cli_support::{objects, printed, told};
+use crate::cli::support::{objects, printed, told};
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{Support, customer, event, tenant};
+use crate::operator::samples::{Support, customer, event, tenant};
 
 on_both_databases!(
     three_commands_answer_a_call,
@@ -40,9 +40,9 @@ async fn with_beta(database: TestDatabase) -> Support {
 async fn three_commands_answer_a_call(database: TestDatabase) {
     let support = with_beta(database).await;
     support.accept(&numbered("1", "acme", "R-2026-0041")).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.accept(&numbered("2", "beta", "R-2026-0042")).await;
-    let (first, _) = support.end(Settled::Rejected, ReasonCode::Rejected).await;
+    let (first, _) = support.end(Concluded::Rejected, ReasonCode::Rejected).await;
 
     // As it is said on the phone: whose it is and where it stands, then why, then once more to where they are now.
     let found = printed(&support, &["find", "r-2026-", "0042"]);

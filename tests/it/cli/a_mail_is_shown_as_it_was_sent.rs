@@ -33,7 +33,7 @@ async fn sent(database: TestDatabase, mails: &[Wanted<'_>]) -> (Dispatcher, Sink
         dispatcher.take(&[event]).await;
     }
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     dispatcher.stop().await;
     (dispatcher, sink)
 }

@@ -3,10 +3,10 @@
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::store::{DeliveryFilter, PageRequest};
 
-use crate::cli_support::{objects, printed};
+use crate::cli::support::{objects, printed};
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_samples::{add_worker, claim};
-use crate::support_samples::{Support, WHO, event};
+use crate::operator::samples::{Support, WHO, event};
+use crate::store::samples::{add_worker, claim};
 
 on_both_databases!(claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none);
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::cli_support::run;
+use crate::cli::support::run;
 use crate::harness::database::TestDatabase;
-use crate::support_samples::Support;
+use crate::operator::samples::Support;
 
 #[tokio::test]
 async fn an_error_says_what_and_what_to_do() {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::reason::ReasonCode;
 
-use crate::cli_support::{printed, told};
+use crate::cli::support::{printed, told};
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{Support, event};
+use crate::operator::samples::{Support, event};
 
 on_both_databases!(a_delivery_by_its_first_digits, a_dead_letter_by_its_first_digits);
 

@@ -3,15 +3,15 @@
 use std::fs;
 
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cli_support::command;
+use crate::cli::support::command;
 use crate::harness::database::TestDatabase;
-use crate::store_samples::add_worker;
-use crate::support_samples::{Support, WHO, event};
+use crate::operator::samples::{Support, WHO, event};
+use crate::store::samples::add_worker;
 
 const BYTES: &[u8] = b"%PDF-1.4";
 
@@ -109,27 +109,27 @@ async fn of_every_reason_code_of_a_dead_letter() {
 
 #[tokio::test]
 async fn of_every_other_state() {
-    for (settled, class, first) in [
-        (Settled::Sent, ReasonCode::Accepted, "resend --delivery"),
-        (Settled::Rejected, ReasonCode::Rejected, "resend --delivery"),
-        (Settled::Uncertain, ReasonCode::Uncertain, "deliveries mark-sent"),
-        (Settled::Cancelled, ReasonCode::ByHand, "resend --delivery"),
-        (Settled::Expired, ReasonCode::Expired, "resend --delivery"),
+    for (concluded, class, first) in [
+        (Concluded::Sent, ReasonCode::Accepted, "resend --delivery"),
+        (Concluded::Rejected, ReasonCode::Rejected, "resend --delivery"),
+        (Concluded::Uncertain, ReasonCode::Uncertain, "deliveries mark-sent"),
+        (Concluded::Cancelled, ReasonCode::ByHand, "resend --delivery"),
+        (Concluded::Expired, ReasonCode::Expired, "resend --delivery"),
     ] {
         for forgotten in [false, true] {
             let make = async || {
                 let (support, folder) = due().await;
-                support.end(settled, class).await;
+                support.end(concluded, class).await;
                 if forgotten {
                     support.database.execute("UPDATE event SET body = NULL").await;
                 }
                 (support, folder)
             };
-            let seen = assert_accepted(settled.as_str(), make).await;
+            let seen = assert_accepted(concluded.as_str(), make).await;
             if forgotten {
-                assert!(!seen.iter().any(|line| line.starts_with("resend")), "{settled}: {seen:?}");
+                assert!(!seen.iter().any(|line| line.starts_with("resend")), "{concluded}: {seen:?}");
             } else {
-                assert_eq!(seen.first().map(String::as_str), Some(first), "{settled}: {seen:?}");
+                assert_eq!(seen.first().map(String::as_str), Some(first), "{concluded}: {seen:?}");
             }
         }
     }

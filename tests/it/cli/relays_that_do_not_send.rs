@@ -4,10 +4,10 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::model::reason::ReasonCode;
 use serde_json::Value;
 
-use crate::cli_support::command;
+use crate::cli::support::command;
 use crate::harness::database::TestDatabase;
-use crate::store_samples::add_worker;
-use crate::support_samples::{Support, event};
+use crate::operator::samples::{Support, event};
+use crate::store::samples::add_worker;
 
 /// What the binary prints, whatever its exit code, where the relay `default` and a broker are configured.
 fn says(support: &Support, words: &str) -> String {

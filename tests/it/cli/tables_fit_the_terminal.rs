@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 
-use crate::cli_support::{command, objects};
+use crate::cli::support::{command, objects};
 use crate::harness::database::TestDatabase;
 use crate::harness::terminal::Terminal;
-use crate::support_samples::{Support, event};
+use crate::operator::samples::{Support, event};
 
 /// What the command writes to a terminal of so many columns, with this in its environment besides.
 fn seen(support: &Support, arguments: &[&str], columns: u16, environment: &[(&str, &str)]) -> String {
@@ -31,7 +31,7 @@ fn plain(text: &str) -> String {
 async fn support() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     for id in 2..=22 {
         support.database.clock.advance(Duration::from_secs(1));
         support.accept(&event(&id.to_string())).await;

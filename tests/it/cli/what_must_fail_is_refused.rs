@@ -1,19 +1,19 @@
-//! A resend or a redrive that must fail again says so before it settles anything; the others of a group go.
+//! A resend or a redrive that must fail again says so before it concludes anything; the others of a group go.
 
 use std::fs;
 
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cli_support::command;
+use crate::cli::support::command;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{Support, event, tenant};
+use crate::operator::samples::{Support, event, tenant};
 
 on_both_databases!(
-    a_resend_of_another_document_settles_nothing,
+    a_resend_of_another_document_concludes_nothing,
     of_a_group_those_that_must_fail_stay_and_the_others_go,
     what_the_decision_refuses_is_refused_before,
 );
@@ -54,10 +54,10 @@ async fn unlocked(database: TestDatabase) -> Support {
     Support::with_acme(database.unlocked().await).await
 }
 
-async fn a_resend_of_another_document_settles_nothing(database: TestDatabase) {
+async fn a_resend_of_another_document_concludes_nothing(database: TestDatabase) {
     let support = unlocked(database).await;
     support.accept(&event_with("1", b"right")).await;
-    support.end(Settled::Dead, ReasonCode::DocumentMismatch).await;
+    support.end(Concluded::Dead, ReasonCode::DocumentMismatch).await;
     let resend = "resend --tenant acme --invoice R-1 --reason asked";
     for (objects, class) in [
         (&[("acme/1.pdf", &b"wrong"[..])][..], "document_mismatch"),

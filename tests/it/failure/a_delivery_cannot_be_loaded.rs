@@ -27,12 +27,12 @@ async fn it_is_a_dead_letter_and_the_others_of_its_claim_go_out(database: TestDa
     let out = format!("UPDATE lane_entry SET may_be_out = TRUE, message_sha256 = {digest}");
     database.execute(format!("{out} WHERE delivery_id = {sixth}")).await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.dead_letters().await, ["2", "3", "5"].map(|n| format!("R-{n} internal - - 0")));
     assert_eq!(sink.mails_and_data_phases(), (4, 4));
     let database = &dispatcher.database;
-    assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'uncertain'").await, 1);
+    assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'uncertain'").await, 1);
     assert_eq!(
         database.number("SELECT CAST(MAX(claim) AS BIGINT) FROM delivery").await,
         1,
@@ -47,7 +47,7 @@ async fn it_is_a_dead_letter_and_the_others_of_its_claim_go_out(database: TestDa
     );
     assert_eq!(database.number(named).await, 3);
     // The books can only be held against what can be read.
-    database.execute("UPDATE delivery SET recipients = '[]' WHERE settled = 'dead'").await;
+    database.execute("UPDATE delivery SET recipients = '[]' WHERE concluded = 'dead'").await;
     dispatcher.finish().await;
 }
 
@@ -60,7 +60,7 @@ async fn no_delivery_suffers_for_a_schema_that_does_not_fit(database: TestDataba
     // Claimed in vain, and given back: nothing is wrong with it.
     dispatcher.pass_until("SELECT COUNT(*) FROM lane_entry WHERE claim >= 2", 1).await;
     dispatcher.database.execute("ALTER TABLE mislaid RENAME TO tenant_profile").await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await, 0);
     dispatcher.finish().await;

@@ -11,7 +11,7 @@ use crate::harness::database::TestDatabase;
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
 use crate::harness::sink::Sink;
-use crate::store_samples::{add_due, add_tenant, add_worker, claim, data_start};
+use crate::store::samples::{add_due, add_tenant, add_worker, claim, data_start};
 
 fn event_of(dispatcher: &Dispatcher, tenant: &str, number: usize) -> Value {
     let mut event = dispatcher.event(&format!("{tenant}-{number}"), "C-1");
@@ -38,7 +38,7 @@ async fn the_other_tenants_of_the_lane_do_not_wait() {
             if locked.contains("customer") { "tenant_id = 'acme' AND id = 'C-1'" } else { "tenant_id = 'acme'" };
         let lock = dispatcher.database.begin(format!("{locked} WHERE {column}")).await;
         dispatcher.start();
-        let others = "SELECT COUNT(*) FROM delivery WHERE tenant_id = 'other' AND settled = 'sent'";
+        let others = "SELECT COUNT(*) FROM delivery WHERE tenant_id = 'other' AND concluded = 'sent'";
         dispatcher.pass_until(others, 20).await;
         let waits = "SELECT COUNT(*) FROM lane_entry WHERE last_class = 'dependency' AND attempts = 0
                      AND last_reply = 'another transaction in the database keeps the tenant''s settings or the customer locked'";
@@ -46,7 +46,7 @@ async fn the_other_tenants_of_the_lane_do_not_wait() {
         assert_eq!(sink.mails_and_data_phases(), (20, 20), "none of the tenant whose rows are locked");
 
         lock.commit().await;
-        dispatcher.pass_until_settled().await;
+        dispatcher.pass_until_concluded().await;
         assert_eq!(sink.mails_and_data_phases(), (30, 30));
         dispatcher.finish().await;
     }

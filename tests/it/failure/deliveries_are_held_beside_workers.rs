@@ -8,7 +8,7 @@ use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
-use crate::support_samples::WHO;
+use crate::operator::samples::WHO;
 
 on_both_databases!(what_is_claimed_is_held, what_has_begun_data_is_counted_apart);
 
@@ -32,7 +32,7 @@ async fn what_is_claimed_is_held(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, unchanged);
     sink.behave(Script::new());
     assert_eq!(store.let_go(None, WHO).await.expect("answered"), 8);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
 }
@@ -43,7 +43,7 @@ async fn what_has_begun_data_is_counted_apart(database: TestDatabase) {
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(1)]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
     let script = Script::new()
         .once(Step::Data, Act::ReplyThenClose("421 4.3.2 closing".to_owned()))
         .once(Step::Banner, Act::Slow(Duration::from_millis(300)));
@@ -58,7 +58,7 @@ async fn what_has_begun_data_is_counted_apart(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b due - - 0"]);
     assert_eq!(sink.mails_and_data_phases().0, 1, "the second was not handed over");
     assert_eq!(store.let_go(None, WHO).await.expect("answered"), 1);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails().len(), 2);
     dispatcher.finish().await;
 }

@@ -70,7 +70,7 @@ async fn two_workers_under_load_take_each_event_once() {
         tokio::join!(dispatcher.take(&load), dispatcher.step());
     }
     dispatcher.pass_until("SELECT COUNT(*) FROM event WHERE state = 'waiting'", 0).await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     // Expiry, retries and what else the sweepers do go on: an event that comes now waits, and ends.
     assert_eq!(dispatcher.take(&[dispatcher.event("late", "C-9")]).await, [Verdict::Waiting]);
     dispatcher.pass_until("SELECT COUNT(*) FROM dead_letter WHERE class = 'unknown_customer'", 1).await;

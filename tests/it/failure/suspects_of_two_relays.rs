@@ -49,6 +49,6 @@ async fn those_of_a_healthy_relay_do_not_wait_for_a_hanging_one(database: TestDa
     hanging.behave(Script::new());
     hanging.go_away().await;
     hanging.come_back().await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     dispatcher.finish().await;
 }

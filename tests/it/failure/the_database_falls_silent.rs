@@ -96,9 +96,9 @@ async fn a_worker_goes_on_by_new_connections_and_sends_nothing_twice() {
     hole.until_opened(opened + 1).await;
     hole.pass_new_ones();
     dispatcher
-        .pass_until("SELECT COUNT(*) FROM delivery WHERE settled IS NOT NULL", i64::try_from(MAILS).expect("few"))
+        .pass_until("SELECT COUNT(*) FROM delivery WHERE concluded IS NOT NULL", i64::try_from(MAILS).expect("few"))
         .await;
-    let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'").await;
+    let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'").await;
     assert_eq!(usize::try_from(sent).expect("few"), MAILS, "{:#?}", dispatcher.states().await);
     assert_eq!(sink.mails_and_data_phases(), (MAILS, MAILS));
     dispatcher.finish().await;

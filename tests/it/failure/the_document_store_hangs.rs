@@ -131,9 +131,9 @@ impl Hanging {
         let dependency = "SELECT COUNT(*) FROM lane_entry WHERE last_class <> 'dependency' OR attempts > 0";
         assert_eq!(self.dispatcher.database.number(dependency).await, 0);
         *self.bucket.hanging.lock().expect("nobody panics with it") = None;
-        self.dispatcher.pass_until_settled().await;
+        self.dispatcher.pass_until_concluded().await;
         let all = self.dispatcher.database.number("SELECT COUNT(*) FROM delivery").await;
-        let at_once = "SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1";
+        let at_once = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts = 1";
         assert_eq!(self.dispatcher.database.number(at_once).await, all);
         assert_eq!(all, i64::try_from(sent + HANGING).expect("few"));
         assert_eq!(self.sink.mails_and_data_phases(), (sent + HANGING, sent + HANGING));
@@ -168,7 +168,8 @@ async fn a_store_that_drips_holds_up_its_own_tenant_only(database: TestDatabase)
         dripping.dispatcher.pass_until_seen(&dripping.sink, seen, |state| state.mails.len() >= before + 25).await;
         assert!(began.elapsed() < DRIPPING_SOON, "round {round}: {:?}", began.elapsed());
         // The second time, when trials have had their slow answer.
-        let own = "SELECT COUNT(*) FROM delivery WHERE tenant_id = 'acme' AND customer_id = 'C-1' AND settled = 'sent'";
+        let own =
+            "SELECT COUNT(*) FROM delivery WHERE tenant_id = 'acme' AND customer_id = 'C-1' AND concluded = 'sent'";
         if round == 0 {
             let passing = async {
                 while dripping.dispatcher.database.number(own).await == 0 {

@@ -100,7 +100,7 @@ async fn a_silent_database_does_not_keep_it() {
     // What it had is taken over: handed over and not answered.
     hole.pass_new_ones();
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
     dispatcher.finish().await;
 }

@@ -19,7 +19,7 @@ use super::mirror::assert_mirrors;
 use super::process::{Process, Site};
 use super::servers::PrivateServers;
 use super::sink::{Act, Script, Sink, Step};
-use crate::processes_are_killed::take_in;
+use crate::failure::processes_are_killed::take_in;
 
 /// How long a process may live until it reaches its failpoint, and a broker be away.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -11,7 +11,7 @@ use invoice_dispatcher::config::Config;
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::ids::{DeliveryId, WorkerId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::model::state::{DeliveryState, Settled};
+use invoice_dispatcher::model::state::{Concluded, DeliveryState};
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{DeliveryFilter, PageRequest, Store};
 use invoice_dispatcher::upkeep::reconciliation::Evidence;
@@ -355,7 +355,7 @@ impl Dispatcher {
     }
 
     /// Lets time pass until no delivery is due or sending.
-    pub(crate) async fn pass_until_settled(&self) {
+    pub(crate) async fn pass_until_concluded(&self) {
         self.pass_until("SELECT COUNT(*) FROM lane_entry", 0).await;
     }
 
@@ -371,13 +371,13 @@ impl Dispatcher {
     }
 
     /// Waits until no delivery is due or sending.
-    pub(crate) async fn wait_until_settled(&self) {
+    pub(crate) async fn wait_until_concluded(&self) {
         self.wait_until("SELECT COUNT(*) FROM lane_entry", 0).await;
     }
 
     /// The one delivery that is uncertain.
     pub(crate) async fn the_uncertain_one(&self) -> DeliveryId {
-        let state = Some(DeliveryState::Settled(Settled::Uncertain));
+        let state = Some(DeliveryState::Concluded(Concluded::Uncertain));
         let page = PageRequest { limit: 2, after: None };
         let filter = DeliveryFilter { state, ..DeliveryFilter::default() };
         let mut found = self.database.store.deliveries(&filter, page).await.expect("answered").items;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
-use invoice_dispatcher::model::incoming::Unavailable;
+use invoice_dispatcher::model::incoming::IntakeUnavailable;
 use invoice_dispatcher::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
@@ -21,8 +21,8 @@ pub(crate) struct MemoryLedger(Arc<Mutex<MemoryLedgerState>>);
 #[derive(Default)]
 struct MemoryLedgerState {
     letters: BTreeMap<DeadLetterId, (PendingDeadLetter, bool, MirrorState)>,
-    /// Settles this letter right after it was handed out for publishing.
-    settled_on_the_way: Option<DeadLetterId>,
+    /// Concludes this letter right after it was handed out for publishing.
+    concluded_on_the_way: Option<DeadLetterId>,
     leased_to_another: bool,
     asked_for_the_lease: usize,
 }
@@ -49,15 +49,15 @@ impl MemoryLedger {
             .collect()
     }
 
-    pub(crate) fn settle(&self, ids: &[DeadLetterId]) {
+    pub(crate) fn conclude(&self, ids: &[DeadLetterId]) {
         let mut state = self.0.lock().unwrap();
         for id in ids {
             state.letters.get_mut(id).expect("a letter").1 = false;
         }
     }
 
-    pub(crate) fn settle_on_the_way(&self, id: DeadLetterId) {
-        self.0.lock().unwrap().settled_on_the_way = Some(id);
+    pub(crate) fn conclude_on_the_way(&self, id: DeadLetterId) {
+        self.0.lock().unwrap().concluded_on_the_way = Some(id);
     }
 
     /// Another copy of these will be published.
@@ -90,37 +90,37 @@ impl MemoryLedger {
 }
 
 impl DeadLetterOutbox for MemoryLedger {
-    async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, Unavailable> {
+    async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         state.asked_for_the_lease += 1;
         Ok(!state.leased_to_another)
     }
 
-    async fn release_mirror_lease(&self) -> Result<(), Unavailable> {
+    async fn release_mirror_lease(&self) -> Result<(), IntakeUnavailable> {
         Ok(())
     }
 
-    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, Unavailable> {
+    async fn next_to_publish(&self, limit: usize) -> Result<Vec<PendingDeadLetter>, IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         let pending = state.letters.values().filter(|(_, _, mirror)| *mirror == MirrorState::Pending);
         let pending: Vec<_> = pending.take(limit).map(|(letter, _, _)| letter.clone()).collect();
-        if let Some(id) = state.settled_on_the_way.filter(|id| pending.iter().any(|letter| letter.id == *id)) {
+        if let Some(id) = state.concluded_on_the_way.filter(|id| pending.iter().any(|letter| letter.id == *id)) {
             state.letters.get_mut(&id).expect("a letter").1 = false;
         }
         Ok(pending)
     }
 
-    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
         Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| *open)).collect())
     }
 
-    async fn settled(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn concluded(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
         Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| !open)).collect())
     }
 
-    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+    async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         for id in ids {
             state.letters.get_mut(id).expect("a letter").2 = MirrorState::Published;
@@ -128,7 +128,7 @@ impl DeadLetterOutbox for MemoryLedger {
         Ok(())
     }
 
-    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+    async fn mark_removed(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         for id in ids {
             let letter = state.letters.get_mut(id).expect("a letter");
@@ -139,25 +139,26 @@ impl DeadLetterOutbox for MemoryLedger {
         Ok(())
     }
 
-    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, Unavailable> {
+    async fn to_remove(&self) -> Result<Vec<DeadLetterId>, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
-        let settled = state.letters.iter().filter(|(_, (_, open, mirror))| !open && *mirror == MirrorState::Published);
-        Ok(settled.map(|(id, _)| *id).collect())
+        let concluded =
+            state.letters.iter().filter(|(_, (_, open, mirror))| !open && *mirror == MirrorState::Published);
+        Ok(concluded.map(|(id, _)| *id).collect())
     }
 
-    async fn published_and_open(&self) -> Result<u64, Unavailable> {
+    async fn published_and_open(&self) -> Result<u64, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
         let by_right = state.letters.values().filter(|(_, open, mirror)| *open && *mirror == MirrorState::Published);
         Ok(by_right.count() as u64)
     }
 
-    async fn standing(&self) -> Result<HashSet<DeadLetterId>, Unavailable> {
+    async fn standing(&self) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
         let by_right = state.letters.iter().filter(|(_, (_, open, mirror))| *open && *mirror == MirrorState::Published);
         Ok(by_right.map(|(id, _)| *id).collect())
     }
 
-    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), Unavailable> {
+    async fn publish_again(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         for id in ids {
             let letter = state.letters.get_mut(id).expect("a letter");

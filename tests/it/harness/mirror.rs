@@ -13,14 +13,14 @@ use super::broker::{Broker, text, until};
 const LETTERS_MAX: u32 = 100_000;
 
 /// Waits until the worker that keeps the mirror has nothing left to do: every open dead letter was published, what is
-/// settled was taken out, and as many messages stand in the queue as letters are open.
+/// concluded was taken out, and as many messages stand in the queue as letters are open.
 pub(crate) async fn until_mirrored(store: &Store, broker: &Broker, when: &str) {
     let told = async || {
         let pending = store.next_to_publish(1).await.map_or(1, |letters| letters.len());
-        let settled = store.to_remove().await.map_or(1, |letters| letters.len());
+        let concluded = store.to_remove().await.map_or(1, |letters| letters.len());
         let Ok(open) = store.open_dead_letters().await else { return false };
         let standing = broker.at_rest(&broker.topology.dead).await.map(i64::from);
-        pending == 0 && settled == 0 && standing == Some(open.values().sum())
+        pending == 0 && concluded == 0 && standing == Some(open.values().sum())
     };
     until(&format!("the queue of dead letters was told everything {when}"), told).await;
 }

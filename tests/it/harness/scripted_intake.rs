@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use invoice_dispatcher::model::incoming::{Incoming, TakesEvents, Unavailable};
+use invoice_dispatcher::model::incoming::{Incoming, IntakeUnavailable, TakesEvents};
 use tokio::sync::{Semaphore, watch};
 
 use super::broker::{soon, until};
@@ -81,11 +81,11 @@ impl ScriptedIntake {
 }
 
 impl TakesEvents for ScriptedIntake {
-    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), Unavailable> {
+    async fn take_in(&self, batch: Vec<Incoming>) -> Result<(), IntakeUnavailable> {
         self.arrived.send_modify(|count| *count += 1);
         self.gate.acquire().await.expect("the gate is never closed for good").forget();
         if !*self.reachable.borrow() {
-            return Err(Unavailable("told to be away".into()));
+            return Err(IntakeUnavailable("told to be away".into()));
         }
         self.taken.lock().unwrap().push(batch);
         Ok(())

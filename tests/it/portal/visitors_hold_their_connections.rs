@@ -65,6 +65,6 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     assert_eq!(client.get(&page).send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
     // Whoever waited for a connection too long was told so; nobody waits for ever.
     assert_eq!(lookups.join_all().await.len(), VISITORS);
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
     dispatcher.finish().await;
 }

@@ -46,18 +46,18 @@ async fn on_a_used_connection_it_costs_no_attempt(database: TestDatabase) {
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(1)]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("first", "C-1")]).await;
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
     let ends = ends();
     for (number, (step, act)) in ends.iter().enumerate() {
         let connections = sink.see(|state| state.connections);
         let script = if number % 2 == 0 { Script::new() } else { Script::new().without("PIPELINING") };
         sink.behave(script.once(*step, act.clone()));
         dispatcher.take(&[dispatcher.event(&format!("{number:02}"), "C-1")]).await;
-        dispatcher.wait_until_settled().await;
+        dispatcher.wait_until_concluded().await;
         assert_eq!(sink.see(|state| state.connections), connections + 1, "{act:?} at {step:?}: one more connection");
     }
     let sent =
-        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await;
+        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts = 1").await;
     assert_eq!(sent, 1 + i64::try_from(ends.len()).unwrap(), "{:#?}", dispatcher.states().await);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM attempt WHERE class <> 'accepted'").await, 0);
     assert_eq!(sink.mails().len(), 1 + ends.len());
@@ -79,7 +79,7 @@ async fn on_a_fresh_connection_it_costs_one_and_the_breaker_counts_it(database: 
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await, 0);
 
     sink.behave(Script::new());
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
 }
@@ -94,7 +94,7 @@ async fn at_the_dot_it_costs_an_attempt_and_no_connection_more(database: TestDat
     }
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b due - - 1"]);
     assert_eq!(sink.see(|state| state.connections), 1);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b sent accepted attach 2"]);
     dispatcher.finish().await;
 }
@@ -108,8 +108,8 @@ async fn a_refused_recipient_and_a_refused_reset_shut_nothing(database: TestData
         .collect();
     dispatcher.take(&events).await;
     dispatcher.start();
-    dispatcher.wait_until_settled().await;
-    let rejected = "SELECT COUNT(*) FROM delivery WHERE settled = 'rejected' AND attempts = 1";
+    dispatcher.wait_until_concluded().await;
+    let rejected = "SELECT COUNT(*) FROM delivery WHERE concluded = 'rejected' AND attempts = 1";
     assert_eq!(dispatcher.database.number(rejected).await, 8);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE breaker <> 'closed'").await, 0);
     dispatcher.finish().await;

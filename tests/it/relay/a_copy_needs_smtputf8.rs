@@ -37,7 +37,7 @@ async fn the_mail_goes_without_the_copy_and_every_retry_too(database: TestDataba
     let recipients = [("to", TO), ("cc", COPY), ("cc", "archive@customer.example")];
     dispatcher.take(&[dispatcher.event_to("a", &recipients)]).await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
     let attempts = dispatcher.attempts().await;
@@ -60,7 +60,7 @@ async fn the_mail_goes_without_the_reply_to(database: TestDatabase) {
     set_sender(&dispatcher, "reply_to", "b\u{fc}ro@acme.example").await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.start();
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
     assert_eq!(header(&sink.mails()[0], "Reply-To"), None);
@@ -74,7 +74,7 @@ async fn a_relay_that_takes_such_addresses_gets_them(database: TestDatabase) {
     set_sender(&dispatcher, "reply_to", "b\u{fc}ro@acme.example").await;
     dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", COPY)])]).await;
     dispatcher.start();
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
 
     assert_eq!(dispatcher.attempts().await, ["R-a accepted final_dot 250 2.0.0"]);
     assert_eq!(sink.mails()[0].recipients, [TO, COPY]);
@@ -87,12 +87,12 @@ async fn a_to_or_a_sender_that_needs_it_is_a_dead_letter(database: TestDatabase)
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event_to("to", &[("to", COPY), ("cc", COPY)])]).await;
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
     set_sender(&dispatcher, "address", "b\u{fc}ro@acme.example").await;
     dispatcher.stop().await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event_to("sender", &[("to", TO), ("cc", COPY)])]).await;
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
 
     let expected = ["R-sender dead unsupported_address attach 1", "R-to dead unsupported_address attach 1"];
     assert_eq!(dispatcher.states().await, expected);
@@ -106,7 +106,7 @@ async fn a_blind_copys_header_goes_without_the_copy(database: TestDatabase) {
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", COPY), ("bcc", "audit@customer.example")])]).await;
     dispatcher.start();
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
 
     let mails = sink.mails();
     let mut recipients: Vec<_> = mails.iter().map(|mail| mail.recipients.clone()).collect();

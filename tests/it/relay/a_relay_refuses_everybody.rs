@@ -40,7 +40,7 @@ async fn all_is_sent_afterwards(dispatcher: Dispatcher, sink: &Sink, tenants: &[
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open'").await, 0);
     let refused = minutes(&dispatcher.database);
     sink.behave(Script::new());
-    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'", all).await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", all).await;
     let after = minutes(&dispatcher.database) - refused;
     println!("{all} mails of {} tenants: all sent {after:.2} min after the relay works again", tenants.len());
     assert!(after < 5.0, "{after}");

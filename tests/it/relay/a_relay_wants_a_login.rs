@@ -7,7 +7,7 @@ use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
-use crate::relay_support::{session, submit};
+use crate::relay::support::{session, submit};
 
 on_both_databases!(
     a_whole_batch_waits_and_goes_out_when_the_relay_is_mended,
@@ -67,9 +67,9 @@ async fn a_whole_batch_waits_and_goes_out_when_the_relay_is_mended(database: Tes
     assert_eq!(dispatcher.database.number(others).await, 0);
 
     sink.behave(Script::new());
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(
-        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE settled = 'sent' AND attempts = 1").await,
+        dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts = 1").await,
         12
     );
     assert_eq!(sink.mails().len(), 12);
@@ -82,7 +82,7 @@ async fn a_login_that_lapsed_on_a_used_connection_is_made_anew(database: TestDat
     dispatcher.start();
     for id in ["a", "b"] {
         dispatcher.take(&[dispatcher.event(id, "C-1")]).await;
-        dispatcher.wait_until_settled().await;
+        dispatcher.wait_until_concluded().await;
     }
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b sent accepted attach 1"]);
     assert_eq!(dispatcher.attempts().await, ["R-a accepted final_dot 250 2.0.0", "R-b accepted final_dot 250 2.0.0"]);

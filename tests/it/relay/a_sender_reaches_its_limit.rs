@@ -12,7 +12,7 @@ use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(what_is_over_the_limit_waits_uncounted_and_goes_out_later,);
 
-const SENT: &str = "SELECT COUNT(*) FROM delivery WHERE settled = 'sent'";
+const SENT: &str = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'";
 const PUT_OFF: &str = "SELECT COUNT(DISTINCT delivery_id) FROM attempt JOIN lane_entry USING (delivery_id)
                        WHERE class = 'deferred' AND state = 'due' AND attempts = 0";
 

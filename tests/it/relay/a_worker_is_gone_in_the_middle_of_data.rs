@@ -46,7 +46,7 @@ async fn it_is_sent_once_more_with_the_same_bytes(database: TestDatabase) {
     // What the mail shows changes meanwhile.
     dispatcher.database.execute("UPDATE customer SET name = 'Other', address = 'other@customer.example'").await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
     assert_eq!(dispatcher.attempts().await, ["R-a uncertain data -", "R-a accepted final_dot 250 2.0.0"]);
@@ -61,7 +61,7 @@ async fn a_second_death_is_the_last(database: TestDatabase) {
     kill_with(&dispatcher, &sink, 1).await;
     kill_with(&dispatcher, &sink, 2).await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
     assert_eq!(sink.mails_and_data_phases(), (2, 2));
@@ -76,7 +76,7 @@ async fn what_may_show_less_by_now_waits_for_a_person(database: TestDatabase) {
     kill_with(&dispatcher, &sink, 1).await;
     dispatcher.set_policy("acme", "exclude").await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 1"]);
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
@@ -93,7 +93,7 @@ async fn an_orderly_stop_is_no_different(database: TestDatabase) {
     dispatcher.stop().await;
     assert_eq!(dispatcher.states().await, ["R-a due - - 1"]);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
     let mails = sink.mails();

@@ -2,12 +2,12 @@
 
 use invoice_dispatcher::model::reply::Phase;
 use invoice_dispatcher::relay::outcome::Outcome;
-use invoice_dispatcher::relay::{Capabilities, Connector, Unavailable};
+use invoice_dispatcher::relay::{Capabilities, Connector, RelayUnavailable};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, SinkState, Step};
-use crate::relay_support::{SHORT, config_of, session, submit};
+use crate::relay::support::{SHORT, config_of, session, submit};
 
-async fn unavailable(sink: &Sink) -> Unavailable {
+async fn unavailable(sink: &Sink) -> RelayUnavailable {
     let mut config = config_of(sink);
     config.deadlines.command = SHORT;
     Connector::new(config).unwrap().connect().await.err().expect("no session can come to be")

@@ -53,7 +53,7 @@ async fn a_worker_that_stops_in_a_trial_leaves_no_lease(database: TestDatabase) 
     sink.behave(Script::new());
     let before = dispatcher.database.clock.now();
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "the lane stood still for {passed:?}");
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
@@ -69,7 +69,7 @@ async fn a_worker_that_dies_in_a_trial_leaves_none_for_long(database: TestDataba
     sink.behave(Script::new());
     let before = dispatcher.database.clock.now();
     dispatcher.start();
-    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'", 8).await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", 8).await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "the lane stood still for {passed:?}");
     dispatcher.finish().await;
@@ -100,7 +100,7 @@ async fn resume_ends_a_lease(database: TestDatabase) {
     let default = RelayName::from("default");
     dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
     let before = dispatcher.database.clock.now();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "it was tried after {passed:?}");
     assert_eq!(sink.mails_and_data_phases(), (4, 4));
@@ -121,7 +121,7 @@ async fn each_trial_takes_another_delivery(database: TestDatabase) {
     // Whatever is tried first, and the bad one each time, finds the relay gone.
     sink.behave(Script::new().once(Step::Mail, Act::Close).on_address("bad@customer.example", Step::Rcpt, Act::Close));
     sink.come_back().await;
-    let sent = "SELECT COUNT(*) FROM delivery WHERE settled = 'sent'";
+    let sent = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'";
     let before = dispatcher.database.clock.now();
     dispatcher.pass_until(sent, 7).await;
     let passed = dispatcher.database.clock.now().since(before);
@@ -129,6 +129,6 @@ async fn each_trial_takes_another_delivery(database: TestDatabase) {
     dispatcher.stop().await;
     sink.behave(Script::new());
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     dispatcher.finish().await;
 }

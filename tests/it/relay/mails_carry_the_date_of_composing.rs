@@ -102,7 +102,7 @@ async fn a_mail_that_waited_for_the_relay_is_dated_when_it_is_sent(database: Tes
     dispatcher.database.clock.advance(HOUR * 15);
     let back = now(&dispatcher);
     sink.come_back().await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     assert_eq!(mails.len(), 1);
@@ -120,7 +120,7 @@ async fn a_retry_after_the_dot_keeps_its_date(database: TestDatabase) {
     dispatcher.stop().await;
     dispatcher.database.clock.advance(HOUR);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
@@ -139,7 +139,7 @@ async fn a_retry_without_a_permit_has_a_date_of_its_own(database: TestDatabase) 
     assert_eq!(dispatcher.database.number(WITHOUT_MESSAGE).await, 1, "no permit, no Date");
     dispatcher.database.clock.advance(HOUR);
     let later = now(&dispatcher);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     assert_eq!(mails.len(), 1);
@@ -163,7 +163,7 @@ async fn behind_another(database: TestDatabase, script: Script, waits: impl FnOn
     }
     dispatcher.database.clock.advance(Duration::from_mins(6));
     let later = now(&dispatcher);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mut dates: Vec<i64> = sink.mails().iter().map(date).collect();
     dates.sort_unstable();
@@ -194,7 +194,7 @@ async fn what_waited_for_its_permit_is_composed_again(database: TestDatabase) {
         dispatcher.database.clock.advance(Duration::from_mins(6));
         dates.push(now(&dispatcher));
     }
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
 
     let mails = sink.mails();
     assert_eq!(mails.len(), 1);
@@ -209,7 +209,7 @@ async fn a_stricter_decision_has_a_date_of_its_own(database: TestDatabase) {
     dispatcher.set_policy("acme", "exclude").await;
     dispatcher.database.clock.advance(HOUR);
     let later = now(&dispatcher);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
@@ -227,7 +227,7 @@ async fn a_redrive_has_a_date_of_its_own(database: TestDatabase) {
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
-    dispatcher.wait_until_settled().await;
+    dispatcher.wait_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a dead refused attach 1"]);
     dispatcher.database.clock.advance(HOUR);
     let page = PageRequest { limit: 1, after: None };
@@ -235,7 +235,7 @@ async fn a_redrive_has_a_date_of_its_own(database: TestDatabase) {
     let later = now(&dispatcher);
     dispatcher.app.redrive.letter(letters.items[0].id, "ada").await.expect("it goes back");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE message_date IS NOT NULL").await, 0);
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
@@ -257,7 +257,7 @@ async fn what_comes_back_from_a_held_sender_has_a_date_of_its_own(database: Test
     let store = &dispatcher.database.store;
     let released = store.release_sender(&RelayName::from("default"), "rechnung@acme.example").await;
     assert!(released.expect("answered"), "it was held");
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     assert_eq!(mails.len(), 8);
@@ -274,7 +274,7 @@ async fn what_is_sent_once_more_keeps_its_date(database: TestDatabase) {
     dispatcher.stop().await;
     dispatcher.database.clock.advance(HOUR);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
     let mails = sink.mails();
@@ -291,13 +291,13 @@ async fn a_blind_copy_and_a_resend_have_dates_of_their_own(database: TestDatabas
     let recipients = [("to", "ap@customer.example"), ("bcc", "defer-once@customer.example")];
     dispatcher.take(&[dispatcher.event_to("a", &recipients)]).await;
     dispatcher.wait_until(ATTEMPTED, 1).await;
-    dispatcher.wait_until("SELECT COUNT(*) FROM delivery WHERE settled = 'sent'", 1).await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.wait_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", 1).await;
+    dispatcher.pass_until_concluded().await;
     dispatcher.database.clock.advance(HOUR);
     let (tenant, invoice, reason) = (&TenantId::from("acme"), "R-a", "asked for");
-    let request = ResendRequest { who: "ada", reason, ..crate::support_samples::asked(tenant, invoice) };
+    let request = ResendRequest { who: "ada", reason, ..crate::operator::samples::asked(tenant, invoice) };
     dispatcher.app.resend.resend(&request).await.expect("it is sent again");
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     let mails = sink.mails();
     let [main, copy, resent] = mails.as_slice() else { panic!("{} mails", mails.len()) };
@@ -329,7 +329,7 @@ async fn what_an_earlier_version_permitted_keeps_its_date(database: TestDatabase
     assert_eq!(dispatcher.database.number(old).await, 2);
     dispatcher.database.clock.advance(HOUR);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2", "R-b sent accepted attach 2"]);
     let mails = sink.mails();
@@ -348,7 +348,7 @@ async fn a_sent_mail_can_be_composed_again(database: TestDatabase) {
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.database.clock.advance(HOUR);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let page = PageRequest { limit: 1, after: None };
     let store = &dispatcher.database.store;
     let sent = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items.remove(0);

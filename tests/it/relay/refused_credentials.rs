@@ -69,7 +69,7 @@ async fn they_rest_and_the_breaker_stays_closed(database: TestDatabase) {
     let default = RelayName::from("default");
     dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
     let before = dispatcher.database.clock.now();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "it was not tried at once, but after {passed:?}");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE attempts = 1").await, 20);
@@ -94,7 +94,7 @@ async fn new_credentials_are_tried_at_once(database: TestDatabase) {
     let mut dispatcher = dispatcher.reconfigured(&[at(&sink, "mailer:right")]);
     let before = dispatcher.database.clock.now();
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
 
     assert_eq!(sink.mails_and_data_phases(), (3, 3));
     let passed = dispatcher.database.clock.now().since(before);
@@ -112,7 +112,7 @@ async fn a_busy_login_is_the_relays_fault(database: TestDatabase) {
     assert_eq!(sink.see(|state| state.count(Step::Auth)), 5);
     assert_eq!(dispatcher.database.number(REFUSED).await, 0);
     sink.behave(Script::new().login("mailer", "right"));
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
 }
@@ -133,7 +133,7 @@ async fn an_earlier_versions_refusal_stops_nobody_else(database: TestDatabase) {
         ))
         .await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(now);
     let minute = Duration::from_mins(1);
     assert!((minute..2 * minute).contains(&passed), "not at once, as the two would take turns: {passed:?}");
@@ -162,7 +162,7 @@ async fn a_probe_that_is_refused_leaves_the_breaker_to_others(database: TestData
     dispatcher.stop().await;
     let mut dispatcher = dispatcher.reconfigured(&[at(&sink, "mailer:right")]);
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
 }
@@ -174,7 +174,7 @@ async fn a_rolling_change_of_the_password_stops_nobody() {
     let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[at(&sink, "mailer:old").connections(4)]).await;
     let old = dispatcher.start_mortal().await;
     take(&dispatcher, "before", 5).await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let good_logins = logins(&sink, "mailer", "old");
     sink.behave(Script::new().login("mailer", "new"));
     let mut dispatcher = dispatcher.reconfigured(&[at(&sink, "mailer:new").connections(4)]);
@@ -183,7 +183,7 @@ async fn a_rolling_change_of_the_password_stops_nobody() {
     for minute in 0..4 {
         dispatcher.pass_until("SELECT COUNT(*) FROM worker", 2).await;
         take(&dispatcher, &format!("after{minute}-"), 50).await;
-        dispatcher.pass_until_settled().await;
+        dispatcher.pass_until_concluded().await;
         let beats = dispatcher.database.number("SELECT CAST(MAX(beats) AS BIGINT) FROM worker").await;
         dispatcher.pass_until(&format!("SELECT COUNT(*) FROM worker WHERE beats >= {}", beats + 12), 1).await;
     }
@@ -217,7 +217,7 @@ async fn one_of_many_tries_and_its_lease_dies_with_it() {
     sink.behave(Script::new().login("mailer", "wrong"));
     first.kill().await;
     let killed_at = dispatcher.database.clock.now();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(killed_at);
     assert!(passed < Duration::from_mins(1), "its lease outlived it: {passed:?}");
     assert_eq!(sink.mails_and_data_phases(), (3, 3));

@@ -36,7 +36,7 @@ async fn after_a_restart_all_connections_are_back_at_once(database: TestDatabase
     dispatcher.wait_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'closed'", 1).await;
     sink.wait_for("all connections again", |state| state.open == all).await;
     // Mails whose answer the restart swallowed are uncertain, the others go out.
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     dispatcher.finish().await;
 }
 
@@ -46,7 +46,7 @@ async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: 
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(8)]).await;
     take(&dispatcher, 60).await;
     dispatcher.start();
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (60, 60));
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE attempts = 1").await, 60);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE version > 0").await, 0);
@@ -64,12 +64,12 @@ async fn a_worker_that_gets_no_connection_leaves_the_others_theirs() {
     let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;
     take(&dispatcher, 40).await;
     let first = dispatcher.start_mortal().await;
-    let some_sent = "SELECT COUNT(*) FROM (SELECT id FROM delivery WHERE settled = 'sent' LIMIT 6) AS sent";
+    let some_sent = "SELECT COUNT(*) FROM (SELECT id FROM delivery WHERE concluded = 'sent' LIMIT 6) AS sent";
     dispatcher.pass_until(some_sent, 6).await;
     let second = dispatcher.start_mortal().await;
     let more: Vec<_> = (100..160).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
     dispatcher.take(&more).await;
-    dispatcher.pass_until_settled().await;
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (100, 100));
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE version > 0").await, 0);
     first.stop().await;

@@ -26,7 +26,9 @@ pub(super) fn mails(dispatcher: &Dispatcher, tenant: &str, local: &str, count: u
 
 /// How many deliveries of `tenant` have ended as `state`.
 pub(super) async fn ended(database: &TestDatabase, tenant: &str, state: &str) -> i64 {
-    database.number(format!("SELECT COUNT(*) FROM delivery WHERE tenant_id = '{tenant}' AND settled = '{state}'")).await
+    database
+        .number(format!("SELECT COUNT(*) FROM delivery WHERE tenant_id = '{tenant}' AND concluded = '{state}'"))
+        .await
 }
 
 /// How many deliveries of `tenant` wait, or are being tried.
@@ -60,7 +62,7 @@ pub(super) async fn pass(dispatcher: &Dispatcher, time: Duration) {
 
 /// Lets time pass until `state` is how so many deliveries of `tenant` ended; says after how many minutes of the test.
 pub(super) async fn pass_until_ended(dispatcher: &Dispatcher, tenant: &str, state: &str, count: usize) -> f64 {
-    let query = format!("SELECT COUNT(*) FROM delivery WHERE tenant_id = '{tenant}' AND settled = '{state}'");
+    let query = format!("SELECT COUNT(*) FROM delivery WHERE tenant_id = '{tenant}' AND concluded = '{state}'");
     dispatcher.pass_until(&query, i64::try_from(count).expect("a small number")).await;
     minutes(&dispatcher.database)
 }

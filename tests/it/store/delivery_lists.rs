@@ -8,7 +8,7 @@ use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{Cursor, DeliveryFilter, PageRequest, SearchStatement, search_statements};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{Support, customer, event};
+use crate::operator::samples::{Support, customer, event};
 
 on_both_databases!(lists_are_narrowed_and_paged, no_search_reads_a_whole_table);
 

@@ -10,13 +10,13 @@ use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_retention::leftovers;
-use crate::support_samples::{Support, WHO, customer, event};
+use crate::operator::samples::{Support, WHO, customer, event};
+use crate::store::retention::leftovers;
 
 on_both_databases!(
     bytes_that_could_not_be_read_are_erased,
@@ -138,7 +138,7 @@ async fn the_file_keeps_nothing_of_an_erased_customer() {
     let support = support(TestDatabase::sqlite().await).await;
     for number in 0..30 {
         support.accept(&event(&number.to_string())).await;
-        support.end(Settled::Sent, ReasonCode::Accepted).await;
+        support.end(Concluded::Sent, ReasonCode::Accepted).await;
     }
     bring(&support, &format!("To: {ADDRESS}")).await;
     // An earlier address, which was overwritten: free bytes of pages hold it.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{Support, event};
+use crate::operator::samples::{Support, event};
 
 on_both_databases!(other_events_of_the_same_number_are_not_told, the_other_rows_of_its_number_are_not_read);
 
@@ -39,7 +39,7 @@ async fn the_other_rows_of_its_number_are_not_read(database: TestDatabase) {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
              INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
                                    invoice_number, kind, recipients, customer_name, locale, profile_version,
-                                   template_version, snapshot_at, link_key, created_at, settled, settled_at, class)
+                                   template_version, snapshot_at, link_key, created_at, concluded, concluded_at, class)
              SELECT {id}, root_id, role, main_id, {id}, tenant_id, customer_id, invoice_id, invoice_number, kind,
                     recipients, customer_name, locale, profile_version, template_version, snapshot_at, link_key,
                     created_at, 'cancelled', created_at, 'by_hand'

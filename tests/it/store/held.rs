@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::{DeliveryRole, Settled};
-use invoice_dispatcher::store::{BackToDue, DataPermitAnswer, HeldCounts, NextState, Record, Recorded, Rest};
+use invoice_dispatcher::model::state::{Concluded, DeliveryRole};
+use invoice_dispatcher::store::{
+    BackToDue, DataPermitAnswer, HeldCounts, NextState, Record, Recorded, RemainderDelivery,
+};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_samples::{
-    accepted, add_due, add_tenant, add_worker, attempt, claim, data_start, deferred, sent, settlement, states,
+use crate::operator::samples::WHO;
+use crate::store::samples::{
+    accepted, add_due, add_tenant, add_worker, attempt, claim, conclusion, data_start, deferred, sent, states,
 };
-use crate::support_samples::WHO;
 
 on_both_databases!(
     what_is_claimed_gets_no_permit_any_more,
@@ -107,12 +109,12 @@ async fn what_is_left_of_one_on_the_wire_is_held(database: TestDatabase) {
     rest.role = DeliveryRole::Rest;
     (rest.root, rest.main) = (claimed.delivery, claimed.delivery);
     entry.delivery = rest.id;
-    let mut settled = settlement(&claimed, Settled::Sent, ReasonCode::Accepted, now);
-    settled.rest = Some(Rest { delivery: rest, entry });
+    let mut concluded = conclusion(&claimed, Concluded::Sent, ReasonCode::Accepted, now);
+    concluded.rest = Some(RemainderDelivery { delivery: rest, entry });
     let record = Record {
         fence: claimed.fence(worker),
         attempt: Some(attempt(&claimed, ReasonCode::Accepted, now)),
-        next: NextState::Settled(Box::new(settled)),
+        next: NextState::Concluded(Box::new(concluded)),
     };
     database.store.record(&[record]).await.expect("answered");
     assert_eq!(database.number(HELD).await, 1);

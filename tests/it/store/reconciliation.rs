@@ -3,8 +3,8 @@
 use invoice_dispatcher::upkeep::reconciliation::{self, Evidence, Reconciliation, ReconciliationFault};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_samples::{add_due, add_tenant, add_worker, claim, data_start, sent};
-use crate::support_samples::{Support, event};
+use crate::operator::samples::{Support, event};
+use crate::store::samples::{add_due, add_tenant, add_worker, claim, data_start, sent};
 
 on_both_databases!(one_unreadable_row_is_named_and_stops_nothing, a_resend_of_what_was_accepted_after_all_is_told);
 

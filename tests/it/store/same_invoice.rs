@@ -6,15 +6,15 @@ use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::policy::sender_trial::HoldReason;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, SenderHold, TrippedAttempt};
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_samples::relay;
-use crate::support_samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
+use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
+use crate::store::samples::relay;
 
 on_both_databases!(
     what_is_sent_or_may_be_makes_the_second_a_duplicate,
@@ -60,19 +60,19 @@ async fn what_is_sent_or_may_be_makes_the_second_a_duplicate(database: TestDatab
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     assert!(matches!(second(&support).await, Verdict::DuplicateInvoice(_)), "due");
-    for (settled, class) in [
-        (Settled::Sent, ReasonCode::Accepted),
-        (Settled::Uncertain, ReasonCode::Uncertain),
+    for (concluded, class) in [
+        (Concluded::Sent, ReasonCode::Accepted),
+        (Concluded::Uncertain, ReasonCode::Uncertain),
         // It goes back by itself once the customer can be verified.
-        (Settled::Dead, ReasonCode::NoVerificationMethod),
+        (Concluded::Dead, ReasonCode::NoVerificationMethod),
     ] {
         support.database.execute("DELETE FROM lane_entry; DELETE FROM dead_letter").await;
         support.database.execute("DELETE FROM delivery; DELETE FROM event; DELETE FROM attempt").await;
-        support.database.execute("DELETE FROM settled_count; DELETE FROM portal_link").await;
+        support.database.execute("DELETE FROM concluded_count; DELETE FROM portal_link").await;
         support.accept(&event("1")).await;
-        support.end(settled, class).await;
+        support.end(concluded, class).await;
         let verdict = second(&support).await;
-        assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{settled} {class}: {verdict:?}");
+        assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{concluded} {class}: {verdict:?}");
         support.database.assert_ledger().await;
     }
 }
@@ -80,27 +80,27 @@ async fn what_is_sent_or_may_be_makes_the_second_a_duplicate(database: TestDatab
 async fn what_will_not_be_sent_suppresses_nothing(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let cases = [
-        (Settled::Expired, ReasonCode::Expired),
-        (Settled::Rejected, ReasonCode::Rejected),
-        (Settled::Cancelled, ReasonCode::ByHand),
-        (Settled::Dead, ReasonCode::Refused),
-        (Settled::Dead, ReasonCode::RetriesExhausted),
+        (Concluded::Expired, ReasonCode::Expired),
+        (Concluded::Rejected, ReasonCode::Rejected),
+        (Concluded::Cancelled, ReasonCode::ByHand),
+        (Concluded::Dead, ReasonCode::Refused),
+        (Concluded::Dead, ReasonCode::RetriesExhausted),
     ];
-    for (index, (settled, class)) in cases.into_iter().enumerate() {
+    for (index, (concluded, class)) in cases.into_iter().enumerate() {
         let number = format!("case-{index}");
         support.accept(&event(&number)).await;
-        let (_, letter) = support.end(settled, class).await;
+        let (_, letter) = support.end(concluded, class).await;
         let mut twin = event(&number);
         twin["id"] = json!(format!("{number}-twin"));
         let verdict = support.take(&twin).await;
-        assert!(matches!(verdict, Verdict::Accepted(_)), "{settled} {class}: {verdict:?}");
-        support.end(Settled::Rejected, ReasonCode::Rejected).await;
+        assert!(matches!(verdict, Verdict::Accepted(_)), "{concluded} {class}: {verdict:?}");
+        support.end(Concluded::Rejected, ReasonCode::Rejected).await;
         // One that operations discarded, too.
         let Some(letter) = letter else { continue };
         support.database.store.discard_dead_letters(&[letter], WHO, "no").await.expect("answered");
         twin["id"] = json!(format!("{number}-third"));
         assert!(matches!(support.take(&twin).await, Verdict::Accepted(_)), "discarded");
-        support.end(Settled::Rejected, ReasonCode::Rejected).await;
+        support.end(Concluded::Rejected, ReasonCode::Rejected).await;
     }
     support.database.assert_ledger().await;
 }
@@ -134,9 +134,9 @@ async fn a_resend_of_the_first_counts(database: TestDatabase) {
 async fn a_redrive_names_what_is_sent_already(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let (letter, newer) = dead_and_due(&support).await;
-    for settled in [None, Some(Settled::Sent)] {
-        if let Some(settled) = settled {
-            support.end(settled, ReasonCode::Accepted).await;
+    for concluded in [None, Some(Concluded::Sent)] {
+        if let Some(concluded) = concluded {
+            support.end(concluded, ReasonCode::Accepted).await;
         }
         let refused = support.redrive.letter(letter, WHO).await;
         assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
@@ -164,7 +164,7 @@ async fn of_two_dead_ones_one_goes_back(database: TestDatabase) {
 async fn a_resend_that_is_dead_goes_back_beside_what_was_sent(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.resend(None).await.expect("it is sent again");
     let (_, letter) = support.die(ReasonCode::Refused).await;
     let redriven = support.redrive.letter(letter, WHO).await.expect("a person has asked for it");
@@ -233,7 +233,7 @@ async fn a_restore_names_what_is_sent_already(database: TestDatabase) {
     support.database.assert_ledger().await;
 
     // A discarded one that a person has sent again stands behind the resend, too.
-    support.end(Settled::Rejected, ReasonCode::Rejected).await;
+    support.end(Concluded::Rejected, ReasonCode::Rejected).await;
     store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
     let resent = support.resend(None).await.expect("it is sent again");
     let restored = store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");

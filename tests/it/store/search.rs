@@ -5,14 +5,14 @@ use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::Settled;
+use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
-use invoice_dispatcher::store::{DeliveryFilter, Erased, Found, FoundBy, PageRequest, RetentionTimes, Store};
+use invoice_dispatcher::store::{DeliveryFilter, Erased, FoundBy, PageRequest, RetentionTimes, SearchHits, Store};
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, migrations, on_both_databases};
-use crate::support_samples::{Support, WHO, asked, customer, event, tenant};
+use crate::operator::samples::{Support, WHO, asked, customer, event, tenant};
 
 on_both_databases!(
     a_number_is_found_however_it_is_written,
@@ -47,7 +47,7 @@ async fn support(database: TestDatabase) -> Support {
     Support::with_acme(with_keys(database, OLDER)).await
 }
 
-async fn find(store: &Store, text: &str) -> Found {
+async fn find(store: &Store, text: &str) -> SearchHits {
     store.find(text, None, 20).await.expect("answered")
 }
 
@@ -108,7 +108,7 @@ async fn what_waits_or_died_is_found_too(database: TestDatabase) {
     unknown["data"]["documents"][0]["object"] = "nobody/1.pdf".into();
     assert_eq!(support.take(&unknown).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
 
-    let Found { deliveries, events, dead_letters, .. } = find(&support.database.store, "r-").await;
+    let SearchHits { deliveries, events, dead_letters, .. } = find(&support.database.store, "r-").await;
     assert_eq!((deliveries.len(), events.len(), dead_letters.len()), (1, 1, 1));
     assert_eq!((events[0].1.invoice_number.as_str(), events[0].1.customer.as_str()), ("R-2", "C-9"));
     let letter = &dead_letters[0].1;
@@ -153,7 +153,7 @@ async fn a_redrive_finds_the_new_recipient_and_not_the_old(database: TestDatabas
 async fn a_resend_and_a_rest_of_recipients_are_found(database: TestDatabase) {
     let support = support(database).await;
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.resend(Some("moved@acme.example")).await.expect("it is sent again");
     assert_eq!(found(&support, "Moved@acme.example").await, ["recipient R-1"]);
     assert_eq!(found(&support, "ap@customer.example").await, ["recipient R-1"], "the first mail went there");
@@ -194,7 +194,7 @@ async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatab
     let named = Customer { name: "Erika Muster".to_owned(), ..customer("C-1") };
     support.database.store.upsert_customer(&named).await.expect("answered");
     support.accept(&event("1")).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     let (acme, id) = (TenantId::from("acme"), CustomerId::from("C-1"));
     assert_eq!(find(&support.database.store, "muster").await.customers.len(), 1);
     let erased = support.database.store.erase_customer(&acme, &id, WHO).await.expect("answered");
@@ -207,7 +207,7 @@ async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatab
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 0);
 
     support.accept(&to(event("2"), &[("to", "b@x.example")])).await;
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_recipient").await, 1);
     support.database.clock.advance(RetentionTimes::default().deliveries * 2);
     let forgotten = support.database.store.forget(&RetentionTimes::default(), 100).await.expect("answered");
@@ -360,7 +360,7 @@ async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
     }
     assert!(found(&support, "ap@customer.example").await.is_empty(), "recipients are not made up");
     let tenant = TenantId::from("acme");
-    support.end(Settled::Sent, ReasonCode::Accepted).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(std::time::Duration::from_secs(1));
     let again = support.resend.resend(&asked(&tenant, "r 2026-1")).await.expect("it is sent again");
     assert_ne!(again.delivery, delivery);

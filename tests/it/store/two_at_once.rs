@@ -8,7 +8,7 @@ use std::time::Duration;
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::DeliveryId;
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::state::{DeliveryState, Settled};
+use invoice_dispatcher::model::state::{Concluded, DeliveryState};
 use invoice_dispatcher::store::{Acted, Claimed, Recorded, TrippedAttempt};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -16,8 +16,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::same_invoice::hold;
 use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::store_samples::{add_worker, deferred, sent};
-use crate::support_samples::{Support, WHO, event};
+use crate::operator::samples::{Support, WHO, event};
+use crate::store::samples::{add_worker, deferred, sent};
 
 on_both_databases!(
     a_resend_and_a_late_answer_in_any_order,
@@ -74,7 +74,7 @@ async fn a_resend_and_a_late_answer_in_any_order(database: TestDatabase) {
     let (recorded, resent) = (recorded.expect("answered"), resent.expect("it is sent again"));
     let was = match recorded[..] {
         [Recorded::Done] => DeliveryState::Due,
-        _ => DeliveryState::Settled(Settled::Uncertain),
+        _ => DeliveryState::Concluded(Concluded::Uncertain),
     };
     assert_eq!(resent.original_was, was, "the answer says what happened");
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
@@ -126,7 +126,7 @@ async fn a_late_451_after_the_resend_has_looked_moves_nothing() {
         },
     );
     assert_eq!(recorded.expect("answered"), [Recorded::Lost]);
-    assert_eq!(resent.expect("it is sent again").original_was, DeliveryState::Settled(Settled::Uncertain));
+    assert_eq!(resent.expect("it is sent again").original_was, DeliveryState::Concluded(Concluded::Uncertain));
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     assert_eq!(support.database.number(TO_SEND).await, 1);
     support.database.assert_ledger().await;
@@ -163,7 +163,7 @@ async fn a_late_451_after_it_was_marked_sent_is_kept(database: TestDatabase) {
 /// A delivery of `R-1` that ended as rejected by a refusal that is its sender's.
 async fn rejected(support: &Support) -> TrippedAttempt {
     let delivery: DeliveryId = support.accept(&event("1")).await;
-    support.end(Settled::Rejected, ReasonCode::Rejected).await;
+    support.end(Concluded::Rejected, ReasonCode::Rejected).await;
     TrippedAttempt { delivery, claim: 1, attempts: 0 }
 }
 
@@ -202,7 +202,7 @@ async fn a_hold_after_the_resend_has_looked_takes_nothing_back() {
     );
     held.expect("answered");
     let was = resent.expect("it is sent again").original_was;
-    assert_eq!(was, DeliveryState::Settled(Settled::Rejected));
+    assert_eq!(was, DeliveryState::Concluded(Concluded::Rejected));
     assert_eq!(support.states().await, ["rejected rejected", "due -"]);
     support.database.assert_ledger().await;
 }

@@ -7,7 +7,7 @@ use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::support_samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
+use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
 
 on_both_databases!(
     one_whose_objects_left_the_tenants_prefix_waits_no_more,

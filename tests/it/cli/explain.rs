@@ -1,0 +1,104 @@
+//! `explain` and `resend`: the story of an invoice, and a new mail for it.
+
+use invoice_dispatcher::model::reason::ReasonCode;
+use invoice_dispatcher::model::state::Concluded;
+
+use crate::cli::support::{objects, printed, told};
+use crate::harness::database::TestDatabase;
+use crate::operator::samples::{Support, event};
+use crate::store::samples::add_worker;
+
+async fn support() -> Support {
+    Support::with_acme(TestDatabase::sqlite().await).await
+}
+
+const R_1: [&str; 5] = ["explain", "--tenant", "acme", "--invoice", "R-1"];
+
+#[tokio::test]
+async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
+    let support = support().await;
+    support.accept(&event("1")).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
+
+    let text = printed(&support, &R_1);
+    for line in ["invoice R-1 of acme: dead\n", "dead-letters redrive", &letter.to_string(), &delivery.to_string()] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
+    assert!(
+        place("event 1 came from") < place("a delivery was created")
+            && place("a delivery was created") < place("attempt 1")
+    );
+    assert!(text.contains("a***@customer.example") && !text.contains("ap@customer.example"), "{text}");
+    assert!(printed(&support, &[&R_1[..], &["--addresses"]].concat()).contains("ap@customer.example"));
+
+    let story = &objects(&support, &R_1)[0];
+    assert_eq!(story["state"], "dead");
+    assert_eq!(story["events"][0]["id"], "1");
+    assert_eq!(story["deliveries"][0]["attempt_log"][0]["class"], "refused");
+    assert_eq!(story["dead_letters"][0]["id"], letter.to_string());
+    assert!(!story.to_string().contains("ap@customer.example"), "{story}");
+}
+
+#[tokio::test]
+async fn what_nobody_told_us_of_is_said_to_be_unknown() {
+    let support = support().await;
+    let told = told(&support, &R_1);
+    assert!(told.starts_with("error: nothing is known of invoice R-1 of acme\n  what to do: "), "{told}");
+}
+
+#[tokio::test]
+async fn what_waits_says_whether_anybody_sends_it() {
+    let support = support().await;
+    support.accept(&event("1")).await;
+    let text = printed(&support, &R_1);
+    assert!(text.contains("no worker that knows the relay default is at work"), "{text}");
+    add_worker(&support.database).await;
+    let text = printed(&support, &R_1);
+    assert!(text.contains("waits for its turn at default") && text.contains("a worker sends it"), "{text}");
+}
+
+#[tokio::test]
+async fn an_event_without_a_delivery_has_a_story_too() {
+    let support = support().await;
+    let mut waiting = event("1");
+    waiting["data"]["customer_id"] = "C-9".into();
+    support.take(&waiting).await;
+    let text = printed(&support, &R_1);
+    assert!(text.starts_with("R-1 of acme: waiting\n") && text.contains("import the customer"), "{text}");
+}
+
+#[tokio::test]
+async fn a_resend_says_what_became_of_the_earlier_mail() {
+    let support = support().await;
+    support.accept(&event("1")).await;
+    let (original, _) = support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
+    assert!(printed(&support, &R_1).contains("deliveries mark-sent"), "the way out is named");
+
+    let resend = [
+        "resend",
+        "--tenant",
+        "acme",
+        "--invoice",
+        "R-1",
+        "--reason",
+        "asked for by phone",
+        "--to",
+        "b@new.example",
+        "--anyway",
+    ];
+    let made = &objects(&support, &resend)[0];
+    assert_eq!(made["original"], original.to_string());
+    assert_eq!((&made["original_was"], &made["original_is"]), (&"uncertain".into(), &"cancelled".into()));
+    assert_eq!(made["links_revoked"], 1);
+
+    let text = printed(&support, &R_1);
+    assert!(text.starts_with("invoice R-1 of acme: due\n"), "{text}");
+    assert!(text.contains("resent (asked for by phone) to b***@new.example"), "{text}");
+    assert!(text.contains("portal link  revoked"), "{text}");
+
+    let text = printed(&support, &["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "again", "--anyway"]);
+    assert!(text.contains("was due, is cancelled") && text.contains("within half a second"), "{text}");
+    let told = told(&support, &["resend", "--tenant", "acme", "--invoice", "R-9", "--reason", "again"]);
+    assert!(told.contains("no delivery of invoice R-9 of acme is known"), "{told}");
+}

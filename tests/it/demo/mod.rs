@@ -1,0 +1,4 @@
+//! The demo and its mail catcher.
+
+pub(crate) mod catcher;
+mod catcher_page;

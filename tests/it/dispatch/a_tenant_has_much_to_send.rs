@@ -1,0 +1,60 @@
+//! One tenant has thousands of invoices due. Another one's single invoice does not wait for them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::harness::dispatcher::Dispatcher;
+use crate::harness::sink::{Act, Gate, Script, Sink, Step};
+
+on_both_databases!(a_single_invoice_is_sent_within_a_round_of_slots);
+
+async fn a_single_invoice_is_sent_within_a_round_of_slots(database: TestDatabase) {
+    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(1)));
+    let sink = Sink::scripted(slow.clone()).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    dispatcher.add_tenant("globex", "exclude").await;
+    let template = template(&dispatcher);
+    let of = |tenant: &str, n: usize| {
+        let mut event = template.clone();
+        event["id"] = json!(format!("{tenant}-{n}"));
+        event["data"]["invoice"]["id"] = json!(format!("{tenant}-{n}"));
+        event["data"]["tenant_id"] = json!(tenant);
+        event["data"]["documents"][0]["object"] = json!(format!("{tenant}/x.pdf"));
+        event
+    };
+    let many: Vec<_> = (0..2_000).map(|n| of("acme", n)).collect();
+    dispatcher.take(&many).await;
+    dispatcher.start();
+    sink.wait_for("mails of the large tenant", |state| state.mails.len() >= 20).await;
+    // Nothing is sent while the invoice of the small tenant comes in: what is counted is turns, not time.
+    let gate = Gate::closed();
+    sink.behave(Script::new().on(Step::Dot, Act::Wait(gate.clone())));
+    sink.wait_for("a mail at the gate", |state| state.count(Step::Dot) > state.mails.len()).await;
+    dispatcher.take(&[of("globex", 0)]).await;
+    let before = sink.mails().len();
+    sink.behave(slow);
+    gate.open();
+    let place = |mails: &[crate::harness::sink::SunkMail]| {
+        mails.iter().position(|mail| mail.sender == "rechnung@globex.example")
+    };
+    sink.wait_for("the mail of the small tenant", |state| place(&state.mails).is_some()).await;
+    let place = place(&sink.mails()).expect("it was just seen");
+
+    // Two slots, as many prepared behind them, and one more claim that was on its way.
+    assert!(place <= before + 8, "it came as number {place}, although only {before} mails were sent before it was due");
+    dispatcher.stop().await;
+    let left = dispatcher.database.number("SELECT COUNT(*) FROM lane_entry").await;
+    assert!(left > 1_000, "the large tenant was done before: nothing was shown");
+    let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'").await;
+    assert_eq!((sent + left, sink.mails().len()), (2_001, usize::try_from(sent).expect("not negative")));
+    dispatcher.finish().await;
+}
+
+fn template(dispatcher: &Dispatcher) -> Value {
+    let mut event = dispatcher.event("x", "C-2");
+    event["data"]["documents"] = json!([dispatcher.add_document("acme/x.pdf", b"%PDF-1.4")]);
+    dispatcher.add_document("globex/x.pdf", b"%PDF-1.4");
+    event
+}

@@ -1,0 +1,183 @@
+//! What is forgotten when its time is over, and what must not be.
+
+use std::time::Duration;
+
+use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
+use invoice_dispatcher::model::reason::ReasonCode;
+use invoice_dispatcher::model::state::Concluded;
+use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, RetentionTimes};
+
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples::{Support, WHO, event, tenant};
+
+on_both_databases!(
+    bodies_go_after_ninety_days_and_names_stay,
+    a_body_outlives_the_last_link_by_thirty_days,
+    what_somebody_must_act_upon_is_kept,
+    deliveries_go_after_two_years,
+    profiles_and_templates_go_when_nothing_is_made_of_them,
+    templates_are_kept_although_they_were_told_before_the_event,
+    an_erased_customer_is_named_nowhere,
+    a_customer_is_not_erased_while_mails_are_under_way,
+);
+
+const DAY: Duration = Duration::from_hours(24);
+
+async fn forget(support: &Support) -> Forgotten {
+    support.database.store.forget(&RetentionTimes::default(), 100).await.expect("answered")
+}
+
+/// What an erasure cannot take from this kind of database.
+pub(crate) fn leftovers(support: &Support) -> Leftovers {
+    if support.database.store.is_single_process() { Leftovers::Nothing } else { Leftovers::OldRowVersions }
+}
+
+async fn bodies_go_after_ninety_days_and_names_stay(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY * 30);
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.database.clock.advance(DAY * 89);
+    assert_eq!(forget(&support).await, Forgotten::default(), "90 days from the end, not from the beginning");
+    support.database.clock.advance(DAY * 2);
+    assert_eq!(forget(&support).await, Forgotten { bodies: 1, ..Forgotten::default() });
+    assert_eq!(forget(&support).await, Forgotten::default());
+    assert_eq!(support.take(&event("1")).await, Verdict::Duplicate, "it is known for ever");
+    assert_eq!(support.states().await, ["sent accepted"]);
+}
+
+async fn a_body_outlives_the_last_link_by_thirty_days(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let until = support.database.clock.now().plus(DAY * 120);
+    support.database.execute("DELETE FROM portal_link").await;
+    for (generation, token, expires_at) in [(0, "content_sha256", 0), (1, "invoice_sha256", until.0)] {
+        support
+            .database
+            .execute(format!(
+                "INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
+                 SELECT root_id, {generation}, {token}, 'k1', {expires_at}
+                 FROM delivery JOIN event ON event.key = delivery.event_key"
+            ))
+            .await;
+    }
+    support.database.clock.advance(DAY * 149);
+    assert_eq!(forget(&support).await, Forgotten::default(), "29 days after the last link");
+    support.database.clock.advance(DAY * 2);
+    assert_eq!(forget(&support).await, Forgotten { bodies: 1, ..Forgotten::default() });
+}
+
+async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
+    support.accept(&event("2")).await;
+    support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
+    support.take(&serde_json::json!({ "no": "event" })).await;
+    support.accept(&event("3")).await;
+    support.database.clock.advance(DAY * 1_000);
+    assert_eq!(forget(&support).await, Forgotten::default());
+    support.database.store.discard_dead_letters(&[letter], WHO, "too old").await.expect("answered");
+    support.database.clock.advance(DAY * 91);
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.bodies, forgotten.deliveries), (1, 0), "time counts from the discarding");
+    support.database.assert_ledger().await;
+}
+
+async fn deliveries_go_after_two_years(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (_, letter) = support.die(ReasonCode::Refused).await;
+    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.database.clock.advance(DAY * 800);
+    support.accept(&event("2")).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.deliveries, forgotten.dead_letters, forgotten.bodies), (1, 1, 1));
+    support.database.assert_ledger().await;
+    for table in ["delivery", "attempt", "portal_link"] {
+        assert_eq!(support.database.number(format!("SELECT COUNT(*) FROM {table}")).await, 1, "{table}");
+    }
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM event").await, 2);
+    assert_eq!(support.take(&event("1")).await, Verdict::Duplicate);
+}
+
+async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    store.save_template_version("t1", "{}").await.expect("answered");
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY);
+    let mut acme = tenant("acme");
+    "Neu".clone_into(&mut acme.profile.name);
+    store.upsert_tenant(&acme).await.expect("answered");
+    store.save_template_version("t2", "{}").await.expect("answered");
+    support.database.clock.advance(DAY * 200);
+    store.save_template_version("t2", "{}").await.expect("answered");
+    assert_eq!(forget(&support).await, Forgotten::default(), "a delivery is due that is made with them");
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.database.clock.advance(DAY * 91);
+    store.save_template_version("t2", "{}").await.expect("answered");
+    let forgotten = forget(&support).await;
+    assert_eq!((forgotten.bodies, forgotten.snapshots), (1, 2));
+    assert!(store.tenant(&acme.id).await.expect("answered").is_some(), "what holds stays");
+    assert!(store.template_sources("t2").await.expect("answered").is_some());
+}
+
+async fn templates_are_kept_although_they_were_told_before_the_event(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    store.save_template_version("t1", "{}").await.expect("answered");
+    // Whoever takes the event in tells its templates now and then, not with each event, and may end right afterwards.
+    support.database.clock.advance(DAY / 2);
+    support.accept(&event("1")).await;
+    support.database.clock.advance(DAY * 200);
+    assert_eq!(forget(&support).await, Forgotten::default());
+    assert!(
+        store.template_sources("t1").await.expect("answered").is_some(),
+        "the delivery is still to be made of them"
+    );
+}
+
+async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    support.accept(&event("1")).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.accept(&event("2")).await;
+    support.die(ReasonCode::Refused).await;
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    let erased = store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    let leftovers = leftovers(&support);
+    assert_eq!(erased, Erased::Done { deliveries: 2, letters: 1, discarded: 1, leftovers });
+    support.database.assert_ledger().await;
+    assert_eq!(support.states().await.len(), 2);
+    let known = store.customer(&acme, &customer).await.expect("answered").expect("its number stays");
+    assert_eq!((known.name.as_str(), known.address.as_str()), ("(erased)", ""));
+    let named = "SELECT COUNT(*) FROM delivery WHERE recipients <> '[]' OR customer_name <> '(erased)'";
+    assert_eq!(support.database.number(named).await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM event WHERE body IS NOT NULL").await, 0);
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM attempt WHERE reply IS NOT NULL").await, 0);
+    assert_eq!(support.letters().await, ["refused discarded"]);
+    assert_eq!(
+        support.take(&event("3")).await,
+        Verdict::DeadLetter(ReasonCode::InvalidRecipient),
+        "nothing goes nowhere"
+    );
+    let stranger = store.erase_customer(&acme, &CustomerId::from("C-9"), WHO).await.expect("answered");
+    assert_eq!(stranger, Erased::Unknown);
+}
+
+async fn a_customer_is_not_erased_while_mails_are_under_way(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    let refused = support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    assert_eq!(refused, Erased::UnderWay(1));
+    let known = support.database.store.customer(&acme, &customer).await.expect("answered").expect("it is known");
+    assert_eq!(known.name, "Käufer");
+}
