@@ -60,6 +60,15 @@ CREATE TABLE customer (
     PRIMARY KEY (tenant_id, id)
 );
 
+-- The words of a customer's name in lower case, and the whole id.
+CREATE TABLE customer_word (
+    word        TEXT COLLATE "C" NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    PRIMARY KEY (word, tenant_id, customer_id)
+);
+CREATE INDEX customer_word_of ON customer_word (tenant_id, customer_id);
+
 -- One event that reached us, known by (source, id).
 CREATE TABLE event (
     -- Name-based UUID of (source, id): the idempotency key, in one short index.
@@ -92,6 +101,10 @@ CREATE INDEX event_same_invoice ON event (invoice_sha256);
 CREATE INDEX event_remembered ON event (received_at) WHERE body IS NOT NULL;
 CREATE INDEX event_waiting ON event (wait_until) WHERE state = 'waiting';
 CREATE INDEX event_waiting_for_customer ON event (tenant_id, customer_id) WHERE state = 'waiting';
+-- Serve the search: by number, as delivery.number_key, and by the publisher's id.
+CREATE INDEX event_waiting_number ON event
+    (upper(translate(invoice_number, E' \u00A0\u2007\u202F', '') COLLATE "C"), tenant_id) WHERE state = 'waiting';
+CREATE INDEX event_named ON event (event_id COLLATE "C");
 
 -- One message owed to one envelope: written when it is made, and once more when it is concluded.
 CREATE TABLE delivery (
@@ -125,8 +138,8 @@ CREATE TABLE delivery (
     expires_at       BIGINT,
     created_at       BIGINT NOT NULL,
     -- How it ended. NULL: it is in lane_entry, due or sending.
-    concluded          TEXT CHECK (concluded IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
-    concluded_at       BIGINT,
+    concluded        TEXT CHECK (concluded IN ('sent', 'rejected', 'dead', 'discarded', 'uncertain', 'cancelled', 'expired')),
+    concluded_at     BIGINT,
     class            TEXT,
     -- One sentence for people.
     reason           TEXT,
@@ -136,25 +149,52 @@ CREATE TABLE delivery (
     decision         TEXT CHECK (decision IN ('attach', 'link')),
     decision_reason  TEXT,
     decision_inputs  TEXT,
+    -- As in lane_entry.
+    portal_access    TEXT CHECK (portal_access IN ('open', 'verified', 'every_page_verified', 'closed')),
+    portal_method    TEXT CHECK (portal_method IN ('postcode_house_number', 'sms_otp')),
     message_id       TEXT,
     message_sha256   BYTEA CHECK (octet_length(message_sha256) = 32),
     message_size     BIGINT,
+    message_date     BIGINT,
     attachments      TEXT,
     phase            TEXT,
     code             TEXT,
+    -- When its refusal held its sender: it goes last afterwards, and speaks of no sender again. 0: a person has let it go.
+    tripped_at       BIGINT,
     -- concluded_at of what people look after; never of `sent`, whose one update so touches no index.
     attention_at     BIGINT GENERATED ALWAYS AS (CASE WHEN concluded <> 'sent' THEN concluded_at END) STORED,
+    -- The number as it is searched: in upper case (ASCII letters only, as SQLite can), without blanks. Bytewise, so that a
+    -- prefix is a range.
+    number_key       TEXT COLLATE "C"
+        GENERATED ALWAYS AS (upper(translate(invoice_number, E' \u00A0\u2007\u202F', '') COLLATE "C")) STORED,
     CONSTRAINT concluded_says_when_and_why CHECK ((concluded IS NULL) = (concluded_at IS NULL) AND (concluded IS NULL) = (class IS NULL)),
     CONSTRAINT sent_says_what CHECK (concluded IS DISTINCT FROM 'sent' OR message_sha256 IS NOT NULL OR class = 'by_hand'),
+    CONSTRAINT a_message_has_a_date CHECK (message_sha256 IS NULL OR message_date IS NOT NULL),
     CONSTRAINT a_link_attaches_nothing CHECK (decision IS DISTINCT FROM 'link' OR attachments IS NULL OR attachments = '[]')
 ) WITH (fillfactor = 70);
--- People know an invoice by its number, programs by its identifier.
-CREATE INDEX delivery_invoice ON delivery (tenant_id, invoice_number);
+-- People know an invoice by its number, programs by its identifier. The event's key: what became of one event is looked
+-- up without reading every row of its number. Columns of indexes never change after the insert, so that the one update of a
+-- delivery that is sent touches none.
+CREATE INDEX delivery_of_event ON delivery (tenant_id, invoice_number, event_key);
+CREATE INDEX delivery_number ON delivery (number_key, tenant_id);
 CREATE INDEX delivery_invoice_id ON delivery (tenant_id, invoice_id);
 -- What people look after, by time.
 CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
 -- Retention goes by it; ordered by time, so it grows at one end only.
 CREATE INDEX delivery_created ON delivery (created_at);
+-- Lists of a customer's, and of a tenant's, the newest first.
+CREATE INDEX delivery_of_customer ON delivery (tenant_id, customer_id, created_at);
+CREATE INDEX delivery_of_tenant ON delivery (tenant_id, created_at);
+
+-- Who was written to: 8 bytes of an HMAC, under a subkey of the secret keys, of the mailbox in lower case. Whoever reads
+-- this table alone cannot guess addresses.
+CREATE TABLE delivery_recipient (
+    address_key BIGINT NOT NULL,
+    delivery_id UUID NOT NULL,
+    PRIMARY KEY (address_key, delivery_id)
+);
+-- Serves whatever takes a delivery or its recipients away.
+CREATE INDEX delivery_recipient_of ON delivery_recipient (delivery_id);
 
 -- The narrow hot row of a delivery that is due or sending; gone when it is concluded.
 CREATE TABLE lane_entry (
@@ -182,8 +222,19 @@ CREATE TABLE lane_entry (
     decision        TEXT CHECK (decision IN ('attach', 'link')),
     decision_reason TEXT,
     decision_inputs TEXT,
+    -- What the portal asks of whoever follows the mailed link, and by which method: with `decision` it is what a retry may
+    -- not loosen, and what the mail's words depend on. NULL of an attachment.
+    portal_access   TEXT CHECK (portal_access IN ('open', 'verified', 'every_page_verified', 'closed')),
+    portal_method   TEXT CHECK (portal_method IN ('postcode_house_number', 'sms_otp')),
     message_sha256  BYTEA CHECK (octet_length(message_sha256) = 32),
+    -- The moment of the `Date` header: when the message was composed whose digest stands beside it. Written with the permit
+    -- to start DATA, so that every later attempt sends the same bytes, and a sent message can be composed again and proven.
+    -- Of a rest that was not permitted yet it stands without a digest: the message's Date is the root's.
+    message_date    BIGINT,
     refused_for_size BOOLEAN NOT NULL DEFAULT FALSE,
+    -- The relay does not offer SMTPUTF8, and the message is composed without the copies and the Reply-To that need it. Only
+    -- of what was never permitted to go out: later attempts repeat every byte.
+    without_utf8    BOOLEAN NOT NULL DEFAULT FALSE,
     -- An uncertain attempt was followed by another (on_uncertain = resend): the relay may hold the message already.
     may_be_out      BOOLEAN NOT NULL DEFAULT FALSE,
     -- Since when a document is missed, and since when attempts fail.
@@ -193,9 +244,12 @@ CREATE TABLE lane_entry (
     last_reply      TEXT,
     -- Why it is not ranked although its time has come: held by hand, or its sender is held.
     held            TEXT,
+    -- When the hold of its sender was tried with it: next time it is another's turn.
+    tried_at        BIGINT,
     CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
     CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
     CONSTRAINT held_has_no_rank CHECK (held IS NULL OR fair_rank IS NULL),
+    CONSTRAINT a_message_has_a_date CHECK (message_sha256 IS NULL OR message_date IS NOT NULL),
     CONSTRAINT only_sending_has_data_started CHECK (NOT data_started OR state = 'sending')
 ) WITH (fillfactor = 50);
 -- Serves claim_due: only what may be sent now has a rank, so future retries never stand in its way.
@@ -203,9 +257,16 @@ CREATE INDEX lane_entry_next ON lane_entry (relay, express, fair_rank) WHERE sta
 -- Serves rank_ripe and next_ripening.
 CREATE INDEX lane_entry_ripening ON lane_entry (due_at, relay)
     WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
+-- Serves rank_ripe when more is due at once than one round can place: each tenant's share is found by its name.
+CREATE INDEX lane_entry_ripening_of_tenant ON lane_entry (tenant_id, due_at)
+    WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
 -- Serves take_over: what a worker holds, and which workers hold something.
 CREATE INDEX lane_entry_of_worker ON lane_entry (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
+-- Serves the end of a hold, and the count of what it holds.
+CREATE INDEX lane_entry_held ON lane_entry (held, relay, due_at) WHERE held IS NOT NULL;
+-- Serves claim_suspect: what workers died with is claimed alone.
+CREATE INDEX lane_entry_suspect ON lane_entry (relay, takeovers, fair_rank) WHERE takeovers > 0;
 
 -- The virtual time of a lane, and each tenant's last place in it.
 CREATE TABLE lane (
@@ -236,8 +297,14 @@ CREATE TABLE attempt (
     refused        TEXT,
     decision       TEXT,
     message_sha256 BYTEA,
+    message_date   BIGINT,
+    -- Digests of the relay, the envelope sender and the From address in one number, so that its index costs little at each
+    -- mail; only where the relay's answer was an acceptance, a refusal or a rejection that may speak of the sender.
+    sender_key     BIGINT,
     PRIMARY KEY (delivery_id, claim)
 );
+-- Serves last_accepted, refusals_since and the search for what a hold takes back.
+CREATE INDEX attempt_of_sender ON attempt (sender_key, ended_at) WHERE sender_key IS NOT NULL;
 
 -- The truth about dead letters; the broker's queue mirrors it.
 CREATE TABLE dead_letter (
@@ -283,7 +350,11 @@ CREATE INDEX dead_letter_of_cause ON dead_letter (fingerprint, last_failed_at, i
 CREATE INDEX dead_letter_of_class ON dead_letter (class, last_failed_at, id) WHERE state = 'open';
 CREATE INDEX dead_letter_of_tenant ON dead_letter (tenant_id, last_failed_at, id) WHERE state = 'open';
 CREATE INDEX dead_letter_concluded ON dead_letter (concluded_at, id) WHERE concluded_at IS NOT NULL;
-CREATE INDEX dead_letter_invoice ON dead_letter (tenant_id, invoice_number) WHERE tenant_id IS NOT NULL;
+CREATE INDEX dead_letter_of_event ON dead_letter (tenant_id, invoice_number, event_key) WHERE tenant_id IS NOT NULL;
+-- Serve the search: by number, and by the publisher's id where no event holds it.
+CREATE INDEX dead_letter_number ON dead_letter
+    (upper(translate(invoice_number, E' \u00A0\u2007\u202F', '') COLLATE "C"), tenant_id) WHERE invoice_number IS NOT NULL;
+CREATE INDEX dead_letter_named ON dead_letter (event_id COLLATE "C") WHERE event_id IS NOT NULL AND event_key IS NULL;
 -- Serves event_fate: what never became an event is known by the name that its publisher gave it.
 CREATE INDEX dead_letter_unread ON dead_letter (source, event_id) WHERE event_key IS NULL AND source IS NOT NULL;
 CREATE INDEX dead_letter_to_cure ON dead_letter (id) WHERE curable;
@@ -294,6 +365,21 @@ CREATE INDEX dead_letter_delivery ON dead_letter (delivery_id) WHERE delivery_id
 CREATE INDEX dead_letter_event ON dead_letter (event_key) WHERE state = 'open' AND event_key IS NOT NULL;
 CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
     WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
+
+-- What the billing system is yet to hear of its invoices: written with the end of a main delivery, gone when the broker
+-- has it. Copied, because the delivery may be redriven before it is published.
+CREATE TABLE outcome (
+    -- The order of publishing; those of one delivery are in the order in which they happened.
+    number       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    delivery_id  UUID NOT NULL,
+    concluded    TEXT NOT NULL CHECK (concluded IN ('sent', 'rejected', 'dead', 'cancelled', 'expired')),
+    concluded_at BIGINT NOT NULL,
+    class        TEXT NOT NULL,
+    decision     TEXT CHECK (decision IN ('attach', 'link')),
+    reason       TEXT,
+    code         TEXT,
+    message_id   TEXT
+);
 
 -- Who did what by hand, or what cured it.
 CREATE TABLE delivery_note (
@@ -326,10 +412,11 @@ CREATE TABLE relay_state (
     -- Who probes, and until when nobody else does.
     probe_worker UUID,
     probe_until  BIGINT,
-    -- After an AUTH refusal: what was refused, so that new credentials are tried at once.
-    refused_credentials TEXT,
     -- How many deliveries a half-open breaker lets through.
     allowance    INTEGER NOT NULL DEFAULT 0,
+    -- Set while the breaker is open because the relay refuses every sender: where, and with which code.
+    refused_phase TEXT,
+    refused_code  TEXT,
     paused       BOOLEAN NOT NULL DEFAULT FALSE,
     paused_by    TEXT,
     paused_at    BIGINT,
@@ -338,12 +425,69 @@ CREATE TABLE relay_state (
     CONSTRAINT open_says_when CHECK ((breaker = 'open') = (probe_at IS NOT NULL))
 );
 
+-- A sender whose deliveries one relay refuses: they wait until it is tried or released.
+CREATE TABLE sender_hold (
+    relay            TEXT NOT NULL,
+    -- What is held: an envelope sender, or one with a From address.
+    sender           TEXT NOT NULL,
+    phase            TEXT NOT NULL,
+    -- `550 5.7.1`.
+    code             TEXT NOT NULL,
+    -- Without a From address every one of the envelope sender is held.
+    envelope_sender  TEXT NOT NULL,
+    from_address     TEXT,
+    -- The rule that it broke.
+    reason           TEXT NOT NULL DEFAULT 'refused' CHECK (reason IN ('refused', 'same_words', 'daily_limit')),
+    -- What lane_entry.held says of its deliveries.
+    words            TEXT NOT NULL,
+    held_since       BIGINT NOT NULL,
+    -- The answer that began the row of refusals.
+    first_refused_at BIGINT,
+    -- Trials so far, when the next is, and which delivery was let through last.
+    trials           INTEGER NOT NULL DEFAULT 0,
+    trial_at         BIGINT NOT NULL,
+    trial_delivery   UUID,
+    -- The claim of trial_delivery before its trial, and the delivery that is tried once more because it was put off.
+    trial_claim      BIGINT,
+    repeat_delivery  UUID,
+    PRIMARY KEY (relay, sender)
+);
+
+-- Credentials that a relay has refused (5xx at AUTH): who has them leaves the relay alone, and one of them tries again
+-- now and then. Named by an HMAC under a subkey of the secret keys: whoever reads this table alone cannot guess the
+-- password.
+CREATE TABLE refused_credentials (
+    relay       TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    user_name   TEXT NOT NULL,
+    -- What the relay answered last.
+    reply       TEXT NOT NULL,
+    -- Since when.
+    refused_at  BIGINT NOT NULL,
+    -- Tries since then.
+    tries       INTEGER NOT NULL DEFAULT 0,
+    try_at      BIGINT NOT NULL,
+    -- Who tries, and until when nobody else does.
+    try_worker  UUID,
+    try_until   BIGINT,
+    PRIMARY KEY (relay, fingerprint),
+    CONSTRAINT lease_has_both CHECK ((try_worker IS NULL) = (try_until IS NULL))
+);
+
 -- Live workers; each counts up while it lives.
 CREATE TABLE worker (
-    id         UUID PRIMARY KEY,
-    host       TEXT NOT NULL,
-    started_at BIGINT NOT NULL,
-    beats      BIGINT NOT NULL
+    id           UUID PRIMARY KEY,
+    host         TEXT NOT NULL,
+    started_at   BIGINT NOT NULL,
+    beats        BIGINT NOT NULL,
+    -- What the worker's process calls itself in `lease`: its leases go with it when it is called dead.
+    lease_holder UUID NOT NULL
+);
+-- The relays that each live worker is configured with: only what none of them knows is given up.
+CREATE TABLE worker_relay (
+    worker_id UUID NOT NULL REFERENCES worker (id) ON DELETE CASCADE,
+    relay     TEXT NOT NULL,
+    PRIMARY KEY (worker_id, relay)
 );
 
 -- The templates that messages were made with, by content hash: a message can be made again.

@@ -145,7 +145,7 @@ async fn composed(
         compose::compose_into(context.buffers.take(), &templates, &snapshot, plan, &documents)
             .map_err(|error| compose_failed(&error))
     };
-    for date in dates_before(claimed, facts, decided.terms) {
+    if let Some(date) = date_before(claimed, decided.terms) {
         let mail = dated(date)?;
         if claimed.message_sha256.is_none_or(|permitted| permitted == mail.sha256) {
             failpoint::reach(Failpoint::AfterCompose);
@@ -159,18 +159,14 @@ async fn composed(
     Ok(Composed { mail, repeats: false, has_spare_utf8, link })
 }
 
-/// The Dates that the message may have been permitted with before; its digest says which it was. None of a message that
-/// was never permitted, which is as old as it is.
-fn dates_before(claimed: &Claimed, facts: &DeliveryContext, terms: Terms) -> impl Iterator<Item = Timestamp> {
+/// The Date that the message was permitted with before; none of one that never was, which is as old as it is.
+fn date_before(claimed: &Claimed, terms: Terms) -> Option<Timestamp> {
     let root = claimed.message_date.filter(|_| claimed.earlier.is_some_and(|earlier| !terms.differ_from(earlier)));
-    let dates = match claimed.message_sha256 {
-        // A version that stored no Date took the snapshot's moment. While two versions work side by side, each may have
-        // permitted the message last, whatever Date stands there.
-        Some(_) => [claimed.message_date, Some(facts.snapshot_at)],
+    match claimed.message_sha256 {
+        Some(_) => claimed.message_date,
         // A rest: what it repeats was permitted for its root.
-        None => [root, None],
-    };
-    dates.into_iter().flatten()
+        None => root,
+    }
 }
 
 /// Whether an earlier attempt may have put a message on its way that was decided less strictly: another one never

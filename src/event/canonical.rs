@@ -21,7 +21,7 @@ pub(super) fn content_sha256(value: &Value) -> Sha256 {
 /// customer receives, not by how the billing system stores them (`id`, `object`); recipients count without their
 /// order and names. Without a `to` the customer's own address is a recipient, and the customer stands for it.
 ///
-/// Addresses count as they are written. Who compares invoices takes `store::InvoiceDigests`.
+/// Addresses count as they are written. Who compares invoices takes `store::invoice_digest`.
 #[must_use]
 pub fn invoice_sha256(data: &InvoiceData) -> Sha256 {
     type DocumentKey<'a> = (DocumentRole, Option<&'a str>, MediaType, u64, Sha256);

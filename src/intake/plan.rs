@@ -21,8 +21,8 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
-    ConcludedAtOnce, CustomerSnapshot, EventChange, EventFate, IntakeContext, IntakeRows, InvoiceDigests, KnownEvent,
-    NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, NewNote, TenantSnapshot, WaitingEvent,
+    ConcludedAtOnce, CustomerSnapshot, EventChange, EventFate, IntakeContext, IntakeRows, KnownEvent, NewDeadLetter,
+    NewDelivery, NewEvent, NewLaneEntry, NewNote, TenantSnapshot, WaitingEvent, invoice_digest,
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
@@ -370,11 +370,8 @@ impl<'a> Planner<'a> {
 
     /// Whether another event brought the same invoice; notes this one.
     fn is_same_invoice(&mut self, event: &InvoiceSent) -> bool {
-        let invoice = InvoiceDigests::of(&event.data);
-        let before = invoice.wanted().find_map(|digest| self.same_invoices.get(&digest));
-        let same = before.is_some_and(|key| *key != event.key());
-        self.same_invoices.entry(invoice.stored).or_insert(event.key());
-        same
+        let invoice = invoice_digest(&event.data);
+        *self.same_invoices.entry(invoice).or_insert(event.key()) != event.key()
     }
 
     /// Puts a delivery into its lane, or into the dead-letter list if nobody can receive it.
@@ -457,7 +454,7 @@ impl<'a> Planner<'a> {
             source: event.source.clone(),
             event_id: event.id.clone(),
             content_sha256: event.content_sha256,
-            invoice_sha256: InvoiceDigests::of(&event.data).stored,
+            invoice_sha256: invoice_digest(&event.data),
             tenant: event.data.tenant_id.clone(),
             customer: event.data.customer_id.clone(),
             invoice_id: event.data.invoice.id.clone(),

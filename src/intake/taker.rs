@@ -14,7 +14,7 @@ use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
 use crate::model::reason::{ReasonCode, fingerprint};
 use crate::sha256::Sha256;
-use crate::store::{EventChange, EventFate, Inserted, IntakeRows, InvoiceDigests, NewDeadLetter, StoreError};
+use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError, invoice_digest};
 use crate::telemetry::metric;
 
 /// How far back the same invoice under another event id is a duplicate.
@@ -71,7 +71,7 @@ impl Intake {
             let keys: Vec<_> = batch.iter().filter_map(key).collect();
             let customers: Vec<_> =
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
-            let invoices: Vec<Sha256> = events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect();
+            let invoices: Vec<Sha256> = events().map(|event| invoice_digest(&event.data)).collect();
 
             let mut transaction = self.factory.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);

@@ -14,8 +14,8 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::{DeadLetterState, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
-    BroughtBack, DeadDelivery, IntakeContext, IntakeRows, InvoiceDigests, LetterToRedrive, Newer, Revived, SameInvoice,
-    TenantSnapshot,
+    BroughtBack, DeadDelivery, IntakeContext, IntakeRows, LetterToRedrive, Newer, Revived, SameInvoice, TenantSnapshot,
+    invoice_digest,
 };
 
 /// The letters of one transaction.
@@ -97,7 +97,7 @@ impl Round {
     }
 
     pub(super) fn invoices(&self) -> Vec<Sha256> {
-        self.events().flat_map(|event| InvoiceDigests::of(&event.data).wanted()).collect()
+        self.events().map(|event| invoice_digest(&event.data)).collect()
     }
 
     /// What the letters would bring back.
@@ -262,7 +262,7 @@ impl LetterWork {
 
 /// The digest of the invoice that a letter is about.
 fn invoice(parsed: &Parsed) -> Option<Sha256> {
-    parsed.event.as_ref().ok().map(|event| InvoiceDigests::of(&event.data).stored)
+    parsed.event.as_ref().ok().map(|event| invoice_digest(&event.data))
 }
 
 /// The delivery in whose presence a dead one is not sent again.
@@ -292,14 +292,13 @@ fn newer_than_event(
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
     let event = parsed.event.as_ref().ok()?;
-    let invoice = InvoiceDigests::of(&event.data);
+    let invoice = invoice_digest(&event.data);
     let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
     let of_facts = || {
         let same = facts.same_invoices.iter().rev();
-        let is_same = |digest: Sha256| invoice.wanted().any(|wanted| wanted == digest);
-        same.into_iter().find(|same| is_same(same.invoice_sha256) && same.event != event.key())
+        same.into_iter().find(|same| same.invoice_sha256 == invoice && same.event != event.key())
     };
-    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice.stored).copied())
+    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
 }
 
 /// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing

@@ -4,7 +4,7 @@
 //! tenant: what it reads about duplicates is still true when it commits. A key that somebody else takes meanwhile
 //! (an event whose tenant nobody knows has no row to lock) is reported, and the caller begins anew.
 
-pub(super) mod invoice_digests;
+pub(super) mod invoice_digest;
 pub(super) mod new_rows;
 pub(super) mod same_invoice;
 

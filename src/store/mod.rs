@@ -49,7 +49,7 @@ pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
 pub use directory::customer_groups::CustomerGroup;
 pub use directory::erase::{Erased, Leftovers};
 pub use directory::settings::{SettingsChange, SettingsPut};
-pub use intake::invoice_digests::InvoiceDigests;
+pub use intake::invoice_digest::invoice_digest;
 pub use intake::new_rows::{ConcludedAtOnce, EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry};
 pub use intake::same_invoice::{Newer, Revived};
 pub use intake::{
@@ -64,7 +64,7 @@ pub use lane::load::DeliveryContext;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
 pub use lane::refused_credentials::RefusedCredentials;
 pub use lane::refusing_relay::RefusingRelay;
-pub use lane::relay_state::{OTHERS_REFUSED, RelayState};
+pub use lane::relay_state::RelayState;
 pub use lane::sender_history::EndedAttempt;
 pub use lane::sender_hold::{ChangedProfile, SenderHold};
 pub use lane::sender_trial::NextTrial;

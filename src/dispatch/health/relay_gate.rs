@@ -21,7 +21,7 @@ use crate::model::reply::Phase;
 use crate::model::state::BreakerState as Stands;
 use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip, probe_delay};
 use crate::relay::{Connector, RelayUnavailable};
-use crate::store::{OTHERS_REFUSED, RelayState, Store, StoreError};
+use crate::store::{RelayState, Store, StoreError};
 use crate::telemetry::metric;
 
 /// How often the shared row is looked at.
@@ -309,14 +309,13 @@ impl RelayGate {
                     probe_at: None,
                     probe_until: Some(now.plus(LEASE)),
                     allowance: 1,
-                    refused_credentials: None,
                     ..state
                 }
             }
             // The relay answers: others may have credentials that it takes, and this worker rests.
             Err(unavailable) if unavailable.auth_refused => {
                 self.credentials_refused(&unavailable).await;
-                RelayState { probe_at: Some(now), probe_until: None, refused_credentials: None, ..state }
+                RelayState { probe_at: Some(now), probe_until: None, ..state }
             }
             Err(unavailable) => {
                 let probes = state.probes + 1;
@@ -325,7 +324,6 @@ impl RelayGate {
                     probe_at: Some(now.plus(probe_delay(probes))),
                     probe_until: None,
                     reason: Some(unavailable.to_string()),
-                    refused_credentials: None,
                     ..state
                 }
             }
@@ -406,12 +404,9 @@ impl RelayGate {
     }
 }
 
-/// Whether somebody should look if the relay works. One that an earlier version's worker opened the breaker of, for its
-/// credentials, rests for [`OTHERS_REFUSED`] only: ours may be others.
+/// Whether the relay is to be probed now.
 fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
-    let for_others = state.refused_credentials.is_some()
-        && state.opened_at.is_some_and(|opened_at| now.since(opened_at) >= OTHERS_REFUSED);
-    for_others || state.probe_at.is_some_and(|at| at <= now)
+    state.probe_at.is_some_and(|at| at <= now)
 }
 
 /// The state of a relay whose breaker opens by `trip`.
@@ -425,7 +420,6 @@ fn opened(state: &RelayState, trip: BreakerTrip, now: Timestamp) -> RelayState {
         probe_at: Some(now.plus(probe_delay(probes))),
         probe_worker: None,
         probe_until: None,
-        refused_credentials: None,
         allowance: 0,
         ..state.clone()
     }

@@ -26,20 +26,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!(
-    "0001_initial",
-    "0002_sender_hold",
-    "0005_worker_relays",
-    "0006_outcome",
-    "0008_fair_ripening",
-    "0010_portal_terms",
-    "0011_sender_guard",
-    "0012_refused_credentials",
-    "0013_message_date",
-    "0015_without_utf8",
-    "0016_search",
-    "0017_delivery_of_event",
-);
+migrations!("0001_initial");
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.
 fn migrator(pairs: &[(&'static str, &'static str, &'static str)]) -> Migrator {

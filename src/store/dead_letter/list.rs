@@ -19,7 +19,6 @@ use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
-use crate::telemetry::AddressMask;
 
 /// What cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,8 +258,7 @@ impl DeadLetter {
             class: row.get("class")?,
             phase: row.get("phase")?,
             code: row.get("code")?,
-            // An earlier version wrote down whatever the relay repeated.
-            reason: AddressMask::default().reply(&row.get::<String>("reason")?),
+            reason: row.get("reason")?,
             hint: row.get("hint")?,
             kind: row.get("kind")?,
             attempts: row.get("tried")?,

@@ -20,7 +20,6 @@ use crate::store::intake::IntakeTransaction;
 use crate::store::intake::new_rows::{NewLaneEntry, insert_lane_entries};
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
-use crate::telemetry::AddressMask;
 
 /// A dead letter that is to be put back.
 #[derive(Debug, Clone)]
@@ -118,8 +117,7 @@ impl Store {
                 id: row.get("id")?,
                 state: row.get("state")?,
                 class: row.get("class")?,
-                // An earlier version wrote down whatever the relay repeated.
-                reason: AddressMask::default().reply(&row.get::<String>("reason")?),
+                reason: row.get("reason")?,
                 delivery: row.get("delivery_id")?,
                 event_key: row.get("event_key")?,
                 via: row.get("via")?,

@@ -112,7 +112,7 @@ pub struct ExplainedAttempt {
     pub decision: Option<Decision>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
-    /// The message's Date; none of an attempt by an earlier version, which took the snapshot's moment.
+    /// The message's Date, if the attempt came that far.
     pub message_date: Option<Timestamp>,
 }
 

@@ -134,8 +134,7 @@ pub(in crate::store) async fn insert_rest(
     recipients::insert(on, [(rest, keys)]).await?;
     let row = sql("SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
                delivery.decision, delivery.portal_access, delivery.portal_method,
-               -- What an earlier version sent took the snapshot's moment as its Date.
-               COALESCE(delivery.message_date, delivery.snapshot_at) AS message_date
+               delivery.message_date
         FROM delivery JOIN tenant ON tenant.id = delivery.tenant_id WHERE delivery.id = $1")
     .bind(delivery)
     .one(on)

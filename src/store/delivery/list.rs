@@ -20,7 +20,6 @@ use crate::store::db::statement::{Statement, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::search::recipients::mailbox;
 use crate::store::search::text::number_key;
-use crate::telemetry::AddressMask;
 
 /// A delivery and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,8 +141,8 @@ macro_rules! delivery_columns {
          COALESCE(delivery.decision_reason, lane_entry.decision_reason) AS decision_reason,
          COALESCE(delivery.decision_inputs, lane_entry.decision_inputs) AS decision_inputs,
          delivery.message_id, COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
-         CASE WHEN delivery.message_sha256 IS NOT NULL THEN COALESCE(delivery.message_date, delivery.snapshot_at)
-              WHEN lane_entry.message_sha256 IS NOT NULL THEN COALESCE(lane_entry.message_date, delivery.snapshot_at)
+         CASE WHEN delivery.message_sha256 IS NOT NULL THEN delivery.message_date
+              WHEN lane_entry.message_sha256 IS NOT NULL THEN lane_entry.message_date
          END AS message_date,
          delivery.message_size, delivery.attachments, delivery.phase, delivery.code"
     };
@@ -424,8 +423,7 @@ impl Delivery {
             claim: row.get("claim")?,
             concluded_at: row.get("concluded_at")?,
             class: row.get("class")?,
-            // An earlier version wrote down whatever the relay repeated.
-            reason: row.get::<Option<String>>("reason")?.map(|reason| AddressMask::default().reply(&reason)),
+            reason: row.get("reason")?,
             decision: row.get("decision")?,
             decision_reason: row.get("decision_reason")?,
             decision_inputs: row.get("decision_inputs")?,

@@ -9,18 +9,13 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::invoice_digests::InvoiceDigests;
 use super::{IntakeTransaction, SameInvoice};
 use crate::clock::Timestamp;
-use crate::event;
 use crate::model::ids::{DeliveryId, EventKey};
 use crate::sha256::Sha256;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
-
-/// Bodies of events in memory at once.
-const EVENTS_READ_MAX: usize = 500;
 
 /// How far apart two events that bring the same invoice may have come, in milliseconds.
 const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -125,9 +120,6 @@ pub(in crate::store) async fn newer_deliveries(
     if revived.is_empty() {
         return Ok(HashMap::new());
     }
-    let other = other_digests(on, revived).await?;
-    let by_stored = revived.iter().map(|revived| (*revived, None));
-    let asked = by_stored.chain(other.into_iter().map(|(revived, digest)| (revived, Some(digest))));
     // A resend was asked for by a person, who knew what stood beside it: only what came after it counts. It takes the
     // place of a main delivery and its rests, never of a Bcc.
     sql(concat!(
@@ -137,7 +129,7 @@ pub(in crate::store) async fn newer_deliveries(
              LEFT JOIN delivery AS own ON own.id = rows.delivery_id
              LEFT JOIN delivery AS main ON main.id = own.main_id
              JOIN event AS own_event ON own_event.key = COALESCE(rows.event_key, own.event_key)
-             JOIN event AS other ON other.invoice_sha256 = COALESCE(rows.invoice_sha256, own_event.invoice_sha256)
+             JOIN event AS other ON other.invoice_sha256 = own_event.invoice_sha256
                   AND other.received_at >= own_event.received_at - $2
              JOIN delivery AS standing ON standing.tenant_id = other.tenant_id
                   AND standing.invoice_number = other.invoice_number AND standing.event_key = other.key
@@ -153,40 +145,12 @@ pub(in crate::store) async fn newer_deliveries(
     .bind(now)
     .bind(APART_MAX_MS)
     .rows(
-        "revived uuid, delivery_id uuid, event_key uuid, invoice_sha256 bytea",
-        asked
-            .map(|(revived, digest)| [revived.id.into(), revived.delivery.into(), revived.event.into(), digest.into()]),
+        "revived uuid, delivery_id uuid, event_key uuid",
+        revived.iter().map(|revived| [revived.id.into(), revived.delivery.into(), revived.event.into()]),
     )
     .all(on)
     .await?
     .iter()
     .map(|row| Ok((row.get("revived")?, Newer { delivery: row.get("id")?, event: row.get("event_key")? })))
     .collect()
-}
-
-/// By which digests beside the stored one the invoices are known, because this version and earlier ones take others.
-async fn other_digests(on: &mut Transaction, revived: &[Revived]) -> Result<Vec<(Revived, Sha256)>, StoreError> {
-    let mut other = Vec::new();
-    for part in revived.chunks(EVENTS_READ_MAX) {
-        let rows = sql("WITH {rows}
-            SELECT rows.revived, own_event.invoice_sha256, own_event.body
-            FROM rows LEFT JOIN delivery AS own ON own.id = rows.delivery_id
-                 JOIN event AS own_event ON own_event.key = COALESCE(rows.event_key, own.event_key)
-            WHERE own_event.body IS NOT NULL")
-        .rows(
-            "revived uuid, delivery_id uuid, event_key uuid",
-            part.iter().map(|revived| [revived.id.into(), revived.delivery.into(), revived.event.into()]),
-        )
-        .all(on)
-        .await?;
-        for row in &rows {
-            // What cannot be read any more is known by what was stored.
-            let Ok(data) = event::reread(&row.get::<Vec<u8>>("body")?) else { continue };
-            let (id, stored) = (row.get::<Uuid>("revived")?, row.get("invoice_sha256")?);
-            let Some(revived) = part.iter().find(|revived| revived.id == id) else { continue };
-            let others = InvoiceDigests::of(&data).wanted().filter(|digest| *digest != stored);
-            other.extend(others.map(|digest| (*revived, digest)));
-        }
-    }
-    Ok(other)
 }

@@ -43,7 +43,7 @@ pub struct Claimed {
     pub earlier: Option<Terms>,
     /// The digest of the message that was last permitted to go out.
     pub message_sha256: Option<Sha256>,
-    /// Its Date. None beside a digest of what an earlier version permitted; without a digest that of a rest's root.
+    /// Its Date; without a digest that of a rest's root.
     pub message_date: Option<Timestamp>,
     /// The relay has refused the message for its size.
     pub refused_for_size: bool,

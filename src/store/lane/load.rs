@@ -57,7 +57,7 @@ pub struct DeliveryContext {
     pub profile: String,
     /// The templates, by content hash.
     pub template_version: String,
-    /// The moment of the snapshot; of what an earlier version permitted, the Date too.
+    /// The moment of the snapshot.
     pub snapshot_at: Timestamp,
     /// The fingerprint of the key that the portal token is made with.
     pub link_key: String,

@@ -37,13 +37,10 @@ impl Store {
         Ok(u32::try_from(moved).unwrap_or(u32::MAX))
     }
 
-    /// Relays that due deliveries wait for and that no registered worker is configured with. None while a worker is
-    /// registered that does not say what it knows: it is of an earlier version.
+    /// Relays that due deliveries wait for and that no registered worker is configured with.
     pub async fn unknown_relays(&self) -> Result<BTreeSet<RelayName>, StoreError> {
         sql("SELECT DISTINCT relay FROM lane_entry
-            WHERE state = 'due' AND relay NOT IN (SELECT relay FROM worker_relay)
-              AND NOT EXISTS (SELECT 1 FROM worker
-                  WHERE NOT EXISTS (SELECT 1 FROM worker_relay WHERE worker_relay.worker_id = worker.id))")
+            WHERE state = 'due' AND relay NOT IN (SELECT relay FROM worker_relay)")
         .all(&mut self.read().await?)
         .await?
         .iter()
@@ -51,12 +48,9 @@ impl Store {
         .collect()
     }
 
-    /// Whether a registered worker is configured with this relay, as far as that is known: none is registered, or one is
-    /// of an earlier version and does not say.
+    /// Whether a registered worker is configured with this relay, or none is registered.
     pub async fn is_relay_known(&self, relay: &RelayName) -> Result<bool, StoreError> {
         let known = sql("SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM worker_relay WHERE relay = $1)
-            OR EXISTS (SELECT 1 FROM worker
-                WHERE NOT EXISTS (SELECT 1 FROM worker_relay WHERE worker_relay.worker_id = worker.id))
             OR NOT EXISTS (SELECT 1 FROM worker)")
         .bind(relay)
         .optional(&mut self.read().await?)

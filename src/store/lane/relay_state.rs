@@ -4,7 +4,6 @@
 //! it was decided upon. People's pause is not the breaker's, so neither overwrites the other.
 
 use crate::model::state::BreakerState;
-use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::model::ids::{RelayName, WorkerId};
@@ -13,10 +12,6 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::{Store, Transaction};
-
-/// How long a relay rests that an earlier version's worker opened the breaker of because its credentials were refused:
-/// ours may be others, and its worker would trip the breaker again.
-pub const OTHERS_REFUSED: Duration = Duration::from_mins(1);
 
 /// The state of a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +32,6 @@ pub struct RelayState {
     pub probe_worker: Option<WorkerId>,
     /// Until when nobody else does.
     pub probe_until: Option<Timestamp>,
-    /// Set by a worker of an earlier version only: it opened the breaker since the relay refused its credentials, which
-    /// says nothing about ours.
-    pub refused_credentials: Option<String>,
     /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
     /// Where in the conversation the relay refuses everybody, if it is open for that: only an acceptance closes it.
@@ -69,7 +61,6 @@ impl RelayState {
             probe_at: None,
             probe_worker: None,
             probe_until: None,
-            refused_credentials: None,
             allowance: 0,
             refused_phase: None,
             refused_code: None,
@@ -90,7 +81,6 @@ impl RelayState {
             probe_at: row.get("probe_at")?,
             probe_worker: row.get("probe_worker")?,
             probe_until: row.get("probe_until")?,
-            refused_credentials: row.get("refused_credentials")?,
             allowance: row.get("allowance")?,
             refused_phase: row.get("refused_phase")?,
             refused_code: row.get("refused_code")?,
@@ -124,17 +114,15 @@ impl Store {
     /// People's part is left alone.
     pub async fn change_breaker(&self, state: &RelayState) -> Result<bool, StoreError> {
         let changed = sql("INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, probe_worker,
-                                     probe_until, refused_credentials, allowance, refused_phase,
-                                     refused_code, version)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13, 1
-            WHERE $11 = 0 OR EXISTS (SELECT 1 FROM relay_state WHERE relay = $1)
+                                     probe_until, allowance, refused_phase, refused_code, version)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12, 1
+            WHERE $10 = 0 OR EXISTS (SELECT 1 FROM relay_state WHERE relay = $1)
             ON CONFLICT (relay) DO UPDATE SET breaker = excluded.breaker, reason = excluded.reason,
                    opened_at = excluded.opened_at, probes = excluded.probes, probe_at = excluded.probe_at,
                    probe_worker = excluded.probe_worker, probe_until = excluded.probe_until,
-                   refused_credentials = excluded.refused_credentials, allowance = excluded.allowance,
-                   refused_phase = excluded.refused_phase, refused_code = excluded.refused_code,
-                   version = relay_state.version + 1
-            WHERE relay_state.version = $11")
+                   allowance = excluded.allowance, refused_phase = excluded.refused_phase,
+                   refused_code = excluded.refused_code, version = relay_state.version + 1
+            WHERE relay_state.version = $10")
         .bind(&state.relay)
         .bind(state.breaker)
         .bind(&state.reason)
@@ -143,7 +131,6 @@ impl Store {
         .bind(state.probe_at)
         .bind(state.probe_worker)
         .bind(state.probe_until)
-        .bind(&state.refused_credentials)
         .bind(state.allowance)
         .bind(state.version)
         .bind(state.refused_phase)
@@ -154,18 +141,15 @@ impl Store {
     }
 
     /// Takes the probe of an open breaker whose probe is due, for `worker` alone, until `until`; a lease that ran out
-    /// is free again. One that was opened for the credentials of an earlier version's worker is also due once it has
-    /// been open for `OTHERS_REFUSED`. Says whether `worker` probes.
+    /// is free again. Says whether `worker` probes.
     pub async fn take_probe(&self, relay: &RelayName, worker: WorkerId, until: Timestamp) -> Result<bool, StoreError> {
         let taken = sql("UPDATE relay_state SET probe_worker = $2, probe_until = $3, version = version + 1
             WHERE relay = $1 AND breaker = 'open'
-              AND (probe_at <= $4 OR refused_credentials IS NOT NULL AND opened_at <= $5)
-              AND (probe_until IS NULL OR probe_until <= $4)")
+              AND probe_at <= $4 AND (probe_until IS NULL OR probe_until <= $4)")
         .bind(relay)
         .bind(worker)
         .bind(until)
         .bind(self.now())
-        .bind(self.now().minus(OTHERS_REFUSED))
         .run(&mut self.write().await?)
         .await?;
         Ok(taken > 0)

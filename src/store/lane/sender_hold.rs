@@ -84,13 +84,11 @@ impl SenderHold {
     }
 
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let sender: String = row.get("sender")?;
         let held_since = row.get("held_since")?;
         Ok(Self {
             relay: row.get("relay")?,
-            // A worker of an earlier version holds by envelope sender alone.
-            envelope_sender: row.get::<Option<String>>("envelope_sender")?.unwrap_or_else(|| sender.clone()),
-            sender,
+            envelope_sender: row.get("envelope_sender")?,
+            sender: row.get("sender")?,
             from: row.get("from_address")?,
             reason: row.get("reason")?,
             phase: row.get("phase")?,

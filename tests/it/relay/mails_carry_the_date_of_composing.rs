@@ -14,7 +14,7 @@ use invoice_dispatcher::policy::decision::Plan;
 use invoice_dispatcher::store::{DeadLetterFilter, DeliveryFilter, PageRequest};
 use serde_json::json;
 
-use crate::harness::database::{TestDatabase, migrations, on_both_databases};
+use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
@@ -31,7 +31,6 @@ on_both_databases!(
     what_comes_back_from_a_held_sender_has_a_date_of_its_own,
     what_is_sent_once_more_keeps_its_date,
     a_blind_copy_and_a_resend_have_dates_of_their_own,
-    what_an_earlier_version_permitted_keeps_its_date,
     a_sent_mail_can_be_composed_again,
 );
 
@@ -303,42 +302,6 @@ async fn a_blind_copy_and_a_resend_have_dates_of_their_own(database: TestDatabas
     let [main, copy, resent] = mails.as_slice() else { panic!("{} mails", mails.len()) };
     assert!(date(copy) >= date(main) + 20, "the blind copy was composed for its own retry");
     assert!(date(resent) >= date(main) + 3_600);
-    dispatcher.finish().await;
-}
-
-async fn what_an_earlier_version_permitted_keeps_its_date(database: TestDatabase) {
-    // That version's Date was the moment of intake: the clock stands still until the first attempt has ended.
-    let composed = now_of(&database);
-    let sink = Sink::scripted(deferred_at_the_dot()).await;
-    let mut dispatcher = Dispatcher::with(database, &[resending(&sink)]).await;
-    dispatcher.start();
-    let uncertain = "take-and-close-once@customer.example";
-    dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
-    dispatcher.wait_until(ATTEMPTED, 1).await;
-    dispatcher.take(&[dispatcher.event_to("b", &[("to", uncertain)])]).await;
-    dispatcher.wait_until(ATTEMPTED, 2).await;
-    dispatcher.stop().await;
-    let kind = if dispatcher.database.store.is_single_process() { "sqlite" } else { "postgres" };
-    for way in ["down", "up"] {
-        let steps = migrations(kind, way).into_iter().filter(|step| step.contains("message_date"));
-        for step in steps.filter(|step| step.contains("ALTER TABLE lane_entry")) {
-            dispatcher.database.execute(step).await;
-        }
-    }
-    let old = "SELECT COUNT(*) FROM lane_entry WHERE message_sha256 IS NOT NULL AND message_date IS NULL";
-    assert_eq!(dispatcher.database.number(old).await, 2);
-    dispatcher.database.clock.advance(HOUR);
-    dispatcher.start();
-    dispatcher.pass_until_concluded().await;
-
-    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2", "R-b sent accepted attach 2"]);
-    let mails = sink.mails();
-    assert_eq!(mails.len(), 4);
-    for id in [&mails[0].message_id, &mails[1].message_id] {
-        let same: Vec<_> = mails.iter().filter(|mail| mail.message_id == *id).collect();
-        assert_eq!((same[0].bytes == same[1].bytes, date(same[1])), (true, composed));
-    }
-    assert_eq!(recorded(&dispatcher).await, [composed; 2], "from now on it is stored");
     dispatcher.finish().await;
 }
 

@@ -17,7 +17,6 @@ on_both_databases!(
     they_rest_and_the_breaker_stays_closed,
     new_credentials_are_tried_at_once,
     a_busy_login_is_the_relays_fault,
-    an_earlier_versions_refusal_stops_nobody_else,
     a_probe_that_is_refused_leaves_the_breaker_to_others,
 );
 
@@ -114,32 +113,6 @@ async fn a_busy_login_is_the_relays_fault(database: TestDatabase) {
     sink.behave(Script::new().login("mailer", "right"));
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
-    dispatcher.finish().await;
-}
-
-/// A worker of an earlier version opens the breaker when its credentials are refused.
-async fn an_earlier_versions_refusal_stops_nobody_else(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().login("mailer", "right")).await;
-    let mut dispatcher = Dispatcher::with(database, &[at(&sink, "mailer:right")]).await;
-    take(&dispatcher, "", 3).await;
-    let now = dispatcher.database.clock.now();
-    let probe_at = now.plus(Duration::from_mins(5)).0;
-    dispatcher
-        .database
-        .execute(format!(
-            "INSERT INTO relay_state (relay, breaker, reason, opened_at, probe_at, refused_credentials, version)
-             VALUES ('default', 'open', 'the relay refused the credentials', {}, {probe_at}, '0123456789abcdef', 1)",
-            now.0
-        ))
-        .await;
-    dispatcher.start();
-    dispatcher.pass_until_concluded().await;
-    let passed = dispatcher.database.clock.now().since(now);
-    let minute = Duration::from_mins(1);
-    assert!((minute..2 * minute).contains(&passed), "not at once, as the two would take turns: {passed:?}");
-    assert_eq!(sink.mails_and_data_phases(), (3, 3));
-    let left = "SELECT COUNT(*) FROM relay_state WHERE refused_credentials IS NOT NULL OR breaker <> 'closed'";
-    assert_eq!(dispatcher.database.number(left).await, 0);
     dispatcher.finish().await;
 }
 

@@ -30,7 +30,6 @@ on_both_databases!(
     a_restore_names_what_is_sent_already,
     a_sender_s_hold_takes_nothing_back_that_is_sent_already,
     recipients_are_the_same_however_they_are_written,
-    what_an_earlier_version_stored_is_found,
 );
 
 /// The event `1` under another id.
@@ -297,42 +296,5 @@ async fn recipients_are_the_same_however_they_are_written(database: TestDatabase
     }
     let other = to("other", &[("to", "ap@bucher.example"), ("cc", "copy@customer.example")]);
     assert!(matches!(support.take(&other).await, Verdict::Accepted(_)), "that is somebody else");
-    support.database.assert_ledger().await;
-}
-
-async fn what_an_earlier_version_stored_is_found(database: TestDatabase) {
-    let support = Support::with_acme(database).await;
-    let written = [("to", "AP@Customer.example")];
-    let first = to("1", &written);
-    // It hashed the recipients as they are written.
-    let parsed = invoice_dispatcher::event::parse(first.to_string().as_bytes()).expect("a good event");
-    let digest = invoice_dispatcher::event::invoice_sha256(&parsed.data).to_string();
-    let bytes = if support.database.store.is_single_process() { "unhex" } else { "decode" };
-    let hex = if bytes == "unhex" { "" } else { ", 'hex'" };
-    let stored = format!("UPDATE event SET invoice_sha256 = {bytes}('{digest}'{hex}) WHERE event_id = '1'");
-    support.accept(&first).await;
-    assert_eq!(support.database.execute(stored).await, 1);
-    support.database.clock.advance(Duration::from_secs(1));
-    let verdict = support.take(&to("again", &written)).await;
-    assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{verdict:?}");
-
-    // The first dies, and the invoice comes once more, written as ever: it goes, and the first may not go beside it.
-    let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.database.clock.advance(Duration::from_secs(1));
-    let Verdict::Accepted(newer) = support.take(&to("newer", &written)).await else {
-        panic!("nothing stands in its way")
-    };
-    let refused = support.redrive.letter(letter, WHO).await;
-    assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
-    // The other way round: the newer one is dead, and what the earlier version stored is sent.
-    support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("nothing stands in its way any more");
-    let letters = "SELECT COUNT(*) FROM dead_letter WHERE state = 'open'";
-    assert_eq!(support.database.number(letters).await, 1);
-    let page = PageRequest { limit: 10, after: None };
-    let open = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered").items;
-    let last = open.iter().find(|found| found.id != letter).expect("the newer one's").id;
-    let refused = support.redrive.letter(last, WHO).await;
-    assert!(matches!(refused, Err(RedriveError::Newer(_))), "{refused:?}");
     support.database.assert_ledger().await;
 }

@@ -2,7 +2,7 @@
 
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::customer::Customer;
-use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
@@ -11,8 +11,8 @@ use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{DeliveryFilter, Erased, FoundBy, PageRequest, RetentionTimes, SearchHits, Store};
 use serde_json::{Value, json};
 
-use crate::harness::database::{TestDatabase, migrations, on_both_databases};
-use crate::operator::samples::{Support, WHO, asked, customer, event, tenant};
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples::{Support, WHO, customer, event, tenant};
 
 on_both_databases!(
     a_number_is_found_however_it_is_written,
@@ -26,7 +26,6 @@ on_both_databases!(
     ids_of_messages_deliveries_and_events_are_found,
     malformed_bytes_are_found_by_what_they_claim,
     a_tenant_narrows_every_search,
-    what_was_there_before_the_schema_is_found,
 );
 
 const OLDER: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
@@ -342,30 +341,4 @@ async fn a_tenant_narrows_every_search(database: TestDatabase) {
     assert!(hidden.deliveries.is_empty());
     assert_eq!(store.invoices_numbered("r-1", None, 5).await.expect("answered").len(), 2);
     assert_eq!(store.invoices_numbered("r-1", Some(&beta), 5).await.expect("answered").len(), 1);
-}
-
-async fn what_was_there_before_the_schema_is_found(database: TestDatabase) {
-    let support = support(database).await;
-    let named = Customer { name: "ÄRA & Müller-Söhne „GmbH“".to_owned(), ..customer("C 1042") };
-    support.database.store.upsert_customer(&named).await.expect("answered");
-    let delivery = support.accept(&numbered("1", "r 2026-1")).await;
-    let kind = if support.database.store.is_single_process() { "sqlite" } else { "postgres" };
-    for way in ["down", "up"] {
-        let step = migrations(kind, way).into_iter().find(|step| step.contains("customer_word")).expect("the step");
-        support.database.execute(step).await;
-    }
-    assert_eq!(found(&support, "R2026-1").await, ["number r 2026-1"]);
-    for text in ["ära", "müller", "SÖHNE", "gmbh", "c1042"] {
-        assert_eq!(customers(&support, text).await, ["C 1042"], "{text}");
-    }
-    assert!(found(&support, "ap@customer.example").await.is_empty(), "recipients are not made up");
-    let tenant = TenantId::from("acme");
-    support.end(Concluded::Sent, ReasonCode::Accepted).await;
-    support.database.clock.advance(std::time::Duration::from_secs(1));
-    let again = support.resend.resend(&asked(&tenant, "r 2026-1")).await.expect("it is sent again");
-    assert_ne!(again.delivery, delivery);
-    let filter = DeliveryFilter { to: Some("ap@customer.example".to_owned()), ..DeliveryFilter::default() };
-    let page = PageRequest { limit: 5, after: None };
-    let items = support.database.store.deliveries(&filter, page).await.expect("answered").items;
-    assert_eq!(items.iter().map(|delivery| delivery.id).collect::<Vec<DeliveryId>>(), [again.delivery]);
 }

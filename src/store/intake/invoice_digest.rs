@@ -1,4 +1,4 @@
-//! By which digests it is known that two events bring the same invoice.
+//! By which digest it is known that two events bring the same invoice.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,15 @@ use crate::event::{InvoiceData, Recipient, RecipientRole, invoice_sha256};
 use crate::model::mail_address::MailAddress;
 use crate::sha256::Sha256;
 
-/// The digests of tenant, invoice id, kind, documents and recipients of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvoiceDigests {
-    /// What is stored and compared: each mailbox counts once, in its strongest role, however its address is written.
-    pub stored: Sha256,
-    /// What earlier versions stored: recipients as the event writes them. The same digest for most events.
-    pub as_written: Sha256,
-}
-
-impl InvoiceDigests {
-    /// The digests of an event.
-    #[must_use]
-    pub fn of(data: &InvoiceData) -> Self {
-        let as_written = invoice_sha256(data);
-        let recipients = by_mailbox(&data.recipients);
-        let stored = if recipients == data.recipients {
-            as_written
-        } else {
-            invoice_sha256(&InvoiceData { recipients, ..data.clone() })
-        };
-        Self { stored, as_written }
+/// The digest of tenant, invoice id, kind, documents and recipients of an event: each mailbox counts once, in its strongest
+/// role, however its address is written.
+#[must_use]
+pub fn invoice_digest(data: &InvoiceData) -> Sha256 {
+    let recipients = by_mailbox(&data.recipients);
+    if recipients == data.recipients {
+        return invoice_sha256(data);
     }
-
-    /// The digests by which earlier events of the same invoice are found; the stored one first.
-    pub fn wanted(self) -> impl Iterator<Item = Sha256> {
-        std::iter::once(self.stored).chain(Some(self.as_written).filter(|as_written| *as_written != self.stored))
-    }
+    invoice_sha256(&InvoiceData { recipients, ..data.clone() })
 }
 
 /// The recipients, each mailbox in its strongest role only. An address that cannot be used stays as it is.
@@ -60,7 +42,7 @@ mod tests {
     use crate::compose::sample;
     use crate::model::invoice_kind::InvoiceKind;
 
-    fn digests(recipients: &[(RecipientRole, &str)]) -> InvoiceDigests {
+    fn digest(recipients: &[(RecipientRole, &str)]) -> Sha256 {
         let mut data = sample::snapshot("de-DE", InvoiceKind::Invoice).data;
         let recipient = |(role, address): &(RecipientRole, &str)| Recipient {
             role: *role,
@@ -68,23 +50,18 @@ mod tests {
             name: None,
         };
         data.recipients = recipients.iter().map(recipient).collect();
-        InvoiceDigests::of(&data)
+        invoice_digest(&data)
     }
 
     #[test]
     fn one_mailbox_is_one_recipient_however_it_is_written() {
-        let plain = digests(&[(To, "ap@xn--bcher-kva.example"), (Cc, "copy@x.example")]);
-        assert_eq!(plain.stored, plain.as_written, "what earlier versions stored is found without a second digest");
-        assert_eq!(plain.wanted().count(), 1);
+        let plain = digest(&[(To, "ap@xn--bcher-kva.example"), (Cc, "copy@x.example")]);
         for recipients in [
             &[(To, "AP@bücher.example"), (Cc, "Copy@X.example")][..],
             &[(Cc, " copy@x.example\n"), (To, "ap@BÜCHER.example")],
             &[(Cc, "AP@bücher.example"), (To, "ap@bücher.example"), (Cc, "copy@x.example"), (Bcc, "COPY@x.example")],
         ] {
-            let other = digests(recipients);
-            assert_eq!(other.stored, plain.stored, "{recipients:?}");
-            assert_ne!(other.as_written, plain.stored, "{recipients:?}");
-            assert_eq!(other.wanted().collect::<Vec<_>>(), [other.stored, other.as_written]);
+            assert_eq!(digest(recipients), plain, "{recipients:?}");
         }
         for recipients in [
             &[(To, "ap@xn--bcher-kva.example")][..],
@@ -92,7 +69,7 @@ mod tests {
             &[(To, "ap@bucher.example"), (Cc, "copy@x.example")],
             &[(To, "ap@xn--bcher-kva.example"), (Cc, "copy@x.example"), (Bcc, "no address")],
         ] {
-            assert_ne!(digests(recipients).stored, plain.stored, "{recipients:?}");
+            assert_ne!(digest(recipients), plain, "{recipients:?}");
         }
     }
 }

@@ -1,3 +1,0 @@
--- Forgets which worker knows which relay.
-
-DROP TABLE worker_relay;

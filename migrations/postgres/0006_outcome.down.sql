@@ -1,3 +1,0 @@
--- Forgets what the billing system is yet to hear.
-
-DROP TABLE outcome;

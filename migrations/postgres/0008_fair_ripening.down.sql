@@ -1,3 +1,0 @@
--- Ripening goes by time alone again.
-
-DROP INDEX lane_entry_ripening_of_tenant;
