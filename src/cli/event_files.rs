@@ -60,7 +60,8 @@ impl fmt::Display for FileFault {
             "$" => write!(f, "{}: it {}", self.place, self.fault.problem)?,
             path => write!(f, "{}: {path} {}", self.place, self.fault.problem)?,
         }
-        self.fault.more().iter().try_for_each(|EventFault { path, problem }| write!(f, "; {path} {problem}"))
+        self.fault.more().iter().try_for_each(|EventFault { path, problem }| write!(f, "; {path} {problem}"))?;
+        if self.fault.has_others() { write!(f, "; and others") } else { Ok(()) }
     }
 }
 

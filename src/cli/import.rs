@@ -14,7 +14,7 @@ use super::{Globals, event_files};
 use crate::app::App;
 use crate::bisect::bisect;
 use crate::event::catalogue::{ImportEntry, parse_import_line, warnings_of_import_line};
-use crate::event::{Malformed, MemberWarning};
+use crate::event::{EventFault, Malformed, MemberWarning};
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::tenant::Tenant;
@@ -168,9 +168,7 @@ impl Import<'_> {
                         self.entry(entry, number).await?;
                     }
                 }
-                Err(Malformed { path, problem, .. }) => {
-                    self.done.faults.push(LineFault { line: number, path, problem });
-                }
+                Err(malformed) => self.done.faults.extend(LineFault::all(number, &malformed)),
             }
         }
         self.store_tenants().await?;
@@ -273,6 +271,13 @@ impl ImportCounts {
 }
 
 impl LineFault {
+    /// Everything that is wrong on a line that cannot be read.
+    fn all(line: usize, malformed: &Malformed) -> Vec<Self> {
+        let named = malformed.faults().into_iter().map(|EventFault { path, problem }| Self { line, path, problem });
+        let others = || Self { line, path: "$".to_owned(), problem: "has other faults besides".to_owned() };
+        named.chain(malformed.has_others().then(others)).collect()
+    }
+
     /// The line is well formed, and yet the database does not take it.
     fn refused(line: usize, refused: &StoreError) -> Self {
         Self { line, path: "$".to_owned(), problem: format!("is not stored: {refused}") }
@@ -312,7 +317,7 @@ impl Imported {
         let hidden = self.customers_of_unknown_tenants.len().saturating_sub(FAULTS_MAX)
             + self.faults.len().saturating_sub(FAULTS_MAX);
         if hidden > 0 {
-            report.line("left out", Tint::Red, INDENT, &format!("{} more; --json lists all", count(hidden, "line")));
+            report.line("left out", Tint::Red, INDENT, &format!("{} more; --json lists all", count(hidden, "fault")));
         }
         report.finish()
     }

@@ -4,6 +4,7 @@
 //! are ignored. An optional text that is blank counts as absent: a customer without a postcode must never pass for
 //! one who can be verified by it.
 
+mod samples;
 mod warnings;
 
 use jiff::tz::TimeZone;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::event::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, identifier, locale, loose_text, object_key, text};
-use crate::event::{Malformed, json};
+use crate::event::{Malformed, json, more_faults};
 use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, RelayName, TenantId};
 use crate::model::incoming::BODY_BYTES_MAX;
@@ -34,36 +35,39 @@ pub enum ImportEntry {
 /// absent, and must not differ.
 ///
 /// # Errors
-/// [`Malformed`] with the path of the first fault.
+/// [`Malformed`] with its faults.
 pub fn parse_tenant(body: &[u8], id: Option<&TenantId>) -> Result<Tenant, Malformed> {
     let mut value = parse_object(body)?;
     if let Some(id) = id {
         same_or_absent(&mut value, "id", id.as_str())?;
     }
-    read_tenant(Value::Object(value))
+    with_every_fault(Value::Object(value), samples::of_tenant, read_tenant)
 }
 
 /// Reads the body that tells of a customer; `address` as for [`parse_tenant`].
 ///
 /// # Errors
-/// [`Malformed`] with the path of the first fault.
+/// [`Malformed`] with its faults.
 pub fn parse_customer(body: &[u8], address: Option<(&TenantId, &CustomerId)>) -> Result<Customer, Malformed> {
     let mut value = parse_object(body)?;
     if let Some((tenant_id, id)) = address {
         same_or_absent(&mut value, "tenant_id", tenant_id.as_str())?;
         same_or_absent(&mut value, "id", id.as_str())?;
     }
-    read_customer(Value::Object(value))
+    with_every_fault(Value::Object(value), samples::of_customer, read_customer)
 }
 
 /// Reads the body that holds a tenant's settings.
 ///
 /// # Errors
-/// [`Malformed`] with the path of the first fault.
+/// [`Malformed`] with its faults.
 pub fn parse_settings(body: &[u8]) -> Result<Settings, Malformed> {
-    let value = Value::Object(parse_object(body)?);
-    no_arrays(&value, &["portal_authentication"])?;
-    let settings: Settings = json::read(&value, "$")?;
+    with_every_fault(Value::Object(parse_object(body)?), samples::of_settings, read_settings)
+}
+
+fn read_settings(value: &Value) -> Result<Settings, Malformed> {
+    no_arrays(value, &["portal_authentication"])?;
+    let settings: Settings = json::read(value, "$")?;
     check_settings("", settings)?;
     Ok(settings)
 }
@@ -71,21 +75,35 @@ pub fn parse_settings(body: &[u8]) -> Result<Settings, Malformed> {
 /// Reads one line of an import: `{"tenant": {…}}` or `{"customer": {…}}`.
 ///
 /// # Errors
-/// [`Malformed`] with the path of the first fault.
+/// [`Malformed`] with its faults.
 pub fn parse_import_line(line: &[u8]) -> Result<ImportEntry, Malformed> {
     let mut value = parse_object(line)?;
     match (value.remove("tenant"), value.remove("customer")) {
         (Some(tenant), None) => {
-            let tenant = read_tenant(tenant).map_err(|fault| fault.inside("tenant"))?;
+            let read = with_every_fault(tenant, samples::of_tenant, read_tenant);
+            let tenant = read.map_err(|fault| fault.inside("tenant"))?;
             Ok(ImportEntry::Tenant(Box::new(tenant)))
         }
         (None, Some(customer)) => {
-            let customer = read_customer(customer).map_err(|fault| fault.inside("customer"))?;
+            let read = with_every_fault(customer, samples::of_customer, read_customer);
+            let customer = read.map_err(|fault| fault.inside("customer"))?;
             Ok(ImportEntry::Customer(Box::new(customer)))
         }
         (Some(_), Some(_)) => Err(Malformed::at("$", "has both tenant and customer; write a line for each")),
         (None, None) => Err(Malformed::at("$", "has neither tenant nor customer")),
     }
+}
+
+/// Reads a value; what `read` refuses is read again without its first fault, for whoever wrote it to mend all in one go.
+fn with_every_fault<T>(
+    value: Value,
+    sample: impl Fn(&str) -> Option<Value>,
+    read: impl Fn(&Value) -> Result<T, Malformed>,
+) -> Result<T, Malformed> {
+    read(&value).map_err(|fault| {
+        let more = more_faults::behind(&fault, value, sample, read);
+        fault.with_more(more)
+    })
 }
 
 fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
@@ -103,10 +121,9 @@ fn object(value: Value) -> Result<Map<String, Value>, Malformed> {
 }
 
 /// An object whose members that are null are absent, as many systems write them.
-fn without_nulls(value: Value) -> Result<Value, Malformed> {
-    let mut members = object(value)?;
-    members.retain(|_, member| !member.is_null());
-    Ok(Value::Object(members))
+fn without_nulls(value: &Value) -> Result<Value, Malformed> {
+    let members = json::expect_object(value, "$")?.iter().filter(|(_, member)| !member.is_null());
+    Ok(members.map(|(name, member)| (name.clone(), member.clone())).collect())
 }
 
 fn same_or_absent(value: &mut Map<String, Value>, name: &str, expected: &str) -> Result<(), Malformed> {
@@ -126,7 +143,7 @@ fn no_arrays(value: &Value, names: &[&str]) -> Result<(), Malformed> {
     names.iter().try_for_each(|name| json::no_array(value.get(name), name))
 }
 
-fn read_tenant(value: Value) -> Result<Tenant, Malformed> {
+fn read_tenant(value: &Value) -> Result<Tenant, Malformed> {
     let value = &without_nulls(value)?;
     no_arrays(value, &["sender", "contact", "branding", "settings"])?;
     no_arrays(&value["settings"], &["portal_authentication"]).map_err(|fault| fault.inside("settings"))?;
@@ -150,7 +167,7 @@ fn locate_in_tenant(value: &Value, error: &serde_json::Error) -> Malformed {
     head.or(profile).unwrap_or_else(|| Malformed::at("$", error.to_string()))
 }
 
-fn read_customer(value: Value) -> Result<Customer, Malformed> {
+fn read_customer(value: &Value) -> Result<Customer, Malformed> {
     let value = &without_nulls(value)?;
     no_arrays(value, &["postal"])?;
     let mut customer: Customer = json::read(value, "$")?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::{KEY_MAX, identifier};
+use super::malformed::MoreFaults;
 use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, json_values, more_faults};
 use crate::clock::Timestamp;
 
@@ -50,8 +51,11 @@ pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
     read(&value).map_err(|fault| {
         let named = source_and_id(&value);
         // Each costs a reading of the event, and anybody may send any number of them.
-        let more =
-            if body.len() > MORE_FAULTS_BYTES_MAX { Vec::new() } else { more_faults::behind(&fault, value, read) };
+        let more = if body.len() > MORE_FAULTS_BYTES_MAX {
+            MoreFaults::default()
+        } else {
+            more_faults::of_event(&fault, value, read)
+        };
         fault.with_more(more).of(named)
     })
 }

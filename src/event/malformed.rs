@@ -22,9 +22,14 @@ pub struct EventFault {
     pub problem: String,
 }
 
-/// What is wrong besides the first fault, in the order in which it is met; not all if it is a lot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct MoreFaults(Vec<EventFault>);
+/// What is wrong besides the first fault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct MoreFaults {
+    /// In the order in which they are met.
+    pub(super) named: Vec<EventFault>,
+    /// There are others, which were not looked for.
+    pub(super) others: bool,
+}
 
 /// Why a body cannot be read: where, and what is wrong there.
 ///
@@ -72,23 +77,32 @@ impl Malformed {
     /// The faults behind the first one.
     #[must_use]
     pub fn more(&self) -> &[EventFault] {
-        self.more.as_deref().map_or(&[], |more| &more.0)
+        self.more.as_deref().map_or(&[], |more| &more.named)
+    }
+
+    /// Whether there are faults besides that are not named.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.more.as_deref().is_some_and(|more| more.others)
     }
 
     /// The same fault, which is not the only one.
     #[must_use]
-    pub(super) fn with_more(self, more: Vec<EventFault>) -> Self {
-        Self { more: (!more.is_empty()).then(|| Box::new(MoreFaults(more))), ..self }
+    pub(super) fn with_more(self, more: MoreFaults) -> Self {
+        let is_one = more.named.is_empty() && !more.others;
+        Self { more: (!is_one).then(|| Box::new(more)), ..self }
     }
 
     /// The first fault, and where the others are: one sentence that says that it is not the only one.
     #[must_use]
     pub fn summary(&self) -> String {
-        if self.more().is_empty() {
-            return self.to_string();
-        }
         let paths: Vec<&str> = self.more().iter().map(|fault| fault.path.as_str()).collect();
-        format!("{self}; and {} more: {}", paths.len(), paths.join(", "))
+        match (paths.len(), self.has_others()) {
+            (0, false) => self.to_string(),
+            (0, true) => format!("{self}; and others"),
+            (named, false) => format!("{self}; and {named} more: {}", paths.join(", ")),
+            (named, true) => format!("{self}; and more than {named} more: {}, …", paths.join(", ")),
+        }
     }
 
     /// What this fault has in common with the same fault of other events: place and problem, without the numbers in
@@ -132,7 +146,7 @@ impl Malformed {
     pub fn inside(mut self, outer: &str) -> Self {
         let join = |path: &str| if path == "$" { outer.to_owned() } else { format!("{outer}.{path}") };
         self.path = join(&self.path);
-        for fault in self.more.iter_mut().flat_map(|more| &mut more.0) {
+        for fault in self.more.iter_mut().flat_map(|more| &mut more.named) {
             fault.path = join(&fault.path);
         }
         self

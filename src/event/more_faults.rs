@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use super::malformed::MoreFaults;
 use super::{EventFault, Malformed};
 
 /// More faults than these are not looked for: each costs a reading of the event.
@@ -22,26 +23,48 @@ const OF_A_KIND: [&str; 5] = [
 ];
 
 /// The faults behind the first one, of an event that `read` judges.
+pub(super) fn of_event<T>(
+    first: &Malformed,
+    event: Value,
+    read: impl Fn(&Value) -> Result<T, Malformed>,
+) -> MoreFaults {
+    behind(first, event, sample, read)
+}
+
+/// The faults behind the first one, of a body that `read` judges; `sample` has what may stand at each path that must not
+/// be missing.
 pub(super) fn behind<T>(
     first: &Malformed,
-    mut event: Value,
+    mut body: Value,
+    sample: impl Fn(&str) -> Option<Value>,
     read: impl Fn(&Value) -> Result<T, Malformed>,
-) -> Vec<EventFault> {
-    let mut named = vec![first.path.clone()];
-    let mut more = Vec::new();
-    while named.len() < FAULTS_MAX && mend(&mut event, named.last().expect("the first one at least")) {
-        let Err(Malformed { path, problem, .. }) = read(&event) else { break };
-        if named.contains(&path) {
+) -> MoreFaults {
+    let mut met = vec![first.path.clone()];
+    let mut more = MoreFaults::default();
+    while mend(&mut body, met.last().expect("the first one at least"), &sample) {
+        let Err(Malformed { path, problem, .. }) = read(&body) else { break };
+        if met.contains(&path) {
             break;
         }
-        let depends =
-            named.iter().any(|path| path == KIND) && OF_A_KIND.contains(&path.as_str()) && is_of_kind(&problem);
-        if !depends {
-            more.push(EventFault { path: path.clone(), problem });
+        let depends = depends(&met, &path, &problem);
+        if met.len() >= FAULTS_MAX {
+            more.others = !depends;
+            break;
         }
-        named.push(path);
+        if !depends {
+            more.named.push(EventFault { path: path.clone(), problem });
+        }
+        met.push(path);
     }
     more
+}
+
+/// Whether a rule speaks of two members of which one was replaced.
+fn depends(met: &[String], path: &str, problem: &str) -> bool {
+    let replaced = |member: &str| met.iter().any(|path| path == member);
+    let methods = path.strip_suffix("secondary").is_some_and(|outer| replaced(&format!("{outer}primary")));
+    (replaced(KIND) && OF_A_KIND.contains(&path) && is_of_kind(problem))
+        || (methods && problem.starts_with("is the same as"))
 }
 
 /// Whether a rule of one kind of invoice speaks, and not one of the member alone.
@@ -52,9 +75,9 @@ fn is_of_kind(problem: &str) -> bool {
 }
 
 /// Puts a value there that no rule minds; `false` if that cannot be done.
-fn mend(event: &mut Value, path: &str) -> bool {
+fn mend(body: &mut Value, path: &str, sample: impl Fn(&str) -> Option<Value>) -> bool {
     let Some((parent, last)) = split(path) else { return false };
-    let Some(place) = parent.iter().try_fold(event, |value, step| step.enter(value)) else { return false };
+    let Some(place) = parent.iter().try_fold(body, |value, step| step.enter(value)) else { return false };
     let shape: String = path.chars().filter(|c| !c.is_ascii_digit()).collect();
     match (last, place, sample(&shape)) {
         (Step::Name(name), Value::Object(members), Some(sample)) => {
@@ -263,6 +286,11 @@ mod tests {
         let mut many = event();
         many["data"]["documents"] = json!(vec![json!({}); 40]);
         assert_eq!(paths(&many).len(), FAULTS_MAX);
+        let told = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
+        assert!(told.contains("; and more than 9 more: data.documents[") && told.ends_with(", …"), "{told}");
+        many["data"]["documents"] = json!([{}, 7, 7]);
+        let told = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
+        assert!(told.contains("; and 7 more: ") && told.ends_with("data.documents[2]"), "{told}");
         assert_eq!(paths(&json!([1, 2])), ["$"]);
     }
 }

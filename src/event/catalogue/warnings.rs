@@ -9,6 +9,13 @@ use Member::{Object, Value as Plain};
 
 const PORTAL: Shape = Shape::of(&[("level", Plain), ("primary", Plain), ("secondary", Plain)]);
 const SETTINGS: Shape = Shape::of(&[("sensitive_attachments", Plain), ("portal_authentication", Object(&PORTAL))]);
+/// As they are put: what is shown beside them may be put back.
+const SHOWN_SETTINGS: Shape = Shape::of(&[
+    ("sensitive_attachments", Plain),
+    ("portal_authentication", Object(&PORTAL)),
+    ("version", Plain),
+    ("warnings", Plain),
+]);
 const SENDER: Shape = Shape::of(&[("name", Plain), ("address", Plain), ("reply_to", Plain), ("bounce_address", Plain)]);
 const CONTACT: Shape = Shape::of(&[("email", Plain), ("phone", Plain), ("url", Plain)]);
 const BRANDING: Shape = Shape::of(&[("colour", Plain)]);
@@ -54,7 +61,7 @@ pub fn warnings_of_customer(body: &[u8]) -> Vec<MemberWarning> {
 /// What of a settings' body is ignored.
 #[must_use]
 pub fn warnings_of_settings(body: &[u8]) -> Vec<MemberWarning> {
-    unknown_members(&read(body), &SETTINGS)
+    unknown_members(&read(body), &SHOWN_SETTINGS)
 }
 
 /// What of a line of an import is ignored.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::api::support::{Api, customer, send, tenant, with, without};
+use crate::api::support::{Answer, Api, customer, send, tenant, with, without};
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 const TENANT: &str = "/api/v1/tenants/acme";
@@ -17,7 +17,9 @@ on_both_databases!(
     a_customer_is_created_changed_and_left_as_it_is,
     what_verifies_a_customer_goes_in_and_never_comes_out,
     settings_change_only_for_who_has_read_them,
+    settings_that_nothing_reads_are_told,
     settings_that_leave_customers_without_documents_warn,
+    every_fault_of_a_body_is_told,
 );
 
 async fn a_tenant_is_created_changed_and_left_as_it_is(database: TestDatabase) {
@@ -52,6 +54,42 @@ async fn settings_in_a_tenants_body_count_at_creation_only(database: TestDatabas
     let settings = api.get(SETTINGS).await;
     assert_eq!(settings.success(200)["sensitive_attachments"], "exclude_for_private");
     assert_eq!(settings.header("etag"), "\"1\"");
+}
+
+async fn settings_that_nothing_reads_are_told(database: TestDatabase) {
+    let api = Api::start(&database).await;
+    api.put(TENANT, &tenant()).await.success(201);
+    let shown = api.get(SETTINGS).await;
+    assert!(shown.success(200).get("ignored").is_none(), "there is nothing to tell of");
+    let mistyped = with(shown.json.clone(), "/portal_authentication/secondry", json!("sms_otp"));
+    let changed = api.put_settings("acme", "*", &mistyped).await;
+    let ignored = json!([{
+        "path": "portal_authentication.secondry", "problem": "is not known and is ignored; did you mean secondary?",
+    }]);
+    assert_eq!(changed.success(200)["ignored"], ignored);
+    let plain = api.put_settings("acme", "*", &shown.json).await;
+    assert_eq!(plain.success(200).get("ignored"), None, "version and warnings may stand there");
+}
+
+async fn every_fault_of_a_body_is_told(database: TestDatabase) {
+    let api = Api::start(&database).await;
+    let paths = |answer: &Answer| -> Vec<String> {
+        answer.refusal(400);
+        let errors = answer.json["errors"].as_array().expect("a list");
+        errors.iter().map(|error| error["path"].as_str().expect("a path").to_owned()).collect()
+    };
+    let several = with(without(tenant(), "/sender"), "/locale", json!("german"));
+    let several =
+        with(with(several, "/imprint_url", json!("http://x")), "/settings/sensitive_attachments", json!("no"));
+    let mut found = paths(&api.put(TENANT, &several).await);
+    found.sort();
+    assert_eq!(found, ["imprint_url", "locale", "sender", "settings.sensitive_attachments"]);
+    api.put(TENANT, &tenant()).await.success(201);
+    let several = with(with(without(customer(), "/name"), "/address", json!("nobody")), "/mobile", json!("0351"));
+    assert_eq!(paths(&api.put(CUSTOMER, &several).await), ["name", "address", "mobile"]);
+    let several = json!({ "sensitive_attachments": 1, "portal_authentication": { "level": "sensitive" } });
+    let found = paths(&api.put_settings("acme", "*", &several).await);
+    assert_eq!(found, ["sensitive_attachments", "portal_authentication.primary"]);
 }
 
 async fn a_customer_is_created_changed_and_left_as_it_is(database: TestDatabase) {

@@ -41,6 +41,37 @@ fn a_bad_line_is_named_and_the_others_are_stored() {
 }
 
 #[test]
+fn every_fault_of_a_line_is_named() {
+    let here = CommandLine::new();
+    let tenant = r#"{"tenant": {"id": "a/b", "sender": {"name": "N", "address": "nobody"}, "locale": "en",
+        "settings": {"sensitive_attachments": "exclude", "portal_authentication": {"level": "sensitive"}}}}"#;
+    let customer = r#"{"customer": {"tenant_id": "acme", "type": "private", "address": "x", "mobile": "0351"}}"#;
+    let lines = format!("{}\n{customer}\n", tenant.replace('\n', ""));
+    let said = here.run_with("import - --json", &lines);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("2 lines of standard input not imported"), "{}", said.stderr);
+    let faults = said.json().remove(0)["faults"].clone();
+    let mut named: Vec<String> = faults
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|fault| format!("{} {}", fault["line"], fault["path"].as_str().expect("a path")))
+        .collect();
+    named.sort();
+    let expected = [
+        "1 tenant.id",
+        "1 tenant.name",
+        "1 tenant.sender.address",
+        "1 tenant.settings.portal_authentication.primary",
+        "2 customer.address",
+        "2 customer.id",
+        "2 customer.mobile",
+        "2 customer.name",
+    ];
+    assert_eq!(named, expected, "{faults}");
+}
+
+#[test]
 fn lines_count_in_the_order_of_the_file() {
     let here = CommandLine::new();
     let catalogue = std::fs::read_to_string(example("catalogue.ndjson")).expect("the example");
