@@ -186,7 +186,7 @@ impl PreviewParts {
         };
         let (main, bcc) = intake::main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
         if let Some(fault) = main.fault {
-            return Ok((preview.refused(ReasonCode::InvalidRecipient, fault), None));
+            return Ok((preview.refused(ReasonCode::InvalidRecipient, fault.reason), None));
         }
         let locale = self.locale(&app.templates);
         preview.notes = intake::notes(&self.event, &locale, &main);

@@ -13,7 +13,7 @@ mod taker;
 pub use delivery_factory::DeliveryFactory;
 pub use locale::{ChosenLocale, locale};
 pub use plan::{Again, IntakePlan, Parsed, PlanInputs, Verdict, notes, plan};
-pub use recipients::{Recipients, main_and_bcc};
+pub use recipients::{EVENT_RECIPIENTS_HINT, RecipientFault, Recipients, main_and_bcc};
 pub use redrives_letters::{LetterRedriven, RedrivesLetters};
 pub(crate) use taker::ROUNDS_MAX;
 pub use taker::{COUNTED_RESULTS, DUPLICATE_INVOICE_WINDOW, Intake};

@@ -165,6 +165,8 @@ pub struct IntakePlan {
     pub rows: IntakeRows,
     /// One for each event, in order.
     pub verdicts: Vec<Verdict>,
+    /// Of events that are dead already and stay so: what each is dead for now. Not to be written as another letter.
+    pub still_dead: Vec<NewDeadLetter>,
 }
 
 /// Plans a batch of events of these tenants.
@@ -184,9 +186,10 @@ pub fn plan(
         new: HashMap::new(),
         making,
         rows: IntakeRows::default(),
+        still_dead: Vec::new(),
     };
     let verdicts = batch.iter().map(|parsed| planner.place(parsed)).collect();
-    IntakePlan { rows: planner.rows, verdicts }
+    IntakePlan { rows: planner.rows, verdicts, still_dead: planner.still_dead }
 }
 
 struct Planner<'a> {
@@ -199,6 +202,7 @@ struct Planner<'a> {
     new: HashMap<EventKey, Sha256>,
     making: &'a PlanInputs<'a>,
     rows: IntakeRows,
+    still_dead: Vec<NewDeadLetter>,
 }
 
 /// An event of which deliveries are made.
@@ -276,16 +280,15 @@ impl<'a> Planner<'a> {
     /// version of this program read it, is dead from now on and waits no more.
     fn unreadable(&mut self, parsed: &Parsed, fault: &Malformed) -> Verdict {
         let class = if parsed.given_up { ReasonCode::Poison } else { ReasonCode::Malformed };
-        if let Some(again) = &parsed.again {
-            if again.from != EventState::Dead {
+        let letter = self.letter_of_bytes(parsed, fault, class);
+        match &parsed.again {
+            None => self.rows.dead_letters.push(letter),
+            Some(again) if again.from == EventState::Dead => self.still_dead.push(again.name(letter)),
+            Some(again) => {
                 self.rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
-                let letter = self.letter_of_bytes(parsed, fault, class);
                 self.rows.dead_letters.push(again.name(letter));
             }
-            return Verdict::DeadLetter(class);
         }
-        let letter = self.letter_of_bytes(parsed, fault, class);
-        self.rows.dead_letters.push(letter);
         Verdict::DeadLetter(class)
     }
 
@@ -330,9 +333,11 @@ impl<'a> Planner<'a> {
 
     /// An event of which no delivery can be made yet.
     fn dead_event(&mut self, parsed: &Parsed, event: &InvoiceSent, class: ReasonCode, reason: String) -> Verdict {
-        if parsed.stood() != Some(EventState::Dead) {
+        let letter = self.letter_of(event, class, reason);
+        if parsed.stood() == Some(EventState::Dead) {
+            self.still_dead.push(letter);
+        } else {
             self.remember(parsed, event, EventFate::Dead);
-            let letter = self.letter_of(event, class, reason);
             self.rows.dead_letters.push(letter);
         }
         Verdict::DeadLetter(class)
@@ -395,9 +400,11 @@ impl<'a> Planner<'a> {
             return Verdict::Accepted(id);
         };
         let class = ReasonCode::InvalidRecipient;
-        let letter = NewDeadLetter { delivery: Some(id), ..self.letter_of(taken.event, class, fault.clone()) };
+        let hint = fault.hint().to_owned();
+        let letter = self.letter_of(taken.event, class, fault.reason.clone());
+        let letter = NewDeadLetter { delivery: Some(id), hint, ..letter };
         self.rows.dead_letters.push(letter);
-        let concluded = ConcludedAtOnce { concluded: Concluded::Dead, class, reason: fault };
+        let concluded = ConcludedAtOnce { concluded: Concluded::Dead, class, reason: fault.reason };
         self.rows.deliveries.push(NewDelivery { concluded: Some(concluded), ..delivery });
         Verdict::DeadLetter(class)
     }

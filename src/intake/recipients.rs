@@ -2,6 +2,7 @@
 
 use crate::event::{InvoiceData, Recipient, RecipientRole};
 use crate::model::mail_address::MailAddress;
+use crate::model::reason::ReasonCode;
 
 /// The most recipients of one event.
 const RECIPIENTS_MAX: usize = 10;
@@ -11,11 +12,32 @@ const RECIPIENTS_MAX: usize = 10;
 pub struct Recipients {
     /// Their addresses, each mailbox once, with ASCII domains; as the event has them where none can be used.
     pub list: Vec<Recipient>,
-    /// Why no message can go to them; a sentence without the address itself.
-    pub fault: Option<String>,
+    /// Why no message can go to them.
+    pub fault: Option<RecipientFault>,
     /// Who of the event gets no mail although others do, and why; sentences without the addresses.
     pub left_out: Vec<String>,
 }
+
+/// Why no message can go to the recipients of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientFault {
+    /// A sentence without the address itself.
+    pub reason: String,
+    /// The event's own recipients are at fault: what a redrive reads again, whatever has been corrected since.
+    pub is_of_event: bool,
+}
+
+impl RecipientFault {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        if self.is_of_event { EVENT_RECIPIENTS_HINT } else { ReasonCode::InvalidRecipient.hint() }
+    }
+}
+
+/// What to do where an event's own recipients are at fault. No redrive: that reads the same event.
+pub const EVENT_RECIPIENTS_HINT: &str = "the event itself names the recipients: resend it to another address (--to), or \
+                                         publish a corrected event under a new id and discard this one";
 
 /// To and Cc of an event, which share one delivery, and each Bcc, which is a delivery of its own.
 ///
@@ -24,7 +46,8 @@ pub struct Recipients {
 #[must_use]
 pub fn main_and_bcc(data: &InvoiceData, customer_name: &str, customer_address: &str) -> (Recipients, Vec<Recipients>) {
     let mut all = data.recipients.clone();
-    if all.iter().all(|recipient| recipient.role != RecipientRole::To) {
+    let adds_own = all.iter().all(|recipient| recipient.role != RecipientRole::To);
+    if adds_own {
         let own = Recipient {
             role: RecipientRole::To,
             address: customer_address.to_owned(),
@@ -34,10 +57,15 @@ pub fn main_and_bcc(data: &InvoiceData, customer_name: &str, customer_address: &
     }
     let Usable { list, faults } = Usable::of(&all);
     let fault = if data.recipients.len() > RECIPIENTS_MAX {
-        Some(format!("the event has {} recipients, more than {RECIPIENTS_MAX}", data.recipients.len()))
+        let reason = format!("the event has {} recipients, more than {RECIPIENTS_MAX}", data.recipients.len());
+        Some(RecipientFault { reason, is_of_event: true })
     } else if list.iter().all(|recipient| recipient.role != RecipientRole::To) {
         let first = faults.iter().find(|(role, _)| *role == RecipientRole::To);
-        first.map(|(role, invalid)| format!("a {role} address cannot be used: {invalid}"))
+        let whose = if adds_own { "the customer's address" } else { "a to address of the event" };
+        first.map(|(_, invalid)| RecipientFault {
+            reason: format!("{whose} cannot be used: {invalid}"),
+            is_of_event: !adds_own,
+        })
     } else {
         None
     };
@@ -103,7 +131,7 @@ mod tests {
         let (main, bcc) = main_and_bcc(&data, "Kunde OHG", OWN);
         let shown = |list: &[Recipient]| list.iter().map(|one| format!("{} {}", one.role, one.address)).collect();
         let bcc = bcc.iter().flat_map(|bcc| bcc.list.iter()).cloned().collect::<Vec<_>>();
-        (shown(&main.list), shown(&bcc), main.fault, main.left_out)
+        (shown(&main.list), shown(&bcc), main.fault.map(|fault| fault.reason), main.left_out)
     }
 
     #[test]
@@ -137,8 +165,30 @@ mod tests {
 
         let (main, bcc, fault, left_out) = sorted(&[(To, "a@x.example; b@y.example"), (Cc, "c@x.example"), (Bcc, OWN)]);
         assert_eq!((main.len(), bcc.len(), left_out.len()), (2, 0, 0), "one dead letter of the whole");
-        let expected = "a to address cannot be used: it holds more than one address; write a recipient for each";
+        let expected =
+            "a to address of the event cannot be used: it holds more than one address; write a recipient for each";
         assert_eq!(fault.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_fault_names_whose_address_it_is_and_what_helps() {
+        let fault = |address: &str, recipients: &[(RecipientRole, &str)]| {
+            let mut data = sample::snapshot("de-DE", InvoiceKind::Invoice).data;
+            let recipient = |(role, address): &(RecipientRole, &str)| Recipient {
+                role: *role,
+                address: (*address).to_owned(),
+                name: None,
+            };
+            data.recipients = recipients.iter().map(recipient).collect();
+            main_and_bcc(&data, "Kunde OHG", address).0.fault.expect("nobody can receive it")
+        };
+        let of_customer = fault("nobody", &[(Cc, OWN)]);
+        assert_eq!(of_customer.reason, "the customer's address cannot be used: it has no @");
+        assert!(of_customer.hint().contains("then redrive"), "{}", of_customer.hint());
+        let of_event = fault(OWN, &[(To, "nobody")]);
+        assert_eq!(of_event.reason, "a to address of the event cannot be used: it has no @");
+        assert!(of_event.hint().contains("--to") && !of_event.hint().contains("redrive"));
+        assert!(fault(OWN, &vec![(Cc, OWN); 11]).is_of_event);
     }
 
     #[test]

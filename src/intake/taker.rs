@@ -78,7 +78,7 @@ impl Intake {
             let facts = transaction.facts(&keys, &customers, &invoices, since).await?;
             let new_id = || self.factory.store.clock().new_id();
             let making = self.factory.making(transaction.now(), &new_id);
-            let IntakePlan { rows, verdicts } = plan(batch, transaction.tenants(), &facts, &making);
+            let IntakePlan { rows, verdicts, still_dead: _ } = plan(batch, transaction.tenants(), &facts, &making);
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }

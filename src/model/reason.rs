@@ -138,7 +138,7 @@ impl ReasonCode {
             Self::UnknownTenant => "import the tenant; the event is then sent by itself",
             Self::UnknownCustomer => "import the customer; the event is then sent by itself",
             Self::InvalidRecipient => {
-                "correct the address that the reason names, in the tenant's or the customer's record or in the event, then redrive"
+                "correct the address that the reason names: in the tenant's or the customer's record, then redrive; in the event, publish it under a new id"
             }
             Self::NoVerificationMethod => {
                 "add what is missing to the customer's record (it is then sent by itself), or change the tenant's portal settings and redrive"

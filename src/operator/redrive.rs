@@ -23,9 +23,9 @@ use crate::intake::{DUPLICATE_INVOICE_WINDOW, DeliveryFactory, LetterRedriven, R
 use crate::model::ids::DeadLetterId;
 use crate::model::state::DeadLetterState;
 use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
-use crate::store::{DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
+use crate::store::{ChangedCause, DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
 
-use super::redrive_batch::{KnownRows, Planned, Round};
+use super::redrive_batch::{KnownRows, Planned, Round, cause_after_cure};
 
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
@@ -129,7 +129,8 @@ impl Redrive {
         let mut seen = HashSet::new();
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
         for part in letters.chunks(BATCH_MAX as usize) {
-            let Ahead { fails, proven } = self.look_ahead(part, by).await?;
+            let Ahead { fails, causes, proven } = self.look_ahead(part, by).await?;
+            self.factory.store.change_causes(&causes).await?;
             let part: Vec<DeadLetterId> = part.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
             many.failed.extend(fails);
             // The database may refuse a value of one of them: the others are put back all the same.
@@ -170,7 +171,8 @@ impl Redrive {
                 // Who wants it anyway may know more than is seen from here.
                 (_, RedriveForecast::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
                 (letter, RedriveForecast::Fails(Foreseen { class, reason })) => {
-                    let error = RedriveError::SameFault { class, reason, hint: class.hint() };
+                    let error = RedriveError::SameFault { class, reason, hint: class.hint().to_owned() };
+                    ahead.causes.extend(cause_after_cure(&letter, &error, by));
                     ahead.fails.insert(letter.id, error);
                 }
             }
@@ -205,6 +207,7 @@ impl Redrive {
                 continue;
             }
             transaction.bring_back(&back).await?;
+            transaction.change_causes(round.causes()).await?;
             let (state, who, note) = match by {
                 By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
                 By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
@@ -227,6 +230,8 @@ impl Redrive {
 struct Ahead {
     /// They would fail again.
     fails: HashMap<DeadLetterId, RedriveError>,
+    /// What they are dead for now, where that is something else than before.
+    causes: Vec<ChangedCause>,
     /// What they are dead for is gone.
     proven: HashSet<DeadLetterId>,
 }

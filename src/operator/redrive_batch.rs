@@ -10,12 +10,12 @@ use crate::event::{self, InvoiceSent};
 use crate::intake::{self, Again, Parsed, PlanInputs, Verdict};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::{BODY_BYTES_KEPT, Via};
-use crate::model::reason::ReasonCode;
+use crate::model::reason::{ReasonCode, fingerprint};
 use crate::model::state::{DeadLetterState, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
-    BroughtBack, DeadDelivery, IntakeContext, IntakeRows, LetterToRedrive, Newer, Revived, SameInvoice, TenantSnapshot,
-    invoice_digest,
+    BroughtBack, ChangedCause, DeadDelivery, IntakeContext, IntakeRows, LetterToRedrive, NewDeadLetter, Newer, Revived,
+    SameInvoice, TenantSnapshot, invoice_digest,
 };
 
 /// The letters of one transaction.
@@ -23,6 +23,8 @@ pub(super) struct Round {
     /// Letters whose events could be read, or not.
     work: Vec<LetterWork>,
     answers: HashMap<DeadLetterId, Result<Redriven, RedriveError>>,
+    /// What letters that stay are dead for now, where that is something else than before.
+    causes: Vec<ChangedCause>,
 }
 
 /// One letter that may go back.
@@ -61,7 +63,7 @@ impl KnownRows<'_> {
 impl Round {
     /// What the `proven` letters are dead for is known to be gone.
     pub(super) fn of(ids: &[DeadLetterId], letters: Vec<LetterToRedrive>, proven: &HashSet<DeadLetterId>) -> Self {
-        let mut round = Self { work: Vec::new(), answers: HashMap::new() };
+        let mut round = Self { work: Vec::new(), answers: HashMap::new(), causes: Vec::new() };
         let mut letters: HashMap<DeadLetterId, LetterToRedrive> =
             letters.into_iter().map(|letter| (letter.id, letter)).collect();
         for id in ids {
@@ -173,7 +175,10 @@ impl Round {
                     }
                     planned.back.push(brought);
                 }
-                Err(error) => self.fail(letter.id, error),
+                Err(error) => {
+                    self.causes.extend(cause_after_cure(&letter, &error, by));
+                    self.fail(letter.id, error);
+                }
             }
         }
     }
@@ -197,8 +202,12 @@ impl Round {
                 By::Person { despite_newer: false, .. } => newer_than_event(&letter, &parsed, known, &facts, first),
                 By::Person { .. } | By::Cure => None,
             };
-            if let Some(fault) = same_fault(&letter, &parsed, known.tenants, &facts, making) {
-                self.fail(letter.id, fault);
+            if let Some(cause) = remaining_cause(&letter, &parsed, known.tenants, &facts, making) {
+                let ChangedCause { class, reason, hint, .. } = cause.clone();
+                if class != letter.class || reason != letter.reason {
+                    self.causes.push(cause);
+                }
+                self.fail(letter.id, RedriveError::SameFault { class, reason, hint });
             } else if again {
                 // Two letters of one event: the first puts it back.
                 self.fail(letter.id, RedriveError::NotDead);
@@ -223,6 +232,10 @@ impl Round {
         plan.rows
     }
 
+    pub(super) fn causes(&self) -> &[ChangedCause] {
+        &self.causes
+    }
+
     pub(super) fn redriven(&self) -> Vec<DeadLetterId> {
         self.answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(letter, _)| *letter).collect()
     }
@@ -244,7 +257,7 @@ impl LetterWork {
         let body = letter.body.clone().ok_or(RedriveError::Forgotten)?;
         if matches!(class, ReasonCode::Malformed | ReasonCode::Poison) && body.len() == BODY_BYTES_KEPT {
             // The beginning of a body that was far too large; it may read like an event by itself.
-            return Err(RedriveError::SameFault { class, reason: letter.reason, hint: class.hint() });
+            return Err(RedriveError::SameFault { class, reason: letter.reason, hint: class.hint().to_owned() });
         }
         let parsed = Parsed {
             event: event::parse(&body),
@@ -331,21 +344,30 @@ fn stands_dead(parsed: &Parsed, facts: &IntakeContext) -> Option<Again> {
     })
 }
 
-/// Why intake would leave the event where it is, if it would.
-fn same_fault(
+/// What intake would leave the event dead for, if it would.
+fn remaining_cause(
     letter: &LetterToRedrive,
     parsed: &Parsed,
     tenants: &[TenantSnapshot],
     facts: &IntakeContext,
     making: &PlanInputs<'_>,
-) -> Option<RedriveError> {
+) -> Option<ChangedCause> {
     let trial = intake::plan(std::slice::from_ref(parsed), tenants, facts, making);
-    let Some(Verdict::DeadLetter(class)) = trial.verdicts.first().copied() else { return None };
+    let Some(Verdict::DeadLetter(_)) = trial.verdicts.first() else { return None };
     if !trial.rows.events.is_empty() || !trial.rows.changes.is_empty() {
         return None;
     }
-    let reason = trial.rows.dead_letters.first().map_or_else(|| letter.reason.clone(), |found| found.reason.clone());
-    Some(RedriveError::SameFault { class, reason, hint: class.hint() })
+    let found = trial.still_dead.into_iter().chain(trial.rows.dead_letters).next()?;
+    let NewDeadLetter { class, reason, hint, fingerprint, .. } = found;
+    Some(ChangedCause { letter: letter.id, class, reason, hint, fingerprint })
+}
+
+/// What a letter is dead for after what it lacked has come; none if a person asks, who may mend that and ask again.
+pub(super) fn cause_after_cure(letter: &LetterToRedrive, error: &RedriveError, by: By<'_>) -> Option<ChangedCause> {
+    let (RedriveError::SameFault { class, reason, hint }, By::Cure) = (error, by) else { return None };
+    let (class, reason, hint) = (*class, reason.clone(), hint.clone());
+    let fingerprint = fingerprint(&[class.as_str(), &reason]);
+    (class != letter.class).then_some(ChangedCause { letter: letter.id, class, reason, hint, fingerprint })
 }
 
 fn fate(verdict: Verdict) -> Fate {

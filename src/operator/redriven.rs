@@ -32,7 +32,7 @@ pub enum Fate {
     DeadOtherwise(ReasonCode),
 }
 
-/// Why a letter is not back; it stands as before.
+/// Why a letter is not back; it stays open if it was, with what it is dead for now.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
     /// No such letter.
@@ -65,7 +65,7 @@ pub enum RedriveError {
         /// Why, for people.
         reason: String,
         /// What to do first.
-        hint: &'static str,
+        hint: String,
     },
     /// Another delivery sends the same invoice, or may.
     #[error("the same invoice is sent by delivery {0} already, or may be; with --anyway it is sent once more")]

@@ -337,7 +337,7 @@ impl ResendSource {
         }
         let (main, _) = main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
         match main.fault {
-            Some(fault) => Err(ResendError::Recipient(fault)),
+            Some(fault) => Err(ResendError::Recipient(fault.reason)),
             None => Ok(main),
         }
     }

@@ -73,7 +73,10 @@ fn recipients(
     }
     let (main, _) = main_and_bcc(&event.data, &customer.name, &customer.address);
     match main.fault {
-        Some(fault) => Err(fails(ReasonCode::InvalidRecipient, fault)),
+        Some(fault) => {
+            let hint = fault.hint().to_owned();
+            Err(RedriveError::SameFault { class: ReasonCode::InvalidRecipient, reason: fault.reason, hint })
+        }
         None => Ok(main),
     }
 }
@@ -91,5 +94,5 @@ fn link(dead: &DeadDelivery, making: &PlanInputs<'_>) -> (String, u32) {
 }
 
 fn fails(class: ReasonCode, reason: String) -> RedriveError {
-    RedriveError::SameFault { class, reason, hint: class.hint() }
+    RedriveError::SameFault { class, reason, hint: class.hint().to_owned() }
 }

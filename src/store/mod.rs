@@ -32,6 +32,7 @@ pub use db::error::StoreError;
 pub use db::first_contact::ContactError;
 pub use db::page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use db::schema::{Migration, Schema};
+pub use dead_letter::changed_cause::ChangedCause;
 pub use dead_letter::decide::Restored;
 pub use dead_letter::list::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
 pub use dead_letter::redrive::{BroughtBack, DeadDelivery, LetterToRedrive};

@@ -7,8 +7,9 @@ use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, RelayName};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, DeadLetterState};
+use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
-use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
+use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, Store};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -21,6 +22,8 @@ on_both_databases!(
     an_address_that_is_wrong_still_leaves_the_letter,
     a_revoked_link_gets_its_next_generation,
     an_unknown_tenant_is_cured_when_it_comes,
+    a_letter_takes_the_cause_that_is_left_when_its_own_is_gone,
+    a_delivery_takes_the_cause_that_is_left_when_its_own_is_gone,
     an_unknown_customer_is_cured_when_it_comes,
     an_unknown_tenant_that_stays_unknown_is_told,
     malformed_bytes_stay_malformed,
@@ -175,6 +178,73 @@ async fn an_unknown_tenant_is_cured_when_it_comes(database: TestDatabase) {
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     let ripe = store.ready_waiting_events(10).await.expect("answered");
     assert_eq!(ripe.len(), 1, "the sweeper takes it from here");
+}
+
+async fn a_letter_takes_the_cause_that_is_left_when_its_own_is_gone(database: TestDatabase) {
+    let support = Support::new(database);
+    let store = &support.database.store;
+    let mut outside = event("1");
+    outside["data"]["documents"][0]["object"] = json!("elsewhere/1.pdf");
+    assert_eq!(support.take(&outside).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
+    let letter = open_letters(&support).await[0];
+    support.database.clock.advance(Duration::from_mins(1));
+    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
+
+    // What it is dead for now is said everywhere, and a redrive says the same.
+    let shown =
+        |store: Store| async move { store.dead_letter(letter).await.expect("answered").expect("it is known").0 };
+    let stands = shown(store.clone()).await;
+    assert_eq!((stands.state, stands.class), (DeadLetterState::Open, ReasonCode::Malformed));
+    assert!(stands.reason.starts_with("data.documents[0].object"), "{}", stands.reason);
+    assert!(stands.hint.contains("object_prefix"), "{}", stands.hint);
+    assert_eq!(
+        (stands.first_failed_at, stands.last_failed_at.since(stands.first_failed_at)),
+        (stands.first_failed_at, Duration::from_mins(1))
+    );
+    let groups = store.dead_letter_groups(9).await.expect("answered");
+    assert_eq!(
+        groups.iter().map(|group| (group.count, group.example.class)).collect::<Vec<_>>(),
+        [(1, ReasonCode::Malformed)]
+    );
+    let refused = support.redrive.letter(letter, WHO).await;
+    let Err(RedriveError::SameFault { class: ReasonCode::Malformed, reason, hint }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((reason, hint), (stands.reason.clone(), stands.hint.clone()));
+    assert_eq!(shown(store.clone()).await, stands, "nothing has changed since");
+    support.database.assert_ledger().await;
+
+    // With another prefix it goes on.
+    let acme = Tenant { object_prefix: Some("elsewhere/".to_owned()), ..tenant("acme") };
+    store.upsert_tenant(&acme).await.expect("answered");
+    assert_eq!(support.redrive.letter(letter, WHO).await.expect("it goes back").fate, Fate::Waiting);
+    support.database.assert_ledger().await;
+}
+
+async fn a_delivery_takes_the_cause_that_is_left_when_its_own_is_gone(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    support.accept(&event("1")).await;
+    let (delivery, letter) = support.die(ReasonCode::NoVerificationMethod).await;
+    let mut usable = Customer { address: "no address".to_owned(), ..customer("C-1") };
+    usable.postal.postcode = Some("01067".to_owned());
+    usable.postal.house_number = Some("12a".to_owned());
+    assert_eq!(store.upsert_customer(&usable).await.expect("answered").cures, [letter]);
+    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
+    assert_eq!(support.letters().await, ["invalid_recipient open"]);
+    let stands = store.delivery(delivery).await.expect("answered").expect("it is known");
+    assert_eq!(stands.class, Some(ReasonCode::InvalidRecipient));
+    assert!(stands.reason.as_deref().is_some_and(|reason| reason.starts_with("the customer's address")), "{stands:?}");
+    support.database.assert_ledger().await;
+
+    // A person who asks too early leaves it as it is: only a cure says that the first cause is gone.
+    let other = Support::with_acme(TestDatabase::sqlite_unlocked().await).await;
+    other.accept(&event("1")).await;
+    let (_, letter) = other.die(ReasonCode::Refused).await;
+    other.database.store.upsert_customer(&usable).await.expect("answered");
+    assert!(other.redrive.letter(letter, WHO).await.is_err());
+    assert_eq!(other.letters().await, ["refused open"]);
 }
 
 async fn an_unknown_customer_is_cured_when_it_comes(database: TestDatabase) {

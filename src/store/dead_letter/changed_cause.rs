@@ -1,0 +1,84 @@
+//! What an open dead letter is dead for now: another cause than it was written down with.
+//!
+//! A tenant comes, say, and its event is looked at once more: it is not dead for its unknown tenant any more, but for a
+//! document outside the tenant's prefix.
+
+use crate::clock::Timestamp;
+use crate::model::ids::DeadLetterId;
+use crate::model::reason::ReasonCode;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::intake::IntakeTransaction;
+use crate::store::{Store, Transaction};
+
+/// An open dead letter, and what it is dead for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedCause {
+    /// The letter.
+    pub letter: DeadLetterId,
+    /// Why, for programs.
+    pub class: ReasonCode,
+    /// Why, for people.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+    /// Dead letters with one cause share it.
+    pub fingerprint: String,
+}
+
+impl Store {
+    /// Writes down what open letters, and their deliveries, are dead for now.
+    pub async fn change_causes(&self, causes: &[ChangedCause]) -> Result<(), StoreError> {
+        if causes.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        write(&mut transaction, causes, self.now()).await?;
+        transaction.commit().await
+    }
+}
+
+impl IntakeTransaction {
+    /// As [`Store::change_causes`].
+    pub async fn change_causes(&mut self, causes: &[ChangedCause]) -> Result<(), StoreError> {
+        let now = self.now;
+        write(&mut self.transaction, causes, now).await
+    }
+}
+
+async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) -> Result<(), StoreError> {
+    if causes.is_empty() {
+        return Ok(());
+    }
+    // The copy in the broker's queue keeps the headers that it was published with: a second one would not take its place.
+    sql("WITH {rows}
+        UPDATE dead_letter SET class = rows.class, reason = rows.reason, hint = rows.hint, fingerprint = rows.fingerprint,
+               last_failed_at = $1, curable = FALSE
+        FROM rows WHERE dead_letter.id = rows.given_id AND dead_letter.state = 'open'")
+    .bind(now)
+    .rows(
+        "given_id uuid, class text, reason text, hint text, fingerprint text",
+        causes.iter().map(|cause| {
+            [
+                cause.letter.into(),
+                cause.class.into(),
+                (&cause.reason).into(),
+                (&cause.hint).into(),
+                (&cause.fingerprint).into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    sql("WITH {rows}
+        UPDATE delivery SET class = rows.class, reason = rows.reason
+        FROM rows JOIN dead_letter ON dead_letter.id = rows.given_id
+        WHERE delivery.id = dead_letter.delivery_id AND delivery.concluded = 'dead' AND dead_letter.state = 'open'")
+    .rows(
+        "given_id uuid, class text, reason text",
+        causes.iter().map(|cause| [cause.letter.into(), cause.class.into(), (&cause.reason).into()]),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}
