@@ -14,10 +14,11 @@ use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::event::bounds::{KEY_MAX, identifier};
-use crate::event::{self, Malformed, Received};
+use crate::event::{self, InvoiceSent, Malformed, MemberWarning, Received};
 use crate::intake::{Parsed, Verdict};
-use crate::model::ids::{DeliveryId, TenantId};
+use crate::model::ids::{DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
+use crate::model::state::DeliveryState;
 use crate::store::StoreError;
 
 /// How a request carries events (CloudEvents 1.0.2, HTTP protocol binding §3).
@@ -71,9 +72,23 @@ pub(super) async fn take(
     }
     let batch: Vec<Parsed> = received.into_iter().map(parsed).collect();
     let verdicts = console.intake.take(&batch).await?;
+    let earlier = earlier(&console, &batch, &verdicts).await?;
     let taken: Vec<TakenIn<'_>> =
-        batch.iter().zip(verdicts).filter_map(|(parsed, verdict)| TakenIn::of(parsed, verdict)).collect();
+        batch.iter().zip(verdicts).filter_map(|(parsed, verdict)| TakenIn::of(parsed, verdict, &earlier)).collect();
     Ok((StatusCode::ACCEPTED, Json(taken)).into_response())
+}
+
+/// Where the deliveries stand of events that were taken in before.
+async fn earlier(
+    console: &ApiSettings,
+    batch: &[Parsed],
+    verdicts: &[Verdict],
+) -> Result<HashMap<EventKey, (DeliveryId, DeliveryState)>, StoreError> {
+    let again =
+        batch.iter().zip(verdicts).filter(|(_, verdict)| matches!(verdict, Verdict::Duplicate | Verdict::Redrive(_)));
+    let keys: Vec<EventKey> =
+        again.filter_map(|(parsed, _)| parsed.event.as_ref().ok().map(InvoiceSent::key)).collect();
+    console.store.main_deliveries_of(&keys).await
 }
 
 /// The first event with a document outside its tenant's folder, which only the catalogue knows. Events of unknown
@@ -107,30 +122,59 @@ struct TakenIn<'a> {
     id: &'a str,
     #[serde(flatten)]
     result: TakenResult,
+    /// What of the event nothing reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<MemberWarning>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 enum TakenResult {
-    Accepted { delivery_id: DeliveryId },
-    Duplicate,
-    DuplicateInvoice { delivery_id: DeliveryId },
+    Accepted {
+        delivery_id: DeliveryId,
+    },
+    Duplicate {
+        /// None of an event that waits, or that is a dead letter.
+        #[serde(flatten)]
+        earlier: Option<EarlierDelivery>,
+    },
+    DuplicateInvoice {
+        delivery_id: DeliveryId,
+    },
     Waiting,
-    DeadLetter { class: &'static str, hint: &'static str },
+    DeadLetter {
+        class: &'static str,
+        hint: &'static str,
+    },
+}
+
+/// What an event became when it came first.
+#[derive(Debug, Serialize)]
+struct EarlierDelivery {
+    delivery_id: DeliveryId,
+    state: &'static str,
 }
 
 impl<'a> TakenIn<'a> {
-    fn of(parsed: &'a Parsed, verdict: Verdict) -> Option<Self> {
+    fn of(
+        parsed: &'a Parsed,
+        verdict: Verdict,
+        earlier: &HashMap<EventKey, (DeliveryId, DeliveryState)>,
+    ) -> Option<Self> {
         let event = parsed.event.as_ref().ok()?;
         let result = match verdict {
             Verdict::Accepted(delivery_id) => TakenResult::Accepted { delivery_id },
             // Intake has put the dead letter back itself, or found that somebody else was faster.
-            Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate,
+            Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate {
+                earlier: earlier
+                    .get(&event.key())
+                    .map(|(delivery_id, state)| EarlierDelivery { delivery_id: *delivery_id, state: state.as_str() }),
+            },
             Verdict::DuplicateInvoice(delivery_id) => TakenResult::DuplicateInvoice { delivery_id },
             Verdict::Waiting => TakenResult::Waiting,
             Verdict::DeadLetter(class) => TakenResult::DeadLetter { class: class.as_str(), hint: class.hint() },
         };
-        Some(Self { source: &event.source, id: &event.id, result })
+        Some(Self { source: &event.source, id: &event.id, result, warnings: event::warnings(&parsed.body) })
     }
 }
 

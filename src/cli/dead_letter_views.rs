@@ -171,8 +171,8 @@ impl LetterRow {
 impl ListRow for LetterRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
-        Column::text("INVOICE"),
-        Column::whole("CODE"),
+        Column::whole("INVOICE"),
+        Column::whole("CODE").if_room(),
         Column::text("TENANT").wide_only(),
         Column::text("LAST FAILED").wide_only(),
         Column::text("STATE").wide_only(),

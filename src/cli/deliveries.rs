@@ -134,7 +134,7 @@ pub struct DeliverySelection {
     /// Only of this number; case and blanks do not count
     #[arg(long, value_name = "NUMBER")]
     invoice: Option<String>,
-    /// Only for this customer of the tenant
+    /// Only for this customer of the tenant that --tenant names
     #[arg(long, value_name = "ID", requires = "tenant")]
     customer: Option<String>,
     /// Only to this address, as To, Cc or Bcc

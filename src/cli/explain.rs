@@ -3,7 +3,7 @@
 use super::Globals;
 use super::error::Advise;
 use super::timeline::Timeline;
-use super::which_invoice::which_invoice;
+use super::which_invoice::{MeantInvoice, Purpose, which_invoice};
 
 /// Tell the whole story of an invoice: events, decision and why, attempts, replies, state
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,8 @@ pub struct ExplainArgs {
 /// Does what the command line says.
 pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let (tenant, invoice) = which_invoice(&app, args.tenant.as_deref(), &args.invoice, "explain").await?;
+    let MeantInvoice { tenant, number: invoice, strays } =
+        which_invoice(&app, args.tenant.as_deref(), &args.invoice, &Purpose::Explain).await?;
     let Some(explanation) = app.store.explain(&tenant, &invoice).await? else {
         return Err(anyhow::anyhow!("nothing is known of invoice {invoice} of {tenant}")).what_to_do(
             "check both, or search with `find`; an event that could not be read may name no invoice: see `dead-letters \
@@ -36,7 +37,7 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     let refused = app.store.all_refused_credentials().await?;
     let nobodys = app.store.unknown_relays().await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let story = Timeline { tenant, invoice, explanation, relays, refused, nobodys, addresses, now };
+    let story = Timeline { tenant, invoice, strays, explanation, relays, refused, nobodys, addresses, now };
     let output = globals.output();
     Ok(output.one(&story.whole(), &story.text(output))?)
 }

@@ -3,12 +3,13 @@
 mod hit;
 
 use super::Globals;
+use super::recipient_keys::warn_of_missing_key;
 use super::which_invoice::quoted;
 use crate::model::ids::TenantId;
 use hit::Hit;
 
-/// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, an
-/// event's or a delivery's id
+/// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, the
+/// id of an event, a delivery or a dead letter
 ///
 /// Over all tenants, whatever became of it. Case and blanks do not count; of numbers, names and ids the beginning is
 /// enough, of an address nothing less than all of it. What is named exactly comes first.
@@ -35,17 +36,22 @@ pub struct FindArgs {
 /// Does what the command line says.
 pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
+    let output = globals.output();
     let text = args.text.join(" ");
     let tenant = args.tenant.map(TenantId::from);
     let found = app.store.find(&text, tenant.as_ref(), args.limit).await?;
-    let more = found.more;
+    let (more, several_ids) = (found.more, found.several_ids);
+    if text.contains('@') {
+        warn_of_missing_key(&app, output).await?;
+    }
     let hits = Hit::all(found, args.addresses, app.store.now());
-    let output = globals.output();
-    output.rows(
-        &hits,
-        "nothing is named like that: check it, or write less of a number or a name; addresses are found whole, of mails \
-         that were made since this version's schema",
-    )?;
+    let none = if several_ids {
+        "several ids begin like that, and nothing else is named so: write more of the id"
+    } else {
+        "nothing is named like that: check it, or write less of a number or a name; addresses are found whole, of emails \
+         that were made since this version's schema"
+    };
+    output.rows(&hits, none)?;
     if more {
         output.say("\nthere are more: write more of it, or raise --limit")?;
     }

@@ -21,6 +21,7 @@ mod open;
 pub mod output;
 pub mod preview;
 pub mod publish;
+mod recipient_keys;
 pub mod relays;
 mod report;
 pub mod resend;

@@ -27,20 +27,17 @@ impl Globals {
         Ok(App::open(self.load_quietly()?, Role::Command).await?)
     }
 
-    /// Who decides, as histories show it: whom `--as` names, else the system's user and host.
+    /// Who decides, as histories show it: whom `--as` names, else the system's user and host. Where no variable names the
+    /// user (services, containers), its number does.
     pub(super) fn who(&self) -> String {
         if let Some(name) = &self.who {
             return format!("{name} (command line)");
         }
-        let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        let user = printable(&user.unwrap_or_default());
+        let named = |name: &&str| std::env::var(name).ok().map(|user| printable(&user));
+        let user = ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(named).find(|user| !user.trim().is_empty());
+        let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
         let host = printable(&rustix::system::uname().nodename().to_string_lossy());
-        match (user.as_str(), host.as_str()) {
-            ("", "") => "command line".to_owned(),
-            ("", host) => format!("{host} (command line)"),
-            (user, "") => format!("{user} (command line)"),
-            (user, host) => format!("{user}@{host} (command line)"),
-        }
+        if host.is_empty() { format!("{user} (command line)") } else { format!("{user}@{host} (command line)") }
     }
 }
 

@@ -75,6 +75,15 @@ impl Output {
         if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{}", steady(text)) }
     }
 
+    /// Warns people and machines at standard error; the result goes on.
+    pub fn warn(self, text: &str) {
+        if self.json {
+            eprintln!("{}", serde_json::json!({ "warning": text }));
+        } else {
+            eprintln!("warning: {}", steady(text));
+        }
+    }
+
     fn write_rows<R: ListRow>(self, out: &mut impl Write, rows: &[R], none: &str) -> io::Result<()> {
         if self.json {
             return rows.iter().try_for_each(|row| write_json(out, row));

@@ -20,7 +20,7 @@ use crate::intake::{Parsed, Verdict};
 use crate::model::ids::DeliveryId;
 use crate::model::incoming::{Incoming, Via};
 use crate::model::reason::ReasonCode;
-use crate::model::state::DeliveryRole;
+use crate::model::state::DeliveryState;
 
 /// Events in one transaction, or in one window of the broker.
 const BATCH_MAX: usize = 500;
@@ -47,7 +47,7 @@ pub struct PublishArgs {
 }
 
 /// What became of one event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct PublishedRow {
     file: String,
     line: usize,
@@ -65,6 +65,9 @@ struct PublishedRow {
     detail: String,
     #[serde(rename = "delivery_id")]
     delivery: Option<DeliveryId>,
+    /// Where the delivery of a duplicate stands.
+    #[serde(serialize_with = "spelled")]
+    state: Option<DeliveryState>,
     #[serde(serialize_with = "spelled")]
     class: Option<ReasonCode>,
 }
@@ -97,6 +100,7 @@ impl PublishedRow {
             result: "",
             detail: String::new(),
             delivery: None,
+            state: None,
             class: None,
         }
     }
@@ -134,6 +138,12 @@ impl PublishedRow {
         Self { result, detail, delivery, class, ..row }
     }
 
+    /// A duplicate with what became of the event that came first.
+    fn of_earlier(self, delivery: DeliveryId, state: DeliveryState) -> Self {
+        let detail = format!("{}; its delivery {delivery} is {state}", self.detail);
+        Self { detail, delivery: Some(delivery), state: Some(state), ..self }
+    }
+
     /// Whether nobody has the event.
     fn is_lost(&self) -> bool {
         matches!(self.result, "unroutable" | "refused")
@@ -146,15 +156,11 @@ pub async fn run(args: PublishArgs, globals: &Globals) -> anyhow::Result<()> {
     let events = read(&args.files)?;
     let warnings = warnings(&events);
     if args.strict && !warnings.is_empty() {
-        return Err(anyhow::anyhow!("something of the events is unknown:\n  {}", warnings.join("\n  ")))
+        return Err(anyhow::anyhow!("something of the events is unknown: {}", warnings.join("; ")))
             .what_to_do("correct it and publish again, or leave --strict out; nothing was published");
     }
     for warning in &warnings {
-        if globals.output().is_json() {
-            eprintln!("{}", serde_json::json!({ "warning": warning }));
-        } else {
-            eprintln!("warning: {warning}");
-        }
+        globals.output().warn(warning);
     }
     let rows = match broker(&config)? {
         Some((url, topology)) => publish(url, topology, &events).await?,
@@ -180,16 +186,16 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<FileEvent>> {
     if faults.is_empty() {
         return Ok(events);
     }
-    let mut text = match faults.as_slice() {
+    let text = match faults.as_slice() {
         [fault] => fault.to_string(),
         faults => {
-            let shown = faults.iter().take(FAULTS_MAX).map(|fault| format!("\n  {fault}"));
-            format!("{} cannot be read{}", count(faults.len(), "event"), shown.collect::<String>())
+            let more = faults.len().saturating_sub(FAULTS_MAX);
+            let named = faults.iter().take(FAULTS_MAX).map(ToString::to_string);
+            let more = (more > 0).then(|| format!("and {more} more"));
+            let named: Vec<String> = named.chain(more).collect();
+            format!("{} cannot be read: {}", count(faults.len(), "event"), named.join("; "))
         }
     };
-    if faults.len() > FAULTS_MAX {
-        text.push_str("\n  …");
-    }
     Err(anyhow::anyhow!(text)).what_to_do("correct it and publish again; nothing was published")
 }
 
@@ -208,7 +214,7 @@ fn warnings(events: &[FileEvent]) -> Vec<String> {
     let more = found.len().saturating_sub(FAULTS_MAX);
     let mut sentences: Vec<String> = found.into_iter().take(FAULTS_MAX).map(sentence).collect();
     if more > 0 {
-        sentences.push(format!("{more} more like these"));
+        sentences.push(format!("and {more} more like these"));
     }
     sentences
 }
@@ -232,20 +238,18 @@ async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<Publishe
     for batch in events.chunks(BATCH_MAX) {
         let parsed = |event: &FileEvent| Parsed::of(Incoming::new(event.body.clone(), Via::File));
         let verdicts = app.intake.take(&batch.iter().map(parsed).collect::<Vec<_>>()).await?;
+        let twice = batch.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Duplicate);
+        let twice: Vec<_> = twice.map(|(event, _)| event.event.key()).collect();
+        let earlier = app.store.main_deliveries_of(&twice).await?;
         for (event, verdict) in batch.iter().zip(verdicts) {
             let row = PublishedRow::at_intake(event, verdict);
-            rows.push(if verdict == Verdict::Duplicate { named(app, event, row).await? } else { row });
+            let earlier = earlier.get(&event.event.key()).filter(|_| verdict == Verdict::Duplicate);
+            rows.push(
+                earlier.map_or_else(|| row.clone(), |(delivery, state)| row.clone().of_earlier(*delivery, *state)),
+            );
         }
     }
     Ok(rows)
-}
-
-/// A duplicate with what became of the event that came first.
-async fn named(app: &App, event: &FileEvent, row: PublishedRow) -> anyhow::Result<PublishedRow> {
-    let deliveries = app.store.deliveries_of_event(event.event.key()).await?;
-    let Some(main) = deliveries.iter().find(|delivery| delivery.role == DeliveryRole::Main) else { return Ok(row) };
-    let detail = format!("{}; its delivery {} is {}", row.detail, main.id, main.state);
-    Ok(PublishedRow { detail, delivery: Some(main.id), ..row })
 }
 
 /// A few rows are shown one by one; of many only those that somebody has to look at.

@@ -11,7 +11,7 @@ use super::error::Advise;
 use super::id_prefix::IdPrefix;
 use super::output::{Output, shown};
 use super::report::TextReport;
-use super::which_invoice::{quoted, which_invoice};
+use super::which_invoice::{MeantInvoice, Purpose, quoted, which_invoice};
 use super::words::count;
 use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
@@ -184,8 +184,8 @@ impl Which {
             return Ok(Self { tenant, invoice: invoice_id.clone(), invoice_id: Some(invoice_id), kind: Some(kind) });
         }
         let number = args.invoice.as_deref().expect("clap asks for it where no delivery is named");
-        let (tenant, invoice) =
-            which_invoice(app, args.tenant.as_deref(), number, &format!("resend {}", options(args))).await?;
+        let MeantInvoice { tenant, number: invoice, strays: _ } =
+            which_invoice(app, args.tenant.as_deref(), number, &Purpose::Resend { options: options(args) }).await?;
         Ok(Self { tenant, invoice, invoice_id: None, kind: args.kind })
     }
 }

@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Row};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Row, Width};
 
 use super::cleaned::cleaned;
 use crate::telemetry;
@@ -12,34 +12,108 @@ const WIDE: u16 = 140;
 /// On a narrower terminal no table can be read: each row is a block of lines.
 const TABLE_MIN: u16 = 40;
 
+/// Blanks between two columns.
+const GAP: u16 = 2;
+
+/// How many of them a table with a rule below its headings puts there by itself.
+const RULED_GAP: u16 = 1;
+
+/// A longer text is cut also where it should be whole, so that one of them does not take the line.
+const WHOLE_MAX: u16 = 40;
+
+/// A text is cut to less than this only if the terminal is full of what is never cut.
+const TEXT_MIN: u16 = 10;
+
+/// No text is wider than this while another one is cut.
+const TEXT_USUAL: u16 = 30;
+
 /// One column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     heading: &'static str,
-    /// Never cut: half an id names nothing.
+    /// Not cut, up to [`WHOLE_MAX`]: half an id names nothing.
     whole: bool,
-    /// Left out on a narrow terminal.
-    wide_only: bool,
+    /// Left out on terminals of fewer columns.
+    from: u16,
+    /// Left out before a text that is always wanted.
+    spare: bool,
 }
 
 impl Column {
     /// What fits no line is cut, and ends in `…`.
     #[must_use]
     pub const fn text(heading: &'static str) -> Self {
-        Self { heading, whole: false, wide_only: false }
+        Self { heading, whole: false, from: 0, spare: false }
     }
 
-    /// An id, or whatever else is copied into the next command: never cut.
+    /// An id, or whatever else is copied into the next command: not cut.
     #[must_use]
     pub const fn whole(heading: &'static str) -> Self {
-        Self { heading, whole: true, wide_only: false }
+        Self { heading, whole: true, from: 0, spare: false }
     }
 
-    /// Left out on terminals of less than 140 columns.
+    /// Left out on terminals of less than 140 columns, or where there is no room.
     #[must_use]
     pub const fn wide_only(self) -> Self {
-        Self { wide_only: true, ..self }
+        self.from(WIDE)
     }
+
+    /// Left out on terminals of fewer columns, or where there is no room.
+    #[must_use]
+    pub const fn from(self, columns: u16) -> Self {
+        Self { from: columns, ..self }
+    }
+
+    /// Left out where there is no room.
+    #[must_use]
+    pub const fn if_room(self) -> Self {
+        Self { spare: true, ..self }
+    }
+
+    const fn can_be_left_out(self) -> bool {
+        self.from > 0 || self.spare || !self.whole
+    }
+
+    /// The narrowest that a column of these contents may be.
+    fn narrowest(self, widest: u16) -> u16 {
+        widest.min(if self.whole { WHOLE_MAX } else { TEXT_MIN })
+    }
+}
+
+/// The columns that are shown on a terminal, and how wide each is; `widest` is each column's widest cell. None if they fit
+/// into no line.
+fn layout(columns: &[Column], widest: &[u16], terminal: u16) -> Option<Vec<(usize, u16)>> {
+    let mut shown: Vec<(usize, u16)> = columns
+        .iter()
+        .zip(widest)
+        .enumerate()
+        .filter(|(_, (column, _))| column.from <= terminal)
+        .map(|(at, (column, widest))| (at, column.narrowest(*widest)))
+        .collect();
+    let needed = |shown: &[(usize, u16)]| -> usize {
+        shown.iter().map(|(_, width)| usize::from(width + GAP)).sum::<usize>().saturating_sub(usize::from(GAP))
+    };
+    while needed(&shown) > usize::from(terminal) {
+        let places = shown.iter().enumerate().filter(|(_, (at, _))| columns[*at].can_be_left_out());
+        let (place, _) = places.max_by_key(|(_, (at, _))| (columns[*at].from, columns[*at].spare, *at))?;
+        shown.remove(place);
+    }
+    let mut left = u16::try_from(usize::from(terminal) - needed(&shown)).expect("a part of a terminal's width");
+    let mut grow = |(at, width): &mut (usize, u16), limit: u16| {
+        if !columns[*at].whole {
+            let more = widest[*at].min(limit).saturating_sub(*width).min(left);
+            *width += more;
+            left -= more;
+        }
+    };
+    for column in &mut shown {
+        grow(column, TEXT_USUAL);
+    }
+    // The last one says why, and is the longest as a rule.
+    for column in shown.iter_mut().rev() {
+        grow(column, u16::MAX);
+    }
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// A table for people. Every cell is cleaned: what a tenant or a relay wrote cannot steer the terminal.
@@ -61,41 +135,48 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| cleaned(&cell)).collect());
     }
 
-    /// The table, each row one line that fits into `width` columns of a terminal; without a terminal whole and without
-    /// rules, so that other programs can read it.
+    /// The table, each row one line that fits into `width` columns of a terminal; without a terminal whole, without rules
+    /// and without blanks at a line's end, so that other programs can read it.
     #[must_use]
     pub fn render(&self, width: Option<u16>) -> String {
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let Some(width) = width else {
+            let mut table = self.of(&all, false);
+            table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+            return with_gaps(&mut table, None);
+        };
+        let wanted: Vec<usize> = all.iter().copied().filter(|at| self.columns[*at].from <= width).collect();
+        if width < TABLE_MIN {
+            return self.blocks(&wanted);
+        }
+        let widest = self.of(&all, false).column_max_content_widths();
+        let Some(columns) = layout(self.columns, &widest, width) else { return self.blocks(&wanted) };
+        let shown: Vec<usize> = columns.iter().map(|(at, _)| *at).collect();
+        let widths: Vec<u16> = columns.iter().map(|(_, width)| *width).collect();
+        let mut table = self.of(&shown, true);
+        table.load_style(NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_width(width);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        if telemetry::colour_is_wanted() {
+            table.enforce_styling();
+        }
+        with_gaps(&mut table, Some(&widths))
+    }
+
+    /// These columns.
+    fn of(&self, shown: &[usize], on_terminal: bool) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.force_no_tty();
-        let shown: Vec<usize> = (0..self.columns.len())
-            .filter(|at| !self.columns[*at].wide_only || width.is_none_or(|width| width >= WIDE))
-            .collect();
-        if width.is_some_and(|width| width < TABLE_MIN) {
-            return self.blocks(&shown);
-        }
-        let heading = |at: &usize| Cell::new(self.columns[*at].heading);
-        if let Some(width) = width {
-            table.load_style(NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_width(width);
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            if telemetry::colour_is_wanted() {
-                table.enforce_styling();
-            }
-            table.set_header(shown.iter().map(|at| heading(at).add_attribute(Attribute::Bold)));
-        } else {
-            table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-            table.set_header(shown.iter().map(heading));
-        }
+        let heading = |at: &usize| {
+            let cell = Cell::new(self.columns[*at].heading);
+            if on_terminal { cell.add_attribute(Attribute::Bold) } else { cell }
+        };
+        table.set_header(shown.iter().map(heading));
         for cells in &self.rows {
             let mut row = Row::from(shown.iter().map(|at| &cells[*at]));
             row.max_height(1);
             table.add_row(row);
         }
-        for (column, at) in table.column_iter_mut().zip(&shown) {
-            if self.columns[*at].whole {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        table.trim_fmt()
+        table
     }
 
     /// `id: 01938c5e…`, a line for each cell, and nothing cut: the terminal wraps what it must.
@@ -104,6 +185,20 @@ impl Table {
         let block = |cells: &Vec<String>| shown.iter().map(|at| line(cells, *at)).collect::<Vec<_>>().join("\n");
         self.rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
     }
+}
+
+/// The table with its columns as wide as they shall be, without blanks at a line's end.
+fn with_gaps(table: &mut comfy_table::Table, widths: Option<&[u16]>) -> String {
+    let last = table.column_count().saturating_sub(1);
+    let gap = if widths.is_some() { GAP - RULED_GAP } else { GAP };
+    for (place, column) in table.column_iter_mut().enumerate() {
+        let gap = if place < last { gap } else { 0 };
+        column.set_padding((0, gap));
+        if let Some(widths) = widths {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(widths[place] + gap)));
+        }
+    }
+    table.trim_fmt()
 }
 
 #[cfg(test)]
@@ -151,6 +246,45 @@ mod tests {
             assert_eq!(shown.contains("acme"), width >= 140, "{shown}");
             assert!(rows[0].trim_end().ends_with('…') || rows[0].contains("in many words"), "{shown}");
         }
+    }
+
+    #[test]
+    fn what_is_whole_stays_whole_and_gives_way_as_a_column() {
+        const DELIVERIES: &[Column] = &[
+            Column::whole("ID"),
+            Column::whole("INVOICE"),
+            Column::text("TO").from(120),
+            Column::text("STATE"),
+            Column::whole("CODE").if_room(),
+            Column::text("WHY"),
+        ];
+        let mut table = Table::new(DELIVERIES);
+        let row = |number: &str| {
+            [ID, number, "a***@customer.example", "dead 12 min ago", "550 5.7.1", "refused: in many words of the relay"]
+                .map(str::to_owned)
+        };
+        table.row(row("R-2026-0042 (credit note)"));
+        for (width, shown) in [
+            (80, "ID INVOICE STATE"),
+            (100, "ID INVOICE STATE CODE WHY"),
+            (119, "ID INVOICE STATE CODE WHY"),
+            (120, "ID INVOICE TO STATE CODE WHY"),
+        ] {
+            let text = strip_styles(&table.render(Some(width)));
+            let headings: Vec<&str> = text.lines().next().expect("headings").split_whitespace().collect();
+            assert_eq!(headings.join(" "), shown, "{width}: {text}");
+            assert!(rows(&text)[0].contains("R-2026-0042 (credit note)"), "{width}: {text}");
+            assert!(text.lines().all(|line| width_of(line) <= usize::from(width)), "{width}: {text}");
+        }
+        // One number of any length is cut, and takes no other's place.
+        table.row(row(&"9".repeat(200)));
+        let text = strip_styles(&table.render(Some(80)));
+        assert!(rows(&text)[0].contains("R-2026-0042 (credit note)") && text.contains("9…"), "{text}");
+        assert!(text.lines().all(|line| width_of(line) <= 80), "{text}");
+        // Without a terminal nothing is cut, and no line ends in blanks.
+        let text = table.render(None);
+        assert!(text.contains(&"9".repeat(200)) && text.contains("550 5.7.1"), "{text}");
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text:?}");
     }
 
     #[test]

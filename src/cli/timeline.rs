@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use super::output::Output;
 use super::report::{TextReport, Tint};
 use super::views::relay_health::{credentials_refused, health};
+use super::which_invoice::quoted;
 use super::words::{moment, recipients, recipients_whole, relative, size, why};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::event::Recipient;
+use crate::intake::EVENT_RECIPIENTS_HINT;
 use crate::model::ids::{EventKey, RelayName, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{
     BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
 };
 use crate::store::{
-    DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, RefusedCredentials,
-    RelayState,
+    DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice,
+    RefusedCredentials, RelayState,
 };
 use crate::telemetry::AddressMask;
 
@@ -35,6 +37,8 @@ pub(super) struct Timeline {
     pub(super) tenant: TenantId,
     /// As the person named it.
     pub(super) invoice: String,
+    /// The same number, as no more than events claim it.
+    pub(super) strays: Vec<NumberedInvoice>,
     pub(super) explanation: Explanation,
     pub(super) relays: Vec<RelayState>,
     /// Credentials that relays refuse.
@@ -63,6 +67,9 @@ impl Timeline {
         report.gap();
         report.line("now", standing.tint, INDENT, &standing.means);
         report.fact("what to do", INDENT, &standing.todo);
+        for stray in &self.strays {
+            report.fact("claimed too", INDENT, &claimed_too(stray));
+        }
         report.gap();
         report.headline("What happened");
         for (at, text) in self.happenings() {
@@ -162,10 +169,18 @@ impl Timeline {
             return format!("{FORGOTTEN}; `dead-letters discard {} --reason TEXT` ends this one", letter.id);
         }
         // A hint says what is to be done before; a class that nothing can be done about here has none.
-        if letter.hint.contains("redrive") {
-            format!("{}: `dead-letters redrive {}`", letter.hint, letter.id)
-        } else {
-            letter.hint.clone()
+        match letter.delivery {
+            Some(delivery) if letter.hint == EVENT_RECIPIENTS_HINT => {
+                format!(
+                    "`resend --delivery {delivery} --to ADDRESS --reason TEXT` sends it to another address than the event \
+                     names; or publish a corrected event under a new id, then `dead-letters discard {} --reason TEXT`",
+                    letter.id
+                )
+            }
+            _ if letter.hint.contains("redrive") => {
+                format!("{}: `dead-letters redrive {}`", letter.hint, letter.id)
+            }
+            _ => letter.hint.clone(),
         }
     }
 
@@ -335,6 +350,9 @@ impl Timeline {
             let tries = tries.map(|(attempt, number)| (attempt.ended_at, self.tried(attempt, number)));
             let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
             all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
+            if let (Some(at), Some(text)) = (delivery.concluded_at, unended(explained)) {
+                all.push((at, format!("{which}{text}")));
+            }
             if let (Some(at), DeliveryState::Concluded(concluded)) = (delivery.concluded_at, delivery.state) {
                 all.push((at, format!("{which}{}", ended(delivery, concluded))));
             }
@@ -424,6 +442,23 @@ impl Timeline {
     fn recipients(&self, list: &[Recipient]) -> String {
         if self.addresses { recipients_whole(list) } else { recipients(list) }
     }
+}
+
+/// The attempt that nobody told the end of, if there is one.
+fn unended(explained: &ExplainedDelivery) -> Option<String> {
+    let ExplainedDelivery { delivery, attempts, .. } = explained;
+    let is_told = attempts.iter().any(|attempt| attempt.claim == delivery.claim);
+    let phase = delivery.phase.filter(|_| !is_told)?;
+    Some(format!("attempt {} had begun {phase}; its worker ended before it told how that ended", attempts.len() + 1))
+}
+
+/// Another event that claims the same number.
+fn claimed_too(stray: &NumberedInvoice) -> String {
+    let NumberedInvoice { tenant, number, tenant_is_known, .. } = stray;
+    let (what, which) =
+        if *tenant_is_known { ("an event that could not be read", "") } else { ("an event", ", which is not known") };
+    let (tenant, number) = (quoted(tenant.as_str()), quoted(number));
+    format!("{what} claims this number of the tenant {tenant}{which}: `explain --tenant {tenant} --invoice {number}`")
 }
 
 fn came(event: &ExplainedEvent) -> (Timestamp, String) {

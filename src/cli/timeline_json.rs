@@ -6,7 +6,7 @@ use super::timeline::Timeline;
 use crate::model::reason::ReasonCode;
 use crate::model::state::Decision;
 use crate::policy::decision::Reason;
-use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation};
+use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice};
 use crate::telemetry::Masked;
 
 impl Timeline {
@@ -23,6 +23,7 @@ impl Timeline {
             "events": events.iter().map(event_json).collect::<Vec<_>>(),
             "deliveries": deliveries.iter().map(|delivery| self.delivery_json(delivery)).collect::<Vec<_>>(),
             "dead_letters": dead_letters.iter().map(letter_json).collect::<Vec<_>>(),
+            "claimed_too": self.strays.iter().map(stray_json).collect::<Vec<_>>(),
         });
         self.masked_texts(whole)
     }
@@ -117,6 +118,10 @@ impl Timeline {
 
 fn parsed(json: Option<&str>) -> Value {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null)
+}
+
+fn stray_json(stray: &NumberedInvoice) -> Value {
+    json!({ "tenant_id": stray.tenant, "invoice_number": stray.number, "tenant_is_known": stray.tenant_is_known })
 }
 
 fn event_json(event: &ExplainedEvent) -> Value {

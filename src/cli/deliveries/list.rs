@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::output::{ListRow, Output, shown, spelled};
+use crate::cli::recipient_keys::warn_of_missing_key;
 use crate::cli::table::Column;
 use crate::cli::words::{recipients, relative};
 use crate::clock::Timestamp;
@@ -110,9 +111,9 @@ impl DeliveryRow {
 impl ListRow for DeliveryRow {
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
-        Column::text("INVOICE"),
-        Column::text("TENANT").wide_only(),
-        Column::text("TO").wide_only(),
+        Column::whole("INVOICE"),
+        Column::text("TENANT").from(120),
+        Column::text("TO").from(120),
         Column::text("STATE"),
         Column::text("ATTEMPTS").wide_only(),
         Column::text("WHY"),
@@ -141,6 +142,9 @@ pub(super) async fn list(
     limit: u32,
     mut after: Option<Cursor>,
 ) -> anyhow::Result<()> {
+    if filter.to.is_some() {
+        warn_of_missing_key(app, output).await?;
+    }
     let now = app.store.now();
     let mut rows = Vec::new();
     let mut left = limit;

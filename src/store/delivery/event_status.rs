@@ -1,9 +1,11 @@
 //! What became of an event, as its publisher asks.
 
+use std::collections::HashMap;
+
 use super::list::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
-use crate::model::ids::{EventKey, TenantId};
-use crate::model::state::EventState;
+use crate::model::ids::{DeliveryId, EventKey, TenantId};
+use crate::model::state::{DeliveryState, EventState};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -93,6 +95,25 @@ impl Store {
             dead_letters: letters.iter().map(DeadLetter::read).collect::<Result<_, _>>()?,
         };
         Ok((report.event.is_some() || !report.dead_letters.is_empty()).then_some(report))
+    }
+
+    /// The main delivery of each of these events that became one, and where it stands.
+    pub async fn main_deliveries_of(
+        &self,
+        events: &[EventKey],
+    ) -> Result<HashMap<EventKey, (DeliveryId, DeliveryState)>, StoreError> {
+        if events.is_empty() {
+            return Ok(HashMap::new());
+        }
+        sql("WITH {rows}
+            SELECT event.key, delivery_state.id, delivery_state.state
+            FROM rows JOIN event ON event.key = rows.key JOIN delivery_state ON delivery_state.id = event.delivery_id")
+        .rows("key uuid", events.iter().map(|key| [(*key).into()]))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("key")?, (row.get("id")?, row.get("state")?))))
+        .collect()
     }
 
     /// Every delivery that was made of an event, the main one first.

@@ -70,7 +70,7 @@ pub struct Delivery {
     pub express: bool,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
-    /// SMTP transactions that were made for it, whether they count for the retry schedule or not.
+    /// SMTP transactions that were begun for it, whether they count for the retry schedule or not.
     pub attempts: u32,
     /// The last claim.
     pub claim: u32,
@@ -133,7 +133,12 @@ macro_rules! delivery_columns {
          delivery.link_only, delivery.expires_at, delivery.created_at,
          COALESCE(delivery.concluded, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
          COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
-         (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id) AS attempts,
+         (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id)
+             -- DATA had begun, and nobody was left to tell how that ended.
+             + CASE WHEN delivery.phase IS NOT NULL
+                         AND NOT EXISTS (SELECT 1 FROM attempt
+                                         WHERE attempt.delivery_id = delivery.id AND attempt.claim = delivery.claim)
+                    THEN 1 ELSE 0 END AS attempts,
          COALESCE(lane_entry.claim, delivery.claim) AS claim, delivery.concluded_at,
          COALESCE(delivery.class, lane_entry.last_class) AS class,
          COALESCE(delivery.reason, lane_entry.last_reply) AS reason,

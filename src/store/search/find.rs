@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use uuid::Uuid;
+
 use super::numbered::number_expression;
 use super::text::{Needle, beginning_with, number_key};
 use crate::clock::Timestamp;
@@ -109,6 +111,8 @@ pub struct SearchHits {
     pub customers: Vec<Customer>,
     /// There is more than was asked for.
     pub more: bool,
+    /// The text is the beginning of several ids; none of them was looked up.
+    pub several_ids: bool,
 }
 
 /// What of it the text named.
@@ -124,6 +128,8 @@ pub enum FoundBy {
     MessageId,
     /// Its id, or the first digits of it.
     DeliveryId,
+    /// The dead letter's id, or the first digits of it.
+    DeadLetterId,
     /// Its event's id, or the beginning of it.
     EventId,
     /// Its customer.
@@ -136,6 +142,7 @@ crate::string_enum::string_enum!(FoundBy {
     Recipient => "recipient",
     MessageId => "message_id",
     DeliveryId => "delivery_id",
+    DeadLetterId => "dead_letter_id",
     EventId => "event_id",
     Customer => "customer",
 });
@@ -166,9 +173,9 @@ pub struct FoundEvent {
 }
 
 impl Store {
-    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, a delivery's or an
-    /// event's id or the beginning of one that nothing else has, a customer's id or words of a name. Of each kind at most
-    /// `limit`; what is named exactly comes first.
+    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, the id of a delivery, a
+    /// dead letter or an event or the beginning of one that nothing else has, a customer's id or words of a name. Of each
+    /// kind at most `limit`; what is named exactly comes first.
     pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<SearchHits, StoreError> {
         let mut search = Search { store: self, tenant, limit, found: SearchHits::default(), seen: HashSet::new() };
         let Some(needle) = Needle::read(text) else { return Ok(search.found) };
@@ -184,13 +191,11 @@ impl Store {
         if let Some(root) = needle.root {
             search.delivery(FoundBy::MessageId, DeliveryId(root)).await?;
         }
-        if let Some(range) = needle.ids
-            && let [only] = self.deliveries_between(range, 2).await?.as_slice()
-        {
-            search.delivery(FoundBy::DeliveryId, *only).await?;
+        if let Some(range) = needle.ids {
+            search.ids_between(range).await?;
         }
-        search.events_named(&needle.event).await?;
-        search.letters_named(&needle.event).await?;
+        search.events_named(&needle.events).await?;
+        search.letters_named(&needle.events).await?;
         if needle.mailbox.is_none() && needle.root.is_none() {
             search.customers(&needle).await?;
         }
@@ -261,10 +266,14 @@ impl Search<'_> {
             .await
     }
 
-    /// The rows whose event's name begins with this one.
-    async fn named(&self, text: &'static str, name: &str) -> Result<Vec<Row>, StoreError> {
-        let (low, high) = beginning_with(name);
-        sql(text).bind(low).bind(high).bind(NAMED_MAX).all(&mut self.store.read().await?).await
+    /// The rows whose event's name begins with one of these.
+    async fn named(&self, text: &'static str, names: &[String]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        for name in names {
+            let (low, high) = beginning_with(name);
+            rows.extend(sql(text).bind(low).bind(high).bind(NAMED_MAX).all(&mut self.store.read().await?).await?);
+        }
+        Ok(rows)
     }
 
     async fn deliveries_like(&mut self, by: FoundBy, filter: &DeliveryFilter, limit: u32) -> Result<(), StoreError> {
@@ -283,11 +292,28 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// The delivery and the dead letter whose ids begin so, each if it is the only one.
+    async fn ids_between(&mut self, range: (Uuid, Uuid)) -> Result<(), StoreError> {
+        match self.store.deliveries_between(range, 2).await?.as_slice() {
+            [only] => self.delivery(FoundBy::DeliveryId, *only).await?,
+            several => self.found.several_ids |= !several.is_empty(),
+        }
+        match self.store.dead_letters_between(range, 2).await?.as_slice() {
+            [only] => {
+                if let Some((letter, _)) = self.store.dead_letter(*only).await? {
+                    self.add_letter(FoundBy::DeadLetterId, letter);
+                }
+            }
+            several => self.found.several_ids |= !several.is_empty(),
+        }
+        Ok(())
+    }
+
     /// Events of this name, whatever became of them.
-    async fn events_named(&mut self, name: &str) -> Result<(), StoreError> {
-        let rows = self.named(EVENTS_NAMED, name).await?;
+    async fn events_named(&mut self, names: &[String]) -> Result<(), StoreError> {
+        let rows = self.named(EVENTS_NAMED, names).await?;
         let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
-        for event in only_named(events, |event| event.id == name) {
+        for event in self.only_named(events, |event| names.contains(&event.id)) {
             if self.tenant.is_some_and(|tenant| *tenant != event.tenant) {
                 continue;
             }
@@ -324,27 +350,37 @@ impl Search<'_> {
             .all(&mut self.store.read().await?)
             .await?;
         for row in &rows {
-            self.add_letter(DeadLetter::read(row)?);
+            self.add_letter(FoundBy::EventId, DeadLetter::read(row)?);
         }
         Ok(())
     }
 
     /// Dead letters of this name that no event holds: of bytes that could not be read.
-    async fn letters_named(&mut self, name: &str) -> Result<(), StoreError> {
-        let rows = self.named(LETTERS_NAMED, name).await?;
+    async fn letters_named(&mut self, names: &[String]) -> Result<(), StoreError> {
+        let rows = self.named(LETTERS_NAMED, names).await?;
         let letters = rows.iter().map(DeadLetter::read).collect::<Result<Vec<_>, _>>()?;
-        for letter in only_named(letters, |letter| letter.event_id.as_deref() == Some(name)) {
-            if self.tenant.is_none() || self.tenant == letter.tenant.as_ref() {
-                self.add_letter(letter);
-            }
+        for letter in self.only_named(letters, |letter| letter.event_id.as_ref().is_some_and(|id| names.contains(id))) {
+            self.add_letter(FoundBy::EventId, letter);
         }
         Ok(())
     }
 
-    fn add_letter(&mut self, letter: DeadLetter) {
-        if !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
-            self.found.dead_letters.push((FoundBy::EventId, letter));
+    fn add_letter(&mut self, by: FoundBy, letter: DeadLetter) {
+        let in_scope = self.tenant.is_none() || self.tenant == letter.tenant.as_ref();
+        if in_scope && !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
+            self.found.dead_letters.push((by, letter));
         }
+    }
+
+    /// Those that have the whole name; else the only one whose name begins with it.
+    fn only_named<T>(&mut self, mut found: Vec<T>, has_it: impl Fn(&T) -> bool) -> Vec<T> {
+        if found.iter().any(&has_it) {
+            found.retain(has_it);
+        } else if found.len() > 1 {
+            self.found.several_ids = true;
+            found.clear();
+        }
+        found
     }
 
     async fn customers(&mut self, needle: &Needle) -> Result<(), StoreError> {
@@ -363,16 +399,6 @@ impl Search<'_> {
         self.found.customers = customers;
         Ok(())
     }
-}
-
-/// Those that have the whole name; else the only one whose name begins with it.
-fn only_named<T>(mut found: Vec<T>, has_it: impl Fn(&T) -> bool) -> Vec<T> {
-    if found.iter().any(&has_it) {
-        found.retain(has_it);
-    } else if found.len() > 1 {
-        found.clear();
-    }
-    found
 }
 
 fn by_number(key: &str, number: Option<&str>) -> FoundBy {

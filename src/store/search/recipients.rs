@@ -19,6 +19,12 @@ impl Store {
     pub fn with_address_keys(self, address_keys: AddressKeys) -> Self {
         Self { address_keys, ..self }
     }
+
+    /// The fingerprint of the secret key by which the newest delivery's recipients were written down, if there is one.
+    pub async fn newest_recipients_key(&self) -> Result<Option<String>, StoreError> {
+        let newest = sql("SELECT link_key FROM delivery ORDER BY created_at DESC LIMIT 1");
+        newest.optional(&mut self.read().await?).await?.map(|row| row.get("link_key")).transpose()
+    }
 }
 
 /// What ways of writing one mailbox share. What is no address any more is itself.

@@ -34,19 +34,18 @@ pub(super) struct Needle {
     pub(super) mailbox: Option<String>,
     /// It may be a Message-ID of ours: the delivery that it names.
     pub(super) root: Option<Uuid>,
-    /// It may be the first digits of a delivery's id: the lowest and the highest such id.
+    /// It may be the first digits of a delivery's or a dead letter's id: the lowest and the highest such id.
     pub(super) ids: Option<(Uuid, Uuid)>,
-    /// It may be a publisher's name for an event.
-    pub(super) event: String,
+    /// It may be a publisher's name for an event: as it was typed, and in the cases that such names are written in. They
+    /// are kept as they were published, and the databases' indexes know no case.
+    pub(super) events: Vec<String>,
 }
 
 impl Needle {
     /// Reads what a person typed; none if there is nothing to search.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text: String = text.chars().filter(|c| *c != '\0').take(TEXT_CHARS_MAX).collect();
-        let text = text.trim();
-        // As mail programs copy a Message-ID.
-        let bare = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text).trim();
+        let bare = bare(text.trim());
         let (local, has_domain) = bare.rsplit_once('@').map_or((bare, false), |(local, _)| (local, true));
         let root = Uuid::try_parse(local).ok().filter(|_| has_domain);
         (!bare.is_empty()).then(|| Self {
@@ -56,9 +55,35 @@ impl Needle {
             mailbox: (has_domain && root.is_none()).then(|| mailbox(bare)),
             root,
             ids: id_range(bare),
-            event: bare.to_owned(),
+            events: distinct([bare.to_owned(), bare.to_lowercase(), bare.to_uppercase()]),
         })
     }
+}
+
+/// What is meant of an address, or of a Message-ID, as mail programs copy them: `Ada <ada@x.example>`,
+/// `mailto:ada@x.example?subject=Invoice`, `<id@x.example>`.
+fn bare(text: &str) -> &str {
+    let text = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        Some((before, within)) if before.trim().is_empty() || within.contains('@') => within.trim(),
+        _ => text,
+    };
+    match text.split_at_checked("mailto:".len()) {
+        // RFC 6068 §2: what follows a question mark are headers.
+        Some((scheme, address)) if scheme.eq_ignore_ascii_case("mailto:") => {
+            address.split_once('?').map_or(address, |(address, _)| address).trim()
+        }
+        _ => text,
+    }
+}
+
+fn distinct<const N: usize>(texts: [String; N]) -> Vec<String> {
+    let mut distinct = Vec::with_capacity(N);
+    for text in texts {
+        if !distinct.contains(&text) {
+            distinct.push(text);
+        }
+    }
+    distinct
 }
 
 /// The key of a number, as the schema makes it.
@@ -77,16 +102,27 @@ pub(super) fn numbers(text: &str) -> Vec<String> {
     keys
 }
 
-/// The words of a name, in lower case, in their order.
+/// The words of a name, each [`folded`], in their order.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let name = clean::whole(name).to_lowercase();
-    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let name = clean::whole(name);
+    let words = name.split(|c: char| !c.is_alphanumeric()).map(folded).filter(|word| !word.is_empty());
     words.map(|word| word.chars().take(WORD_CHARS_MAX).collect()).collect()
 }
 
 /// A customer's id as a word.
 pub(super) fn id_word(id: &str) -> String {
-    id.chars().filter(|c| !BLANKS.contains(c)).collect::<String>().to_lowercase()
+    folded(&id.chars().filter(|c| !BLANKS.contains(c)).collect::<String>())
+}
+
+/// The text without its case, by Unicode's rules: `Straße`, `STRASSE` and `STRAẞE` are one word.
+///
+/// Upper case tells what belongs together (ß is SS, ς and σ are Σ); lower case before it takes in what is upper case alone
+/// (ẞ). Each character by itself: where a word ends must not count, for the beginning of a word is searched, too.
+fn folded(text: &str) -> String {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    let folded = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    // What is left of the Turkish İ.
+    folded.filter(|c| *c != '\u{307}').collect()
 }
 
 /// Every text that begins with this one. No text of ours holds the last character of all.
@@ -119,6 +155,35 @@ mod tests {
     }
 
     #[test]
+    fn case_of_a_word_is_forgiven_by_the_rules_of_unicode() {
+        for text in ["Straße", "STRASSE", "STRAẞE", "strasse"] {
+            assert_eq!((words(text), id_word(text)), (vec!["strasse".to_owned()], "strasse".to_owned()), "{text}");
+        }
+        assert_eq!(words("ΟΔΥΣΣΕΥΣ"), words("Οδυσσευς"));
+        // A beginning that ends in the letter which is written otherwise at a word's end.
+        assert!(words("Οδυσσευς")[0].starts_with(&words("ΟΔΥΣ")[0]));
+        assert_eq!(words("İstanbul"), ["istanbul"]);
+        assert_eq!(words("KÄUFER & Söhne"), ["käufer", "söhne"]);
+    }
+
+    #[test]
+    fn an_address_is_found_as_mail_programs_copy_it() {
+        for text in [
+            "ap@customer.example",
+            "<ap@customer.example>",
+            "Accounts Payable <AP@customer.example>",
+            "\"Payable, Accounts\" < ap@customer.example >",
+            "mailto:ap@customer.example",
+            "MAILTO:ap@customer.example?subject=R-1",
+            "<mailto:ap@customer.example>",
+        ] {
+            let needle = Needle::read(text).expect("a text");
+            assert_eq!(needle.mailbox.as_deref(), Some("ap@customer.example"), "{text}");
+        }
+        assert_eq!(Needle::read("a <b>").expect("a text").mailbox, None);
+    }
+
+    #[test]
     fn a_text_is_read_in_every_way_that_it_may_mean() {
         let id = "0199f0c2-7a10-7cc0-8000-3b6f0d2a9e11";
         let by_message = Needle::read(&format!(" <{id}@acme.example> ")).expect("a text");
@@ -132,6 +197,7 @@ mod tests {
         let by_name = Needle::read("Käufer & SÖHNE").expect("a text");
         assert_eq!((by_name.words.as_slice(), by_name.ids), (&["käufer".to_owned(), "söhne".to_owned()][..], None));
         assert_eq!(Needle::read("C- 1042").expect("a text").customer, "c-1042");
+        assert_eq!(Needle::read("Evt-A").expect("a text").events, ["Evt-A", "evt-a", "EVT-A"]);
         for nothing in ["", "  ", "<>", "\0"] {
             assert_eq!(Needle::read(nothing), None);
         }

@@ -12,6 +12,7 @@ on_both_databases!(
     each_event_of_a_batch_has_its_own_answer_in_order,
     binary_mode_is_the_same_event,
     the_same_event_again_is_a_duplicate_and_other_content_a_conflict,
+    what_nothing_reads_is_told_and_a_duplicate_names_what_came_of_the_first,
     what_an_event_lacks_may_come_later,
     a_dead_delivery_is_put_back_by_publishing_its_event_again,
     recipients_that_cannot_be_used_are_a_dead_letter,
@@ -107,6 +108,41 @@ async fn the_same_event_again_is_a_duplicate_and_other_content_a_conflict(databa
     let delivery = &report.success(200)["deliveries"][0];
     assert_eq!((&delivery["state"], &delivery["class"]), (&json!("cancelled"), &json!("duplicate_invoice")));
     assert!(delivery["reason"].as_str().expect("a sentence").contains("24 hours"));
+    database.assert_ledger().await;
+}
+
+async fn what_nothing_reads_is_told_and_a_duplicate_names_what_came_of_the_first(database: TestDatabase) {
+    let api = Api::start(&database).await;
+    api.remember_acme().await;
+    let mistyped = with(event(), "/data/recipients_", json!([]));
+    let warnings = json!([{
+        "path": "data.recipients_", "problem": "is not known and is ignored; did you mean recipients?",
+    }]);
+    let first = api.publish(&mistyped).await;
+    assert_eq!((&first["result"], &first["warnings"]), (&json!("accepted"), &warnings), "{first}");
+    let plain = event();
+    assert!(api.publish(&plain).await.get("warnings").is_none());
+
+    // In a batch each has its own, and so does each way of carrying an event.
+    let waits = with(event(), "/data/customer_id", json!("C-9"));
+    assert_eq!(api.publish(&waits).await["result"], "waiting");
+    let batch = json!([mistyped, plain, waits]);
+    let answer = api.post(BATCH, batch.to_string()).await;
+    let again = answer.success(202).as_array().expect("a list");
+    assert!(again.iter().all(|one| one["result"] == "duplicate"), "{again:?}");
+    assert_eq!((&again[0]["delivery_id"], &again[0]["state"]), (&first["delivery_id"], &json!("due")));
+    assert_eq!((&again[0]["warnings"], again[1].get("warnings")), (&warnings, None));
+    assert_eq!(again[1]["state"], "due");
+    assert_eq!((again[2].get("delivery_id"), again[2].get("state")), (None, None), "it has none yet");
+    let binary = api
+        .request(Method::POST, "/api/v1/events")
+        .header(CONTENT_TYPE, "application/json")
+        .header("ce-specversion", "1.0")
+        .header("ce-type", "invoice.sent.v1")
+        .header("ce-source", SOURCE)
+        .header("ce-id", "binary")
+        .body(mistyped["data"].to_string());
+    assert_eq!(send(binary).await.success(202)[0]["warnings"], warnings);
     database.assert_ledger().await;
 }
 

@@ -14,6 +14,7 @@ use crate::operator::samples::{Support, customer, event, tenant};
 on_both_databases!(
     three_commands_answer_a_call,
     a_number_of_two_tenants_is_asked_back,
+    a_stray_event_of_the_same_number_is_in_nobodys_way,
     two_documents_of_one_number_are_asked_back,
     lists_go_on_where_they_ended,
     customers_are_shown_without_what_verifies_them,
@@ -92,6 +93,41 @@ async fn a_number_of_two_tenants_is_asked_back(database: TestDatabase) {
         unknown.contains("nothing is known of an invoice R 2 of any tenant") && unknown.contains("`find 'R 2'`"),
         "{unknown}"
     );
+}
+
+async fn a_stray_event_of_the_same_number_is_in_nobodys_way(database: TestDatabase) {
+    let support = with_beta(database).await;
+    support.accept(&numbered("1", "acme", "R-1")).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.take(&numbered("2", "nobody", "R-1")).await;
+    let story = printed(&support, &["explain", "--invoice", "r-1"]);
+    assert!(story.starts_with("invoice R-1 of acme: sent\n"), "{story}");
+    let told_there = story.split_whitespace().collect::<Vec<_>>().join(" ");
+    let stray = "claimed too an event claims this number of the tenant nobody, which is not known: `explain --tenant nobody \
+                 --invoice R-1`";
+    assert!(told_there.contains(stray), "{story}");
+    let claimed = &objects(&support, &["explain", "--invoice", "R-1"])[0]["claimed_too"];
+    assert_eq!(claimed, &json!([{ "tenant_id": "nobody", "invoice_number": "R-1", "tenant_is_known": false }]));
+    assert!(printed(&support, &["explain", "--tenant", "nobody", "--invoice", "R-1"]).contains("import the tenant"));
+
+    // An event of a known tenant that waits is another invoice; but there is nothing of it to send again.
+    let mut waits = numbered("3", "beta", "R-1");
+    waits["data"]["customer_id"] = "C-9".into();
+    support.take(&waits).await;
+    assert!(told(&support, &["explain", "--invoice", "R-1"]).contains("`explain --tenant beta --invoice R-1`"));
+    support.database.clock.advance(Duration::from_secs(1));
+    let made = &objects(&support, &["resend", "--invoice", "R-1", "--reason", "lost", "--anyway"])[0];
+    assert_eq!(made["tenant_id"], "acme");
+
+    // Where nothing can be sent again, no command that is refused is named.
+    support.take(&numbered("4", "nobody", "R-2")).await;
+    support.take(&numbered("5", "noone", "R-2")).await;
+    let refused = told(&support, &["resend", "--invoice", "R-2", "--reason", "lost"]);
+    assert!(
+        refused.contains("nothing of the number R-2 can be sent again") && !refused.contains("`resend"),
+        "{refused}"
+    );
+    assert!(refused.contains("`explain --tenant noone --invoice R-2`"), "{refused}");
 }
 
 async fn two_documents_of_one_number_are_asked_back(database: TestDatabase) {

@@ -90,6 +90,44 @@ async fn a_discard_is_listed_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn their_kind_is_shown_and_nobodys_address() {
+    let support = Support::with_acme(TestDatabase::sqlite().await).await;
+    let mut note = event("1");
+    note["data"]["invoice"]["kind"] = "credit_note".into();
+    note["data"]["recipients"] =
+        serde_json::json!([{ "role": "to", "address": "erika.mustermann@home.example", "name": "Erika" }]);
+    support.accept(&note).await;
+    support.die(ReasonCode::Refused).await;
+    let row = &objects(&support, &["dead-letters", "list"])[0];
+    assert_eq!(row["kind"], "credit_note");
+    let id = row["id"].as_str().expect("an id");
+    let list = printed(&support, &["dead-letters", "list"]);
+    assert!(list.contains("R-1 (credit note)"), "{list}");
+    let shown = printed(&support, &["dead-letters", "show", id]);
+    assert!(shown.starts_with("credit note R-1 of acme: refused, open"), "{shown}");
+    assert_eq!(objects(&support, &["dead-letters", "show", id])[0]["kind"], "credit_note");
+    // The event is there, but its recipient's address is masked; who needs it asks for the bytes.
+    assert!(shown.contains("\"credit_note\"") && !shown.contains("mustermann@"), "{shown}");
+    assert!(printed(&support, &["dead-letters", "show", id, "--body"]).contains("erika.mustermann@home.example"));
+
+    // A reminder, malformed in more than one place: the first is told, and how many more there are.
+    let mut reminder = event("2");
+    reminder["data"]["invoice"]["kind"] = "reminder".into();
+    for (member, value) in [("total", "much"), ("currency", "euro"), ("issue_date", "today")] {
+        reminder["data"]["invoice"][member] = value.into();
+    }
+    support.take(&reminder).await;
+    let malformed = &objects(&support, &["dead-letters", "list", "--class", "malformed"])[0];
+    let reason = malformed["reason"].as_str().expect("a sentence");
+    assert!(reason.contains("; and 2 more: ") && malformed["kind"].is_null(), "{malformed}");
+    let shown = printed(&support, &["dead-letters", "show", malformed["id"].as_str().expect("an id")]);
+    assert!(shown.contains("and 2 more: "), "{shown}");
+    for member in ["total", "currency", "issue_date"] {
+        assert!(reason.contains(&format!("data.invoice.{member}")), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn the_events_bytes_are_shown_and_cannot_steer_the_terminal() {
     let support = Support::new(TestDatabase::sqlite().await);
     let body = Bytes::from_static(b"{\"id\": \"\x1b[31m\xff");

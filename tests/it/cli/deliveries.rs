@@ -6,7 +6,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use serde_json::json;
 
-use crate::cli::support::{objects, printed, told};
+use crate::cli::support::{command, objects, printed, told};
 use crate::harness::database::TestDatabase;
 use crate::operator::samples::{Support, event};
 
@@ -48,6 +48,50 @@ async fn a_decision_holds_or_says_why_it_cannot() {
     printed(&support, &["deliveries", "mark-sent", &uncertain.to_string(), "--reason", "it is in the relay's log"]);
     assert_eq!(support.states().await[1], "sent by_hand");
     support.database.assert_ledger().await;
+}
+
+#[tokio::test]
+async fn who_decided_is_known_where_no_variable_names_the_user() {
+    let support = support().await;
+    let uid = rustix::process::getuid().as_raw();
+    for (id, environment, who) in [
+        ("1", &[][..], format!("uid {uid}@")),
+        ("2", &[("USER", ""), ("LOGNAME", " ")], format!("uid {uid}@")),
+        ("3", &[("LOGNAME", "grace")], "grace@".to_owned()),
+        ("4", &[("SUDO_USER", "ada"), ("USER", "root")], "ada@".to_owned()),
+    ] {
+        let delivery = support.accept(&event(id)).await.to_string();
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cancel = command(&support, &folder, &["deliveries", "cancel", &delivery, "--reason", "wrong"]);
+        cancel.env_remove("USER").envs(environment.iter().copied());
+        assert!(cancel.output().expect("the binary starts").status.success());
+        let notes = support.database.texts("SELECT who FROM delivery_note").await;
+        let [note] = notes.as_slice() else { panic!("{id}: {notes:?}") };
+        assert!(note.starts_with(&who) && note.ends_with(" (command line)"), "{id}: {note}");
+        support.database.execute("DELETE FROM delivery_note").await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_looked_up_is_told() {
+    let support = support().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = [&["find", "ap@customer.example"][..], &["deliveries", "list", "--to", "ap@customer.example"]];
+    let told_by = |line: &[&str]| {
+        let output = command(&support, &folder, line).output().expect("the binary starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert!(lines.iter().all(|line| told_by(line).is_empty()), "nothing was written down yet");
+    support.accept(&event("1")).await;
+    for line in lines {
+        let told = told_by(line);
+        assert!(told.starts_with("warning: addresses cannot be looked up: the secret key k1"), "{line:?}: {told}");
+        let told = told_by(&[line, &["--json"]].concat());
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        assert!(told["warning"].as_str().is_some_and(|told| told.contains("SECRET_KEYS")), "{told}");
+    }
+    assert!(told_by(&["find", "R-1"]).is_empty(), "no address is asked for");
 }
 
 #[tokio::test]

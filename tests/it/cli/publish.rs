@@ -59,6 +59,37 @@ fn what_is_ignored_is_told_and_strictly_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_several_events_is_one_sentence() {
+    let here = CommandLine::new();
+    let file = here.folder().join("events.ndjson");
+    let bad = |count: usize| "{\"specversion\": 1}\n".repeat(count);
+    for (count, more) in [(2, None), (12, Some("; and 2 more"))] {
+        std::fs::write(&file, bad(count)).expect("written");
+        let said = here.run(&format!("publish {}", file.display()));
+        let lines: Vec<&str> = said.stderr.lines().collect();
+        assert!(lines.len() == 2 && lines[1].starts_with("  what to do: "), "{}", said.stderr);
+        let begin = format!("error: {count} events cannot be read: {} line 1: ", file.display());
+        assert!(lines[0].starts_with(&begin) && lines[0].contains("events.ndjson line 2: "), "{}", said.stderr);
+        assert!(more.is_none_or(|more| lines[0].ends_with(more)), "{}", said.stderr);
+    }
+    let typo = changed(&here, "\"recipients\"", "\"recipients_\"");
+    let said = here.run(&format!("publish --strict {typo}"));
+    assert_eq!(said.stderr.lines().count(), 2, "{}", said.stderr);
+}
+
+#[test]
+fn a_duplicate_names_its_delivery_and_where_that_stands() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let publish = format!("publish --json {}", example("events/01-invoice-business.json"));
+    let first = here.run(&publish).json().remove(0);
+    let again = here.run(&publish).json().remove(0);
+    assert_eq!((&first["result"], &first["state"]), (&"accepted".into(), &serde_json::Value::Null));
+    assert_eq!((&again["delivery_id"], &again["state"]), (&first["delivery_id"], &"due".into()));
+    assert!(again["detail"].as_str().is_some_and(|detail| detail.ends_with(" is due")), "{again}");
+}
+
+#[test]
 fn every_fault_of_an_event_is_told_at_once() {
     let here = CommandLine::new();
     let file = changed(&here, "\"currency\"", "\"curency\"");

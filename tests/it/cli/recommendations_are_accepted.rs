@@ -21,13 +21,18 @@ async fn due() -> (Support, TempDir) {
     fs::create_dir_all(folder.path().join("data/documents/acme")).expect("a folder");
     fs::write(folder.path().join("data/documents/acme/1.pdf"), BYTES).expect("written");
     let support = Support::with_acme(TestDatabase::sqlite_unlocked().await).await;
-    let mut event = event("1");
-    event["data"]["documents"][0]["size"] = json!(BYTES.len());
-    event["data"]["documents"][0]["sha256"] = json!(Sha256::of(BYTES).to_string());
-    support.accept(&event).await;
+    support.accept(&document_of(event("1"))).await;
     // One is at work that may know the relay.
     add_worker(&support.database).await;
     (support, folder)
+}
+
+/// The event with the document that is there.
+fn document_of(mut event: Value) -> Value {
+    event["data"]["documents"][0]["size"] = json!(BYTES.len());
+    event["data"]["documents"][0]["sha256"] = json!(Sha256::of(BYTES).to_string());
+    event["data"]["documents"][0]["object"] = json!("acme/1.pdf");
+    event
 }
 
 fn run(support: &Support, folder: &TempDir, words: &[&str]) -> (bool, String) {
@@ -152,6 +157,35 @@ async fn of_every_other_state() {
         (support, folder)
     };
     assert_eq!(assert_accepted("paused", paused).await, ["relays resume"]);
+}
+
+/// What is at fault in the event itself no redrive mends.
+#[tokio::test]
+async fn of_an_event_that_names_no_usable_recipient() {
+    for recipients in [
+        json!([{ "role": "to", "address": "nobody" }]),
+        json!(vec![json!({ "role": "cc", "address": "a@b.example" }); 11]),
+    ] {
+        let make = async || {
+            let (support, folder) = due().await;
+            support.end(Concluded::Sent, ReasonCode::Accepted).await;
+            let mut event = document_of(event("3"));
+            event["data"]["invoice"]["number"] = json!("R-1");
+            event["data"]["invoice"]["id"] = json!("inv-1");
+            event["data"]["recipients"] = recipients.clone();
+            support.database.clock.advance(std::time::Duration::from_secs(1));
+            support.take(&event).await;
+            (support, folder)
+        };
+        let seen = assert_accepted("invalid_recipient of the event", make).await;
+        assert_eq!(seen.first().map(String::as_str), Some("resend --delivery"), "{seen:?}");
+        let (support, folder) = make().await;
+        let (_, rows) = run(&support, &folder, &["dead-letters", "list", "--json"]);
+        let letter: Value = serde_json::from_str(rows.lines().next().expect("a letter")).expect("JSON");
+        assert!(letter["hint"].as_str().is_some_and(|hint| hint.contains("(--to)")), "{letter}");
+        let (ok, said) = run(&support, &folder, &["dead-letters", "redrive", letter["id"].as_str().expect("an id")]);
+        assert!(!ok && said.contains("(--to)"), "a redrive says so, too: {said}");
+    }
 }
 
 /// A letter that never became a delivery: its hint stands alone.

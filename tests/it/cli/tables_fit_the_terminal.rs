@@ -5,7 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 
-use crate::cli::support::{command, objects};
+use crate::cli::support::{command, objects, printed};
 use crate::harness::database::TestDatabase;
 use crate::harness::terminal::Terminal;
 use crate::operator::samples::{Support, event};
@@ -60,6 +60,57 @@ async fn a_row_is_a_line_with_its_id_whole() {
             // Headings, rules and one sentence come on top.
             assert!(text.lines().count() <= ids.len() + 6, "{arguments:?} at {columns}:\n{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn number_and_kind_are_whole_at_80_and_tenant_and_recipient_there_at_120() {
+    let support = Support::with_acme(TestDatabase::sqlite().await).await;
+    for (id, kind, number) in [("1", "credit_note", "R-2026-0042"), ("2", "reminder", "R-2026-0043")] {
+        let mut event = event(id);
+        event["data"]["invoice"]["number"] = number.into();
+        event["data"]["invoice"]["kind"] = kind.into();
+        support.accept(&event).await;
+        support.die(ReasonCode::Refused).await;
+    }
+    for (list, columns) in [("deliveries", [80, 120, 200]), ("dead-letters", [80, 120, 200])] {
+        for columns in columns {
+            let text = plain(&seen(&support, &[list, "list"], columns, &[]));
+            for number in ["R-2026-0042 (credit note)", "R-2026-0043 (reminder)"] {
+                let lines: Vec<&str> = text.lines().filter(|line| line.contains(number)).collect();
+                let [line] = lines.as_slice() else { panic!("{list} at {columns}: {number}\n{text}") };
+                assert!(line.contains("dead") || line.contains("refused"), "{list} at {columns}:\n{text}");
+                let has_both = line.contains(" acme ") && line.contains("a***@customer.example");
+                assert!(list != "deliveries" || has_both == (columns >= 120), "at {columns}:\n{text}");
+            }
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(usize::from(columns)), "{list} at {columns}: {widest:?}\n{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_terminal_nothing_is_cut_and_no_line_ends_in_blanks() {
+    let support = support().await;
+    let long = "the relay says in very many words that it does not want this ".repeat(8);
+    support
+        .database
+        .execute(format!(
+            "UPDATE dead_letter SET reason = '{long}end'; UPDATE delivery SET reason = '{long}end'
+        WHERE concluded = 'dead'"
+        ))
+        .await;
+    for (command, texts) in
+        [(&["deliveries", "list"][..], 21), (&["dead-letters", "list"], 21), (&["find", "r-", "--limit", "50"], 0)]
+    {
+        let text = printed(&support, command);
+        assert_eq!(text.matches("want this end").count(), texts, "{command:?}:\n{text}");
+        assert!(!text.contains('…') && !text.contains('\u{1b}'), "{command:?}:\n{text}");
+        assert!(text.lines().all(|line| line.trim() == line), "{command:?}:\n{text}");
+        // One row a line, in the same columns: other programs cut them by their places.
+        let starts: std::collections::BTreeSet<_> =
+            text.lines().filter(|line| line.contains("R-")).filter_map(|line| line.find("R-")).collect();
+        assert!(command[0] == "find" || starts.len() == 1, "{command:?}:\n{text}");
     }
 }
 

@@ -8,7 +8,9 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
-use invoice_dispatcher::store::{DeliveryFilter, Erased, FoundBy, PageRequest, RetentionTimes, SearchHits, Store};
+use invoice_dispatcher::store::{
+    DeadLetterFilter, DeliveryFilter, Erased, FoundBy, PageRequest, RetentionTimes, SearchHits, Store,
+};
 use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -24,6 +26,7 @@ on_both_databases!(
     nothing_finds_whom_an_erasure_or_the_retention_took,
     a_customer_is_found_by_words_and_id,
     ids_of_messages_deliveries_and_events_are_found,
+    a_dead_letter_is_found_by_its_own_id,
     malformed_bytes_are_found_by_what_they_claim,
     a_tenant_narrows_every_search,
 );
@@ -127,7 +130,14 @@ async fn a_recipient_is_found_as_to_cc_and_bcc(database: TestDatabase) {
     let all = [("to", "ap@käufer.example"), ("cc", "Copy@x.example"), ("bcc", "blind@x.example")];
     support.accept(&to(event("1"), &all)).await;
     support.accept(&event("2")).await;
-    for text in ["AP@Käufer.example", "ap@xn--kufer-gra.example", " copy@X.example ", "blind@x.example"] {
+    for text in [
+        "AP@Käufer.example",
+        "ap@xn--kufer-gra.example",
+        " copy@X.example ",
+        "blind@x.example",
+        "mailto:AP@käufer.example?subject=R-1",
+        "Ada Copy <copy@x.example>",
+    ] {
         assert_eq!(found(&support, text).await, ["recipient R-1"], "{text}");
     }
     assert_eq!(found(&support, "ap@customer.example").await, ["recipient R-2"], "the customer's own");
@@ -226,6 +236,9 @@ async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
         named("C-1042", "Käufer & Söhne OHG"),
         named("C-2", "ÖSTERWERK „Süd“ GmbH"),
         named("D 7", "Ka\u{308}ufer (Nord)"),
+        named("E-1", "WEISSE RÖẞLEIN KG"),
+        named("E-2", "Οδυσσεύς ΑΕ"),
+        named("E-Straße", "Hof"),
     ] {
         support.database.store.upsert_customer(&known).await.expect("answered");
     }
@@ -238,6 +251,10 @@ async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
         ("C- 1042", &["C-1042"]),
         ("d7", &["D 7"]),
         ("käufer gmbh", &[]),
+        ("weiße", &["E-1"]),
+        ("WEISSE RÖSS", &["E-1"]),
+        ("e-strasse", &["E-Straße"]),
+        ("ΟΔΥΣ", &["E-2"]),
         ("ohne", &[]),
     ] {
         assert_eq!(customers(&support, text).await, expected, "{text}");
@@ -266,15 +283,44 @@ async fn ids_of_messages_deliveries_and_events_are_found(database: TestDatabase)
     for text in ["evt-0001", "evt-"] {
         assert_eq!(found(&support, text).await, ["event_id R-1"], "{text}");
     }
+    for text in ["EVT-0001", "Evt-"] {
+        assert_eq!(found(&support, text).await, ["event_id R-1"], "{text}");
+    }
+    let mut shouted = event("EVT-A1");
+    shouted["data"]["invoice"]["number"] = "R-2".into();
+    support.accept(&shouted).await;
+    assert_eq!(found(&support, "evt-a1").await, ["event_id R-2"]);
     let mut other = event("evt-0002");
     other["data"]["customer_id"] = "C-9".into();
     support.take(&other).await;
     assert!(found(&support, "evt-").await.is_empty(), "the beginning of two names none");
+    assert!(find(&support.database.store, "evt-").await.several_ids, "and that is said");
+    let both = &delivery[..4];
+    assert!(found(&support, both).await.is_empty() && find(&support.database.store, both).await.several_ids);
+    assert!(!find(&support.database.store, "evt-000x").await.several_ids);
     let waiting = find(&support.database.store, "evt-0002").await;
     assert_eq!(
         waiting.events.iter().map(|(by, event)| (*by, event.id.as_str())).collect::<Vec<_>>(),
         [(FoundBy::EventId, "evt-0002")]
     );
+}
+
+async fn a_dead_letter_is_found_by_its_own_id(database: TestDatabase) {
+    let support = support(database).await;
+    let mut unknown = event("1");
+    unknown["data"]["tenant_id"] = "nobody".into();
+    support.take(&unknown).await;
+    let page = PageRequest { limit: 9, after: None };
+    let letters = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let id = letters.items[0].id;
+    for text in [id.to_string(), id.to_string()[..13].to_owned(), id.to_string().to_uppercase()] {
+        let found = find(&support.database.store, &text).await;
+        let named: Vec<_> = found.dead_letters.iter().map(|(by, letter)| (*by, letter.id)).collect();
+        assert_eq!(named, [(FoundBy::DeadLetterId, id)], "{text}");
+    }
+    let acme = TenantId::from("acme");
+    let hidden = support.database.store.find(&id.to_string(), Some(&acme), 9).await.expect("answered");
+    assert!(hidden.dead_letters.is_empty());
 }
 
 async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
