@@ -48,8 +48,7 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let none = if several_ids {
         "several ids begin like that, and nothing else is named so: write more of the id"
     } else {
-        "nothing is named like that: check it, or write less of a number or a name; addresses are found whole, of emails \
-         that were made since this version's schema"
+        "nothing is named like that: check it, or write less of a number or a name; an address is found whole or not at all"
     };
     output.rows(&hits, none)?;
     if more {

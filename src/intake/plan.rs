@@ -26,8 +26,8 @@ use crate::store::{
 };
 
 /// What to do about an event that was taken in and cannot be used any more: its id is taken.
-const KNOWN_HINT: &str = "put right what changed since it came (the tenant's object_prefix, say), then redrive, or \
-                          publish the invoice under a new id and discard this one";
+const KNOWN_HINT: &str = "publish the invoice under a new id and discard this one, or put right what changed since it came \
+                          (the tenant's object_prefix, say), then redrive";
 
 /// One event of a batch, or what could not be read as one.
 #[derive(Debug, Clone)]
