@@ -19,7 +19,7 @@ fn world() -> SampleData {
 fn catalogue() -> (HashMap<String, Tenant>, HashMap<String, Customer>) {
     let (mut tenants, mut customers) = (HashMap::new(), HashMap::new());
     for line in world().catalogue() {
-        let line: Value = serde_json::from_str(&line).expect("a line is JSON");
+        let line: Value = serde_json::from_str(line).expect("a line is JSON");
         if let Some(tenant) = line.get("tenant") {
             let tenant: Tenant = serde_json::from_value(tenant.clone()).expect("a tenant");
             tenant.settings.validate().expect("settings that can be saved");
@@ -140,23 +140,43 @@ fn the_decisions_are_those_that_are_to_be_shown() {
 }
 
 #[test]
-fn the_sums_of_a_bill_are_those_of_its_event_and_its_xml() {
-    let event = event("business, documents for businesses");
-    let number = event["data"]["invoice"]["number"].as_str().expect("a number");
-    let total = event["data"]["invoice"]["total"].as_str().expect("a total");
-    // 12.90 + 2350 × 0.3129 = 748.22 (rounded up at the line), 19 % of it 142.16.
-    assert_eq!(total, "890.38");
+fn every_date_moves_with_the_day_in_the_way_in_which_it_is_written() {
+    let text = b"issued 2026-11-22, (22.11.2026), 22/11/2026 22-11-2026T; not 2026-13-22, 12345-1.2026 or +49 351 0000";
+    let later = "issued 2027-01-01, (01.01.2027), 01/01/2027 01-01-2027T; not 2026-13-22, 12345-1.2026 or +49 351 0000";
+    assert_eq!(String::from_utf8(moved(text, Span::new().days(40))).expect("UTF-8"), later);
+}
+
+#[test]
+fn on_their_own_day_the_files_are_as_they_stand_and_name_what_lies_beside_them() {
     let world = world();
-    let xml = world.documents().iter().find(|d| d.object.ends_with(&format!("{number}.xml"))).expect("the XML");
-    let xml = std::str::from_utf8(&xml.bytes).expect("UTF-8");
-    for expected in [
-        "<cbc:LineExtensionAmount currencyID=\"EUR\">735.32</cbc:LineExtensionAmount>",
-        "<cbc:TaxExclusiveAmount currencyID=\"EUR\">748.22</cbc:TaxExclusiveAmount>",
-        "<cbc:TaxAmount currencyID=\"EUR\">142.16</cbc:TaxAmount>",
-        "<cbc:PayableAmount currencyID=\"EUR\">890.38</cbc:PayableAmount>",
-        "<cbc:RegistrationName>Käufer &amp; Söhne OHG</cbc:RegistrationName>",
-    ] {
-        assert!(xml.contains(expected), "{expected}");
+    for (file, bytes) in DOCUMENTS {
+        let stored = world.documents().iter().find(|document| document.file == *file).expect(file);
+        assert_eq!(stored.bytes, *bytes, "{file}");
+    }
+    let mut named = HashSet::new();
+    for publication in NIGHT {
+        let event: Value = serde_json::from_str(publication.json).expect("JSON");
+        for document in event["data"]["documents"].as_array().expect("documents") {
+            let Some(stored) = world.documents().iter().find(|stored| document["object"] == stored.file) else {
+                assert!(["unknown tenant", "a key that leaves its folder"].contains(&publication.label));
+                continue;
+            };
+            named.insert(stored.file);
+            assert_eq!(document["size"], stored.bytes.len(), "{}", stored.file);
+            assert_eq!(document["sha256"], Sha256::of(&stored.bytes).to_string(), "{}", stored.file);
+        }
+    }
+    assert_eq!(named.len(), world.documents().len(), "every document is an event's");
+}
+
+#[test]
+fn on_another_day_events_and_documents_say_the_same_dates() {
+    let world = SampleData::new(Timestamp::parse("2031-03-01T10:00:00Z").expect("a time"));
+    let event: Value = serde_json::from_slice(&world.events()[0].bytes).expect("JSON");
+    assert_eq!(event["data"]["invoice"]["due_date"], "2031-03-14");
+    for (name, date) in [("NE-1041.xml", "<cbc:DueDate>2031-03-14</"), ("NE-1041.pdf", "(14.03.2031)")] {
+        let document = world.documents().iter().find(|document| document.object.ends_with(name)).expect(name);
+        assert!(String::from_utf8_lossy(&document.bytes).contains(date), "{name}");
     }
 }
 

@@ -6,19 +6,28 @@ use std::path::{Path, PathBuf};
 
 use invoice_dispatcher::documents::{DocumentStore, Options};
 use invoice_dispatcher::event::catalogue::{ImportEntry, parse_import_line};
-use invoice_dispatcher::event::{self, InvoiceSent, MediaType, check_objects};
+use invoice_dispatcher::event::{self, InvoiceSent, LoadedDocument, MediaType, check_objects};
 use invoice_dispatcher::model::customer::{Customer, CustomerType};
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::model::settings::SensitiveAttachments;
 use invoice_dispatcher::model::tenant::Tenant;
 
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+/// The folders below `examples/`: what a newcomer publishes, and what the demo does.
+const FOLDERS: [&str; 2] = ["", "demo"];
+
+/// Events of the demo that name documents which are not theirs.
+const BROKEN: [&str; 2] = ["NE-1046", "NE-1047"];
+
+/// The one PDF that is about a meter and not an invoice.
+const METER_READING: &str = "Zählerablesung Oktober.pdf";
+
+fn examples(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder)
 }
 
-fn catalogue() -> (BTreeMap<String, Tenant>, BTreeMap<(String, String), Customer>) {
+fn catalogue(folder: &str) -> (BTreeMap<String, Tenant>, BTreeMap<(String, String), Customer>) {
     let (mut tenants, mut customers) = (BTreeMap::new(), BTreeMap::new());
-    let text = fs::read_to_string(examples().join("catalogue.ndjson")).expect("the catalogue");
+    let text = fs::read_to_string(examples(folder).join("catalogue.ndjson")).expect("the catalogue");
     for (index, line) in text.lines().enumerate() {
         match parse_import_line(line.as_bytes()) {
             Ok(ImportEntry::Tenant(tenant)) => drop(tenants.insert(tenant.id.to_string(), *tenant)),
@@ -36,8 +45,8 @@ fn catalogue() -> (BTreeMap<String, Tenant>, BTreeMap<(String, String), Customer
     (tenants, customers)
 }
 
-fn events() -> Vec<InvoiceSent> {
-    let mut files: Vec<_> = fs::read_dir(examples().join("events"))
+fn events(folder: &str) -> Vec<InvoiceSent> {
+    let mut files: Vec<_> = fs::read_dir(examples(folder).join("events"))
         .expect("the events")
         .map(|entry| entry.expect("an entry").path())
         .collect();
@@ -45,17 +54,25 @@ fn events() -> Vec<InvoiceSent> {
     let read = |file: &PathBuf| {
         event::parse(&fs::read(file).expect("a file")).map_err(|fault| format!("{}: {fault}", file.display()))
     };
-    files.iter().map(read).collect::<Result<_, _>>().expect("good events")
+    files
+        .iter()
+        .filter(|file| !BROKEN.iter().any(|name| file.file_stem().is_some_and(|stem| stem == *name)))
+        .map(read)
+        .collect::<Result<_, _>>()
+        .expect("good events")
 }
 
-fn documents() -> DocumentStore {
-    let url = format!("file:{}", examples().join("documents").display());
-    DocumentStore::open(&url, &Options::default()).expect("a store")
+/// The documents of an event, their sizes and digests proven; without the one table that only the demo makes.
+async fn documents_of(folder: &str, event: &InvoiceSent) -> Vec<LoadedDocument> {
+    let url = format!("file:{}", examples(folder).join("documents").display());
+    let store = DocumentStore::open(&url, &Options::default()).expect("a store");
+    let files: Vec<_> = event.data.documents.iter().filter(|d| d.media_type != MediaType::Csv).cloned().collect();
+    store.load_all(&files).await.expect("they are there, and sizes and digests are right")
 }
 
 #[test]
 fn there_is_one_tenant_for_each_policy_and_both_types_of_customer() {
-    let (tenants, customers) = catalogue();
+    let (tenants, customers) = catalogue("");
     let policies: Vec<_> = tenants.values().map(|tenant| tenant.settings.sensitive_attachments.as_str()).collect();
     assert_eq!(policies.len(), SensitiveAttachments::ALL.len());
     assert_eq!(policies.into_iter().collect::<BTreeSet<_>>().len(), SensitiveAttachments::ALL.len());
@@ -70,31 +87,36 @@ fn there_is_one_tenant_for_each_policy_and_both_types_of_customer() {
 
 #[tokio::test]
 async fn every_event_is_about_known_people_and_its_documents_are_the_ones_it_names() {
-    let (tenants, customers) = catalogue();
-    let (mut kinds, mut languages, mut keys) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for event in events() {
-        let data = &event.data;
-        assert!(keys.insert(event.key().0), "{} stands twice", event.id);
-        let tenant = &tenants[data.tenant_id.as_str()];
-        let customer = &customers[&(data.tenant_id.to_string(), data.customer_id.to_string())];
-        check_objects(data, &tenant.object_prefix()).expect("its own documents");
-        documents().load_all(&data.documents).await.expect("sizes and digests are right");
-        kinds.insert(data.invoice.kind.as_str());
-        let locale = data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale);
-        languages.insert(locale[..2].to_owned());
+    for folder in FOLDERS {
+        let (tenants, customers) = catalogue(folder);
+        let (mut kinds, mut languages, mut keys) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for event in events(folder) {
+            let data = &event.data;
+            assert!(keys.insert(event.key().0), "{} stands twice", event.id);
+            let tenant = &tenants[data.tenant_id.as_str()];
+            let customer = &customers[&(data.tenant_id.to_string(), data.customer_id.to_string())];
+            check_objects(data, &tenant.object_prefix()).expect("its own documents");
+            documents_of(folder, &event).await;
+            kinds.insert(data.invoice.kind.as_str());
+            let locale = data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale);
+            languages.insert(locale[..2].to_owned());
+        }
+        assert_eq!(kinds.len(), InvoiceKind::ALL.len());
+        assert_eq!(languages.into_iter().collect::<Vec<_>>(), ["de", "en", "fr", "nl"]);
     }
-    assert_eq!(kinds.len(), InvoiceKind::ALL.len());
-    assert_eq!(languages.into_iter().collect::<Vec<_>>(), ["de", "en", "fr", "nl"]);
 }
 
 #[tokio::test]
 async fn every_pdf_is_whole_and_shows_its_number() {
-    for event in events() {
-        for document in documents().load_all(&event.data.documents).await.expect("they are there") {
-            if document.document.media_type == MediaType::Pdf {
-                let number = &event.data.invoice.number;
-                assert_whole_pdf(&document.bytes);
-                assert!(contains(&document.bytes, number.as_bytes()), "{} shows {number}", document.document.object);
+    for folder in FOLDERS {
+        for event in events(folder) {
+            for document in documents_of(folder, &event).await {
+                let (named, number) = (&document.document, &event.data.invoice.number);
+                if named.media_type == MediaType::Pdf {
+                    assert_whole_pdf(&document.bytes);
+                    let shows = contains(&document.bytes, number.as_bytes());
+                    assert!(shows || named.name.as_deref() == Some(METER_READING), "{} shows {number}", named.object);
+                }
             }
         }
     }
