@@ -14,7 +14,6 @@
 
 pub mod cli;
 
-pub mod bench;
 pub mod demo;
 
 pub mod app;

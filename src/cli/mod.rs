@@ -1,7 +1,6 @@
 //! The command line: one file per command, tables for people, JSON for machines.
 
 pub mod arguments;
-pub mod bench;
 mod cleaned;
 mod confirm;
 pub mod customers;
@@ -113,7 +112,6 @@ enum Command {
     Settings(settings::SettingsArgs),
     Tenants(tenants::TenantsArgs),
     Customers(customers::CustomersArgs),
-    Bench(bench::BenchArgs),
 }
 
 /// Does what the command line says, and tells what went wrong on standard error.
@@ -156,7 +154,6 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Settings(args) => settings::run(args, globals).await,
         Command::Tenants(args) => tenants::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,
-        Command::Bench(args) => Box::pin(bench::run(args, globals)).await,
     }
 }
 

@@ -6,7 +6,6 @@
 //! No transaction is open and no row is locked while SMTP or the document store works: what a worker owns is
 //! recorded in committed rows, and every later write names the claim it rests on.
 
-mod benchmark;
 mod db;
 mod dead_letter;
 mod delivery;
@@ -25,7 +24,6 @@ use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub use benchmark::{SentMail, ServerAddress};
 pub use db::connect::{OpenError, is_protected};
 pub use db::connection::DatabaseDeadlines;
 pub use db::error::StoreError;

@@ -39,7 +39,7 @@ pub(in crate::store) async fn count_concluded(
 
 impl Store {
     /// How many deliveries ended how, over all time that is kept.
-    pub async fn concluded_counts(&self) -> Result<BTreeMap<Concluded, i64>, StoreError> {
+    pub(in crate::store) async fn concluded_counts(&self) -> Result<BTreeMap<Concluded, i64>, StoreError> {
         sql("SELECT concluded, CAST(SUM(count) AS BIGINT) AS count FROM concluded_count GROUP BY concluded")
             .all(&mut self.read().await?)
             .await?

@@ -16,8 +16,8 @@ const fn room(name: &'static str, modules: &'static [&'static str]) -> Room {
 pub const LINES: &[&[Room]] = &[
     &[room("main", &["main"])],
     &[room("cli", &["cli"])],
-    // Both start a whole installation of their own and look at it from outside.
-    &[room("demo", &["demo"]), room("bench", &["bench"])],
+    // Starts a whole installation of its own and looks at it from outside.
+    &[room("demo", &["demo"])],
     &[room("app", &["app"])],
     &[room("console", &["console"]), room("portal", &["portal"]), room("api", &["api"])],
     &[room("web", &["web"])],

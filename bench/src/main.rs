@@ -1,12 +1,33 @@
-//! `bench`: how fast it is here, beside the relay's own limit.
+//! Measures how fast the dispatcher sends: the real worker between a real broker, database and relay, beside the relay's
+//! own limit.
+//!
+//! Events are published, a worker process sends them, and what it took is read from its records and from the system's
+//! accounting of its process. Nothing is switched off for it: the same durability, the same checks, the same log. It
+//! lives in an [`Environment`](environment::Environment) of its own: database, queues and folder are made for the run and
+//! removed after it.
+
+mod database;
+mod environment;
+mod run;
+mod sink_limit;
+mod statistics;
+mod usage;
+mod worker_process;
+mod workload;
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use super::Globals;
-use crate::bench::{Load, Percentiles, Statistics, run as run_bench};
-use crate::documents;
+use anyhow::Context as _;
+use clap::Parser;
+use invoice_dispatcher::config::Config;
+use invoice_dispatcher::{documents, telemetry};
 
-/// Measure how fast it sends on this machine, beside the limit of the mail sink itself
+use run::Load;
+use statistics::{Percentiles, Statistics};
+
+/// Measures how fast invoice-dispatcher sends on this machine, beside the limit of the mail sink itself.
 ///
 /// Publishes invented invoices, sends them with the real worker to a sink on this machine (Postfix's smtp-sink, say), and
 /// prints what it took. Takes the broker, the database server and the sink as `AMQP_URL`, `DATABASE_URL` and `SMTP_URL`
@@ -15,41 +36,70 @@ use crate::documents;
 ///
 /// `smtp-source`, if it is installed, then sends messages of the same size over as many connections: what the sink
 /// itself takes.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[derive(Debug, Parser)]
+#[command(
+    name = "invoice-dispatcher-bench",
+    version,
+    after_help = "Example:
   smtp-sink 127.0.0.1:2525 1000 &
   export SMTP_URL=smtp://127.0.0.1:2525
-  invoice-dispatcher bench --events 2000
+  invoice-dispatcher-bench --events 2000
 
-scripts/bench starts private servers and runs the standard matrix.")]
-pub struct BenchArgs {
+scripts/bench starts private servers and runs the standard matrix."
+)]
+struct Args {
     /// How many invoices are sent at once
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub events: u32,
+    events: u32,
     /// How many of a hundred mails carry a link in place of documents
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub links: u8,
+    links: u8,
     /// About how many bytes a mail with documents has on the wire
     #[arg(long, value_name = "BYTES", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(12_000..=20_000_000))]
-    pub size: u64,
+    size: u64,
     /// Connections to the sink
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub connections: u32,
+    connections: u32,
     /// How many invoices are sent one by one afterwards, on an idle system
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub singles: u32,
+    singles: u32,
     /// How many deliveries have ended before the run begins
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
-    pub past: u32,
+    past: u32,
     /// Do not measure the sink's own limit
     #[arg(long)]
-    pub no_limit: bool,
+    no_limit: bool,
+    /// Print one JSON object in place of lines
+    #[arg(long)]
+    json: bool,
+    /// The program that is measured [default: `invoice-dispatcher` beside this one]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
 }
 
-/// Does what the command line says.
-pub async fn run(args: BenchArgs, globals: &Globals) -> anyhow::Result<()> {
+#[tokio::main]
+async fn main() -> ExitCode {
+    match bench(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench(args: Args) -> anyhow::Result<()> {
     documents::install_crypto_provider();
-    let config = globals.load_quietly()?;
+    let mut config = Config::load(None, true)?;
+    "error".clone_into(&mut config.log.filter);
+    telemetry::start_logging(&config.log);
+    let program = match args.program {
+        Some(program) => program,
+        None => std::env::current_exe()?.with_file_name("invoice-dispatcher"),
+    };
+    let program = program.canonicalize().with_context(|| {
+        format!("{} is not there; build it (cargo build --profile dist), or name it by --program", program.display())
+    })?;
     let load = Load {
         events: args.events,
         links_percent: args.links,
@@ -59,14 +109,14 @@ pub async fn run(args: BenchArgs, globals: &Globals) -> anyhow::Result<()> {
         past: args.past,
         sink_limit: !args.no_limit,
     };
-    let output = globals.output();
-    let figures = run_bench(&config, load, |step| {
-        if !output.is_json() {
+    let figures = run::run(&config, &program, load, |step| {
+        if !args.json {
             eprintln!("  {step}");
         }
     })
     .await?;
-    Ok(output.one(&figures, &report(&figures))?)
+    println!("{}", if args.json { serde_json::to_string(&figures)? } else { report(&figures) });
+    Ok(())
 }
 
 /// The figures for people, one a line.

@@ -1,16 +1,17 @@
-//! The worker under measurement: `run` of this very binary, as a process of its own.
+//! The worker under measurement: `invoice-dispatcher run`, a process of its own.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use invoice_dispatcher::private_file;
+use invoice_dispatcher::telemetry::metric;
 
-use super::environment::Environment;
-use super::usage::{self, Usage};
-use crate::private_file;
-use crate::telemetry::metric;
+use crate::environment::Environment;
+use crate::usage::{self, Usage};
 
 /// How long it may take to start.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
@@ -30,13 +31,13 @@ impl WorkerProcess {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn start(ground: &Environment, connections: u32) -> anyhow::Result<Self> {
+    pub async fn start(program: &Path, ground: &Environment, connections: u32) -> anyhow::Result<Self> {
         let (console, metrics) = (free_address()?, free_address()?);
         let file = ground.folder.join("config.toml");
         private_file::write(&file, configuration(ground, connections, console, metrics).as_bytes())?;
         let log =
             private_file::options().write(true).create(true).truncate(true).open(ground.folder.join("worker.log"))?;
-        let child = Command::new(std::env::current_exe()?)
+        let child = Command::new(program)
             .args(["run", "--role", "worker", "--role", "console", "--allow-embedded", "--config"])
             .arg(&file)
             .env_clear()
@@ -45,7 +46,7 @@ impl WorkerProcess {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .context("the worker does not start")?;
+            .with_context(|| format!("{} does not start", program.display()))?;
         let mut worker = Self { child, http: reqwest::Client::new(), console, metrics };
         let started = tokio::time::timeout(START_TIME_MAX, worker.until_up()).await;
         started.context("the worker did not start in time")?.with_context(|| {
@@ -55,7 +56,8 @@ impl WorkerProcess {
     }
 
     async fn until_up(&mut self) -> anyhow::Result<()> {
-        while self.get(self.metrics, "/livez").await.is_err() {
+        // The two listeners open one after the other.
+        while self.get(self.metrics, "/livez").await.is_err() || self.get(self.console, "/livez").await.is_err() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the worker ended at once ({status})");
             }

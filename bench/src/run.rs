@@ -1,21 +1,22 @@
 //! One run, from an empty database to figures.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 
-use super::environment::Environment;
-use super::sink_limit;
-use super::statistics::{SeenMails, SetUp, Statistics};
-use super::worker_process::WorkerProcess;
-use super::workload::{self, Workload};
-use crate::broker::{Published, Publisher};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::event::catalogue::{ImportEntry, parse_import_line};
-use crate::model::state::Concluded;
-use crate::store::Store;
+use invoice_dispatcher::broker::{Published, Publisher};
+use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::config::Config;
+use invoice_dispatcher::event::catalogue::{ImportEntry, parse_import_line};
+use invoice_dispatcher::store::Store;
+
+use crate::environment::Environment;
+use crate::sink_limit;
+use crate::statistics::{SeenMails, SetUp, Statistics};
+use crate::worker_process::WorkerProcess;
+use crate::workload::{self, Workload};
 
 /// Events that are published before the first confirm is waited for, and the largest batch over HTTP.
 const PUBLISHED_AT_ONCE: usize = 500;
@@ -51,22 +52,27 @@ pub struct Load {
 ///
 /// # Errors
 /// If something that it needs cannot be used, or not every event is sent.
-pub async fn run(config: &Config, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Statistics> {
+pub async fn run(config: &Config, program: &Path, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Statistics> {
     let ground = Environment::make(config, Clock::system()).await?;
-    let figures = measure(&ground, load, progress).await;
+    let figures = measure(&ground, program, load, progress).await;
     let cleared = ground.clear().await;
     let figures = figures?;
     cleared?;
     Ok(figures)
 }
 
-async fn measure(ground: &Environment, load: Load, progress: impl Fn(&str)) -> anyhow::Result<Statistics> {
+async fn measure(
+    ground: &Environment,
+    program: &Path,
+    load: Load,
+    progress: impl Fn(&str),
+) -> anyhow::Result<Statistics> {
     let traffic = Workload::new(load.message_bytes, load.links_percent);
     traffic.write_documents(&ground.folder.join("documents")).context("the documents cannot be written")?;
     tell_catalogue(&ground.store, &traffic).await?;
     if load.past > 0 {
         progress("writing a past");
-        ground.store.add_past(load.past).await?;
+        ground.database.add_past(load.past, ground.store.now()).await?;
     }
     let events: Vec<Bytes> = (0..load.events + load.singles).map(|number| traffic.event(number)).collect();
     let (burst, singles) = events.split_at(usize::try_from(load.events).expect("32 bits fit"));
@@ -77,13 +83,13 @@ async fn measure(ground: &Environment, load: Load, progress: impl Fn(&str)) -> a
         publish(Some(publisher), None, burst).await?;
     }
     progress("sending");
-    let worker = WorkerProcess::start(ground, load.connections).await?;
+    let worker = WorkerProcess::start(program, ground, load.connections).await?;
     if publisher.is_none() {
         publish(None, Some(&worker), burst).await?;
     }
-    until_sent(&ground.store, load.events, LOOK).await?;
+    until_sent(ground, load.events, LOOK).await?;
     let (usage, statements) = (worker.usage(), worker.statements().await?);
-    let mails = ground.store.sent_mails(workload::SOURCE).await?;
+    let mails = ground.database.sent_mails(workload::SOURCE).await?;
 
     progress("sending one by one");
     let sending = Sending { publisher: publisher.as_ref(), worker: &worker };
@@ -101,7 +107,7 @@ async fn measure(ground: &Environment, load: Load, progress: impl Fn(&str)) -> a
     }
     let set_up = SetUp {
         connections: load.connections,
-        database: ground.database(),
+        database: ground.database.kind(),
         events_by: ground.events_by(),
         finished_before: load.past,
     };
@@ -131,8 +137,8 @@ async fn publish(
 async fn single(ground: &Environment, sending: Sending<'_>, event: &Bytes, sent: u32) -> anyhow::Result<Duration> {
     let published_at = ground.store.now();
     publish(sending.publisher, Some(sending.worker), std::slice::from_ref(event)).await?;
-    until_sent(&ground.store, sent, LOOK_AT_ONE).await?;
-    let answered_at = ground.store.last_answer().await?.context("the relay has answered something")?;
+    until_sent(ground, sent, LOOK_AT_ONE).await?;
+    let answered_at = ground.database.last_answer().await?.context("the relay has answered something")?;
     Ok(answered_at.since(published_at))
 }
 
@@ -144,18 +150,19 @@ struct Sending<'a> {
 }
 
 /// Waits until so many deliveries were sent; fails if one ends otherwise, or nothing moves.
-async fn until_sent(store: &Store, count: u32, look: Duration) -> anyhow::Result<()> {
-    let (mut moved_at, mut last) = (store.clock().monotonic(), 0);
+async fn until_sent(ground: &Environment, count: u32, look: Duration) -> anyhow::Result<()> {
+    let clock = ground.store.clock();
+    let (mut moved_at, mut last) = (clock.monotonic(), 0);
     loop {
-        let counts = store.concluded_counts().await?;
-        let sent = counts.get(&Concluded::Sent).copied().unwrap_or(0);
-        if let Some((how, count)) = counts.iter().find(|(how, count)| **how != Concluded::Sent && **count > 0) {
+        let counts = ground.database.concluded().await?;
+        let sent = counts.get("sent").copied().unwrap_or(0);
+        if let Some((how, count)) = counts.iter().find(|(how, count)| *how != "sent" && **count > 0) {
             bail!("{count} deliveries are {how}; a benchmark counts only if every mail is sent");
         }
         if sent >= i64::from(count) {
             return Ok(());
         }
-        let now = store.clock().monotonic();
+        let now = clock.monotonic();
         if sent > last {
             (moved_at, last) = (now, sent);
         }

@@ -4,10 +4,9 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
+use invoice_dispatcher::private_file;
+use invoice_dispatcher::sha256::Sha256;
 use serde_json::{Value, json};
-
-use crate::private_file;
-use crate::sha256::Sha256;
 
 /// Tenants that share the relay.
 const TENANTS: u32 = 20;
@@ -150,9 +149,10 @@ fn filled(begin: &str, size: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use invoice_dispatcher::event;
+    use invoice_dispatcher::event::catalogue::parse_import_line;
+
     use super::*;
-    use crate::event;
-    use crate::event::catalogue::parse_import_line;
 
     #[test]
     fn what_is_published_is_what_the_dispatcher_takes() {

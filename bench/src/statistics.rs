@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::usage::Usage;
-use crate::store::SentMail;
+use crate::database::SentMail;
+use crate::usage::Usage;
 
 /// Three of a hundred parts of many times, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the unit stands last in a name")]
 pub struct Percentiles {
     /// Half of them were no longer.
     pub p50_ms: u64,
@@ -139,7 +140,7 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
+    use invoice_dispatcher::clock::Timestamp;
 
     #[test]
     fn percentiles_are_times_that_occurred() {

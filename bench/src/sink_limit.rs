@@ -4,8 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-
-use crate::clock::Clock;
+use invoice_dispatcher::clock::Clock;
 
 /// Sends `count` messages of `bytes` bytes over `connections` connections with Postfix's `smtp-source`, as fast as it
 /// can; returns messages a second, or `None` where `smtp-source` is not installed.
