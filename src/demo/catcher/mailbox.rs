@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::parsed_email::{Correspondent, FileDescription, ParsedEmail};
-use super::session::ReceivedEnvelope;
 use crate::clock::{Clock, Timestamp};
+use crate::demo::smtp::ReceivedEnvelope;
 use crate::private_file;
 
 /// Mails that are kept; then the catcher answers 452.

@@ -1,15 +1,10 @@
 //! A mail catcher: a real SMTP server on loopback that keeps every mail and passes none on, with a page to look at
 //! them.
 
-mod behaviour;
-mod command;
+mod host;
 pub mod mailbox;
 mod page;
 pub mod parsed_email;
-mod reply;
-mod server;
-mod session;
-mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,11 +15,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use behaviour::{Behaviour, Treatment};
+pub use host::{ALWAYS, Behaviour};
 pub use mailbox::{CaughtMail, Mailbox};
-pub use reply::SmtpReply;
-pub use session::ReceivedEnvelope;
 
+use super::smtp;
 use crate::clock::Clock;
 
 /// How a catcher is set up. It listens on 127.0.0.1 only.
@@ -58,17 +52,13 @@ impl Catcher {
     /// If the folder cannot be opened or a port is taken.
     pub async fn start(config: CatcherConfig, clock: Clock) -> io::Result<Self> {
         let mailbox = Mailbox::open(&config.folder, clock).await?;
-        let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, config.smtp_port)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.smtp_port)).await?;
         let page = TcpListener::bind((Ipv4Addr::LOCALHOST, config.page_port)).await?;
-        let (smtp_address, page_address) = (smtp.local_addr()?, page.local_addr()?);
+        let (smtp_address, page_address) = (listener.local_addr()?, page.local_addr()?);
         let stop = CancellationToken::new();
-        let shared = Arc::new(server::CatcherState {
-            mailbox: mailbox.clone(),
-            behaviour: config.behaviour,
-            message_bytes_max: config.message_bytes_max,
-        });
+        let host = host::CatcherHost::new(mailbox.clone(), config.behaviour, config.message_bytes_max);
         let tasks = vec![
-            tokio::spawn(server::serve(smtp, shared, stop.clone())),
+            tokio::spawn(smtp::serve(listener, Arc::new(host), stop.clone())),
             tokio::spawn(page::serve(page, smtp_address, mailbox.clone(), stop.clone())),
         ];
         Ok(Self { smtp_address, page_address, mailbox, stop, tasks })

@@ -14,7 +14,7 @@ use jiff::{Span, tz::TimeZone};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::catcher::{Behaviour, SmtpReply, Treatment};
+use super::catcher::{ALWAYS, Behaviour};
 use crate::clock::Timestamp;
 use crate::private_file;
 use crate::sha256::Sha256;
@@ -197,11 +197,9 @@ impl SampleData {
     /// How the relay treats the sample addresses.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
-        let unknown = SmtpReply::new(550, "5.1.1", "there is no such mailbox here");
-        let later = SmtpReply::new(451, "4.7.1", "greylisted, try again later");
         Behaviour::new([
-            ("sjoerd@verhuisd.example".to_owned(), Treatment::Refuse(unknown)),
-            ("later@grijze-lijst.example".to_owned(), Treatment::Defer { reply: later, times: 1 }),
+            ("sjoerd@verhuisd.example", ALWAYS, "550 5.1.1 there is no such mailbox here"),
+            ("later@grijze-lijst.example", 1, "451 4.7.1 greylisted, try again later"),
         ])
     }
 }

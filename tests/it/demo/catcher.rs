@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
-use invoice_dispatcher::demo::catcher::{Behaviour, Catcher, CatcherConfig, SmtpReply, Treatment};
+use invoice_dispatcher::demo::catcher::{ALWAYS, Behaviour, Catcher, CatcherConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -14,11 +14,8 @@ pub(crate) const MESSAGE_BYTES_MAX: u64 = 10_000;
 pub(crate) async fn catcher() -> (Catcher, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let behaviour = Behaviour::new([
-        ("gone@x.example".to_owned(), Treatment::Refuse(SmtpReply::new(550, "5.1.1", "no such mailbox"))),
-        (
-            "later@x.example".to_owned(),
-            Treatment::Defer { reply: SmtpReply::new(451, "4.7.1", "come back later"), times: 1 },
-        ),
+        ("gone@x.example", ALWAYS, "550 5.1.1 no such mailbox"),
+        ("Later@x.example", 1, "451 4.7.1 come back later"),
     ]);
     let config = CatcherConfig {
         folder: folder.path().join("mail"),
@@ -147,30 +144,64 @@ async fn a_pipelined_group_is_answered_in_order_and_the_message_is_kept_byte_for
     assert_eq!(first, "Message-ID: <one@x.example>\r\n\r\n.\r\n..two dots\r\nh\u{e9}\r\n".as_bytes());
 }
 
+/// Says the lines one after the other, and returns the codes of the replies.
+async fn codes(catcher: &Catcher, lines: &[&str]) -> Vec<u16> {
+    let mut client = Client::greet(catcher).await;
+    let mut codes = Vec::new();
+    for line in lines {
+        codes.push(client.code(line).await.parse().expect("a reply begins with its code"));
+    }
+    codes
+}
+
 #[tokio::test]
 async fn commands_out_of_order_are_refused_and_nothing_is_kept() {
     let (catcher, _folder) = catcher().await;
-    let mut client = Client::greet(&catcher).await;
-    for (line, code) in [
-        ("MAIL FROM:<a@x.example>", "503"),
-        ("EHLO client.example", "250"),
-        ("RCPT TO:<b@x.example>", "503"),
-        ("DATA", "503"),
-        ("MAIL FROM:<a@x.example>", "250"),
-        ("MAIL FROM:<a@x.example>", "503"),
-        ("RCPT TO:<gone@x.example>", "550"),
-        ("DATA", "554"),
-        ("RSET", "250"),
-        ("RCPT TO:<b@x.example>", "503"),
-        ("VRFY b", "252"),
-        ("NOOP", "250"),
-        ("FROBNICATE", "500"),
-        ("STARTTLS", "502"),
-        ("QUIT", "221"),
-    ] {
-        assert_eq!(client.code(line).await, code, "{line}");
+    let (mail, rcpt, gone) = ("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "RCPT TO:<gone@x.example>");
+    let cases: [(&[&str], &[u16]); 8] = [
+        (&[mail, "EHLO c", rcpt, "DATA"], &[503, 250, 503, 503]),
+        (&["EHLO c", mail, mail], &[250, 250, 503]),
+        (&["EHLO c", mail, "DATA"], &[250, 250, 554]),
+        (&["EHLO c", mail, gone, "DATA"], &[250, 250, 550, 554]),
+        (&["EHLO c", mail, gone, "RSET", rcpt], &[250, 250, 550, 250, 503]),
+        (&["EHLO c", mail, "RSET", mail, "EHLO c", mail], &[250, 250, 250, 250, 250, 250]),
+        (&["RSET", "NOOP", "VRFY b", "HELP", mail], &[250, 250, 252, 214, 503]),
+        (&["FROBNICATE", "STARTTLS", "AUTH PLAIN", "QUIT"], &[500, 502, 502, 221]),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(codes(&catcher, lines).await, expected, "{lines:?}");
     }
     assert!(catcher.mailbox().mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_transaction_ends_with_its_message() {
+    let (catcher, _folder) = catcher().await;
+    let (mail, rcpt, gone) = ("MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "RCPT TO:<gone@x.example>");
+    let cases: [(&[&str], &[u16]); 3] = [
+        (&["EHLO c", mail, gone, rcpt, "DATA", ".", mail], &[250, 250, 550, 250, 354, 250, 250]),
+        (&["EHLO c", mail, rcpt, "DATA", ".", rcpt], &[250, 250, 250, 354, 250, 503]),
+        (&["HELO c", mail, rcpt, "DATA", ".", "QUIT"], &[250, 250, 250, 354, 250, 221]),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(codes(&catcher, lines).await, expected, "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn limits_of_a_conversation_are_kept() {
+    let (catcher, _folder) = catcher().await;
+    let (mail, mail_utf8) = ("MAIL FROM:<a@x.example>", "MAIL FROM:<a@x.example> SMTPUTF8");
+    assert_eq!(codes(&catcher, &["EHLO c", "MAIL FROM:<a@x.example> SIZE=10000"]).await, [250, 250]);
+    assert_eq!(codes(&catcher, &["EHLO c", mail, "RCPT TO:<ü@x.example>"]).await, [250, 250, 553]);
+    assert_eq!(codes(&catcher, &["EHLO c", mail_utf8, "RCPT TO:<ü@x.example>"]).await, [250, 250, 250]);
+    let mut lines = vec!["EHLO c", mail];
+    lines.extend(["RCPT TO:<b@x.example>"; 101]);
+    assert_eq!(codes(&catcher, &lines).await[101..], [250, 452]);
+    assert_eq!(codes(&catcher, &["BOO"; 20]).await[18..], [500, 421]);
+    for line in ["get /", "OPTIONS * HTTP/1.1", "CONNECT x:25 HTTP/1.1"] {
+        assert_eq!(codes(&catcher, &[line]).await, [421], "{line}");
+    }
 }
 
 #[tokio::test]
@@ -180,7 +211,7 @@ async fn an_address_is_deferred_once_and_then_taken() {
     for (line, code) in [
         ("EHLO client.example", "250"),
         ("MAIL FROM:<a@x.example>", "250"),
-        ("RCPT TO:<later@x.example>", "451"),
+        ("RCPT TO:<LATER@x.example>", "451"),
         ("RSET", "250"),
         ("MAIL FROM:<a@x.example>", "250"),
         ("RCPT TO:<later@x.example>", "250"),

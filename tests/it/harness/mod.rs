@@ -20,8 +20,8 @@ pub(crate) mod scripted_intake;
 pub(crate) mod servers;
 pub mod sink;
 mod sink_certificates;
+mod sink_host;
 mod sink_script;
-mod sink_server;
 pub(crate) mod terminal;
 
 /// Between two looks at what a scenario waits for; who does the work has the machine to itself meanwhile.

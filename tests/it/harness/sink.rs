@@ -14,18 +14,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use invoice_dispatcher::demo::smtp;
 use invoice_dispatcher::model::ids::DeliveryId;
 use invoice_dispatcher::upkeep::reconciliation::TakenMail;
 use mailparse::MailHeaderMap as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::sink_certificates::Authority;
 pub use super::sink_certificates::Certificate;
 use super::sink_script::misbehaviour;
 pub use super::sink_script::{Act, Gate, Protection, Script, Step};
-use super::sink_server;
 
 /// How long a test waits for what it expects before it fails.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -129,7 +130,7 @@ impl Sink {
         let address = listener.local_addr().unwrap();
         let state = watch::Sender::new(SinkState { script, ..SinkState::default() });
         let shared = Arc::new(Shared { state, authority: Authority::new() });
-        let server = Some(tokio::spawn(sink_server::serve(listener, Arc::clone(&shared))));
+        let server = Some(tokio::spawn(smtp::serve(listener, Arc::clone(&shared), CancellationToken::new())));
         Self { address, shared, server }
     }
 
@@ -180,7 +181,7 @@ impl Sink {
     /// Listens again, on the same port.
     pub async fn come_back(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.server = Some(tokio::spawn(sink_server::serve(listener, Arc::clone(&self.shared))));
+        self.server = Some(tokio::spawn(smtp::serve(listener, Arc::clone(&self.shared), CancellationToken::new())));
     }
 
     /// A look at what the sink has seen.
@@ -329,10 +330,9 @@ impl SinkState {
         self.loads.push(Load { taken, under_way: self.data_phases - taken, open: self.open });
     }
 
-    /// The reply to EHLO.
-    pub(super) fn offer(&self, tls: bool) -> String {
-        let mut lines = vec!["sink.example".to_owned()];
-        lines.extend(self.script.capabilities.iter().cloned());
+    /// What the reply to EHLO offers.
+    pub(super) fn offer(&self, tls: bool) -> Vec<String> {
+        let mut lines = self.script.capabilities.clone();
         lines.extend(self.script.size_bytes_max.map(|bytes| format!("SIZE {bytes}")));
         if matches!(self.script.protection, Protection::StartTls(_)) && !tls {
             lines.push("STARTTLS".to_owned());
@@ -341,9 +341,6 @@ impl SinkState {
         if self.script.login.is_some() && !offers_auth {
             lines.push("AUTH PLAIN LOGIN".to_owned());
         }
-        let last = lines.pop().expect("the name at least");
-        let mut reply = lines.iter().fold(String::new(), |reply, line| reply + "250-" + line + "\r\n");
-        reply.push_str("250 ");
-        reply + &last
+        lines
     }
 }

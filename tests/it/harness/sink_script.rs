@@ -4,29 +4,10 @@
 
 use std::time::Duration;
 
+pub use invoice_dispatcher::demo::smtp::SmtpStep as Step;
 use tokio::sync::watch;
 
 use super::sink_certificates::Certificate;
-
-/// A moment in the conversation at which the sink can misbehave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// A connection was opened; before the banner, and before TLS if that is implicit.
-    Banner,
-    Ehlo,
-    Helo,
-    StartTls,
-    Auth,
-    Mail,
-    Rcpt,
-    Data,
-    /// The first line of the message has come.
-    Body,
-    /// The final dot has come.
-    Dot,
-    Rset,
-    Quit,
-}
 
 /// What the sink does instead of the right thing.
 #[derive(Debug, Clone)]

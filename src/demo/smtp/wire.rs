@@ -7,13 +7,13 @@
 
 use std::io;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 /// The longest command line, in bytes with its CRLF: 512 ([RFC 5321 §4.5.3.1.4]) and what the offered extensions add
 /// to MAIL and RCPT, with room.
 ///
 /// [RFC 5321 §4.5.3.1.4]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4
-pub(super) const COMMAND_LINE_BYTES_MAX: usize = 2_048;
+pub const COMMAND_LINE_BYTES_MAX: usize = 2_048;
 
 /// The longest line of a message, in bytes with its CRLF and without a stuffed dot ([RFC 5321 §4.5.3.1.6]).
 ///
@@ -22,7 +22,7 @@ pub(super) const TEXT_LINE_BYTES_MAX: usize = 1_000;
 
 /// What came over the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum SmtpLine {
+pub enum SmtpLine {
     /// A line without its CRLF.
     Whole(Vec<u8>),
     /// A line that was longer than allowed; its bytes are gone.
@@ -31,38 +31,50 @@ pub(super) enum SmtpLine {
     End,
 }
 
-/// One connection, line by line.
-pub(super) struct SmtpWire<R, W: AsyncWrite> {
-    reader: BufReader<R>,
-    writer: BufWriter<W>,
-}
+/// A connection, with TLS or without.
+pub trait SmtpStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> SmtpStream for T {}
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> SmtpWire<R, W> {
-    /// The two halves of a connection.
-    pub(super) fn new(reader: R, writer: W) -> Self {
-        Self { reader: BufReader::with_capacity(16 * 1024, reader), writer: BufWriter::new(writer) }
+/// One connection, line by line.
+pub struct SmtpWire(BufReader<Box<dyn SmtpStream>>);
+
+impl SmtpWire {
+    /// Of this connection.
+    pub fn new(stream: impl SmtpStream) -> Self {
+        Self(BufReader::with_capacity(64 * 1024, Box::new(stream)))
+    }
+
+    /// The connection, for TLS: what came after the last line is dropped, as nothing of it may survive into TLS
+    /// (RFC 3207 §4.2).
+    pub fn take(&mut self) -> Box<dyn SmtpStream> {
+        std::mem::replace(self, Self::new(tokio::io::empty())).0.into_inner()
+    }
+
+    /// Whether something has come behind the last line.
+    pub(super) fn has_more(&self) -> bool {
+        !self.0.buffer().is_empty()
     }
 
     /// The next line of at most `bytes_max` bytes, its CRLF included.
     ///
     /// A longer line is read to its end and thrown away as it comes, so a client cannot make us hold it.
-    pub(super) async fn line(&mut self, bytes_max: usize) -> io::Result<SmtpLine> {
+    pub async fn line(&mut self, bytes_max: usize) -> io::Result<SmtpLine> {
         let mut line = Vec::new();
         let mut too_long = false;
         let mut last = None;
         loop {
-            let buffered = self.reader.fill_buf().await?;
+            let buffered = self.0.fill_buf().await?;
             if buffered.is_empty() {
                 return Ok(SmtpLine::End);
             }
-            let taken = buffered.iter().position(|&byte| byte == b'\n').map_or(buffered.len(), |at| at + 1);
+            let taken = memchr::memchr(b'\n', buffered).map_or(buffered.len(), |at| at + 1);
             let before_last = if taken >= 2 { Some(buffered[taken - 2]) } else { last };
             last = Some(buffered[taken - 1]);
             too_long = too_long || line.len() + taken > bytes_max;
             if !too_long {
                 line.extend_from_slice(&buffered[..taken]);
             }
-            self.reader.consume(taken);
+            self.0.consume(taken);
             if last == Some(b'\n') && before_last == Some(b'\r') {
                 break;
             }
@@ -74,28 +86,33 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> SmtpWire<R, W> {
         Ok(SmtpLine::Whole(line))
     }
 
-    /// Answers. The answer leaves at once unless another whole line already waits: then the answers to a pipelined
-    /// group leave together ([RFC 2920 §3.2]).
-    ///
-    /// [RFC 2920 §3.2]: https://www.rfc-editor.org/rfc/rfc2920#section-3.2
-    pub(super) async fn answer(&mut self, reply: &str) -> io::Result<()> {
-        self.writer.write_all(reply.as_bytes()).await?;
-        if self.reader.buffer().contains(&b'\n') { Ok(()) } else { self.writer.flush().await }
+    /// Sends a reply, whose last CRLF is added.
+    pub async fn say(&mut self, reply: &str) -> io::Result<()> {
+        self.send(format!("{reply}\r\n").as_bytes()).await
     }
 
-    /// Answers for the last time.
-    pub(super) async fn answer_and_close(&mut self, reply: &str) -> io::Result<()> {
-        self.writer.write_all(reply.as_bytes()).await?;
-        self.writer.shutdown().await
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
+        self.0.flush().await
+    }
+
+    /// Hangs up.
+    pub(super) async fn close(&mut self) -> io::Result<()> {
+        self.0.shutdown().await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use tokio::io::{AsyncReadExt, join, sink};
+
     use super::*;
 
     async fn lines(input: &[u8], bytes_max: usize) -> Vec<SmtpLine> {
-        let mut wire = SmtpWire::new(input, tokio::io::sink());
+        let mut wire = SmtpWire::new(join(Cursor::new(input.to_vec()), sink()));
         let mut lines = Vec::new();
         loop {
             match wire.line(bytes_max).await.expect("memory does not fail") {
@@ -136,8 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crlf_split_over_two_reads_is_a_crlf() {
-        let chained = tokio::io::AsyncReadExt::chain(&b"NOOP\r"[..], &b"\nQUIT\r\n"[..]);
-        let mut wire = SmtpWire::new(chained, tokio::io::sink());
+        let mut wire = SmtpWire::new(join(b"NOOP\r".chain(&b"\nQUIT\r\n"[..]), sink()));
         assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("NOOP"));
         assert_eq!(wire.line(100).await.expect("memory does not fail"), whole("QUIT"));
     }
