@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, EventKey, TenantId};
+use crate::model::invoice_ref::InvoiceRef;
 use crate::sha256::Sha256;
 use crate::string_enum::string_enum;
 
@@ -117,6 +118,20 @@ pub struct InvoiceData {
     /// Not to be sent after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+impl InvoiceData {
+    /// By which names the invoice is known.
+    #[must_use]
+    pub fn invoice_ref(&self) -> InvoiceRef {
+        InvoiceRef {
+            tenant: self.tenant_id.clone(),
+            customer: self.customer_id.clone(),
+            id: self.invoice.id.clone(),
+            number: self.invoice.number.clone(),
+            kind: self.invoice.kind,
+        }
+    }
 }
 
 /// The invoice that the mail is about.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use crate::bisect::bisect;
-use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
-use crate::model::reason::{ReasonCode, fingerprint};
+use crate::model::ids::{DeliveryId, WorkerId};
+use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 use crate::store::{
     Claimed, Conclusion, DeliveryContext, DeliveryIdentity, NewDeadLetter, NextState, Record, StoreError,
@@ -84,14 +84,12 @@ fn dead_letter(
     identity: Option<DeliveryIdentity>,
     reason: &str,
 ) -> NewDeadLetter {
-    let class = ReasonCode::Internal;
     let now = context.clock.now();
     let (event_key, source, event_id, invoice_number) = match identity {
         Some(known) => (Some(known.event_key), known.source, known.event_id, Some(known.invoice_number)),
         None => (None, None, None, None),
     };
     NewDeadLetter {
-        id: DeadLetterId(context.clock.new_id()),
         delivery: Some(claimed.delivery),
         event_key,
         source,
@@ -99,16 +97,8 @@ fn dead_letter(
         tenant: Some(claimed.tenant.clone()),
         customer: Some(claimed.customer.clone()),
         invoice_number,
-        class,
-        phase: None,
-        code: None,
-        reason: reason.to_owned(),
-        hint: class.hint().to_owned(),
         attempts: claimed.attempts,
-        fingerprint: fingerprint(&[class.as_str(), "load", reason]),
-        body: None,
-        once: None,
         first_failed_at: claimed.first_failed_at.unwrap_or(now),
-        last_failed_at: now,
+        ..NewDeadLetter::new(context.clock.new_id(), ReasonCode::Internal, &["load", reason], reason.to_owned(), now)
     }
 }

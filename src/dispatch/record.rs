@@ -6,9 +6,10 @@ use super::attempt_end::AttemptResult;
 use super::prepare::Prepared;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
-use crate::model::ids::{DeadLetterId, DeliveryId, WorkerId};
+use crate::model::ids::{DeliveryId, WorkerId};
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::mail_address::in_smtp;
-use crate::model::reason::{ReasonCode, fingerprint};
+use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Concluded, Decision, DeliveryRole, OnUncertain};
 use crate::policy::retry::{self, History, Schedule};
@@ -169,14 +170,9 @@ impl Ending<'_> {
     fn dead_letter(&self, class: ReasonCode) -> NewDeadLetter {
         let Self { claimed, facts, ended, making, .. } = self;
         let code = ended.code();
-        let cause = [
-            class.as_str(),
-            claimed.relay.as_str(),
-            ended.phase.map_or("", Phase::as_str),
-            code.as_deref().unwrap_or(""),
-        ];
+        let cause = [claimed.relay.as_str(), ended.phase.map_or("", Phase::as_str), code.as_deref().unwrap_or("")];
+        let letter = NewDeadLetter::new((making.new_id)(), class, &cause, ended.reason.clone(), making.now);
         NewDeadLetter {
-            id: DeadLetterId((making.new_id)()),
             delivery: Some(claimed.delivery),
             event_key: Some(facts.event_key),
             source: Some(facts.source.clone()),
@@ -184,17 +180,11 @@ impl Ending<'_> {
             tenant: Some(facts.tenant.clone()),
             customer: Some(facts.customer.clone()),
             invoice_number: Some(facts.invoice_number.clone()),
-            class,
             phase: ended.phase,
-            fingerprint: fingerprint(&cause),
             code,
-            reason: ended.reason.clone(),
-            hint: class.hint().to_owned(),
             attempts: claimed.attempts + u32::from(ended.phase.is_some()),
-            body: None,
-            once: None,
             first_failed_at: claimed.first_failed_at.unwrap_or(making.now),
-            last_failed_at: making.now,
+            ..letter
         }
     }
 
@@ -250,11 +240,13 @@ impl Ending<'_> {
             event_key: facts.event_key,
             resend_of: None,
             resend_reason: None,
-            tenant: facts.tenant.clone(),
-            customer: facts.customer.clone(),
-            invoice_id: facts.invoice_id.clone(),
-            invoice_number: facts.invoice_number.clone(),
-            kind: facts.kind,
+            invoice: InvoiceRef {
+                tenant: facts.tenant.clone(),
+                customer: facts.customer.clone(),
+                id: facts.invoice_id.clone(),
+                number: facts.invoice_number.clone(),
+                kind: facts.kind,
+            },
             recipients,
             customer_name: facts.customer_name.clone(),
             locale: facts.locale.clone(),

@@ -3,7 +3,6 @@
 //! Pure: the events, what the database holds about them, and a source of identifiers in; rows out. It runs while the
 //! tenants' rows are locked, so what it is told still holds when its rows are written.
 
-use crate::model::reason::fingerprint;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -297,26 +296,16 @@ impl<'a> Planner<'a> {
         let (source, event_id) = fault.source_and_id.clone().unzip();
         // Support knows tenant and number, and nothing else of it. They are what the bytes claim.
         let ClaimedIdentity { tenant, customer, invoice_number } = ClaimedIdentity::of(&parsed.body);
+        let once = once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), parsed.body_sha256());
         NewDeadLetter {
-            id: DeadLetterId((self.making.new_id)()),
-            delivery: None,
-            event_key: None,
-            once: Some(once(source.as_deref().unwrap_or(""), event_id.as_deref().unwrap_or(""), parsed.body_sha256())),
             source,
             event_id,
             tenant,
             customer,
             invoice_number,
-            class,
-            phase: None,
-            code: None,
-            reason: fault.summary(),
-            hint: class.hint().to_owned(),
-            attempts: 0,
-            fingerprint: fingerprint(&[class.as_str(), &fault.cause()]),
             body: Some(parsed.body.clone()),
-            first_failed_at: self.making.now,
-            last_failed_at: self.making.now,
+            once: Some(once),
+            ..self.letter(class, &[&fault.cause()], fault.summary())
         }
     }
 
@@ -386,8 +375,8 @@ impl<'a> Planner<'a> {
             self.rows.lane_entries.push(NewLaneEntry {
                 delivery: id,
                 relay: taken.tenant.relay.clone(),
-                tenant: delivery.tenant.clone(),
-                customer: delivery.customer.clone(),
+                tenant: delivery.invoice.tenant.clone(),
+                customer: delivery.invoice.customer.clone(),
                 due_at: delivery.snapshot_at,
                 express: false,
                 expires_at: delivery.expires_at,
@@ -428,11 +417,7 @@ impl<'a> Planner<'a> {
             event_key: event.key(),
             resend_of: None,
             resend_reason: None,
-            tenant: data.tenant_id.clone(),
-            customer: data.customer_id.clone(),
-            invoice_id: data.invoice.id.clone(),
-            invoice_number: data.invoice.number.clone(),
-            kind: data.invoice.kind,
+            invoice: data.invoice_ref(),
             recipients,
             customer_name: customer.name.clone(),
             locale: locale.to_owned(),
@@ -462,11 +447,7 @@ impl<'a> Planner<'a> {
             event_id: event.id.clone(),
             content_sha256: event.content_sha256,
             invoice_sha256: invoice_digest(&event.data),
-            tenant: event.data.tenant_id.clone(),
-            customer: event.data.customer_id.clone(),
-            invoice_id: event.data.invoice.id.clone(),
-            invoice_number: event.data.invoice.number.clone(),
-            kind: event.data.invoice.kind,
+            invoice: event.data.invoice_ref(),
             body: parsed.body.clone(),
             via: parsed.via,
             received_at: self.making.now,
@@ -484,26 +465,18 @@ impl<'a> Planner<'a> {
             _ => event.source.clone(),
         };
         NewDeadLetter {
-            id: DeadLetterId((self.making.new_id)()),
-            delivery: None,
             event_key: Some(event.key()),
             source: Some(event.source.clone()),
             event_id: Some(event.id.clone()),
             tenant: Some(data.tenant_id.clone()),
             customer: Some(data.customer_id.clone()),
             invoice_number: Some(data.invoice.number.clone()),
-            class,
-            phase: None,
-            code: None,
-            reason,
-            hint: class.hint().to_owned(),
-            attempts: 0,
-            fingerprint: fingerprint(&[class.as_str(), &cause]),
-            body: None,
-            once: None,
-            first_failed_at: self.making.now,
-            last_failed_at: self.making.now,
+            ..self.letter(class, &[&cause], reason)
         }
+    }
+
+    fn letter(&self, class: ReasonCode, cause: &[&str], reason: String) -> NewDeadLetter {
+        NewDeadLetter::new((self.making.new_id)(), class, cause, reason, self.making.now)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::event::InvoiceSent;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
-use crate::model::reason::{ReasonCode, fingerprint};
+use crate::model::reason::ReasonCode;
 use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError, invoice_digest};
 use crate::telemetry::metric;
@@ -126,27 +126,12 @@ impl Intake {
     async fn refused(&self, parsed: &Parsed, refusal: &StoreError) -> Result<Verdict, StoreError> {
         error!("failed to store an event: {refusal}");
         let now = self.factory.store.now();
-        let class = ReasonCode::Internal;
+        let id = self.factory.store.clock().new_id();
+        let reason = "the database refuses a value of this event".to_owned();
         let letter = NewDeadLetter {
-            id: DeadLetterId(self.factory.store.clock().new_id()),
-            delivery: None,
-            event_key: None,
-            source: None,
-            event_id: None,
-            tenant: None,
-            customer: None,
-            invoice_number: None,
-            class,
-            phase: None,
-            code: None,
-            reason: "the database refuses a value of this event".to_owned(),
-            hint: class.hint().to_owned(),
-            attempts: 0,
-            fingerprint: fingerprint(&[class.as_str(), "database"]),
             once: Some(Sha256::of(&parsed.body)),
             body: Some(parsed.body.clone()),
-            first_failed_at: now,
-            last_failed_at: now,
+            ..NewDeadLetter::new(id, ReasonCode::Internal, &["database"], reason, now)
         };
         let mut rows = IntakeRows::default();
         rows.dead_letters.push(match &parsed.again {
@@ -162,7 +147,7 @@ impl Intake {
         if transaction.insert(&rows).await? != Inserted::Overtaken {
             transaction.commit().await?;
         }
-        Ok(Verdict::DeadLetter(class))
+        Ok(Verdict::DeadLetter(ReasonCode::Internal))
     }
 }
 

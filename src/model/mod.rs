@@ -4,6 +4,7 @@ pub mod customer;
 pub mod ids;
 pub mod incoming;
 pub mod invoice_kind;
+pub mod invoice_ref;
 pub mod mail_address;
 pub mod nearest_name;
 pub mod outbox;

@@ -14,6 +14,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::intake::{ChosenLocale, DeliveryFactory, Recipients, locale, main_and_bcc, notes};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
@@ -256,11 +257,13 @@ impl Resend {
             event_key: newest.event_key,
             resend_of: Some(newest.id),
             resend_reason: Some(request.reason.to_owned()),
-            tenant: tenant.id.clone(),
-            customer: customer.id.clone(),
-            invoice_id: newest.invoice_id.clone(),
-            invoice_number: newest.invoice_number.clone(),
-            kind: event.data.invoice.kind,
+            invoice: InvoiceRef {
+                tenant: tenant.id.clone(),
+                customer: customer.id.clone(),
+                id: newest.invoice_id.clone(),
+                number: newest.invoice_number.clone(),
+                kind: event.data.invoice.kind,
+            },
             recipients,
             customer_name: customer.name.clone(),
             locale,
@@ -282,8 +285,8 @@ fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> NewLaneEntry {
     NewLaneEntry {
         delivery: delivery.id,
         relay: tenant.relay.clone(),
-        tenant: delivery.tenant.clone(),
-        customer: delivery.customer.clone(),
+        tenant: delivery.invoice.tenant.clone(),
+        customer: delivery.invoice.customer.clone(),
         due_at: delivery.snapshot_at,
         express: true,
         expires_at: None,

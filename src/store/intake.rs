@@ -5,7 +5,10 @@
 //! (an event whose tenant nobody knows has no row to lock) is reported, and the caller begins anew.
 
 pub(super) mod invoice_digest;
-pub(super) mod new_rows;
+pub(super) mod new_dead_letter;
+pub(super) mod new_delivery;
+pub(super) mod new_event;
+pub(super) mod new_lane_entry;
 pub(super) mod same_invoice;
 
 use bytes::Bytes;
@@ -20,10 +23,10 @@ use crate::model::incoming::Via;
 use crate::model::state::{Concluded, EventState};
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
-use new_rows::{
-    EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry, insert_dead_letters, insert_deliveries,
-    insert_events, insert_lane_entries,
-};
+use new_dead_letter::{NewDeadLetter, insert_dead_letters};
+use new_delivery::{NewDelivery, insert_deliveries};
+use new_event::{EventFate, NewEvent, insert_events};
+use new_lane_entry::{NewLaneEntry, insert_lane_entries};
 
 /// An open intake; rolled back unless it is committed.
 #[derive(Debug)]

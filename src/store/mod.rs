@@ -49,7 +49,10 @@ pub use directory::customer_groups::CustomerGroup;
 pub use directory::erase::{Erased, Leftovers};
 pub use directory::settings::{SettingsChange, SettingsPut};
 pub use intake::invoice_digest::invoice_digest;
-pub use intake::new_rows::{ConcludedAtOnce, EventFate, NewDeadLetter, NewDelivery, NewEvent, NewLaneEntry};
+pub use intake::new_dead_letter::NewDeadLetter;
+pub use intake::new_delivery::{ConcludedAtOnce, NewDelivery};
+pub use intake::new_event::{EventFate, NewEvent};
+pub use intake::new_lane_entry::NewLaneEntry;
 pub use intake::same_invoice::{Newer, Revived};
 pub use intake::{
     CustomerSnapshot, EventChange, Inserted, IntakeContext, IntakeRows, IntakeTransaction, KnownEvent, SameInvoice,

@@ -1,9 +1,10 @@
 //! One statement for both databases.
 //!
-//! A statement is SQL that PostgreSQL and SQLite both understand, with three additions:
+//! A statement is SQL that PostgreSQL and SQLite both understand, with four additions:
 //!
 //! - `{rows}` stands for a common table expression that holds a batch's rows ([`Statement::rows`]): arrays and
 //!   `UNNEST` on PostgreSQL, one JSON text and `json_each` on SQLite. So a batch is one round trip on either.
+//! - `{columns}` stands for the names of that batch's columns ([`rows!`]), but for those that begin with `_`.
 //! - `{postgres: …}` and `{sqlite: …}` are kept on the one and left out on the other, for row locks and the like.
 //!
 //! Its text depends on nothing but the database, so it is prepared once a connection.
@@ -26,6 +27,22 @@ pub(crate) trait StatementExecutor: Send {
     /// The connection that runs it.
     fn connection(&mut self) -> &mut DatabaseConnection;
 }
+
+/// The rows of a batch for [`Statement::batch`]: each column's name, type and value in one place.
+///
+/// `rows!(deliveries, |delivery| { id: uuid = delivery.id, … })`; a `let …;` before the brace counts for its row.
+macro_rules! rows {
+    ($items:expr, |$item:pat_param| $(let $name:pat = $bound:expr;)* { $($column:ident: $kind:ident = $value:expr),+ $(,)? }) => {
+        (
+            concat!($(stringify!($column), " ", stringify!($kind), ","),+),
+            $items.into_iter().map(|$item| {
+                $(let $name = $bound;)*
+                [$($crate::store::db::value::Value::from($value)),+]
+            }),
+        )
+    };
+}
+pub(crate) use rows;
 
 /// A statement and its values.
 #[derive(Debug)]
@@ -67,6 +84,14 @@ impl<'v> Statement<'v> {
         self
     }
 
+    /// As [`Self::rows`], of what [`rows!`] made.
+    pub(crate) fn batch<const N: usize>(
+        self,
+        (columns, rows): (&'static str, impl IntoIterator<Item = [Value<'v>; N]>),
+    ) -> Self {
+        self.rows(columns, rows)
+    }
+
     /// The types of its parameters, as PostgreSQL names them.
     pub(crate) fn types(&self) -> String {
         let name = |value: &Value<'_>| match value {
@@ -83,9 +108,9 @@ impl<'v> Statement<'v> {
     /// Its text as one database reads it.
     pub(crate) fn text_for(&self, sqlite: bool) -> String {
         if sqlite {
-            render(&self.text, "sqlite", || self.rows_text(Rows::as_json_each))
+            render(&self.text, "sqlite", |name| self.rows_text(name, Rows::as_json_each))
         } else {
-            render(&self.text, "postgres", || self.rows_text(Rows::as_unnest))
+            render(&self.text, "postgres", |name| self.rows_text(name, Rows::as_unnest))
         }
     }
 
@@ -185,9 +210,10 @@ impl<'v> Statement<'v> {
         Ok((self.text_for(true), arguments))
     }
 
-    fn rows_text(&self, form: fn(&Rows<'v>, usize) -> String) -> String {
+    /// What stands for `{rows}` or `{columns}`.
+    fn rows_text(&self, name: &str, form: fn(&Rows<'v>, usize) -> String) -> String {
         let rows = self.rows.as_ref().expect("a statement with {rows} has rows");
-        form(rows, self.values.len() + 1)
+        if name == "columns" { rows.table_columns() } else { form(rows, self.values.len() + 1) }
     }
 }
 
@@ -204,11 +230,17 @@ impl Rows<'_> {
     fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.columns
             .split(',')
+            .filter(|column| !column.is_empty())
             .map(|column| column.trim().split_once(' ').expect("a column of rows is a name and a type"))
     }
 
     fn names(&self) -> String {
         self.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The columns that the table has, too.
+    fn table_columns(&self) -> String {
+        self.columns().map(|(name, _)| name).filter(|name| !name.starts_with('_')).collect::<Vec<_>>().join(", ")
     }
 
     fn as_unnest(&self, first_parameter: usize) -> String {
@@ -314,15 +346,16 @@ fn not_encodable(error: sqlx::error::BoxDynError) -> StoreError {
     StoreError::Refused { what: "value".to_owned(), cause: error.to_string() }
 }
 
-/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{rows}` filled in.
-fn render(text: &str, database: &str, rows: impl Fn() -> String) -> String {
+/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{rows}` and `{columns}`
+/// filled in.
+fn render(text: &str, database: &str, rows: impl Fn(&str) -> String) -> String {
     let mut rendered = String::with_capacity(text.len() + 64);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (inside, after) = after.split_once('}').expect("a brace in a statement is closed");
         rendered.push_str(before);
         match inside.split_once(':') {
-            None => rendered.push_str(&rows()),
+            None => rendered.push_str(&rows(inside)),
             Some((name, part)) if name == database => rendered.push_str(part),
             Some(_) => {}
         }
@@ -360,6 +393,19 @@ mod tests {
         );
         let json = statement.rows.expect("the statement has rows").to_json().expect("no NUL");
         assert_eq!(json, r#"[["a\"b","00000000000000000000000000000000"]]"#);
+    }
+
+    #[test]
+    fn a_batch_names_each_column_once() {
+        let statement = sql("WITH {rows} INSERT INTO part ({columns}) SELECT {columns} FROM rows")
+            .batch(rows!([1_i64, 2], |n| let double = n * 2; { n: bigint = n, _double: bigint = double }));
+        let (postgres, _) = statement.for_postgres().expect("it can be encoded");
+        assert_eq!(
+            postgres,
+            "WITH rows (n, _double) AS MATERIALIZED (SELECT * FROM UNNEST($1::bigint[], $2::bigint[])) \
+             INSERT INTO part (n) SELECT n FROM rows"
+        );
+        assert_eq!(statement.rows.expect("the statement has rows").to_json().expect("no NUL"), "[[1,2],[2,4]]");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
-use crate::store::intake::new_rows::{NewLaneEntry, insert_lane_entries};
+use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
 

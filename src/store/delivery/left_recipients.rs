@@ -16,7 +16,7 @@ use crate::model::reply::Phase;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
-use crate::store::intake::new_rows::{NewLaneEntry, insert_lane_entries};
+use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
 use crate::store::search::recipients;
 
 /// What is known of the recipients of a delivery that may have been sent.

@@ -11,7 +11,7 @@ use crate::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use crate::model::settings::VersionedSettings;
 use crate::model::tenant::{Tenant, TenantProfile};
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::dead_letter::auto_redrive::{mark_cured_by_customers, mark_cured_by_tenants};
 use crate::store::lane::load::read_settings;
@@ -167,33 +167,25 @@ impl Store {
         if customers.is_empty() {
             return Ok(());
         }
-        sql("WITH {rows}
-            INSERT INTO customer (tenant_id, id, type, name, address, locale, country, postcode, house_number, mobile,
-                                  updated_at)
-            SELECT rows.*, $1 FROM rows WHERE TRUE
+        let now = self.now();
+        sql("WITH {rows} INSERT INTO customer ({columns}) SELECT * FROM rows WHERE TRUE
             ON CONFLICT (tenant_id, id) DO UPDATE SET type = excluded.type, name = excluded.name,
                    address = excluded.address, locale = excluded.locale, country = excluded.country,
                    postcode = excluded.postcode, house_number = excluded.house_number, mobile = excluded.mobile,
                    updated_at = excluded.updated_at")
-        .bind(self.now())
-        .rows(
-            "tenant_id text, id text, type text, name text, address text, locale text, country text, postcode text, \
-             house_number text, mobile text",
-            customers.iter().map(|customer| {
-                [
-                    (&customer.tenant_id).into(),
-                    (&customer.id).into(),
-                    customer.kind.into(),
-                    (&customer.name).into(),
-                    (&customer.address).into(),
-                    (&customer.locale).into(),
-                    (&customer.postal.country).into(),
-                    (&customer.postal.postcode).into(),
-                    (&customer.postal.house_number).into(),
-                    (&customer.mobile).into(),
-                ]
-            }),
-        )
+        .batch(rows!(customers, |customer| {
+            tenant_id: text = &customer.tenant_id,
+            id: text = &customer.id,
+            type: text = customer.kind,
+            name: text = &customer.name,
+            address: text = &customer.address,
+            locale: text = &customer.locale,
+            country: text = &customer.postal.country,
+            postcode: text = &customer.postal.postcode,
+            house_number: text = &customer.postal.house_number,
+            mobile: text = &customer.mobile,
+            updated_at: bigint = now,
+        }))
         .run(on)
         .await?;
         Ok(())

@@ -9,7 +9,9 @@ use crate::policy::decision::{Reason, Terms};
 use crate::policy::sender_key::SenderKey;
 use crate::sha256::Sha256;
 use crate::store::delivery::kept_message::KeptMessage;
-use crate::store::intake::new_rows::{NewDeadLetter, NewDelivery, NewLaneEntry};
+use crate::store::intake::new_dead_letter::NewDeadLetter;
+use crate::store::intake::new_delivery::NewDelivery;
+use crate::store::intake::new_lane_entry::NewLaneEntry;
 use crate::store::lane::claim::Fence;
 
 /// What came of one claim.

@@ -10,10 +10,12 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Value;
 use crate::store::delivery::terms::terms_values;
-use crate::store::intake::new_rows::{NewLaneEntry, insert_dead_letters, insert_deliveries, insert_lane_entries};
+use crate::store::intake::new_dead_letter::insert_dead_letters;
+use crate::store::intake::new_delivery::insert_deliveries;
+use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::upkeep::concluded_count::count_concluded;
 
@@ -24,36 +26,25 @@ pub(in crate::store) async fn insert_attempts(on: &mut Transaction, records: &[&
     if attempts.is_empty() {
         return Ok(());
     }
-    sql("WITH {rows}
-        INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, code, reply,
-                             refused, decision, message_sha256, message_date, sender_key)
-        SELECT * FROM rows WHERE TRUE
+    sql("WITH {rows} INSERT INTO attempt ({columns}) SELECT * FROM rows WHERE TRUE
         ON CONFLICT (delivery_id, claim) DO NOTHING")
-    .rows(
-        "delivery_id uuid, claim bigint, worker_id uuid, relay text, started_at bigint, ended_at bigint, phase text, \
-         class text, code text, reply text, refused text, decision text, message_sha256 bytea, \
-         message_date bigint, sender_key bigint",
-        attempts.iter().map(|(fence, attempt)| {
-            let [id, claim, worker] = fence.values();
-            [
-                id,
-                claim,
-                worker,
-                (&attempt.relay).into(),
-                attempt.started_at.into(),
-                attempt.ended_at.into(),
-                attempt.phase.into(),
-                attempt.class.into(),
-                (&attempt.code).into(),
-                (&attempt.reply).into(),
-                (&attempt.refused).into(),
-                attempt.decision.into(),
-                attempt.message_sha256.into(),
-                attempt.message_date.into(),
-                attempt.sender_key.map(|key| key.0).into(),
-            ]
-        }),
-    )
+    .batch(rows!(attempts, |(fence, attempt)| {
+        delivery_id: uuid = fence.delivery,
+        claim: bigint = fence.claim,
+        worker_id: uuid = fence.worker,
+        relay: text = &attempt.relay,
+        started_at: bigint = attempt.started_at,
+        ended_at: bigint = attempt.ended_at,
+        phase: text = attempt.phase,
+        class: text = attempt.class,
+        code: text = &attempt.code,
+        reply: text = &attempt.reply,
+        refused: text = &attempt.refused,
+        decision: text = attempt.decision,
+        message_sha256: bytea = attempt.message_sha256,
+        message_date: bigint = attempt.message_date,
+        sender_key: bigint = attempt.sender_key.map(|key| key.0),
+    }))
     .run(on)
     .await?;
     Ok(())

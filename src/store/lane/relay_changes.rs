@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::takeover::{Left, conclude_left};
 use crate::clock::Timestamp;
-use crate::model::ids::{DeadLetterId, DeliveryId, RelayName};
-use crate::model::reason::{ReasonCode, fingerprint};
+use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
-use crate::store::intake::new_rows::{NewDeadLetter, insert_dead_letters};
+use crate::store::intake::new_dead_letter::{NewDeadLetter, insert_dead_letters};
 
 impl Store {
     /// Moves up to `limit` due deliveries into the lane of the relay that their tenant has now; returns how many. They
@@ -113,9 +113,7 @@ fn no_such(relay: &RelayName) -> String {
 }
 
 fn letter(row: &Row, relay: &RelayName, id: Uuid, now: Timestamp) -> Result<NewDeadLetter, StoreError> {
-    let class = ReasonCode::UnknownRelay;
     Ok(NewDeadLetter {
-        id: DeadLetterId(id),
         delivery: Some(row.get("id")?),
         event_key: Some(row.get("event_key")?),
         source: row.get("source")?,
@@ -123,16 +121,7 @@ fn letter(row: &Row, relay: &RelayName, id: Uuid, now: Timestamp) -> Result<NewD
         tenant: Some(row.get("tenant_id")?),
         customer: Some(row.get("customer_id")?),
         invoice_number: Some(row.get("invoice_number")?),
-        class,
-        phase: None,
-        code: None,
-        reason: no_such(relay),
-        hint: class.hint().to_owned(),
         attempts: row.get("attempts")?,
-        fingerprint: fingerprint(&[class.as_str(), relay.as_str()]),
-        body: None,
-        once: None,
-        first_failed_at: now,
-        last_failed_at: now,
+        ..NewDeadLetter::new(id, ReasonCode::UnknownRelay, &[relay.as_str()], no_such(relay), now)
     })
 }

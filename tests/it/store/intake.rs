@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::{CustomerId, EventKey, TenantId};
+use invoice_dispatcher::model::invoice_ref::InvoiceRef;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, EventState};
 use invoice_dispatcher::sha256::Sha256;
@@ -66,7 +67,8 @@ async fn an_event_that_came_before_is_known_by_its_key(database: TestDatabase) {
     };
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 2 });
 
-    let mut intake = database.store.begin_intake(std::slice::from_ref(&event.tenant)).await.expect("the intake begins");
+    let mut intake =
+        database.store.begin_intake(std::slice::from_ref(&event.invoice.tenant)).await.expect("the intake begins");
     assert_eq!(intake.tenants()[0].profile.sender.address, "rechnung@acme.example");
     let known = (TenantId::from("acme"), CustomerId::from("C-1"));
     let unknown = (TenantId::from("acme"), CustomerId::from("C-2"));
@@ -130,10 +132,10 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     add_tenant(&database, "acme").await;
     let now = database.clock.now();
     let until = now.plus(Duration::from_mins(10));
-    let waiting = |id: &str, customer: &str| NewEvent {
-        customer: CustomerId::from(customer),
-        fate: EventFate::WaitUntil(until),
-        ..accepted("acme", id, now).0
+    let waiting = |id: &str, customer: &str| {
+        let (event, ..) = accepted("acme", id, now);
+        let invoice = InvoiceRef { customer: CustomerId::from(customer), ..event.invoice };
+        NewEvent { invoice, fate: EventFate::WaitUntil(until), ..event }
     };
     let events = vec![waiting("1", "C-2"), waiting("2", "C-3")];
     take_in(&database, &IntakeRows { events: events.clone(), ..IntakeRows::default() }).await;
@@ -193,7 +195,7 @@ async fn what_postgresql_refuses_is_refused(database: TestDatabase) {
     add_tenant(&database, "acme").await;
     let now = database.clock.now();
     let mut nul = accepted("acme", "nul", now);
-    nul.0.invoice_number.push('\0');
+    nul.0.invoice.number.push('\0');
     let mut intake = database.store.begin_intake(&[]).await.expect("the intake begins");
     assert!(intake.insert(&batch([nul])).await.is_err_and(|error| error.is_refused()));
     drop(intake);
@@ -201,7 +203,7 @@ async fn what_postgresql_refuses_is_refused(database: TestDatabase) {
     // An index entry may have a third of a page; SQLite has no such limit.
     let mut long = accepted("acme", "long", now);
     let noise: String = (0..4000).map(|n| Sha256::of(format!("{n}").as_bytes()).to_string()).collect();
-    long.1.invoice_number = noise;
+    long.1.invoice.number = noise;
     let mut intake = database.store.begin_intake(&[]).await.expect("the intake begins");
     let outcome = intake.insert(&batch([long])).await;
     if !database.store.is_single_process() {

@@ -8,6 +8,7 @@ use invoice_dispatcher::event::{Recipient, RecipientRole};
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
 use invoice_dispatcher::model::incoming::Via;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::model::invoice_ref::InvoiceRef;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, Decision, DeliveryRole};
 use invoice_dispatcher::policy::decision::Reason;
@@ -52,11 +53,13 @@ pub(crate) fn accepted(tenant: &str, id: &str, due_at: Timestamp) -> (NewEvent, 
         event_id: id.to_owned(),
         content_sha256: Sha256::of(id.as_bytes()),
         invoice_sha256: Sha256::of(format!("{tenant}/{id}").as_bytes()),
-        tenant: TenantId::from(tenant),
-        customer: CustomerId::from("C-1"),
-        invoice_id: format!("inv-{id}"),
-        invoice_number: format!("R-{id}"),
-        kind: InvoiceKind::Invoice,
+        invoice: InvoiceRef {
+            tenant: TenantId::from(tenant),
+            customer: CustomerId::from("C-1"),
+            id: format!("inv-{id}"),
+            number: format!("R-{id}"),
+            kind: InvoiceKind::Invoice,
+        },
         body: Bytes::from_static(b"{}"),
         via: Via::File,
         received_at: due_at,
@@ -70,11 +73,7 @@ pub(crate) fn accepted(tenant: &str, id: &str, due_at: Timestamp) -> (NewEvent, 
         event_key: key,
         resend_of: None,
         resend_reason: None,
-        tenant: event.tenant.clone(),
-        customer: event.customer.clone(),
-        invoice_id: event.invoice_id.clone(),
-        invoice_number: event.invoice_number.clone(),
-        kind: event.kind,
+        invoice: event.invoice.clone(),
         recipients: vec![Recipient {
             role: RecipientRole::To,
             address: "ap@customer.example".to_owned(),
@@ -95,8 +94,8 @@ pub(crate) fn accepted(tenant: &str, id: &str, due_at: Timestamp) -> (NewEvent, 
     let entry = NewLaneEntry {
         delivery,
         relay: relay(),
-        tenant: event.tenant.clone(),
-        customer: event.customer.clone(),
+        tenant: event.invoice.tenant.clone(),
+        customer: event.invoice.customer.clone(),
         due_at,
         express: false,
         expires_at: None,
@@ -121,7 +120,7 @@ pub(crate) fn batch(rows: impl IntoIterator<Item = (NewEvent, NewDelivery, NewLa
 
 /// Takes a batch in; its tenants are locked as intake does.
 pub(crate) async fn take_in(database: &TestDatabase, rows: &IntakeRows) -> Inserted {
-    let tenants: Vec<TenantId> = rows.events.iter().map(|event| event.tenant.clone()).collect();
+    let tenants: Vec<TenantId> = rows.events.iter().map(|event| event.invoice.tenant.clone()).collect();
     let mut intake = database.store.begin_intake(&tenants).await.expect("the intake begins");
     let inserted = intake.insert(rows).await.expect("the rows are right");
     intake.commit().await.expect("the intake commits");
