@@ -68,7 +68,7 @@ impl ApiSettings {
         }
         if let Err(error) = self.redrive.cure(CURED_AT_ONCE_MAX).await {
             tracing::warn!(
-                "{} dead letters are not put back yet, though what they lacked has come: {error}",
+                "failed to redrive {} dead letters whose cause is resolved; the sweeper tries again: {error}",
                 marked.len()
             );
         }

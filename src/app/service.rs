@@ -229,7 +229,7 @@ async fn watch_consumer(
 async fn keep_templates(app: App, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(TEMPLATES_TOLD)).await.is_some() {
         if let Err(error) = app.tell_templates().await {
-            warn!("failed to tell which templates are in use: {error}");
+            warn!("failed to record which templates are in use: {error}");
         }
     }
 }

@@ -132,7 +132,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
             }
         }
         if let Err(away) = self.ledger.release_mirror_lease().await {
-            tracing::debug!("the lease of the dead-letter mirror ends by itself: {away}");
+            tracing::debug!("failed to release the lease of the dead-letter mirror; it expires: {away}");
         }
         self.publisher.close().await;
     }

@@ -95,7 +95,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
             let _ = shutdown.run_until_cancelled(self.clock.sleep(pause)).await;
         }
         if let Err(away) = self.ledger.release_outcome_lease().await {
-            tracing::debug!("the lease of the outcomes ends by itself: {away}");
+            tracing::debug!("failed to release the lease of the outcomes; it expires: {away}");
         }
         self.publisher.close().await;
     }

@@ -120,7 +120,7 @@ fn data_starter(context: &Context, relay: &RelayName, slots: usize) -> PermitBat
             match store.permit_data(&starts).await {
                 Ok(answers) => answers.into_iter().map(Some).collect(),
                 Err(error) => {
-                    tracing::warn!("failed to record that messages start: {error}");
+                    tracing::warn!("failed to record the start of DATA: {error}");
                     vec![None; starts.len()]
                 }
             }

@@ -144,7 +144,7 @@ async fn write(store: Store, pulse: Arc<Pulse>, records: Vec<Record>) -> Vec<Rec
                 return records.iter().zip(results).map(|(record, result)| refused_is_lost(record, result)).collect();
             }
             Err(error) => {
-                error!("failed to record how deliveries ended, and try until it is done: {error}");
+                error!("failed to record the results of deliveries; retrying: {error}");
                 pulse.during(store.wait_to_try_again()).await;
             }
         }

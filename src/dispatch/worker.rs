@@ -112,7 +112,7 @@ impl Worker {
         };
         if timeout_at(end, leaving).await.is_err() {
             heart.abort();
-            info!("the database did not answer in time: this worker stays registered until the others miss it");
+            info!("failed to deregister this worker in time; its peers will time it out");
         }
         Ok(WorkerEnd::Stopped)
     }
@@ -126,7 +126,7 @@ impl Worker {
                  deliveries list --state uncertain names them"
             ),
             Ok(_) => {}
-            Err(error) => info!("this worker stays registered until the others miss it: {error}"),
+            Err(error) => info!("failed to deregister this worker; its peers will time it out: {error}"),
         }
     }
 

@@ -115,7 +115,7 @@ impl Intake {
                     .increment(1);
             }
             LetterRedriven::Stays { why, .. } => {
-                warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch stays one: {why}");
+                warn!(dead_letter.id = %letter, "a dead letter that was moved to dispatch is not redriven: {why}");
                 self.factory.store.mirror_again(letter).await?;
             }
         }
@@ -176,7 +176,7 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
             invoice.number = %event.data.invoice.number, tenant = %event.data.tenant_id, event.id = %event.id,
             "the invoice {} of {} cannot be sent: {class}", event.data.invoice.number, event.data.tenant_id
         ),
-        (Err(fault), _) => warn!("a message is no event: {}", fault.for_log()),
+        (Err(fault), _) => warn!("a message is not a valid event: {}", fault.for_log()),
         _ => {}
     }
 }

@@ -115,11 +115,11 @@ impl Redrive {
         let many = self.many(&letters, By::Cure).await?;
         let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
         for (letter, error) in &many.failed {
-            warn!(dead_letter.id = %letter, "what it lacked has come, but it cannot be sent: {error}");
+            warn!(dead_letter.id = %letter, "a dead letter whose cause is resolved cannot be redriven: {error}");
         }
         self.factory.store.mark_not_resolvable(&failed).await?;
         if !many.redriven.is_empty() {
-            info!(count = many.redriven.len(), "dead letters are due again: what they lacked has come");
+            info!(count = many.redriven.len(), "redrove dead letters whose cause is resolved");
         }
         Ok(many.redriven.len())
     }

@@ -68,7 +68,7 @@ impl Sweeper {
         let mut seen = SweepState::default();
         for round in 0_u32.. {
             if let Err(error) = self.round(round, &mut seen, &pulse).await {
-                warn!("failed to sweep: {error}");
+                warn!("the sweeper failed, and runs again: {error}");
                 let again = pulse.during(self.store.wait_to_try_again());
                 if self.stop.run_until_cancelled(again).await.is_none() {
                     break;

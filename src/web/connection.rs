@@ -74,7 +74,7 @@ impl HttpConnection {
                     return;
                 }
                 what = progress.overdue(&deadlines) => {
-                    debug!(%peer, "a connection is closed that made us wait too long for {what}");
+                    debug!(%peer, "closed a connection: {what} took too long");
                     return;
                 }
                 () = place.evicted.cancelled() => {

@@ -131,7 +131,7 @@ impl Credentials {
             Ok(()) => {
                 self.store.forget_refused_credentials(&held.relay, &held.fingerprint).await?;
                 self.set(false);
-                info!(relay = %self.relay, "relay {} takes the credentials of user {} again", self.relay, held.user);
+                info!(relay = %self.relay, "relay {} accepts the credentials of user {} again", self.relay, held.user);
                 Ok(())
             }
             Err(unavailable) if unavailable.auth_refused => {

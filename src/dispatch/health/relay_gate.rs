@@ -145,7 +145,7 @@ impl RelayGate {
             loop {
                 self.slots.adjust();
                 if let Err(error) = self.look().await {
-                    warn!(relay = %self.relay, "failed to look at the relay's state: {error}");
+                    warn!(relay = %self.relay, "failed to read the relay's state: {error}");
                 }
                 self.clock.sleep(LOOK).await;
             }
@@ -158,7 +158,7 @@ impl RelayGate {
         // First of all, whatever the database says: those that wait for a slot are not to try.
         self.set(Passage::Shut);
         if let Err(error) = self.credentials.refused(unavailable).await {
-            warn!(relay = %self.relay, "failed to write that the relay refuses these credentials: {error}");
+            warn!(relay = %self.relay, "failed to record refused credentials: {error}");
         }
     }
 
@@ -171,7 +171,7 @@ impl RelayGate {
             Ok(true) => self.slots.crowded_out(),
             Ok(false) => self.signal(BreakerSignal::Unavailable).await,
             Err(error) => {
-                warn!(relay = %self.relay, "failed to look at what the relay accepts: {error}");
+                warn!(relay = %self.relay, "failed to read what the relay has accepted: {error}");
                 self.signal(BreakerSignal::Unavailable).await;
             }
         }

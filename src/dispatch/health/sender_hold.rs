@@ -92,7 +92,7 @@ impl SenderGuard {
     pub async fn watch(&self, stop: CancellationToken) {
         for look in 0_u32.. {
             if let Err(error) = self.round(look).await {
-                warn!("failed to look at held senders: {error}");
+                warn!("failed to read the held senders: {error}");
             }
             tokio::select! {
                 () = self.store.clock().sleep(LOOK) => {}
@@ -188,7 +188,7 @@ impl SenderGuard {
         holds()?;
         // It may have ended, or begun a trial, since the last look.
         if let Err(error) = self.look().await {
-            warn!("failed to look at held senders: {error}");
+            warn!("failed to read the held senders: {error}");
         }
         holds()
     }
@@ -265,7 +265,7 @@ impl SenderGuard {
             Saw::Refused { phase } => self.refused(&seen, *phase).await,
         };
         if let Err(error) = acted {
-            warn!(relay = %seen.relay, "failed to write that a sender is held, or not any more: {error}");
+            warn!(relay = %seen.relay, "failed to update the hold of a sender: {error}");
         }
     }
 
@@ -383,7 +383,7 @@ impl SenderGuard {
     async fn works_again(&self, hold: &SenderHold) -> Result<(), StoreError> {
         self.return_lost(hold).await?;
         if self.store.end_hold(hold).await? {
-            info!(relay = %hold.relay, "the relay takes the sender {} again", Masked(&hold.envelope_sender));
+            info!(relay = %hold.relay, "the relay accepts the sender {} again", Masked(&hold.envelope_sender));
         }
         if let Some(holds) = self.known().holds.get_mut(&hold.relay) {
             holds.retain(|known| known.sender != hold.sender);

@@ -43,14 +43,14 @@ impl HeartbeatLoop {
             match self.beat(&mut observer, &mut unknown).await {
                 Ok(true) => last_beat = self.context.clock.monotonic(),
                 Ok(false) => {
-                    error!("the other workers called this one dead; it starts anew under another name");
+                    error!("the other workers have timed this one out; it starts again under a new id");
                     called_dead.cancel();
                     break;
                 }
                 Err(error) => {
                     // Nobody can beat while the database is away, so standing still proves nothing.
                     observer.forget();
-                    warn!("failed to beat: {error}");
+                    warn!("failed to write the heartbeat: {error}");
                 }
             }
             let age = self.context.clock.monotonic().saturating_sub(last_beat);
@@ -102,7 +102,7 @@ impl HeartbeatLoop {
         let fences = |rows: &[HeldRow]| rows.iter().map(|row| row.fence).collect::<Vec<_>>();
         let due = self.context.store.release(&fences(&unstarted)).await?;
         let uncertain = self.context.store.abandon(&fences(&started)).await?.len();
-        warn!(due, uncertain, "gave back what was claimed or sent while the database's answer was lost");
+        warn!(due, uncertain, "released claims for which the database's answer was lost");
         self.wakes.wake_all();
         Ok(())
     }
@@ -118,7 +118,7 @@ impl HeartbeatLoop {
         let taken = self.context.store.take_over(dead, self.context.worker).await?;
         info!(
             worker.id = %dead, due = taken.due.len(), uncertain = taken.uncertain.len(), resent = taken.resent.len(),
-            given_up = taken.given_up.len(), "took over from a worker that is gone"
+            given_up = taken.given_up.len(), "took over the deliveries of a dead worker"
         );
         self.give_up(&taken.given_up).await?;
         self.wakes.wake_all();

@@ -168,7 +168,7 @@ async fn check_client_while_working(connection: &mut PgConnection) -> Result<(),
     let set = sqlx::raw_sql("SET client_connection_check_interval = '10s'");
     match connection.execute(set).await {
         Err(sqlx::Error::Database(refusal)) => {
-            tracing::debug!("the server does not look after its clients: {refusal}");
+            tracing::debug!("the database refused the session's timeouts: {refusal}");
             Ok(())
         }
         answer => answer.map(|_| ()),

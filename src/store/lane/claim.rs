@@ -147,7 +147,7 @@ impl Store {
             && let Err(error) = fair_queue::move_on(&mut connection, relay, rank).await
         {
             // The deliveries are claimed all the same; the next claim moves the time on.
-            tracing::debug!(%error, relay = %relay, "the lane's virtual time could not be moved on");
+            tracing::debug!(%error, relay = %relay, "failed to advance the lane's virtual time");
         }
         claimed.sort_by_key(|claimed| (!claimed.express, claimed.rank, claimed.delivery));
         Ok(claimed)
