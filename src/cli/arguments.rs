@@ -24,7 +24,7 @@ pub struct Limit {
 /// Why a person decides something; kept with the delivery.
 #[derive(Debug, clap::Args)]
 pub struct ReasonArg {
-    /// Why; kept for whoever asks later
+    /// The reason, kept in the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
 }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};
 
-/// List or show customers, or forget one
+/// List, show or erase customers
 #[derive(Debug, clap::Args)]
 pub struct CustomersArgs {
     /// What to do.
@@ -25,7 +25,7 @@ pub struct CustomersArgs {
 /// What to do with customers.
 #[derive(Debug, Subcommand)]
 pub enum CustomersAction {
-    /// Show a tenant's customers, in the order of their ids, or those of a name
+    /// List a tenant's customers by id, or those of a name
     #[command(after_help = "Examples:
   invoice-dispatcher customers list --tenant acme
   invoice-dispatcher customers list --tenant acme --name \"käufer\"")]
@@ -60,7 +60,7 @@ pub enum CustomersAction {
         #[arg(long)]
         addresses: bool,
     },
-    /// Replace everything that tells who a customer is; what was sent and when stays provable
+    /// Pseudonymise a customer; what was sent and when stays provable
     #[command(after_help = "Example:
   invoice-dispatcher customers erase --tenant acme --customer C-1042 --reason \"GDPR request 17\"")]
     Erase {

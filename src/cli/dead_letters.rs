@@ -27,9 +27,9 @@ const GROUPS_MAX: u32 = 1_000;
 /// More rows than this are summed up for people.
 const ROWS_MAX: usize = 50;
 
-/// List, redrive or discard what could not be sent
+/// List, redrive or discard events and deliveries that could not be sent
 ///
-/// A dead letter is an event or a delivery that gave up or needs a fix. Start with `groups`: one broken thing often makes
+/// A dead letter is an event or a delivery that failed for good or needs a fix. Start with `groups`: one cause often makes
 /// many.
 #[derive(Debug, clap::Args)]
 pub struct DeadLettersArgs {
@@ -41,7 +41,7 @@ pub struct DeadLettersArgs {
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersAction {
-    /// Show what they have in common: one row for each cause
+    /// Group dead letters by cause
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters groups")]
     Groups {
@@ -49,21 +49,21 @@ pub enum DeadLettersAction {
         #[command(flatten)]
         filter: Filter,
     },
-    /// Show them one by one, the newest first
+    /// List dead letters, newest first
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters list --class refused --tenant acme")]
     List {
         /// Which.
         #[command(flatten)]
         filter: Filter,
-        /// Those that somebody has acted upon, in place of the open ones
+        /// Those that have been redriven, discarded or resolved, instead of the open ones
         #[arg(long = "settled")]
         concluded: bool,
         /// How many.
         #[command(flatten)]
         limit: Limit,
     },
-    /// Show all about one: what came, what went wrong, what to do
+    /// Show one dead letter: what came, what went wrong, what to do
     #[command(after_help = "Examples:
   invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
   invoice-dispatcher dead-letters show 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --body")]
@@ -75,7 +75,7 @@ pub enum DeadLettersAction {
         #[arg(long, conflicts_with = "json")]
         body: bool,
     },
-    /// Try again, after the cause is gone
+    /// Send dead letters again, once their cause is fixed
     #[command(after_help = "Examples:
   invoice-dispatcher dead-letters redrive 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11
   invoice-dispatcher dead-letters redrive --class retries_exhausted --yes")]
@@ -86,11 +86,11 @@ pub enum DeadLettersAction {
         /// Send even if another delivery sends the same invoice, or may, or if it would fail again as far as can be seen
         #[arg(long)]
         anyway: bool,
-        /// Do not ask when it is more than one
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Decide that they shall not be sent; can be taken back by restore
+    /// Discard dead letters, so that they are not sent; `restore` undoes it
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters discard --group 5f2c9a01 --reason \"test data\"")]
     Discard {
@@ -100,11 +100,11 @@ pub enum DeadLettersAction {
         /// Why.
         #[command(flatten)]
         why: ReasonArg,
-        /// Do not ask when it is more than one
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Take a discard back
+    /// Undo a discard
     #[command(after_help = "Example:
   invoice-dispatcher dead-letters restore 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11")]
     Restore {
@@ -147,7 +147,7 @@ pub struct Selection {
     /// All of this group, as `groups` names it
     #[arg(long)]
     pub group: Option<String>,
-    /// All there are
+    /// All dead letters
     #[arg(long, conflicts_with_all = ["class", "tenant", "group"])]
     pub all: bool,
 }

@@ -22,7 +22,7 @@ use crate::model::state::{Concluded, DeliveryState};
 use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent};
 use list::DeliveryRow;
 
-/// List the mails that are owed or sent, show one as it was sent, decide about single ones
+/// List deliveries, show one as it was sent, cancel, hold or hurry them
 #[derive(Debug, clap::Args)]
 pub struct DeliveriesArgs {
     /// What to do.
@@ -37,13 +37,13 @@ const STATES: [&str; 9] =
 /// What to do with deliveries.
 #[derive(Debug, Subcommand)]
 pub enum DeliveriesAction {
-    /// Show them, the newest first
+    /// List deliveries, newest first
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries list --state uncertain
   invoice-dispatcher deliveries list --tenant acme --customer C-1042
   invoice-dispatcher deliveries list --to ap@customer.example --since 2026-11-01T00:00:00Z")]
     List(Box<DeliverySelection>),
-    /// Show a mail as it was sent, put together again and compared with the digest of what was sent
+    /// Show an email as it was sent, rebuilt and verified by its digest
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries show 01938c5e-7a10
   invoice-dispatcher deliveries show 01938c5e-7a10 --eml mail.eml")]
@@ -58,7 +58,7 @@ pub enum DeliveriesAction {
         #[arg(long)]
         addresses: bool,
     },
-    /// Do not send it any more
+    /// Cancel a delivery that has not been sent
     #[command(after_help = "Example:
   invoice-dispatcher deliveries cancel 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --reason \"the invoice was wrong\"")]
     Cancel {
@@ -69,7 +69,7 @@ pub enum DeliveriesAction {
         #[command(flatten)]
         why: ReasonArg,
     },
-    /// Send it now, in place of at its next retry; also lets one go that is held
+    /// Send a delivery now instead of at its next retry; also releases a held one
     #[command(after_help = "Example:
   invoice-dispatcher deliveries send-now 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11")]
     SendNow {
@@ -77,7 +77,7 @@ pub enum DeliveriesAction {
         #[arg(value_parser = IdPrefix::parse)]
         id: IdPrefix,
     },
-    /// Say that the relay has taken it, for a delivery that is uncertain
+    /// Mark an uncertain delivery as accepted by the relay
     #[command(after_help = "Example:
   invoice-dispatcher deliveries mark-sent 01938c5e-7a10-7cc0-8000-3b6f0d2a9e11 --reason \"it is in the relay's log\"")]
     MarkSent {
@@ -88,7 +88,7 @@ pub enum DeliveriesAction {
         #[command(flatten)]
         why: ReasonArg,
     },
-    /// Hold everything that waits to be sent
+    /// Hold all deliveries that wait to be sent
     ///
     /// For the first start after the database was restored from a backup: what was sent after the backup is due again in
     /// it, and would be sent twice. Everything is held, however long it has waited; compare it with the relay's log from
@@ -105,7 +105,7 @@ pub enum DeliveriesAction {
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Timestamp,
     },
-    /// Let go what `hold` holds
+    /// Release what `hold` holds
     #[command(after_help = "Examples:
   invoice-dispatcher deliveries let-go --tenant acme
   invoice-dispatcher deliveries let-go --all")]
@@ -146,7 +146,7 @@ pub struct DeliverySelection {
     /// Only invoices, credit notes or reminders
     #[arg(long, value_parser = spelled!(InvoiceKind))]
     kind: Option<InvoiceKind>,
-    /// Go on where an earlier list ended: the cursor that it told
+    /// Continue after the cursor of an earlier list
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
     /// How many.

@@ -10,7 +10,7 @@ use crate::demo::run::Demo;
 use crate::telemetry::{Log, LogFormat};
 use crate::{lifecycle, telemetry};
 
-/// Show everything at work on this machine, without any server
+/// Run everything on this machine with sample invoices, without any server
 ///
 /// Sends sample invoices of three tenants, one for each policy, to a mail catcher of its own, then shows a table of what
 /// became of each and where to look. Uses a folder of its own and nothing else: no address in the configuration or the

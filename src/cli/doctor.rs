@@ -25,7 +25,7 @@ use database::DatabaseChecks;
 use relay_senders::TenantSender;
 use relays::{Refusals, Tasks};
 
-/// Check everything that the configuration names, and say what to do about what is wrong
+/// Check everything that the configuration names, with a hint for each fault
 ///
 /// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything), compares
 /// exchanges, queues and the dead letters' mirror in RabbitMQ with what should be there, looks at the room on the disk, and

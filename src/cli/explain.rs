@@ -5,7 +5,7 @@ use super::error::Advise;
 use super::timeline::Timeline;
 use super::which_invoice::{MeantInvoice, Purpose, which_invoice};
 
-/// Tell the whole story of an invoice: events, decision and why, attempts, replies, state
+/// Show the timeline of an invoice: events, decision and reason, attempts, replies, state
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher explain --invoice R-2026-0042

@@ -19,7 +19,7 @@ use hit::Hit;
   invoice-dispatcher find \"acme ltd\"
   invoice-dispatcher find ap@customer.example --tenant acme")]
 pub struct FindArgs {
-    /// What the caller names
+    /// The text to search for
     #[arg(value_name = "TEXT", required = true, num_args = 1..)]
     pub text: Vec<String>,
     /// Only of this tenant

@@ -33,7 +33,7 @@ const INDENT: usize = 13;
 ///
 /// One JSON object a line: {"tenant": {…}} or {"customer": {…}}. Settings of a tenant count at its creation only; what an
 /// administrator has chosen since is reported, never changed. A line that cannot be stored is named, and the others are
-/// stored all the same. Dead letters that it cures are sent by themselves.
+/// stored all the same. Dead letters that it resolves are sent by themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher import examples/catalogue.ndjson

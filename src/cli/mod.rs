@@ -44,14 +44,14 @@ use crate::telemetry;
 use output::Output;
 pub use table::{Column, Table};
 
-/// Sends every invoice once, by mail: with its documents, or with a link to the customer portal, as the tenant's
-/// policy says.
+/// Delivers each invoice by email, once: with its documents attached, or with a link to the customer portal, as the
+/// tenant's policy says.
 ///
 /// A billing system publishes an event for each invoice; the dispatcher takes it from RabbitMQ, over HTTP or from a
-/// file, and answers for it until the mail relay has taken the mail or a person has decided.
+/// file, and is responsible for it until the relay has accepted the email or a person has decided.
 #[derive(Debug, Parser)]
 #[command(name = "invoice-dispatcher", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Example: see everything at work on this machine, without any server
+#[command(after_help = "Example: run everything on this machine, without any server
   invoice-dispatcher demo
 
 Every setting is explained in config.toml. Each command has its own --help.")]
@@ -71,7 +71,7 @@ pub struct Globals {
     /// Print JSON, one object a line, in place of tables
     #[arg(long, global = true, help_heading = "Options of every command")]
     json: bool,
-    /// Who decides, as the histories show it [default: the system's user and host]
+    /// Who makes the change, for the history [default: the system's user and host]
     #[arg(long = "as", global = true, value_name = "NAME", value_parser = open::name, help_heading = "Options of every command")]
     who: Option<String>,
     /// Start although the configuration is half embedded, half production

@@ -28,7 +28,7 @@ use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason};
 use crate::private_file;
 use crate::relay::RelayConfig;
 
-/// Show the mail that an event would become, without sending or recording anything
+/// Show the email that an event would become, without sending or recording anything
 ///
 /// Tenant, customer and settings are those in the database; documents are read and checked as for a real mail. The portal
 /// link in the mail is a sample: it looks like a real one and opens nothing.

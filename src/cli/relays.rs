@@ -18,7 +18,7 @@ use crate::model::ids::RelayName;
 use crate::model::state::BreakerState;
 use crate::store::{LaneCounts, RefusedCredentials, RelayState};
 
-/// List the relays, pause or resume one, release a sender that one refuses
+/// List, pause or resume relays; release a held sender
 #[derive(Debug, clap::Args)]
 pub struct RelaysArgs {
     /// What to do.
@@ -29,7 +29,7 @@ pub struct RelaysArgs {
 /// What to do with relays.
 #[derive(Debug, Subcommand)]
 pub enum RelaysAction {
-    /// Show each relay: whether it works, what waits for it, since when
+    /// List relays: state, waiting deliveries, held senders
     #[command(after_help = "Example:
   invoice-dispatcher relays list")]
     List,
@@ -50,7 +50,7 @@ pub enum RelaysAction {
         /// Its name in the configuration
         relay: String,
     },
-    /// Send a sender's deliveries again that are held because a relay refused them
+    /// Release a sender whose deliveries are held because a relay refused them
     #[command(after_help = "Example:
   invoice-dispatcher relays release-sender default invoices@tenant.example")]
     ReleaseSender {

@@ -21,10 +21,10 @@ use crate::model::state::{Concluded, DeliveryRole, DeliveryState};
 use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
 use crate::store::Delivery;
 
-/// Send an invoice again, as a new mail
+/// Send an invoice again, as a new email
 ///
-/// Decides afresh by today's settings. The earlier mail is concluded at once: it is not sent any more if it still waits. To
-/// another address, earlier links of the invoice stop working.
+/// The decision is made anew, by today's settings. An earlier delivery that still waits is cancelled. With another address,
+/// earlier links of the invoice are revoked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher resend --invoice R-2026-0042 --reason \"asked for by phone\"

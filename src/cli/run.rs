@@ -6,7 +6,7 @@ use super::Globals;
 use crate::app::{self, App, Observability, Roles, Service};
 use crate::lifecycle::{self, Liveness};
 
-/// Take events in and send invoices until told to stop
+/// Consume events and send invoices until stopped
 ///
 /// The first SIGTERM or Ctrl-C finishes what is under way, the second ends at once. Without configuration it is embedded:
 /// a local database, events over HTTP, and nothing is sent until `SMTP_URL` names a relay.
@@ -29,9 +29,9 @@ pub struct RunArgs {
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RoleArg {
-    /// Takes events in and sends mails
+    /// Consumes events and sends email
     Worker,
-    /// Serves the API, and the pages of those who run the dispatcher
+    /// Serves the API and the operators' pages
     Console,
     /// Serves the customers' pages
     Portal,

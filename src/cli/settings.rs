@@ -21,7 +21,7 @@ use crate::store::SettingsPut;
 /// The width of the longest name and of the space around it.
 const INDENT: usize = 26;
 
-/// Show or change what a tenant has chosen: attachments or links, and what the portal asks
+/// Show or change a tenant's settings: attachments or links, and portal verification
 #[derive(Debug, clap::Args)]
 pub struct SettingsArgs {
     /// What to do.

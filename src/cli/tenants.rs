@@ -11,7 +11,7 @@ use super::which_invoice::quoted;
 use crate::model::ids::{RelayName, TenantId};
 use crate::store::ListedTenant;
 
-/// List who sends invoices
+/// List tenants
 #[derive(Debug, clap::Args)]
 pub struct TenantsArgs {
     /// What to do.
