@@ -10,7 +10,7 @@ use crate::model::incoming::WholeBody;
 use crate::sha256::Sha256;
 
 /// Bytes of messages in memory by one connection, give or take the last one.
-const WINDOW_BYTES_MAX: u64 = 32 << 20;
+const WINDOW_BYTES_MAX: u64 = 4 << 20;
 
 /// Which bodies are passed on whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::model::incoming::WholeBody;
 
 /// Bytes in a batch, give or take its last message: far less than may be in memory, so that the next batch comes in
 /// while one is committed.
-const BATCH_BYTES_MAX: usize = 8 << 20;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// For an ack to be handed to the socket.
 const ACK_TIME_MAX: Duration = Duration::from_secs(30);

@@ -28,6 +28,9 @@ use new_delivery::{NewDelivery, insert_deliveries};
 use new_event::{EventFate, NewEvent, insert_events};
 use new_lane_entry::{NewLaneEntry, insert_lane_entries};
 
+/// Bytes of the events that are looked at in one step once their customers have come, give or take the last one.
+const WAITING_BYTES_MAX: i64 = 8 << 20;
+
 /// An open intake; rolled back unless it is committed.
 #[derive(Debug)]
 pub struct IntakeTransaction {
@@ -206,13 +209,24 @@ impl Store {
 
     /// Events whose customer has come, or was waited for long enough; the longest waiting first.
     pub async fn ready_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
-        sql("SELECT key, tenant_id, customer_id, invoice_number, body, via, received_at, wait_until FROM event
-            WHERE state = 'waiting' AND body IS NOT NULL
-              AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
-                   WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id))
-            ORDER BY wait_until LIMIT $2")
+        // Which fit is found out without their bodies, of which each may have 1 MiB.
+        sql("WITH ready AS (
+                SELECT key, wait_until, octet_length(body) AS size FROM event
+                WHERE state = 'waiting' AND body IS NOT NULL
+                  AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
+                       WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id))
+                ORDER BY wait_until LIMIT $2),
+            sized AS (
+                SELECT key, SUM(size) OVER (
+                    ORDER BY wait_until, key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM ready)
+            SELECT event.key, event.tenant_id, event.customer_id, event.invoice_number, event.body, event.via,
+                   event.received_at, event.wait_until
+            FROM sized JOIN event ON event.key = sized.key
+            WHERE COALESCE(sized.bytes_before, 0) < $3 ORDER BY event.wait_until, event.key")
         .bind(self.now())
         .bind(limit)
+        .bind(WAITING_BYTES_MAX)
         .all(&mut self.read().await?)
         .await?
         .iter()

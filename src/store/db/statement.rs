@@ -294,7 +294,13 @@ impl Rows<'_> {
 
     /// `[[cell, …], …]`; UUIDs and bytes as hexadecimal digits.
     fn to_json(&self) -> Result<String, StoreError> {
-        let mut json = String::with_capacity(self.cells.len() * 24 + 2);
+        // Of large bodies a text that grows by doubling would have two and a half times its bytes in memory.
+        let bytes = |cell: &Value<'_>| match cell {
+            Value::Bytes(Some(bytes)) => bytes.len() * 2,
+            Value::Text(Some(text)) => text.len(),
+            _ => 0,
+        };
+        let mut json = String::with_capacity(self.cells.len() * 24 + self.cells.iter().map(bytes).sum::<usize>() + 2);
         json.push('[');
         for (index, row) in self.cells.chunks(self.width).enumerate() {
             json.push_str(if index == 0 { "[" } else { ",[" });
@@ -323,12 +329,26 @@ fn push_json(json: &mut String, cell: &Value<'_>) -> Result<(), StoreError> {
         Value::Flag(Some(value)) => write!(json, "{value}"),
         Value::Bytes(Some(bytes)) => {
             json.push('"');
-            bytes.iter().try_for_each(|byte| write!(json, "{byte:02x}")).and_then(|()| json.write_char('"'))
+            push_hexadecimal(json, bytes);
+            json.write_char('"')
         }
         _ => json.write_str("null"),
     }
     .expect("a String takes any text");
     Ok(())
+}
+
+/// Two digits a byte, a piece at a time: a formatter for each byte of 1 MiB takes longer than the database does.
+fn push_hexadecimal(json: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut piece = [0_u8; 512];
+    for chunk in bytes.chunks(piece.len() / 2) {
+        for (place, byte) in piece.chunks_mut(2).zip(chunk) {
+            place[0] = DIGITS[usize::from(byte >> 4)];
+            place[1] = DIGITS[usize::from(byte & 15)];
+        }
+        json.push_str(std::str::from_utf8(&piece[..chunk.len() * 2]).expect("digits are UTF-8"));
+    }
 }
 
 /// SQLite would take a text with NUL and cut it here and there; PostgreSQL refuses it. So both do.
@@ -406,6 +426,17 @@ mod tests {
              INSERT INTO part (n) SELECT n FROM rows"
         );
         assert_eq!(statement.rows.expect("the statement has rows").to_json().expect("no NUL"), "[[1,2],[2,4]]");
+    }
+
+    #[test]
+    fn bytes_of_any_length_are_hexadecimal_digits() {
+        for length in [0, 1, 255, 256, 257, 1_000] {
+            let bytes: Vec<u8> = (0..length).map(|n| u8::try_from(n % 256).expect("a byte")).collect();
+            let mut json = String::new();
+            push_hexadecimal(&mut json, &bytes);
+            let expected = bytes.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+            assert_eq!(json, expected);
+        }
     }
 
     #[test]

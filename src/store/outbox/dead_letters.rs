@@ -18,7 +18,7 @@ use crate::store::dead_letter::list::dead_letter_columns;
 const MIRROR: &str = "mirror";
 
 /// Bytes of the dead letters that are published in one step, give or take the last one.
-const PUBLISH_BYTES_MAX: i64 = 8 << 20;
+const PUBLISH_BYTES_MAX: i64 = 1 << 20;
 
 impl DeadLetterOutbox for Store {
     async fn hold_mirror_lease(&self, lease: Duration) -> Result<bool, IntakeUnavailable> {

@@ -6,6 +6,7 @@ mod a_message_makes_the_connection_fail;
 mod bodies_are_far_too_large;
 mod dead_letters_are_mirrored;
 mod events_are_taken_in;
+mod many_bodies_cannot_be_read;
 mod messages_are_published;
 mod rabbitmq_facts_dead_lettering;
 mod rabbitmq_facts_publishing;
