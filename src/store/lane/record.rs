@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::claim::{Claim, Fence};
 use super::conclude::{conclude, insert_attempts, nameless};
 use super::hold::BY_HAND;
+use super::resent::keep_late_answers;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeliveryId;
@@ -52,6 +53,8 @@ impl Store {
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         let late = take_late(&mut transaction, &remaining, self.now()).await?;
         let others = without(&remaining, &late);
+        let answered = keep_late_answers(&mut transaction, &others, self.now()).await?;
+        let others = without(&others, &answered);
         let repeated = find_repeated(&mut transaction, &others).await?;
         keep_overtaken(&mut transaction, &without(&others, &repeated), self.now()).await?;
 

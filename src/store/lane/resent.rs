@@ -5,8 +5,11 @@
 //! says that it may be out. The next attempt composes from the same snapshot and compares; where the bytes differ, or the
 //! decision became stricter, or it has been sent once more already, it ends `uncertain`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::attempt_record::{NewAttempt, Record};
+use super::claim::{Claim, Fence};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::reason::ReasonCode;
@@ -93,4 +96,60 @@ pub(in crate::store) async fn send_once_more(
     )
     .await?;
     Ok(resent)
+}
+
+/// Keeps what the relay answered in the end to messages that were sent once more meanwhile, since their worker seemed to be
+/// dead; returns whose they were. Each is written into the attempt that stands for its worker's, which stays `uncertain`:
+/// nothing else changes by it, and what was sent once more goes on.
+pub(in crate::store) async fn keep_late_answers(
+    on: &mut Transaction,
+    records: &[&Record],
+    now: Timestamp,
+) -> Result<HashSet<Claim>, StoreError> {
+    let answered: Vec<(Fence, &NewAttempt)> = records
+        .iter()
+        .filter_map(|record| Some((record.fence, record.attempt.as_ref()?)))
+        .filter(|(_, attempt)| attempt.class != ReasonCode::Uncertain && attempt.code.is_some())
+        .collect();
+    if answered.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // A record that is repeated finds a code there, and changes nothing.
+    let kept: HashSet<Claim> = sql("WITH {rows}
+        UPDATE attempt SET started_at = rows.started_at, ended_at = rows.ended_at, phase = rows.phase,
+               code = rows.code, reply = rows.reply, refused = rows.refused, message_date = rows.message_date
+        FROM rows
+        WHERE attempt.delivery_id = rows.id AND attempt.claim = rows.claim AND attempt.worker_id = rows.worker_id
+          AND attempt.class = 'uncertain' AND attempt.code IS NULL
+        RETURNING attempt.delivery_id, attempt.claim")
+    .rows(
+        "id uuid, claim bigint, worker_id uuid, started_at bigint, ended_at bigint, phase text, code text, reply text, \
+         refused text, message_date bigint",
+        answered.iter().map(|(fence, attempt)| {
+            let [id, claim, worker] = fence.values();
+            [
+                id,
+                claim,
+                worker,
+                attempt.started_at.into(),
+                attempt.ended_at.into(),
+                attempt.phase.into(),
+                (&attempt.code).into(),
+                (&attempt.reply).into(),
+                (&attempt.refused).into(),
+                attempt.message_date.into(),
+            ]
+        }),
+    )
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
+    .collect::<Result<_, StoreError>>()?;
+    for (fence, attempt) in answered.iter().filter(|(fence, _)| kept.contains(&fence.claim())) {
+        let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or_default());
+        let what = format!("the relay answered late: {class} ({code}); it had been taken over to be sent once more");
+        insert_notes(on, &[fence.delivery], DISPATCHER, &what, now).await?;
+    }
+    Ok(kept)
 }

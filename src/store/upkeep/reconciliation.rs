@@ -55,6 +55,8 @@ pub struct BookedDelivery {
     pub resend: bool,
     /// The uncertain delivery whose place it took, if the relay accepted that one after all.
     pub accepted_before: Option<DeliveryId>,
+    /// Attempts that the relay accepted, as it told when they were to be sent once more already.
+    pub accepted_late: i64,
     /// Its event, if that is known.
     pub event: Option<(EventState, Option<DeliveryId>)>,
     /// Its open dead letters.
@@ -146,6 +148,8 @@ impl Store {
                     WHERE original.id = delivery.resend_of AND original.class = 'superseded'
                       AND EXISTS (SELECT 1 FROM attempt
                           WHERE attempt.delivery_id = original.id AND attempt.class = 'accepted')) AS accepted_before,
+                   (SELECT COUNT(*) FROM attempt WHERE attempt.delivery_id = delivery.id
+                    AND attempt.class = 'uncertain' AND attempt.code LIKE '2%') AS accepted_late,
                    (SELECT COUNT(*) FROM attempt
                     WHERE attempt.delivery_id = delivery.id AND attempt.class = 'accepted') AS accepted,
                    (SELECT COUNT(*) FROM attempt
@@ -278,6 +282,7 @@ impl BookedDelivery {
             otherwise: row.get("otherwise")?,
             resend: row.get::<Option<DeliveryId>>("resend_of")?.is_some(),
             accepted_before: row.get("accepted_before")?,
+            accepted_late: row.get("accepted_late")?,
             event: match event_state {
                 Some(state) => Some((state, row.get("event_delivery")?)),
                 None => None,

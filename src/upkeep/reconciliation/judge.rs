@@ -193,11 +193,19 @@ pub fn unreadable(row: &str, why: &str) -> Finding {
     Finding { fault: ReconciliationFault::Unreadable, tenant: None, invoice: None, detail }
 }
 
-/// A resend that the relay accepted, as it did the uncertain one whose place it took: the answer to that came later.
+/// What the relay accepted, as it did what was uncertain and was sent again: the answer to that came later.
 #[must_use]
 pub fn twice_by_a_resend(delivery: &BookedDelivery) -> Option<Finding> {
-    let original = delivery.accepted_before.filter(|_| delivery.accepted > 0)?;
-    let detail = format!("accepted, and so was the uncertain {original}, whose place a person had it take");
+    if delivery.accepted == 0 {
+        return None;
+    }
+    let detail = match delivery.accepted_before {
+        Some(original) => format!("accepted, and so was the uncertain {original}, whose place a person had it take"),
+        None if delivery.accepted_late > 0 => {
+            "accepted, and so was an attempt before, which its relay's on_uncertain had repeated".to_owned()
+        }
+        None => return None,
+    };
     Some(of_delivery(delivery, ReconciliationFault::AcceptedAndResent, &detail))
 }
 

@@ -28,6 +28,7 @@ fn sent() -> BookedDelivery {
         otherwise: 0,
         resend: false,
         accepted_before: None,
+        accepted_late: 0,
         event: Some((EventState::Accepted, Some(ID))),
         open_letters: 0,
     }

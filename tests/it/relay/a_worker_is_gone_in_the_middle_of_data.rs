@@ -8,13 +8,14 @@ use invoice_dispatcher::model::state::OnUncertain;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Gate, Script, Sink, Step};
 
 on_both_databases!(
     it_is_sent_once_more_with_the_same_bytes,
     a_second_death_is_the_last,
     what_may_show_less_by_now_waits_for_a_person,
     an_orderly_stop_is_no_different,
+    an_answer_that_comes_after_all_is_told,
 );
 
 /// A dispatcher whose relay wants resends and takes the first `silent` messages without an answer, and a delivery that is
@@ -98,5 +99,25 @@ async fn an_orderly_stop_is_no_different(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
     let mails = sink.mails();
     assert_eq!((mails.len(), &mails[0].bytes), (2, &mails[1].bytes));
+    dispatcher.finish().await;
+}
+
+/// The worker is only slow: its machine stands still while the relay answers.
+async fn an_answer_that_comes_after_all_is_told(database: TestDatabase) {
+    let (mut dispatcher, sink) = handed_over(database, 0).await;
+    let gate = Gate::closed();
+    sink.behave(Script::new().once(Step::Dot, Act::Wait(gate.clone())));
+    let slow = dispatcher.start_suspended().await;
+    dispatcher.pass_until_seen(&sink, "the message", |state| state.count(Step::Dot) == 1).await;
+    dispatcher.start();
+    dispatcher.pass_until_concluded().await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
+
+    gate.open();
+    let notes = "SELECT COUNT(*) FROM delivery_note WHERE what LIKE 'the relay answered late: accepted (250 2.0.0);%'";
+    dispatcher.wait_until(notes, 1).await;
+    assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 2"]);
+    assert_eq!(dispatcher.attempts().await, ["R-a uncertain final_dot 250 2.0.0", "R-a accepted final_dot 250 2.0.0"]);
+    slow.kill().await;
     dispatcher.finish().await;
 }

@@ -6,6 +6,7 @@ use invoice_dispatcher::model::ids::WorkerId;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{BreakerState, Concluded};
 use invoice_dispatcher::store::{Conclusion, DataPermitAnswer, Erased, NextState, Record, Recorded, RelayState, Store};
+use invoice_dispatcher::upkeep::reconciliation::{self, Evidence};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store::samples::{
@@ -17,6 +18,7 @@ on_both_databases!(
     a_late_answer_still_counts,
     a_late_answer_after_a_person_decided_is_lost,
     a_late_deferral_is_due_again,
+    a_late_answer_to_what_is_sent_once_more_is_kept,
     a_late_answer_brings_no_erased_customer_back,
     three_dead_workers_are_enough,
     a_worker_that_was_declared_dead_is_told,
@@ -124,6 +126,43 @@ async fn a_late_deferral_is_due_again(database: TestDatabase) {
     let message = (again.message_sha256, again.message_date);
     let start = data_start(claimed, slow);
     assert_eq!(message, (Some(start.message_sha256), Some(start.message_date)), "its message moves with it");
+}
+
+async fn a_late_answer_to_what_is_sent_once_more_is_kept(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 2).await;
+    let store = database.store.clone().with_resent_by([relay()]);
+    let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
+    let claimed = claim(&database, slow, 2).await;
+    let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
+    store.permit_data(&starts).await.expect("answered");
+    assert_eq!(store.take_over(slow, live).await.expect("answered").resent.len(), 2);
+    database.clock.advance(Duration::from_secs(5));
+    assert_eq!(store.enqueue_ready(10).await.expect("answered"), 2);
+
+    // The one is sent once more before the answer comes, the other after.
+    let again = &claim(&database, live, 1).await[0];
+    store.permit_data(&[data_start(again, live)]).await.expect("answered");
+    assert_eq!(store.record(&[sent(again, live, database.clock.now())]).await.expect("answered"), [Recorded::Done]);
+    let before = states(&database).await;
+    assert_eq!((before["due"], before["sent"]), (1, 1));
+    database.clock.advance(Duration::from_mins(1));
+    let now = database.clock.now();
+    let late: Vec<_> = claimed.iter().map(|claimed| sent(claimed, slow, now)).collect();
+    assert_eq!(store.record(&late).await.expect("answered"), [Recorded::Lost; 2]);
+    let attempts = "SELECT class || ' ' || claim || ' ' || COALESCE(code, '-') || ' ' || (ended_at - started_at)
+                    FROM attempt ORDER BY claim, delivery_id";
+    let told = database.texts(attempts).await;
+    assert_eq!(told, ["uncertain 1 250 2.0.0 0", "uncertain 1 250 2.0.0 0", "accepted 2 250 2.0.0 0"]);
+    let notes = "SELECT COUNT(*) FROM delivery_note WHERE what LIKE 'the relay answered late: accepted (250 2.0.0);%'";
+    assert_eq!(database.number(notes).await, 2);
+    assert_eq!(states(&database).await, before, "nothing else changes by it");
+
+    assert_eq!(store.record(&late).await.expect("answered"), [Recorded::Done; 2], "it stands already");
+    assert_eq!(database.number(notes).await, 2);
+    let ledger = reconciliation::audit(&store, &Evidence::default()).await.expect("answered");
+    assert!(ledger.balances(), "{ledger:#?}");
+    assert_eq!(ledger.notices.len(), 1, "it is told that the relay took one of them twice: {ledger:#?}");
 }
 
 async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
