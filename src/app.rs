@@ -3,8 +3,10 @@
 mod broker;
 mod first_contact;
 mod gauges;
+mod listeners;
 mod observability;
 mod protection;
+mod roles;
 mod service;
 mod zero;
 
@@ -14,9 +16,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use broker::broker;
+pub use listeners::Listeners;
 pub use observability::Observability;
 pub use protection::{Unprotected, unprotected};
-pub use service::{Roles, Service};
+pub use roles::Roles;
+pub use service::Service;
 
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};

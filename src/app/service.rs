@@ -1,7 +1,6 @@
 //! `run`: everything that one process does, side by side, until it is told to stop.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,8 +11,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::gauges::Gauges;
-use super::observability::bind;
-use super::{App, Observability, zero};
+use super::listeners::{EarlyListener, Listeners};
+use super::{App, Observability, Roles, zero};
 use crate::api::{self, ApiSettings};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::dispatch::LAST_STEPS;
@@ -34,17 +33,6 @@ const DATABASE_LOOK: Duration = Duration::from_secs(5);
 /// none, so that a silent database is seen within 12 s.
 const DATABASE_ANSWER: Duration = Duration::from_secs(7);
 
-/// What one process does.
-#[derive(Debug, Clone, Copy)]
-pub struct Roles {
-    /// Takes events in and sends mails.
-    pub worker: bool,
-    /// Serves the API.
-    pub console: bool,
-    /// Serves the customers' pages.
-    pub portal: bool,
-}
-
 /// One process at work.
 pub struct Service {
     app: App,
@@ -52,6 +40,7 @@ pub struct Service {
     visitors: App,
     roles: Roles,
     observability: Observability,
+    listeners: Listeners,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -59,24 +48,30 @@ pub struct Service {
 impl Service {
     /// A process with these roles, which is watched so and ends when `stop` is cancelled.
     #[must_use]
-    pub fn new(app: App, roles: Roles, observability: Observability, stop: CancellationToken) -> Self {
+    pub fn new(
+        app: App,
+        roles: Roles,
+        observability: Observability,
+        listeners: Listeners,
+        stop: CancellationToken,
+    ) -> Self {
         let app = App { liveness: observability.probes.liveness.clone(), ..app };
         let visitors = app.for_visitors();
-        Self { app, visitors, roles, observability, stop, tasks: TaskTracker::new() }
+        Self { app, visitors, roles, observability, listeners, stop, tasks: TaskTracker::new() }
     }
 
     /// Runs until told to stop, then drains: within `worker.shutdown_grace` and [`LAST_STEPS`], whatever does not answer.
     /// Probes and metrics are served until then; `/readyz` says from the beginning of the drain that the process ends.
     ///
     /// # Errors
-    /// If something cannot be used as configured: a listener, a relay, the broker's address.
-    pub async fn run(self) -> anyhow::Result<()> {
+    /// If something cannot be used as configured: a relay, the broker's address.
+    pub async fn run(mut self) -> anyhow::Result<()> {
         self.keep_gauges().await;
-        if self.roles.console {
-            self.serve_console().await?;
+        if let Some(listener) = self.listeners.console.take() {
+            self.serve(listener, self.console());
         }
-        if self.roles.portal {
-            self.serve_portal().await?;
+        if let Some(listener) = self.listeners.portal.take() {
+            self.serve(listener, self.portal());
         }
         let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
@@ -135,7 +130,7 @@ impl Service {
         self.observability.keep(|end| gauges.keep(end));
     }
 
-    async fn serve_console(&self) -> anyhow::Result<()> {
+    fn console(&self) -> Router {
         let config = &self.app.config.console;
         let console = ApiSettings {
             store: self.visitors.store.clone(),
@@ -143,22 +138,18 @@ impl Service {
             redrive: self.visitors.redrive.clone(),
             sms_available: self.app.config.sms.url.is_some(),
         };
-        let router = api::router(console, self.observability.probes.clone(), config);
-        self.listen("API", "CONSOLE_LISTEN", config.listen, router).await
+        api::router(console, self.observability.probes.clone(), config)
     }
 
-    async fn serve_portal(&self) -> anyhow::Result<()> {
+    fn portal(&self) -> Router {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
-        let router = hosts.guard(crate::portal::router(self.visitors.store.clone()));
-        self.listen("portal", "PORTAL_LISTEN", config.listen, router).await
+        hosts.guard(crate::portal::router(self.visitors.store.clone()))
     }
 
-    async fn listen(&self, what: &str, variable: &str, address: SocketAddr, router: Router) -> anyhow::Result<()> {
-        let listener = bind(what, variable, address).await?;
+    fn serve(&self, listener: EarlyListener, router: Router) {
         let limits = Limits::behind(&self.app.config.http.trusted_proxies);
-        self.tasks.spawn(serve_within(limits, listener, router, self.stop.clone(), REQUEST_GRACE));
-        Ok(())
+        self.tasks.spawn(serve_within(limits, listener.ready(), router, self.stop.clone(), REQUEST_GRACE));
     }
 
     /// Takes events from RabbitMQ, mirrors dead letters to it, and tells outcomes where that is wanted.

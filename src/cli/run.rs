@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::Globals;
-use crate::app::{self, App, Observability, Roles, Service};
+use crate::app::{self, App, Listeners, Observability, Roles, Service};
 use crate::lifecycle::{self, Liveness};
 
 /// Consume events and send invoices until stopped
@@ -61,9 +61,11 @@ pub async fn run(args: RunArgs, globals: &Globals) -> anyhow::Result<()> {
         portal: args.has(RoleArg::Portal),
     };
     let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
-    // First of all, so that whoever watches the process sees what it waits for.
+    // First of all, so that whoever watches the process sees what it waits for, and an address that is in use is not found
+    // out hours later.
     let observability = Observability::serve(&config, Liveness::default()).await?;
+    let listeners = Listeners::open(&config, roles, &observability.probes).await?;
     let opening = App::open_when_reachable(config, role, &observability.probes.readiness);
     let Some(app) = stop.run_until_cancelled(opening).await else { return Ok(()) };
-    Service::new(app?, roles, observability, stop).run().await
+    Service::new(app?, roles, observability, listeners, stop).run().await
 }

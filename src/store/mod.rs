@@ -20,14 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrate;
-use sqlx::{Executor, PgConnection};
+use sqlx::{Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use db::connect::{OpenError, is_protected};
 pub use db::connection::DatabaseDeadlines;
 pub use db::error::StoreError;
-pub use db::first_contact::ContactError;
 pub use db::page::{Cursor, InvalidCursor, Page, PageRequest};
 pub use db::schema::{Migration, Schema};
 pub use dead_letter::changed_cause::ChangedCause;
@@ -91,6 +90,8 @@ use db::connection::{Handle, Overdue};
 use db::migrations;
 use db::patience::Patience;
 use db::statement::{StatementExecutor, sql};
+pub use db::unreachable::ContactError;
+use db::unreachable::{explain, none_in_time};
 
 /// How long the migrations of one upgrade may take together.
 const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
@@ -321,18 +322,28 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<DatabaseConnection, StoreError> {
         let StoreInner { pools, deadlines, overdue, .. } = &*self.inner;
         Ok(match pools {
-            Pools::Postgres(pool) => DatabaseConnection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Postgres(pool) => self.lend(pool).await?,
             Pools::Sqlite { readers, .. } => {
                 DatabaseConnection::sqlite(readers.acquire().await?, *deadlines, overdue.clone())
             }
         })
     }
 
+    async fn lend(&self, pool: &PgPool) -> Result<DatabaseConnection, StoreError> {
+        let StoreInner { deadlines, overdue, .. } = &*self.inner;
+        match pool.acquire().await {
+            Ok(connection) => Ok(DatabaseConnection::postgres(connection, *deadlines, overdue.clone())),
+            // Boxed: rare, and large.
+            Err(sqlx::Error::PoolTimedOut) => Err(Box::pin(none_in_time(pool, deadlines.acquire / 4)).await),
+            Err(error) => Err(explain(error, &pool.connect_options()).into()),
+        }
+    }
+
     /// A connection for single statements that write, each committed by itself.
     pub(crate) async fn write(&self) -> Result<DatabaseConnection, StoreError> {
         let StoreInner { pools, deadlines, overdue, .. } = &*self.inner;
         Ok(match pools {
-            Pools::Postgres(pool) => DatabaseConnection::postgres(pool.acquire().await?, *deadlines, overdue.clone()),
+            Pools::Postgres(pool) => self.lend(pool).await?,
             Pools::Sqlite { writer, .. } => {
                 DatabaseConnection::sqlite(writer.acquire().await?, *deadlines, overdue.clone())
             }

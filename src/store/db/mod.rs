@@ -10,4 +10,5 @@ pub(super) mod page;
 pub(super) mod patience;
 pub(super) mod schema;
 pub(super) mod statement;
+pub(super) mod unreachable;
 pub(super) mod value;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use invoice_dispatcher::app::{Observability, Roles, Service};
+use invoice_dispatcher::app::{Listeners, Observability, Roles, Service};
 use invoice_dispatcher::lifecycle::Liveness;
 use invoice_dispatcher::store::{DatabaseDeadlines, Store};
 use sqlx::{Connection, Executor, PgConnection};
@@ -77,8 +77,11 @@ async fn an_outage_fails_readiness_and_never_liveness() {
     let stop = CancellationToken::new();
     let roles = Roles { worker: true, console: false, portal: false };
     let liveness = dispatcher.app.liveness.clone();
-    let observability = Observability::serve(&dispatcher.app.config, liveness).await.expect("it listens");
-    let running = tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, stop.clone()).run());
+    let config = &dispatcher.app.config;
+    let observability = Observability::serve(config, liveness).await.expect("it listens");
+    let listeners = Listeners::open(config, roles, &observability.probes).await.expect("it listens");
+    let running =
+        tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, listeners, stop.clone()).run());
     dispatcher.take(&[dispatcher.event("silent", "C-1")]).await;
     sink.wait_for("the message", |state| state.count(Step::Dot) == 1).await;
     until_probed(listener, "/readyz", 200).await;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 
+use invoice_dispatcher::clock::Clock;
+use invoice_dispatcher::store::Store;
 use invoice_dispatcher::telemetry::metric;
 use tokio::net::TcpListener;
 use url::Url;
@@ -31,9 +33,11 @@ async fn a_server_that_is_away_is_waited_for_in_sight() {
     let worker = site.start_limited(&["worker"], File::create(&log).expect("a file"));
     let listens = async || tokio::net::TcpStream::connect(metrics).await.is_ok();
     until("the probes are answered", listens).await;
-    let said = async || fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for the database"));
-    until("it says what it waits for", said).await;
-    assert!(until_probed(metrics, "/readyz", 503).await.contains("the database is not reached"));
+    let waits = "waiting for the database: the database does not answer: nothing listens at 127.0.0.1:";
+    let said = async || fs::read_to_string(&log).is_ok_and(|log| log.contains(waits) && log.contains("refused"));
+    until("it says what it waits for, and why", said).await;
+    let reason = "the database is not reached: the database does not answer: nothing listens at 127.0.0.1:";
+    assert!(until_probed(metrics, "/readyz", 503).await.contains(reason));
     assert_eq!(probe(metrics, "/livez").await.0, 200, "it waits, and need not be restarted");
     let (_, shown) = probe(metrics, "/metrics").await;
     assert!(shown.contains("invoice_mail_events_consumed_total{source=\"amqp\",result=\"accepted\"} 0"), "{shown}");
@@ -42,6 +46,58 @@ async fn a_server_that_is_away_is_waited_for_in_sight() {
     private.start_postgres().await;
     until_probed(metrics, "/readyz", 200).await;
     assert!(worker.stop().await.success());
+}
+
+/// An address that is in use is not found out only when the database has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_listeners_are_there_before_its_database() {
+    const HERE: &str = "127.0.0.1:0";
+    // Nothing listens there.
+    let away = TcpListener::bind(HERE).await.expect("a free port").local_addr().expect("it is bound");
+    let url = format!("postgres://nobody:secret@{away}/nothing");
+    let taken = TcpListener::bind(HERE).await.expect("a free port");
+    let taken_address = taken.local_addr().expect("it is bound").to_string();
+    for (variable, other, what) in
+        [("CONSOLE_LISTEN", "PORTAL_LISTEN", "the API"), ("PORTAL_LISTEN", "CONSOLE_LISTEN", "the portal")]
+    {
+        let here = CommandLine::new()
+            .with("DATABASE_URL", &url)
+            .with("METRICS_LISTEN", HERE)
+            .with(variable, &taken_address)
+            .with(other, HERE);
+        let running = tokio::task::spawn_blocking(move || here.run("run --allow-embedded"));
+        let said = tokio::time::timeout(std::time::Duration::from_mins(1), running).await;
+        let said = said.expect("it ends by itself").expect("no panic");
+        let sentence = format!("{what} cannot listen on {taken_address}; set {variable} to a free address");
+        assert!(said.code != 0 && said.stderr.contains(&sentence), "{} {}", said.code, said.stderr);
+    }
+}
+
+/// A server that answers, but takes no more connections, says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_says_is_told_with_what_to_do() {
+    let database = TestDatabase::postgres().await;
+    let name = database.url.rsplit('/').next().and_then(|rest| rest.split('?').next()).expect("a database").to_owned();
+    // Superusers are always let in, so another role is.
+    let role = format!("few_{}", crate::harness::database::new_id().simple());
+    database.execute(format!("CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 0")).await;
+    let mut url = Url::parse(&servers::database_url()).expect("a URL");
+    url.set_username(&role).expect("it has a host");
+    url.set_password(Some("secret")).expect("it has a host");
+    url.set_path(&name);
+    let store = Store::open_beside(url.as_str(), Clock::system()).await.expect("the address can be read");
+    let said = store.first_contact().await.expect_err("it takes no connection").to_string();
+    assert!(said.contains("it takes no more connections (") && said.contains("; raise its max_connections"), "{said}");
+    let said = store.answers().await.expect_err("it takes no connection").to_string();
+    assert!(said.contains("it takes no more connections ("), "by way of the pool, too: {said}");
+    store.close().await;
+
+    url.set_password(Some("wrong")).expect("it has a host");
+    let store = Store::open_beside(url.as_str(), Clock::system()).await.expect("the address can be read");
+    let said = store.answers().await.expect_err("it refuses us").to_string();
+    assert!(said.contains("; correct its user and password"), "{said}");
+    store.close().await;
+    database.execute(format!("DROP ROLE {role}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use invoice_dispatcher::app::{Observability, Roles, Service};
+use invoice_dispatcher::app::{Listeners, Observability, Roles, Service};
 use invoice_dispatcher::relay::Deadlines;
 use invoice_dispatcher::store::Store;
 use tokio::net::TcpListener;
@@ -55,8 +55,11 @@ impl Running {
         let stop = CancellationToken::new();
         let roles = Roles { worker: true, console: true, portal: true };
         let liveness = dispatcher.app.liveness.clone();
-        let observability = Observability::serve(&dispatcher.app.config, liveness).await.expect("it listens");
-        let process = tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, stop.clone()).run());
+        let config = &dispatcher.app.config;
+        let observability = Observability::serve(config, liveness).await.expect("it listens");
+        let listeners = Listeners::open(config, roles, &observability.probes).await.expect("it listens");
+        let process =
+            tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, listeners, stop.clone()).run());
         dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
         sink.wait_for("the mail", |state| state.mails.len() == 1).await;
         until_probed(metrics, "/readyz", 200).await;
