@@ -130,6 +130,9 @@ impl ClaimLoop {
         loop {
             let wanted = match self.gate.passable().await {
                 Passage::Trial { allowance } => {
+                    // What has hung at the relay since before takes no place: a trial that a person asked for would
+                    // else wait for it, up to ten minutes.
+                    let allowance = allowance.saturating_add(self.gate.passing_before_trial());
                     let in_flight = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
                     if in_flight >= allowance {
                         self.trial_moves(allowance).await;

@@ -14,8 +14,9 @@ use tracing::{debug, error};
 use super::attempt_end::AttemptResult;
 use super::claim_loop::{Owned, Ready};
 use super::context::Context;
-use super::health::relay_gate::RelayGate;
+use super::health::relay_gate::{Passing, RelayGate};
 use super::limits::buffers::Buffers;
+use super::limits::idle::Idle;
 use super::limits::rate::Rate;
 use super::limits::slots::{ConnectionRefusal, Slots};
 use super::permit::{PermitAnswer, PermitBatcher, PermitRequest, is_outdated};
@@ -95,18 +96,36 @@ impl SmtpWorkers {
                 self.quit(session.take()).await;
                 self.rest(&mut limit, index).await;
             }
+            let idle = session.as_ref().map(|_| self.slots.idle.enter());
             let next = tokio::select! {
-                next = tokio::time::timeout(IDLE, self.next()) => next,
+                next = tokio::time::timeout(IDLE, self.next()) => next.ok(),
+                // Others need its place at the relay more.
+                () = self.wanted_closed(idle.as_ref()) => None,
                 // Its connection is another worker's now. A drain needs every slot until the queue has ended: none rests.
                 _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
             };
             match next {
-                Ok(Some(ready)) => session = self.serve(ready, session).await,
-                Ok(None) => break,
-                Err(_) => self.quit(session.take()).await,
+                Some(Some(ready)) => {
+                    drop(idle);
+                    session = self.serve(ready, session).await;
+                }
+                Some(None) => break,
+                None => self.quit(session.take()).await,
             }
         }
         self.quit(session).await;
+    }
+
+    /// Waits until a connection that waits for a mail should close: a lane that may not send leaves its places to whoever
+    /// probes, also in another worker, and a mail of this one may be turned away for it.
+    async fn wanted_closed(&self, idle: Option<&Idle<'_>>) {
+        match idle {
+            Some(idle) => tokio::select! {
+                () = idle.asked_to_close() => {}
+                () = self.gate.shut() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 
     async fn rest(&self, limit: &mut watch::Receiver<usize>, index: usize) {
@@ -138,7 +157,7 @@ impl SmtpWorkers {
             self.conclude(owned, &facts, None, came).await;
             return session;
         }
-        let Some(_passing) = turn.and_then(|()| self.gate.pass()) else {
+        let Some(passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;
             return session;
         };
@@ -148,7 +167,7 @@ impl SmtpWorkers {
         }
         let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
         let permit = permit.unless_outdated(&prepared, &self.clock);
-        let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit).await;
+        let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         if matches!(came, SubmitResult::Outdated) {
             if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
                 self.conclude(owned, &facts, None, came).await;
@@ -156,7 +175,7 @@ impl SmtpWorkers {
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
             let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
-            (came, session) = self.attempt(&owned, &prepared, session, permit).await;
+            (came, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         }
         self.conclude(owned, &facts, Some(&prepared), came).await;
         self.buffers.give_back(prepared.mail.bytes);
@@ -190,8 +209,9 @@ impl SmtpWorkers {
         prepared: &Prepared,
         session: Option<Session>,
         mut permit: PermitRequest<'_>,
+        passing: &Passing<'_>,
     ) -> (SubmitResult, Option<Session>) {
-        let sent = self.send_until_cut(prepared, session, &mut permit).await;
+        let sent = self.send_until_cut(prepared, session, &mut permit, passing).await;
         sent.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
             self.slots.disconnected();
@@ -232,10 +252,11 @@ impl SmtpWorkers {
         prepared: &Prepared,
         session: Option<Session>,
         permit: &mut PermitRequest<'_>,
+        passing: &Passing<'_>,
     ) -> std::thread::Result<(SubmitResult, Option<Session>)> {
         let handed_over = Arc::clone(&permit.handed_over);
         // Boxed: a mail's whole conversation is a large future.
-        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit)).catch_unwind());
+        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit, passing)).catch_unwind());
         // Sending is polled first and moves only while it is polled: the flag is as true as the cut.
         tokio::select! {
             biased;
@@ -256,12 +277,13 @@ impl SmtpWorkers {
         prepared: &Prepared,
         session: Option<Session>,
         permit: &mut PermitRequest<'_>,
+        passing: &Passing<'_>,
     ) -> (SubmitResult, Option<Session>) {
         let mut session = match session {
             Some(session) => session,
             None => match self.connect().await {
                 Ok(session) => session,
-                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
+                Err(none) => return (self.unavailable(prepared, &none, permit.started, passing).await, None),
             },
         };
         let mut fresh = session.is_fresh();
@@ -274,7 +296,7 @@ impl SmtpWorkers {
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
-                Err(none) => return (self.unavailable(prepared, &none, permit.started).await, None),
+                Err(none) => return (self.unavailable(prepared, &none, permit.started, passing).await, None),
             };
             fresh = true;
             submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
@@ -284,7 +306,7 @@ impl SmtpWorkers {
             BreakerSignal::Worked | BreakerSignal::Accepted | BreakerSignal::Refused => self.slots.answered(fresh),
             BreakerSignal::Unavailable | BreakerSignal::Uncertain => self.slots.broke(),
         }
-        self.gate.answered_at(submission.phase, signal).await;
+        self.gate.answered_at(passing, submission.phase, signal).await;
         let session = self.keep(session, &submission).await;
         (came(prepared, submission, permit), session)
     }
@@ -307,6 +329,18 @@ impl SmtpWorkers {
     }
 
     async fn connect(&self) -> Result<Session, NoSession> {
+        let refused = match self.connect_once().await {
+            Err((unavailable, Some(ConnectionRefusal::Away))) if unavailable.reply.is_some() => {
+                (unavailable, Some(ConnectionRefusal::Away))
+            }
+            answer => return answer,
+        };
+        // Connections of ours that only wait for a mail may be all that the relay takes. They prove nothing, so it would
+        // count as away: they go, and this one tries once more.
+        if self.slots.idle.close().await { self.connect_once().await } else { Err(refused) }
+    }
+
+    async fn connect_once(&self) -> Result<Session, NoSession> {
         let attempt = self.slots.attempt();
         match self.connector.connect().await {
             Ok(session) => {
@@ -329,6 +363,7 @@ impl SmtpWorkers {
         prepared: &Prepared,
         (unavailable, refusal): &NoSession,
         started: bool,
+        passing: &Passing<'_>,
     ) -> SubmitResult {
         match refusal {
             Some(refusal @ (ConnectionRefusal::Enough | ConnectionRefusal::TryAgain)) => {
@@ -341,8 +376,8 @@ impl SmtpWorkers {
             Some(ConnectionRefusal::Away) | None if unavailable.auth_refused => {
                 self.gate.credentials_refused(unavailable).await;
             }
-            Some(ConnectionRefusal::Away) if unavailable.reply.is_some() => self.gate.turned_away().await,
-            Some(ConnectionRefusal::Away) | None => self.gate.signal(BreakerSignal::Unavailable).await,
+            Some(ConnectionRefusal::Away) if unavailable.reply.is_some() => self.gate.turned_away(passing).await,
+            Some(ConnectionRefusal::Away) | None => self.gate.signal(passing, BreakerSignal::Unavailable).await,
         }
         SubmitResult::Ended(AttemptResult {
             phase: Some(unavailable.phase),

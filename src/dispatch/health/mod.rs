@@ -4,4 +4,5 @@ pub(super) mod credentials;
 pub(super) mod held_sender;
 pub(super) mod refusing;
 pub(super) mod relay_gate;
+mod relay_trial;
 pub(super) mod sender_hold;

@@ -26,18 +26,7 @@ pub fn after_trial(
     let is_answer = matches!(signal, BreakerSignal::Worked | BreakerSignal::Refused);
     if signal == BreakerSignal::Accepted || (is_answer && phase > state.refused_phase) {
         info!(relay = %state.relay, "the relay no longer refuses everybody");
-        return Some(RelayState {
-            refused_phase: None,
-            refused_code: None,
-            probes: 0,
-            probe_worker: None,
-            probe_until: None,
-            opened_at: None,
-            reason: None,
-            breaker: BreakerState::Closed,
-            allowance: 0,
-            ..state.clone()
-        });
+        return Some(state.clone().with_breaker_closed());
     }
     // What is neither lengthens nothing: it may have been the recipient's own.
     let probes = state.probes + u32::from(signal == BreakerSignal::Refused);

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::credentials::Credentials;
 use super::refusing;
+use super::relay_trial::{RelayTrial, TrialNumber};
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::limits::slots::Slots;
 use crate::model::ids::{RelayName, WorkerId};
@@ -67,10 +68,8 @@ pub struct RelayGate {
 #[derive(Debug, Default)]
 struct WindowCounts {
     breaker: Breaker,
-    /// Deliveries of the running round of the trial that the relay answered.
-    answered: u32,
-    /// Mails that have passed and are on the way.
-    passing: u32,
+    /// Which mails are on the way, and which of them are the running trial's.
+    trial: RelayTrial,
     /// The newest version of the shared row that was shown: an older one, read before it, says nothing any more.
     shown: i64,
     /// Why the breaker is to open, until the shared row says so: nothing passes meanwhile.
@@ -78,11 +77,15 @@ struct WindowCounts {
 }
 
 /// A mail on its way through the gate.
-pub struct Passing<'a>(&'a RelayGate);
+pub struct Passing<'a> {
+    gate: &'a RelayGate,
+    trial: TrialNumber,
+}
 
 impl Drop for Passing<'_> {
     fn drop(&mut self) {
-        self.0.counts().passing -= 1;
+        let now = self.gate.clock.now();
+        self.gate.counts().trial.leave(self.trial, now);
     }
 }
 
@@ -120,10 +123,19 @@ impl RelayGate {
     /// Lets one mail pass, unless the gate is shut.
     pub fn pass(&self) -> Option<Passing<'_>> {
         let mut counts = self.counts();
-        (self.passage() != Passage::Shut).then(|| {
-            counts.passing += 1;
-            Passing(self)
-        })
+        (self.passage() != Passage::Shut).then(|| Passing { gate: self, trial: counts.trial.enter() })
+    }
+
+    /// Mails on the way that passed before the running trial began, and may be for minutes: they take no place of it.
+    pub fn passing_before_trial(&self) -> u32 {
+        self.counts().trial.passing_before()
+    }
+
+    /// Waits until nothing may be sent.
+    pub async fn shut(&self) {
+        let mut passage = self.passage.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = passage.wait_for(|passage| *passage == Passage::Shut).await;
     }
 
     /// Waits until the lane may send.
@@ -165,33 +177,38 @@ impl RelayGate {
     /// Takes in that the relay has turned a connection away with a reply, and that none of this worker's shows it to work.
     /// If it works for other workers it only has enough connections, as when a worker joins those of a relay that limits
     /// them: the breaker, which is everybody's, does not count that.
-    pub async fn turned_away(&self) {
+    pub async fn turned_away(&self, passing: &Passing<'_>) {
         let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
         match self.store.accepts_others(&self.relay, self.worker, since).await {
             Ok(true) => self.slots.crowded_out(),
-            Ok(false) => self.signal(BreakerSignal::Unavailable).await,
+            Ok(false) => self.signal(passing, BreakerSignal::Unavailable).await,
             Err(error) => {
                 warn!(relay = %self.relay, "failed to read what the relay has accepted: {error}");
-                self.signal(BreakerSignal::Unavailable).await;
+                self.signal(passing, BreakerSignal::Unavailable).await;
             }
         }
     }
 
     /// Takes in that the relay could not be used.
-    pub async fn signal(&self, signal: BreakerSignal) {
-        self.take_in(signal, None).await;
+    pub async fn signal(&self, passing: &Passing<'_>, signal: BreakerSignal) {
+        self.take_in(passing, signal, None).await;
     }
 
     /// Takes in what a transaction told about the relay, which ended in this phase.
-    pub async fn answered_at(&self, phase: Phase, signal: BreakerSignal) {
-        self.take_in(signal, Some(phase)).await;
+    pub async fn answered_at(&self, passing: &Passing<'_>, phase: Phase, signal: BreakerSignal) {
+        self.take_in(passing, signal, Some(phase)).await;
     }
 
-    async fn take_in(&self, signal: BreakerSignal, phase: Option<Phase>) {
+    async fn take_in(&self, passing: &Passing<'_>, signal: BreakerSignal, phase: Option<Phase>) {
         let now = self.clock.now();
-        let trip = self.counts().breaker.observe(signal, now);
+        let (trip, is_of_trial) = {
+            let mut counts = self.counts();
+            (counts.breaker.observe(signal, now), counts.trial.is_running(passing.trial))
+        };
         let passage = self.passage();
         let told = match (passage, trip) {
+            // It was sent before the trial began: how the relay is now, the trial's own say.
+            (Passage::Trial { .. }, _) if !is_of_trial => Ok(()),
             (Passage::Trial { allowance }, _) => match BreakerTrip::of_trial(signal) {
                 None => self.answered(allowance, signal, phase).await,
                 Some(trip) => self.open(trip).await,
@@ -240,14 +257,27 @@ impl RelayGate {
             && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
         {
             self.probe().await?;
-        } else if self.is_mine(&state, now)
-            && state.breaker == Stands::HalfOpen
-            && state.probe_until.is_some_and(|until| until.since(now) < LEASE / 2)
-            && self.counts().passing > 0
-        {
-            self.change(RelayState { probe_until: Some(now.plus(LEASE)), ..state }).await?;
+        } else if self.is_mine(&state, now) && state.breaker == Stands::HalfOpen {
+            self.keep_trial(state, now).await?;
         }
         Ok(())
+    }
+
+    /// Keeps the lease of this worker's trial while one of its mails is on the way. A trial that has nothing to send ends:
+    /// the relay answers, and would stand as half-open until the next mail comes, however long that takes.
+    async fn keep_trial(&self, state: RelayState, now: Timestamp) -> Result<(), StoreError> {
+        let (is_idle, is_under_way) = {
+            let counts = self.counts();
+            (counts.trial.is_idle(now), counts.trial.is_under_way())
+        };
+        if is_idle && !self.store.has_ready(&self.relay).await? {
+            info!(relay = %self.relay, "the relay answers, and nothing was due to try it with: it is used again");
+            self.change(state.with_breaker_closed()).await
+        } else if is_under_way && state.probe_until.is_some_and(|until| until.since(now) < LEASE / 2) {
+            self.change(RelayState { probe_until: Some(now.plus(LEASE)), ..state }).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether this worker holds the lease.
@@ -294,6 +324,8 @@ impl RelayGate {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
+        // Those that wait for a mail may be all that the relay takes of us: it would turn the probe away.
+        self.slots.idle.close().await;
         let answer = self.connector.probe().await;
         let now = self.clock.now();
         let state = self.store.relay_state(&self.relay).await?;
@@ -303,7 +335,7 @@ impl RelayGate {
         let state = match answer {
             Ok(()) => {
                 info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
-                self.counts().answered = 0;
+                self.counts().trial.begin(now);
                 RelayState {
                     breaker: Stands::HalfOpen,
                     probe_at: None,
@@ -333,15 +365,9 @@ impl RelayGate {
 
     /// The relay answered one more delivery of the trial.
     async fn answered(&self, allowance: u32, signal: BreakerSignal, phase: Option<Phase>) -> Result<(), StoreError> {
-        let round_over = {
-            let mut counts = self.counts();
-            counts.answered += 1;
-            counts.answered >= allowance
-        };
-        if !round_over {
+        if !self.counts().trial.answered_all(allowance) {
             return Ok(());
         }
-        self.counts().answered = 0;
         let now = self.clock.now();
         let state = self.store.relay_state(&self.relay).await?;
         if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
@@ -352,16 +378,7 @@ impl RelayGate {
         }
         let state = if allowance.saturating_mul(2) > self.connections {
             info!(relay = %self.relay, "the relay works again");
-            RelayState {
-                probes: 0,
-                probe_worker: None,
-                probe_until: None,
-                opened_at: None,
-                reason: None,
-                breaker: Stands::Closed,
-                allowance: 0,
-                ..state
-            }
+            state.with_breaker_closed()
         } else {
             RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
         };

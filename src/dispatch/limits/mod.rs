@@ -1,5 +1,6 @@
 //! How much at once: slots, rate, memory.
 
 pub(super) mod buffers;
+pub(super) mod idle;
 pub(super) mod rate;
 pub(super) mod slots;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::idle::IdleConnections;
 use crate::clock::{Clock, Timestamp};
 
 /// How soon shrunk slots are all back. They grow by doubling.
@@ -28,6 +29,8 @@ pub struct Slots {
     limit: watch::Sender<usize>,
     evidence: watch::Sender<RefusalEvidence>,
     shrunk: Mutex<Option<Shrunk>>,
+    /// Connections that wait for a mail.
+    pub idle: IdleConnections,
 }
 
 /// What the lane's connections have seen.
@@ -85,6 +88,7 @@ impl Slots {
             limit: watch::Sender::new(0),
             evidence: watch::Sender::default(),
             shrunk: Mutex::default(),
+            idle: IdleConnections::default(),
         };
         slots.adjust();
         slots

@@ -322,6 +322,16 @@ impl Store {
         Ok(row.is_none())
     }
 
+    /// Whether a delivery of this lane may be claimed now.
+    pub async fn has_ready(&self, relay: &RelayName) -> Result<bool, StoreError> {
+        let row = sql("SELECT delivery_id FROM lane_entry
+            WHERE relay = $1 AND express IN (TRUE, FALSE) AND state = 'due' AND fair_rank IS NOT NULL LIMIT 1")
+        .bind(relay)
+        .optional(&mut self.read().await?)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// When the next due delivery of a lane gets its place: nothing is due before.
     pub async fn next_ripening(&self, relay: &RelayName) -> Result<Option<Timestamp>, StoreError> {
         sql("SELECT MIN(due_at) AS due_at FROM lane_entry

@@ -71,6 +71,25 @@ impl RelayState {
         }
     }
 
+    /// The same with its breaker closed; nothing is left of why it was open. People's pause, and the version that this
+    /// rests on, stay.
+    #[must_use]
+    pub fn with_breaker_closed(self) -> Self {
+        Self {
+            breaker: BreakerState::Closed,
+            reason: None,
+            opened_at: None,
+            probes: 0,
+            probe_at: None,
+            probe_worker: None,
+            probe_until: None,
+            allowance: 0,
+            refused_phase: None,
+            refused_code: None,
+            ..self
+        }
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             relay: row.get("relay")?,
