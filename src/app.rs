@@ -288,6 +288,7 @@ impl App {
             sms_available: config.sms.url.is_some(),
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
             clock: self.store.clock().clone(),
+            connections: config.relays.values().map(|relay| (relay.name.clone(), relay.connections)).collect(),
             memory: MemoryBudgets::divided(config.worker.bytes_in_flight_max, config.relays.keys()),
             in_flight: InFlight::default(),
             buffers: Buffers::default(),

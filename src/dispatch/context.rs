@@ -53,6 +53,8 @@ pub struct Context {
     pub schedule: Schedule,
     /// Time.
     pub clock: Clock,
+    /// Connections of each relay, over all workers.
+    pub connections: HashMap<RelayName, u32>,
     /// Memory for mails in flight, by relay.
     pub memory: MemoryBudgets,
     /// What this worker knows that it owns.

@@ -46,6 +46,8 @@ pub struct Prepared {
     pub has_spare_utf8: bool,
     /// Whom the relay knows it to be from.
     pub sender: MailSender,
+    /// The delivery has held its sender before, which the relay took again.
+    pub has_held_sender: bool,
     /// The portal token that it carries, of a link mail.
     pub link: Option<PortalToken>,
     /// When the attempt began.
@@ -88,7 +90,19 @@ pub async fn prepare(
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
     let sender = MailSender::new(&relay.name, mail.envelope.sender.as_ref(), &mail.from);
-    Ok(Prepared { decided, decision_inputs, mail, repeats, has_spare_utf8, sender, link, started_at, memory })
+    let has_held_sender = facts.has_held_sender;
+    Ok(Prepared {
+        decided,
+        decision_inputs,
+        mail,
+        repeats,
+        has_spare_utf8,
+        sender,
+        has_held_sender,
+        link,
+        started_at,
+        memory,
+    })
 }
 
 /// Composes the mail of a delivery again that waited so long for its turn that its Date is not true any more. What was

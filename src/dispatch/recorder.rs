@@ -55,7 +55,7 @@ impl Recorder {
         let beats = Arc::clone(&pulse);
         let (releases, _) =
             Batcher::start(RELEASES, pulse, move |fences| give_back(store.clone(), Arc::clone(&beats), fences));
-        let guard = Arc::new(SenderGuard::new(context.store.clone()));
+        let guard = Arc::new(SenderGuard::new(context.store.clone(), &context.connections));
         Self { context, wakes, guard, records, releases }
     }
 

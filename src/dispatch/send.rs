@@ -430,7 +430,9 @@ fn cut_off(prepared: &Prepared) -> AttemptResult {
 
 /// What a transaction means for the delivery.
 fn came(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
-    let sender_limited = submission.outcome == Outcome::SenderLimited;
+    // Said twice of one recipient, while the relay took others of this sender in between: the recipient's own limit.
+    let is_recipients = submission.phase == Phase::Rcpt && prepared.has_held_sender;
+    let sender_limited = submission.outcome == Outcome::SenderLimited && !is_recipients;
     let goes_without_utf8 =
         submission.outcome == Outcome::UnsupportedAddress && prepared.has_spare_utf8 && !permit.asked;
     let class = match submission.outcome {

@@ -30,6 +30,16 @@ const QUICK_DELAY: Duration = Duration::from_secs(5);
 /// … and all others so.
 const QUICK_DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// What is held since the sender has sent what it may is tried sooner, at first: the limit may be an hour's, or the answer
+/// meant its recipient, and then the others of the sender wait for nothing.
+const LIMIT_DELAYS: [Duration; 5] = [
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
+];
+
 /// How soon a trial is repeated that the relay put off.
 pub const PUT_OFF: Duration = Duration::from_mins(5);
 
@@ -39,11 +49,21 @@ pub fn trial_delay(reason: HoldReason, trials: u32) -> Duration {
     match reason {
         HoldReason::SameWords if trials < QUICK_TRIALS => QUICK_DELAY,
         HoldReason::SameWords => QUICK_DELAY_MAX,
-        HoldReason::Refused | HoldReason::DailyLimit => {
-            let index = usize::try_from(trials).unwrap_or(usize::MAX);
-            DELAYS.get(index).copied().unwrap_or(DELAY_MAX)
-        }
+        HoldReason::Refused => step_of(&DELAYS, trials),
+        HoldReason::DailyLimit => step_of(&LIMIT_DELAYS, trials),
     }
+}
+
+fn step_of(delays: &[Duration], trials: u32) -> Duration {
+    let index = usize::try_from(trials).unwrap_or(usize::MAX);
+    delays.get(index).copied().unwrap_or(DELAY_MAX)
+}
+
+/// How many held senders of a relay with so many connections are tried at once. However many are held, the connections are
+/// there for what is not.
+#[must_use]
+pub fn trials_at_once(connections: u32) -> u32 {
+    (connections / 8).max(2).min((connections / 2).max(1))
 }
 
 /// How a relay answered a mail, as far as it speaks of the sender. `P` is the phase of the conversation, the earlier the
@@ -99,10 +119,17 @@ mod tests {
     fn trials_become_rarer() {
         let minutes = [0, 1, 2, 3, 40].map(|trials| trial_delay(HoldReason::Refused, trials).as_secs() / 60);
         assert_eq!(minutes, [5, 15, 60, 120, 120]);
-        assert_eq!(trial_delay(HoldReason::DailyLimit, 0), Duration::from_mins(5));
+        let limit = [0, 1, 2, 3, 4, 5, 40].map(|trials| trial_delay(HoldReason::DailyLimit, trials).as_secs());
+        assert_eq!(limit, [30, 120, 300, 900, 3_600, 7_200, 7_200]);
         let words = |trials| trial_delay(HoldReason::SameWords, trials).as_secs();
         assert_eq!([0, 23, 24, 1_000].map(words), [5, 5, 30, 30]);
         assert_eq!((0..24).map(words).sum::<u64>(), 120);
+    }
+
+    #[test]
+    fn trials_take_few_of_the_connections() {
+        let at_once = [1, 2, 3, 4, 10, 16, 24, 64, 200].map(trials_at_once);
+        assert_eq!(at_once, [1, 1, 1, 2, 2, 2, 3, 8, 25]);
     }
 
     #[test]

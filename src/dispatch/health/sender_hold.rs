@@ -24,7 +24,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::tenant::TenantProfile;
 use crate::policy::sender_key::{MailSender, SenderKey};
-use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay};
+use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay, trials_at_once};
 use crate::policy::sender_trip::{self, TripKind, is_bare};
 use crate::store::{Claimed, LostBy, NextState, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
 use crate::telemetry::{Masked, metric};
@@ -46,6 +46,8 @@ const TOGETHER: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct SenderGuard {
     store: Store,
+    /// How many senders of each relay are tried at once.
+    trials_max: HashMap<RelayName, u32>,
     known: Mutex<KnownHolds>,
 }
 
@@ -83,9 +85,10 @@ enum Saw {
 }
 
 impl SenderGuard {
-    /// A guard that knows nothing yet.
-    pub fn new(store: Store) -> Self {
-        Self { store, known: Mutex::default() }
+    /// A guard that knows nothing yet; each relay has so many connections.
+    pub fn new(store: Store, connections: &HashMap<RelayName, u32>) -> Self {
+        let trials_max = connections.iter().map(|(relay, all)| (relay.clone(), trials_at_once(*all))).collect();
+        Self { store, trials_max, known: Mutex::default() }
     }
 
     /// Looks at the shared rows until told to stop, and has held senders tried when it is time.
@@ -103,10 +106,16 @@ impl SenderGuard {
 
     async fn round(&self, look: u32) -> Result<(), StoreError> {
         self.look().await?;
-        let (holds, refusing): (Vec<_>, Vec<_>) = {
+        let (mut holds, refusing): (Vec<_>, Vec<_>) = {
             let known = self.known();
             (known.holds.values().flatten().cloned().collect(), known.refusing.values().cloned().collect())
         };
+        // Whoever waits longest for a trial is next: those that go on began before.
+        holds.sort_by_key(|hold| hold.trial_at);
+        let mut trials: HashMap<&RelayName, u32> = HashMap::new();
+        for hold in holds.iter().filter(|hold| hold.trial_delivery.is_some()) {
+            *trials.entry(&hold.relay).or_default() += 1;
+        }
         let thorough = look.is_multiple_of(LOOKS_TO_LET_GO);
         for relay in &refusing {
             // A hold that began at the same moment.
@@ -117,16 +126,16 @@ impl SenderGuard {
                 self.store.return_refused(relay, relay.since.minus(LOST_WITHIN), RETURNED_MAX).await?;
             }
         }
-        for hold in holds {
+        for hold in &holds {
             if thorough {
-                self.return_lost(&hold).await?;
-                self.follow_tenants(&hold).await?;
+                self.return_lost(hold).await?;
+                self.follow_tenants(hold).await?;
                 // Asked at the trip, and by whoever is alive if that failed.
-                if hold.held_since.plus(TOGETHER) > self.store.now() && self.refuses_everybody(&hold).await? {
+                if hold.held_since.plus(TOGETHER) > self.store.now() && self.refuses_everybody(hold).await? {
                     continue;
                 }
             }
-            self.try_sender(&hold).await?;
+            self.try_sender(hold, trials.entry(&hold.relay).or_default()).await?;
         }
         if thorough {
             self.store.let_senders_go().await?;
@@ -148,17 +157,19 @@ impl SenderGuard {
         Ok(())
     }
 
-    /// Ends a trial that has come to its end, and begins one that is due.
-    async fn try_sender(&self, hold: &SenderHold) -> Result<(), StoreError> {
+    /// Ends a trial that has come to its end, and begins one that is due; `trials` go on at its relay.
+    async fn try_sender(&self, hold: &SenderHold, trials: &mut u32) -> Result<(), StoreError> {
         let now = self.store.now();
         let Some(delivery) = hold.trial_delivery else {
-            if hold.trial_at <= now {
-                self.store.begin_trial(hold).await?;
+            let at_once_max = self.trials_max.get(&hold.relay).copied().unwrap_or(1);
+            if hold.trial_at <= now && *trials < at_once_max && self.store.begin_trial(hold, at_once_max).await? {
+                *trials += 1;
             }
             return Ok(());
         };
         let after = hold.trial_claim.unwrap_or_default();
         let Some(ended) = self.store.attempt_after(&hold.relay, delivery, after).await? else { return Ok(()) };
+        *trials = trials.saturating_sub(1);
         let next = match verdict(hold, &ended) {
             TrialVerdict::Taken => return self.works_again(hold).await,
             TrialVerdict::Refused => {
@@ -257,7 +268,7 @@ impl SenderGuard {
     /// Takes an attempt in, once its end is recorded.
     pub async fn observe(&self, seen: SeenAttempt) {
         let acted = match &seen.saw {
-            Saw::Limited(hold) => self.hold_sender(SenderHold::clone(hold)).await,
+            Saw::Limited(hold) => self.limited(hold, seen.delivery).await,
             Saw::Accepted => self.accepted(&seen).await,
             // Of a trial it is kept when the trial ends.
             Saw::HeldBack(hold) if hold.trial_delivery == Some(seen.delivery) => Ok(()),
@@ -267,6 +278,11 @@ impl SenderGuard {
         if let Err(error) = acted {
             warn!(relay = %seen.relay, "failed to update the hold of a sender: {error}");
         }
+    }
+
+    async fn limited(&self, hold: &SenderHold, delivery: DeliveryId) -> Result<(), StoreError> {
+        self.hold_sender(hold.clone()).await?;
+        self.store.keep_tripped(hold, delivery).await
     }
 
     async fn accepted(&self, seen: &SeenAttempt) -> Result<(), StoreError> {

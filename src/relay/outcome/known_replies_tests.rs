@@ -147,6 +147,14 @@ const OTHER_PROVIDERS: &[Said] = &[
     (&[FinalDot], 550, "Message size limit exceeded", Refused),
     (&[Mail, Rcpt, Data, FinalDot], 550, "5.7.0 Maximum credits exceeded", SenderLimited),
     (&[Rcpt], 550, "#5.1.0 Address rejected.", Rejected),
+    // A mailbox's limit, in whatever words, is not the sender's.
+    (&[Rcpt], 452, "4.2.2 mailbox full; daily quota of the sender exceeded", Deferred),
+    (&[Rcpt], 552, "5.2.2 Mailbox quota exceeded, sender notified", Rejected),
+    (&[Rcpt], 550, "Mailbox quota exceeded; the sender has been notified", Rejected),
+    (&[Rcpt], 550, "The inbox of this user has reached its daily limit", Rejected),
+    (&[Rcpt], 552, "Mailbox full: quota exceeded, try another day", Deferred),
+    (&[Mail, Rcpt, FinalDot], 550, "Mailbox billing@acme.example has exceeded its hourly sending limit", SenderLimited),
+    (&[Mail], 550, "The mailbox billing@acme.example has reached its daily limit", SenderLimited),
 ];
 
 /// Idle connections and limits of connections.

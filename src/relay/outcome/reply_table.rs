@@ -81,7 +81,9 @@ const GAP_BYTES_MAX: usize = 20;
 
 const MAIL_TO_DATA: &[Phase] = &[Phase::Mail, Phase::Rcpt, Phase::Data];
 const MAIL_TO_DOT: &[Phase] = &[Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Transfer, Phase::FinalDot];
+const MAIL: &[Phase] = &[Phase::Mail];
 const RCPT: &[Phase] = &[Phase::Rcpt];
+const RCPT_TO_DOT: &[Phase] = &[Phase::Rcpt, Phase::Data, Phase::Transfer, Phase::FinalDot];
 const DATA_AND_DOT: &[Phase] = &[Phase::Data, Phase::Transfer, Phase::FinalDot];
 const DOT: &[Phase] = &[Phase::Transfer, Phase::FinalDot];
 const MAIL_AND_DOT: &[Phase] = &[Phase::Mail, Phase::Transfer, Phase::FinalDot];
@@ -106,23 +108,35 @@ const LOGIN_REQUIRED: ReplyWords = ReplyWords {
     without: &["spf", "dkim", "dmarc", "resolver"],
 };
 
-/// So many mails a day or an hour are enough, whatever the recipient.
+/// So many mails are enough, whatever the recipient: the limit is one of sending.
 const SENDING_LIMIT: ReplyWords = ReplyWords {
     one_of: LIMIT,
-    with_one_of: &[
-        "daily",
-        "day",
-        "hour",
-        "sending",
-        "send limit",
-        "sender",
-        "submission",
-        "outgoing",
-        "outbound",
-        "messaging",
-        "credits",
-    ],
+    with_one_of: &["sending", "send limit", "submission", "outgoing", "outbound"],
     without: &["size", "too large", "over quota", "mailbox is full", "receive", "receiving", "recipient has"],
+};
+
+/// A limit in a day or an hour, or beside a word of the sender, where no recipient was named.
+const SENDERS_LIMIT: ReplyWords = ReplyWords { one_of: LIMIT, with_one_of: SENDERS, without: &["size", "too large"] };
+
+/// The same where a recipient was: its mailbox may have a limit, too, and its relay may name the sender beside it.
+const TIMED_LIMIT: ReplyWords = ReplyWords {
+    one_of: LIMIT,
+    with_one_of: SENDERS,
+    without: &[
+        "size",
+        "too large",
+        "over quota",
+        "over its quota",
+        "receive",
+        "receiving",
+        "recipient has",
+        "mailbox",
+        "inbox",
+        "storage",
+        "space",
+        "disk",
+        "full",
+    ],
 };
 
 /// The same without a word of sending, where no mailbox can be meant.
@@ -143,6 +157,8 @@ const LIMIT_ALONE: ReplyWords = ReplyWords {
         "full",
     ],
 };
+
+const SENDERS: &[&str] = &["daily", "day", "hour", "sender", "messaging", "credits"];
 
 const LIMIT: &[&[&str]] = &[
     &["quota"],
@@ -210,6 +226,8 @@ const ROWS: &[ReplyRow] = &[
     },
     ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Words(&LOGIN_REQUIRED)], meaning: ReplyMeaning::RelayUnavailable },
     ReplyRow { at: MAIL_TO_DOT, answers: &[Answers::Words(&SENDING_LIMIT)], meaning: ReplyMeaning::SenderLimited },
+    ReplyRow { at: MAIL, answers: &[Answers::Words(&SENDERS_LIMIT)], meaning: ReplyMeaning::SenderLimited },
+    ReplyRow { at: RCPT_TO_DOT, answers: &[Answers::Words(&TIMED_LIMIT)], meaning: ReplyMeaning::SenderLimited },
     // A bare 552 beside "quota" is a mailbox's or a message's.
     ReplyRow { at: MAIL_AND_DOT, answers: &[Answers::Bare(552)], meaning: ReplyMeaning::TooLarge },
     ReplyRow { at: ALL_BUT_RCPT, answers: &[Answers::Words(&LIMIT_ALONE)], meaning: ReplyMeaning::SenderLimited },

@@ -247,7 +247,7 @@ fn a_phrase_begins_at_a_word_and_its_parts_are_near() {
 
 #[test]
 fn no_phrase_is_listed_twice() {
-    for words in [&LOGIN_REQUIRED, &SENDING_LIMIT, &LIMIT_ALONE, &THIS_RECIPIENT] {
+    for words in [&LOGIN_REQUIRED, &SENDING_LIMIT, &SENDERS_LIMIT, &TIMED_LIMIT, &LIMIT_ALONE, &THIS_RECIPIENT] {
         let phrases: BTreeSet<String> = words.one_of.iter().map(|phrase| phrase.join("…")).collect();
         assert_eq!(phrases.len(), words.one_of.len());
         let all = || words.one_of.iter().flat_map(|phrase| phrase.iter()).chain(words.with_one_of).chain(words.without);

@@ -65,6 +65,8 @@ pub struct DeliveryContext {
     pub link_generation: u32,
     /// A person asked for a link instead of documents.
     pub link_only: bool,
+    /// An answer to it has held its sender.
+    pub has_held_sender: bool,
     /// The tenant's settings now.
     pub settings: VersionedSettings,
     /// The customer's type now; `None` counts as private.
@@ -89,7 +91,8 @@ impl Store {
                    delivery.kind, event.source, event.event_id,
                    delivery.recipients, main.recipients AS shown, delivery.customer_name, delivery.locale,
                    delivery.profile_version, delivery.template_version, delivery.snapshot_at, delivery.link_key,
-                   delivery.link_generation, delivery.link_only, event.body AS event_body,
+                   delivery.link_generation, delivery.link_only, delivery.tripped_at IS NOT NULL AS has_held_sender,
+                   event.body AS event_body,
                    tenant_profile.body AS profile, settings.version, settings.sensitive_attachments,
                    settings.portal_level, settings.portal_primary, settings.portal_secondary,
                    customer.type AS customer_type,
@@ -138,6 +141,7 @@ fn read_facts(row: &Row) -> Result<DeliveryContext, StoreError> {
         link_key: row.get("link_key")?,
         link_generation: row.get("link_generation")?,
         link_only: row.get("link_only")?,
+        has_held_sender: row.get("has_held_sender")?,
         settings: read_settings(row)?,
         customer_type: row.get("customer_type")?,
         verification: VerificationRecord {

@@ -8,6 +8,7 @@ use super::sender_hold::SenderHold;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::DeliveryId;
+use crate::model::reply::Phase;
 use crate::policy::sender_trial::HoldReason;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
@@ -30,18 +31,23 @@ pub struct NextTrial {
 }
 
 impl Store {
-    /// Lets one delivery of a held sender through, if a trial is due and none goes on: one that was not tried before, to
-    /// a domain that was not tried lately. A hold that holds nothing any more ends instead. Of several callers one does
-    /// it; says whether it was this one.
-    pub async fn begin_trial(&self, hold: &SenderHold) -> Result<bool, StoreError> {
+    /// Lets one delivery of a held sender through, if a trial is due, none goes on, and fewer than `at_once_max` of the
+    /// relay's senders are being tried: one that was not tried before, to a domain that was not tried lately. A hold that
+    /// holds nothing any more ends instead. Of several callers one does it; says whether it was this one.
+    pub async fn begin_trial(&self, hold: &SenderHold, at_once_max: u32) -> Result<bool, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // Locks the hold: a second caller waits here, and finds that a trial goes on.
+        // Workers that begin trials of different senders at one moment do not see each other: there may be as many more.
         let due = sql("UPDATE sender_hold SET trial_at = trial_at
-            WHERE relay = $1 AND sender = $2 AND trial_delivery IS NULL AND trial_at <= $3 RETURNING repeat_delivery")
+            WHERE relay = $1 AND sender = $2 AND trial_delivery IS NULL AND trial_at <= $3
+              AND (SELECT COUNT(*) FROM sender_hold AS other
+                   WHERE other.relay = $1 AND other.trial_delivery IS NOT NULL) < $4
+            RETURNING repeat_delivery")
         .bind(&hold.relay)
         .bind(&hold.sender)
         .bind(now)
+        .bind(at_once_max)
         .optional(&mut transaction)
         .await?;
         let Some(due) = due else { return Ok(false) };
@@ -110,8 +116,9 @@ impl Store {
 }
 
 async fn mark_tripped(on: &mut Transaction, hold: &SenderHold, delivery: DeliveryId) -> Result<(), StoreError> {
-    // A limit is nobody's fault.
-    if hold.reason == HoldReason::DailyLimit {
+    // A limit is nobody's fault. But what is said of a recipient may be the recipient's own: once the sender is taken again,
+    // this delivery does not hold it a second time.
+    if hold.reason == HoldReason::DailyLimit && hold.phase != Phase::Rcpt {
         return Ok(());
     }
     sql("UPDATE lane_entry SET tried_at = COALESCE(tried_at, $2) WHERE delivery_id = $1")

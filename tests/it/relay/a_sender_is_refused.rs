@@ -6,6 +6,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::ids::RelayName;
 use serde_json::Value;
 
+use super::senders::{holds, mails};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::{Act, Script, Sink, Step};
@@ -18,6 +19,8 @@ on_both_databases!(
     a_trial_that_works_ends_the_hold,
     a_trial_that_fails_holds_on,
     a_new_sender_address_ends_the_wait,
+    a_sender_in_other_case_is_the_same_sender,
+    an_import_ends_the_wait_by_another_sender_only,
 );
 
 const HELD: &str = "SELECT COUNT(*) FROM lane_entry WHERE held LIKE 'the relay refuses its sender%'";
@@ -162,5 +165,66 @@ async fn a_new_sender_address_ends_the_wait(database: TestDatabase) {
     dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.database.number(REFUSED_SENT).await, i64::try_from(REFUSED).expect("a small number"));
     assert_eq!(sink.mails_and_data_phases().0, REFUSED * 2);
+    dispatcher.finish().await;
+}
+
+/// Two tenants write their common sender in their own way.
+async fn a_sender_in_other_case_is_the_same_sender(database: TestDatabase) {
+    let spellings = ["rechnung@bad.example", "Rechnung@BAD.example", "Rechnung@bad.example"];
+    let script = spellings
+        .iter()
+        .fold(Script::new(), |script, sender| script.on_sender(sender, Step::Mail, Act::reply("550 5.7.1 not you")));
+    let sink = Sink::scripted(script).await;
+    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    for tenant in ["bad", "worse"] {
+        dispatcher.add_tenant(tenant, "include").await;
+    }
+    dispatcher
+        .database
+        .execute(
+            "UPDATE tenant_profile SET body = REPLACE(body, 'rechnung@worse.example', 'Rechnung@BAD.example')
+             WHERE tenant_id = 'worse'",
+        )
+        .await;
+    for tenant in ["bad", "worse"] {
+        dispatcher.take(&mails(&dispatcher, tenant, "ap", 4, 4)).await;
+    }
+    dispatcher.start();
+    dispatcher.pass_until(HELD, 8).await;
+    assert_eq!(holds(&dispatcher.database).await, ["rechnung@bad.example refused mail 550 5.7.1"]);
+    sink.behave(Script::new());
+    let store = &dispatcher.database.store;
+    let released = store.release_sender(&RelayName::from("default"), "RECHNUNG@Bad.Example").await;
+    assert!(released.expect("the database answers"), "it is found, however it is written");
+    dispatcher.pass_until_concluded().await;
+    assert_eq!(sink.mails_and_data_phases().0, 8);
+    dispatcher.finish().await;
+}
+
+async fn an_import_ends_the_wait_by_another_sender_only(database: TestDatabase) {
+    let script = Script::new().on_sender("rechnung@bad.example", Step::Mail, Act::reply("550 5.7.1 not you"));
+    let (dispatcher, sink) = mixed(database, script).await;
+    only_the_refused_wait(&dispatcher, "550 5.7.1").await;
+    let import = async |address: &str| {
+        let tenant = serde_json::json!({
+            "id": "bad", "name": "bad GmbH", "locale": "de-DE",
+            "sender": { "name": "bad Buchhaltung", "address": address },
+            "settings": { "sensitive_attachments": "include", "portal_authentication": { "level": "inaccessible" } },
+        });
+        let tenant = serde_json::from_value(tenant).expect("a tenant");
+        dispatcher.database.store.upsert_tenant(&tenant).await.expect("the database answers");
+    };
+    // The same sender: nothing is gained by another try.
+    import("Rechnung@Bad.example").await;
+    let all = i64::try_from(REFUSED).expect("a small number");
+    for _ in 0..20 {
+        dispatcher.step().await;
+    }
+    assert_eq!(dispatcher.database.number(HELD).await, all);
+    import("neu@bad.example").await;
+    dispatcher.pass_until_concluded().await;
+    assert_eq!(dispatcher.database.number(REFUSED_SENT).await, all);
+    assert!(holds(&dispatcher.database).await.is_empty());
+    assert!(sink.mails().iter().all(|mail| mail.sender != "rechnung@bad.example"));
     dispatcher.finish().await;
 }

@@ -23,6 +23,7 @@ on_both_databases!(
     a_later_attempt_is_left_alone,
     what_waits_goes_when_the_hold_ends_and_what_tripped_it_goes_last,
     one_of_several_begins_the_trial,
+    few_senders_are_tried_at_once,
     a_trial_takes_another_delivery_each_time,
     a_trial_goes_on_until_its_attempt_is_recorded,
     a_hold_of_nothing_ends,
@@ -118,7 +119,7 @@ async fn hold_all_due(database: &TestDatabase) {
 
 /// Which delivery the trial that is due now takes.
 async fn tried(database: &TestDatabase) -> DeliveryId {
-    assert!(database.store.begin_trial(&stands(database).await).await.expect("answered"));
+    assert!(database.store.begin_trial(&stands(database).await, 1).await.expect("answered"));
     let stands = stands(database).await;
     let next = NextTrial { at: database.clock.now(), refused: true, repeat: None };
     assert!(database.store.end_trial(&stands, next).await.expect("answered"));
@@ -178,18 +179,45 @@ async fn what_waits_goes_when_the_hold_ends_and_what_tripped_it_goes_last(databa
     database.assert_ledger().await;
 }
 
+async fn few_senders_are_tried_at_once(database: TestDatabase) {
+    held(&database).await;
+    let store = &database.store;
+    let words = |n: usize| format!("the relay refuses sender {n}");
+    let others =
+        (0..2).map(|n| SenderHold { sender: format!("s{n}@acme.example"), words: words(n), ..hold(&database) });
+    for other in others.collect::<Vec<_>>() {
+        store.hold_sender(&other, &[]).await.expect("answered");
+    }
+    // Of two deliveries the first hold keeps one.
+    database
+        .execute(format!(
+            "UPDATE lane_entry SET held = '{}'
+             WHERE delivery_id = (SELECT delivery_id FROM lane_entry ORDER BY delivery_id LIMIT 1)",
+            words(0)
+        ))
+        .await;
+    database.clock.advance(Duration::from_mins(5));
+    let holds = store.sender_holds().await.expect("answered");
+    let begun = |sender: &str| holds.iter().find(|hold| hold.sender == sender).expect("it is held").clone();
+    assert!(store.begin_trial(&begun(SENDER), 1).await.expect("answered"));
+    assert!(!store.begin_trial(&begun("s0@acme.example"), 1).await.expect("answered"), "another one is tried");
+    assert!(store.begin_trial(&begun("s0@acme.example"), 2).await.expect("answered"));
+    assert_eq!(database.number("SELECT COUNT(*) FROM sender_hold WHERE trial_delivery IS NOT NULL").await, 2);
+    assert!(!store.begin_trial(&begun("s1@acme.example"), 2).await.expect("answered"));
+}
+
 async fn one_of_several_begins_the_trial(database: TestDatabase) {
     held(&database).await;
     let store = &database.store;
     let before = stands(&database).await;
-    assert!(!store.begin_trial(&before).await.expect("answered"), "not before its time");
+    assert!(!store.begin_trial(&before, 1).await.expect("answered"), "not before its time");
     database.clock.advance(Duration::from_mins(5));
-    let (one, other) = tokio::join!(store.begin_trial(&before), store.begin_trial(&before));
+    let (one, other) = tokio::join!(store.begin_trial(&before, 1), store.begin_trial(&before, 1));
     assert!(one.expect("answered") ^ other.expect("answered"));
     assert_eq!(database.number(HELD).await, 1);
     let stands = stands(&database).await;
     let trial = stands.trial_delivery.expect("it goes on");
-    assert!(!store.begin_trial(&stands).await.expect("answered"), "one at a time");
+    assert!(!store.begin_trial(&stands, 1).await.expect("answered"), "one at a time");
 
     let next = NextTrial { at: database.clock.now().plus(Duration::from_mins(15)), refused: true, repeat: None };
     let (one, other) = tokio::join!(store.end_trial(&stands, next), store.end_trial(&stands, next));
@@ -227,7 +255,7 @@ async fn a_trial_takes_another_delivery_each_time(database: TestDatabase) {
 async fn a_trial_goes_on_until_its_attempt_is_recorded(database: TestDatabase) {
     held(&database).await;
     database.clock.advance(Duration::from_mins(5));
-    assert!(database.store.begin_trial(&stands(&database).await).await.expect("answered"));
+    assert!(database.store.begin_trial(&stands(&database).await, 1).await.expect("answered"));
     let stands = stands(&database).await;
     let (delivery, after) = (stands.trial_delivery.expect("it goes on"), stands.trial_claim.expect("it goes on"));
     let end = || database.store.attempt_after(&stands.relay, delivery, after);
@@ -251,7 +279,7 @@ async fn a_hold_of_nothing_ends(database: TestDatabase) {
     store.hold_sender(&hold(&database), &[]).await.expect("answered");
     assert_eq!(store.held_senders().await.expect("answered"), [(hold(&database), 0)]);
     database.clock.advance(Duration::from_mins(5));
-    assert!(store.begin_trial(&stands(&database).await).await.expect("answered"));
+    assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"));
     assert!(store.sender_holds().await.expect("answered").is_empty());
 }
 
@@ -260,7 +288,7 @@ async fn what_a_person_holds_is_left_alone(database: TestDatabase) {
     let store = &database.store;
     store.hold(database.clock.now(), None, WHO).await.expect("answered");
     database.clock.advance(Duration::from_mins(5));
-    assert!(store.begin_trial(&stands(&database).await).await.expect("answered"), "it holds nothing any more");
+    assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"), "it holds nothing any more");
     assert!(store.sender_holds().await.expect("answered").is_empty());
     store.let_senders_go().await.expect("answered");
     assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand'").await, 2);
