@@ -32,6 +32,8 @@ pub use envelope::{EVENT_TYPE, Received, parse, reread};
 pub use malformed::{EventFault, Malformed, MalformedBatch};
 pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::model::invoice_kind::InvoiceKind;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -40,7 +42,6 @@ use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, EventKey, TenantId};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::sha256::Sha256;
-use crate::string_enum::string_enum;
 
 /// An event that says: this invoice is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,7 +201,8 @@ pub struct Recipient {
 }
 
 /// In which header, if any, a recipient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RecipientRole {
     /// `To`.
     To,
@@ -209,8 +211,6 @@ pub enum RecipientRole {
     /// In no header; a message of its own.
     Bcc,
 }
-
-string_enum!(RecipientRole { To => "to", Cc => "cc", Bcc => "bcc" });
 
 impl RecipientRole {
     /// In which order an address that stands twice counts: the role of the smallest number.
@@ -254,7 +254,8 @@ pub struct LoadedDocument {
 }
 
 /// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DocumentRole {
     /// The invoice for people.
     InvoicePdf,
@@ -264,42 +265,38 @@ pub enum DocumentRole {
     Attachment,
 }
 
-string_enum!(DocumentRole { InvoicePdf => "invoice_pdf", InvoiceXml => "invoice_xml", Attachment => "attachment" });
-
 /// The media types that a mail may carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(const_into_str)]
 pub enum MediaType {
     /// PDF.
+    #[strum(serialize = "application/pdf")]
     Pdf,
     /// XML.
+    #[strum(serialize = "application/xml")]
     Xml,
     /// Comma-separated values.
+    #[strum(serialize = "text/csv")]
     Csv,
     /// PNG image.
+    #[strum(serialize = "image/png")]
     Png,
     /// JPEG image.
+    #[strum(serialize = "image/jpeg")]
     Jpeg,
     /// Office Open XML spreadsheet.
+    #[strum(serialize = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")]
     Xlsx,
     /// OpenDocument spreadsheet.
+    #[strum(serialize = "application/vnd.oasis.opendocument.spreadsheet")]
     Ods,
     /// Plain text.
+    #[strum(serialize = "text/plain")]
     Txt,
     /// ZIP archive.
+    #[strum(serialize = "application/zip")]
     Zip,
 }
-
-string_enum!(MediaType {
-    Pdf => "application/pdf",
-    Xml => "application/xml",
-    Csv => "text/csv",
-    Png => "image/png",
-    Jpeg => "image/jpeg",
-    Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Ods => "application/vnd.oasis.opendocument.spreadsheet",
-    Txt => "text/plain",
-    Zip => "application/zip",
-});
 
 impl MediaType {
     /// The extension of a file of this type, without the dot.
@@ -324,7 +321,7 @@ json_values::in_json!(DocumentRole, "invoice_ubl" => "invoice_xml");
 
 impl Serialize for MediaType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+        serializer.serialize_str(self.into_str())
     }
 }
 
@@ -334,7 +331,7 @@ impl<'de> Deserialize<'de> for MediaType {
         let (essence, _) = text.split_once(';').unwrap_or((&text, ""));
         let essence = essence.trim().to_ascii_lowercase();
         // RFC 7303 §9.2: text/xml is the same.
-        let found = if essence == "text/xml" { Some(Self::Xml) } else { Self::parse(&essence) };
+        let found = if essence == "text/xml" { Some(Self::Xml) } else { essence.parse().ok() };
         found.ok_or_else(|| serde::de::Error::custom("is not a media type that a mail may carry"))
     }
 }

@@ -5,10 +5,11 @@
 //! SIGCONT. Several are parted by commas. A release build has none of this: there, [`reach`] is empty and
 //! [`is_armed`] always says no.
 
-use crate::string_enum::string_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// A place, and what a process that ends there proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Failpoint {
     /// Messages are here and nothing is stored: the broker hands them over again.
     AfterReceive,
@@ -59,33 +60,6 @@ pub enum Failpoint {
     /// A resend is durable and the person does not know.
     AfterResendCommit,
 }
-
-string_enum!(Failpoint {
-    AfterReceive => "after_receive",
-    BeforeIntakeCommit => "before_intake_commit",
-    AfterIntakeCommit => "after_intake_commit",
-    BeforeAck => "before_ack",
-    AfterAck => "after_ack",
-    AfterClaim => "after_claim",
-    AfterDocuments => "after_documents",
-    AfterCompose => "after_compose",
-    BeforeDataStart => "before_data_start",
-    AfterDataStart => "after_data_start",
-    InData => "in_data",
-    AfterDot => "after_dot",
-    AfterAnswer => "after_answer",
-    BeforeRecord => "before_record",
-    BeforeRecordCommit => "before_record_commit",
-    AfterRecord => "after_record",
-    BeforeMirror => "before_mirror",
-    AfterMirrorConfirm => "after_mirror_confirm",
-    AfterMirrorMark => "after_mirror_mark",
-    AfterOutcomeConfirm => "after_outcome_confirm",
-    BeforeRedriveCommit => "before_redrive_commit",
-    AfterRedriveCommit => "after_redrive_commit",
-    BeforeResendCommit => "before_resend_commit",
-    AfterResendCommit => "after_resend_commit",
-});
 
 /// Does what the environment asks for at this place: usually nothing, and in a release build never anything.
 #[inline]
@@ -156,7 +130,7 @@ mod armed {
                 _ => return None,
             };
             let at = at.parse().ok().filter(|at| *at > 0)?;
-            Some(Self { point: Failpoint::parse(point)?, act, at, reached: AtomicU32::new(0) })
+            Some(Self { point: point.parse().ok()?, act, at, reached: AtomicU32::new(0) })
         }
 
         fn is_due(&self, point: Failpoint) -> bool {

@@ -60,4 +60,3 @@ pub mod wake;
 
 pub mod clock;
 pub mod sha256;
-mod string_enum;

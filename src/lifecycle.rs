@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::string_enum::string_enum;
-
 /// A signal that asks the process to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(const_into_str)]
 pub enum Signal {
     /// SIGINT: Ctrl-C.
+    #[strum(serialize = "SIGINT")]
     Interrupt,
     /// SIGTERM: the service manager.
+    #[strum(serialize = "SIGTERM")]
     Terminate,
 }
-
-string_enum!(Signal { Interrupt => "SIGINT", Terminate => "SIGTERM" });
 
 impl Signal {
     /// What the process exits with when the signal ends it: 128 + the signal's number, as shells show it.
@@ -48,12 +48,12 @@ pub fn drain_on_signal() -> std::io::Result<CancellationToken> {
     tokio::spawn(async move {
         let first = signals.next().await;
         tracing::info!(
-            signal = first.as_str(),
+            signal = first.into_str(),
             "{first} received: finishing what is under way; a second signal ends at once"
         );
         token.cancel();
         let second = signals.next().await;
-        tracing::warn!(signal = second.as_str(), "{second} received again: ending at once");
+        tracing::warn!(signal = second.into_str(), "{second} received again: ending at once");
         std::process::exit(second.exit_code());
     });
     Ok(drain)

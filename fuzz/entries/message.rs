@@ -12,6 +12,7 @@ use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::policy::decision::Plan;
 use invoice_dispatcher::sha256::Sha256;
 use mailparse::{MailAddr, MailHeaderMap, ParsedMail, addrparse_header, parse_mail};
+use strum::VariantArray as _;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::builtin);
 
@@ -37,7 +38,7 @@ pub fn run(bytes: &[u8]) {
     let text = |at: usize| String::from_utf8_lossy(parts.get(at).copied().unwrap_or_default()).into_owned();
     let how = usize::from(parts[0].first().copied().unwrap_or(0));
     let plan = PLANS[how % PLANS.len()];
-    let kind = InvoiceKind::ALL[how / PLANS.len() % InvoiceKind::ALL.len()];
+    let kind = InvoiceKind::VARIANTS[how / PLANS.len() % InvoiceKind::VARIANTS.len()];
     let mut snapshot = snapshot(&text(1), kind);
     fill(&mut snapshot, text);
     let documents: Vec<_> = (0..2).map(|at| document(at, text(2), parts.last().copied().unwrap_or_default())).collect();
@@ -71,7 +72,7 @@ fn document(at: usize, name: String, bytes: &[u8]) -> LoadedDocument {
         id: format!("d{at}"),
         role: DocumentRole::Attachment,
         name: Some(name),
-        media_type: MediaType::ALL[at],
+        media_type: MediaType::VARIANTS[at],
         size: bytes.len() as u64,
         sha256: Sha256::of(bytes),
         object: format!("acme/d{at}"),
@@ -101,7 +102,7 @@ fn assert_as_meant(mail: &Mail, snapshot: &Snapshot, plan: Plan, documents: &[Lo
     let leaves: Vec<_> = parsed.parts().filter(|part| part.subparts.is_empty()).collect();
     let kinds: Vec<_> = leaves.iter().map(|part| part.ctype.mimetype.as_str()).collect();
     let meant = ["text/plain", "text/html"].into_iter();
-    let meant: Vec<_> = meant.chain(attached.iter().map(|loaded| loaded.document.media_type.as_str())).collect();
+    let meant: Vec<_> = meant.chain(attached.iter().map(|loaded| loaded.document.media_type.into_str())).collect();
     assert_eq!(kinds, meant);
     for (part, loaded) in leaves[2..].iter().zip(attached) {
         assert_eq!(part.get_body_raw().expect("base64"), loaded.bytes, "a document arrives as it was");

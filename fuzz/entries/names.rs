@@ -1,5 +1,7 @@
 //! Names, addresses and file names from outside cannot say more than they are.
 
+use strum::VariantArray as _;
+
 use invoice_dispatcher::compose::clean::{NAME_CHARS_MAX, name};
 use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, WantedName, file_names};
 use invoice_dispatcher::event::{DocumentRole, MediaType};
@@ -12,7 +14,7 @@ pub fn run(bytes: &[u8]) {
     for line in text.split('\n') {
         assert_one_address(line);
     }
-    let types = MediaType::ALL.iter().copied().cycle().zip(DocumentRole::ALL.iter().copied().cycle());
+    let types = MediaType::VARIANTS.iter().copied().cycle().zip(DocumentRole::VARIANTS.iter().copied().cycle());
     let wanted: Vec<_> = text
         .split('\n')
         .take(20)

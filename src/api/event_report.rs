@@ -82,7 +82,7 @@ impl EventStatus {
     pub(super) fn of(source: String, id: String, report: EventReport, deliveries: Vec<Delivery>) -> Self {
         let EventReport { event, dead_letters, .. } = report;
         // Bytes that were never a readable event leave a dead letter alone.
-        let state = event.as_ref().map_or("dead", |event| event.state.as_str());
+        let state = event.as_ref().map_or("dead", |event| event.state.into_str());
         let wait_until = event.as_ref().and_then(|event| event.wait_until);
         let received_at = event.as_ref().map(|event| event.received_at);
         let (tenant_id, invoice_number) = event.map(|event| (event.tenant, event.invoice_number)).unzip();
@@ -104,17 +104,17 @@ impl ReportedDelivery {
     fn of(delivery: Delivery) -> Self {
         Self {
             id: delivery.id,
-            role: delivery.role.as_str(),
-            state: delivery.state.as_str(),
+            role: delivery.role.into_str(),
+            state: delivery.state.into_str(),
             attempts: delivery.attempts,
             created_at: delivery.created_at,
             due_at: delivery.due_at,
             concluded_at: delivery.concluded_at,
-            class: delivery.class.map(crate::model::reason::ReasonCode::as_str),
+            class: delivery.class.map(|class| class.into_str()),
             reason: delivery.reason,
             code: delivery.code,
-            decision: delivery.decision.map(crate::model::state::Decision::as_str),
-            decision_reason: delivery.decision_reason.map(crate::policy::decision::Reason::as_str),
+            decision: delivery.decision.map(|decision| decision.into_str()),
+            decision_reason: delivery.decision_reason.map(|reason| reason.into_str()),
             attachments: delivery.attachments.and_then(|json| RawValue::from_string(json).ok()),
             message_id: delivery.message_id,
             message_sha256: delivery.message_sha256.map(|digest| digest.to_string()),
@@ -127,9 +127,9 @@ impl ReportedDeadLetter {
     fn of(letter: DeadLetter) -> Self {
         Self {
             id: letter.id,
-            state: letter.state.as_str(),
-            kind: letter.kind.map(crate::model::invoice_kind::InvoiceKind::as_str),
-            class: letter.class.as_str(),
+            state: letter.state.into_str(),
+            kind: letter.kind.map(|kind| kind.into_str()),
+            class: letter.class.into_str(),
             reason: letter.reason,
             hint: letter.hint,
             attempts: letter.attempts,

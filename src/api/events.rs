@@ -168,11 +168,11 @@ impl<'a> TakenIn<'a> {
             Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate {
                 earlier: earlier
                     .get(&event.key())
-                    .map(|(delivery_id, state)| EarlierDelivery { delivery_id: *delivery_id, state: state.as_str() }),
+                    .map(|(delivery_id, state)| EarlierDelivery { delivery_id: *delivery_id, state: state.into_str() }),
             },
             Verdict::DuplicateInvoice(delivery_id) => TakenResult::DuplicateInvoice { delivery_id },
             Verdict::Waiting => TakenResult::Waiting,
-            Verdict::DeadLetter(class) => TakenResult::DeadLetter { class: class.as_str(), hint: class.hint() },
+            Verdict::DeadLetter(class) => TakenResult::DeadLetter { class: class.into_str(), hint: class.hint() },
         };
         Some(Self { source: &event.source, id: &event.id, result, warnings: event::warnings(&parsed.body) })
     }

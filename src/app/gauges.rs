@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use metrics::gauge;
+use strum::VariantArray as _;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -33,7 +34,7 @@ impl Gauges {
     /// The gauges of this database, whose messages leave for a broker or do not, and by these relays.
     #[must_use]
     pub fn new(store: Store, has_broker: bool, relays: BTreeSet<RelayName>) -> Self {
-        let classes = ReasonCode::ALL.iter().copied().filter(|class| class.makes_dead_letters()).collect();
+        let classes = ReasonCode::VARIANTS.iter().copied().filter(|class| class.makes_dead_letters()).collect();
         Self { store, has_broker, relays, classes }
     }
 
@@ -58,10 +59,10 @@ impl Gauges {
     async fn read(&mut self) -> Result<(), StoreError> {
         let now = self.store.now();
         let mut counts: BTreeMap<DeliveryState, i64> =
-            Concluded::ALL.iter().map(|concluded| (DeliveryState::Concluded(*concluded), 0)).collect();
+            Concluded::VARIANTS.iter().map(|concluded| (DeliveryState::Concluded(*concluded), 0)).collect();
         counts.extend(self.store.state_counts().await?);
         for (state, count) in counts {
-            gauge!(metric::DELIVERIES, "state" => state.as_str()).set(count as f64);
+            gauge!(metric::DELIVERIES, "state" => state.into_str()).set(count as f64);
             if state == DeliveryState::Concluded(Concluded::Uncertain) {
                 gauge!(metric::UNCERTAIN).set(count as f64);
             }
@@ -70,7 +71,7 @@ impl Gauges {
             gauge!(metric::DUE_OLDEST_SECONDS, "relay" => relay.to_string()).set(waits.as_secs_f64());
         }
         for (class, count) in counts_of_all(&mut self.classes, &self.store.open_dead_letters().await?) {
-            gauge!(metric::DEAD_LETTERS, "class" => class.as_str()).set(count as f64);
+            gauge!(metric::DEAD_LETTERS, "class" => class.into_str()).set(count as f64);
         }
         let oldest = self.store.oldest_dead_letter().await?;
         gauge!(metric::DEAD_LETTER_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));

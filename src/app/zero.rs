@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use metrics::{counter, gauge, histogram};
+use strum::VariantArray as _;
 
 use crate::broker::{MIRROR_ACTIONS, RECONNECT_REASONS};
 use crate::intake::COUNTED_RESULTS;
@@ -21,25 +22,25 @@ const LOOPS: [&str; 10] =
 
 /// Starts counters and histograms; the gauges say nothing before they are known.
 pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>) {
-    for via in Via::ALL {
+    for via in Via::VARIANTS {
         for result in results(*via) {
-            counter!(metric::EVENTS_CONSUMED, "source" => via.as_str(), "result" => result).increment(0);
+            counter!(metric::EVENTS_CONSUMED, "source" => via.into_str(), "result" => result).increment(0);
         }
     }
     for relay in relays.into_iter().map(RelayName::to_string) {
         for (phase, class) in ends() {
-            let (phase, class) = (phase.as_str(), class.as_str());
+            let (phase, class) = (phase.into_str(), class.into_str());
             counter!(metric::ATTEMPTS, "relay" => relay.clone(), "phase" => phase, "class" => class).increment(0);
         }
         for class in ends().into_iter().map(|(_, class)| class).collect::<BTreeSet<_>>() {
             // Made, it is shown.
-            let _ = histogram!(metric::ATTEMPT_SECONDS, "relay" => relay.clone(), "class" => class.as_str());
+            let _ = histogram!(metric::ATTEMPT_SECONDS, "relay" => relay.clone(), "class" => class.into_str());
         }
     }
-    for decision in Decision::ALL {
-        let _ = histogram!(metric::END_TO_END_SECONDS, "decision" => decision.as_str());
-        for reason in Reason::ALL.iter().filter(|reason| reason.leads_to(*decision)) {
-            let (decision, reason) = (decision.as_str(), reason.as_str());
+    for decision in Decision::VARIANTS {
+        let _ = histogram!(metric::END_TO_END_SECONDS, "decision" => decision.into_str());
+        for reason in Reason::VARIANTS.iter().filter(|reason| reason.leads_to(*decision)) {
+            let (decision, reason) = (decision.into_str(), reason.into_str());
             counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(0);
         }
     }
@@ -81,12 +82,12 @@ fn results(via: Via) -> Vec<&'static str> {
         ReasonCode::InvalidRecipient,
         ReasonCode::NoVerificationMethod,
     ];
-    let mut results: Vec<&'static str> = classes.map(ReasonCode::as_str).into();
+    let mut results: Vec<&'static str> = classes.map(|class| class.into_str()).into();
     // Only the broker gives up, and only in its queues a dead letter can be moved by hand.
     let by_broker = ["stale_redrive"];
     results.extend(COUNTED_RESULTS.into_iter().filter(|result| via == Via::Amqp || !by_broker.contains(result)));
     if via == Via::Amqp {
-        results.push(ReasonCode::Poison.as_str());
+        results.push(ReasonCode::Poison.into_str());
     }
     results
 }
@@ -101,7 +102,7 @@ fn ends() -> Vec<(Phase, ReasonCode)> {
         ReasonCode::UnsupportedAddress,
     ];
     let mut ends = vec![(Phase::FinalDot, ReasonCode::Accepted), (Phase::FinalDot, ReasonCode::Uncertain)];
-    for phase in Phase::ALL {
+    for phase in Phase::VARIANTS {
         ends.push((*phase, ReasonCode::RelayUnavailable));
         match phase {
             Phase::Mail | Phase::Rcpt | Phase::Data | Phase::FinalDot => {

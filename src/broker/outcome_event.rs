@@ -7,8 +7,6 @@ use bytes::Bytes;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::model::state::Decision;
-
 impl PendingOutcome {
     /// What it is published under: the event's type without its version.
     pub(super) fn routing_key(&self) -> String {
@@ -33,13 +31,13 @@ impl PendingOutcome {
             "data": {
                 "tenant_id": self.tenant.as_str(),
                 "customer_id": self.customer.as_str(),
-                "invoice": { "id": self.invoice_id, "number": self.invoice_number, "kind": self.kind.as_str() },
+                "invoice": { "id": self.invoice_id, "number": self.invoice_number, "kind": self.kind.into_str() },
                 "event": { "source": self.event_source, "id": self.event_id },
                 "delivery_id": self.delivery.to_string(),
                 "message_id": self.message_id,
-                "state": self.concluded.as_str(),
-                "class": self.class.as_str(),
-                "decision": self.decision.map(Decision::as_str),
+                "state": self.concluded.into_str(),
+                "class": self.class.into_str(),
+                "decision": self.decision.map(|decision| decision.into_str()),
                 "reason": self.reason.as_deref().map(without_addresses),
                 "code": self.code,
             },
@@ -67,7 +65,7 @@ mod tests {
     use crate::model::ids::DeliveryId;
     use crate::model::invoice_kind::InvoiceKind;
     use crate::model::reason::ReasonCode;
-    use crate::model::state::Concluded;
+    use crate::model::state::{Concluded, Decision};
 
     fn outcome() -> PendingOutcome {
         PendingOutcome {

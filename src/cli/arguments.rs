@@ -6,8 +6,10 @@ use crate::clock::Timestamp;
 macro_rules! spelled {
     ($name:ty) => {
         clap::builder::TypedValueParser::map(
-            clap::builder::PossibleValuesParser::new(<$name>::ALL.iter().map(|value| value.as_str())),
-            |text| <$name>::parse(&text).expect("clap lets only possible values pass"),
+            clap::builder::PossibleValuesParser::new(
+                <$name as strum::VariantArray>::VARIANTS.iter().map(|value| value.into_str()),
+            ),
+            |text| text.parse::<$name>().expect("clap lets only possible values pass"),
         )
     };
 }

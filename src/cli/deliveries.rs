@@ -157,7 +157,7 @@ pub struct DeliverySelection {
 impl DeliverySelection {
     fn filter(&self) -> DeliveryFilter {
         DeliveryFilter {
-            state: self.state.as_deref().map(|state| DeliveryState::parse(state).expect("clap lets only states pass")),
+            state: self.state.as_deref().map(|state| state.parse().expect("clap lets only states pass")),
             tenant: self.tenant.as_deref().map(TenantId::from),
             relay: self.relay.as_deref().map(RelayName::from),
             since: self.since,

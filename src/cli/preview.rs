@@ -311,7 +311,7 @@ impl Preview {
                     "{}, settings version {}, customer {}",
                     upon.settings.sensitive_attachments,
                     upon.settings_version,
-                    upon.customer_type.map_or("of unknown type", crate::model::customer::CustomerType::as_str),
+                    upon.customer_type.map_or("of unknown type", |kind| kind.into_str()),
                 ),
             );
         }

@@ -254,8 +254,8 @@ async fn all_credentials_refused(
 async fn held_senders(app: &App) -> anyhow::Result<BTreeMap<RelayName, Vec<HeldSender>>> {
     let mut senders: BTreeMap<RelayName, Vec<HeldSender>> = BTreeMap::new();
     for (hold, held) in app.store.held_senders().await? {
-        let (since, phase) = (hold.held_since, hold.phase.as_str());
-        let reason = hold.reason.as_str();
+        let (since, phase) = (hold.held_since, hold.phase.into_str());
+        let reason = hold.reason.into_str();
         let sender =
             HeldSender { sender: hold.sender, since, reason, phase, code: hold.code, held, trial_at: hold.trial_at };
         senders.entry(hold.relay).or_default().push(sender);
@@ -268,7 +268,7 @@ fn row(relay: RelayName, address: Option<String>, state: RelayState, counts: Lan
         _ if state.paused => ("paused", state.paused_by, state.paused_at),
         _ if address.is_none() => ("not_configured", None, None),
         BreakerState::Closed => ("working", None, None),
-        breaker => (breaker.as_str(), health(&state), state.opened_at),
+        breaker => (breaker.into_str(), health(&state), state.opened_at),
     };
     let LaneCounts { due, later, held, sending, due_oldest } = counts;
     let probe_at = state.probe_at.filter(|_| !state.paused);

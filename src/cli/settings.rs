@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use serde::Serialize;
+use strum::VariantArray as _;
 
 use super::Globals;
 use super::arguments::spelled;
@@ -86,9 +87,9 @@ pub struct Method(pub Option<VerificationMethod>);
 impl Method {
     fn parser() -> impl clap::builder::TypedValueParser<Value = Self> {
         use clap::builder::{PossibleValuesParser, TypedValueParser};
-        let methods = VerificationMethod::ALL.iter().map(|method| method.as_str());
+        let methods = VerificationMethod::VARIANTS.iter().map(VerificationMethod::into_str);
         // `none` spells no method, which is what it means.
-        PossibleValuesParser::new(methods.chain(["none"])).map(|text| Self(VerificationMethod::parse(&text)))
+        PossibleValuesParser::new(methods.chain(["none"])).map(|text| Self(text.parse().ok()))
     }
 }
 
@@ -202,13 +203,13 @@ impl ShownSettings {
     fn report(&self, output: Output) -> String {
         let Self { tenant_id: tenant, version, changed, settings, warnings } = self;
         let PortalAuthentication { level, primary, secondary } = settings.portal_authentication;
-        let method = |method: Option<VerificationMethod>| method.map_or("none", VerificationMethod::as_str);
+        let method = |method: Option<VerificationMethod>| method.map_or("none", |method| method.into_str());
         let mut report = TextReport::new(output);
         let since = if *changed { ", in force from now on" } else { "" };
         report.headline(&format!("settings of {tenant}, version {version}{since}"));
         let facts = [
-            ("sensitive_attachments", settings.sensitive_attachments.as_str()),
-            ("level", level.as_str()),
+            ("sensitive_attachments", settings.sensitive_attachments.into_str()),
+            ("level", level.into_str()),
             ("primary", method(primary)),
             ("secondary", method(secondary)),
         ];

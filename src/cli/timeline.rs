@@ -243,7 +243,7 @@ impl Timeline {
                 ),
             },
         };
-        ShownState { word: delivery.state.as_str(), tint, means, todo }
+        ShownState { word: delivery.state.into_str(), tint, means, todo }
     }
 
     /// What is known of recipients that have not got an uncertain message.

@@ -3,9 +3,6 @@
 use serde_json::{Value, json};
 
 use super::timeline::Timeline;
-use crate::model::reason::ReasonCode;
-use crate::model::state::Decision;
-use crate::policy::decision::Reason;
 use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice};
 use crate::telemetry::Masked;
 
@@ -52,10 +49,10 @@ impl Timeline {
         json!({
             "claim": attempt.claim, "relay": attempt.relay, "started_at": attempt.started_at,
             "ended_at": attempt.ended_at, "phase": attempt.phase.map(|phase| phase.to_string()),
-            "class": attempt.class.as_str(), "code": attempt.code,
+            "class": attempt.class.into_str(), "code": attempt.code,
             "reply": attempt.reply.as_deref().map(|reply| self.masked_reply(reply)),
             "refused": refused,
-            "decision": attempt.decision.map(Decision::as_str),
+            "decision": attempt.decision.map(|decision| decision.into_str()),
             "message_sha256": attempt.message_sha256,
             "message_date": attempt.message_date,
         })
@@ -66,7 +63,7 @@ impl Timeline {
         let shown = |address: &str| if self.addresses { address.to_owned() } else { Masked(address).to_string() };
         let recipients = delivery.recipients.iter();
         let recipients = recipients
-            .map(|recipient| json!({ "role": recipient.role.as_str(), "address": shown(&recipient.address) }));
+            .map(|recipient| json!({ "role": recipient.role.into_str(), "address": shown(&recipient.address) }));
         let notes = notes.iter().map(|note| json!({ "at": note.at, "who": note.who, "what": note.what }));
         let links = links.iter().map(|link| {
             json!({
@@ -78,15 +75,15 @@ impl Timeline {
             "id": delivery.id,
             "root_id": delivery.root,
             "main_id": delivery.main,
-            "role": delivery.role.as_str(),
-            "state": delivery.state.as_str(),
-            "class": delivery.class.map(ReasonCode::as_str),
+            "role": delivery.role.into_str(),
+            "state": delivery.state.into_str(),
+            "class": delivery.class.map(|class| class.into_str()),
             "reason": delivery.reason,
             "phase": delivery.phase.map(|phase| phase.to_string()),
             "code": delivery.code,
             "customer_id": delivery.customer,
             "invoice_id": delivery.invoice_id,
-            "kind": delivery.kind.as_str(),
+            "kind": delivery.kind.into_str(),
             "locale": delivery.locale,
             "recipients": recipients.collect::<Vec<_>>(),
             "created_at": delivery.created_at,
@@ -100,8 +97,8 @@ impl Timeline {
             "resend_of": delivery.resend_of,
             "resend_reason": delivery.resend_reason,
             "link_only": delivery.link_only,
-            "decision": delivery.decision.map(Decision::as_str),
-            "decision_reason": delivery.decision_reason.map(Reason::as_str),
+            "decision": delivery.decision.map(|decision| decision.into_str()),
+            "decision_reason": delivery.decision_reason.map(|reason| reason.into_str()),
             "decision_inputs": parsed(delivery.decision_inputs.as_deref()),
             "attachments": parsed(delivery.attachments.as_deref()),
             "message_id": delivery.message_id,
@@ -126,16 +123,16 @@ fn stray_json(stray: &NumberedInvoice) -> Value {
 
 fn event_json(event: &ExplainedEvent) -> Value {
     json!({
-        "source": event.source, "id": event.id, "customer_id": event.customer, "kind": event.kind.as_str(),
-        "via": event.via.as_str(), "received_at": event.received_at, "state": event.state.as_str(),
+        "source": event.source, "id": event.id, "customer_id": event.customer, "kind": event.kind.into_str(),
+        "via": event.via.into_str(), "received_at": event.received_at, "state": event.state.into_str(),
         "wait_until": event.wait_until, "has_body": event.has_body,
     })
 }
 
 fn letter_json(letter: &DeadLetter) -> Value {
     json!({
-        "id": letter.id, "state": letter.state.as_str(),
-        "kind": letter.kind.map(crate::model::invoice_kind::InvoiceKind::as_str), "class": letter.class.as_str(), "reason": letter.reason,
+        "id": letter.id, "state": letter.state.into_str(),
+        "kind": letter.kind.map(|kind| kind.into_str()), "class": letter.class.into_str(), "reason": letter.reason,
         "hint": letter.hint, "phase": letter.phase.map(|phase| phase.to_string()), "code": letter.code,
         "attempts": letter.attempts, "delivery_id": letter.delivery, "event_id": letter.event_id,
         "claimed": letter.is_claimed(),

@@ -65,7 +65,7 @@ pub(super) fn count(number: usize, one: &str) -> String {
 
 /// The recipients, masked: `a***@customer.example, cc b***@customer.example`.
 pub(super) fn recipients(recipients: &[Recipient]) -> String {
-    let shown = |recipient: &Recipient| match recipient.role.as_str() {
+    let shown = |recipient: &Recipient| match recipient.role.into_str() {
         "to" => Masked(&recipient.address).to_string(),
         role => format!("{role} {}", Masked(&recipient.address)),
     };
@@ -74,7 +74,7 @@ pub(super) fn recipients(recipients: &[Recipient]) -> String {
 
 /// The recipients, whole.
 pub(super) fn recipients_whole(recipients: &[Recipient]) -> String {
-    let shown = |recipient: &Recipient| match recipient.role.as_str() {
+    let shown = |recipient: &Recipient| match recipient.role.into_str() {
         "to" => recipient.address.clone(),
         role => format!("{role} {}", recipient.address),
     };

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
+use strum::VariantArray as _;
 
 use super::clean;
 use crate::event::{DocumentRole, MediaType};
@@ -149,7 +150,7 @@ fn strip_extension(name: &str, media_type: MediaType) -> &str {
     let Some((stem, extension)) = name.rsplit_once('.') else { return name };
     let known = |known: &MediaType| extension.eq_ignore_ascii_case(known.extension());
     let is_jpeg = media_type == MediaType::Jpeg && extension.eq_ignore_ascii_case("jpeg");
-    if MediaType::ALL.iter().any(known) || is_jpeg { stem } else { name }
+    if MediaType::VARIANTS.iter().any(known) || is_jpeg { stem } else { name }
 }
 
 /// The usual ASCII spelling of a letter: two letters where a language has that custom, else without its accent.
@@ -351,14 +352,14 @@ mod tests {
         #[test]
         fn any_names_become_distinct_safe_file_names(
             number in any::<String>(),
-            wanted in proptest::collection::vec((any::<Option<String>>(), 0..3_usize, 0..MediaType::ALL.len()), 0..12),
+            wanted in proptest::collection::vec((any::<Option<String>>(), 0..3_usize, 0..MediaType::VARIANTS.len()), 0..12),
         ) {
             let wanted: Vec<_> = wanted
                 .iter()
                 .map(|(name, role, media_type)| WantedName {
                     name: name.as_deref(),
-                    role: DocumentRole::ALL[*role],
-                    media_type: MediaType::ALL[*media_type],
+                    role: DocumentRole::VARIANTS[*role],
+                    media_type: MediaType::VARIANTS[*media_type],
                 })
                 .collect();
             let names = file_names(&number, &wanted);

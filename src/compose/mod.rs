@@ -181,7 +181,7 @@ fn envelope(snapshot: &Snapshot) -> Result<Envelope, ComposeError> {
     // A rest has its accepted To behind it, and a Bcc is alone in its envelope: there everybody counts.
     let is_main = snapshot.recipients == snapshot.shown;
     let recipient = |recipient: &Recipient| {
-        let address = address(recipient.role.as_str(), &recipient.address)?.to_lettre();
+        let address = address(recipient.role.into_str(), &recipient.address)?.to_lettre();
         // Without an accepted To there is no DATA.
         Ok(EnvelopeRecipient { address, essential: !is_main || recipient.role != RecipientRole::Cc })
     };
@@ -206,7 +206,7 @@ pub fn envelope_sender(tenant: &TenantProfile) -> Result<lettre::Address, Compos
 fn mailboxes(snapshot: &Snapshot, role: RecipientRole) -> Result<Vec<HeaderMailbox>, ComposeError> {
     let mailbox = |recipient: &Recipient| {
         let name = recipient.name.as_deref().and_then(display_name);
-        Ok(HeaderMailbox { name, address: address(role.as_str(), &recipient.address)? })
+        Ok(HeaderMailbox { name, address: address(role.into_str(), &recipient.address)? })
     };
     snapshot.shown.iter().filter(|recipient| recipient.role == role).map(mailbox).collect()
 }

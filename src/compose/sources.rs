@@ -19,7 +19,7 @@ pub(super) type TemplateSources = BTreeMap<String, String>;
 pub(super) fn check_tenants(name: &str, source: &str) -> Result<(), String> {
     let file = match name.split('/').collect::<Vec<_>>()[..] {
         [_, file @ "common.j2"] => file,
-        [_, kind, file] if InvoiceKind::parse(kind).is_some() && OVERRIDABLE.contains(&file) => file,
+        [_, kind, file] if kind.parse::<InvoiceKind>().is_ok() && OVERRIDABLE.contains(&file) => file,
         _ => return Err(
             "a tenant may override <locale>/common.j2 and <locale>/<kind>/{subject.txt,body.txt,body.html,words}.j2"
                 .to_owned(),

@@ -4,6 +4,8 @@
 //! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one file
 //! of words. All templates are parsed once, under strict undefined and with bounded work.
 
+use strum::VariantArray as _;
+
 use crate::compose::invalid_templates::InvalidTemplates;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -127,7 +129,7 @@ impl Templates {
             if !changed.iter().any(has_part) {
                 continue;
             }
-            let samples = InvoiceKind::ALL.iter().flat_map(|kind| sample::variants(folder, *kind));
+            let samples = InvoiceKind::VARIANTS.iter().flat_map(|kind| sample::variants(folder, *kind));
             for (mut snapshot, plan) in samples.flat_map(|one| sample::PLANS.map(|plan| (one.clone(), plan))) {
                 snapshot.data.tenant_id = tenant.clone();
                 compose(self, &snapshot, plan, &sample::loaded(&snapshot)).map_err(|error| match error {

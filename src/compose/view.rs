@@ -115,7 +115,7 @@ impl TemplateView {
         }
         Self {
             locale: customs.locale.tag(),
-            kind: snapshot.data.invoice.kind.as_str(),
+            kind: snapshot.data.invoice.kind.into_str(),
             access,
             details,
             tenant: TenantView::of(&snapshot.tenant),

@@ -152,7 +152,7 @@ fn cells(row: &ReportRow, look: TableStyle) -> Row {
         _ => "–".to_owned(),
     };
     // Accepted means sent, and a class that is spelled like its state says nothing new.
-    let telling = |class: &ReasonCode| *class != ReasonCode::Accepted && class.as_str() != row.state;
+    let telling = |class: &ReasonCode| *class != ReasonCode::Accepted && class.into_str() != row.state;
     let class = row.class.filter(telling).map(|class| format!("\n{class}"));
     let state = format!("{}{}", tame(&row.state), class.unwrap_or_default());
     Row::from(vec![
@@ -236,7 +236,7 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
     hints.dedup();
     if !hints.is_empty() {
         text.push_str("\nWhat the dead letters want\n");
-        let width = hints.iter().map(|class| class.as_str().len()).max().unwrap_or(0);
+        let width = hints.iter().map(|class| class.into_str().len()).max().unwrap_or(0);
         for class in hints {
             writeln!(text, "  {class:<width$}  {}", class.hint()).expect("writing to a string cannot fail");
         }

@@ -170,7 +170,8 @@ impl Ending<'_> {
     fn dead_letter(&self, class: ReasonCode) -> NewDeadLetter {
         let Self { claimed, facts, ended, making, .. } = self;
         let code = ended.code();
-        let cause = [claimed.relay.as_str(), ended.phase.map_or("", Phase::as_str), code.as_deref().unwrap_or("")];
+        let cause =
+            [claimed.relay.as_str(), ended.phase.map_or("", |phase| phase.into_str()), code.as_deref().unwrap_or("")];
         let letter = NewDeadLetter::new((making.new_id)(), class, &cause, ended.reason.clone(), making.now);
         NewDeadLetter {
             delivery: Some(claimed.delivery),

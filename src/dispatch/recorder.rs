@@ -184,17 +184,17 @@ fn tell(
     record: &Record,
 ) {
     let relay = claimed.relay.to_string();
-    let class = ended.class.as_str();
+    let class = ended.class.into_str();
     if let Some(attempt) = &record.attempt {
-        let phase = attempt.phase.map_or("", |phase| phase.as_str());
+        let phase = attempt.phase.map_or("", |phase| phase.into_str());
         counter!(metric::ATTEMPTS, "relay" => relay.clone(), "phase" => phase, "class" => class).increment(1);
         let took = attempt.ended_at.since(attempt.started_at).as_secs_f64();
         histogram!(metric::ATTEMPT_SECONDS, "relay" => relay, "class" => class).record(took);
     }
     let NextState::Concluded(conclusion) = &record.next else { return };
     if let Some(prepared) = prepared {
-        let decision = prepared.decided.plan.decision().as_str();
-        let reason = prepared.decided.reason.as_str();
+        let decision = prepared.decided.plan.decision().into_str();
+        let reason = prepared.decided.reason.into_str();
         counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(1);
         if ended.class == ReasonCode::Accepted {
             let took = conclusion.at.since(facts.snapshot_at).as_secs_f64();

@@ -37,7 +37,7 @@ pub fn invoice_sha256(data: &InvoiceData) -> Sha256 {
 
     let documents = data.documents.iter();
     let documents = documents.map(|d| (d.role, d.name.as_deref(), d.media_type, d.size, d.sha256)).collect();
-    let mut recipients: Vec<_> = data.recipients.iter().map(|r| (r.role.as_str(), r.address.as_str())).collect();
+    let mut recipients: Vec<_> = data.recipients.iter().map(|r| (r.role.into_str(), r.address.as_str())).collect();
     recipients.sort_unstable();
     recipients.dedup();
     let has_to = data.recipients.iter().any(|recipient| recipient.role == RecipientRole::To);

@@ -7,13 +7,13 @@ use super::bounds::moment;
 use super::language_tag;
 use crate::clock::Timestamp;
 
-/// Reads and writes enums as the one text that `string_enum!` gave them; an earlier spelling is read as today's.
+/// Reads and writes enums as the one text that `strum` gives them; an earlier spelling is read as today's.
 macro_rules! in_json {
     ($($name:ident),+) => { $(crate::event::json_values::in_json!($name,);)+ };
     ($name:ident, $($earlier:literal => $today:literal)?) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
+                serializer.serialize_str(self.into_str())
             }
         }
 
@@ -22,8 +22,8 @@ macro_rules! in_json {
                 let text = String::deserialize(deserializer)?;
                 let text = text.as_str();
                 $(let text = if text == $earlier { $today } else { text };)?
-                Self::parse(text).ok_or_else(|| {
-                    let names: Vec<_> = Self::ALL.iter().map(|one| one.as_str()).collect();
+                text.parse().map_err(|_| {
+                    let names: Vec<_> = <Self as strum::VariantArray>::VARIANTS.iter().map(|one| one.into_str()).collect();
                     serde::de::Error::custom(format!("must be one of {}", names.join(", ")))
                 })
             }

@@ -111,7 +111,7 @@ impl Intake {
             LetterRedriven::Back(_) => {}
             LetterRedriven::Unknown => return Ok(false),
             LetterRedriven::Concluded => {
-                counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.as_str(), "result" => "stale_redrive")
+                counter!(metric::EVENTS_CONSUMED, "source" => Via::Amqp.into_str(), "result" => "stale_redrive")
                     .increment(1);
             }
             LetterRedriven::Stays { why, .. } => {
@@ -165,9 +165,9 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
         Verdict::Duplicate => "duplicate_event",
         Verdict::DuplicateInvoice(_) => "duplicate_invoice",
         Verdict::Waiting => "waiting",
-        Verdict::DeadLetter(class) => class.as_str(),
+        Verdict::DeadLetter(class) => class.into_str(),
     };
-    counter!(metric::EVENTS_CONSUMED, "source" => parsed.via.as_str(), "result" => result).increment(1);
+    counter!(metric::EVENTS_CONSUMED, "source" => parsed.via.into_str(), "result" => result).increment(1);
     if matches!(verdict, Verdict::Duplicate | Verdict::DuplicateInvoice(_)) {
         counter!(metric::DUPLICATES_SUPPRESSED, "reason" => result).increment(1);
     }

@@ -1,10 +1,10 @@
 //! A customer of a tenant: whom an invoice is for, and what they can be verified by.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::settings::{Settings, VerificationMethod};
-use crate::string_enum::string_enum;
 
 /// A customer as the billing system tells us of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,16 +32,17 @@ pub struct Customer {
 }
 
 /// Private or business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum CustomerType {
     /// A natural person.
     Private,
     /// A company or authority.
     Business,
 }
-
-string_enum!(CustomerType { Private => "private", Business => "business" });
 
 /// The part of a postal address that customers are verified by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +70,7 @@ pub struct VerificationRecord {
 /// A type that we do not know is no type, so it counts as private.
 fn known_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<CustomerType>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.as_deref().and_then(CustomerType::parse))
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 impl Customer {

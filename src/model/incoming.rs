@@ -3,10 +3,10 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::ids::DeadLetterId;
 use crate::sha256::Sha256;
-use crate::string_enum::string_enum;
 
 /// The largest body that is read: 1 MiB.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -62,7 +62,8 @@ impl Incoming {
 }
 
 /// Who brings an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Via {
     /// RabbitMQ.
     Amqp,
@@ -71,8 +72,6 @@ pub enum Via {
     /// A file, by the command line.
     File,
 }
-
-string_enum!(Via { Amqp => "amqp", Http => "http", File => "file" });
 
 /// The database does not answer: nothing of the batch was taken in, all of it may be brought again.
 #[derive(Debug, thiserror::Error)]

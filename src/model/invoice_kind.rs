@@ -1,9 +1,10 @@
 //! What a document of the billing system is.
 
-use crate::string_enum::string_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Invoice, credit note or reminder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum InvoiceKind {
     /// A claim.
     Invoice,
@@ -12,8 +13,6 @@ pub enum InvoiceKind {
     /// A claim repeated.
     Reminder,
 }
-
-string_enum!(InvoiceKind { Invoice => "invoice", CreditNote => "credit_note", Reminder => "reminder" });
 
 impl InvoiceKind {
     /// As people read it: `credit note`.

@@ -2,11 +2,15 @@
 //!
 //! One list for attempts, dead letters, metrics and people, so that a word means the same everywhere.
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::sha256::Sha256;
-use crate::string_enum::string_enum;
 
 /// Why an attempt or a delivery ended, or an event became none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ReasonCode {
     /// The relay took responsibility for the message.
     Accepted,
@@ -60,34 +64,6 @@ pub enum ReasonCode {
     /// A person decided it.
     ByHand,
 }
-
-string_enum!(ReasonCode {
-    Accepted => "accepted",
-    RelayUnavailable => "relay_unavailable",
-    Deferred => "deferred",
-    Dependency => "dependency",
-    Rejected => "rejected",
-    TooLarge => "too_large",
-    Refused => "refused",
-    UnsupportedAddress => "unsupported_address",
-    Uncertain => "uncertain",
-    Malformed => "malformed",
-    ConflictingEvent => "conflicting_event",
-    Poison => "poison",
-    UnknownTenant => "unknown_tenant",
-    UnknownCustomer => "unknown_customer",
-    InvalidRecipient => "invalid_recipient",
-    NoVerificationMethod => "no_verification_method",
-    DocumentMissing => "document_missing",
-    DocumentMismatch => "document_mismatch",
-    RetriesExhausted => "retries_exhausted",
-    UnknownRelay => "unknown_relay",
-    Internal => "internal",
-    DuplicateInvoice => "duplicate_invoice",
-    Superseded => "superseded",
-    Expired => "expired",
-    ByHand => "by_hand",
-});
 
 impl ReasonCode {
     /// Whether a dead letter may have it; the others end an attempt, or a delivery otherwise.

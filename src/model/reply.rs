@@ -1,12 +1,27 @@
 //! The steps of an SMTP conversation.
 
 use serde::{Deserialize, Serialize};
-
-use crate::string_enum::string_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// A step of the SMTP conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Phase {
     /// Name resolution and TCP connect.
     Connect,
@@ -29,19 +44,6 @@ pub enum Phase {
     /// The final dot and its reply.
     FinalDot,
 }
-
-string_enum!(Phase {
-    Connect => "connect",
-    Tls => "tls",
-    Banner => "banner",
-    Ehlo => "ehlo",
-    Auth => "auth",
-    Mail => "mail",
-    Rcpt => "rcpt",
-    Data => "data",
-    Transfer => "transfer",
-    FinalDot => "final_dot",
-});
 
 impl Phase {
     /// Whether the conversation is still about the connection, so that no delivery can be to blame.

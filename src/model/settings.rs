@@ -1,8 +1,7 @@
 //! What a tenant's administrator chooses: whether documents travel by mail, and what the portal asks of customers.
 
 use serde::{Deserialize, Serialize};
-
-use crate::string_enum::string_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// The settings of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +22,11 @@ pub struct VersionedSettings {
 }
 
 /// Whether documents are sent as attachments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SensitiveAttachments {
     /// Documents are attached.
     Include,
@@ -48,8 +50,11 @@ pub struct PortalAuthentication {
 }
 
 /// For what, and of whom, the portal asks verification. Sensitive means documents and attachments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PortalLevel {
     /// Everybody, for every page.
     EveryPage,
@@ -63,8 +68,24 @@ pub enum PortalLevel {
 
 /// How a customer proves who they are, from the easiest to the hardest for somebody else: a postcode and a house number
 /// stand on every envelope, a one-time password needs the customer's phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum VerificationMethod {
     /// The postcode and house number on record.
     PostcodeHouseNumber,
@@ -101,22 +122,6 @@ impl Settings {
         }
     }
 }
-
-string_enum!(SensitiveAttachments {
-    Include => "include",
-    Exclude => "exclude",
-    ExcludeForPrivate => "exclude_for_private",
-});
-string_enum!(PortalLevel {
-    EveryPage => "every_page",
-    Sensitive => "sensitive",
-    SensitiveForPrivate => "sensitive_for_private",
-    Inaccessible => "inaccessible",
-});
-string_enum!(VerificationMethod {
-    PostcodeHouseNumber => "postcode_house_number",
-    SmsOtp => "sms_otp",
-});
 
 #[cfg(test)]
 mod tests {

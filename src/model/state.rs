@@ -1,13 +1,14 @@
 //! The states that rows stand in, and what is decided of a delivery.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-use crate::string_enum::string_enum;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// What a delivery is to its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeliveryRole {
     /// To and Cc.
     Main,
@@ -17,10 +18,9 @@ pub enum DeliveryRole {
     Rest,
 }
 
-string_enum!(DeliveryRole { Main => "main", Bcc => "bcc", Rest => "rest" });
-
 /// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EventState {
     /// A delivery was made of it.
     Accepted,
@@ -30,10 +30,9 @@ pub enum EventState {
     Dead,
 }
 
-string_enum!(EventState { Accepted => "accepted", Waiting => "waiting", Dead => "dead" });
-
 /// Where a dead letter stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeadLetterState {
     /// Somebody must act.
     Open,
@@ -44,8 +43,6 @@ pub enum DeadLetterState {
     /// What it lacked came, and it went back by itself.
     Cured,
 }
-
-string_enum!(DeadLetterState { Open => "open", Redriven => "redriven", Discarded => "discarded", Cured => "cured" });
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,33 +64,38 @@ impl DeliveryState {
 
     /// The one spelling, as in the view `delivery_state`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn into_str(self) -> &'static str {
         match self {
             Self::Due => "due",
             Self::Sending => "sending",
-            Self::Concluded(concluded) => concluded.as_str(),
+            Self::Concluded(concluded) => concluded.into_str(),
         }
     }
+}
 
-    /// What `text` spells, if anything.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+impl FromStr for DeliveryState {
+    type Err = strum::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "due" => Some(Self::Due),
-            "sending" => Some(Self::Sending),
-            _ => Concluded::parse(text).map(Self::Concluded),
+            "due" => Ok(Self::Due),
+            "sending" => Ok(Self::Sending),
+            _ => text.parse().map(Self::Concluded),
         }
     }
 }
 
 impl fmt::Display for DeliveryState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(self.into_str())
     }
 }
 
 /// How a delivery can stand when nothing automatic happens to it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Concluded {
     /// The relay took responsibility for at least one To.
     Sent,
@@ -111,19 +113,12 @@ pub enum Concluded {
     Expired,
 }
 
-string_enum!(Concluded {
-    Sent => "sent",
-    Rejected => "rejected",
-    Dead => "dead",
-    Discarded => "discarded",
-    Uncertain => "uncertain",
-    Cancelled => "cancelled",
-    Expired => "expired",
-});
-
 /// Documents or a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Decision {
     /// The documents are attached.
     Attach,
@@ -131,10 +126,9 @@ pub enum Decision {
     Link,
 }
 
-string_enum!(Decision { Attach => "attach", Link => "link" });
-
 /// Where a breaker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum BreakerState {
     /// Mail flows.
     #[default]
@@ -144,8 +138,6 @@ pub enum BreakerState {
     /// A few deliveries are let through to see.
     HalfOpen,
 }
-
-string_enum!(BreakerState { Closed => "closed", Open => "open", HalfOpen => "half_open" });
 
 /// What becomes of a delivery whose DATA may have been accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -366,7 +366,7 @@ fn remaining_cause(
 pub(super) fn cause_after_cure(letter: &LetterToRedrive, error: &RedriveError, by: By<'_>) -> Option<ChangedCause> {
     let (RedriveError::SameFault { class, reason, hint }, By::Cure) = (error, by) else { return None };
     let (class, reason, hint) = (*class, reason.clone(), hint.clone());
-    let fingerprint = fingerprint(&[class.as_str(), &reason]);
+    let fingerprint = fingerprint(&[class.into_str(), &reason]);
     (class != letter.class).then_some(ChangedCause { letter: letter.id, class, reason, hint, fingerprint })
 }
 

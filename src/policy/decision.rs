@@ -5,6 +5,8 @@
 
 mod terms;
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use crate::model::state::Decision;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,6 @@ pub use self::terms::{PortalTerms, Terms};
 use crate::model::customer::{CustomerType, VerificationRecord, usable_methods};
 use crate::model::reason::ReasonCode;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
-use crate::string_enum::string_enum;
 
 /// What a decision is made of, and all it is made of. Recorded as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +66,24 @@ impl Plan {
 
 /// What the portal asks of one customer, from the loosest to the strictest: each shows less than the one before to
 /// somebody who merely has the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PortalAccess {
     /// Nothing: the link opens the documents.
     Open,
@@ -77,13 +94,6 @@ pub enum PortalAccess {
     /// Documents are closed to all: the mail names the tenant's contact instead.
     Closed,
 }
-
-string_enum!(PortalAccess {
-    Open => "open",
-    Verified => "verified",
-    EveryPageVerified => "every_page_verified",
-    Closed => "closed",
-});
 
 impl PortalAccess {
     /// Whether somebody can see the documents after verification.
@@ -117,7 +127,8 @@ impl Ruling {
 }
 
 /// Why it was decided so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Reason {
     /// The policy attaches for everybody.
     PolicyInclude,
@@ -136,17 +147,6 @@ pub enum Reason {
     /// An earlier attempt decided on a link; a retry never widens.
     EarlierDecision,
 }
-
-string_enum!(Reason {
-    PolicyInclude => "policy_include",
-    PolicyExclude => "policy_exclude",
-    BusinessCustomer => "business_customer",
-    PrivateCustomer => "private_customer",
-    UnknownCustomerType => "unknown_customer_type",
-    TooLarge => "too_large",
-    LinkOnly => "link_only",
-    EarlierDecision => "earlier_decision",
-});
 
 impl Reason {
     /// Whether this is ever the reason of that decision.
@@ -291,6 +291,8 @@ fn portal_terms(inputs: &Inputs) -> PortalTerms {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray as _;
+
     use super::*;
     use crate::model::settings::PortalAuthentication;
 
@@ -338,7 +340,7 @@ mod tests {
         ];
         for (policy, expected) in table {
             for (kind, expected) in TYPES.into_iter().zip(expected) {
-                for level in PortalLevel::ALL {
+                for level in PortalLevel::VARIANTS {
                     let (plan, _) = decide(&inputs(policy, kind, *level)).expect("a verifiable customer gets a mail");
                     assert_eq!(plan.decision(), expected, "{policy} {kind:?} {level}");
                     if let Plan::Link { access } = plan {
@@ -352,14 +354,14 @@ mod tests {
     #[test]
     fn nothing_turns_a_link_into_attachments() {
         // Every input but policy and type, over all its values: where those two say link, the mail is never attach.
-        for policy in SensitiveAttachments::ALL {
+        for policy in SensitiveAttachments::VARIANTS {
             for kind in TYPES {
                 let may_attach = matches!(
                     (policy, kind),
                     (SensitiveAttachments::Include, _)
                         | (SensitiveAttachments::ExcludeForPrivate, Some(CustomerType::Business))
                 );
-                for level in PortalLevel::ALL {
+                for level in PortalLevel::VARIANTS {
                     for bits in 0..128_u32 {
                         let bit = |n: u32| bits & (1 << n) != 0;
                         let mut given = inputs(*policy, kind, *level);
@@ -434,7 +436,7 @@ mod tests {
 
     #[test]
     fn too_large_becomes_a_link_where_the_portal_is_open_and_nothing_where_it_is_closed() {
-        for level in PortalLevel::ALL {
+        for level in PortalLevel::VARIANTS {
             let mut given = inputs(SensitiveAttachments::Include, Some(CustomerType::Private), *level);
             given.encoded_bytes = ROOMY + 1;
             let refused = decide(&given).map_err(DecisionRefusal::class);

@@ -174,6 +174,7 @@ fn jittered(delay: Duration, history: &History) -> Duration {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray as _;
     use uuid::Uuid;
 
     use super::*;
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn every_class_has_its_consequence() {
         let schedule = Schedule::default();
-        for class in ReasonCode::ALL {
+        for class in ReasonCode::VARIANTS {
             let expected = match class {
                 ReasonCode::Accepted => Some(Concluded::Sent),
                 ReasonCode::Rejected => Some(Concluded::Rejected),

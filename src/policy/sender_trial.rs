@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 use super::sender_trip::is_bare;
 use crate::model::reason::ReasonCode;
-use crate::string_enum::string_enum;
 
 /// Why a sender is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum HoldReason {
     /// The relay refuses it.
     Refused,
@@ -16,8 +18,6 @@ pub enum HoldReason {
     /// It has sent what the relay allows in a day.
     DailyLimit,
 }
-
-string_enum!(HoldReason { Refused => "refused", SameWords => "same_words", DailyLimit => "daily_limit" });
 
 /// The first trials come so soon, each after the one before …
 const DELAYS: [Duration; 3] = [Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];

@@ -1,6 +1,7 @@
 //! The whole table of what a reply means, and laws about every reply.
 
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 
@@ -85,7 +86,7 @@ fn what_a_reply_means() {
 
 #[test]
 fn silence_is_uncertain_only_once_the_final_dot_was_handed_over() {
-    for phase in Phase::ALL {
+    for phase in Phase::VARIANTS {
         let outcome = Outcome::of_silence(*phase);
         assert_eq!(outcome == Outcome::Uncertain, *phase == Phase::FinalDot, "{phase}");
         assert_eq!(outcome == Outcome::RelayUnavailable, phase.precedes_transaction(), "{phase}");
@@ -127,7 +128,7 @@ proptest! {
 
     #[test]
     fn nothing_but_a_final_2xx_is_success(code in 200_u16..600, text in "[245]\\.[0-9]{1,2}\\.[0-9]{1,2} x|no") {
-        for phase in Phase::ALL {
+        for phase in Phase::VARIANTS {
             let accepted = Outcome::of_reply(*phase, &Reply::new(code, &text)) == Outcome::Accepted;
             prop_assert!(!accepted || (code < 300 && matches!(phase, Phase::Rcpt | Phase::FinalDot)));
         }
@@ -135,7 +136,7 @@ proptest! {
 
     #[test]
     fn a_4xx_never_concludes_a_delivery(code in 400_u16..500, text in "[245]\\.[0-9]{1,2}\\.[0-9]{1,2} x|no") {
-        for phase in Phase::ALL.iter().filter(|phase| !phase.precedes_transaction()) {
+        for phase in Phase::VARIANTS.iter().filter(|phase| !phase.precedes_transaction()) {
             prop_assert_eq!(Outcome::of_reply(*phase, &Reply::new(code, &text)), Outcome::Deferred);
         }
     }

@@ -56,7 +56,7 @@ impl Known {
     }
 
     fn kind(&self) -> &'static str {
-        self.r#type.map_or("unknown, counts as private", CustomerType::as_str)
+        self.r#type.map_or("unknown, counts as private", |kind| kind.into_str())
     }
 
     fn report(&self, output: Output) -> String {
@@ -94,7 +94,7 @@ impl ListRow for Known {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let kind = self.r#type.map_or("unknown", CustomerType::as_str);
+        let kind = self.r#type.map_or("unknown", |kind| kind.into_str());
         let locale = self.locale.clone().unwrap_or_else(|| "-".to_owned());
         vec![self.id.to_string(), kind.to_owned(), locale, self.address.clone(), self.name.clone()]
     }

@@ -123,7 +123,7 @@ impl ListRow for DeliveryRow {
         let attempts = self.attempts.to_string();
         // What it is beyond an invoice to its recipients.
         let kind = (self.kind != InvoiceKind::Invoice).then(|| self.kind.label());
-        let role = (self.role != DeliveryRole::Main).then(|| self.role.as_str());
+        let role = (self.role != DeliveryRole::Main).then(|| self.role.into_str());
         let besides: Vec<&str> = kind.into_iter().chain(role).collect();
         let invoice = match besides.as_slice() {
             [] => self.invoice_number.clone(),

@@ -8,7 +8,7 @@ use crate::cli::output::{ListRow, spelled};
 use crate::cli::table::Column;
 use crate::cli::words::{customer_name, recipients, recipients_whole, relative};
 use crate::clock::Timestamp;
-use crate::model::customer::{Customer, CustomerType};
+use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -96,7 +96,7 @@ impl Hit {
         let mut order = Vec::new();
         let mut groups: BTreeMap<_, Vec<(FoundBy, Delivery)>> = BTreeMap::new();
         for (by, delivery) in deliveries {
-            let key = (delivery.tenant.clone(), delivery.invoice_id.clone(), delivery.kind.as_str());
+            let key = (delivery.tenant.clone(), delivery.invoice_id.clone(), delivery.kind.into_str());
             if !groups.contains_key(&key) {
                 order.push(key.clone());
             }
@@ -113,7 +113,7 @@ impl Hit {
             (!is_aside, delivery.role == DeliveryRole::Main, delivery.created_at, delivery.id.0)
         })?;
         Some(Self {
-            state: Some(newest.state.as_str()),
+            state: Some(newest.state.into_str()),
             class: newest.class,
             delivery_id: Some(newest.id),
             deliveries,
@@ -130,7 +130,7 @@ impl Hit {
 
     fn waiting(by: FoundBy, event: FoundEvent, now: Timestamp) -> Self {
         Self {
-            state: Some(event.state.as_str()),
+            state: Some(event.state.into_str()),
             tenant_id: Some(event.tenant),
             customer_id: Some(event.customer),
             invoice_number: Some(event.invoice_number),
@@ -145,7 +145,7 @@ impl Hit {
     fn dead(by: FoundBy, letter: DeadLetter, now: Timestamp) -> Self {
         Self {
             claimed: letter.is_claimed(),
-            state: Some(letter.state.as_str()),
+            state: Some(letter.state.into_str()),
             class: Some(letter.class),
             tenant_id: letter.tenant,
             customer_id: letter.customer,
@@ -162,7 +162,7 @@ impl Hit {
         let address = if addresses { customer.address.clone() } else { Masked(&customer.address).to_string() };
         Self {
             who: format!("{}, {address}", customer_name(&customer, addresses)),
-            state: customer.kind.map(CustomerType::as_str),
+            state: customer.kind.map(|kind| kind.into_str()),
             tenant_id: Some(customer.tenant_id),
             customer_id: Some(customer.id),
             ..Self::empty("customer", now)
@@ -209,7 +209,7 @@ impl ListRow for Hit {
             self.tenant_id.as_ref().map_or("-", TenantId::as_str).to_owned(),
             self.stands(),
             self.delivery_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
-            self.found_by.map_or_else(|| "name or id".to_owned(), |by| by.as_str().replace('_', " ")),
+            self.found_by.map_or_else(|| "name or id".to_owned(), |by| by.into_str().replace('_', " ")),
             who,
         ]
     }

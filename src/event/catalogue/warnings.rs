@@ -80,7 +80,7 @@ pub fn warnings_of_import_line(line: &[u8]) -> Vec<MemberWarning> {
 
 fn of_customer(customer: &Value) -> Vec<MemberWarning> {
     let mut warnings = unknown_members(customer, &CUSTOMER);
-    let unknown = |name: &&str| !name.trim().is_empty() && CustomerType::parse(name).is_none();
+    let unknown = |name: &&str| !name.trim().is_empty() && name.parse::<CustomerType>().is_err();
     if customer.get("type").and_then(Value::as_str).as_ref().is_some_and(unknown) {
         let problem = "is neither private nor business (in small letters), so this customer counts as private";
         warnings.push(MemberWarning::at("type", problem));

@@ -1,6 +1,7 @@
 //! Laws that hold for any bytes and any values.
 
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 
@@ -85,7 +86,7 @@ proptest! {
     fn what_was_read_survives_being_written_again(
         number in "\\PC{1,128}", cents in -1_000_000_000i64..1_000_000_000, scale in 0u32..=6,
         due in prop::option::of("20[0-9]{2}-0[1-9]-[12][0-8]"), name in prop::option::of("\\PC{0,255}"),
-        kind in prop::sample::select(InvoiceKind::ALL), size in 1u64..=1 << 30,
+        kind in prop::sample::select(InvoiceKind::VARIANTS), size in 1u64..=1 << 30,
     ) {
         prop_assume!(!number.trim().is_empty());
         let mut event = event();

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use strum::VariantArray as _;
+
 use super::*;
 
 const DOCS: &str = include_str!("../../../docs/delivery-states.md");
@@ -173,7 +175,7 @@ fn every_code_in_every_phase() {
 
 #[test]
 fn before_mail_every_answer_is_the_relays() {
-    for phase in Phase::ALL.iter().filter(|phase| phase.precedes_transaction()) {
+    for phase in Phase::VARIANTS.iter().filter(|phase| phase.precedes_transaction()) {
         for code in [220, 354, 421, 454, 500, 530, 535, 550, 554] {
             let reply = Reply { code, enhanced: None, text: String::new() };
             assert_eq!(meaning(*phase, &reply), Some(ReplyMeaning::RelayUnavailable), "{phase}: {reply}");

@@ -158,17 +158,17 @@ text_values!(String, TenantId, CustomerId, RelayName);
 macro_rules! spelled {
     ($($type:ty),+) => {
         $(
-            made_of!($type, String, |text| <$type>::parse(&text));
+            made_of!($type, String, |text| text.parse::<$type>().ok());
 
             impl From<$type> for Value<'_> {
                 fn from(value: $type) -> Self {
-                    Self::Text(Some(Cow::Borrowed(value.as_str())))
+                    Self::Text(Some(Cow::Borrowed(value.into_str())))
                 }
             }
 
             impl From<Option<$type>> for Value<'_> {
                 fn from(value: Option<$type>) -> Self {
-                    Self::Text(value.map(|value| Cow::Borrowed(value.as_str())))
+                    Self::Text(value.map(|value| Cow::Borrowed(value.into_str())))
                 }
             }
         )+

@@ -59,7 +59,7 @@ impl NewDeadLetter {
     /// event, delivery and attempts. Letters of one class and `cause` are one group.
     #[must_use]
     pub fn new(id: Uuid, class: ReasonCode, cause: &[&str], reason: String, now: Timestamp) -> Self {
-        let cause: Vec<&str> = std::iter::once(class.as_str()).chain(cause.iter().copied()).collect();
+        let cause: Vec<&str> = std::iter::once(class.into_str()).chain(cause.iter().copied()).collect();
         Self {
             id: DeadLetterId(id),
             delivery: None,

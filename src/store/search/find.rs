@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use super::numbered::number_expression;
@@ -116,7 +117,8 @@ pub struct SearchHits {
 }
 
 /// What of it the text named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FoundBy {
     /// Its number.
     Number,
@@ -135,17 +137,6 @@ pub enum FoundBy {
     /// Its customer.
     Customer,
 }
-
-crate::string_enum::string_enum!(FoundBy {
-    Number => "number",
-    NumberPrefix => "number_prefix",
-    Recipient => "recipient",
-    MessageId => "message_id",
-    DeliveryId => "delivery_id",
-    DeadLetterId => "dead_letter_id",
-    EventId => "event_id",
-    Customer => "customer",
-});
 
 /// An event that waits for its customer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -89,7 +89,7 @@ pub fn taken(delivery: &BookedDelivery, mails: &[&TakenMail]) -> Vec<Finding> {
         _ => false,
     };
     if let Some(mail) = mails.iter().copied().find(differs) {
-        let recorded = delivery.decision.map_or("nothing", Decision::as_str);
+        let recorded = delivery.decision.map_or("nothing", |decision| decision.into_str());
         let detail = format!("recorded as {recorded}, taken with {} documents", mail.attachments);
         faults.push((ReconciliationFault::OtherDecision, detail));
     }
@@ -115,8 +115,8 @@ const fn may_be_taken(delivery: &BookedDelivery) -> bool {
 
 fn standing(delivery: &BookedDelivery) -> &'static str {
     match (delivery.concluded, delivery.in_lane) {
-        (Some(concluded), _) => concluded.as_str(),
-        (None, Some(state)) => state.as_str(),
+        (Some(concluded), _) => concluded.into_str(),
+        (None, Some(state)) => state.into_str(),
         (None, None) => "in no state",
     }
 }

@@ -8,12 +8,12 @@ pub mod evidence;
 pub mod judge;
 
 use serde::{Serialize, Serializer};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 pub use evidence::{Evidence, TakenMail};
 
 use crate::model::ids::{EventKey, TenantId};
 use crate::store::{Store, StoreError};
-use crate::string_enum::string_enum;
 use evidence::TakenMails;
 
 /// Rows of one page: what the ledger holds in memory does not grow with the database.
@@ -23,7 +23,10 @@ const PAGE: u32 = 500;
 const FINDINGS_MAX: usize = 1_000;
 
 /// What can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ReconciliationFault {
     /// Published, and neither in the queue nor in the database.
     Lost,
@@ -59,25 +62,6 @@ pub enum ReconciliationFault {
     /// customer has two.
     AcceptedAndResent,
 }
-
-string_enum!(ReconciliationFault {
-    Lost => "lost",
-    InNoState => "in_no_state",
-    InTwoStates => "in_two_states",
-    WithoutDelivery => "without_delivery",
-    SecondDelivery => "second_delivery",
-    SentTwice => "sent_twice",
-    OtherDecision => "other_decision",
-    NotTaken => "not_taken",
-    NotRecorded => "not_recorded",
-    AcceptedNotSent => "accepted_not_sent",
-    UncertainBeforeData => "uncertain_before_data",
-    DeadUnseen => "dead_unseen",
-    SeenUndead => "seen_undead",
-    Miscounted => "miscounted",
-    Unreadable => "unreadable",
-    AcceptedAndResent => "accepted_and_resent",
-});
 
 impl ReconciliationFault {
     /// The end of a sentence that begins with a number: "2 in no state".
@@ -151,7 +135,7 @@ impl Reconciliation {
     #[must_use]
     pub fn by_fault(&self) -> Vec<(ReconciliationFault, usize)> {
         let number = |fault: ReconciliationFault| self.findings.iter().filter(|finding| finding.fault == fault).count();
-        ReconciliationFault::ALL
+        ReconciliationFault::VARIANTS
             .iter()
             .map(|fault| (*fault, number(*fault)))
             .filter(|(_, number)| *number > 0)

@@ -82,7 +82,7 @@ async fn every_kind_of_mail_is_proven(database: TestDatabase) {
         let rebuilt = rebuild(&dispatcher, delivery, None).await.expect("it can be put together");
         assert!(rebuilt.is_proven(), "{} {}", delivery.invoice_number, delivery.role);
         assert_eq!(rebuilt.mail.bytes, taken(&mails, delivery).bytes, "{}", delivery.invoice_number);
-        let has_link = delivery.invoice_number == "R-link" && delivery.role.as_str() == "main";
+        let has_link = delivery.invoice_number == "R-link" && delivery.role.into_str() == "main";
         assert_eq!(rebuilt.portal_token.is_some(), has_link);
     }
     dispatcher.finish().await;

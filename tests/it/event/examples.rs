@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use strum::VariantArray as _;
+
 use invoice_dispatcher::documents::{DocumentStore, Options};
 use invoice_dispatcher::event::catalogue::{ImportEntry, parse_import_line};
 use invoice_dispatcher::event::{self, InvoiceSent, LoadedDocument, MediaType, check_objects};
-use invoice_dispatcher::model::customer::{Customer, CustomerType};
+use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::model::settings::SensitiveAttachments;
 use invoice_dispatcher::model::tenant::Tenant;
@@ -73,14 +75,14 @@ async fn documents_of(folder: &str, event: &InvoiceSent) -> Vec<LoadedDocument> 
 #[test]
 fn there_is_one_tenant_for_each_policy_and_both_types_of_customer() {
     let (tenants, customers) = catalogue("");
-    let policies: Vec<_> = tenants.values().map(|tenant| tenant.settings.sensitive_attachments.as_str()).collect();
-    assert_eq!(policies.len(), SensitiveAttachments::ALL.len());
-    assert_eq!(policies.into_iter().collect::<BTreeSet<_>>().len(), SensitiveAttachments::ALL.len());
-    let levels = tenants.values().map(|tenant| tenant.settings.portal_authentication.level.as_str());
+    let policies: Vec<_> = tenants.values().map(|tenant| tenant.settings.sensitive_attachments.into_str()).collect();
+    assert_eq!(policies.len(), SensitiveAttachments::VARIANTS.len());
+    assert_eq!(policies.into_iter().collect::<BTreeSet<_>>().len(), SensitiveAttachments::VARIANTS.len());
+    let levels = tenants.values().map(|tenant| tenant.settings.portal_authentication.level.into_str());
     assert_eq!(levels.collect::<BTreeSet<_>>().len(), tenants.len(), "each shows another level");
     for tenant in tenants.keys() {
         let types = customers.values().filter(|customer| customer.tenant_id.as_str() == tenant).map(|c| c.kind);
-        let types: BTreeSet<_> = types.map(|kind| kind.map(CustomerType::as_str)).collect();
+        let types: BTreeSet<_> = types.map(|kind| kind.map(|kind| kind.into_str())).collect();
         assert_eq!(types, BTreeSet::from([Some("business"), Some("private")]), "{tenant}");
     }
 }
@@ -97,11 +99,11 @@ async fn every_event_is_about_known_people_and_its_documents_are_the_ones_it_nam
             let customer = &customers[&(data.tenant_id.to_string(), data.customer_id.to_string())];
             check_objects(data, &tenant.object_prefix()).expect("its own documents");
             documents_of(folder, &event).await;
-            kinds.insert(data.invoice.kind.as_str());
+            kinds.insert(data.invoice.kind.into_str());
             let locale = data.locale.as_ref().or(customer.locale.as_ref()).unwrap_or(&tenant.profile.locale);
             languages.insert(locale[..2].to_owned());
         }
-        assert_eq!(kinds.len(), InvoiceKind::ALL.len());
+        assert_eq!(kinds.len(), InvoiceKind::VARIANTS.len());
         assert_eq!(languages.into_iter().collect::<Vec<_>>(), ["de", "en", "fr", "nl"]);
     }
 }

@@ -59,7 +59,7 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     support.database.assert_ledger().await;
     let after = store.delivery(delivery).await.expect("answered").expect("it is known");
     assert_eq!((after.id, after.root), (before.id, before.root), "so the Message-ID is the same");
-    assert_eq!((after.state.as_str(), after.attempts, after.decision, after.class), ("due", 1, None, None));
+    assert_eq!((after.state.into_str(), after.attempts, after.decision, after.class), ("due", 1, None, None));
     assert_eq!(after.relay.as_ref().map(RelayName::as_str), Some("second"));
     assert_eq!(after.recipients[0].address, "neu@customer.example");
     assert_eq!(after.snapshot_at, support.database.clock.now());

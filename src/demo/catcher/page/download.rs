@@ -9,7 +9,7 @@ use crate::event::MediaType;
 
 /// The bytes as a download of this name and, if mails may carry it, this type.
 pub(super) fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> Response {
-    let known = MediaType::parse(media_type).map(MediaType::as_str);
+    let known = media_type.parse().ok().map(|media_type: MediaType| media_type.into_str());
     let own = (media_type == "message/rfc822").then_some("message/rfc822");
     let headers = [
         (header::CONTENT_TYPE, known.or(own).unwrap_or("application/octet-stream").to_owned()),
