@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use parking_lot::{Mutex, MutexGuard};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -279,7 +280,7 @@ impl Liveness {
 
     fn beats(&self) -> MutexGuard<'_, Beats> {
         // A map of instants is right whatever its holder was doing when it panicked.
-        self.0.beats.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.beats.lock()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Requests that are refused for their token: each is counted, and the log hears of them once a minute.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::telemetry::metric;
@@ -46,7 +46,7 @@ impl RefusedTokens {
     /// How many the log is to hear of now, if it is time.
     fn due(&self) -> Option<u64> {
         let now = self.clock.monotonic();
-        let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unsaid = self.unsaid.lock();
         unsaid.count += 1;
         if unsaid.said_at.is_some_and(|at| now.saturating_sub(at) < LOG_INTERVAL) {
             return None;

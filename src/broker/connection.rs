@@ -5,7 +5,7 @@
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -15,6 +15,7 @@ use lapin::tcp::{AMQPUriTcpExt as _, AsyncTcpStream};
 use lapin::types::LongString;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{ConnectionProperties, ErrorKind};
+use parking_lot::Mutex;
 
 use super::guarded_stream::{GuardedStream, Wire, guarded_runtime};
 use super::incoming_bodies::{BodyLimit, IncomingBodies};
@@ -62,12 +63,12 @@ struct Socket(Arc<Mutex<Option<TcpStream>>>);
 
 impl Socket {
     fn keep(&self, socket: TcpStream) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+        *self.0.lock() = Some(socket);
     }
 
     /// Whether the peer has closed it. False while there is none yet.
     fn is_closed_by_peer(&self) -> bool {
-        let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = self.0.lock();
         // Not blocking, as tokio has made it: no bytes now is an error of that kind, no bytes ever again is zero.
         socket.as_ref().is_some_and(|socket| match socket.peek(&mut [0]) {
             Ok(count) => count == 0,
@@ -76,7 +77,7 @@ impl Socket {
     }
 
     fn hang_up(&self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(socket) = self.0.lock().take() {
             // It may be closed already; that is what we want.
             let _ = socket.shutdown(Shutdown::Both);
         }

@@ -1,7 +1,8 @@
 //! How many bytes of messages are in memory at once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Bytes of messages handed over by a connection and not acked yet, and their bound.
 ///
@@ -65,7 +66,7 @@ impl Window {
     }
 
     fn state(&self) -> MutexGuard<'_, WindowState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::error::Advise;
@@ -222,12 +222,12 @@ impl Import<'_> {
         let (store, parts) = (&self.app.store, &Mutex::new(Vec::new()));
         let results = bisect(&customers, StoreError::is_refused, |part| async move {
             let done = store.upsert_customers(part).await?;
-            parts.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+            parts.lock().push(done);
             Ok(vec![(); part.len()])
         })
         .await?;
         let mut strangers = HashSet::new();
-        for part in parts.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for part in parts.lock().drain(..) {
             self.done.customers.created += part.created;
             self.done.customers.changed += part.changed;
             self.done.customers.unchanged += part.unchanged;

@@ -9,8 +9,10 @@
 //! on, and are few at once, too, so that they take none of the places of those whose documents come.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// How long a tenant's documents are not asked for after the store has hung.
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
@@ -108,7 +110,7 @@ impl Pauses {
     }
 
     fn state(&self) -> MutexGuard<'_, PausesState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

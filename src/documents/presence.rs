@@ -3,8 +3,9 @@
 //! A link needs no document to be sent, so that a store which hangs must not hold it up: after a question without an
 //! answer in time none is asked for a while, and then one mail asks for all.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// How long the store has for all documents of one link.
 pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
@@ -21,7 +22,7 @@ pub(super) struct Presence {
 impl Presence {
     /// Whether the store may be asked `now`. After a silence this says so to one; the others wait for what it finds.
     pub(super) fn may_ask(&self, now: Duration) -> bool {
-        let mut silent_until = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut silent_until = self.silent_until.lock();
         match *silent_until {
             None => true,
             Some(until) if now < until => false,
@@ -34,7 +35,7 @@ impl Presence {
 
     /// The store has answered or, `now`, has not.
     pub(super) fn asked(&self, answered: bool, now: Duration) {
-        let mut silent_until = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut silent_until = self.silent_until.lock();
         *silent_until = if answered { None } else { Some(now + SILENCE) };
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// Readers at work at once. Each takes a thread, and threads their memory; a disk gives no more by more.
@@ -153,7 +154,7 @@ fn may_go_on(shared: &Mutex<ReaderPool>, number: u64) -> bool {
 }
 
 fn room(room: &Mutex<ReaderPool>) -> MutexGuard<'_, ReaderPool> {
-    room.lock().unwrap_or_else(PoisonError::into_inner)
+    room.lock()
 }
 
 #[cfg(test)]
@@ -167,13 +168,13 @@ mod tests {
             let most = Arc::clone(&most);
             readers.run(move || {
                 let now = {
-                    let mut counts = most.lock().expect("nobody panics with it");
+                    let mut counts = most.lock();
                     counts.0 += 1;
                     counts.1 = counts.1.max(counts.0);
                     counts.0
                 };
                 std::thread::yield_now();
-                most.lock().expect("nobody panics with it").0 -= 1;
+                most.lock().0 -= 1;
                 assert!(n % 50 != 7, "{now} at work");
                 n
             })
@@ -181,7 +182,7 @@ mod tests {
         let read: Vec<_> = futures_util::future::join_all(all).await;
         let expected: Vec<_> = (0..200).map(|n| (n % 50 != 7).then_some(n)).collect();
         assert_eq!(read, expected);
-        assert!((1..=READERS_MAX).contains(&most.lock().expect("nobody panics with it").1));
+        assert!((1..=READERS_MAX).contains(&most.lock().1));
         assert_eq!(readers.run(|| "later").await, Some("later"), "and again after a rest");
     }
     #[tokio::test]
@@ -206,7 +207,7 @@ mod tests {
         for _ in 0..READERS_MAX + 2 {
             let stuck = Arc::clone(&stuck);
             // They wait for each other's lock, or for the channel.
-            let hanging = readers.run(move || stuck.lock().is_ok_and(|stuck| stuck.recv().is_ok()));
+            let hanging = readers.run(move || stuck.lock().recv().is_ok());
             assert!(tokio::time::timeout(LONG * 3, hanging).await.is_err());
         }
         let read = tokio::time::timeout(Duration::from_secs(30), readers.run(|| "read")).await;

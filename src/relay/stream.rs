@@ -9,11 +9,12 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncTokioStream;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -91,7 +92,7 @@ impl WireStream {
     }
 
     fn inner(&self) -> MutexGuard<'_, StreamInner> {
-        self.0.lock().expect("no poll panics while it holds the connection")
+        self.0.lock()
     }
 
     /// Begins an exchange that may take `allowed` in total and in which the relay owes `replies`.

@@ -3,9 +3,9 @@
 //! All are totals: a client that sends a byte now and then is no better than one that is silent. What may be large has
 //! time by its size, at a rate that any line has.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -181,7 +181,7 @@ impl ExchangeProgress {
     }
 
     fn state(&self) -> MutexGuard<'_, DeadlineState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -130,7 +131,7 @@ impl Mailbox {
         })
         .await?;
         let mail = Arc::new(mail);
-        self.0.index.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&mail));
+        self.0.index.write().push(Arc::clone(&mail));
         self.0.count.send_modify(|count| *count += 1);
         Ok(mail)
     }
@@ -138,20 +139,20 @@ impl Mailbox {
     /// Every mail, newest first.
     #[must_use]
     pub fn mails(&self) -> Vec<Arc<CaughtMail>> {
-        self.0.index.read().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        self.0.index.read().iter().rev().cloned().collect()
     }
 
     /// The mail of this name.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<CaughtMail>> {
-        let index = self.0.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.0.index.read();
         index.iter().find(|mail| mail.id == id).cloned()
     }
 
     /// The mails with this Message-ID (without angle brackets), oldest first: more than one was sent more than once.
     #[must_use]
     pub fn with_message_id(&self, message_id: &str) -> Vec<Arc<CaughtMail>> {
-        let index = self.0.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.0.index.read();
         index.iter().filter(|mail| mail.message_id == message_id).cloned().collect()
     }
 

@@ -1,7 +1,9 @@
 //! Tenants' profiles by version: the same one is read for every mail of a tenant, and parsed once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::model::ids::TenantId;
 use crate::model::tenant::TenantProfile;
@@ -16,7 +18,7 @@ pub struct Profiles(Mutex<HashMap<(TenantId, i64), Arc<TenantProfile>>>);
 impl Profiles {
     /// The profile of `tenant` in `version`, whose JSON is `body`.
     pub fn get(&self, tenant: &TenantId, version: i64, body: &str) -> Result<Arc<TenantProfile>, serde_json::Error> {
-        let mut profiles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut profiles = self.0.lock();
         if let Some(profile) = profiles.get(&(tenant.clone(), version)) {
             return Ok(Arc::clone(profile));
         }

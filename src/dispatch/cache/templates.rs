@@ -1,7 +1,9 @@
 //! Templates by version: today's, and those that older deliveries were made with.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::compose::Templates;
 
@@ -27,12 +29,12 @@ impl TemplateCache {
         if version == self.today.version() {
             return Some(Arc::clone(&self.today));
         }
-        self.older.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+        self.older.lock().get(version).cloned()
     }
 
     pub(in crate::dispatch) fn add(&self, version: &str, templates: Templates) -> Arc<Templates> {
         let templates = Arc::new(templates);
-        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut older = self.older.lock();
         Arc::clone(older.entry(version.to_owned()).or_insert(templates))
     }
 }

@@ -5,10 +5,10 @@
 //! of them, under a lease, tries again. Workers with others go on.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::gauge;
+use parking_lot::{Mutex, MutexGuard};
 use secrecy::ExposeSecret;
 use tracing::{info, warn};
 
@@ -171,7 +171,7 @@ impl Credentials {
     }
 
     fn rest(&self) -> MutexGuard<'_, CredentialsRest> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rest.lock()
     }
 }
 

@@ -4,10 +4,11 @@
 //! the row when they trip. One worker at a time holds the lease to probe; the same one then tries the relay with 1,
 //! 2, 4, … deliveries before the lane is free again for all.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::gauge;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -417,7 +418,7 @@ impl RelayGate {
     }
 
     fn counts(&self) -> MutexGuard<'_, WindowCounts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock()
     }
 }
 

@@ -7,10 +7,11 @@
 //! difference which worker made it, or whether that worker is still alive.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::gauge;
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -426,7 +427,7 @@ impl SenderGuard {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownHolds> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

@@ -3,7 +3,9 @@
 //! A message is one large block of memory that is made on one thread and freed on another: left to the allocator, the
 //! blocks in between stay with the process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Bytes that are kept for later at most: memory that nobody uses must not be much.
 const KEPT_BYTES_MAX: usize = 32 << 20;
@@ -39,7 +41,7 @@ impl Buffers {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

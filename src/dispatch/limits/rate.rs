@@ -1,10 +1,11 @@
 //! A relay's rate, shared by the workers that live.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// Lets so many messages a second through.
@@ -33,7 +34,7 @@ impl Rate {
     fn limiter(&self) -> Option<Arc<DefaultDirectRateLimiter>> {
         let per_second = self.per_second?;
         let live = (*self.live.borrow()).max(1);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if current.as_ref().is_none_or(|(divided_by, _)| *divided_by != live) {
             let interval = Duration::from_secs_f64(f64::from(live) / per_second);
             let quota = Quota::with_period(interval)?.allow_burst(NonZeroU32::MIN);

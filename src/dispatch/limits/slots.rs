@@ -5,9 +5,9 @@
 //! connections look as if they stood until each is used. Only an answer on one of them, given after the refused one
 //! was begun, shows that the relay works. So a refusal waits for that evidence ([`Attempt::refused`]).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::idle::IdleConnections;
@@ -168,7 +168,7 @@ impl Slots {
     }
 
     fn shrunk(&self) -> MutexGuard<'_, Option<Shrunk>> {
-        self.shrunk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shrunk.lock()
     }
 }
 

@@ -5,7 +5,9 @@
 //! heartbeat looks for such rows ([`Unknown`]) and gives them back.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::model::ids::DeliveryId;
 use crate::store::{Fence, HeldRow};
@@ -34,7 +36,7 @@ impl InFlight {
     }
 
     fn set(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

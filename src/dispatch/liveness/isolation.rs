@@ -7,10 +7,11 @@
 //! shown that it lives at all: a process that dies at every start proves nothing about what it had claimed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -80,7 +81,7 @@ impl Isolation {
     }
 
     fn in_flight(&self) -> MutexGuard<'_, HashMap<usize, Duration>> {
-        self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.in_flight.lock()
     }
 }
 

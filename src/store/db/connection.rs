@@ -6,9 +6,10 @@
 //! the pool is gone for so long. So the connection returns itself, under a deadline, and one whose answer is overdue
 //! is detached: its socket is closed and its place is free at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::{Database, Executor, PgConnection, Postgres, Sqlite, SqliteConnection};
 use tokio::runtime::Handle as Runtime;
@@ -59,12 +60,12 @@ pub(in crate::store) struct Overdue(Arc<Mutex<Option<Instant>>>);
 
 impl Overdue {
     fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.lock() = Some(Instant::now());
     }
 
     /// Whether a connection that has been idle for so long must show that it lives before it is used.
     pub(in crate::store) fn suspects(&self, idle_for: Duration) -> bool {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.0.lock();
         idle_for >= TRUSTED_IDLE || last.is_some_and(|last| last.elapsed() <= idle_for)
     }
 }
