@@ -266,7 +266,7 @@ fn what_the_file_gets_wrong_is_told_by_line() {
         ("[relays.\"a b\"]\nurl = \"x\"\n", "config.toml line 1: relays.a b is not a name"),
         ("[database.url]\nx = 1\n", "config.toml line 1: database.url is not a known key"),
         ("[retention]\nbodies = \"800d\"\n", "config.toml line 2: retention.bodies is longer"),
-        ("[retention]\nevent_keys = \"90d\"\n", "config.toml line 2: retention.event_keys is shorter"),
+        ("[retention]\nevent_keys = \"90d\"\n", "config.toml line 2: retention.event_keys is not a known key"),
         (
             "[worker]\nbytes_in_flight_max = \"1MiB\"\n[relays.a]\nurl = \"smtp://[::1]\"\n",
             "config.toml line 2: worker.bytes_in_flight_max is too small",

@@ -85,32 +85,21 @@ pub struct Retention {
     pub bodies: Duration,
     /// Deliveries and attempts, after the final state.
     pub deliveries: Duration,
-    /// Idempotency keys: an event that comes again after this would be sent again. Kept for ever as yet.
-    pub event_keys: Duration,
-    /// IP addresses of customers and operators. None is stored as yet.
-    pub ip_addresses: Duration,
 }
 
 impl Retention {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
-        const KEYS: [Key<'static>; 3] =
-            [key("retention.bodies"), key("retention.deliveries"), key("retention.event_keys")];
+        const BODIES: Key<'static> = key("retention.bodies");
         let time = value::duration(DAY, 36_500 * DAY);
         let retention = Self {
-            bodies: reader.value(KEYS[0], "90d", &time),
-            deliveries: reader.value(KEYS[1], "730d", &time),
-            event_keys: reader.value(KEYS[2], "1095d", &time),
-            ip_addresses: reader.value(key("retention.ip_addresses"), "7d", &time),
+            bodies: reader.value(BODIES, "90d", &time),
+            deliveries: reader.value(key("retention.deliveries"), "730d", &time),
         };
         if retention.bodies > retention.deliveries {
             reader.fault(
-                KEYS[0],
+                BODIES,
                 Wrong::new("is longer than retention.deliveries", "keep bodies no longer than deliveries"),
             );
-        }
-        if retention.deliveries > retention.event_keys {
-            let problem = "is shorter than retention.deliveries: an old event could be sent twice";
-            reader.fault(KEYS[2], Wrong::new(problem, "keep idempotency keys longest"));
         }
         retention
     }
