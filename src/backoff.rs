@@ -42,10 +42,23 @@ impl Delays {
         Self { curve, delay_max, random: Box::new(random) }
     }
 
+    /// The same, with the clock's randomness.
+    #[must_use]
+    pub fn between(first: Duration, delay_max: Duration, clock: &Clock) -> Self {
+        Self::new(first, delay_max, random_of(clock))
+    }
+
     /// Delays for a server that is away: 0.5 s at first, 30 s at most.
     #[must_use]
     pub fn for_server(clock: &Clock) -> Self {
-        Self::new(Duration::from_millis(500), Duration::from_secs(30), random_of(clock))
+        Self::between(Duration::from_millis(500), Duration::from_secs(30), clock)
+    }
+
+    /// Delays for a database that does not answer, or not as it should: 50 ms at first, 2 s at most, since all else waits
+    /// for it.
+    #[must_use]
+    pub fn for_database(clock: &Clock) -> Self {
+        Self::between(Duration::from_millis(50), Duration::from_secs(2), clock)
     }
 
     /// The time to wait before the next attempt.

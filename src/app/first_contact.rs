@@ -6,12 +6,10 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::{App, AppError, Role};
+use crate::backoff::Delays;
 use crate::config::Config;
 use crate::lifecycle::Readiness;
 use crate::store::{ContactError, StoreError};
-
-/// How long it rests between two tries to reach the database.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// How often it is said again that the database is waited for: a single line is out of sight after an hour.
 const SAID_EVERY: Duration = Duration::from_mins(1);
@@ -29,13 +27,14 @@ impl App {
             return Ok(app);
         }
         let mut said = WarningInterval::default();
+        let mut delays = Delays::for_database(app.store.clock());
         while let Err(error) = app.try_to_meet().await {
             let AppError::Store(away @ StoreError::Unavailable(_)) = error else { return Err(error) };
             readiness.database(Err(away.to_string()));
             if said.is_due(Instant::now()) {
                 warn!("waiting for the database: {away}");
             }
-            sleep(PAUSE).await;
+            sleep(delays.next_delay()).await;
         }
         if said.last.is_some() {
             info!("the database answers");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::batcher::Batcher;
 use super::prepare::Prepared;
+use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::relay::{DataPermit, Permit};
@@ -27,8 +28,9 @@ pub fn is_outdated(prepared: &Prepared, clock: &Clock) -> bool {
 pub struct PermitRequest<'a> {
     starter: &'a PermitBatcher,
     start: DataPermitRequest,
-    /// The mail and the clock that tells how old it is; none if it goes out however old it is.
-    ages: Option<(&'a Prepared, &'a Clock)>,
+    clock: &'a Clock,
+    /// The mail, whose age counts; none if it goes out however old it is.
+    ages: Option<&'a Prepared>,
     /// What the database said last.
     pub answer: PermitAnswer,
     /// The start of DATA is recorded: only a record takes that back, and no release.
@@ -60,16 +62,19 @@ pub enum PermitAnswer {
     Unavailable,
 }
 
-/// How long to wait before the next question while settings or customer are locked: transactions of ours end within
-/// these. The connection to the relay is nobody else's meanwhile; so a longer lock puts the delivery back.
-const LOCKED_PAUSES_MS: [u64; 5] = [20, 40, 80, 160, 320];
+/// How often the question is repeated while settings or customer are locked, and the first and the longest pause before
+/// that: transactions of ours end within these 0.6 s. The connection to the relay is nobody else's meanwhile; so a longer
+/// lock puts the delivery back.
+const LOCKED_REPEATS: u32 = 5;
+const LOCKED_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
 impl<'a> PermitRequest<'a> {
     /// A permit that has not been asked for yet.
-    pub fn new(starter: &'a PermitBatcher, start: DataPermitRequest) -> Self {
+    pub fn new(starter: &'a PermitBatcher, start: DataPermitRequest, clock: &'a Clock) -> Self {
         Self {
             starter,
             start,
+            clock,
             ages: None,
             answer: PermitAnswer::Unasked,
             started: false,
@@ -79,8 +84,8 @@ impl<'a> PermitRequest<'a> {
     }
 
     /// The same, unless the mail is too old by then.
-    pub fn unless_outdated(self, prepared: &'a Prepared, clock: &'a Clock) -> Self {
-        Self { ages: Some((prepared, clock)), ..self }
+    pub fn unless_outdated(self, prepared: &'a Prepared) -> Self {
+        Self { ages: Some(prepared), ..self }
     }
 
     async fn ask(&self) -> PermitAnswer {
@@ -95,23 +100,33 @@ impl<'a> PermitRequest<'a> {
     }
 }
 
+impl PermitRequest<'_> {
+    async fn ask_again(&self) -> PermitAnswer {
+        let mut delays = Delays::between(LOCKED_PAUSES.0, LOCKED_PAUSES.1, self.clock);
+        for _ in 0..LOCKED_REPEATS {
+            tokio::time::sleep(delays.next_delay()).await;
+            match self.ask().await {
+                PermitAnswer::Locked => {}
+                answer => return answer,
+            }
+        }
+        PermitAnswer::Locked
+    }
+}
+
 impl DataPermit for PermitRequest<'_> {
     async fn permit(&mut self) -> Permit {
         // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
         failpoint::reach(Failpoint::BeforeDataStart);
         // Once started, its Date is recorded, and it stays as it is.
-        if !self.started && self.ages.is_some_and(|(prepared, clock)| is_outdated(prepared, clock)) {
+        if !self.started && self.ages.is_some_and(|prepared| is_outdated(prepared, self.clock)) {
             self.answer = PermitAnswer::Outdated;
             return Permit::Withdraw;
         }
         self.asked = true;
         self.answer = self.ask().await;
-        for pause in LOCKED_PAUSES_MS {
-            if self.answer != PermitAnswer::Locked {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-            self.answer = self.ask().await;
+        if self.answer == PermitAnswer::Locked {
+            self.answer = self.ask_again().await;
         }
         self.started |= self.answer == PermitAnswer::Started;
         failpoint::reach(Failpoint::AfterDataStart);

@@ -165,8 +165,8 @@ impl SmtpWorkers {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
-        let permit = permit.unless_outdated(&prepared, &self.clock);
+        let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
+        let permit = permit.unless_outdated(&prepared);
         let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         if matches!(came, SubmitResult::Outdated) {
             if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
@@ -174,7 +174,7 @@ impl SmtpWorkers {
                 return session;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
-            let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared));
+            let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
             (came, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         }
         self.conclude(owned, &facts, Some(&prepared), came).await;

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::schedule::step;
 use crate::clock::Timestamp;
 
 /// What one exchange with the relay tells about the relay.
@@ -133,7 +134,7 @@ impl Breaker {
 /// How long an open breaker waits before probe number `probes` (from 0).
 #[must_use]
 pub fn probe_delay(probes: u32) -> Duration {
-    step_of(&[15, 30, 60, 120], probes)
+    step(&[15, 30, 60, 120].map(Duration::from_secs), probes)
 }
 
 /// How long refused credentials are left alone before try number `tries` (from 0).
@@ -141,13 +142,7 @@ pub fn probe_delay(probes: u32) -> Duration {
 /// Slow: providers lock accounts that keep trying.
 #[must_use]
 pub fn login_delay(tries: u32) -> Duration {
-    step_of(&[300, 900, 3_600], tries)
-}
-
-/// The last of the steps goes on.
-fn step_of(seconds: &[u64], index: u32) -> Duration {
-    let index = usize::try_from(index).unwrap_or(usize::MAX).min(seconds.len() - 1);
-    Duration::from_secs(seconds[index])
+    step(&[5, 15, 60].map(Duration::from_mins), tries)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+use super::schedule::step;
 use super::sender_trip::is_bare;
 use crate::model::reason::ReasonCode;
 
@@ -19,10 +20,8 @@ pub enum HoldReason {
     DailyLimit,
 }
 
-/// The first trials come so soon, each after the one before …
-const DELAYS: [Duration; 3] = [Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];
-/// … and all others so.
-const DELAY_MAX: Duration = Duration::from_hours(2);
+/// How soon trials come, in minutes, each after the one before.
+const MINUTES: [u64; 4] = [5, 15, 60, 120];
 /// Where only words say so, it is more likely that the recipients are gone: good mail must not wait for them. So many …
 const QUICK_TRIALS: u32 = 24;
 /// … come so soon …
@@ -32,12 +31,13 @@ const QUICK_DELAY_MAX: Duration = Duration::from_secs(30);
 
 /// What is held since the sender has sent what it may is tried sooner, at first: the limit may be an hour's, or the answer
 /// meant its recipient, and then the others of the sender wait for nothing.
-const LIMIT_DELAYS: [Duration; 5] = [
+const LIMIT_DELAYS: [Duration; 6] = [
     Duration::from_secs(30),
     Duration::from_mins(2),
     Duration::from_mins(5),
     Duration::from_mins(15),
     Duration::from_hours(1),
+    Duration::from_hours(2),
 ];
 
 /// How soon a trial is repeated that the relay put off.
@@ -49,14 +49,9 @@ pub fn trial_delay(reason: HoldReason, trials: u32) -> Duration {
     match reason {
         HoldReason::SameWords if trials < QUICK_TRIALS => QUICK_DELAY,
         HoldReason::SameWords => QUICK_DELAY_MAX,
-        HoldReason::Refused => step_of(&DELAYS, trials),
-        HoldReason::DailyLimit => step_of(&LIMIT_DELAYS, trials),
+        HoldReason::Refused => step(&MINUTES.map(Duration::from_mins), trials),
+        HoldReason::DailyLimit => step(&LIMIT_DELAYS, trials),
     }
-}
-
-fn step_of(delays: &[Duration], trials: u32) -> Duration {
-    let index = usize::try_from(trials).unwrap_or(usize::MAX);
-    delays.get(index).copied().unwrap_or(DELAY_MAX)
 }
 
 /// How many held senders of a relay with so many connections are tried at once. However many are held, the connections are

@@ -80,6 +80,7 @@ pub use upkeep::checkup::{KeyUse, LaneCounts};
 pub use upkeep::reconciliation::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
 pub use upkeep::retention::{Forgotten, RetentionTimes};
 
+use crate::backoff::Delays;
 use crate::clock::{Clock, Timestamp};
 use crate::model::ids::RelayName;
 pub use crate::model::state::Concluded;
@@ -98,9 +99,6 @@ const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
 
 /// How long connections may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The longest pause between two looks whether the database answers again.
-const REACHABLE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The database, shared cheaply.
 #[derive(Debug, Clone)]
@@ -183,15 +181,8 @@ impl Store {
         let overdue = Overdue::default();
         let (pools, lock) = db::connect::open(url, access, connections_max, deadlines, &overdue).await?;
         let holder = clock.new_id();
-        let inner = StoreInner {
-            pools,
-            deadlines,
-            overdue,
-            clock,
-            holder,
-            patience: Patience::default(),
-            lock: lock.map(Arc::new),
-        };
+        let patience = Patience::new(&clock);
+        let inner = StoreInner { pools, deadlines, overdue, clock, holder, patience, lock: lock.map(Arc::new) };
         Ok(Self {
             inner: Arc::new(inner),
             outcomes: false,
@@ -284,12 +275,11 @@ impl Store {
 
     /// Waits until the database answers.
     pub async fn wait_until_reachable(&self) {
-        let mut pause = Duration::from_millis(50);
+        let mut delays = Delays::for_database(&self.inner.clock);
         // Boxed: nobody hurries here, and whoever waits carries the future along.
         while let Err(error) = Box::pin(self.answers()).await {
             tracing::debug!(%error, "the database does not answer yet");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(REACHABLE_PAUSE_MAX);
+            tokio::time::sleep(delays.next_delay()).await;
         }
     }
 

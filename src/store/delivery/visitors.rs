@@ -22,7 +22,7 @@ impl Store {
             overdue: self.inner.overdue.clone(),
             clock: self.inner.clock.clone(),
             holder: self.inner.holder,
-            patience: Patience::default(),
+            patience: Patience::new(&self.inner.clock),
             lock: self.inner.lock.clone(),
         };
         Self {
