@@ -154,9 +154,8 @@ const LENIENT: GeneralPurposeConfig =
 
 /// Hexadecimal if it could be: 64 random base64 digits that are all hexadecimal do not occur.
 fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        let pairs = (0..text.len()).step_by(2);
-        return pairs.map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect();
+    if let Ok(key) = hex::decode(text) {
+        return Some(key);
     }
     let standard = text.replace('-', "+").replace('_', "/");
     GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT).decode(standard).ok()

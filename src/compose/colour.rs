@@ -46,18 +46,12 @@ struct Rgb([u8; 3]);
 
 impl Rgb {
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
-        let channel = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit())
-            .then(|| Some(Self([channel(0)?, channel(2)?, channel(4)?])))
-            .flatten()
+        let mut channels = [0; 3];
+        hex::decode_to_slice(text.strip_prefix('#')?, &mut channels).ok().map(|()| Self(channels))
     }
 
     fn hex(self) -> String {
-        let [red, green, blue] = self.0;
-        format!("#{red:02x}{green:02x}{blue:02x}")
+        format!("#{}", hex::encode(self.0))
     }
 
     /// Mixes in more and more of `towards` until the colour can be read on `background`.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -104,9 +105,7 @@ pub(super) fn password_of(text: &str) -> Option<(String, String)> {
 }
 
 fn percent_decoded(text: &str) -> String {
-    // The query's decoder splits at & and =, and reads + as a space.
-    let query = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(query.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -69,14 +69,14 @@ pub(super) fn switch(raw: &Raw) -> Result<bool, Wrong> {
     .ok_or_else(|| Wrong::new("is neither true nor false", "write true or false"))
 }
 
-/// A time of `min` to `max`: a number and its unit, as `30s`.
+/// A time of `min` to `max`: numbers and their units, as `30s` or `1h 30m`.
 pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Raw) -> Result<Duration, Wrong> {
     move |raw| {
         let Raw::Text(text) = raw else {
             return Err(Wrong::new(format!("is {}, not a time", raw.kind()), TIME_REMEDY));
         };
         let time =
-            parse_duration(text.trim()).ok_or_else(|| Wrong::new(format!("is {text:?}, not a time"), TIME_REMEDY))?;
+            humantime::parse_duration(text).map_err(|_| Wrong::new(format!("is {text:?}, not a time"), TIME_REMEDY))?;
         if (min..=max).contains(&time) {
             Ok(time)
         } else {
@@ -89,13 +89,6 @@ pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Raw) -> Result<
 const TIME_REMEDY: &str = "write a number with its unit, as \"500ms\", \"30s\", \"2m\", \"4h\" or \"90d\"";
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let (_, unit_ms) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
-    number.parse::<u64>().ok()?.checked_mul(*unit_ms).map(Duration::from_millis)
-}
 
 /// The time in its largest whole unit, as it would be written.
 pub(crate) fn show_duration(time: Duration) -> String {
@@ -199,14 +192,23 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_a_number_and_its_unit() {
+    fn a_time_is_numbers_and_their_units() {
         let parse = duration(Duration::ZERO, Duration::from_hours(24 * 400));
-        for (written, seconds) in
-            [("30s", 30), ("2m", 120), ("4h", 14_400), ("90d", 7_776_000), ("1000ms", 1), ("5 m", 300)]
-        {
+        for (written, seconds) in [
+            ("30s", 30),
+            ("2m", 120),
+            ("4h", 14_400),
+            ("90d", 7_776_000),
+            ("1000ms", 1),
+            ("5 m", 300),
+            ("2m30s", 150),
+            ("2m 30s", 150),
+            ("1.5h", 5_400),
+            ("1w", 604_800),
+        ] {
             assert_eq!(parse(&text_of(written)), Ok(Duration::from_secs(seconds)), "{written}");
         }
-        for written in ["", "30", "s", "-1s", "1.5h", "1w", "2m30s", "99999999999999999999s", "500d"] {
+        for written in ["", "30", "s", "-1s", "1x", "m30s", "99999999999999999999s", "500d"] {
             assert!(parse(&text_of(written)).is_err(), "{written}");
         }
         assert!(parse(&Raw::Integer(30)).is_err(), "a bare number has no unit");
@@ -215,7 +217,7 @@ mod tests {
     #[test]
     fn a_time_is_shown_as_it_would_be_written() {
         for written in ["500ms", "90s", "2m", "4h", "90d", "0ms"] {
-            assert_eq!(show_duration(parse_duration(written).expect("a time")), written);
+            assert_eq!(show_duration(humantime::parse_duration(written).expect("a time")), written);
         }
     }
 
@@ -253,7 +255,7 @@ mod tests {
         #[test]
         fn any_time_that_is_shown_reads_back(ms in 0_u64..4_000_000_000_000) {
             let time = Duration::from_millis(ms);
-            proptest::prop_assert_eq!(parse_duration(&show_duration(time)), Some(time));
+            proptest::prop_assert_eq!(humantime::parse_duration(&show_duration(time)), Ok(time));
         }
     }
 }

@@ -3,7 +3,10 @@
 //! Such an event is brought into structured mode first: what is stored, mirrored and redriven has one form.
 //! Source: CloudEvents 1.0.2, HTTP protocol binding §3.1.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::envelope::is_json;
@@ -61,15 +64,7 @@ fn shown(name: &str) -> String {
 
 /// §3.1.3.2: quotes are taken off, then `%XX` is decoded once.
 fn decode(value: &[u8]) -> Option<String> {
-    let value = unquote(value);
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_slice();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = if first == b'%' { tail.get(..2).and_then(hexadecimal) } else { None };
-        bytes.push(escaped.unwrap_or(first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode(&unquote(value)).decode_utf8().ok().map(Cow::into_owned)
 }
 
 fn unquote(value: &[u8]) -> Vec<u8> {
@@ -87,9 +82,4 @@ fn unquote(value: &[u8]) -> Vec<u8> {
         }
     }
     bytes
-}
-
-fn hexadecimal(pair: &[u8]) -> Option<u8> {
-    let text = std::str::from_utf8(pair).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    u8::from_str_radix(text, 16).ok()
 }

@@ -309,7 +309,7 @@ fn https_url(path: &str, value: &str) -> Result<(), Malformed> {
 
 fn check_colour(colour: &str) -> Result<(), Malformed> {
     let digits = colour.strip_prefix('#').unwrap_or("");
-    if digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if hex::decode_to_slice(digits, &mut [0; 3]).is_ok() {
         Ok(())
     } else {
         Err(Malformed::at("branding.colour", "is not a colour like #0a6b4f"))

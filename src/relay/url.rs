@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 
 use super::{RelayUrl, Security, address};
@@ -112,20 +113,12 @@ fn credentials(url: &url::Url) -> Result<Option<(String, SecretString)>, Invalid
 
 /// `text` with each `%XX` turned into its byte ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)).
 fn percent_decoded(text: &str) -> Result<String, InvalidRelayUrl> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        if *byte == b'%' {
-            let (digits, after) = rest.split_at_checked(2).ok_or(InvalidRelayUrl::Encoding)?;
-            let digits = std::str::from_utf8(digits).map_err(|_| InvalidRelayUrl::Encoding)?;
-            bytes.push(u8::from_str_radix(digits, 16).map_err(|_| InvalidRelayUrl::Encoding)?);
-            rest = after;
-        } else {
-            bytes.push(*byte);
-        }
+    let is_escape =
+        |after: &str| after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(InvalidRelayUrl::Encoding);
     }
-    let decoded = String::from_utf8(bytes).map_err(|_| InvalidRelayUrl::Encoding)?;
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| InvalidRelayUrl::Encoding)?.into_owned();
     // RFC 4616 §2: NUL separates the fields of AUTH PLAIN.
     if decoded.contains(char::is_control) { Err(InvalidRelayUrl::Encoding) } else { Ok(decoded) }
 }
