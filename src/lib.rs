@@ -58,5 +58,6 @@ pub mod lifecycle;
 pub mod private_file;
 pub mod wake;
 
+pub mod clean;
 pub mod clock;
 pub mod sha256;

@@ -2,7 +2,7 @@
 
 use strum::VariantArray as _;
 
-use invoice_dispatcher::compose::clean::{NAME_CHARS_MAX, name};
+use invoice_dispatcher::clean::{NAME_CHARS_MAX, name};
 use invoice_dispatcher::compose::file_names::{FILE_NAME_CHARS_MAX, WantedName, file_names};
 use invoice_dispatcher::event::{DocumentRole, MediaType};
 use invoice_dispatcher::model::mail_address::MailAddress;

@@ -11,6 +11,7 @@ use super::output::{ListRow, Output, shown, spelled};
 use super::report::TextReport;
 use super::table::Column;
 use super::words::{moment, relative};
+use crate::clean::is_unsafe;
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
@@ -19,7 +20,7 @@ use crate::model::reply::Phase;
 use crate::model::state::DeadLetterState;
 use crate::operator::redriven::{Fate, Redriven};
 use crate::store::{DeadLetter, DeadLetterGroup};
-use crate::telemetry::{AddressMask, is_unsafe};
+use crate::telemetry::AddressMask;
 
 /// A larger event is cut for people.
 const SHOWN_MAX: usize = 16 << 10;

@@ -225,7 +225,7 @@ async fn tell(
             let delivery = app.store.delivery(id).await?;
             let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
             let whose = row.as_ref().map(|row| format!(", {},", row.named())).unwrap_or_default();
-            Ok(output.one(&row, &super::cleaned::cleaned(&format!("delivery {id}{whose} {done}")))?)
+            Ok(output.one(&row, &crate::clean::marked(&format!("delivery {id}{whose} {done}")))?)
         }
         Acted::Stands(state) => {
             Err(anyhow::anyhow!("delivery {id} is {state}: nothing was changed")).what_to_do(instead(state))

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::cleaned::cleaned;
 use crate::app::AppError;
+use crate::clean::marked;
 use crate::config::Faults;
 use crate::store::StoreError;
 
@@ -77,8 +77,8 @@ pub(super) fn sentence(error: &anyhow::Error) -> String {
     for link in error.chain() {
         // Faults of the configuration are a list; what anything else says is part of one sentence.
         let text = match link.downcast_ref::<Faults>() {
-            Some(faults) => faults.to_string().lines().map(cleaned).collect::<Vec<_>>().join("\n"),
-            None => cleaned(&link.to_string()),
+            Some(faults) => faults.to_string().lines().map(marked).collect::<Vec<_>>().join("\n"),
+            None => marked(&link.to_string()),
         };
         // Some errors end with their cause's text already.
         if sentence.is_empty() {
@@ -125,7 +125,7 @@ pub(super) fn exit_usage(error: &clap::Error) -> ExitCode {
         let text = error.render().to_string();
         let (sentence, usage) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
         let told: anyhow::Result<()> = Err(anyhow::anyhow!("{}", sentence.trim_start_matches("error: ")));
-        let told = if usage.is_empty() { told } else { told.what_to_do(cleaned(usage)) };
+        let told = if usage.is_empty() { told } else { told.what_to_do(marked(usage)) };
         eprintln!("{}", report_json(&told.expect_err("it was made as an error")));
     } else {
         // Nothing can be done for whoever has closed standard error.

@@ -1,7 +1,6 @@
 //! The command line: one file per command, tables for people, JSON for machines.
 
 pub mod arguments;
-mod cleaned;
 mod confirm;
 pub mod customers;
 mod dead_letter_views;

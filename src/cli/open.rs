@@ -5,8 +5,8 @@ use anyhow::Context;
 use super::Globals;
 use crate::app::{self, App, Role};
 use crate::broker::{BrokerUrl, Topology};
+use crate::clean::{is_unsafe, stripped};
 use crate::config::Config;
-use crate::telemetry::is_unsafe;
 
 /// What a command logs unless somebody asks for more: its results say the rest.
 const FILTER: &str = "error";
@@ -33,20 +33,16 @@ impl Globals {
         if let Some(name) = &self.who {
             return format!("{name} (command line)");
         }
-        let named = |name: &&str| std::env::var(name).ok().map(|user| printable(&user));
+        let named = |name: &&str| std::env::var(name).ok().map(|user| stripped(&user, NAME_CHARS_MAX));
         let user = ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(named).find(|user| !user.trim().is_empty());
         let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
-        let host = printable(&rustix::system::uname().nodename().to_string_lossy());
+        let host = stripped(&rustix::system::uname().nodename().to_string_lossy(), NAME_CHARS_MAX);
         if host.is_empty() { format!("{user} (command line)") } else { format!("{user}@{host} (command line)") }
     }
 }
 
 /// The longest name of a person or a host that is kept, in characters.
 const NAME_CHARS_MAX: usize = 64;
-
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !is_unsafe(*c)).take(NAME_CHARS_MAX).collect()
-}
 
 /// Reads the name of whoever decides.
 pub(super) fn name(text: &str) -> Result<String, String> {

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use super::table::{Column, Table};
-use crate::telemetry::{is_unsafe, write_safe_json};
+use crate::clean::is_unsafe;
+use crate::telemetry::write_safe_json;
 
 /// Something that a command lists.
 pub trait ListRow: Serialize {

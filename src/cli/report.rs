@@ -1,7 +1,7 @@
 //! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
 
-use super::cleaned::cleaned;
 use super::output::Output;
+use crate::clean::marked;
 use crate::telemetry::{self};
 
 /// A text without a terminal is broken here.
@@ -42,7 +42,7 @@ impl TextReport {
 
     /// A headline.
     pub(super) fn headline(&mut self, text: &str) {
-        let text = self.tinted(&cleaned(text), Tint::Bold);
+        let text = self.tinted(&marked(text), Tint::Bold);
         self.text.push_str(&text);
         self.text.push('\n');
     }
@@ -59,10 +59,10 @@ impl TextReport {
 
     /// As [`TextReport::fact`], the name in its own tint.
     pub(super) fn line(&mut self, name: &str, tint: Tint, indent: usize, text: &str) {
-        let name = cleaned(name);
+        let name = marked(name);
         let padding = indent.saturating_sub(name.chars().count() + 2).max(1);
         let mut begin = format!("  {}{}", self.tinted(&name, tint), " ".repeat(padding));
-        for line in broken(&cleaned(text), self.width.saturating_sub(indent).max(WIDTH_MIN / 2)) {
+        for line in broken(&marked(text), self.width.saturating_sub(indent).max(WIDTH_MIN / 2)) {
             self.text.push_str(begin.as_str());
             self.text.push_str(&line);
             self.text.push('\n');
@@ -73,7 +73,7 @@ impl TextReport {
     /// Lines as they are, indented.
     pub(super) fn quoted(&mut self, lines: &str) {
         for line in lines.lines() {
-            self.text.push_str(format!("  {}", cleaned(line)).trim_end());
+            self.text.push_str(format!("  {}", marked(line)).trim_end());
             self.text.push('\n');
         }
     }

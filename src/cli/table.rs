@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Row, Width};
 
-use super::cleaned::cleaned;
+use crate::clean::marked;
 use crate::telemetry;
 
 /// On a narrower terminal only the most important columns are shown.
@@ -132,7 +132,7 @@ impl Table {
 
     /// Adds a row; one cell for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| cleaned(&cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| marked(&cell)).collect());
     }
 
     /// The table, each row one line that fits into `width` columns of a terminal; without a terminal whole, without rules

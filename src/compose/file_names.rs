@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use strum::VariantArray as _;
 
-use super::clean;
+use crate::clean;
 use crate::event::{DocumentRole, MediaType};
 
 /// The longest file name, in characters, extension included: with `filename=""` it fits a header line of 78 (RFC 5322

@@ -4,7 +4,6 @@
 //! is so because the moment of the `Date` header is part of the snapshot: a caller who composes again what was sent gives
 //! the Date that was stored with it.
 
-pub mod clean;
 mod colour;
 pub mod date;
 pub mod file_names;
@@ -28,6 +27,7 @@ use std::sync::Arc;
 use self::file_names::{WantedName, file_names};
 use self::message::{HeaderMailbox, MessageParts};
 use self::view::TemplateView;
+use crate::clean;
 use crate::clock::Timestamp;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::model::ids::DeliveryId;

@@ -4,8 +4,8 @@ use icu_decimal::DecimalFormatter;
 use icu_decimal::options::{DecimalFormatterOptions, GroupingStrategy};
 use rust_decimal::Decimal;
 
-use super::clean;
 use super::locale::Locale;
+use crate::clean;
 
 /// A space that keeps amount and currency on one line.
 const NO_BREAK: char = '\u{a0}';

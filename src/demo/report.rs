@@ -246,7 +246,7 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
 
 /// Text from an event, for a terminal: no control characters, which could move the cursor or worse.
 fn tame(text: &str) -> String {
-    crate::demo::catcher::parsed_email::visible(text)
+    crate::clean::marked(text)
 }
 
 /// An enum by its one spelling.

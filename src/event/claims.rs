@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::bounds::KEY_MAX;
+use crate::clean;
 use crate::model::ids::{CustomerId, TenantId};
-use crate::telemetry::{AddressMask, is_unsafe};
+use crate::telemetry::AddressMask;
 
 /// What a body that is no event claims to be about.
 ///
@@ -57,7 +58,7 @@ fn written(text: &str, name: &str) -> Option<String> {
 }
 
 fn cleaned(text: &str) -> Option<String> {
-    let text: String = text.trim().chars().take(KEY_MAX).map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect();
+    let text = clean::marked_part(text.trim(), KEY_MAX);
     // Lists, logs and the broker's headers show it: whatever stands in the wrong member, it is no address.
     let text: String = AddressMask::default().reply(&text).chars().take(KEY_MAX).collect();
     (!text.is_empty()).then_some(text)

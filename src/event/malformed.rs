@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::clean;
 use crate::telemetry::AddressMask;
 
 /// The longest path, in characters.
@@ -62,8 +63,7 @@ impl Malformed {
     #[must_use]
     pub fn at(path: impl fmt::Display, problem: impl Into<String>) -> Self {
         // Names in a path may be anybody's: no control characters (NUL among them), and no end of length.
-        let path =
-            path.to_string().chars().take(PATH_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let path = clean::marked_part(&path.to_string(), PATH_MAX);
         Self { path, problem: problem.into(), more: None, source_and_id: None }
     }
 

@@ -9,6 +9,7 @@
 
 mod reply_table;
 
+use crate::clean;
 use crate::model::reply::Phase;
 use std::fmt;
 
@@ -91,28 +92,10 @@ fn enhanced_code(word: &str) -> Option<(u16, u16, u16)> {
     (parts.next().is_none() && matches!(code.0, 2 | 4 | 5)).then_some(code)
 }
 
-/// One line that a log, a database and a terminal can hold: control and direction characters become spaces.
+/// One line that a log, a database and a terminal can hold.
 #[must_use]
 pub(super) fn cleaned(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(TEXT_CHARS_MAX));
-    for word in text.split(|character: char| character.is_whitespace() || is_unprintable(character)) {
-        if !word.is_empty() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    match line.char_indices().nth(TEXT_CHARS_MAX) {
-        Some((end, _)) => line[..end].trim_end().to_owned(),
-        None => line,
-    }
-}
-
-/// Control characters, and those that turn the direction of what follows.
-fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    clean::line(text, TEXT_CHARS_MAX)
 }
 
 /// How one attempt ended.

@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
-use super::escape::is_unsafe;
 use super::mask::Masked;
+use crate::clean::is_unsafe;
 
 /// What stands between local part and domain, in the forms that relays use. Without white space.
 const SEPARATORS: &[&str] =

@@ -12,13 +12,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
-/// Whether a character ends a line, steers a terminal or turns the direction of writing: C0, DEL and C1 controls, the
-/// line and paragraph separators, and bidi controls.
-#[must_use]
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+use crate::clean::is_unsafe;
 
 /// Writes text on, each unsafe character as Rust would write it: `\n`, `\u{1b}`.
 struct Escaping<W>(W);

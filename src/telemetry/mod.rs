@@ -18,7 +18,6 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use address_mask::AddressMask;
-pub use escape::is_unsafe;
 pub(crate) use escape::write_safe_json;
 pub use log::{Log, LogFormat};
 pub use mask::Masked;
@@ -186,7 +185,7 @@ mod tests {
             assert_eq!(text.lines().count(), 1, "{text:?}");
             // Our own colours begin with ESC and end with m; nothing of theirs survives.
             let plain = text.trim_end().replace("\u{1b}[", "").replace("\\u{1b}[2J", "");
-            assert!(!plain.contains(is_unsafe), "{plain:?}");
+            assert!(!plain.contains(crate::clean::is_unsafe), "{plain:?}");
             assert!(text.contains("forged"), "{text}");
             if format == LogFormat::Json {
                 let json: serde_json::Value = serde_json::from_str(&text).expect("one object");

@@ -3,6 +3,7 @@
 use mailparse::{DispositionType, MailAddr, MailHeaderMap, ParsedMail};
 use serde::Serialize;
 
+use crate::clean::marked;
 use crate::sha256::Sha256;
 
 /// A mail taken apart.
@@ -68,12 +69,12 @@ impl ParsedEmail {
             let text = Some(String::from_utf8_lossy(bytes).into_owned());
             return Self { subject: "(not a readable mail)".to_owned(), text, ..Self::default() };
         };
-        let first = |name: &str| mail.headers.get_first_value(name).map(|value| visible(&value)).unwrap_or_default();
+        let first = |name: &str| mail.headers.get_first_value(name).map(|value| marked(&value)).unwrap_or_default();
         let mut letter = Self {
             headers: mail
                 .headers
                 .iter()
-                .map(|header| (visible(&header.get_key()), visible(&header.get_value())))
+                .map(|header| (marked(&header.get_key()), marked(&header.get_value())))
                 .collect(),
             from: people(&mail, "From"),
             to: people(&mail, "To"),
@@ -108,8 +109,8 @@ impl ParsedEmail {
             _ => {
                 let bytes = part.get_body_raw().unwrap_or_default();
                 let description = FileDescription {
-                    name: name.map_or_else(|| format!("part-{}", self.files.len() + 1), |name| visible(name)),
-                    media_type: visible(&media_type),
+                    name: name.map_or_else(|| format!("part-{}", self.files.len() + 1), |name| marked(name)),
+                    media_type: marked(&media_type),
                     size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
                     sha256: Sha256::of(&bytes),
                 };
@@ -121,13 +122,13 @@ impl ParsedEmail {
 
 fn people(mail: &ParsedMail<'_>, header: &str) -> Vec<Correspondent> {
     let person = |single: &mailparse::SingleInfo| Correspondent {
-        name: single.display_name.as_deref().filter(|name| !name.is_empty()).map(visible),
-        address: visible(&single.addr),
+        name: single.display_name.as_deref().filter(|name| !name.is_empty()).map(marked),
+        address: marked(&single.addr),
     };
     let mut people = Vec::new();
     for header in mail.headers.get_all_headers(header) {
         let Ok(list) = mailparse::addrparse_header(header) else {
-            people.push(Correspondent { name: None, address: visible(&header.get_value()) });
+            people.push(Correspondent { name: None, address: marked(&header.get_value()) });
             continue;
         };
         for address in list.iter() {
@@ -138,16 +139,6 @@ fn people(mail: &ParsedMail<'_>, header: &str) -> Vec<Correspondent> {
         }
     }
     people
-}
-
-/// The text with control and direction-changing characters made visible, so that nothing can pose as something else.
-#[must_use]
-pub fn visible(text: &str) -> String {
-    let hides = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if hides(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// The `http:` and `https:` addresses in a text, in order.
@@ -237,11 +228,6 @@ mod tests {
         assert_eq!(with.portal_link(), Some(link));
         assert_eq!(letter("https://x.example/i/short".to_owned()).portal_link(), None);
         assert_eq!(letter("no link".to_owned()).portal_link(), None);
-    }
-
-    #[test]
-    fn direction_and_control_characters_are_shown_not_obeyed() {
-        assert_eq!(visible("invoice\u{202e}fdp.exe\u{7}"), "invoice\u{fffd}fdp.exe\u{fffd}");
     }
 
     proptest! {

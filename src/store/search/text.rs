@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::recipients::mailbox;
-use crate::compose::clean;
+use crate::clean;
 
 /// The longest text that is searched, in characters.
 pub const TEXT_CHARS_MAX: usize = 320;

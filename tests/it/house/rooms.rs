@@ -42,7 +42,7 @@ pub const LINES: &[&[Room]] = &[
         room("bisect", &["bisect"]),
         room("private_file", &["private_file"]),
     ],
-    &[room("clock", &["clock"]), room("sha256", &["sha256"])],
+    &[room("clean", &["clean"]), room("clock", &["clock"]), room("sha256", &["sha256"])],
 ];
 
 /// The line (0 is the top) and the name of the room that holds the top-level module `name`.

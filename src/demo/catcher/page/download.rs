@@ -1,11 +1,14 @@
 //! A file to download: whatever a mail calls it, it is saved, never opened in the page.
 
-use std::fmt::Write;
-
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::clean;
 use crate::event::MediaType;
+
+/// All but the letters, digits and marks of a file name.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 /// The bytes as a download of this name and, if mails may carry it, this type.
 pub(super) fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> Response {
@@ -23,20 +26,12 @@ pub(super) fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> Response {
 ///
 /// [RFC 8187]: https://www.rfc-editor.org/rfc/rfc8187#section-3.2
 fn disposition(name: &str) -> String {
-    let harmless = |character: char| !character.is_control() && !matches!(character, '/' | '\\' | '\u{fffd}');
-    let name: String = name.chars().filter(|&character| harmless(character)).take(120).collect();
+    let name = clean::stripped(&name.replace(['/', '\\', '\u{fffd}'], ""), clean::NAME_CHARS_MAX);
     let name = name.trim_matches(|character: char| character == '.' || character.is_whitespace());
     let name = if name.is_empty() { "attachment" } else { name };
     let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
     let ascii: String = name.chars().map(|character| if plain(character) { character } else { '_' }).collect();
-    let mut extended = String::new();
-    for byte in name.bytes() {
-        if plain(char::from(byte)) {
-            extended.push(char::from(byte));
-        } else {
-            write!(extended, "%{byte:02X}").expect("writing to a string cannot fail");
-        }
-    }
+    let extended = utf8_percent_encode(name, UNRESERVED);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{extended}")
 }
 

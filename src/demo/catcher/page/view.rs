@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clean::marked;
 use crate::clock::Timestamp;
 use crate::demo::catcher::mailbox::CaughtMail;
-use crate::demo::catcher::parsed_email::{FileDescription, ParsedEmail, Piece, pieces, visible};
+use crate::demo::catcher::parsed_email::{FileDescription, ParsedEmail, Piece, pieces};
 
 /// Characters of the source that are shown in the page.
 const SOURCE_CHARACTERS_MAX: usize = 200_000;
@@ -66,7 +67,7 @@ impl<'a> MailSummary<'a> {
             mail,
             portal_link: mail.portal_link.as_deref(),
             attachments: mail.attachments.iter().map(FileView::new).collect(),
-            hidden: mail.hidden_recipients().map(visible).collect(),
+            hidden: mail.hidden_recipients().map(marked).collect(),
             time: in_utc(mail.received_at, "%H:%M:%S"),
             time_long: in_utc(mail.received_at, "%Y-%m-%d %H:%M:%S UTC"),
         }
@@ -145,6 +146,6 @@ fn readable(message: &[u8]) -> (String, bool) {
     let text = String::from_utf8_lossy(message);
     let mut characters = text.chars();
     let shown: String = characters.by_ref().take(SOURCE_CHARACTERS_MAX).collect();
-    let lines: Vec<String> = shown.lines().map(|line| visible(line).replace('\u{fffd}', "·")).collect();
+    let lines: Vec<String> = shown.lines().map(|line| marked(line).replace('\u{fffd}', "·")).collect();
     (lines.join("\n"), characters.next().is_some())
 }
