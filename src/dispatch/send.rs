@@ -174,7 +174,8 @@ impl SmtpWorkers {
                 return session;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
-            let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
+            let permit =
+                PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
             (came, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         }
         self.conclude(owned, &facts, Some(&prepared), came).await;
