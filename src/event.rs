@@ -28,7 +28,7 @@ pub use binary::from_binary;
 pub use canonical::invoice_sha256;
 pub use claims::ClaimedIdentity;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
-pub use envelope::{EVENT_TYPE, Received, parse, reread};
+pub use envelope::{EVENT_TYPE, Received, parse, reread, traceparent};
 pub use malformed::{EventFault, Malformed, MalformedBatch};
 pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 
@@ -56,7 +56,6 @@ pub struct InvoiceSent {
     pub traceparent: Option<String>,
     /// What it says besides that cannot be used, and that nothing depends on.
     pub dropped: Vec<Dropped>,
-    /// What is to be sent.
     pub data: InvoiceData,
     /// The digest of the canonical JSON of `data`: equal digests mean the same content.
     pub content_sha256: Sha256,
@@ -73,9 +72,7 @@ impl InvoiceSent {
 /// A value of an event that cannot be used and that nothing depends on: it stops no invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
-    /// `time`.
     Time,
-    /// `traceparent`.
     Traceparent,
     /// `data.locale`.
     Locale,
@@ -98,12 +95,10 @@ impl Dropped {
 pub struct InvoiceData {
     /// Who sends it.
     pub tenant_id: TenantId,
-    /// Whom it is for.
     pub customer_id: CustomerId,
     /// The language and region of the mail (BCP 47, canonical); the customer's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json_values::language_tag_if_any")]
     pub locale: Option<String>,
-    /// The invoice.
     pub invoice: Invoice,
     /// What a reminder says besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,7 +142,6 @@ pub struct Invoice {
     /// How often the customer has been reminded, of a reminder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_level: Option<u8>,
-    /// The date on the invoice.
     #[serde(with = "json_values::date")]
     pub issue_date: jiff::civil::Date,
     /// When it is to be paid.
@@ -204,9 +198,7 @@ pub struct Recipient {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RecipientRole {
-    /// `To`.
     To,
-    /// `Cc`.
     Cc,
     /// In no header; a message of its own.
     Bcc,
@@ -229,12 +221,10 @@ impl RecipientRole {
 pub struct Document {
     /// Unique within the event.
     pub id: String,
-    /// What it is.
     pub role: DocumentRole,
     /// The file name that people see; made safe before it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its media type.
     pub media_type: MediaType,
     /// Its size in bytes.
     pub size: u64,
@@ -249,7 +239,6 @@ pub struct Document {
 pub struct LoadedDocument {
     /// As the event describes it.
     pub document: Document,
-    /// Its bytes.
     pub bytes: bytes::Bytes,
 }
 
@@ -269,10 +258,8 @@ pub enum DocumentRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(const_into_str)]
 pub enum MediaType {
-    /// PDF.
     #[strum(serialize = "application/pdf")]
     Pdf,
-    /// XML.
     #[strum(serialize = "application/xml")]
     Xml,
     /// Comma-separated values.

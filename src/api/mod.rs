@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,7 +35,7 @@ use crate::intake::Intake;
 use crate::model::ids::DeadLetterId;
 use crate::operator::redrive::Redrive;
 use crate::store::Store;
-use crate::web::{HostAllowList, Probes, add_security_headers, probes_router};
+use crate::web::{HostAllowList, Probes, add_security_headers, in_request_span, probes_router};
 use access::{Access, AccessGate};
 use capacity::{Capacity, CapacityLimits};
 use refusal::ApiRefusal;
@@ -85,7 +85,8 @@ pub fn router(console: ApiSettings, probes: Probes, config: &config::ConsoleConf
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .fallback(async || ApiRefusal::NotFound)
         .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
-        .layer(CatchPanicLayer::custom(answer_panic));
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(from_fn(in_request_span));
     let names = config.hosts.iter().map(String::as_str).chain([config.url.host()]);
     HostAllowList::new(config.listen, names).guard(router).layer(map_response(add_security_headers))
 }

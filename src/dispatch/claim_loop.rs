@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, warn};
+use tracing::{Instrument as _, Span, error, warn};
 
 use super::attempt_end::AttemptResult;
 use super::context::Context;
@@ -20,10 +20,12 @@ use super::liveness::isolation::{Isolated, LaneIsolation, SuspectLook};
 use super::load::load;
 use super::prepare::{Prepared, prepare};
 use super::recorder::Recorder;
+use crate::event;
 use crate::failpoint::{self, Failpoint};
 use crate::model::reason::ReasonCode;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryContext, StoreError};
+use crate::telemetry::span;
 
 /// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
@@ -60,6 +62,8 @@ pub struct Ready {
     pub prepared: Prepared,
     /// Its place among the mails that wait; free when a slot takes it.
     pub waiting: OwnedSemaphorePermit,
+    /// The attempt's.
+    pub span: Span,
 }
 
 /// Claims for one lane until it is told to stop.
@@ -299,13 +303,26 @@ struct ClaimStage {
 
 impl ClaimStage {
     async fn prepare(&self, owned: Owned, facts: DeliveryContext) {
+        let claimed = &owned.claimed;
+        let span = span::attempt(
+            claimed.delivery,
+            (&facts.tenant, &facts.invoice_number),
+            &self.relay.name,
+            claimed.attempts + 1,
+            || event::traceparent(&facts.event_body),
+        );
+        self.prepare_in(&span, owned, facts).instrument(span.clone()).await;
+    }
+
+    async fn prepare_in(&self, span: &Span, owned: Owned, facts: DeliveryContext) {
         let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
         // A panic is this delivery's dead letter, not the worker's end.
         let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
         let ended = match work.await {
             Ok(Ok(prepared)) => {
                 // Nobody receives any more: the worker drains.
-                if let Err(unsent) = self.ready.send(Ready { owned, facts, prepared, waiting }).await {
+                let ready = Ready { owned, facts, prepared, waiting, span: span.clone() };
+                if let Err(unsent) = self.ready.send(ready).await {
                     self.recorder.release(&unsent.0.owned.claimed).await;
                 }
                 return;

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error};
+use tracing::{Instrument as _, debug, error};
 
 use super::attempt_end::AttemptResult;
 use super::claim_loop::{Owned, Ready};
@@ -42,7 +42,6 @@ pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
 
 /// What the slots of a lane share.
 pub struct SmtpWorkers {
-    /// This worker.
     pub worker: WorkerId,
     /// What a mail is composed with that waited too long.
     pub context: Arc<Context>,
@@ -77,7 +76,6 @@ type NoSession = (RelayUnavailable, Option<ConnectionRefusal>);
 
 /// What came of a delivery at the relay.
 enum SubmitResult {
-    /// It ended so.
     Ended(AttemptResult),
     /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
     Withdrawn,
@@ -107,7 +105,9 @@ impl SmtpWorkers {
             match next {
                 Some(Some(ready)) => {
                     drop(idle);
-                    session = self.serve(ready, session).await;
+                    let span = ready.span.clone();
+                    // Boxed: the slot's future would hold it twice.
+                    session = Box::pin(self.serve(ready, session)).instrument(span).await;
                 }
                 Some(None) => break,
                 None => self.quit(session.take()).await,
@@ -141,7 +141,7 @@ impl SmtpWorkers {
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
-        let Ready { owned, facts, mut prepared, waiting } = ready;
+        let Ready { owned, facts, mut prepared, waiting, span: _ } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
         // Before its turn: what is not sent must not use up the relay's rate.
@@ -238,10 +238,11 @@ impl SmtpWorkers {
         let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
         // The row stays in flight, and its place taken, until it is durable: a database that is slow, or away, so slows
         // the claims down.
-        self.recordings.spawn(async move {
+        let recorded = async move {
             recording.await;
             drop(owned);
-        });
+        };
+        self.recordings.spawn(recorded.in_current_span());
     }
 
     /// Sends one mail, unless the drain's time is over before the final dot is handed over: then the connection is

@@ -74,6 +74,17 @@ pub fn reread(body: &[u8]) -> Result<InvoiceData, Malformed> {
         .map_err(|error| Malformed::at("$", error.to_string()))
 }
 
+/// The `traceparent` of a body that was read before.
+#[must_use]
+pub fn traceparent(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Traced {
+        traceparent: Option<String>,
+    }
+    let traced: Traced = serde_json::from_slice(json::without_mark(body)).ok()?;
+    traced.traceparent.filter(|text| is_traceparent(text))
+}
+
 fn read(value: &Value) -> Result<InvoiceSent, Malformed> {
     json::expect_object(value, "$")?;
     let envelope: CloudEvent = json::read(value, "$")?;

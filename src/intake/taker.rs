@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
-use tracing::{error, warn};
+use tracing::{Instrument as _, Span, error, warn};
 
 use super::{DeliveryFactory, IntakePlan, LetterRedriven, Parsed, RedrivesLetters, Verdict, plan};
 use crate::bisect::bisect;
@@ -15,7 +15,7 @@ use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
 use crate::model::reason::ReasonCode;
 use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError, invoice_digest};
-use crate::telemetry::metric;
+use crate::telemetry::{metric, span};
 
 /// How far back the same invoice under another event id is a duplicate.
 pub const DUPLICATE_INVOICE_WINDOW: Duration = Duration::from_hours(24);
@@ -42,6 +42,11 @@ impl Intake {
     ///
     /// An event that the database refuses is a dead letter; the others are taken in all the same.
     pub async fn take(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
+        let span = span::intake_batch(batch.first().map_or("", |parsed| parsed.via.into_str()), batch.len());
+        self.take_all(batch).instrument(span).await
+    }
+
+    async fn take_all(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
         let results = bisect(batch, StoreError::is_about_a_row, |part| self.commit(part)).await?;
         let mut verdicts = Vec::with_capacity(batch.len());
         for (parsed, result) in batch.iter().zip(results) {
@@ -171,6 +176,8 @@ fn tell(parsed: &Parsed, verdict: Verdict) {
     if matches!(verdict, Verdict::Duplicate | Verdict::DuplicateInvoice(_)) {
         counter!(metric::DUPLICATES_SUPPRESSED, "reason" => result).increment(1);
     }
+    let span = parsed.event.as_ref().map(|event| span::event(&event.id, &event.source, event.traceparent.as_deref()));
+    let _inside = span.as_ref().map(Span::enter);
     match (&parsed.event, verdict) {
         (Ok(event), Verdict::DeadLetter(class)) => warn!(
             invoice.number = %event.data.invoice.number, tenant = %event.data.tenant_id, event.id = %event.id,

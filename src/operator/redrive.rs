@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use crate::bisect::bisect;
 use crate::event;
@@ -24,6 +24,8 @@ use crate::model::ids::DeadLetterId;
 use crate::model::state::DeadLetterState;
 use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
 use crate::store::{ChangedCause, DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
+
+use crate::telemetry::span;
 
 use super::redrive_batch::{KnownRows, Planned, Round, cause_after_cure};
 
@@ -125,6 +127,10 @@ impl Redrive {
     }
 
     async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<RedriveResults, StoreError> {
+        self.parts(letters, by).instrument(span::redrive(letters.len())).await
+    }
+
+    async fn parts(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<RedriveResults, StoreError> {
         let mut many = RedriveResults::default();
         let mut seen = HashSet::new();
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();

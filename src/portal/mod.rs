@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
 use crate::store::Store;
-use crate::web::add_security_headers;
+use crate::web::{add_security_headers, in_request_span};
 
 /// How soon a customer may try again, in seconds.
 const RETRY_AFTER: &str = "86400";
@@ -32,6 +32,7 @@ pub fn router(store: Store) -> Router {
     Router::new()
         .route("/i/{token}", get(not_yet))
         .layer(from_fn_with_state(turns, in_turn))
+        .layer(from_fn(in_request_span))
         .layer(map_response(add_security_headers))
         .with_state(store)
 }

@@ -20,7 +20,6 @@ pub struct Metric {
     pub name: &'static str,
     /// What kind of number it is.
     pub kind: MetricKind,
-    /// Its labels.
     pub labels: &'static [&'static str],
     /// What it tells, for people.
     pub help: &'static str,

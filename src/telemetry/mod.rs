@@ -2,6 +2,7 @@
 
 mod log;
 pub mod metric;
+pub mod span;
 
 mod address_mask;
 mod escape;
@@ -192,6 +193,28 @@ mod tests {
                 assert_eq!((&json["text"], &json["shown"]), (&number.into(), &number.into()));
             }
         }
+    }
+
+    #[test]
+    fn spans_are_made_only_where_the_filter_asks_for_them() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let logged = |filter, asked: &std::cell::Cell<bool>| {
+            lines(LogFormat::Json, filter, false, || {
+                let traceparent = || {
+                    asked.set(true);
+                    Some(parent.to_owned())
+                };
+                let span = span::attempt("01a2", ("acme", "R-1"), "default", 2, traceparent);
+                span.in_scope(|| tracing::info!("invoice R-1 of acme sent"));
+            })
+        };
+        let asked = std::cell::Cell::new(false);
+        let line: serde_json::Value = serde_json::from_str(&logged("info,span=debug", &asked)).expect("one object");
+        assert_eq!((&line["span"]["traceparent"], &line["span"]["attempt"]), (&parent.into(), &2.into()));
+        assert_eq!(line["span"]["invoice.number"], "R-1");
+        let asked = std::cell::Cell::new(false);
+        let line: serde_json::Value = serde_json::from_str(&logged("info", &asked)).expect("one object");
+        assert_eq!((line["span"].is_null(), asked.get()), (true, false), "the event's body is not read for nothing");
     }
 
     #[test]
