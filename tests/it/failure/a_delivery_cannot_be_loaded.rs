@@ -24,7 +24,7 @@ async fn it_is_a_dead_letter_and_the_others_of_its_claim_go_out(database: TestDa
     database.execute("UPDATE event SET body = NULL WHERE event_id = '6'").await;
     let sixth = "(SELECT id FROM delivery WHERE invoice_number = 'R-6')";
     let digest = if database.store.is_single_process() { "zeroblob(32)" } else { "sha256('a message')" };
-    let out = format!("UPDATE lane_entry SET may_be_out = TRUE, message_sha256 = {digest}");
+    let out = format!("UPDATE lane_entry SET may_be_out = TRUE, message_sha256 = {digest}, message_date = 0");
     database.execute(format!("{out} WHERE delivery_id = {sixth}")).await;
     dispatcher.start();
     dispatcher.pass_until_concluded().await;

@@ -37,7 +37,8 @@ async fn a_start_nobody_can_record_is_uncertain(database: TestDatabase) {
     let sink = Sink::start().await;
     let dispatcher = with_one_waiting(database, &sink).await;
     let digest = if dispatcher.database.store.is_single_process() { "randomblob(32)" } else { "sha256('message')" };
-    let started = format!("{CLAIMED}, data_started = TRUE, decision = 'attach', message_sha256 = {digest}");
+    let started =
+        format!("{CLAIMED}, data_started = TRUE, decision = 'attach', message_sha256 = {digest}, message_date = 0");
     assert_eq!(dispatcher.database.execute(started).await, 1);
     dispatcher.pass_until_concluded().await;
 
