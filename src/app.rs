@@ -50,7 +50,6 @@ pub struct App {
     pub config: Arc<Config>,
     /// The database.
     pub store: Store,
-    /// Where documents are.
     pub documents: DocumentStore,
     /// Today's templates.
     pub templates: Arc<Templates>,
@@ -82,7 +81,6 @@ pub enum Role {
 /// Why the parts cannot be put together; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
     /// The database, as long as nobody mends it.
@@ -102,19 +100,15 @@ pub enum AppError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// The document store.
     #[error(transparent)]
     Documents(#[from] InvalidStore),
-    /// The templates.
     #[error(transparent)]
     Templates(#[from] InvalidTemplates),
-    /// The secret keys.
     #[error(transparent)]
     Secrets(#[from] KeyFileError),
     /// A relay.
     #[error("the relay {relay} cannot be used as configured: {problem}")]
     Relay {
-        /// Its name.
         relay: RelayName,
         /// What is wrong.
         problem: InvalidRelay,

@@ -129,7 +129,6 @@ impl DocumentError {
 pub enum Measure {
     /// Its size in bytes.
     Size(u64),
-    /// Its digest.
     Digest(Sha256),
 }
 

@@ -125,7 +125,6 @@ pub enum KeyFileError {
     /// It cannot be read or written.
     #[error("the secret key in {} cannot be used", file.display())]
     Io {
-        /// The file.
         file: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -133,7 +132,6 @@ pub enum KeyFileError {
     /// Others than its owner may use it.
     #[error("the secret key in {} is open to other users (mode {mode:03o}); run: chmod 600 {}", file.display(), file.display())]
     Open {
-        /// The file.
         file: PathBuf,
         /// Its permissions.
         mode: u32,
@@ -141,7 +139,6 @@ pub enum KeyFileError {
     /// It holds no keys.
     #[error("the secret key in {} cannot be used", file.display())]
     Invalid {
-        /// The file.
         file: PathBuf,
         /// Why.
         source: InvalidSecretKeys,

@@ -67,13 +67,19 @@ enum FrameState {
     /// Before a frame, or in its first octets.
     Head,
     /// In a frame that is kept until it is whole, unless it is too large: then its beginning is kept.
-    Gathering { left: usize, keep: usize },
-    /// The frame is whole.
+    Gathering {
+        left: usize,
+        keep: usize,
+    },
     Whole,
     /// In a frame that passes as it comes.
-    Passing { left: usize },
+    Passing {
+        left: usize,
+    },
     /// In a body of which only the beginning is passed on.
-    Cutting { left: usize },
+    Cutting {
+        left: usize,
+    },
 }
 
 /// A message that is coming in on a channel.
@@ -90,7 +96,6 @@ struct CutBody {
     size: u64,
     /// Of its size.
     left: u64,
-    /// What is passed on of it.
     passed: u64,
     kept: Vec<u8>,
     hash: ring::digest::Context,

@@ -46,7 +46,6 @@ impl IncomingBodies {
         Self { limit, window: Window::new(WINDOW_BYTES_MAX), cut: Mutex::default(), last: Mutex::default() }
     }
 
-    /// What is passed on of a body of this size.
     pub(super) fn bytes_passed(&self, size: u64) -> u64 {
         match self.limit {
             Some(limit) if size > limit.bytes_max => limit.bytes_kept,

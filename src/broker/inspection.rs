@@ -25,7 +25,6 @@ pub struct Inspection {
 /// A queue of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueState {
-    /// Its name.
     pub name: String,
     /// How it stands; `None` if it is not there.
     pub found: Option<QueueCounts>,

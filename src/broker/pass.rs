@@ -72,7 +72,6 @@ enum LetterFate {
     /// No dead letter that the database knows: another installation's, or from after the backup that the database was
     /// restored from, or something that somebody put there. It may be the only copy.
     Foreign,
-    /// Concluded.
     Concluded(DeadLetterId),
     /// This pass has seen it before.
     SecondCopy,

@@ -30,13 +30,11 @@ const PERSISTENT: u8 = 2;
 pub(super) struct Outgoing {
     /// Where to; the empty name is the default exchange, which leads to the queue that the key names.
     pub(super) exchange: String,
-    /// What for.
     pub(super) routing_key: String,
     /// Whether the broker says so if no queue takes it; otherwise it confirms what it has dropped.
     pub(super) mandatory: bool,
     /// What it says about itself. Its id and that it is persistent are added.
     pub(super) properties: BasicProperties,
-    /// The bytes.
     pub(super) body: Bytes,
 }
 

@@ -165,16 +165,12 @@ pub enum TopologyError {
     },
     /// It is to be there and is not.
     #[error("{what} is missing; declare it, or set topology = \"declare\" to have it made")]
-    Missing {
-        /// What.
-        what: String,
-    },
+    Missing { what: String },
     /// Our user may not make it.
     #[error(
         "the broker's user may not declare {what} ({said}); grant it the configure permission, or set topology = \"verify\""
     )]
     Forbidden {
-        /// What.
         what: String,
         /// The broker's words.
         said: String,

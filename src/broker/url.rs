@@ -27,7 +27,6 @@ pub enum BrokerUrlError {
     /// Neither `amqp:` nor `amqps:`.
     #[error("must begin with amqp:// or amqps://")]
     Scheme,
-    /// No host.
     #[error("names no host")]
     NoHost,
     /// A trailing slash names the virtual host "" ([RabbitMQ URI specification]), which hardly anybody has.
@@ -80,7 +79,6 @@ impl BrokerUrl {
         self.uri.scheme == AMQPScheme::AMQPS
     }
 
-    /// The virtual host.
     #[must_use]
     pub fn virtual_host(&self) -> &str {
         &self.uri.vhost

@@ -24,9 +24,7 @@ const CUT: &str = "--";
 pub struct WantedName<'a> {
     /// The name that the event gives it, if any.
     pub name: Option<&'a str>,
-    /// What it is.
     pub role: DocumentRole,
-    /// Its type.
     pub media_type: MediaType,
 }
 

@@ -8,7 +8,6 @@ pub enum InvalidTemplates {
     /// A file or folder cannot be read.
     #[error("{path} cannot be read: {problem}")]
     Unreadable {
-        /// Which.
         path: PathBuf,
         /// What the system says.
         problem: std::io::Error,

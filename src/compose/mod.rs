@@ -86,7 +86,6 @@ pub struct Mail {
 pub struct Attachment {
     /// The file name in the message.
     pub name: String,
-    /// Its type.
     pub media_type: MediaType,
     /// Its size in bytes, decoded.
     pub size: u64,

@@ -23,9 +23,7 @@ const OTHERS: u32 = 0o007;
 pub struct OpenSecretFile {
     /// The variable or key that names it.
     pub place: String,
-    /// The file.
     pub path: PathBuf,
-    /// Its mode.
     pub mode: u32,
 }
 

@@ -62,9 +62,7 @@ fn schedule(raw: &Raw) -> Result<Vec<Duration>, Wrong> {
 /// How long something that an event names may come after the event.
 #[derive(Debug, Clone)]
 pub struct Waits {
-    /// For the customer.
     pub customer: Duration,
-    /// For a document.
     pub document: Duration,
 }
 

@@ -53,7 +53,6 @@ pub struct WhereToLook {
     pub page: Option<String>,
     /// The folder of the mails.
     pub mails: PathBuf,
-    /// The database.
     pub database: PathBuf,
 }
 

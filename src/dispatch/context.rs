@@ -35,7 +35,6 @@ pub struct Context {
     pub worker: WorkerId,
     /// The database.
     pub store: Store,
-    /// Where documents are.
     pub documents: DocumentStore,
     /// The templates of today, and those that older deliveries were made with.
     pub templates: TemplateCache,

@@ -38,7 +38,6 @@ pub struct Prepared {
     pub decided: Decided,
     /// What was decided upon, as it is recorded: JSON of [`Inputs`].
     pub decision_inputs: String,
-    /// The mail.
     pub mail: Mail,
     /// The mail is what an earlier attempt was permitted to hand over, byte for byte: it never grows too old.
     pub repeats: bool,

@@ -31,7 +31,6 @@ pub struct RecordInputs<'a> {
     pub schedule: &'a Schedule,
     /// What the relay's configuration wants of uncertain deliveries.
     pub on_uncertain: OnUncertain,
-    /// Now.
     pub now: Timestamp,
     /// Makes an identifier.
     pub new_id: &'a (dyn Fn() -> Uuid + Sync),

@@ -25,9 +25,7 @@ pub use warnings::{warnings_of_customer, warnings_of_import_line, warnings_of_se
 /// What one line of an import tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportEntry {
-    /// A tenant.
     Tenant(Box<Tenant>),
-    /// A customer.
     Customer(Box<Customer>),
 }
 

@@ -49,7 +49,6 @@ pub struct Shape(pub &'static [(&'static str, Member)]);
 pub enum Member {
     /// A text, a number, or something whose inside is not looked at.
     Value,
-    /// An object.
     Object(&'static Shape),
     /// A list of objects.
     List(&'static Shape),

@@ -20,7 +20,6 @@ pub struct DeliveryFactory {
     pub wakes: Wakes,
     /// The templates of today.
     pub templates: Arc<Templates>,
-    /// Their version.
     pub template_version: String,
     /// Fingerprint of the newest key for portal tokens.
     pub link_key: String,

@@ -50,13 +50,11 @@ pub struct Parsed {
 /// An event that is known, as the database holds it: its bytes may not be readable any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
-    /// Its key.
     pub key: EventKey,
     /// How it stood.
     pub from: EventState,
     /// Whose invoice it brought.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The number that people know.
     pub invoice_number: String,
@@ -137,17 +135,14 @@ pub enum Verdict {
     DuplicateInvoice(DeliveryId),
     /// It waits for its customer.
     Waiting,
-    /// It is a dead letter.
     DeadLetter(ReasonCode),
 }
 
 /// What the plan is made with.
 pub struct PlanInputs<'a> {
-    /// Now.
     pub now: Timestamp,
     /// The templates of today.
     pub templates: &'a Templates,
-    /// Their version.
     pub template_version: &'a str,
     /// Fingerprint of the newest key for portal tokens.
     pub link_key: &'a str,

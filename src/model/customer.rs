@@ -9,7 +9,6 @@ use crate::model::settings::{Settings, VerificationMethod};
 /// A customer as the billing system tells us of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
-    /// Whose customer it is.
     pub tenant_id: TenantId,
     /// Who it is, within the tenant.
     pub id: CustomerId,
@@ -50,7 +49,6 @@ pub struct Postal {
     /// ISO 3166-1 alpha-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// The postcode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcode: Option<String>,
     /// The house number, with its letter.
@@ -61,7 +59,6 @@ pub struct Postal {
 /// What of a customer's record can be used for verification, without the values themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerificationRecord {
-    /// A postcode and a house number are on record.
     pub postcode_house_number: bool,
     /// A mobile number is on record.
     pub mobile: bool,

@@ -71,11 +71,9 @@ pub trait DeadLetterOutbox: Clone + Send + Sync + 'static {
 /// A dead letter on its way to the mirror.
 #[derive(Debug, Clone)]
 pub struct PendingDeadLetter {
-    /// Which.
     pub id: DeadLetterId,
     /// The dead delivery, if the event became one.
     pub delivery_id: Option<DeliveryId>,
-    /// Whose.
     pub tenant_id: Option<TenantId>,
     /// The number that people know the invoice by.
     pub invoice_number: Option<String>,
@@ -89,9 +87,7 @@ pub struct PendingDeadLetter {
     pub phase: Option<Phase>,
     /// Attempts made.
     pub attempts: u32,
-    /// When it failed first.
     pub first_failed_at: Timestamp,
-    /// When it failed last.
     pub last_failed_at: Timestamp,
     /// Dead letters with one cause share it.
     pub fingerprint: String,
@@ -126,11 +122,9 @@ pub trait OutcomeOutbox: Clone + Send + Sync + 'static {
 pub struct PendingOutcome {
     /// Its place among those that wait.
     pub number: i64,
-    /// The delivery.
     pub delivery: DeliveryId,
     /// How it ended.
     pub concluded: Concluded,
-    /// When.
     pub concluded_at: Timestamp,
     /// Why, for programs.
     pub class: ReasonCode,
@@ -144,7 +138,6 @@ pub struct PendingOutcome {
     pub message_id: Option<String>,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The billing system's identifier of the invoice.
     pub invoice_id: String,

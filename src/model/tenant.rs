@@ -10,7 +10,6 @@ use crate::model::settings::Settings;
 /// `settings` count only when the tenant is new; an administrator's choice is never undone by an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// Who it is.
     pub id: TenantId,
     /// The relay that sends its mail.
     #[serde(default = "default_relay")]
@@ -59,7 +58,6 @@ pub struct TenantProfile {
 pub struct Sender {
     /// The display name of `From`.
     pub name: String,
-    /// The address of `From`.
     pub address: String,
     /// Where answers go, if not to `address`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,7 +20,6 @@ pub struct Redriven {
 /// What became of a letter that is back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The delivery is due.
     Due(DeliveryId),
     /// The event waits for its customer.
     Waiting,
@@ -44,7 +43,6 @@ pub enum RedriveError {
     /// Unchanged, it would fail for ever.
     #[error("a dead letter of class {class} cannot be redriven unchanged: {hint}")]
     NotRedrivable {
-        /// Its class.
         class: ReasonCode,
         /// What to do instead.
         hint: &'static str,
@@ -80,7 +78,6 @@ pub enum RedriveError {
 pub(super) enum By<'a> {
     /// A person, who knows what they want: `expires_at` does not count.
     Person {
-        /// Who.
         who: &'a str,
         /// Whether the invoice is sent although another delivery sends it, or may.
         despite_newer: bool,

@@ -60,7 +60,6 @@ pub struct Resent {
     pub original: DeliveryId,
     /// Where that one stood.
     pub original_was: DeliveryState,
-    /// Its number.
     pub invoice_number: String,
     /// Invoice, credit note or reminder.
     pub kind: InvoiceKind,
@@ -74,7 +73,6 @@ pub enum ResendError {
     /// No delivery of it.
     #[error("no delivery of invoice {invoice} of {tenant} is known")]
     UnknownInvoice {
-        /// Whose.
         tenant: TenantId,
         /// What was asked for.
         invoice: String,
@@ -82,7 +80,6 @@ pub enum ResendError {
     /// Several have this number.
     #[error("{invoice} of {tenant} is the number of several: {}", list(candidates))]
     Ambiguous {
-        /// Whose.
         tenant: TenantId,
         /// What was asked for.
         invoice: String,

@@ -22,7 +22,6 @@ use crate::store::{Delivery, DeliveryContext, Store, StoreError};
 pub struct Rebuilder<'a> {
     /// What is remembered.
     pub store: &'a Store,
-    /// Where documents are.
     pub documents: &'a DocumentStore,
     /// The templates of today.
     pub templates: &'a Templates,
@@ -65,7 +64,6 @@ pub enum CannotRebuild {
     /// What is kept cannot be read.
     #[error("the {what} cannot be read again: {problem}")]
     Unreadable {
-        /// What.
         what: &'static str,
         /// Why.
         problem: String,

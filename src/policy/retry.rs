@@ -33,7 +33,6 @@ pub struct History {
     pub delivery: DeliveryId,
     /// Attempts consumed before this one.
     pub attempts: u32,
-    /// Now.
     pub now: Timestamp,
     /// Since when one of its documents is missed, if it is.
     pub missing_since: Option<Timestamp>,

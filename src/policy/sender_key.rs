@@ -26,7 +26,6 @@ impl SenderKey {
         Self((((relay << ADDRESS_BITS) | envelope) << ADDRESS_BITS | from).cast_signed())
     }
 
-    /// This key alone.
     #[must_use]
     pub const fn alone(self) -> SenderKeys {
         self.0..=self.0
@@ -54,7 +53,6 @@ impl SenderKey {
 /// Whom a mail is from, as a relay sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailSender {
-    /// The envelope sender.
     pub envelope: String,
     /// The From address.
     pub from: String,

@@ -67,7 +67,6 @@ pub fn trials_at_once(connections: u32) -> u32 {
 pub struct TrialEnd<'a, P> {
     /// Where the attempt ended; none if it was not made.
     pub phase: Option<P>,
-    /// How.
     pub class: ReasonCode,
     /// The relay's codes; none if it did not answer.
     pub code: Option<&'a str>,

@@ -48,7 +48,6 @@ pub enum TripKind {
 /// The relay refuses the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderTrip {
-    /// By what.
     pub kind: TripKind,
     /// Which answer began the row: its index among those that were judged.
     pub first: usize,

@@ -151,7 +151,6 @@ pub struct Envelope {
 /// One forward path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvelopeRecipient {
-    /// The address.
     pub address: Address,
     /// Whether its acceptance counts: without an accepted To there is no DATA.
     pub essential: bool,

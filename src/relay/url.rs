@@ -10,7 +10,6 @@ use super::{RelayUrl, Security, address};
 /// Why a text is not the address of a relay. Never shows the text, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRelayUrl {
-    /// Not a URL at all.
     #[error("is not a URL like smtps://user:password@relay.example (percent-encode /, ? and # in user and password)")]
     NotAUrl,
     /// Another scheme.

@@ -42,7 +42,6 @@ pub struct IntakeTransaction {
 /// What intake needs to know of a tenant.
 #[derive(Debug, Clone)]
 pub struct TenantSnapshot {
-    /// Who it is.
     pub id: TenantId,
     /// The relay that sends its mail.
     pub relay: RelayName,
@@ -68,7 +67,6 @@ pub struct IntakeContext {
 /// An event that came before.
 #[derive(Debug, Clone)]
 pub struct KnownEvent {
-    /// Its key.
     pub key: EventKey,
     /// The digest of its content.
     pub content_sha256: Sha256,
@@ -85,9 +83,7 @@ pub struct KnownEvent {
 /// What intake needs to know of a customer.
 #[derive(Debug, Clone)]
 pub struct CustomerSnapshot {
-    /// Whose customer it is.
     pub tenant: TenantId,
-    /// Who it is.
     pub id: CustomerId,
     /// The name as people know it.
     pub name: String,
@@ -104,7 +100,6 @@ pub struct SameInvoice {
     pub invoice_sha256: Sha256,
     /// The event that came before.
     pub event: EventKey,
-    /// Its delivery.
     pub delivery: DeliveryId,
 }
 
@@ -128,7 +123,6 @@ pub struct IntakeRows {
 /// An event that now fares otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct EventChange {
-    /// Its key.
     pub key: EventKey,
     /// How it stood when it was read.
     pub from: EventState,
@@ -151,11 +145,9 @@ pub enum Inserted {
 /// An event whose customer was waited for.
 #[derive(Debug, Clone)]
 pub struct WaitingEvent {
-    /// Its key.
     pub key: EventKey,
     /// Whose invoice it brought.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The number that people know.
     pub invoice_number: String,

@@ -116,7 +116,6 @@ impl ExchangeProgress {
         }
     }
 
-    /// The answer begins.
     pub(super) fn answer_begins(&self) {
         let mut state = self.state();
         state.answer_is_made = false;

@@ -31,13 +31,9 @@ pub struct CaughtMail {
     pub received_at: Timestamp,
     /// Whom SMTP said it is from and for.
     pub envelope: ReceivedEnvelope,
-    /// `From`.
     pub from: Vec<Correspondent>,
-    /// `To`.
     pub to: Vec<Correspondent>,
-    /// `Cc`.
     pub cc: Vec<Correspondent>,
-    /// `Subject`.
     pub subject: String,
     /// `Message-ID` without angle brackets.
     pub message_id: String,

@@ -70,7 +70,6 @@ impl Catcher {
         self.smtp_address
     }
 
-    /// Where its page is.
     #[must_use]
     pub const fn page_address(&self) -> SocketAddr {
         self.page_address

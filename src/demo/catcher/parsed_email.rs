@@ -11,13 +11,9 @@ use crate::sha256::Sha256;
 pub struct ParsedEmail {
     /// Every header, decoded, in order.
     pub headers: Vec<(String, String)>,
-    /// `From`.
     pub from: Vec<Correspondent>,
-    /// `To`.
     pub to: Vec<Correspondent>,
-    /// `Cc`.
     pub cc: Vec<Correspondent>,
-    /// `Subject`.
     pub subject: String,
     /// `Message-ID` without angle brackets.
     pub message_id: String,
@@ -35,7 +31,6 @@ pub struct Correspondent {
     /// The display name, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The address.
     pub address: String,
 }
 

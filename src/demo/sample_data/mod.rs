@@ -130,7 +130,6 @@ pub struct StoredDocument {
     file: &'static str,
     /// Its key.
     pub object: String,
-    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 

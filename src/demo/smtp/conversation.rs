@@ -33,7 +33,6 @@ pub struct SmtpConversation {
     pub user: Option<String>,
     /// Of the last MAIL.
     pub sender: String,
-    /// From MAIL on.
     pub transaction: Option<MailTransaction>,
     greeted: bool,
     faults: u32,

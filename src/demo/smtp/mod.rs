@@ -31,9 +31,7 @@ pub type Flow = ControlFlow<()>;
 pub enum SmtpStep {
     /// A connection was opened; before the banner, and before TLS if that is implicit.
     Banner,
-    /// EHLO.
     Ehlo,
-    /// HELO.
     Helo,
     /// STARTTLS, for hosts that speak it: the server leaves it to them.
     StartTls,
@@ -49,7 +47,6 @@ pub enum SmtpStep {
     Body,
     /// The final dot has come: [`SmtpHost::take`].
     Dot,
-    /// RSET.
     Rset,
     /// QUIT: the connection ends whatever is answered.
     Quit,

@@ -15,7 +15,6 @@ pub struct TemplateCache {
 }
 
 impl TemplateCache {
-    /// A cache with today's templates.
     #[must_use]
     pub fn new(today: Arc<Templates>) -> Self {
         Self { today, older: Mutex::default() }

@@ -52,7 +52,6 @@ struct RefusalEvidence {
 struct Shrunk {
     /// What the relay seems to allow.
     limit: u32,
-    /// Since when.
     since: Timestamp,
     /// How long until they double.
     step: Duration,

@@ -34,7 +34,6 @@ struct IsolationState {
     /// Since when each lane has one in flight, by the lane's number.
     in_flight: Mutex<HashMap<usize, Duration>>,
     lanes: AtomicUsize,
-    /// One has left.
     left: Notify,
     lives: AtomicBool,
     clock: Clock,
@@ -138,7 +137,6 @@ impl SuspectLook {
         self.found || self.last.is_none_or(|last| now.saturating_sub(last) >= LOOK)
     }
 
-    /// It has looked.
     pub fn looked(&mut self, now: Duration, found: bool) {
         (self.last, self.found) = (Some(now), found);
     }

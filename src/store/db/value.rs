@@ -42,7 +42,6 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    /// The value of the column `name`.
     pub(crate) fn get<T: ColumnValue>(&self, name: &str) -> Result<T, StoreError> {
         T::read(self, name)
     }

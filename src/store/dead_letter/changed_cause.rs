@@ -14,13 +14,11 @@ use crate::store::{Store, Transaction};
 /// An open dead letter, and what it is dead for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedCause {
-    /// The letter.
     pub letter: DeadLetterId,
     /// Why, for programs.
     pub class: ReasonCode,
     /// Why, for people.
     pub reason: String,
-    /// What to do.
     pub hint: String,
     /// Dead letters with one cause share it.
     pub fingerprint: String,

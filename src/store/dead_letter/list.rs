@@ -51,15 +51,12 @@ pub struct DeadLetter {
     pub code: Option<String>,
     /// Why, for people.
     pub reason: String,
-    /// What to do.
     pub hint: String,
     /// SMTP transactions that were made for its delivery until then.
     pub attempts: u32,
     /// Dead letters with one cause share it.
     pub fingerprint: String,
-    /// When it first failed.
     pub first_failed_at: Timestamp,
-    /// When it last failed.
     pub last_failed_at: Timestamp,
     /// When somebody acted.
     pub concluded_at: Option<Timestamp>,
@@ -74,9 +71,7 @@ pub struct DeadLetter {
 pub struct DeadLetterFilter {
     /// Those that somebody acted upon, instead of the open ones.
     pub concluded: bool,
-    /// Of this class.
     pub class: Option<ReasonCode>,
-    /// Of this tenant.
     pub tenant: Option<TenantId>,
     /// Of this cause.
     pub fingerprint: Option<String>,

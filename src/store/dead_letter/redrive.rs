@@ -45,7 +45,6 @@ pub struct LetterToRedrive {
 /// A dead delivery that is to be put back.
 #[derive(Debug, Clone)]
 pub struct DeadDelivery {
-    /// The delivery.
     pub id: DeliveryId,
     /// What it is to its event.
     pub role: DeliveryRole,
@@ -55,7 +54,6 @@ pub struct DeadDelivery {
     pub is_resend: bool,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// Whom it goes to.
     pub recipients: Vec<Recipient>,

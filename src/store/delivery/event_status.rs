@@ -25,7 +25,6 @@ pub struct EventReport {
 /// An event and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventStands {
-    /// Its key.
     pub key: EventKey,
     /// Whose invoice it brought.
     pub tenant: TenantId,

@@ -33,7 +33,6 @@ pub struct Explanation {
 /// An event that brought the invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedEvent {
-    /// Its key.
     pub key: EventKey,
     /// Who published it.
     pub source: String,
@@ -58,7 +57,6 @@ pub struct ExplainedEvent {
 /// A delivery with all that happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedDelivery {
-    /// The delivery.
     pub delivery: Delivery,
     /// Its SMTP transactions, oldest first.
     pub attempts: Vec<ExplainedAttempt>,
@@ -92,11 +90,9 @@ impl ExplainedDelivery {
 pub struct ExplainedAttempt {
     /// Which claim of the delivery it was.
     pub claim: u32,
-    /// The relay.
     pub relay: RelayName,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Timestamp,
     /// Where in the conversation it ended.
     pub phase: Option<Phase>,
@@ -125,7 +121,6 @@ pub struct ExplainedLink {
     pub key_fingerprint: String,
     /// Until when it opens the portal.
     pub expires_at: Timestamp,
-    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 

@@ -8,7 +8,6 @@ use crate::store::db::statement::sql;
 /// What a dead letter says of a delivery that cannot be loaded. Its tenant and customer are known by its claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryIdentity {
-    /// The event.
     pub event_key: EventKey,
     /// Who published the event.
     pub source: Option<String>,

@@ -24,7 +24,6 @@ pub struct KeptMessage {
     pub message_id: String,
     /// The message's digest.
     pub message_sha256: Sha256,
-    /// The message's Date.
     pub message_date: Timestamp,
     /// The message's size in bytes.
     pub message_size: u64,

@@ -32,7 +32,6 @@ pub struct Delivery {
     pub role: DeliveryRole,
     /// The main delivery of the same event or resend.
     pub main: DeliveryId,
-    /// The event.
     pub event_key: EventKey,
     /// The delivery that a person sent again.
     pub resend_of: Option<DeliveryId>,
@@ -40,7 +39,6 @@ pub struct Delivery {
     pub resend_reason: Option<String>,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The billing system's identifier of the invoice.
     pub invoice_id: String,
@@ -105,9 +103,7 @@ pub struct Delivery {
 /// Which deliveries are wanted; each part narrows.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// In this state.
     pub state: Option<DeliveryState>,
-    /// Of this tenant.
     pub tenant: Option<TenantId>,
     /// In this relay's lane, or attempted with this relay.
     pub relay: Option<RelayName>,
@@ -384,7 +380,6 @@ impl Store {
             .collect()
     }
 
-    /// A delivery.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         let row = sql(concat!(
             "SELECT ",

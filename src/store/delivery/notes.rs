@@ -8,11 +8,8 @@ use crate::store::db::statement::{StatementExecutor, sql};
 /// What somebody did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub who: String,
-    /// What.
     pub what: String,
 }
 
@@ -22,7 +19,6 @@ pub(in crate::store) const DISPATCHER: &str = "dispatcher";
 /// What is to be noted of a delivery from its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNote {
-    /// Which delivery.
     pub delivery: DeliveryId,
     /// What; without addresses.
     pub what: String,

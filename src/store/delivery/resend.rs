@@ -20,7 +20,6 @@ use crate::store::lane::takeover::conclude_left;
 /// The newest main delivery of an invoice, a credit note or a reminder.
 #[derive(Debug, Clone)]
 pub struct Newest {
-    /// The delivery.
     pub id: DeliveryId,
     /// Which of the three it is for.
     pub kind: InvoiceKind,
@@ -30,7 +29,6 @@ pub struct Newest {
     pub state: DeliveryState,
     /// The event it was made of.
     pub event_key: EventKey,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The billing system's identifier of the invoice.
     pub invoice_id: String,

@@ -216,7 +216,6 @@ impl Store {
             .collect()
     }
 
-    /// A customer.
     pub async fn customer(&self, tenant: &TenantId, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
         let row = sql("SELECT * FROM customer WHERE tenant_id = $1 AND id = $2")
             .bind(tenant)

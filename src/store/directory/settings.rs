@@ -22,7 +22,6 @@ pub enum SettingsPut {
 /// Settings that held from some moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsChange {
-    /// Their version.
     pub version: i64,
     /// What was chosen.
     pub settings: Settings,

@@ -38,7 +38,6 @@ pub struct NewDeadLetter {
     pub code: Option<String>,
     /// Why, for people.
     pub reason: String,
-    /// What to do.
     pub hint: String,
     /// Attempts consumed.
     pub attempts: u32,
@@ -48,9 +47,7 @@ pub struct NewDeadLetter {
     pub body: Option<Bytes>,
     /// Where the same fault may come twice: what it is known by.
     pub once: Option<Sha256>,
-    /// When it first failed.
     pub first_failed_at: Timestamp,
-    /// When it last failed.
     pub last_failed_at: Timestamp,
 }
 

@@ -63,7 +63,6 @@ pub struct NewDelivery {
 /// How a delivery ended before it began.
 #[derive(Debug, Clone)]
 pub struct ConcludedAtOnce {
-    /// How.
     pub concluded: Concluded,
     /// Why, for programs.
     pub class: ReasonCode,

@@ -11,9 +11,7 @@ use crate::store::lane::fair_queue;
 /// A delivery's place in a lane.
 #[derive(Debug, Clone)]
 pub struct NewLaneEntry {
-    /// The delivery.
     pub delivery: DeliveryId,
-    /// The lane.
     pub relay: RelayName,
     /// Whose share of the lane it uses.
     pub tenant: TenantId,

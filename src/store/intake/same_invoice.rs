@@ -48,14 +48,12 @@ pub struct Revived {
 /// A delivery that sends the same invoice, or may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Newer {
-    /// The delivery.
     pub delivery: DeliveryId,
     /// The event it was made of.
     pub event: EventKey,
 }
 
 impl Revived {
-    /// A delivery.
     #[must_use]
     pub const fn delivery(delivery: DeliveryId) -> Self {
         Self { id: delivery.0, delivery: Some(delivery), event: None }

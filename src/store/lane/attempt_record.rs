@@ -32,7 +32,6 @@ pub struct NewAttempt {
     pub relay: RelayName,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Timestamp,
     /// Where in the conversation it ended.
     pub phase: Option<Phase>,
@@ -48,7 +47,6 @@ pub struct NewAttempt {
     pub decision: Option<Decision>,
     /// The message's digest.
     pub message_sha256: Option<Sha256>,
-    /// The message's Date.
     pub message_date: Option<Timestamp>,
     /// Whose mail it was, if the answer may speak of its sender.
     pub sender_key: Option<SenderKey>,
@@ -67,7 +65,6 @@ pub enum NextState {
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column, or says what becomes of one")]
 pub struct BackToDue {
-    /// When.
     pub due_at: Timestamp,
     /// Attempts consumed, this one included if it counts.
     pub attempts: u32,
@@ -101,9 +98,7 @@ pub struct BackToDue {
 /// A delivery that has ended.
 #[derive(Debug, Clone)]
 pub struct Conclusion {
-    /// How.
     pub concluded: Concluded,
-    /// When.
     pub at: Timestamp,
     /// Why, for programs.
     pub class: ReasonCode,
@@ -140,7 +135,6 @@ pub struct Conclusion {
 /// A delivery of what was left over.
 #[derive(Debug, Clone)]
 pub struct RemainderDelivery {
-    /// The delivery.
     pub delivery: NewDelivery,
     /// Its place in the lane.
     pub entry: NewLaneEntry,

@@ -25,13 +25,11 @@ use crate::store::{DatabaseConnection, Store};
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub struct Claimed {
-    /// The delivery.
     pub delivery: DeliveryId,
     /// The lane.
     pub relay: RelayName,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// Which claim of the delivery this is.
     pub claim: u32,
@@ -66,9 +64,7 @@ pub struct Claimed {
 /// What fences a write: the delivery, its claim, and who claimed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fence {
-    /// The delivery.
     pub delivery: DeliveryId,
-    /// Which claim of it.
     pub claim: u32,
     /// Who claimed it.
     pub worker: WorkerId,

@@ -22,7 +22,6 @@ pub struct DataPermitRequest {
     pub fence: Fence,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// Documents or a link, and what the portal asks.
     pub decision: Terms,

@@ -17,7 +17,6 @@ use crate::store::db::value::Row;
 /// A delivery's snapshot, and what decides now.
 #[derive(Debug, Clone)]
 pub struct DeliveryContext {
-    /// The delivery.
     pub id: DeliveryId,
     /// Whose Message-ID, X-Delivery-Id and token it uses.
     pub root: DeliveryId,
@@ -25,7 +24,6 @@ pub struct DeliveryContext {
     pub role: DeliveryRole,
     /// The main delivery of the same event or resend.
     pub main: DeliveryId,
-    /// The event.
     pub event_key: EventKey,
     /// Who published the event.
     pub source: String,
@@ -35,7 +33,6 @@ pub struct DeliveryContext {
     pub event_body: Bytes,
     /// Whose invoice it is.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The billing system's identifier of the invoice.
     pub invoice_id: String,

@@ -22,9 +22,7 @@ const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint"
 /// An attempt that ended its delivery, and should not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrippedAttempt {
-    /// The delivery.
     pub delivery: DeliveryId,
-    /// Which claim of it.
     pub claim: u32,
     /// Attempts consumed before it.
     pub attempts: u32,
@@ -48,7 +46,6 @@ pub(in super::super) struct ComingBack<'a> {
 pub struct LostBy<'a> {
     /// The relay that refused them.
     pub relay: &'a RelayName,
-    /// Whose they are.
     pub keys: &'a SenderKeys,
     /// Where in the conversation.
     pub phase: Phase,

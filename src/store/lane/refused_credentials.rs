@@ -21,7 +21,6 @@ const KEPT_UNUSED: Duration = Duration::from_hours(24);
 /// Credentials that a relay has refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedCredentials {
-    /// The relay.
     pub relay: RelayName,
     /// Names them: an HMAC under a secret key.
     pub fingerprint: String,
@@ -80,7 +79,6 @@ impl Store {
             .collect()
     }
 
-    /// What one relay has refused.
     pub async fn refused_credentials(&self, relay: &RelayName) -> Result<Vec<RefusedCredentials>, StoreError> {
         sql("SELECT * FROM refused_credentials WHERE relay = $1 ORDER BY refused_at, fingerprint")
             .bind(relay)

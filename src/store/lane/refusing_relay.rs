@@ -12,7 +12,6 @@ use crate::store::db::statement::sql;
 /// A relay whose breaker is open because it refuses everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusingRelay {
-    /// The relay.
     pub relay: RelayName,
     /// Where in the conversation.
     pub phase: Phase,

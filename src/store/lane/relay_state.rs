@@ -16,7 +16,6 @@ use crate::store::{Store, Transaction};
 /// The state of a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayState {
-    /// The relay.
     pub relay: RelayName,
     /// Where its breaker stands.
     pub breaker: BreakerState,
@@ -36,13 +35,10 @@ pub struct RelayState {
     pub allowance: u32,
     /// Where in the conversation the relay refuses everybody, if it is open for that: only an acceptance closes it.
     pub refused_phase: Option<Phase>,
-    /// With which code.
     pub refused_code: Option<String>,
     /// People paused it.
     pub paused: bool,
-    /// Who paused it.
     pub paused_by: Option<String>,
-    /// When.
     pub paused_at: Option<Timestamp>,
     /// Counts the changes; 0 is a relay that never changed.
     pub version: i64,
@@ -122,7 +118,6 @@ impl Store {
             .collect()
     }
 
-    /// The state of one relay.
     pub async fn relay_state(&self, relay: &RelayName) -> Result<RelayState, StoreError> {
         let row =
             sql("SELECT * FROM relay_state WHERE relay = $1").bind(relay).optional(&mut self.read().await?).await?;

@@ -153,7 +153,6 @@ impl Store {
 pub struct EndedAttempt {
     /// Where in the conversation.
     pub phase: Option<Phase>,
-    /// How.
     pub class: Option<ReasonCode>,
     /// The relay's codes.
     pub code: Option<String>,

@@ -24,11 +24,9 @@ const LAST: Duration = Duration::from_secs(5);
 /// A sender that a relay refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderHold {
-    /// The relay.
     pub relay: RelayName,
     /// What people call the sender: its envelope sender, with the From address where that is another and counts.
     pub sender: String,
-    /// The envelope sender.
     pub envelope_sender: String,
     /// The From address; none, if all with this envelope sender are held.
     pub from: Option<String>,
@@ -42,7 +40,6 @@ pub struct SenderHold {
     pub words: String,
     /// When the row of refusals began.
     pub first_refused_at: Timestamp,
-    /// Since when.
     pub held_since: Timestamp,
     /// How many trials the relay refused.
     pub trials: u32,
@@ -59,7 +56,6 @@ pub struct SenderHold {
 /// A tenant whose held deliveries were made before its profile changed.
 #[derive(Debug, Clone)]
 pub struct ChangedProfile {
-    /// The tenant.
     pub tenant: TenantId,
     /// The profile that holds now.
     pub version: i64,

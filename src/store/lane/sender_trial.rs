@@ -22,7 +22,6 @@ const TRIED_MAX: u32 = 100;
 /// What comes after a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextTrial {
-    /// When the next one is.
     pub at: Timestamp,
     /// The relay refused the sender: the schedule goes on, and the delivery goes last.
     pub refused: bool,

@@ -11,7 +11,6 @@ use crate::store::db::statement::sql;
 /// A worker as its heartbeat shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerHeartbeat {
-    /// The worker.
     pub worker: WorkerId,
     /// How often it has beaten.
     pub beats: i64,

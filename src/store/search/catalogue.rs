@@ -36,7 +36,6 @@ pub(super) const COUNTED: &str = "SELECT COUNT(*) AS customers FROM (
 /// A tenant in a list.
 #[derive(Debug, Clone)]
 pub struct ListedTenant {
-    /// Who it is.
     pub id: TenantId,
     /// The relay that sends its mail.
     pub relay: RelayName,

@@ -108,7 +108,6 @@ pub struct SearchHits {
     pub events: Vec<(FoundBy, FoundEvent)>,
     /// What never became a delivery.
     pub dead_letters: Vec<(FoundBy, DeadLetter)>,
-    /// Customers.
     pub customers: Vec<Customer>,
     /// There is more than was asked for.
     pub more: bool,
@@ -120,13 +119,10 @@ pub struct SearchHits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FoundBy {
-    /// Its number.
     Number,
     /// The beginning of its number.
     NumberPrefix,
-    /// One of its recipients.
     Recipient,
-    /// Its Message-ID.
     MessageId,
     /// Its id, or the first digits of it.
     DeliveryId,
@@ -134,14 +130,12 @@ pub enum FoundBy {
     DeadLetterId,
     /// Its event's id, or the beginning of it.
     EventId,
-    /// Its customer.
     Customer,
 }
 
 /// An event that waits for its customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundEvent {
-    /// Its key.
     pub key: EventKey,
     /// Who published it.
     pub source: String,
@@ -149,7 +143,6 @@ pub struct FoundEvent {
     pub id: String,
     /// Whose invoice it brought.
     pub tenant: TenantId,
-    /// Whom it is for.
     pub customer: CustomerId,
     /// The number that people know.
     pub invoice_number: String,

@@ -24,7 +24,6 @@ pub(super) use number_expression;
 /// A number and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberedInvoice {
-    /// Whose.
     pub tenant: TenantId,
     /// The number as it was published.
     pub number: String,

@@ -19,7 +19,6 @@ use crate::store::db::value::{ColumnValue, Row};
 /// A delivery, and what stands beside it.
 #[derive(Debug, Clone)]
 pub struct BookedDelivery {
-    /// The delivery.
     pub id: DeliveryId,
     /// What `X-Delivery-Id` names in its message.
     pub root: DeliveryId,
@@ -66,7 +65,6 @@ pub struct BookedDelivery {
 /// An event, and what stands beside it.
 #[derive(Debug, Clone)]
 pub struct BookedEvent {
-    /// Its key.
     pub key: EventKey,
     /// Who published it.
     pub source: String,
@@ -89,7 +87,6 @@ pub struct BookedEvent {
 /// An open dead letter, and what it is about.
 #[derive(Debug, Clone)]
 pub struct BookedLetter {
-    /// The letter.
     pub id: DeadLetterId,
     /// Whose invoice it is, if that could be read.
     pub tenant: Option<TenantId>,

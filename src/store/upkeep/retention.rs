@@ -46,9 +46,7 @@ pub struct Forgotten {
     pub bodies: u64,
     /// Profiles and templates.
     pub snapshots: u64,
-    /// Deliveries.
     pub deliveries: u64,
-    /// Dead letters.
     pub dead_letters: u64,
 }
 
