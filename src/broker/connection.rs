@@ -17,8 +17,8 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{ConnectionProperties, ErrorKind};
 use parking_lot::Mutex;
 
-use super::guarded_stream::{GuardedStream, Wire, guarded_runtime};
-use super::incoming_bodies::{BodyLimit, IncomingBodies};
+use super::guard::guarded_stream::{GuardedStream, Wire, guarded_runtime};
+use super::guard::incoming_bodies::{BodyLimit, IncomingBodies};
 use super::tls::{self, TlsUnusable};
 use super::url::BrokerUrl;
 

@@ -1,9 +1,13 @@
 //! Events from the broker into the intake.
 //!
 //! One loop, supervised: wait for the database, connect, declare, consume; on any trouble drop everything, wait, begin
-//! again. It never gives up, and goes around a message that makes the connection fail ([`super::suspicion`]). A message is acked on the channel it came by and only after the intake has taken it in;
+//! again. It never gives up, and goes around a message that makes the connection fail ([`crate::broker::consumer::suspicion`]). A message is acked on the channel it came by and only after the intake has taken it in;
 //! whatever is not acked returns to its queue when the channel closes, so nothing is lost and the intake sees
 //! some messages twice.
+
+pub(super) mod subscription;
+pub(super) mod suspicion;
+pub(super) mod window;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +17,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, ConnectionError, Messages};
+use super::guard::incoming_bodies::{BodyLimit, LastMessage};
 use super::headers;
-use super::incoming_bodies::{BodyLimit, LastMessage};
-use super::subscription::{Batch, Ended, Message, Subscription};
-use super::suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
 use super::topology::{Topology, TopologyError, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
@@ -24,6 +26,8 @@ use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::{Liveness, Pulse};
 use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, IntakeUnavailable, TakesEvents, Via};
+use subscription::{Batch, Ended, Message, Subscription};
+use suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
 
 /// What the consumer is doing; for readiness and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,14 +2,17 @@
 //!
 //! The database marks a dead letter `pending`; this task publishes it and then marks it `published`, so an outage of
 //! the broker delays it and loses nothing. Whatever is concluded by our own tools is taken out again by a pass over the
-//! whole queue ([`super::pass`]). One worker is elected to do both: two would publish everything twice.
+//! whole queue ([`crate::broker::mirror::pass`]). One worker is elected to do both: two would publish everything twice.
 //!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
 //! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the queue
 //! is shorter, as after a purge: what two passes in a row do not meet is published again. Not after the first: somebody
 //! may hold it who puts it back, or hand it to the intake at this moment.
 
-use crate::broker::mirror_error::{LEASE, MirrorError, count, taken};
+pub(super) mod mirror_error;
+pub(super) mod pass;
+
+use crate::broker::mirror::mirror_error::{LEASE, MirrorError, count, taken};
 use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Messages};
 use super::headers;
-use super::pass::{Pass, QueueLook, look_at};
 use super::publisher::{Outgoing, Published, Publisher};
 use super::topology::{Topology, establish};
 use super::url::BrokerUrl;
@@ -29,6 +31,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeadLetterId;
 use crate::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
 use crate::model::reason::ReasonCode;
+use pass::{Pass, QueueLook, look_at};
 
 /// Dead letters in one step of publishing.
 const PUBLISH_COUNT_MAX: usize = 200;

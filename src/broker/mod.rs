@@ -7,30 +7,21 @@
 
 mod connection;
 mod consumer;
-mod field_table;
-mod frame_guard;
-mod guarded_stream;
+mod guard;
 mod headers;
-mod incoming_bodies;
 mod inspection;
 mod mirror;
-mod mirror_error;
-mod outcome_event;
 mod outcomes;
-mod pass;
 mod publisher;
-mod subscription;
-mod suspicion;
 mod tls;
 mod topology;
 mod url;
-mod window;
 
 pub use connection::ConnectionError;
 pub use consumer::{Consumer, ConsumerStatus, RECONNECT_REASONS};
 pub use inspection::{Inspection, QueueCounts, QueueState, inspect};
+pub use mirror::mirror_error::MIRROR_ACTIONS;
 pub use mirror::{Mirror, MirrorIntervals};
-pub use mirror_error::MIRROR_ACTIONS;
 pub use outcomes::Outcomes;
 pub use publisher::{PublishError, Published, Publisher};
 pub use topology::{Topology, TopologyError, TopologyMode};

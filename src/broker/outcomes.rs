@@ -4,13 +4,15 @@
 //! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
 //! everything twice. A crash between a confirm and the deletion publishes it twice all the same, under one `id`.
 
+pub(super) mod outcome_event;
+
 use crate::model::outbox::OutcomeOutbox;
 use std::fmt;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::mirror_error::LEASE;
+use super::mirror::mirror_error::LEASE;
 use super::publisher::{Outgoing, PublishError, Published, Publisher};
 use super::topology::Topology;
 use super::url::BrokerUrl;

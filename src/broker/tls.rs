@@ -1,8 +1,7 @@
 //! TLS to the broker: by tokio-rustls, as to the relay. lapin's own brings a reader of PKCS#12 files, with all its ciphers.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::Globals;
 use super::arguments::{Limit, ReasonArg};
-use super::confirm::agrees;
 use super::error::Advise;
-use super::words::count;
+use super::terminal::confirm::agrees;
+use super::terminal::words::count;
 use crate::app::App;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};

@@ -1,5 +1,7 @@
 //! `dead-letters`: what gave up or needs a fix.
 
+pub(super) mod dead_letter_views;
+
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 
@@ -8,17 +10,17 @@ use clap::Subcommand;
 
 use super::Globals;
 use super::arguments::{Limit, ReasonArg, spelled};
-use super::confirm::agrees;
-use super::dead_letter_views::{self, Fated, GroupRow, LetterRow, ShownDeadLetter};
 use super::error::Advise;
-use super::id_prefix::IdPrefix;
-use super::output::Output;
-use super::words::count;
+use super::lookup::id_prefix::IdPrefix;
+use super::terminal::confirm::agrees;
+use super::terminal::output::Output;
+use super::terminal::words::count;
 use crate::app::App;
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::operator::redriven::RedriveError;
 use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored};
+use dead_letter_views::{Fated, GroupRow, LetterRow, ShownDeadLetter};
 
 /// Letters in one page, or in one transaction.
 const BATCH_MAX: u32 = 200;

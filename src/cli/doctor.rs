@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use super::Globals;
 use super::error::sentence;
-use super::event_files::{self, FileEvent};
+use super::lookup::event_files::{self, FileEvent};
 use crate::clock::Clock;
 use crate::compose::envelope_sender;
 use crate::config::{Config, Faults};

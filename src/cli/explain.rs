@@ -1,9 +1,12 @@
 //! `explain`: why an invoice stands where it stands.
 
+pub(super) mod timeline;
+pub(super) mod timeline_json;
+
 use super::Globals;
 use super::error::Advise;
-use super::timeline::Timeline;
-use super::which_invoice::{MeantInvoice, Purpose, which_invoice};
+use super::lookup::which_invoice::{MeantInvoice, Purpose, which_invoice};
+use timeline::Timeline;
 
 /// Show the timeline of an invoice: events, decision and reason, attempts, replies, state
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,8 @@
 mod hit;
 
 use super::Globals;
-use super::recipient_keys::warn_of_missing_key;
-use super::which_invoice::quoted;
+use super::lookup::recipient_keys::warn_of_missing_key;
+use super::lookup::which_invoice::quoted;
 use crate::model::ids::TenantId;
 use hit::Hit;
 

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::Globals;
 use super::error::Advise;
-use super::output::Output;
-use super::report::{TextReport, Tint};
-use super::words::count;
-use super::{Globals, event_files};
+use super::lookup::event_files;
+use super::terminal::output::Output;
+use super::terminal::report::{TextReport, Tint};
+use super::terminal::words::count;
 use crate::app::App;
 use crate::bisect::bisect;
 use crate::event::catalogue::{ImportEntry, parse_import_line, warnings_of_import_line};

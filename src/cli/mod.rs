@@ -1,37 +1,27 @@
 //! The command line: one file per command, tables for people, JSON for machines.
 
 pub mod arguments;
-mod confirm;
 pub mod customers;
-mod dead_letter_views;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod error;
-mod event_files;
 pub mod explain;
 pub mod find;
-pub mod id_prefix;
 pub mod import;
+mod lookup;
 pub mod migrate;
 mod open;
-pub mod output;
 pub mod preview;
 pub mod publish;
-mod recipient_keys;
 pub mod relays;
-mod report;
 pub mod resend;
 pub mod run;
 pub mod settings;
-mod table;
 pub mod tenants;
-mod timeline;
-mod timeline_json;
+mod terminal;
 mod views;
-mod which_invoice;
-mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,8 +30,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::telemetry;
-use output::Output;
-pub use table::{Column, Table};
+use terminal::output::Output;
+pub use terminal::table::{Column, Table};
 
 /// Delivers each invoice by email, once: with its documents attached, or with a link to the customer portal, as the
 /// tenant's policy says.

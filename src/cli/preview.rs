@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::Globals;
 use super::error::Advise;
-use super::event_files::{self, FileEvent};
-use super::output::{Output, spelled};
-use super::report::TextReport;
-use super::words::{count, size, why};
+use super::lookup::event_files::{self, FileEvent};
+use super::terminal::output::{Output, spelled};
+use super::terminal::report::TextReport;
+use super::terminal::words::{count, size, why};
 use crate::app::App;
 use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
 use crate::documents::DocumentError;

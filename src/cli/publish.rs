@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::Globals;
 use super::error::Advise;
-use super::event_files::{self, EventPlace, FileEvent};
+use super::lookup::event_files::{self, EventPlace, FileEvent};
 use super::open::broker;
-use super::output::{ListRow, Output, spelled};
-use super::table::Column;
-use super::words::count;
+use super::terminal::output::{ListRow, Output, spelled};
+use super::terminal::table::Column;
+use super::terminal::words::count;
 use crate::app::App;
 use crate::broker::{BrokerUrl, Published, Publisher, Topology};
 use crate::clock::Clock;

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::Globals;
 use super::arguments::Limit;
-use super::output::ListRow;
-use super::table::Column;
-use super::which_invoice::quoted;
+use super::lookup::which_invoice::quoted;
+use super::terminal::output::ListRow;
+use super::terminal::table::Column;
 use crate::model::ids::{RelayName, TenantId};
 use crate::store::ListedTenant;
 

@@ -11,8 +11,8 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::transport::smtp::response::Response;
 
+use super::connection::stream::WireStream;
 use super::outcome::{Reply, cleaned};
-use super::stream::WireStream;
 use crate::model::reply::Phase;
 
 /// No usable reply came, and none will: the connection cannot be used any more.

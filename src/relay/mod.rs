@@ -5,17 +5,13 @@
 
 mod address;
 mod capabilities;
-mod connector;
+mod connection;
 mod conversation;
 mod fault;
-mod first_login;
-mod helo;
 pub mod outcome;
 mod reply_lines;
 mod session;
-mod stream;
 mod submission;
-mod tls;
 mod transparency;
 mod url;
 
@@ -28,12 +24,12 @@ use std::time::Duration;
 use lettre::Address;
 
 pub use self::capabilities::Capabilities;
-pub use self::connector::{Connector, RelayUnavailable};
+pub use self::connection::connector::{Connector, RelayUnavailable};
+pub use self::connection::tls::InvalidRelay;
 pub use self::fault::{CertificateFault, TransportFault};
 pub use self::session::Session;
 pub use self::session::sender_trial::SenderTrial;
 pub use self::submission::{RecipientResult, Submission};
-pub use self::tls::InvalidRelay;
 pub use self::url::InvalidRelayUrl;
 use crate::model::ids::RelayName;
 

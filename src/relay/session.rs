@@ -8,9 +8,9 @@ use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter, RcptParameter};
 
 use super::capabilities::Capabilities;
+use super::connection::stream::TransferBroken;
 use super::conversation::{Broken, Conversation};
 use super::outcome::{Outcome, Reply, ReplyMeaning, meaning};
-use super::stream::TransferBroken;
 use super::submission::{RecipientResult, Submission, outcome_of_none_accepted};
 use super::{DataPermit, Deadlines, Envelope, Permit, RelayConfig, transparency};
 use crate::failpoint::{self, Failpoint};

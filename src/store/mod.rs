@@ -57,18 +57,20 @@ pub use intake::{
     CustomerSnapshot, EventChange, Inserted, IntakeContext, IntakeRows, IntakeTransaction, KnownEvent, SameInvoice,
     TenantSnapshot, WaitingEvent,
 };
-pub use lane::attempt_record::{BackToDue, Conclusion, NewAttempt, NextState, Record, Recorded, RemainderDelivery};
 pub use lane::claim::{Claimed, Fence, HeldRow};
 pub use lane::data_permit::{DataPermitAnswer, DataPermitRequest};
 pub use lane::hold::HeldCounts;
 pub use lane::load::DeliveryContext;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
-pub use lane::refused_credentials::RefusedCredentials;
-pub use lane::refusing_relay::RefusingRelay;
-pub use lane::relay_state::RelayState;
-pub use lane::sender_history::EndedAttempt;
-pub use lane::sender_hold::{ChangedProfile, SenderHold};
-pub use lane::sender_trial::NextTrial;
+pub use lane::record::attempt_record::{
+    BackToDue, Conclusion, NewAttempt, NextState, Record, Recorded, RemainderDelivery,
+};
+pub use lane::relay::refused_credentials::RefusedCredentials;
+pub use lane::relay::refusing_relay::RefusingRelay;
+pub use lane::relay::relay_state::RelayState;
+pub use lane::sender::sender_history::EndedAttempt;
+pub use lane::sender::sender_hold::{ChangedProfile, SenderHold};
+pub use lane::sender::sender_trial::NextTrial;
 pub use lane::takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
 pub use lane::worker::WorkerHeartbeat;
 pub use outbox::outcomes::WaitingOutcomes;

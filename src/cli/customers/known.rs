@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::error::Advise;
-use crate::cli::output::{ListRow, Output};
-use crate::cli::report::TextReport;
-use crate::cli::table::Column;
-use crate::cli::which_invoice::quoted;
-use crate::cli::words::customer_name;
+use crate::cli::lookup::which_invoice::quoted;
+use crate::cli::terminal::output::{ListRow, Output};
+use crate::cli::terminal::report::TextReport;
+use crate::cli::terminal::table::Column;
+use crate::cli::terminal::words::customer_name;
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, TenantId};
 use crate::telemetry::Masked;

@@ -6,7 +6,7 @@ use crate::policy::decision::Terms;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, rows, sql};
 use crate::store::delivery::terms::terms_values;
-use crate::store::lane::fair_queue;
+use crate::store::lane::claim::fair_queue;
 
 /// A delivery's place in a lane.
 #[derive(Debug, Clone)]

@@ -7,10 +7,11 @@
 //! (`COALESCE(worker_id, delivery_id)`, `IS NOT DISTINCT FROM`): by the index of workers PostgreSQL would read all that
 //! the worker holds for each row of the batch.
 
+pub(in crate::store) mod fair_queue;
+pub(in crate::store) mod fair_share;
+
 use std::collections::HashSet;
 
-use super::fair_queue;
-use super::fair_share::{self, ReadyRow, fair_share};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId, WorkerId};
 use crate::policy::decision::Terms;
@@ -20,6 +21,7 @@ use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::terms::read_terms;
 use crate::store::{DatabaseConnection, Store};
+use fair_share::{ReadyRow, fair_share};
 
 /// A delivery that this worker now owns.
 #[derive(Debug, Clone)]

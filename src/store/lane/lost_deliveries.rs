@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::{Store, Transaction};
-use super::sender_history::senders;
+use super::sender::sender_history::senders;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::reply::Phase;

@@ -4,13 +4,15 @@
 //! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
 //! because the first answer of the database was lost.
 
-use super::attempt_record::{BackToDue, NextState, Record, Recorded, concluded};
+pub(in crate::store) mod attempt_record;
+pub(in crate::store) mod conclude;
+
+use attempt_record::{BackToDue, NextState, Record, Recorded, concluded};
 use std::collections::{BTreeMap, HashSet};
 
 use super::claim::{Claim, Fence};
-use super::conclude::{conclude, insert_attempts, nameless};
 use super::hold::BY_HAND;
-use super::resent::keep_late_answers;
+use super::takeover::resent::keep_late_answers;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeliveryId;
@@ -21,6 +23,7 @@ use crate::store::delivery::erased;
 use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::delivery::terms::terms_values;
+use conclude::{conclude, insert_attempts, nameless};
 
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};

@@ -1,10 +1,11 @@
 //! What a dead worker held, and what has lain too long.
 
+pub(in crate::store) mod resent;
+
 use std::collections::BTreeMap;
 
 use super::claim::{Claimed, Fence};
-use super::relay_state::give_probes_back;
-use super::resent::send_once_more;
+use super::relay::relay_state::give_probes_back;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, WorkerId};
 use crate::model::reason::ReasonCode;
@@ -20,6 +21,7 @@ use crate::store::delivery::terms::{read_terms, terms_values};
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
+use resent::send_once_more;
 
 /// So many workers may die with a delivery before its DATA; then it is to blame itself.
 pub const TAKEOVERS_MAX: u32 = 3;

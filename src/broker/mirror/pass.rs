@@ -1,0 +1,285 @@
+//! One pass over the dead-letter queue, which removes what is concluded.
+//!
+//! A queue cannot be searched: to remove one message, all before it must be taken. So the pass takes as many messages
+//! as stood there when it began, drops those that are concluded or stand there twice, and puts the others back at the
+//! tail. Each is put back, and that confirmed, before it is acked: a crash leaves a second copy, never a gap.
+//!
+//! What the pass puts back carries its number. When somebody else takes messages meanwhile, the pass would come to its
+//! own and mistake them for second copies; by the number it knows them, and ends.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::mirror_error::{LEASE, MirrorError, count, taken};
+use crate::broker::connection::{Connection, ConnectionError, answer, close_channel};
+use crate::broker::consumer::subscription::{Batch, Message, Subscription};
+use crate::broker::headers;
+use crate::broker::publisher::{Outgoing, Publisher};
+use crate::clock::Clock;
+use crate::model::ids::DeadLetterId;
+use crate::model::outbox::DeadLetterOutbox;
+
+/// Messages in one step: taken, looked up, put back, acked.
+const STEP_COUNT_MAX: usize = 500;
+/// Two steps' worth, so that the next is there when one ends.
+const PREFETCH: u16 = 1_000;
+/// How long the next message is waited for: if none comes, somebody else took those that were counted.
+const NEXT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Names the pass that put a message back.
+const PASS: &str = "dispatch-pass";
+
+/// What one pass works on.
+pub(in crate::broker) struct Pass<'a, Ledger> {
+    pub(in crate::broker) queue: &'a str,
+    pub(in crate::broker) connection: &'a Connection,
+    pub(in crate::broker) publisher: &'a Publisher,
+    pub(in crate::broker) ledger: &'a Ledger,
+    pub(in crate::broker) clock: &'a Clock,
+}
+
+/// What one pass did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(in crate::broker) struct PassReport {
+    /// Concluded dead letters taken out.
+    pub(in crate::broker) removed: u64,
+    /// Second copies taken out.
+    pub(in crate::broker) second_copies: u64,
+    /// Messages put back.
+    pub(in crate::broker) kept: u64,
+    /// Of those, messages that are no dead letters that the database knows.
+    pub(in crate::broker) foreign: u64,
+    /// The open dead letters that it met; of a queue that it has seen whole, else `None`.
+    pub(in crate::broker) met: Option<HashSet<DeadLetterId>>,
+}
+
+/// How a queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker) struct QueueLook {
+    /// Messages that are ready in it.
+    pub(in crate::broker) ready: u64,
+    /// Whether somebody consumes from it, and may hold messages that are not ready.
+    pub(in crate::broker) is_consumed: bool,
+}
+
+/// Why a message may go, or that it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LetterFate {
+    /// An open dead letter.
+    Keep,
+    /// No dead letter that the database knows: another installation's, or from after the backup that the database was
+    /// restored from, or something that somebody put there. It may be the only copy.
+    Foreign,
+    Concluded(DeadLetterId),
+    /// This pass has seen it before.
+    SecondCopy,
+}
+
+/// Looks at the queue.
+pub(in crate::broker) async fn look_at(connection: &Connection, queue: &str) -> Result<QueueLook, ConnectionError> {
+    let channel = connection.channel().await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    let found = answer("count the messages of a queue", &channel, declare).await?;
+    close_channel(&channel).await;
+    Ok(QueueLook { ready: u64::from(found.message_count()), is_consumed: found.consumer_count() > 0 })
+}
+
+impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
+    /// Goes over the `count` messages that stand there now; `concluded` are those known to be concluded.
+    pub(in crate::broker) async fn run(
+        &self,
+        count: u64,
+        concluded: Vec<DeadLetterId>,
+    ) -> Result<PassReport, MirrorError> {
+        let begin = self.clock.now();
+        let number = self.clock.new_id().to_string();
+        let mut gone: HashSet<DeadLetterId> = concluded.into_iter().collect();
+        let mut seen = HashSet::new();
+        let mut report = PassReport::default();
+        let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut is_whole = true;
+        let mut subscription = Subscription::open(self.connection, self.queue, PREFETCH).await?;
+        while left > 0 {
+            metrics::gauge!("invoice_mail_dead_letter_pass_remaining")
+                .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+            let next = subscription.next_batch(left.min(STEP_COUNT_MAX));
+            let batch = tokio::select! {
+                biased;
+                batch = tokio::time::timeout(NEXT_TIME_MAX, next) => batch,
+                error = self.connection.lost() => return Err(error.into()),
+            };
+            let Ok(batch) = batch else {
+                // Not all were seen, so nothing can be said about those that were not.
+                is_whole = false;
+                break;
+            };
+            let batch = batch?;
+            if batch.messages.iter().any(|message| is_of_pass(message, &number)) {
+                is_whole = false;
+                break;
+            }
+            left -= batch.messages.len();
+            for id in self.step(batch, &number, &mut seen, &mut report).await? {
+                gone.remove(&id);
+            }
+        }
+        if is_whole {
+            // The rest of the concluded ones is not in the queue any more: purged, or moved by hand.
+            self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
+            report.met = Some(seen);
+        }
+        subscription.close().await;
+        metrics::gauge!("invoice_mail_dead_letter_pass_remaining").set(0.0);
+        metrics::histogram!("invoice_mail_dead_letter_pass_seconds")
+            .record(self.clock.now().since(begin).as_secs_f64());
+        Ok(report)
+    }
+
+    /// Looks one batch up, puts back what stays, acks all; returns what it removed.
+    async fn step(
+        &self,
+        batch: Batch,
+        number: &str,
+        seen: &mut HashSet<DeadLetterId>,
+        report: &mut PassReport,
+    ) -> Result<Vec<DeadLetterId>, MirrorError> {
+        if !self.ledger.hold_mirror_lease(LEASE).await? {
+            return Err(MirrorError::LeaseLost);
+        }
+        let ids: Vec<_> = batch.messages.iter().map(|message| headers::dead_letter_id(&message.properties)).collect();
+        let known: Vec<DeadLetterId> = ids.iter().copied().flatten().collect();
+        // Concluded first: what is concluded in between is open here, and goes with the next pass.
+        let concluded = self.ledger.concluded(&known).await?;
+        let open = self.ledger.still_open(&known).await?;
+        let verdicts = judge(&ids, &open, &concluded, seen);
+        let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
+        for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
+            match verdict {
+                LetterFate::Concluded(id) => removed.push(id),
+                LetterFate::SecondCopy => second_copies += 1,
+                LetterFate::Keep => back.push(self.again(message, number)),
+                LetterFate::Foreign => {
+                    foreign += 1;
+                    back.push(self.again(message, number));
+                }
+            }
+        }
+        taken(self.queue, &self.publisher.publish(&back).await?)?;
+        batch.receipt.ack().await?;
+        self.ledger.mark_removed(&removed).await?;
+        count("removed", removed.len());
+        count("second_copy", second_copies);
+        count("kept", back.len());
+        count("foreign", foreign);
+        report.removed += removed.len() as u64;
+        report.second_copies += second_copies as u64;
+        report.kept += back.len() as u64;
+        report.foreign += foreign as u64;
+        Ok(removed)
+    }
+
+    /// The same message, for the tail of the queue.
+    fn again(&self, message: Message, number: &str) -> Outgoing {
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        let mut headers = headers::without_the_brokers(&headers);
+        headers.insert(PASS.into(), AMQPValue::LongString(number.into()));
+        Outgoing {
+            exchange: String::new(),
+            routing_key: self.queue.to_owned(),
+            mandatory: true,
+            properties: message.properties.with_headers(headers),
+            body: message.body,
+        }
+    }
+}
+
+/// What becomes of each message, named by the dead letter that it is.
+fn judge(
+    ids: &[Option<DeadLetterId>],
+    open: &HashSet<DeadLetterId>,
+    concluded: &HashSet<DeadLetterId>,
+    seen: &mut HashSet<DeadLetterId>,
+) -> Vec<LetterFate> {
+    let verdict = |id: &Option<DeadLetterId>| match *id {
+        Some(id) if concluded.contains(&id) => LetterFate::Concluded(id),
+        Some(id) if open.contains(&id) => {
+            if seen.insert(id) {
+                LetterFate::Keep
+            } else {
+                LetterFate::SecondCopy
+            }
+        }
+        Some(_) | None => LetterFate::Foreign,
+    };
+    ids.iter().map(verdict).collect()
+}
+
+/// Whether this pass has put the message back.
+fn is_of_pass(message: &Message, number: &str) -> bool {
+    let headers = message.properties.headers().as_ref();
+    let pass = headers.and_then(|headers| headers.inner().get(PASS));
+    matches!(pass, Some(AMQPValue::LongString(text)) if text.as_bytes() == number.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(number: u8) -> DeadLetterId {
+        DeadLetterId(Uuid::from_u128(number.into()))
+    }
+
+    #[test]
+    fn a_concluded_letter_and_a_second_copy_go_and_the_rest_stays() {
+        let mut seen = HashSet::from([id(3)]);
+        let verdicts = judge(
+            &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3)), Some(id(4)), Some(id(4))],
+            &HashSet::from([id(1), id(3)]),
+            &HashSet::from([id(2)]),
+            &mut seen,
+        );
+        assert_eq!(
+            verdicts,
+            [
+                LetterFate::Keep,
+                LetterFate::Concluded(id(2)),
+                LetterFate::SecondCopy,
+                LetterFate::Foreign,
+                LetterFate::SecondCopy,
+                // Nobody knows these, so nobody knows either whether they are the same.
+                LetterFate::Foreign,
+                LetterFate::Foreign
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn after_a_pass_each_open_letter_stands_there_once(
+            queue in proptest::collection::vec(proptest::option::of(0_u8..20), 0..100),
+            open in proptest::collection::hash_set(0_u8..20, 0..20),
+            concluded in proptest::collection::hash_set(0_u8..20, 0..20),
+            step in 1_usize..10,
+        ) {
+            let ids: Vec<_> = queue.iter().map(|number| number.map(id)).collect();
+            let open: HashSet<_> = open.into_iter().map(id).collect();
+            let concluded: HashSet<_> = concluded.into_iter().map(id).filter(|id| !open.contains(id)).collect();
+            let mut seen = HashSet::new();
+            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &concluded, &mut seen)).collect();
+            let kept = |verdict: LetterFate| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
+            let mut stays: Vec<_> = kept(LetterFate::Keep).flatten().collect();
+            stays.sort();
+            let mut wanted: Vec<_> = open.iter().copied().filter(|id| ids.contains(&Some(*id))).collect();
+            wanted.sort();
+            prop_assert_eq!(stays, wanted);
+            let unknown = |id: &&Option<DeadLetterId>| id.is_none_or(|id| !open.contains(&id) && !concluded.contains(&id));
+            prop_assert_eq!(kept(LetterFate::Foreign).count(), ids.iter().filter(unknown).count());
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! An outcome as the billing system reads it: a [CloudEvents 1.0] event in structured mode. Pure.
+//!
+//! [CloudEvents 1.0]: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+
+use crate::model::outbox::PendingOutcome;
+use bytes::Bytes;
+use serde_json::json;
+use uuid::Uuid;
+
+impl PendingOutcome {
+    /// What it is published under: the event's type without its version.
+    pub(in crate::broker) fn routing_key(&self) -> String {
+        format!("invoice.mail.{}", self.concluded)
+    }
+
+    /// The same end of the same delivery has the same id, however often it is published.
+    fn id(&self) -> Uuid {
+        Uuid::new_v5(&self.delivery.0, format!("{} {}", self.concluded, self.concluded_at.0).as_bytes())
+    }
+
+    /// The event's bytes, told by `source`.
+    pub(in crate::broker) fn event(&self, source: &str) -> Bytes {
+        let event = json!({
+            "specversion": "1.0",
+            "id": self.id(),
+            "source": source,
+            "type": format!("{}.v1", self.routing_key()),
+            "subject": self.invoice_id,
+            "time": self.concluded_at.to_string(),
+            "datacontenttype": "application/json",
+            "data": {
+                "tenant_id": self.tenant.as_str(),
+                "customer_id": self.customer.as_str(),
+                "invoice": { "id": self.invoice_id, "number": self.invoice_number, "kind": self.kind.into_str() },
+                "event": { "source": self.event_source, "id": self.event_id },
+                "delivery_id": self.delivery.to_string(),
+                "message_id": self.message_id,
+                "state": self.concluded.into_str(),
+                "class": self.class.into_str(),
+                "decision": self.decision.map(|decision| decision.into_str()),
+                "reason": self.reason.as_deref().map(without_addresses),
+                "code": self.code,
+            },
+        });
+        event.to_string().into()
+    }
+}
+
+/// The text with `***` in place of every mail address: relays like to repeat the recipient's.
+fn without_addresses(text: &str) -> String {
+    let is_between = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '(' | ')' | ',' | ';');
+    text.split_inclusive(is_between)
+        .map(|part| match part.strip_suffix(is_between) {
+            Some(word) if word.contains('@') => format!("***{}", &part[word.len()..]),
+            None if part.contains('@') => "***".to_owned(),
+            _ => part.to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::model::ids::DeliveryId;
+    use crate::model::invoice_kind::InvoiceKind;
+    use crate::model::reason::ReasonCode;
+    use crate::model::state::{Concluded, Decision};
+
+    fn outcome() -> PendingOutcome {
+        PendingOutcome {
+            number: 1,
+            delivery: DeliveryId(Uuid::from_u128(1)),
+            concluded: Concluded::Rejected,
+            concluded_at: Timestamp(1_795_426_200_000),
+            class: ReasonCode::Rejected,
+            decision: Some(Decision::Attach),
+            reason: Some("550 5.1.1 <ap@customer.example>: no such user".to_owned()),
+            code: Some("550 5.1.1".to_owned()),
+            message_id: None,
+            tenant: "acme".into(),
+            customer: "C-1".into(),
+            invoice_id: "inv-1".to_owned(),
+            invoice_number: "R-1".to_owned(),
+            kind: InvoiceKind::CreditNote,
+            event_source: "https://billing.example".to_owned(),
+            event_id: "e1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_end_has_one_id_and_another_end_another() {
+        let first = outcome();
+        assert_eq!(first.id(), PendingOutcome { number: 2, reason: None, ..first.clone() }.id());
+        assert_ne!(first.id(), PendingOutcome { concluded: Concluded::Sent, ..first.clone() }.id());
+        assert_ne!(first.id(), PendingOutcome { concluded_at: Timestamp(0), ..first.clone() }.id());
+        assert_ne!(first.id(), PendingOutcome { delivery: DeliveryId(Uuid::nil()), ..first.clone() }.id());
+    }
+
+    #[test]
+    fn the_event_names_the_invoice_and_no_address() {
+        let event: serde_json::Value =
+            serde_json::from_slice(&outcome().event("https://portal.example")).expect("the event is JSON");
+        assert_eq!(
+            event,
+            json!({
+                "specversion": "1.0",
+                "id": outcome().id().to_string(),
+                "source": "https://portal.example",
+                "type": "invoice.mail.rejected.v1",
+                "subject": "inv-1",
+                "time": "2026-11-23T09:30:00Z",
+                "datacontenttype": "application/json",
+                "data": {
+                    "tenant_id": "acme", "customer_id": "C-1",
+                    "invoice": { "id": "inv-1", "number": "R-1", "kind": "credit_note" },
+                    "event": { "source": "https://billing.example", "id": "e1" },
+                    "delivery_id": "00000000-0000-0000-0000-000000000001", "message_id": null,
+                    "state": "rejected", "class": "rejected", "decision": "attach",
+                    "reason": "550 5.1.1 <***>: no such user", "code": "550 5.1.1",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn addresses_are_left_out_of_reasons() {
+        for (text, shown) in [
+            ("user@example.com unknown", "*** unknown"),
+            ("unknown: user@example.com", "unknown: ***"),
+            ("<a@b.example>,(c@d.example)\tx", "<***>,(***)\tx"),
+            ("no address at all", "no address at all"),
+            ("", ""),
+        ] {
+            assert_eq!(without_addresses(text), shown);
+        }
+    }
+}

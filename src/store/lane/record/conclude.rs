@@ -1,0 +1,175 @@
+//! What is written when deliveries conclude: how they ended, their attempts, and all that comes of it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::attempt_record::{Conclusion, NewAttempt, NextState, Record, concluded};
+use crate::clock::Timestamp;
+use crate::model::reason::ReasonCode;
+use crate::model::state::Concluded;
+use crate::store::Transaction;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::{rows, sql};
+use crate::store::db::value::Value;
+use crate::store::delivery::terms::terms_values;
+use crate::store::intake::new_dead_letter::insert_dead_letters;
+use crate::store::intake::new_delivery::insert_deliveries;
+use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
+use crate::store::lane::claim::{Claim, Fence};
+use crate::store::lane::hold::BY_HAND;
+use crate::store::outbox::outcomes::insert_outcomes;
+use crate::store::upkeep::concluded_count::count_concluded;
+
+/// Writes the attempts of records that count; one that stands already stays.
+pub(in crate::store) async fn insert_attempts(on: &mut Transaction, records: &[&Record]) -> Result<(), StoreError> {
+    let attempts: Vec<_> =
+        records.iter().filter_map(|record| record.attempt.as_ref().map(|attempt| (record.fence, attempt))).collect();
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {rows} INSERT INTO attempt ({columns}) SELECT * FROM rows WHERE TRUE
+        ON CONFLICT (delivery_id, claim) DO NOTHING")
+    .batch(rows!(attempts, |(fence, attempt)| {
+        delivery_id: uuid = fence.delivery,
+        claim: bigint = fence.claim,
+        worker_id: uuid = fence.worker,
+        relay: text = &attempt.relay,
+        started_at: bigint = attempt.started_at,
+        ended_at: bigint = attempt.ended_at,
+        phase: text = attempt.phase,
+        class: text = attempt.class,
+        code: text = &attempt.code,
+        reply: text = &attempt.reply,
+        refused: text = &attempt.refused,
+        decision: text = attempt.decision,
+        message_sha256: bytea = attempt.message_sha256,
+        message_date: bigint = attempt.message_date,
+        sender_key: bigint = attempt.sender_key.map(|key| key.0),
+    }))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// Writes how deliveries ended, and all that comes of it. What is left of one that a person holds (`held`) is held too.
+pub(in crate::store) async fn conclude(
+    on: &mut Transaction,
+    records: &[&Record],
+    late: &HashSet<Claim>,
+    held: &HashSet<Claim>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let concluded = concluded(records);
+    let Some((first, _)) = concluded.first() else { return Ok(()) };
+    update_deliveries(on, &concluded).await?;
+    insert_outcomes(on, concluded.iter().map(|(fence, conclusion)| (fence.delivery, conclusion.concluded))).await?;
+
+    let mut counts = BTreeMap::new();
+    let (mut letters, mut rests, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    for (fence, conclusion) in &concluded {
+        *counts.entry(conclusion.concluded).or_insert(0) += 1;
+        if late.contains(&fence.claim()) {
+            *counts.entry(Concluded::Uncertain).or_insert(0) -= 1;
+        }
+        letters.extend(conclusion.dead_letter.clone());
+        if let Some(rest) = &conclusion.rest {
+            rests.push(rest.delivery.clone());
+            let by_hand = held.contains(&fence.claim()).then(|| BY_HAND.to_owned());
+            entries.push(NewLaneEntry { held: by_hand.or_else(|| rest.entry.held.clone()), ..rest.entry.clone() });
+        }
+    }
+    insert_dead_letters(on, &letters).await?;
+    insert_deliveries(on, &rests).await?;
+    insert_lane_entries(on, &entries, now).await?;
+    // Last, because others wait for these rows until this commits.
+    count_concluded(on, first.delivery, &counts).await
+}
+
+async fn update_deliveries(on: &mut Transaction, concluded: &[(Fence, &Conclusion)]) -> Result<(), StoreError> {
+    sql("WITH {rows}
+        UPDATE delivery SET concluded = rows.concluded, concluded_at = rows.concluded_at, class = rows.class,
+               reason = rows.reason, attempts = rows.attempts, claim = rows.claim, decision = rows.decision,
+               portal_access = rows.portal_access, portal_method = rows.portal_method,
+               -- Without a message of this attempt, what is kept of an earlier one that the relay may hold.
+               decision_reason = COALESCE(rows.decision_reason, delivery.decision_reason),
+               decision_inputs = COALESCE(rows.decision_inputs, delivery.decision_inputs),
+               message_id = COALESCE(rows.message_id, delivery.message_id),
+               message_sha256 = COALESCE(rows.message_sha256, delivery.message_sha256),
+               -- With its digest or not at all.
+               message_date = CASE WHEN rows.message_sha256 IS NULL THEN delivery.message_date ELSE rows.message_date END,
+               message_size = COALESCE(rows.message_size, delivery.message_size),
+               attachments = COALESCE(rows.attachments, delivery.attachments), phase = rows.phase,
+               code = rows.code
+        FROM rows WHERE delivery.id = rows.given_id")
+    .rows(
+        "given_id uuid, claim bigint, concluded text, concluded_at bigint, class text, reason text, attempts bigint, \
+         decision text, portal_access text, portal_method text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
+         message_date bigint, message_size bigint, attachments text, phase text, code text",
+        concluded.iter().map(|(fence, conclusion)| {
+            let [id, claim, _] = fence.values();
+            let [decision, access, method] = terms_values(conclusion.decision);
+            [
+                id,
+                claim,
+                conclusion.concluded.into(),
+                conclusion.at.into(),
+                conclusion.class.into(),
+                (&conclusion.reason).into(),
+                conclusion.attempts.into(),
+                decision,
+                access,
+                method,
+                conclusion.decision_reason.into(),
+                (&conclusion.decision_inputs).into(),
+                (&conclusion.message_id).into(),
+                conclusion.message_sha256.into(),
+                conclusion.message_date.into(),
+                Value::from(conclusion.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX))),
+                (&conclusion.attachments).into(),
+                conclusion.phase.into(),
+                (&conclusion.code).into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// What is recorded of a late answer whose customer was erased ([`erased`](crate::store::delivery::erased)).
+pub(in crate::store) fn nameless(record: &Record) -> Record {
+    let attempt = record.attempt.clone().map(|attempt| NewAttempt { reply: None, refused: None, ..attempt });
+    let known = match &record.next {
+        NextState::Concluded(conclusion) => Conclusion { dead_letter: None, rest: None, ..(**conclusion).clone() },
+        NextState::Due(due) => Conclusion {
+            concluded: Concluded::Cancelled,
+            at: due.due_at,
+            class: ReasonCode::ByHand,
+            reason: None,
+            attempts: due.attempts,
+            decision: due.decision,
+            decision_reason: None,
+            decision_inputs: None,
+            message_id: None,
+            message_sha256: attempt.as_ref().and_then(|attempt| attempt.message_sha256),
+            message_date: attempt.as_ref().and_then(|attempt| attempt.message_date),
+            message_size: None,
+            attachments: None,
+            phase: attempt.as_ref().and_then(|attempt| attempt.phase),
+            code: attempt.as_ref().and_then(|attempt| attempt.code.clone()),
+            dead_letter: None,
+            rest: None,
+        },
+    };
+    let at = record.attempt.as_ref().map_or(known.at, |attempt| attempt.ended_at);
+    let conclusion = match known.concluded {
+        Concluded::Sent | Concluded::Rejected => Conclusion { reason: None, ..known },
+        _ => Conclusion {
+            concluded: Concluded::Cancelled,
+            at,
+            class: ReasonCode::ByHand,
+            reason: Some("the relay did not take it, and the customer was erased: it is not sent again".to_owned()),
+            ..known
+        },
+    };
+    Record { fence: record.fence, attempt, next: NextState::Concluded(Box::new(conclusion)) }
+}
