@@ -1,4 +1,4 @@
-//! The thin shell around [`plan`](super::plan): reads the facts, writes the rows, wakes the lanes.
+//! The thin shell around [`plan()`]: reads the facts, writes the rows, wakes the lanes.
 
 use std::sync::Arc;
 use std::time::Duration;

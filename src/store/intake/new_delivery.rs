@@ -15,7 +15,8 @@ use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
 
-/// A delivery to be remembered. Unless it is concluded from the start, it needs a [`NewLaneEntry`] too.
+/// A delivery to be remembered. Unless it is concluded from the start, it needs a [`NewLaneEntry`](super::new_lane_entry::NewLaneEntry)
+/// too.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// Its identifier.
