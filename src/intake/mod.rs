@@ -5,6 +5,7 @@
 
 mod delivery_factory;
 mod locale;
+mod parsed;
 mod plan;
 mod recipients;
 mod redrives_letters;
@@ -12,7 +13,8 @@ mod taker;
 
 pub use delivery_factory::DeliveryFactory;
 pub use locale::{ChosenLocale, locale};
-pub use plan::{Again, IntakePlan, Parsed, PlanInputs, Verdict, notes, plan};
+pub use parsed::{Again, Parsed};
+pub use plan::{IntakePlan, PlanInputs, Verdict, notes, plan};
 pub use recipients::{EVENT_RECIPIENTS_HINT, RecipientFault, Recipients, main_and_bcc};
 pub use redrives_letters::{LetterRedriven, RedrivesLetters};
 pub(crate) use taker::ROUNDS_MAX;
