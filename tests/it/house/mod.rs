@@ -7,6 +7,7 @@ mod arrows;
 mod rooms;
 mod tokens;
 mod tree;
+mod type_names;
 
 use std::path::Path;
 
