@@ -1,8 +1,8 @@
 //! Whether this worker may log in at its relay.
 //!
-//! A relay that refuses credentials (5xx at AUTH) says nothing about itself, so the breaker does not hear of it; trying
-//! on could lock the account. The refusal is a row that all workers with the same credentials share: they rest, and one
-//! of them, under a lease, tries again. Workers with others go on.
+//! A refusal of credentials (5xx at AUTH) does not mean that the relay is away, so it does not count for the breaker;
+//! repeated logins could lock the account. The refusal is a row that all workers with the same credentials share: they
+//! send nothing to this relay, and one of them, under a lease, tries to log in again. Workers with other credentials send.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::telemetry::metric;
 /// How long the lease to try holds.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// When a try found the relay away, or busy (4xx): that was no word about the credentials.
+/// The next try after one that found the relay away or busy (4xx), which says nothing about the credentials.
 const AFTER_NO_WORD: Duration = Duration::from_mins(2);
 
 /// One worker's credentials at one relay.
@@ -47,9 +47,9 @@ struct Login {
 struct CredentialsRest {
     /// They are refused, as far as is known here.
     refused: bool,
-    /// A refusal that the database does not know of yet, as it is away.
+    /// A refusal that could not be written to the database yet.
     unwritten: Option<RefusedCredentials>,
-    /// Refusals so far: what the database said before the last one is of yesterday.
+    /// Refusals so far: what was read from the database before the last one is outdated.
     refusals: u64,
 }
 
@@ -70,7 +70,7 @@ impl Credentials {
         self.rest().refused
     }
 
-    /// The relay has just refused them. They rest from now on, though the database be away.
+    /// The relay has just refused them. They are not used from now on, even if the database is unreachable.
     pub async fn refused(&self, unavailable: &RelayUnavailable) -> Result<(), StoreError> {
         let Some(login) = &self.login else { return Ok(()) };
         let now = self.clock.now();

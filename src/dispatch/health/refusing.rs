@@ -1,7 +1,7 @@
 //! The trial of a relay that refused everybody. Pure.
 //!
-//! Its breaker is open like that of a relay that is away, but that it answers proves nothing: one delivery at a time is
-//! let through, in the lane's fair order among tenants, until the relay accepts one.
+//! Its breaker is open like that of a relay that is away. A successful probe proves nothing here, since such a relay does
+//! answer: so one delivery at a time is sent, in the lane's fair order among tenants, until the relay accepts one.
 
 use tracing::info;
 
@@ -12,11 +12,11 @@ use crate::policy::breaker::BreakerSignal;
 use crate::policy::sender_trial::{HoldReason, trial_delay};
 use crate::store::RelayState;
 
-/// The state of the relay after a trial that ended in `phase`; none, if it did not refuse everybody.
+/// The state of the relay after a trial that ended in `phase`; `None` if it was not open for refusing every sender.
 ///
-/// An acceptance closes the breaker, and so does an answer in a later phase than the one in which everybody was refused:
-/// that is over, whatever the relay says now. A relay that puts each recipient off once would otherwise be tried with one
-/// new recipient after the other.
+/// An acceptance closes the breaker, and so does a reply in a later phase than the one in which every sender was refused:
+/// that refusal no longer applies, whatever the later reply says. A relay that defers each recipient once (greylisting)
+/// would otherwise be tried with one new recipient after the other.
 pub fn after_trial(
     state: &RelayState,
     (signal, phase): (BreakerSignal, Option<Phase>),
@@ -28,7 +28,7 @@ pub fn after_trial(
         info!(relay = %state.relay, "the relay no longer refuses everybody");
         return Some(state.clone().with_breaker_closed());
     }
-    // What is neither lengthens nothing: it may have been the recipient's own.
+    // Only a refusal lengthens the delay: any other reply may be about the recipient alone.
     let probes = state.probes + u32::from(signal == BreakerSignal::Refused);
     Some(RelayState {
         breaker: BreakerState::Open,

@@ -1,8 +1,8 @@
 //! Whether a lane may send now: its breaker, its credentials, and people's pause.
 //!
-//! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and writes
-//! the row when they trip. One worker at a time holds the lease to probe; the same one then tries the relay with 1,
-//! 2, 4, … deliveries before the lane is free again for all.
+//! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and opens the
+//! breaker in that row when they trip. One worker at a time holds the lease to probe; the same worker then tries the relay
+//! with 1, 2, 4, … deliveries before the breaker closes for all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,7 +127,7 @@ impl RelayGate {
         (self.passage() != Passage::Shut).then(|| Passing { gate: self, trial: counts.trial.enter() })
     }
 
-    /// Mails on the way that passed before the running trial began, and may be for minutes: they take no place of it.
+    /// Messages in flight since before the running trial, perhaps for minutes: they do not count against its limit.
     pub fn passing_before_trial(&self) -> u32 {
         self.counts().trial.passing_before()
     }
@@ -151,8 +151,8 @@ impl RelayGate {
         let _ = self.passage.subscribe().changed().await;
     }
 
-    /// Keeps the slots to what is due to this worker, keeps looking at the shared row, and probes when it is this
-    /// worker's turn, until told to stop: then a probe is cut off, and its lease given back with the worker's name.
+    /// Until `stop`: adjusts the number of slots, reads the shared row every second, and probes when this worker holds the
+    /// lease. A probe under way at `stop` is cut off; its lease ends when the worker deregisters.
     pub async fn watch(&self, stop: CancellationToken) {
         let watching = async {
             loop {
@@ -168,16 +168,16 @@ impl RelayGate {
 
     /// Takes in that the relay has refused this worker's credentials: nothing passes until it takes them.
     pub async fn credentials_refused(&self, unavailable: &RelayUnavailable) {
-        // First of all, whatever the database says: those that wait for a slot are not to try.
+        // Before the database is asked: deliveries that wait for a slot must not log in meanwhile.
         self.set(Passage::Shut);
         if let Err(error) = self.credentials.refused(unavailable).await {
             warn!(relay = %self.relay, "failed to record refused credentials: {error}");
         }
     }
 
-    /// Takes in that the relay has turned a connection away with a reply, and that none of this worker's shows it to work.
-    /// If it works for other workers it only has enough connections, as when a worker joins those of a relay that limits
-    /// them: the breaker, which is everybody's, does not count that.
+    /// The relay has turned a connection away with a reply, and no other connection of this worker shows that it works. If
+    /// it accepts messages of other workers, it only limits connections: that does not count for the breaker, which is
+    /// shared.
     pub async fn turned_away(&self, passing: &Passing<'_>) {
         let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
         match self.store.accepts_others(&self.relay, self.worker, since).await {
@@ -208,7 +208,7 @@ impl RelayGate {
         };
         let passage = self.passage();
         let told = match (passage, trip) {
-            // It was sent before the trial began: how the relay is now, the trial's own say.
+            // It was sent before the trial began: only the trial's own deliveries decide the trial.
             (Passage::Trial { .. }, _) if !is_of_trial => Ok(()),
             (Passage::Trial { allowance }, _) => match BreakerTrip::of_trial(signal) {
                 None => self.answered(allowance, signal, phase).await,
@@ -325,7 +325,7 @@ impl RelayGate {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        // Those that wait for a mail may be all that the relay takes of us: it would turn the probe away.
+        // Idle connections may be all that the relay allows us: it would turn the probe away.
         self.slots.idle.close().await;
         let answer = self.connector.probe().await;
         let now = self.clock.now();
@@ -386,8 +386,8 @@ impl RelayGate {
         self.change(state).await
     }
 
-    /// Opens the breaker for all workers. Nothing passes here until the shared row says so, though the database be away:
-    /// each look tries again.
+    /// Opens the breaker for all workers. This worker sends nothing until the shared row is written: while the database is
+    /// unreachable, each look tries again.
     async fn open(&self, trip: BreakerTrip) -> Result<(), StoreError> {
         {
             let mut counts = self.counts();

@@ -1,13 +1,13 @@
 //! What a worker counts while it tries a relay again: which deliveries are the trial's. Pure.
 //!
-//! A delivery that passed before the trial began may wait ten minutes for the relay's last answer. It is none of the
-//! trial's: it neither takes a place of the trial nor says, once it ends, how the relay is now.
+//! A delivery that was sent before the trial began may wait ten minutes for the relay's last reply. It does not belong to
+//! the trial: it does not count against the trial's limit, and its outcome does not decide the trial.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// A trial that had nothing to send for so long is over: the relay answers, and nobody waits for a proof of more.
+/// A trial without a delivery for so long ends, and the breaker closes: the successful probe has to suffice.
 pub const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// Which of a worker's trials of one relay.

@@ -1,7 +1,7 @@
 //! Which senders are held, because a relay refuses them, and which relays refuse everybody.
 //!
-//! Nothing is counted here. When a mail was refused, the database is asked what else the relay answered to its sender,
-//! whichever worker sent it ([`sender_trip`]). A hold is a committed row that all workers obey: a delivery of a held
+//! Nothing is counted in memory. When a message was refused, the replies to the same sender are read from the database,
+//! whichever worker sent them ([`sender_trip`]). A hold is a committed row that all workers obey: a delivery of a held
 //! sender goes back to its lane when its turn comes, and is not claimed again until the hold ends, by a trial that works,
 //! by hand, or because the tenant has another sender. How a trial ended is read from its attempt, so it makes no
 //! difference which worker made it, or whether that worker is still alive.
@@ -38,9 +38,9 @@ const LOOKS_TO_LET_GO: u32 = 5;
 const LOST_WITHIN: Duration = Duration::from_mins(10);
 /// So many deliveries come back in one transaction; the rest follows.
 const RETURNED_MAX: u32 = 500;
-/// A row of refusals does not reach back further than a week.
+/// Refusals older than a week do not count.
 const ROW_WITHIN: Duration = Duration::from_hours(7 * 24);
-/// Two senders that are refused alike within so long a time may be refused as everybody is.
+/// If two senders are refused alike within so long a time, the relay may refuse every sender.
 const TOGETHER: Duration = Duration::from_mins(5);
 
 /// The senders and relays that one worker knows to be held or refusing.
@@ -111,7 +111,7 @@ impl SenderGuard {
             let known = self.known();
             (known.holds.values().flatten().cloned().collect(), known.refusing.values().cloned().collect())
         };
-        // Whoever waits longest for a trial is next: those that go on began before.
+        // The sender whose trial is most overdue is next.
         holds.sort_by_key(|hold| hold.trial_at);
         let mut trials: HashMap<&RelayName, u32> = HashMap::new();
         for hold in holds.iter().filter(|hold| hold.trial_delivery.is_some()) {
@@ -131,7 +131,7 @@ impl SenderGuard {
             if thorough {
                 self.return_lost(hold).await?;
                 self.follow_tenants(hold).await?;
-                // Asked at the trip, and by whoever is alive if that failed.
+                // Checked when the hold began; repeated here in case that worker failed.
                 if hold.held_since.plus(TOGETHER) > self.store.now() && self.refuses_everybody(hold).await? {
                     continue;
                 }
@@ -177,7 +177,7 @@ impl SenderGuard {
                 let at = now.plus(trial_delay(hold.reason, hold.trials + 1));
                 NextTrial { at, refused: true, repeat: None }
             }
-            // Whoever puts a recipient off once takes the same one later; whoever does it twice is not waited for.
+            // Greylisting defers a recipient once and accepts it later: the same delivery is tried once more, not twice.
             TrialVerdict::PutOff => {
                 let repeat = Some(delivery).filter(|_| hold.repeat_delivery != Some(delivery));
                 NextTrial { at: now.plus(PUT_OFF), refused: false, repeat }
@@ -205,8 +205,9 @@ impl SenderGuard {
         holds()
     }
 
-    /// What follows, in place of the delivery's own end, if its sender or everybody is known to be refused: it goes back,
-    /// as if it had not been tried. What the relay may hold already is not sent again by a hold's end.
+    /// What is recorded in place of the attempt's own result if the relay is known to refuse its sender, or every sender:
+    /// the delivery is due again, as if it had not been tried. A message that the relay may hold already is left out, so
+    /// that the end of a hold does not send it again.
     pub fn instead(&self, claimed: &Claimed, prepared: &Prepared, ended: &AttemptResult) -> Option<NextState> {
         let now = self.store.now();
         if claimed.may_be_out {
@@ -226,11 +227,11 @@ impl SenderGuard {
             return Some(hold_back(claimed, ended.class, hold.words, now));
         }
         let refusing = known.refusing.get(&claimed.relay)?;
-        // In whatever phase: what it says to everybody may have changed.
+        // In any phase: the relay may refuse every sender with another reply by now.
         may_be_the_senders(ended).then(|| send_again(claimed, ended, refusing.reason(), now))
     }
 
-    /// The hold of a sender that has sent what the relay allows for now: one answer is enough, and it is nobody's fault.
+    /// The hold of a sender that has sent as much as the relay allows for now: one such reply is enough.
     fn hold_by_limit(&self, claimed: &Claimed, prepared: &Prepared, ended: &AttemptResult) -> Option<SenderHold> {
         let (phase, code) = (ended.phase.filter(|_| ended.sender_limited)?, ended.code()?);
         let now = self.store.now();
@@ -294,7 +295,7 @@ impl SenderGuard {
         }
     }
 
-    /// Asks the database what the relay answered to this sender before, and holds it if that is a row of refusals.
+    /// Reads how the relay replied to this sender before, and holds the sender if it was refused several times in a row.
     async fn refused(&self, seen: &SeenAttempt, phase: Phase) -> Result<(), StoreError> {
         let SeenAttempt { relay, sender, delivery, .. } = seen;
         // The hold, or that everybody is refused, may have been written since the last look.
@@ -351,8 +352,8 @@ impl SenderGuard {
         Ok(())
     }
 
-    /// Whether a second sender is refused like this one, and nobody's mail was accepted since: then it is the relay's
-    /// fault, and the holds dissolve into its breaker.
+    /// Whether a second sender is refused like this one, and no message was accepted since: then the relay refuses every
+    /// sender, its breaker opens, and the holds end.
     async fn refuses_everybody(&self, hold: &SenderHold) -> Result<bool, StoreError> {
         if hold.reason == HoldReason::DailyLimit {
             return Ok(false);
@@ -408,7 +409,7 @@ impl SenderGuard {
         self.store.let_senders_go().await.map(drop)
     }
 
-    /// Held deliveries of a tenant that has another sender by now take it: waiting for the old one helps nobody.
+    /// Gives held deliveries the new sender of a tenant that has changed it, and so ends their hold.
     async fn follow_tenants(&self, hold: &SenderHold) -> Result<(), StoreError> {
         for changed in self.store.changed_profiles(hold).await? {
             let sender = serde_json::from_str::<TenantProfile>(&changed.body).ok().and_then(|profile| {
@@ -419,7 +420,7 @@ impl SenderGuard {
             if sender.is_some_and(|sender| !hold.holds(&sender.envelope, &sender.from)) {
                 let freed = self.store.take_new_sender(hold, &changed).await?;
                 info!(relay = %hold.relay, count = freed, "deliveries of {} take its new sender", changed.tenant);
-                // Nobody has this sender any more: it is not shown, and is not one of two that are refused alike.
+                // No tenant has this sender any more: it is not listed, and does not count as a second refused sender.
                 self.store.end_empty_hold(hold).await?;
             }
         }
