@@ -27,7 +27,7 @@ use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryContext, StoreError};
 use crate::telemetry::span;
 
-/// How long an idle lane waits for a wake-up before it looks by itself: other processes' work wakes nobody here.
+/// How long an idle lane waits for a wake-up before it looks by itself: other processes do not wake this one.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
 
 /// How many looks start at the low mark before one starts at the beginning: a rank that was given out long before it
@@ -134,8 +134,8 @@ impl ClaimLoop {
         loop {
             let wanted = match self.gate.passable().await {
                 Passage::Trial { allowance } => {
-                    // What has hung at the relay since before takes no place: a trial that a person asked for would
-                    // else wait for it, up to ten minutes.
+                    // Deliveries in flight since before the trial do not count: a trial that a person asked for would
+                    // otherwise wait for them, up to ten minutes.
                     let allowance = allowance.saturating_add(self.gate.passing_before_trial());
                     let in_flight = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
                     if in_flight >= allowance {
@@ -320,7 +320,7 @@ impl ClaimStage {
         let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
         let ended = match work.await {
             Ok(Ok(prepared)) => {
-                // Nobody receives any more: the worker drains.
+                // The receiver is closed: the worker drains.
                 let ready = Ready { owned, facts, prepared, waiting, span: span.clone() };
                 if let Err(unsent) = self.ready.send(ready).await {
                     self.recorder.release(&unsent.0.owned.claimed).await;

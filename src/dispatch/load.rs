@@ -1,4 +1,5 @@
-//! Reads claimed deliveries. One that cannot be read stands alone, and ends: it would be claimed again for ever.
+//! Reads claimed deliveries. One that cannot be read does not fail the others of its batch, and becomes a dead letter:
+//! otherwise it would be claimed again forever.
 
 use std::collections::HashMap;
 

@@ -18,7 +18,7 @@ pub type PermitBatcher = Batcher<DataPermitRequest, Option<DataPermitAnswer>>;
 /// A message that was composed longer ago is composed again before its DATA: its Date is not true any more.
 const AGE_MAX: Duration = Duration::from_mins(5);
 
-/// Whether a mail has waited too long for its turn. One that repeats what was permitted before keeps its Date for ever.
+/// Whether a message has waited too long to be sent. One that repeats what was permitted before always keeps its Date.
 pub fn is_outdated(prepared: &Prepared, clock: &Clock) -> bool {
     !prepared.repeats && clock.now().since(prepared.mail.date) > AGE_MAX
 }
@@ -35,7 +35,7 @@ pub struct PermitRequest<'a> {
     pub answer: PermitAnswer,
     /// The start of DATA is recorded: only a record takes that back, and no release.
     pub started: bool,
-    /// The database was asked, and may record the start even if nobody waits for its answer.
+    /// The database was asked, and may record the start even if its answer is lost.
     pub asked: bool,
     /// Whether the socket has taken the final dot, for who watches from outside.
     pub handed_over: Arc<AtomicBool>,
@@ -63,8 +63,8 @@ pub enum PermitAnswer {
 }
 
 /// How often the question is repeated while settings or customer are locked, and the first and the longest pause before
-/// that: transactions of ours end within these 0.6 s. The connection to the relay is nobody else's meanwhile; so a longer
-/// lock puts the delivery back.
+/// that: transactions of ours end within these 0.6 s. The connection to the relay is blocked meanwhile, so the delivery is
+/// put back if the lock lasts longer.
 const LOCKED_REPEATS: u32 = 5;
 const LOCKED_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 

@@ -81,7 +81,7 @@ pub async fn prepare(
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
     let Composed { mail, repeats, has_spare_utf8, link } =
         composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
-    // A relay or a mailbox that has the first would have two messages of one Message-ID, and nobody could tell which.
+    // Otherwise the recipient could get two different messages with one Message-ID.
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
                    has changed (PORTAL_URL, say)";
@@ -252,7 +252,7 @@ async fn documents(
             }
             Err(paused) => Err(paused),
         },
-        // Where the portal is closed, and by a Bcc, which has no link, nobody reaches the documents.
+        // If the portal is closed, or the message is a Bcc, which has no link, the documents are not needed.
         Plan::Link { access: PortalAccess::Closed } => Ok(Vec::new()),
         Plan::Link { .. } if facts.role == DeliveryRole::Bcc => Ok(Vec::new()),
         Plan::Link { .. } => store.check_presence(&data.documents, clock).await.map(|()| Vec::new()),

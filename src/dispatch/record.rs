@@ -48,7 +48,7 @@ pub fn record(
     let decision = prepared.map(|prepared| prepared.decided.plan.decision());
     let missing_since = match ended.class {
         ReasonCode::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
-        // Nobody could look: the wait goes on.
+        // Whether the document is there is not known: the wait goes on.
         ReasonCode::Dependency | ReasonCode::RelayUnavailable => claimed.missing_since,
         _ => None,
     };

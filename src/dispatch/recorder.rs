@@ -26,7 +26,7 @@ use crate::store::{Claimed, DeliveryContext, Fence, NextState, Record, Recorded,
 use crate::telemetry::metric;
 use crate::wake::Wakes;
 
-/// Nobody waits for a record but its place in the lane, so that records wait for others longer than starts of DATA do.
+/// A record holds up only its delivery's place in the lane, so a batch of records gathers longer than one of DATA starts.
 const RECORDS: Gathering = Gathering { enough: 64, pause: Duration::from_millis(5), most: 256 };
 /// Claims are given back at once: others can use them.
 const RELEASES: Gathering = Gathering { enough: 1, pause: Duration::ZERO, most: 256 };
@@ -43,8 +43,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the tasks that write. They end when the last clone is gone and everything is written. `wakes` hears of
-    /// what is due again at once.
+    /// Starts the tasks that write. They end when the last clone is gone and everything is written. `wakes` wakes
+    /// the lane of a delivery that is due again at once.
     #[must_use]
     pub fn start(context: Arc<Context>, wakes: Wakes) -> Self {
         let (store, pulse) = (context.store.clone(), Arc::new(context.liveness.pulse("recorder")));

@@ -99,7 +99,7 @@ impl SmtpWorkers {
                 next = tokio::time::timeout(IDLE, self.next()) => next.ok(),
                 // Others need its place at the relay more.
                 () = self.wanted_closed(idle.as_ref()) => None,
-                // Its connection is another worker's now. A drain needs every slot until the queue has ended: none rests.
+                // The limit has shrunk below this slot. During a drain no slot rests: the queue must empty.
                 _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
             };
             match next {
@@ -116,8 +116,8 @@ impl SmtpWorkers {
         self.quit(session).await;
     }
 
-    /// Waits until a connection that waits for a mail should close: a lane that may not send leaves its places to whoever
-    /// probes, also in another worker, and a mail of this one may be turned away for it.
+    /// Waits until an idle connection should close: while the lane may not send, so that it does not keep out a probe, also
+    /// one of another worker; or because the relay turns away a connection that this worker needs for a message.
     async fn wanted_closed(&self, idle: Option<&Idle<'_>>) {
         match idle {
             Some(idle) => tokio::select! {
@@ -293,8 +293,8 @@ impl SmtpWorkers {
         if submission.broke_before_data && !fresh {
             self.slots.broke();
             self.connector.doubt_login();
-            // The relay may just have closed it for idling, or forgotten where we are: once more on a fresh one,
-            // uncounted.
+            // The relay may have closed it as idle, or lost the session's state: once more on a fresh connection, without
+            // using up an attempt.
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
@@ -358,8 +358,8 @@ impl SmtpWorkers {
         }
     }
 
-    /// No delivery is to blame. A relay that has enough of our connections, or refuses our credentials, is not to blame
-    /// either.
+    /// Records that no connection could be made: it uses up no attempt. It counts for the breaker unless the relay only
+    /// limits connections or refuses the credentials.
     async fn unavailable(
         &self,
         prepared: &Prepared,
@@ -432,7 +432,7 @@ fn cut_off(prepared: &Prepared) -> AttemptResult {
 
 /// What a transaction means for the delivery.
 fn came(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
-    // Said twice of one recipient, while the relay took others of this sender in between: the recipient's own limit.
+    // A limit reported twice for one recipient, while the relay accepted others of this sender, is the recipient's own.
     let is_recipients = submission.phase == Phase::Rcpt && prepared.has_held_sender;
     let sender_limited = submission.outcome == Outcome::SenderLimited && !is_recipients;
     let goes_without_utf8 =

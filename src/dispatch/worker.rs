@@ -53,7 +53,7 @@ pub struct Worker {
 pub enum WorkerEnd {
     /// It was told to.
     Stopped,
-    /// The others called it dead while it stood still (a suspended machine): start it anew, under a new name.
+    /// The others declared it dead while it was suspended: start a new worker with a new id.
     CalledDead,
 }
 
@@ -130,7 +130,7 @@ impl Worker {
         }
     }
 
-    /// Takes the database's time, a place among the workers, and over from the dead ones.
+    /// Aligns the clock with the database's, registers this worker, and takes over from dead ones.
     async fn register(&self, heartbeat: &HeartbeatLoop) -> Result<(), StoreError> {
         let store = &self.context.store;
         store.align_clock().await?;

@@ -52,7 +52,7 @@ impl IdleConnections {
         });
         if any {
             let mut states = self.0.subscribe();
-            // Whoever does not come to an end in time is the relay's to count.
+            // Connections that do not close in time still count at the relay.
             let _ = timeout(CLOSE_TIME_MAX, states.wait_for(|state| state.closing == 0)).await;
         }
         any

@@ -1,10 +1,11 @@
 //! Deliveries that a worker died with are tried one at a time.
 //!
-//! When a worker dies, everything that it had in flight is suspect. One of those deliveries may take down whoever works
-//! on it, and would drag its neighbours to [`crate::store::TAKEOVERS_MAX`] deaths with it. So a lane has one suspect in
-//! hand at most: those of a healthy relay do not wait behind one that hangs at another. Between the starts of two lanes'
-//! suspects lies some time, though: a delivery that kills does so soon, and alone. And a worker has none before it has
-//! shown that it lives at all: a process that dies at every start proves nothing about what it had claimed.
+//! When a worker dies, every delivery that it had in flight is a suspect: one of them may crash each worker that claims it,
+//! and the others would reach [`crate::store::TAKEOVERS_MAX`] with it. So a lane has at most one suspect in flight; the
+//! limit is per lane, so that suspects of a healthy relay do not wait for one that hangs at another relay. Two lanes do not
+//! start suspects at the same time: if the worker crashes soon after a start, that suspect caused it. A worker claims no
+//! suspect before it has recorded something or run for a while: a process that crashes at every start says nothing about
+//! the deliveries that it had claimed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
