@@ -1,4 +1,4 @@
-//! The database: what has been promised, and where each promise stands. All SQL is in this module, a file per noun.
+//! The database: events, deliveries and their states, dead letters, settings. All SQL is in this module, a file per noun.
 //!
 //! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`db::statement`]); one
 //! conformance suite (`tests/it/store/`) runs on both.
@@ -123,7 +123,7 @@ struct StoreInner {
     clock: Clock,
     /// Who holds the leases of this process.
     holder: Uuid,
-    /// How long whoever failed waits before the next try.
+    /// How long to wait before the next try after a failure.
     patience: Patience,
     /// Keeps other workers away from an SQLite file for as long as this store lives.
     lock: Option<Arc<LockFile>>,
@@ -278,7 +278,7 @@ impl Store {
     /// Waits until the database answers.
     pub async fn wait_until_reachable(&self) {
         let mut delays = Delays::for_database(&self.inner.clock);
-        // Boxed: nobody hurries here, and whoever waits carries the future along.
+        // Boxed: this is rare, and every caller's future would contain it.
         while let Err(error) = Box::pin(self.answers()).await {
             tracing::debug!(%error, "the database does not answer yet");
             tokio::time::sleep(delays.next_delay()).await;

@@ -82,7 +82,7 @@ pub(in crate::store) async fn is_alive<C: sqlx::Connection>(
     }
     match timeout(within, connection.ping()).await {
         Ok(answer) => Ok(answer.is_ok()),
-        // An error has the pool drop it without a farewell that nobody would hear.
+        // An error has the pool drop it without a Terminate message that the server would not receive.
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }

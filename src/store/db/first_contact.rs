@@ -1,4 +1,4 @@
-//! The first connection to the database: what does not mend by itself is told from what does.
+//! The first connection to the database: faults that waiting does not mend are distinguished from outages.
 
 use super::unreachable::{ContactError, try_connection};
 use crate::store::Store;

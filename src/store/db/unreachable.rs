@@ -1,7 +1,7 @@
 //! Why no connection to PostgreSQL can be had, as the server or the system says it, and what to do about it.
 //!
-//! sqlx's pool tries again until its time is over, whatever the server says, and then only tells that it is over. So
-//! whoever waited in vain asks once more, past the pool.
+//! sqlx's pool tries again until its time is over, whatever the server says, and then reports only a timeout. So
+//! after a timeout one connection is tried outside the pool, whose error says why.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Dead letters whose cause is gone because a tenant or a customer has come.
 //!
-//! They are marked in the transaction that brings what they lacked, and put back by whoever looks after them
-//! ([`crate::operator::redrive`]): a crash in between delays a cure and loses none.
+//! They are marked in the transaction that writes the tenant or customer, and redriven afterwards
+//! ([`crate::operator::redrive`]): a crash in between delays the redrive and loses none.
 
 use crate::model::customer::{Customer, usable_methods};
 use crate::model::ids::{DeadLetterId, TenantId};

@@ -1,6 +1,6 @@
-//! What an open dead letter is dead for now: another cause than it was written down with.
+//! Changes the cause of an open dead letter.
 //!
-//! A tenant comes, say, and its event is looked at once more: it is not dead for its unknown tenant any more, but for a
+//! For example, a tenant is imported and its event is tried again: the cause is not the unknown tenant any more, but a
 //! document outside the tenant's prefix.
 
 use crate::clock::Timestamp;

@@ -1,5 +1,4 @@
-//! What is told of a message that the relay may hold, although nobody knows whether it does: by its Message-ID a person
-//! finds it in the relay's log.
+//! What is kept of a message that the relay may hold: by its Message-ID a person can find it in the relay's log.
 
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;

@@ -1,7 +1,7 @@
-//! Connections of their own for whoever asks from outside.
+//! A pool of database connections for HTTP requests.
 //!
-//! A storm of visitors may take all of these, and hold them for as long as a statement may take. Those that send mail and
-//! take events in are others. SQLite has one writer, which all share; what visitors may write is bounded by the API.
+//! Many requests may use all of these, each for as long as a statement may take; sending and intake have a pool of their
+//! own. SQLite has one writer, which all share; the API bounds what requests may write.
 
 use std::sync::Arc;
 

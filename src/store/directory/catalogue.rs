@@ -1,7 +1,7 @@
-//! Tenants and customers as the billing system tells us of them.
+//! Tenants and customers as the billing system sends them.
 //!
-//! An upsert that changes nothing writes nothing, so that a nightly import costs little. What an upsert cures is marked
-//! in the same transaction ([`crate::store::dead_letter::auto_redrive`]): a crash right after it loses no cure.
+//! An upsert that changes nothing writes nothing, so that a nightly import costs little. Dead letters that an upsert
+//! resolves are marked in the same transaction ([`crate::store::dead_letter::auto_redrive`]), so a crash loses no mark.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The last moment before DATA: may this message be handed over?
+//! The check before DATA: whether this message may still be handed over, recorded in the database.
 
 use std::collections::{HashMap, HashSet};
 
@@ -155,7 +155,7 @@ impl Store {
 /// that committed before the row is locked here is read as above. A lane entry is waited for: our own transactions lock
 /// it for moments.
 ///
-/// Locks are taken in the order of everybody else: settings, customers, lane entries; and within the first two by byte
+/// Locks are taken in the same order as elsewhere: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
 const MARK_STARTED: &str = "WITH {rows},
     holding AS MATERIALIZED (

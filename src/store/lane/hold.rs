@@ -1,5 +1,5 @@
-//! Holding deliveries by hand: before the first start after a database was restored, say, when nobody knows which of
-//! them went out after the copy was made.
+//! Holding deliveries by hand, for example before the first start after a database was restored: the backup does not say
+//! which of them were sent after it was made.
 
 use crate::clock::Timestamp;
 use crate::model::ids::TenantId;

@@ -1,4 +1,4 @@
-//! Deliveries that a refusal ended which was their sender's, or the relay's, come back.
+//! Reopens deliveries that a refusal ended which was about their sender, or which the relay gives to every sender.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -19,7 +19,7 @@ use crate::store::upkeep::concluded_count::count_concluded;
 /// What names the attempts that are taken back.
 const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
 
-/// An attempt that ended its delivery, and should not have.
+/// An attempt that ended its delivery by such a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrippedAttempt {
     pub delivery: DeliveryId,
@@ -160,7 +160,7 @@ async fn clear_ends(
     .rows("id uuid", given())
     .run(on)
     .await?;
-    // What the billing system has not heard yet is not true any more.
+    // Outcomes that are not published yet are not true any more.
     sql("WITH {rows}
         DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows) AND concluded IN ('dead', 'rejected')")
     .rows("id uuid", given())
@@ -169,8 +169,8 @@ async fn clear_ends(
     Ok(())
 }
 
-/// Holds the tenants' rows, as intake and whoever sends an invoice again do: what is looked up about other deliveries of
-/// an invoice is still true when this commits.
+/// Locks the tenants' rows, as intake and resends do: what is read about other deliveries of an invoice is still true when
+/// this commits.
 pub(in super::super) async fn lock_tenants_of(
     on: &mut Transaction,
     attempts: &[TrippedAttempt],
@@ -191,7 +191,7 @@ pub(in super::super) async fn lock_tenants_of(
 /// A delivery that was given up, how, and the attempts consumed before.
 type GivenUp = (DeliveryId, Concluded, i64);
 
-/// Locks the deliveries that the attempts ended, after their dead letters: in this order everybody locks.
+/// Locks the deliveries that the attempts ended, after their dead letters: every transaction locks in this order.
 async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
     sql("WITH {rows} SELECT id FROM dead_letter
         WHERE delivery_id IN (SELECT given_id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'
@@ -215,8 +215,8 @@ async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Res
     .collect()
 }
 
-/// Leaves out what another delivery of the same invoice has taken the place of: a dead one is cancelled as its duplicate,
-/// a rejected one has ended.
+/// Leaves out deliveries that another delivery of the same invoice replaces: a dead one is cancelled as its duplicate, a
+/// rejected one stays rejected.
 ///
 /// Statements of their own, so that they see what was committed before the rows were locked.
 async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {

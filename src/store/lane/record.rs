@@ -1,4 +1,4 @@
-//! What came of an attempt: back to due, or concluded.
+//! Records the results of attempts: the delivery is due again, or concluded.
 //!
 //! A batch of records is one transaction. Each record rests on its claim; two more cases count as the same attempt's:
 //! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
@@ -28,12 +28,12 @@ use conclude::{conclude, insert_attempts, nameless};
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
-/// Who notes at a delivery what no person did.
+/// The author of notes that no person made.
 const DISPATCHER: &str = "dispatcher";
 
 impl Store {
     /// Records what came of a batch of claims, all or nothing; answers in the order of `records`. Two of them may be of
-    /// one delivery, if a claim was given back unheard and made again: the one whose claim stands counts.
+    /// one delivery, if a claim was released, that answer was lost, and it was claimed again: the current claim counts.
     pub async fn record(&self, records: &[Record]) -> Result<Vec<Recorded>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
@@ -241,8 +241,8 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
     Ok(late)
 }
 
-/// Keeps the attempts of claims whose delivery somebody has concluded otherwise meanwhile: who resent an uncertain one, or
-/// marked it as sent, is told by them what the relay answered in the end. The delivery stays where it was put.
+/// Keeps the attempts of claims whose delivery a person has concluded meanwhile (resent an uncertain one, or marked it as
+/// sent), so that the timeline shows what the relay replied in the end. The delivery's state does not change.
 async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<(), StoreError> {
     let tried: Vec<&Record> = records.iter().copied().filter(|record| record.attempt.is_some()).collect();
     if tried.is_empty() {

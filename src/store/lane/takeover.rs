@@ -1,4 +1,4 @@
-//! What a dead worker held, and what has lain too long.
+//! Deliveries of workers that died or ended, and deliveries that expired before they were sent.
 
 pub(in crate::store) mod resent;
 
@@ -23,7 +23,7 @@ use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 use resent::send_once_more;
 
-/// So many workers may die with a delivery before its DATA; then it is to blame itself.
+/// So many workers may die with a delivery in flight before its DATA; then it becomes a dead letter.
 pub const TAKEOVERS_MAX: u32 = 3;
 
 /// What became of a dead worker's claims.
@@ -42,16 +42,16 @@ pub struct TakenOver {
 /// What became of the claims of a worker that ended in order.
 #[derive(Debug, Clone, Default)]
 pub struct Leaving {
-    /// Back to due: their DATA had not started. Nobody died with them.
+    /// Back to due: their DATA had not started. This does not count as a worker's death.
     pub due: u64,
     /// As of [`TakenOver`].
     pub resent: Vec<DeliveryId>,
-    /// Uncertain: the relay may hold their message, and nobody waits for its answer any more.
+    /// Uncertain: the relay may hold their message, and its reply is not waited for any more.
     pub uncertain: Vec<DeliveryId>,
 }
 
 impl Store {
-    /// Gives back what `worker` holds, and forgets it: it ends in order, so that no delivery is suspected.
+    /// Puts the deliveries of `worker` back and deregisters it. It ends in order, so none of them counts as a suspect.
     pub async fn leave(&self, worker: WorkerId) -> Result<Leaving, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -70,7 +70,7 @@ impl Store {
         Ok(Leaving { due, resent, uncertain })
     }
 
-    /// Takes over what `dead` held, and forgets it; `by` is the caller. Two callers at once share it out.
+    /// Takes over the deliveries of `dead` and deregisters it; `by` is the caller. Of two callers at once, each gets some.
     pub async fn take_over(&self, dead: WorkerId, by: WorkerId) -> Result<TakenOver, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -86,8 +86,8 @@ impl Store {
         let resent = self.resend_of(on, dead, now).await?;
         let uncertain = declare_uncertain(on, dead, now).await?;
         give_probes_back(on, dead).await?;
-        // What its process did for all is somebody else's now. One that ends in order gives these back itself, when
-        // the task that holds them has ended.
+        // Another process may take the leases of the dead one. A process that ends in order releases them itself, when the
+        // task that holds them has ended.
         sql("DELETE FROM lease WHERE holder IN (SELECT lease_holder FROM worker WHERE id = $1)")
             .bind(dead)
             .run(on)
@@ -115,7 +115,7 @@ impl Store {
         send_once_more(on, &self.resent_by, &started, now).await
     }
 
-    /// Workers that hold deliveries and are not registered any more: nobody watches their heartbeat.
+    /// Workers that hold deliveries and are not registered any more: their heartbeat is not observed.
     pub async fn unregistered_workers(&self) -> Result<Vec<WorkerId>, StoreError> {
         sql("SELECT DISTINCT worker_id FROM lane_entry WHERE worker_id IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = lane_entry.worker_id)")
@@ -268,7 +268,7 @@ impl Left {
     }
 }
 
-/// Concludes deliveries that nobody attempted to the end.
+/// Concludes deliveries whose attempt was not finished.
 pub(in crate::store) async fn conclude_left(
     on: &mut Transaction,
     left: &[Left],

@@ -1,7 +1,7 @@
-//! The outbox of outcomes: what the billing system is yet to hear of its invoices ([`crate::broker`]).
+//! The outbox of outcomes that are still to be published to the billing system ([`crate::broker`]).
 //!
-//! Rows are written in the transaction that concludes a main delivery, and deleted when the broker has them. Nobody
-//! writes any while outcomes are off ([`Store::with_outcomes`]).
+//! Rows are written in the transaction that concludes a main delivery, and deleted when the broker has them. None
+//! is written while outcomes are off ([`Store::with_outcomes`]).
 
 use std::time::Duration;
 
@@ -133,8 +133,8 @@ pub(in crate::store) async fn insert_outcomes(
     Ok(())
 }
 
-/// Whether the billing system hears of it. What is uncertain is for a person to decide first, and who discards a dead
-/// letter leaves the invoice as it was told: dead.
+/// Whether the outcome is published. An uncertain delivery is decided by a person first, and discarding a dead letter does
+/// not change the outcome that was published: dead.
 const fn is_told(concluded: Concluded) -> bool {
     match concluded {
         Concluded::Sent | Concluded::Rejected | Concluded::Dead | Concluded::Cancelled | Concluded::Expired => true,

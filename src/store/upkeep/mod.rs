@@ -1,4 +1,4 @@
-//! Retention, counts, and the books.
+//! Retention, counts and reconciliation.
 
 pub(super) mod checkup;
 pub(super) mod concluded_count;

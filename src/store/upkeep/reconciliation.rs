@@ -1,4 +1,4 @@
-//! What the ledger reads: each row with everything that it is judged by, a page at a time.
+//! What the reconciliation reads: each row with the rows that it is compared with, a page at a time.
 //!
 //! A page is one statement, so that a row and what stands beside it are of the same moment, whatever workers do.
 

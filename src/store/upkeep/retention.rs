@@ -1,8 +1,8 @@
-//! What is forgotten, and when.
+//! What is deleted, and when.
 //!
 //! An event's bytes and what else a message was made of go first, deliveries with all that happened to them later.
-//! The names of events stay, so that one that comes again after years is still known. Nothing is forgotten of what
-//! somebody must act upon.
+//! The names of events stay, so that one that comes again after years is still known. Nothing is deleted that a
+//! person still has to decide upon.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Who gets a place next when more deliveries have become due than one round can place.
+//! Which deliveries are ranked next when more have become due than one round can rank.
 //!
-//! By their time alone, a tenant whose 60,000 invoices become due at one moment would keep everybody else's waiting
-//! until the last of them has its place. So each tenant that has something ripe gets its share of a round.
+//! Ranked by due time alone, 60,000 invoices of one tenant that become due at one moment would delay those of all other
+//! tenants until the last of them is ranked. So each tenant that has ready deliveries gets an equal share of a round.
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName, TenantId};
@@ -16,7 +16,7 @@ pub(in crate::store) fn read(row: &Row) -> Result<ReadyRow, StoreError> {
     Ok((row.get("delivery_id")?, row.get("relay")?, row.get("tenant_id")?))
 }
 
-/// Up to `limit` ripe deliveries, as many of each tenant, and locks them.
+/// Up to `limit` ready deliveries, an equal share of each tenant, and locks them.
 pub(in crate::store) async fn fair_share(
     on: &mut impl StatementExecutor,
     now: Timestamp,
@@ -46,7 +46,7 @@ pub(in crate::store) async fn fair_share(
     .collect()
 }
 
-/// Tenants that have something ripe. The index is read from one tenant to the next, however many rows each has.
+/// Tenants that have ready deliveries. The index is read from one tenant to the next, however many rows each has.
 async fn tenants_with_ripe(
     on: &mut impl StatementExecutor,
     now: Timestamp,

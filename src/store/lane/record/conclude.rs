@@ -1,4 +1,5 @@
-//! What is written when deliveries conclude: how they ended, their attempts, and all that comes of it.
+//! What is written when deliveries conclude: their result and attempts, outcomes, dead letters, deliveries of recipients
+//! that are left, and counts.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,8 +1,8 @@
 //! Credentials that a relay has refused, shared by all workers that have them.
 //!
-//! A refusal is a row. Who has these credentials neither probes nor sends with them; when `try_at` comes, one of them
-//! takes the lease and tries. Who has others does not care: in a rolling change of a password the workers with the new
-//! one go on.
+//! A refusal is a row. Workers with these credentials neither probe the relay nor send; at `try_at` one of them takes the
+//! lease and tries to log in. Workers with other credentials are not affected: during a rolling change of a password,
+//! those with the new one send.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Relays that refuse every sender: that is their fault, and the breaker's business.
+//! Relays that refuse every sender: their breaker opens, and no sender is held for it.
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};

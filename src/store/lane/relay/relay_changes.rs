@@ -1,4 +1,4 @@
-//! Due deliveries in the wrong lane: their tenant has another relay now, or nobody has theirs.
+//! Due deliveries in the wrong lane: their tenant has another relay now, or no live worker is configured with theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

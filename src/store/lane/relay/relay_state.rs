@@ -1,7 +1,7 @@
 //! The state of each relay, shared by all workers: its breaker, who probes it, and whether people paused it.
 //!
-//! What the breaker does next is decided elsewhere; here a change is written only if the state is still the one that
-//! it was decided upon. People's pause is not the breaker's, so neither overwrites the other.
+//! What the breaker does next is decided elsewhere; a change is written only if the row still has the version that the
+//! decision was based on. A pause by hand and the breaker's state are independent: neither write changes the other.
 
 use crate::model::state::BreakerState;
 
@@ -33,7 +33,8 @@ pub struct RelayState {
     pub probe_until: Option<Timestamp>,
     /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
-    /// Where in the conversation the relay refuses everybody, if it is open for that: only an acceptance closes it.
+    /// The SMTP phase in which the relay refuses every sender, if the breaker is open for that: an acceptance closes it, and
+    /// so does a reply in a later phase.
     pub refused_phase: Option<Phase>,
     pub refused_code: Option<String>,
     /// People paused it.
@@ -199,8 +200,8 @@ impl Store {
     }
 }
 
-/// Gives back what `worker` holds of probes, trials and tries, since it ends or is dead: nobody waits for the end of its
-/// leases. A trial without a lease begins anew with one delivery.
+/// Ends the leases for probes, trials and logins of `worker`, which ends or is dead, so that other workers need not wait
+/// until they expire. A trial without a lease begins anew with one delivery.
 pub(in crate::store) async fn give_probes_back(on: &mut Transaction, worker: WorkerId) -> Result<(), StoreError> {
     sql(
         "UPDATE relay_state SET probe_worker = NULL, probe_until = NULL, version = version + 1 WHERE probe_worker = $1",

@@ -1,5 +1,5 @@
-//! Senders that a relay refuses. A hold is a committed row that all workers obey; `lane_entry.held` says its words, and
-//! what says the words of no hold is let go.
+//! Senders that a relay refuses. A hold is a committed row that all workers obey. The deliveries that it holds have its
+//! text in `lane_entry.held`; a delivery whose text belongs to no hold any more is due again.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What is uncertain and sent once more, because its relay's configuration says so (`on_uncertain = "resend"`), although
-//! its worker is gone. (A living worker records that itself.)
+//! Uncertain deliveries of workers that ended, where the relay is configured with `on_uncertain = "resend"`: they are sent
+//! once more. (A live worker records that itself.)
 //!
 //! Once, and only the same bytes: the row keeps the digest of the message that may be out and what was decided for it, and
 //! says that it may be out. The next attempt composes from the same snapshot and compares; where the bytes differ, or the
@@ -21,7 +21,7 @@ use crate::store::lane::claim::{Claim, Fence};
 use crate::store::lane::record::attempt_record::{NewAttempt, Record};
 use crate::store::{Store, Transaction};
 
-/// How soon it is sent once more, in milliseconds: as soon as what a living worker left uncertain.
+/// How soon it is sent once more, in milliseconds: the same delay as after a live worker's uncertain attempt.
 const DELAY_MS: i64 = 5_000;
 const WHY: &str = "the worker ended while it handed the message over; the relay may hold it";
 
@@ -51,7 +51,7 @@ pub(in crate::store) async fn send_once_more(
         return Ok(resent);
     }
     let ids = || resent.iter().map(|delivery| [(*delivery).into()]);
-    // Before the worker's name is gone from the row: the attempt that nobody will tell of.
+    // Before the row loses its worker: the attempt that this worker will not record.
     sql("WITH {rows}
         INSERT INTO attempt (delivery_id, claim, worker_id, relay, started_at, ended_at, phase, class, decision,
                              message_sha256)
@@ -66,7 +66,7 @@ pub(in crate::store) async fn send_once_more(
     .rows("id uuid", ids())
     .run(on)
     .await?;
-    // What is known of the message stays on the delivery, should the same bytes not be had any more.
+    // The description of the message is kept on the delivery, in case the same bytes cannot be composed again.
     sql("WITH {rows}
         UPDATE delivery SET decision_reason = lane_entry.decision_reason, decision_inputs = lane_entry.decision_inputs,
                message_sha256 = lane_entry.message_sha256, message_date = lane_entry.message_date
