@@ -1,9 +1,9 @@
 //! Events from the broker into the intake.
 //!
-//! One loop, supervised: wait for the database, connect, declare, consume; on any trouble drop everything, wait, begin
-//! again. It never gives up, and goes around a message that makes the connection fail ([`crate::broker::consumer::suspicion`]). A message is acked on the channel it came by and only after the intake has taken it in;
-//! whatever is not acked returns to its queue when the channel closes, so nothing is lost and the intake sees
-//! some messages twice.
+//! One supervised loop: wait for the database, connect, declare, consume; on any error drop the connection, wait, begin
+//! again. It never gives up, and consumes around a message that makes the connection fail ([`super::suspicion`]). A message
+//! is acked on the channel it came by, and only after the intake has committed it. What is not acked returns to its queue
+//! when the channel closes: nothing is lost, and the intake may see a message twice.
 
 pub(super) mod subscription;
 pub(super) mod suspicion;

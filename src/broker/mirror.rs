@@ -1,4 +1,4 @@
-//! The dead-letter queue in the broker: a mirror of the dead letters in the database, which is the truth.
+//! The dead-letter queue in the broker: a mirror of the dead letters in the database, which is authoritative.
 //!
 //! The database marks a dead letter `pending`; this task publishes it and then marks it `published`, so an outage of
 //! the broker delays it and loses nothing. Whatever is concluded by our own tools is taken out again by a pass over the
@@ -6,8 +6,8 @@
 //!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
 //! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the queue
-//! is shorter, as after a purge: what two passes in a row do not meet is published again. Not after the first: somebody
-//! may hold it who puts it back, or hand it to the intake at this moment.
+//! is shorter, as after a purge: what two passes in a row do not find is published again. Not after the first: another
+//! consumer may hold it and put it back, or move it to the intake at this moment.
 
 pub(super) mod mirror_error;
 pub(super) mod pass;

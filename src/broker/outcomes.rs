@@ -1,4 +1,4 @@
-//! Outcomes: the billing system hears what became of its invoices.
+//! Publishes the outcomes of invoices to the billing system.
 //!
 //! The transaction that concludes a delivery leaves a row in the database; this task publishes it and then deletes it,
 //! so an outage of the broker delays it and loses nothing. One worker is elected to do it: two would publish
@@ -108,7 +108,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
             if published.is_empty() {
                 break;
             }
-            // Never cut off: whoever stops in order lets nobody hear twice.
+            // Never cut off, so that an orderly stop publishes nothing twice.
             self.forget(published).await?;
         }
         Ok(())
@@ -144,7 +144,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
         Outgoing {
             exchange: self.topology.outcomes.clone(),
             routing_key: outcome.routing_key(),
-            // Whoever wants to hear binds a queue; nobody has to.
+            // A subscriber binds a queue; without one the broker drops the message.
             mandatory: false,
             properties: lapin::BasicProperties::default().with_content_type("application/cloudevents+json".into()),
             body: outcome.event(&self.source),

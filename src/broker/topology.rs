@@ -1,7 +1,7 @@
 //! What stands in the broker: exchanges, queues, bindings, each argument with its reason.
 //!
-//! The topology is data ([`Topology::steps`]); [`establish`] goes through it in order. A queue that letters can be
-//! sent to comes before the queue that sends them there, so that nothing is ever dead-lettered into nowhere.
+//! The topology is data ([`Topology::steps`]); [`establish`] goes through it in order. The target of a dead-letter exchange
+//! is declared before the queue that dead-letters to it, so that no message is lost in between.
 
 use std::fmt;
 

@@ -6,7 +6,7 @@
 //! the message flows, and so does the other queue. What stands behind it flows when the broker gives the message up
 //! (`x-delivery-limit`), or somebody takes it out.
 //!
-//! Pure: how attempts ended in, how to make the next one out.
+//! Pure: input is how attempts ended, output is how to make the next one.
 
 /// Attempts in a row that begin to consume and fail without progress, before one message is suspected.
 const FRUITLESS_MAX: u32 = 5;

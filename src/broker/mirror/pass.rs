@@ -26,7 +26,7 @@ use crate::model::outbox::DeadLetterOutbox;
 const STEP_COUNT_MAX: usize = 500;
 /// Two steps' worth, so that the next is there when one ends.
 const PREFETCH: u16 = 1_000;
-/// How long the next message is waited for: if none comes, somebody else took those that were counted.
+/// How long the next message is waited for: if none comes, another consumer took those that were counted.
 const NEXT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Names the pass that put a message back.
 const PASS: &str = "dispatch-pass";
@@ -252,7 +252,7 @@ mod tests {
                 LetterFate::SecondCopy,
                 LetterFate::Foreign,
                 LetterFate::SecondCopy,
-                // Nobody knows these, so nobody knows either whether they are the same.
+                // The database does not know these, so whether two of them are copies is unknown.
                 LetterFate::Foreign,
                 LetterFate::Foreign
             ]
