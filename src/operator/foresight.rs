@@ -1,7 +1,7 @@
-//! Whether a mail that a person asks for would fail again, as far as that can be seen before: so it is said while
-//! everything still stands as it was, not by another dead letter after an earlier delivery was concluded for it.
+//! Checks before a redrive or a resend whether the delivery would fail again. The person is told before anything is changed,
+//! instead of by another dead letter afterwards.
 //!
-//! Only what is certain counts. A store that does not answer, or a limit that only a worker knows, stands in nobody's way.
+//! Only certain faults refuse it: a document store that does not answer, or a limit that only a worker knows, does not.
 
 use std::collections::BTreeMap;
 

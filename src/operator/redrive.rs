@@ -1,11 +1,11 @@
-//! Putting dead letters back: an operator's redrive, and the cure that comes with a tenant or a customer.
+//! Redrives dead letters: on an operator's request, or automatically when the missing tenant or customer was imported.
 //!
-//! A dead delivery keeps its name and its Message-ID and takes a new snapshot, so that a corrected address or sender
-//! counts; documents or a link are decided afresh. What never became a delivery goes through intake once more. Either
-//! happens in one transaction that also concludes the letter: after a crash in between, nothing has happened.
+//! A dead delivery keeps its id and its Message-ID and takes a new snapshot, so that a corrected address or sender is used;
+//! attachments or a link are decided anew. An event that never became a delivery goes through intake once more. Both happen
+//! in one transaction that also concludes the dead letter, so a crash leaves nothing half done.
 //!
-//! While a letter lay there, its invoice may have come under another event id and been sent. Then a cure cancels what was
-//! dead as the duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
+//! Meanwhile the invoice may have come under another event id and been sent. Then an automatic redrive cancels the dead
+//! delivery as a duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
 
 use super::redriven::Fate;
 use crate::operator::redriven::{By, RedriveError, Redriven};
@@ -32,7 +32,7 @@ use super::redrive_batch::{KnownRows, Planned, Round, cause_after_cure};
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
 
-/// Letters of which is seen at once whether they would fail again.
+/// How many dead letters are checked concurrently for whether they would fail again.
 const LOOKS_MAX: usize = 8;
 
 /// What became of many letters.
@@ -110,8 +110,8 @@ impl Redrive {
         }
     }
 
-    /// Puts back up to `limit` letters whose cause is gone; returns how many are. One that fails again stays open and
-    /// is left to people. The sweeper asks for this now and then, and whoever has upserted something at once.
+    /// Redrives up to `limit` dead letters whose cause is gone; returns how many. One that fails again stays open for a
+    /// person to decide. The sweeper calls this periodically, and an upsert of a tenant or customer at once.
     pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
         let letters = self.factory.store.resolvable_dead_letters(limit).await?;
         let many = self.many(&letters, By::Cure).await?;

@@ -51,7 +51,7 @@ pub(super) struct KnownRows<'a> {
 }
 
 impl KnownRows<'_> {
-    /// The delivery that sends the same invoice, or may, unless nobody minds.
+    /// The delivery that sends the same invoice, or may, unless the person wants it sent all the same.
     fn newer(&self, letter: &LetterToRedrive, by: By<'_>) -> Option<Newer> {
         if let By::Person { despite_newer: true, .. } = by {
             return None;
@@ -116,7 +116,7 @@ impl Round {
         self.work.iter().filter_map(|work| work.letter.delivery).collect()
     }
 
-    /// Somebody else may have acted since the letters were read.
+    /// Leaves out dead letters that were concluded since they were read.
     pub(super) fn keep_open(&mut self, open: &HashSet<DeadLetterId>) {
         let (work, gone): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.work).into_iter().partition(|work| open.contains(&work.letter.id));
@@ -314,8 +314,8 @@ fn newer_than_event(
     of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
 }
 
-/// What intake is to know: also of invoices that came more than a day after the events, which lay here meanwhile; nothing
-/// of them where a person does not mind.
+/// The context for intake, with deliveries of the same invoices that came while the events were dead letters, also more
+/// than a day later; without any if the person wants the invoices sent all the same.
 fn facts_for(known: &KnownRows<'_>, work: &[LetterWork], by: By<'_>) -> IntakeContext {
     let mut facts = known.facts.clone();
     if let By::Person { despite_newer: true, .. } = by {

@@ -24,7 +24,7 @@ use crate::store::{
     StoreError, TenantSnapshot,
 };
 
-/// So often somebody else may move the earlier delivery in between: each time it has one attempt less to make.
+/// How often another transaction may change the earlier delivery in between: each time it has one attempt less to make.
 const TRIES_MAX: u32 = 10;
 
 /// So many are named when a number is several's.
@@ -91,7 +91,7 @@ pub enum ResendError {
         "the event's bytes have been deleted (retention or erasure); publish the invoice again under a new event id"
     )]
     Forgotten,
-    /// Somebody took the customer away.
+    /// The customer was removed meanwhile.
     #[error("the customer {0} is not known any more; import the customer first")]
     UnknownCustomer(CustomerId),
     /// A worker has it.

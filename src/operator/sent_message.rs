@@ -1,4 +1,4 @@
-//! A message as it was sent, put together again.
+//! Composes a message again as it was sent.
 //!
 //! No message is kept: it is a pure function of what the database remembers of its delivery and of the documents. The
 //! digest that was recorded with the permit to send it proves that what is put together is what was sent.
