@@ -11,12 +11,12 @@ use crate::compose::Templates;
 use crate::store::Store;
 use crate::wake::Wakes;
 
-/// What whoever makes deliveries has at hand.
+/// What is needed to make deliveries.
 #[derive(Debug)]
 pub struct DeliveryFactory {
     /// Where they go.
     pub store: Store,
-    /// Who is told that there are new ones.
+    /// Wakes the lanes when there are new deliveries.
     pub wakes: Wakes,
     /// The templates of today.
     pub templates: Arc<Templates>,

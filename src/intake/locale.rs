@@ -1,4 +1,4 @@
-//! In which language the mails of an event are written.
+//! The language of an event's emails.
 
 use crate::compose::Templates;
 use crate::event::language_tag::canonical;

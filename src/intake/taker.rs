@@ -148,7 +148,7 @@ impl Intake {
             None => letter,
         });
         let mut transaction = self.factory.store.begin_intake(&[]).await?;
-        // Whoever was first with a known event has written what became of it.
+        // If another worker was first with a known event, its result is recorded already.
         if transaction.insert(&rows).await? != Inserted::Overtaken {
             transaction.commit().await?;
         }
