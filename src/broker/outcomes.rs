@@ -108,7 +108,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
             if published.is_empty() {
                 break;
             }
-            // Never cut off, so that an orderly stop publishes nothing twice.
+            // The deletion is not cut off: a stop between the confirms and it would publish them all again.
             self.forget(published).await?;
         }
         Ok(())
