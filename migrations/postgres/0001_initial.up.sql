@@ -3,7 +3,7 @@
 -- Moments are milliseconds since 1970-01-01T00:00:00Z (BIGINT), JSON is TEXT: so that nearly every statement reads
 -- the same on PostgreSQL and on SQLite.
 
--- Who sends invoices. The row is also the intake's lock: one batch at a time per tenant.
+-- Tenants, which send invoices. Intake locks the row: one batch at a time per tenant.
 CREATE TABLE tenant (
     id              TEXT PRIMARY KEY,
     -- Names the row of tenant_profile that holds now.
@@ -34,7 +34,7 @@ CREATE TABLE tenant_settings (
     CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
 );
 
--- Every settings that ever held: who chose what, and when.
+-- Every version of the settings: who chose what, and when.
 CREATE TABLE settings_change (
     tenant_id  TEXT NOT NULL REFERENCES tenant (id),
     version    BIGINT NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE event (
     invoice_id      TEXT NOT NULL,
     invoice_number  TEXT NOT NULL,
     kind            TEXT NOT NULL,
-    -- The bytes as they came; forgotten after the retention.
+    -- The bytes as they came; deleted after the retention time.
     body            BYTEA,
     via             TEXT NOT NULL CHECK (via IN ('amqp', 'http', 'file')),
     received_at     BIGINT NOT NULL,
@@ -106,7 +106,7 @@ CREATE INDEX event_waiting_number ON event
     (upper(translate(invoice_number, E' \u00A0\u2007\u202F', '') COLLATE "C"), tenant_id) WHERE state = 'waiting';
 CREATE INDEX event_named ON event (event_id COLLATE "C");
 
--- One message owed to one envelope: written when it is made, and once more when it is concluded.
+-- One message to one envelope: inserted when it is made, and updated once when it is concluded.
 CREATE TABLE delivery (
     id               UUID PRIMARY KEY,
     -- The delivery whose Message-ID, X-Delivery-Id and portal token this one uses: itself, except for a rest.
@@ -159,9 +159,10 @@ CREATE TABLE delivery (
     attachments      TEXT,
     phase            TEXT,
     code             TEXT,
-    -- When its refusal held its sender: it goes last afterwards, and speaks of no sender again. 0: a person has let it go.
+    -- When its refusal caused a hold of its sender: it is sent last afterwards, and causes no other hold. 0: a person has
+    -- released it.
     tripped_at       BIGINT,
-    -- concluded_at of what people look after; never of `sent`, whose one update so touches no index.
+    -- concluded_at of deliveries that a person may have to look at; NULL of `sent`, so that its one update changes no index.
     attention_at     BIGINT GENERATED ALWAYS AS (CASE WHEN concluded <> 'sent' THEN concluded_at END) STORED,
     -- The number as it is searched: in upper case (ASCII letters only, as SQLite can), without blanks. Bytewise, so that a
     -- prefix is a range.
@@ -178,7 +179,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_of_event ON delivery (tenant_id, invoice_number, event_key);
 CREATE INDEX delivery_number ON delivery (number_key, tenant_id);
 CREATE INDEX delivery_invoice_id ON delivery (tenant_id, invoice_id);
--- What people look after, by time.
+-- Deliveries that a person may have to look at, by time.
 CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
 -- Retention goes by it; ordered by time, so it grows at one end only.
 CREATE INDEX delivery_created ON delivery (created_at);
@@ -186,17 +187,17 @@ CREATE INDEX delivery_created ON delivery (created_at);
 CREATE INDEX delivery_of_customer ON delivery (tenant_id, customer_id, created_at);
 CREATE INDEX delivery_of_tenant ON delivery (tenant_id, created_at);
 
--- Who was written to: 8 bytes of an HMAC, under a subkey of the secret keys, of the mailbox in lower case. Whoever reads
--- this table alone cannot guess addresses.
+-- The recipients: 8 bytes of an HMAC, under a subkey of the secret keys, of the mailbox in lower case. From this table
+-- alone addresses cannot be guessed.
 CREATE TABLE delivery_recipient (
     address_key BIGINT NOT NULL,
     delivery_id UUID NOT NULL,
     PRIMARY KEY (address_key, delivery_id)
 );
--- Serves whatever takes a delivery or its recipients away.
+-- Serves the deletion of a delivery or of its recipients.
 CREATE INDEX delivery_recipient_of ON delivery_recipient (delivery_id);
 
--- The narrow hot row of a delivery that is due or sending; gone when it is concluded.
+-- The narrow, often updated row of a delivery that is due or sending; deleted when it is concluded.
 CREATE TABLE lane_entry (
     delivery_id     UUID PRIMARY KEY,
     relay           TEXT NOT NULL,
@@ -212,13 +213,13 @@ CREATE TABLE lane_entry (
     expires_at      BIGINT,
     -- Attempts consumed of the retry schedule.
     attempts        INTEGER NOT NULL DEFAULT 0,
-    -- Counts the claims: with worker_id it fences off who has lost the row.
+    -- Counts the claims: with worker_id it is the fence, so that a worker that has lost the row cannot write it.
     claim           INTEGER NOT NULL DEFAULT 0,
     worker_id       UUID,
     data_started    BOOLEAN NOT NULL DEFAULT FALSE,
-    -- Workers that died with it before DATA.
+    -- How many workers died while they had it, before DATA.
     takeovers       INTEGER NOT NULL DEFAULT 0,
-    -- What the last attempt decided (a retry never widens) and had composed; told when its worker dies.
+    -- What the last attempt decided (a retry never widens it) and composed; copied to the delivery if its worker dies.
     decision        TEXT CHECK (decision IN ('attach', 'link')),
     decision_reason TEXT,
     decision_inputs TEXT,
@@ -244,7 +245,7 @@ CREATE TABLE lane_entry (
     last_reply      TEXT,
     -- Why it is not ranked although its time has come: held by hand, or its sender is held.
     held            TEXT,
-    -- When the hold of its sender was tried with it: next time it is another's turn.
+    -- When it was the trial of its held sender: the next trial takes another delivery.
     tried_at        BIGINT,
     CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
     CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
@@ -260,12 +261,12 @@ CREATE INDEX lane_entry_ripening ON lane_entry (due_at, relay)
 -- Serves rank_ripe when more is due at once than one round can place: each tenant's share is found by its name.
 CREATE INDEX lane_entry_ripening_of_tenant ON lane_entry (tenant_id, due_at)
     WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
--- Serves take_over: what a worker holds, and which workers hold something.
+-- Serves take_over: the deliveries of a worker, and which workers have any.
 CREATE INDEX lane_entry_of_worker ON lane_entry (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
--- Serves the end of a hold, and the count of what it holds.
+-- Serves the end of a hold, and the count of the deliveries that it holds.
 CREATE INDEX lane_entry_held ON lane_entry (held, relay, due_at) WHERE held IS NOT NULL;
--- Serves claim_suspect: what workers died with is claimed alone.
+-- Serves claim_suspect: a delivery that workers died with is claimed alone.
 CREATE INDEX lane_entry_suspect ON lane_entry (relay, takeovers, fair_rank) WHERE takeovers > 0;
 
 -- The virtual time of a lane, and each tenant's last place in it.
@@ -306,7 +307,7 @@ CREATE TABLE attempt (
 -- Serves last_accepted, refusals_since and the search for what a hold takes back.
 CREATE INDEX attempt_of_sender ON attempt (sender_key, ended_at) WHERE sender_key IS NOT NULL;
 
--- The truth about dead letters; the broker's queue mirrors it.
+-- The authoritative list of dead letters; the broker's queue mirrors it.
 CREATE TABLE dead_letter (
     id              UUID PRIMARY KEY,
     -- The dead delivery; none if the event never became one.
@@ -333,12 +334,12 @@ CREATE TABLE dead_letter (
     first_failed_at BIGINT NOT NULL,
     last_failed_at  BIGINT NOT NULL,
     state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
-    -- What it waited for has come: it is put back soon.
+    -- The missing tenant or customer was imported: it is redriven soon.
     curable         BOOLEAN NOT NULL DEFAULT FALSE,
     concluded_at      BIGINT,
     concluded_by      TEXT,
     note            TEXT,
-    -- Where the outbox stands: to be published, in the queue, or out of it again.
+    -- The state of its copy in the broker: to be published, in the queue, or removed from it.
     mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
     CONSTRAINT concluded_says_when CHECK ((state = 'open') = (concluded_at IS NULL)),
     CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL),
@@ -355,7 +356,7 @@ CREATE INDEX dead_letter_of_event ON dead_letter (tenant_id, invoice_number, eve
 CREATE INDEX dead_letter_number ON dead_letter
     (upper(translate(invoice_number, E' \u00A0\u2007\u202F', '') COLLATE "C"), tenant_id) WHERE invoice_number IS NOT NULL;
 CREATE INDEX dead_letter_named ON dead_letter (event_id COLLATE "C") WHERE event_id IS NOT NULL AND event_key IS NULL;
--- Serves event_fate: what never became an event is known by the name that its publisher gave it.
+-- Serves event_fate: a message that never became an event is found by the id that its publisher gave it.
 CREATE INDEX dead_letter_unread ON dead_letter (source, event_id) WHERE event_key IS NULL AND source IS NOT NULL;
 CREATE INDEX dead_letter_to_cure ON dead_letter (id) WHERE curable;
 CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
@@ -366,8 +367,8 @@ CREATE INDEX dead_letter_event ON dead_letter (event_key) WHERE state = 'open' A
 CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
     WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
 
--- What the billing system is yet to hear of its invoices: written with the end of a main delivery, gone when the broker
--- has it. Copied, because the delivery may be redriven before it is published.
+-- Outcomes to be published to the billing system: inserted when a main delivery is concluded, deleted when the broker has
+-- confirmed it. A copy, because the delivery may be redriven before it is published.
 CREATE TABLE outcome (
     -- The order of publishing; those of one delivery are in the order in which they happened.
     number       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -381,7 +382,7 @@ CREATE TABLE outcome (
     message_id   TEXT
 );
 
--- Who did what by hand, or what cured it.
+-- Who did what by hand, or why it was redriven automatically.
 CREATE TABLE delivery_note (
     delivery_id UUID NOT NULL,
     noted_at    BIGINT NOT NULL,
@@ -390,7 +391,7 @@ CREATE TABLE delivery_note (
 );
 CREATE INDEX delivery_note_of ON delivery_note (delivery_id);
 
--- The portal's links; the token itself is nowhere.
+-- The portal's links; the token itself is not stored.
 CREATE TABLE portal_link (
     root_id         UUID NOT NULL,
     generation      INTEGER NOT NULL,
@@ -409,7 +410,7 @@ CREATE TABLE relay_state (
     opened_at    BIGINT,
     probes       INTEGER NOT NULL DEFAULT 0,
     probe_at     BIGINT,
-    -- Who probes, and until when nobody else does.
+    -- The worker that probes, and until when its lease lasts.
     probe_worker UUID,
     probe_until  BIGINT,
     -- How many deliveries a half-open breaker lets through.
@@ -436,12 +437,12 @@ CREATE TABLE sender_hold (
     -- Without a From address every one of the envelope sender is held.
     envelope_sender  TEXT NOT NULL,
     from_address     TEXT,
-    -- The rule that it broke.
+    -- Why it is held.
     reason           TEXT NOT NULL DEFAULT 'refused' CHECK (reason IN ('refused', 'same_words', 'daily_limit')),
     -- What lane_entry.held says of its deliveries.
     words            TEXT NOT NULL,
     held_since       BIGINT NOT NULL,
-    -- The answer that began the row of refusals.
+    -- The first of the refusals that caused the hold.
     first_refused_at BIGINT,
     -- Trials so far, when the next is, and which delivery was let through last.
     trials           INTEGER NOT NULL DEFAULT 0,
@@ -453,9 +454,9 @@ CREATE TABLE sender_hold (
     PRIMARY KEY (relay, sender)
 );
 
--- Credentials that a relay has refused (5xx at AUTH): who has them leaves the relay alone, and one of them tries again
--- now and then. Named by an HMAC under a subkey of the secret keys: whoever reads this table alone cannot guess the
--- password.
+-- Credentials that a relay has refused (5xx at AUTH): workers that have them do not use the relay, and one of them tries
+-- again at try_at. Named by an HMAC under a subkey of the secret keys: from this table alone the password cannot be
+-- guessed.
 CREATE TABLE refused_credentials (
     relay       TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
@@ -467,7 +468,7 @@ CREATE TABLE refused_credentials (
     -- Tries since then.
     tries       INTEGER NOT NULL DEFAULT 0,
     try_at      BIGINT NOT NULL,
-    -- Who tries, and until when nobody else does.
+    -- The worker that tries, and until when its lease lasts.
     try_worker  UUID,
     try_until   BIGINT,
     PRIMARY KEY (relay, fingerprint),
@@ -480,10 +481,10 @@ CREATE TABLE worker (
     host         TEXT NOT NULL,
     started_at   BIGINT NOT NULL,
     beats        BIGINT NOT NULL,
-    -- What the worker's process calls itself in `lease`: its leases go with it when it is called dead.
+    -- The process's name in `lease`: its leases are deleted when the worker is declared dead.
     lease_holder UUID NOT NULL
 );
--- The relays that each live worker is configured with: only what none of them knows is given up.
+-- The relays that each live worker is configured with: deliveries of a relay that none of them has become dead letters.
 CREATE TABLE worker_relay (
     worker_id UUID NOT NULL REFERENCES worker (id) ON DELETE CASCADE,
     relay     TEXT NOT NULL,
@@ -497,14 +498,15 @@ CREATE TABLE template_version (
     seen_at BIGINT NOT NULL
 );
 
--- What one process does for all.
+-- Tasks that one process at a time does for all.
 CREATE TABLE lease (
     name       TEXT PRIMARY KEY,
     holder     UUID NOT NULL,
     held_until BIGINT NOT NULL
 );
 
--- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.
+-- How many deliveries ended how, so that no query has to count them. Spread over shards, so that transactions rarely wait
+-- for each other's row.
 CREATE TABLE concluded_count (
     concluded TEXT NOT NULL,
     shard   INTEGER NOT NULL,
@@ -512,7 +514,7 @@ CREATE TABLE concluded_count (
     PRIMARY KEY (concluded, shard)
 );
 
--- Every delivery in its one state.
+-- Each delivery with its state.
 CREATE VIEW delivery_state AS
     SELECT delivery.id, COALESCE(delivery.concluded, lane_entry.state) AS state, lane_entry.due_at,
            COALESCE(lane_entry.attempts, delivery.attempts) AS attempts

@@ -4,7 +4,7 @@
 -- the same on PostgreSQL and on SQLite.
 -- Here a UUID is a BLOB of 16 bytes and a BOOLEAN an INTEGER; STRICT tables refuse values of another type.
 
--- Who sends invoices. The row is also the intake's lock: one batch at a time per tenant.
+-- Tenants, which send invoices. Intake locks the row: one batch at a time per tenant.
 CREATE TABLE tenant (
     id              TEXT NOT NULL PRIMARY KEY,
     -- Names the row of tenant_profile that holds now.
@@ -35,7 +35,7 @@ CREATE TABLE tenant_settings (
     CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
 ) STRICT;
 
--- Every settings that ever held: who chose what, and when.
+-- Every version of the settings: who chose what, and when.
 CREATE TABLE settings_change (
     tenant_id  TEXT NOT NULL REFERENCES tenant (id),
     version    INTEGER NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE event (
     invoice_id      TEXT NOT NULL,
     invoice_number  TEXT NOT NULL,
     kind            TEXT NOT NULL,
-    -- The bytes as they came; forgotten after the retention.
+    -- The bytes as they came; deleted after the retention time.
     body            BLOB,
     via             TEXT NOT NULL CHECK (via IN ('amqp', 'http', 'file')),
     received_at     INTEGER NOT NULL,
@@ -108,7 +108,7 @@ CREATE INDEX event_waiting_number ON event (
     tenant_id) WHERE state = 'waiting';
 CREATE INDEX event_named ON event (event_id);
 
--- One message owed to one envelope: written when it is made, and once more when it is concluded.
+-- One message to one envelope: inserted when it is made, and updated once when it is concluded.
 CREATE TABLE delivery (
     id               BLOB NOT NULL PRIMARY KEY,
     -- The delivery whose Message-ID, X-Delivery-Id and portal token this one uses: itself, except for a rest.
@@ -161,9 +161,10 @@ CREATE TABLE delivery (
     attachments      TEXT,
     phase            TEXT,
     code             TEXT,
-    -- When its refusal held its sender: it goes last afterwards, and speaks of no sender again. 0: a person has let it go.
+    -- When its refusal caused a hold of its sender: it is sent last afterwards, and causes no other hold. 0: a person has
+    -- released it.
     tripped_at       INTEGER,
-    -- concluded_at of what people look after; never of `sent`, whose one update so touches no index.
+    -- concluded_at of deliveries that a person may have to look at; NULL of `sent`, so that its one update changes no index.
     attention_at     INTEGER GENERATED ALWAYS AS (CASE WHEN concluded <> 'sent' THEN concluded_at END) STORED,
     -- The number as it is searched: in upper case (ASCII letters only, as SQLite can), without blanks.
     number_key       TEXT GENERATED ALWAYS AS (
@@ -179,7 +180,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_of_event ON delivery (tenant_id, invoice_number, event_key);
 CREATE INDEX delivery_number ON delivery (number_key, tenant_id);
 CREATE INDEX delivery_invoice_id ON delivery (tenant_id, invoice_id);
--- What people look after, by time.
+-- Deliveries that a person may have to look at, by time.
 CREATE INDEX delivery_attention ON delivery (attention_at) WHERE attention_at IS NOT NULL;
 -- Retention goes by it; ordered by time, so it grows at one end only.
 CREATE INDEX delivery_created ON delivery (created_at);
@@ -187,17 +188,17 @@ CREATE INDEX delivery_created ON delivery (created_at);
 CREATE INDEX delivery_of_customer ON delivery (tenant_id, customer_id, created_at);
 CREATE INDEX delivery_of_tenant ON delivery (tenant_id, created_at);
 
--- Who was written to: 8 bytes of an HMAC, under a subkey of the secret keys, of the mailbox in lower case. Whoever reads
--- this table alone cannot guess addresses.
+-- The recipients: 8 bytes of an HMAC, under a subkey of the secret keys, of the mailbox in lower case. From this table
+-- alone addresses cannot be guessed.
 CREATE TABLE delivery_recipient (
     address_key INTEGER NOT NULL,
     delivery_id BLOB NOT NULL,
     PRIMARY KEY (address_key, delivery_id)
 ) STRICT, WITHOUT ROWID;
--- Serves whatever takes a delivery or its recipients away.
+-- Serves the deletion of a delivery or of its recipients.
 CREATE INDEX delivery_recipient_of ON delivery_recipient (delivery_id);
 
--- The narrow hot row of a delivery that is due or sending; gone when it is concluded.
+-- The narrow, often updated row of a delivery that is due or sending; deleted when it is concluded.
 CREATE TABLE lane_entry (
     delivery_id     BLOB NOT NULL PRIMARY KEY,
     relay           TEXT NOT NULL,
@@ -213,13 +214,13 @@ CREATE TABLE lane_entry (
     expires_at      INTEGER,
     -- Attempts consumed of the retry schedule.
     attempts        INTEGER NOT NULL DEFAULT 0,
-    -- Counts the claims: with worker_id it fences off who has lost the row.
+    -- Counts the claims: with worker_id it is the fence, so that a worker that has lost the row cannot write it.
     claim           INTEGER NOT NULL DEFAULT 0,
     worker_id       BLOB,
     data_started    INTEGER NOT NULL DEFAULT FALSE CHECK (data_started IN (0, 1)),
-    -- Workers that died with it before DATA.
+    -- How many workers died while they had it, before DATA.
     takeovers       INTEGER NOT NULL DEFAULT 0,
-    -- What the last attempt decided (a retry never widens) and had composed; told when its worker dies.
+    -- What the last attempt decided (a retry never widens it) and composed; copied to the delivery if its worker dies.
     decision        TEXT CHECK (decision IN ('attach', 'link')),
     decision_reason TEXT,
     decision_inputs TEXT,
@@ -245,7 +246,7 @@ CREATE TABLE lane_entry (
     last_reply      TEXT,
     -- Why it is not ranked although its time has come: held by hand, or its sender is held.
     held            TEXT,
-    -- When the hold of its sender was tried with it: next time it is another's turn.
+    -- When it was the trial of its held sender: the next trial takes another delivery.
     tried_at        INTEGER,
     CONSTRAINT due_says_when CHECK ((state = 'due') = (due_at IS NOT NULL)),
     CONSTRAINT sending_says_who CHECK ((state = 'sending') = (worker_id IS NOT NULL)),
@@ -261,12 +262,12 @@ CREATE INDEX lane_entry_ripening ON lane_entry (due_at, relay)
 -- Serves rank_ripe when more is due at once than one round can place: each tenant's share is found by its name.
 CREATE INDEX lane_entry_ripening_of_tenant ON lane_entry (tenant_id, due_at)
     WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL;
--- Serves take_over: what a worker holds, and which workers hold something.
+-- Serves take_over: the deliveries of a worker, and which workers have any.
 CREATE INDEX lane_entry_of_worker ON lane_entry (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX lane_entry_expiring ON lane_entry (expires_at) WHERE expires_at IS NOT NULL;
--- Serves the end of a hold, and the count of what it holds.
+-- Serves the end of a hold, and the count of the deliveries that it holds.
 CREATE INDEX lane_entry_held ON lane_entry (held, relay, due_at) WHERE held IS NOT NULL;
--- Serves claim_suspect: what workers died with is claimed alone.
+-- Serves claim_suspect: a delivery that workers died with is claimed alone.
 CREATE INDEX lane_entry_suspect ON lane_entry (relay, takeovers, fair_rank) WHERE takeovers > 0;
 
 -- The virtual time of a lane, and each tenant's last place in it.
@@ -307,7 +308,7 @@ CREATE TABLE attempt (
 -- Serves last_accepted, refusals_since and the search for what a hold takes back.
 CREATE INDEX attempt_of_sender ON attempt (sender_key, ended_at) WHERE sender_key IS NOT NULL;
 
--- The truth about dead letters; the broker's queue mirrors it.
+-- The authoritative list of dead letters; the broker's queue mirrors it.
 CREATE TABLE dead_letter (
     id              BLOB NOT NULL PRIMARY KEY,
     -- The dead delivery; none if the event never became one.
@@ -334,12 +335,12 @@ CREATE TABLE dead_letter (
     first_failed_at INTEGER NOT NULL,
     last_failed_at  INTEGER NOT NULL,
     state           TEXT NOT NULL CHECK (state IN ('open', 'redriven', 'discarded', 'cured')),
-    -- What it waited for has come: it is put back soon.
+    -- The missing tenant or customer was imported: it is redriven soon.
     curable         INTEGER NOT NULL DEFAULT FALSE CHECK (curable IN (0, 1)),
     concluded_at      INTEGER,
     concluded_by      TEXT,
     note            TEXT,
-    -- Where the outbox stands: to be published, in the queue, or out of it again.
+    -- The state of its copy in the broker: to be published, in the queue, or removed from it.
     mirror          TEXT NOT NULL CHECK (mirror IN ('pending', 'published', 'removed')),
     CONSTRAINT concluded_says_when CHECK ((state = 'open') = (concluded_at IS NULL)),
     CONSTRAINT it_keeps_the_event CHECK (event_key IS NOT NULL OR body IS NOT NULL),
@@ -357,7 +358,7 @@ CREATE INDEX dead_letter_number ON dead_letter (
     upper(replace(replace(replace(replace(invoice_number, ' ', ''), char(160), ''), char(8199), ''), char(8239), '')),
     tenant_id) WHERE invoice_number IS NOT NULL;
 CREATE INDEX dead_letter_named ON dead_letter (event_id) WHERE event_id IS NOT NULL AND event_key IS NULL;
--- Serves event_fate: what never became an event is known by the name that its publisher gave it.
+-- Serves event_fate: a message that never became an event is found by the id that its publisher gave it.
 CREATE INDEX dead_letter_unread ON dead_letter (source, event_id) WHERE event_key IS NULL AND source IS NOT NULL;
 CREATE INDEX dead_letter_to_cure ON dead_letter (id) WHERE curable;
 CREATE INDEX dead_letter_to_publish ON dead_letter (id) WHERE mirror = 'pending';
@@ -368,8 +369,8 @@ CREATE INDEX dead_letter_event ON dead_letter (event_key) WHERE state = 'open' A
 CREATE INDEX dead_letter_curable ON dead_letter (tenant_id, customer_id)
     WHERE state = 'open' AND class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method');
 
--- What the billing system is yet to hear of its invoices: written with the end of a main delivery, gone when the broker
--- has it. Copied, because the delivery may be redriven before it is published.
+-- Outcomes to be published to the billing system: inserted when a main delivery is concluded, deleted when the broker has
+-- confirmed it. A copy, because the delivery may be redriven before it is published.
 CREATE TABLE outcome (
     -- The order of publishing; those of one delivery are in the order in which they happened. Never used twice: one
     -- that is deleted late would take another with it.
@@ -384,7 +385,7 @@ CREATE TABLE outcome (
     message_id   TEXT
 ) STRICT;
 
--- Who did what by hand, or what cured it.
+-- Who did what by hand, or why it was redriven automatically.
 CREATE TABLE delivery_note (
     delivery_id BLOB NOT NULL,
     noted_at    INTEGER NOT NULL,
@@ -393,7 +394,7 @@ CREATE TABLE delivery_note (
 ) STRICT;
 CREATE INDEX delivery_note_of ON delivery_note (delivery_id);
 
--- The portal's links; the token itself is nowhere.
+-- The portal's links; the token itself is not stored.
 CREATE TABLE portal_link (
     root_id         BLOB NOT NULL,
     generation      INTEGER NOT NULL,
@@ -412,7 +413,7 @@ CREATE TABLE relay_state (
     opened_at    INTEGER,
     probes       INTEGER NOT NULL DEFAULT 0,
     probe_at     INTEGER,
-    -- Who probes, and until when nobody else does.
+    -- The worker that probes, and until when its lease lasts.
     probe_worker BLOB,
     probe_until  INTEGER,
     -- How many deliveries a half-open breaker lets through.
@@ -439,12 +440,12 @@ CREATE TABLE sender_hold (
     -- Without a From address every one of the envelope sender is held.
     envelope_sender  TEXT NOT NULL,
     from_address     TEXT,
-    -- The rule that it broke.
+    -- Why it is held.
     reason           TEXT NOT NULL DEFAULT 'refused' CHECK (reason IN ('refused', 'same_words', 'daily_limit')),
     -- What lane_entry.held says of its deliveries.
     words            TEXT NOT NULL,
     held_since       INTEGER NOT NULL,
-    -- The answer that began the row of refusals.
+    -- The first of the refusals that caused the hold.
     first_refused_at INTEGER,
     -- Trials so far, when the next is, and which delivery was let through last.
     trials           INTEGER NOT NULL DEFAULT 0,
@@ -456,9 +457,9 @@ CREATE TABLE sender_hold (
     PRIMARY KEY (relay, sender)
 ) STRICT;
 
--- Credentials that a relay has refused (5xx at AUTH): who has them leaves the relay alone, and one of them tries again
--- now and then. Named by an HMAC under a subkey of the secret keys: whoever reads this table alone cannot guess the
--- password.
+-- Credentials that a relay has refused (5xx at AUTH): workers that have them do not use the relay, and one of them tries
+-- again at try_at. Named by an HMAC under a subkey of the secret keys: from this table alone the password cannot be
+-- guessed.
 CREATE TABLE refused_credentials (
     relay       TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
@@ -470,7 +471,7 @@ CREATE TABLE refused_credentials (
     -- Tries since then.
     tries       INTEGER NOT NULL DEFAULT 0,
     try_at      INTEGER NOT NULL,
-    -- Who tries, and until when nobody else does.
+    -- The worker that tries, and until when its lease lasts.
     try_worker  BLOB,
     try_until   INTEGER,
     PRIMARY KEY (relay, fingerprint),
@@ -483,10 +484,10 @@ CREATE TABLE worker (
     host         TEXT NOT NULL,
     started_at   INTEGER NOT NULL,
     beats        INTEGER NOT NULL,
-    -- What the worker's process calls itself in `lease`: its leases go with it when it is called dead.
+    -- The process's name in `lease`: its leases are deleted when the worker is declared dead.
     lease_holder BLOB NOT NULL
 ) STRICT;
--- The relays that each live worker is configured with: only what none of them knows is given up.
+-- The relays that each live worker is configured with: deliveries of a relay that none of them has become dead letters.
 CREATE TABLE worker_relay (
     worker_id BLOB NOT NULL REFERENCES worker (id) ON DELETE CASCADE,
     relay     TEXT NOT NULL,
@@ -500,14 +501,15 @@ CREATE TABLE template_version (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
--- What one process does for all.
+-- Tasks that one process at a time does for all.
 CREATE TABLE lease (
     name       TEXT NOT NULL PRIMARY KEY,
     holder     BLOB NOT NULL,
     held_until INTEGER NOT NULL
 ) STRICT;
 
--- How many deliveries ended how, kept so that nobody has to count. Spread over shards, so that nobody waits.
+-- How many deliveries ended how, so that no query has to count them. Spread over shards, so that transactions rarely wait
+-- for each other's row.
 CREATE TABLE concluded_count (
     concluded TEXT NOT NULL,
     shard   INTEGER NOT NULL,
@@ -515,7 +517,7 @@ CREATE TABLE concluded_count (
     PRIMARY KEY (concluded, shard)
 ) STRICT;
 
--- Every delivery in its one state.
+-- Each delivery with its state.
 CREATE VIEW delivery_state AS
     SELECT delivery.id, COALESCE(delivery.concluded, lane_entry.state) AS state, lane_entry.due_at,
            COALESCE(lane_entry.attempts, delivery.attempts) AS attempts
