@@ -164,7 +164,7 @@ CREATE TABLE delivery (
     -- When its refusal caused a hold of its sender: it is sent last afterwards, and causes no other hold. 0: a person has
     -- released it.
     tripped_at       INTEGER,
-    -- concluded_at of deliveries that a person may have to look at; NULL of `sent`, so that its one update changes no index.
+    -- concluded_at of deliveries that a person may have to look at; NULL of `sent`, whose one update so changes no index.
     attention_at     INTEGER GENERATED ALWAYS AS (CASE WHEN concluded <> 'sent' THEN concluded_at END) STORED,
     -- The number as it is searched: in upper case (ASCII letters only, as SQLite can), without blanks.
     number_key       TEXT GENERATED ALWAYS AS (
