@@ -180,7 +180,12 @@ impl<'a> Planner<'a> {
             None => self.rows.dead_letters.push(letter),
             Some(again) if again.from == EventState::Dead => self.still_dead.push(again.name(letter)),
             Some(again) => {
-                self.rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
+                self.rows.changes.push(EventChange {
+                    key: again.key,
+                    from: again.from,
+                    to: EventFate::Dead,
+                    invoice_sha256: None,
+                });
                 self.rows.dead_letters.push(again.name(letter));
             }
         }
@@ -209,7 +214,7 @@ impl<'a> Planner<'a> {
         // Who has waited in vain is dead; who is put back from the dead-letter list waits anew.
         if parsed.stood() != Some(EventState::Waiting) {
             let until = self.making.now.plus(self.making.customer_wait);
-            self.remember(parsed, event, EventFate::WaitUntil(until));
+            self.remember(parsed, event, None, EventFate::WaitUntil(until));
             return Verdict::Waiting;
         }
         let reason = format!("unknown customer \"{}\" of tenant \"{}\"", event.data.customer_id, event.data.tenant_id);
@@ -222,7 +227,7 @@ impl<'a> Planner<'a> {
         if parsed.stood() == Some(EventState::Dead) {
             self.still_dead.push(letter);
         } else {
-            self.remember(parsed, event, EventFate::Dead);
+            self.remember(parsed, event, None, EventFate::Dead);
             self.rows.dead_letters.push(letter);
         }
         Verdict::DeadLetter(class)
@@ -239,9 +244,9 @@ impl<'a> Planner<'a> {
         let main = DeliveryId((self.making.new_id)());
         let locale = locale(self.making.templates, event, customer.locale.as_deref(), &tenant.profile.locale);
         let taken = TakenSource { event, tenant, customer, locale: &locale.tag, main };
-        self.remember(parsed, event, EventFate::Accepted(main));
+        self.remember(parsed, event, Some(customer), EventFate::Accepted(main));
         let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
-        if self.is_same_invoice(event) {
+        if self.is_same_invoice(event, customer) {
             let reason = "the same invoice was taken in under another event id within 24 hours".to_owned();
             let concluded =
                 ConcludedAtOnce { concluded: Concluded::Cancelled, class: ReasonCode::DuplicateInvoice, reason };
@@ -259,8 +264,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether another event brought the same invoice; notes this one.
-    fn is_same_invoice(&mut self, event: &InvoiceSent) -> bool {
-        let invoice = invoice_digest(&event.data);
+    fn is_same_invoice(&mut self, event: &InvoiceSent, customer: &CustomerSnapshot) -> bool {
+        let invoice = invoice_digest(&event.data, Some(&customer.address));
         *self.same_invoices.entry(invoice).or_insert(event.key()) != event.key()
     }
 
@@ -330,10 +335,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Writes the event down, or what has become of one that is known.
-    fn remember(&mut self, parsed: &Parsed, event: &InvoiceSent, fate: EventFate) {
+    fn remember(&mut self, parsed: &Parsed, event: &InvoiceSent, customer: Option<&CustomerSnapshot>, fate: EventFate) {
         let key = event.key();
         if let Some(Again { from, .. }) = parsed.again {
-            self.rows.changes.push(EventChange { key, from, to: fate });
+            let invoice_sha256 = customer.map(|customer| invoice_digest(&event.data, Some(&customer.address)));
+            self.rows.changes.push(EventChange { key, from, to: fate, invoice_sha256 });
             return;
         }
         self.new.insert(key, event.content_sha256);
@@ -342,7 +348,7 @@ impl<'a> Planner<'a> {
             source: event.source.clone(),
             event_id: event.id.clone(),
             content_sha256: event.content_sha256,
-            invoice_sha256: invoice_digest(&event.data),
+            invoice_sha256: invoice_digest(&event.data, customer.map(|customer| customer.address.as_str())),
             invoice: event.data.invoice_ref(),
             body: parsed.body.clone(),
             via: parsed.via,

@@ -14,7 +14,7 @@ use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
 use crate::model::reason::ReasonCode;
 use crate::sha256::Sha256;
-use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError, invoice_digest};
+use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError};
 use crate::telemetry::{metric, span};
 
 /// How far back the same invoice under another event id is a duplicate.
@@ -48,19 +48,22 @@ impl Intake {
 
     async fn take_all(&self, batch: &[Parsed]) -> Result<Vec<Verdict>, StoreError> {
         let results = bisect(batch, StoreError::is_about_a_row, |part| self.commit(part)).await?;
+        // Also where one of them fails now: the others are committed, and brought again they are duplicates.
         let mut verdicts = Vec::with_capacity(batch.len());
         for (parsed, result) in batch.iter().zip(results) {
             verdicts.push(match result {
-                Ok(Verdict::Redrive(letter)) => self.published_again(letter).await?,
-                Ok(verdict) => verdict,
-                Err(refusal) => self.refused(parsed, &refusal).await?,
+                Ok(Verdict::Redrive(letter)) => self.published_again(letter).await,
+                Ok(verdict) => Ok(verdict),
+                Err(refusal) => self.refused(parsed, &refusal).await,
             });
         }
         self.factory.wakes.wake_all();
         for (parsed, verdict) in batch.iter().zip(&verdicts) {
-            tell(parsed, *verdict);
+            if let Ok(verdict) = verdict {
+                tell(parsed, *verdict);
+            }
         }
-        Ok(verdicts)
+        verdicts.into_iter().collect()
     }
 
     /// Commits a batch in one transaction.
@@ -76,11 +79,13 @@ impl Intake {
             let keys: Vec<_> = batch.iter().filter_map(key).collect();
             let customers: Vec<_> =
                 events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect();
-            let invoices: Vec<Sha256> = events().map(|event| invoice_digest(&event.data)).collect();
 
             let mut transaction = self.factory.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
-            let facts = transaction.facts(&keys, &customers, &invoices, since).await?;
+            let mut facts = transaction.facts(&keys, &customers, &[], since).await?;
+            // Whom a mail without a `to` goes to is known by now.
+            let invoices = facts.invoice_digests(events().map(|event| &event.data));
+            facts.same_invoices = transaction.same_invoices(&invoices, since).await?;
             let new_id = || self.factory.store.clock().new_id();
             let making = self.factory.making(transaction.now(), &new_id);
             let IntakePlan { rows, verdicts, still_dead: _ } = plan(batch, transaction.tenants(), &facts, &making);
@@ -142,7 +147,12 @@ impl Intake {
         rows.dead_letters.push(match &parsed.again {
             // It stands in one place: what waited is dead from now on.
             Some(again) => {
-                rows.changes.push(EventChange { key: again.key, from: again.from, to: EventFate::Dead });
+                rows.changes.push(EventChange {
+                    key: again.key,
+                    from: again.from,
+                    to: EventFate::Dead,
+                    invoice_sha256: None,
+                });
                 again.name(letter)
             }
             None => letter,

@@ -42,6 +42,8 @@ pub struct RedriveResults {
     pub redriven: Vec<Redriven>,
     /// Those that are not.
     pub failed: Vec<(DeadLetterId, RedriveError)>,
+    /// Why the rest was not tried: the database does not answer any more. What stands above is done all the same.
+    pub interrupted: Option<StoreError>,
 }
 
 /// Puts dead letters back.
@@ -100,13 +102,23 @@ impl Redrive {
         let mut many = RedriveResults::default();
         let mut after = None;
         loop {
-            let page = self.factory.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await?;
+            let page = match self.factory.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await {
+                Ok(page) => page,
+                Err(error) if many.redriven.is_empty() && many.failed.is_empty() => return Err(error),
+                Err(error) => return Ok(RedriveResults { interrupted: Some(error), ..many }),
+            };
             let letters: Vec<DeadLetterId> = page.items.iter().map(|letter| letter.id).collect();
-            let part = self.many(&letters, self.person(who)).await?;
+            let part = match self.many(&letters, self.person(who)).await {
+                Ok(part) => part,
+                Err(error) => RedriveResults { interrupted: Some(error), ..RedriveResults::default() },
+            };
             many.redriven.extend(part.redriven);
             many.failed.extend(part.failed);
-            let Some(next) = page.next else { return Ok(many) };
-            after = Some(next);
+            many.interrupted = part.interrupted;
+            match page.next {
+                Some(next) if many.interrupted.is_none() => after = Some(next),
+                _ => return Ok(many),
+            }
         }
     }
 
@@ -123,7 +135,10 @@ impl Redrive {
         if !many.redriven.is_empty() {
             info!(count = many.redriven.len(), "redrove dead letters whose cause is resolved");
         }
-        Ok(many.redriven.len())
+        match many.interrupted {
+            Some(error) => Err(error),
+            None => Ok(many.redriven.len()),
+        }
     }
 
     async fn many(&self, letters: &[DeadLetterId], by: By<'_>) -> Result<RedriveResults, StoreError> {
@@ -135,24 +150,35 @@ impl Redrive {
         let mut seen = HashSet::new();
         let letters: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| seen.insert(*letter)).collect();
         for part in letters.chunks(BATCH_MAX as usize) {
-            let Ahead { fails, causes, proven } = self.look_ahead(part, by).await?;
-            self.factory.store.change_causes(&causes).await?;
-            let part: Vec<DeadLetterId> = part.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
-            many.failed.extend(fails);
-            // The database may refuse a value of one of them: the others are put back all the same.
-            let results = bisect(&part, StoreError::is_about_a_row, |part| self.commit(part, &proven, by)).await?;
-            for (letter, result) in part.iter().zip(results) {
-                match result {
-                    Ok(Ok(redriven)) => many.redriven.push(redriven),
-                    Ok(Err(error)) => many.failed.push((*letter, error)),
-                    Err(error) => many.failed.push((*letter, error.into())),
+            if let Err(error) = self.part(part, by, &mut many).await {
+                if many.redriven.is_empty() && many.failed.is_empty() {
+                    return Err(error);
                 }
+                many.interrupted = Some(error);
+                break;
             }
         }
         if !many.redriven.is_empty() {
             self.factory.wakes.wake_all();
         }
         Ok(many)
+    }
+
+    async fn part(&self, letters: &[DeadLetterId], by: By<'_>, many: &mut RedriveResults) -> Result<(), StoreError> {
+        let Ahead { fails, causes, proven } = self.look_ahead(letters, by).await?;
+        self.factory.store.change_causes(&causes).await?;
+        let part: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
+        // The database may refuse a value of one of them: the others are put back all the same.
+        let results = bisect(&part, StoreError::is_about_a_row, |part| self.commit(part, &proven, by)).await?;
+        many.failed.extend(fails);
+        for (letter, result) in part.iter().zip(results) {
+            match result {
+                Ok(Ok(redriven)) => many.redriven.push(redriven),
+                Ok(Err(error)) => many.failed.push((*letter, error)),
+                Err(error) => many.failed.push((*letter, error.into())),
+            }
+        }
+        Ok(())
     }
 
     /// Which of the letters would fail again for the reason that they are dead for, and of which that reason is gone.
@@ -200,9 +226,10 @@ impl Redrive {
             let mut transaction = store.begin_intake(&round.tenants()).await?;
             round.keep_open(&transaction.lock_open_letters(ids).await?);
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
-            let facts = transaction.facts(&round.event_keys(), &round.customers(), &round.invoices(), since).await?;
+            let mut facts = transaction.facts(&round.event_keys(), &round.customers(), &[], since).await?;
+            facts.same_invoices = transaction.same_invoices(&round.invoices(&facts), since).await?;
             let dead = transaction.dead_deliveries(&round.deliveries()).await?;
-            let newer = transaction.newer_deliveries(&round.revived()).await?;
+            let newer = transaction.newer_deliveries(&round.revived(&facts)).await?;
             let Planned { rows, back, duplicates } = {
                 let new_id = || store.clock().new_id();
                 let making = self.factory.making(transaction.now(), &new_id);

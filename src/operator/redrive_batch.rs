@@ -15,7 +15,7 @@ use crate::model::state::{DeadLetterState, DeliveryRole, EventState};
 use crate::sha256::Sha256;
 use crate::store::{
     BroughtBack, ChangedCause, DeadDelivery, IntakeContext, IntakeRows, LetterToRedrive, NewDeadLetter, Newer, Revived,
-    SameInvoice, TenantSnapshot, invoice_digest,
+    SameInvoice, TenantSnapshot,
 };
 
 /// The letters of one transaction.
@@ -98,16 +98,17 @@ impl Round {
         self.events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect()
     }
 
-    pub(super) fn invoices(&self) -> Vec<Sha256> {
-        self.events().map(|event| invoice_digest(&event.data)).collect()
+    pub(super) fn invoices(&self, facts: &IntakeContext) -> Vec<Sha256> {
+        facts.invoice_digests(self.events().map(|event| &event.data))
     }
 
     /// What the letters would bring back.
-    pub(super) fn revived(&self) -> Vec<Revived> {
-        let revived = |LetterWork { letter, .. }: &LetterWork| Revived {
+    pub(super) fn revived(&self, facts: &IntakeContext) -> Vec<Revived> {
+        let revived = |LetterWork { letter, parsed }: &LetterWork| Revived {
             id: letter.id.0,
             delivery: letter.delivery,
             event: letter.event_key,
+            invoice_sha256: invoice(parsed, facts).filter(|_| letter.delivery.is_none()),
         };
         self.work.iter().map(revived).collect()
     }
@@ -170,7 +171,7 @@ impl Round {
                 Ok((brought, ignored_expiry)) => {
                     let fate = Fate::Due(brought.entry.delivery);
                     self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry }));
-                    if let Some(invoice) = invoice(&parsed).filter(|_| own.role != DeliveryRole::Bcc) {
+                    if let Some(invoice) = invoice(&parsed, known.facts).filter(|_| own.role != DeliveryRole::Bcc) {
                         first.entry(invoice).or_insert(own.main);
                     }
                     planned.back.push(brought);
@@ -274,8 +275,9 @@ impl LetterWork {
 }
 
 /// The digest of the invoice that a letter is about.
-fn invoice(parsed: &Parsed) -> Option<Sha256> {
-    parsed.event.as_ref().ok().map(|event| invoice_digest(&event.data))
+fn invoice(parsed: &Parsed, facts: &IntakeContext) -> Option<Sha256> {
+    let event = parsed.event.as_ref().ok()?;
+    facts.invoice_digests(std::iter::once(&event.data)).pop()
 }
 
 /// The delivery in whose presence a dead one is not sent again.
@@ -293,7 +295,7 @@ fn in_the_way(
     if let By::Person { despite_newer: true, .. } = by {
         return None;
     }
-    first.get(&invoice(parsed)?).copied().filter(|main| *main != own.main)
+    first.get(&invoice(parsed, known.facts)?).copied().filter(|main| *main != own.main)
 }
 
 /// As [`in_the_way`], for an event that became no delivery.
@@ -305,7 +307,7 @@ fn newer_than_event(
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
     let event = parsed.event.as_ref().ok()?;
-    let invoice = invoice_digest(&event.data);
+    let invoice = invoice(parsed, facts)?;
     let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
     let of_facts = || {
         let same = facts.same_invoices.iter().rev();
@@ -323,7 +325,7 @@ fn facts_for(known: &KnownRows<'_>, work: &[LetterWork], by: By<'_>) -> IntakeCo
         return facts;
     }
     for LetterWork { letter, parsed } in work {
-        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed)) {
+        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed, known.facts)) {
             facts.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
         }
     }

@@ -11,6 +11,8 @@ pub(super) mod new_event;
 pub(super) mod new_lane_entry;
 pub(super) mod same_invoice;
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::db::error::StoreError;
@@ -18,11 +20,13 @@ use super::db::statement::sql;
 use super::delivery::notes::{NewNote, insert_new_notes};
 use super::{Store, Transaction};
 use crate::clock::Timestamp;
+use crate::event::InvoiceData;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
 use crate::model::state::{Concluded, EventState};
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
+use invoice_digest::invoice_digest;
 use new_dead_letter::{NewDeadLetter, insert_dead_letters};
 use new_delivery::{NewDelivery, insert_deliveries};
 use new_event::{EventFate, NewEvent, insert_events};
@@ -62,6 +66,20 @@ pub struct IntakeContext {
     pub customers: Vec<CustomerSnapshot>,
     /// What makes these invoices duplicates, oldest first.
     pub same_invoices: Vec<SameInvoice>,
+}
+
+impl IntakeContext {
+    /// The digest by which these events' invoices are compared, each by the customer's own address.
+    pub fn invoice_digests<'e>(&self, invoices: impl Iterator<Item = &'e InvoiceData>) -> Vec<Sha256> {
+        let addresses: HashMap<_, _> = self
+            .customers
+            .iter()
+            .map(|customer| ((&customer.tenant, &customer.id), customer.address.as_str()))
+            .collect();
+        invoices
+            .map(|data| invoice_digest(data, addresses.get(&(&data.tenant_id, &data.customer_id)).copied()))
+            .collect()
+    }
 }
 
 /// An event that came before.
@@ -128,6 +146,8 @@ pub struct EventChange {
     pub from: EventState,
     /// What becomes of it.
     pub to: EventFate,
+    /// [`invoice_digest()`], now that the customer is known.
+    pub invoice_sha256: Option<Sha256>,
 }
 
 /// What inserting a batch came to.
@@ -344,10 +364,11 @@ impl IntakeTransaction {
             return Ok(0);
         }
         sql("WITH {rows}
-            UPDATE event SET state = rows.state, wait_until = rows.wait_until, delivery_id = rows.delivery_id
+            UPDATE event SET state = rows.state, wait_until = rows.wait_until, delivery_id = rows.delivery_id,
+                   invoice_sha256 = COALESCE(rows.invoice_sha256, event.invoice_sha256)
             FROM rows WHERE event.key = rows.event_key AND event.state = rows.state_before")
         .rows(
-            "event_key uuid, state_before text, state text, wait_until bigint, delivery_id uuid",
+            "event_key uuid, state_before text, state text, wait_until bigint, delivery_id uuid, invoice_sha256 bytea",
             changes.iter().map(|change| {
                 [
                     change.key.into(),
@@ -355,6 +376,7 @@ impl IntakeTransaction {
                     change.to.state().into(),
                     change.to.wait_until().into(),
                     change.to.delivery().into(),
+                    change.invoice_sha256.into(),
                 ]
             }),
         )

@@ -103,7 +103,7 @@ async fn lock_discarded(on: &mut Transaction, letters: &[DeadLetterId]) -> Resul
     .iter()
     .map(|row| {
         let id: DeadLetterId = row.get("id")?;
-        Ok(Revived { id: id.0, delivery: row.get("delivery_id")?, event: row.get("event_key")? })
+        Ok(Revived { id: id.0, delivery: row.get("delivery_id")?, event: row.get("event_key")?, invoice_sha256: None })
     })
     .collect()
 }

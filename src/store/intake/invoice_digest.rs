@@ -7,10 +7,17 @@ use crate::model::mail_address::MailAddress;
 use crate::sha256::Sha256;
 
 /// The digest of tenant, invoice id, kind, documents and recipients of an event: each mailbox counts once, in its strongest
-/// role, however its address is written.
+/// role, however its address is written. Without a `to` the customer's `own_address` is one, if the customer is known.
 #[must_use]
-pub fn invoice_digest(data: &InvoiceData) -> Sha256 {
-    let recipients = by_mailbox(&data.recipients);
+pub fn invoice_digest(data: &InvoiceData, own_address: Option<&str>) -> Sha256 {
+    let has_to = data.recipients.iter().any(|recipient| recipient.role == RecipientRole::To);
+    let own = own_address.filter(|_| !has_to).map(|address| Recipient {
+        role: RecipientRole::To,
+        address: address.to_owned(),
+        name: None,
+    });
+    let recipients: Vec<Recipient> = data.recipients.iter().cloned().chain(own).collect();
+    let recipients = by_mailbox(&recipients);
     if recipients == data.recipients {
         return invoice_sha256(data);
     }
@@ -50,7 +57,7 @@ mod tests {
             name: None,
         };
         data.recipients = recipients.iter().map(recipient).collect();
-        invoice_digest(&data)
+        invoice_digest(&data, None)
     }
 
     #[test]

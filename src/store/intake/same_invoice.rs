@@ -43,6 +43,9 @@ pub struct Revived {
     pub delivery: Option<DeliveryId>,
     /// The event, if it is remembered.
     pub event: Option<EventKey>,
+    /// The digest of an event that became no delivery, by what is known of its customer now: the stored one may be of a time
+    /// when the customer was unknown.
+    pub invoice_sha256: Option<Sha256>,
 }
 
 /// A delivery that sends the same invoice, or may.
@@ -56,13 +59,13 @@ pub struct Newer {
 impl Revived {
     #[must_use]
     pub const fn delivery(delivery: DeliveryId) -> Self {
-        Self { id: delivery.0, delivery: Some(delivery), event: None }
+        Self { id: delivery.0, delivery: Some(delivery), event: None, invoice_sha256: None }
     }
 }
 
 impl IntakeTransaction {
     /// Deliveries of these invoices whose events came at `since` or later, the oldest first.
-    pub(in crate::store) async fn same_invoices(
+    pub async fn same_invoices(
         &mut self,
         invoices: &[Sha256],
         since: Timestamp,
@@ -127,7 +130,7 @@ pub(in crate::store) async fn newer_deliveries(
              LEFT JOIN delivery AS own ON own.id = rows.delivery_id
              LEFT JOIN delivery AS main ON main.id = own.main_id
              JOIN event AS own_event ON own_event.key = COALESCE(rows.event_key, own.event_key)
-             JOIN event AS other ON other.invoice_sha256 = own_event.invoice_sha256
+             JOIN event AS other ON other.invoice_sha256 = COALESCE(rows.invoice_sha256, own_event.invoice_sha256)
                   AND other.received_at >= own_event.received_at - $2
              JOIN delivery AS standing ON standing.tenant_id = other.tenant_id
                   AND standing.invoice_number = other.invoice_number AND standing.event_key = other.key
@@ -143,8 +146,10 @@ pub(in crate::store) async fn newer_deliveries(
     .bind(now)
     .bind(APART_MAX_MS)
     .rows(
-        "revived uuid, delivery_id uuid, event_key uuid",
-        revived.iter().map(|revived| [revived.id.into(), revived.delivery.into(), revived.event.into()]),
+        "revived uuid, delivery_id uuid, event_key uuid, invoice_sha256 bytea",
+        revived.iter().map(|revived| {
+            [revived.id.into(), revived.delivery.into(), revived.event.into(), revived.invoice_sha256.into()]
+        }),
     )
     .all(on)
     .await?

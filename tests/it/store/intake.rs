@@ -148,7 +148,12 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     assert_eq!(ripe.iter().map(|event| event.key).collect::<Vec<_>>(), [events[0].key]);
 
     let (_, delivery, entry) = accepted("acme", "1", now);
-    let change = EventChange { key: events[0].key, from: EventState::Waiting, to: EventFate::Accepted(delivery.id) };
+    let change = EventChange {
+        key: events[0].key,
+        from: EventState::Waiting,
+        to: EventFate::Accepted(delivery.id),
+        invoice_sha256: None,
+    };
     let rows = IntakeRows {
         changes: vec![change],
         deliveries: vec![delivery],

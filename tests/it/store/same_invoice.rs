@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::reply::Phase;
@@ -30,6 +31,8 @@ on_both_databases!(
     a_restore_names_what_is_sent_already,
     a_sender_s_hold_takes_nothing_back_that_is_sent_already,
     recipients_are_the_same_however_they_are_written,
+    the_customers_own_address_is_the_same_written_or_not,
+    an_event_that_waited_for_its_customer_is_compared_by_its_address,
 );
 
 /// The event `1` under another id.
@@ -296,5 +299,50 @@ async fn recipients_are_the_same_however_they_are_written(database: TestDatabase
     }
     let other = to("other", &[("to", "ap@bucher.example"), ("cc", "copy@customer.example")]);
     assert!(matches!(support.take(&other).await, Verdict::Accepted(_)), "that is somebody else");
+    support.database.assert_ledger().await;
+}
+
+async fn the_customers_own_address_is_the_same_written_or_not(database: TestDatabase) {
+    let own = "ap@customer.example";
+    let copy = ("cc", "copy@customer.example");
+    // Without a `to` the customer's own address is one.
+    let writings = [&[("to", own), copy][..], &[copy], &[("to", "AP@Customer.example"), copy], &[copy, ("cc", own)]];
+    let support = Support::with_acme(database).await;
+    for (round, first) in writings.iter().enumerate() {
+        let number = |event: Value| {
+            let mut event = event;
+            event["data"]["invoice"]["id"] = json!(format!("inv-{round}"));
+            event
+        };
+        support.accept(&number(to(&format!("{round}"), first))).await;
+        for (n, second) in writings.iter().enumerate() {
+            support.database.clock.advance(Duration::from_secs(1));
+            let verdict = support.take(&number(to(&format!("{round}-{n}"), second))).await;
+            assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{first:?} then {second:?}: {verdict:?}");
+        }
+        let other = number(to(&format!("{round}-other"), &[("to", "another@customer.example"), copy]));
+        support.accept(&other).await;
+    }
+    support.database.assert_ledger().await;
+}
+
+async fn an_event_that_waited_for_its_customer_is_compared_by_its_address(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let of = |id: &str, recipients: &[(&str, &str)]| {
+        let mut event = to(id, recipients);
+        event["data"]["customer_id"] = json!("C-9");
+        event
+    };
+    let waiting = support.take(&of("1", &[])).await;
+    assert_eq!(waiting, Verdict::Waiting);
+    let nine = Customer { address: "nine@customer.example".to_owned(), ..customer("C-9") };
+    support.database.store.upsert_customer(&nine).await.expect("answered");
+    let ready = support.database.store.ready_waiting_events(10).await.expect("answered");
+    let ready: Vec<_> = ready.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
+    let verdicts = support.intake.take(&ready).await.expect("answered");
+    assert!(matches!(verdicts[..], [Verdict::Accepted(_)]), "{verdicts:?}");
+    support.database.clock.advance(Duration::from_secs(1));
+    let second = support.take(&of("2", &[("to", "nine@customer.example")])).await;
+    assert!(matches!(second, Verdict::DuplicateInvoice(_)), "{second:?}");
     support.database.assert_ledger().await;
 }
