@@ -4,6 +4,7 @@
 //! a late answer, which still moves a delivery that was declared uncertain in between, and a record that is repeated
 //! because the first answer of the database was lost.
 
+mod accepted_late;
 pub(in crate::store) mod attempt_record;
 pub(in crate::store) mod conclude;
 
@@ -23,6 +24,7 @@ use crate::store::delivery::erased;
 use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::delivery::terms::terms_values;
+use accepted_late::conclude_accepted_late;
 use conclude::{conclude, insert_attempts, nameless};
 
 use crate::store::upkeep::concluded_count::count_concluded;
@@ -64,6 +66,9 @@ impl Store {
         sorted.retain(|record| fresh.contains(&record.fence.claim()) || late.contains(&record.fence.claim()));
         insert_attempts(&mut transaction, &sorted).await?;
         conclude(&mut transaction, &sorted, &late, &held, self.now()).await?;
+        let uncertain = sorted.iter().filter(|record| record.is_uncertain()).map(|record| record.fence.delivery);
+        let accepted_late = uncertain.chain(answered.iter().map(|(delivery, _)| *delivery)).collect();
+        conclude_accepted_late(&mut transaction, &accepted_late, || self.clock().new_id(), self.now()).await?;
         failpoint::reach(Failpoint::BeforeRecordCommit);
         transaction.commit().await?;
         Ok(records

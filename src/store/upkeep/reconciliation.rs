@@ -144,7 +144,9 @@ impl Store {
                    (SELECT original.id FROM delivery AS original
                     WHERE original.id = delivery.resend_of AND original.class = 'superseded'
                       AND EXISTS (SELECT 1 FROM attempt
-                          WHERE attempt.delivery_id = original.id AND attempt.class = 'accepted')) AS accepted_before,
+                          WHERE attempt.delivery_id = original.id
+                            AND (attempt.class = 'accepted' OR attempt.class = 'uncertain' AND attempt.code LIKE '2%')))
+                       AS accepted_before,
                    (SELECT COUNT(*) FROM attempt WHERE attempt.delivery_id = delivery.id
                     AND attempt.class = 'uncertain' AND attempt.code LIKE '2%') AS accepted_late,
                    (SELECT COUNT(*) FROM attempt

@@ -44,7 +44,9 @@ pub fn delivery(delivery: &BookedDelivery) -> Vec<Finding> {
     }
     // The late answer of an uncertain one that a resend had taken the place of is kept.
     let resent = concluded == Some(Concluded::Cancelled) && delivery.class == Some(ReasonCode::Superseded);
-    if accepted > 0 && concluded != Some(Concluded::Sent) && !resent {
+    // A late answer speaks while the second attempt is still under way: only what has ended can contradict it.
+    let accepted_late = delivery.accepted_late > 0 && concluded.is_some();
+    if (accepted > 0 || accepted_late) && concluded != Some(Concluded::Sent) && !resent {
         faults.push((
             ReconciliationFault::AcceptedNotSent,
             format!("an attempt was accepted, and it is {}", standing(delivery)),

@@ -184,8 +184,9 @@ pub(crate) fn attempt(claimed: &Claimed, class: ReasonCode, at: Timestamp) -> Ne
         ended_at: at,
         phase: None,
         class,
-        code: Some("250 2.0.0".to_owned()),
-        reply: Some("ok".to_owned()),
+        // What is uncertain got no reply.
+        code: (class != ReasonCode::Uncertain).then(|| "250 2.0.0".to_owned()),
+        reply: (class != ReasonCode::Uncertain).then(|| "ok".to_owned()),
         refused: None,
         decision: Some(Decision::Attach),
         message_sha256: Some(Sha256::of(claimed.delivery.0.as_bytes())),

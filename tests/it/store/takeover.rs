@@ -1,11 +1,14 @@
 //! Dead workers: what they held goes on, and nothing is sent twice for it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::WorkerId;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{BreakerState, Concluded};
-use invoice_dispatcher::store::{Conclusion, DataPermitAnswer, Erased, NextState, Record, Recorded, RelayState, Store};
+use invoice_dispatcher::store::{
+    Claimed, Conclusion, DataPermitAnswer, Erased, NextState, Record, Recorded, RelayState, Store,
+};
 use invoice_dispatcher::upkeep::reconciliation::{self, Evidence};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -19,6 +22,7 @@ on_both_databases!(
     a_late_answer_after_a_person_decided_is_lost,
     a_late_deferral_is_due_again,
     a_late_answer_to_what_is_sent_once_more_is_kept,
+    a_late_acceptance_ends_what_has_become_uncertain,
     a_late_answer_brings_no_erased_customer_back,
     three_dead_workers_are_enough,
     a_worker_that_was_declared_dead_is_told,
@@ -163,6 +167,44 @@ async fn a_late_answer_to_what_is_sent_once_more_is_kept(database: TestDatabase)
     let ledger = reconciliation::audit(&store, &Evidence::default()).await.expect("answered");
     assert!(ledger.balances(), "{ledger:#?}");
     assert_eq!(ledger.notices.len(), 1, "it is told that the relay took one of them twice: {ledger:#?}");
+}
+
+/// What was sent once more got no reply either; but the relay accepts the first one, before or after.
+async fn a_late_acceptance_ends_what_has_become_uncertain(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 2).await;
+    let store = database.store.clone().with_resent_by([relay()]);
+    let (slow, live) = (add_worker(&database).await, add_worker(&database).await);
+    let claimed = claim(&database, slow, 2).await;
+    store.permit_data(&claimed.iter().map(|one| data_start(one, slow)).collect::<Vec<_>>()).await.expect("answered");
+    assert_eq!(store.take_over(slow, live).await.expect("answered").resent.len(), 2);
+    database.clock.advance(Duration::from_secs(5));
+    assert_eq!(store.enqueue_ready(10).await.expect("answered"), 2);
+    let again = claim(&database, live, 2).await;
+    store.permit_data(&again.iter().map(|one| data_start(one, live)).collect::<Vec<_>>()).await.expect("answered");
+
+    let now = database.clock.now();
+    let late =
+        |one: &Claimed| sent(claimed.iter().find(|first| first.delivery == one.delivery).expect("it is"), slow, now);
+    let unanswered = |one: &Claimed| {
+        let mut record = sent(one, live, now);
+        let attempt = record.attempt.as_mut().expect("it was tried");
+        (attempt.class, attempt.code, attempt.reply) = (ReasonCode::Uncertain, None, None);
+        if let NextState::Concluded(conclusion) = &mut record.next {
+            (conclusion.concluded, conclusion.class) = (Concluded::Uncertain, ReasonCode::Uncertain);
+        }
+        record
+    };
+    store.record(&[late(&again[0])]).await.expect("answered");
+    assert_eq!(states(&database).await["sending"], 2, "the second attempt goes on");
+    store.record(&[unanswered(&again[0])]).await.expect("answered");
+    assert_eq!((states(&database).await["sent"], states(&database).await["sending"]), (1, 1));
+    store.record(&[unanswered(&again[1])]).await.expect("answered");
+    assert_eq!(states(&database).await["uncertain"], 1);
+    store.record(&[late(&again[1])]).await.expect("answered");
+    assert_eq!(states(&database).await, BTreeMap::from([("sent".to_owned(), 2)]));
+    let ledger = reconciliation::audit(&store, &Evidence::default()).await.expect("answered");
+    assert!(ledger.balances(), "{ledger:#?}");
 }
 
 async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {

@@ -25,6 +25,13 @@ pub struct Record {
     pub next: NextState,
 }
 
+impl Record {
+    /// Whether it concludes its delivery as uncertain.
+    pub(in crate::store) fn is_uncertain(&self) -> bool {
+        matches!(&self.next, NextState::Concluded(conclusion) if conclusion.concluded == Concluded::Uncertain)
+    }
+}
+
 /// One SMTP transaction, ended.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
