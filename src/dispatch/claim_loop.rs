@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -132,43 +132,54 @@ impl ClaimLoop {
     /// Not for each place by itself: under load that would be a claim for every mail.
     async fn room(&self) -> OwnedSemaphorePermit {
         loop {
+            // Before the look: a change right after it wakes the wait for the trial.
+            let changes = self.gate.changes();
             let wanted = match self.gate.passable().await {
-                Passage::Trial { allowance } => {
-                    // Deliveries in flight since before the trial do not count: a trial that a person asked for would
-                    // otherwise wait for them, up to ten minutes.
-                    let allowance = allowance.saturating_add(self.gate.passing_before_trial());
-                    let in_flight = self.places_all - u32::try_from(self.places.available_permits()).unwrap_or(0);
-                    if in_flight >= allowance {
-                        self.trial_moves(allowance).await;
+                Passage::Trial { allowance } => match self.room_of_trial(allowance, 0) {
+                    0 => {
+                        self.trial_moves(allowance, changes).await;
                         continue;
                     }
-                    allowance - in_flight
-                }
+                    wanted => wanted,
+                },
                 _ => (self.places_all / 2).max(1),
             };
             let places = Arc::clone(&self.places);
             let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");
-            let passage = self.gate.passage();
-            if passage == Passage::Free {
-                let rest = self.places.available_permits();
-                let more =
-                    u32::try_from(rest).ok().and_then(|n| Arc::clone(&self.places).try_acquire_many_owned(n).ok());
-                if let Some(more) = more {
-                    room.merge(more);
+            // It may have waited for minutes: what the lane may do now counts.
+            match self.gate.passage() {
+                Passage::Free => {
+                    let rest = self.places.available_permits();
+                    let more =
+                        u32::try_from(rest).ok().and_then(|n| Arc::clone(&self.places).try_acquire_many_owned(n).ok());
+                    if let Some(more) = more {
+                        room.merge(more);
+                    }
+                    return room;
                 }
-            }
-            if passage != Passage::Shut {
-                return room;
+                Passage::Trial { allowance } if self.room_of_trial(allowance, wanted) >= wanted => return room,
+                Passage::Trial { .. } | Passage::Shut => {}
             }
         }
     }
 
+    /// How many more deliveries a trial has room for, beside the places in hand that are not used yet. Deliveries that have
+    /// hung at the relay since before take none: a trial that an operator asked for would else wait for them, up to ten
+    /// minutes.
+    fn room_of_trial(&self, allowance: u32, in_hand: u32) -> u32 {
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(0);
+        let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand);
+        allowance.saturating_add(self.gate.passing_before_trial()).saturating_sub(in_flight)
+    }
+
     /// Waits until the trial ends or grows, or one of its deliveries has ended: not every end is the relay's answer.
-    async fn trial_moves(&self, allowance: u32) {
-        let fewer_in_hand = (self.places_all + 1).saturating_sub(allowance);
+    async fn trial_moves(&self, allowance: u32, mut changes: watch::Receiver<Passage>) {
+        let allowance = allowance.saturating_add(self.gate.passing_before_trial());
+        let fewer_in_flight = (self.places_all + 1).saturating_sub(allowance);
         tokio::select! {
-            () = self.gate.changed() => {}
-            _ = self.places.acquire_many(fewer_in_hand) => {}
+            // The sender lives as long as the gate, so waiting cannot fail.
+            _ = changes.changed() => {}
+            _ = self.places.acquire_many(fewer_in_flight) => {}
         }
     }
 
@@ -186,7 +197,10 @@ impl ClaimLoop {
         let mut claimed = vec![suspect];
         if limit > 1 {
             // The suspect is claimed all the same.
-            claimed.extend(self.claim_due(limit - 1, floor).await.unwrap_or_default());
+            match self.claim_due(limit - 1, floor).await {
+                Ok(more) => claimed.extend(more),
+                Err(error) => warn!(relay = %self.relay.name, "failed to claim deliveries: {error}"),
+            }
         }
         Ok((claimed, Some(alone)))
     }

@@ -169,6 +169,7 @@ impl Worker {
             redrive: self.redrive.clone(),
             retention: self.retention,
             wakes: self.wakes.clone(),
+            sends: true,
             stop: stop.clone(),
         };
         tasks.spawn(async move { keep_running("sweeper", || sweeper.run()).await });

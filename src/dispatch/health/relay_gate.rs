@@ -121,10 +121,16 @@ impl RelayGate {
         *self.passage.borrow()
     }
 
-    /// Lets one mail pass, unless the gate is shut.
+    /// Lets one mail pass, unless the gate is shut or a trial has as many on the way as it may: mails that were prepared
+    /// before the trial began would all follow the first.
     pub fn pass(&self) -> Option<Passing<'_>> {
         let mut counts = self.counts();
-        (self.passage() != Passage::Shut).then(|| Passing { gate: self, trial: counts.trial.enter() })
+        let is_open = match self.passage() {
+            Passage::Shut => false,
+            Passage::Free => true,
+            Passage::Trial { allowance } => counts.trial.under_way() < allowance,
+        };
+        is_open.then(|| Passing { gate: self, trial: counts.trial.enter() })
     }
 
     /// Messages in flight since before the running trial, perhaps for minutes: they do not count against its limit.
@@ -146,9 +152,9 @@ impl RelayGate {
         passage.wait_for(|passage| *passage != Passage::Shut).await.map_or(Passage::Shut, |passage| *passage)
     }
 
-    /// Waits until what the lane may do has changed.
-    pub async fn changed(&self) {
-        let _ = self.passage.subscribe().changed().await;
+    /// Tells of every change from now on of what the lane may do.
+    pub fn changes(&self) -> watch::Receiver<Passage> {
+        self.passage.subscribe()
     }
 
     /// Until `stop`: adjusts the number of slots, reads the shared row every second, and probes when this worker holds the
@@ -255,7 +261,9 @@ impl RelayGate {
             self.change(state).await?;
         } else if state.breaker == Stands::Open
             && probe_is_due(&state, now)
-            && self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?
+            // With the lease in hand and no probe under way, the last one's result could not be written.
+            && (self.is_mine(&state, now)
+                || self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?)
         {
             self.probe().await?;
         } else if self.is_mine(&state, now) && state.breaker == Stands::HalfOpen {
@@ -269,7 +277,7 @@ impl RelayGate {
     async fn keep_trial(&self, state: RelayState, now: Timestamp) -> Result<(), StoreError> {
         let (is_idle, is_under_way) = {
             let counts = self.counts();
-            (counts.trial.is_idle(now), counts.trial.is_under_way())
+            (counts.trial.is_idle(now), counts.trial.under_way() > 0)
         };
         if is_idle && !self.store.has_ready(&self.relay).await? {
             info!(relay = %self.relay, "the relay answers, and nothing was due to try it with: it is used again");

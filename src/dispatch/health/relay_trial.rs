@@ -69,9 +69,9 @@ impl RelayTrial {
         is_over
     }
 
-    /// Whether one of its own is on the way.
-    pub fn is_under_way(&self) -> bool {
-        self.passing > 0
+    /// Emails on the way that are its own.
+    pub fn under_way(&self) -> u32 {
+        self.passing
     }
 
     /// Emails on the way that are not of it.
@@ -96,14 +96,14 @@ mod tests {
         let mut trial = RelayTrial::default();
         let hanging = trial.enter();
         trial.begin(NOW);
-        assert_eq!((trial.passing_before(), trial.is_under_way()), (1, false));
+        assert_eq!((trial.passing_before(), trial.under_way()), (1, 0));
         let tried = trial.enter();
         assert!(trial.is_running(tried) && !trial.is_running(hanging));
         trial.leave(hanging, NOW);
-        assert_eq!((trial.passing_before(), trial.is_under_way()), (0, true));
+        assert_eq!((trial.passing_before(), trial.under_way()), (0, 1));
         trial.begin(NOW);
         trial.leave(tried, NOW);
-        assert_eq!((trial.passing_before(), trial.is_under_way()), (0, false));
+        assert_eq!((trial.passing_before(), trial.under_way()), (0, 0));
     }
 
     #[test]
