@@ -30,7 +30,7 @@ use crate::dispatch::{
 };
 use crate::documents::{self, DocumentStore, InvalidStore, Options, S3Access};
 use crate::intake::{DeliveryFactory, Intake};
-use crate::lifecycle::Liveness;
+use crate::lifecycle::{Liveness, keep_running};
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::state::OnUncertain;
 use crate::operator::foresight::Foresight;
@@ -41,6 +41,7 @@ use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
 use crate::store::{ContactError, OpenError, RetentionTimes, Store, StoreError};
+use crate::upkeep::sweeper::Sweeper;
 use crate::wake::Wakes;
 
 /// The parts that every command may need, made of the configuration.
@@ -237,10 +238,7 @@ impl App {
                 connectors: connectors.clone(),
                 intake: self.intake.clone(),
                 redrive: self.redrive.clone(),
-                retention: RetentionTimes {
-                    bodies: self.config.retention.bodies,
-                    deliveries: self.config.retention.deliveries,
-                },
+                retention: self.retention(),
                 wakes: self.wakes.clone(),
                 drain_deadline: self.config.worker.shutdown_grace,
             };
@@ -248,6 +246,27 @@ impl App {
                 return Ok(());
             }
         }
+    }
+
+    /// Where nothing is sent: takes in events whose customer has come, ends waits and forgets, until it is told to stop.
+    pub async fn sweep(&self, stop: CancellationToken) {
+        let sweeper = Sweeper {
+            store: self.store.clone(),
+            clock: self.store.clock().clone(),
+            liveness: self.liveness.clone(),
+            templates: Arc::clone(&self.templates),
+            intake: self.intake.clone(),
+            redrive: self.redrive.clone(),
+            retention: self.retention(),
+            wakes: self.wakes.clone(),
+            sends: false,
+            stop,
+        };
+        keep_running("sweeper", || sweeper.run()).await;
+    }
+
+    fn retention(&self) -> RetentionTimes {
+        RetentionTimes { bodies: self.config.retention.bodies, deliveries: self.config.retention.deliveries }
     }
 
     /// A connector for each relay.

@@ -28,7 +28,7 @@ pub use binary::from_binary;
 pub use canonical::invoice_sha256;
 pub use claims::ClaimedIdentity;
 pub use data::{DOCUMENTS_MAX, RECIPIENTS_READ_MAX, check_objects};
-pub use envelope::{EVENT_TYPE, Received, parse, reread, traceparent};
+pub use envelope::{EVENT_TYPE, Received, is_traceparent, parse, reread, traceparent};
 pub use malformed::{EventFault, Malformed, MalformedBatch};
 pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 

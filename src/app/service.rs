@@ -79,20 +79,22 @@ impl Service {
         self.tasks.spawn(async move {
             keep_running("watch of the database", || watch_database(&app, &readiness, &stop)).await;
         });
+        let mut sent = Ok(());
         if self.roles.worker {
             self.start_broker()?;
-            self.send().await?;
+            sent = self.send().await;
         } else {
             self.stop.cancelled().await;
         }
         let began = draining.await?;
         let end = began + self.app.config.worker.shutdown_grace + LAST_STEPS;
         if let Err(left) = drained_within(&self.tasks, end.saturating_duration_since(Instant::now())).await {
-            warn!("{left} tasks had not ended in time");
+            warn!("ended before {left} tasks had: they took longer than worker.shutdown_grace");
+        } else if sent.is_ok() {
+            info!("ended in order");
         }
         self.observability.end().await;
-        info!("ended in order");
-        Ok(())
+        sent
     }
 
     /// Notes when the drain begins, and has `/readyz` say so at once.
@@ -108,7 +110,7 @@ impl Service {
     async fn send(&self) -> anyhow::Result<()> {
         if self.app.config.relays.is_empty() {
             warn!("no relay is configured, so nothing is sent; set SMTP_URL");
-            self.stop.cancelled().await;
+            self.app.sweep(self.stop.clone()).await;
             return Ok(());
         }
         let sending = self.app.send(self.stop.clone()).await;

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::operator::redriven::RedriveError;
-use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored};
+use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored, StoreError};
 use dead_letter_views::{Fated, GroupRow, LetterRow, ShownDeadLetter};
 
 /// Letters in one page, or in one transaction.
@@ -170,16 +170,26 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
             let many = app.redrive.despite_newer(anyway).letters(&letters, &globals.who()).await?;
             let back = many.redriven.iter().map(Fated::back);
             let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
-            tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")
+            tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")?;
+            all_tried(many.interrupted)
         }
         DeadLettersAction::Discard { selection, why, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "discard", yes).await? else { return Ok(()) };
             let mut fates = Vec::new();
+            let mut interrupted = None;
             for batch in letters.chunks(BATCH_MAX as usize) {
-                let done = app.store.discard_dead_letters(batch, &globals.who(), &why.reason).await?;
-                fates.extend(fated(&app, batch, |letter| done.contains(&letter), "discarded").await?);
+                match app.store.discard_dead_letters(batch, &globals.who(), &why.reason).await {
+                    Ok(done) => fates.extend(fated(&app, batch, |letter| done.contains(&letter), "discarded").await?),
+                    Err(error) => {
+                        interrupted = Some(error);
+                        break;
+                    }
+                }
             }
-            tell(output, &fates, "`dead-letters restore ID` takes it back")
+            if !fates.is_empty() {
+                tell(output, &fates, "`dead-letters restore ID` takes it back")?;
+            }
+            all_tried(interrupted)
         }
         DeadLettersAction::Restore { ids, anyway } => {
             let ids = named(&app, &ids).await?;
@@ -188,6 +198,16 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
             let mut fates = fated(&app, &others, |letter| letters.contains(&letter), "open").await?;
             fates.extend(refused.into_iter().map(|id| Fated::stays(id, RedriveError::Newer(newer[&id]).to_string())));
             tell(output, &fates, "`dead-letters redrive ID` sends")
+        }
+    }
+}
+
+/// An error if the database stopped answering before all were tried; what was done is listed by then.
+fn all_tried(interrupted: Option<StoreError>) -> anyhow::Result<()> {
+    match interrupted {
+        None => Ok(()),
+        Some(error) => {
+            Err(anyhow::Error::new(error).context("not all were tried: run the command again for the others"))
         }
     }
 }

@@ -150,7 +150,7 @@ pub(super) fn is_json(media_type: &str) -> bool {
 
 /// Whether it has the shape of W3C Trace Context §3.2.2. A wrong one is dropped, as that text asks: no invoice is
 /// held up for its trace.
-fn is_traceparent(text: &str) -> bool {
+pub fn is_traceparent(text: &str) -> bool {
     // A later version may have more parts.
     if text.len() > 255 || text.contains(char::is_control) {
         return false;

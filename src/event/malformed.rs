@@ -14,6 +14,9 @@ const PATH_MAX: usize = 255;
 /// The longest name in a path that a log shows.
 const NAME_MAX: usize = 40;
 
+/// Before the digest of a body that is too large.
+const OVERSIZED_SHA256: &str = ", its SHA-256 is ";
+
 /// One of several faults of a body: where, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventFault {
@@ -54,7 +57,7 @@ impl Malformed {
     pub fn oversized(whole: &WholeBody) -> Self {
         let WholeBody { bytes, sha256 } = whole;
         let problem = format!(
-            "has {bytes} bytes, more than {BODY_BYTES_MAX}; its first {BODY_BYTES_KEPT} are kept, its SHA-256 is {sha256}"
+            "has {bytes} bytes, more than {BODY_BYTES_MAX}; its first {BODY_BYTES_KEPT} are kept{OVERSIZED_SHA256}{sha256}"
         );
         Self::at("$", problem)
     }
@@ -110,7 +113,9 @@ impl Malformed {
     #[must_use]
     pub fn cause(&self) -> String {
         let mut cause = String::new();
+        // Each oversized body has a digest of its own.
         let sentence = self.to_string();
+        let sentence = sentence.split(OVERSIZED_SHA256).next().unwrap_or_default();
         let mut chars = sentence.chars().peekable();
         while let Some(c) = chars.next() {
             if c.is_ascii_digit() {

@@ -48,6 +48,9 @@ pub struct Sweeper {
     pub retention: RetentionTimes,
     /// Lanes to wake.
     pub wakes: Wakes,
+    /// This process sends. One without any relay gives up no delivery of a relay that no worker serves: it is configured
+    /// later.
+    pub sends: bool,
     /// The worker drains.
     pub stop: CancellationToken,
 }
@@ -91,7 +94,9 @@ impl Sweeper {
             pulse.beat();
             self.cure().await?;
             pulse.beat();
-            self.follow_relays(&mut seen.unserved).await?;
+            if self.sends {
+                self.follow_relays(&mut seen.unserved).await?;
+            }
         }
         pulse.beat();
         let now = self.clock.monotonic();

@@ -127,8 +127,8 @@ fn mirror(check: String, QueueCounts { ready, .. }: QueueCounts, published: Opti
     if u64::from(ready) == published {
         Check::ok(check, detail)
     } else {
-        let remedy = "the workers mend that by themselves within a quarter of an hour; the database is right \
-                      (`dead-letters groups`), nothing is lost";
+        let remedy = "the database is right (`dead-letters groups`), nothing is lost. The workers mend the queue within a \
+                      quarter of an hour, but for copies of letters that this database does not know: they stay";
         Check::warn(check, detail, remedy)
     }
 }

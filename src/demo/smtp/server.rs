@@ -1,6 +1,7 @@
 //! Connections in, conversations held.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -9,13 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::SmtpHost;
 use super::conversation::SmtpConversation;
 
+/// How long after a connection could not be accepted the next is tried.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
 /// Takes connections until `stop`, then ends the open conversations and waits for them. Dropped, it ends them at once.
 pub async fn serve<H: SmtpHost>(listener: TcpListener, host: Arc<H>, stop: CancellationToken) {
     let mut conversations = JoinSet::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else {
             // Out of file descriptors, or the client was gone at once: neither ends the server.
-            tokio::task::yield_now().await;
+            tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
         let (host, stop) = (Arc::clone(&host), stop.clone());
