@@ -6,10 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use invoice_dispatcher::event;
 use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::store::WaitingEvent;
 
+use crate::harness::broker::until;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
+use crate::harness::process::Site;
 use crate::harness::sink::Sink;
 
 on_both_databases!(a_worker_leaves_what_another_has_taken);
@@ -77,4 +80,22 @@ async fn two_workers_under_load_take_each_event_once() {
     assert_eq!(sink.mails_and_data_phases(), (COUNT + 400, COUNT + 400));
     other.stop().await;
     dispatcher.finish().await;
+}
+
+/// What is sent later is taken in all the same.
+#[tokio::test]
+async fn a_process_without_a_relay_takes_them_in_when_their_customers_come() {
+    let (database, sink) = (TestDatabase::postgres().await, Sink::start().await);
+    let mut site = Site::new(&database.url, None, &sink).await;
+    let mut event = site.event("a", "late@customer.example");
+    event["data"]["customer_id"] = format!("C-{FIRST}").into();
+    let parsed = [Parsed::of(Incoming::new(event.to_string().into(), Via::File))];
+    assert_eq!(site.app().intake.take(&parsed).await.expect("the database answers"), [Verdict::Waiting]);
+    site.unset("SMTP_URL");
+    let process = site.start();
+    add_customers(&database, 1).await;
+    let due = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due'";
+    until("the event is a delivery", async || database.number(due).await == 1).await;
+    assert!(process.stop().await.success());
+    assert_eq!(database.number(due).await, 1, "nobody gives it up");
 }

@@ -73,8 +73,13 @@ impl Site {
 
     /// Sets a variable of the processes to come.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
-        self.environment.retain(|(known, _)| *known != name);
+        self.unset(name);
         self.environment.push((name, value.into()));
+    }
+
+    /// The processes to come have no such variable.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| *known != name);
     }
 
     /// Checks the books: the database's, and with them what the relay took.
