@@ -28,10 +28,19 @@ async fn within<T: Debug>(longest: Duration, what: &str, work: impl Future<Outpu
 /// Makes many dead letters out of the only one that there is, each of an event and an invoice of its own, in several
 /// causes.
 async fn multiply(dispatcher: &Dispatcher) {
-    let (id, digest) = if dispatcher.database.store.is_single_process() {
-        ("CAST(printf('%016d', n) AS BLOB)", "CAST(printf('%032d', n) AS BLOB)")
+    // The invoice in the body is another, too: two dead letters of one invoice do not both go back.
+    let (id, digest, body) = if dispatcher.database.store.is_single_process() {
+        (
+            "CAST(printf('%016d', n) AS BLOB)",
+            "CAST(printf('%032d', n) AS BLOB)",
+            "CAST(replace(CAST(body AS TEXT), '\"inv-x\"', '\"inv-x-' || n || '\"') AS BLOB)",
+        )
     } else {
-        ("CAST(LPAD(CAST(n AS TEXT), 32, '0') AS UUID)", "DECODE(LPAD(CAST(n AS TEXT), 64, '0'), 'hex')")
+        (
+            "CAST(LPAD(CAST(n AS TEXT), 32, '0') AS UUID)",
+            "DECODE(LPAD(CAST(n AS TEXT), 64, '0'), 'hex')",
+            "convert_to(replace(convert_from(body, 'UTF8'), '\"inv-x\"', '\"inv-x-' || n || '\"'), 'UTF8')",
+        )
     };
     let numbers =
         format!("WITH RECURSIVE place (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM place WHERE n < {})", MANY - 1);
@@ -41,7 +50,7 @@ async fn multiply(dispatcher: &Dispatcher) {
             "INSERT INTO event (key, source, event_id, content_sha256, invoice_sha256, tenant_id, customer_id, invoice_id,
                  invoice_number, kind, body, via, received_at, state, delivery_id)
              {numbers} SELECT {id}, source, event_id || '-' || n, {digest}, {digest}, tenant_id, customer_id,
-                 invoice_id || '-' || n, invoice_number || '-' || n, kind, body, via, received_at, state, {id}
+                 invoice_id || '-' || n, invoice_number || '-' || n, kind, {body}, via, received_at, state, {id}
              FROM place CROSS JOIN (SELECT * FROM event) AS model;
              INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
                  invoice_number, kind, recipients, customer_name, locale, profile_version, template_version,

@@ -53,10 +53,12 @@ async fn multiply(support: &Support) {
          FROM place CROSS JOIN (SELECT * FROM event) AS model;
          INSERT INTO delivery (id, root_id, role, main_id, event_key, tenant_id, customer_id, invoice_id,
              invoice_number, kind, recipients, customer_name, locale, profile_version, template_version,
-             snapshot_at, link_key, created_at, concluded, concluded_at, class, attempts, claim, message_sha256)
+             snapshot_at, link_key, created_at, concluded, concluded_at, class, attempts, claim, message_sha256,
+            message_date)
          {1} SELECT {id}, {id}, role, {id}, {id}, tenant_id, {customer}, 'inv-' || n, 'R-2026-' || n, kind,
              recipients, customer_name, locale, profile_version, template_version, snapshot_at, link_key,
-             created_at + n, concluded, concluded_at + n, class, attempts, claim, message_sha256
+             created_at + n, concluded, concluded_at + n, class, attempts, claim, message_sha256,
+            message_date
          FROM place CROSS JOIN (SELECT * FROM delivery) AS model;
          INSERT INTO delivery_recipient (address_key, delivery_id)
          {1} SELECT address_key + n % 10000, {id} FROM place CROSS JOIN (SELECT * FROM delivery_recipient) AS model;
