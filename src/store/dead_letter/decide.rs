@@ -8,14 +8,11 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
-use crate::store::delivery::notes::insert_notes;
+use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
-
-/// Who acts where no person does.
-const DISPATCHER: &str = "dispatcher";
 
 impl Store {
     /// Decides that open dead letters shall not be sent; returns those that were open. Their deliveries are discarded.

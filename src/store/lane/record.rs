@@ -22,16 +22,13 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::delivery::erased;
 use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
-use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
+use crate::store::delivery::notes::{DISPATCHER, NewNote, insert_new_notes, insert_notes};
 use crate::store::delivery::terms::terms_values;
 use accepted_late::conclude_accepted_late;
 use conclude::{conclude, insert_attempts, nameless};
 
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
-
-/// The author of notes that no person made.
-const DISPATCHER: &str = "dispatcher";
 
 impl Store {
     /// Records what came of a batch of claims, all or nothing; answers in the order of `records`. Two of them may be of

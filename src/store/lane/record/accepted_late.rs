@@ -16,10 +16,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::dead_letter::decide::move_deliveries;
 use crate::store::delivery::left_recipients::{insert_rest, left_recipients};
-use crate::store::delivery::notes::insert_notes;
-
-/// The author of notes that no person made.
-const DISPATCHER: &str = "dispatcher";
+use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 
 /// Moves those of `deliveries` that are uncertain, and that an earlier attempt's late answer accepted, to `sent`. Recipients
 /// that the relay had deferred get a delivery of their own.
