@@ -1,0 +1,28 @@
+-- Takes the portal's tables away again.
+
+DROP TABLE portal_event;
+DROP TABLE portal_session_customer;
+DROP TABLE portal_session_link;
+DROP TABLE portal_session;
+ALTER TABLE portal_link DROP COLUMN revoke_reason;
+ALTER TABLE portal_link DROP COLUMN revoked_by;
+ALTER TABLE portal_link DROP COLUMN created_at;
+ALTER TABLE portal_link DROP COLUMN customer_id;
+ALTER TABLE portal_link DROP COLUMN tenant_id;
+
+-- The level that asks nothing of anybody becomes the strictest that needs no method.
+UPDATE tenant_settings SET portal_level = 'inaccessible' WHERE portal_level = 'not_required';
+CREATE TABLE tenant_settings_before (
+    tenant_id             TEXT PRIMARY KEY REFERENCES tenant (id),
+    version               INTEGER NOT NULL,
+    sensitive_attachments TEXT NOT NULL CHECK (sensitive_attachments IN ('include', 'exclude', 'exclude_for_private')),
+    portal_level          TEXT NOT NULL CHECK (portal_level IN ('every_page', 'sensitive', 'sensitive_for_private', 'inaccessible')),
+    portal_primary        TEXT CHECK (portal_primary IN ('postcode_house_number', 'sms_otp')),
+    portal_secondary      TEXT CHECK (portal_secondary IN ('postcode_house_number', 'sms_otp')),
+    CONSTRAINT a_level_that_verifies_has_a_method CHECK (portal_level = 'inaccessible' OR portal_primary IS NOT NULL),
+    CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
+) STRICT;
+INSERT INTO tenant_settings_before SELECT * FROM tenant_settings;
+DROP TABLE tenant_settings;
+ALTER TABLE tenant_settings_before RENAME TO tenant_settings;
+

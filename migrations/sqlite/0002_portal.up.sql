@@ -1,0 +1,81 @@
+-- The customer portal: who opened which link, who proved to be which customer, and how often it was tried.
+
+-- Settings: the level that asks no verification of anybody. SQLite changes a CHECK by a new table only.
+CREATE TABLE tenant_settings_with_level (
+    tenant_id             TEXT PRIMARY KEY REFERENCES tenant (id),
+    version               INTEGER NOT NULL,
+    sensitive_attachments TEXT NOT NULL CHECK (sensitive_attachments IN ('include', 'exclude', 'exclude_for_private')),
+    portal_level          TEXT NOT NULL CHECK (portal_level IN ('every_page', 'sensitive', 'sensitive_for_private', 'inaccessible', 'not_required')),
+    portal_primary        TEXT CHECK (portal_primary IN ('postcode_house_number', 'sms_otp')),
+    portal_secondary      TEXT CHECK (portal_secondary IN ('postcode_house_number', 'sms_otp')),
+    CONSTRAINT a_level_that_verifies_has_a_method CHECK (portal_level IN ('inaccessible', 'not_required') OR portal_primary IS NOT NULL),
+    CONSTRAINT the_second_method_is_another CHECK (portal_secondary IS NULL OR (portal_primary IS NOT NULL AND portal_secondary <> portal_primary))
+) STRICT;
+INSERT INTO tenant_settings_with_level SELECT * FROM tenant_settings;
+DROP TABLE tenant_settings;
+ALTER TABLE tenant_settings_with_level RENAME TO tenant_settings;
+
+-- Links: whose they are, since when, and who revoked them. NULL of links that are older than this migration.
+ALTER TABLE portal_link ADD COLUMN tenant_id TEXT;
+ALTER TABLE portal_link ADD COLUMN customer_id TEXT;
+ALTER TABLE portal_link ADD COLUMN created_at INTEGER;
+ALTER TABLE portal_link ADD COLUMN revoked_by TEXT;
+ALTER TABLE portal_link ADD COLUMN revoke_reason TEXT;
+UPDATE portal_link SET (tenant_id, customer_id, created_at) =
+    (SELECT tenant_id, customer_id, created_at FROM delivery WHERE delivery.id = portal_link.root_id);
+
+-- A browser that opened links. One session has an id after another: each rise of rights gives it a new one, and the old
+-- one keeps its old rights for a moment, for pages that are being loaded.
+CREATE TABLE portal_session (
+    -- SHA-256 of the id, which only the browser has.
+    id_sha256    BLOB NOT NULL PRIMARY KEY CHECK (octet_length(id_sha256) = 32),
+    -- The same for all ids of one session.
+    session      BLOB NOT NULL,
+    started_at   INTEGER NOT NULL,
+    -- Written at most once a minute.
+    last_seen_at INTEGER NOT NULL,
+    -- At the latest; sooner if nothing is asked for.
+    ends_at      INTEGER NOT NULL,
+    -- The network of the peer that began it (/24, /64); deleted after 7 days.
+    network      TEXT
+) STRICT;
+CREATE INDEX portal_session_ids ON portal_session (session);
+CREATE INDEX portal_session_ending ON portal_session (ends_at);
+
+-- The links that a session has opened.
+CREATE TABLE portal_session_link (
+    id_sha256 BLOB NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
+    root_id   BLOB NOT NULL,
+    opened_at INTEGER NOT NULL,
+    PRIMARY KEY (id_sha256, root_id)
+) STRICT, WITHOUT ROWID;
+
+-- The customers that a session was verified as.
+CREATE TABLE portal_session_customer (
+    id_sha256     BLOB NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
+    tenant_id     TEXT NOT NULL,
+    customer_id   TEXT NOT NULL,
+    method        TEXT NOT NULL CHECK (method IN ('postcode_house_number', 'sms_otp')),
+    -- HMAC of the normalised record that it was proven against: another record, no verification.
+    record_hmac   BLOB NOT NULL CHECK (octet_length(record_hmac) = 32),
+    verified_at   INTEGER NOT NULL,
+    -- Written at most once a minute.
+    last_used_at  INTEGER NOT NULL,
+    PRIMARY KEY (id_sha256, tenant_id, customer_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX portal_session_customer_of ON portal_session_customer (tenant_id, customer_id);
+
+-- What happened in the portal, for the timeline of a delivery.
+CREATE TABLE portal_event (
+    -- The delivery whose link was opened.
+    root_id BLOB NOT NULL,
+    at      INTEGER NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('opened', 'verification_asked', 'verified', 'verification_failed', 'locked',
+                                          'downloaded', 'fresh_link_asked')),
+    -- The method, or the document's name.
+    detail  TEXT,
+    -- The network of the peer (/24, /64); deleted after 7 days.
+    network TEXT
+) STRICT;
+CREATE INDEX portal_event_of ON portal_event (root_id, at);
+CREATE INDEX portal_event_network ON portal_event (at) WHERE network IS NOT NULL;
