@@ -8,6 +8,7 @@ mod connection;
 mod deadlines;
 mod host;
 mod limits;
+mod peer;
 mod probes;
 mod problem;
 mod request_span;
@@ -22,6 +23,7 @@ pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};
 
 pub use host::HostAllowList;
+pub use peer::{Peer, PeerNetwork, is_forwarded};
 pub use probes::{Probes, observability_router, probes_router};
 pub use problem::Problem;
 pub use request_span::in_request_span;
