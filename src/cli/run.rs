@@ -1,8 +1,10 @@
 //! `run`: the service itself.
 
+use anyhow::anyhow;
 use clap::ValueEnum;
 
 use super::Globals;
+use super::error::Advise as _;
 use crate::app::{self, App, Listeners, Observability, Roles, Service};
 use crate::lifecycle::{self, Liveness};
 
@@ -60,6 +62,10 @@ pub async fn run(args: RunArgs, globals: &Globals) -> anyhow::Result<()> {
         console: args.has(RoleArg::Console),
         portal: args.has(RoleArg::Portal),
     };
+    if !roles.worker && config.database.is_sqlite() {
+        return Err(anyhow!("an SQLite database is one process's: the API and the portal run in the worker's"))
+            .what_to_do("add --role worker, or set DATABASE_URL to a PostgreSQL database");
+    }
     let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
     // First of all, so that whoever watches the process sees what it waits for, and an address that is in use is not found
     // out hours later.

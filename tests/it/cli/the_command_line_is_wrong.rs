@@ -75,3 +75,15 @@ fn a_command_line_that_cannot_be_understood_exits_with_2() {
         assert!(stderr(&output).contains("Usage: invoice-dispatcher"), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn pages_alone_do_not_run_on_an_embedded_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for roles in [&["--role", "portal"][..], &["--role", "console"], &["--role", "portal", "--role", "console"]] {
+        let output = dispatcher(folder.path(), &[&["run"], roles].concat(), &[]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("error: an SQLite database is one process's"), "{told}");
+        assert!(told.contains("what to do: add --role worker, or set DATABASE_URL"), "{told}");
+    }
+}
