@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::model::customer::{CustomerType, VerificationRecord};
-use crate::model::settings::Settings;
+use crate::model::settings::{PortalLevel, Settings};
 use crate::policy::decision::{DecisionRefusal, Inputs, Plan, PortalAccess, Reason, decide};
 use crate::store::CustomerGroup;
 
@@ -35,6 +35,13 @@ pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_availab
             detail: "documents are neither attached nor shown in the portal: the customer can reach them nowhere, \
                      and the mail names your contact instead",
             customers: count(&reaches_nothing),
+        });
+    }
+    if settings.portal_authentication.level == PortalLevel::NotRequired {
+        warnings.push(Warning {
+            code: "no_verification",
+            detail: "the portal verifies no customer: whoever has the email, or the link in it, has the documents",
+            customers: customers.iter().map(|group| group.count).sum(),
         });
     }
     let unverifiable = count(&cannot_be_verified);
@@ -83,7 +90,7 @@ fn inputs(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::settings::{PortalAuthentication, PortalLevel, SensitiveAttachments, VerificationMethod};
+    use crate::model::settings::{PortalAuthentication, SensitiveAttachments, VerificationMethod};
 
     fn group(kind: Option<CustomerType>, postcode_house_number: bool, mobile: bool, count: i64) -> CustomerGroup {
         CustomerGroup { kind, record: VerificationRecord { postcode_house_number, mobile }, count }
@@ -97,7 +104,7 @@ mod tests {
             group(Some(CustomerType::Business), false, false, 1_000),
             group(Some(CustomerType::Business), true, true, 10_000),
         ];
-        let primary = (level != PortalLevel::Inaccessible).then_some(VerificationMethod::SmsOtp);
+        let primary = level.verifies().then_some(VerificationMethod::SmsOtp);
         let settings = Settings {
             sensitive_attachments: policy,
             portal_authentication: PortalAuthentication { level, primary, secondary: None },
@@ -107,11 +114,11 @@ mod tests {
 
     #[test]
     fn each_warning_counts_the_customers_whom_it_is_about() {
-        use PortalLevel::{EveryPage, Inaccessible, Sensitive, SensitiveForPrivate};
+        use PortalLevel::{EveryPage, Inaccessible, NotRequired, Sensitive, SensitiveForPrivate};
         use SensitiveAttachments::{Exclude, ExcludeForPrivate, Include};
         let nowhere = "documents_reachable_nowhere";
         let no_method = "no_verification_method";
-        let cases: [(_, _, _, &[(&str, i64)]); 9] = [
+        let cases: [(_, _, _, &[(&str, i64)]); 10] = [
             (Include, Inaccessible, true, &[]),
             (Include, Sensitive, true, &[]),
             (Exclude, Inaccessible, true, &[(nowhere, 11_111)]),
@@ -121,6 +128,7 @@ mod tests {
             (Exclude, SensitiveForPrivate, true, &[(no_method, 11)]),
             (ExcludeForPrivate, Sensitive, true, &[(no_method, 11)]),
             (Exclude, Sensitive, false, &[(no_method, 11_111)]),
+            (Exclude, NotRequired, false, &[("no_verification", 11_111)]),
         ];
         for (policy, level, sms_available, expected) in cases {
             assert_eq!(codes(policy, level, sms_available), expected, "{policy} {level} {sms_available}");

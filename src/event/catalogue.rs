@@ -261,7 +261,9 @@ fn check_customer(customer: &mut Customer) -> Result<(), Malformed> {
 fn check_settings(outer: &str, settings: Settings) -> Result<(), Malformed> {
     settings.validate().map_err(|invalid| {
         let (field, problem) = match invalid {
-            InvalidSettings::PrimaryMissing => ("primary", "is missing; every level but inaccessible needs a method"),
+            InvalidSettings::PrimaryMissing => {
+                ("primary", "is missing; every level but inaccessible and not_required needs a method")
+            }
             InvalidSettings::SameMethods => ("secondary", "is the same as primary; choose another or leave it out"),
             InvalidSettings::SecondaryAlone => ("secondary", "stands without a primary; set primary instead"),
         };

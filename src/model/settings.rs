@@ -41,7 +41,7 @@ pub enum SensitiveAttachments {
 pub struct PortalAuthentication {
     /// For what, and of whom, verification is asked.
     pub level: PortalLevel,
-    /// The method tried first; required except at [`PortalLevel::Inaccessible`].
+    /// The method tried first; required at levels that verify ([`PortalLevel::verifies`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary: Option<VerificationMethod>,
     /// The method used when the first is not available to a customer.
@@ -64,6 +64,19 @@ pub enum PortalLevel {
     SensitiveForPrivate,
     /// Documents are closed to all.
     Inaccessible,
+    /// Nobody: the link alone opens the documents.
+    NotRequired,
+}
+
+impl PortalLevel {
+    /// Whether some customer is asked for verification, so that a method is needed.
+    #[must_use]
+    pub const fn verifies(self) -> bool {
+        match self {
+            Self::EveryPage | Self::Sensitive | Self::SensitiveForPrivate => true,
+            Self::Inaccessible | Self::NotRequired => false,
+        }
+    }
 }
 
 /// How a customer proves who they are, from the easiest to the hardest for somebody else: a postcode and a house number
@@ -97,7 +110,7 @@ pub enum VerificationMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     /// A level that verifies somebody, and no method to do it by.
-    #[error("portal_authentication.primary is missing: every level but inaccessible needs a method")]
+    #[error("portal_authentication.primary is missing: every level but inaccessible and not_required needs a method")]
     PrimaryMissing,
     /// The second method is the first.
     #[error("portal_authentication.secondary is the same as primary: choose another or leave it out")]
@@ -116,7 +129,7 @@ impl Settings {
         let PortalAuthentication { level, primary, secondary } = self.portal_authentication;
         match (primary, secondary) {
             (None, Some(_)) => Err(InvalidSettings::SecondaryAlone),
-            (None, None) if level != PortalLevel::Inaccessible => Err(InvalidSettings::PrimaryMissing),
+            (None, None) if level.verifies() => Err(InvalidSettings::PrimaryMissing),
             (Some(first), Some(second)) if first == second => Err(InvalidSettings::SameMethods),
             _ => Ok(()),
         }
@@ -137,6 +150,10 @@ mod tests {
         assert_eq!(settings(PortalLevel::Sensitive, None, None).validate(), Err(InvalidSettings::PrimaryMissing));
         assert_eq!(settings(PortalLevel::Sensitive, sms, sms).validate(), Err(InvalidSettings::SameMethods));
         assert_eq!(settings(PortalLevel::Inaccessible, None, sms).validate(), Err(InvalidSettings::SecondaryAlone));
-        assert_eq!(settings(PortalLevel::Inaccessible, None, None).validate(), Ok(()));
+        for level in [PortalLevel::Inaccessible, PortalLevel::NotRequired] {
+            assert_eq!(settings(level, None, None).validate(), Ok(()));
+            // Kept for the day on which the level verifies again.
+            assert_eq!(settings(level, sms, None).validate(), Ok(()));
+        }
     }
 }

@@ -280,6 +280,7 @@ fn portal_access(inputs: &Inputs) -> PortalAccess {
         PortalLevel::SensitiveForPrivate if business => PortalAccess::Open,
         PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate => PortalAccess::Verified,
         PortalLevel::Inaccessible => PortalAccess::Closed,
+        PortalLevel::NotRequired => PortalAccess::Open,
     }
 }
 
@@ -299,7 +300,7 @@ mod tests {
     const ROOMY: u64 = 20 << 20;
 
     fn inputs(policy: SensitiveAttachments, kind: Option<CustomerType>, level: PortalLevel) -> Inputs {
-        let primary = (level != PortalLevel::Inaccessible).then_some(VerificationMethod::PostcodeHouseNumber);
+        let primary = level.verifies().then_some(VerificationMethod::PostcodeHouseNumber);
         Inputs {
             settings: Settings {
                 sensitive_attachments: policy,
@@ -326,6 +327,7 @@ mod tests {
             (PortalLevel::SensitiveForPrivate, Some(CustomerType::Business)) => PortalAccess::Open,
             (PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate, _) => PortalAccess::Verified,
             (PortalLevel::Inaccessible, _) => PortalAccess::Closed,
+            (PortalLevel::NotRequired, _) => PortalAccess::Open,
         }
     }
 
@@ -390,6 +392,7 @@ mod tests {
             (PortalLevel::SensitiveForPrivate, Some(CustomerType::Private), true),
             (PortalLevel::SensitiveForPrivate, None, true),
             (PortalLevel::Inaccessible, Some(CustomerType::Private), false),
+            (PortalLevel::NotRequired, None, false),
         ];
         for (level, kind, refused) in cases {
             let mut given = inputs(SensitiveAttachments::Exclude, kind, level);

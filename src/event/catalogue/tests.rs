@@ -183,7 +183,7 @@ fn faults_of_a_tenant_say_where_and_what() {
         (
             "/settings/portal_authentication",
             json!({"level": "sensitive"}),
-            "settings.portal_authentication.primary: is missing; every level but inaccessible needs a method",
+            "settings.portal_authentication.primary: is missing; every level but inaccessible and not_required needs a method",
         ),
     ];
     for (pointer, value, expected) in cases {
