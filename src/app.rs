@@ -153,11 +153,11 @@ impl App {
             return Err(AppError::Schema);
         }
         self.store.align_clock().await?;
-        Ok(self.tell_templates().await?)
+        Ok(self.announce_templates().await?)
     }
 
     /// Tells the database that these templates are in use, so that they are not forgotten.
-    async fn tell_templates(&self) -> Result<(), StoreError> {
+    async fn announce_templates(&self) -> Result<(), StoreError> {
         self.store.save_template_version(self.templates.version(), &self.templates.sources()).await
     }
 
@@ -175,7 +175,7 @@ impl App {
             None => SecretKeys::load_or_generate(&config.secrets.file)?,
         };
         let store = store
-            .with_outcomes(config.broker.tells_outcomes())
+            .with_outcomes(config.broker.publishes_outcomes())
             .with_resent_by(resent_by)
             .with_address_keys(AddressKeys::of(&keys));
         let link_keys = keys.link_keys();

@@ -45,8 +45,8 @@ pub(super) async fn put(
         return Err(ApiRefusal::UnknownTenant(tenant_id));
     }
     let result = Upserted::of(done.created > 0, done.changed > 0);
-    console.cure(&done.cures).await;
-    let (dead_letters_cured, warnings) = (done.cures.len(), warnings_of_customer(&body));
+    console.auto_redrive(&done.resolvable).await;
+    let (dead_letters_cured, warnings) = (done.resolvable.len(), warnings_of_customer(&body));
     Ok((result.status(), Json(CustomerAnswer { tenant_id, id, result, dead_letters_cured, warnings })).into_response())
 }
 

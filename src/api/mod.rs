@@ -45,7 +45,7 @@ use refused_tokens::RefusedTokens;
 const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Dead letters that the request that cures them puts back itself; the sweeper does the rest.
-const CURED_AT_ONCE_MAX: u32 = 200;
+const AUTO_REDRIVES_AT_ONCE_MAX: u32 = 200;
 
 /// What the API works with.
 #[derive(Debug, Clone)]
@@ -62,11 +62,11 @@ pub struct ApiSettings {
 
 impl ApiSettings {
     /// Puts back what an upsert has cured. It is marked in the database: what is not put back now, the sweeper will.
-    async fn cure(&self, marked: &[DeadLetterId]) {
+    async fn auto_redrive(&self, marked: &[DeadLetterId]) {
         if marked.is_empty() {
             return;
         }
-        if let Err(error) = self.redrive.cure(CURED_AT_ONCE_MAX).await {
+        if let Err(error) = self.redrive.auto_redrive(AUTO_REDRIVES_AT_ONCE_MAX).await {
             tracing::warn!(
                 "failed to redrive {} dead letters whose cause is resolved; the sweeper tries again: {error}",
                 marked.len()
@@ -120,12 +120,12 @@ async fn end_in_time(State(deadline): State<Duration>, request: Request, next: N
 
 #[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over so")]
 fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
-    let words = panic
+    let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    ApiRefusal::Internal(format!("a panic: {words}")).into_response()
+    ApiRefusal::Internal(format!("a panic: {message}")).into_response()
 }
 
 #[cfg(test)]

@@ -42,11 +42,11 @@ pub(super) async fn put(
     let id = path::tenant(path)?;
     body::expect_json(&headers)?;
     let tenant = parse_tenant(&body, Some(&id))?;
-    let TenantUpserted { created, profile_changed, moved, settings_ignored, cures } =
+    let TenantUpserted { created, profile_changed, moved, settings_ignored, resolvable } =
         console.store.upsert_tenant(&tenant).await?;
     let result = Upserted::of(created, profile_changed || moved);
-    console.cure(&cures).await;
-    let (dead_letters_cured, warnings) = (cures.len(), warnings_of_tenant(&body));
+    console.auto_redrive(&resolvable).await;
+    let (dead_letters_cured, warnings) = (resolvable.len(), warnings_of_tenant(&body));
     let answer = TenantAnswer { id, result, moved, settings_ignored, dead_letters_cured, warnings };
     Ok((result.status(), Json(answer)).into_response())
 }

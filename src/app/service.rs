@@ -159,7 +159,8 @@ impl Service {
         let config = &self.app.config.broker;
         let Some((url, topology)) = super::broker(config)? else { return Ok(()) };
         let (app, stop, readiness) = (self.app.clone(), self.stop.clone(), self.observability.probes.readiness.clone());
-        let (clock, prefetch, tells_outcomes) = (app.store.clock().clone(), config.prefetch, config.tells_outcomes());
+        let (clock, prefetch, publishes_outcomes) =
+            (app.store.clock().clone(), config.prefetch, config.publishes_outcomes());
         let at = move || (url.clone(), topology.clone());
         self.tasks.spawn({
             let (app, stop, at, clock) = (app.clone(), stop.clone(), at.clone(), clock.clone());
@@ -177,7 +178,7 @@ impl Service {
                 .await;
             }
         });
-        if tells_outcomes {
+        if publishes_outcomes {
             let source = app.config.portal.url.as_str().trim_end_matches('/').to_owned();
             let (store, stop, at, clock) = (app.store.clone(), stop.clone(), at.clone(), clock.clone());
             self.tasks.spawn(async move {
@@ -221,7 +222,7 @@ async fn watch_consumer(
 /// Tells again and again which templates are in use: also a process that sends nothing takes events in with them.
 async fn keep_templates(app: App, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(TEMPLATES_TOLD)).await.is_some() {
-        if let Err(error) = app.tell_templates().await {
+        if let Err(error) = app.announce_templates().await {
             warn!("failed to record which templates are in use: {error}");
         }
     }

@@ -221,7 +221,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 // The broker gives the message up after so many tries: the sooner, the better for those behind it.
                 self.delays.reset();
             }
-            self.tell(&stopped, &seen);
+            self.log(&stopped, &seen);
             let delay = self.delays.next_delay();
             if shutdown.run_until_cancelled(self.pulse.during(self.clock.sleep(delay))).await.is_none() {
                 break;
@@ -357,7 +357,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Counts why consuming stopped, shows it, and logs it unless that was the last thing said.
-    fn tell(&mut self, stopped: &Stopped, seen: &SeenMessages) {
+    fn log(&mut self, stopped: &Stopped, seen: &SeenMessages) {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
         let mut reason = stopped.to_string();
         if let (Some(source), true, false) = (self.suspicion.hindered(), seen.began, seen.progressed) {

@@ -126,7 +126,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
                     self.intervals.look
                 }
                 Err(trouble) => {
-                    self.tell(&trouble);
+                    self.log(&trouble);
                     self.delays.next_delay()
                 }
             };
@@ -276,7 +276,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         }
     }
 
-    fn tell(&mut self, trouble: &MirrorError) {
+    fn log(&mut self, trouble: &MirrorError) {
         let reason = trouble.to_string();
         if self.said.as_deref() != Some(&reason) {
             tracing::warn!(broker = %self.url, "the dead-letter queue is not up to date: {reason}");

@@ -90,7 +90,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
                     self.look
                 }
                 Err(trouble) => {
-                    self.tell(&trouble);
+                    self.log(&trouble);
                     self.delays.next_delay()
                 }
             };
@@ -151,7 +151,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
         }
     }
 
-    fn tell(&mut self, trouble: &OutcomesError) {
+    fn log(&mut self, trouble: &OutcomesError) {
         let reason = trouble.to_string();
         if self.said.as_deref() != Some(&reason) {
             tracing::warn!(broker = %self.url, "outcomes wait in the database: {reason}");

@@ -9,7 +9,7 @@ use super::Globals;
 use super::arguments::{Limit, ReasonArg};
 use super::error::Advise;
 use super::terminal::confirm::agrees;
-use super::terminal::words::count;
+use super::terminal::format::count;
 use crate::app::App;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::store::{Erased, Leftovers};

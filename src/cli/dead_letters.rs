@@ -13,8 +13,8 @@ use super::arguments::{Limit, ReasonArg, spelled};
 use super::error::Advise;
 use super::lookup::id_prefix::IdPrefix;
 use super::terminal::confirm::agrees;
+use super::terminal::format::count;
 use super::terminal::output::Output;
-use super::terminal::words::count;
 use crate::app::App;
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
@@ -170,7 +170,11 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
             let many = app.redrive.despite_newer(anyway).letters(&letters, &globals.who()).await?;
             let back = many.redriven.iter().map(Fated::back);
             let stays = many.failed.iter().map(|(letter, error)| Fated::stays(*letter, error.to_string()));
-            tell(output, &back.chain(stays).collect::<Vec<_>>(), "a running worker finds them within a second")?;
+            print_result(
+                output,
+                &back.chain(stays).collect::<Vec<_>>(),
+                "a running worker finds them within a second",
+            )?;
             all_tried(many.interrupted)
         }
         DeadLettersAction::Discard { selection, why, yes } => {
@@ -187,7 +191,7 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
                 }
             }
             if !fates.is_empty() {
-                tell(output, &fates, "`dead-letters restore ID` takes it back")?;
+                print_result(output, &fates, "`dead-letters restore ID` takes it back")?;
             }
             all_tried(interrupted)
         }
@@ -197,7 +201,7 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
             let (refused, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| newer.contains_key(id));
             let mut fates = fated(&app, &others, |letter| letters.contains(&letter), "open").await?;
             fates.extend(refused.into_iter().map(|id| Fated::stays(id, RedriveError::Newer(newer[&id]).to_string())));
-            tell(output, &fates, "`dead-letters redrive ID` sends")
+            print_result(output, &fates, "`dead-letters redrive ID` sends")
         }
     }
 }
@@ -372,7 +376,7 @@ async fn fated(
 }
 
 /// Says what became of each; of many only those that stay. It is an error if some do.
-fn tell(output: Output, fates: &[Fated], next: &str) -> anyhow::Result<()> {
+fn print_result(output: Output, fates: &[Fated], next: &str) -> anyhow::Result<()> {
     let stay: Vec<&Fated> = fates.iter().filter(|fate| fate.stays_as_before()).collect();
     if output.is_json() || fates.len() <= ROWS_MAX {
         output.rows(fates, "")?;

@@ -12,8 +12,8 @@ use super::Globals;
 use super::arguments::{Limit, ReasonArg, address, moment, spelled};
 use super::error::Advise;
 use super::lookup::id_prefix::IdPrefix;
+use super::terminal::format::count;
 use super::terminal::output::Output;
-use super::terminal::words::count;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
@@ -184,35 +184,35 @@ pub async fn run(args: DeliveriesArgs, globals: &Globals) -> anyhow::Result<()> 
         DeliveriesAction::Cancel { id, why } => {
             let id = id.delivery(&app).await?;
             let acted = app.store.cancel(id, &who, &why.reason).await?;
-            tell(&app, output, id, acted, "is cancelled: it is not sent any more", cannot_cancel).await
+            print_result(&app, output, id, acted, "is cancelled: it is not sent any more", cannot_cancel).await
         }
         DeliveriesAction::SendNow { id } => {
             let id = id.delivery(&app).await?;
             let acted = app.store.send_now(id, &who).await?;
             app.wakes.wake_all();
             let what = "goes ahead of the others; a running worker finds it within a second";
-            tell(&app, output, id, acted, what, cannot_hurry).await
+            print_result(&app, output, id, acted, what, cannot_hurry).await
         }
         DeliveriesAction::MarkSent { id, why } => {
             let id = id.delivery(&app).await?;
             let marked = app.store.mark_sent(id, &who, &why.reason).await?;
             app.wakes.wake_all();
             let what = marked_sent(&marked);
-            tell(&app, output, id, marked.acted, &what, |_| "only an uncertain delivery can be marked").await
+            print_result(&app, output, id, marked.acted, &what, |_| "only an uncertain delivery can be marked").await
         }
         DeliveriesAction::Hold { all: _, since } => {
             let counts = app.store.hold(since, None, &who).await?;
-            told_held(output, counts, since)
+            print_held(output, counts, since)
         }
         DeliveriesAction::LetGo { tenant, all: _ } => {
             let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
-            told_many(output, number, "let go", "they are sent in their turn")
+            print_many(output, number, "let go", "they are sent in their turn")
         }
     }
 }
 
 /// Says what became of a person's decision about one delivery.
-async fn tell(
+async fn print_result(
     app: &App,
     output: Output,
     id: DeliveryId,
@@ -227,7 +227,7 @@ async fn tell(
             let whose = row.as_ref().map(|row| format!(", {},", row.named())).unwrap_or_default();
             Ok(output.one(&row, &crate::clean::marked(&format!("delivery {id}{whose} {done}")))?)
         }
-        Acted::Stands(state) => {
+        Acted::NotPossible(state) => {
             Err(anyhow::anyhow!("delivery {id} is {state}: nothing was changed")).what_to_do(instead(state))
         }
         Acted::Unknown => {
@@ -263,7 +263,7 @@ const fn cannot_hurry(state: DeliveryState) -> &'static str {
 }
 
 /// Says what is held, and what was already on its way then.
-fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Result<()> {
+fn print_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Held {
         result: &'static str,
@@ -287,7 +287,7 @@ fn told_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::Re
 }
 
 /// Says what was done to how many.
-fn told_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
+fn print_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct ManyActed {
         result: &'static str,

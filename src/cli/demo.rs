@@ -43,7 +43,7 @@ pub async fn run(args: DemoArgs, globals: &Globals) -> anyhow::Result<()> {
 }
 
 async fn show(demo: &Demo, args: &DemoArgs, json: bool, signal: &CancellationToken) -> anyhow::Result<()> {
-    let told = signal.run_until_cancelled(async {
+    let shown = signal.run_until_cancelled(async {
         let verdicts = demo.publish(|event, _| progress(json, event.label, event.expect)).await?;
         demo.concluded().await?;
         let (rows, place) = demo.report(&verdicts, !args.once).await?;
@@ -54,8 +54,8 @@ async fn show(demo: &Demo, args: &DemoArgs, json: bool, signal: &CancellationTok
         }
         anyhow::Ok(())
     });
-    if let Some(told) = told.await {
-        told?;
+    if let Some(shown) = shown.await {
+        shown?;
         if !args.once {
             eprintln!("\nCtrl-C ends the demo.");
             signal.cancelled().await;

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::Globals;
 use super::error::Advise;
 use super::lookup::event_files;
+use super::terminal::format::count;
 use super::terminal::output::Output;
 use super::terminal::report::{TextReport, Tint};
-use super::terminal::words::count;
 use crate::app::App;
 use crate::bisect::bisect;
 use crate::event::catalogue::{ImportEntry, parse_import_line, warnings_of_import_line};
@@ -24,7 +24,7 @@ use crate::store::StoreError;
 /// Tenants or customers in one transaction.
 const BATCH_MAX: usize = 1_000;
 /// Dead letters that are put back in one go.
-const CURES_MAX: u32 = 1_000;
+const AUTO_REDRIVES_MAX: u32 = 1_000;
 /// More faults than this are counted only.
 const FAULTS_MAX: usize = 20;
 /// The width of the longest name and of the space around it.
@@ -175,7 +175,7 @@ impl Import<'_> {
         self.store_tenants().await?;
         self.store_customers().await?;
         self.done.faults.sort_by_key(|fault| fault.line);
-        self.cure().await
+        self.auto_redrive().await
     }
 
     /// Keeps the entry until a batch is full, or one of the other kind comes.
@@ -248,9 +248,9 @@ impl Import<'_> {
     }
 
     /// Puts dead letters back until none is left that could be.
-    async fn cure(&mut self) -> anyhow::Result<()> {
+    async fn auto_redrive(&mut self) -> anyhow::Result<()> {
         while !self.app.store.resolvable_dead_letters(1).await?.is_empty() {
-            self.done.dead_letters_cured += self.app.redrive.cure(CURES_MAX).await?;
+            self.done.dead_letters_cured += self.app.redrive.auto_redrive(AUTO_REDRIVES_MAX).await?;
         }
         Ok(())
     }

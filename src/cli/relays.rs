@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::Globals;
 use super::arguments::ReasonArg;
 use super::error::Advise;
+use super::terminal::format::{count, relative};
 use super::terminal::output::{ListRow, Output};
 use super::terminal::table::Column;
-use super::terminal::words::{self, relative};
 use super::views::relay_health::{credentials_refused, health};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -79,7 +79,7 @@ pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
         RelaysAction::Pause { relay, why } => {
             let relay = configured(&app, &relay).await?;
             app.store.pause_relay(&relay, true, &format!("{}: {}", globals.who(), why.reason)).await?;
-            tell(
+            print_result(
                 &app,
                 output,
                 &relay,
@@ -94,8 +94,8 @@ pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
                 return Err(none).what_to_do("`relays list` shows the senders that are held");
             }
             let freed = usize::try_from(app.store.let_senders_go().await?).unwrap_or(usize::MAX);
-            let what = format!("releases the sender {sender}; due again: {}", words::count(freed, "delivery"));
-            tell(&app, output, &relay, &what).await?;
+            let what = format!("releases the sender {sender}; due again: {}", count(freed, "delivery"));
+            print_result(&app, output, &relay, &what).await?;
         }
         RelaysAction::Resume { relay } => {
             let relay = configured(&app, &relay).await?;
@@ -104,7 +104,7 @@ pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
             let works =
                 state.breaker == BreakerState::Closed && app.store.refused_credentials(&relay).await?.is_empty();
             let what = if works { "sends again" } else { "is tried at once, and sends again when it works" };
-            tell(&app, output, &relay, what).await?;
+            print_result(&app, output, &relay, what).await?;
         }
     }
     Ok(())
@@ -306,11 +306,11 @@ async fn configured(app: &App, name: &str) -> anyhow::Result<RelayName> {
 }
 
 /// Says what became of a relay.
-async fn tell(app: &App, output: Output, relay: &RelayName, what: &str) -> anyhow::Result<()> {
+async fn print_result(app: &App, output: Output, relay: &RelayName, what: &str) -> anyhow::Result<()> {
     let row = rows(app).await?.into_iter().find(|row| row.relay == *relay);
     let waiting = row.as_ref().map_or(0, |row| row.due + row.sending);
     let waiting = usize::try_from(waiting).unwrap_or_default();
     let waits = if waiting == 1 { "waits" } else { "wait" };
-    let text = format!("relay {relay} {what}\n{} {waits} for it now", words::count(waiting, "delivery"));
+    let text = format!("relay {relay} {what}\n{} {waits} for it now", count(waiting, "delivery"));
     Ok(output.one(&row, &text)?)
 }

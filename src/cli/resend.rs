@@ -10,9 +10,9 @@ use super::arguments::{ReasonArg, address, spelled};
 use super::error::Advise;
 use super::lookup::id_prefix::IdPrefix;
 use super::lookup::which_invoice::{MeantInvoice, Purpose, quoted, which_invoice};
+use super::terminal::format::count;
 use super::terminal::output::{Output, shown};
 use super::terminal::report::TextReport;
-use super::terminal::words::count;
 use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
@@ -132,14 +132,14 @@ fn advice(error: &ResendError, args: &ResendArgs) -> String {
         ResendError::Forgotten => "nothing is left here to make a mail of",
         ResendError::UnknownCustomer(_) => "import the customer with `import FILE`, then resend",
         ResendError::Address(_) | ResendError::Recipient(_) => "name another address with --to",
-        ResendError::MustFail { class, .. } => cure(*class),
+        ResendError::MustFail { class, .. } => remedy(*class),
         ResendError::Store(_) => "try again when the database answers; `doctor` checks everything",
     };
     advice.to_owned()
 }
 
 /// What is to be done before a mail that would fail is sent.
-const fn cure(class: ReasonCode) -> &'static str {
+const fn remedy(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::DocumentMissing => "upload the document under its key, then resend; nothing was changed",
         ReasonCode::DocumentMismatch => {

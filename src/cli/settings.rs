@@ -7,9 +7,9 @@ use strum::VariantArray as _;
 use super::Globals;
 use super::arguments::spelled;
 use super::error::Advise;
+use super::terminal::format::count;
 use super::terminal::output::Output;
 use super::terminal::report::{TextReport, Tint};
-use super::terminal::words::count;
 use crate::api::warning::{self, Warning};
 use crate::app::App;
 use crate::model::ids::TenantId;
@@ -207,13 +207,13 @@ impl ShownSettings {
         let mut report = TextReport::new(output);
         let since = if *changed { ", in force from now on" } else { "" };
         report.headline(&format!("settings of {tenant}, version {version}{since}"));
-        let facts = [
+        let fields = [
             ("sensitive_attachments", settings.sensitive_attachments.into_str()),
             ("level", level.into_str()),
             ("primary", method(primary)),
             ("secondary", method(secondary)),
         ];
-        for (name, value) in facts {
+        for (name, value) in fields {
             report.fact(name, INDENT, value);
         }
         for warning in warnings {

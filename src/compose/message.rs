@@ -19,7 +19,7 @@ use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
 use super::Attachment;
-use super::templates::TemplateWords;
+use super::templates::RenderedTexts;
 use crate::clock::Timestamp;
 use crate::event::{Document, LoadedDocument};
 use crate::model::ids::DeliveryId;
@@ -52,7 +52,7 @@ pub(super) struct MessageParts<'a> {
     pub(super) cc: Vec<HeaderMailbox>,
     /// BCP 47.
     pub(super) language: &'a str,
-    pub(super) words: TemplateWords,
+    pub(super) texts: RenderedTexts,
     pub(super) attachments: &'a [Attachment],
     pub(super) documents: &'a [LoadedDocument],
 }
@@ -77,7 +77,7 @@ pub(super) fn write(parts: MessageParts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
     let alternative = multipart(
         "multipart/alternative",
         boundary(parts.root, "alternative"),
-        vec![text_part("text/plain", &parts.words.text), text_part("text/html", &parts.words.html)],
+        vec![text_part("text/plain", &parts.texts.text), text_part("text/html", &parts.texts.html)],
     );
     let body = if parts.documents.is_empty() {
         alternative
@@ -102,7 +102,7 @@ pub(super) fn write(parts: MessageParts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
     let capacity = (capacity + USUAL_TEXTS_BYTES).next_multiple_of(BUFFER_STEP_BYTES);
     bytes.reserve_exact(usize::try_from(capacity).unwrap_or_default());
     message
-        .header("Subject", Text::new(parts.words.subject))
+        .header("Subject", Text::new(parts.texts.subject))
         .header("Message-ID", MessageId::new(parts.message_id))
         // RFC 3834 §5: no vacation notice answers this.
         .header("Auto-Submitted", Raw::new("auto-generated"))

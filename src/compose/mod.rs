@@ -151,8 +151,8 @@ pub fn compose_into(
 
     let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
     let view = TemplateView::new(snapshot, plan, &attachments, &customs);
-    let mut words = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
-    words.subject = clean::line(&words.subject, SUBJECT_CHARS_MAX);
+    let mut texts = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
+    texts.subject = clean::line(&texts.subject, SUBJECT_CHARS_MAX);
 
     let parts = MessageParts {
         root: snapshot.root,
@@ -163,7 +163,7 @@ pub fn compose_into(
         to: mailboxes(snapshot, RecipientRole::To)?,
         cc: mailboxes(snapshot, RecipientRole::Cc)?,
         language: &customs.locale.tag(),
-        words,
+        texts,
         attachments: &attachments,
         documents,
     };

@@ -53,13 +53,13 @@ struct AllSources {
 
 /// The parts of a mail that templates write.
 #[derive(Debug)]
-pub(super) struct TemplateWords {
+pub(super) struct RenderedTexts {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
 }
 
-impl TemplateWords {
+impl RenderedTexts {
     /// The bytes of both bodies as they are sent.
     fn encoded_bytes(&self) -> usize {
         qp::BODY.encoded_len(&self.text) + qp::BODY.encoded_len(&self.html)
@@ -213,7 +213,7 @@ impl Templates {
         folder: &str,
         kind: InvoiceKind,
         view: &TemplateView,
-    ) -> Result<TemplateWords, ComposeError> {
+    ) -> Result<RenderedTexts, ComposeError> {
         let environment = self.environment(tenant);
         let view = Value::from(minijinja::value::Serde(view));
         let write = |part: &str| {
@@ -223,15 +223,15 @@ impl Templates {
                 .and_then(|parsed| parsed.render(view.clone()))
                 .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
         };
-        let words =
-            TemplateWords { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
-        let problem = match words.text.len() + words.html.len() {
+        let texts =
+            RenderedTexts { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
+        let problem = match texts.text.len() + texts.html.len() {
             bytes if bytes > WORDS_BYTES_MAX => format!("text and HTML have more than {WORDS_BYTES_MAX} bytes"),
             // Quoted-printable makes three bytes of one that is not ASCII: a shorter text fits in any case.
-            bytes if bytes > ENCODED_WORDS_BYTES_MAX / 4 && words.encoded_bytes() > ENCODED_WORDS_BYTES_MAX => {
+            bytes if bytes > ENCODED_WORDS_BYTES_MAX / 4 && texts.encoded_bytes() > ENCODED_WORDS_BYTES_MAX => {
                 format!("text and HTML have more than {ENCODED_WORDS_BYTES_MAX} bytes in quoted-printable")
             }
-            _ => return Ok(words),
+            _ => return Ok(texts),
         };
         Err(ComposeError::Template { template: format!("{folder}/{kind}"), problem })
     }

@@ -83,7 +83,7 @@ impl Broker {
 
     /// Whether outcomes are published: that is wanted, and there is a broker.
     #[must_use]
-    pub fn tells_outcomes(&self) -> bool {
+    pub fn publishes_outcomes(&self) -> bool {
         self.outcomes && self.url.is_some()
     }
 }

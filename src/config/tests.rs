@@ -113,7 +113,7 @@ fn every_fault_is_told_at_once() {
     ];
     let file = "[broker]\ntopolgy = \"declare\"\nprefetch = \"many\"\n[retry]\nschedule = [\"30s\", \"soon\"]\n\
                 [relays.bulk]\nconections = 2\n[metrik]\nlisten = \"127.0.0.1:1\"\n";
-    let told = faults(&environment, file);
+    let reported = faults(&environment, file);
     let expected = [
         "DATABASE_URL does not begin with postgres: or postgresql:",
         "AMQP_URL ends with /",
@@ -134,10 +134,10 @@ fn every_fault_is_told_at_once() {
         "config.toml line 8: metrik is not a known key → did you mean [metrics]?",
     ];
     for start in expected {
-        assert_eq!(told.iter().filter(|fault| fault.starts_with(start)).count(), 1, "{start}\n{told:#?}");
+        assert_eq!(reported.iter().filter(|fault| fault.starts_with(start)).count(), 1, "{start}\n{reported:#?}");
     }
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    assert!(!told.join("\n").contains("hunter2"), "{told:#?}");
+    assert_eq!(reported.len(), expected.len(), "{reported:#?}");
+    assert!(!reported.join("\n").contains("hunter2"), "{reported:#?}");
 }
 
 #[test]
@@ -211,9 +211,9 @@ fn secrets_of_the_documentation_are_refused_where_others_reach_them() {
         (&[("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "secret")], "AWS_SECRET_ACCESS_KEY is a secret"),
     ];
     for (environment, start) in cases {
-        let told = faults(environment, "");
-        assert!(told.len() == 1 && told[0].starts_with(start), "{environment:?}: {told:#?}");
-        assert!(!told[0].contains(PRINTED_TOKEN), "{told:?}");
+        let reported = faults(environment, "");
+        assert!(reported.len() == 1 && reported[0].starts_with(start), "{environment:?}: {reported:#?}");
+        assert!(!reported[0].contains(PRINTED_TOKEN), "{reported:?}");
     }
     // On this machine they do for trying out.
     config(
@@ -275,8 +275,8 @@ fn what_the_file_gets_wrong_is_told_by_line() {
         ("[log]\nfilter = \"a=b=c\"\n", "config.toml line 2: log.filter is no log filter"),
     ];
     for (file, start) in cases {
-        let told = faults(&[], file);
-        assert!(told[0].starts_with(start), "{file}\n{told:#?}");
+        let reported = faults(&[], file);
+        assert!(reported[0].starts_with(start), "{file}\n{reported:#?}");
     }
 }
 
@@ -287,11 +287,11 @@ fn a_broken_line_of_the_file_is_not_repeated() {
         "[console]\napi_token = hunter2\n",
         "api_token \"hunter2\"\n",
     ] {
-        let told = faults(&[], file).join("\n");
-        assert!(told.contains("is not TOML") && !told.contains("hunter2"), "{told}");
+        let reported = faults(&[], file).join("\n");
+        assert!(reported.contains("is not TOML") && !reported.contains("hunter2"), "{reported}");
     }
-    let told = faults(&[("AMQP_URL", "amqp://mq.example"), ("LOG_FORMAT", "xml")], "[database\n");
-    assert_eq!(told.len(), 2, "the database may well be set in the broken file: {told:#?}");
+    let reported = faults(&[("AMQP_URL", "amqp://mq.example"), ("LOG_FORMAT", "xml")], "[database\n");
+    assert_eq!(reported.len(), 2, "the database may well be set in the broken file: {reported:#?}");
 }
 
 #[test]
@@ -417,8 +417,8 @@ fn the_shipped_file_names_every_key_with_its_default() {
 #[test]
 fn the_examples_of_the_shipped_file_are_right() {
     let examples = uncommented(true);
-    let told = faults(&[], &examples);
-    assert!(told.iter().all(|fault| fault.contains("our documentation prints")), "{told:#?}");
+    let reported = faults(&[], &examples);
+    assert!(reported.iter().all(|fault| fault.contains("our documentation prints")), "{reported:#?}");
     let own =
         [("CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=", KEY), (":password@", ":pw@"), ("= \"secret\"", "= \"s\"")];
     let own =

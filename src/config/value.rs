@@ -129,12 +129,12 @@ pub(super) fn show_size(bytes: u64) -> String {
 }
 
 /// One of some words.
-pub(super) fn choice<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Raw) -> Result<T, Wrong> {
+pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> impl Fn(&Raw) -> Result<T, Wrong> {
     move |raw| {
         let written = text(raw)?;
-        words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value).ok_or_else(|| {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Wrong::new(format!("is {written:?}"), format!("choose one of: {}", words.join(", ")))
+        choices.iter().find(|(word, _)| *word == written).map(|(_, value)| *value).ok_or_else(|| {
+            let choices: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            Wrong::new(format!("is {written:?}"), format!("choose one of: {}", choices.join(", ")))
         })
     }
 }

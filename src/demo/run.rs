@@ -77,7 +77,7 @@ impl Demo {
         let app = App::open(config, Role::Worker).await?;
         let router = HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.store.clone()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
-        tell_catalogue(&app, &world).await?;
+        import_catalogue(&app, &world).await?;
         let place = WhereToLook {
             page: Some(format!("http://{}", catcher.page_address())),
             mails,
@@ -167,7 +167,7 @@ fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result
     Ok(config)
 }
 
-async fn tell_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
+async fn import_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
     for line in world.catalogue() {
         match parse_import_line(line.as_bytes())? {
             ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),

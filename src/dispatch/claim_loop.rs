@@ -44,7 +44,7 @@ pub struct Owned {
     /// The row.
     pub claimed: Claimed,
     /// Until the row has been recorded or given back.
-    _grip: InFlightGuard,
+    _in_flight: InFlightGuard,
     /// Of a delivery that a worker died with: the lane claims no other meanwhile.
     _alone: Option<Isolated>,
     /// Free when the row has been recorded or given back.
@@ -57,7 +57,7 @@ pub struct Ready {
     /// The row.
     pub owned: Owned,
     /// What it was made of.
-    pub facts: DeliveryContext,
+    pub delivery: DeliveryContext,
     /// The mail, and why it is as it is.
     pub prepared: Prepared,
     /// Its place among the mails that wait; free when a slot takes it.
@@ -244,7 +244,12 @@ impl ClaimLoop {
             .map(|claimed| {
                 let place = places.split(1).expect("no more was claimed than there are places");
                 let alone = if claimed.takeovers > 0 { alone.take() } else { None };
-                Owned { _grip: self.context.in_flight.grip(claimed.delivery), claimed, _alone: alone, _place: place }
+                Owned {
+                    _in_flight: self.context.in_flight.guard(claimed.delivery),
+                    claimed,
+                    _alone: alone,
+                    _place: place,
+                }
             })
             .collect();
         let stage = Arc::new(ClaimStage {
@@ -269,7 +274,7 @@ impl ClaimLoop {
             for owned in owned {
                 let stage = Arc::clone(&stage);
                 match loaded.remove(&owned.claimed.delivery) {
-                    Some(Ok(facts)) => drop(siblings.spawn(async move { stage.prepare(owned, facts).await })),
+                    Some(Ok(delivery)) => drop(siblings.spawn(async move { stage.prepare(owned, delivery).await })),
                     Some(Err(why)) => {
                         drop(siblings.spawn(async move { stage.recorder.unreadable(&owned.claimed, &why).await }));
                     }
@@ -316,26 +321,26 @@ struct ClaimStage {
 }
 
 impl ClaimStage {
-    async fn prepare(&self, owned: Owned, facts: DeliveryContext) {
+    async fn prepare(&self, owned: Owned, delivery: DeliveryContext) {
         let claimed = &owned.claimed;
         let span = span::attempt(
             claimed.delivery,
-            (&facts.tenant, &facts.invoice_number),
+            (&delivery.tenant, &delivery.invoice_number),
             &self.relay.name,
             claimed.attempts + 1,
-            || event::traceparent(&facts.event_body),
+            || event::traceparent(&delivery.event_body),
         );
-        self.prepare_in(&span, owned, facts).instrument(span.clone()).await;
+        self.prepare_in(&span, owned, delivery).instrument(span.clone()).await;
     }
 
-    async fn prepare_in(&self, span: &Span, owned: Owned, facts: DeliveryContext) {
+    async fn prepare_in(&self, span: &Span, owned: Owned, delivery: DeliveryContext) {
         let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
         // A panic is this delivery's dead letter, not the worker's end.
-        let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &facts)).catch_unwind();
+        let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &delivery)).catch_unwind();
         let ended = match work.await {
             Ok(Ok(prepared)) => {
                 // The receiver is closed: the worker drains.
-                let ready = Ready { owned, facts, prepared, waiting, span: span.clone() };
+                let ready = Ready { owned, delivery, prepared, waiting, span: span.clone() };
                 if let Err(unsent) = self.ready.send(ready).await {
                     self.recorder.release(&unsent.0.owned.claimed).await;
                 }
@@ -347,6 +352,6 @@ impl ClaimStage {
                 AttemptResult::before(ReasonCode::Internal, "the dispatcher failed while composing; its log tells more")
             }
         };
-        self.recorder.record(self.relay.on_uncertain, &owned.claimed, &facts, None, &ended).await;
+        self.recorder.record(self.relay.on_uncertain, &owned.claimed, &delivery, None, &ended).await;
     }
 }

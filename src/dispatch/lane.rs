@@ -58,7 +58,7 @@ impl Lane {
         let isolation = self.context.isolation.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
-        let exchange = Arc::new(SmtpWorkers {
+        let workers = Arc::new(SmtpWorkers {
             worker: self.context.worker,
             context: Arc::clone(&self.context),
             queue: Mutex::new(queue),
@@ -92,10 +92,10 @@ impl Lane {
 
         let tasks = TaskTracker::new();
         for index in 0..slots_all {
-            let exchange = Arc::clone(&exchange);
+            let workers = Arc::clone(&workers);
             tasks.spawn(async move {
                 // A panic outside of a mail's own work costs a mail, which the heartbeat gives back, and no slot.
-                while AssertUnwindSafe(exchange.run_slot(index)).catch_unwind().await.is_err() {
+                while AssertUnwindSafe(workers.run_slot(index)).catch_unwind().await.is_err() {
                     error!(slot = index, "a slot panicked and begins anew");
                 }
             });

@@ -21,13 +21,13 @@ pub type Loaded = Result<DeliveryContext, String>;
 /// If the database is away; no delivery is to blame.
 pub async fn load(context: &Context, deliveries: &[DeliveryId]) -> Result<HashMap<DeliveryId, Loaded>, StoreError> {
     let results = bisect(deliveries, StoreError::is_about_a_row, |part| async move {
-        let mut facts: HashMap<_, _> =
-            context.store.load(part).await?.into_iter().map(|facts| (facts.id, facts)).collect();
-        Ok(part.iter().map(|delivery| facts.remove(delivery)).collect())
+        let loaded = context.store.load(part).await?;
+        let mut loaded: HashMap<_, _> = loaded.into_iter().map(|delivery| (delivery.id, delivery)).collect();
+        Ok(part.iter().map(|id| loaded.remove(id)).collect())
     })
     .await?;
     let loaded = |result: Result<Option<DeliveryContext>, StoreError>| match result {
-        Ok(Some(facts)) => Ok(facts),
+        Ok(Some(delivery)) => Ok(delivery),
         Ok(None) => Err("what it is made of is not stored".to_owned()),
         Err(error) => Err(error.to_string()),
     };

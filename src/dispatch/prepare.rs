@@ -63,24 +63,24 @@ pub async fn prepare(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
 ) -> Result<Prepared, AttemptResult> {
     let started_at = context.clock.now();
-    let data = event_data(facts)?;
+    let data = event_data(delivery)?;
     let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
-    let decided = decide(facts, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
+    let decided = decide(delivery, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
     if may_not_follow(claimed, decided.terms) {
         let why = "the relay may hold the message, and by now less may be shown than it shows";
         return Err(AttemptResult::before(ReasonCode::Uncertain, why));
     }
     if decided.plan == Plan::Attach {
         // Before memory is waited for: what pauses must not stand in the way of what does not.
-        let ticket = context.documents.ticket(facts.tenant.as_str(), &context.clock, relay.connections);
+        let ticket = context.documents.ticket(delivery.tenant.as_str(), &context.clock, relay.connections);
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
     let Composed { mail, repeats, has_spare_utf8, link } =
-        composed(context, relay, claimed, facts, data, decided, &mut memory).await?;
+        composed(context, relay, claimed, delivery, data, decided, &mut memory).await?;
     // Otherwise the recipient could get two different messages with one Message-ID.
     if claimed.may_be_out && claimed.message_sha256 != Some(mail.sha256) {
         let why = "the relay may hold the message, and the same bytes cannot be composed any more: what it is made of \
@@ -89,7 +89,7 @@ pub async fn prepare(
     }
     let decision_inputs = serde_json::to_string(&decided.inputs).expect("a decision's inputs are JSON");
     let sender = MailSender::new(&relay.name, mail.envelope.sender.as_ref(), &mail.from);
-    let has_held_sender = facts.has_held_sender;
+    let has_held_sender = delivery.has_held_sender;
     Ok(Prepared {
         decided,
         decision_inputs,
@@ -113,13 +113,13 @@ pub async fn compose_again(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     prepared: &mut Prepared,
 ) -> Result<(), AttemptResult> {
     // First: the mail's share of the memory is for one of the two.
     context.buffers.give_back(std::mem::take(&mut prepared.mail.bytes));
-    let data = event_data(facts)?;
-    let composed = composed(context, relay, claimed, facts, data, prepared.decided, &mut prepared.memory).await?;
+    let data = event_data(delivery)?;
+    let composed = composed(context, relay, claimed, delivery, data, prepared.decided, &mut prepared.memory).await?;
     prepared.mail = composed.mail;
     Ok(())
 }
@@ -137,17 +137,17 @@ async fn composed(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     data: InvoiceData,
     decided: Decided,
     memory: &mut MailMemory,
 ) -> Result<Composed, AttemptResult> {
     let plan = decided.plan;
-    let documents = documents(context, relay, facts, &data, plan, memory).await?;
+    let documents = documents(context, relay, delivery, &data, plan, memory).await?;
     failpoint::reach(Failpoint::AfterDocuments);
-    let templates = context.templates(&facts.template_version).await?;
-    let (portal_link, link) = portal_link(context, facts, &data, plan)?;
-    let mut snapshot = snapshot(context, facts, data, portal_link)?;
+    let templates = context.templates(&delivery.template_version).await?;
+    let (portal_link, link) = portal_link(context, delivery, &data, plan)?;
+    let mut snapshot = snapshot(context, delivery, data, portal_link)?;
     if claimed.without_utf8 {
         snapshot.leave_spare_utf8_out();
     }
@@ -188,8 +188,8 @@ fn may_not_follow(claimed: &Claimed, terms: Terms) -> bool {
     claimed.may_be_out && claimed.earlier.is_none_or(|earlier| terms.differ_from(earlier))
 }
 
-fn event_data(facts: &DeliveryContext) -> Result<InvoiceData, AttemptResult> {
-    event::reread(&facts.event_body).map_err(|fault| {
+fn event_data(delivery: &DeliveryContext) -> Result<InvoiceData, AttemptResult> {
+    event::reread(&delivery.event_body).map_err(|fault| {
         AttemptResult::before(ReasonCode::Internal, format!("the stored event cannot be read again: {fault}"))
     })
 }
@@ -208,22 +208,22 @@ pub struct Past {
 /// # Errors
 /// [`AttemptResult`] if neither would be right.
 pub fn decide(
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     documents: &[Document],
     past: Past,
     message_bytes_max: u64,
     sms_available: bool,
 ) -> Result<Decided, AttemptResult> {
     let inputs = Inputs {
-        settings: facts.settings.settings,
-        settings_version: facts.settings.version,
-        customer_type: facts.customer_type,
-        verification: facts.verification,
+        settings: delivery.settings.settings,
+        settings_version: delivery.settings.version,
+        customer_type: delivery.customer_type,
+        verification: delivery.verification,
         sms_available,
         encoded_bytes: compose::encoded_bytes(documents),
         message_bytes_max,
         refused_for_size: past.refused_for_size,
-        link_only: facts.link_only,
+        link_only: delivery.link_only,
         earlier: past.earlier,
     };
     let ruling =
@@ -235,14 +235,14 @@ pub fn decide(
 async fn documents(
     context: &Context,
     relay: &RelayConfig,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     data: &InvoiceData,
     plan: Plan,
     memory: &mut MailMemory,
 ) -> Result<Vec<LoadedDocument>, AttemptResult> {
     let (store, clock) = (&context.documents, &context.clock);
     let loaded = match plan {
-        Plan::Attach => match store.ticket(facts.tenant.as_str(), clock, relay.connections) {
+        Plan::Attach => match store.ticket(delivery.tenant.as_str(), clock, relay.connections) {
             Ok(ticket) => {
                 if ticket.may_take_long() {
                     // It may take the whole deadline: mails of tenants whose documents come are made meanwhile.
@@ -254,7 +254,7 @@ async fn documents(
         },
         // If the portal is closed, or the message is a Bcc, which has no link, the documents are not needed.
         Plan::Link { access: PortalAccess::Closed } => Ok(Vec::new()),
-        Plan::Link { .. } if facts.role == DeliveryRole::Bcc => Ok(Vec::new()),
+        Plan::Link { .. } if delivery.role == DeliveryRole::Bcc => Ok(Vec::new()),
         Plan::Link { .. } => store.check_presence(&data.documents, clock).await.map(|()| Vec::new()),
     };
     loaded.map_err(|error| document_failed(&error))
@@ -281,24 +281,24 @@ fn compose_failed(error: &ComposeError) -> AttemptResult {
 /// A link and its token for a main mail without documents; a Bcc never carries one.
 fn portal_link(
     context: &Context,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     data: &InvoiceData,
     plan: Plan,
 ) -> Result<(Option<String>, Option<PortalToken>), AttemptResult> {
-    if plan.decision() == Decision::Attach || facts.role == DeliveryRole::Bcc {
+    if plan.decision() == Decision::Attach || delivery.role == DeliveryRole::Bcc {
         return Ok((None, None));
     }
-    let key = context.link_keys.by_fingerprint(&facts.link_key).ok_or_else(|| {
+    let key = context.link_keys.by_fingerprint(&delivery.link_key).ok_or_else(|| {
         AttemptResult::before(
             ReasonCode::Internal,
-            format!("SECRET_KEYS no longer holds the key {} that this delivery's link is made with", facts.link_key),
+            format!("SECRET_KEYS no longer holds the key {} that this delivery's link is made with", delivery.link_key),
         )
     })?;
-    let token = key.link_token(facts.root.0, facts.link_generation);
+    let token = key.link_token(delivery.root.0, delivery.link_generation);
     let link = PortalToken {
         sha256: Sha256::of(token.as_bytes()),
-        key_fingerprint: facts.link_key.clone(),
-        generation: facts.link_generation,
+        key_fingerprint: delivery.link_key.clone(),
+        generation: delivery.link_generation,
         due_date: data.invoice.due_date,
     };
     Ok((Some(format!("{}/i/{token}", context.portal_url)), Some(link)))
@@ -306,22 +306,23 @@ fn portal_link(
 
 fn snapshot(
     context: &Context,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     data: InvoiceData,
     portal_link: Option<String>,
 ) -> Result<Snapshot, AttemptResult> {
-    let tenant = context.profiles.get(&facts.tenant, facts.profile_version, &facts.profile).map_err(|error| {
-        AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}"))
-    })?;
+    let tenant =
+        context.profiles.get(&delivery.tenant, delivery.profile_version, &delivery.profile).map_err(|error| {
+            AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}"))
+        })?;
     Ok(Snapshot {
-        root: facts.root,
+        root: delivery.root,
         data,
         tenant,
-        customer_name: facts.customer_name.clone(),
-        locale: facts.locale.clone(),
-        recipients: facts.recipients.clone(),
-        shown: facts.shown.clone(),
-        date: facts.snapshot_at,
+        customer_name: delivery.customer_name.clone(),
+        locale: delivery.locale.clone(),
+        recipients: delivery.recipients.clone(),
+        shown: delivery.shown.clone(),
+        date: delivery.snapshot_at,
         portal_link,
     })
 }

@@ -40,14 +40,14 @@ pub struct RecordInputs<'a> {
 #[must_use]
 pub fn record(
     claimed: &Claimed,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     prepared: Option<&Prepared>,
     ended: &AttemptResult,
-    making: &RecordInputs<'_>,
+    inputs: &RecordInputs<'_>,
 ) -> Record {
     let decision = prepared.map(|prepared| prepared.decided.plan.decision());
     let missing_since = match ended.class {
-        ReasonCode::DocumentMissing => Some(claimed.missing_since.unwrap_or(making.now)),
+        ReasonCode::DocumentMissing => Some(claimed.missing_since.unwrap_or(inputs.now)),
         // Whether the document is there is not known: the wait goes on.
         ReasonCode::Dependency | ReasonCode::RelayUnavailable => claimed.missing_since,
         _ => None,
@@ -55,24 +55,24 @@ pub fn record(
     let history = History {
         delivery: claimed.delivery,
         attempts: claimed.attempts,
-        now: making.now,
+        now: inputs.now,
         missing_since,
         attached: decision == Some(Decision::Attach),
         resent_uncertain: claimed.may_be_out,
         handed_over: ended.phase == Some(Phase::FinalDot),
-        on_uncertain: making.on_uncertain,
+        on_uncertain: inputs.on_uncertain,
         pause: ended.pause,
         sender_limited: ended.sender_limited,
         goes_without_utf8: ended.goes_without_utf8,
     };
-    let ending = Ending { claimed, facts, prepared, ended, making };
-    let next = match retry::after(ended.class, &history, making.schedule) {
+    let attempt = EndedAttempt { claimed, delivery, prepared, ended, inputs };
+    let next = match retry::after(ended.class, &history, inputs.schedule) {
         retry::Next::Again { after, consumed } => NextState::Due(Box::new(BackToDue {
-            due_at: making.now.plus(after),
+            due_at: inputs.now.plus(after),
             attempts: claimed.attempts + u32::from(consumed),
             last_class: Some(ended.class),
             last_reply: Some(ended.reason.clone()),
-            first_failed_at: claimed.first_failed_at.or(Some(making.now)),
+            first_failed_at: claimed.first_failed_at.or(Some(inputs.now)),
             missing_since,
             refused_for_size: claimed.refused_for_size || ended.class == ReasonCode::TooLarge,
             without_utf8: claimed.without_utf8 || ended.goes_without_utf8,
@@ -83,9 +83,9 @@ pub fn record(
             held: None,
             anew: false,
         })),
-        retry::Next::Conclude(concluded, class) => NextState::Concluded(Box::new(ending.conclusion(concluded, class))),
+        retry::Next::Conclude(concluded, class) => NextState::Concluded(Box::new(attempt.conclusion(concluded, class))),
     };
-    Record { fence: claimed.fence(making.worker), attempt: ending.attempt(), next }
+    Record { fence: claimed.fence(inputs.worker), attempt: attempt.attempt(), next }
 }
 
 /// What is kept of a message that the relay may hold.
@@ -103,15 +103,15 @@ fn kept(prepared: &Prepared) -> KeptMessage {
 }
 
 /// How one attempt ended, with all that is known of it.
-struct Ending<'a> {
+struct EndedAttempt<'a> {
     claimed: &'a Claimed,
-    facts: &'a DeliveryContext,
+    delivery: &'a DeliveryContext,
     prepared: Option<&'a Prepared>,
     ended: &'a AttemptResult,
-    making: &'a RecordInputs<'a>,
+    inputs: &'a RecordInputs<'a>,
 }
 
-impl Ending<'_> {
+impl EndedAttempt<'_> {
     /// The SMTP transaction. What never came to one (a missing document, a relay that is away) is no attempt.
     fn attempt(&self) -> Option<NewAttempt> {
         let ended = self.ended;
@@ -119,7 +119,7 @@ impl Ending<'_> {
         Some(NewAttempt {
             relay: self.claimed.relay.clone(),
             started_at: ended.started_at,
-            ended_at: self.making.now,
+            ended_at: self.inputs.now,
             phase: Some(phase),
             class: ended.class,
             code: ended.code(),
@@ -146,7 +146,7 @@ impl Ending<'_> {
         let prepared = self.prepared;
         Conclusion {
             concluded,
-            at: self.making.now,
+            at: self.inputs.now,
             class,
             reason: Some(self.ended.reason.clone()).filter(|reason| !reason.is_empty()),
             attempts: self.claimed.attempts + u32::from(self.ended.phase.is_some()),
@@ -167,23 +167,23 @@ impl Ending<'_> {
     }
 
     fn dead_letter(&self, class: ReasonCode) -> NewDeadLetter {
-        let Self { claimed, facts, ended, making, .. } = self;
+        let Self { claimed, delivery, ended, inputs, .. } = self;
         let code = ended.code();
         let cause =
             [claimed.relay.as_str(), ended.phase.map_or("", |phase| phase.into_str()), code.as_deref().unwrap_or("")];
-        let letter = NewDeadLetter::new((making.new_id)(), class, &cause, ended.reason.clone(), making.now);
+        let letter = NewDeadLetter::new((inputs.new_id)(), class, &cause, ended.reason.clone(), inputs.now);
         NewDeadLetter {
             delivery: Some(claimed.delivery),
-            event_key: Some(facts.event_key),
-            source: Some(facts.source.clone()),
-            event_id: Some(facts.event_id.clone()),
-            tenant: Some(facts.tenant.clone()),
-            customer: Some(facts.customer.clone()),
-            invoice_number: Some(facts.invoice_number.clone()),
+            event_key: Some(delivery.event_key),
+            source: Some(delivery.source.clone()),
+            event_id: Some(delivery.event_id.clone()),
+            tenant: Some(delivery.tenant.clone()),
+            customer: Some(delivery.customer.clone()),
+            invoice_number: Some(delivery.invoice_number.clone()),
             phase: ended.phase,
             code,
             attempts: claimed.attempts + u32::from(ended.phase.is_some()),
-            first_failed_at: claimed.first_failed_at.unwrap_or(making.now),
+            first_failed_at: claimed.first_failed_at.unwrap_or(inputs.now),
             ..letter
         }
     }
@@ -220,57 +220,57 @@ impl Ending<'_> {
             .filter(|(_, result)| matches!(result, RecipientResult::Deferred(_)))
             .filter_map(|(deferred, _)| {
                 let address = deferred.address.to_string();
-                self.facts.recipients.iter().find(|recipient| in_smtp(&recipient.address) == address).cloned()
+                self.delivery.recipients.iter().find(|recipient| in_smtp(&recipient.address) == address).cloned()
             })
             .collect();
         if deferred.is_empty() {
             return None;
         }
-        let id = DeliveryId((self.making.new_id)());
+        let id = DeliveryId((self.inputs.new_id)());
         Some(RemainderDelivery { delivery: self.rest_delivery(id, deferred), entry: self.rest_entry(id) })
     }
 
     fn rest_delivery(&self, id: DeliveryId, recipients: Vec<Recipient>) -> NewDelivery {
-        let Self { claimed, facts, making, .. } = self;
+        let Self { claimed, delivery, inputs, .. } = self;
         NewDelivery {
             id,
-            root: facts.root,
+            root: delivery.root,
             role: DeliveryRole::Rest,
-            main: facts.main,
-            event_key: facts.event_key,
+            main: delivery.main,
+            event_key: delivery.event_key,
             resend_of: None,
             resend_reason: None,
             invoice: InvoiceRef {
-                tenant: facts.tenant.clone(),
-                customer: facts.customer.clone(),
-                id: facts.invoice_id.clone(),
-                number: facts.invoice_number.clone(),
-                kind: facts.kind,
+                tenant: delivery.tenant.clone(),
+                customer: delivery.customer.clone(),
+                id: delivery.invoice_id.clone(),
+                number: delivery.invoice_number.clone(),
+                kind: delivery.kind,
             },
             recipients,
-            customer_name: facts.customer_name.clone(),
-            locale: facts.locale.clone(),
-            profile_version: facts.profile_version,
-            template_version: facts.template_version.clone(),
-            snapshot_at: facts.snapshot_at,
-            link_key: facts.link_key.clone(),
-            link_generation: facts.link_generation,
-            link_only: facts.link_only,
+            customer_name: delivery.customer_name.clone(),
+            locale: delivery.locale.clone(),
+            profile_version: delivery.profile_version,
+            template_version: delivery.template_version.clone(),
+            snapshot_at: delivery.snapshot_at,
+            link_key: delivery.link_key.clone(),
+            link_generation: delivery.link_generation,
+            link_only: delivery.link_only,
             expires_at: claimed.expires_at,
-            created_at: making.now,
+            created_at: inputs.now,
             concluded: None,
         }
     }
 
     fn rest_entry(&self, id: DeliveryId) -> NewLaneEntry {
-        let Self { claimed, facts, making, .. } = self;
-        let delay = making.schedule.delays.first().copied().unwrap_or_default();
+        let Self { claimed, delivery, inputs, .. } = self;
+        let delay = inputs.schedule.delays.first().copied().unwrap_or_default();
         NewLaneEntry {
             delivery: id,
             relay: claimed.relay.clone(),
-            tenant: facts.tenant.clone(),
-            customer: facts.customer.clone(),
-            due_at: making.now.plus(delay),
+            tenant: delivery.tenant.clone(),
+            customer: delivery.customer.clone(),
+            due_at: inputs.now.plus(delay),
             express: false,
             expires_at: claimed.expires_at,
             claim: 0,

@@ -65,25 +65,25 @@ impl Recorder {
         &self,
         on_uncertain: OnUncertain,
         claimed: &Claimed,
-        facts: &DeliveryContext,
+        delivery: &DeliveryContext,
         prepared: Option<&Prepared>,
         ended: &AttemptResult,
     ) -> impl Future<Output = ()> + Send + 'static {
         let clock = &self.context.clock;
-        let making = RecordInputs {
+        let inputs = RecordInputs {
             worker: self.context.worker,
             schedule: &self.context.schedule,
             on_uncertain,
             now: clock.now(),
             new_id: &|| clock.new_id(),
         };
-        let mut record = record(claimed, facts, prepared, ended, &making);
+        let mut record = record(claimed, delivery, prepared, ended, &inputs);
         let instead = prepared.and_then(|prepared| self.guard.instead(claimed, prepared, ended));
         let held = instead.is_some();
         let seen = prepared.and_then(|prepared| self.guard.seen(claimed, prepared, ended, held));
         record.next = instead.unwrap_or(record.next);
-        tell(claimed, facts, prepared, ended, &record);
-        let at_once = matches!(&record.next, NextState::Due(due) if due.due_at <= making.now);
+        log(claimed, delivery, prepared, ended, &record);
+        let at_once = matches!(&record.next, NextState::Due(due) if due.due_at <= inputs.now);
         let (guard, isolation) = (Arc::clone(&self.guard), self.context.isolation.clone());
         let (records, delivery, lane) = (self.records.clone(), claimed.delivery, self.wakes.of(claimed.relay.as_str()));
         async move {
@@ -107,7 +107,7 @@ impl Recorder {
     pub async fn holds(&self, claimed: &Claimed, prepared: &Prepared) -> bool {
         let Some(hold) = self.guard.holds_before(claimed, prepared).await else { return false };
         let class = if hold.reason == HoldReason::DailyLimit { ReasonCode::Deferred } else { ReasonCode::Refused };
-        let next = hold_back(claimed, class, hold.words.clone(), self.context.clock.now());
+        let next = hold_back(claimed, class, hold.description.clone(), self.context.clock.now());
         let record = Record { fence: claimed.fence(self.context.worker), attempt: None, next };
         let _ = self.records.write(record).await;
         true
@@ -176,9 +176,9 @@ async fn give_back(store: Store, pulse: Arc<Pulse>, fences: Vec<Fence>) -> Vec<(
 }
 
 /// Counts and logs how an attempt ended.
-fn tell(
+fn log(
     claimed: &Claimed,
-    facts: &DeliveryContext,
+    delivery: &DeliveryContext,
     prepared: Option<&Prepared>,
     ended: &AttemptResult,
     record: &Record,
@@ -197,19 +197,19 @@ fn tell(
         let reason = prepared.decided.reason.into_str();
         counter!(metric::DECISIONS, "decision" => decision, "reason" => reason).increment(1);
         if ended.class == ReasonCode::Accepted {
-            let took = conclusion.at.since(facts.snapshot_at).as_secs_f64();
+            let took = conclusion.at.since(delivery.snapshot_at).as_secs_f64();
             histogram!(metric::END_TO_END_SECONDS, "decision" => decision).record(took);
         }
     }
     if ended.class == ReasonCode::Accepted {
         info!(
-            invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim,
-            "invoice {} of {} sent", facts.invoice_number, facts.tenant
+            invoice.number = %delivery.invoice_number, delivery.id = %delivery.id, claim = claimed.claim,
+            "invoice {} of {} sent", delivery.invoice_number, delivery.tenant
         );
     } else {
         warn!(
-            invoice.number = %facts.invoice_number, delivery.id = %facts.id, claim = claimed.claim, class,
-            "invoice {} of {} is {}: {}", facts.invoice_number, facts.tenant, conclusion.concluded, ended.reason
+            invoice.number = %delivery.invoice_number, delivery.id = %delivery.id, claim = claimed.claim, class,
+            "invoice {} of {} is {}: {}", delivery.invoice_number, delivery.tenant, conclusion.concluded, ended.reason
         );
     }
 }

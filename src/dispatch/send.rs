@@ -141,7 +141,7 @@ impl SmtpWorkers {
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
-        let Ready { owned, facts, mut prepared, waiting, span: _ } = ready;
+        let Ready { owned, delivery, mut prepared, waiting, span: _ } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
         // Before its turn: what is not sent must not use up the relay's rate.
@@ -150,11 +150,13 @@ impl SmtpWorkers {
         }
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         let again = match turn {
-            Some(()) if is_outdated(&prepared, &self.clock) => self.compose_again(&owned, &facts, &mut prepared).await,
+            Some(()) if is_outdated(&prepared, &self.clock) => {
+                self.compose_again(&owned, &delivery, &mut prepared).await
+            }
             _ => Ok(()),
         };
-        if let Err(came) = again {
-            self.conclude(owned, &facts, None, came).await;
+        if let Err(result) = again {
+            self.conclude(owned, &delivery, None, result).await;
             return session;
         }
         let Some(passing) = turn.and_then(|()| self.gate.pass()) else {
@@ -165,20 +167,21 @@ impl SmtpWorkers {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return session;
         }
-        let permit = PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
+        let permit =
+            PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
         let permit = permit.unless_outdated(&prepared);
-        let (mut came, mut session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
-        if matches!(came, SubmitResult::Outdated) {
-            if let Err(came) = self.compose_again(&owned, &facts, &mut prepared).await {
-                self.conclude(owned, &facts, None, came).await;
+        let (mut result, mut session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
+        if matches!(result, SubmitResult::Outdated) {
+            if let Err(result) = self.compose_again(&owned, &delivery, &mut prepared).await {
+                self.conclude(owned, &delivery, None, result).await;
                 return session;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
             let permit =
-                PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &facts, &prepared), &self.clock);
-            (came, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
+                PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
+            (result, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
         }
-        self.conclude(owned, &facts, Some(&prepared), came).await;
+        self.conclude(owned, &delivery, Some(&prepared), result).await;
         self.buffers.give_back(prepared.mail.bytes);
         session
     }
@@ -187,11 +190,11 @@ impl SmtpWorkers {
     async fn compose_again(
         &self,
         owned: &Owned,
-        facts: &DeliveryContext,
+        delivery: &DeliveryContext,
         prepared: &mut Prepared,
     ) -> Result<(), SubmitResult> {
         // Boxed: it is large, and rare.
-        let work = Box::pin(compose_again(&self.context, self.connector.config(), &owned.claimed, facts, prepared));
+        let work = Box::pin(compose_again(&self.context, self.connector.config(), &owned.claimed, delivery, prepared));
         match self.stop.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await {
             None => Err(SubmitResult::Withdrawn),
             Some(Ok(composed)) => composed.map_err(SubmitResult::Ended),
@@ -232,10 +235,16 @@ impl SmtpWorkers {
     }
 
     /// Has recorded how a delivery ended, or gives it back.
-    async fn conclude(&self, owned: Owned, facts: &DeliveryContext, prepared: Option<&Prepared>, came: SubmitResult) {
-        let SubmitResult::Ended(ended) = came else { return self.recorder.release(&owned.claimed).await };
+    async fn conclude(
+        &self,
+        owned: Owned,
+        delivery: &DeliveryContext,
+        prepared: Option<&Prepared>,
+        result: SubmitResult,
+    ) {
+        let SubmitResult::Ended(ended) = result else { return self.recorder.release(&owned.claimed).await };
         let on_uncertain = self.connector.config().on_uncertain;
-        let recording = self.recorder.record(on_uncertain, &owned.claimed, facts, prepared, &ended);
+        let recording = self.recorder.record(on_uncertain, &owned.claimed, delivery, prepared, &ended);
         // The row stays in flight, and its place taken, until it is durable: a database that is slow, or away, so slows
         // the claims down.
         let recorded = async move {
@@ -310,10 +319,10 @@ impl SmtpWorkers {
         }
         self.gate.answered_at(passing, submission.phase, signal).await;
         let session = self.keep(session, &submission).await;
-        (came(prepared, submission, permit), session)
+        (submit_result(prepared, submission, permit), session)
     }
 
-    fn data_start(&self, claimed: &Claimed, facts: &DeliveryContext, prepared: &Prepared) -> DataPermitRequest {
+    fn data_start(&self, claimed: &Claimed, delivery: &DeliveryContext, prepared: &Prepared) -> DataPermitRequest {
         let decided = &prepared.decided;
         DataPermitRequest {
             fence: claimed.fence(self.worker),
@@ -326,7 +335,7 @@ impl SmtpWorkers {
             customer_type: decided.inputs.customer_type,
             message_sha256: prepared.mail.sha256,
             message_date: prepared.mail.date,
-            link: prepared.link.as_ref().map(|token| token.link(facts.root, self.clock.now())),
+            link: prepared.link.as_ref().map(|token| token.link(delivery.root, self.clock.now())),
         }
     }
 
@@ -431,7 +440,7 @@ fn cut_off(prepared: &Prepared) -> AttemptResult {
 }
 
 /// What a transaction means for the delivery.
-fn came(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
+fn submit_result(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
     // A limit reported twice for one recipient, while the relay accepted others of this sender, is the recipient's own.
     let is_recipients = submission.phase == Phase::Rcpt && prepared.has_held_sender;
     let sender_limited = submission.outcome == Outcome::SenderLimited && !is_recipients;

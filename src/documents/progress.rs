@@ -24,19 +24,19 @@ impl LoadProgress {
         let mut before = self.0.load(Ordering::Relaxed);
         for rounds in 0_u32.. {
             tokio::time::sleep(silence).await;
-            let came = self.0.load(Ordering::Relaxed);
-            if came == before || is_too_little(came, expected, silence * rounds) {
+            let received = self.0.load(Ordering::Relaxed);
+            if received == before || is_too_little(received, expected, silence * rounds) {
                 return;
             }
-            before = came;
+            before = received;
         }
     }
 }
 
 /// Whether too little has come of the `expected` bytes, `time` after the patience for silence was over.
-fn is_too_little(came: u64, expected: u64, time: Duration) -> bool {
+fn is_too_little(received: u64, expected: u64, time: Duration) -> bool {
     let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    came < expected.min(milliseconds.saturating_mul(BYTES_PER_SECOND_MIN) / 1_000)
+    received < expected.min(milliseconds.saturating_mul(BYTES_PER_SECOND_MIN) / 1_000)
 }
 
 /// How long a load of so many bytes may take, by the same measure, before its store counts as slow.
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn what_drips_is_too_little_and_what_flows_is_not() {
         let at = Duration::from_secs;
-        for (came, expected, time, too_little) in [
+        for (received, expected, time, too_little) in [
             (1, 400, at(0), false),
             (2, 400, at(2), true),
             (400, 400, at(2), false),
@@ -60,7 +60,7 @@ mod tests {
             (200 << 10, 5 << 20, at(12), false),
             (200 << 10, 5 << 20, at(14), true),
         ] {
-            assert_eq!(is_too_little(came, expected, time), too_little, "{came} of {expected} after {time:?}");
+            assert_eq!(is_too_little(received, expected, time), too_little, "{received} of {expected} after {time:?}");
         }
         assert_eq!(patience(at(2), 160 << 10), at(14));
     }

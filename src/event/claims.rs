@@ -27,7 +27,7 @@ impl ClaimedIdentity {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let (tenant, customer, number) = if let Ok(event) = serde_json::from_slice::<Value>(body) {
             let data = &event["data"];
-            (told(&data["tenant_id"]), told(&data["customer_id"]), told(&data["invoice"]["number"]))
+            (text(&data["tenant_id"]), text(&data["customer_id"]), text(&data["invoice"]["number"]))
         } else {
             let text = String::from_utf8_lossy(body);
             let invoice = text.find("\"invoice\"").map_or("", |at| &text[at..]);
@@ -42,7 +42,7 @@ impl ClaimedIdentity {
 }
 
 /// A number may have been written as one.
-fn told(value: &Value) -> Option<String> {
+fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

@@ -96,14 +96,14 @@ fn read(value: &Value) -> Result<InvoiceSent, Malformed> {
     };
     let traceparent = envelope.traceparent.filter(|text| is_traceparent(text));
     let data = data::read(content)?;
-    let is_told = |told: Option<&Value>| told.is_some_and(|value| !value.is_null());
+    let is_present = |value: Option<&Value>| value.is_some_and(|value| !value.is_null());
     let dropped = [
         (Dropped::Time, value.get("time"), envelope.time.is_some()),
         (Dropped::Traceparent, value.get("traceparent"), traceparent.is_some()),
         (Dropped::Locale, content.get("locale"), data.locale.is_some()),
     ]
     .into_iter()
-    .filter_map(|(what, told, is_usable)| (is_told(told) && !is_usable).then_some(what))
+    .filter_map(|(what, value, is_usable)| (is_present(value) && !is_usable).then_some(what))
     .collect();
     Ok(InvoiceSent {
         id: envelope.id,

@@ -286,11 +286,14 @@ mod tests {
         let mut many = event();
         many["data"]["documents"] = json!(vec![json!({}); 40]);
         assert_eq!(paths(&many).len(), FAULTS_MAX);
-        let told = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
-        assert!(told.contains("; and more than 9 more: data.documents[") && told.ends_with(", …"), "{told}");
+        let reported = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
+        assert!(
+            reported.contains("; and more than 9 more: data.documents[") && reported.ends_with(", …"),
+            "{reported}"
+        );
         many["data"]["documents"] = json!([{}, 7, 7]);
-        let told = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
-        assert!(told.contains("; and 7 more: ") && told.ends_with("data.documents[2]"), "{told}");
+        let reported = parse(many.to_string().as_bytes()).expect_err("it has faults").summary();
+        assert!(reported.contains("; and 7 more: ") && reported.ends_with("data.documents[2]"), "{reported}");
         assert_eq!(paths(&json!([1, 2])), ["$"]);
     }
 }

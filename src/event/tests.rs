@@ -215,8 +215,8 @@ fn what_nothing_depends_on_is_dropped_and_named() {
         for value in values {
             let read = parse(&with(pointer, Some(value.clone()))).unwrap_or_else(|fault| panic!("{value}: {fault}"));
             assert_eq!(read.dropped, [dropped], "{pointer} {value}");
-            let told = [read.time.is_some(), read.traceparent.is_some(), read.data.locale.is_some()];
-            assert_eq!(told, [Dropped::Time, Dropped::Traceparent, Dropped::Locale].map(|one| one != dropped));
+            let reported = [read.time.is_some(), read.traceparent.is_some(), read.data.locale.is_some()];
+            assert_eq!(reported, [Dropped::Time, Dropped::Traceparent, Dropped::Locale].map(|one| one != dropped));
         }
     }
 }

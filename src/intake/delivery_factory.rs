@@ -29,7 +29,7 @@ pub struct DeliveryFactory {
 
 impl DeliveryFactory {
     /// What a plan is made with at `now`.
-    pub(crate) fn making<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> PlanInputs<'a> {
+    pub(crate) fn plan_inputs<'a>(&'a self, now: Timestamp, new_id: &'a (dyn Fn() -> Uuid + Sync)) -> PlanInputs<'a> {
         let Self { templates, template_version, link_key, customer_wait, .. } = self;
         PlanInputs { now, templates, template_version, link_key, customer_wait: *customer_wait, new_id }
     }

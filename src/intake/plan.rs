@@ -69,17 +69,17 @@ pub struct IntakePlan {
 pub fn plan(
     batch: &[Parsed],
     tenants: &[TenantSnapshot],
-    facts: &IntakeContext,
-    making: &PlanInputs<'_>,
+    context: &IntakeContext,
+    inputs: &PlanInputs<'_>,
 ) -> IntakePlan {
     let mut planner = Planner {
         tenants: tenants.iter().map(|tenant| (&tenant.id, tenant)).collect(),
-        customers: facts.customers.iter().map(|customer| ((&customer.tenant, &customer.id), customer)).collect(),
-        known: facts.events.iter().map(|event| (event.key, event)).collect(),
+        customers: context.customers.iter().map(|customer| ((&customer.tenant, &customer.id), customer)).collect(),
+        known: context.events.iter().map(|event| (event.key, event)).collect(),
         // The oldest comes last, and stays.
-        same_invoices: facts.same_invoices.iter().rev().map(|same| (same.invoice_sha256, same.event)).collect(),
+        same_invoices: context.same_invoices.iter().rev().map(|same| (same.invoice_sha256, same.event)).collect(),
         new: HashMap::new(),
-        making,
+        inputs,
         rows: IntakeRows::default(),
         still_dead: Vec::new(),
     };
@@ -95,7 +95,7 @@ struct Planner<'a> {
     same_invoices: HashMap<Sha256, EventKey>,
     /// Events of this very batch, which the database does not hold yet.
     new: HashMap<EventKey, Sha256>,
-    making: &'a PlanInputs<'a>,
+    inputs: &'a PlanInputs<'a>,
     rows: IntakeRows,
     still_dead: Vec<NewDeadLetter>,
 }
@@ -213,7 +213,7 @@ impl<'a> Planner<'a> {
     fn wait_for_customer(&mut self, parsed: &Parsed, event: &InvoiceSent) -> Verdict {
         // Who has waited in vain is dead; who is put back from the dead-letter list waits anew.
         if parsed.stood() != Some(EventState::Waiting) {
-            let until = self.making.now.plus(self.making.customer_wait);
+            let until = self.inputs.now.plus(self.inputs.customer_wait);
             self.remember(parsed, event, None, EventFate::WaitUntil(until));
             return Verdict::Waiting;
         }
@@ -241,8 +241,8 @@ impl<'a> Planner<'a> {
         tenant: &TenantSnapshot,
         customer: &CustomerSnapshot,
     ) -> Verdict {
-        let main = DeliveryId((self.making.new_id)());
-        let locale = locale(self.making.templates, event, customer.locale.as_deref(), &tenant.profile.locale);
+        let main = DeliveryId((self.inputs.new_id)());
+        let locale = locale(self.inputs.templates, event, customer.locale.as_deref(), &tenant.profile.locale);
         let taken = TakenSource { event, tenant, customer, locale: &locale.tag, main };
         self.remember(parsed, event, Some(customer), EventFate::Accepted(main));
         let (recipients, bcc) = main_and_bcc(&event.data, &customer.name, &customer.address);
@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
         let notes = notes(event, &locale, &recipients);
         self.rows.notes.extend(notes.into_iter().map(|what| NewNote { delivery: main, what }));
         for recipients in bcc {
-            let id = DeliveryId((self.making.new_id)());
+            let id = DeliveryId((self.inputs.new_id)());
             self.owe(&taken, id, DeliveryRole::Bcc, recipients);
         }
         self.owe(&taken, main, DeliveryRole::Main, recipients)
@@ -309,7 +309,7 @@ impl<'a> Planner<'a> {
         let TakenSource { event, tenant, customer, locale, main } = *taken;
         let data = &event.data;
         // The Date header names the moment from which the message may go out.
-        let snapshot_at = data.not_before.map_or(self.making.now, |moment| moment.max(self.making.now));
+        let snapshot_at = data.not_before.map_or(self.inputs.now, |moment| moment.max(self.inputs.now));
         NewDelivery {
             id,
             root: id,
@@ -323,13 +323,13 @@ impl<'a> Planner<'a> {
             customer_name: customer.name.clone(),
             locale: locale.to_owned(),
             profile_version: tenant.profile_version,
-            template_version: self.making.template_version.to_owned(),
+            template_version: self.inputs.template_version.to_owned(),
             snapshot_at,
-            link_key: self.making.link_key.to_owned(),
+            link_key: self.inputs.link_key.to_owned(),
             link_generation: 0,
             link_only: false,
             expires_at: data.expires_at,
-            created_at: self.making.now,
+            created_at: self.inputs.now,
             concluded: None,
         }
     }
@@ -352,7 +352,7 @@ impl<'a> Planner<'a> {
             invoice: event.data.invoice_ref(),
             body: parsed.body.clone(),
             via: parsed.via,
-            received_at: self.making.now,
+            received_at: self.inputs.now,
             fate,
         });
     }
@@ -378,7 +378,7 @@ impl<'a> Planner<'a> {
     }
 
     fn letter(&self, class: ReasonCode, cause: &[&str], reason: String) -> NewDeadLetter {
-        NewDeadLetter::new((self.making.new_id)(), class, cause, reason, self.making.now)
+        NewDeadLetter::new((self.inputs.new_id)(), class, cause, reason, self.inputs.now)
     }
 }
 

@@ -60,7 +60,7 @@ impl Intake {
         self.factory.wakes.wake_all();
         for (parsed, verdict) in batch.iter().zip(&verdicts) {
             if let Ok(verdict) = verdict {
-                tell(parsed, *verdict);
+                log(parsed, *verdict);
             }
         }
         verdicts.into_iter().collect()
@@ -82,13 +82,13 @@ impl Intake {
 
             let mut transaction = self.factory.store.begin_intake(&tenants).await?;
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
-            let mut facts = transaction.facts(&keys, &customers, &[], since).await?;
+            let mut context = transaction.context(&keys, &customers, &[], since).await?;
             // Whom a mail without a `to` goes to is known by now.
-            let invoices = facts.invoice_digests(events().map(|event| &event.data));
-            facts.same_invoices = transaction.same_invoices(&invoices, since).await?;
+            let invoices = context.invoice_digests(events().map(|event| &event.data));
+            context.same_invoices = transaction.same_invoices(&invoices, since).await?;
             let new_id = || self.factory.store.clock().new_id();
-            let making = self.factory.making(transaction.now(), &new_id);
-            let IntakePlan { rows, verdicts, still_dead: _ } = plan(batch, transaction.tenants(), &facts, &making);
+            let inputs = self.factory.plan_inputs(transaction.now(), &new_id);
+            let IntakePlan { rows, verdicts, still_dead: _ } = plan(batch, transaction.tenants(), &context, &inputs);
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }
@@ -170,7 +170,7 @@ impl Intake {
 pub const COUNTED_RESULTS: [&str; 5] = ["accepted", "duplicate_event", "duplicate_invoice", "waiting", "stale_redrive"];
 
 /// Counts and logs what became of an event.
-fn tell(parsed: &Parsed, verdict: Verdict) {
+fn log(parsed: &Parsed, verdict: Verdict) {
     if parsed.again.is_some() && verdict == Verdict::Duplicate {
         // Not brought twice: another worker looked at it first, and has counted it.
         return;

@@ -27,7 +27,7 @@ use crate::store::{ChangedCause, DeadLetterFilter, Inserted, LetterToRedrive, Pa
 
 use crate::telemetry::span;
 
-use super::redrive_batch::{KnownRows, Planned, Round, cause_after_cure};
+use super::redrive_batch::{KnownRows, Planned, Round, cause_after_auto_redrive};
 
 /// Letters in one transaction.
 const BATCH_MAX: u32 = 200;
@@ -124,9 +124,9 @@ impl Redrive {
 
     /// Redrives up to `limit` dead letters whose cause is gone; returns how many. One that fails again stays open for a
     /// person to decide. The sweeper calls this periodically, and an upsert of a tenant or customer at once.
-    pub async fn cure(&self, limit: u32) -> Result<usize, StoreError> {
+    pub async fn auto_redrive(&self, limit: u32) -> Result<usize, StoreError> {
         let letters = self.factory.store.resolvable_dead_letters(limit).await?;
-        let many = self.many(&letters, By::Cure).await?;
+        let many = self.many(&letters, By::AutoRedrive).await?;
         let failed: Vec<DeadLetterId> = many.failed.iter().map(|(letter, _)| *letter).collect();
         for (letter, error) in &many.failed {
             warn!(dead_letter.id = %letter, "a dead letter whose cause is resolved cannot be redriven: {error}");
@@ -204,7 +204,7 @@ impl Redrive {
                 (_, RedriveForecast::Fails(_)) if matches!(by, By::Person { despite_newer: true, .. }) => {}
                 (letter, RedriveForecast::Fails(Foreseen { class, reason })) => {
                     let error = RedriveError::SameFault { class, reason, hint: class.hint().to_owned() };
-                    ahead.causes.extend(cause_after_cure(&letter, &error, by));
+                    ahead.causes.extend(cause_after_auto_redrive(&letter, &error, by));
                     ahead.fails.insert(letter.id, error);
                 }
             }
@@ -226,15 +226,15 @@ impl Redrive {
             let mut transaction = store.begin_intake(&round.tenants()).await?;
             round.keep_open(&transaction.lock_open_letters(ids).await?);
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
-            let mut facts = transaction.facts(&round.event_keys(), &round.customers(), &[], since).await?;
-            facts.same_invoices = transaction.same_invoices(&round.invoices(&facts), since).await?;
+            let mut context = transaction.context(&round.event_keys(), &round.customers(), &[], since).await?;
+            context.same_invoices = transaction.same_invoices(&round.invoices(&context), since).await?;
             let dead = transaction.dead_deliveries(&round.deliveries()).await?;
-            let newer = transaction.newer_deliveries(&round.revived(&facts)).await?;
+            let newer = transaction.newer_deliveries(&round.revived(&context)).await?;
             let Planned { rows, back, duplicates } = {
                 let new_id = || store.clock().new_id();
-                let making = self.factory.making(transaction.now(), &new_id);
-                let known = KnownRows { tenants: transaction.tenants(), facts: &facts, dead: &dead, newer: &newer };
-                round.plan(&known, &making, by)
+                let inputs = self.factory.plan_inputs(transaction.now(), &new_id);
+                let known = KnownRows { tenants: transaction.tenants(), context: &context, dead: &dead, newer: &newer };
+                round.plan(&known, &inputs, by)
             };
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
@@ -243,7 +243,7 @@ impl Redrive {
             transaction.change_causes(round.causes()).await?;
             let (state, who, note) = match by {
                 By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
-                By::Cure => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
+                By::AutoRedrive => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
             };
             transaction.conclude_redriven(&round.redriven(), state, who, note).await?;
             transaction.cancel_duplicates(&duplicates).await?;

@@ -44,7 +44,7 @@ pub(super) struct Planned {
 /// What the database holds about the letters of a round.
 pub(super) struct KnownRows<'a> {
     pub(super) tenants: &'a [TenantSnapshot],
-    pub(super) facts: &'a IntakeContext,
+    pub(super) context: &'a IntakeContext,
     pub(super) dead: &'a [DeadDelivery],
     /// Deliveries that send the same invoices, or may, by letter.
     pub(super) newer: &'a HashMap<Uuid, Newer>,
@@ -98,17 +98,17 @@ impl Round {
         self.events().map(|event| (event.data.tenant_id.clone(), event.data.customer_id.clone())).collect()
     }
 
-    pub(super) fn invoices(&self, facts: &IntakeContext) -> Vec<Sha256> {
-        facts.invoice_digests(self.events().map(|event| &event.data))
+    pub(super) fn invoices(&self, context: &IntakeContext) -> Vec<Sha256> {
+        context.invoice_digests(self.events().map(|event| &event.data))
     }
 
     /// What the letters would bring back.
-    pub(super) fn revived(&self, facts: &IntakeContext) -> Vec<Revived> {
+    pub(super) fn revived(&self, context: &IntakeContext) -> Vec<Revived> {
         let revived = |LetterWork { letter, parsed }: &LetterWork| Revived {
             id: letter.id.0,
             delivery: letter.delivery,
             event: letter.event_key,
-            invoice_sha256: invoice(parsed, facts).filter(|_| letter.delivery.is_none()),
+            invoice_sha256: invoice(parsed, context).filter(|_| letter.delivery.is_none()),
         };
         self.work.iter().map(revived).collect()
     }
@@ -127,14 +127,14 @@ impl Round {
         }
     }
 
-    pub(super) fn plan(&mut self, known: &KnownRows<'_>, making: &PlanInputs<'_>, by: By<'_>) -> Planned {
+    pub(super) fn plan(&mut self, known: &KnownRows<'_>, inputs: &PlanInputs<'_>, by: By<'_>) -> Planned {
         let (with_delivery, without): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.work).into_iter().partition(|work| work.letter.delivery.is_some());
         let mut planned = Planned { rows: IntakeRows::default(), back: Vec::new(), duplicates: Vec::new() };
         // Of one invoice under two event ids both may be dead: the first that goes back stands in the other's way.
         let mut first = HashMap::new();
-        self.plan_deliveries(with_delivery, known, making, by, &mut first, &mut planned);
-        planned.rows = self.plan_events(without, known, making, by, &first);
+        self.plan_deliveries(with_delivery, known, inputs, by, &mut first, &mut planned);
+        planned.rows = self.plan_events(without, known, inputs, by, &first);
         planned
     }
 
@@ -142,7 +142,7 @@ impl Round {
         &mut self,
         work: Vec<LetterWork>,
         known: &KnownRows<'_>,
-        making: &PlanInputs<'_>,
+        inputs: &PlanInputs<'_>,
         by: By<'_>,
         first: &mut HashMap<Sha256, DeliveryId>,
         planned: &mut Planned,
@@ -159,7 +159,7 @@ impl Round {
                     self.fail(letter.id, RedriveError::Newer(newer));
                     continue;
                 }
-                (Some(newer), By::Cure) => {
+                (Some(newer), By::AutoRedrive) => {
                     let fate = Fate::DuplicateInvoice(own.id);
                     self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry: None }));
                     planned.duplicates.push((own.id, newer));
@@ -167,17 +167,17 @@ impl Round {
                 }
                 (None, _) => {}
             }
-            match resnapshot::take(own, &parsed, known.tenants, known.facts, making, by) {
+            match resnapshot::take(own, &parsed, known.tenants, known.context, inputs, by) {
                 Ok((brought, ignored_expiry)) => {
                     let fate = Fate::Due(brought.entry.delivery);
                     self.answers.insert(letter.id, Ok(Redriven { letter: letter.id, fate, ignored_expiry }));
-                    if let Some(invoice) = invoice(&parsed, known.facts).filter(|_| own.role != DeliveryRole::Bcc) {
+                    if let Some(invoice) = invoice(&parsed, known.context).filter(|_| own.role != DeliveryRole::Bcc) {
                         first.entry(invoice).or_insert(own.main);
                     }
                     planned.back.push(brought);
                 }
                 Err(error) => {
-                    self.causes.extend(cause_after_cure(&letter, &error, by));
+                    self.causes.extend(cause_after_auto_redrive(&letter, &error, by));
                     self.fail(letter.id, error);
                 }
             }
@@ -189,21 +189,21 @@ impl Round {
         &mut self,
         work: Vec<LetterWork>,
         known: &KnownRows<'_>,
-        making: &PlanInputs<'_>,
+        inputs: &PlanInputs<'_>,
         by: By<'_>,
         first: &HashMap<Sha256, DeliveryId>,
     ) -> IntakeRows {
-        let facts = facts_for(known, &work, by);
+        let context = context_for(known, &work, by);
         let mut taken = HashSet::new();
         let (mut letters, mut batch) = (Vec::new(), Vec::new());
         for LetterWork { letter, mut parsed } in work {
-            parsed.again = stands_dead(&parsed, &facts);
+            parsed.again = stands_dead(&parsed, &context);
             let again = parsed.event.as_ref().is_ok_and(|event| !taken.insert(event.key()));
             let newer = match by {
-                By::Person { despite_newer: false, .. } => newer_than_event(&letter, &parsed, known, &facts, first),
-                By::Person { .. } | By::Cure => None,
+                By::Person { despite_newer: false, .. } => newer_than_event(&letter, &parsed, known, &context, first),
+                By::Person { .. } | By::AutoRedrive => None,
             };
-            if let Some(cause) = remaining_cause(&letter, &parsed, known.tenants, &facts, making) {
+            if let Some(cause) = remaining_cause(&letter, &parsed, known.tenants, &context, inputs) {
                 let ChangedCause { class, reason, hint, .. } = cause.clone();
                 if class != letter.class || reason != letter.reason {
                     self.causes.push(cause);
@@ -219,7 +219,7 @@ impl Round {
                 batch.push(parsed);
             }
         }
-        let mut plan = intake::plan(&batch, known.tenants, &facts, making);
+        let mut plan = intake::plan(&batch, known.tenants, &context, inputs);
         for ((letter, parsed), verdict) in letters.into_iter().zip(&batch).zip(&plan.verdicts) {
             let expiry = parsed.event.as_ref().ok().and_then(|event| event.data.expires_at);
             let fate = fate(*verdict);
@@ -275,9 +275,9 @@ impl LetterWork {
 }
 
 /// The digest of the invoice that a letter is about.
-fn invoice(parsed: &Parsed, facts: &IntakeContext) -> Option<Sha256> {
+fn invoice(parsed: &Parsed, context: &IntakeContext) -> Option<Sha256> {
     let event = parsed.event.as_ref().ok()?;
-    facts.invoice_digests(std::iter::once(&event.data)).pop()
+    context.invoice_digests(std::iter::once(&event.data)).pop()
 }
 
 /// The delivery in whose presence a dead one is not sent again.
@@ -295,7 +295,7 @@ fn in_the_way(
     if let By::Person { despite_newer: true, .. } = by {
         return None;
     }
-    first.get(&invoice(parsed, known.facts)?).copied().filter(|main| *main != own.main)
+    first.get(&invoice(parsed, known.context)?).copied().filter(|main| *main != own.main)
 }
 
 /// As [`in_the_way`], for an event that became no delivery.
@@ -303,39 +303,39 @@ fn newer_than_event(
     letter: &LetterToRedrive,
     parsed: &Parsed,
     known: &KnownRows<'_>,
-    facts: &IntakeContext,
+    context: &IntakeContext,
     first: &HashMap<Sha256, DeliveryId>,
 ) -> Option<DeliveryId> {
     let event = parsed.event.as_ref().ok()?;
-    let invoice = invoice(parsed, facts)?;
+    let invoice = invoice(parsed, context)?;
     let of_database = known.newer.get(&letter.id.0).map(|newer| newer.delivery);
-    let of_facts = || {
-        let same = facts.same_invoices.iter().rev();
+    let of_context = || {
+        let same = context.same_invoices.iter().rev();
         same.into_iter().find(|same| same.invoice_sha256 == invoice && same.event != event.key())
     };
-    of_database.or_else(|| of_facts().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
+    of_database.or_else(|| of_context().map(|same| same.delivery)).or_else(|| first.get(&invoice).copied())
 }
 
 /// The context for intake, with deliveries of the same invoices that came while the events were dead letters, also more
 /// than a day later; without any if the person wants the invoices sent all the same.
-fn facts_for(known: &KnownRows<'_>, work: &[LetterWork], by: By<'_>) -> IntakeContext {
-    let mut facts = known.facts.clone();
+fn context_for(known: &KnownRows<'_>, work: &[LetterWork], by: By<'_>) -> IntakeContext {
+    let mut context = known.context.clone();
     if let By::Person { despite_newer: true, .. } = by {
-        facts.same_invoices.clear();
-        return facts;
+        context.same_invoices.clear();
+        return context;
     }
     for LetterWork { letter, parsed } in work {
-        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed, known.facts)) {
-            facts.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
+        if let (Some(newer), Some(invoice_sha256)) = (known.newer.get(&letter.id.0), invoice(parsed, known.context)) {
+            context.same_invoices.push(SameInvoice { invoice_sha256, event: newer.event, delivery: newer.delivery });
         }
     }
-    facts
+    context
 }
 
 /// Whether the event is remembered as dead, so that intake takes it once more.
-fn stands_dead(parsed: &Parsed, facts: &IntakeContext) -> Option<Again> {
+fn stands_dead(parsed: &Parsed, context: &IntakeContext) -> Option<Again> {
     let event = parsed.event.as_ref().ok()?;
-    let known = facts.events.iter().find(|known| known.key == event.key())?;
+    let known = context.events.iter().find(|known| known.key == event.key())?;
     let same = known.content_sha256 == event.content_sha256;
     (same && known.state == EventState::Dead).then(|| Again {
         key: known.key,
@@ -351,10 +351,10 @@ fn remaining_cause(
     letter: &LetterToRedrive,
     parsed: &Parsed,
     tenants: &[TenantSnapshot],
-    facts: &IntakeContext,
-    making: &PlanInputs<'_>,
+    context: &IntakeContext,
+    inputs: &PlanInputs<'_>,
 ) -> Option<ChangedCause> {
-    let trial = intake::plan(std::slice::from_ref(parsed), tenants, facts, making);
+    let trial = intake::plan(std::slice::from_ref(parsed), tenants, context, inputs);
     let Some(Verdict::DeadLetter(_)) = trial.verdicts.first() else { return None };
     if !trial.rows.events.is_empty() || !trial.rows.changes.is_empty() {
         return None;
@@ -365,8 +365,12 @@ fn remaining_cause(
 }
 
 /// What a letter is dead for after what it lacked has come; none if a person asks, who may mend that and ask again.
-pub(super) fn cause_after_cure(letter: &LetterToRedrive, error: &RedriveError, by: By<'_>) -> Option<ChangedCause> {
-    let (RedriveError::SameFault { class, reason, hint }, By::Cure) = (error, by) else { return None };
+pub(super) fn cause_after_auto_redrive(
+    letter: &LetterToRedrive,
+    error: &RedriveError,
+    by: By<'_>,
+) -> Option<ChangedCause> {
+    let (RedriveError::SameFault { class, reason, hint }, By::AutoRedrive) = (error, by) else { return None };
     let (class, reason, hint) = (*class, reason.clone(), hint.clone());
     let fingerprint = fingerprint(&[class.into_str(), &reason]);
     (class != letter.class).then_some(ChangedCause { letter: letter.id, class, reason, hint, fingerprint })

@@ -83,5 +83,5 @@ pub(super) enum By<'a> {
         despite_newer: bool,
     },
     /// What was missing has come.
-    Cure,
+    AutoRedrive,
 }

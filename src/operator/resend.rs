@@ -130,11 +130,11 @@ pub struct Candidate {
 }
 
 fn list(candidates: &[Candidate]) -> String {
-    let told = |candidate: &Candidate| {
+    let described = |candidate: &Candidate| {
         let Candidate { kind, delivery, created_at, state } = candidate;
         format!("{kind} of {created_at} ({state}, delivery {delivery})")
     };
-    candidates.iter().map(told).collect::<Vec<_>>().join(", ")
+    candidates.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
 /// Sends invoices again.
@@ -319,14 +319,14 @@ impl ResendSource {
             return Err(ResendError::Ambiguous { tenant: tenant.clone(), invoice: invoice.to_owned(), candidates });
         }
         let newest = known.pop().ok_or_else(unknown)?;
-        let facts = transaction.tenants().first().cloned().ok_or_else(unknown)?;
+        let snapshot = transaction.tenants().first().cloned().ok_or_else(unknown)?;
         let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
         let event = event::parse(body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;
         let customers = [(tenant.clone(), newest.customer.clone())];
-        let known = transaction.facts(&[], &customers, &[], transaction.now()).await?;
+        let known = transaction.context(&[], &customers, &[], transaction.now()).await?;
         let customer =
             known.customers.into_iter().next().ok_or_else(|| ResendError::UnknownCustomer(newest.customer.clone()))?;
-        Ok(Self { newest, tenant: facts, event, customer })
+        Ok(Self { newest, tenant: snapshot, event, customer })
     }
 
     /// Whom the new delivery goes to: whom the person named, else To and Cc as the event and the customer say now.

@@ -13,8 +13,8 @@ pub(super) fn take(
     dead: &DeadDelivery,
     parsed: &Parsed,
     tenants: &[TenantSnapshot],
-    facts: &IntakeContext,
-    making: &PlanInputs<'_>,
+    context: &IntakeContext,
+    inputs: &PlanInputs<'_>,
     by: By<'_>,
 ) -> Result<(BroughtBack, Option<Timestamp>), RedriveError> {
     let event = parsed.event.as_ref().map_err(|fault| fails(ReasonCode::Malformed, fault.to_string()))?;
@@ -22,7 +22,7 @@ pub(super) fn take(
         .iter()
         .find(|tenant| tenant.id == dead.tenant)
         .ok_or_else(|| fails(ReasonCode::UnknownTenant, format!("unknown tenant \"{}\"", dead.tenant)))?;
-    let customer = facts
+    let customer = context
         .customers
         .iter()
         .find(|customer| customer.tenant == dead.tenant && customer.id == dead.customer)
@@ -30,10 +30,10 @@ pub(super) fn take(
     let Recipients { list: recipients, left_out: notes, .. } = recipients(dead, event, customer)?;
     let (expires_at, ignored_expiry) = match by {
         By::Person { .. } => (None, dead.expires_at),
-        By::Cure => (dead.expires_at, None),
+        By::AutoRedrive => (dead.expires_at, None),
     };
-    let (link_key, link_generation) = link(dead, making);
-    let snapshot_at = event.data.not_before.map_or(making.now, |moment| moment.max(making.now));
+    let (link_key, link_generation) = link(dead, inputs);
+    let snapshot_at = event.data.not_before.map_or(inputs.now, |moment| moment.max(inputs.now));
     let back = BroughtBack {
         entry: NewLaneEntry {
             delivery: dead.id,
@@ -50,9 +50,9 @@ pub(super) fn take(
         },
         recipients,
         customer_name: customer.name.clone(),
-        locale: locale(making.templates, event, customer.locale.as_deref(), &tenant.profile.locale).tag,
+        locale: locale(inputs.templates, event, customer.locale.as_deref(), &tenant.profile.locale).tag,
         profile_version: tenant.profile_version,
-        template_version: making.template_version.to_owned(),
+        template_version: inputs.template_version.to_owned(),
         snapshot_at,
         link_key,
         link_generation,
@@ -82,14 +82,14 @@ fn recipients(
 }
 
 /// The token that the mail carries, if it carries one: the same while it is good, another once it was revoked.
-fn link(dead: &DeadDelivery, making: &PlanInputs<'_>) -> (String, u32) {
+fn link(dead: &DeadDelivery, inputs: &PlanInputs<'_>) -> (String, u32) {
     if dead.link_is_revoked {
         let last = dead.link_generation_last.unwrap_or(dead.link_generation);
-        (making.link_key.to_owned(), last + 1)
+        (inputs.link_key.to_owned(), last + 1)
     } else if dead.link_is_out {
         (dead.link_key.clone(), dead.link_generation)
     } else {
-        (making.link_key.to_owned(), dead.link_generation)
+        (inputs.link_key.to_owned(), dead.link_generation)
     }
 }
 

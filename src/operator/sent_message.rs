@@ -99,11 +99,11 @@ impl Rebuilder<'_> {
         let (Some(sent_sha256), Some(date)) = (delivery.message_sha256, delivery.message_date) else {
             return Err(CannotRebuild::NothingSent(delivery.id));
         };
-        let facts = self.store.load(&[delivery.id]).await?.pop().ok_or(CannotRebuild::Forgotten)?;
+        let context = self.store.load(&[delivery.id]).await?.pop().ok_or(CannotRebuild::Forgotten)?;
         let plan = plan(delivery).ok_or(CannotRebuild::NothingSent(delivery.id))?;
-        let (templates, with_other_templates) = self.templates_of(&facts.template_version).await?;
-        let portal_token = self.portal_token(&facts, plan)?;
-        let snapshot = self.snapshot(&facts, date, portal_token.as_deref())?;
+        let (templates, with_other_templates) = self.templates_of(&context.template_version).await?;
+        let portal_token = self.portal_token(&context, plan)?;
+        let snapshot = self.snapshot(&context, date, portal_token.as_deref())?;
         let documents = match plan {
             Plan::Attach => self.documents.load_all(&snapshot.data.documents).await?,
             Plan::Link { .. } => Vec::new(),
@@ -126,33 +126,33 @@ impl Rebuilder<'_> {
         Ok((Arc::new(templates), false))
     }
 
-    fn portal_token(&self, facts: &DeliveryContext, plan: Plan) -> Result<Option<String>, CannotRebuild> {
-        if plan == Plan::Attach || facts.role == DeliveryRole::Bcc {
+    fn portal_token(&self, context: &DeliveryContext, plan: Plan) -> Result<Option<String>, CannotRebuild> {
+        if plan == Plan::Attach || context.role == DeliveryRole::Bcc {
             return Ok(None);
         }
-        let key = self.link_keys.by_fingerprint(&facts.link_key);
-        let key = key.ok_or_else(|| CannotRebuild::LinkKey(facts.link_key.clone()))?;
-        Ok(Some(key.link_token(facts.root.0, facts.link_generation)))
+        let key = self.link_keys.by_fingerprint(&context.link_key);
+        let key = key.ok_or_else(|| CannotRebuild::LinkKey(context.link_key.clone()))?;
+        Ok(Some(key.link_token(context.root.0, context.link_generation)))
     }
 
     fn snapshot(
         &self,
-        facts: &DeliveryContext,
+        context: &DeliveryContext,
         date: Timestamp,
         portal_token: Option<&str>,
     ) -> Result<Snapshot, CannotRebuild> {
-        let data = event::reread(&facts.event_body)
+        let data = event::reread(&context.event_body)
             .map_err(|fault| CannotRebuild::Unreadable { what: "event", problem: fault.to_string() })?;
-        let tenant = serde_json::from_str(&facts.profile)
+        let tenant = serde_json::from_str(&context.profile)
             .map_err(|error| CannotRebuild::Unreadable { what: "tenant's profile", problem: error.to_string() })?;
         Ok(Snapshot {
-            root: facts.root,
+            root: context.root,
             data,
             tenant: Arc::new(tenant),
-            customer_name: facts.customer_name.clone(),
-            locale: facts.locale.clone(),
-            recipients: facts.recipients.clone(),
-            shown: facts.shown.clone(),
+            customer_name: context.customer_name.clone(),
+            locale: context.locale.clone(),
+            recipients: context.recipients.clone(),
+            shown: context.shown.clone(),
             date,
             portal_link: portal_token.map(|token| format!("{}/i/{token}", self.portal_url)),
         })

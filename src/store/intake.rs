@@ -272,7 +272,7 @@ impl IntakeTransaction {
     }
 
     /// Reads what is known of the batch. `since` bounds how far back the same invoice is a duplicate.
-    pub async fn facts(
+    pub async fn context(
         &mut self,
         keys: &[EventKey],
         customers: &[(TenantId, CustomerId)],

@@ -34,7 +34,7 @@ pub use dead_letter::decide::Restored;
 pub use dead_letter::list::{DeadLetter, DeadLetterFilter, DeadLetterGroup};
 pub use dead_letter::redrive::{BroughtBack, DeadDelivery, LetterToRedrive};
 pub use delivery::decide::{Acted, MarkedSent};
-pub use delivery::event_status::{EventReport, EventStands};
+pub use delivery::event_status::{EventReport, ReportedEvent};
 pub use delivery::explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation};
 pub use delivery::identity::DeliveryIdentity;
 pub use delivery::kept_message::KeptMessage;

@@ -65,8 +65,8 @@ impl AddressMask {
     /// A relay's words without the known addresses, without their local parts where these stand alone, and without
     /// whatever else looks like an address: it may be where a customer has their mail forwarded to.
     #[must_use]
-    pub fn reply(&self, words: &str) -> String {
-        let masked = self.text(words);
+    pub fn reply(&self, reply: &str) -> String {
+        let masked = self.text(reply);
         let masked = replaced(&masked, &self.local_parts(&masked));
         // Whatever was put in may have joined with what stood beside it.
         self.text(&without_any_address(&masked))

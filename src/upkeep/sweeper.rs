@@ -92,7 +92,7 @@ impl Sweeper {
             pulse.beat();
             self.look_at_waiting_events().await?;
             pulse.beat();
-            self.cure().await?;
+            self.auto_redrive().await?;
             pulse.beat();
             if self.sends {
                 self.follow_relays(&mut seen.unserved).await?;
@@ -110,12 +110,12 @@ impl Sweeper {
     /// Gives places to what has become due, batch after batch; the rest of the sweeper's work comes in between.
     async fn enqueue_ready(&self, pulse: &Pulse) -> Result<(), StoreError> {
         for _ in 0..ENQUEUE_ROUNDS_MAX {
-            let ripened = self.store.enqueue_ready(ROWS_MAX).await?;
+            let enqueued = self.store.enqueue_ready(ROWS_MAX).await?;
             pulse.beat();
-            if ripened > 0 {
+            if enqueued > 0 {
                 self.wakes.wake_all();
             }
-            if ripened < usize::try_from(ROWS_MAX).expect("32 bits fit a usize") || self.stop.is_cancelled() {
+            if enqueued < usize::try_from(ROWS_MAX).expect("32 bits fit a usize") || self.stop.is_cancelled() {
                 break;
             }
         }
@@ -153,8 +153,8 @@ impl Sweeper {
 
     /// Dead letters whose tenant, customer or phone number has come. An upsert does it at once; this one looks after
     /// upserts whose process ended.
-    async fn cure(&self) -> Result<(), StoreError> {
-        self.redrive.cure(ROWS_MAX).await.map(drop)
+    async fn auto_redrive(&self) -> Result<(), StoreError> {
+        self.redrive.auto_redrive(ROWS_MAX).await.map(drop)
     }
 
     /// Deliveries whose tenant has another relay now, and those that no worker's relay can send.

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::clean::is_unsafe;
+use crate::cli::terminal::format::{moment, relative};
 use crate::cli::terminal::output::{ListRow, Output, shown, spelled};
 use crate::cli::terminal::report::TextReport;
 use crate::cli::terminal::table::Column;
-use crate::cli::terminal::words::{moment, relative};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
@@ -233,7 +233,7 @@ impl ShownDeadLetter {
         let at = |at: Timestamp| format!("{} ({})", moment(at), relative(at, letter.now));
         let smtp: Vec<String> =
             letter.phase.map(|phase| phase.to_string()).into_iter().chain(letter.code.clone()).collect();
-        let facts = [
+        let fields = [
             ("id", Some(letter.id.to_string())),
             ("group", Some(letter.group.clone())),
             ("state", letter.concluded_at.map(|_| letter.stands())),
@@ -246,7 +246,7 @@ impl ShownDeadLetter {
             ("first failed", (letter.first_failed_at != letter.last_failed_at).then(|| at(letter.first_failed_at))),
             ("last failed", Some(at(letter.last_failed_at))),
         ];
-        for (name, value) in facts {
+        for (name, value) in fields {
             if let Some(value) = value {
                 report.fact(name, INDENT, &value);
             }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::lookup::recipient_keys::warn_of_missing_key;
+use crate::cli::terminal::format::{recipients, relative};
 use crate::cli::terminal::output::{ListRow, Output, shown, spelled};
 use crate::cli::terminal::table::Column;
-use crate::cli::terminal::words::{recipients, relative};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;

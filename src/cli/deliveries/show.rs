@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::error::Advise;
+use crate::cli::terminal::format::{masked_name, moment, size};
 use crate::cli::terminal::output::{Output, shown};
 use crate::cli::terminal::report::{TextReport, Tint};
-use crate::cli::terminal::words::{masked_name, moment, size};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::model::customer::{Customer, CustomerType};

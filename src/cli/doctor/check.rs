@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::cli::terminal::format::count;
 use crate::cli::terminal::output::Output;
 use crate::cli::terminal::report::{TextReport, Tint};
-use crate::cli::terminal::words::count;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,7 +8,7 @@ use super::relays::Refusals;
 use super::{SECRET_KEYS, senders};
 use crate::app::AppError;
 use crate::cli::error::sentence;
-use crate::cli::terminal::words::{count, relative, span};
+use crate::cli::terminal::format::{count, relative, span};
 use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -200,7 +200,7 @@ impl DatabaseChecks {
     /// Outcomes that wait for RabbitMQ, where the billing system is told them.
     async fn outcomes(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
         const NAME: &str = "outcomes";
-        if !config.broker.tells_outcomes() {
+        if !config.broker.publishes_outcomes() {
             return Ok(Vec::new());
         }
         let waiting = self.store.waiting_outcomes().await?;
@@ -303,7 +303,7 @@ fn balance(ledger: &Reconciliation) -> Vec<Check> {
     }
     let remedy = "keep a copy of the database, and report this with the version that --version prints";
     let mut found: Vec<String> =
-        ledger.by_fault().iter().map(|(fault, number)| format!("{number} {}", fault.words())).collect();
+        ledger.by_fault().iter().map(|(fault, number)| format!("{number} {}", fault.description())).collect();
     if ledger.more > 0 {
         found.push(format!("and {} more that are not named", ledger.more));
     }

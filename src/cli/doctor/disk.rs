@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
-use crate::cli::terminal::words::size;
+use crate::cli::terminal::format::size;
 use crate::config::{Config, DocumentsPlace};
 
 const NAME: &str = "disk";

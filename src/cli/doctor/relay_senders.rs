@@ -7,7 +7,7 @@ use lettre::Address;
 use tokio::time::timeout;
 
 use super::check::Check;
-use crate::cli::terminal::words::count;
+use crate::cli::terminal::format::count;
 use crate::model::ids::{RelayName, TenantId};
 use crate::relay::{Connector, SenderTrial, Session};
 

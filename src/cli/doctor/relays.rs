@@ -13,7 +13,7 @@ use super::check::Check;
 use super::relay_hints::{OtherWay, remedy};
 use super::relay_senders::{self, TenantSender};
 use crate::cli::error::sentence;
-use crate::cli::terminal::words::relative;
+use crate::cli::terminal::format::relative;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::model::reply::Phase;

@@ -1,7 +1,7 @@
 //! Senders that a relay refuses, whose deliveries wait.
 
 use super::check::Check;
-use crate::cli::terminal::words::{count, relative};
+use crate::cli::terminal::format::{count, relative};
 use crate::clock::Timestamp;
 use crate::policy::sender_trial::HoldReason;
 use crate::store::{SenderHold, Store, StoreError};

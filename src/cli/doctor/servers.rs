@@ -5,7 +5,7 @@ use crate::app;
 use crate::broker::{Inspection, QueueCounts, Topology, TopologyMode, inspect};
 use crate::cli::error::sentence;
 use crate::cli::open;
-use crate::cli::terminal::words::count;
+use crate::cli::terminal::format::count;
 use crate::config::{Config, DocumentsPlace};
 
 const RABBITMQ: &str = "RabbitMQ";

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::cli::lookup::which_invoice::quoted;
+use crate::cli::terminal::format::{moment, recipients, recipients_whole, relative, size, why};
 use crate::cli::terminal::output::Output;
 use crate::cli::terminal::report::{TextReport, Tint};
-use crate::cli::terminal::words::{moment, recipients, recipients_whole, relative, size, why};
 use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
@@ -76,10 +76,10 @@ impl Timeline {
             report.fact(&moment(at), TIME_INDENT, &text);
         }
         for (index, delivery) in self.explanation.deliveries.iter().enumerate() {
-            self.tell_delivery(&mut report, index, delivery);
+            self.add_delivery(&mut report, index, delivery);
         }
         for letter in &self.explanation.dead_letters {
-            self.tell_letter(&mut report, letter);
+            self.add_dead_letter(&mut report, letter);
         }
         self.masked(report.finish())
     }
@@ -340,7 +340,7 @@ impl Timeline {
     /// Everything in the order in which it happened.
     fn happenings(&self) -> Vec<(Timestamp, String)> {
         let many = self.explanation.deliveries.len() > 1;
-        let mut all: Vec<(Timestamp, String)> = self.explanation.events.iter().map(came).collect();
+        let mut all: Vec<(Timestamp, String)> = self.explanation.events.iter().map(received).collect();
         for (index, explained) in self.explanation.deliveries.iter().enumerate() {
             let which = if many { format!("[{}] ", index + 1) } else { String::new() };
             let delivery = &explained.delivery;
@@ -366,7 +366,7 @@ impl Timeline {
         all
     }
 
-    fn tell_delivery(&self, report: &mut TextReport, index: usize, explained: &ExplainedDelivery) {
+    fn add_delivery(&self, report: &mut TextReport, index: usize, explained: &ExplainedDelivery) {
         let delivery = &explained.delivery;
         report.gap();
         let role = match delivery.role {
@@ -408,7 +408,7 @@ impl Timeline {
         }
     }
 
-    fn tell_letter(&self, report: &mut TextReport, letter: &DeadLetter) {
+    fn add_dead_letter(&self, report: &mut TextReport, letter: &DeadLetter) {
         report.gap();
         report.headline(&format!("dead letter, {}", letter.state));
         report.fact("id", INDENT, &letter.id.to_string());
@@ -447,8 +447,8 @@ impl Timeline {
 /// The attempt that nobody told the end of, if there is one.
 fn unended(explained: &ExplainedDelivery) -> Option<String> {
     let ExplainedDelivery { delivery, attempts, .. } = explained;
-    let is_told = attempts.iter().any(|attempt| attempt.claim == delivery.claim);
-    let phase = delivery.phase.filter(|_| !is_told)?;
+    let is_listed = attempts.iter().any(|attempt| attempt.claim == delivery.claim);
+    let phase = delivery.phase.filter(|_| !is_listed)?;
     Some(format!("attempt {} had begun {phase}; its worker ended before it told how that ended", attempts.len() + 1))
 }
 
@@ -461,7 +461,7 @@ fn claimed_too(stray: &NumberedInvoice) -> String {
     format!("{what} claims this number of the tenant {tenant}{which}: `explain --tenant {tenant} --invoice {number}`")
 }
 
-fn came(event: &ExplainedEvent) -> (Timestamp, String) {
+fn received(event: &ExplainedEvent) -> (Timestamp, String) {
     let forgotten = if event.has_body { "" } else { "; its bytes have been deleted" };
     let text =
         format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.label());

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::cli::terminal::format::{customer_name, recipients, recipients_whole, relative};
 use crate::cli::terminal::output::{ListRow, spelled};
 use crate::cli::terminal::table::Column;
-use crate::cli::terminal::words::{customer_name, recipients, recipients_whole, relative};
 use crate::clock::Timestamp;
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};

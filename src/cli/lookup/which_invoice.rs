@@ -101,11 +101,11 @@ fn candidates<'f>(found: &'f [NumberedInvoice], purpose: &Purpose) -> Vec<&'f Nu
 }
 
 /// The only one that can be meant, if there is one.
-fn only<'f>(candidates: &[&'f NumberedInvoice], number: &str, tenant_is_given: bool) -> Option<&'f NumberedInvoice> {
+fn only<'f>(candidates: &[&'f NumberedInvoice], number: &str, names_tenant: bool) -> Option<&'f NumberedInvoice> {
     match candidates {
         [only] => Some(*only),
         // Numbers of one tenant that differ in case or blanks alone.
-        _ if tenant_is_given => candidates.iter().copied().find(|found| found.number == number),
+        _ if names_tenant => candidates.iter().copied().find(|found| found.number == number),
         _ => None,
     }
 }
@@ -142,10 +142,10 @@ mod tests {
     fn meant<'f>(
         found: &'f [NumberedInvoice],
         number: &str,
-        tenant_is_given: bool,
+        names_tenant: bool,
         purpose: &Purpose,
     ) -> Option<&'f NumberedInvoice> {
-        only(&candidates(found, purpose), number, tenant_is_given)
+        only(&candidates(found, purpose), number, names_tenant)
     }
 
     #[test]

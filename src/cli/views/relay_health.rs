@@ -1,6 +1,6 @@
 //! Why a relay does not send, in the same words everywhere.
 
-use crate::cli::terminal::words::{count, relative};
+use crate::cli::terminal::format::{count, relative};
 use crate::clock::Timestamp;
 use crate::model::state::BreakerState;
 use crate::store::{RefusedCredentials, RelayState};

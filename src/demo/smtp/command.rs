@@ -127,8 +127,8 @@ fn bad_value(key: &str) -> SmtpReply {
 /// `FROM:<path> KEY=value …`: path and parameters. A `>` inside a quoted local part does not end the path.
 fn path_after<'a>(rest: &'a str, keyword: &str) -> Result<(&'a str, &'a str), SmtpReply> {
     let syntax = || SmtpReply::from(format!("501 5.5.4 expected {keyword}<address>"));
-    let given = rest.get(..keyword.len()).ok_or_else(syntax)?;
-    if !given.eq_ignore_ascii_case(keyword) {
+    let written = rest.get(..keyword.len()).ok_or_else(syntax)?;
+    if !written.eq_ignore_ascii_case(keyword) {
         return Err(syntax());
     }
     let inner = rest[keyword.len()..].trim_start_matches(' ').strip_prefix('<').ok_or_else(syntax)?;

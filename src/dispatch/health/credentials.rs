@@ -139,7 +139,7 @@ impl Credentials {
                 let (reply, try_at) = (answer(&unavailable), now.plus(login_delay(tries)));
                 let again = RefusedCredentials { reply, tries, try_at, ..held };
                 self.store.refuse_credentials_again(&again).await?;
-                tell(&again, now);
+                log(&again, now);
                 Ok(())
             }
             Err(unavailable) => {
@@ -152,7 +152,7 @@ impl Credentials {
 
     async fn write(&self, refused: RefusedCredentials) -> Result<(), StoreError> {
         if self.store.refuse_credentials(&refused).await? {
-            tell(&refused, self.clock.now());
+            log(&refused, self.clock.now());
         }
         self.rest().unwritten = None;
         self.set(true);
@@ -181,7 +181,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn tell(refused: &RefusedCredentials, now: Timestamp) {
+fn log(refused: &RefusedCredentials, now: Timestamp) {
     let RefusedCredentials { relay, user, reply, try_at, .. } = refused;
     let minutes = try_at.since(now).as_secs().div_ceil(60);
     warn!(

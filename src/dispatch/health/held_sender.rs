@@ -30,7 +30,7 @@ pub fn new_hold(
 ) -> SenderHold {
     let by_envelope = phase == Phase::Mail;
     let name = if by_envelope { sender.envelope.clone() } else { sender.name() };
-    let words = match reason {
+    let description = match reason {
         HoldReason::Refused => format!("the relay refuses its sender {name} ({code} to {phase})"),
         HoldReason::SameWords => {
             format!("the relay refuses its sender {name} ({code} to {phase}, in the same words to all)")
@@ -45,7 +45,7 @@ pub fn new_hold(
         reason,
         phase,
         code: code.to_owned(),
-        words,
+        description,
         first_refused_at,
         held_since: now,
         trials: 0,
@@ -72,12 +72,12 @@ pub fn verdict_of(hold: &SenderHold, ended: &AttemptResult) -> TrialVerdict {
 }
 
 /// A delivery of a held sender waits on, and no attempt of it is consumed.
-pub fn hold_back(claimed: &Claimed, class: ReasonCode, words: String, now: Timestamp) -> NextState {
+pub fn hold_back(claimed: &Claimed, class: ReasonCode, description: String, now: Timestamp) -> NextState {
     NextState::Due(Box::new(BackToDue {
         due_at: now,
         attempts: claimed.attempts,
         last_class: Some(class),
-        last_reply: Some(words.clone()),
+        last_reply: Some(description.clone()),
         first_failed_at: claimed.first_failed_at.or(Some(now)),
         missing_since: None,
         refused_for_size: claimed.refused_for_size,
@@ -86,7 +86,7 @@ pub fn hold_back(claimed: &Claimed, class: ReasonCode, words: String, now: Times
         may_be_out: claimed.may_be_out,
         decision: None,
         message: None,
-        held: Some(words),
+        held: Some(description),
         // Except where the relay may hold it: that is sent again as the same bytes, or not at all.
         anew: !claimed.may_be_out,
     }))

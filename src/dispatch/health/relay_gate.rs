@@ -20,7 +20,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::dispatch::limits::slots::Slots;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
-use crate::model::state::BreakerState as Stands;
+use crate::model::state::BreakerState;
 use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip, probe_delay};
 use crate::relay::{Connector, RelayUnavailable};
 use crate::store::{RelayState, Store, StoreError};
@@ -248,25 +248,26 @@ impl RelayGate {
             return Ok(());
         }
         if let Some(refused) = refused {
-            if state.breaker == Stands::HalfOpen && self.is_mine(&state, now) {
+            if state.breaker == BreakerState::HalfOpen && self.is_mine(&state, now) {
                 // Others may have credentials that it takes: they need not wait for the end of the lease.
-                let open = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
+                let open = RelayState { breaker: BreakerState::Open, probe_at: Some(now), probe_until: None, ..state };
                 self.change(open).await?;
             }
             return self.credentials.try_again(&self.connector, refused).await;
         }
-        let trial_abandoned = state.breaker == Stands::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
+        let trial_abandoned =
+            state.breaker == BreakerState::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
         if trial_abandoned {
-            let state = RelayState { breaker: Stands::Open, probe_at: Some(now), probe_until: None, ..state };
+            let state = RelayState { breaker: BreakerState::Open, probe_at: Some(now), probe_until: None, ..state };
             self.change(state).await?;
-        } else if state.breaker == Stands::Open
+        } else if state.breaker == BreakerState::Open
             && probe_is_due(&state, now)
             // With the lease in hand and no probe under way, the last one's result could not be written.
             && (self.is_mine(&state, now)
                 || self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?)
         {
             self.probe().await?;
-        } else if self.is_mine(&state, now) && state.breaker == Stands::HalfOpen {
+        } else if self.is_mine(&state, now) && state.breaker == BreakerState::HalfOpen {
             self.keep_trial(state, now).await?;
         }
         Ok(())
@@ -311,16 +312,16 @@ impl RelayGate {
         counts.shown = state.version;
         let passage = match state.breaker {
             _ if state.paused || self.credentials.are_refused() => Passage::Shut,
-            Stands::Closed => Passage::Free,
-            Stands::HalfOpen if self.is_mine(state, now) => Passage::Trial { allowance: state.allowance },
-            Stands::HalfOpen | Stands::Open => Passage::Shut,
+            BreakerState::Closed => Passage::Free,
+            BreakerState::HalfOpen if self.is_mine(state, now) => Passage::Trial { allowance: state.allowance },
+            BreakerState::HalfOpen | BreakerState::Open => Passage::Shut,
         };
         self.set(passage);
         let shown = match state.breaker {
             _ if state.paused => 3.0,
-            Stands::Closed => 0.0,
-            Stands::HalfOpen => 1.0,
-            Stands::Open => 2.0,
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
         };
         gauge!(metric::BREAKER_STATE, "relay" => self.relay.to_string()).set(shown);
     }
@@ -338,7 +339,7 @@ impl RelayGate {
         let answer = self.connector.probe().await;
         let now = self.clock.now();
         let state = self.store.relay_state(&self.relay).await?;
-        if state.breaker != Stands::Open || state.probe_worker != Some(self.worker) {
+        if state.breaker != BreakerState::Open || state.probe_worker != Some(self.worker) {
             return Ok(());
         }
         let state = match answer {
@@ -346,7 +347,7 @@ impl RelayGate {
                 info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
                 self.counts().trial.begin(now);
                 RelayState {
-                    breaker: Stands::HalfOpen,
+                    breaker: BreakerState::HalfOpen,
                     probe_at: None,
                     probe_until: Some(now.plus(LEASE)),
                     allowance: 1,
@@ -379,7 +380,7 @@ impl RelayGate {
         }
         let now = self.clock.now();
         let state = self.store.relay_state(&self.relay).await?;
-        if state.breaker != Stands::HalfOpen || state.probe_worker != Some(self.worker) {
+        if state.breaker != BreakerState::HalfOpen || state.probe_worker != Some(self.worker) {
             return Ok(());
         }
         if let Some(state) = refusing::after_trial(&state, (signal, phase), now) {
@@ -410,7 +411,7 @@ impl RelayGate {
         loop {
             let mut state = self.store.relay_state(&self.relay).await?;
             let now = self.clock.now();
-            if state.breaker != Stands::Open {
+            if state.breaker != BreakerState::Open {
                 state = opened(&state, trip, now);
                 if !self.store.change_breaker(&state).await? {
                     continue;
@@ -437,9 +438,9 @@ fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
 
 /// The state of a relay whose breaker opens by `trip`.
 fn opened(state: &RelayState, trip: BreakerTrip, now: Timestamp) -> RelayState {
-    let probes = if state.breaker == Stands::HalfOpen { state.probes + 1 } else { 0 };
+    let probes = if state.breaker == BreakerState::HalfOpen { state.probes + 1 } else { 0 };
     RelayState {
-        breaker: Stands::Open,
+        breaker: BreakerState::Open,
         reason: Some(trip.as_str().to_owned()),
         opened_at: state.opened_at.or(Some(now)),
         probes,

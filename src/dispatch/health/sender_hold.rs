@@ -70,11 +70,11 @@ pub struct SeenAttempt {
     relay: RelayName,
     sender: MailSender,
     delivery: DeliveryId,
-    saw: Saw,
+    evidence: SenderEvidence,
 }
 
 #[derive(Debug)]
-enum Saw {
+enum SenderEvidence {
     /// The relay took it, although the sender is held.
     Accepted,
     /// The relay refused it, as it may refuse its sender.
@@ -149,7 +149,7 @@ impl SenderGuard {
         let holds = self.store.sender_holds().await?;
         let refusing = self.store.refusing_relays().await?;
         let mut known = self.known();
-        tell(&known.holds, &holds);
+        log(&known.holds, &holds);
         known.holds.clear();
         for hold in holds {
             known.holds.entry(hold.relay.clone()).or_default().push(Arc::new(hold));
@@ -221,10 +221,10 @@ impl SenderGuard {
                 TrialVerdict::PutOff => of_trial,
                 TrialVerdict::Taken | TrialVerdict::Unanswered => false,
             };
-            return held.then(|| hold_back(claimed, ended.class, hold.words.clone(), now));
+            return held.then(|| hold_back(claimed, ended.class, hold.description.clone(), now));
         }
         if let Some(hold) = self.hold_by_limit(claimed, prepared, ended) {
-            return Some(hold_back(claimed, ended.class, hold.words, now));
+            return Some(hold_back(claimed, ended.class, hold.description, now));
         }
         let refusing = known.refusing.get(&claimed.relay)?;
         // In any phase: the relay may refuse every sender with another reply by now.
@@ -251,31 +251,31 @@ impl SenderGuard {
             return None;
         }
         let hold = || self.known().hold(&claimed.relay, &prepared.sender);
-        let saw = if ended.class == ReasonCode::Accepted {
-            hold().map(|_| Saw::Accepted)?
+        let evidence = if ended.class == ReasonCode::Accepted {
+            hold().map(|_| SenderEvidence::Accepted)?
         } else if held {
             match hold() {
-                Some(hold) => Saw::HeldBack(hold),
-                None => Saw::Limited(Box::new(self.hold_by_limit(claimed, prepared, ended)?)),
+                Some(hold) => SenderEvidence::HeldBack(hold),
+                None => SenderEvidence::Limited(Box::new(self.hold_by_limit(claimed, prepared, ended)?)),
             }
         } else if may_be_the_senders(ended) {
-            Saw::Refused { phase: ended.phase? }
+            SenderEvidence::Refused { phase: ended.phase? }
         } else {
             return None;
         };
         let (relay, sender) = (claimed.relay.clone(), prepared.sender.clone());
-        Some(SeenAttempt { relay, sender, delivery: claimed.delivery, saw })
+        Some(SeenAttempt { relay, sender, delivery: claimed.delivery, evidence })
     }
 
     /// Takes an attempt in, once its end is recorded.
     pub async fn observe(&self, seen: SeenAttempt) {
-        let acted = match &seen.saw {
-            Saw::Limited(hold) => self.limited(hold, seen.delivery).await,
-            Saw::Accepted => self.accepted(&seen).await,
+        let acted = match &seen.evidence {
+            SenderEvidence::Limited(hold) => self.limited(hold, seen.delivery).await,
+            SenderEvidence::Accepted => self.accepted(&seen).await,
             // Of a trial it is kept when the trial ends.
-            Saw::HeldBack(hold) if hold.trial_delivery == Some(seen.delivery) => Ok(()),
-            Saw::HeldBack(hold) => self.store.keep_tripped(hold, seen.delivery).await,
-            Saw::Refused { phase } => self.refused(&seen, *phase).await,
+            SenderEvidence::HeldBack(hold) if hold.trial_delivery == Some(seen.delivery) => Ok(()),
+            SenderEvidence::HeldBack(hold) => self.store.keep_tripped(hold, seen.delivery).await,
+            SenderEvidence::Refused { phase } => self.refused(&seen, *phase).await,
         };
         if let Err(error) = acted {
             warn!(relay = %seen.relay, "failed to update the hold of a sender: {error}");
@@ -449,7 +449,7 @@ fn is_part_of(hold: &SenderHold, refusing: &RefusingRelay) -> bool {
 }
 
 /// Shows how many senders are held, also of relays where none is any more.
-fn tell(before: &HashMap<RelayName, Vec<Arc<SenderHold>>>, now: &[SenderHold]) {
+fn log(before: &HashMap<RelayName, Vec<Arc<SenderHold>>>, now: &[SenderHold]) {
     let mut counts: BTreeMap<&RelayName, f64> = before.keys().map(|relay| (relay, 0.0)).collect();
     for hold in now {
         *counts.entry(&hold.relay).or_default() += 1.0;

@@ -128,7 +128,7 @@ impl HeartbeatLoop {
     /// Workers died with these again and again: they are to blame.
     async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
         let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
-        let _grips: Vec<_> = ids.iter().map(|delivery| self.context.in_flight.grip(*delivery)).collect();
+        let _in_flight: Vec<_> = ids.iter().map(|delivery| self.context.in_flight.guard(*delivery)).collect();
         let mut loaded = load(&self.context, &ids).await?;
         let ended = AttemptResult::before(
             ReasonCode::Internal,
@@ -136,7 +136,7 @@ impl HeartbeatLoop {
         );
         for claimed in claimed {
             match loaded.remove(&claimed.delivery) {
-                Some(Ok(facts)) => self.recorder.record(OnUncertain::Wait, claimed, &facts, None, &ended).await,
+                Some(Ok(delivery)) => self.recorder.record(OnUncertain::Wait, claimed, &delivery, None, &ended).await,
                 Some(Err(why)) => self.recorder.unreadable(claimed, &why).await,
                 None => {}
             }

@@ -26,7 +26,7 @@ pub struct InFlightGuard {
 impl InFlight {
     /// Takes a delivery in flight, once its claim is known.
     #[must_use]
-    pub fn grip(&self, delivery: DeliveryId) -> InFlightGuard {
+    pub fn guard(&self, delivery: DeliveryId) -> InFlightGuard {
         self.set().insert(delivery);
         InFlightGuard { delivery, in_flight: self.clone() }
     }
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn only_what_stays_unknown_is_given_back() {
         let (in_flight, mut unknown) = (InFlight::default(), Unknown::default());
-        let known = in_flight.grip(DeliveryId(Uuid::from_u128(1)));
+        let known = in_flight.guard(DeliveryId(Uuid::from_u128(1)));
         assert_eq!(unknown.look(vec![row(1, 1), row(2, 1), row(3, 1)], &in_flight), []);
         // 2 was claimed anew meanwhile: another claim, another suspicion. 3 is the one nobody knows.
         assert_eq!(unknown.look(vec![row(1, 1), row(2, 2), row(3, 1)], &in_flight), [row(3, 1)]);

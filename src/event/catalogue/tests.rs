@@ -106,13 +106,13 @@ fn addresses_go_by_the_rule_of_sending() {
     ];
     for (address, fault) in cases {
         for field in ["sender/address", "sender/reply_to", "sender/bounce_address", "contact/email"] {
-            let told =
+            let reported =
                 parse_tenant(&with(tenant(), &format!("/{field}"), Some(json!(address))), None).expect_err(field);
             let expected = format!("{}: cannot be used as an email address: {fault}", field.replace('/', "."));
-            assert_eq!(told.to_string(), expected);
+            assert_eq!(reported.to_string(), expected);
         }
-        let told = parse_customer(&with(customer(), "/address", Some(json!(address))), None).expect_err(address);
-        assert_eq!(told.to_string(), format!("address: cannot be used as an email address: {fault}"));
+        let reported = parse_customer(&with(customer(), "/address", Some(json!(address))), None).expect_err(address);
+        assert_eq!(reported.to_string(), format!("address: cannot be used as an email address: {fault}"));
     }
     let spaced = with(tenant(), "/sender/address", Some(json!(" a@a.example\n")));
     assert_eq!(

@@ -125,17 +125,17 @@ mod tests {
         let all = all_terms();
         for (then, row) in all.iter().zip(expected) {
             for (now, cell) in all.iter().zip(row.split_whitespace()) {
-                let mut given = inputs_for(*now);
-                assert_eq!(rule(&given).expect("it can be decided").terms(), *now, "nothing was decided before");
-                given.earlier = Some(*then);
-                let ruling = rule(&given).expect("it can be decided");
+                let mut inputs = inputs_for(*now);
+                assert_eq!(rule(&inputs).expect("it can be decided").terms(), *now, "nothing was decided before");
+                inputs.earlier = Some(*then);
+                let ruling = rule(&inputs).expect("it can be decided");
                 let letter = cell.chars().next().expect("a letter");
                 let place = "abcdefg".find(letter.to_ascii_lowercase()).expect("one of them");
                 assert_eq!(ruling.terms(), all[place], "then {then:?}, now {now:?}");
                 assert_eq!(ruling.terms().differ_from(*then), letter.is_uppercase(), "then {then:?}, now {now:?}");
                 // Once more with what came of it: nothing moves any further.
-                given.earlier = Some(ruling.terms());
-                assert_eq!(rule(&given).map(|again| again.terms()), Ok(ruling.terms()));
+                inputs.earlier = Some(ruling.terms());
+                assert_eq!(rule(&inputs).map(|again| again.terms()), Ok(ruling.terms()));
             }
         }
     }
@@ -143,20 +143,20 @@ mod tests {
     #[test]
     fn a_link_whose_terms_were_not_kept_is_asked_for_as_of_now() {
         let link = all_terms()[3];
-        let mut given = inputs_for(link);
-        given.earlier = Some(Decision::Link.into());
-        let ruling = rule(&given).expect("it can be decided");
+        let mut inputs = inputs_for(link);
+        inputs.earlier = Some(Decision::Link.into());
+        let ruling = rule(&inputs).expect("it can be decided");
         assert_eq!(ruling.terms(), link);
         assert!(!ruling.terms().differ_from(Decision::Link.into()), "nobody knows that it differs");
     }
 
     #[test]
     fn the_easiest_method_that_is_offered_counts() {
-        let mut given = inputs_for(all_terms()[3]);
-        given.settings.portal_authentication.secondary = Some(VerificationMethod::PostcodeHouseNumber);
-        let method = |given: &Inputs| rule(given).expect("it can be decided").method;
-        assert_eq!(method(&given), Some(VerificationMethod::PostcodeHouseNumber));
-        given.verification.postcode_house_number = false;
-        assert_eq!(method(&given), Some(VerificationMethod::SmsOtp));
+        let mut inputs = inputs_for(all_terms()[3]);
+        inputs.settings.portal_authentication.secondary = Some(VerificationMethod::PostcodeHouseNumber);
+        let method = |inputs: &Inputs| rule(inputs).expect("it can be decided").method;
+        assert_eq!(method(&inputs), Some(VerificationMethod::PostcodeHouseNumber));
+        inputs.verification.postcode_house_number = false;
+        assert_eq!(method(&inputs), Some(VerificationMethod::SmsOtp));
     }
 }

@@ -37,7 +37,7 @@ impl Store {
 }
 
 /// Marks what the tenants' coming cures; returns it.
-pub(in crate::store) async fn mark_cured_by_tenants(
+pub(in crate::store) async fn mark_resolvable_by_tenants(
     on: &mut Transaction,
     tenants: &[&TenantId],
 ) -> Result<Vec<DeadLetterId>, StoreError> {
@@ -58,7 +58,7 @@ pub(in crate::store) async fn mark_cured_by_tenants(
 }
 
 /// Marks what the customers' coming cures, and what the change of some of them cures; returns it.
-pub(in crate::store) async fn mark_cured_by_customers(
+pub(in crate::store) async fn mark_resolvable_by_customers(
     on: &mut Transaction,
     customers: &[&Customer],
     changed: &[&Customer],
@@ -87,7 +87,7 @@ pub(in crate::store) async fn mark_cured_by_customers(
     for row in &rows {
         let place: i64 = row.get("place")?;
         let customer = customers[usize::try_from(place).expect("a place among the customers")];
-        let cured = match row.get("class")? {
+        let is_resolvable = match row.get("class")? {
             ReasonCode::UnknownCustomer => true,
             // Only a change can have brought a method; whether text messages can be sent is not known here.
             ReasonCode::NoVerificationMethod => {
@@ -96,7 +96,7 @@ pub(in crate::store) async fn mark_cured_by_customers(
             }
             _ => false,
         };
-        if cured {
+        if is_resolvable {
             letters.push(row.get("id")?);
         }
     }

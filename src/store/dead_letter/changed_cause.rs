@@ -49,19 +49,19 @@ async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) ->
         return Ok(());
     }
     // In the order of their ids, so that two who write some of the same letters never wait for each other in a ring.
-    sql("WITH {rows} SELECT dead_letter.id FROM rows JOIN dead_letter ON dead_letter.id = rows.given_id
+    sql("WITH {rows} SELECT dead_letter.id FROM rows JOIN dead_letter ON dead_letter.id = rows.letter_id
         ORDER BY dead_letter.id {postgres: FOR UPDATE OF dead_letter}")
-    .rows("given_id uuid", causes.iter().map(|cause| [cause.letter.into()]))
+    .rows("letter_id uuid", causes.iter().map(|cause| [cause.letter.into()]))
     .all(on)
     .await?;
     // The copy in the broker's queue keeps the headers that it was published with: a second one would not take its place.
     sql("WITH {rows}
         UPDATE dead_letter SET class = rows.class, reason = rows.reason, hint = rows.hint, fingerprint = rows.fingerprint,
                last_failed_at = $1, curable = FALSE
-        FROM rows WHERE dead_letter.id = rows.given_id AND dead_letter.state = 'open'")
+        FROM rows WHERE dead_letter.id = rows.letter_id AND dead_letter.state = 'open'")
     .bind(now)
     .rows(
-        "given_id uuid, class text, reason text, hint text, fingerprint text",
+        "letter_id uuid, class text, reason text, hint text, fingerprint text",
         causes.iter().map(|cause| {
             [
                 cause.letter.into(),
@@ -76,10 +76,10 @@ async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) ->
     .await?;
     sql("WITH {rows}
         UPDATE delivery SET class = rows.class, reason = rows.reason
-        FROM rows JOIN dead_letter ON dead_letter.id = rows.given_id
+        FROM rows JOIN dead_letter ON dead_letter.id = rows.letter_id
         WHERE delivery.id = dead_letter.delivery_id AND delivery.concluded = 'dead' AND dead_letter.state = 'open'")
     .rows(
-        "given_id uuid, class text, reason text",
+        "letter_id uuid, class text, reason text",
         causes.iter().map(|cause| [cause.letter.into(), cause.class.into(), (&cause.reason).into()]),
     )
     .run(on)

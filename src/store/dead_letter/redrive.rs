@@ -175,9 +175,9 @@ impl IntakeTransaction {
                    profile_version = rows.profile_version, template_version = rows.template_version,
                    snapshot_at = rows.snapshot_at, link_key = rows.link_key,
                    link_generation = rows.link_generation, expires_at = rows.expires_at
-            FROM rows WHERE delivery.id = rows.given_id AND delivery.concluded = 'dead'")
+            FROM rows WHERE delivery.id = rows.delivery_id AND delivery.concluded = 'dead'")
         .rows(
-            "given_id uuid, recipients text, customer_name text, locale text, profile_version bigint, \
+            "delivery_id uuid, recipients text, customer_name text, locale text, profile_version bigint, \
              template_version text, snapshot_at bigint, link_key text, link_generation bigint, expires_at bigint",
             back.iter().map(|back| {
                 let recipients = serde_json::to_string(&back.recipients).expect("recipients are always JSON");

@@ -17,7 +17,7 @@ pub enum Acted {
     /// It holds.
     Done,
     /// The delivery stands elsewhere than the decision needs.
-    Stands(DeliveryState),
+    NotPossible(DeliveryState),
     /// There is no such delivery.
     Unknown,
 }
@@ -118,5 +118,5 @@ pub(in crate::store) async fn take_due_out(
 async fn stands(on: &mut Transaction, delivery: DeliveryId) -> Result<Acted, StoreError> {
     let row = sql("SELECT state FROM delivery_state WHERE id = $1").bind(delivery).optional(on).await?;
     // It may have come to be due since the act looked for it; then it is sending or back again by now.
-    row.map_or(Ok(Acted::Unknown), |row| Ok(Acted::Stands(row.get("state")?)))
+    row.map_or(Ok(Acted::Unknown), |row| Ok(Acted::NotPossible(row.get("state")?)))
 }

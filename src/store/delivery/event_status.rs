@@ -15,7 +15,7 @@ use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventReport {
     /// The event, unless nothing of its name was ever a readable event.
-    pub event: Option<EventStands>,
+    pub event: Option<ReportedEvent>,
     /// Its main delivery, if it became one.
     pub delivery: Option<Delivery>,
     /// The dead letters of its name: of its delivery, of the event itself, of unreadable or conflicting bytes.
@@ -24,7 +24,7 @@ pub struct EventReport {
 
 /// An event and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventStands {
+pub struct ReportedEvent {
     pub key: EventKey,
     /// Whose invoice it brought.
     pub tenant: TenantId,
@@ -80,7 +80,7 @@ impl Store {
         let report = EventReport {
             event: event
                 .map(|row| {
-                    Ok::<_, StoreError>(EventStands {
+                    Ok::<_, StoreError>(ReportedEvent {
                         key: row.get("key")?,
                         tenant: row.get("tenant_id")?,
                         invoice_number: row.get("invoice_number")?,

@@ -43,9 +43,9 @@ pub(in crate::store) async fn keep_messages(
                message_id = rows.message_id, message_sha256 = rows.message_sha256,
                message_date = rows.message_date, message_size = rows.message_size,
                attachments = rows.attachments
-        FROM rows WHERE delivery.id = rows.given_id")
+        FROM rows WHERE delivery.id = rows.delivery_id")
     .rows(
-        "given_id uuid, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
+        "delivery_id uuid, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
          message_date bigint, message_size bigint, attachments text",
         kept.iter().map(|(delivery, message)| {
             [
@@ -88,9 +88,9 @@ pub(in crate::store) async fn describe_messages(
     let described = rows.iter().map(describe).collect::<Result<Vec<_>, StoreError>>()?;
     sql("WITH {rows}
         UPDATE delivery SET message_id = rows.message_id, attachments = rows.attachments
-        FROM rows WHERE delivery.id = rows.given_id")
+        FROM rows WHERE delivery.id = rows.delivery_id")
     .rows(
-        "given_id uuid, message_id text, attachments text",
+        "delivery_id uuid, message_id text, attachments text",
         described.iter().map(|(delivery, id, attachments)| [(*delivery).into(), id.into(), attachments.into()]),
     )
     .run(on)

@@ -50,11 +50,11 @@ impl LeftRecipients {
         let refused: Vec<Vec<NotAccepted>> = uncertain()
             .map(|attempt| attempt.refused.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default())
             .collect();
-        let last_is_told = attempts.iter().any(|attempt| attempt.claim == claim);
+        let last_is_listed = attempts.iter().any(|attempt| attempt.claim == claim);
         // A claim without an attempt ended before DATA, or its worker took with it what the relay had said. So did an
         // attempt that our own fault ended.
         let unknown = refused.is_empty()
-            || (!last_is_told && phase == Some(Phase::Data))
+            || (!last_is_listed && phase == Some(Phase::Data))
             || uncertain().any(|attempt| attempt.phase != Some(Phase::FinalDot));
         if unknown {
             return Self { deferred: Vec::new(), unknown: recipients.len() > 1 };

@@ -13,7 +13,7 @@ use crate::model::tenant::{Tenant, TenantProfile};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::{Row, Value};
-use crate::store::dead_letter::auto_redrive::{mark_cured_by_customers, mark_cured_by_tenants};
+use crate::store::dead_letter::auto_redrive::{mark_resolvable_by_customers, mark_resolvable_by_tenants};
 use crate::store::lane::load::read_settings;
 use crate::store::search::words;
 use crate::store::{Store, Transaction};
@@ -31,7 +31,7 @@ pub struct TenantUpserted {
     /// The body's settings differ from those that hold; they were not applied.
     pub settings_ignored: bool,
     /// Dead letters that can be put back now.
-    pub cures: Vec<DeadLetterId>,
+    pub resolvable: Vec<DeadLetterId>,
 }
 
 /// What an upsert of customers did; the counts add up to the distinct customers given.
@@ -46,7 +46,7 @@ pub struct CustomersUpserted {
     /// Left out, because nobody told us of their tenant.
     pub unknown_tenant: Vec<(TenantId, CustomerId)>,
     /// Dead letters that can be put back now.
-    pub cures: Vec<DeadLetterId>,
+    pub resolvable: Vec<DeadLetterId>,
 }
 
 impl Store {
@@ -96,7 +96,7 @@ impl Store {
                 self.change_tenant(on, tenant, &known, upserted.profile_changed).await?;
             }
         }
-        upserted.cures = mark_cured_by_tenants(on, &[&tenant.id]).await?;
+        upserted.resolvable = mark_resolvable_by_tenants(on, &[&tenant.id]).await?;
         Ok(upserted)
     }
 
@@ -151,7 +151,7 @@ impl Store {
         self.write_customers(&mut transaction, &changed).await?;
         // Also where the name seems to be the same: another import may have changed it since it was read.
         words::replace(&mut transaction, &changed).await?;
-        let cures = mark_cured_by_customers(&mut transaction, &customers, &changed).await?;
+        let resolvable = mark_resolvable_by_customers(&mut transaction, &customers, &changed).await?;
         transaction.commit().await?;
         let count = |number: usize| u64::try_from(number).expect("a usize fits");
         Ok(CustomersUpserted {
@@ -159,7 +159,7 @@ impl Store {
             changed: count(changed.len() + known.len() - customers.len()),
             unchanged: count(customers.len() - changed.len()),
             unknown_tenant,
-            cures,
+            resolvable,
         })
     }
 

@@ -321,7 +321,7 @@ async fn erase_notes_that_name(
     if person.texts().is_empty() {
         return Ok(());
     }
-    let given = || person.texts().iter().map(|text| [text.into()]);
+    let needles = || person.texts().iter().map(|text| [text.into()]);
     let naming: Vec<DeliveryId> = sql("WITH {rows}
         SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
              JOIN delivery ON delivery.id = delivery_note.delivery_id
@@ -329,7 +329,7 @@ async fn erase_notes_that_name(
                            {sqlite: instr(lower(delivery_note.what), rows.needle)} > 0
         WHERE delivery.tenant_id = $1")
     .bind(tenant)
-    .rows("needle text", given())
+    .rows("needle text", needles())
     .all(on)
     .await?
     .iter()
@@ -346,7 +346,7 @@ async fn erase_notes_that_name(
                                                 {sqlite: instr(lower(dead_letter.note), rows.needle)} > 0)")
     .bind(ERASED)
     .bind(tenant)
-    .rows("needle text", given())
+    .rows("needle text", needles())
     .run(on)
     .await?;
     Ok(())

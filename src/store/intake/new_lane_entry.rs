@@ -42,8 +42,8 @@ pub(in crate::store) async fn insert_lane_entries(
     if entries.is_empty() {
         return Ok(());
     }
-    let ripe = |entry: &NewLaneEntry| entry.due_at <= now && entry.held.is_none();
-    let lanes = entries.iter().filter(|entry| ripe(entry)).map(|entry| (&entry.relay, &entry.tenant));
+    let ready = |entry: &NewLaneEntry| entry.due_at <= now && entry.held.is_none();
+    let lanes = entries.iter().filter(|entry| ready(entry)).map(|entry| (&entry.relay, &entry.tenant));
     let mut places = fair_queue::take_places(on, lanes).await?;
     sql("WITH {rows} INSERT INTO lane_entry ({columns}) SELECT * FROM rows")
         .batch(rows!(entries, |entry| let [decision, access, method] = terms_values(entry.decision); {
@@ -53,7 +53,7 @@ pub(in crate::store) async fn insert_lane_entries(
             customer_id: text = &entry.customer,
             state: text = "due",
             due_at: bigint = entry.due_at,
-            fair_rank: bigint = ripe(entry).then(|| places.next(&entry.relay, &entry.tenant)),
+            fair_rank: bigint = ready(entry).then(|| places.next(&entry.relay, &entry.tenant)),
             express: boolean = entry.express,
             expires_at: bigint = entry.expires_at,
             claim: bigint = entry.claim,

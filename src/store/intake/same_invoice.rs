@@ -22,7 +22,7 @@ const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Whether `standing`, a main delivery, makes another one of its invoice a duplicate at the moment `$1`. What is overdue
 /// is not sent any more, unless it is on the wire; the dead ones are those of the classes that resolve by themselves.
-macro_rules! counts {
+macro_rules! suppresses_duplicates {
     () => {
         "(standing.concluded IN ('sent', 'uncertain')
           OR (standing.concluded = 'dead'
@@ -85,7 +85,7 @@ impl IntakeTransaction {
                       AND standing.invoice_number = event.invoice_number AND standing.event_key = event.key
                       AND standing.role = 'main'
             WHERE event.received_at >= $2 AND event.state = 'accepted' AND ",
-            counts!(),
+            suppresses_duplicates!(),
             " ORDER BY event.received_at, event.key, standing.created_at, standing.id"
         ))
         .bind(self.now)
@@ -140,7 +140,7 @@ pub(in crate::store) async fn newer_deliveries(
                     ELSE standing.created_at > main.created_at
                          OR (standing.created_at = main.created_at AND standing.id > main.id) END)
           AND ",
-        counts!(),
+        suppresses_duplicates!(),
         " ORDER BY standing.created_at, standing.id"
     ))
     .bind(now)

@@ -267,7 +267,7 @@ impl Fence {
 }
 
 /// Gives ranks to due deliveries whose time has come; returns how many.
-async fn rank_ripe_in(on: &mut impl StatementExecutor, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
+async fn enqueue_ready_in(on: &mut impl StatementExecutor, now: Timestamp, limit: u32) -> Result<usize, StoreError> {
     let oldest = sql("SELECT delivery_id, relay, tenant_id FROM lane_entry
         WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
         ORDER BY due_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED}")
@@ -275,43 +275,43 @@ async fn rank_ripe_in(on: &mut impl StatementExecutor, now: Timestamp, limit: u3
     .bind(limit)
     .all(on)
     .await?;
-    let mut ripe = oldest.iter().map(fair_share::read).collect::<Result<Vec<ReadyRow>, StoreError>>()?;
-    if ripe.is_empty() {
+    let mut ready = oldest.iter().map(fair_share::read).collect::<Result<Vec<ReadyRow>, StoreError>>()?;
+    if ready.is_empty() {
         return Ok(0);
     }
-    if ripe.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+    if ready.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
         // More than these: nobody's may stand behind all of somebody else's.
-        let known: HashSet<DeliveryId> = ripe.iter().map(|(delivery, ..)| *delivery).collect();
+        let known: HashSet<DeliveryId> = ready.iter().map(|(delivery, ..)| *delivery).collect();
         let share = fair_share(on, now, limit).await?;
-        ripe.extend(share.into_iter().filter(|(delivery, ..)| !known.contains(delivery)));
+        ready.extend(share.into_iter().filter(|(delivery, ..)| !known.contains(delivery)));
     }
-    let mut places = fair_queue::take_places(on, ripe.iter().map(|(_, relay, tenant)| (relay, tenant))).await?;
+    let mut places = fair_queue::take_places(on, ready.iter().map(|(_, relay, tenant)| (relay, tenant))).await?;
     sql("WITH {rows}
         UPDATE lane_entry SET fair_rank = rows.place FROM rows WHERE lane_entry.delivery_id = rows.id")
     .rows(
         "id uuid, place bigint",
-        ripe.iter().map(|(delivery, relay, tenant)| [(*delivery).into(), places.next(relay, tenant).into()]),
+        ready.iter().map(|(delivery, relay, tenant)| [(*delivery).into(), places.next(relay, tenant).into()]),
     )
     .run(on)
     .await?;
-    Ok(ripe.len())
+    Ok(ready.len())
 }
 
 impl Store {
     /// Gives a place in its lane to the `limit` due deliveries whose time came first, and if there are more, to as many
     /// in equal shares of all tenants; returns how many got one. As long as that is `limit` or more, there may be more.
     pub async fn enqueue_ready(&self, limit: u32) -> Result<usize, StoreError> {
-        if self.nothing_ripe().await? {
+        if self.nothing_is_ready().await? {
             return Ok(0);
         }
         let mut transaction = self.begin().await?;
-        let ranked = rank_ripe_in(&mut transaction, self.now(), limit).await?;
+        let ranked = enqueue_ready_in(&mut transaction, self.now(), limit).await?;
         transaction.commit().await?;
         Ok(ranked)
     }
 
     /// Asked every second by every worker: it must not open a transaction for nothing.
-    async fn nothing_ripe(&self) -> Result<bool, StoreError> {
+    async fn nothing_is_ready(&self) -> Result<bool, StoreError> {
         let row = sql("SELECT delivery_id FROM lane_entry
             WHERE due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL LIMIT 1")
         .bind(self.now())
@@ -331,7 +331,7 @@ impl Store {
     }
 
     /// When the next due delivery of a lane gets its place: nothing is due before.
-    pub async fn next_ripening(&self, relay: &RelayName) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_ready_at(&self, relay: &RelayName) -> Result<Option<Timestamp>, StoreError> {
         sql("SELECT MIN(due_at) AS due_at FROM lane_entry
             WHERE relay = $1 AND due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL")
         .bind(relay)

@@ -107,12 +107,12 @@ impl Store {
         .all(&mut self.read().await?)
         .await?
         .iter()
-        .map(read_facts)
+        .map(read_context)
         .collect()
     }
 }
 
-fn read_facts(row: &Row) -> Result<DeliveryContext, StoreError> {
+fn read_context(row: &Row) -> Result<DeliveryContext, StoreError> {
     Ok(DeliveryContext {
         id: row.get("id")?,
         root: row.get("root_id")?,

@@ -17,7 +17,7 @@ use crate::store::intake::same_invoice::{Revived, newer_deliveries};
 use crate::store::upkeep::concluded_count::count_concluded;
 
 /// What names the attempts that are taken back.
-const COLUMNS: &str = "given_id uuid, given_claim bigint, given_attempts bigint";
+const COLUMNS: &str = "delivery_id uuid, attempt_claim bigint, attempts_before bigint";
 
 /// An attempt that ended its delivery by such a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,14 +110,14 @@ pub(in super::super) async fn bring_back(
                                 decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held,
                                 tried_at)
         SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
-               rows.given_attempts, delivery.claim, delivery.decision, delivery.portal_access,
+               rows.attempts_before, delivery.claim, delivery.decision, delivery.portal_access,
                delivery.portal_method, delivery.class, delivery.reason, delivery.concluded_at, $3, $2
-        FROM rows JOIN delivery ON delivery.id = rows.given_id")
+        FROM rows JOIN delivery ON delivery.id = rows.delivery_id")
     .bind(how.relay)
     .bind(now)
     .bind(how.held)
     .rows(
-        "given_id uuid, given_attempts bigint",
+        "delivery_id uuid, attempts_before bigint",
         back.iter().map(|(id, _, attempts)| [(*id).into(), (*attempts).into()]),
     )
     .run(on)
@@ -139,7 +139,7 @@ async fn clear_ends(
     how: ComingBack<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let given = || ids.iter().map(|id| [(*id).into()]);
+    let id_rows = || ids.iter().map(|id| [(*id).into()]);
     sql("WITH {rows}
         UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, attempts = 0,
                decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
@@ -148,7 +148,7 @@ async fn clear_ends(
                tripped_at = COALESCE($1, tripped_at)
         WHERE id IN (SELECT id FROM rows)")
     .bind(how.tripped_at)
-    .rows("id uuid", given())
+    .rows("id uuid", id_rows())
     .run(on)
     .await?;
     sql("WITH {rows}
@@ -157,13 +157,13 @@ async fn clear_ends(
     .bind(now)
     .bind(DISPATCHER)
     .bind(how.why)
-    .rows("id uuid", given())
+    .rows("id uuid", id_rows())
     .run(on)
     .await?;
     // Outcomes that are not published yet are not true any more.
     sql("WITH {rows}
         DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows) AND concluded IN ('dead', 'rejected')")
-    .rows("id uuid", given())
+    .rows("id uuid", id_rows())
     .run(on)
     .await?;
     Ok(())
@@ -180,9 +180,9 @@ pub(in super::super) async fn lock_tenants_of(
     }
     sql("WITH {rows}
         SELECT id FROM tenant
-        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT given_id FROM rows))
+        WHERE id IN (SELECT tenant_id FROM delivery WHERE delivery.id IN (SELECT delivery_id FROM rows))
         ORDER BY id {postgres: FOR NO KEY UPDATE}")
-    .rows("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .rows("delivery_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
     .run(on)
     .await?;
     Ok(())
@@ -194,14 +194,14 @@ type GivenUp = (DeliveryId, Concluded, i64);
 /// Locks the deliveries that the attempts ended, after their dead letters: every transaction locks in this order.
 async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Result<Vec<GivenUp>, StoreError> {
     sql("WITH {rows} SELECT id FROM dead_letter
-        WHERE delivery_id IN (SELECT given_id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'
+        WHERE delivery_id IN (SELECT delivery_id FROM rows) AND delivery_id IS NOT NULL AND state = 'open'
         ORDER BY id {postgres: FOR UPDATE}")
-    .rows("given_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
+    .rows("delivery_id uuid", attempts.iter().map(|tripped| [tripped.delivery.into()]))
     .run(on)
     .await?;
     sql("WITH {rows}
-        SELECT delivery.id, delivery.concluded, rows.given_attempts
-        FROM rows JOIN delivery ON delivery.id = rows.given_id AND delivery.claim = rows.given_claim
+        SELECT delivery.id, delivery.concluded, rows.attempts_before
+        FROM rows JOIN delivery ON delivery.id = rows.delivery_id AND delivery.claim = rows.attempt_claim
         WHERE delivery.concluded IN ('dead', 'rejected')
         ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
     .rows(
@@ -211,7 +211,7 @@ async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Res
     .all(on)
     .await?
     .iter()
-    .map(|row| Ok((row.get("id")?, row.get("concluded")?, row.get("given_attempts")?)))
+    .map(|row| Ok((row.get("id")?, row.get("concluded")?, row.get("attempts_before")?)))
     .collect()
 }
 
@@ -223,11 +223,11 @@ async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp
     let revived: Vec<Revived> = back.iter().map(|(delivery, _, _)| Revived::delivery(*delivery)).collect();
     let newer = newer_deliveries(on, &revived, now).await?;
     let resent: HashSet<DeliveryId> = sql("WITH {rows}
-        SELECT own.id FROM rows JOIN delivery AS own ON own.id = rows.given_id
+        SELECT own.id FROM rows JOIN delivery AS own ON own.id = rows.delivery_id
              JOIN delivery AS resend ON resend.tenant_id = own.tenant_id AND resend.invoice_id = own.invoice_id
                   AND resend.resend_of = own.main_id
         WHERE own.role <> 'bcc'")
-    .rows("given_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
+    .rows("delivery_id uuid", back.iter().map(|(delivery, _, _)| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()

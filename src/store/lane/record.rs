@@ -25,7 +25,7 @@ use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
 use crate::store::delivery::notes::{DISPATCHER, NewNote, insert_new_notes, insert_notes};
 use crate::store::delivery::terms::terms_values;
 use accepted_late::conclude_accepted_late;
-use conclude::{conclude, insert_attempts, nameless};
+use conclude::{anonymized, conclude, insert_attempts};
 
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
@@ -45,10 +45,10 @@ impl Store {
         let TakenClaims { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
         let erased = erased::among(&mut transaction, claims).await?;
-        let nameless: Vec<Record> =
-            records.iter().filter(|record| erased.contains(&record.fence.claim())).map(nameless).collect();
+        let anonymized: Vec<Record> =
+            records.iter().filter(|record| erased.contains(&record.fence.claim())).map(anonymized).collect();
         for record in &mut sorted {
-            if let Some(other) = nameless.iter().find(|other| other.fence == record.fence) {
+            if let Some(other) = anonymized.iter().find(|other| other.fence == record.fence) {
                 *record = other;
             }
         }

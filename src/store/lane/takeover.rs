@@ -285,13 +285,13 @@ pub(in crate::store) async fn conclude_left(
                portal_method = rows.portal_method, decision_reason = rows.decision_reason,
                decision_inputs = rows.decision_inputs, message_sha256 = rows.message_sha256,
                message_date = rows.message_date
-        FROM rows WHERE delivery.id = rows.given_id")
+        FROM rows WHERE delivery.id = rows.delivery_id")
     .bind(concluded)
     .bind(now)
     .bind(class)
     .bind(reason)
     .rows(
-        "given_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
+        "delivery_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
          decision_reason text, decision_inputs text, message_sha256 bytea, message_date bigint",
         left.iter().map(|left| {
             let [decision, access, method] = terms_values(left.terms);

@@ -116,18 +116,18 @@ pub(in crate::store) async fn insert_outcomes(
     if !on.outcomes {
         return Ok(());
     }
-    let told: Vec<DeliveryId> =
-        concluded.into_iter().filter(|(_, concluded)| is_told(*concluded)).map(|(delivery, _)| delivery).collect();
-    if told.is_empty() {
+    let published: Vec<DeliveryId> =
+        concluded.into_iter().filter(|(_, concluded)| is_published(*concluded)).map(|(delivery, _)| delivery).collect();
+    if published.is_empty() {
         return Ok(());
     }
     sql("WITH {rows}
         INSERT INTO outcome (delivery_id, concluded, concluded_at, class, decision, reason, code, message_id)
         SELECT delivery.id, delivery.concluded, delivery.concluded_at, delivery.class, delivery.decision, delivery.reason,
                delivery.code, delivery.message_id
-        FROM rows JOIN delivery ON delivery.id = rows.given_id
+        FROM rows JOIN delivery ON delivery.id = rows.delivery_id
         WHERE delivery.role = 'main'")
-    .rows("given_id uuid", told.into_iter().map(|delivery| [delivery.into()]))
+    .rows("delivery_id uuid", published.into_iter().map(|delivery| [delivery.into()]))
     .run(on)
     .await?;
     Ok(())
@@ -135,7 +135,7 @@ pub(in crate::store) async fn insert_outcomes(
 
 /// Whether the outcome is published. An uncertain delivery is decided by a person first, and discarding a dead letter does
 /// not change the outcome that was published: dead.
-const fn is_told(concluded: Concluded) -> bool {
+const fn is_published(concluded: Concluded) -> bool {
     match concluded {
         Concluded::Sent | Concluded::Rejected | Concluded::Dead | Concluded::Cancelled | Concluded::Expired => true,
         Concluded::Uncertain | Concluded::Discarded => false,

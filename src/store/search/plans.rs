@@ -62,10 +62,10 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     ];
     let page = PageRequest { limit: 100, after: Some(Cursor::BEGIN) };
     let lists = filters.iter().map(|(name, filter, key)| (*name, filter.statement(page, *key)));
-    let told = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
+    let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
         text: statement.text_for(sqlite),
         types: statement.types(),
     };
-    searches.into_iter().chain(lists).map(told).collect()
+    searches.into_iter().chain(lists).map(described).collect()
 }

@@ -66,7 +66,7 @@ pub enum ReconciliationFault {
 impl ReconciliationFault {
     /// The end of a sentence that begins with a number: "2 in no state".
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Lost => "published and nowhere",
             Self::InNoState => "in no state",

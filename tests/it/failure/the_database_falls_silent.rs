@@ -57,7 +57,7 @@ async fn whatever_waits_ends_and_every_place_of_the_pool_comes_back() {
             let committed = committing.expect("it is open").commit();
             let mut writing = writing.expect("it is open");
             let key = [EventKey(Uuid::nil())];
-            let written = writing.facts(&key, &[], &[], database.clock.now());
+            let written = writing.context(&key, &[], &[], database.clock.now());
             let (committed, written) = tokio::join!(committed, written);
             assert!(committed.is_err_and(|error| error.is_unavailable()));
             assert!(written.is_err_and(|error| error.is_unavailable()));
@@ -119,8 +119,8 @@ async fn who_stands_still_inside_a_transaction_is_told_to_try_again() {
         }
     };
     tokio::time::timeout(BOUND, ended).await.expect("the server ends it");
-    let facts = still.facts(&[EventKey(Uuid::nil())], &[], &[], store.now()).await;
-    assert!(facts.as_ref().is_err_and(StoreError::is_unavailable), "{facts:?}");
+    let context = still.context(&[EventKey(Uuid::nil())], &[], &[], store.now()).await;
+    assert!(context.as_ref().is_err_and(StoreError::is_unavailable), "{context:?}");
     drop(still);
     store.answers().await.expect("another connection is as good");
 }

@@ -64,9 +64,9 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     assert_eq!(after.recipients[0].address, "neu@customer.example");
     assert_eq!(after.snapshot_at, support.database.clock.now());
     assert!(!after.express);
-    let facts = &store.load(&[delivery]).await.expect("answered")[0];
-    assert_eq!((facts.customer_name.as_str(), facts.profile_version), ("Neu", 2));
-    assert_eq!((facts.template_version.as_str(), facts.link_key.as_str()), ("t2", "k2"));
+    let context = &store.load(&[delivery]).await.expect("answered")[0];
+    assert_eq!((context.customer_name.as_str(), context.profile_version), ("Neu", 2));
+    assert_eq!((context.template_version.as_str(), context.link_key.as_str()), ("t2", "k2"));
     assert_eq!(
         support.database.number("SELECT CAST(claim AS BIGINT) FROM lane_entry").await,
         1,
@@ -109,8 +109,8 @@ async fn a_person_ignores_the_end_and_a_cure_does_not(database: TestDatabase) {
     let mut usable = customer("C-1");
     usable.postal.postcode = Some("01067".to_owned());
     usable.postal.house_number = Some("12a".to_owned());
-    assert_eq!(store.upsert_customer(&usable).await.expect("answered").cures, [letter]);
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.letters().await, ["no_verification_method cured"]);
     let cured = store.delivery(delivery).await.expect("answered").expect("it is known");
     assert!(cured.expires_at.is_some(), "nobody decided that it may be late");
@@ -154,30 +154,30 @@ async fn a_revoked_link_gets_its_next_generation(database: TestDatabase) {
     };
     support.database.execute(link(0)).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
-    let facts = support.database.store.load(&[delivery]).await.expect("answered");
-    assert_eq!((facts[0].link_key.as_str(), facts[0].link_generation), ("k1", 0), "the token that is out is good");
+    let context = support.database.store.load(&[delivery]).await.expect("answered");
+    assert_eq!((context[0].link_key.as_str(), context[0].link_generation), ("k1", 0), "the token that is out is good");
 
     let (_, letter) = support.die(ReasonCode::Refused).await;
     support.database.execute("UPDATE portal_link SET revoked_at = 1").await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
-    let facts = support.database.store.load(&[delivery]).await.expect("answered");
-    assert_eq!((facts[0].link_key.as_str(), facts[0].link_generation), ("k2", 1));
+    let context = support.database.store.load(&[delivery]).await.expect("answered");
+    assert_eq!((context[0].link_key.as_str(), context[0].link_generation), ("k2", 1));
 }
 
 async fn an_unknown_tenant_is_cured_when_it_comes(database: TestDatabase) {
     let support = Support::new(database);
     let store = &support.database.store;
     assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0);
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.letters().await, ["unknown_tenant cured"]);
     assert_eq!(support.database.texts("SELECT state FROM event").await, ["waiting"], "its customer may follow");
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0, "once");
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0, "once");
 
     store.upsert_customer(&customer("C-1")).await.expect("answered");
-    let ripe = store.ready_waiting_events(10).await.expect("answered");
-    assert_eq!(ripe.len(), 1, "the sweeper takes it from here");
+    let ready = store.ready_waiting_events(10).await.expect("answered");
+    assert_eq!(ready.len(), 1, "the sweeper takes it from here");
 }
 
 async fn a_letter_takes_the_cause_that_is_left_when_its_own_is_gone(database: TestDatabase) {
@@ -189,7 +189,7 @@ async fn a_letter_takes_the_cause_that_is_left_when_its_own_is_gone(database: Te
     let letter = open_letters(&support).await[0];
     support.database.clock.advance(Duration::from_mins(1));
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0);
 
     // What it is dead for now is said everywhere, and a redrive says the same.
     let shown =
@@ -230,8 +230,8 @@ async fn a_delivery_takes_the_cause_that_is_left_when_its_own_is_gone(database: 
     let mut usable = Customer { address: "no address".to_owned(), ..customer("C-1") };
     usable.postal.postcode = Some("01067".to_owned());
     usable.postal.house_number = Some("12a".to_owned());
-    assert_eq!(store.upsert_customer(&usable).await.expect("answered").cures, [letter]);
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 0);
+    assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0);
     assert_eq!(support.letters().await, ["invalid_recipient open"]);
     let stands = store.delivery(delivery).await.expect("answered").expect("it is known");
     assert_eq!(stands.class, Some(ReasonCode::InvalidRecipient));
@@ -259,8 +259,8 @@ async fn an_unknown_customer_is_cured_when_it_comes(database: TestDatabase) {
     assert_eq!(support.letters().await, ["unknown_customer open"]);
 
     let upserted = store.upsert_customer(&customer("C-1")).await.expect("answered");
-    assert_eq!(upserted.cures.len(), 1);
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(upserted.resolvable.len(), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.letters().await, ["unknown_customer cured"]);
     assert_eq!(support.states().await, ["due -"]);
     support.database.assert_ledger().await;

@@ -110,13 +110,13 @@ impl Support {
             self.database.store.permit_data(&[start]).await.expect("answered");
         }
         let now = self.database.clock.now();
-        let facts = self.database.store.load(&[claimed.delivery]).await.expect("answered");
+        let context = self.database.store.load(&[claimed.delivery]).await.expect("answered");
         let letter = (concluded == Concluded::Dead).then(|| NewDeadLetter {
             body: None,
-            event_key: Some(facts[0].event_key),
+            event_key: Some(context[0].event_key),
             tenant: Some(claimed.tenant.clone()),
             customer: Some(claimed.customer.clone()),
-            invoice_number: Some(facts[0].invoice_number.clone()),
+            invoice_number: Some(context[0].invoice_number.clone()),
             ..dead_letter(Some(claimed.delivery), class, None, now)
         });
         let id = letter.as_ref().map(|letter| letter.id);

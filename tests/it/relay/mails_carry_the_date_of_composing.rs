@@ -315,20 +315,20 @@ async fn a_sent_mail_can_be_composed_again(database: TestDatabase) {
     let page = PageRequest { limit: 1, after: None };
     let store = &dispatcher.database.store;
     let sent = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items.remove(0);
-    let facts = store.load(&[sent.id]).await.expect("answered").remove(0);
-    let data = event::reread(&facts.event_body).expect("it is kept");
+    let context = store.load(&[sent.id]).await.expect("answered").remove(0);
+    let data = event::reread(&context.event_body).expect("it is kept");
     let document = data.documents[0].clone();
     let bytes = std::fs::read(dispatcher.documents().join(&document.object)).expect("the document is there");
     let snapshot = Snapshot {
-        root: facts.root,
+        root: context.root,
         data,
-        tenant: serde_json::from_str::<invoice_dispatcher::model::tenant::TenantProfile>(&facts.profile)
+        tenant: serde_json::from_str::<invoice_dispatcher::model::tenant::TenantProfile>(&context.profile)
             .expect("kept")
             .into(),
-        customer_name: facts.customer_name,
-        locale: facts.locale,
-        recipients: facts.recipients,
-        shown: facts.shown,
+        customer_name: context.customer_name,
+        locale: context.locale,
+        recipients: context.recipients,
+        shown: context.shown,
         date: sent.message_date.expect("it is told"),
         portal_link: None,
     };

@@ -116,21 +116,21 @@ async fn an_upsert_names_what_it_cures(database: TestDatabase) {
     support.take(&event("1")).await;
     assert_eq!(support.letters().await, ["unknown_tenant open"]);
     let upserted = store.upsert_tenant(&tenant("acme")).await.expect("answered");
-    assert_eq!(upserted.cures.len(), 1);
-    assert_eq!(store.resolvable_dead_letters(10).await.expect("answered"), upserted.cures);
-    assert_eq!(store.upsert_tenant(&tenant("other")).await.expect("answered").cures, []);
+    assert_eq!(upserted.resolvable.len(), 1);
+    assert_eq!(store.resolvable_dead_letters(10).await.expect("answered"), upserted.resolvable);
+    assert_eq!(store.upsert_tenant(&tenant("other")).await.expect("answered").resolvable, []);
 
     store.upsert_customer(&customer("C-1")).await.expect("answered");
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     let (_, letter) = support.die(ReasonCode::NoVerificationMethod).await;
     let unchanged = store.upsert_customer(&customer("C-1")).await.expect("answered");
-    assert_eq!(unchanged.cures, [], "it brought nothing new");
+    assert_eq!(unchanged.resolvable, [], "it brought nothing new");
     let renamed = Customer { name: "Neu".to_owned(), ..customer("C-1") };
-    assert_eq!(store.upsert_customer(&renamed).await.expect("answered").cures, [], "still nothing to verify by");
+    assert_eq!(store.upsert_customer(&renamed).await.expect("answered").resolvable, [], "still nothing to verify by");
     let mut usable = renamed;
     usable.postal.postcode = Some("01067".to_owned());
     usable.postal.house_number = Some("12a".to_owned());
-    assert_eq!(store.upsert_customer(&usable).await.expect("answered").cures, [letter]);
+    assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
 }
 
 fn other_settings(settings: Settings) -> Settings {

@@ -151,12 +151,12 @@ async fn only_what_is_due_is_claimed(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let store = &database.store;
     assert!(claim(&database, worker, 10).await.is_empty());
-    assert_eq!(store.next_ripening(&relay()).await.expect("answered"), Some(later));
-    assert_eq!(store.enqueue_ready(100).await.expect("answered"), 0, "nothing is ripe yet");
+    assert_eq!(store.next_ready_at(&relay()).await.expect("answered"), Some(later));
+    assert_eq!(store.enqueue_ready(100).await.expect("answered"), 0, "nothing is ready yet");
 
     database.clock.advance(Duration::from_mins(10));
     assert_eq!(store.enqueue_ready(100).await.expect("answered"), 1);
-    assert_eq!(store.next_ripening(&relay()).await.expect("answered"), None);
+    assert_eq!(store.next_ready_at(&relay()).await.expect("answered"), None);
     assert_eq!(claim(&database, worker, 10).await.len(), 1);
     assert_eq!(store.expire(100).await.expect("answered").len(), 1);
     assert_eq!(

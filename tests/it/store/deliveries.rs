@@ -132,7 +132,7 @@ async fn a_due_delivery_is_cancelled_once(database: TestDatabase) {
     let delivery = support.accept(&event("1")).await;
     assert_eq!(store.cancel(delivery, WHO, "paid in cash").await.expect("answered"), Acted::Done);
     assert_eq!(support.states().await, ["cancelled by_hand"]);
-    let cancelled = Acted::Stands(DeliveryState::Concluded(Concluded::Cancelled));
+    let cancelled = Acted::NotPossible(DeliveryState::Concluded(Concluded::Cancelled));
     assert_eq!(store.cancel(delivery, WHO, "twice").await.expect("answered"), cancelled);
     assert_eq!(store.send_now(delivery, WHO).await.expect("answered"), cancelled);
     assert_eq!(store.mark_sent(delivery, WHO, "no").await.expect("answered").acted, cancelled);
@@ -140,7 +140,7 @@ async fn a_due_delivery_is_cancelled_once(database: TestDatabase) {
     assert_eq!(store.cancel(nobody, WHO, "none").await.expect("answered"), Acted::Unknown);
     let sending = support.accept(&event("2")).await;
     support.start().await;
-    let stands = Acted::Stands(DeliveryState::Sending);
+    let stands = Acted::NotPossible(DeliveryState::Sending);
     assert_eq!(store.cancel(sending, WHO, "late").await.expect("answered"), stands);
     support.database.assert_ledger().await;
 }

@@ -32,10 +32,10 @@ async fn a_batch_is_read_back(database: TestDatabase) {
     let rows = batch([accepted("acme", "1", now), accepted("acme", "2", now)]);
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 0 });
     let ids: Vec<_> = rows.deliveries.iter().map(|delivery| delivery.id).collect();
-    let mut facts = database.store.load(&ids).await.expect("answered");
-    facts.sort_by(|one, other| one.invoice_number.cmp(&other.invoice_number));
-    assert_eq!(facts.len(), 2);
-    let first = &facts[0];
+    let mut known = database.store.load(&ids).await.expect("answered");
+    known.sort_by(|one, other| one.invoice_number.cmp(&other.invoice_number));
+    assert_eq!(known.len(), 2);
+    let first = &known[0];
     assert_eq!((first.id, first.root, first.event_key), (ids[0], ids[0], rows.events[0].key));
     assert_eq!(first.event_body, rows.events[0].body);
     assert_eq!(first.recipients, rows.deliveries[0].recipients);
@@ -73,11 +73,11 @@ async fn an_event_that_came_before_is_known_by_its_key(database: TestDatabase) {
     let known = (TenantId::from("acme"), CustomerId::from("C-1"));
     let unknown = (TenantId::from("acme"), CustomerId::from("C-2"));
     let keys = [event.key, EventKey::new("acme", "2")];
-    let facts = intake.facts(&keys, &[known, unknown], &[], now).await.expect("answered");
-    assert_eq!(facts.customers.len(), 1);
-    assert_eq!(facts.customers[0].address, "ap@customer.example");
-    assert_eq!(facts.events.len(), 1);
-    let before = &facts.events[0];
+    let known = intake.context(&keys, &[known, unknown], &[], now).await.expect("answered");
+    assert_eq!(known.customers.len(), 1);
+    assert_eq!(known.customers[0].address, "ap@customer.example");
+    assert_eq!(known.events.len(), 1);
+    let before = &known.events[0];
     assert_eq!((before.key, before.content_sha256), (event.key, event.content_sha256));
     assert_eq!((before.state, before.delivery), (EventState::Accepted, Some(delivery.id)));
     assert_eq!((before.concluded, before.dead_letter), (Some(Concluded::Dead), Some(letter.id)));
@@ -103,11 +103,11 @@ async fn the_same_invoice_is_found_for_a_day(database: TestDatabase) {
     take_in(&database, &rows).await;
     let digest = rows.events[0].invoice_sha256;
     let mut intake = database.store.begin_intake(&[TenantId::from("acme")]).await.expect("the intake begins");
-    let facts = intake.facts(&[], &[], &[digest, Sha256::of(b"another")], now).await.expect("answered");
-    assert_eq!(facts.same_invoices.len(), 1);
-    assert_eq!(facts.same_invoices[0].delivery, rows.deliveries[0].id);
+    let known = intake.context(&[], &[], &[digest, Sha256::of(b"another")], now).await.expect("answered");
+    assert_eq!(known.same_invoices.len(), 1);
+    assert_eq!(known.same_invoices[0].delivery, rows.deliveries[0].id);
     let after = now.plus(Duration::from_millis(1));
-    assert!(intake.facts(&[], &[], &[digest], after).await.expect("answered").same_invoices.is_empty());
+    assert!(intake.context(&[], &[], &[digest], after).await.expect("answered").same_invoices.is_empty());
 }
 
 async fn a_duplicate_is_not_measured_against_a_duplicate(database: TestDatabase) {
@@ -123,7 +123,7 @@ async fn a_duplicate_is_not_measured_against_a_duplicate(database: TestDatabase)
     let rows = IntakeRows { events: vec![event], deliveries: vec![delivery], ..IntakeRows::default() };
     take_in(&database, &rows).await;
     let mut intake = database.store.begin_intake(&[]).await.expect("the intake begins");
-    assert!(intake.facts(&[], &[], &[digest], now).await.expect("answered").same_invoices.is_empty());
+    assert!(intake.context(&[], &[], &[digest], now).await.expect("answered").same_invoices.is_empty());
     drop(intake);
     database.assert_ledger().await;
 }
@@ -144,8 +144,8 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     database
         .execute("INSERT INTO customer (tenant_id, id, name, address, updated_at) VALUES ('acme', 'C-2', 'B', 'b@c.example', 0)")
         .await;
-    let ripe = database.store.ready_waiting_events(10).await.expect("answered");
-    assert_eq!(ripe.iter().map(|event| event.key).collect::<Vec<_>>(), [events[0].key]);
+    let ready = database.store.ready_waiting_events(10).await.expect("answered");
+    assert_eq!(ready.iter().map(|event| event.key).collect::<Vec<_>>(), [events[0].key]);
 
     let (_, delivery, entry) = accepted("acme", "1", now);
     let change = EventChange {
@@ -167,8 +167,8 @@ async fn a_waiting_event_ripens_when_its_customer_comes(database: TestDatabase) 
     drop(again);
 
     database.clock.advance(Duration::from_mins(10));
-    let ripe = database.store.ready_waiting_events(10).await.expect("answered");
-    assert_eq!(ripe.iter().map(|event| event.key).collect::<Vec<_>>(), [events[1].key]);
+    let ready = database.store.ready_waiting_events(10).await.expect("answered");
+    assert_eq!(ready.iter().map(|event| event.key).collect::<Vec<_>>(), [events[1].key]);
     database.assert_ledger().await;
 }
 
@@ -250,7 +250,7 @@ async fn two_intakes_of_a_tenant_go_one_after_the_other(database: TestDatabase) 
         let (acme, key) = (acme.clone(), rows.events[0].key);
         async move {
             let mut second = store.begin_intake(&acme).await.expect("the intake begins");
-            second.facts(&[key], &[], &[], now).await.expect("answered").events.len()
+            second.context(&[key], &[], &[], now).await.expect("answered").events.len()
         }
     });
     first.insert(&rows).await.expect("answered");

@@ -63,7 +63,7 @@ async fn a_deferred_mail_waits_and_consumes_an_attempt(database: TestDatabase) {
     let again_at = database.clock.now().plus(Duration::from_secs(30));
     database.store.record(&[deferred(claimed, worker, again_at)]).await.expect("answered");
     assert!(claim(&database, worker, 1).await.is_empty(), "not before its time");
-    assert_eq!(database.store.next_ripening(&relay()).await.expect("answered"), Some(again_at));
+    assert_eq!(database.store.next_ready_at(&relay()).await.expect("answered"), Some(again_at));
     database.assert_ledger().await;
 
     database.clock.advance(Duration::from_secs(30));

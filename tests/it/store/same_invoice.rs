@@ -178,7 +178,7 @@ async fn a_cure_cancels_what_is_sent_already(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     dead_and_due(&support).await;
     support.database.execute("UPDATE dead_letter SET curable = TRUE").await;
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.states().await, ["cancelled duplicate_invoice", "due -"]);
     assert_eq!(support.letters().await, ["refused cured"]);
     support.database.assert_ledger().await;
@@ -193,7 +193,7 @@ async fn a_cure_of_an_event_that_lay_for_days_is_a_duplicate(database: TestDatab
     support.database.clock.advance(Duration::from_hours(20));
     assert!(matches!(support.take(&twin()).await, Verdict::Accepted(_)), "nobody has cured the first yet");
     support.database.clock.advance(Duration::from_hours(60));
-    assert_eq!(support.redrive.cure(10).await.expect("answered"), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     let mut states = support.states().await;
     states.sort();
     assert_eq!(states, ["cancelled duplicate_invoice", "due -"]);
@@ -206,8 +206,8 @@ async fn an_event_that_is_put_back_by_hand_names_what_is_sent_already(database: 
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support.database.clock.advance(CUSTOMER_WAIT);
-    let ripe = store.ready_waiting_events(10).await.expect("answered");
-    let batch: Vec<_> = ripe.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
+    let ready = store.ready_waiting_events(10).await.expect("answered");
+    let batch: Vec<_> = ready.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
     support.intake.take(&batch).await.expect("answered");
     let page = PageRequest { limit: 1, after: None };
     let letter = store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered").items[0].id;
@@ -265,7 +265,7 @@ pub(super) fn hold(database: &TestDatabase) -> SenderHold {
         reason: HoldReason::Refused,
         phase: Phase::Mail,
         code: "550 5.7.1".to_owned(),
-        words: "the relay refuses its sender".to_owned(),
+        description: "the relay refuses its sender".to_owned(),
         first_refused_at: now,
         held_since: now,
         trials: 0,

@@ -51,7 +51,7 @@ fn hold(database: &TestDatabase) -> SenderHold {
         reason: HoldReason::Refused,
         phase: Phase::Mail,
         code: "550 5.7.1".to_owned(),
-        words: "the relay refuses its sender".to_owned(),
+        description: "the relay refuses its sender".to_owned(),
         first_refused_at: now,
         held_since: now,
         trials: 0,
@@ -182,9 +182,12 @@ async fn what_waits_goes_when_the_hold_ends_and_what_tripped_it_goes_last(databa
 async fn few_senders_are_tried_at_once(database: TestDatabase) {
     held(&database).await;
     let store = &database.store;
-    let words = |n: usize| format!("the relay refuses sender {n}");
-    let others =
-        (0..2).map(|n| SenderHold { sender: format!("s{n}@acme.example"), words: words(n), ..hold(&database) });
+    let description = |n: usize| format!("the relay refuses sender {n}");
+    let others = (0..2).map(|n| SenderHold {
+        sender: format!("s{n}@acme.example"),
+        description: description(n),
+        ..hold(&database)
+    });
     for other in others.collect::<Vec<_>>() {
         store.hold_sender(&other, &[]).await.expect("answered");
     }
@@ -193,7 +196,7 @@ async fn few_senders_are_tried_at_once(database: TestDatabase) {
         .execute(format!(
             "UPDATE lane_entry SET held = '{}'
              WHERE delivery_id = (SELECT delivery_id FROM lane_entry ORDER BY delivery_id LIMIT 1)",
-            words(0)
+            description(0)
         ))
         .await;
     database.clock.advance(Duration::from_mins(5));

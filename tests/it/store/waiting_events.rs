@@ -29,8 +29,8 @@ async fn waiting(database: TestDatabase) -> Support {
 
 /// Looks at the events whose customers came or were waited for, as the sweeper does; returns how many there were.
 async fn sweep(support: &Support) -> usize {
-    let ripe = support.database.store.ready_waiting_events(10).await.expect("answered");
-    let batch: Vec<Parsed> = ripe.into_iter().map(Parsed::waiting).collect();
+    let ready = support.database.store.ready_waiting_events(10).await.expect("answered");
+    let batch: Vec<Parsed> = ready.into_iter().map(Parsed::waiting).collect();
     support.intake.take(&batch).await.expect("answered");
     support.database.assert_ledger().await;
     batch.len()

@@ -22,16 +22,16 @@ pub(in crate::store) async fn fair_share(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<ReadyRow>, StoreError> {
-    let tenants = tenants_with_ripe(on, now, limit).await?;
+    let tenants = tenants_with_ready(on, now, limit).await?;
     let share = limit / u32::try_from(tenants.len()).unwrap_or(limit).max(1);
     sql("WITH {rows}
-        SELECT ripe.delivery_id, ripe.relay, ripe.tenant_id FROM rows
+        SELECT ready.delivery_id, ready.relay, ready.tenant_id FROM rows
              {postgres: CROSS JOIN LATERAL (
                 SELECT delivery_id, relay, tenant_id FROM lane_entry
                 WHERE tenant_id = rows.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
                   AND held IS NULL
-                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS ripe}
-             {sqlite: JOIN lane_entry AS ripe ON ripe.delivery_id IN (
+                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS ready}
+             {sqlite: JOIN lane_entry AS ready ON ready.delivery_id IN (
                 SELECT delivery_id FROM lane_entry
                 WHERE tenant_id = rows.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
                   AND held IS NULL
@@ -47,7 +47,7 @@ pub(in crate::store) async fn fair_share(
 }
 
 /// Tenants that have ready deliveries. The index is read from one tenant to the next, however many rows each has.
-async fn tenants_with_ripe(
+async fn tenants_with_ready(
     on: &mut impl StatementExecutor,
     now: Timestamp,
     limit: u32,

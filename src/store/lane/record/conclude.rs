@@ -100,9 +100,9 @@ async fn update_deliveries(on: &mut Transaction, concluded: &[(Fence, &Conclusio
                message_size = COALESCE(rows.message_size, delivery.message_size),
                attachments = COALESCE(rows.attachments, delivery.attachments), phase = rows.phase,
                code = rows.code
-        FROM rows WHERE delivery.id = rows.given_id")
+        FROM rows WHERE delivery.id = rows.delivery_id")
     .rows(
-        "given_id uuid, claim bigint, concluded text, concluded_at bigint, class text, reason text, attempts bigint, \
+        "delivery_id uuid, claim bigint, concluded text, concluded_at bigint, class text, reason text, attempts bigint, \
          decision text, portal_access text, portal_method text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
          message_date bigint, message_size bigint, attachments text, phase text, code text",
         concluded.iter().map(|(fence, conclusion)| {
@@ -137,7 +137,7 @@ async fn update_deliveries(on: &mut Transaction, concluded: &[(Fence, &Conclusio
 }
 
 /// What is recorded of a late answer whose customer was erased ([`erased`](crate::store::delivery::erased)).
-pub(in crate::store) fn nameless(record: &Record) -> Record {
+pub(in crate::store) fn anonymized(record: &Record) -> Record {
     let attempt = record.attempt.clone().map(|attempt| NewAttempt { reply: None, refused: None, ..attempt });
     let known = match &record.next {
         NextState::Concluded(conclusion) => Conclusion { dead_letter: None, rest: None, ..(**conclusion).clone() },

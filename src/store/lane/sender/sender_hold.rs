@@ -37,7 +37,7 @@ pub struct SenderHold {
     /// The relay's codes, as `550 5.7.1`.
     pub code: String,
     /// What its deliveries say; one line for people.
-    pub words: String,
+    pub description: String,
     /// When the row of refusals began.
     pub first_refused_at: Timestamp,
     pub held_since: Timestamp,
@@ -89,7 +89,7 @@ impl SenderHold {
             reason: row.get("reason")?,
             phase: row.get("phase")?,
             code: row.get("code")?,
-            words: row.get("words")?,
+            description: row.get("words")?,
             first_refused_at: row.get::<Option<Timestamp>>("first_refused_at")?.unwrap_or(held_since),
             held_since,
             trials: row.get("trials")?,
@@ -252,7 +252,7 @@ impl Store {
                                     AND tenant_profile.version = tenant.profile_version
             WHERE lane_entry.held = $1 AND lane_entry.relay = $2 AND NOT lane_entry.may_be_out
               AND delivery.profile_version <> tenant.profile_version")
-        .bind(&hold.words)
+        .bind(&hold.description)
         .bind(&hold.relay)
         .all(&mut self.read().await?)
         .await?
@@ -269,7 +269,7 @@ impl Store {
         let freed: Vec<DeliveryId> = sql("UPDATE lane_entry SET held = NULL
             WHERE held = $1 AND relay = $2 AND tenant_id = $3 AND state = 'due' AND NOT may_be_out
             RETURNING delivery_id")
-        .bind(&hold.words)
+        .bind(&hold.description)
         .bind(&hold.relay)
         .bind(&changed.tenant)
         .all(&mut transaction)
@@ -304,7 +304,7 @@ async fn insert(on: &mut Transaction, hold: &SenderHold) -> Result<bool, StoreEr
     .bind(hold.reason)
     .bind(hold.phase)
     .bind(&hold.code)
-    .bind(&hold.words)
+    .bind(&hold.description)
     .bind(hold.first_refused_at)
     .bind(hold.held_since)
     .bind(hold.trial_at)
@@ -314,5 +314,10 @@ async fn insert(on: &mut Transaction, hold: &SenderHold) -> Result<bool, StoreEr
 }
 
 fn coming_back(hold: &SenderHold) -> ComingBack<'_> {
-    ComingBack { relay: &hold.relay, held: Some(&hold.words), tripped_at: Some(hold.held_since), why: &hold.words }
+    ComingBack {
+        relay: &hold.relay,
+        held: Some(&hold.description),
+        tripped_at: Some(hold.held_since),
+        why: &hold.description,
+    }
 }

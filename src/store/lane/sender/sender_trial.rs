@@ -136,7 +136,7 @@ async fn candidates(on: &mut Transaction, hold: &SenderHold) -> Result<Vec<Deliv
              JOIN delivery ON delivery.id = lane_entry.delivery_id
         WHERE lane_entry.held = $1 AND lane_entry.relay = $2 AND lane_entry.tried_at IS NOT NULL
         ORDER BY lane_entry.tried_at DESC LIMIT $3")
-    .bind(&hold.words)
+    .bind(&hold.description)
     .bind(&hold.relay)
     .bind(TRIED_MAX)
     .all(on)
@@ -151,7 +151,7 @@ async fn candidates(on: &mut Transaction, hold: &SenderHold) -> Result<Vec<Deliv
          ) AS lane_entry JOIN delivery ON delivery.id = lane_entry.delivery_id
         ORDER BY COALESCE(lane_entry.tried_at, 0), CASE WHEN $3 THEN lane_entry.due_at ELSE -lane_entry.due_at END,
                  lane_entry.delivery_id")
-    .bind(&hold.words)
+    .bind(&hold.description)
     .bind(&hold.relay)
     .bind(hold.trials % 2 == 1)
     .bind(CANDIDATES_MAX)
@@ -184,7 +184,7 @@ async fn let_through(
         WHERE delivery_id = $1 AND relay = $2 AND state = 'due' AND (held IS NULL OR held = $3) RETURNING claim")
     .bind(delivery)
     .bind(&hold.relay)
-    .bind(&hold.words)
+    .bind(&hold.description)
     .bind(now)
     .optional(on)
     .await?
