@@ -75,7 +75,7 @@ pub async fn prepare(
     }
     if decided.plan == Plan::Attach {
         // Before memory is waited for: what pauses must not stand in the way of what does not.
-        let ticket = context.documents.ticket(delivery.tenant.as_str(), &context.clock, relay.connections);
+        let ticket = context.documents.ticket(delivery.invoice.tenant.as_str(), &context.clock, relay.connections);
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
     let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
@@ -242,7 +242,7 @@ async fn documents(
 ) -> Result<Vec<LoadedDocument>, AttemptResult> {
     let (store, clock) = (&context.documents, &context.clock);
     let loaded = match plan {
-        Plan::Attach => match store.ticket(delivery.tenant.as_str(), clock, relay.connections) {
+        Plan::Attach => match store.ticket(delivery.invoice.tenant.as_str(), clock, relay.connections) {
             Ok(ticket) => {
                 if ticket.may_take_long() {
                     // It may take the whole deadline: mails of tenants whose documents come are made meanwhile.
@@ -310,10 +310,9 @@ fn snapshot(
     data: InvoiceData,
     portal_link: Option<String>,
 ) -> Result<Snapshot, AttemptResult> {
-    let tenant =
-        context.profiles.get(&delivery.tenant, delivery.profile_version, &delivery.profile).map_err(|error| {
-            AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}"))
-        })?;
+    let tenant = context.profiles.get(&delivery.invoice.tenant, delivery.profile_version, &delivery.profile).map_err(
+        |error| AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}")),
+    )?;
     Ok(Snapshot {
         root: delivery.root,
         data,

@@ -203,13 +203,13 @@ fn log(
     }
     if ended.class == ReasonCode::Accepted {
         info!(
-            invoice.number = %delivery.invoice_number, delivery.id = %delivery.id, claim = claimed.claim,
-            "invoice {} of {} sent", delivery.invoice_number, delivery.tenant
+            invoice.number = %delivery.invoice.number, delivery.id = %delivery.id, claim = claimed.claim,
+            "invoice {} of {} sent", delivery.invoice.number, delivery.invoice.tenant
         );
     } else {
         warn!(
-            invoice.number = %delivery.invoice_number, delivery.id = %delivery.id, claim = claimed.claim, class,
-            "invoice {} of {} is {}: {}", delivery.invoice_number, delivery.tenant, conclusion.concluded, ended.reason
+            invoice.number = %delivery.invoice.number, delivery.id = %delivery.id, claim = claimed.claim, class,
+            "invoice {} of {} is {}: {}", delivery.invoice.number, delivery.invoice.tenant, conclusion.concluded, ended.reason
         );
     }
 }

@@ -1,7 +1,6 @@
 //! What the mirror needs to know of the dead letters in the database, which is the truth about them.
 
-use crate::model::ids::CustomerId;
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::{Concluded, Decision};
 use std::collections::HashSet;
 use std::future::Future;
@@ -136,15 +135,7 @@ pub struct PendingOutcome {
     pub code: Option<String>,
     /// The message's Message-ID, if one was made.
     pub message_id: Option<String>,
-    /// Whose invoice it is.
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The billing system's identifier of the invoice.
-    pub invoice_id: String,
-    /// The number that people know.
-    pub invoice_number: String,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
+    pub invoice: InvoiceRef,
     /// Who published the event that asked for it.
     pub event_source: String,
     /// The publisher's name for that event.

@@ -206,7 +206,7 @@ impl Resend {
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
-        let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice_id).await? } else { 0 };
+        let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice.id).await? } else { 0 };
         let locale = found.locale(&self.factory.templates);
         let notes = notes(&found.event, &locale, &recipients);
         let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());
@@ -224,15 +224,15 @@ impl Resend {
         failpoint::reach(Failpoint::AfterResendCommit);
         self.factory.wakes.wake_all();
         info!(
-            invoice.number = %newest.invoice_number, tenant = %tenant, delivery.id = %id,
-            "{} {} of {tenant} is sent again", newest.kind.label(), newest.invoice_number
+            invoice.number = %newest.invoice.number, tenant = %tenant, delivery.id = %id,
+            "{} {} of {tenant} is sent again", newest.invoice.kind.label(), newest.invoice.number
         );
         Ok(Some(Resent {
             delivery: id,
             original: newest.id,
             original_was,
-            invoice_number: newest.invoice_number.clone(),
-            kind: newest.kind,
+            invoice_number: newest.invoice.number.clone(),
+            kind: newest.invoice.kind,
             links_revoked,
         }))
     }
@@ -257,8 +257,8 @@ impl Resend {
             invoice: InvoiceRef {
                 tenant: tenant.id.clone(),
                 customer: customer.id.clone(),
-                id: newest.invoice_id.clone(),
-                number: newest.invoice_number.clone(),
+                id: newest.invoice.id.clone(),
+                number: newest.invoice.number.clone(),
                 kind: event.data.invoice.kind,
             },
             recipients,
@@ -312,8 +312,8 @@ impl ResendSource {
         let ResendRequest { tenant, invoice, .. } = *request;
         let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };
         let mut known = transaction.newest_deliveries(tenant, invoice, CANDIDATES_MAX).await?;
-        known.retain(|newest| request.kind.is_none_or(|kind| newest.kind == kind));
-        known.retain(|newest| request.invoice_id.is_none_or(|id| newest.invoice_id == id));
+        known.retain(|newest| request.kind.is_none_or(|kind| newest.invoice.kind == kind));
+        known.retain(|newest| request.invoice_id.is_none_or(|id| newest.invoice.id == id));
         if known.len() > 1 {
             let candidates = known.iter().map(candidate).collect();
             return Err(ResendError::Ambiguous { tenant: tenant.clone(), invoice: invoice.to_owned(), candidates });
@@ -322,10 +322,13 @@ impl ResendSource {
         let snapshot = transaction.tenants().first().cloned().ok_or_else(unknown)?;
         let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
         let event = event::parse(body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;
-        let customers = [(tenant.clone(), newest.customer.clone())];
+        let customers = [(tenant.clone(), newest.invoice.customer.clone())];
         let known = transaction.context(&[], &customers, &[], transaction.now()).await?;
-        let customer =
-            known.customers.into_iter().next().ok_or_else(|| ResendError::UnknownCustomer(newest.customer.clone()))?;
+        let customer = known
+            .customers
+            .into_iter()
+            .next()
+            .ok_or_else(|| ResendError::UnknownCustomer(newest.invoice.customer.clone()))?;
         Ok(Self { newest, tenant: snapshot, event, customer })
     }
 

@@ -25,13 +25,13 @@ impl PendingOutcome {
             "id": self.id(),
             "source": source,
             "type": format!("{}.v1", self.routing_key()),
-            "subject": self.invoice_id,
+            "subject": self.invoice.id,
             "time": self.concluded_at.to_string(),
             "datacontenttype": "application/json",
             "data": {
-                "tenant_id": self.tenant.as_str(),
-                "customer_id": self.customer.as_str(),
-                "invoice": { "id": self.invoice_id, "number": self.invoice_number, "kind": self.kind.into_str() },
+                "tenant_id": self.invoice.tenant.as_str(),
+                "customer_id": self.invoice.customer.as_str(),
+                "invoice": { "id": self.invoice.id, "number": self.invoice.number, "kind": self.invoice.kind.into_str() },
                 "event": { "source": self.event_source, "id": self.event_id },
                 "delivery_id": self.delivery.to_string(),
                 "message_id": self.message_id,
@@ -64,6 +64,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::model::ids::DeliveryId;
     use crate::model::invoice_kind::InvoiceKind;
+    use crate::model::invoice_ref::InvoiceRef;
     use crate::model::reason::ReasonCode;
     use crate::model::state::{Concluded, Decision};
 
@@ -78,11 +79,13 @@ mod tests {
             reason: Some("550 5.1.1 <ap@customer.example>: no such user".to_owned()),
             code: Some("550 5.1.1".to_owned()),
             message_id: None,
-            tenant: "acme".into(),
-            customer: "C-1".into(),
-            invoice_id: "inv-1".to_owned(),
-            invoice_number: "R-1".to_owned(),
-            kind: InvoiceKind::CreditNote,
+            invoice: InvoiceRef {
+                tenant: "acme".into(),
+                customer: "C-1".into(),
+                id: "inv-1".to_owned(),
+                number: "R-1".to_owned(),
+                kind: InvoiceKind::CreditNote,
+            },
             event_source: "https://billing.example".to_owned(),
             event_id: "e1".to_owned(),
         }

@@ -57,10 +57,10 @@ impl DeliveryRow {
     pub(super) fn of(delivery: Delivery, now: Timestamp) -> Self {
         Self {
             id: delivery.id,
-            tenant_id: delivery.tenant,
-            customer_id: delivery.customer,
-            invoice_number: delivery.invoice_number,
-            kind: delivery.kind,
+            tenant_id: delivery.invoice.tenant,
+            customer_id: delivery.invoice.customer,
+            invoice_number: delivery.invoice.number,
+            kind: delivery.invoice.kind,
             role: delivery.role,
             state: delivery.state,
             recipients: recipients(&delivery.recipients),

@@ -90,7 +90,7 @@ pub(super) async fn show(
         private_file::write(path, &rebuilt.mail.bytes)
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let customer = app.store.customer(&delivery.tenant, &delivery.customer).await?;
+    let customer = app.store.customer(&delivery.invoice.tenant, &delivery.invoice.customer).await?;
     let shown = Shown::of(&delivery, &rebuilt, eml, addresses, customer.as_ref())?;
     Ok(output.one(&shown, &shown.report(output))?)
 }
@@ -156,10 +156,10 @@ impl Shown {
         let proven = rebuilt.is_proven();
         Ok(Self {
             id: delivery.id,
-            tenant_id: delivery.tenant.clone(),
-            customer_id: delivery.customer.clone(),
-            invoice_number: delivery.invoice_number.clone(),
-            kind: delivery.kind,
+            tenant_id: delivery.invoice.tenant.clone(),
+            customer_id: delivery.invoice.customer.clone(),
+            invoice_number: delivery.invoice.number.clone(),
+            kind: delivery.invoice.kind,
             state: delivery.state,
             message_id: mail.message_id.clone(),
             message_date: mail.date,

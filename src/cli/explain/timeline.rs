@@ -102,13 +102,13 @@ impl Timeline {
 
     pub(in crate::cli) fn number(&self) -> &str {
         let delivery = self.explanation.deliveries.first();
-        delivery.map_or(&self.invoice, |explained| &explained.delivery.invoice_number)
+        delivery.map_or(&self.invoice, |explained| &explained.delivery.invoice.number)
     }
 
     /// Its number, and its kind where that is known.
     fn named(&self) -> String {
         match self.newest() {
-            Some(newest) => format!("{} {}", newest.kind.label(), self.number()),
+            Some(newest) => format!("{} {}", newest.invoice.kind.label(), self.number()),
             None => self.number().to_owned(),
         }
     }
@@ -142,7 +142,7 @@ impl Timeline {
             return ShownState {
                 word: "waiting",
                 tint: Tint::Yellow,
-                means: format!("its customer {} is not known yet; it is waited for{until}", event.customer),
+                means: format!("its customer {} is not known yet; it is waited for{until}", event.invoice.customer),
                 todo: "import the customer; it is then sent by itself".to_owned(),
             };
         }
@@ -375,7 +375,7 @@ impl Timeline {
             DeliveryRole::Bcc => "Bcc mail",
             DeliveryRole::Rest => "rest of the recipients",
         };
-        report.headline(&format!("[{}] {role}, {}: {}", index + 1, delivery.kind.label(), delivery.state));
+        report.headline(&format!("[{}] {role}, {}: {}", index + 1, delivery.invoice.kind.label(), delivery.state));
         report.fact("delivery", INDENT, &delivery.id.to_string());
         report.fact("to", INDENT, &self.recipients(&delivery.recipients));
         if let (Some(decision), Some(reason)) = (delivery.decision, delivery.decision_reason) {
@@ -463,8 +463,13 @@ fn claimed_too(stray: &NumberedInvoice) -> String {
 
 fn received(event: &ExplainedEvent) -> (Timestamp, String) {
     let forgotten = if event.has_body { "" } else { "; its bytes have been deleted" };
-    let text =
-        format!("event {} came from {} by {}, {}{forgotten}", event.id, event.source, event.via, event.kind.label());
+    let text = format!(
+        "event {} came from {} by {}, {}{forgotten}",
+        event.id,
+        event.source,
+        event.via,
+        event.invoice.kind.label()
+    );
     (event.received_at, text)
 }
 

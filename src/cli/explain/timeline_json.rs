@@ -81,9 +81,9 @@ impl Timeline {
             "reason": delivery.reason,
             "phase": delivery.phase.map(|phase| phase.to_string()),
             "code": delivery.code,
-            "customer_id": delivery.customer,
-            "invoice_id": delivery.invoice_id,
-            "kind": delivery.kind.into_str(),
+            "customer_id": delivery.invoice.customer,
+            "invoice_id": delivery.invoice.id,
+            "kind": delivery.invoice.kind.into_str(),
             "locale": delivery.locale,
             "recipients": recipients.collect::<Vec<_>>(),
             "created_at": delivery.created_at,
@@ -123,7 +123,7 @@ fn stray_json(stray: &NumberedInvoice) -> Value {
 
 fn event_json(event: &ExplainedEvent) -> Value {
     json!({
-        "source": event.source, "id": event.id, "customer_id": event.customer, "kind": event.kind.into_str(),
+        "source": event.source, "id": event.id, "customer_id": event.invoice.customer, "kind": event.invoice.kind.into_str(),
         "via": event.via.into_str(), "received_at": event.received_at, "state": event.state.into_str(),
         "wait_until": event.wait_until, "has_body": event.has_body,
     })

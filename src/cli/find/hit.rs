@@ -96,7 +96,7 @@ impl Hit {
         let mut order = Vec::new();
         let mut groups: BTreeMap<_, Vec<(FoundBy, Delivery)>> = BTreeMap::new();
         for (by, delivery) in deliveries {
-            let key = (delivery.tenant.clone(), delivery.invoice_id.clone(), delivery.kind.into_str());
+            let key = (delivery.invoice.tenant.clone(), delivery.invoice.id.clone(), delivery.invoice.kind.into_str());
             if !groups.contains_key(&key) {
                 order.push(key.clone());
             }
@@ -119,10 +119,10 @@ impl Hit {
             deliveries,
             who: if addresses { recipients_whole(&newest.recipients) } else { recipients(&newest.recipients) },
             at: Some(newest.concluded_at.unwrap_or(newest.created_at)),
-            tenant_id: Some(newest.tenant),
-            customer_id: Some(newest.customer),
-            invoice_number: Some(newest.invoice_number),
-            kind: Some(newest.kind),
+            tenant_id: Some(newest.invoice.tenant),
+            customer_id: Some(newest.invoice.customer),
+            invoice_number: Some(newest.invoice.number),
+            kind: Some(newest.invoice.kind),
             found_by: Some(by),
             ..Self::empty("invoice", now)
         })
@@ -131,10 +131,10 @@ impl Hit {
     fn waiting(by: FoundBy, event: FoundEvent, now: Timestamp) -> Self {
         Self {
             state: Some(event.state.into_str()),
-            tenant_id: Some(event.tenant),
-            customer_id: Some(event.customer),
-            invoice_number: Some(event.invoice_number),
-            kind: Some(event.kind),
+            tenant_id: Some(event.invoice.tenant),
+            customer_id: Some(event.invoice.customer),
+            invoice_number: Some(event.invoice.number),
+            kind: Some(event.invoice.kind),
             event_id: Some(event.id),
             at: Some(event.received_at),
             found_by: Some(by),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::invoice_ref::read_invoice;
 use super::left_recipients::{LeftRecipients, TriedRecipients};
 use super::list::{Delivery, delivery_columns};
 use super::notes::Note;
 use crate::clock::Timestamp;
-use crate::model::ids::{CustomerId, DeliveryId, EventKey, RelayName, TenantId};
+use crate::model::ids::{DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, EventState};
@@ -38,10 +39,7 @@ pub struct ExplainedEvent {
     pub source: String,
     /// The publisher's name for it.
     pub id: String,
-    /// Whom the invoice is for.
-    pub customer: CustomerId,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
+    pub invoice: InvoiceRef,
     /// Who brought it.
     pub via: Via,
     /// When it came.
@@ -130,7 +128,7 @@ impl Store {
         let mut connection = self.read().await?;
         let deliveries = deliveries(&mut connection, tenant, invoice).await?;
         let numbers: BTreeSet<&str> =
-            deliveries.iter().map(|delivery| delivery.delivery.invoice_number.as_str()).chain([invoice]).collect();
+            deliveries.iter().map(|delivery| delivery.delivery.invoice.number.as_str()).chain([invoice]).collect();
         let dead_letters = dead_letters(&mut connection, tenant, &numbers).await?;
         let keys: BTreeSet<EventKey> = deliveries
             .iter()
@@ -284,8 +282,8 @@ async fn events(
     keys: &BTreeSet<EventKey>,
 ) -> Result<Vec<ExplainedEvent>, StoreError> {
     sql("WITH {rows}
-        SELECT event.key, event.source, event.event_id, event.customer_id, event.kind, event.via, event.received_at,
-               event.state, event.wait_until, event.body IS NOT NULL AS has_body
+        SELECT event.key, event.source, event.event_id, event.tenant_id, event.customer_id, event.invoice_id,
+               event.invoice_number, event.kind, event.via, event.received_at, event.state, event.wait_until, event.body IS NOT NULL AS has_body
         FROM event
         WHERE event.key IN (
             SELECT key FROM rows
@@ -304,8 +302,7 @@ async fn events(
             key: row.get("key")?,
             source: row.get("source")?,
             id: row.get("event_id")?,
-            customer: row.get("customer_id")?,
-            kind: row.get("kind")?,
+            invoice: read_invoice(row)?,
             via: row.get("via")?,
             received_at: row.get("received_at")?,
             state: row.get("state")?,

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{CustomerId, DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, DeliveryRole, DeliveryState};
@@ -18,6 +19,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
 use crate::store::db::statement::{Statement, built_sql, sql};
 use crate::store::db::value::{Row, Value};
+use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::search::recipients::mailbox;
 use crate::store::search::text::number_key;
 
@@ -37,15 +39,7 @@ pub struct Delivery {
     pub resend_of: Option<DeliveryId>,
     /// Why a person sent it again.
     pub resend_reason: Option<String>,
-    /// Whose invoice it is.
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The billing system's identifier of the invoice.
-    pub invoice_id: String,
-    /// The number that people know.
-    pub invoice_number: String,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
+    pub invoice: InvoiceRef,
     /// Whom it goes to.
     pub recipients: Vec<Recipient>,
     /// The language and region of the mail (BCP 47).
@@ -403,11 +397,7 @@ impl Delivery {
             event_key: row.get("event_key")?,
             resend_of: row.get("resend_of")?,
             resend_reason: row.get("resend_reason")?,
-            tenant: row.get("tenant_id")?,
-            customer: row.get("customer_id")?,
-            invoice_id: row.get("invoice_id")?,
-            invoice_number: row.get("invoice_number")?,
-            kind: row.get("kind")?,
+            invoice: read_invoice(row)?,
             recipients: row.json("recipients")?,
             locale: row.get("locale")?,
             snapshot_at: row.get("snapshot_at")?,

@@ -5,6 +5,7 @@ pub(super) mod erased;
 pub(super) mod event_status;
 pub(super) mod explain;
 pub(super) mod identity;
+pub(super) mod invoice_ref;
 pub(super) mod kept_message;
 pub(super) mod left_recipients;
 pub(super) mod list;

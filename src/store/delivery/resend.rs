@@ -7,13 +7,14 @@ use bytes::Bytes;
 use super::decide::take_due_out;
 use super::notes::insert_notes;
 use crate::clock::Timestamp;
-use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::ids::{DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, DeliveryState};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
+use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::intake::IntakeTransaction;
 use crate::store::lane::takeover::conclude_left;
 
@@ -21,19 +22,13 @@ use crate::store::lane::takeover::conclude_left;
 #[derive(Debug, Clone)]
 pub struct Newest {
     pub id: DeliveryId,
-    /// Which of the three it is for.
-    pub kind: InvoiceKind,
     /// When it was made.
     pub created_at: Timestamp,
     /// Where it stands.
     pub state: DeliveryState,
     /// The event it was made of.
     pub event_key: EventKey,
-    pub customer: CustomerId,
-    /// The billing system's identifier of the invoice.
-    pub invoice_id: String,
-    /// The number that people know.
-    pub invoice_number: String,
+    pub invoice: InvoiceRef,
     /// The event's bytes, unless they are forgotten.
     pub body: Option<Bytes>,
 }
@@ -76,8 +71,8 @@ impl IntakeTransaction {
         invoice: &str,
         limit: u32,
     ) -> Result<Vec<Newest>, StoreError> {
-        sql("SELECT ranked.id, ranked.kind, ranked.created_at, delivery_state.state, ranked.event_key, ranked.customer_id,
-                   ranked.invoice_id, ranked.invoice_number, event.body
+        sql("SELECT ranked.id, ranked.created_at, delivery_state.state, ranked.event_key, ranked.tenant_id, ranked.customer_id,
+                   ranked.invoice_id, ranked.invoice_number, ranked.kind, event.body
             FROM (SELECT delivery.*, ROW_NUMBER() OVER (
                       PARTITION BY invoice_id, kind
                       ORDER BY (CASE WHEN class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END),
@@ -99,13 +94,10 @@ impl IntakeTransaction {
         .map(|row| {
             Ok(Newest {
                 id: row.get("id")?,
-                kind: row.get("kind")?,
                 created_at: row.get("created_at")?,
                 state: row.get("state")?,
                 event_key: row.get("event_key")?,
-                customer: row.get("customer_id")?,
-                invoice_id: row.get("invoice_id")?,
-                invoice_number: row.get("invoice_number")?,
+                invoice: read_invoice(row)?,
                 body: row.get::<Option<Vec<u8>>>("body")?.map(Bytes::from),
             })
         })
@@ -186,7 +178,7 @@ impl IntakeTransaction {
         let ids: BTreeSet<DeliveryId> = sql("SELECT id FROM delivery
             WHERE tenant_id = $1 AND invoice_number = $2 AND main_id = $3 AND role <> 'bcc'")
         .bind(tenant)
-        .bind(&newest.invoice_number)
+        .bind(&newest.invoice.number)
         .bind(newest.id)
         .all(&mut self.transaction)
         .await?

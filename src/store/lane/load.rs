@@ -5,14 +5,15 @@ use bytes::Bytes;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::customer::{CustomerType, VerificationRecord};
-use crate::model::ids::{CustomerId, DeliveryId, EventKey, TenantId};
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::ids::{DeliveryId, EventKey};
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::settings::{PortalAuthentication, Settings, VersionedSettings};
 use crate::model::state::DeliveryRole;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::invoice_ref::read_invoice;
 
 /// A delivery's snapshot, and what decides now.
 #[derive(Debug, Clone)]
@@ -31,15 +32,7 @@ pub struct DeliveryContext {
     pub event_id: String,
     /// The event's bytes, as they came.
     pub event_body: Bytes,
-    /// Whose invoice it is.
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The billing system's identifier of the invoice.
-    pub invoice_id: String,
-    /// The number that people know.
-    pub invoice_number: String,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
+    pub invoice: InvoiceRef,
     /// Whom it goes to.
     pub recipients: Vec<Recipient>,
     /// Whom its headers show: the main delivery's recipients.
@@ -122,11 +115,7 @@ fn read_context(row: &Row) -> Result<DeliveryContext, StoreError> {
         source: row.get("source")?,
         event_id: row.get("event_id")?,
         event_body: row.get::<Vec<u8>>("event_body")?.into(),
-        tenant: row.get("tenant_id")?,
-        customer: row.get("customer_id")?,
-        invoice_id: row.get("invoice_id")?,
-        invoice_number: row.get("invoice_number")?,
-        kind: row.get("kind")?,
+        invoice: read_invoice(row)?,
         recipients: row.json("recipients")?,
         shown: row.json("shown")?,
         customer_name: row.get("customer_name")?,

@@ -13,6 +13,7 @@ use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::{Store, Transaction};
 
 /// The lease of the one worker that publishes outcomes.
@@ -153,11 +154,7 @@ fn read(row: &Row) -> Result<PendingOutcome, StoreError> {
         reason: row.get("reason")?,
         code: row.get("code")?,
         message_id: row.get("message_id")?,
-        tenant: row.get("tenant_id")?,
-        customer: row.get("customer_id")?,
-        invoice_id: row.get("invoice_id")?,
-        invoice_number: row.get("invoice_number")?,
-        kind: row.get("kind")?,
+        invoice: read_invoice(row)?,
         event_source: row.get("source")?,
         event_id: row.get("event_id")?,
     })

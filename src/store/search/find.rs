@@ -9,8 +9,8 @@ use super::numbered::number_expression;
 use super::text::{Needle, beginning_with, number_key};
 use crate::clock::Timestamp;
 use crate::model::customer::Customer;
-use crate::model::ids::{CustomerId, DeliveryId, EventKey, TenantId};
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::ids::{DeliveryId, EventKey, TenantId};
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::EventState;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
@@ -18,6 +18,7 @@ use crate::store::db::page::PageRequest;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
+use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::delivery::list::{Delivery, DeliveryFilter, delivery_columns};
 
 /// Events of one name that are looked at.
@@ -39,7 +40,8 @@ pub(super) const DELIVERIES_NUMBERED: &str = concat!(
 
 /// Events that wait, whose number begins so.
 pub(super) const EVENTS_NUMBERED: &str = concat!(
-    "SELECT key, source, event_id, tenant_id, customer_id, invoice_number, kind, received_at, state, wait_until
+    "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
+           wait_until
     FROM event WHERE state = 'waiting' AND ($3 IS NULL OR tenant_id = $3) AND ",
     number_expression!("invoice_number"),
     " >= $1 AND ",
@@ -65,7 +67,8 @@ pub(super) const LETTERS_NUMBERED: &str = concat!(
 
 /// Events whose name begins so.
 pub(super) const EVENTS_NAMED: &str =
-    "SELECT key, source, event_id, tenant_id, customer_id, invoice_number, kind, received_at, state, wait_until
+    "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
+           wait_until
     FROM event
     WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
     ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
@@ -141,13 +144,8 @@ pub struct FoundEvent {
     pub source: String,
     /// The publisher's name for it.
     pub id: String,
-    /// Whose invoice it brought.
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The number that people know.
-    pub invoice_number: String,
-    /// Invoice, credit note or reminder.
-    pub kind: InvoiceKind,
+    /// The invoice that it brought.
+    pub invoice: InvoiceRef,
     /// When it came.
     pub received_at: Timestamp,
     /// What became of it.
@@ -205,7 +203,7 @@ impl Search<'_> {
     }
 
     fn add(&mut self, by: FoundBy, delivery: Delivery) {
-        let in_scope = self.tenant.is_none_or(|tenant| *tenant == delivery.tenant);
+        let in_scope = self.tenant.is_none_or(|tenant| *tenant == delivery.invoice.tenant);
         if in_scope && self.seen.insert(delivery.id) {
             self.found.deliveries.push((by, delivery));
         }
@@ -215,7 +213,7 @@ impl Search<'_> {
         let rows = self.numbered(DELIVERIES_NUMBERED, key).await?;
         for row in self.within(&rows) {
             let delivery = Delivery::read(row)?;
-            self.add(by_number(key, Some(&delivery.invoice_number)), delivery);
+            self.add(by_number(key, Some(&delivery.invoice.number)), delivery);
         }
         Ok(())
     }
@@ -224,7 +222,7 @@ impl Search<'_> {
         let rows = self.numbered(EVENTS_NUMBERED, key).await?;
         for row in self.within(&rows) {
             let event = read_event(row)?;
-            self.found.events.push((by_number(key, Some(&event.invoice_number)), event));
+            self.found.events.push((by_number(key, Some(&event.invoice.number)), event));
         }
         Ok(())
     }
@@ -298,7 +296,7 @@ impl Search<'_> {
         let rows = self.named(EVENTS_NAMED, names).await?;
         let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
         for event in self.only_named(events, |event| names.contains(&event.id)) {
-            if self.tenant.is_some_and(|tenant| *tenant != event.tenant) {
+            if self.tenant.is_some_and(|tenant| *tenant != event.invoice.tenant) {
                 continue;
             }
             match event.state {
@@ -315,8 +313,8 @@ impl Search<'_> {
 
     async fn deliveries_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
         let rows = sql(DELIVERIES_OF_EVENT)
-            .bind(&event.tenant)
-            .bind(&event.invoice_number)
+            .bind(&event.invoice.tenant)
+            .bind(&event.invoice.number)
             .bind(event.key)
             .all(&mut self.store.read().await?)
             .await?;
@@ -328,8 +326,8 @@ impl Search<'_> {
 
     async fn letters_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
         let rows = sql(LETTERS_OF_EVENT)
-            .bind(&event.tenant)
-            .bind(&event.invoice_number)
+            .bind(&event.invoice.tenant)
+            .bind(&event.invoice.number)
             .bind(event.key)
             .all(&mut self.store.read().await?)
             .await?;
@@ -394,10 +392,7 @@ fn read_event(row: &Row) -> Result<FoundEvent, StoreError> {
         key: row.get("key")?,
         source: row.get("source")?,
         id: row.get("event_id")?,
-        tenant: row.get("tenant_id")?,
-        customer: row.get("customer_id")?,
-        invoice_number: row.get("invoice_number")?,
-        kind: row.get("kind")?,
+        invoice: read_invoice(row)?,
         received_at: row.get("received_at")?,
         state: row.get("state")?,
         wait_until: row.get("wait_until")?,

@@ -63,7 +63,7 @@ async fn rebuild(
 fn taken<'s>(mails: &'s [SunkMail], delivery: &Delivery) -> &'s SunkMail {
     let whose =
         |mail: &&SunkMail| delivery.recipients.iter().any(|recipient| mail.recipients.contains(&recipient.address));
-    let of_invoice = |mail: &&SunkMail| String::from_utf8_lossy(&mail.bytes).contains(&delivery.invoice_number);
+    let of_invoice = |mail: &&SunkMail| String::from_utf8_lossy(&mail.bytes).contains(&delivery.invoice.number);
     mails.iter().filter(whose).find(of_invoice).expect("the sink took it")
 }
 
@@ -80,9 +80,9 @@ async fn every_kind_of_mail_is_proven(database: TestDatabase) {
     assert_eq!((mails.len(), all.len()), (4, 4));
     for delivery in &all {
         let rebuilt = rebuild(&dispatcher, delivery, None).await.expect("it can be put together");
-        assert!(rebuilt.is_proven(), "{} {}", delivery.invoice_number, delivery.role);
-        assert_eq!(rebuilt.mail.bytes, taken(&mails, delivery).bytes, "{}", delivery.invoice_number);
-        let has_link = delivery.invoice_number == "R-link" && delivery.role.into_str() == "main";
+        assert!(rebuilt.is_proven(), "{} {}", delivery.invoice.number, delivery.role);
+        assert_eq!(rebuilt.mail.bytes, taken(&mails, delivery).bytes, "{}", delivery.invoice.number);
+        let has_link = delivery.invoice.number == "R-link" && delivery.role.into_str() == "main";
         assert_eq!(rebuilt.portal_token.is_some(), has_link);
     }
     dispatcher.finish().await;
@@ -101,7 +101,7 @@ async fn a_mail_without_its_copy_is_proven(database: TestDatabase) {
 async fn what_changed_since_is_said(database: TestDatabase) {
     let (dispatcher, _sink) = sent(database, &[("attach", "C-1", &[("to", TO)]), ("link", "C-2", &[("to", TO)])]).await;
     let all = deliveries(&dispatcher).await;
-    let of = |number: &str| all.iter().find(|delivery| delivery.invoice_number == number).expect("it was sent");
+    let of = |number: &str| all.iter().find(|delivery| delivery.invoice.number == number).expect("it was sent");
     let (attach, link) = (of("R-attach"), of("R-link"));
 
     let moved = rebuild(&dispatcher, link, Some("https://moved.example")).await.expect("it can be put together");

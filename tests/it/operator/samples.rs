@@ -116,7 +116,7 @@ impl Support {
             event_key: Some(context[0].event_key),
             tenant: Some(claimed.tenant.clone()),
             customer: Some(claimed.customer.clone()),
-            invoice_number: Some(context[0].invoice_number.clone()),
+            invoice_number: Some(context[0].invoice.number.clone()),
             ..dead_letter(Some(claimed.delivery), class, None, now)
         });
         let id = letter.as_ref().map(|letter| letter.id);

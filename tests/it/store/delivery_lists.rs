@@ -79,7 +79,7 @@ async fn lists_are_narrowed_and_paged(database: TestDatabase) {
             if let (Some(next), Some(last)) = (page.next, page.items.last()) {
                 assert_eq!(filter.cursor(last), next, "each row says where the list goes on");
             }
-            numbers.extend(page.items.into_iter().map(|delivery| delivery.invoice_number));
+            numbers.extend(page.items.into_iter().map(|delivery| delivery.invoice.number));
             after = page.next;
             if after.is_none() {
                 break;

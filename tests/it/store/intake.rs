@@ -33,7 +33,7 @@ async fn a_batch_is_read_back(database: TestDatabase) {
     assert_eq!(take_in(&database, &rows).await, Inserted::All { new_dead_letters: 0 });
     let ids: Vec<_> = rows.deliveries.iter().map(|delivery| delivery.id).collect();
     let mut known = database.store.load(&ids).await.expect("answered");
-    known.sort_by(|one, other| one.invoice_number.cmp(&other.invoice_number));
+    known.sort_by(|one, other| one.invoice.number.cmp(&other.invoice.number));
     assert_eq!(known.len(), 2);
     let first = &known[0];
     assert_eq!((first.id, first.root, first.event_key), (ids[0], ids[0], rows.events[0].key));

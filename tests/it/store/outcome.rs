@@ -38,7 +38,7 @@ async fn outcomes(support: &Support) -> Vec<PendingOutcome> {
 
 /// `number state class` of what waits to be told, in its order.
 async fn told(support: &Support) -> Vec<String> {
-    let line = |told: &PendingOutcome| format!("{} {} {}", told.invoice_number, told.concluded, told.class);
+    let line = |outcome: &PendingOutcome| format!("{} {} {}", outcome.invoice.number, outcome.concluded, outcome.class);
     outcomes(support).await.iter().map(line).collect()
 }
 
@@ -66,7 +66,10 @@ async fn how_a_main_delivery_ends_is_told(database: TestDatabase) {
     assert_eq!((first.delivery, first.concluded_at, first.decision), (delivery, START, Some(Decision::Attach)));
     assert_eq!(first.message_id, Some(format!("{delivery}@acme.example")));
     assert_eq!((first.reason.as_deref(), first.code.as_deref()), (Some("as the test says"), Some("250 2.0.0")));
-    assert_eq!((first.tenant.as_str(), first.customer.as_str(), first.invoice_id.as_str()), ("acme", "C-1", "inv-1"));
+    assert_eq!(
+        (first.invoice.tenant.as_str(), first.invoice.customer.as_str(), first.invoice.id.as_str()),
+        ("acme", "C-1", "inv-1")
+    );
     assert_eq!((first.event_source.as_str(), first.event_id.as_str()), ("https://billing.example/test", "1"));
     let all = WaitingOutcomes { count: 5, oldest: Some(START) };
     assert_eq!(store.waiting_outcomes().await.expect("answered"), all);

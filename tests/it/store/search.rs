@@ -56,7 +56,7 @@ async fn find(store: &Store, text: &str) -> SearchHits {
 /// `by number` of each delivery that was found, in order.
 async fn found(support: &Support, text: &str) -> Vec<String> {
     let found = find(&support.database.store, text).await;
-    found.deliveries.iter().map(|(by, delivery)| format!("{by} {}", delivery.invoice_number)).collect()
+    found.deliveries.iter().map(|(by, delivery)| format!("{by} {}", delivery.invoice.number)).collect()
 }
 
 /// An event that brings this number.
@@ -112,7 +112,7 @@ async fn what_waits_or_died_is_found_too(database: TestDatabase) {
 
     let SearchHits { deliveries, events, dead_letters, .. } = find(&support.database.store, "r-").await;
     assert_eq!((deliveries.len(), events.len(), dead_letters.len()), (1, 1, 1));
-    assert_eq!((events[0].1.invoice_number.as_str(), events[0].1.customer.as_str()), ("R-2", "C-9"));
+    assert_eq!((events[0].1.invoice.number.as_str(), events[0].1.invoice.customer.as_str()), ("R-2", "C-9"));
     let letter = &dead_letters[0].1;
     assert_eq!(
         (letter.invoice_number.as_deref(), letter.class, letter.is_claimed()),
@@ -185,7 +185,7 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
     let (mut after, mut numbers) = (None, Vec::new());
     loop {
         let part = store.deliveries(&filter, page(1, after)).await.expect("answered");
-        numbers.extend(part.items.into_iter().map(|delivery| delivery.invoice_number));
+        numbers.extend(part.items.into_iter().map(|delivery| delivery.invoice.number));
         after = part.next;
         if after.is_none() {
             break;
@@ -378,7 +378,7 @@ async fn a_tenant_narrows_every_search(database: TestDatabase) {
     for text in ["R-1", "r", "ap@customer.example", "evt-beta", "käufer", "c-1"] {
         let all = store.find(text, None, 20).await.expect("answered");
         let theirs = store.find(text, Some(&beta), 20).await.expect("answered");
-        assert!(theirs.deliveries.iter().all(|(_, delivery)| delivery.tenant == beta), "{text}");
+        assert!(theirs.deliveries.iter().all(|(_, delivery)| delivery.invoice.tenant == beta), "{text}");
         assert!(theirs.customers.iter().all(|customer| customer.tenant_id == beta), "{text}");
         assert_eq!(theirs.deliveries.len(), 1, "{text}");
         assert!(all.deliveries.len() == 2 || text == "evt-beta", "{text}");
