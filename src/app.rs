@@ -84,7 +84,7 @@ pub enum Role {
 pub enum AppError {
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The database, as long as nobody mends it.
+    /// The database, as long as it is not repaired.
     #[error(transparent)]
     Contact(#[from] ContactError),
     /// The database does not do what it is asked.
@@ -204,7 +204,7 @@ impl App {
         })
     }
 
-    /// The same parts for whoever asks over HTTP, with connections of their own to the database.
+    /// The same parts for HTTP requests, with connections of their own to the database.
     #[must_use]
     pub fn for_visitors(&self) -> Self {
         let store = self.store.for_visitors();
@@ -248,7 +248,8 @@ impl App {
         }
     }
 
-    /// Where nothing is sent: takes in events whose customer has come, ends waits and forgets, until it is told to stop.
+    /// Where nothing is sent: takes in events whose customer has come, ends waits and forgets, until it is told to
+    /// stop.
     pub async fn sweep(&self, stop: CancellationToken) {
         let sweeper = Sweeper {
             store: self.store.clone(),

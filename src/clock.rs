@@ -218,7 +218,7 @@ mod tests {
                 }
             });
         }
-        // Somebody who does not wait for the end of a sleep is not waited for.
+        // A dropped sleep is not waited for.
         let _ = tokio::time::timeout(Duration::ZERO, clock.sleep(Duration::from_secs(2))).await;
         tokio::task::yield_now().await;
         for round in 1..=4 {

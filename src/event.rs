@@ -79,7 +79,7 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    /// What is wrong with it. The value is not repeated: nobody has looked at what it holds.
+    /// What is wrong with it. The value is not repeated: what it holds is not checked.
     #[must_use]
     pub const fn problem(self) -> &'static str {
         match self {

@@ -29,13 +29,13 @@ pub enum Failpoint {
     AfterCompose,
     /// The recipients are accepted and DATA is not permitted yet: it is due again.
     BeforeDataStart,
-    /// DATA is permitted and not begun: nobody can know that, so it is uncertain.
+    /// DATA is permitted and not begun: no other process can know that, so it is uncertain.
     AfterDataStart,
     /// The relay has one half of the message, and waits for the other.
     InData,
     /// The relay has the whole message and has not answered.
     AfterDot,
-    /// The relay has answered and nobody but this process knows.
+    /// The relay has answered and only this process knows.
     AfterAnswer,
     /// How it ended is known and not written.
     BeforeRecord,
@@ -159,8 +159,8 @@ mod armed {
         }
     }
 
-    /// The signal takes effect when the system comes to it, which may be later. So the helper ends only once the process
-    /// has stood still and goes on, and this thread, which waits for the helper, does nothing between.
+    /// The signal takes effect when the system comes to it, which may be later. So the helper ends only once the
+    /// process has stood still and goes on, and this thread, which waits for the helper, does nothing between.
     fn stand_still() {
         let own = std::process::id();
         let stands_still = format!("grep -q '^State:.T' /proc/{own}/status");

@@ -91,7 +91,7 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Signal {
-        // An error means that nobody can press Ctrl-C: there is nothing to wait for.
+        // An error means that Ctrl-C cannot arrive: there is nothing to wait for.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // One crypto stack for queue, database, relay and HTTP; whoever connects first would have to choose otherwise.
+    // One crypto stack for queue, database, relay and HTTP; otherwise the first connection would choose.
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has installed a provider");
     invoice_dispatcher::cli::main()
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 /// Makes a folder, and those above it that are missing, for the owner only (mode 0700). One that is there stays as it
-/// is: it may be somebody's home or `/tmp`.
+/// is: it may be a home directory or `/tmp`.
 ///
 /// # Errors
 /// If it cannot be made.
@@ -31,7 +31,7 @@ pub fn options() -> OpenOptions {
 /// Writes `bytes` into `file`, which is its owner's alone from then on, also if it was there before.
 ///
 /// # Errors
-/// If it cannot be written, or is a symbolic link to another file: whoever made that may want the other one overwritten.
+/// If it cannot be written, or is a symbolic link to another file: its maker may want the other one overwritten.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
     if is_link && std::fs::metadata(file).map_or(true, |target| target.is_file()) {
@@ -44,8 +44,8 @@ pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut open, bytes)
 }
 
-/// Takes a file that is there, perhaps by an earlier version, away from everybody but its owner. One that is not there, or
-/// that somebody else owns, stays as it is.
+/// Takes a file that is there, perhaps by an earlier version, away from every user but its owner. One that is not
+/// there, or that another user owns, stays as it is.
 ///
 /// # Errors
 /// If the system refuses for another reason.
@@ -72,7 +72,7 @@ pub fn mode_open_to_others(file: &Path) -> io::Result<Option<u32>> {
     Ok(Some(mode).filter(|mode| mode & 0o077 != 0))
 }
 
-/// The mode of a file: nobody knows here.
+/// The mode of a file: not known here.
 ///
 /// # Errors
 /// None.
@@ -81,7 +81,7 @@ pub fn mode_open_to_others(_file: &Path) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Takes an open file away from everybody but its owner.
+/// Takes an open file away from every user but its owner.
 #[cfg(unix)]
 fn set_mode_of(file: &std::fs::File) -> io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))

@@ -263,8 +263,8 @@ impl LinkKey {
 
     /// The token of the `generation`th link to the delivery `root`: 43 characters of base64url.
     ///
-    /// HMAC-SHA256 over the delivery's 16 bytes and the generation's 4, highest first. Whoever composes a delivery
-    /// again makes the same token, so the database need not hold it.
+    /// HMAC-SHA256 over the delivery's 16 bytes and the generation's 4, highest first. A process that composes a
+    /// delivery again makes the same token, so the database need not hold it.
     #[must_use]
     pub fn link_token(&self, root: Uuid, generation: u32) -> String {
         let mut input = hmac::Context::with_key(&self.key);
@@ -285,8 +285,8 @@ impl fmt::Debug for LinkKey {
 pub struct CredentialsKeys(Vec<hmac::Key>);
 
 impl CredentialsKeys {
-    /// The names of these credentials, 22 characters of base64url each: by the newest key, and by the older ones, so that
-    /// workers on either side of a change of the secret keys mean the same.
+    /// The names of these credentials, 22 characters of base64url each: by the newest key, and by the older ones, so
+    /// that workers on either side of a change of the secret keys mean the same.
     #[must_use]
     pub fn names(&self, user: &str, password: &str) -> Vec<String> {
         // Neither holds a NUL: a relay's URL is refused with control characters in it.

@@ -1,4 +1,4 @@
-//! Who may ask: whoever shows the API token; without one, only this machine.
+//! Who may ask: clients with the API token; without one, only this machine.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::refused_tokens::RefusedTokens;
 pub(super) enum Access {
     /// No token is configured, and only this machine can reach the listener.
     ThisMachine,
-    /// Whoever shows the token.
+    /// Clients that show the token.
     Token(Arc<TokenTag>),
-    /// Nobody: others can reach the listener, and there is no token to tell them apart.
-    Nobody,
+    /// No client: others can reach the listener, and there is no token to tell them apart.
+    NoClient,
 }
 
 /// Recognises a token without keeping it.
@@ -52,7 +52,7 @@ impl Access {
         match token {
             Some(token) => Self::Token(Arc::new(TokenTag::of(token))),
             None if listen.ip().is_loopback() => Self::ThisMachine,
-            None => Self::Nobody,
+            None => Self::NoClient,
         }
     }
 
@@ -61,7 +61,7 @@ impl Access {
             Self::ThisMachine => Ok(()),
             Self::Token(tag) if bearer_token(headers).is_some_and(|token| tag.recognises(token)) => Ok(()),
             Self::Token(_) => Err(ApiRefusal::Unauthorised),
-            Self::Nobody => Err(ApiRefusal::NoTokenConfigured),
+            Self::NoClient => Err(ApiRefusal::NoTokenConfigured),
         }
     }
 }

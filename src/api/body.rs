@@ -50,7 +50,7 @@ async fn collect(body: Body) -> Result<Bytes, ApiRefusal> {
 }
 
 /// Refuses a body that does not say that it is JSON. (A page of another site must ask for leave to send one that says
-/// so, and nobody gives it.)
+/// so, and no client sends it.)
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), ApiRefusal> {
     match media_type(headers).as_deref() {
         Some("application/json") => Ok(()),

@@ -61,7 +61,7 @@ impl Capacity {
     }
 }
 
-/// Reads the request's body, and works on it when it is its turn: who sends slowly keeps nobody from the database.
+/// Reads the request's body, and works on it when it is its turn: a slow client keeps no other from the database.
 pub(super) async fn enter(State(room): State<Capacity>, request: Request, next: Next) -> Result<Response, ApiRefusal> {
     let _inside = room.come_in()?;
     let request = body::received(request, body::BODY_DEADLINE).await?;

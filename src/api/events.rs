@@ -164,7 +164,7 @@ impl<'a> TakenIn<'a> {
         let event = parsed.event.as_ref().ok()?;
         let result = match verdict {
             Verdict::Accepted(delivery_id) => TakenResult::Accepted { delivery_id },
-            // Intake has put the dead letter back itself, or found that somebody else was faster.
+            // Intake has put the dead letter back itself, or found that another process was faster.
             Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate {
                 earlier: earlier
                     .get(&event.key())

@@ -109,7 +109,7 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .with_state(console)
 }
 
-/// Whoever asks gets an answer, also when something behind us hangs. What was begun may have been done: every request
+/// Every request is answered, also when a server behind us hangs. What was begun may have been done: every request
 /// that changes something may be repeated.
 async fn end_in_time(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(deadline, next.run(request)).await {

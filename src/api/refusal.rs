@@ -36,11 +36,11 @@ pub(super) enum ApiRefusal {
     Unauthorised,
     /// There is no token, and the listener is open to others.
     NoTokenConfigured,
-    /// A page of another site asks by somebody's browser.
+    /// A page of another site asks by a user's browser.
     AnotherSite,
-    /// Nobody told us of the tenant.
+    /// The tenant is unknown.
     UnknownTenant(TenantId),
-    /// Nobody told us of the customer.
+    /// The customer is unknown.
     UnknownCustomer,
     /// No event of this name was taken in.
     UnknownEvent,

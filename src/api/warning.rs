@@ -66,7 +66,7 @@ fn cannot_be_verified(outcome: &DecisionResult) -> bool {
     matches!(outcome, Err(DecisionRefusal::NoVerificationMethod { .. }))
 }
 
-/// An ordinary first mail: small, and nobody asked for anything.
+/// An ordinary first mail: small, and without a person's request.
 fn inputs(
     settings: Settings,
     customer_type: Option<CustomerType>,

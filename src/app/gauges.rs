@@ -75,7 +75,7 @@ impl Gauges {
         }
         let oldest = self.store.oldest_dead_letter().await?;
         gauge!(metric::DEAD_LETTER_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
-        // Without a broker nothing leaves it, and nobody misses what is in it.
+        // Without a broker nothing leaves it, and its size says nothing.
         let oldest = if self.has_broker { self.store.outbox_oldest().await? } else { None };
         gauge!(metric::OUTBOX_OLDEST_SECONDS).set(oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()));
         Ok(())

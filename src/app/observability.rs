@@ -23,7 +23,7 @@ const LAST_READERS: Duration = Duration::from_millis(500);
 pub struct Observability {
     /// What the probes look at.
     pub probes: Probes,
-    /// The drain is over: only now whoever watches the process loses sight of it.
+    /// The drain is over: only now its health is no longer reported.
     drained: CancellationToken,
     /// What is served until then.
     watched: TaskTracker,

@@ -1,4 +1,4 @@
-//! Connections that somebody on the way could read or change.
+//! Connections that could be read or changed on the way.
 
 use url::Url;
 

@@ -36,7 +36,7 @@ const DATABASE_ANSWER: Duration = Duration::from_secs(7);
 /// One process at work.
 pub struct Service {
     app: App,
-    /// The same, for whoever asks over HTTP.
+    /// The same, for HTTP requests.
     visitors: App,
     roles: Roles,
     observability: Observability,
@@ -60,8 +60,9 @@ impl Service {
         Self { app, visitors, roles, observability, listeners, stop, tasks: TaskTracker::new() }
     }
 
-    /// Runs until told to stop, then drains: within `worker.shutdown_grace` and [`LAST_STEPS`], whatever does not answer.
-    /// Probes and metrics are served until then; `/readyz` says from the beginning of the drain that the process ends.
+    /// Runs until told to stop, then drains: within `worker.shutdown_grace` and [`LAST_STEPS`], whatever does not
+    /// answer. Probes and metrics are served until then; `/readyz` says from the beginning of the drain that the
+    /// process ends.
     ///
     /// # Errors
     /// If something cannot be used as configured: a relay, the broker's address.
@@ -119,7 +120,7 @@ impl Service {
         Ok(sending?)
     }
 
-    /// Reads the gauges, and goes on to: before anything says that the process is ready, so that whoever waits for that
+    /// Reads the gauges, and goes on to: before anything says that the process is ready, so that what waits for that
     /// finds every metric.
     async fn keep_gauges(&self) {
         let relays: BTreeSet<RelayName> = self.app.config.relays.keys().cloned().collect();

@@ -1,7 +1,7 @@
 //! One connection to the broker: made within a deadline, closed within a deadline, never recovered by itself.
 //!
 //! lapin's own recovery is not used: during an outage its consumers hang silently, and it gives up for good after a
-//! number of tries. Whoever holds a [`Connection`] drops it on any error and makes another.
+//! number of tries. The holder of a [`Connection`] drops it on any error and makes another.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -32,13 +32,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// For the reason of a failure to arrive, once it is known that there is one.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(200);
-/// For a close that nobody has to wait for longer: the broker requeues what was not acked either way.
+/// For a close that need not be awaited longer: the broker requeues what was not acked either way.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What a connection's messages are for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Messages {
-    /// None come that anybody else has made.
+    /// None come that were made elsewhere.
     Any,
     /// They are looked at as events: of too large a body the beginning is enough, and of too large properties the
     /// little that matters.
@@ -84,7 +84,7 @@ impl Socket {
     }
 }
 
-/// Hangs up unless the connection came about: also when whoever wanted it stops waiting.
+/// Hangs up unless the connection came about: also when its caller stops waiting.
 struct HangUpOnDrop(Option<Socket>);
 
 impl Drop for HangUpOnDrop {
@@ -228,7 +228,7 @@ impl Connection {
 
     /// Waits until the connection is lost.
     ///
-    /// Whoever waits for messages waits for this too: what lapin was doing in the moment in which it lost the
+    /// What waits for messages waits for this too: what lapin was doing in the moment in which it lost the
     /// connection may never end, with an error neither.
     pub(super) async fn lost(&self) -> ConnectionError {
         lost(|| !self.is_open()).await;
@@ -308,8 +308,8 @@ pub(super) async fn close_channel(channel: &lapin::Channel) {
 }
 
 /// Has the kernel end a connection whose peer does not answer any more: by probes while nothing is sent, and by the
-/// acknowledgements that do not come for what was sent. Heartbeats notice it too, but nobody reads those while lapin
-/// writes, and nobody at all before the login.
+/// acknowledgements that do not come for what was sent. Heartbeats notice it too, but they are not read while lapin
+/// writes, and not at all before the login.
 fn notice_a_dead_peer(socket: impl AsFd) -> io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_socket_keepalive(&socket, true)?;

@@ -1,9 +1,9 @@
 //! Events from the broker into the intake.
 //!
 //! One supervised loop: wait for the database, connect, declare, consume; on any error drop the connection, wait, begin
-//! again. It never gives up, and consumes around a message that makes the connection fail ([`super::suspicion`]). A message
-//! is acked on the channel it came by, and only after the intake has committed it. What is not acked returns to its queue
-//! when the channel closes: nothing is lost, and the intake may see a message twice.
+//! again. It never gives up, and consumes around a message that makes the connection fail ([`super::suspicion`]). A
+//! message is acked on the channel it came by, and only after the intake has committed it. What is not acked returns to
+//! its queue when the channel closes: nothing is lost, and the intake may see a message twice.
 
 pub(super) mod subscription;
 pub(super) mod suspicion;
@@ -179,7 +179,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         }
     }
 
-    /// The same whose pulse beats where somebody looks.
+    /// The same, with a pulse that is watched.
     #[must_use]
     pub fn with_pulse(self, pulse: Pulse) -> Self {
         Self { pulse, ..self }

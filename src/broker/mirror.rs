@@ -5,9 +5,9 @@
 //! whole queue ([`crate::broker::mirror::pass`]). One worker is elected to do both: two would publish everything twice.
 //!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
-//! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the queue
-//! is shorter, as after a purge: what two passes in a row do not find is published again. Not after the first: another
-//! consumer may hold it and put it back, or move it to the intake at this moment.
+//! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the
+//! queue is shorter, as after a purge: what two passes in a row do not find is published again. Not after the first:
+//! another consumer may hold it and put it back, or move it to the intake at this moment.
 
 pub(super) mod mirror_error;
 pub(super) mod pass;
@@ -143,7 +143,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
     /// Brings the mirror up to date, if this worker is the one to do it.
     async fn round(&mut self) -> Result<(), MirrorError> {
         if !self.ledger.hold_mirror_lease(LEASE).await? {
-            // Whoever holds it now may leave anything behind.
+            // Its present holder may leave anything behind.
             (self.passed_at, self.checked_at) = (None, None);
             self.missed.clear();
             return Ok(());
@@ -196,11 +196,13 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         }
     }
 
-    /// Removes what is concluded from the queue, if there is any, or if the queue is longer or shorter than it should be.
+    /// Removes what is concluded from the queue, if there is any, or if the queue is longer or shorter than it should
+    /// be.
     async fn clean(&mut self, concluded: Vec<DeadLetterId>) -> Result<(), MirrorError> {
         let connection = Connection::open_for(&self.url, "dead-letter mirror", Messages::Whole).await?;
         establish(&connection, &self.topology).await?;
-        // Before the look: nothing is published beside this, so that each of them stands there or is held by somebody.
+        // Before the look: nothing is published beside this, so that each of them stands there or is held by a
+        // consumer.
         let standing = self.ledger.published_and_open().await?;
         let look = look_at(&connection, &self.topology.dead).await?;
         let by_right = standing + self.foreign;
@@ -285,8 +287,8 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
     }
 }
 
-/// What the pass before this one missed too is lost; the rest of what is missing waits for the next. A pass that has not
-/// seen the whole queue, or not alone, says nothing.
+/// What the pass before this one missed too is lost; the rest of what is missing waits for the next. A pass that has
+/// not seen the whole queue, or not alone, says nothing.
 fn judge_missing(
     expected: HashSet<DeadLetterId>,
     met: Option<HashSet<DeadLetterId>>,

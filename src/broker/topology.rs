@@ -1,7 +1,7 @@
 //! What stands in the broker: exchanges, queues, bindings, each argument with its reason.
 //!
-//! The topology is data ([`Topology::steps`]); [`establish`] goes through it in order. The target of a dead-letter exchange
-//! is declared before the queue that dead-letters to it, so that no message is lost in between.
+//! The topology is data ([`Topology::steps`]); [`establish`] goes through it in order. The target of a dead-letter
+//! exchange is declared before the queue that dead-letters to it, so that no message is lost in between.
 
 use std::fmt;
 
@@ -126,7 +126,7 @@ impl Topology {
     }
 }
 
-/// Arguments of a queue in which everything stays until somebody takes it: no TTL, no length limit, no dead-letter
+/// Arguments of a queue in which everything stays until it is taken: no TTL, no length limit, no dead-letter
 /// exchange.
 fn kept_arguments() -> Vec<(&'static str, AMQPValue)> {
     vec![quorum(), ("x-delivery-limit", AMQPValue::LongLongInt(KEPT_DELIVERY_LIMIT))]

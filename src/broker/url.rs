@@ -29,7 +29,7 @@ pub enum BrokerUrlError {
     Scheme,
     #[error("names no host")]
     NoHost,
-    /// A trailing slash names the virtual host "" ([RabbitMQ URI specification]), which hardly anybody has.
+    /// A trailing slash names the virtual host "" ([RabbitMQ URI specification]), which is rarely there.
     ///
     /// [RabbitMQ URI specification]: https://www.rabbitmq.com/docs/uri-spec
     #[error(

@@ -31,8 +31,8 @@ const ROWS_MAX: usize = 50;
 
 /// List, redrive or discard events and deliveries that could not be sent
 ///
-/// A dead letter is an event or a delivery that failed for good or needs a fix. Start with `groups`: one cause often makes
-/// many.
+/// A dead letter is an event or a delivery that failed for good or needs a fix. Start with `groups`: one cause often
+/// makes many.
 #[derive(Debug, clap::Args)]
 pub struct DeadLettersArgs {
     /// What to do.
@@ -85,7 +85,8 @@ pub enum DeadLettersAction {
         /// Which.
         #[command(flatten)]
         selection: Selection,
-        /// Send even if another delivery sends the same invoice, or may, or if it would fail again as far as can be seen
+        /// Send even if another delivery sends the same invoice, or may, or if it would fail again as far as can be
+        /// seen
         #[arg(long)]
         anyway: bool,
         /// Do not ask for confirmation
@@ -338,7 +339,7 @@ async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
     };
     let mut out = io::stdout().lock();
     if out.is_terminal() {
-        // Bytes that nobody has checked: a file gets them as they are, a terminal is not to be steered by them.
+        // Unchecked bytes: a file gets them as they are, a terminal is not to be steered by them.
         out.write_all(dead_letter_views::visible(&bytes).as_bytes())?;
     } else {
         out.write_all(&bytes)?;

@@ -90,18 +90,18 @@ pub enum DeliveriesAction {
     },
     /// Hold all deliveries that wait to be sent
     ///
-    /// For the first start after the database was restored from a backup: what was sent after the backup is due again in
-    /// it, and would be sent twice. Everything is held, however long it has waited; compare it with the relay's log from
-    /// the moment of the backup on. Beside running workers it stops everything whose DATA has not begun, and says how many
-    /// had begun.
+    /// For the first start after the database was restored from a backup: what was sent after the backup is due again
+    /// in it, and would be sent twice. Everything is held, however long it has waited; compare it with the relay's log
+    /// from the moment of the backup on. Beside running workers it stops everything whose DATA has not begun, and says
+    /// how many had begun.
     #[command(after_help = "Example:
   invoice-dispatcher deliveries hold --all --since 2026-11-23T02:00:00Z")]
     Hold {
         /// Of every tenant; nothing less can be held
         #[arg(long, required = true)]
         all: bool,
-        /// When the backup was made: what was sent since may be missing in the database. It is noted, and does not limit
-        /// what is held
+        /// When the backup was made: what was sent since may be missing in the database. It is noted, and does not
+        /// limit what is held
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Timestamp,
     },

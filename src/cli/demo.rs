@@ -12,9 +12,9 @@ use crate::{lifecycle, telemetry};
 
 /// Run everything on this machine with sample invoices, without any server
 ///
-/// Sends sample invoices of three tenants, one for each policy, to a mail catcher of its own, then shows a table of what
-/// became of each and where to look. Uses a folder of its own and nothing else: no address in the configuration or the
-/// environment is contacted, and no mail leaves the machine.
+/// Sends sample invoices of three tenants, one for each policy, to a mail catcher of its own, then shows a table of
+/// what became of each and where to look. Uses a folder of its own and nothing else: no address in the configuration or
+/// the environment is contacted, and no mail leaves the machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher demo

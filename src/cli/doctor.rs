@@ -27,9 +27,10 @@ use relays::{Refusals, Tasks};
 
 /// Check everything that the configuration names, with a hint for each fault
 ///
-/// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything), compares
-/// exchanges, queues and the dead letters' mirror in RabbitMQ with what should be there, looks at the room on the disk, and
-/// names senders that a relay refuses and link keys that are in use but missing. Changes nothing. Each relay has 15 s.
+/// Reaches the database, RabbitMQ, the document store and every relay (up to its login, without sending anything),
+/// compares exchanges, queues and the dead letters' mirror in RabbitMQ with what should be there, looks at the room on
+/// the disk, and names senders that a relay refuses and link keys that are in use but missing. Changes nothing. Each
+/// relay has 15 s.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher doctor
@@ -38,8 +39,8 @@ use relays::{Refusals, Tasks};
   invoice-dispatcher doctor --ledger
   invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson")]
 pub struct DoctorArgs {
-    /// Also name each tenant's envelope sender to its relay by MAIL, and have it forget that by RSET: nothing is sent. Some
-    /// relays judge a sender later, at RCPT or after DATA
+    /// Also name each tenant's envelope sender to its relay by MAIL, and have it forget that by RSET: nothing is sent.
+    /// Some relays judge a sender later, at RCPT or after DATA
     #[arg(long)]
     pub senders: bool,
     /// Log in also with credentials that rest because a relay has refused them: once, which may lock the account
@@ -49,8 +50,8 @@ pub struct DoctorArgs {
     /// Takes a while on a large database
     #[arg(long)]
     pub ledger: bool,
-    /// Files with events that were published, as for `publish`: the ledger names each that is neither in the database nor
-    /// in RabbitMQ
+    /// Files with events that were published, as for `publish`: the ledger names each that is neither in the database
+    /// nor in RabbitMQ
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "ledger")]
     pub published: Vec<PathBuf>,
 }
@@ -63,7 +64,7 @@ pub async fn run(args: DoctorArgs, globals: &Globals) -> anyhow::Result<()> {
     let checks = match globals.load_quietly() {
         Ok(config) => {
             let published = args.ledger.then(|| names(&args.published)).transpose()?;
-            // Boxed: everybody who is asked at once makes a large future.
+            // Boxed: asking all servers at once makes a large future.
             Box::pin(every_check(&config, published, &args)).await
         }
         Err(error) => faults(error)?,
@@ -98,7 +99,7 @@ fn faults(error: anyhow::Error) -> anyhow::Result<Vec<Check>> {
     Ok(faults.into_iter().map(failed).collect())
 }
 
-/// Asks everybody at once, so that one who is silent costs the others no time. The ledger is gone through if it is known,
+/// Asks all servers at once, so that a silent one costs the others no time. The ledger is gone through if it is known,
 /// perhaps of no event, what was `published`.
 async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, args: &DoctorArgs) -> Vec<Check> {
     documents::install_crypto_provider();

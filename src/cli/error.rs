@@ -65,7 +65,7 @@ fn report_json(error: &anyhow::Error) -> String {
     serde_json::to_string(&told).expect("two texts are JSON")
 }
 
-/// What to do about it, if anybody knows.
+/// What to do about it, if that is known.
 fn advice(error: &anyhow::Error) -> Option<&str> {
     let advised = error.chain().find_map(|link| link.downcast_ref::<Advised>());
     advised.map(|advised| advised.advice.as_str()).or_else(|| usual_advice(error))
@@ -128,7 +128,7 @@ pub(super) fn exit_usage(error: &clap::Error) -> ExitCode {
         let told = if usage.is_empty() { told } else { told.what_to_do(marked(usage)) };
         eprintln!("{}", report_json(&told.expect_err("it was made as an error")));
     } else {
-        // Nothing can be done for whoever has closed standard error.
+        // Nothing can be done if standard error is closed.
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

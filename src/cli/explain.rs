@@ -38,9 +38,9 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     };
     let relays = app.store.relay_states().await?;
     let refused = app.store.all_refused_credentials().await?;
-    let nobodys = app.store.unknown_relays().await?;
+    let unserved = app.store.unknown_relays().await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let story = Timeline { tenant, invoice, strays, explanation, relays, refused, nobodys, addresses, now };
+    let story = Timeline { tenant, invoice, strays, explanation, relays, refused, unserved, addresses, now };
     let output = globals.output();
     Ok(output.one(&story.whole(), &story.text(output))?)
 }

@@ -32,9 +32,9 @@ const INDENT: usize = 13;
 
 /// Add or change tenants and customers from a file
 ///
-/// One JSON object a line: {"tenant": {…}} or {"customer": {…}}. Settings of a tenant count at its creation only; what an
-/// administrator has chosen since is reported, never changed. A line that cannot be stored is named, and the others are
-/// stored all the same. Dead letters that it resolves are sent by themselves.
+/// One JSON object a line: {"tenant": {…}} or {"customer": {…}}. Settings of a tenant count at its creation only; what
+/// an administrator has chosen since is reported, never changed. A line that cannot be stored is named, and the others
+/// are stored all the same. Dead letters that it resolves are sent by themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher import examples/catalogue.ndjson
@@ -54,7 +54,7 @@ struct Imported {
     customers: ImportCounts,
     /// Tenants whose settings in the file are not those that hold; they were not applied.
     settings_ignored: BTreeSet<TenantId>,
-    /// Customers that were left out, because nobody told us of their tenant.
+    /// Customers that were left out, because their tenant is unknown.
     customers_of_unknown_tenants: Vec<UnknownTenant>,
     /// Lines that cannot be read, or that the database refuses; nothing of them was stored.
     faults: Vec<LineFault>,
@@ -72,7 +72,7 @@ struct ImportCounts {
     unchanged: u64,
 }
 
-/// A customer of a tenant that nobody told us of.
+/// A customer of an unknown tenant.
 #[derive(Debug, Serialize)]
 struct UnknownTenant {
     line: usize,

@@ -129,7 +129,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Run(args) => Box::pin(run::run(args, globals)).await,
         Command::Migrate(args) => migrate::run(args, globals).await,
-        // Boxed: it asks everybody at once.
+        // Boxed: it asks all servers at once.
         Command::Doctor(args) => Box::pin(doctor::run(args, globals)).await,
         Command::Import(args) => import::run(args, globals).await,
         Command::Publish(args) => publish::run(args, globals).await,

@@ -8,7 +8,7 @@ use crate::broker::{BrokerUrl, Topology};
 use crate::clean::{is_unsafe, stripped};
 use crate::config::Config;
 
-/// What a command logs unless somebody asks for more: its results say the rest.
+/// What a command logs by default: its results say the rest.
 const FILTER: &str = "error";
 
 impl Globals {
@@ -27,8 +27,8 @@ impl Globals {
         Ok(App::open(self.load_quietly()?, Role::Command).await?)
     }
 
-    /// Who decides, as histories show it: whom `--as` names, else the system's user and host. Where no variable names the
-    /// user (services, containers), its number does.
+    /// Who decides, as histories show it: whom `--as` names, else the system's user and host. Where no variable names
+    /// the user (services, containers), its number does.
     pub(super) fn who(&self) -> String {
         if let Some(name) = &self.who {
             return format!("{name} (command line)");
@@ -44,7 +44,7 @@ impl Globals {
 /// The longest name of a person or a host that is kept, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Reads the name of whoever decides.
+/// Reads the name of the person who decides.
 pub(super) fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || text.chars().any(is_unsafe) {

@@ -30,8 +30,8 @@ use crate::relay::RelayConfig;
 
 /// Show the email that an event would become, without sending or recording anything
 ///
-/// Tenant, customer and settings are those in the database; documents are read and checked as for a real mail. The portal
-/// link in the mail is a sample: it looks like a real one and opens nothing.
+/// Tenant, customer and settings are those in the database; documents are read and checked as for a real mail. The
+/// portal link in the mail is a sample: it looks like a real one and opens nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher preview examples/events/01-invoice-business.json

@@ -31,8 +31,8 @@ const FAULTS_MAX: usize = 10;
 
 /// Publish invoice events from files
 ///
-/// To RabbitMQ if `AMQP_URL` is set, else straight into the intake. A file holds one event (JSON), a list of events, or one
-/// event a line. If an event of any file cannot be read, none is published.
+/// To RabbitMQ if `AMQP_URL` is set, else straight into the intake. A file holds one event (JSON), a list of events, or
+/// one event a line. If an event of any file cannot be read, none is published.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher publish examples/events/01-invoice-business.json
@@ -144,7 +144,7 @@ impl PublishedRow {
         Self { detail, delivery: Some(delivery), state: Some(state), ..self }
     }
 
-    /// Whether nobody has the event.
+    /// Whether the event is stored nowhere.
     fn is_lost(&self) -> bool {
         matches!(self.result, "unroutable" | "refused")
     }
@@ -252,7 +252,7 @@ async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<Publishe
     Ok(rows)
 }
 
-/// A few rows are shown one by one; of many only those that somebody has to look at.
+/// A few rows are shown one by one; of many only those that need a person.
 fn show(output: Output, rows: &[PublishedRow]) -> anyhow::Result<()> {
     if output.is_json() || rows.len() <= ROWS_MAX {
         output.rows(rows, "")?;

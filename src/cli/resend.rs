@@ -16,15 +16,15 @@ use super::terminal::report::TextReport;
 use crate::app::App;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryRole, DeliveryState};
 use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
-use crate::store::Delivery;
 
 /// Send an invoice again, as a new email
 ///
-/// The decision is made anew, by today's settings. An earlier delivery that still waits is cancelled. With another address,
-/// earlier links of the invoice are revoked.
+/// The decision is made anew, by today's settings. An earlier delivery that still waits is cancelled. With another
+/// address, earlier links of the invoice are revoked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher resend --invoice R-2026-0042 --reason \"asked for by phone\"
@@ -170,7 +170,7 @@ impl Which {
                 return Err(anyhow::anyhow!("there is no delivery {id}"))
                     .what_to_do("`deliveries list` shows their ids");
             };
-            // A new mail goes to To and Cc: whoever names a copy's delivery may not mean the customer.
+            // A new mail goes to To and Cc: one that names a copy's delivery may not mean the customer.
             if found.role == DeliveryRole::Bcc && args.to.is_none() {
                 return Err(anyhow::anyhow!("delivery {id} is a Bcc copy, and a resend goes to To and Cc")).what_to_do(
                     format!(
@@ -180,7 +180,7 @@ impl Which {
                     ),
                 );
             }
-            let Delivery { tenant, invoice_id, kind, .. } = found;
+            let InvoiceRef { tenant, id: invoice_id, kind, .. } = found.invoice;
             return Ok(Self { tenant, invoice: invoice_id.clone(), invoice_id: Some(invoice_id), kind: Some(kind) });
         }
         let number = args.invoice.as_deref().expect("clap asks for it where no delivery is named");

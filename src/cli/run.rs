@@ -10,8 +10,8 @@ use crate::lifecycle::{self, Liveness};
 
 /// Consume events and send invoices until stopped
 ///
-/// The first SIGTERM or Ctrl-C finishes what is under way, the second ends at once. Without configuration it is embedded:
-/// a local database, events over HTTP, and nothing is sent until `SMTP_URL` names a relay.
+/// The first SIGTERM or Ctrl-C finishes what is under way, the second ends at once. Without configuration it is
+/// embedded: a local database, events over HTTP, and nothing is sent until `SMTP_URL` names a relay.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher run
@@ -67,7 +67,7 @@ pub async fn run(args: RunArgs, globals: &Globals) -> anyhow::Result<()> {
             .what_to_do("add --role worker, or set DATABASE_URL to a PostgreSQL database");
     }
     let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
-    // First of all, so that whoever watches the process sees what it waits for, and an address that is in use is not found
+    // First of all, so that health checks show what it waits for, and an address that is in use is not found
     // out hours later.
     let observability = Observability::serve(&config, Liveness::default()).await?;
     let listeners = Listeners::open(&config, roles, &observability.probes).await?;

@@ -135,7 +135,7 @@ async fn set(app: &App, globals: &Globals, change: &Change) -> anyhow::Result<()
         if let Err(invalid) = wanted.validate() {
             return Err(anyhow::anyhow!("{invalid}; nothing was changed")).what_to_do(remedy(invalid));
         }
-        // What is not named stays as it was read: if somebody saves others meanwhile, it is read again.
+        // What is not named stays as it was read: if others are saved meanwhile, it is read again.
         match app.store.put_settings(&tenant, &wanted, Some(current.version), &globals.who()).await? {
             SettingsPut::Saved(saved) => {
                 return show(app, globals.output(), tenant, saved, saved.version != current.version).await;

@@ -50,7 +50,7 @@ impl Sleepers {
     }
 }
 
-/// Somebody's sleep; it may be broken off.
+/// A sleep; it may be dropped before its end.
 struct Sleep<'a> {
     time: &'a ManualTime,
     number: u64,

@@ -27,7 +27,7 @@ impl Dates {
         Self { formatter, locale }
     }
 
-    /// A date with the month as a word, for example `4. Dezember 2026`: nobody can take the day for the month.
+    /// A date with the month as a word, for example `4. Dezember 2026`: the day cannot be taken for the month.
     #[must_use]
     pub fn long(&self, date: jiff::civil::Date) -> String {
         let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());

@@ -1,8 +1,8 @@
 //! Snapshot and plan → the message: envelope and RFC 5322 bytes.
 //!
-//! Pure: the same [`Snapshot`], [`Plan`], documents and templates give the same bytes, in any process, at any time. That
-//! is so because the moment of the `Date` header is part of the snapshot: a caller who composes again what was sent gives
-//! the Date that was stored with it.
+//! Pure: the same [`Snapshot`], [`Plan`], documents and templates give the same bytes, in any process, at any time.
+//! That is so because the moment of the `Date` header is part of the snapshot: a caller who composes again what was
+//! sent gives the Date that was stored with it.
 
 mod colour;
 pub mod date;
@@ -177,7 +177,7 @@ const SUBJECT_CHARS_MAX: usize = 600;
 
 /// Who sends, and to whom: bounces go to the tenant's bounce address, if it has one.
 fn envelope(snapshot: &Snapshot) -> Result<Envelope, ComposeError> {
-    // A rest has its accepted To behind it, and a Bcc is alone in its envelope: there everybody counts.
+    // A rest has its accepted To behind it, and a Bcc is alone in its envelope: there every recipient counts.
     let is_main = snapshot.recipients == snapshot.shown;
     let recipient = |recipient: &Recipient| {
         let address = address(recipient.role.into_str(), &recipient.address)?.to_lettre();

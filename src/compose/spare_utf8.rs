@@ -9,8 +9,8 @@ use crate::event::{Recipient, RecipientRole};
 use crate::model::mail_address::MailAddress;
 
 impl Snapshot {
-    /// Whether only copies and the Reply-To need SMTPUTF8, and somebody is left without them: the message can do without
-    /// it, if it does without them.
+    /// Whether only copies and the Reply-To need SMTPUTF8, and a recipient is left without them: the message can do
+    /// without it, if it does without them.
     #[must_use]
     pub fn has_spare_utf8(&self) -> bool {
         let sender = &self.tenant.sender;

@@ -1,8 +1,8 @@
 //! The words of mails: built in, the operator's, a tenant's own.
 //!
 //! A mail of a locale and a kind is made of `<locale>/<kind>/{subject.txt,body.txt,body.html}.j2`. They extend the
-//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one file
-//! of words. All templates are parsed once, under strict undefined and with bounded work.
+//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one
+//! file of words. All templates are parsed once, under strict undefined and with bounded work.
 
 use strum::VariantArray as _;
 
@@ -110,8 +110,8 @@ impl Templates {
         let builtin = sources::builtin();
         let is_changed = |(name, source): &(&String, &String)| builtin.get(*name) != Some(*source);
         let operator: Vec<_> = self.0.all.templates.iter().filter(is_changed).map(|(name, _)| name.as_str()).collect();
-        let nobody = TenantId::from("");
-        self.check_mails(&nobody, "", &operator)?;
+        let no_tenant = TenantId::from("");
+        self.check_mails(&no_tenant, "", &operator)?;
         for (tenant, sources) in &self.0.all.tenants {
             let own: Vec<_> = sources.keys().map(String::as_str).collect();
             self.check_mails(tenant, &format!("tenants/{tenant}/"), &own)?;

@@ -215,7 +215,7 @@ impl InvoiceView {
         self.total = (balance != "credited" && asked != invoice.total).then(|| money(invoice.total));
         self.partly_paid = is_due && asked < invoice.total;
         self.issue_date = Some(customs.dates.long(invoice.issue_date));
-        // Whoever owes nothing is given no date.
+        // Without an open amount there is no due date.
         let due_date = invoice.due_date.filter(|_| is_due);
         let today = date::day_in(snapshot.date, snapshot.tenant.time_zone.as_deref());
         self.overdue = due_date.is_some_and(|due_date| due_date < today);
@@ -238,8 +238,8 @@ impl InvoiceView {
     }
 }
 
-/// A QR reference (27 digits) or a creditor reference (ISO 11649: `RF`, two digits, up to 21 letters and digits), by its
-/// form; blanks do not count.
+/// A QR reference (27 digits) or a creditor reference (ISO 11649: `RF`, two digits, up to 21 letters and digits), by
+/// its form; blanks do not count.
 fn is_checked_reference(text: &str) -> bool {
     let text: String = text.chars().filter(|c| *c != ' ').collect();
     let is_qr = text.len() == 27 && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -222,7 +222,7 @@ impl<'a> ConfigReader<'a> {
         self.sources.file.as_ref().map_or(Path::new(super::FILE_DEFAULT), |(path, _)| path)
     }
 
-    /// Keys and tables of the file that nobody asked for.
+    /// Keys and tables of the file that no setting has read.
     fn unknown(&self) -> Vec<ConfigFault> {
         let keys: Vec<(&str, Option<&str>)> =
             self.known.iter().map(|known| (known.path.as_str(), known.variable)).collect();

@@ -92,7 +92,7 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.port() != 0 && same_ip
 }
 
-/// A file with secrets is looked at as the key's file is; one without may be read by anybody.
+/// A file with secrets is looked at as the key's file is; one without may be readable by every user.
 fn secrets_are_not_open_to_others(reader: &mut ConfigReader<'_>) {
     let Some((file, mode)) = reader.open_file() else { return };
     let is_secret = |(path, texts): &(&str, Vec<String>)| {

@@ -1,6 +1,6 @@
-//! Secrets that stand in our own documentation: everybody knows them.
+//! Secrets that our own documentation prints: they are public.
 //!
-//! Whoever copies a configuration from there must not run with them where others reach it. A test reads every document
+//! A configuration copied from there must not run with them where others reach it. A test reads every document
 //! and fails if one prints a secret that is not listed here.
 
 use super::Config;
@@ -34,7 +34,7 @@ pub(super) fn is_printed(secret: &str) -> bool {
     PRINTED.iter().any(|printed| bare(printed) == bare(secret))
 }
 
-/// Records every printed secret that somebody beyond this machine could use.
+/// Records every printed secret that could be used from beyond this machine.
 pub(super) fn refuse(reader: &mut ConfigReader<'_>, config: &Config) {
     for written in reader.written() {
         let reached = match written.path.as_str() {

@@ -1,8 +1,8 @@
 //! Files with secrets that others could read.
 //!
 //! The configuration and the generated key are refused when they are open to others. A file that a variable `NAME_FILE`
-//! names, or an authority's that holds a private key as well, is made by somebody else, and its mode may not be ours to
-//! change: it is warned of.
+//! names, or an authority's that holds a private key as well, is made by other software, and its mode may not be ours
+//! to change: it is warned of.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::reader::{ConfigReader, Written};
 use super::samples::SECRETS;
 use super::source::ConfigSources;
 
-/// Where containers have their secrets, which whoever runs them puts there: in a mount that no other container sees.
+/// Where containers have their secrets, put there by their orchestrator: in a mount that no other container sees.
 const CONTAINER_SECRETS: &str = "/run/secrets";
 /// What may be done by others than owner and group.
 const OTHERS: u32 = 0o007;

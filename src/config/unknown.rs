@@ -1,4 +1,4 @@
-//! Keys of the file that nobody reads, and what was probably meant.
+//! Unknown keys of the file, and what was probably meant.
 
 use super::source::Tree;
 use crate::model::nearest_name::nearest;

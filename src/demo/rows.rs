@@ -62,7 +62,7 @@ fn of_delivery(row: &ReportRow, mailbox: &Mailbox, delivery: &Delivery) -> Repor
         state: delivery.state.to_string(),
         class: delivery.class,
         message_id: delivery.message_id.clone(),
-        // What we recorded as attached; a mail that was refused holds nothing for anybody.
+        // What we recorded as attached; a mail that was refused reached no recipient.
         attachments: mail
             .and(delivery.attachments.as_deref())
             .and_then(|json| serde_json::from_str(json).ok())

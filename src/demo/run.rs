@@ -25,7 +25,7 @@ use crate::private_file;
 use crate::relay::{Deadlines, RelayConfig, RelayUrl};
 use crate::web::{HostAllowList, serve};
 
-/// The demo does not keep anybody waiting: its one retry comes soon.
+/// The demo is short: its one retry comes soon.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether all has concluded.

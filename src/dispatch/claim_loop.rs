@@ -163,9 +163,9 @@ impl ClaimLoop {
         }
     }
 
-    /// How many more deliveries a trial has room for, beside the places in hand that are not used yet. Deliveries that have
-    /// hung at the relay since before take none: a trial that an operator asked for would else wait for them, up to ten
-    /// minutes.
+    /// How many more deliveries a trial has room for, beside the places in hand that are not used yet. Deliveries that
+    /// have hung at the relay since before take none: a trial that an operator asked for would else wait for them, up
+    /// to ten minutes.
     fn room_of_trial(&self, allowance: u32, in_hand: u32) -> u32 {
         let free = u32::try_from(self.places.available_permits()).unwrap_or(0);
         let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand);

@@ -106,7 +106,7 @@ impl Context {
 
 /// Each lane's share of a worker's memory for mails in flight.
 ///
-/// Equal shares that nobody else can take: a relay that takes mails and does not answer holds its own lane's memory
+/// Equal shares that no other lane can take: a relay that takes mails and does not answer holds its own lane's memory
 /// for as long as it likes, and no other's.
 #[derive(Debug)]
 pub struct MemoryBudgets(HashMap<RelayName, LaneMemory>);

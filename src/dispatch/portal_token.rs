@@ -30,8 +30,8 @@ pub struct PortalToken {
 impl PortalToken {
     /// The link as it is remembered when the mail's DATA starts at `now`.
     ///
-    /// From then on the mail may be out, whoever tells how it ended: an answer, another worker, or a person. Each start
-    /// moves the expiry, so it counts from the attempt that was sent; its answer comes minutes later at most.
+    /// From then on the mail may be out, however its end becomes known: by an answer, another worker, or a person. Each
+    /// start moves the expiry, so it counts from the attempt that was sent; its answer comes minutes later at most.
     pub fn link(&self, root: DeliveryId, now: Timestamp) -> NewPortalLink {
         NewPortalLink {
             root,

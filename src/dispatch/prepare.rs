@@ -231,7 +231,8 @@ pub fn decide(
     Ok(Decided { plan: ruling.plan, terms: ruling.terms(), reason: ruling.reason, inputs })
 }
 
-/// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store answers.
+/// The documents of an attach mail; of a link, the certainty that the portal can show them, as far as the store
+/// answers.
 async fn documents(
     context: &Context,
     relay: &RelayConfig,

@@ -7,7 +7,6 @@ use super::prepare::Prepared;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{DeliveryId, WorkerId};
-use crate::model::invoice_ref::InvoiceRef;
 use crate::model::mail_address::in_smtp;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
@@ -132,8 +131,8 @@ impl EndedAttempt<'_> {
         })
     }
 
-    /// Whether the relay's answer may say that it takes the sender, or that it does not. What it may hold already is not
-    /// given up by a refusal.
+    /// Whether the relay's answer may say that it takes the sender, or that it does not. What it may hold already is
+    /// not given up by a refusal.
     fn speaks_of_the_sender(&self) -> bool {
         match self.ended.class {
             ReasonCode::Accepted => true,

@@ -26,7 +26,8 @@ use crate::store::{Claimed, DeliveryContext, Fence, NextState, Record, Recorded,
 use crate::telemetry::metric;
 use crate::wake::Wakes;
 
-/// A record holds up only its delivery's place in the lane, so a batch of records gathers longer than one of DATA starts.
+/// A record holds up only its delivery's place in the lane, so a batch of records gathers longer than one of DATA
+/// starts.
 const RECORDS: Gathering = Gathering { enough: 64, pause: Duration::from_millis(5), most: 256 };
 /// Claims are given back at once: others can use them.
 const RELEASES: Gathering = Gathering { enough: 1, pause: Duration::ZERO, most: 256 };
@@ -209,7 +210,8 @@ fn log(
     } else {
         warn!(
             invoice.number = %delivery.invoice.number, delivery.id = %delivery.id, claim = claimed.claim, class,
-            "invoice {} of {} is {}: {}", delivery.invoice.number, delivery.invoice.tenant, conclusion.concluded, ended.reason
+            "invoice {} of {} is {}: {}",
+            delivery.invoice.number, delivery.invoice.tenant, conclusion.concluded, ended.reason
         );
     }
 }

@@ -116,8 +116,8 @@ impl SmtpWorkers {
         self.quit(session).await;
     }
 
-    /// Waits until an idle connection should close: while the lane may not send, so that it does not keep out a probe, also
-    /// one of another worker; or because the relay turns away a connection that this worker needs for a message.
+    /// Waits until an idle connection should close: while the lane may not send, so that it does not keep out a probe,
+    /// also one of another worker; or because the relay turns away a connection that this worker needs for a message.
     async fn wanted_closed(&self, idle: Option<&Idle<'_>>) {
         match idle {
             Some(idle) => tokio::select! {
@@ -302,8 +302,8 @@ impl SmtpWorkers {
         if submission.broke_before_data && !fresh {
             self.slots.broke();
             self.connector.doubt_login();
-            // The relay may have closed it as idle, or lost the session's state: once more on a fresh connection, without
-            // using up an attempt.
+            // The relay may have closed it as idle, or lost the session's state: once more on a fresh connection,
+            // without using up an attempt.
             self.quit(Some(session)).await;
             session = match self.connect().await {
                 Ok(session) => session,
@@ -346,8 +346,8 @@ impl SmtpWorkers {
             }
             answer => return answer,
         };
-        // Connections of ours that only wait for a mail may be all that the relay takes. They prove nothing, so it would
-        // count as away: they go, and this one tries once more.
+        // Connections of ours that only wait for a mail may be all that the relay takes. They prove nothing, so it
+        // would count as away: they go, and this one tries once more.
         if self.slots.idle.close().await { self.connect_once().await } else { Err(refused) }
     }
 

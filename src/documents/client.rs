@@ -1,6 +1,6 @@
 //! The HTTP client under the S3 protocol: credentials go to the configured server only, and no answer fills the memory.
 //!
-//! `object_store` reads the body of an error, and of a listing, whole before it looks at it. A server (or whoever
+//! `object_store` reads the body of an error, and of a listing, whole before it looks at it. A server (or anything that
 //! answers in its place) that sends such a body without end would take all memory, so that bodies are cut here. Bodies
 //! of documents pass: their reader counts them.
 
@@ -19,11 +19,11 @@ const ERROR_BYTES_MAX: usize = 16 << 10;
 /// A listing has at most 1,000 keys of 1,024 bytes; anything else that is read whole is smaller.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
-/// Marks a request whose answer is a document: whoever asked reads no more than the document's size.
+/// Marks a request whose answer is a document: its reader takes no more than the document's size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CountedByReader;
 
-/// Makes the clients: one for the bucket, another one for whoever gives us credentials.
+/// Makes the clients: one for the bucket, another one for the source of credentials.
 #[derive(Debug)]
 pub(super) struct StoreConnector {
     /// How long a request may take, with its answer.

@@ -2,11 +2,11 @@
 //!
 //! A load that hangs holds a place in its lane, so that mails which need no document, and other tenants' mails, would
 //! wait behind it. After two loads in a row that brought nothing, that tenant's loads pause; then one at a time tries
-//! whether the store answers again. By tenant, since a tenant has a prefix of its own, and what hangs may be there only.
-//! While nobody at all is answered, the loads of the other tenants are trials, too, and few at once.
+//! whether the store answers again. By tenant, since a tenant has a prefix of its own, and what hangs may be there
+//! only. While no load at all is answered, the loads of the other tenants are trials, too, and few at once.
 //!
-//! A trial that is answered slowly shows that the tenant's documents come so: its loads have the time of a trial from then
-//! on, and are few at once, too, so that they take none of the places of those whose documents come.
+//! A trial that is answered slowly shows that the tenant's documents come so: its loads have the time of a trial from
+//! then on, and are few at once, too, so that they take none of the places of those whose documents come.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) struct Pauses(Arc<Mutex<PausesState>>);
 #[derive(Debug, Default)]
 struct PausesState {
     tenants: HashMap<String, TenantPauses>,
-    /// Over all tenants, since the last answer to anybody.
+    /// Over all tenants, since the last answer to any of them.
     hangs_in_a_row: u32,
     trials: u32,
     slow_loads: u32,
@@ -71,7 +71,7 @@ enum LoadKind {
     Slow,
 }
 
-/// The right to one load. Whoever gives it up without a word frees its place and shows nothing.
+/// The right to one load. Dropping it without a result frees its place and shows nothing.
 #[derive(Debug)]
 pub struct Ticket {
     pauses: Pauses,

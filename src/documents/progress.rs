@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What comes of one load must be so much a second, on an average that begins after the patience for silence: a store that
-/// sends a byte now and then hangs as one does that sends none.
+/// What comes of one load must be so much a second, on an average that begins after the patience for silence: a store
+/// that sends a byte now and then hangs as one does that sends none.
 const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 /// Counts what comes of one load; cheap to clone, so that a reader's thread can count too.
@@ -18,8 +18,8 @@ impl LoadProgress {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Waits until nothing has come for `silence`, by how it counts, up to twice as long; or until too little has come of
-    /// the `expected` bytes.
+    /// Waits until nothing has come for `silence`, by how it counts, up to twice as long; or until too little has come
+    /// of the `expected` bytes.
     pub(super) async fn stands_still(&self, silence: Duration, expected: u64) {
         let mut before = self.0.load(Ordering::Relaxed);
         for rounds in 0_u32.. {

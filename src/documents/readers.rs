@@ -1,7 +1,7 @@
 //! Threads that read files: as few as keep up, and never more than a few.
 //!
-//! To wake a thread costs as much as reading a document that is in memory. So a reader goes on with what waits before it
-//! rests, and another one joins it only when more waits than it soon gets to, or something waits for long.
+//! To wake a thread costs as much as reading a document that is in memory. So a reader goes on with what waits before
+//! it rests, and another one joins it only when more waits than it soon gets to, or something waits for long.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -81,7 +81,7 @@ impl Readers {
     }
 }
 
-/// Somebody waits for a piece of work.
+/// A caller waits for a piece of work.
 struct Waiting<'readers> {
     shared: &'readers Mutex<ReaderPool>,
     number: u64,
@@ -134,7 +134,7 @@ fn next(shared: &Mutex<ReaderPool>) -> Option<ReaderWork> {
         Some(work) => {
             room.under_way.insert(work.number);
         }
-        // Under the same lock: whoever comes next must not count on a reader that leaves.
+        // Under the same lock: the next caller must not count on a reader that leaves.
         None => room.at_work -= 1,
     }
     work

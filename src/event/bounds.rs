@@ -57,7 +57,7 @@ pub fn line(path: impl fmt::Display, text: &str, length_max: usize) -> Result<()
     Ok(())
 }
 
-/// What somebody else identifies something by: compared, never cleaned, so it has no characters that nobody sees.
+/// An identifier of another system: compared, never cleaned, so it has no invisible characters.
 ///
 /// # Errors
 /// As [`text`], and if it contains control characters or begins or ends with white space.

@@ -1,6 +1,6 @@
 //! Tenants and customers as the billing system tells us of them: bodies and lines of an import in, checked values out.
 //!
-//! Faults name the JSON path and never repeat a value, since a value may be somebody's phone number. Unknown fields
+//! Faults name the JSON path and never repeat a value, since a value may be a phone number. Unknown fields
 //! are ignored. An optional text that is blank counts as absent: a customer without a postcode must never pass for
 //! one who can be verified by it.
 
@@ -92,7 +92,7 @@ pub fn parse_import_line(line: &[u8]) -> Result<ImportEntry, Malformed> {
     }
 }
 
-/// Reads a value; what `read` refuses is read again without its first fault, for whoever wrote it to mend all in one go.
+/// Reads a value; what `read` refuses is read again without its first fault, so that its author mends all in one go.
 fn with_every_fault<T>(
     value: Value,
     sample: impl Fn(&str) -> Option<Value>,
@@ -283,8 +283,8 @@ fn drop_blank<const N: usize>(values: [&mut Option<String>; N]) {
     }
 }
 
-/// One email address, without a name, by the rule that sending goes by; kept as it is written, without white space around
-/// it. An international domain is as good as its A-labels.
+/// One email address, without a name, by the rule that sending goes by; kept as it is written, without white space
+/// around it. An international domain is as good as its A-labels.
 fn address(path: &str, value: &mut String) -> Result<(), Malformed> {
     let trimmed = value.trim();
     if trimmed.len() != value.len() {

@@ -50,7 +50,7 @@ pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
     let value = json::parse(body).map_err(|fault| fault.of(source_and_id_of_bytes(body)))?;
     read(&value).map_err(|fault| {
         let named = source_and_id(&value);
-        // Each costs a reading of the event, and anybody may send any number of them.
+        // Each costs a reading of the event, and a client may send any number of them.
         let more = if body.len() > MORE_FAULTS_BYTES_MAX {
             MoreFaults::default()
         } else {
@@ -60,7 +60,8 @@ pub fn parse(body: &[u8]) -> Result<InvoiceSent, Malformed> {
     })
 }
 
-/// Reads the data of an event once more whose body [`parse`] has read before: what was checked then is not checked again.
+/// Reads the data of an event once more whose body [`parse`] has read before: what was checked then is not checked
+/// again.
 ///
 /// # Errors
 /// [`Malformed`] if these are not the bytes of such an event.

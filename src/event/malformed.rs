@@ -37,7 +37,7 @@ pub(super) struct MoreFaults {
 
 /// Why a body cannot be read: where, and what is wrong there.
 ///
-/// The problem never repeats a value: it stands in lists and logs, and a value may be somebody's address.
+/// The problem never repeats a value: it stands in lists and logs, and a value may be an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct Malformed {
@@ -52,7 +52,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Why it is no event. Nobody reads its beginning, which could be one by itwhole.
+    /// Why it is no event. Its beginning, which could be one by itself, is not read.
     #[must_use]
     pub fn oversized(whole: &WholeBody) -> Self {
         let WholeBody { bytes, sha256 } = whole;
@@ -65,7 +65,7 @@ impl Malformed {
     /// A fault at `path`.
     #[must_use]
     pub fn at(path: impl fmt::Display, problem: impl Into<String>) -> Self {
-        // Names in a path may be anybody's: no control characters (NUL among them), and no end of length.
+        // Names in a path come from outside: no control characters (NUL among them), and no end of length.
         let path = clean::marked_part(&path.to_string(), PATH_MAX);
         Self { path, problem: problem.into(), more: None, source_and_id: None }
     }

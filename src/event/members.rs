@@ -1,7 +1,7 @@
 //! Members of a body that nothing reads: an extension of the publisher's own, or a name that was mistyped.
 //!
 //! They are ignored, so that publishers and this program need not change on one day. But a mistyped name changes what
-//! happens without a word, so whoever writes bodies by hand is told.
+//! happens without a word, so it is reported to the author.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -28,7 +28,7 @@ impl MemberWarning {
     /// A warning of what stands at `path`.
     #[must_use]
     pub fn at(path: &str, problem: impl Into<String>) -> Self {
-        // A fault cleans its path: names may be anybody's.
+        // A fault cleans its path: names come from outside.
         let Malformed { path, problem, .. } = Malformed::at(path, problem);
         Self { path, problem }
     }

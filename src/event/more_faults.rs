@@ -1,8 +1,8 @@
-//! What is wrong with an event besides its first fault, so that whoever writes events mends them in one go.
+//! What is wrong with an event besides its first fault, so that their author mends all in one go.
 //!
 //! The rules know the first fault only. So what is at fault is replaced by a value that no rule minds, and the event is
-//! read again: each fault that then comes is the event's own, since only what was named was replaced. What a rule says of
-//! two members, of which one was replaced, is left out.
+//! read again: each fault that then comes is the event's own, since only what was named was replaced. What a rule says
+//! of two members, of which one was replaced, is left out.
 
 use serde_json::{Value, json};
 
@@ -31,8 +31,8 @@ pub(super) fn of_event<T>(
     behind(first, event, sample, read)
 }
 
-/// The faults behind the first one, of a body that `read` judges; `sample` has what may stand at each path that must not
-/// be missing.
+/// The faults behind the first one, of a body that `read` judges; `sample` has what may stand at each path that must
+/// not be missing.
 pub(super) fn behind<T>(
     first: &Malformed,
     mut body: Value,

@@ -1,6 +1,6 @@
 //! Event in, committed once.
 //!
-//! Whoever brings events (the broker, HTTP, a file) hands over a batch of [`Incoming`](crate::model::incoming::Incoming); when [`TakesEvents::take_in`](crate::model::incoming::TakesEvents::take_in)
+//! A source of events (the broker, HTTP, a file) hands over a batch of [`Incoming`](crate::model::incoming::Incoming); when [`TakesEvents::take_in`](crate::model::incoming::TakesEvents::take_in)
 //! returns, every one of them is committed to the database and the sender may ack or delete them.
 
 mod delivery_factory;

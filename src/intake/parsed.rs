@@ -47,7 +47,7 @@ pub struct Again {
 }
 
 impl Parsed {
-    /// Reads what somebody brought.
+    /// Reads what was brought.
     #[must_use]
     pub fn of(incoming: Incoming) -> Self {
         let Incoming { body, whole, via, redelivered, given_up, .. } = incoming;

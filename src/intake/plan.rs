@@ -138,8 +138,8 @@ impl<'a> Planner<'a> {
         self.accept(parsed, event, tenant, customer)
     }
 
-    /// Whether another worker has looked at an event that waited since the batch was read: what becomes of it is decided
-    /// there.
+    /// Whether another worker has looked at an event that waited since the batch was read: what becomes of it is
+    /// decided there.
     fn is_concluded_elsewhere(&self, again: &Again) -> bool {
         again.from == EventState::Waiting
             && self.known.get(&again.key).is_none_or(|known| known.state != EventState::Waiting)
@@ -170,9 +170,9 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// A body that is no event. It leaves no event behind, so that a corrected one may use its id; but one that is known
-    /// as an event stands in one place: what waited for its customer until the tenant's prefix changed, or until another
-    /// version of this program read it, is dead from now on and waits no more.
+    /// A body that is no event. It leaves no event behind, so that a corrected one may use its id; but one that is
+    /// known as an event stands in one place: what waited for its customer until the tenant's prefix changed, or until
+    /// another version of this program read it, is dead from now on and waits no more.
     fn unreadable(&mut self, parsed: &Parsed, fault: &Malformed) -> Verdict {
         let class = if parsed.given_up { ReasonCode::Poison } else { ReasonCode::Malformed };
         let letter = self.letter_of_bytes(parsed, fault, class);
@@ -269,7 +269,7 @@ impl<'a> Planner<'a> {
         *self.same_invoices.entry(invoice).or_insert(event.key()) != event.key()
     }
 
-    /// Puts a delivery into its lane, or into the dead-letter list if nobody can receive it.
+    /// Puts a delivery into its lane, or into the dead-letter list if no recipient can receive it.
     fn owe(&mut self, taken: &TakenSource<'_>, id: DeliveryId, role: DeliveryRole, recipients: Recipients) -> Verdict {
         let delivery = self.delivery(taken, id, role, recipients.list);
         let Some(fault) = recipients.fault else {

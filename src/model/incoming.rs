@@ -54,7 +54,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A body that is whole, and brought for the first time as far as anybody knows.
+    /// A body that is whole, and brought for the first time as far as is known.
     #[must_use]
     pub const fn new(body: Bytes, via: Via) -> Self {
         Self { body, whole: None, via, redelivered: false, dead_letter_id: None, given_up: false }

@@ -1,6 +1,6 @@
 //! What may stand as an address in an envelope or a header.
 //!
-//! Stricter than [RFC 5321 §4.1.2]: no quoted local parts and no address literals. Nobody receives invoices at such
+//! Stricter than [RFC 5321 §4.1.2]: no quoted local parts and no address literals. Invoices are not sent to such
 //! an address, and without them no address can hold a space, a comma or an angle bracket: nothing from an event can
 //! add a recipient, a header or an SMTP command.
 //!
@@ -154,8 +154,8 @@ pub fn ascii_domain(domain: &str) -> Option<String> {
     (ascii.len() <= 253 && ascii.split('.').all(is_label) && !last_is_number).then_some(ascii)
 }
 
-/// An address as SMTP spells it, so that a recipient is found by what the relay was asked for: the domain as A-label. What
-/// is none is left as it is.
+/// An address as SMTP spells it, so that a recipient is found by what the relay was asked for: the domain as A-label.
+/// What is none is left as it is.
 #[must_use]
 pub fn in_smtp(text: &str) -> String {
     MailAddress::parse(text).map_or_else(|_| text.to_owned(), |address| address.to_lettre().to_string())

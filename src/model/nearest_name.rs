@@ -1,4 +1,4 @@
-//! What somebody meant who mistyped a name.
+//! What was meant by a mistyped name.
 
 use strsim::osa_distance;
 

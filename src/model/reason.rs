@@ -37,9 +37,9 @@ pub enum ReasonCode {
     ConflictingEvent,
     /// The broker gave the message up, and it cannot be read.
     Poison,
-    /// The event names a tenant that nobody told us of.
+    /// The event names an unknown tenant.
     UnknownTenant,
-    /// The event names a customer that nobody told us of.
+    /// The event names an unknown customer.
     UnknownCustomer,
     /// There is no usable address, or there are too many.
     InvalidRecipient,

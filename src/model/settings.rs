@@ -56,15 +56,15 @@ pub struct PortalAuthentication {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PortalLevel {
-    /// Everybody, for every page.
+    /// Every customer, for every page.
     EveryPage,
-    /// Everybody, for documents.
+    /// Every customer, for documents.
     Sensitive,
     /// Private customers, for documents; business customers always have access.
     SensitiveForPrivate,
     /// Documents are closed to all.
     Inaccessible,
-    /// Nobody: the link alone opens the documents.
+    /// No customer: the link alone opens the documents.
     NotRequired,
 }
 
@@ -79,8 +79,8 @@ impl PortalLevel {
     }
 }
 
-/// How a customer proves who they are, from the easiest to the hardest for somebody else: a postcode and a house number
-/// stand on every envelope, a one-time password needs the customer's phone.
+/// How a customer proves who they are, from the easiest to the hardest for another person to pass: a postcode and a
+/// house number stand on every envelope, a one-time password needs the customer's phone.
 #[derive(
     Debug,
     Clone,
@@ -109,7 +109,7 @@ pub enum VerificationMethod {
 /// Why settings cannot be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
-    /// A level that verifies somebody, and no method to do it by.
+    /// A level that verifies customers, and no method to do it by.
     #[error("portal_authentication.primary is missing: every level but inaccessible and not_required needs a method")]
     PrimaryMissing,
     /// The second method is the first.

@@ -34,11 +34,11 @@ pub enum EventState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeadLetterState {
-    /// Somebody must act.
+    /// A person must act.
     Open,
-    /// Somebody put it back.
+    /// A person put it back.
     Redriven,
-    /// Somebody decided that it shall not be sent.
+    /// A person decided that it shall not be sent.
     Discarded,
     /// What it lacked came, and it went back by itself.
     Cured,

@@ -1,4 +1,4 @@
-//! What people do and look at, whoever asks: the command line or a page.
+//! What people do and look at, by the command line or a page.
 
 pub mod foresight;
 pub mod redrive;

@@ -1,8 +1,8 @@
 //! Redrives dead letters: on an operator's request, or automatically when the missing tenant or customer was imported.
 //!
-//! A dead delivery keeps its id and its Message-ID and takes a new snapshot, so that a corrected address or sender is used;
-//! attachments or a link are decided anew. An event that never became a delivery goes through intake once more. Both happen
-//! in one transaction that also concludes the dead letter, so a crash leaves nothing half done.
+//! A dead delivery keeps its id and its Message-ID and takes a new snapshot, so that a corrected address or sender is
+//! used; attachments or a link are decided anew. An event that never became a delivery goes through intake once more.
+//! Both happen in one transaction that also concludes the dead letter, so a crash leaves nothing half done.
 //!
 //! Meanwhile the invoice may have come under another event id and been sent. Then an automatic redrive cancels the dead
 //! delivery as a duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.

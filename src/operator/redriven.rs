@@ -37,7 +37,7 @@ pub enum RedriveError {
     /// No such letter.
     #[error("there is no such dead letter")]
     Unknown,
-    /// Somebody else acted.
+    /// Another person or process acted.
     #[error("the dead letter is {0} already")]
     NotOpen(DeadLetterState),
     /// Unchanged, it would fail for ever.

@@ -188,7 +188,7 @@ impl Resend {
         }
     }
 
-    /// Resends in one transaction; `None` if somebody else moved the earlier delivery meanwhile.
+    /// Resends in one transaction; `None` if the earlier delivery was moved meanwhile.
     async fn commit(
         &self,
         request: &ResendRequest<'_>,
@@ -295,8 +295,8 @@ fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> NewLaneEntry {
 }
 
 const fn candidate(newest: &Newest) -> Candidate {
-    let Newest { kind, id, created_at, state, .. } = *newest;
-    Candidate { kind, delivery: id, created_at, state }
+    let Newest { id, created_at, state, .. } = *newest;
+    Candidate { kind: newest.invoice.kind, delivery: id, created_at, state }
 }
 
 /// What is known of the invoice.

@@ -40,7 +40,7 @@ pub struct Rebuilt {
     pub sent_sha256: Sha256,
     /// The templates that it was made with are gone: it is made with today's.
     pub with_other_templates: bool,
-    /// What opens the portal, of a link mail: whoever has it is let in as the customer is.
+    /// What opens the portal, of a link mail: it lets its holder in as the customer.
     pub portal_token: Option<String>,
 }
 

@@ -16,7 +16,7 @@ pub enum BreakerSignal {
     Worked,
     /// It accepted a message.
     Accepted,
-    /// It refused one, as it may refuse everybody.
+    /// It refused one, as it may refuse every sender.
     Refused,
     /// It could not be used: connect, TLS, banner, EHLO, a login that it wants and we have not, or a fresh connection
     /// that broke before DATA.

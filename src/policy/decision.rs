@@ -65,7 +65,7 @@ impl Plan {
 }
 
 /// What the portal asks of one customer, from the loosest to the strictest: each shows less than the one before to
-/// somebody who merely has the link.
+/// a visitor who merely has the link.
 #[derive(
     Debug,
     Clone,
@@ -96,7 +96,7 @@ pub enum PortalAccess {
 }
 
 impl PortalAccess {
-    /// Whether somebody can see the documents after verification.
+    /// Whether a visitor can see the documents after verification.
     const fn verifies(self) -> bool {
         matches!(self, Self::Verified | Self::EveryPageVerified)
     }
@@ -130,15 +130,15 @@ impl Ruling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Reason {
-    /// The policy attaches for everybody.
+    /// The policy attaches for every customer.
     PolicyInclude,
-    /// The policy attaches for nobody.
+    /// The policy attaches for no customer.
     PolicyExclude,
     /// The policy attaches for business customers, and this is one.
     BusinessCustomer,
     /// The policy attaches for business customers only, and this is a private one.
     PrivateCustomer,
-    /// The policy attaches for business customers only, and nobody told us what this one is.
+    /// The policy attaches for business customers only, and this one's type is unknown.
     UnknownCustomerType,
     /// The message would be larger than the relay takes.
     TooLarge,
@@ -218,7 +218,7 @@ pub fn decide(inputs: &Inputs) -> Result<(Plan, Reason), DecisionRefusal> {
 }
 
 /// Decides what the mail holds and what the portal asks: the stricter of what holds now and what an earlier attempt
-/// decided. The portal itself always asks what holds when somebody comes.
+/// decided. The portal itself always asks what holds at the visit.
 ///
 /// # Errors
 /// [`DecisionRefusal`] if neither documents nor a link would be right.

@@ -17,7 +17,7 @@ pub fn same_words(reply: &str) -> String {
     words.join(" ")
 }
 
-/// Whether a word names somebody, something or a moment: it holds a digit, an `@`, a dot or a colon inside, or it is the
+/// Whether a word names a person, a thing or a moment: it holds a digit, an `@`, a dot or a colon inside, or it is the
 /// name of a day or a month.
 fn is_particular(word: &str) -> bool {
     const CALENDAR: &[&str] = &[

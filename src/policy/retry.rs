@@ -1,7 +1,7 @@
 //! What follows from how an attempt ended.
 //!
 //! Pure: the outcome, how often it was tried, and the schedule in; what becomes of the delivery out. The match is
-//! exhaustive, so a new way to end does not compile until somebody has decided what follows from it.
+//! exhaustive, so a new way to end does not compile until it is decided what follows from it.
 
 use crate::model::state::Concluded;
 use std::time::Duration;
@@ -76,8 +76,8 @@ impl Default for Schedule {
 /// this delay, spares a broken relay.
 const AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
-/// How soon a delivery is tried again whose sender has sent what it may for now. Such limits are an hour's or a day's, and
-/// none of the deliveries behind them is to blame.
+/// How soon a delivery is tried again whose sender has sent what it may for now. Such limits are an hour's or a day's,
+/// and none of the deliveries behind them is to blame.
 const AFTER_SENDER_LIMIT: Duration = Duration::from_mins(30);
 
 /// How soon a missing document is looked for again.

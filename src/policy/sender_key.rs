@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use crate::model::ids::RelayName;
 use crate::sha256::Sha256;
 
-/// A relay, an envelope sender and a From address, as digests one after the other: the relay's are the highest bits, those
-/// of the From address the lowest. So the keys of a relay, and of one envelope sender there, are ranges, which an index of
-/// one number finds at once. Relays that share their bits are told apart by whoever reads.
+/// A relay, an envelope sender and a From address, as digests one after the other: the relay's are the highest bits,
+/// those of the From address the lowest. So the keys of a relay, and of one envelope sender there, are ranges, which an
+/// index of one number finds at once. Readers tell relays that share their bits apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SenderKey(pub i64);
 
@@ -18,7 +18,8 @@ const RELAY_BITS: u32 = 12;
 const ADDRESS_BITS: u32 = 26;
 
 impl SenderKey {
-    /// The key of mails by this relay with this envelope sender and this From address, in whatever case they are written.
+    /// The key of mails by this relay with this envelope sender and this From address, in whatever case they are
+    /// written.
     #[must_use]
     pub fn of(relay: &RelayName, envelope_sender: &str, from: &str) -> Self {
         let relay = bits(relay.as_str(), RELAY_BITS);
@@ -39,7 +40,7 @@ impl SenderKey {
 
     /// Every key of this relay.
     #[must_use]
-    pub fn everybody(relay: &RelayName) -> SenderKeys {
+    pub fn all_senders(relay: &RelayName) -> SenderKeys {
         Self::of(relay, "", "").alike_above(2 * ADDRESS_BITS)
     }
 
@@ -103,8 +104,8 @@ mod tests {
     #[test]
     fn relays_are_told_apart() {
         let other = SenderKey::of(&RelayName::from("other"), "a@x.example", "a@x.example");
-        assert!(!SenderKey::everybody(&RelayName::from("default")).contains(&other.0));
-        assert!(SenderKey::everybody(&RelayName::from("other")).contains(&other.0));
+        assert!(!SenderKey::all_senders(&RelayName::from("default")).contains(&other.0));
+        assert!(SenderKey::all_senders(&RelayName::from("other")).contains(&other.0));
     }
 
     proptest! {
@@ -116,7 +117,7 @@ mod tests {
             if bits(&envelope, ADDRESS_BITS) != bits(&other, ADDRESS_BITS) {
                 prop_assert!(!one.same_envelope().contains(&key(&other, &from).0));
             }
-            prop_assert!(SenderKey::everybody(&RelayName::from("default")).contains(&one.0));
+            prop_assert!(SenderKey::all_senders(&RelayName::from("default")).contains(&one.0));
         }
     }
 }

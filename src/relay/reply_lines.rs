@@ -29,7 +29,7 @@ pub(super) struct ReplyLines {
     continued: bool,
     /// Replies that were asked for and have not come.
     awaited: usize,
-    /// Whether something came that nobody asked for.
+    /// Whether something came unasked.
     surplus: bool,
     lines_left: usize,
     bytes_left: usize,
@@ -43,7 +43,7 @@ impl ReplyLines {
         self.bytes_left = BYTES_MAX;
     }
 
-    /// Whether the relay sent something that nobody asked for: behind the last reply, or before a command.
+    /// Whether the relay sent something unasked: behind the last reply, or before a command.
     pub(super) fn has_surplus(&self) -> bool {
         self.surplus
     }

@@ -30,7 +30,7 @@ pub struct Session {
     /// Transactions begun.
     uses: u64,
     /// Between transactions, with nothing owed on either side. False while one runs, so that one whose future is
-    /// dropped leaves a session that nobody reuses.
+    /// dropped leaves a session that is not reused.
     ready: bool,
 }
 
@@ -74,7 +74,7 @@ enum Then {
     Ready,
     /// Ask the relay to forget the transaction.
     Reset,
-    /// Close it without a word: nobody knows what a word would be taken for.
+    /// Close it without QUIT: it is not known what a command would be taken for.
     Drop,
 }
 
@@ -193,7 +193,8 @@ impl Session {
             return Err(SessionEnd::withdrawn(Phase::Rcpt, Then::Reset));
         }
         self.announce().await?;
-        // The relay took its time, or this process stood still: whether the permit still holds, only the database knows.
+        // The relay took its time, or this process stood still: whether the permit still holds, only the database
+        // knows.
         if asked_at.elapsed() > self.deadlines.permit && before_data.permit().await == Permit::Withdraw {
             // After a 354 only hanging up takes the transaction back.
             return Err(SessionEnd::withdrawn(Phase::Data, Then::Drop));

@@ -64,7 +64,7 @@ impl RecipientResult {
         matches!(self, Self::Accepted(_))
     }
 
-    /// How much this result weighs when none of several was accepted: whoever may yet succeed first, then what a
+    /// How much this result weighs when none of several was accepted: first what may yet succeed, then what a
     /// person can put right, then what is final.
     fn weight(&self) -> u8 {
         match self {

@@ -1,8 +1,8 @@
 //! Taking a batch of events in, in one transaction.
 //!
 //! The transaction holds the rows of its tenants from the start, so that one batch at a time is taken in for each
-//! tenant: what it reads about duplicates is still true when it commits. A key that somebody else takes meanwhile
-//! (an event whose tenant nobody knows has no row to lock) is reported, and the caller begins anew.
+//! tenant: what it reads about duplicates is still true when it commits. A key that another transaction takes meanwhile
+//! (an event of an unknown tenant has no row to lock) is reported, and the caller begins anew.
 
 pub(super) mod invoice_digest;
 pub(super) mod new_dead_letter;
@@ -158,7 +158,7 @@ pub enum Inserted {
         /// Dead letters that were not there before.
         new_dead_letters: u64,
     },
-    /// Somebody else was first with some events: drop the transaction and begin anew.
+    /// Another transaction was first with some events: drop the transaction and begin anew.
     Overtaken,
 }
 

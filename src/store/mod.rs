@@ -1,4 +1,5 @@
-//! The database: events, deliveries and their states, dead letters, settings. All SQL is in this module, a file per noun.
+//! The database: events, deliveries and their states, dead letters, settings. All SQL is in this module, a file per
+//! noun.
 //!
 //! PostgreSQL and SQLite behave alike. A statement is written once wherever both understand it ([`db::statement`]); one
 //! conformance suite (`tests/it/store/`) runs on both.
@@ -261,7 +262,8 @@ impl Store {
         self.wait_until_reachable().await;
     }
 
-    /// Does `work`, again and again while the database is away. What it had done when the answer was lost, it does again.
+    /// Does `work`, again and again while the database is away. What it had done when the answer was lost, it does
+    /// again.
     pub(crate) async fn insist<T, F>(&self, work: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -393,7 +395,7 @@ impl Transaction {
     /// Makes everything that the transaction did durable.
     ///
     /// # Errors
-    /// An unavailable database may have committed nonetheless: whoever repeats the work must find that out.
+    /// An unavailable database may have committed nonetheless: a caller that repeats the work must find that out.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         db::statement::count();
         self.connection.commit().await

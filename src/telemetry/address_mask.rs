@@ -1,13 +1,14 @@
-//! Mail addresses taken out of what somebody else wrote.
+//! Mail addresses taken out of text from outside.
 //!
-//! Relays repeat the recipient they were given, as it is or in one of many spellings; their words end in logs, lists, the
-//! API, dead letters and events for the billing system. So they are masked where they come in. Only the attempt keeps
-//! the reply as it was.
+//! Relays repeat the recipient they were given, as it is or in one of many spellings; their words end in logs, lists,
+//! the API, dead letters and events for the billing system. So they are masked where they come in. Only the attempt
+//! keeps the reply as it was.
 //!
 //! Known addresses are found however they are written: in any case, in angle brackets or quotes, percent-encoded
-//! (`ap%40customer.example`), rewritten for forwarding (`SRS0=…=customer.example=ap@…`, `b+ap=customer.example@…`), with a
-//! domain in A-labels or not, with `?` for each octet that is not ASCII, and broken by a line's end. Of addresses that we do
-//! not know, another delivery's recipient's perhaps, whatever looks like one is found, also with blanks in it.
+//! (`ap%40customer.example`), rewritten for forwarding (`SRS0=…=customer.example=ap@…`, `b+ap=customer.example@…`),
+//! with a domain in A-labels or not, with `?` for each octet that is not ASCII, and broken by a line's end. Of
+//! addresses that we do not know, another delivery's recipient's perhaps, whatever looks like one is found, also with
+//! blanks in it.
 
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ const SEPARATORS: &[&str] =
     &["@", "=", "%", "%40", "=40", "+40", "&#64;", "&#x40;", "&commat;", "(at)", "[at]", "<at>", "at"];
 /// What stands between a domain and the local part behind it: SRS (`=`), VERP (`+`, `-`), bang paths.
 const SEPARATORS_REVERSED: &[&str] = &["=", "!", "+", "-"];
-/// A text that still names somebody after so many rounds is given up as a whole.
+/// A text that still holds an address after so many rounds is withheld as a whole.
 const ROUNDS_MAX: usize = 8;
 /// What stands in its place.
 const WITHHELD: &str = "(words withheld: they name a recipient)";
@@ -193,7 +194,7 @@ fn plain(letters: &[FoldedChar]) -> Vec<char> {
 }
 
 /// The letters of a text without what may stand between those of an address: white space, quotes, backslashes and what
-/// nobody sees; `%41` and its like as what they stand for, if `decoded`.
+/// are invisible; `%41` and its like as what they stand for, if `decoded`.
 fn letters(text: &str, decoded: bool) -> Vec<FoldedChar> {
     let mut found = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -207,7 +208,7 @@ fn letters(text: &str, decoded: bool) -> Vec<FoldedChar> {
                 || is_unsafe(*c)
                 || matches!(c, '"' | '\\' | '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}')
         };
-        // By way of upper case, where ß is SS: whoever writes an address in capitals writes it so.
+        // By way of upper case, where ß is SS: so it stands in an address written in capitals.
         let folded = chars.chars().filter(|c| !is_between(c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
         found.extend(folded.map(|char| FoldedChar { char, range: at..at + length }));
         at += length;
@@ -270,7 +271,7 @@ fn replaced(text: &str, found: &[(Range<usize>, &str)]) -> String {
     masked
 }
 
-/// What stands for the sign in the address of somebody whom we do not know.
+/// What stands for the sign in an address that is not among the known ones.
 const SIGNS: &[&str] = &["@", "\u{ff20}", "%40", "=40", "&#64;", "&#x40;", "&commat;", "(at)", "[at]", "<at>"];
 
 /// The text with the local part of everything that looks like an address masked.
@@ -317,8 +318,8 @@ fn local_before(text: &str, at: usize) -> Range<usize> {
     start..before.len()
 }
 
-/// Whether a host stands at `at`, behind a sign. Where blanks stand around the sign, as in prose, a name without a dot is
-/// no host unless the whole is in angle brackets.
+/// Whether a host stands at `at`, behind a sign. Where blanks stand around the sign, as in prose, a name without a dot
+/// is no host unless the whole is in angle brackets.
 fn names_host(text: &str, local: &Range<usize>, at: usize, is_apart: bool) -> bool {
     let behind = text[at..].trim_start();
     if !behind.starts_with(|c: char| c.is_alphanumeric() || c == '[') {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Shows a mail address so that its owner recognises it and nobody else learns it: `a***@customer.example`.
+/// Shows a mail address so that its owner recognises it and others do not learn it: `a***@customer.example`.
 #[derive(Debug, Clone, Copy)]
 pub struct Masked<'a>(pub &'a str);
 

@@ -25,7 +25,7 @@ pub use mask::Masked;
 use metric::MetricKind;
 
 /// Libraries that tell what we tell ourselves, with less to go by; and lapin, which writes returned messages whole,
-/// with the addresses in them. Whoever names one in the filter hears it all the same.
+/// with the addresses in them. Naming one in the filter enables it all the same.
 const QUIET: &str = "lapin=off,sqlx=error";
 
 /// Starts writing log lines to standard error; once per process, later calls change nothing.
@@ -66,7 +66,7 @@ const ATTEMPT_BUCKETS: &[f64] =
 const END_TO_END_BUCKETS: &[f64] =
     &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 57_600.0];
 
-/// The process's metrics, for whoever renders them.
+/// The process's metrics, to be rendered.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
@@ -78,7 +78,7 @@ impl Metrics {
         let handle = INSTALLED.get_or_init(|| {
             let recorder = builder().build_recorder();
             let handle = recorder.handle();
-            metrics::set_global_recorder(recorder).expect("nobody else installs a recorder");
+            metrics::set_global_recorder(recorder).expect("only this installs a recorder");
             describe();
             handle
         });

@@ -1,4 +1,4 @@
-//! What nobody waits for: the sweeper, deliveries whose relay nobody serves, reconciliation.
+//! Background work: the sweeper, deliveries whose relay no worker serves, reconciliation.
 
 pub mod reconciliation;
 pub(crate) mod sweeper;

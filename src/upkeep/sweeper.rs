@@ -1,4 +1,4 @@
-//! Looks after what no lane looks after: times that come, waits that end, deliveries nobody can send.
+//! Looks after what no lane looks after: times that come, waits that end, deliveries that no worker can send.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +48,8 @@ pub struct Sweeper {
     pub retention: RetentionTimes,
     /// Lanes to wake.
     pub wakes: Wakes,
-    /// This process sends. One without any relay gives up no delivery of a relay that no worker serves: it is configured
-    /// later.
+    /// This process sends. One without any relay gives up no delivery of a relay that no worker serves: it is
+    /// configured later.
     pub sends: bool,
     /// The worker drains.
     pub stop: CancellationToken,
@@ -58,7 +58,7 @@ pub struct Sweeper {
 /// What a sweeper remembers from one round to the next.
 #[derive(Debug, Default)]
 struct SweepState {
-    /// Relays that nobody knows.
+    /// Relays that no worker serves.
     unserved: UnservedRelays,
     /// When it last forgot, by the monotonic clock.
     forgotten: Option<Duration>,
@@ -163,8 +163,8 @@ impl Sweeper {
             self.wakes.wake_all();
         }
         let unknown = self.store.unknown_relays().await?;
-        let nobodys = unserved.look(&unknown, self.clock.monotonic());
-        let given_up = self.store.give_up_relays(&nobodys, ROWS_MAX).await?;
+        let unserved = unserved.look(&unknown, self.clock.monotonic());
+        let given_up = self.store.give_up_relays(&unserved, ROWS_MAX).await?;
         if given_up > 0 {
             warn!(count = given_up, "deliveries are dead letters: no relay of their tenant's name is configured");
         }

@@ -1,22 +1,22 @@
 //! Relays that mail waits for although no live worker is configured with them.
 //!
-//! While a new relay is rolled out, the first workers that know it may start minutes after the first tenant has moved to
-//! it. So nothing is given up before it has been seen unknown for a while, by the observer's own clock.
+//! While a new relay is rolled out, the first workers that know it may start minutes after the first tenant has moved
+//! to it. So nothing is given up before it has been seen unknown for a while, by the observer's own clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::ids::RelayName;
 
-/// So long a relay must be nobody's before what waits for it is given up.
+/// So long no worker must serve a relay before what waits for it is given up.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Since when which relay is nobody's, by one observer's monotonic clock.
+/// Since when which relay is unserved, by one observer's monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct UnservedRelays(BTreeMap<RelayName, Duration>);
 
 impl UnservedRelays {
-    /// Takes note of the relays that are nobody's at `now`; returns those that were so at every look for long enough.
+    /// Takes note of the relays that are unserved at `now`; returns those that were so at every look for long enough.
     pub(crate) fn look(&mut self, unknown: &BTreeSet<RelayName>, now: Duration) -> Vec<RelayName> {
         self.0.retain(|relay, _| unknown.contains(relay));
         for relay in unknown {

@@ -2,8 +2,8 @@
 //!
 //! Every connection is an open file, of which a process has few: a storm of visitors must not take those away that send
 //! mail and reach the database. A listener that is full closes the connection that has waited longest without a whole
-//! request, and takes the new one: slow clients hold places only as long as nobody else wants them. Where all are at
-//! work, a few more places serve probes, and tell everybody else to come again.
+//! request, and takes the new one: slow clients hold places only as long as no other request needs them. Where all are
+//! at work, a few more places serve probes, and refuse other requests until later.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,7 +82,7 @@ impl Admission {
         let limits = &self.limits;
         let mut table = self.table();
         if peer.is_some() && table.count(|entry| entry.peer == peer) >= limits.per_peer_max {
-            // One peer's slow connections make room for its others, never for anybody else's.
+            // One peer's slow connections make room for its others, never for another peer's.
             if !table.evict(Duration::ZERO, |entry| entry.peer == peer) {
                 return Ok(None);
             }

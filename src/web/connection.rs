@@ -26,13 +26,13 @@ use super::watched::{AnswerBody, RequestBody, WatchedStream};
 /// What a connection holds of a request's head, and of an answer that is not written yet.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
 
-/// What is read of the body of a request that is turned away: a connection that is closed with something unread is reset,
-/// and the client may lose the answer ([RFC 9112 §9.6]).
+/// What is read of the body of a request that is turned away: a connection that is closed with something unread is
+/// reset, and the client may lose the answer ([RFC 9112 §9.6]).
 ///
 /// [RFC 9112 §9.6]: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 const UNWANTED_BYTES_MAX: usize = 64 << 10;
 
-/// What is answered also where everybody else is turned away.
+/// What is answered also where other requests are turned away.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// One connection, and what serves it.

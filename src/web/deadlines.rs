@@ -23,8 +23,8 @@ pub(super) struct HttpDeadlines {
     pub(super) body: Duration,
     /// From the end of a request to the beginning of its answer. Handlers have less time, and speak first.
     pub(super) work: Duration,
-    /// Until the client has taken what is written; again and again as long as it takes enough in each such time. (Not by
-    /// all that was taken: the system's buffers take megabytes at once, for a client that reads nothing.)
+    /// Until the client has taken what is written; again and again as long as it takes enough in each such time. (Not
+    /// by all that was taken: the system's buffers take megabytes at once, for a client that reads nothing.)
     pub(super) write: Duration,
 }
 
@@ -108,7 +108,7 @@ impl ExchangeProgress {
         self.enter(self.state(), if has_body { HttpPhase::Body } else { HttpPhase::Work });
     }
 
-    /// The body is whole, or nobody wants the rest of it.
+    /// The body is whole, or the rest of it is not needed.
     pub(super) fn body_received(&self) {
         let state = self.state();
         if state.phase == HttpPhase::Body {
@@ -198,7 +198,7 @@ impl DeadlineState {
             HttpPhase::Idle => Some((self.since + deadlines.idle, "the next request")),
             HttpPhase::Body => Some((self.since + deadlines.body + by_size(self.received), "the body of a request")),
             HttpPhase::Work => Some((self.since + deadlines.work, "an answer")),
-            // Whoever makes it may take long over it; what is made must be taken.
+            // Making it may take long; what is made must be taken.
             HttpPhase::Answer => None,
         };
         let of_writing = self.unwritten.map(|(since, _)| (since + deadlines.write, "the client to take an answer"));

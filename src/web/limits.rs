@@ -16,9 +16,9 @@ pub struct Limits {
     pub(super) probes_max: usize,
     /// Connections of one peer's address.
     pub(super) per_peer_max: usize,
-    /// Peers that may have all: a proxy brings everybody's connections, on this machine or where it is trusted.
+    /// Peers that may have all: a proxy brings the connections of many clients, on this machine or where it is trusted.
     pub(super) exempt: Vec<IpNet>,
-    /// Connections at once from which on each ends with its answer: whoever keeps one for later must not keep others
+    /// Connections at once from which on each ends with its answer: one kept for later must not keep others
     /// out.
     pub(super) crowded_from: usize,
     /// How long a connection has waited at least before it makes room for a new one.

@@ -4,7 +4,7 @@ use axum::http::header::{self, HeaderValue};
 use axum::response::Response;
 
 /// Adds what an answer does not say itself: it is for the one who asked, so it is not kept, its type is not guessed, no
-/// address of ours is passed on, and nothing in it runs, loads or shows in somebody's frame.
+/// address of ours is passed on, and nothing in it runs, loads or shows in another site's frame.
 pub async fn add_security_headers(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),

@@ -37,7 +37,7 @@ pub async fn serve_within(
     while let Some(connection) = drain.run_until_cancelled(next(&listener, &admission, &router)).await {
         connections.spawn(connection.serve(drain.clone(), end.clone()));
     }
-    // Whoever connects now is refused, and tries another process.
+    // New connections are refused, and go to another process.
     drop(listener);
     connections.close();
     if tokio::time::timeout(grace, connections.wait()).await.is_err() {

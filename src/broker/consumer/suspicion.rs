@@ -4,7 +4,7 @@
 //! (something on the way cuts it, or the library cannot take it), all that came with it comes again too, for ever. So
 //! after some failures without progress the queues are consumed one at a time, message by message: what stands before
 //! the message flows, and so does the other queue. What stands behind it flows when the broker gives the message up
-//! (`x-delivery-limit`), or somebody takes it out.
+//! (`x-delivery-limit`), or a person takes it out.
 //!
 //! Pure: input is how attempts ended, output is how to make the next one.
 

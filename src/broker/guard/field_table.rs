@@ -84,7 +84,7 @@ pub(in crate::broker) fn mend_method(payload: &mut [u8]) -> Result<(), Unreadabl
     let mut fields = Fields { octets: payload, at: 0 };
     let name = (fields.short()?, fields.short()?);
     let Some((_, grammar)) = METHODS.iter().find(|(known, _)| *known == name) else {
-        // No table, and no name that anybody else chose.
+        // No table, and no name from outside.
         return Ok(());
     };
     for field in *grammar {

@@ -165,7 +165,7 @@ impl Reactor for GuardedReactor {
         self.0.interval(duration)
     }
 
-    /// Nobody asks for it: a guard needs to know more than an address.
+    /// Not used: a guard needs to know more than an address.
     fn tcp_connect_addr(&self, _: SocketAddr) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         std::future::ready(Err(io::ErrorKind::Unsupported.into()))
     }

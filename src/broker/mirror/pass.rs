@@ -4,8 +4,8 @@
 //! as stood there when it began, drops those that are concluded or stand there twice, and puts the others back at the
 //! tail. Each is put back, and that confirmed, before it is acked: a crash leaves a second copy, never a gap.
 //!
-//! What the pass puts back carries its number. When somebody else takes messages meanwhile, the pass would come to its
-//! own and mistake them for second copies; by the number it knows them, and ends.
+//! What the pass puts back carries its number. When another consumer takes messages meanwhile, the pass would come to
+//! its own and mistake them for second copies; by the number it knows them, and ends.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(in crate::broker) struct PassReport {
 pub(in crate::broker) struct QueueLook {
     /// Messages that are ready in it.
     pub(in crate::broker) ready: u64,
-    /// Whether somebody consumes from it, and may hold messages that are not ready.
+    /// Whether it has a consumer, and may hold messages that are not ready.
     pub(in crate::broker) is_consumed: bool,
 }
 
@@ -70,7 +70,7 @@ enum LetterFate {
     /// An open dead letter.
     Keep,
     /// No dead letter that the database knows: another installation's, or from after the backup that the database was
-    /// restored from, or something that somebody put there. It may be the only copy.
+    /// restored from, or something that was put there by hand. It may be the only copy.
     Foreign,
     Concluded(DeadLetterId),
     /// This pass has seen it before.

@@ -31,7 +31,11 @@ impl PendingOutcome {
             "data": {
                 "tenant_id": self.invoice.tenant.as_str(),
                 "customer_id": self.invoice.customer.as_str(),
-                "invoice": { "id": self.invoice.id, "number": self.invoice.number, "kind": self.invoice.kind.into_str() },
+                "invoice": {
+                    "id": self.invoice.id,
+                    "number": self.invoice.number,
+                    "kind": self.invoice.kind.into_str(),
+                },
                 "event": { "source": self.event_source, "id": self.event_id },
                 "delivery_id": self.delivery.to_string(),
                 "message_id": self.message_id,

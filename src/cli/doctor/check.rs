@@ -30,7 +30,7 @@ impl Check {
         Self { name: check.into(), result: Result::Ok, detail: detail.into(), what_to_do: None }
     }
 
-    /// Somebody should look; invoices are sent all the same, or nobody wants any sent yet.
+    /// A person should look; invoices are sent all the same, or sending is not set up yet.
     pub(super) fn warn(check: impl Into<String>, detail: impl Into<String>, what_to_do: impl Into<String>) -> Self {
         Self { result: Result::Warn, what_to_do: Some(what_to_do.into()), ..Self::ok(check, detail) }
     }

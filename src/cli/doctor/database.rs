@@ -146,7 +146,7 @@ impl DatabaseChecks {
         }])
     }
 
-    /// Relays that mail waits for although nobody has them, or that do not send for now.
+    /// Relays that mail waits for although no worker has them, or that do not send for now.
     async fn lanes(&self, config: &Config) -> Result<Vec<Check>, StoreError> {
         let lanes = self.store.lane_counts().await?;
         let waiting = |number: i64| count(usize::try_from(number).unwrap_or_default(), "delivery");

@@ -11,9 +11,9 @@ use crate::config::{Config, DocumentsPlace};
 
 const NAME: &str = "disk";
 
-/// With less free space than this, in bytes, the database may be full before anybody comes.
+/// With less free space than this, in bytes, the database may be full before a person acts.
 const FREE_BYTES_MIN: u64 = 100 << 20;
-/// With less than this, in bytes, somebody should look.
+/// With less than this, in bytes, a person should look.
 const FREE_BYTES_LOW: u64 = 1 << 30;
 /// The same in hundredths of the disk.
 const FREE_PERCENT_LOW: u64 = 5;

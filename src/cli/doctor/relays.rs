@@ -57,7 +57,7 @@ impl Refusals {
         let (user, password) = relay.url.credentials.as_ref()?;
         let Self::Known { rows, keys, now } = self else { return Some(NotTried::Unknown) };
         let names = keys.as_ref().map(|keys| keys.names(user, password.expose_secret()));
-        // Without a key nobody can tell whether these or earlier ones of this user were refused.
+        // Without a key it is not known whether these or earlier ones of this user were refused.
         let is_meant = |row: &&RefusedCredentials| {
             names.as_ref().map_or(row.user == *user, |names| names.contains(&row.fingerprint))
         };

@@ -44,7 +44,7 @@ pub(in crate::cli) struct Timeline {
     /// Credentials that relays refuse.
     pub(in crate::cli) refused: Vec<RefusedCredentials>,
     /// Relays that mail waits for and no worker at work knows.
-    pub(in crate::cli) nobodys: BTreeSet<RelayName>,
+    pub(in crate::cli) unserved: BTreeSet<RelayName>,
     /// Addresses are shown whole.
     pub(in crate::cli) addresses: bool,
     pub(in crate::cli) now: Timestamp,
@@ -300,7 +300,7 @@ impl Timeline {
             let stands = format!("the relay {relay}: {}", credentials_refused(refused, self.now));
             return (Tint::Yellow, stands, todo);
         }
-        if delivery.relay.as_ref().is_some_and(|relay| self.nobodys.contains(relay)) {
+        if delivery.relay.as_ref().is_some_and(|relay| self.unserved.contains(relay)) {
             let todo = format!("start `invoice-dispatcher run` where the relay {relay} is configured");
             return (Tint::Yellow, format!("no worker that knows the relay {relay} is at work"), todo);
         }
@@ -444,7 +444,7 @@ impl Timeline {
     }
 }
 
-/// The attempt that nobody told the end of, if there is one.
+/// The attempt whose end was not recorded, if there is one.
 fn unended(explained: &ExplainedDelivery) -> Option<String> {
     let ExplainedDelivery { delivery, attempts, .. } = explained;
     let is_listed = attempts.iter().any(|attempt| attempt.claim == delivery.claim);

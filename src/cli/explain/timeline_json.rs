@@ -123,7 +123,8 @@ fn stray_json(stray: &NumberedInvoice) -> Value {
 
 fn event_json(event: &ExplainedEvent) -> Value {
     json!({
-        "source": event.source, "id": event.id, "customer_id": event.invoice.customer, "kind": event.invoice.kind.into_str(),
+        "source": event.source, "id": event.id, "customer_id": event.invoice.customer,
+        "kind": event.invoice.kind.into_str(),
         "via": event.via.into_str(), "received_at": event.received_at, "state": event.state.into_str(),
         "wait_until": event.wait_until, "has_body": event.has_body,
     })

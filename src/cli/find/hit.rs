@@ -90,8 +90,8 @@ impl Hit {
         Some((self.tenant_id.as_ref()?.as_str(), self.invoice_number.as_deref()?))
     }
 
-    /// One line for each invoice, credit note and reminder: where its newest delivery stands that nothing took the place
-    /// of.
+    /// One line for each invoice, credit note and reminder: where its newest delivery stands that nothing took the
+    /// place of.
     fn invoices(deliveries: Vec<(FoundBy, Delivery)>, addresses: bool, now: Timestamp) -> Vec<Self> {
         let mut order = Vec::new();
         let mut groups: BTreeMap<_, Vec<(FoundBy, Delivery)>> = BTreeMap::new();

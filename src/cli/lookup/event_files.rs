@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn the_lines_of_a_long_file_are_counted_once() {
         const LINES: usize = 500_000;
-        // Whoever counts from the beginning for each line looks at 250 billion bytes: this then takes minutes.
+        // Counting from the beginning for each line looks at 250 billion bytes: this then takes minutes.
         let (_, faults) = events("f", &Bytes::from("7\n".repeat(LINES)));
         assert_eq!(faults.len(), LINES);
         assert_eq!(faults[LINES - 1].place.line, LINES);

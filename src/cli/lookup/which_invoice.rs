@@ -1,4 +1,4 @@
-//! Which invoice a person means: a number is often enough, whoever sent it.
+//! Which invoice a person means: a number is often enough, without its tenant.
 
 use crate::app::App;
 use crate::cli::error::Advise;
@@ -51,8 +51,8 @@ pub(in crate::cli) struct MeantInvoice {
 
 /// The tenant and the number as it was published, of what a person named.
 ///
-/// Without a tenant the number must be of one alone; what only an event claims does not count beside what is known. With a
-/// tenant, a number that nobody has may be an invoice's identifier and stays as it is.
+/// Without a tenant the number must be of one alone; what only an event claims does not count beside what is known.
+/// With a tenant, an unknown number may be an invoice's identifier and stays as it is.
 ///
 /// # Errors
 /// If no invoice has this number, or several have: then each is named as the command for the one that is meant.

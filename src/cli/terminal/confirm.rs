@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::cli::error::Advise;
 
-/// Asks whether to do `what` ("redrive 3 dead letters"). Where nobody can be asked it is an error, whose advice says how to
-/// look first.
+/// Asks whether to do `what` ("redrive 3 dead letters"). Where there is no terminal to ask it is an error, whose advice
+/// says how to look first.
 ///
 /// # Errors
 /// If standard input or standard error is no terminal.

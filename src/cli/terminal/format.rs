@@ -81,7 +81,7 @@ pub(in crate::cli) fn recipients_whole(recipients: &[Recipient]) -> String {
     recipients.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
-/// A customer's name: of a company whole, of anybody else masked (`E*** M***`) unless addresses are shown, too.
+/// A customer's name: of a company whole, of a person masked (`E*** M***`) unless addresses are shown, too.
 pub(in crate::cli) fn customer_name(customer: &Customer, whole: bool) -> String {
     if whole || customer.kind == Some(CustomerType::Business) {
         return customer.name.clone();

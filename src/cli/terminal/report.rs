@@ -28,7 +28,7 @@ pub(in crate::cli) enum Tint {
     Dim,
     /// All is well.
     Green,
-    /// Somebody should look.
+    /// A person should look.
     Yellow,
     /// Something is wrong.
     Red,

@@ -10,7 +10,7 @@ use crate::demo::smtp::{Flow, MailTransaction, SmtpConversation, SmtpHost, SmtpR
 /// Connections at once; a further one gets 421.
 const CONNECTIONS_MAX: usize = 100;
 
-/// So often that nobody sees it end.
+/// So often that its end is not seen.
 pub const ALWAYS: u32 = u32::MAX;
 
 /// What some addresses get at RCPT instead of a plain yes, and how many times more. Others are simply taken.

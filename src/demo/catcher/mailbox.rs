@@ -1,7 +1,7 @@
 //! The caught mails: a folder of `.eml` files, and an index of it in memory.
 //!
 //! A file holds the message byte for byte as SMTP brought it. What SMTP said beside it (envelope, time) stands in
-//! `<name>.envelope.json`: without it nobody could tell whom a Bcc went to.
+//! `<name>.envelope.json`: without it the recipient of a Bcc would not be known.
 
 use std::io;
 use std::path::{Path, PathBuf};

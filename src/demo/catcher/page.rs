@@ -93,7 +93,7 @@ fn router(page: CatcherPage) -> Router {
         .with_state(page)
 }
 
-/// What goes wrong when somebody looks at a mail.
+/// What goes wrong when a mail is looked at.
 enum PageProblem {
     NoSuchPage,
     NoSuchMail,

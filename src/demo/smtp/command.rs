@@ -59,7 +59,8 @@ impl SmtpCommand {
             "VRFY" if rest.is_empty() => Err(SmtpReply::from("501 5.5.4 VRFY needs a name")),
             "VRFY" => Ok(Self::Vrfy),
             "HELP" => Ok(Self::Help),
-            // As Postfix's smtpd_forbidden_commands: `POST` in the body of a form to this port could hold a whole transaction.
+            // As Postfix's smtpd_forbidden_commands: `POST` in the body of a form to this port could hold a whole
+            // transaction.
             "CONNECT" | "GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" => Ok(Self::Http),
             "EXPN" | "AUTH" | "STARTTLS" | "BDAT" | "ETRN" | "TURN" => {
                 Err(SmtpReply::from("502 5.5.1 that command is not offered"))

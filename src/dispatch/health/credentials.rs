@@ -2,7 +2,8 @@
 //!
 //! A refusal of credentials (5xx at AUTH) does not mean that the relay is away, so it does not count for the breaker;
 //! repeated logins could lock the account. The refusal is a row that all workers with the same credentials share: they
-//! send nothing to this relay, and one of them, under a lease, tries to log in again. Workers with other credentials send.
+//! send nothing to this relay, and one of them, under a lease, tries to log in again. Workers with other credentials
+//! send.
 
 use std::fmt;
 use std::time::Duration;

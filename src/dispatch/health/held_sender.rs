@@ -11,7 +11,7 @@ use crate::policy::sender_key::{MailSender, SenderKeys};
 use crate::policy::sender_trial::{self, HoldReason, TrialEnd, TrialVerdict, trial_delay};
 use crate::store::{BackToDue, Claimed, EndedAttempt, NextState, SenderHold};
 
-/// How soon a delivery is claimed again that a relay refused as it refuses everybody: behind its tenant's others, so
+/// How soon a delivery is claimed again that a relay refused as it refuses every sender: behind its tenant's others, so
 /// that the next trial is another's.
 const BEHIND: Duration = Duration::from_secs(1);
 
@@ -92,7 +92,7 @@ pub fn hold_back(claimed: &Claimed, class: ReasonCode, description: String, now:
     }))
 }
 
-/// A delivery that a relay refuses as it refuses everybody waits for its breaker, and no attempt of it is consumed.
+/// A delivery that a relay refuses as it refuses every sender waits for its breaker, and no attempt of it is consumed.
 pub fn send_again(claimed: &Claimed, ended: &AttemptResult, reason: String, now: Timestamp) -> NextState {
     let NextState::Due(back) = hold_back(claimed, ended.class, reason, now) else { unreachable!("it goes back") };
     NextState::Due(Box::new(BackToDue { due_at: now.plus(BEHIND), held: None, ..*back }))

@@ -1,7 +1,7 @@
-//! The trial of a relay that refused everybody. Pure.
+//! The trial of a relay that refused every sender. Pure.
 //!
-//! Its breaker is open like that of a relay that is away. A successful probe proves nothing here, since such a relay does
-//! answer: so one delivery at a time is sent, in the lane's fair order among tenants, until the relay accepts one.
+//! Its breaker is open like that of a relay that is away. A successful probe proves nothing here, since such a relay
+//! does answer: so one delivery at a time is sent, in the lane's fair order among tenants, until the relay accepts one.
 
 use tracing::info;
 
@@ -14,9 +14,9 @@ use crate::store::RelayState;
 
 /// The state of the relay after a trial that ended in `phase`; `None` if it was not open for refusing every sender.
 ///
-/// An acceptance closes the breaker, and so does a reply in a later phase than the one in which every sender was refused:
-/// that refusal no longer applies, whatever the later reply says. A relay that defers each recipient once (greylisting)
-/// would otherwise be tried with one new recipient after the other.
+/// An acceptance closes the breaker, and so does a reply in a later phase than the one in which every sender was
+/// refused: that refusal no longer applies, whatever the later reply says. A relay that defers each recipient once
+/// (greylisting) would otherwise be tried with one new recipient after the other.
 pub fn after_trial(
     state: &RelayState,
     (signal, phase): (BreakerSignal, Option<Phase>),

@@ -1,8 +1,8 @@
 //! Whether a lane may send now: its breaker, its credentials, and people's pause.
 //!
 //! The breaker's state is a row that all workers share. Each worker counts its own signals ([`Breaker`]) and opens the
-//! breaker in that row when they trip. One worker at a time holds the lease to probe; the same worker then tries the relay
-//! with 1, 2, 4, … deliveries before the breaker closes for all.
+//! breaker in that row when they trip. One worker at a time holds the lease to probe; the same worker then tries the
+//! relay with 1, 2, 4, … deliveries before the breaker closes for all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,8 +121,8 @@ impl RelayGate {
         *self.passage.borrow()
     }
 
-    /// Lets one mail pass, unless the gate is shut or a trial has as many on the way as it may: mails that were prepared
-    /// before the trial began would all follow the first.
+    /// Lets one mail pass, unless the gate is shut or a trial has as many on the way as it may: mails that were
+    /// prepared before the trial began would all follow the first.
     pub fn pass(&self) -> Option<Passing<'_>> {
         let mut counts = self.counts();
         let is_open = match self.passage() {
@@ -157,8 +157,8 @@ impl RelayGate {
         self.passage.subscribe()
     }
 
-    /// Until `stop`: adjusts the number of slots, reads the shared row every second, and probes when this worker holds the
-    /// lease. A probe under way at `stop` is cut off; its lease ends when the worker deregisters.
+    /// Until `stop`: adjusts the number of slots, reads the shared row every second, and probes when this worker holds
+    /// the lease. A probe under way at `stop` is cut off; its lease ends when the worker deregisters.
     pub async fn watch(&self, stop: CancellationToken) {
         let watching = async {
             loop {
@@ -181,9 +181,9 @@ impl RelayGate {
         }
     }
 
-    /// The relay has turned a connection away with a reply, and no other connection of this worker shows that it works. If
-    /// it accepts messages of other workers, it only limits connections: that does not count for the breaker, which is
-    /// shared.
+    /// The relay has turned a connection away with a reply, and no other connection of this worker shows that it works.
+    /// If it accepts messages of other workers, it only limits connections: that does not count for the breaker, which
+    /// is shared.
     pub async fn turned_away(&self, passing: &Passing<'_>) {
         let since = self.clock.now().minus(OTHERS_WORKED_WITHIN);
         match self.store.accepts_others(&self.relay, self.worker, since).await {
@@ -273,8 +273,8 @@ impl RelayGate {
         Ok(())
     }
 
-    /// Keeps the lease of this worker's trial while one of its mails is on the way. A trial that has nothing to send ends:
-    /// the relay answers, and would stand as half-open until the next mail comes, however long that takes.
+    /// Keeps the lease of this worker's trial while one of its mails is on the way. A trial that has nothing to send
+    /// ends: the relay answers, and would stand as half-open until the next mail comes, however long that takes.
     async fn keep_trial(&self, state: RelayState, now: Timestamp) -> Result<(), StoreError> {
         let (is_idle, is_under_way) = {
             let counts = self.counts();
@@ -295,7 +295,7 @@ impl RelayGate {
         state.probe_worker == Some(self.worker) && state.probe_until.is_some_and(|until| until > now)
     }
 
-    /// Writes the shared row unless somebody else has meanwhile, and shows it.
+    /// Writes the shared row unless another worker has meanwhile, and shows it.
     async fn change(&self, state: RelayState) -> Result<(), StoreError> {
         if self.store.change_breaker(&state).await? {
             let state = RelayState { version: state.version + 1, ..state };
@@ -395,8 +395,8 @@ impl RelayGate {
         self.change(state).await
     }
 
-    /// Opens the breaker for all workers. This worker sends nothing until the shared row is written: while the database is
-    /// unreachable, each look tries again.
+    /// Opens the breaker for all workers. This worker sends nothing until the shared row is written: while the database
+    /// is unreachable, each look tries again.
     async fn open(&self, trip: BreakerTrip) -> Result<(), StoreError> {
         {
             let mut counts = self.counts();
@@ -406,7 +406,7 @@ impl RelayGate {
         self.write_trip(trip).await
     }
 
-    /// Writes that the breaker is open, unless somebody else has.
+    /// Writes that the breaker is open, unless another worker has.
     async fn write_trip(&self, trip: BreakerTrip) -> Result<(), StoreError> {
         loop {
             let mut state = self.store.relay_state(&self.relay).await?;

@@ -1,9 +1,9 @@
-//! Which senders are held, because a relay refuses them, and which relays refuse everybody.
+//! Which senders are held, because a relay refuses them, and which relays refuse every sender.
 //!
 //! Nothing is counted in memory. When a message was refused, the replies to the same sender are read from the database,
 //! whichever worker sent them ([`sender_trip`]). A hold is a committed row that all workers obey: a delivery of a held
-//! sender goes back to its lane when its turn comes, and is not claimed again until the hold ends, by a trial that works,
-//! by hand, or because the tenant has another sender. How a trial ended is read from its attempt, so it makes no
+//! sender goes back to its lane when its turn comes, and is not claimed again until the hold ends, by a trial that
+//! works, by hand, or because the tenant has another sender. How a trial ended is read from its attempt, so it makes no
 //! difference which worker made it, or whether that worker is still alive.
 
 use std::collections::{BTreeMap, HashMap};
@@ -177,7 +177,8 @@ impl SenderGuard {
                 let at = now.plus(trial_delay(hold.reason, hold.trials + 1));
                 NextTrial { at, refused: true, repeat: None }
             }
-            // Greylisting defers a recipient once and accepts it later: the same delivery is tried once more, not twice.
+            // Greylisting defers a recipient once and accepts it later: the same delivery is tried once more, not
+            // twice.
             TrialVerdict::PutOff => {
                 let repeat = Some(delivery).filter(|_| hold.repeat_delivery != Some(delivery));
                 NextTrial { at: now.plus(PUT_OFF), refused: false, repeat }
@@ -205,9 +206,9 @@ impl SenderGuard {
         holds()
     }
 
-    /// What is recorded in place of the attempt's own result if the relay is known to refuse its sender, or every sender:
-    /// the delivery is due again, as if it had not been tried. A message that the relay may hold already is left out, so
-    /// that the end of a hold does not send it again.
+    /// What is recorded in place of the attempt's own result if the relay is known to refuse its sender, or every
+    /// sender: the delivery is due again, as if it had not been tried. A message that the relay may hold already is
+    /// left out, so that the end of a hold does not send it again.
     pub fn instead(&self, claimed: &Claimed, prepared: &Prepared, ended: &AttemptResult) -> Option<NextState> {
         let now = self.store.now();
         if claimed.may_be_out {
@@ -238,8 +239,8 @@ impl SenderGuard {
         Some(new_hold(&claimed.relay, &prepared.sender, HoldReason::DailyLimit, (phase, &code), (now, now)))
     }
 
-    /// What of an attempt that ended speaks for or against its sender; of most attempts nothing does. `held` says that it
-    /// went back, since its sender was known to be held.
+    /// What of an attempt that ended speaks for or against its sender; of most attempts nothing does. `held` says that
+    /// it went back, since its sender was known to be held.
     pub fn seen(
         &self,
         claimed: &Claimed,
@@ -295,10 +296,11 @@ impl SenderGuard {
         }
     }
 
-    /// Reads how the relay replied to this sender before, and holds the sender if it was refused several times in a row.
+    /// Reads how the relay replied to this sender before, and holds the sender if it was refused several times in a
+    /// row.
     async fn refused(&self, seen: &SeenAttempt, phase: Phase) -> Result<(), StoreError> {
         let SeenAttempt { relay, sender, delivery, .. } = seen;
-        // The hold, or that everybody is refused, may have been written since the last look.
+        // The hold, or that every sender is refused, may have been written since the last look.
         self.look().await?;
         let (hold, refusing) = {
             let known = self.known();
@@ -352,13 +354,14 @@ impl SenderGuard {
         Ok(())
     }
 
-    /// Whether a second sender is refused like this one, and no message was accepted since: then the relay refuses every
-    /// sender, its breaker opens, and the holds end.
+    /// Whether a second sender is refused like this one, and no message was accepted since: then the relay refuses
+    /// every sender, its breaker opens, and the holds end.
     async fn refuses_everybody(&self, hold: &SenderHold) -> Result<bool, StoreError> {
         if hold.reason == HoldReason::DailyLimit {
             return Ok(false);
         }
-        // A hold that nothing waits for may be of a tenant that has another sender by now, and that one is refused, too.
+        // A hold that nothing waits for may be of a tenant that has another sender by now, and that one is refused,
+        // too.
         let holds = self.store.held_senders().await?;
         let holds = holds.into_iter().filter(|(other, waiting)| *waiting > 0 || other.trial_delivery.is_some());
         let holds: Vec<SenderHold> = holds.map(|(other, _)| other).collect();
@@ -374,8 +377,8 @@ impl SenderGuard {
         else {
             return Ok(false);
         };
-        let everybody = SenderKey::everybody(&hold.relay);
-        if self.store.last_accepted(&hold.relay, &everybody).await?.is_some_and(|accepted| accepted >= first) {
+        let all_senders = SenderKey::all_senders(&hold.relay);
+        if self.store.last_accepted(&hold.relay, &all_senders).await?.is_some_and(|accepted| accepted >= first) {
             return Ok(false);
         }
         let now = self.store.now();
@@ -389,8 +392,8 @@ impl SenderGuard {
         Ok(true)
     }
 
-    /// Brings back what the held sender lost: shortly before its hold began, or by attempts that went on meanwhile, whose
-    /// workers did not know of it or have died.
+    /// Brings back what the held sender lost: shortly before its hold began, or by attempts that went on meanwhile,
+    /// whose workers did not know of it or have died.
     async fn return_lost(&self, hold: &SenderHold) -> Result<(), StoreError> {
         if hold.reason != HoldReason::DailyLimit {
             self.store.return_lost(hold, hold.held_since.minus(LOST_WITHIN), RETURNED_MAX).await?;
@@ -441,7 +444,7 @@ fn may_be_the_senders(ended: &AttemptResult) -> bool {
     }
 }
 
-/// Whether the hold stands for what the relay answers to everybody.
+/// Whether the hold stands for what the relay answers to every sender.
 fn is_part_of(hold: &SenderHold, refusing: &RefusingRelay) -> bool {
     hold.relay == refusing.relay
         && (hold.phase, &hold.code) == (refusing.phase, &refusing.code)

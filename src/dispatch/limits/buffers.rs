@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// Bytes that are kept for later at most: memory that nobody uses must not be much.
+/// Bytes that are kept for later at most: unused memory must not be much.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
 /// The buffers of one worker; cheap to clone.
@@ -30,7 +30,7 @@ impl Buffers {
         buffer
     }
 
-    /// Takes a buffer back whose bytes nobody needs any more.
+    /// Takes a buffer back whose bytes are not needed any more.
     pub fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut kept = self.kept();

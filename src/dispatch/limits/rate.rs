@@ -17,7 +17,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `per_second` over all workers, of which `live` are alive; without a rate nobody waits.
+    /// `per_second` over all workers, of which `live` are alive; without a rate there is no wait.
     #[must_use]
     pub fn new(per_second: Option<f64>, live: watch::Receiver<u32>) -> Self {
         Self { per_second, live, current: Mutex::default() }

@@ -48,7 +48,7 @@ impl HeartbeatLoop {
                     break;
                 }
                 Err(error) => {
-                    // Nobody can beat while the database is away, so standing still proves nothing.
+                    // No worker can beat while the database is away, so standing still proves nothing.
                     observer.forget();
                     warn!("failed to write the heartbeat: {error}");
                 }
@@ -62,7 +62,7 @@ impl HeartbeatLoop {
         pulse.done();
     }
 
-    /// Takes over what earlier runs left. On a database that one process owns, whoever else is registered is dead.
+    /// Takes over what earlier runs left. On a database that one process owns, every other registered worker is dead.
     pub async fn take_over_at_start(&self) -> Result<(), StoreError> {
         if self.context.store.is_single_process() {
             for beat in self.context.store.workers().await? {

@@ -1,7 +1,7 @@
 //! Which deliveries this worker has in flight.
 //!
 //! The database says what a worker owns; this says what it knows of. The two differ when the answer to a claim is lost
-//! (the connection breaks after the commit): then a row is `sending`, its worker lives, and nobody works on it. The
+//! (the connection breaks after the commit): then a row is `sending`, its worker lives, and no task works on it. The
 //! heartbeat looks for such rows ([`Unknown`]) and gives them back.
 
 use std::collections::HashSet;
@@ -81,7 +81,7 @@ mod tests {
         let (in_flight, mut unknown) = (InFlight::default(), Unknown::default());
         let known = in_flight.guard(DeliveryId(Uuid::from_u128(1)));
         assert_eq!(unknown.look(vec![row(1, 1), row(2, 1), row(3, 1)], &in_flight), []);
-        // 2 was claimed anew meanwhile: another claim, another suspicion. 3 is the one nobody knows.
+        // 2 was claimed anew meanwhile: another claim, another suspicion. 3 is in no task's hands.
         assert_eq!(unknown.look(vec![row(1, 1), row(2, 2), row(3, 1)], &in_flight), [row(3, 1)]);
         drop(known);
         assert_eq!(unknown.look(vec![row(1, 1)], &in_flight), []);

@@ -2,7 +2,7 @@
 //!
 //! A worker lives while its counter in the database moves. It is dead when the counter has stood still for
 //! [`DEAD_AFTER`] of the *observer's own* monotonic time, with the database reachable throughout: so neither a wrong
-//! clock nor an outage of the database kills anybody.
+//! clock nor an outage of the database kills a worker.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What of a tenant, a customer or settings is ignored, although somebody wrote it.
+//! What of a tenant, a customer or settings is ignored, although it was written.
 
 use serde_json::Value;
 

@@ -6,12 +6,12 @@ use super::PortalAccess;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::Decision;
 
-/// What the portal asks of whoever follows a link, and by which method.
+/// What the portal asks of a visitor who follows a link, and by which method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PortalTerms {
     /// What it asks.
     pub access: PortalAccess,
-    /// The easiest of the methods that the customer can choose from; none where nobody is verified.
+    /// The easiest of the methods that the customer can choose from; none where visitors are not verified.
     pub method: Option<VerificationMethod>,
 }
 
@@ -32,7 +32,7 @@ impl PortalTerms {
 /// What was decided, as far as a retry is bound by it.
 ///
 /// What a mail says depends on it, so a retry repeats it, or it becomes stricter and the message another one:
-/// attachments are looser than any link, since they stand in a mailbox for good and whoever reads it reads them; links
+/// attachments are looser than any link, since they stand in a mailbox for good, open to all who read it; links
 /// are as strict as what the portal asks ([`PortalTerms::stricter`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Terms {

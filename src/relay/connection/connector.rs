@@ -65,7 +65,7 @@ impl RelayUnavailable {
             ConversationFailure::Broken(broken) => Self::new(phase, broken.detail),
             ConversationFailure::Refused(reply) => Self {
                 phase,
-                // It ends in logs: whoever it names is masked. The reply itself stays as it was.
+                // It ends in logs: its addresses are masked. The reply itself stays as it was.
                 detail: AddressMask::default().reply(&format!("the relay answered {reply}")),
                 // RFC 4954 §6: 4xx are passing failures of the relay, not of the credentials.
                 auth_refused: phase == Phase::Auth && reply.code >= 500,
@@ -240,8 +240,8 @@ impl Connector {
         Ok(())
     }
 
-    /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void). A relay
-    /// that knows HELO only offers nothing.
+    /// Says EHLO (once more: lettre keeps of its own only what it knows; after STARTTLS what came before is void). A
+    /// relay that knows HELO only offers nothing.
     async fn hello(&self, conversation: &mut Conversation) -> Result<Capabilities, RelayUnavailable> {
         if conversation.wire().said_helo() {
             return Ok(Capabilities::default());
@@ -251,8 +251,8 @@ impl Connector {
         Ok(Capabilities::parse(response.message()))
     }
 
-    /// Logs in if there are credentials. Without TLS this is loopback, by [`crate::relay::RelayUrl::parse`] and `reach`: one with
-    /// `?tls=none` has none.
+    /// Logs in if there are credentials. Without TLS this is loopback, by [`crate::relay::RelayUrl::parse`] and
+    /// `reach`: one with `?tls=none` has none.
     async fn log_in(
         &self,
         conversation: &mut Conversation,

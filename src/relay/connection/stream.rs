@@ -1,9 +1,9 @@
 //! The connection's bytes: TCP or TLS, with a deadline, a bound on replies, and the message written without a copy.
 //!
 //! lettre owns one end ([`AsyncTokioStream`]) and speaks commands and replies over it. The session keeps another hold
-//! of the same [`WireStream`], for what lettre has no words for: setting deadlines, turning to TLS inside the connection,
-//! and writing the message itself. lettre's `message()` copies the body byte by byte, ends it with a second write and
-//! cannot say whether the final dot has left.
+//! of the same [`WireStream`], for what lettre has no words for: setting deadlines, turning to TLS inside the
+//! connection, and writing the message itself. lettre's `message()` copies the body byte by byte, ends it with a second
+//! write and cannot say whether the final dot has left.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -116,7 +116,7 @@ impl WireStream {
         self.inner().said_helo
     }
 
-    /// Whether the relay sent something that nobody asked for.
+    /// Whether the relay sent something unasked.
     pub(in crate::relay) fn has_surplus(&self) -> bool {
         self.inner().replies.has_surplus()
     }
@@ -131,7 +131,7 @@ impl WireStream {
         self.inner().end.clone()
     }
 
-    /// Takes the TCP stream out for a TLS handshake. Nobody can read or write until [`WireStream::upgraded`].
+    /// Takes the TCP stream out for a TLS handshake. There is no reading or writing until [`WireStream::upgraded`].
     ///
     /// `None` if something came behind the relay's reply: it would count as the first words of the protected
     /// conversation (CVE-2011-0411).
@@ -237,7 +237,7 @@ impl StreamInner {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether nobody sees the answer to EHLO yet: it is not whole.
+    /// Whether the answer to EHLO is not shown yet: it is not whole.
     fn keeps_answer_back(&self) -> bool {
         self.helo.is_some() && self.has_spoken && self.replies.is_awaited()
     }

@@ -2,8 +2,8 @@
 //! it, row by row; a test compares the two.
 //!
 //! The first row that fits counts. Enhanced codes that name one cause stand first; then words, which relays put beside
-//! codes that say little (`550 5.7.1`, a bare `550`); then such codes. What no row lists is `refused`: a dead letter can
-//! be redriven, a rejection cannot.
+//! codes that say little (`550 5.7.1`, a bare `550`); then such codes. What no row lists is `refused`: a dead letter
+//! can be redriven, a rejection cannot.
 
 use super::Reply;
 use crate::model::reply::Phase;
@@ -11,7 +11,7 @@ use crate::model::reply::Phase;
 /// What an answer means for the delivery, and for the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReplyMeaning {
-    /// The relay takes mail of nobody in this way; no delivery is to blame.
+    /// The relay takes no sender's mail in this way; no delivery is to blame.
     RelayUnavailable,
     /// It is about this connection: another one is worth a try.
     Reconnect,

@@ -146,7 +146,8 @@ fn postgres_options(url: &str, deadlines: DatabaseDeadlines) -> Result<PgConnect
         ]))
 }
 
-/// Whether nobody on the way to this PostgreSQL can read or change anything: it is on this machine, or proves who it is.
+/// Whether the connection to this PostgreSQL cannot be read or changed on the way: it is on this machine, or proves who
+/// it is.
 #[must_use]
 pub fn is_protected(url: &str) -> bool {
     let Ok(options) = PgConnectOptions::from_str(url) else { return false };
@@ -221,7 +222,8 @@ async fn open_sqlite(
 /// version made is closed to others.
 fn make_private(path: &Path) -> std::io::Result<()> {
     // Never opened if it is there: closing it again would let go of the locks that this process holds on it by another
-    // connection (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    // connection
+    // (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
     match private_file::options().write(true).create_new(true).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
         Ok(_) | Err(_) => {}

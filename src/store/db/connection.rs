@@ -176,7 +176,7 @@ impl DatabaseConnection {
     /// On SQLite it is the one writer's from its beginning, so that reading and then writing never meets another's
     /// write.
     pub(in crate::store) async fn begin(&mut self) -> Result<(), StoreError> {
-        // Before the question: whoever stops waiting for its answer leaves a transaction behind.
+        // Before the question: a caller that stops waiting for its answer leaves a transaction behind.
         self.in_transaction = true;
         self.run("BEGIN", "BEGIN IMMEDIATE").await
     }

@@ -131,9 +131,9 @@ enum ErrorMeaning {
 fn postgres_meaning(code: &str) -> ErrorMeaning {
     match code {
         // 25006, a read-only transaction: the server has become a replica.
-        // 25P03: this worker stood still inside a transaction for too long (a suspended machine, a starved processor), and
-        // the server ended the connection; 25P04 is its sister for whole transactions, from PostgreSQL 17 on.
-        // 42501: somebody took a right away. That concerns every row, and is given back.
+        // 25P03: this worker stood still inside a transaction for too long (a suspended machine, a starved processor),
+        // and the server ended the connection; 25P04 is its sister for whole transactions, from PostgreSQL 17 on.
+        // 42501: a right was revoked. That concerns every row, and is given back.
         "25006" | "25P03" | "25P04" | "42501" => ErrorMeaning::Unavailable,
         // Serialisation, deadlock.
         "40001" | "40P01" => ErrorMeaning::GaveWay,
@@ -157,8 +157,8 @@ fn postgres_meaning(code: &str) -> ErrorMeaning {
 /// [result codes]: https://www.sqlite.org/rescode.html
 fn sqlite_meaning(code: &str) -> ErrorMeaning {
     match code.parse::<u32>().map(|code| code & 0xff) {
-        // PERM, ABORT, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, SCHEMA, AUTH,
-        // NOTADB.
+        // PERM, ABORT, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, SCHEMA,
+        // AUTH, NOTADB.
         Ok(3..=11 | 13..=15 | 17 | 23 | 26) => ErrorMeaning::Unavailable,
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE.
         Ok(18 | 19 | 20 | 25) => ErrorMeaning::Refused,
@@ -221,7 +221,7 @@ mod tests {
             ("42703", Bug),         // no such column
             ("42804", Bug),         // of another type
             ("42P01", Bug),         // no such table
-            ("P0001", Bug),         // somebody's trigger
+            ("P0001", Bug),         // an operator's trigger
             ("", Bug),
         ] {
             assert_eq!(postgres_meaning(code), meaning, "{code}");

@@ -58,7 +58,7 @@ pub(crate) const fn sql<'v>(text: &'static str) -> Statement<'v> {
     Statement { text: Cow::Borrowed(text), values: Vec::new(), rows: None }
 }
 
-/// Begins a statement that has only the conditions that somebody asks for. There must be few such texts: each is prepared
+/// Begins a statement that has only the conditions that are asked for. There must be few such texts: each is prepared
 /// once a connection.
 pub(crate) const fn built_sql(text: String, values: Vec<Value<'_>>) -> Statement<'_> {
     Statement { text: Cow::Owned(text), values, rows: None }

@@ -54,7 +54,8 @@ async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) ->
     .rows("letter_id uuid", causes.iter().map(|cause| [cause.letter.into()]))
     .all(on)
     .await?;
-    // The copy in the broker's queue keeps the headers that it was published with: a second one would not take its place.
+    // The copy in the broker's queue keeps the headers that it was published with: a second one would not take its
+    // place.
     sql("WITH {rows}
         UPDATE dead_letter SET class = rows.class, reason = rows.reason, hint = rows.hint, fingerprint = rows.fingerprint,
                last_failed_at = $1, curable = FALSE

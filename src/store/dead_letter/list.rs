@@ -25,7 +25,7 @@ use crate::store::db::value::Row;
 pub struct DeadLetter {
     /// Its identifier.
     pub id: DeadLetterId,
-    /// Whether somebody must act still.
+    /// Whether a person must act still.
     pub state: DeadLetterState,
     /// The dead delivery, if the event became one.
     pub delivery: Option<DeliveryId>,
@@ -58,7 +58,7 @@ pub struct DeadLetter {
     pub fingerprint: String,
     pub first_failed_at: Timestamp,
     pub last_failed_at: Timestamp,
-    /// When somebody acted.
+    /// When it was acted upon.
     pub concluded_at: Option<Timestamp>,
     /// Who acted.
     pub concluded_by: Option<String>,
@@ -69,7 +69,7 @@ pub struct DeadLetter {
 /// Which dead letters are wanted; each part narrows.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
-    /// Those that somebody acted upon, instead of the open ones.
+    /// Those that were acted upon, instead of the open ones.
     pub concluded: bool,
     pub class: Option<ReasonCode>,
     pub tenant: Option<TenantId>,
@@ -90,8 +90,8 @@ pub struct DeadLetterGroup {
     pub example: DeadLetter,
 }
 
-/// What [`DeadLetter::read`] needs of `dead_letter`. The kind is the event's; attempts are counted as for deliveries: what
-/// was tried until then.
+/// What [`DeadLetter::read`] needs of `dead_letter`. The kind is the event's; attempts are counted as for deliveries:
+/// what was tried until then.
 macro_rules! dead_letter_columns {
     () => {
         "dead_letter.*, (SELECT known.kind FROM event AS known WHERE known.key = dead_letter.event_key) AS kind,

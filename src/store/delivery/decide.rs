@@ -29,7 +29,7 @@ pub struct MarkedSent {
     pub acted: Acted,
     /// The delivery by which recipients get the message that the relay had deferred.
     pub rest: Option<DeliveryId>,
-    /// There are several recipients, and nobody knows which of them the relay had accepted.
+    /// There are several recipients, and it is not known which of them the relay had accepted.
     pub recipients_unknown: bool,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! An uncertain delivery is under way in no lane, so its customer can be erased; its relay may answer all the same, for
 //! as long as its worker waits. That the mail was taken, or refused for good, is recorded without the relay's words,
-//! which may repeat the address. It is never due again: there is nobody to send it to. What would have been sent again,
-//! or would have become a dead letter, is cancelled.
+//! which may repeat the address. It is never due again: there is no address to send it to. What would have been sent
+//! again, or would have become a dead letter, is cancelled.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub(in crate::store) async fn among(
     if claims.is_empty() {
         return Ok(HashSet::new());
     }
-    // Locked as whoever erases locks them: either sees what the other did.
+    // Locked in the order of an erasure: either sees what the other did.
     let rows = sql("WITH {rows}
         SELECT delivery.id, delivery.claim, delivery.customer_name = $1 AND delivery.recipients = '[]' AS erased
         FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim

@@ -123,7 +123,7 @@ pub struct ExplainedLink {
 }
 
 impl Store {
-    /// Everything that is known of the invoice with this number or identifier; `None` if nobody told us of it.
+    /// Everything that is known of the invoice with this number or identifier; `None` if it is unknown.
     pub async fn explain(&self, tenant: &TenantId, invoice: &str) -> Result<Option<Explanation>, StoreError> {
         let mut connection = self.read().await?;
         let deliveries = deliveries(&mut connection, tenant, invoice).await?;
@@ -283,7 +283,8 @@ async fn events(
 ) -> Result<Vec<ExplainedEvent>, StoreError> {
     sql("WITH {rows}
         SELECT event.key, event.source, event.event_id, event.tenant_id, event.customer_id, event.invoice_id,
-               event.invoice_number, event.kind, event.via, event.received_at, event.state, event.wait_until, event.body IS NOT NULL AS has_body
+               event.invoice_number, event.kind, event.via, event.received_at, event.state, event.wait_until,
+               event.body IS NOT NULL AS has_body
         FROM event
         WHERE event.key IN (
             SELECT key FROM rows

@@ -1,8 +1,8 @@
 //! Recipients that a message never went to, although it may have gone to others.
 //!
-//! A relay may accept some recipients, defer others, and then give no answer to the final dot. The delivery is uncertain;
-//! but those others have not got the message, whatever became of it. When a person finds that it was sent, they get it
-//! by a delivery of their own, as after a 250.
+//! A relay may accept some recipients, defer others, and then give no answer to the final dot. The delivery is
+//! uncertain; but those others have not got the message, whatever became of it. When a person finds that it was sent,
+//! they get it by a delivery of their own, as after a 250.
 
 use serde::Deserialize;
 
@@ -42,8 +42,9 @@ pub struct TriedRecipients<'a> {
 }
 
 impl LeftRecipients {
-    /// Goes through the attempts of a delivery, oldest first; `claim` and `phase` say where it ended. Only what may have
-    /// been accepted as a whole counts: in an attempt that the relay answered with 4xx or 5xx nobody got anything.
+    /// Goes through the attempts of a delivery, oldest first; `claim` and `phase` say where it ended. Only what may
+    /// have been accepted as a whole counts: in an attempt that the relay answered with 4xx or 5xx no recipient got
+    /// anything.
     #[must_use]
     pub fn of(recipients: &[Recipient], attempts: &[TriedRecipients<'_>], claim: u32, phase: Option<Phase>) -> Self {
         let uncertain = || attempts.iter().filter(|attempt| attempt.class == ReasonCode::Uncertain);
@@ -209,7 +210,7 @@ mod tests {
             (&[(1, ReasonCode::Uncertain, ".dd."), (2, ReasonCode::Uncertain, "..d.")], 2, DOT, "c", false),
             (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Uncertain, "d...")], 2, DOT, "", false),
             (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Uncertain, ".r..")], 2, DOT, "", false),
-            // The whole message was refused at the second attempt: nobody got anything by it.
+            // The whole message was refused at the second attempt: no recipient got anything by it.
             (&[(1, ReasonCode::Uncertain, ".d.."), (2, ReasonCode::Deferred, "....")], 2, DOT, "b", false),
             // Nothing was sent again.
             (&[(1, ReasonCode::Uncertain, ".d..")], 2, None, "b", false),

@@ -124,7 +124,7 @@ macro_rules! delivery_columns {
          COALESCE(delivery.concluded, lane_entry.state, 'due') AS state, lane_entry.relay, lane_entry.due_at,
          COALESCE(lane_entry.express, FALSE) AS express, lane_entry.held,
          (SELECT CAST(COUNT(*) AS INTEGER) FROM attempt WHERE attempt.delivery_id = delivery.id)
-             -- DATA had begun, and nobody was left to tell how that ended.
+             -- DATA had begun, and its worker died before it recorded how that ended.
              + CASE WHEN delivery.phase IS NOT NULL
                          AND NOT EXISTS (SELECT 1 FROM attempt
                                          WHERE attempt.delivery_id = delivery.id AND attempt.claim = delivery.claim)
@@ -158,7 +158,7 @@ const ALL: &str = concat!(
     " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
 );
 
-/// What was sent to somebody.
+/// What was sent to a recipient.
 const TO_RECIPIENT: &str = concat!(
     "SELECT ",
     delivery_columns!(),
@@ -166,9 +166,9 @@ const TO_RECIPIENT: &str = concat!(
          LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
 );
 
-/// A list's statement while it is put together. Only what is asked for stands in it: a condition that may be none (`$1 IS
-/// NULL OR …`) has PostgreSQL expect a single row, and sort a whole table by time instead of reading the index that is in
-/// order (measured: 8 s among a million deliveries).
+/// A list's statement while it is put together. Only what is asked for stands in it: a condition that may be none (`$1
+/// IS NULL OR …`) has PostgreSQL expect a single row, and sort a whole table by time instead of reading the index that
+/// is in order (measured: 8 s among a million deliveries).
 struct Listing<'v> {
     text: String,
     values: Vec<Value<'v>>,
@@ -245,8 +245,8 @@ impl DeliveryFilter {
         }
     }
 
-    /// The statement that lists what it wants, newest first: found by an index whose order is the list's, which the rest
-    /// only narrows. `address_key` is one of the recipient's, if there is one.
+    /// The statement that lists what it wants, newest first: found by an index whose order is the list's, which the
+    /// rest only narrows. `address_key` is one of the recipient's, if there is one.
     pub(in crate::store) fn statement(&self, page: PageRequest, address_key: Option<i64>) -> Statement<'_> {
         let order = self.order();
         let (mut listing, by) = match order {

@@ -5,7 +5,7 @@ use crate::model::ids::DeliveryId;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 
-/// What somebody did.
+/// What a person did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     pub at: Timestamp,
@@ -13,7 +13,7 @@ pub struct Note {
     pub what: String,
 }
 
-/// Who notes what nobody did by hand.
+/// The author of notes about what the dispatcher itself did.
 pub(in crate::store) const DISPATCHER: &str = "dispatcher";
 
 /// What is to be noted of a delivery from its start.

@@ -52,27 +52,27 @@ struct Family {
 pub enum Standing {
     /// None of them is sent any more.
     Concluded {
-        /// Where the main one stood, once nobody else could move it.
+        /// Where the main one stood, once no other transaction could move it.
         was: DeliveryState,
     },
     /// One is being sent at this moment: the transaction must not commit.
     Sending,
-    /// Somebody else moved one while they were being locked: drop the transaction and begin anew.
+    /// Another transaction moved one while they were being locked: drop the transaction and begin anew.
     Overtaken,
 }
 
 impl IntakeTransaction {
     /// The newest main delivery of each invoice, credit note and reminder with this number or identifier, the newest
-    /// first, at most `limit`: an invoice and its reminder often share the number. One that was cancelled as a duplicate
-    /// stands behind the one that it duplicates, and a superseded one behind what took its place.
+    /// first, at most `limit`: an invoice and its reminder often share the number. One that was cancelled as a
+    /// duplicate stands behind the one that it duplicates, and a superseded one behind what took its place.
     pub async fn newest_deliveries(
         &mut self,
         tenant: &TenantId,
         invoice: &str,
         limit: u32,
     ) -> Result<Vec<Newest>, StoreError> {
-        sql("SELECT ranked.id, ranked.created_at, delivery_state.state, ranked.event_key, ranked.tenant_id, ranked.customer_id,
-                   ranked.invoice_id, ranked.invoice_number, ranked.kind, event.body
+        sql("SELECT ranked.id, ranked.created_at, delivery_state.state, ranked.event_key, ranked.tenant_id,
+                   ranked.customer_id, ranked.invoice_id, ranked.invoice_number, ranked.kind, event.body
             FROM (SELECT delivery.*, ROW_NUMBER() OVER (
                       PARTITION BY invoice_id, kind
                       ORDER BY (CASE WHEN class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END),
@@ -106,7 +106,7 @@ impl IntakeTransaction {
 
     /// Concludes what is left to send or unknown of a main delivery and its rests, because `by` takes its place.
     ///
-    /// Whoever moves a delivery locks its place in a lane, its dead letter or its own row before. So the whole family
+    /// Moving a delivery locks its lane entry, its dead letter or its own row first. So the whole family
     /// is locked first and looked at afterwards: a late answer that makes an uncertain one due, or a sender's hold
     /// that takes a rejected one back, comes before the look or finds what was decided here.
     pub async fn supersede(
@@ -155,7 +155,7 @@ impl IntakeTransaction {
         insert_notes(&mut self.transaction, &[delivery], who, what, self.now).await
     }
 
-    /// Locks a main delivery and its rests, in the order in which everybody locks: places in lanes, dead letters,
+    /// Locks a main delivery and its rests, in the order of every transaction: places in lanes, dead letters,
     /// deliveries. `None` if one has moved meanwhile: its new place in a lane must not be locked after its delivery.
     async fn lock_family(&mut self, tenant: &TenantId, newest: &Newest) -> Result<Option<Family>, StoreError> {
         let members = self.family(tenant, newest).await?;

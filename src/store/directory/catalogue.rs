@@ -43,7 +43,7 @@ pub struct CustomersUpserted {
     pub changed: u64,
     /// Known just so.
     pub unchanged: u64,
-    /// Left out, because nobody told us of their tenant.
+    /// Left out, because their tenant is unknown.
     pub unknown_tenant: Vec<(TenantId, CustomerId)>,
     /// Dead letters that can be put back now.
     pub resolvable: Vec<DeadLetterId>,

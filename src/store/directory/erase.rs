@@ -1,7 +1,7 @@
 //! Erasing a customer: what names them goes, what the books need stays under their number.
 //!
 //! Also what no column says is theirs: bytes that could not be read as an event, and what people noted. What is out of
-//! reach (backups, logs, a mailbox) is said to whoever erases.
+//! reach (backups, logs, a mailbox) is said to the person who erases.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub enum Erased {
     },
     /// So many of their deliveries and events are under way: nothing was erased. Cancel them first, or wait.
     UnderWay(u64),
-    /// Nobody told us of them.
+    /// They are unknown.
     Unknown,
 }
 
@@ -100,8 +100,8 @@ impl Store {
         })
     }
 
-    /// How many deliveries and dead letters [`Store::erase_customer`] would take in now; none if it would erase nothing.
-    /// Nothing is changed.
+    /// How many deliveries and dead letters [`Store::erase_customer`] would take in now; none if it would erase
+    /// nothing. Nothing is changed.
     pub async fn look_at_erasure(
         &self,
         tenant: &TenantId,
@@ -119,7 +119,7 @@ impl Store {
     ) -> Result<Result<Erasure, Erased>, StoreError> {
         let whose = Whose { tenant, customer };
         let person = whose.person(&mut self.read().await?).await?;
-        // Looking through all bodies takes its time, and nobody waits for it.
+        // Looking through all bodies takes its time, and no caller waits for it.
         let (mut letters, last) = letters_that_name(&mut self.read().await?, &person, None).await?;
         let mut intake = self.begin_intake(std::slice::from_ref(tenant)).await?;
         let on = &mut intake.transaction;
@@ -198,7 +198,7 @@ impl Whose<'_> {
         .await?;
         for row in &rows {
             texts.push(row.get("customer_name")?);
-            // A Cc may be anybody's, their tax adviser's for instance.
+            // A Cc may be another person's, their tax adviser's for instance.
             let to = row.json::<Vec<Recipient>>("recipients")?.into_iter();
             texts.extend(to.filter(|to| to.role == RecipientRole::To).map(|to| to.address));
         }
@@ -248,7 +248,7 @@ impl Whose<'_> {
 }
 
 async fn erase_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    // Why somebody cancelled, resent or discarded it may name whom it was for.
+    // The reason of a cancellation, resend or discard may name whom it was for.
     erase_notes(on, deliveries).await?;
     // What a relay said may repeat the address.
     sql("WITH {rows} UPDATE attempt SET reply = NULL, refused = NULL WHERE delivery_id IN (SELECT id FROM rows)")

@@ -41,8 +41,8 @@ impl Person {
         self.texts.iter().any(|text| sentence.contains(text))
     }
 
-    /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's is
-    /// theirs to erase, whoever it names besides.
+    /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's
+    /// is theirs to erase, whatever else it names.
     pub(in crate::store) fn is_named_in_event(&self, body: &[u8]) -> bool {
         let Ok(event) = serde_json::from_slice::<Value>(body) else {
             // Half an event, or none: the bytes as text, with what JSON escapes.

@@ -13,9 +13,9 @@ use crate::store::{Store, Transaction};
 pub enum SettingsPut {
     /// They hold; the version is as before if they are what held already.
     Saved(VersionedSettings),
-    /// Somebody else changed them meanwhile: these hold.
+    /// They were changed meanwhile: these hold.
     Conflict(VersionedSettings),
-    /// Nobody told us of the tenant.
+    /// The tenant is unknown.
     UnknownTenant,
 }
 

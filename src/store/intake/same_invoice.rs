@@ -1,9 +1,9 @@
 //! Deliveries that make another one of the same invoice a duplicate.
 //!
-//! Two events bring the same invoice if their digests of tenant, invoice id, kind, documents and recipients are equal. A
-//! delivery counts while it is sent, or may still be sent or known as sent without a person's doing. One that expired,
-//! was rejected, cancelled or discarded, or is dead for a cause that a person must take away, suppresses nothing:
-//! otherwise nobody would ever get the invoice.
+//! Two events bring the same invoice if their digests of tenant, invoice id, kind, documents and recipients are equal.
+//! A delivery counts while it is sent, or may still be sent or known as sent without a person's doing. One that
+//! expired, was rejected, cancelled or discarded, or is dead for a cause that a person must take away, suppresses
+//! nothing: otherwise the customer would never get the invoice.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,9 @@ use crate::store::db::statement::sql;
 /// How far apart two events that bring the same invoice may have come, in milliseconds.
 const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Whether `standing`, a main delivery, makes another one of its invoice a duplicate at the moment `$1`. What is overdue
-/// is not sent any more, unless it is on the wire; the dead ones are those of the classes that resolve by themselves.
+/// Whether `standing`, a main delivery, makes another one of its invoice a duplicate at the moment `$1`. What is
+/// overdue is not sent any more, unless it is on the wire; the dead ones are those of the classes that resolve by
+/// themselves.
 macro_rules! suppresses_duplicates {
     () => {
         "(standing.concluded IN ('sent', 'uncertain')
@@ -43,8 +44,8 @@ pub struct Revived {
     pub delivery: Option<DeliveryId>,
     /// The event, if it is remembered.
     pub event: Option<EventKey>,
-    /// The digest of an event that became no delivery, by what is known of its customer now: the stored one may be of a time
-    /// when the customer was unknown.
+    /// The digest of an event that became no delivery, by what is known of its customer now: the stored one may be of a
+    /// time when the customer was unknown.
     pub invoice_sha256: Option<Sha256>,
 }
 

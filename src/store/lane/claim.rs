@@ -280,7 +280,7 @@ async fn enqueue_ready_in(on: &mut impl StatementExecutor, now: Timestamp, limit
         return Ok(0);
     }
     if ready.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-        // More than these: nobody's may stand behind all of somebody else's.
+        // More than these: no tenant's may stand behind all of another tenant's.
         let known: HashSet<DeliveryId> = ready.iter().map(|(delivery, ..)| *delivery).collect();
         let share = fair_share(on, now, limit).await?;
         ready.extend(share.into_iter().filter(|(delivery, ..)| !known.contains(delivery)));

@@ -1,5 +1,5 @@
-//! Holding deliveries by hand, for example before the first start after a database was restored: the backup does not say
-//! which of them were sent after it was made.
+//! Holding deliveries by hand, for example before the first start after a database was restored: the backup does not
+//! say which of them were sent after it was made.
 
 use crate::clock::Timestamp;
 use crate::model::ids::TenantId;
@@ -26,11 +26,11 @@ impl Store {
     /// Holds every delivery that waits, of one tenant or of all; returns how many.
     ///
     /// How long one has waited makes no difference: a backlog from before the backup may have gone out right after it.
-    /// `since` is when the backup was made, for whoever compares with the relay's log; it is noted at each. One that a
-    /// worker has claimed gets no permit for DATA any more ([`Store::permit_data`]), and is held when it comes back. One
-    /// whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a dead
-    /// worker left in a restored database is not sent when it is taken over. What is left of one that some recipients
-    /// deferred is held with it.
+    /// `since` is when the backup was made, to compare with the relay's log; it is noted at each. One that a
+    /// worker has claimed gets no permit for DATA any more ([`Store::permit_data`]), and is held when it comes back.
+    /// One whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a
+    /// dead worker left in a restored database is not sent when it is taken over. What is left of one that some
+    /// recipients deferred is held with it.
     pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<HeldCounts, StoreError> {
         let what = format!("held: what was sent since {since} may be missing here");
         let mut all = HeldCounts::default();

@@ -169,8 +169,8 @@ async fn clear_ends(
     Ok(())
 }
 
-/// Locks the tenants' rows, as intake and resends do: what is read about other deliveries of an invoice is still true when
-/// this commits.
+/// Locks the tenants' rows, as intake and resends do: what is read about other deliveries of an invoice is still true
+/// when this commits.
 pub(in super::super) async fn lock_tenants_of(
     on: &mut Transaction,
     attempts: &[TrippedAttempt],
@@ -215,8 +215,8 @@ async fn lock_given_up(on: &mut Transaction, attempts: &[TrippedAttempt]) -> Res
     .collect()
 }
 
-/// Leaves out deliveries that another delivery of the same invoice replaces: a dead one is cancelled as its duplicate, a
-/// rejected one stays rejected.
+/// Leaves out deliveries that another delivery of the same invoice replaces: a dead one is cancelled as its duplicate,
+/// a rejected one stays rejected.
 ///
 /// Statements of their own, so that they see what was committed before the rows were locked.
 async fn without_resent(on: &mut Transaction, back: Vec<GivenUp>, now: Timestamp) -> Result<Vec<GivenUp>, StoreError> {

@@ -243,8 +243,8 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
     Ok(late)
 }
 
-/// Keeps the attempts of claims whose delivery a person has concluded meanwhile (resent an uncertain one, or marked it as
-/// sent), so that the timeline shows what the relay replied in the end. The delivery's state does not change.
+/// Keeps the attempts of claims whose delivery a person has concluded meanwhile (resent an uncertain one, or marked it
+/// as sent), so that the timeline shows what the relay replied in the end. The delivery's state does not change.
 async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<(), StoreError> {
     let tried: Vec<&Record> = records.iter().copied().filter(|record| record.attempt.is_some()).collect();
     if tried.is_empty() {

@@ -70,7 +70,8 @@ impl Store {
         Ok(Leaving { due, resent, uncertain })
     }
 
-    /// Takes over the deliveries of `dead` and deregisters it; `by` is the caller. Of two callers at once, each gets some.
+    /// Takes over the deliveries of `dead` and deregisters it; `by` is the caller. Of two callers at once, each gets
+    /// some.
     pub async fn take_over(&self, dead: WorkerId, by: WorkerId) -> Result<TakenOver, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -86,8 +87,8 @@ impl Store {
         let resent = self.resend_of(on, dead, now).await?;
         let uncertain = declare_uncertain(on, dead, now).await?;
         give_probes_back(on, dead).await?;
-        // Another process may take the leases of the dead one. A process that ends in order releases them itself, when the
-        // task that holds them has ended.
+        // Another process may take the leases of the dead one. A process that ends in order releases them itself, when
+        // the task that holds them has ended.
         sql("DELETE FROM lease WHERE holder IN (SELECT lease_holder FROM worker WHERE id = $1)")
             .bind(dead)
             .run(on)
@@ -162,8 +163,8 @@ impl Store {
 }
 
 impl Store {
-    /// Declares claims uncertain whose DATA has started and whose end nobody will tell; returns whose it was. Those whose
-    /// relay is configured so are sent once more instead.
+    /// Declares claims uncertain whose DATA has started and whose end will not be recorded; returns whose it was. Those
+    /// whose relay is configured so are sent once more instead.
     pub async fn abandon(&self, fences: &[Fence]) -> Result<Vec<DeliveryId>, StoreError> {
         if fences.is_empty() {
             return Ok(Vec::new());

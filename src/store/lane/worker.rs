@@ -1,7 +1,7 @@
 //! Live workers, and their heartbeats.
 //!
 //! A heartbeat is a counter, not a time: an observer calls a worker dead when its counter stands still for long
-//! enough by the observer's own clock, so no wrong clock kills anybody.
+//! enough by the observer's own clock, so no wrong clock kills a worker.
 
 use crate::model::ids::{RelayName, WorkerId};
 use crate::store::Store;

@@ -134,8 +134,8 @@ pub(in crate::store) async fn insert_outcomes(
     Ok(())
 }
 
-/// Whether the outcome is published. An uncertain delivery is decided by a person first, and discarding a dead letter does
-/// not change the outcome that was published: dead.
+/// Whether the outcome is published. An uncertain delivery is decided by a person first, and discarding a dead letter
+/// does not change the outcome that was published: dead.
 const fn is_published(concluded: Concluded) -> bool {
     match concluded {
         Concluded::Sent | Concluded::Rejected | Concluded::Dead | Concluded::Cancelled | Concluded::Expired => true,

@@ -22,7 +22,7 @@ pub(super) const CUSTOMERS_WITH: &str = "WITH {rows},
             SELECT customer.* FROM (SELECT DISTINCT tenant_id, customer_id FROM picked) AS found
                  JOIN customer ON customer.tenant_id = found.tenant_id AND customer.id = found.customer_id
             WHERE NOT EXISTS (SELECT 1 FROM rows WHERE NOT EXISTS (
-                -- By the customer, who has few words; never by the word, which may be everybody's.
+                -- By the customer, who has few words; never by the word, which many may share.
                 SELECT 1 FROM customer_word AS other
                 WHERE other.tenant_id = found.tenant_id AND other.customer_id = found.customer_id
                   AND other.word || '' >= rows.low AND other.word || '' < rows.high))
@@ -116,8 +116,8 @@ impl Store {
         Ok((found.into_values().take(wanted).collect(), more))
     }
 
-    /// Customers that have a word that begins so for each of these; whether even the rarest of the words is so common that
-    /// not all who have it were looked through.
+    /// Customers that have a word that begins so for each of these; whether even the rarest of the words is so common
+    /// that not all who have it were looked through.
     async fn customers_with(
         &self,
         words: &[String],
@@ -143,7 +143,7 @@ impl Store {
         Ok((customers, having >= i64::from(LOOKED_THROUGH_MAX)))
     }
 
-    /// Which of the words the fewest customers have, and how many (up to a limit); none if one of them is nobody's.
+    /// Which of the words the fewest customers have, and how many (up to a limit); none if no customer has one of them.
     async fn rarest(&self, words: &[String], tenant: Option<&TenantId>) -> Result<Option<(i64, usize)>, StoreError> {
         let mut rarest: Option<(i64, usize)> = None;
         for (index, word) in words.iter().enumerate() {

@@ -155,9 +155,9 @@ pub struct FoundEvent {
 }
 
 impl Store {
-    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, the id of a delivery, a
-    /// dead letter or an event or the beginning of one that nothing else has, a customer's id or words of a name. Of each
-    /// kind at most `limit`; what is named exactly comes first.
+    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, the id of a
+    /// delivery, a dead letter or an event or the beginning of one that nothing else has, a customer's id or words of a
+    /// name. Of each kind at most `limit`; what is named exactly comes first.
     pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<SearchHits, StoreError> {
         let mut search = Search { store: self, tenant, limit, found: SearchHits::default(), seen: HashSet::new() };
         let Some(needle) = Needle::read(text) else { return Ok(search.found) };

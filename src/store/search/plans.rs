@@ -1,4 +1,4 @@
-//! The statements of every search and list, for whoever proves by their plans that none reads a whole table.
+//! The statements of every search and list, for a proof by their plans that none reads a whole table.
 
 use uuid::Uuid;
 

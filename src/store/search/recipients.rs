@@ -1,6 +1,6 @@
 //! Who was written to: what finds a delivery by an address, of To, Cc or Bcc.
 //!
-//! Of each mailbox a few bytes of an HMAC are kept ([`AddressKeys`]): whoever reads the table alone cannot tell whose.
+//! Of each mailbox a few bytes of an HMAC are kept ([`AddressKeys`]): from the table alone it cannot be told whose.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -60,8 +60,8 @@ impl Forgotten {
 
 impl Store {
     /// Forgets up to `limit` rows of each kind whose time is over; what is left is for the next round. Any number of
-    /// processes may do so. Before each round, and at least once a day, whoever makes snapshots tells its templates
-    /// ([`Store::save_template_version`]).
+    /// processes may do so. Before each round, and at least once a day, processes that make snapshots announce their
+    /// templates ([`Store::save_template_version`]).
     pub async fn forget(&self, times: &RetentionTimes, limit: u32) -> Result<Forgotten, StoreError> {
         let now = self.now();
         let bodies_before = now.minus(times.bodies);
@@ -85,7 +85,7 @@ impl Store {
                         AND delivery.event_key = event.key
                         AND (delivery.concluded IS NULL OR delivery.concluded IN ('dead', 'uncertain')
                              OR delivery.concluded_at >= $1
-                             -- Whoever opens the link is shown what the event says.
+                             -- The portal shows a visitor what the event says.
                              OR EXISTS (SELECT 1 FROM portal_link
                                  WHERE portal_link.root_id = delivery.root_id AND portal_link.expires_at >= $3)))
                   AND NOT EXISTS (SELECT 1 FROM dead_letter

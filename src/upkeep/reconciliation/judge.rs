@@ -103,7 +103,7 @@ fn most_for_one_recipient(mails: &[&TakenMail]) -> Option<usize> {
     mails.iter().flat_map(|mail| &mail.recipients).map(times).max()
 }
 
-/// Whether somebody who looks at the delivery learns that the relay has it, or may have it.
+/// Whether the delivery shows that the relay has it, or may have it.
 const fn may_be_taken(delivery: &BookedDelivery) -> bool {
     match delivery.concluded {
         Some(Concluded::Sent | Concluded::Uncertain) => true,
@@ -188,7 +188,7 @@ pub fn stranger(mail: &TakenMail) -> Finding {
     Finding { fault: ReconciliationFault::NotRecorded, tenant: None, invoice: None, detail }
 }
 
-/// A row that cannot be read: nobody can say what is wrong beside that. The sentence names no address.
+/// A row that cannot be read: what is wrong beside that is not known. The sentence names no address.
 #[must_use]
 pub fn unreadable(row: &str, why: &str) -> Finding {
     let detail = format!("{row}: {}", AddressMask::default().reply(why));

@@ -1,8 +1,8 @@
 //! Does everything add up? What was published, what the database holds, and what the relay took, joined.
 //!
 //! The promise is that every event is in exactly one state and that nothing is sent twice by itself. [`audit`] reads
-//! the database a page at a time, [`judge`] says of each row what is wrong with it, and the [`Reconciliation`] names every
-//! event that breaks the promise. `doctor --ledger` shows it; tests that break things end with it.
+//! the database a page at a time, [`judge`] says of each row what is wrong with it, and the [`Reconciliation`] names
+//! every event that breaks the promise. `doctor --ledger` shows it; tests that break things end with it.
 
 pub mod evidence;
 pub mod judge;
@@ -30,33 +30,33 @@ const FINDINGS_MAX: usize = 1_000;
 pub enum ReconciliationFault {
     /// Published, and neither in the queue nor in the database.
     Lost,
-    /// Nobody acts next, and it has not ended.
+    /// No process acts next, and it has not ended.
     InNoState,
-    /// Two would act next, or it has ended and somebody still acts.
+    /// Two would act next, or it has ended and a process still acts.
     InTwoStates,
     /// A place in a lane of a delivery that is not there.
     WithoutDelivery,
     /// A delivery of an event that had one, and no person wanted it.
     SecondDelivery,
-    /// The relay took it more than once for one recipient, and nobody wanted that.
+    /// The relay took it more than once for one recipient, without a person's request.
     SentTwice,
     /// Sent with documents and recorded with a link, or the other way round, or another message.
     OtherDecision,
     /// Recorded as sent, and the relay never took it.
     NotTaken,
-    /// The relay took it, and it is recorded as something that nobody would look at for that.
+    /// The relay took it, and it is recorded as a state in which it would not be noticed.
     NotRecorded,
     /// An attempt was accepted, and the delivery is not sent.
     AcceptedNotSent,
     /// Uncertain, although its DATA never began.
     UncertainBeforeData,
-    /// Dead, without an open dead letter: nobody sees it.
+    /// Dead, without an open dead letter: no list shows it.
     DeadUnseen,
     /// An open dead letter of what is not dead.
     SeenUndead,
     /// A count that is kept is not the true one.
     Miscounted,
-    /// A row that holds a value which nobody can read.
+    /// A row that holds an unreadable value.
     Unreadable,
     /// A person had an uncertain delivery sent again, and the relay has accepted both: no promise is broken, but the
     /// customer has two.

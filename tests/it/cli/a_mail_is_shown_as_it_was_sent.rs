@@ -1,4 +1,5 @@
-//! `deliveries show`: the mail as it was sent is put together again, and its digest proves it; or it says what is missing.
+//! `deliveries show`: the mail as it was sent is put together again, and its digest proves it; or it says what is
+//! missing.
 
 use std::process::{Command, Stdio};
 

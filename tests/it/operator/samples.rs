@@ -98,7 +98,8 @@ impl Support {
         (claimed, worker)
     }
 
-    /// Sends the one delivery that is due, so that it ends as `concluded`; returns it with its dead letter, if it has one.
+    /// Sends the one delivery that is due, so that it ends as `concluded`; returns it with its dead letter, if it has
+    /// one.
     pub(crate) async fn end(&self, concluded: Concluded, class: ReasonCode) -> (DeliveryId, Option<DeadLetterId>) {
         let (claimed, worker) = self.start().await;
         if matches!(concluded, Concluded::Sent | Concluded::Uncertain) {

@@ -334,11 +334,11 @@ async fn answers_are_found_by_sender_whoever_sent(database: TestDatabase) {
         database.clock.advance(Duration::from_secs(1));
     }
     let accepted = start.plus(Duration::from_secs(1));
-    for keys in [key().alone(), key().same_envelope(), SenderKey::everybody(&relay)] {
+    for keys in [key().alone(), key().same_envelope(), SenderKey::all_senders(&relay)] {
         assert_eq!(store.last_accepted(&relay, &keys).await.expect("answered"), Some(accepted), "{keys:?}");
     }
     assert_eq!(store.last_accepted(&relay, &other.alone()).await.expect("answered"), None);
-    assert_eq!(store.last_accepted(&"another".into(), &SenderKey::everybody(&relay)).await.expect("answered"), None);
+    assert_eq!(store.last_accepted(&"another".into(), &SenderKey::all_senders(&relay)).await.expect("answered"), None);
     let found = |answers: Vec<(_, invoice_dispatcher::policy::sender_trip::PastAnswer<Phase>)>| {
         answers.into_iter().map(|(_, answer)| answer.delivery).collect::<Vec<_>>()
     };
@@ -354,7 +354,7 @@ async fn answers_are_found_by_sender_whoever_sent(database: TestDatabase) {
         }
     };
     assert_eq!(lost(key().alone(), start).await, 4);
-    assert_eq!(lost(SenderKey::everybody(&relay), start).await, 5);
+    assert_eq!(lost(SenderKey::all_senders(&relay), start).await, 5);
     assert_eq!(lost(key().alone(), start.plus(Duration::from_secs(3))).await, 2);
     database.assert_ledger().await;
 }

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, uri::Authority};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Refuses requests for any name but this machine's own: such a name was pointed here by somebody else.
+/// Refuses requests for any name but this machine's own: such a name was pointed here from outside.
 pub(super) async fn only_this_machine(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());

@@ -1,7 +1,8 @@
 //! An uncertain delivery of which a late answer says that the relay has the message.
 //!
-//! Its worker seemed to be dead, and what it had begun was sent once more (`on_uncertain = "resend"`). The late 250 stands
-//! in the first attempt. Whatever became of the second one: the customer has the email, and nobody is to decide.
+//! Its worker seemed to be dead, and what it had begun was sent once more (`on_uncertain = "resend"`). The late 250
+//! stands in the first attempt. Whatever became of the second one: the customer has the email, and there is nothing to
+//! decide.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ use crate::store::dead_letter::decide::move_deliveries;
 use crate::store::delivery::left_recipients::{insert_rest, left_recipients};
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 
-/// Moves those of `deliveries` that are uncertain, and that an earlier attempt's late answer accepted, to `sent`. Recipients
-/// that the relay had deferred get a delivery of their own.
+/// Moves those of `deliveries` that are uncertain, and that an earlier attempt's late answer accepted, to `sent`.
+/// Recipients that the relay had deferred get a delivery of their own.
 pub(in crate::store) async fn conclude_accepted_late(
     on: &mut Transaction,
     deliveries: &BTreeSet<DeliveryId>,

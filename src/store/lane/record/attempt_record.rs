@@ -97,8 +97,8 @@ pub struct BackToDue {
     pub held: Option<String>,
     /// What the delivery's story is to say of it; without addresses.
     pub note: Option<String>,
-    /// The next message is composed anew, whatever was permitted before: nobody has that, and it would be dated long
-    /// before it is sent.
+    /// The next message is composed anew, whatever was permitted before: that message is out nowhere, and it would be
+    /// dated long before it is sent.
     pub anew: bool,
 }
 
@@ -152,7 +152,7 @@ pub struct RemainderDelivery {
 pub enum Recorded {
     /// It stands.
     Done,
-    /// The claim is not the caller's any more; whoever has it acts next. If the delivery was concluded otherwise
+    /// The claim is not the caller's any more; its holder acts next. If the delivery was concluded otherwise
     /// meanwhile, the attempt is kept all the same.
     Lost,
 }

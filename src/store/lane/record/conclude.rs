@@ -1,5 +1,5 @@
-//! What is written when deliveries conclude: their result and attempts, outcomes, dead letters, deliveries of recipients
-//! that are left, and counts.
+//! What is written when deliveries conclude: their result and attempts, outcomes, dead letters, deliveries of
+//! recipients that are left, and counts.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,8 +1,8 @@
 //! Credentials that a relay has refused, shared by all workers that have them.
 //!
-//! A refusal is a row. Workers with these credentials neither probe the relay nor send; at `try_at` one of them takes the
-//! lease and tries to log in. Workers with other credentials are not affected: during a rolling change of a password,
-//! those with the new one send.
+//! A refusal is a row. Workers with these credentials neither probe the relay nor send; at `try_at` one of them takes
+//! the lease and tries to log in. Workers with other credentials are not affected: during a rolling change of a
+//! password, those with the new one send.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct RefusedCredentials {
     pub try_at: Timestamp,
     /// Who tries them now.
     pub try_worker: Option<WorkerId>,
-    /// Until when nobody else does.
+    /// Until when no other worker does.
     pub try_until: Option<Timestamp>,
 }
 

@@ -9,7 +9,7 @@ use crate::store::db::statement::sql;
 use crate::store::lane::lost_deliveries::{ComingBack, LostBy, bring_back, lock_tenants_of};
 use crate::store::{Store, Transaction};
 
-/// A relay whose breaker is open because it refuses everybody.
+/// A relay whose breaker is open because it refuses every sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusingRelay {
     pub relay: RelayName,
@@ -30,7 +30,7 @@ impl RefusingRelay {
 }
 
 impl Store {
-    /// Relays that refuse everybody.
+    /// Relays that refuse every sender.
     pub async fn refusing_relays(&self) -> Result<Vec<RefusingRelay>, StoreError> {
         sql("SELECT relay, refused_phase, refused_code, opened_at FROM relay_state
             WHERE refused_phase IS NOT NULL AND refused_code IS NOT NULL AND opened_at IS NOT NULL")
@@ -48,8 +48,8 @@ impl Store {
         .collect()
     }
 
-    /// Opens the breaker because the relay refuses everybody; its first trial is at `trial_at`. Holds of senders by the
-    /// same answer dissolve into it. Says whether it was opened by this call.
+    /// Opens the breaker because the relay refuses every sender; its first trial is at `trial_at`. Holds of senders by
+    /// the same answer dissolve into it. Says whether it was opened by this call.
     pub async fn refuse_everybody(&self, refusing: &RefusingRelay, trial_at: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let opened = sql("INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, refused_phase,
@@ -73,14 +73,14 @@ impl Store {
         Ok(opened > 0)
     }
 
-    /// Ends the holds of senders that the relay refuses as it refuses everybody.
+    /// Ends the holds of senders that the relay refuses as it refuses every sender.
     pub async fn dissolve_holds(&self, refusing: &RefusingRelay) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         dissolve(&mut transaction, refusing).await?;
         transaction.commit().await
     }
 
-    /// Brings up to `limit` deliveries back that the relay refused as it refuses everybody, since `since`.
+    /// Brings up to `limit` deliveries back that the relay refused as it refuses every sender, since `since`.
     pub async fn return_refused(
         &self,
         refusing: &RefusingRelay,
@@ -89,7 +89,7 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let RefusingRelay { relay, phase, code, .. } = refusing;
         let lost = self
-            .lost_deliveries(&LostBy { relay, keys: &SenderKey::everybody(relay), phase: *phase, code, since }, limit)
+            .lost_deliveries(&LostBy { relay, keys: &SenderKey::all_senders(relay), phase: *phase, code, since }, limit)
             .await?;
         if lost.is_empty() {
             return Ok(0);
@@ -119,7 +119,7 @@ async fn dissolve(on: &mut Transaction, refusing: &RefusingRelay) -> Result<(), 
     if words.is_empty() {
         return Ok(());
     }
-    // In their order, as whoever brings deliveries back locks them.
+    // In their order, as transactions that reopen deliveries lock them.
     let tripped: Vec<DeliveryId> = sql("WITH {rows}
         SELECT id FROM delivery
         WHERE tripped_at IS NOT NULL

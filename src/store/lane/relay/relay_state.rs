@@ -29,12 +29,12 @@ pub struct RelayState {
     pub probe_at: Option<Timestamp>,
     /// Who probes.
     pub probe_worker: Option<WorkerId>,
-    /// Until when nobody else does.
+    /// Until when no other worker does.
     pub probe_until: Option<Timestamp>,
     /// How many deliveries a half-open breaker lets through at once.
     pub allowance: u32,
-    /// The SMTP phase in which the relay refuses every sender, if the breaker is open for that: an acceptance closes it, and
-    /// so does a reply in a later phase.
+    /// The SMTP phase in which the relay refuses every sender, if the breaker is open for that: an acceptance closes
+    /// it, and so does a reply in a later phase.
     pub refused_phase: Option<Phase>,
     pub refused_code: Option<String>,
     /// People paused it.
@@ -200,8 +200,8 @@ impl Store {
     }
 }
 
-/// Ends the leases for probes, trials and logins of `worker`, which ends or is dead, so that other workers need not wait
-/// until they expire. A trial without a lease begins anew with one delivery.
+/// Ends the leases for probes, trials and logins of `worker`, which ends or is dead, so that other workers need not
+/// wait until they expire. A trial without a lease begins anew with one delivery.
 pub(in crate::store) async fn give_probes_back(on: &mut Transaction, worker: WorkerId) -> Result<(), StoreError> {
     sql(
         "UPDATE relay_state SET probe_worker = NULL, probe_until = NULL, version = version + 1 WHERE probe_worker = $1",

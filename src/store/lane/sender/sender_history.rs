@@ -1,8 +1,8 @@
 //! What a relay answered to senders' mails, whichever worker sent them.
 //!
-//! Asked when a mail was refused, never when one was accepted. An index holds the answers of each sender in their order;
-//! the keys of several senders are found one after the other by it, since neither database skips through an index by
-//! itself.
+//! Asked when a mail was refused, never when one was accepted. An index holds the answers of each sender in their
+//! order; the keys of several senders are found one after the other by it, since neither database skips through an
+//! index by itself.
 
 use std::collections::HashMap;
 
@@ -21,8 +21,8 @@ use crate::store::db::value::Row;
 /// So many answers are judged at most.
 const ANSWERS_MAX: u32 = 100;
 
-/// Begins a statement: `sender` is every key between `$2` and `$3` that a relay has answered to. Which relay it was (`$1`)
-/// is asked of the attempts themselves.
+/// Begins a statement: `sender` is every key between `$2` and `$3` that a relay has answered to. Which relay it was
+/// (`$1`) is asked of the attempts themselves.
 macro_rules! senders {
     () => {
         "WITH RECURSIVE sender (sender_key) AS (
@@ -65,7 +65,7 @@ impl Store {
         worker: WorkerId,
         since: Timestamp,
     ) -> Result<bool, StoreError> {
-        let keys = SenderKey::everybody(relay);
+        let keys = SenderKey::all_senders(relay);
         let other = sql(concat!(
             senders!(),
             "SELECT attempt.delivery_id FROM sender JOIN attempt ON attempt.sender_key = sender.sender_key
@@ -82,8 +82,9 @@ impl Store {
         Ok(other.is_some())
     }
 
-    /// What else the relay answered to these senders after `since`, the newest first, and no more than a row of refusals
-    /// needs. What tripped a hold before the last acceptance, `accepted`, or was let go by hand, does not count.
+    /// What else the relay answered to these senders after `since`, the newest first, and no more than a row of
+    /// refusals needs. What tripped a hold before the last acceptance, `accepted`, or was let go by hand, does not
+    /// count.
     pub async fn refusals_since(
         &self,
         relay: &RelayName,

@@ -147,8 +147,8 @@ impl Store {
         Ok((stands, inserted))
     }
 
-    /// Brings up to `limit` deliveries back that the answer which a hold stands for ended since `since`; returns how many
-    /// there were. May be repeated.
+    /// Brings up to `limit` deliveries back that the answer which a hold stands for ended since `since`; returns how
+    /// many there were. May be repeated.
     pub async fn return_lost(&self, hold: &SenderHold, since: Timestamp, limit: u32) -> Result<usize, StoreError> {
         let SenderHold { relay, phase, code, .. } = hold;
         let lost =

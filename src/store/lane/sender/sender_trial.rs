@@ -31,13 +31,14 @@ pub struct NextTrial {
 
 impl Store {
     /// Lets one delivery of a held sender through, if a trial is due, none goes on, and fewer than `at_once_max` of the
-    /// relay's senders are being tried: one that was not tried before, to a domain that was not tried lately. A hold that
-    /// holds nothing any more ends instead. Of several callers one does it; says whether it was this one.
+    /// relay's senders are being tried: one that was not tried before, to a domain that was not tried lately. A hold
+    /// that holds nothing any more ends instead. Of several callers one does it; says whether it was this one.
     pub async fn begin_trial(&self, hold: &SenderHold, at_once_max: u32) -> Result<bool, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // Locks the hold: a second caller waits here, and finds that a trial goes on.
-        // Workers that begin trials of different senders at one moment do not see each other: there may be as many more.
+        // Workers that begin trials of different senders at one moment do not see each other: there may be as many
+        // more.
         let due = sql("UPDATE sender_hold SET trial_at = trial_at
             WHERE relay = $1 AND sender = $2 AND trial_delivery IS NULL AND trial_at <= $3
               AND (SELECT COUNT(*) FROM sender_hold AS other
@@ -84,7 +85,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends the trial that `hold` says goes on, unless somebody else has; says whether it was this caller.
+    /// Ends the trial that `hold` says goes on, unless another caller has; says whether it was this one.
     pub async fn end_trial(&self, hold: &SenderHold, next: NextTrial) -> Result<bool, StoreError> {
         let Some(delivery) = hold.trial_delivery else { return Ok(false) };
         let mut transaction = self.begin().await?;
@@ -115,8 +116,8 @@ impl Store {
 }
 
 async fn mark_tripped(on: &mut Transaction, hold: &SenderHold, delivery: DeliveryId) -> Result<(), StoreError> {
-    // A limit is nobody's fault. But what is said of a recipient may be the recipient's own: once the sender is taken again,
-    // this delivery does not hold it a second time.
+    // A limit is no sender's fault. But what is said of a recipient may be the recipient's own: once the sender is
+    // taken again, this delivery does not hold it a second time.
     if hold.reason == HoldReason::DailyLimit && hold.phase != Phase::Rcpt {
         return Ok(());
     }
@@ -129,8 +130,8 @@ async fn mark_tripped(on: &mut Transaction, hold: &SenderHold, delivery: Deliver
     Ok(())
 }
 
-/// Deliveries that the hold holds, the best for a trial first: what was not tried before, to a domain that was not tried
-/// lately. The newest and the oldest in turn, since what tripped the hold often stands in a block.
+/// Deliveries that the hold holds, the best for a trial first: what was not tried before, to a domain that was not
+/// tried lately. The newest and the oldest in turn, since what tripped the hold often stands in a block.
 async fn candidates(on: &mut Transaction, hold: &SenderHold) -> Result<Vec<DeliveryId>, StoreError> {
     let tried: HashSet<String> = sql("SELECT delivery.recipients FROM lane_entry
              JOIN delivery ON delivery.id = lane_entry.delivery_id
