@@ -324,10 +324,11 @@ mod tests {
     fn access_expected(level: PortalLevel, kind: Option<CustomerType>) -> PortalAccess {
         match (level, kind) {
             (PortalLevel::EveryPage, _) => PortalAccess::EveryPageVerified,
-            (PortalLevel::SensitiveForPrivate, Some(CustomerType::Business)) => PortalAccess::Open,
+            (PortalLevel::SensitiveForPrivate, Some(CustomerType::Business)) | (PortalLevel::NotRequired, _) => {
+                PortalAccess::Open
+            }
             (PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate, _) => PortalAccess::Verified,
             (PortalLevel::Inaccessible, _) => PortalAccess::Closed,
-            (PortalLevel::NotRequired, _) => PortalAccess::Open,
         }
     }
 
