@@ -64,7 +64,7 @@ pub fn record(
         sender_limited: ended.sender_limited,
         goes_without_utf8: ended.goes_without_utf8,
     };
-    let attempt = EndedAttempt { claimed, delivery, prepared, ended, inputs };
+    let attempt = RecordedAttempt { claimed, delivery, prepared, ended, inputs };
     let next = match retry::after(ended.class, &history, inputs.schedule) {
         retry::Next::Again { after, consumed } => NextState::Due(Box::new(BackToDue {
             due_at: inputs.now.plus(after),
@@ -102,7 +102,7 @@ fn kept(prepared: &Prepared) -> KeptMessage {
 }
 
 /// How one attempt ended, with all that is known of it.
-struct EndedAttempt<'a> {
+struct RecordedAttempt<'a> {
     claimed: &'a Claimed,
     delivery: &'a DeliveryContext,
     prepared: Option<&'a Prepared>,
@@ -110,7 +110,7 @@ struct EndedAttempt<'a> {
     inputs: &'a RecordInputs<'a>,
 }
 
-impl EndedAttempt<'_> {
+impl RecordedAttempt<'_> {
     /// The SMTP transaction. What never came to one (a missing document, a relay that is away) is no attempt.
     fn attempt(&self) -> Option<NewAttempt> {
         let ended = self.ended;
