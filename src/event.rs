@@ -6,6 +6,7 @@
 //!
 //! [CloudEvents 1.0]: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 
+mod amounts;
 mod batch;
 mod binary;
 pub mod bounds;
@@ -23,6 +24,7 @@ mod more_faults;
 #[cfg(test)]
 mod tests;
 
+pub use amounts::{Balance, InvoiceAmounts};
 pub use batch::parse_batch;
 pub use binary::from_binary;
 pub use canonical::invoice_sha256;

@@ -12,6 +12,11 @@ const WHITE: Rgb = Rgb([0xff; 3]);
 const BLACK: Rgb = Rgb([0; 3]);
 /// What is behind the text in dark mode; the same as in `layout.html.j2`.
 const DARK_CARD: Rgb = Rgb([0x1b, 0x1e, 0x23]);
+/// The darkest area behind text on a page in light mode, and the lightest in dark mode: `assets/tokens.css`.
+const PAGE_LIGHT: Rgb = Rgb([0xed, 0xf1, 0xf6]);
+const PAGE_DARK: Rgb = Rgb([0x26, 0x2d, 0x38]);
+/// Text on the dark mode's buttons.
+const INK_DARK: Rgb = Rgb([0x10, 0x12, 0x15]);
 const CONTRAST_MIN: f64 = 4.5;
 
 /// The colours of one mail, each `#rrggbb`.
@@ -37,6 +42,37 @@ impl Colours {
             on_accent: on_accent.hex(),
             link: accent.until_readable_on(WHITE, BLACK).hex(),
             link_dark: accent.until_readable_on(DARK_CARD, WHITE).hex(),
+        }
+    }
+}
+
+/// The colours of a page, each `#rrggbb`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageColours {
+    /// The tenant's colour, for areas; in light mode.
+    pub fill: String,
+    /// Text on `fill`.
+    pub on_fill: String,
+    /// The tenant's colour as text and as the edge of areas, readable wherever text stands in light mode.
+    pub text: String,
+    /// The same in dark mode, where it is also what areas are filled with.
+    pub text_dark: String,
+    /// Text on areas in dark mode.
+    pub on_fill_dark: String,
+}
+
+impl PageColours {
+    /// The colours around a tenant's own (`#rrggbb`); a default if it has none, or if it cannot be read.
+    #[must_use]
+    pub fn of(colour: Option<&str>) -> Self {
+        let fill = colour.and_then(Rgb::parse).unwrap_or(DEFAULT);
+        let on_fill = if contrast(fill, WHITE) >= CONTRAST_MIN { WHITE } else { BLACK };
+        Self {
+            fill: fill.hex(),
+            on_fill: on_fill.hex(),
+            text: fill.until_readable_on(PAGE_LIGHT, BLACK).hex(),
+            text_dark: fill.until_readable_on(PAGE_DARK, WHITE).hex(),
+            on_fill_dark: INK_DARK.hex(),
         }
     }
 }
@@ -109,6 +145,11 @@ mod tests {
             prop_assert!(contrast(rgb(&colours.on_accent), rgb(&colours.accent)) >= CONTRAST_MIN);
             prop_assert!(contrast(rgb(&colours.link), WHITE) >= CONTRAST_MIN);
             prop_assert!(contrast(rgb(&colours.link_dark), DARK_CARD) >= CONTRAST_MIN);
+            let page = PageColours::of(Some(&Rgb(channels).hex()));
+            prop_assert!(contrast(rgb(&page.on_fill), rgb(&page.fill)) >= CONTRAST_MIN);
+            prop_assert!(contrast(rgb(&page.text), PAGE_LIGHT) >= CONTRAST_MIN);
+            prop_assert!(contrast(rgb(&page.text_dark), PAGE_DARK) >= CONTRAST_MIN);
+            prop_assert!(contrast(rgb(&page.on_fill_dark), rgb(&page.text_dark)) >= CONTRAST_MIN);
         }
     }
 }

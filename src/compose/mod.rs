@@ -15,11 +15,15 @@ pub mod sample;
 mod sources;
 mod spare_utf8;
 mod templates;
+mod tenant_view;
 mod view;
 
+pub use colour::PageColours;
 pub use invalid_templates::InvalidTemplates;
 pub use message::encoded_bytes;
 pub use templates::Templates;
+pub use tenant_view::TenantView;
+pub use view::is_checked_reference;
 
 use crate::event::LoadedDocument;
 use std::sync::Arc;

@@ -3,8 +3,6 @@
 //! The rules of what a mail may carry are kept here rather than in the templates, so that a tenant's own template
 //! cannot break them: what a plan forbids never reaches it.
 
-use std::cmp::Ordering;
-
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -12,12 +10,10 @@ use super::colour::Colours;
 use super::date::{self, Dates};
 use super::locale::Locale;
 use super::money::Money;
+use super::tenant_view::{TenantView, web_url};
 use super::{Attachment, Snapshot};
 use crate::clean;
-use crate::event::Invoice;
-use crate::model::invoice_kind::InvoiceKind;
-use crate::model::mail_address::MailAddress;
-use crate::model::tenant::TenantProfile;
+use crate::event::{Balance, Invoice, InvoiceAmounts};
 use crate::policy::decision::{Plan, PortalAccess};
 
 /// A mail as its templates see it. What is absent is `none`, never undefined.
@@ -40,19 +36,6 @@ pub(super) struct TemplateView {
     /// Where the portal shows the invoice.
     link: Option<String>,
     colour: Colours,
-}
-
-#[derive(Debug, Serialize)]
-struct TenantView {
-    name: String,
-    email: Option<String>,
-    phone: Option<String>,
-    /// `phone` for a `tel:` address.
-    phone_digits: Option<String>,
-    url: Option<String>,
-    legal_footer: Vec<String>,
-    imprint_url: Option<String>,
-    privacy_url: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,38 +130,6 @@ const fn access(plan: Plan, has_link: bool) -> &'static str {
     }
 }
 
-impl TenantView {
-    fn of(tenant: &TenantProfile) -> Self {
-        let address = |text: &String| MailAddress::parse(text).ok().map(|address| address.to_string());
-        let phone = tenant.contact.phone.as_deref().map(clean::whole).filter(|phone| !phone.is_empty());
-        // Every mail says where to ask: the sender's own address if nothing else is told.
-        let email = [tenant.contact.email.as_ref(), tenant.sender.reply_to.as_ref(), Some(&tenant.sender.address)];
-        Self {
-            name: clean::whole(&tenant.name),
-            email: email.into_iter().flatten().find_map(address),
-            phone_digits: phone
-                .as_deref()
-                .map(|phone| phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()),
-            phone,
-            url: tenant.contact.url.as_deref().and_then(https_url),
-            legal_footer: clean::lines(tenant.legal_footer.as_deref().unwrap_or_default()),
-            imprint_url: tenant.imprint_url.as_deref().and_then(https_url),
-            privacy_url: tenant.privacy_url.as_deref().and_then(https_url),
-        }
-    }
-}
-
-fn https_url(text: &str) -> Option<String> {
-    web_url(text, &["https"])
-}
-
-/// The address in its normal form, percent-encoded, if it has one of these schemes, a host and no password.
-fn web_url(text: &str, schemes: &[&str]) -> Option<String> {
-    let url = url::Url::parse(text).ok()?;
-    let plain = url.has_host() && url.username().is_empty() && url.password().is_none();
-    (plain && schemes.contains(&url.scheme())).then(|| url.into())
-}
-
 impl InvoiceView {
     fn number_only(invoice: &Invoice) -> Self {
         Self {
@@ -201,25 +152,16 @@ impl InvoiceView {
     fn add_details(&mut self, snapshot: &Snapshot, customs: &Customs) {
         let invoice = &snapshot.data.invoice;
         let money = |amount: Decimal| customs.money.format(amount, &invoice.currency);
-        let asked = invoice.asked();
-        // Billing systems write the total of a credit note with either sign: the word says which way the money goes.
-        let (balance, amount) = match (invoice.kind, asked.cmp(&Decimal::ZERO)) {
-            (InvoiceKind::CreditNote, _) => ("credited", invoice.total.abs()),
-            (_, Ordering::Greater) => ("due", asked),
-            (_, Ordering::Equal) => ("nothing", asked),
-            (_, Ordering::Less) => ("credit", asked.abs()),
-        };
-        let is_due = balance == "due";
-        self.balance = balance;
-        self.amount = Some(money(amount));
-        self.total = (balance != "credited" && asked != invoice.total).then(|| money(invoice.total));
-        self.partly_paid = is_due && asked < invoice.total;
+        let amounts = InvoiceAmounts::of(invoice);
+        let is_due = amounts.balance == Balance::Due;
+        self.balance = amounts.balance.into_str();
+        self.amount = Some(money(amounts.amount));
+        self.total = amounts.total.map(money);
+        self.partly_paid = amounts.partly_paid;
         self.issue_date = Some(customs.dates.long(invoice.issue_date));
-        // Without an open amount there is no due date.
-        let due_date = invoice.due_date.filter(|_| is_due);
         let today = date::day_in(snapshot.date, snapshot.tenant.time_zone.as_deref());
-        self.overdue = due_date.is_some_and(|due_date| due_date < today);
-        self.due_date = due_date.map(|due_date| customs.dates.long(due_date));
+        self.overdue = amounts.due_date.is_some_and(|due_date| due_date < today);
+        self.due_date = amounts.due_date.map(|due_date| customs.dates.long(due_date));
         self.level = invoice.reminder_level;
         // A reminder that was held up may come after its own deadline.
         let deadline = snapshot.data.reminder.as_ref().and_then(|reminder| reminder.deadline);
@@ -240,7 +182,8 @@ impl InvoiceView {
 
 /// A QR reference (27 digits) or a creditor reference (ISO 11649: `RF`, two digits, up to 21 letters and digits), by
 /// its form; blanks do not count.
-fn is_checked_reference(text: &str) -> bool {
+#[must_use]
+pub fn is_checked_reference(text: &str) -> bool {
     let text: String = text.chars().filter(|c| *c != ' ').collect();
     let is_qr = text.len() == 27 && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_creditor = text.strip_prefix("RF").is_some_and(|rest| {
