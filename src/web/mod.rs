@@ -4,6 +4,7 @@
 //! long a client may take for each part of an exchange, and [`watched`] tells it what moves.
 
 mod admission;
+mod assets;
 mod connection;
 mod deadlines;
 mod host;
@@ -18,6 +19,7 @@ mod watched;
 #[cfg(test)]
 pub(crate) mod wire;
 
+pub use assets::{Asset, CSS, assets_router, kept_for_good, short_hash};
 pub use limits::Limits;
 pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};
