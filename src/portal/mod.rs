@@ -1,5 +1,9 @@
 //! The customers' pages. Until they are built, a link answers honestly: not yet, and whom to ask.
 
+pub mod language;
+pub mod pages;
+pub mod words;
+
 use std::sync::Arc;
 use std::time::Duration;
 
