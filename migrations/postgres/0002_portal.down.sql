@@ -4,6 +4,7 @@ DROP TABLE portal_event;
 DROP TABLE portal_session_customer;
 DROP TABLE portal_session_link;
 DROP TABLE portal_session;
+DROP INDEX portal_link_reason;
 ALTER TABLE portal_link DROP COLUMN revoke_reason;
 ALTER TABLE portal_link DROP COLUMN revoked_by;
 ALTER TABLE portal_link DROP COLUMN created_at;

@@ -21,6 +21,8 @@ ALTER TABLE portal_link ADD COLUMN customer_id TEXT;
 ALTER TABLE portal_link ADD COLUMN created_at INTEGER;
 ALTER TABLE portal_link ADD COLUMN revoked_by TEXT;
 ALTER TABLE portal_link ADD COLUMN revoke_reason TEXT;
+-- Serves the erasure of a customer whom a reason may name.
+CREATE INDEX portal_link_reason ON portal_link (tenant_id) WHERE revoke_reason IS NOT NULL;
 UPDATE portal_link SET (tenant_id, customer_id, created_at) =
     (SELECT tenant_id, customer_id, created_at FROM delivery WHERE delivery.id = portal_link.root_id);
 

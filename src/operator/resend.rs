@@ -30,6 +30,9 @@ const TRIES_MAX: u32 = 10;
 /// So many are named when a number is several's.
 const CANDIDATES_MAX: u32 = 10;
 
+/// Why earlier links are revoked; names no address.
+const RESENT_ELSEWHERE: &str = "the invoice was sent to another address";
+
 /// What a person asks for.
 #[derive(Debug, Clone)]
 pub struct ResendRequest<'a> {
@@ -206,7 +209,10 @@ impl Resend {
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
-        let links_revoked = if to.is_some() { transaction.revoke_links(tenant, &newest.invoice.id).await? } else { 0 };
+        let links_revoked = match to {
+            Some(_) => transaction.revoke_links(tenant, &newest.invoice.id, who, RESENT_ELSEWHERE).await?,
+            None => 0,
+        };
         let locale = found.locale(&self.factory.templates);
         let notes = notes(&found.event, &locale, &recipients);
         let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());

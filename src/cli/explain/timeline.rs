@@ -17,8 +17,8 @@ use crate::model::state::{
     BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
 };
 use crate::store::{
-    DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice,
-    RefusedCredentials, RelayState,
+    DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation,
+    NumberedInvoice, RefusedCredentials, RelayState,
 };
 use crate::telemetry::AddressMask;
 
@@ -398,7 +398,7 @@ impl Timeline {
         }
         for link in &explained.links {
             let stands = match link.revoked_at {
-                Some(at) => format!("revoked {}", relative(at, self.now)),
+                Some(at) => revoked(link, &relative(at, self.now)),
                 None if link.expires_at <= self.now => format!("expired {}", relative(link.expires_at, self.now)),
                 None => format!("works until {}", moment(link.expires_at)),
             };
@@ -494,6 +494,13 @@ fn ended(delivery: &Delivery, concluded: Concluded) -> String {
         Some(class) if class != ReasonCode::Accepted => format!("{concluded} ({class})"),
         _ => concluded.to_string(),
     }
+}
+
+/// A link that was revoked `when`: by whom and why, as far as that is known.
+fn revoked(link: &ExplainedLink, when: &str) -> String {
+    let by = link.revoked_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+    let why = link.revoke_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("revoked {when}{by}{why}")
 }
 
 fn concluded(letter: &DeadLetter) -> String {

@@ -68,7 +68,7 @@ impl Timeline {
         let links = links.iter().map(|link| {
             json!({
                 "generation": link.generation, "key": link.key_fingerprint, "expires_at": link.expires_at,
-                "revoked_at": link.revoked_at,
+                "revoked_at": link.revoked_at, "revoked_by": link.revoked_by, "revoke_reason": link.revoke_reason,
             })
         });
         json!({

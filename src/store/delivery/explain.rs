@@ -120,6 +120,9 @@ pub struct ExplainedLink {
     /// Until when it opens the portal.
     pub expires_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+    /// Who revoked it, and why.
+    pub revoked_by: Option<String>,
+    pub revoke_reason: Option<String>,
 }
 
 impl Store {
@@ -247,6 +250,8 @@ async fn links(
             key_fingerprint: row.get("key_fingerprint")?,
             expires_at: row.get("expires_at")?,
             revoked_at: row.get("revoked_at")?,
+            revoked_by: row.get("revoked_by")?,
+            revoke_reason: row.get("revoke_reason")?,
         };
         Ok((row.get("root_id")?, link))
     })

@@ -10,7 +10,6 @@ pub(super) mod kept_message;
 pub(super) mod left_recipients;
 pub(super) mod list;
 pub(super) mod notes;
-pub(super) mod portal_links;
 pub(super) mod resend;
 pub(super) mod terms;
 pub(super) mod visitors;

@@ -138,18 +138,6 @@ impl IntakeTransaction {
         Ok(Standing::Concluded { was })
     }
 
-    /// Revokes every portal link of an invoice; returns how many.
-    pub async fn revoke_links(&mut self, tenant: &TenantId, invoice_id: &str) -> Result<u64, StoreError> {
-        sql("UPDATE portal_link SET revoked_at = $3
-            WHERE revoked_at IS NULL
-              AND root_id IN (SELECT root_id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)")
-        .bind(tenant)
-        .bind(invoice_id)
-        .bind(self.now)
-        .run(&mut self.transaction)
-        .await
-    }
-
     /// Notes who did what to a delivery.
     pub async fn note(&mut self, delivery: DeliveryId, who: &str, what: &str) -> Result<(), StoreError> {
         insert_notes(&mut self.transaction, &[delivery], who, what, self.now).await

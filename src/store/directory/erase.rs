@@ -17,6 +17,7 @@ use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
+use crate::store::portal::links::erase_reasons_that_name;
 use crate::store::search::{recipients, words};
 use crate::store::{DatabaseConnection, Store, Transaction};
 
@@ -349,7 +350,7 @@ async fn erase_notes_that_name(
     .rows("needle text", needles())
     .run(on)
     .await?;
-    Ok(())
+    erase_reasons_that_name(on, tenant, person).await
 }
 
 /// Leaves of each note what was done, and takes why.

@@ -12,8 +12,8 @@ use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
-use crate::store::delivery::portal_links::{NewPortalLink, insert_portal_links};
 use crate::store::delivery::terms::terms_values;
+use crate::store::portal::links::{NewPortalLink, insert_portal_links};
 
 /// A message that is ready, and what was decided for it.
 #[derive(Debug, Clone)]
@@ -134,9 +134,9 @@ impl Store {
         let links: Vec<_> = starts
             .iter()
             .filter(|start| started.contains(&start.fence.claim()))
-            .filter_map(|start| start.link.as_ref())
+            .filter_map(|start| Some((&start.tenant, &start.customer, start.link.as_ref()?)))
             .collect();
-        insert_portal_links(&mut transaction, &links).await?;
+        insert_portal_links(&mut transaction, &links, self.now()).await?;
         transaction.commit().await?;
         Ok(started)
     }
@@ -190,9 +190,11 @@ const MARK_STARTED: &str = "WITH {rows},
       AND lane_entry.state = 'sending' AND lane_entry.held IS NULL AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
     RETURNING lane_entry.delivery_id, lane_entry.claim
     {postgres: , permitted.root_id, permitted.generation, permitted.token_sha256, permitted.key_fingerprint,
-              permitted.link_expires_at), linked AS (
-        INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at)
-        SELECT DISTINCT ON (root_id, generation) root_id, generation, token_sha256, key_fingerprint, link_expires_at
+              permitted.link_expires_at, permitted.tenant_id, permitted.customer_id), linked AS (
+        INSERT INTO portal_link
+            (root_id, generation, token_sha256, key_fingerprint, expires_at, tenant_id, customer_id, created_at)
+        SELECT DISTINCT ON (root_id, generation)
+               root_id, generation, token_sha256, key_fingerprint, link_expires_at, tenant_id, customer_id, $1
         FROM started WHERE token_sha256 IS NOT NULL
         ORDER BY root_id, generation
         ON CONFLICT (root_id, generation) DO UPDATE SET expires_at = excluded.expires_at

@@ -11,6 +11,7 @@ mod held;
 mod intake;
 mod opening;
 mod outcome;
+mod portal_links;
 mod reconciliation;
 mod record;
 mod relay_state;

@@ -1,0 +1,351 @@
+//! Links into the portal, known by the digests of their tokens.
+
+use crate::clock::Timestamp;
+use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::tenant::TenantProfile;
+use crate::sha256::Sha256;
+use crate::store::Store;
+use crate::store::db::error::StoreError;
+use crate::store::db::page::{Cursor, Page, PageRequest};
+use crate::store::db::statement::{Statement, StatementExecutor, built_sql, sql};
+use crate::store::db::value::{Row, Value};
+use crate::store::delivery::erased::ERASED;
+use crate::store::directory::person::Person;
+use crate::store::intake::IntakeTransaction;
+
+/// Deliveries whose links one statement revokes.
+const DELIVERIES_AT_ONCE: u32 = 1_000;
+
+/// A portal link; the token itself is stored nowhere.
+#[derive(Debug, Clone)]
+pub struct NewPortalLink {
+    /// The delivery whose token it is.
+    pub root: DeliveryId,
+    /// Which of its tokens.
+    pub generation: u32,
+    /// The token's digest.
+    pub token_sha256: Sha256,
+    /// The fingerprint of the key that it is made with.
+    pub key_fingerprint: String,
+    /// Until when it opens the portal.
+    pub expires_at: Timestamp,
+}
+
+/// A portal link as people list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortalLink {
+    /// The delivery whose token it is.
+    pub root: DeliveryId,
+    /// Which of its tokens.
+    pub generation: u32,
+    pub tenant: TenantId,
+    pub customer: CustomerId,
+    /// The number that people know.
+    pub invoice_number: String,
+    pub kind: InvoiceKind,
+    /// When a mail with it was first sent; unknown of links of version 0.1.
+    pub created_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+    /// Who revoked it, and why.
+    pub revoked_by: Option<String>,
+    pub revoke_reason: Option<String>,
+    /// When its delivery was made: lists are in this order.
+    delivery_created_at: Timestamp,
+}
+
+/// What a link does when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum LinkState {
+    /// It opens the portal.
+    Valid,
+    Expired,
+    /// For good, whether it would have expired by now or not.
+    Revoked,
+}
+
+impl LinkState {
+    /// The state at `now` of a link with these times.
+    #[must_use]
+    pub fn of(expires_at: Timestamp, revoked_at: Option<Timestamp>, now: Timestamp) -> Self {
+        match revoked_at {
+            Some(_) => Self::Revoked,
+            None if expires_at <= now => Self::Expired,
+            None => Self::Valid,
+        }
+    }
+}
+
+/// Which links are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkSelection {
+    /// The one with this token.
+    Token(Sha256),
+    /// Those of a delivery, or of the one whose rest it is.
+    Delivery(DeliveryId),
+    /// Those of an invoice, a credit note or a reminder, by its number as published or its identifier.
+    Invoice {
+        tenant: TenantId,
+        invoice: String,
+    },
+    Customer {
+        tenant: TenantId,
+        customer: CustomerId,
+    },
+    Tenant(TenantId),
+}
+
+/// Which of the links that are meant are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFilter {
+    All,
+    /// Those that open the portal.
+    Valid,
+    /// Those that nobody has revoked, expired ones included.
+    NotRevoked,
+}
+
+impl Store {
+    /// Whose invoice the link with this token shows; none if there is no such link, or it has ended.
+    pub async fn tenant_of_link(&self, token: Sha256) -> Result<Option<TenantProfile>, StoreError> {
+        sql("SELECT tenant_profile.body
+            FROM portal_link
+                 JOIN delivery ON delivery.id = portal_link.root_id
+                 JOIN tenant ON tenant.id = delivery.tenant_id
+                 JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
+                                    AND tenant_profile.version = tenant.profile_version
+            WHERE portal_link.token_sha256 = $1 AND portal_link.revoked_at IS NULL AND portal_link.expires_at > $2")
+        .bind(token)
+        .bind(self.now())
+        .optional(&mut self.read().await?)
+        .await?
+        .map(|row| row.json("body"))
+        .transpose()
+    }
+
+    /// Links, those of the newest deliveries first. A page has all the links of up to `page.limit` deliveries.
+    pub async fn portal_links(
+        &self,
+        selection: &LinkSelection,
+        filter: LinkFilter,
+        page: PageRequest,
+    ) -> Result<Page<PortalLink>, StoreError> {
+        let rows = selection.statement(filter, page, self.now()).all(&mut self.read().await?).await?;
+        let mut items = rows.iter().map(PortalLink::read).collect::<Result<Vec<_>, _>>()?;
+        let mut deliveries: Vec<DeliveryId> = items.iter().map(|link| link.root).collect();
+        deliveries.dedup();
+        let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        // The last delivery was asked for only to see whether there is more.
+        let Some(beyond) = deliveries.get(wanted) else { return Ok(Page { items, next: None }) };
+        items.retain(|link| link.root != *beyond);
+        let next = items.last().map(|link| Cursor { at: link.delivery_created_at, id: link.root.0 });
+        Ok(Page { items, next })
+    }
+
+    /// Revokes every link that is meant, expired ones included: none of them gets a fresh one. Returns how many it revoked.
+    ///
+    /// A mail that is sent meanwhile may bring a link that stays. Of many links, those that were revoked before the
+    /// database failed stay revoked.
+    pub async fn revoke_links(&self, selection: &LinkSelection, who: &str, reason: &str) -> Result<u64, StoreError> {
+        let (mut revoked, mut after) = (0, None);
+        loop {
+            let request = PageRequest { limit: DELIVERIES_AT_ONCE, after };
+            let page = self.portal_links(selection, LinkFilter::NotRevoked, request).await?;
+            revoked += revoke(&mut self.write().await?, &page.items, (who, reason), self.now()).await?;
+            if page.next.is_none() {
+                return Ok(revoked);
+            }
+            after = page.next;
+        }
+    }
+}
+
+impl IntakeTransaction {
+    /// Revokes every portal link of an invoice; returns how many.
+    pub async fn revoke_links(
+        &mut self,
+        tenant: &TenantId,
+        invoice_id: &str,
+        who: &str,
+        reason: &str,
+    ) -> Result<u64, StoreError> {
+        sql("UPDATE portal_link SET revoked_at = $3, revoked_by = $4, revoke_reason = $5
+            WHERE revoked_at IS NULL
+              AND root_id IN (SELECT root_id FROM delivery WHERE tenant_id = $1 AND invoice_id = $2)")
+        .bind(tenant)
+        .bind(invoice_id)
+        .bind(self.now)
+        .bind(who)
+        .bind(reason)
+        .run(&mut self.transaction)
+        .await
+    }
+}
+
+async fn revoke(
+    on: &mut impl StatementExecutor,
+    links: &[PortalLink],
+    (who, reason): (&str, &str),
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    if links.is_empty() {
+        return Ok(0);
+    }
+    sql("WITH {rows}
+        UPDATE portal_link SET revoked_at = $1, revoked_by = $2, revoke_reason = $3
+        FROM rows
+        WHERE portal_link.root_id = rows.root AND portal_link.generation = rows.number
+          AND portal_link.revoked_at IS NULL")
+    .bind(now)
+    .bind(who)
+    .bind(reason)
+    .rows("root uuid, number bigint", links.iter().map(|link| [link.root.into(), link.generation.into()]))
+    .run(on)
+    .await
+}
+
+impl LinkSelection {
+    /// The condition on `delivery` that it is, whose first parameters these are.
+    fn condition(&self) -> (&'static str, Vec<Value<'_>>) {
+        match self {
+            Self::Token(token) => {
+                ("delivery.id = (SELECT root_id FROM portal_link WHERE token_sha256 = $1)", vec![(*token).into()])
+            }
+            Self::Delivery(id) => {
+                ("delivery.id = (SELECT root_id FROM delivery AS named WHERE named.id = $1)", vec![(*id).into()])
+            }
+            Self::Invoice { tenant, invoice } => (
+                "delivery.id IN (SELECT id FROM delivery AS named WHERE tenant_id = $1 AND invoice_number = $2
+                                 UNION SELECT id FROM delivery AS named WHERE tenant_id = $1 AND invoice_id = $2)",
+                vec![tenant.into(), invoice.as_str().into()],
+            ),
+            Self::Customer { tenant, customer } => {
+                ("delivery.tenant_id = $1 AND delivery.customer_id = $2", vec![tenant.into(), customer.into()])
+            }
+            Self::Tenant(tenant) => ("delivery.tenant_id = $1", vec![tenant.into()]),
+        }
+    }
+
+    /// A link is found by its delivery, for which there are indexes in the list's order: an index more on links would be
+    /// written with each mail.
+    fn statement(&self, filter: LinkFilter, page: PageRequest, now: Timestamp) -> Statement<'_> {
+        let (which, mut values) = self.condition();
+        let mut place = |value: Value<'static>| {
+            values.push(value);
+            values.len()
+        };
+        let wanted = match filter {
+            LinkFilter::All => String::new(),
+            LinkFilter::Valid => {
+                format!(" AND portal_link.revoked_at IS NULL AND portal_link.expires_at > ${}", place(now.into()))
+            }
+            LinkFilter::NotRevoked => " AND portal_link.revoked_at IS NULL".to_owned(),
+        };
+        // Of one delivery with several links, only the one that is named.
+        let named = if matches!(self, Self::Token(_)) { " AND portal_link.token_sha256 = $1" } else { "" };
+        let behind = page.after.map_or(String::new(), |Cursor { at, id }| {
+            let (at, id) = (place(at.into()), place(id.into()));
+            format!(" AND delivery.created_at <= ${at} AND (delivery.created_at, delivery.id) < (${at}, ${id})")
+        });
+        let limit = place(page.limit.saturating_add(1).into());
+        let text = format!(
+            "WITH page AS (
+                SELECT delivery.id, delivery.created_at, delivery.tenant_id, delivery.customer_id,
+                       delivery.invoice_number, delivery.kind
+                FROM delivery
+                WHERE {which}{behind}
+                  AND EXISTS (SELECT 1 FROM portal_link WHERE portal_link.root_id = delivery.id{named}{wanted})
+                ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT ${limit})
+            SELECT page.id, page.created_at AS delivery_created_at, page.tenant_id, page.customer_id, page.invoice_number,
+                   page.kind, portal_link.generation, portal_link.created_at, portal_link.expires_at,
+                   portal_link.revoked_at, portal_link.revoked_by, portal_link.revoke_reason
+            FROM page JOIN portal_link ON portal_link.root_id = page.id{named}{wanted}
+            ORDER BY page.created_at DESC, page.id DESC, portal_link.generation DESC"
+        );
+        built_sql(text, values)
+    }
+}
+
+/// Takes from the tenant's links why they were revoked, where that names a person.
+pub(in crate::store) async fn erase_reasons_that_name(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE portal_link SET revoke_reason = $1
+        WHERE tenant_id = $2 AND revoke_reason IS NOT NULL
+          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(portal_link.revoke_reason))}
+                                                {sqlite: instr(lower(portal_link.revoke_reason), rows.needle)} > 0)")
+    .bind(ERASED)
+    .bind(tenant)
+    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+impl PortalLink {
+    /// What it does when it is opened at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> LinkState {
+        LinkState::of(self.expires_at, self.revoked_at, now)
+    }
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            root: row.get("id")?,
+            generation: row.get("generation")?,
+            tenant: row.get("tenant_id")?,
+            customer: row.get("customer_id")?,
+            invoice_number: row.get("invoice_number")?,
+            kind: row.get("kind")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+            revoked_at: row.get("revoked_at")?,
+            revoked_by: row.get("revoked_by")?,
+            revoke_reason: row.get("revoke_reason")?,
+            delivery_created_at: row.get("delivery_created_at")?,
+        })
+    }
+}
+
+/// Remembers links, and whose they are; one that stands already (an earlier attempt's, or of a rest's root) lives longer
+/// from now on.
+///
+/// For SQLite: on PostgreSQL they are written by the statement that starts DATA.
+pub(in crate::store) async fn insert_portal_links(
+    on: &mut impl StatementExecutor,
+    links: &[(&TenantId, &CustomerId, &NewPortalLink)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    sql("WITH {rows}
+        INSERT INTO portal_link
+            (root_id, generation, token_sha256, key_fingerprint, expires_at, tenant_id, customer_id, created_at)
+        SELECT rows.*, $1 FROM rows WHERE TRUE
+        ON CONFLICT (root_id, generation) DO UPDATE SET expires_at = excluded.expires_at
+            WHERE portal_link.expires_at < excluded.expires_at")
+    .bind(now)
+    .rows(
+        "root_id uuid, generation bigint, token_sha256 bytea, key_fingerprint text, expires_at bigint, tenant_id text, \
+         customer_id text",
+        links.iter().map(|(tenant, customer, link)| {
+            [
+                link.root.into(),
+                link.generation.into(),
+                link.token_sha256.into(),
+                (&link.key_fingerprint).into(),
+                link.expires_at.into(),
+                (*tenant).into(),
+                (*customer).into(),
+            ]
+        }),
+    )
+    .run(on)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The customer portal: its links.
+
+pub(super) mod links;
