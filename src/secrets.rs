@@ -6,6 +6,7 @@
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
 mod address_keys;
+mod pasted_link;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub use address_keys::AddressKeys;
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+pub use pasted_link::pasted_token;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
 

@@ -11,6 +11,7 @@ mod customers;
 mod etag;
 mod event_report;
 mod events;
+mod links;
 mod path;
 mod refusal;
 mod refused_tokens;
@@ -27,7 +28,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
@@ -101,6 +102,9 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
         .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
         .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
+        .route("/api/v1/links", get(links::list))
+        .route("/api/v1/links/find", post(links::find))
+        .route("/api/v1/links/revoke", post(links::revoke))
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)

@@ -18,7 +18,7 @@ use crate::model::settings::{Settings, VersionedSettings};
 use crate::store::{CustomerGroup, SettingsPut};
 
 /// Whom the settings' history names for a change over this API.
-const CHANGED_BY: &str = "API";
+pub(super) const CHANGED_BY: &str = "API";
 
 /// Settings, with their version and what is to be said about them.
 #[derive(Debug, Serialize)]

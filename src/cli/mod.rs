@@ -10,6 +10,7 @@ pub mod error;
 pub mod explain;
 pub mod find;
 pub mod import;
+pub mod links;
 mod lookup;
 pub mod migrate;
 mod open;
@@ -98,6 +99,7 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     Deliveries(deliveries::DeliveriesArgs),
     Relays(relays::RelaysArgs),
+    Links(links::LinksArgs),
     Settings(settings::SettingsArgs),
     Tenants(tenants::TenantsArgs),
     Customers(customers::CustomersArgs),
@@ -140,6 +142,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::DeadLetters(args) => dead_letters::run(args, globals).await,
         Command::Deliveries(args) => deliveries::run(args, globals).await,
         Command::Relays(args) => relays::run(args, globals).await,
+        Command::Links(args) => links::run(args, globals).await,
         Command::Settings(args) => settings::run(args, globals).await,
         Command::Tenants(args) => tenants::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,

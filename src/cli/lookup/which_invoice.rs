@@ -15,6 +15,8 @@ pub(in crate::cli) enum Purpose {
     Explain,
     /// To have it sent again, with these options besides.
     Resend { options: String },
+    /// To do this with its portal links.
+    Links { command: String },
 }
 
 impl Purpose {
@@ -22,6 +24,15 @@ impl Purpose {
         match self {
             Self::Explain => "explain".to_owned(),
             Self::Resend { options } => format!("resend {options}"),
+            Self::Links { command } => format!("links {command}"),
+        }
+    }
+
+    /// What cannot be done, where nothing of this number was ever sent.
+    fn in_vain(&self, number: &str) -> String {
+        match self {
+            Self::Links { .. } => format!("nothing of the number {number} has a link"),
+            Self::Explain | Self::Resend { .. } => format!("nothing of the number {number} can be sent again"),
         }
     }
 
@@ -29,7 +40,7 @@ impl Purpose {
     fn may_mean(&self, found: &NumberedInvoice) -> bool {
         match self {
             Self::Explain => !is_stray(found),
-            Self::Resend { .. } => found.has_delivery,
+            Self::Resend { .. } | Self::Links { .. } => found.has_delivery,
         }
     }
 }
@@ -78,10 +89,10 @@ pub(in crate::cli) async fn which_invoice(
                  `dead-letters list --class malformed`",
                 quoted(number)
             )),
-        _ if candidates.iter().all(|found| !purpose.may_mean(found)) && *purpose != Purpose::Explain => {
-            Err(anyhow::anyhow!("nothing of the number {number} can be sent again: no email was made of it"))
-                .what_to_do(commands(&candidates, &Purpose::Explain.command(), "see what became of each: "))
-        }
+        _ if candidates.iter().all(|found| !purpose.may_mean(found)) && *purpose != Purpose::Explain => Err(
+            anyhow::anyhow!("{}: no email was made of it", purpose.in_vain(number)),
+        )
+        .what_to_do(commands(&candidates, &Purpose::Explain.command(), "see what became of each: ")),
         _ => {
             let many = candidates.len() > NAMED_MAX;
             let how_many = if many { "many".to_owned() } else { candidates.len().to_string() };

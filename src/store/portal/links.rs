@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
-use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
 use crate::store::Store;
@@ -11,6 +11,7 @@ use crate::store::db::page::{Cursor, Page, PageRequest};
 use crate::store::db::statement::{Statement, StatementExecutor, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::delivery::erased::ERASED;
+use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::directory::person::Person;
 use crate::store::intake::IntakeTransaction;
 
@@ -39,11 +40,7 @@ pub struct PortalLink {
     pub root: DeliveryId,
     /// Which of its tokens.
     pub generation: u32,
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The number that people know.
-    pub invoice_number: String,
-    pub kind: InvoiceKind,
+    pub invoice: InvoiceRef,
     /// When a mail with it was first sent; unknown of links of version 0.1.
     pub created_at: Option<Timestamp>,
     pub expires_at: Timestamp,
@@ -140,8 +137,14 @@ impl Store {
         // The last delivery was asked for only to see whether there is more.
         let Some(beyond) = deliveries.get(wanted) else { return Ok(Page { items, next: None }) };
         items.retain(|link| link.root != *beyond);
-        let next = items.last().map(|link| Cursor { at: link.delivery_created_at, id: link.root.0 });
+        let next = items.last().map(PortalLink::cursor);
         Ok(Page { items, next })
+    }
+
+    /// How many links are meant.
+    pub async fn count_links(&self, selection: &LinkSelection, filter: LinkFilter) -> Result<u64, StoreError> {
+        let row = selection.count(filter, self.now()).one(&mut self.read().await?).await?;
+        Ok(u64::try_from(row.get::<i64>("links")?).unwrap_or_default())
     }
 
     /// Revokes every link that is meant, expired ones included: none of them gets a fresh one. Returns how many it revoked.
@@ -228,23 +231,40 @@ impl LinkSelection {
         }
     }
 
+    /// The condition on `portal_link` that it and the filter are, whose parameters stand behind `values`.
+    fn links(&self, filter: LinkFilter, now: Timestamp, values: &mut Vec<Value<'_>>) -> String {
+        // Of one delivery with several links, only the one that is named.
+        let named = if matches!(self, Self::Token(_)) { " AND portal_link.token_sha256 = $1" } else { "" };
+        match filter {
+            LinkFilter::All => named.to_owned(),
+            LinkFilter::NotRevoked => format!("{named} AND portal_link.revoked_at IS NULL"),
+            LinkFilter::Valid => {
+                values.push(now.into());
+                let now = values.len();
+                format!("{named} AND portal_link.revoked_at IS NULL AND portal_link.expires_at > ${now}")
+            }
+        }
+    }
+
+    fn count(&self, filter: LinkFilter, now: Timestamp) -> Statement<'_> {
+        let (which, mut values) = self.condition();
+        let wanted = self.links(filter, now, &mut values);
+        let text = format!(
+            "SELECT COUNT(*) AS links FROM delivery JOIN portal_link ON portal_link.root_id = delivery.id{wanted}
+            WHERE {which}"
+        );
+        built_sql(text, values)
+    }
+
     /// A link is found by its delivery, for which there are indexes in the list's order: an index more on links would be
     /// written with each mail.
     fn statement(&self, filter: LinkFilter, page: PageRequest, now: Timestamp) -> Statement<'_> {
         let (which, mut values) = self.condition();
+        let wanted = self.links(filter, now, &mut values);
         let mut place = |value: Value<'static>| {
             values.push(value);
             values.len()
         };
-        let wanted = match filter {
-            LinkFilter::All => String::new(),
-            LinkFilter::Valid => {
-                format!(" AND portal_link.revoked_at IS NULL AND portal_link.expires_at > ${}", place(now.into()))
-            }
-            LinkFilter::NotRevoked => " AND portal_link.revoked_at IS NULL".to_owned(),
-        };
-        // Of one delivery with several links, only the one that is named.
-        let named = if matches!(self, Self::Token(_)) { " AND portal_link.token_sha256 = $1" } else { "" };
         let behind = page.after.map_or(String::new(), |Cursor { at, id }| {
             let (at, id) = (place(at.into()), place(id.into()));
             format!(" AND delivery.created_at <= ${at} AND (delivery.created_at, delivery.id) < (${at}, ${id})")
@@ -252,16 +272,16 @@ impl LinkSelection {
         let limit = place(page.limit.saturating_add(1).into());
         let text = format!(
             "WITH page AS (
-                SELECT delivery.id, delivery.created_at, delivery.tenant_id, delivery.customer_id,
+                SELECT delivery.id, delivery.created_at, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
                        delivery.invoice_number, delivery.kind
                 FROM delivery
                 WHERE {which}{behind}
-                  AND EXISTS (SELECT 1 FROM portal_link WHERE portal_link.root_id = delivery.id{named}{wanted})
+                  AND EXISTS (SELECT 1 FROM portal_link WHERE portal_link.root_id = delivery.id{wanted})
                 ORDER BY delivery.created_at DESC, delivery.id DESC LIMIT ${limit})
-            SELECT page.id, page.created_at AS delivery_created_at, page.tenant_id, page.customer_id, page.invoice_number,
-                   page.kind, portal_link.generation, portal_link.created_at, portal_link.expires_at,
+            SELECT page.id, page.created_at AS delivery_created_at, page.tenant_id, page.customer_id, page.invoice_id,
+                   page.invoice_number, page.kind, portal_link.generation, portal_link.created_at, portal_link.expires_at,
                    portal_link.revoked_at, portal_link.revoked_by, portal_link.revoke_reason
-            FROM page JOIN portal_link ON portal_link.root_id = page.id{named}{wanted}
+            FROM page JOIN portal_link ON portal_link.root_id = page.id{wanted}
             ORDER BY page.created_at DESC, page.id DESC, portal_link.generation DESC"
         );
         built_sql(text, values)
@@ -293,14 +313,17 @@ impl PortalLink {
         LinkState::of(self.expires_at, self.revoked_at, now)
     }
 
+    /// Where a list goes on behind its delivery.
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor {
+        Cursor { at: self.delivery_created_at, id: self.root.0 }
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             root: row.get("id")?,
             generation: row.get("generation")?,
-            tenant: row.get("tenant_id")?,
-            customer: row.get("customer_id")?,
-            invoice_number: row.get("invoice_number")?,
-            kind: row.get("kind")?,
+            invoice: read_invoice(row)?,
             created_at: row.get("created_at")?,
             expires_at: row.get("expires_at")?,
             revoked_at: row.get("revoked_at")?,

@@ -17,6 +17,7 @@ mod explain;
 mod files_are_private;
 mod ids_are_shortened;
 mod import;
+mod links;
 mod prompts;
 mod publish;
 mod recommendations_are_accepted;

@@ -44,8 +44,12 @@ async fn support() -> Support {
 #[tokio::test]
 async fn a_row_is_a_line_with_its_id_whole() {
     let support = support().await;
-    let lists: [(&[&str], &str); 3] =
-        [(&["deliveries", "list"], "id"), (&["dead-letters", "list"], "id"), (&["dead-letters", "groups"], "group")];
+    let lists: [(&[&str], &str); 4] = [
+        (&["deliveries", "list"], "id"),
+        (&["dead-letters", "list"], "id"),
+        (&["dead-letters", "groups"], "group"),
+        (&["links", "list", "--tenant", "acme"], "delivery_id"),
+    ];
     for (arguments, name) in lists {
         let ids: Vec<String> =
             objects(&support, arguments).iter().map(|row| row[name].as_str().expect("an id").to_owned()).collect();

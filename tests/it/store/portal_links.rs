@@ -71,8 +71,8 @@ async fn a_link_knows_whose_it_is(database: TestDatabase) {
     let links = listed(&support, &LinkSelection::Delivery(root), LinkFilter::All).await;
     let [link] = links.as_slice() else { panic!("one link: {links:?}") };
     assert_eq!((link.root, link.generation), (root, 0));
-    assert_eq!((&link.tenant, &link.customer), (&TenantId::from("acme"), &CustomerId::from("C-1")));
-    assert_eq!((link.invoice_number.as_str(), link.created_at), ("R-1", Some(now)));
+    assert_eq!((&link.invoice.tenant, &link.invoice.customer), (&TenantId::from("acme"), &CustomerId::from("C-1")));
+    assert_eq!((link.invoice.number.as_str(), link.created_at), ("R-1", Some(now)));
     let later = |days: u32| now.plus(DAY * days);
     let states = [link.state(now), link.state(later(60)), link.state(later(59))];
     assert_eq!(states, [LinkState::Valid, LinkState::Expired, LinkState::Valid]);

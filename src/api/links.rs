@@ -1,0 +1,215 @@
+//! `/api/v1/links`: the portal links in customers' hands.
+//!
+//! A link that was pasted stands in a body, never in an address: addresses are logged on their way.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::refusal::ApiRefusal;
+use super::settings::CHANGED_BY;
+use super::{ApiSettings, body};
+use crate::clock::Timestamp;
+use crate::event::Malformed;
+use crate::event::bounds::{KEY_MAX, identifier, text};
+use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::secrets::pasted_token;
+use crate::sha256::Sha256;
+use crate::store::{LinkFilter, LinkSelection, PageRequest, PortalLink};
+
+/// The most deliveries whose links one answer has.
+const LIMIT_MAX: u32 = 500;
+/// How many, unless somebody asks for more or less.
+const LIMIT: u32 = 100;
+/// The longest reason, in characters.
+const REASON_MAX: usize = 500;
+
+/// Which links. A member that is not known here is refused: it could have narrowed what is revoked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkQuery {
+    /// A pasted link or its token; in bodies only.
+    #[serde(default)]
+    link: Option<String>,
+    #[serde(default)]
+    delivery_id: Option<DeliveryId>,
+    #[serde(default)]
+    tenant_id: Option<String>,
+    /// Its number or identifier.
+    #[serde(default)]
+    invoice: Option<String>,
+    #[serde(default)]
+    customer_id: Option<String>,
+    /// Only those that open the portal.
+    #[serde(default)]
+    valid: bool,
+    #[serde(default)]
+    limit: Option<u32>,
+    /// Where an earlier answer ended.
+    #[serde(default)]
+    after: Option<String>,
+    /// Why they are revoked; only where they are.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Links, and where the list goes on.
+#[derive(Debug, Serialize)]
+pub(super) struct LinksAnswer {
+    links: Vec<ListedLink>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedLink {
+    delivery_id: DeliveryId,
+    generation: u32,
+    tenant_id: TenantId,
+    customer_id: CustomerId,
+    invoice_number: String,
+    kind: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<Timestamp>,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoke_reason: Option<String>,
+}
+
+/// How many links were revoked.
+#[derive(Debug, Serialize)]
+pub(super) struct RevokedAnswer {
+    revoked: u64,
+}
+
+/// Lists links by delivery, invoice, customer or tenant.
+pub(super) async fn list(
+    State(console): State<ApiSettings>,
+    query: Result<Query<LinkQuery>, QueryRejection>,
+) -> Result<Json<LinksAnswer>, ApiRefusal> {
+    let Query(query) = query.map_err(|_| {
+        Malformed::at("$", "must be asked for by delivery_id, or by tenant_id and perhaps invoice or customer_id")
+    })?;
+    if query.link.is_some() {
+        return Err(
+            Malformed::at("link", "may not stand in an address; send it in the body of POST …/links/find").into()
+        );
+    }
+    answer(&console, query).await
+}
+
+/// Lists links as [`list`] does, also the one that was pasted.
+pub(super) async fn find(
+    State(console): State<ApiSettings>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<LinksAnswer>, ApiRefusal> {
+    answer(&console, read(&headers, &body)?).await
+}
+
+/// Revokes links for good.
+pub(super) async fn revoke(
+    State(console): State<ApiSettings>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<RevokedAnswer>, ApiRefusal> {
+    let query = read(&headers, &body)?;
+    let reason = query.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let reason = reason.ok_or_else(|| Malformed::at("reason", "is missing: say why in a few words"))?;
+    text("reason", reason, REASON_MAX)?;
+    let selection = query.selection()?;
+    let revoked = console.store.revoke_links(&selection, CHANGED_BY, reason).await?;
+    Ok(Json(RevokedAnswer { revoked }))
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<LinkQuery, ApiRefusal> {
+    body::expect_json(headers)?;
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // The words of serde repeat no value but a member's name.
+        let path = error.path().to_string();
+        let path = if path == "." { "$".to_owned() } else { path };
+        Malformed::at(path, "is not what is read here: see the documentation of /api/v1/links")
+    })?;
+    reader.end().map_err(|_| Malformed::at("$", "has something behind its end"))?;
+    Ok(read)
+}
+
+async fn answer(console: &ApiSettings, query: LinkQuery) -> Result<Json<LinksAnswer>, ApiRefusal> {
+    if query.reason.is_some() {
+        return Err(Malformed::at("reason", "belongs to POST …/links/revoke; nothing is revoked here").into());
+    }
+    let limit = query.limit.unwrap_or(LIMIT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Malformed::at("limit", format!("must be between 1 and {LIMIT_MAX}")).into());
+    }
+    let after = query.after.as_deref().map(str::parse).transpose();
+    let after = after.map_err(|_| Malformed::at("after", "is not the `next` of an earlier answer"))?;
+    let filter = if query.valid { LinkFilter::Valid } else { LinkFilter::All };
+    let page = console.store.portal_links(&query.selection()?, filter, PageRequest { limit, after }).await?;
+    let now = console.store.now();
+    let links = page.items.into_iter().map(|link| ListedLink::of(link, now)).collect();
+    Ok(Json(LinksAnswer { links, next: page.next.map(|next| next.to_string()) }))
+}
+
+impl LinkQuery {
+    /// What is meant: exactly one thing, or something of a tenant.
+    fn selection(&self) -> Result<LinkSelection, Malformed> {
+        let Self { link, delivery_id, tenant_id, invoice, customer_id, .. } = self;
+        let of_tenant = tenant_id.is_some() || invoice.is_some() || customer_id.is_some();
+        match (link, delivery_id, tenant_id) {
+            (Some(link), None, None) if !of_tenant => {
+                let token = pasted_token(link).ok_or_else(|| Malformed::at("link", "holds no link of the portal"))?;
+                Ok(LinkSelection::Token(Sha256::of(token.as_bytes())))
+            }
+            (None, Some(delivery), None) if !of_tenant => Ok(LinkSelection::Delivery(*delivery)),
+            (None, None, Some(tenant)) => {
+                identifier("tenant_id", tenant, KEY_MAX)?;
+                let tenant = TenantId::from(tenant.as_str());
+                match (invoice, customer_id) {
+                    (Some(invoice), None) => {
+                        identifier("invoice", invoice, KEY_MAX)?;
+                        Ok(LinkSelection::Invoice { tenant, invoice: invoice.clone() })
+                    }
+                    (None, Some(customer)) => {
+                        identifier("customer_id", customer, KEY_MAX)?;
+                        Ok(LinkSelection::Customer { tenant, customer: CustomerId::from(customer.as_str()) })
+                    }
+                    (None, None) => Ok(LinkSelection::Tenant(tenant)),
+                    (Some(_), Some(_)) => Err(Malformed::at("customer_id", "may not stand beside invoice")),
+                }
+            }
+            _ => Err(Malformed::at(
+                "$",
+                "must name one of link, delivery_id, or tenant_id, the last perhaps with invoice or customer_id",
+            )),
+        }
+    }
+}
+
+impl ListedLink {
+    fn of(link: PortalLink, now: Timestamp) -> Self {
+        Self {
+            state: link.state(now).into_str(),
+            delivery_id: link.root,
+            generation: link.generation,
+            tenant_id: link.invoice.tenant,
+            customer_id: link.invoice.customer,
+            invoice_number: link.invoice.number,
+            kind: link.invoice.kind.into_str(),
+            created_at: link.created_at,
+            expires_at: link.expires_at,
+            revoked_at: link.revoked_at,
+            revoked_by: link.revoked_by,
+            revoke_reason: link.revoke_reason,
+        }
+    }
+}
