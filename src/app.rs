@@ -33,6 +33,7 @@ use crate::intake::{DeliveryFactory, Intake};
 use crate::lifecycle::{Liveness, keep_running};
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::state::OnUncertain;
+use crate::model::verification::VerificationConfig;
 use crate::operator::foresight::Foresight;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
@@ -177,7 +178,9 @@ impl App {
         let store = store
             .with_outcomes(config.broker.publishes_outcomes())
             .with_resent_by(resent_by)
-            .with_address_keys(AddressKeys::of(&keys));
+            .with_address_keys(AddressKeys::of(&keys))
+            // Another process may have the provider that this one does not know.
+            .with_verification(VerificationConfig::with_sms_to(config.sms.calling_codes.iter().copied()));
         let link_keys = keys.link_keys();
         let wakes = Wakes::new(config.relays.keys().map(RelayName::as_str));
         let factory = Arc::new(DeliveryFactory {
@@ -299,7 +302,7 @@ impl App {
             link_keys: self.link_keys.clone(),
             credentials_keys: self.credentials_keys.clone(),
             portal_url: config.portal.url.as_str().trim_end_matches('/').to_owned(),
-            sms_available: config.sms.url.is_some(),
+            verification: config.sms.verification(),
             schedule: Schedule { delays: config.retry.schedule.clone(), document_wait: config.waits.document },
             clock: self.store.clock().clone(),
             connections: config.relays.values().map(|relay| (relay.name.clone(), relay.connections)).collect(),
@@ -315,7 +318,7 @@ impl App {
 /// What people who ask for a mail are told before.
 fn foresight(config: &Config, store: &Store, documents: &DocumentStore) -> Arc<Foresight> {
     let relays = config.relays.iter().map(|(name, relay)| (name.clone(), relay.message_bytes_max)).collect();
-    Arc::new(Foresight::new(store.clone(), documents.clone(), relays, config.sms.url.is_some()))
+    Arc::new(Foresight::new(store.clone(), documents.clone(), relays, config.sms.verification()))
 }
 
 /// The operator's templates in place of the built-in ones.

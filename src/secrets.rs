@@ -6,6 +6,7 @@
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
 mod address_keys;
+mod hmac_keys;
 mod pasted_link;
 
 use std::fmt;
@@ -18,6 +19,7 @@ pub use address_keys::AddressKeys;
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+pub use hmac_keys::HmacKeys;
 pub use pasted_link::pasted_token;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -112,6 +114,12 @@ impl SecretKeys {
         let key =
             |key: &SecretSlice<u8>| hmac::Key::new(hmac::HMAC_SHA256, &subkey(key.expose_secret(), CREDENTIALS_LABEL));
         CredentialsKeys(self.0.iter().map(key).collect())
+    }
+
+    /// What is named or proven under a key for the purpose `label`.
+    #[must_use]
+    pub fn hmac_keys(&self, label: &str) -> HmacKeys {
+        HmacKeys::of(self, label)
     }
 
     /// The subkeys for the purpose `label`, newest first, 32 bytes each.

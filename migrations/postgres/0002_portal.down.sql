@@ -1,5 +1,11 @@
 -- Takes the portal's tables away again.
 
+DROP INDEX customer_verification_rules;
+ALTER TABLE customer DROP COLUMN mobile_refused_at;
+ALTER TABLE customer DROP COLUMN mobile_country;
+ALTER TABLE customer DROP COLUMN house_number_key;
+ALTER TABLE customer DROP COLUMN postcode_key;
+ALTER TABLE customer DROP COLUMN verification_rules;
 DROP TABLE portal_event;
 DROP TABLE portal_session_customer;
 DROP TABLE portal_session_link;

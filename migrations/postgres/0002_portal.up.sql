@@ -74,3 +74,13 @@ CREATE TABLE portal_event (
 );
 CREATE INDEX portal_event_of ON portal_event (root_id, at);
 CREATE INDEX portal_event_network ON portal_event (at) WHERE network IS NOT NULL;
+
+-- Verification: what a customer's record is compared by. Version 0 of the rules: not made yet, which the first start does.
+ALTER TABLE customer ADD COLUMN verification_rules BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE customer ADD COLUMN postcode_key TEXT;
+ALTER TABLE customer ADD COLUMN house_number_key TEXT;
+-- The calling code of the mobile number.
+ALTER TABLE customer ADD COLUMN mobile_country BIGINT;
+-- The SMS provider refused that number for good; NULL again when the number changes.
+ALTER TABLE customer ADD COLUMN mobile_refused_at BIGINT;
+CREATE INDEX customer_verification_rules ON customer (verification_rules);

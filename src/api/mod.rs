@@ -34,6 +34,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::config;
 use crate::intake::Intake;
 use crate::model::ids::DeadLetterId;
+use crate::model::verification::VerificationConfig;
 use crate::operator::redrive::Redrive;
 use crate::store::Store;
 use crate::web::{HostAllowList, Probes, add_security_headers, in_request_span, probes_router};
@@ -57,8 +58,8 @@ pub struct ApiSettings {
     pub intake: Intake,
     /// Puts dead letters back.
     pub redrive: Redrive,
-    /// Whether an SMS provider is configured.
-    pub sms_available: bool,
+    /// What customers can be verified by.
+    pub verification: VerificationConfig,
 }
 
 impl ApiSettings {

@@ -15,6 +15,7 @@ use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_settings, warnings_of_settings};
 use crate::model::settings::{Settings, VersionedSettings};
+use crate::model::verification::VerificationConfig;
 use crate::store::{CustomerGroup, SettingsPut};
 
 /// Whom the settings' history names for a change over this API.
@@ -37,7 +38,7 @@ pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -
     let tenant = path::tenant(path)?;
     let settings = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
     let customers = console.store.customer_groups(&tenant).await?;
-    Ok(answer(settings, &customers, console.sms_available, Vec::new()))
+    Ok(answer(settings, &customers, &console.verification, Vec::new()))
 }
 
 /// Lets other settings hold, if those that the request read still do.
@@ -61,7 +62,7 @@ pub(super) async fn put(
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant).await?;
     match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
-        SettingsPut::Saved(saved) => Ok(answer(saved, &customers, console.sms_available, warnings_of_settings(&body))),
+        SettingsPut::Saved(saved) => Ok(answer(saved, &customers, &console.verification, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),
         SettingsPut::UnknownTenant => Err(ApiRefusal::UnknownTenant(tenant)),
     }
@@ -70,10 +71,10 @@ pub(super) async fn put(
 fn answer(
     versioned: VersionedSettings,
     customers: &[CustomerGroup],
-    sms_available: bool,
+    verification: &VerificationConfig,
     ignored: Vec<MemberWarning>,
 ) -> Response {
     let VersionedSettings { version, settings } = versioned;
-    let warnings = warning::about(settings, customers, sms_available);
+    let warnings = warning::about(settings, customers, verification);
     ([(header::ETAG, etag::of(version))], Json(SettingsAnswer { version, settings, warnings, ignored })).into_response()
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::customer::{CustomerType, VerificationRecord};
 use crate::model::settings::{PortalLevel, Settings};
+use crate::model::verification::VerificationConfig;
 use crate::policy::decision::{DecisionRefusal, Inputs, Plan, PortalAccess, Reason, decide};
 use crate::store::CustomerGroup;
 
@@ -21,8 +22,12 @@ pub(crate) struct Warning {
 }
 
 /// What is to be said about settings, for a tenant whose customers are these.
-pub(crate) fn about(settings: Settings, customers: &[CustomerGroup], sms_available: bool) -> Vec<Warning> {
-    let outcome = |kind, record| decide(&inputs(settings, kind, record, sms_available));
+pub(crate) fn about(
+    settings: Settings,
+    customers: &[CustomerGroup],
+    verification: &VerificationConfig,
+) -> Vec<Warning> {
+    let outcome = |kind, record| decide(&inputs(settings, kind, record, verification.reaches(record)));
     let count = |meant: &dyn Fn(&DecisionResult) -> bool| {
         customers.iter().filter(|group| meant(&outcome(group.kind, group.record))).map(|group| group.count).sum()
     };
@@ -91,9 +96,12 @@ fn inputs(
 mod tests {
     use super::*;
     use crate::model::settings::{PortalAuthentication, SensitiveAttachments, VerificationMethod};
+    use crate::model::verification_key::CallingCode;
 
     fn group(kind: Option<CustomerType>, postcode_house_number: bool, mobile: bool, count: i64) -> CustomerGroup {
-        CustomerGroup { kind, record: VerificationRecord { postcode_house_number, mobile }, count }
+        let mobile_country = mobile.then_some(CallingCode(49));
+        let record = VerificationRecord { postcode_house_number, mobile, mobile_country, mobile_refused: false };
+        CustomerGroup { kind, record, count }
     }
 
     fn codes(policy: SensitiveAttachments, level: PortalLevel, sms_available: bool) -> Vec<(&'static str, i64)> {
@@ -109,7 +117,12 @@ mod tests {
             sensitive_attachments: policy,
             portal_authentication: PortalAuthentication { level, primary, secondary: None },
         };
-        about(settings, &customers, sms_available).into_iter().map(|one| (one.code, one.customers)).collect()
+        let verification = if sms_available {
+            VerificationConfig::with_sms_to([CallingCode(49)])
+        } else {
+            VerificationConfig::without_sms()
+        };
+        about(settings, &customers, &verification).into_iter().map(|one| (one.code, one.customers)).collect()
     }
 
     #[test]
@@ -145,7 +158,7 @@ mod tests {
                 secondary: None,
             },
         };
-        let warnings = about(settings, &[], true);
+        let warnings = about(settings, &[], &VerificationConfig::with_sms_anywhere());
         assert_eq!(warnings.len(), 1);
         assert_eq!((warnings[0].code, warnings[0].customers), ("documents_reachable_nowhere", 0));
     }

@@ -139,7 +139,7 @@ impl Service {
             store: self.visitors.store.clone(),
             intake: self.visitors.intake.clone(),
             redrive: self.visitors.redrive.clone(),
-            sms_available: self.app.config.sms.url.is_some(),
+            verification: self.app.config.sms.verification(),
         };
         api::router(console, self.observability.probes.clone(), config)
     }

@@ -18,7 +18,7 @@ use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
 use crate::documents::DocumentError;
 use crate::event::{self, InvoiceSent};
 use crate::intake::{self, ChosenLocale};
-use crate::model::customer::Customer;
+use crate::model::customer::{Customer, VerificationRecord};
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VersionedSettings;
@@ -141,6 +141,8 @@ struct PreviewParts {
     tenant: Tenant,
     settings: VersionedSettings,
     customer: Customer,
+    /// What they can be verified by.
+    verification: VerificationRecord,
     relay: Option<RelayConfig>,
 }
 
@@ -158,8 +160,10 @@ impl PreviewParts {
             return Err(anyhow::anyhow!("the customer {} of {} is not known", data.customer_id, data.tenant_id))
                 .what_to_do(unknown);
         };
+        let keys = app.store.verification_keys(&data.tenant_id, &data.customer_id).await?;
+        let verification = keys.as_ref().map(VerificationRecord::from).unwrap_or_default();
         let relay = app.config.relays.get(&tenant.relay).cloned();
-        Ok(Self { event, tenant, settings, customer, relay })
+        Ok(Self { event, tenant, settings, customer, verification, relay })
     }
 
     async fn preview(&self, app: &App) -> anyhow::Result<(Preview, Option<Mail>)> {
@@ -229,8 +233,8 @@ impl PreviewParts {
             settings: self.settings.settings,
             settings_version: self.settings.version,
             customer_type: self.customer.kind,
-            verification: self.customer.verification_record(),
-            sms_available: app.config.sms.url.is_some(),
+            verification: self.verification,
+            sms_available: app.config.sms.verification().reaches(self.verification),
             encoded_bytes: compose::encoded_bytes(&self.event.data.documents),
             message_bytes_max: self.relay.as_ref().map_or(MESSAGE_BYTES_MAX, |relay| relay.message_bytes_max),
             refused_for_size: false,

@@ -194,7 +194,7 @@ async fn show(
 ) -> anyhow::Result<()> {
     let VersionedSettings { version, settings } = versioned;
     let customers = app.store.customer_groups(&tenant).await?;
-    let warnings = warning::about(settings, &customers, app.config.sms.url.is_some());
+    let warnings = warning::about(settings, &customers, &app.config.sms.verification());
     let shown = ShownSettings { tenant_id: tenant, version, changed, settings, warnings };
     Ok(output.one(&shown, &shown.report(output))?)
 }

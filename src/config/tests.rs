@@ -273,6 +273,8 @@ fn what_the_file_gets_wrong_is_told_by_line() {
         ),
         ("[relays.a]\nurl = \"smtp://[::1]\"\nhello_name = \"a b\"\n", "config.toml line 3: relays.a.hello_name holds"),
         ("[log]\nfilter = \"a=b=c\"\n", "config.toml line 2: log.filter is no log filter"),
+        ("[sms]\ncalling_codes = [49, \"+0\"]\n", "config.toml line 2: sms.calling_codes holds \"+0\""),
+        ("[sms]\ncalling_codes = [\"4915\"]\n", "config.toml line 2: sms.calling_codes holds \"4915\""),
     ];
     for (file, start) in cases {
         let reported = faults(&[], file);

@@ -19,6 +19,7 @@ use crate::lifecycle::Liveness;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reason::ReasonCode;
 use crate::model::state::Decision;
+use crate::model::verification::VerificationConfig;
 use crate::policy::decision::Plan;
 use crate::policy::retry::Schedule;
 use crate::secrets::{CredentialsKeys, LinkKeys};
@@ -46,8 +47,8 @@ pub struct Context {
     pub credentials_keys: CredentialsKeys,
     /// The portal's address, without a slash at its end.
     pub portal_url: String,
-    /// Whether an SMS provider is configured.
-    pub sms_available: bool,
+    /// What customers can be verified by.
+    pub verification: VerificationConfig,
     /// When to try again.
     pub schedule: Schedule,
     /// Time.

@@ -12,6 +12,7 @@ use crate::event::{self, Document, InvoiceData, LoadedDocument};
 use crate::failpoint::{self, Failpoint};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Decision, DeliveryRole};
+use crate::model::verification::VerificationConfig;
 use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason, Terms};
 use crate::policy::sender_key::MailSender;
 use crate::relay::RelayConfig;
@@ -68,7 +69,7 @@ pub async fn prepare(
     let started_at = context.clock.now();
     let data = event_data(delivery)?;
     let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
-    let decided = decide(delivery, &data.documents, past, relay.message_bytes_max, context.sms_available)?;
+    let decided = decide(delivery, &data.documents, past, relay.message_bytes_max, &context.verification)?;
     if may_not_follow(claimed, decided.terms) {
         let why = "the relay may hold the message, and by now less may be shown than it shows";
         return Err(AttemptResult::before(ReasonCode::Uncertain, why));
@@ -212,14 +213,14 @@ pub fn decide(
     documents: &[Document],
     past: Past,
     message_bytes_max: u64,
-    sms_available: bool,
+    verification: &VerificationConfig,
 ) -> Result<Decided, AttemptResult> {
     let inputs = Inputs {
         settings: delivery.settings.settings,
         settings_version: delivery.settings.version,
         customer_type: delivery.customer_type,
         verification: delivery.verification,
-        sms_available,
+        sms_available: verification.reaches(delivery.verification),
         encoded_bytes: compose::encoded_bytes(documents),
         message_bytes_max,
         refused_for_size: past.refused_for_size,

@@ -5,6 +5,9 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::settings::{Settings, VerificationMethod};
+use crate::model::verification::VerificationConfig;
+pub use crate::model::verification::VerificationRecord;
+use crate::model::verification_key::VerificationKeys;
 
 /// A customer as the billing system tells us of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +59,6 @@ pub struct Postal {
     pub house_number: Option<String>,
 }
 
-/// What of a customer's record can be used for verification, without the values themselves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerificationRecord {
-    pub postcode_house_number: bool,
-    /// A mobile number is on record.
-    pub mobile: bool,
-}
-
 /// A type that we do not know is no type, so it counts as private.
 fn known_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<CustomerType>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
@@ -71,22 +66,42 @@ fn known_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 impl Customer {
-    /// What this customer can be verified by.
+    /// What this customer is verified against, as it is compared.
+    #[must_use]
+    pub fn verification_keys(&self) -> VerificationKeys {
+        let Postal { country, postcode, house_number } = &self.postal;
+        VerificationKeys::of(country.as_deref(), postcode.as_deref(), house_number.as_deref(), self.mobile.as_deref())
+    }
+
+    /// What this customer can be verified by, as far as the billing system knows: whether the SMS provider has refused the
+    /// number, the store knows.
     #[must_use]
     pub fn verification_record(&self) -> VerificationRecord {
-        VerificationRecord {
-            postcode_house_number: self.postal.postcode.is_some() && self.postal.house_number.is_some(),
-            mobile: self.mobile.is_some(),
-        }
+        (&self.verification_keys()).into()
     }
 }
 
-/// The methods that the tenant chose and this customer can use, in the order in which the portal offers them.
+/// The methods that the tenant chose and this customer can use, in the order in which the portal asks: the first one,
+/// and the next only while the first is unavailable.
 ///
 /// The one answer to "can this customer be verified?": for the decision, the portal and the settings page.
-/// `sms_available` says whether an SMS provider is configured.
 #[must_use]
-pub fn usable_methods(record: VerificationRecord, settings: &Settings, sms_available: bool) -> Vec<VerificationMethod> {
+pub fn usable_methods(
+    record: VerificationRecord,
+    settings: &Settings,
+    config: &VerificationConfig,
+) -> Vec<VerificationMethod> {
+    usable_methods_if(record, settings, config.reaches(record))
+}
+
+/// As [`usable_methods`], of a decision whose inputs were recorded: `sms_available` says whether a text message could be
+/// sent to the number on record.
+#[must_use]
+pub fn usable_methods_if(
+    record: VerificationRecord,
+    settings: &Settings,
+    sms_available: bool,
+) -> Vec<VerificationMethod> {
     let chosen = settings.portal_authentication;
     [chosen.primary, chosen.secondary]
         .into_iter()

@@ -13,3 +13,5 @@ pub mod reply;
 pub mod settings;
 pub mod state;
 pub mod tenant;
+pub mod verification;
+pub mod verification_key;

@@ -9,9 +9,11 @@ use crate::clock::Clock;
 use crate::compose;
 use crate::documents::{DocumentError, DocumentStore};
 use crate::event::InvoiceData;
+use crate::model::customer::VerificationRecord;
 use crate::model::ids::RelayName;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
+use crate::model::verification::VerificationConfig;
 use crate::policy::decision::{self, Inputs, Plan, PortalAccess};
 use crate::store::{Store, StoreError};
 
@@ -48,7 +50,7 @@ pub struct Foresight {
     documents: DocumentStore,
     /// The relays that are configured here, and the largest message that each takes, in bytes.
     relays: BTreeMap<RelayName, u64>,
-    sms_available: bool,
+    verification: VerificationConfig,
 }
 
 impl Foresight {
@@ -58,9 +60,9 @@ impl Foresight {
         store: Store,
         documents: DocumentStore,
         relays: BTreeMap<RelayName, u64>,
-        sms_available: bool,
+        verification: VerificationConfig,
     ) -> Self {
-        Self { store, documents, relays, sms_available }
+        Self { store, documents, relays, verification }
     }
 
     /// Whether a cause of this class can be seen beforehand at all.
@@ -83,10 +85,11 @@ impl Foresight {
     /// If the database does not answer.
     pub async fn fault(&self, wanted: IntendedDelivery<'_>) -> Result<Option<Foreseen>, StoreError> {
         let IntendedDelivery { data, link_only, role } = wanted;
-        let (Some(tenant), Some(settings), Some(customer)) = (
+        let (Some(tenant), Some(settings), Some(customer), Some(keys)) = (
             self.store.tenant(&data.tenant_id).await?,
             self.store.settings(&data.tenant_id).await?,
             self.store.customer(&data.tenant_id, &data.customer_id).await?,
+            self.store.verification_keys(&data.tenant_id, &data.customer_id).await?,
         ) else {
             return Ok(None);
         };
@@ -95,12 +98,13 @@ impl Foresight {
             let reason = format!("no relay is configured by the name of {}", tenant.relay);
             return Ok(Some(Foreseen::new(ReasonCode::UnknownRelay, &reason)));
         }
+        let record = VerificationRecord::from(&keys);
         let inputs = Inputs {
             settings: settings.settings,
             settings_version: settings.version,
             customer_type: customer.kind,
-            verification: customer.verification_record(),
-            sms_available: self.sms_available,
+            verification: record,
+            sms_available: self.verification.reaches(record),
             encoded_bytes: compose::encoded_bytes(&data.documents),
             // Of a relay that is configured elsewhere the limit is not known here.
             message_bytes_max: limit.unwrap_or(u64::MAX),

@@ -11,7 +11,7 @@ use crate::model::state::Decision;
 use serde::{Deserialize, Serialize};
 
 pub use self::terms::{PortalTerms, Terms};
-use crate::model::customer::{CustomerType, VerificationRecord, usable_methods};
+use crate::model::customer::{CustomerType, VerificationRecord, usable_methods_if};
 use crate::model::reason::ReasonCode;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
 
@@ -26,7 +26,8 @@ pub struct Inputs {
     pub customer_type: Option<CustomerType>,
     /// What the customer can be verified by.
     pub verification: VerificationRecord,
-    /// Whether an SMS provider is configured.
+    /// Whether a text message can be sent to the number on record: a provider is configured, has not refused it, and its
+    /// country is allowed.
     pub sms_available: bool,
     /// The size of the message with its documents, in bytes as encoded.
     pub encoded_bytes: u64,
@@ -200,8 +201,14 @@ impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let chosen = self.settings.portal_authentication;
         let mut clauses = [chosen.primary, chosen.secondary].into_iter().flatten().map(|method| match method {
-            VerificationMethod::PostcodeHouseNumber => "the customer has no postcode and house number on record",
-            VerificationMethod::SmsOtp if self.record.mobile => "no SMS provider is configured",
+            VerificationMethod::PostcodeHouseNumber => "the customer has no usable postcode and house number on record",
+            VerificationMethod::SmsOtp if self.record.mobile_refused => {
+                "the SMS provider has refused the customer's mobile number for good"
+            }
+            VerificationMethod::SmsOtp if self.record.mobile => {
+                "no text message can be sent to the customer's mobile number (no SMS provider is configured, or \
+                 sms.calling_codes does not allow its country)"
+            }
             VerificationMethod::SmsOtp => "the customer has no mobile number on record",
         });
         f.write_str(clauses.next().unwrap_or("the tenant chose no method"))?;
@@ -286,8 +293,8 @@ fn portal_access(inputs: &Inputs) -> PortalAccess {
 
 fn portal_terms(inputs: &Inputs) -> PortalTerms {
     let access = portal_access(inputs);
-    let usable = usable_methods(inputs.verification, &inputs.settings, inputs.sms_available);
-    PortalTerms { access, method: usable.into_iter().min().filter(|_| access.verifies()) }
+    let usable = usable_methods_if(inputs.verification, &inputs.settings, inputs.sms_available);
+    PortalTerms { access, method: usable.first().copied().filter(|_| access.verifies()) }
 }
 
 #[cfg(test)]
@@ -295,7 +302,10 @@ mod tests {
     use strum::VariantArray as _;
 
     use super::*;
+    use crate::model::customer::usable_methods;
     use crate::model::settings::PortalAuthentication;
+    use crate::model::verification::VerificationConfig;
+    use crate::model::verification_key::CallingCode;
 
     const ROOMY: u64 = 20 << 20;
 
@@ -308,7 +318,7 @@ mod tests {
             },
             settings_version: 1,
             customer_type: kind,
-            verification: VerificationRecord { postcode_house_number: true, mobile: false },
+            verification: VerificationRecord { postcode_house_number: true, ..VerificationRecord::default() },
             sms_available: false,
             encoded_bytes: 100_000,
             message_bytes_max: ROOMY,
@@ -368,7 +378,8 @@ mod tests {
                     for bits in 0..128_u32 {
                         let bit = |n: u32| bits & (1 << n) != 0;
                         let mut given = inputs(*policy, kind, *level);
-                        given.verification = VerificationRecord { postcode_house_number: bit(0), mobile: bit(1) };
+                        given.verification.postcode_house_number = bit(0);
+                        given.verification.mobile = bit(1);
                         given.sms_available = bit(2);
                         given.encoded_bytes = if bit(3) { ROOMY + 1 } else { 1 };
                         given.refused_for_size = bit(4);
@@ -405,24 +416,50 @@ mod tests {
 
     #[test]
     fn usable_methods_follow_the_record_and_the_configuration() {
+        use VerificationMethod::{PostcodeHouseNumber, SmsOtp};
+        let mut given = inputs(SensitiveAttachments::Exclude, None, PortalLevel::Sensitive);
+        given.settings.portal_authentication.primary = Some(SmsOtp);
+        given.settings.portal_authentication.secondary = Some(PostcodeHouseNumber);
+        let (none, germany) = (VerificationConfig::without_sms(), VerificationConfig::with_sms_to([CallingCode(49)]));
+        let mobile = |code| VerificationRecord {
+            mobile: true,
+            mobile_country: Some(CallingCode(code)),
+            ..VerificationRecord::default()
+        };
+        let both = VerificationRecord { postcode_house_number: true, ..mobile(49) };
+        let refused = VerificationRecord { mobile_refused: true, ..both };
+        let cases = [
+            (VerificationRecord::default(), &germany, vec![]),
+            (
+                VerificationRecord { postcode_house_number: true, ..Default::default() },
+                &germany,
+                vec![PostcodeHouseNumber],
+            ),
+            (mobile(49), &germany, vec![SmsOtp]),
+            (mobile(49), &none, vec![]),
+            (mobile(7), &germany, vec![]),
+            (VerificationRecord { mobile_country: None, ..mobile(49) }, &germany, vec![]),
+            (both, &germany, vec![SmsOtp, PostcodeHouseNumber]),
+            (both, &none, vec![PostcodeHouseNumber]),
+            (refused, &germany, vec![PostcodeHouseNumber]),
+        ];
+        for (record, config, expected) in cases {
+            assert_eq!(usable_methods(record, &given.settings, config), expected, "{record:?} {config:?}");
+            given.verification = record;
+            given.sms_available = config.reaches(record);
+            assert_eq!(rule(&given).ok().and_then(|ruling| ruling.method), expected.first().copied(), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn inputs_of_an_earlier_version_still_read() {
         let mut given = inputs(SensitiveAttachments::Exclude, None, PortalLevel::Sensitive);
         given.settings.portal_authentication.primary = Some(VerificationMethod::SmsOtp);
-        given.settings.portal_authentication.secondary = Some(VerificationMethod::PostcodeHouseNumber);
-        let cases = [
-            // postcode and house number, mobile, SMS provider → methods
-            (false, false, true, vec![]),
-            (true, false, true, vec![VerificationMethod::PostcodeHouseNumber]),
-            (false, true, true, vec![VerificationMethod::SmsOtp]),
-            (false, true, false, vec![]),
-            (true, true, true, vec![VerificationMethod::SmsOtp, VerificationMethod::PostcodeHouseNumber]),
-        ];
-        for (postcode_house_number, mobile, sms, expected) in cases {
-            let record = VerificationRecord { postcode_house_number, mobile };
-            assert_eq!(usable_methods(record, &given.settings, sms), expected);
-            given.verification = record;
-            given.sms_available = sms;
-            assert_eq!(decide(&given).is_ok(), !expected.is_empty());
-        }
+        let mut json = serde_json::to_value(given).expect("a decision's inputs are JSON");
+        json["verification"] = serde_json::json!({"postcode_house_number": false, "mobile": true});
+        json["sms_available"] = serde_json::json!(true);
+        let read: Inputs = serde_json::from_value(json).expect("they read");
+        assert_eq!(rule(&read).map(|ruling| ruling.method), Ok(Some(VerificationMethod::SmsOtp)));
     }
 
     #[test]
@@ -433,9 +470,15 @@ mod tests {
         let refusal = decide(&given).expect_err("nothing is on record");
         assert_eq!(
             refusal.to_string(),
-            "the customer must be verified to see the documents, but the customer has no postcode and house number \
-             on record and the customer has no mobile number on record"
+            "the customer must be verified to see the documents, but the customer has no usable postcode and house \
+             number on record and the customer has no mobile number on record"
         );
+        given.verification.mobile = true;
+        let refusal = decide(&given).expect_err("no text message can be sent");
+        assert!(refusal.to_string().contains("sms.calling_codes does not allow its country"), "{refusal}");
+        given.verification.mobile_refused = true;
+        let refusal = decide(&given).expect_err("the number was refused");
+        assert!(refusal.to_string().ends_with("has refused the customer's mobile number for good"), "{refusal}");
     }
 
     #[test]

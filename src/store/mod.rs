@@ -88,6 +88,7 @@ use crate::backoff::Delays;
 use crate::clock::{Clock, Timestamp};
 use crate::model::ids::RelayName;
 pub use crate::model::state::Concluded;
+use crate::model::verification::VerificationConfig;
 use crate::secrets::AddressKeys;
 use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::DatabaseConnection;
@@ -100,6 +101,9 @@ use db::unreachable::{explain, none_in_time};
 
 /// How long the migrations of one upgrade may take together.
 const MIGRATION_DEADLINE: Duration = Duration::from_hours(1);
+
+/// Customers whose keys are made anew in one transaction.
+const KEYS_AT_ONCE: u32 = 1_000;
 
 /// How long connections may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
@@ -114,6 +118,8 @@ pub struct Store {
     resent_by: Arc<[RelayName]>,
     /// What recipients are written down as, to be searched.
     address_keys: AddressKeys,
+    /// What customers can be verified by, when a change of theirs may resolve a dead letter.
+    verification: VerificationConfig,
 }
 
 #[derive(Debug)]
@@ -192,6 +198,7 @@ impl Store {
             outcomes: false,
             resent_by: Arc::default(),
             address_keys: AddressKeys::default(),
+            verification: VerificationConfig::with_sms_anywhere(),
         })
     }
 
@@ -227,7 +234,11 @@ impl Store {
                 .await
                 .map(|done| done.map_err(sqlx::Error::from)),
         };
-        connection.judge(answer)
+        connection.judge(answer)?;
+        // SQLite has one connection that writes.
+        drop(connection);
+        while self.renew_verification_keys(KEYS_AT_ONCE).await? > 0 {}
+        Ok(())
     }
 
     /// Whether every migration of this build has been applied.

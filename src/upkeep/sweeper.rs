@@ -62,6 +62,8 @@ struct SweepState {
     unserved: UnservedRelays,
     /// When it last forgot, by the monotonic clock.
     forgotten: Option<Duration>,
+    /// Every customer's verification keys are made by today's rules.
+    keys_are_new: bool,
 }
 
 impl Sweeper {
@@ -94,6 +96,7 @@ impl Sweeper {
             pulse.beat();
             self.auto_redrive().await?;
             pulse.beat();
+            self.renew_keys(seen, pulse).await?;
             if self.sends {
                 self.follow_relays(&mut seen.unserved).await?;
             }
@@ -103,6 +106,8 @@ impl Sweeper {
         if seen.forgotten.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
             self.forget().await?;
             seen.forgotten = Some(now);
+            // A process of another version may have written meanwhile.
+            seen.keys_are_new = false;
         }
         Ok(())
     }
@@ -155,6 +160,18 @@ impl Sweeper {
     /// upserts whose process ended.
     async fn auto_redrive(&self) -> Result<(), StoreError> {
         self.redrive.auto_redrive(ROWS_MAX).await.map(drop)
+    }
+
+    /// Keys of customers that other rules have made: of an upgrade that changed them. A few batches a round.
+    async fn renew_keys(&self, seen: &mut SweepState, pulse: &Pulse) -> Result<(), StoreError> {
+        for _ in 0..ENQUEUE_ROUNDS_MAX {
+            if seen.keys_are_new || self.stop.is_cancelled() {
+                break;
+            }
+            seen.keys_are_new = self.store.renew_verification_keys(ROWS_MAX).await? < u64::from(ROWS_MAX);
+            pulse.beat();
+        }
+        Ok(())
     }
 
     /// Deliveries whose tenant has another relay now, and those that no worker's relay can send.

@@ -11,7 +11,8 @@ use crate::model::state::Decision;
 pub struct PortalTerms {
     /// What it asks.
     pub access: PortalAccess,
-    /// The easiest of the methods that the customer can choose from; none where visitors are not verified.
+    /// The method that it asks: the first of those that the tenant chose and the customer can use; none where nobody is
+    /// verified.
     pub method: Option<VerificationMethod>,
 }
 
@@ -99,7 +100,11 @@ mod tests {
             },
             settings_version: 1,
             customer_type: kind,
-            verification: VerificationRecord { postcode_house_number: true, mobile: true },
+            verification: VerificationRecord {
+                postcode_house_number: true,
+                mobile: true,
+                ..VerificationRecord::default()
+            },
             sms_available: true,
             encoded_bytes: 100_000,
             message_bytes_max: 20 << 20,
@@ -151,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn the_easiest_method_that_is_offered_counts() {
-        let mut inputs = inputs_for(all_terms()[3]);
-        inputs.settings.portal_authentication.secondary = Some(VerificationMethod::PostcodeHouseNumber);
-        let method = |inputs: &Inputs| rule(inputs).expect("it can be decided").method;
-        assert_eq!(method(&inputs), Some(VerificationMethod::PostcodeHouseNumber));
-        inputs.verification.postcode_house_number = false;
-        assert_eq!(method(&inputs), Some(VerificationMethod::SmsOtp));
+    fn the_first_method_that_can_be_used_is_asked() {
+        let mut given = inputs_for(all_terms()[3]);
+        given.settings.portal_authentication.secondary = Some(VerificationMethod::PostcodeHouseNumber);
+        let method = |given: &Inputs| rule(given).expect("it can be decided").method;
+        assert_eq!(method(&given), Some(VerificationMethod::SmsOtp));
+        given.sms_available = false;
+        assert_eq!(method(&given), Some(VerificationMethod::PostcodeHouseNumber));
     }
 }

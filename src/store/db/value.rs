@@ -20,6 +20,7 @@ use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMeth
 use crate::model::state::{
     BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
 };
+use crate::model::verification_key::CallingCode;
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::sender_trial::HoldReason;
 use crate::sha256::Sha256;
@@ -115,6 +116,7 @@ made_of!(WorkerId, Uuid, |id| Some(WorkerId(id)));
 made_of!(TenantId, String, |text| Some(TenantId::from(text)));
 made_of!(CustomerId, String, |text| Some(CustomerId::from(text)));
 made_of!(RelayName, String, |text| Some(RelayName::from(text)));
+made_of!(CallingCode, i64, |code| u16::try_from(code).ok().map(CallingCode));
 made_of!(Sha256, Vec<u8>, |bytes| Sha256::from_slice(&bytes));
 
 fn misfit<T>(name: &str) -> StoreError {
@@ -219,6 +221,7 @@ simple_values! {
     WorkerId => Uuid, |value| value.0;
     i64 => Integer, |value| value;
     u32 => Integer, |value| i64::from(value);
+    CallingCode => Integer, |value| i64::from(value.0);
     Timestamp => Integer, |value| value.0;
     bool => Flag, |value| value;
     Sha256 => Bytes, |value| Cow::Owned(value.0.to_vec());

@@ -6,8 +6,11 @@
 use crate::model::customer::{Customer, usable_methods};
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
+use crate::model::verification::VerificationConfig;
+use crate::model::verification_key::RULES_VERSION;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
+use crate::store::directory::verification::{read_verification, verification_columns};
 use crate::store::lane::load::read_settings;
 use crate::store::{Store, Transaction};
 
@@ -62,18 +65,25 @@ pub(in crate::store) async fn mark_resolvable_by_customers(
     on: &mut Transaction,
     customers: &[&Customer],
     changed: &[&Customer],
+    config: &VerificationConfig,
 ) -> Result<Vec<DeadLetterId>, StoreError> {
     if customers.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql("WITH {rows}
+    let rows = sql(concat!(
+        "WITH {rows}
         SELECT dead_letter.id, dead_letter.class, rows.place, settings.version, settings.sensitive_attachments,
-               settings.portal_level, settings.portal_primary, settings.portal_secondary
+               settings.portal_level, settings.portal_primary, settings.portal_secondary, ",
+        verification_columns!(),
+        "
         FROM rows JOIN dead_letter ON dead_letter.tenant_id = rows.tenant_id
                                    AND dead_letter.customer_id = rows.customer_id
              JOIN tenant_settings AS settings ON settings.tenant_id = rows.tenant_id
+             JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id
         WHERE dead_letter.state = 'open'
-          AND dead_letter.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method')")
+          AND dead_letter.class IN ('unknown_tenant', 'unknown_customer', 'no_verification_method')"
+    ))
+    .bind(RULES_VERSION)
     .rows(
         "tenant_id text, customer_id text, place bigint",
         customers
@@ -89,10 +99,10 @@ pub(in crate::store) async fn mark_resolvable_by_customers(
         let customer = customers[usize::try_from(place).expect("a place among the customers")];
         let is_resolvable = match row.get("class")? {
             ReasonCode::UnknownCustomer => true,
-            // Only a change can have brought a method; whether text messages can be sent is not known here.
+            // Only a change can have brought a method.
             ReasonCode::NoVerificationMethod => {
                 changed.iter().any(|changed| std::ptr::eq(*changed, customer))
-                    && !usable_methods(customer.verification_record(), &read_settings(row)?.settings, true).is_empty()
+                    && !usable_methods(read_verification(row)?, &read_settings(row)?.settings, config).is_empty()
             }
             _ => false,
         };

@@ -10,6 +10,7 @@ use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use crate::model::settings::VersionedSettings;
 use crate::model::tenant::{Tenant, TenantProfile};
+use crate::model::verification_key::{RULES_VERSION, calling_code_of};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::{Row, Value};
@@ -151,7 +152,8 @@ impl Store {
         self.write_customers(&mut transaction, &changed).await?;
         // Also where the name seems to be the same: another import may have changed it since it was read.
         words::replace(&mut transaction, &changed).await?;
-        let resolvable = mark_resolvable_by_customers(&mut transaction, &customers, &changed).await?;
+        let resolvable =
+            mark_resolvable_by_customers(&mut transaction, &customers, &changed, &self.verification).await?;
         transaction.commit().await?;
         let count = |number: usize| u64::try_from(number).expect("a usize fits");
         Ok(CustomersUpserted {
@@ -168,12 +170,16 @@ impl Store {
             return Ok(());
         }
         let now = self.now();
-        sql("WITH {rows} INSERT INTO customer ({columns}) SELECT * FROM rows WHERE TRUE
+        sql("WITH {rows} INSERT INTO customer ({columns}) SELECT {columns} FROM rows WHERE TRUE
             ON CONFLICT (tenant_id, id) DO UPDATE SET type = excluded.type, name = excluded.name,
                    address = excluded.address, locale = excluded.locale, country = excluded.country,
                    postcode = excluded.postcode, house_number = excluded.house_number, mobile = excluded.mobile,
+                   postcode_key = excluded.postcode_key, house_number_key = excluded.house_number_key,
+                   mobile_country = excluded.mobile_country, verification_rules = excluded.verification_rules,
+                   -- What the provider refused was that number, not another.
+                   mobile_refused_at = CASE WHEN customer.mobile = excluded.mobile THEN customer.mobile_refused_at END,
                    updated_at = excluded.updated_at")
-        .batch(rows!(customers, |customer| {
+        .batch(rows!(customers, |customer| let keys = customer.verification_keys(); {
             tenant_id: text = &customer.tenant_id,
             id: text = &customer.id,
             type: text = customer.kind,
@@ -184,6 +190,10 @@ impl Store {
             postcode: text = &customer.postal.postcode,
             house_number: text = &customer.postal.house_number,
             mobile: text = &customer.mobile,
+            postcode_key: text = keys.postcode,
+            house_number_key: text = keys.house_number,
+            mobile_country: bigint = customer.mobile.as_deref().and_then(calling_code_of),
+            verification_rules: bigint = RULES_VERSION,
             updated_at: bigint = now,
         }))
         .run(on)

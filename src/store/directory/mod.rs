@@ -6,3 +6,4 @@ pub(super) mod erase;
 pub(super) mod person;
 pub(super) mod settings;
 pub(super) mod template_version;
+pub(super) mod verification;

@@ -9,11 +9,13 @@ use crate::model::ids::{DeliveryId, EventKey};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::settings::{PortalAuthentication, Settings, VersionedSettings};
 use crate::model::state::DeliveryRole;
+use crate::model::verification_key::RULES_VERSION;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::delivery::invoice_ref::read_invoice;
+use crate::store::directory::verification::{read_verification, verification_columns};
 
 /// A delivery's snapshot, and what decides now.
 #[derive(Debug, Clone)]
@@ -75,7 +77,8 @@ impl Store {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
-        sql("WITH {rows}
+        sql(concat!(
+            "WITH {rows}
             SELECT delivery.id, delivery.root_id, delivery.role, delivery.main_id, delivery.event_key,
                    delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number,
                    delivery.kind, event.source, event.event_id,
@@ -85,9 +88,9 @@ impl Store {
                    event.body AS event_body,
                    tenant_profile.body AS profile, settings.version, settings.sensitive_attachments,
                    settings.portal_level, settings.portal_primary, settings.portal_secondary,
-                   customer.type AS customer_type,
-                   customer.postcode IS NOT NULL AND customer.house_number IS NOT NULL AS has_postal,
-                   customer.mobile IS NOT NULL AS has_mobile
+                   customer.type AS customer_type, ",
+            verification_columns!(),
+            "
             FROM rows
                  JOIN delivery ON delivery.id = rows.id
                  JOIN delivery AS main ON main.id = delivery.main_id
@@ -95,7 +98,9 @@ impl Store {
                  JOIN tenant_profile ON tenant_profile.tenant_id = delivery.tenant_id
                                     AND tenant_profile.version = delivery.profile_version
                  JOIN tenant_settings AS settings ON settings.tenant_id = delivery.tenant_id
-                 LEFT JOIN customer ON customer.tenant_id = delivery.tenant_id AND customer.id = delivery.customer_id")
+                 LEFT JOIN customer ON customer.tenant_id = delivery.tenant_id AND customer.id = delivery.customer_id"
+        ))
+        .bind(RULES_VERSION)
         .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
         .all(&mut self.read().await?)
         .await?
@@ -130,10 +135,7 @@ fn read_context(row: &Row) -> Result<DeliveryContext, StoreError> {
         has_held_sender: row.get("has_held_sender")?,
         settings: read_settings(row)?,
         customer_type: row.get("customer_type")?,
-        verification: VerificationRecord {
-            postcode_house_number: row.get("has_postal")?,
-            mobile: row.get("has_mobile")?,
-        },
+        verification: read_verification(row)?,
     })
 }
 

@@ -9,6 +9,7 @@ use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::config::{self, Config};
 use invoice_dispatcher::intake::{DeliveryFactory, Intake};
+use invoice_dispatcher::model::verification::VerificationConfig;
 use invoice_dispatcher::operator::redrive::Redrive;
 use invoice_dispatcher::store::Store;
 use invoice_dispatcher::wake::Wakes;
@@ -90,7 +91,7 @@ impl Api {
             intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
             redrive: Redrive::new(factory),
             store,
-            sms_available: true,
+            verification: VerificationConfig::with_sms_anywhere(),
         };
         let probes = Probes::default();
         let end = CancellationToken::new();

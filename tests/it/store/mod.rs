@@ -22,4 +22,5 @@ mod search;
 mod sender_hold;
 mod takeover;
 mod two_at_once;
+mod verification;
 mod waiting_events;
