@@ -24,7 +24,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::settings::VersionedSettings;
 use crate::model::state::Decision;
 use crate::model::tenant::Tenant;
-use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason};
+use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Reason, Ruling};
 use crate::private_file;
 use crate::relay::RelayConfig;
 
@@ -169,7 +169,7 @@ impl PreviewParts {
     async fn preview(&self, app: &App) -> anyhow::Result<(Preview, Option<Mail>)> {
         let inputs = self.inputs(app);
         let mut preview = self.empty(inputs);
-        let (plan, reason) = match self.decide(&inputs) {
+        let Ruling { plan, method, reason } = match self.decide(&inputs) {
             Ok(decided) => decided,
             Err((class, fault)) => return Ok((preview.refused(class, fault), None)),
         };
@@ -211,6 +211,7 @@ impl PreviewParts {
             shown: main.list,
             date: app.store.now(),
             portal_link: preview.portal_link.clone(),
+            portal_method: method,
         };
         let mail = compose::compose(&app.templates, &snapshot, plan, &documents)
             .what_to_do("correct what it names in the tenant's record or the templates")?;
@@ -218,14 +219,14 @@ impl PreviewParts {
         Ok((preview, Some(mail)))
     }
 
-    fn decide(&self, inputs: &Inputs) -> Result<(Plan, Reason), (ReasonCode, String)> {
+    fn decide(&self, inputs: &Inputs) -> Result<Ruling, (ReasonCode, String)> {
         event::check_objects(&self.event.data, &self.tenant.object_prefix())
             .map_err(|fault| (ReasonCode::Malformed, fault.to_string()))?;
         if self.relay.is_none() && self.tenant.relay.as_str() != crate::config::DEFAULT_RELAY {
             let fault = format!("no relay is configured by the name of {}", self.tenant.relay);
             return Err((ReasonCode::UnknownRelay, fault));
         }
-        decision::decide(inputs).map_err(|refusal| (refusal.class(), refusal.to_string()))
+        decision::rule(inputs).map_err(|refusal| (refusal.class(), refusal.to_string()))
     }
 
     fn inputs(&self, app: &App) -> Inputs {

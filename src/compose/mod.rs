@@ -36,6 +36,7 @@ use crate::clock::Timestamp;
 use crate::event::{Document, InvoiceData, MediaType, Recipient, RecipientRole};
 use crate::model::ids::DeliveryId;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
+use crate::model::settings::VerificationMethod;
 use crate::model::tenant::TenantProfile;
 use crate::policy::decision::Plan;
 use crate::relay::{Envelope, EnvelopeRecipient};
@@ -64,6 +65,8 @@ pub struct Snapshot {
     pub date: Timestamp,
     /// Where the portal shows the invoice; none for a Bcc delivery, which never carries a token.
     pub portal_link: Option<String>,
+    /// What the portal asks for, as it was decided for this mail; none where nobody is verified.
+    pub portal_method: Option<VerificationMethod>,
 }
 
 /// A composed message.

@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::event::{Document, DocumentRole, Invoice, InvoiceData, LoadedDocument, MediaType, RecipientRole, Reminder};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::settings::VerificationMethod;
 use crate::model::tenant::{Branding, Contact, Sender, TenantProfile};
 use crate::policy::decision::{Plan, PortalAccess};
 use crate::sha256::Sha256;
@@ -49,6 +50,7 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
         shown: vec![to],
         date: Timestamp::parse("2026-11-23T09:30:00Z").expect("the sample is well-formed"),
         portal_link: Some(LINK.to_owned()),
+        portal_method: Some(VerificationMethod::PostcodeHouseNumber),
     }
 }
 
@@ -76,6 +78,8 @@ pub fn variants(locale: &str, kind: InvoiceKind) -> Vec<Snapshot> {
             }
         }
     }
+    variants.push(Snapshot { portal_method: Some(VerificationMethod::SmsOtp), ..whole.clone() });
+    variants.push(Snapshot { portal_method: None, ..whole.clone() });
     // All that may be missing is.
     let mut bare = whole;
     bare.tenant = TenantProfile {

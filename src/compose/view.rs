@@ -24,6 +24,8 @@ pub(super) struct TemplateView {
     kind: &'static str,
     /// Which sentence about the documents is true: `attached`, `open`, `verified`, `every_page`, `closed` or `copy`.
     access: &'static str,
+    /// What the portal will ask for, where it verifies: `postcode_house_number` or `sms_otp`; none if that is not known.
+    method: Option<&'static str>,
     /// Whether amounts and dates may be told.
     details: bool,
     tenant: TenantView,
@@ -101,6 +103,10 @@ impl TemplateView {
             locale: customs.locale.tag(),
             kind: snapshot.data.invoice.kind.into_str(),
             access,
+            method: snapshot
+                .portal_method
+                .filter(|_| matches!(access, "verified" | "every_page"))
+                .map(|method| method.into_str()),
             details,
             tenant: TenantView::of(&snapshot.tenant),
             customer_name: details.then(|| clean::whole(&snapshot.customer_name)).filter(|name| !name.is_empty()),

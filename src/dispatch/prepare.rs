@@ -148,7 +148,8 @@ async fn composed(
     failpoint::reach(Failpoint::AfterDocuments);
     let templates = context.templates(&delivery.template_version).await?;
     let (portal_link, link) = portal_link(context, delivery, &data, plan)?;
-    let mut snapshot = snapshot(context, delivery, data, portal_link)?;
+    let portal_method = decided.terms.portal.and_then(|portal| portal.method);
+    let mut snapshot = Snapshot { portal_link, portal_method, ..snapshot(context, delivery, data)? };
     if claimed.without_utf8 {
         snapshot.leave_spare_utf8_out();
     }
@@ -306,12 +307,7 @@ fn portal_link(
     Ok((Some(format!("{}/i/{token}", context.portal_url)), Some(link)))
 }
 
-fn snapshot(
-    context: &Context,
-    delivery: &DeliveryContext,
-    data: InvoiceData,
-    portal_link: Option<String>,
-) -> Result<Snapshot, AttemptResult> {
+fn snapshot(context: &Context, delivery: &DeliveryContext, data: InvoiceData) -> Result<Snapshot, AttemptResult> {
     let tenant = context.profiles.get(&delivery.invoice.tenant, delivery.profile_version, &delivery.profile).map_err(
         |error| AttemptResult::before(ReasonCode::Internal, format!("the tenant's profile cannot be read: {error}")),
     )?;
@@ -324,6 +320,7 @@ fn snapshot(
         recipients: delivery.recipients.clone(),
         shown: delivery.shown.clone(),
         date: delivery.snapshot_at,
-        portal_link,
+        portal_link: None,
+        portal_method: None,
     })
 }

@@ -11,6 +11,7 @@ use crate::documents::{DocumentError, DocumentStore};
 use crate::event;
 use crate::event::LoadedDocument;
 use crate::model::ids::DeliveryId;
+use crate::model::settings::VerificationMethod;
 use crate::model::state::{Decision, DeliveryRole};
 use crate::policy::decision::{Inputs, Plan, PortalAccess, rule};
 use crate::secrets::LinkKeys;
@@ -100,10 +101,10 @@ impl Rebuilder<'_> {
             return Err(CannotRebuild::NothingSent(delivery.id));
         };
         let context = self.store.load(&[delivery.id]).await?.pop().ok_or(CannotRebuild::Forgotten)?;
-        let plan = plan(delivery).ok_or(CannotRebuild::NothingSent(delivery.id))?;
+        let (plan, portal_method) = plan(delivery).ok_or(CannotRebuild::NothingSent(delivery.id))?;
         let (templates, with_other_templates) = self.templates_of(&context.template_version).await?;
         let portal_token = self.portal_token(&context, plan)?;
-        let snapshot = self.snapshot(&context, date, portal_token.as_deref())?;
+        let snapshot = Snapshot { portal_method, ..self.snapshot(&context, date, portal_token.as_deref())? };
         let documents = match plan {
             Plan::Attach => self.documents.load_all(&snapshot.data.documents).await?,
             Plan::Link { .. } => Vec::new(),
@@ -155,6 +156,7 @@ impl Rebuilder<'_> {
             shown: context.shown.clone(),
             date,
             portal_link: portal_token.map(|token| format!("{}/i/{token}", self.portal_url)),
+            portal_method: None,
         })
     }
 }
@@ -178,17 +180,17 @@ impl Ingredients {
     }
 }
 
-/// What was decided, out of what was recorded to have been decided upon.
-fn plan(delivery: &Delivery) -> Option<Plan> {
+/// What was decided, and by which method the portal verifies, out of what was recorded to have been decided upon.
+fn plan(delivery: &Delivery) -> Option<(Plan, Option<VerificationMethod>)> {
     let inputs = delivery.decision_inputs.as_deref().and_then(|json| serde_json::from_str::<Inputs>(json).ok());
-    let ruled = inputs.and_then(|inputs| rule(&inputs).ok()).map(|ruling| ruling.plan);
+    let ruled = inputs.and_then(|inputs| rule(&inputs).ok()).map(|ruling| (ruling.plan, ruling.method));
     match delivery.decision? {
-        Decision::Attach => Some(Plan::Attach),
+        Decision::Attach => Some((Plan::Attach, None)),
         // Of a version that did not record it, or by hand.
         Decision::Link => Some(
             ruled
-                .filter(|plan| plan.decision() == Decision::Link)
-                .unwrap_or(Plan::Link { access: PortalAccess::Verified }),
+                .filter(|(plan, _)| plan.decision() == Decision::Link)
+                .unwrap_or((Plan::Link { access: PortalAccess::Verified }, None)),
         ),
     }
 }

@@ -10,6 +10,7 @@ use strum::VariantArray as _;
 use invoice_dispatcher::compose::{Snapshot, Templates, compose};
 use invoice_dispatcher::event::{LoadedDocument, Reminder};
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
+use invoice_dispatcher::model::settings::VerificationMethod;
 use invoice_dispatcher::policy::decision::Plan;
 
 use crate::compose::sample::{PLANS, documents, name_of, snapshot};
@@ -37,6 +38,11 @@ fn every_mail_is_byte_for_byte_the_same() {
         }
         for (name, snapshot, count) in special(locale) {
             compare(format!("{locale}.{name}"), &snapshot, Plan::Attach, &documents()[..count]);
+        }
+        let by_sms =
+            Snapshot { portal_method: Some(VerificationMethod::SmsOtp), ..snapshot(locale, InvoiceKind::Invoice) };
+        for plan in [PLANS[2], PLANS[3]] {
+            compare(format!("{locale}.invoice_by_sms"), &by_sms, plan, &[]);
         }
         let (_, without_documents, _) = special(locale).pop().expect("the last");
         compare(format!("{locale}.reminder_3"), &without_documents, PLANS[1], &[]);

@@ -331,6 +331,7 @@ async fn a_sent_mail_can_be_composed_again(database: TestDatabase) {
         shown: context.shown,
         date: sent.message_date.expect("it is told"),
         portal_link: None,
+        portal_method: None,
     };
     let documents = [LoadedDocument { document, bytes: bytes.into() }];
     let again = compose(&Templates::builtin(), &snapshot, Plan::Attach, &documents).expect("it is composed");
