@@ -7,6 +7,7 @@
 
 mod address_keys;
 mod hmac_keys;
+mod one_time_code;
 mod pasted_link;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 pub use hmac_keys::HmacKeys;
+pub use one_time_code::OneTimeCode;
 pub use pasted_link::pasted_token;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};

@@ -84,3 +84,73 @@ ALTER TABLE customer ADD COLUMN mobile_country BIGINT;
 -- The SMS provider refused that number for good; NULL again when the number changes.
 ALTER TABLE customer ADD COLUMN mobile_refused_at BIGINT;
 CREATE INDEX customer_verification_rules ON customer (verification_rules);
+
+-- Answers to verifications that were wrong, and for a moment those that are being compared: what locks links, customers
+-- and networks.
+CREATE TABLE portal_failure (
+    id          UUID PRIMARY KEY,
+    -- The delivery whose link was used.
+    root_id     UUID NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    -- The network of the peer (/24, /64).
+    network     TEXT,
+    at          BIGINT NOT NULL,
+    -- No more after a right answer by this link, or once a person has lifted the lock.
+    counts_for_link     BOOLEAN NOT NULL,
+    -- No more once a person has lifted the lock.
+    counts_for_customer BOOLEAN NOT NULL
+);
+CREATE INDEX portal_failure_of_link ON portal_failure (root_id, at);
+CREATE INDEX portal_failure_of_customer ON portal_failure (tenant_id, customer_id, at);
+CREATE INDEX portal_failure_of_network ON portal_failure (network, at);
+CREATE INDEX portal_failure_at ON portal_failure (at);
+
+-- A verification that a session has begun: its method is chosen once.
+CREATE TABLE portal_verification (
+    session     UUID NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    method      TEXT NOT NULL CHECK (method IN ('postcode_house_number', 'sms_otp')),
+    started_at  BIGINT NOT NULL,
+    ends_at     BIGINT NOT NULL,
+    -- What the codes that are under way belong to, and how often a code was tried on it.
+    challenge   UUID NOT NULL,
+    tries       BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (session, tenant_id, customer_id)
+);
+CREATE INDEX portal_verification_of ON portal_verification (tenant_id, customer_id);
+CREATE INDEX portal_verification_ending ON portal_verification (ends_at);
+
+-- Codes that were sent by SMS: each is good until its own end, and gone once one of them was entered.
+CREATE TABLE portal_code (
+    challenge  UUID NOT NULL,
+    -- HMAC of challenge, session and code.
+    code_hmac  BYTEA NOT NULL CHECK (octet_length(code_hmac) = 32),
+    sms_id     UUID NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (challenge, code_hmac)
+);
+CREATE INDEX portal_code_expiring ON portal_code (expires_at);
+
+-- Text messages: what limits them, and what support can see of them. Deleted after 30 days.
+CREATE TABLE sms_log (
+    id          UUID PRIMARY KEY,
+    tenant_id   TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    -- HMAC of the mobile number.
+    number_hmac BYTEA NOT NULL CHECK (octet_length(number_hmac) = 32),
+    -- The network of the peer (/24, /64); deleted after 7 days.
+    network     TEXT,
+    at          BIGINT NOT NULL,
+    -- Of `failed` it is certain that nothing was sent; of `unanswered` it is not.
+    result      TEXT NOT NULL CHECK (result IN ('sending', 'sent', 'failed', 'refused', 'unanswered')),
+    -- What the provider called its refusal.
+    code        TEXT,
+    entered_at  BIGINT
+);
+CREATE INDEX sms_log_of_number ON sms_log (number_hmac, at);
+CREATE INDEX sms_log_of_tenant ON sms_log (tenant_id, at);
+CREATE INDEX sms_log_of_customer ON sms_log (tenant_id, customer_id);
+CREATE INDEX sms_log_of_network ON sms_log (network, at) WHERE network IS NOT NULL;
+CREATE INDEX sms_log_at ON sms_log (at);

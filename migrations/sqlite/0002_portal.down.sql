@@ -1,5 +1,9 @@
 -- Takes the portal's tables away again.
 
+DROP TABLE sms_log;
+DROP TABLE portal_code;
+DROP TABLE portal_verification;
+DROP TABLE portal_failure;
 DROP INDEX customer_verification_rules;
 ALTER TABLE customer DROP COLUMN mobile_refused_at;
 ALTER TABLE customer DROP COLUMN mobile_country;

@@ -31,6 +31,8 @@ impl fmt::Display for CallingCode {
 /// What a customer is verified against, as it is compared. Does not show itself.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct VerificationKeys {
+    /// By whose rules the postcode was written (ISO 3166-1 alpha-2).
+    pub country: Option<String>,
     pub postcode: Option<String>,
     pub house_number: Option<String>,
     /// The mobile number on record (E.164).
@@ -44,11 +46,21 @@ impl VerificationKeys {
     #[must_use]
     pub fn of(country: Option<&str>, postcode: Option<&str>, house_number: Option<&str>, mobile: Option<&str>) -> Self {
         Self {
+            country: country.map(str::to_owned),
             postcode: postcode.and_then(|written| postcode_key(country, written)),
             house_number: house_number.and_then(house_number_key),
             mobile: mobile.map(str::to_owned),
             mobile_refused: false,
         }
+    }
+
+    /// Whether somebody who answers so knows postcode and house number. What is missing or unusable on record is answered
+    /// by nothing.
+    #[must_use]
+    pub fn are_answered_by(&self, postcode: &str, house_number: &str) -> bool {
+        let answer = Self::of(self.country.as_deref(), Some(postcode), Some(house_number), None);
+        let is_equal = |own: &Option<String>, given: &Option<String>| own.is_some() && own == given;
+        is_equal(&self.postcode, &answer.postcode) & is_equal(&self.house_number, &answer.house_number)
     }
 
     /// Names the record by an HMAC: what a verification was proven against. Another record has another name.
@@ -71,6 +83,7 @@ impl VerificationKeys {
 impl fmt::Debug for VerificationKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerificationKeys")
+            .field("country", &self.country)
             .field("postcode", &self.postcode.is_some())
             .field("house_number", &self.house_number.is_some())
             .field("mobile", &self.mobile.is_some())
@@ -281,6 +294,33 @@ mod tests {
         ];
         for (mobile, expected) in cases {
             assert_eq!(calling_code_of(mobile), expected.map(CallingCode), "{mobile}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_right_in_any_writing_and_never_where_nothing_is_on_record() {
+        let keys = VerificationKeys::of(Some("NL"), Some("1234AB"), Some("12 bus 4"), None);
+        for (postcode, house_number, expected) in [
+            ("nl-1234 ab", "012a", true),
+            ("1234AB", "12", true),
+            ("1234AC", "12", false),
+            ("1234AB", "13", false),
+            ("1234AB", "", false),
+            ("", "12", false),
+            ("", "", false),
+        ] {
+            assert_eq!(keys.are_answered_by(postcode, house_number), expected, "{postcode} {house_number}");
+        }
+        for unusable in [
+            VerificationKeys::default(),
+            VerificationKeys::of(Some("DE"), Some("01067"), Some("Postfach 12"), None),
+            VerificationKeys::of(Some("DE"), None, Some("12"), None),
+        ] {
+            for (postcode, house_number) in
+                [("", ""), ("01067", ""), ("01067", "12"), ("01067", "Postfach 12"), ("", "12")]
+            {
+                assert!(!unusable.are_answered_by(postcode, house_number), "{unusable:?}");
+            }
         }
     }
 

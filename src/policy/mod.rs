@@ -5,9 +5,11 @@
 
 pub(crate) mod breaker;
 pub mod decision;
+pub mod lockout;
 pub mod refusal_words;
 pub mod retry;
 mod schedule;
 pub mod sender_key;
 pub mod sender_trial;
 pub mod sender_trip;
+pub mod sms_limits;

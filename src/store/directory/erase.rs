@@ -17,7 +17,10 @@ use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
+use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::links::erase_reasons_that_name;
+use crate::store::portal::lockout::erase_portal_failures;
+use crate::store::portal::sms_log::erase_sms_log;
 use crate::store::search::{recipients, words};
 use crate::store::{DatabaseConnection, Store, Transaction};
 
@@ -91,6 +94,9 @@ impl Store {
         words::erase(on, tenant, customer).await?;
         erase_notes_that_name(on, tenant, &person).await?;
         forget_bodies(on, &events).await?;
+        erase_portal_failures(on, tenant, customer).await?;
+        erase_portal_verifications(on, tenant, customer).await?;
+        erase_sms_log(on, tenant, customer).await?;
         insert_notes(on, &deliveries, who, note, now).await?;
         intake.commit().await?;
         Ok(Erased::Done {

@@ -1,3 +1,5 @@
 //! The customers' pages.
 
+mod codes_are_entered;
 mod visitors_hold_their_connections;
+mod wrong_answers_lock;
