@@ -41,6 +41,7 @@ pub mod compose;
 pub mod documents;
 
 pub mod relay;
+pub mod sms;
 
 pub mod event;
 

@@ -12,6 +12,7 @@ use crate::model::ids::RelayName;
 use crate::model::incoming::Via;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
+use crate::model::settings::VerificationMethod;
 use crate::model::state::Decision;
 use crate::policy::decision::Reason;
 use crate::telemetry::metric;
@@ -59,7 +60,23 @@ pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>
         counter!(metric::PANICS, "loop" => name).increment(0);
     }
     counter!(metric::API_UNAUTHORISED).increment(0);
+    start_counters_of_portal();
     counter!(metric::DATABASE_STATEMENTS).increment(0);
+}
+
+fn start_counters_of_portal() {
+    for method in VerificationMethod::VARIANTS {
+        for result in ["passed", "failed"] {
+            counter!(metric::PORTAL_VERIFICATIONS, "method" => method.into_str(), "result" => result).increment(0);
+        }
+    }
+    for result in ["locked", "too_many"] {
+        counter!(metric::PORTAL_VERIFICATIONS, "method" => "any", "result" => result).increment(0);
+    }
+    for result in ["sent", "refused", "failed", "unanswered", "down", "limited"] {
+        counter!(metric::SMS, "result" => result).increment(0);
+    }
+    counter!(metric::SMS_PUMPING).increment(0);
 }
 
 /// Starts the gauges that a worker keeps itself: what it takes for true until it knows better.

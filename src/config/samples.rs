@@ -9,8 +9,8 @@ use super::fault::Wrong;
 use super::reader::ConfigReader;
 
 /// The keys whose values are secrets. Other secrets stand in URLs, as passwords.
-pub(super) const SECRETS: [&str; 4] =
-    ["secrets.keys", "console.api_token", "documents.s3_secret_access_key", "documents.s3_session_token"];
+pub(super) const SECRETS: [&str; 5] =
+    ["secrets.keys", "console.api_token", "documents.s3_secret_access_key", "documents.s3_session_token", "sms.token"];
 
 /// Keys, tokens and passwords, as they are printed.
 pub(super) const PRINTED: &[&str] = &[
@@ -26,6 +26,7 @@ pub(super) const PRINTED: &[&str] = &[
     // Passwords in URLs.
     "password",
     "guest",
+    "AUTH_TOKEN",
 ];
 
 /// Whether our documentation prints this secret, in this or another spelling of base64.
@@ -41,6 +42,7 @@ pub(super) fn refuse(reader: &mut ConfigReader<'_>, config: &Config) {
             "console.api_token" => !config.console.listen.ip().is_loopback(),
             "secrets.keys" => links_are_open_to_others(config),
             "documents.s3_secret_access_key" | "documents.s3_session_token" => !bucket_is_here(config),
+            "sms.token" => config.sms.provider().is_some_and(|it| !it.url.host_str().is_some_and(is_loopback_host)),
             _ => false,
         };
         let known = SECRETS.contains(&written.path.as_str()) && reached && written.texts.iter().any(|t| is_printed(t));

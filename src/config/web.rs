@@ -1,17 +1,15 @@
-//! `[portal]`, `[console]`, `[metrics]`, `[http]`, `[sms]`: what we serve, and whom we believe.
+//! `[portal]`, `[console]`, `[metrics]`, `[http]`: what we serve, and whom we believe.
 
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::address::{BaseUrl, SecretUrl, base_url, provider_url};
+use super::address::{BaseUrl, base_url};
 use super::fault::Wrong;
 use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::value;
-use crate::model::verification::VerificationConfig;
-use crate::model::verification_key::{CallingCode, calling_code_of};
 
 /// The customers' pages.
 #[derive(Debug, Clone)]
@@ -103,48 +101,4 @@ impl Http {
         let trusted_proxies = key("http.trusted_proxies").variable("TRUSTED_PROXIES");
         Self { trusted_proxies: reader.value(trusted_proxies, "", value::list(value::network)) }
     }
-}
-
-/// Who sends one-time passwords.
-#[derive(Debug, Clone)]
-pub struct Sms {
-    /// The provider, with credentials. Without one, no customer can be verified by SMS.
-    pub url: Option<SecretUrl>,
-    /// The countries to which text messages are sent.
-    pub calling_codes: Vec<CallingCode>,
-}
-
-/// Europe's Economic Area, Switzerland and the United Kingdom.
-const CALLING_CODES: &str = "30,31,32,33,34,36,39,40,41,43,44,45,46,47,48,49,351,352,353,354,356,357,358,359,370,371,372,\
-                             385,386,420,421,423";
-
-impl Sms {
-    pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
-        Self {
-            url: reader.optional(key("sms.url").variable("SMS_URL"), provider_url),
-            calling_codes: reader.value(key("sms.calling_codes"), CALLING_CODES, value::list(calling_code)),
-        }
-    }
-
-    /// What customers can be verified by.
-    #[must_use]
-    pub fn verification(&self) -> VerificationConfig {
-        match &self.url {
-            Some(_) => VerificationConfig::with_sms_to(self.calling_codes.iter().copied()),
-            None => VerificationConfig::without_sms(),
-        }
-    }
-}
-
-/// A country's calling code, with or without `+`.
-fn calling_code(raw: &Raw) -> Result<CallingCode, Wrong> {
-    let written = match raw {
-        Raw::Integer(number) => number.to_string(),
-        other => value::text(other)?,
-    };
-    let digits = written.strip_prefix('+').unwrap_or(&written);
-    // A code alone is the beginning of a number.
-    calling_code_of(&format!("+{digits}00")).filter(|code| code.0.to_string() == digits).ok_or_else(|| {
-        Wrong::new(format!("holds {written:?}, not a calling code"), "write the codes of countries, as 49")
-    })
 }

@@ -84,6 +84,12 @@ metrics! {
         "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []
         "Time since this worker's last heartbeat in the database.";
+    PORTAL_VERIFICATIONS = Counter "portal_verifications_total" ["method", "result"]
+        "Answers to verifications in the portal: passed, failed, or not compared: locked, or too many of a network.";
+    SMS = Counter "sms_total" ["result"]
+        "Text messages, by what became of them: sent, refused, failed, unanswered, down (not tried), limited.";
+    SMS_PUMPING = Counter "sms_pumping_total" []
+        "Text messages that went out although few of the tenant's codes are entered: somebody may be earning from them.";
     PANICS = Counter "panics_total" ["loop"]
         "Loops that panicked and began anew.";
     BUILD_INFO = Gauge "build_info" ["version"]

@@ -168,6 +168,9 @@ async fn every_metric_is_there_once_it_is_ready(database: TestDatabase) {
         "outbox_oldest_seconds 0",
         "panics_total{loop=\"lane\"} 0",
         "api_unauthorised_total 0",
+        "portal_verifications_total{method=\"sms_otp\",result=\"failed\"} 0",
+        "sms_total{result=\"sent\"} 0",
+        "sms_pumping_total 0",
     ] {
         assert!(shown.contains(&format!("\ninvoice_mail_{series}\n")), "{series}\n{shown}");
     }

@@ -22,6 +22,7 @@ pub mod sink;
 mod sink_certificates;
 mod sink_host;
 mod sink_script;
+pub(crate) mod sms_provider;
 pub(crate) mod terminal;
 
 /// Between two looks at what a scenario waits for; who does the work has the machine to itself meanwhile.

@@ -29,7 +29,7 @@ pub const LINES: &[&[Room]] = &[
     &[room("store", &["store"])],
     &[room("config", &["config"])],
     &[room("documents", &["documents"]), room("compose", &["compose"])],
-    &[room("relay", &["relay"])],
+    &[room("relay", &["relay"]), room("sms", &["sms"])],
     &[room("event", &["event"])],
     &[room("policy", &["policy"])],
     &[room("model", &["model"])],

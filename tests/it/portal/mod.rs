@@ -1,5 +1,6 @@
 //! The customers' pages.
 
 mod codes_are_entered;
+mod text_messages_are_sent;
 mod visitors_hold_their_connections;
 mod wrong_answers_lock;
