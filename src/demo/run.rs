@@ -73,7 +73,7 @@ impl Demo {
         .context("the mail catcher cannot start")?;
 
         let portal = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let config = config(folder, catcher.smtp_address(), portal.local_addr()?)?;
+        let config = config(folder, &catcher, portal.local_addr()?)?;
         let app = App::open(config, Role::Worker).await?;
         let router = HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.store.clone()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
@@ -147,7 +147,8 @@ impl Demo {
     }
 }
 
-fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result<Config> {
+fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr) -> anyhow::Result<Config> {
+    let smtp = catcher.smtp_address();
     let mut config = Config::embedded_in(folder);
     let relay = RelayConfig {
         name: RelayName::from(DEFAULT_RELAY),
@@ -164,6 +165,7 @@ fn config(folder: &Path, smtp: SocketAddr, portal: SocketAddr) -> anyhow::Result
     config.relays = [(relay.name.clone(), relay)].into();
     config.retry.schedule = vec![RETRY_AFTER];
     config.portal.url = BaseUrl::of_listener(portal);
+    config.sms = config.sms.of_catcher(&catcher.text_messages_url());
     Ok(config)
 }
 

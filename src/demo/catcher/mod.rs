@@ -1,10 +1,11 @@
 //! A mail catcher: a real SMTP server on loopback that keeps every mail and passes none on, with a page to look at
-//! them.
+//! them. The page takes text messages, too, and shows them.
 
 mod host;
 pub mod mailbox;
 mod page;
 pub mod parsed_email;
+pub mod text_messages;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use host::{ALWAYS, Behaviour};
 pub use mailbox::{CaughtMail, Mailbox};
+pub use text_messages::{CaughtText, TextMessages};
 
 use super::smtp;
 use crate::clock::Clock;
@@ -41,6 +43,7 @@ pub struct Catcher {
     smtp_address: SocketAddr,
     page_address: SocketAddr,
     mailbox: Mailbox,
+    texts: TextMessages,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -51,6 +54,7 @@ impl Catcher {
     /// # Errors
     /// If the folder cannot be opened or a port is taken.
     pub async fn start(config: CatcherConfig, clock: Clock) -> io::Result<Self> {
+        let texts = TextMessages::new(clock.clone());
         let mailbox = Mailbox::open(&config.folder, clock).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.smtp_port)).await?;
         let page = TcpListener::bind((Ipv4Addr::LOCALHOST, config.page_port)).await?;
@@ -59,9 +63,9 @@ impl Catcher {
         let host = host::CatcherHost::new(mailbox.clone(), config.behaviour, config.message_bytes_max);
         let tasks = vec![
             tokio::spawn(smtp::serve(listener, Arc::new(host), stop.clone())),
-            tokio::spawn(page::serve(page, smtp_address, mailbox.clone(), stop.clone())),
+            tokio::spawn(page::serve(page, smtp_address, mailbox.clone(), texts.clone(), stop.clone())),
         ];
-        Ok(Self { smtp_address, page_address, mailbox, stop, tasks })
+        Ok(Self { smtp_address, page_address, mailbox, texts, stop, tasks })
     }
 
     /// Where it takes mail.
@@ -79,6 +83,18 @@ impl Catcher {
     #[must_use]
     pub const fn mailbox(&self) -> &Mailbox {
         &self.mailbox
+    }
+
+    /// The text messages that it caught.
+    #[must_use]
+    pub const fn texts(&self) -> &TextMessages {
+        &self.texts
+    }
+
+    /// Where text messages are posted to, as JSON with `to`, `from` and `text`.
+    #[must_use]
+    pub fn text_messages_url(&self) -> String {
+        format!("http://{}/texts", self.page_address)
     }
 
     /// Stops taking mail and ends; a message that is being kept is kept.

@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{CaughtMail, Mailbox};
 use super::parsed_email::ParsedEmail;
-use view::{ListView, MailView, PageView};
+use super::text_messages::{PostedText, TextMessages};
+use view::{ListView, MailView, PageView, TextView};
 
 const CSS: &str = include_str!("page/page.css");
 const JS: &str = include_str!("page/page.js");
@@ -59,6 +60,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("badge.html", include_str!("page/badge.html")),
         ("list.html", include_str!("page/list.html")),
         ("mail.html", include_str!("page/mail.html")),
+        ("texts.html", include_str!("page/texts.html")),
         ("problem.html", include_str!("page/problem.html")),
     ] {
         templates.add_template(name, text).expect("the built-in templates parse, as the tests show");
@@ -70,11 +72,18 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 struct CatcherPage {
     mailbox: Mailbox,
     smtp_address: SocketAddr,
+    texts: TextMessages,
 }
 
 /// Answers until `stop`.
-pub(super) async fn serve(listener: TcpListener, smtp_address: SocketAddr, mailbox: Mailbox, stop: CancellationToken) {
-    let app = router(CatcherPage { mailbox, smtp_address });
+pub(super) async fn serve(
+    listener: TcpListener,
+    smtp_address: SocketAddr,
+    mailbox: Mailbox,
+    texts: TextMessages,
+    stop: CancellationToken,
+) {
+    let app = router(CatcherPage { mailbox, smtp_address, texts });
     // `serve` ends by the signal only; an accept error is retried inside.
     let _ = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
 }
@@ -83,6 +92,8 @@ fn router(page: CatcherPage) -> Router {
     Router::new()
         .route("/", get(list))
         .route("/mails.json", get(list_json))
+        .route("/texts", get(texts).post(take_text))
+        .route("/texts.json", get(texts_json))
         .route("/mail/{id}", get(mail))
         .route("/mail/{id}/html", get(html))
         .route("/mail/{id}/source", get(source))
@@ -147,6 +158,25 @@ async fn list_json(State(page): State<CatcherPage>, headers: HeaderMap) -> Respo
     }
     let mails: Vec<&CaughtMail> = mails.iter().map(AsRef::as_ref).collect();
     ([(header::ETAG, tag)], Json(mails)).into_response()
+}
+
+async fn texts(State(page): State<CatcherPage>) -> Response {
+    let messages: Vec<TextView> = page.texts.newest_first().into_iter().map(TextView::new).collect();
+    render("texts.html", context! { messages => Serde(messages) })
+}
+
+async fn texts_json(State(page): State<CatcherPage>, headers: HeaderMap) -> Response {
+    let messages = page.texts.newest_first();
+    let tag = format!("\"t{}\"", messages.first().map_or(0, |message| message.number));
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    ([(header::ETAG, tag)], Json(messages)).into_response()
+}
+
+/// Takes a text message, as a provider would: from this machine, and from no page of another site, which may not post JSON.
+async fn take_text(State(page): State<CatcherPage>, Json(posted): Json<PostedText>) -> StatusCode {
+    if page.texts.keep(posted) { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST }
 }
 
 #[derive(Deserialize)]

@@ -198,3 +198,39 @@ fn what_the_dispatcher_composes_is_told_apart() {
     }
     assert!(seen >= 60, "{seen}");
 }
+
+#[tokio::test]
+async fn text_messages_are_taken_and_shown_and_can_do_nothing_else() {
+    let (catcher, _folder, client) = page_with("").await;
+    assert!(text(&client, &catcher, "/texts").await.contains("No text message yet"));
+    let post = async |body: serde_json::Value| {
+        let sent = client.post(catcher.text_messages_url()).json(&body).send().await.expect("an answer");
+        sent.status()
+    };
+    let hostile = "<script>alert(1)</script>\u{202e}\n@127.0.0.1 #012345";
+    for (from, body) in [("Acme", "First\n@127.0.0.1 #654321"), ("<img src=x>", hostile)] {
+        let message = serde_json::json!({"to": "+4915112345678", "from": from, "text": body});
+        assert_eq!(post(message).await, StatusCode::ACCEPTED);
+    }
+    let page = text(&client, &catcher, "/texts").await;
+    assert!(page.contains("2 text messages") && page.contains("+4915112345678") && page.contains("#012345"));
+    let newest = page.find("#012345").expect("it is shown");
+    assert!(newest < page.find("#654321").expect("it is shown"), "newest first");
+    assert_eq!(page.matches("<script").count(), 1, "one script of our own, and not one more");
+    assert!(!page.contains("<img") && !page.contains('\u{202e}'));
+
+    let json = get(&client, &catcher, "/texts.json").await;
+    let tag = header(&json, ETAG);
+    let json: serde_json::Value = json.json().await.expect("JSON");
+    assert_eq!((&json[0]["text"], &json[1]["from"]), (&hostile.into(), &"Acme".into()));
+    let again = client.get(format!("http://{}/texts.json", catcher.page_address())).header(IF_NONE_MATCH, tag);
+    assert_eq!(again.send().await.expect("an answer").status(), StatusCode::NOT_MODIFIED);
+
+    // A page of another site may post a form, and no JSON.
+    let form =
+        client.post(catcher.text_messages_url()).header(CONTENT_TYPE, "text/plain").body(r#"{"to":"1","text":"x"}"#);
+    assert_eq!(form.send().await.expect("an answer").status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let long = serde_json::json!({"to": "+4915112345678", "text": "x".repeat(1_001)});
+    assert_eq!(post(long).await, StatusCode::BAD_REQUEST);
+    assert_eq!(catcher.texts().newest_first().len(), 2);
+}

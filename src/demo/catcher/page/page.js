@@ -17,10 +17,11 @@ const live = document.getElementById("live");
 if (live) {
   const words = document.getElementById("live-text");
   const say = (text) => { if (words.textContent !== text) words.textContent = text; };
+  const list = live.dataset.list ?? "/mails.json", noun = live.dataset.noun ?? "mail";
   let tag = null;
 
   const refresh = async () => {
-    const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
+    const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
     const now = document.getElementById("mails"), fresh = page.getElementById("mails");
     if (!fresh) return;
     const known = new Set([...now.querySelectorAll("a.row")].map((row) => row.href));
@@ -33,12 +34,12 @@ if (live) {
       if (focused && row.getAttribute("href") === focused) row.focus({ preventScroll: true });
     }
     document.title = page.title;
-    if (arrived) say(arrived === 1 ? "1 new mail" : `${arrived} new mails`);
+    if (arrived) say(arrived === 1 ? `1 new ${noun}` : `${arrived} new ${noun}s`);
   };
 
   const poll = async () => {
     try {
-      const answer = await fetch("/mails.json", { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+      const answer = await fetch(list, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
       live.classList.remove("lost");
       if (answer.status === 200) {
         const known = tag;
@@ -50,7 +51,7 @@ if (live) {
       }
     } catch {
       live.classList.add("lost");
-      say("The catcher has ended; the mails stay in its folder");
+      say("The catcher has ended; mails stay in its folder");
     }
     setTimeout(poll, document.hidden ? 5000 : 1500);
   };

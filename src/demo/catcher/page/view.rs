@@ -8,6 +8,7 @@ use crate::clean::marked;
 use crate::clock::Timestamp;
 use crate::demo::catcher::mailbox::CaughtMail;
 use crate::demo::catcher::parsed_email::{FileDescription, ParsedEmail, Piece, pieces};
+use crate::demo::catcher::text_messages::CaughtText;
 
 /// Characters of the source that are shown in the page.
 const SOURCE_CHARACTERS_MAX: usize = 200_000;
@@ -46,6 +47,27 @@ impl<'a> ListView<'a> {
             neither: mails.len() - attached - linked,
             older: mails.len().saturating_sub(shown_max),
         }
+    }
+}
+
+/// A text message.
+#[derive(Serialize)]
+pub(super) struct TextView {
+    number: usize,
+    to: String,
+    from: String,
+    text: String,
+    received_at: Timestamp,
+    time: String,
+}
+
+impl TextView {
+    pub(super) fn new(message: CaughtText) -> Self {
+        let CaughtText { number, to, from, text, received_at } = message;
+        let [to, from] = [to, from].map(|number| marked(&number));
+        // Line by line: a line end is the only control character that means something.
+        let text = text.lines().map(marked).collect::<Vec<_>>().join("\n");
+        Self { number, to, from, text, received_at, time: in_utc(received_at, "%H:%M:%S") }
     }
 }
 
