@@ -20,7 +20,9 @@ mod prepare;
 
 mod batcher;
 mod permit;
+mod relay_connection;
 mod send;
+mod submit_result;
 
 mod attempt_end;
 mod record;

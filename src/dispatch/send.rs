@@ -19,23 +19,20 @@ use super::limits::buffers::Buffers;
 use super::limits::idle::Idle;
 use super::limits::rate::Rate;
 use super::limits::slots::{ConnectionRefusal, Slots};
-use super::permit::{PermitAnswer, PermitBatcher, PermitRequest, is_outdated};
+use super::permit::{PermitBatcher, PermitRequest, is_outdated};
 use super::prepare::{Prepared, compose_again};
 use super::recorder::Recorder;
+use super::relay_connection::{NoConnection, RelayConnection, quit};
+use super::submit_result::{SubmitResult, cut_off, panicked, signal, submit_result};
 use crate::clock::Clock;
 use crate::model::ids::WorkerId;
 use crate::model::reason::ReasonCode;
-use crate::model::reply::Phase;
 use crate::policy::breaker::BreakerSignal;
-use crate::relay::outcome::Outcome;
-use crate::relay::{Connector, RelayUnavailable, Session, Submission};
+use crate::relay::Connector;
 use crate::store::{Claimed, DataPermitRequest, DeliveryContext};
 
 /// How long a connection may wait for the next mail before it is closed in good manners.
 const IDLE: Duration = Duration::from_secs(20);
-
-/// After so many mails a connection is replaced: load moves to hosts that came later behind one name.
-const USES_MAX: u64 = 1_000;
 
 /// The mails that wait for a connection; all slots of a lane take from it.
 pub type ReadyQueue = Mutex<mpsc::Receiver<Ready>>;
@@ -71,30 +68,18 @@ pub struct SmtpWorkers {
     pub cut: CancellationToken,
 }
 
-/// Why there is no connection, and if it was turned away what that means.
-type NoSession = (RelayUnavailable, Option<ConnectionRefusal>);
-
-/// What came of a delivery at the relay.
-enum SubmitResult {
-    Ended(AttemptResult),
-    /// Nothing was sent, and nothing is to be recorded: it goes back to its lane.
-    Withdrawn,
-    /// Nothing was sent: the message grew too old before its DATA.
-    Outdated,
-}
-
 impl SmtpWorkers {
     /// Sends mails by one slot until there are no more. `index` counts the lane's slots from 0; a slot rests while
     /// the limit is not above it.
     pub async fn run_slot(&self, index: usize) {
         let mut limit = self.slots.limit();
-        let mut session = None;
+        let mut connection = None;
         loop {
             if *limit.borrow_and_update() <= index {
-                self.quit(session.take()).await;
+                quit(connection.take()).await;
                 self.rest(&mut limit, index).await;
             }
-            let idle = session.as_ref().map(|_| self.slots.idle.enter());
+            let idle = connection.as_ref().map(|_| self.slots.idle.enter());
             let next = tokio::select! {
                 next = tokio::time::timeout(IDLE, self.next()) => next.ok(),
                 // Others need its place at the relay more.
@@ -107,13 +92,13 @@ impl SmtpWorkers {
                     drop(idle);
                     let span = ready.span.clone();
                     // Boxed: the slot's future would hold it twice.
-                    session = Box::pin(self.serve(ready, session)).instrument(span).await;
+                    connection = Box::pin(self.serve(ready, connection)).instrument(span).await;
                 }
                 Some(None) => break,
-                None => self.quit(session.take()).await,
+                None => quit(connection.take()).await,
             }
         }
-        self.quit(session).await;
+        quit(connection).await;
     }
 
     /// Waits until an idle connection should close: while the lane may not send, so that it does not keep out a probe,
@@ -140,13 +125,13 @@ impl SmtpWorkers {
     }
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
-    async fn serve(&self, ready: Ready, session: Option<Session>) -> Option<Session> {
+    async fn serve(&self, ready: Ready, connection: Option<RelayConnection>) -> Option<RelayConnection> {
         let Ready { owned, delivery, mut prepared, waiting, span: _ } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
         // Before its turn: what is not sent must not use up the relay's rate.
         if self.recorder.holds(&owned.claimed, &prepared).await {
-            return session;
+            return connection;
         }
         let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
         let again = match turn {
@@ -157,33 +142,33 @@ impl SmtpWorkers {
         };
         if let Err(result) = again {
             self.conclude(owned, &delivery, None, result).await;
-            return session;
+            return connection;
         }
         let Some(passing) = turn.and_then(|()| self.gate.pass()) else {
             self.recorder.release(&owned.claimed).await;
-            return session;
+            return connection;
         };
         // The hold may have begun meanwhile.
         if self.recorder.holds(&owned.claimed, &prepared).await {
-            return session;
+            return connection;
         }
         let permit =
             PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
         let permit = permit.unless_outdated(&prepared);
-        let (mut result, mut session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
+        let (mut result, mut connection) = self.attempt(&owned, &prepared, connection, permit, &passing).await;
         if matches!(result, SubmitResult::Outdated) {
             if let Err(result) = self.compose_again(&owned, &delivery, &mut prepared).await {
                 self.conclude(owned, &delivery, None, result).await;
-                return session;
+                return connection;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
             let permit =
                 PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
-            (result, session) = self.attempt(&owned, &prepared, session, permit, &passing).await;
+            (result, connection) = self.attempt(&owned, &prepared, connection, permit, &passing).await;
         }
         self.conclude(owned, &delivery, Some(&prepared), result).await;
         self.buffers.give_back(prepared.mail.bytes);
-        session
+        connection
     }
 
     /// Composes a mail anew that waited too long; what came of the delivery if that cannot be done.
@@ -211,26 +196,14 @@ impl SmtpWorkers {
         &self,
         owned: &Owned,
         prepared: &Prepared,
-        session: Option<Session>,
+        connection: Option<RelayConnection>,
         mut permit: PermitRequest<'_>,
         passing: &Passing<'_>,
-    ) -> (SubmitResult, Option<Session>) {
-        let sent = self.send_until_cut(prepared, session, &mut permit, passing).await;
+    ) -> (SubmitResult, Option<RelayConnection>) {
+        let sent = self.send_until_cut(prepared, connection, &mut permit, passing).await;
         sent.unwrap_or_else(|_| {
             error!(delivery.id = %owned.claimed.delivery, "failed to send a delivery: the dispatcher panicked");
-            self.slots.disconnected();
-            // Once DATA may have begun, the relay may hold the message: that is for a person to decide.
-            let (class, phase) =
-                if permit.started { (ReasonCode::Uncertain, Some(Phase::Data)) } else { (ReasonCode::Internal, None) };
-            let why = "the dispatcher failed while sending; its log tells more";
-            (
-                SubmitResult::Ended(AttemptResult {
-                    phase,
-                    started_at: prepared.started_at,
-                    ..AttemptResult::before(class, why)
-                }),
-                None,
-            )
+            (SubmitResult::Ended(panicked(prepared, permit.started)), None)
         })
     }
 
@@ -261,13 +234,13 @@ impl SmtpWorkers {
     async fn send_until_cut(
         &self,
         prepared: &Prepared,
-        session: Option<Session>,
+        connection: Option<RelayConnection>,
         permit: &mut PermitRequest<'_>,
         passing: &Passing<'_>,
-    ) -> std::thread::Result<(SubmitResult, Option<Session>)> {
+    ) -> std::thread::Result<(SubmitResult, Option<RelayConnection>)> {
         let handed_over = Arc::clone(&permit.handed_over);
         // Boxed: a mail's whole conversation is a large future.
-        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, session, permit, passing)).catch_unwind());
+        let mut sending = Box::pin(AssertUnwindSafe(self.send(prepared, connection, permit, passing)).catch_unwind());
         // Sending is polled first and moves only while it is polled: the flag is as true as the cut.
         tokio::select! {
             biased;
@@ -278,7 +251,6 @@ impl SmtpWorkers {
             return sending.await;
         }
         drop(sending);
-        self.slots.disconnected();
         // Whether the start is recorded cannot be known once it was asked for: then only a record takes it back.
         Ok((if permit.asked { SubmitResult::Ended(cut_off(prepared)) } else { SubmitResult::Withdrawn }, None))
     }
@@ -286,31 +258,31 @@ impl SmtpWorkers {
     async fn send(
         &self,
         prepared: &Prepared,
-        session: Option<Session>,
+        connection: Option<RelayConnection>,
         permit: &mut PermitRequest<'_>,
         passing: &Passing<'_>,
-    ) -> (SubmitResult, Option<Session>) {
-        let mut session = match session {
-            Some(session) => session,
+    ) -> (SubmitResult, Option<RelayConnection>) {
+        let mut connection = match connection {
+            Some(connection) => connection,
             None => match self.connect().await {
-                Ok(session) => session,
+                Ok(connection) => connection,
                 Err(none) => return (self.unavailable(prepared, &none, permit.started, passing).await, None),
             },
         };
-        let mut fresh = session.is_fresh();
-        let mut submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
+        let mut fresh = connection.session.is_fresh();
+        let mut submission = connection.session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         if submission.broke_before_data && !fresh {
             self.slots.broke();
             self.connector.doubt_login();
-            // The relay may have closed it as idle, or lost the session's state: once more on a fresh connection,
-            // without using up an attempt.
-            self.quit(Some(session)).await;
-            session = match self.connect().await {
-                Ok(session) => session,
+            // The relay may have closed it as idle, or lost the session's state: once more on a fresh connection, without
+            // using up an attempt.
+            connection.quit().await;
+            connection = match self.connect().await {
+                Ok(connection) => connection,
                 Err(none) => return (self.unavailable(prepared, &none, permit.started, passing).await, None),
             };
             fresh = true;
-            submission = session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
+            submission = connection.session.submit(&prepared.mail.envelope, &prepared.mail.bytes, permit).await;
         }
         let signal = signal(&submission, fresh);
         match signal {
@@ -318,8 +290,8 @@ impl SmtpWorkers {
             BreakerSignal::Unavailable | BreakerSignal::Uncertain => self.slots.broke(),
         }
         self.gate.answered_at(passing, submission.phase, signal).await;
-        let session = self.keep(session, &submission).await;
-        (submit_result(prepared, submission, permit), session)
+        let connection = connection.keep(&submission).await;
+        (submit_result(prepared, submission, permit), connection)
     }
 
     fn data_start(&self, claimed: &Claimed, delivery: &DeliveryContext, prepared: &Prepared) -> DataPermitRequest {
@@ -339,32 +311,8 @@ impl SmtpWorkers {
         }
     }
 
-    async fn connect(&self) -> Result<Session, NoSession> {
-        let refused = match self.connect_once().await {
-            Err((unavailable, Some(ConnectionRefusal::Away))) if unavailable.reply.is_some() => {
-                (unavailable, Some(ConnectionRefusal::Away))
-            }
-            answer => return answer,
-        };
-        // Connections of ours that only wait for a mail may be all that the relay takes. They prove nothing, so it
-        // would count as away: they go, and this one tries once more.
-        if self.slots.idle.close().await { self.connect_once().await } else { Err(refused) }
-    }
-
-    async fn connect_once(&self) -> Result<Session, NoSession> {
-        let attempt = self.slots.attempt();
-        match self.connector.connect().await {
-            Ok(session) => {
-                attempt.connected();
-                Ok(session)
-            }
-            Err(unavailable) if unavailable.connection_refused && !unavailable.auth_refused => {
-                // A drain does not wait for what it means.
-                let refusal = self.stop.run_until_cancelled(attempt.refused()).await;
-                Err((unavailable, Some(refusal.unwrap_or(ConnectionRefusal::TryAgain))))
-            }
-            Err(unavailable) => Err((unavailable, None)),
-        }
+    async fn connect(&self) -> Result<RelayConnection, NoConnection> {
+        RelayConnection::open(&self.connector, &self.slots, &self.stop).await
     }
 
     /// Records that no connection could be made: it uses up no attempt. It counts for the breaker unless the relay only
@@ -372,7 +320,7 @@ impl SmtpWorkers {
     async fn unavailable(
         &self,
         prepared: &Prepared,
-        (unavailable, refusal): &NoSession,
+        NoConnection { unavailable, refusal }: &NoConnection,
         started: bool,
         passing: &Passing<'_>,
     ) -> SubmitResult {
@@ -397,79 +345,4 @@ impl SmtpWorkers {
             ..AttemptResult::before(ReasonCode::RelayUnavailable, unavailable.to_string())
         })
     }
-
-    async fn keep(&self, session: Session, submission: &Submission) -> Option<Session> {
-        if submission.reusable && session.uses() < USES_MAX {
-            return Some(session);
-        }
-        self.quit(Some(session)).await;
-        None
-    }
-
-    async fn quit(&self, session: Option<Session>) {
-        if let Some(session) = session {
-            self.slots.disconnected();
-            session.quit().await;
-        }
-    }
-}
-
-/// What a transaction tells about the relay itself.
-fn signal(submission: &Submission, fresh: bool) -> BreakerSignal {
-    match submission.outcome {
-        Outcome::Uncertain => BreakerSignal::Uncertain,
-        Outcome::RelayUnavailable => BreakerSignal::Unavailable,
-        // A relay that answers everything but RSET works.
-        _ if submission.broke_before_data && !submission.reset_failed && fresh => BreakerSignal::Unavailable,
-        Outcome::Accepted => BreakerSignal::Accepted,
-        Outcome::Refused => BreakerSignal::Refused,
-        Outcome::Rejected if submission.reply.as_ref().is_some_and(|reply| reply.enhanced.is_none()) => {
-            BreakerSignal::Refused
-        }
-        _ => BreakerSignal::Worked,
-    }
-}
-
-/// The worker stopped in the middle of the message.
-fn cut_off(prepared: &Prepared) -> AttemptResult {
-    AttemptResult {
-        phase: Some(Phase::Transfer),
-        started_at: prepared.started_at,
-        ..AttemptResult::before(ReasonCode::Deferred, "the worker stopped before the message was handed over whole")
-    }
-}
-
-/// What a transaction means for the delivery.
-fn submit_result(prepared: &Prepared, submission: Submission, permit: &PermitRequest<'_>) -> SubmitResult {
-    // A limit reported twice for one recipient, while the relay accepted others of this sender, is the recipient's own.
-    let is_recipients = submission.phase == Phase::Rcpt && prepared.has_held_sender;
-    let sender_limited = submission.outcome == Outcome::SenderLimited && !is_recipients;
-    let goes_without_utf8 =
-        submission.outcome == Outcome::UnsupportedAddress && prepared.has_spare_utf8 && !permit.asked;
-    let class = match submission.outcome {
-        Outcome::Accepted => ReasonCode::Accepted,
-        Outcome::Deferred | Outcome::SenderLimited => ReasonCode::Deferred,
-        Outcome::Rejected => ReasonCode::Rejected,
-        Outcome::TooLarge => ReasonCode::TooLarge,
-        Outcome::Refused => ReasonCode::Refused,
-        Outcome::UnsupportedAddress => ReasonCode::UnsupportedAddress,
-        Outcome::RelayUnavailable => ReasonCode::RelayUnavailable,
-        Outcome::Uncertain => ReasonCode::Uncertain,
-        Outcome::Unsendable => ReasonCode::Internal,
-        // Decide again at once, or after the database is back, or a lock in it gone; a row that is lost is not ours to
-        // write, and one that is held only goes back.
-        Outcome::Withdrawn
-            if permit.started || matches!(permit.answer, PermitAnswer::Unavailable | PermitAnswer::Locked) =>
-        {
-            ReasonCode::Dependency
-        }
-        Outcome::Withdrawn if permit.answer == PermitAnswer::Outdated => return SubmitResult::Outdated,
-        Outcome::Withdrawn => return SubmitResult::Withdrawn,
-    };
-    let mut ended = AttemptResult::at_relay(class, submission, &prepared.mail.envelope.recipients);
-    if class == ReasonCode::Dependency && permit.answer == PermitAnswer::Locked {
-        "another transaction in the database keeps the tenant's settings or the customer locked"
-            .clone_into(&mut ended.reason);
-    }
-    SubmitResult::Ended(AttemptResult { started_at: prepared.started_at, sender_limited, goes_without_utf8, ..ended })
 }

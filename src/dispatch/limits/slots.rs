@@ -76,6 +76,12 @@ pub struct Attempt<'a> {
     before: RefusalEvidence,
 }
 
+/// A connection that stands: it counts until it is dropped, however its use ends.
+#[derive(Debug)]
+pub struct OpenConnection {
+    evidence: watch::Sender<RefusalEvidence>,
+}
+
 impl Slots {
     /// So many over all workers, of which `live` are alive.
     #[must_use]
@@ -105,11 +111,6 @@ impl Slots {
         let before = *self.evidence.borrow();
         self.note(|evidence| evidence.connecting += 1);
         Attempt { slots: self, before }
-    }
-
-    /// A connection is gone.
-    pub fn disconnected(&self) {
-        self.note(|evidence| evidence.connected = evidence.connected.saturating_sub(1));
     }
 
     /// The relay has answered a mail on a connection, which had carried none before or some.
@@ -173,8 +174,10 @@ impl Slots {
 
 impl Attempt<'_> {
     /// The connection stands.
-    pub fn connected(self) {
+    #[must_use]
+    pub fn connected(self) -> OpenConnection {
         self.slots.note(|evidence| evidence.connected += 1);
+        OpenConnection { evidence: self.slots.evidence.clone() }
     }
 
     /// The relay has turned the connection away; says what that means, as soon as it is known.
@@ -183,12 +186,12 @@ impl Attempt<'_> {
         // It is not being made any more: if no other is either, and none stands, nothing will ever be known.
         drop(self);
         let mut evidence = slots.evidence.subscribe();
-        let seen = async { evidence.wait_for(|now| before.tells(now).is_some()).await.ok().map(|now| *now) };
+        let seen = async { evidence.wait_for(|now| before.meaning(now).is_some()).await.ok().map(|now| *now) };
         let now = tokio::select! {
             now = seen => now,
             () = slots.clock.sleep(EVIDENCE_TIME_MAX) => None,
         };
-        let refusal = now.and_then(|now| Some((before.tells(&now)?, now.connected)));
+        let refusal = now.and_then(|now| Some((before.meaning(&now)?, now.connected)));
         match refusal {
             Some((ConnectionRefusal::Enough, standing)) => {
                 slots.shrink(standing);
@@ -206,9 +209,15 @@ impl Drop for Attempt<'_> {
     }
 }
 
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.evidence.send_modify(|evidence| evidence.connected -= 1);
+    }
+}
+
 impl RefusalEvidence {
     /// What a refusal means that was begun at `self`, by what is seen `now`.
-    fn tells(&self, now: &Self) -> Option<ConnectionRefusal> {
+    fn meaning(&self, now: &Self) -> Option<ConnectionRefusal> {
         if now.broken > self.broken {
             Some(ConnectionRefusal::Away)
         } else if now.later_answers > self.later_answers {
@@ -240,6 +249,28 @@ mod tests {
         *slots.limit().borrow()
     }
 
+    fn connected(slots: &Slots, number: usize) -> Vec<OpenConnection> {
+        (0..number).map(|_| slots.attempt().connected()).collect()
+    }
+
+    #[test]
+    fn a_panic_takes_only_its_own_connection_out_of_the_count() {
+        let (slots, _clock, _live) = slots(8);
+        let stands = connected(&slots, 2);
+        let panics = |with_connection: bool| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _open = with_connection.then(|| slots.attempt().connected());
+                panic!("while it sends");
+            }))
+            .expect_err("it panicked");
+        };
+        panics(true);
+        panics(false);
+        assert_eq!(slots.evidence.borrow().connected, 2);
+        drop(stands);
+        assert_eq!(slots.evidence.borrow().connected, 0);
+    }
+
     #[test]
     fn connections_are_shared_by_the_living() {
         let (slots, _clock, live) = slots(8);
@@ -256,7 +287,7 @@ mod tests {
     async fn a_refusal_shrinks_the_slots_only_if_another_connection_has_answered_since() {
         let (slots, _clock, _live) = slots(8);
         assert_eq!(slots.attempt().refused().await, ConnectionRefusal::Away, "none stands, none is being made");
-        (0..3).for_each(|_| slots.attempt().connected());
+        let _open = connected(&slots, 3);
         slots.answered(false);
 
         let mut refused = Box::pin(slots.attempt().refused());
@@ -275,7 +306,7 @@ mod tests {
     #[tokio::test]
     async fn a_restart_is_no_limit() {
         let (slots, clock, _live) = slots(8);
-        (0..3).for_each(|_| slots.attempt().connected());
+        let open = connected(&slots, 3);
         let refused = slots.attempt().refused();
         slots.broke();
         assert_eq!(refused.await, ConnectionRefusal::Away, "another one broke");
@@ -290,7 +321,7 @@ mod tests {
         assert_eq!(refused.await, ConnectionRefusal::Away, "idle ones are no evidence");
 
         let refused = slots.attempt().refused();
-        (0..3).for_each(|_| slots.disconnected());
+        drop(open);
         assert_eq!(refused.await, ConnectionRefusal::Away, "the last one is gone");
         assert_eq!(limit(&slots), 8, "none of these is a limit");
     }
