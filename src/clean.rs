@@ -84,6 +84,12 @@ pub fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a text that is read as by [`line()`] has lost this character: a control, bidi or invisible one.
+#[must_use]
+pub fn is_dropped(c: char) -> bool {
+    is_unsafe(c) || is_invisible(c)
+}
+
 /// Characters that change what is read without being seen: zero-width and tag characters, fillers, interlinear marks.
 ///
 /// The zero-width joiners U+200C and U+200D stay: names in Persian and Indic scripts are written with them.
@@ -108,7 +114,7 @@ fn composed(text: &str) -> String {
             if !words.is_empty() && !words.ends_with(' ') {
                 words.push(' ');
             }
-        } else if !is_unsafe(c) && !is_invisible(c) {
+        } else if !is_dropped(c) {
             words.push(c);
         }
     }
@@ -165,7 +171,7 @@ mod tests {
         fn any_name_becomes_one_visible_line_and_stays_so(text in any::<String>()) {
             let cleaned = name(&text);
             prop_assert!(cleaned.chars().count() <= NAME_CHARS_MAX);
-            prop_assert!(!cleaned.chars().any(|c| is_unsafe(c) || is_invisible(c)));
+            prop_assert!(!cleaned.chars().any(is_dropped));
             prop_assert!(ComposingNormalizerBorrowed::new_nfc().is_normalized(&cleaned));
             prop_assert_eq!(cleaned.trim(), cleaned.as_str());
             prop_assert_eq!(name(&cleaned), cleaned);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Malformed, language_tag};
+use crate::clean;
 use crate::clock::Timestamp;
 
 /// Lengths are counted in characters, except where a name says bytes.
@@ -45,11 +46,11 @@ pub fn text(path: impl fmt::Display, text: &str, length_max: usize) -> Result<()
     loose_text(path, text, length_max)
 }
 
-/// One line of text, which may be empty: a name or a reference that people read.
+/// One line of text, which may be empty: a name that is cleaned where people read it.
 ///
 /// # Errors
 /// As [`loose_text`], and if it contains control characters.
-pub fn line(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
+pub fn name(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
     loose_text(&path, text, length_max)?;
     if text.contains(char::is_control) {
         return Err(Malformed::at(path, "contains a control character"));
@@ -57,10 +58,25 @@ pub fn line(path: impl fmt::Display, text: &str, length_max: usize) -> Result<()
     Ok(())
 }
 
+/// One line of text, which may be empty, and which people read as it is: a number or a reference.
+///
+/// # Errors
+/// As [`name`], and if it contains characters that cleaning would drop: an email would show another number.
+pub fn line(path: impl fmt::Display, text: &str, length_max: usize) -> Result<(), Malformed> {
+    name(&path, text, length_max)?;
+    match text.chars().find(|c| clean::is_dropped(*c)) {
+        Some(c) => {
+            let problem = format!("contains the invisible character U+{:04X}", u32::from(c));
+            Err(Malformed::at(path, problem))
+        }
+        None => Ok(()),
+    }
+}
+
 /// An identifier of another system: compared, never cleaned, so it has no invisible characters.
 ///
 /// # Errors
-/// As [`text`], and if it contains control characters or begins or ends with white space.
+/// As [`text`] and [`line`], and if it begins or ends with white space.
 pub fn identifier(path: impl fmt::Display, value: &str, length_max: usize) -> Result<(), Malformed> {
     text(&path, value, length_max)?;
     line(&path, value, length_max)?;
@@ -143,6 +159,17 @@ mod tests {
         }
         assert!(line("x", "", 255).is_ok() && line("x", " Käufer & Söhne ", 255).is_ok());
         assert!(identifier("x", "a\u{85}b", 255).is_err());
+        for hidden in ['\u{ad}', '\u{200b}', '\u{200e}', '\u{202e}', '\u{2060}', '\u{2069}', '\u{feff}'] {
+            let number = format!("R-{hidden}1");
+            let refused = line("data.invoice.number", &number, 128).expect_err("an email would show R-1").to_string();
+            let expected = format!("data.invoice.number: contains the invisible character U+{:04X}", u32::from(hidden));
+            assert_eq!(refused, expected);
+            assert!(identifier("x", &number, 255).is_err(), "{number:?}");
+            assert_eq!(name("x", &number, 255), Ok(()), "a name is cleaned");
+        }
+        for shown in ["R-1/2026 №5", "請求書-2", "نمی\u{200c}خواهم", "R\u{a0}1"] {
+            assert_eq!(line("x", shown, 255), Ok(()), "{shown}");
+        }
         assert!(identifier("x", "a ", 255).is_err());
     }
 

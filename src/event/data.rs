@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, loose_text, moment, object_key, text};
+use super::bounds::{
+    self, ADDRESS_MAX, KEY_MAX, NAME_MAX, date, identifier, line, loose_text, moment, object_key, text,
+};
 use super::{Document, Invoice, InvoiceData, Malformed, Recipient, json};
 use crate::model::invoice_kind::InvoiceKind;
 
@@ -121,7 +123,7 @@ fn check_recipients(recipients: &[Recipient]) -> Result<(), Malformed> {
     for (index, recipient) in recipients.iter().enumerate() {
         loose_text(format_args!("data.recipients[{index}].address"), &recipient.address, ADDRESS_MAX)?;
         let name = recipient.name.as_deref().unwrap_or("");
-        line(format_args!("data.recipients[{index}].name"), name, NAME_MAX)?;
+        bounds::name(format_args!("data.recipients[{index}].name"), name, NAME_MAX)?;
     }
     Ok(())
 }
@@ -140,7 +142,8 @@ fn check_documents(documents: &[Document], kind: InvoiceKind) -> Result<(), Malf
         if !ids.insert(document.id.as_str()) {
             return Err(Malformed::at(at("id"), "is the id of an earlier document too"));
         }
-        line(format_args!("data.documents[{index}].name"), document.name.as_deref().unwrap_or(""), NAME_MAX)?;
+        let name = document.name.as_deref().unwrap_or("");
+        bounds::name(format_args!("data.documents[{index}].name"), name, NAME_MAX)?;
         if !(1..=DOCUMENT_BYTES_MAX).contains(&document.size) {
             return Err(Malformed::at(at("size"), format!("is not between 1 and {DOCUMENT_BYTES_MAX} bytes")));
         }

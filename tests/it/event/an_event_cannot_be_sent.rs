@@ -51,6 +51,7 @@ async fn what_cannot_be_read_is_kept_with_the_path(database: TestDatabase) {
         (with(&event, "/type", json!("invoice.sent.v2")), "type"),
         (with(&event, "/data/invoice/total", json!(1190)), "data.invoice.total"),
         (with(&event, "/data/invoice/number", json!("R\u{0}1")), "data.invoice.number"),
+        (with(&event, "/data/invoice/number", json!("R-1\u{202e}")), "data.invoice.number"),
         (with(&event, "/data/customer_id", json!("x".repeat(256))), "data.customer_id"),
         (with(&event, "/data/documents/0/size", json!(-1)), "data.documents[0].size"),
         (with(&event, "/data/documents", document("acme/../globex/x.pdf")), "data.documents[0].object"),
@@ -244,7 +245,7 @@ async fn hostile_names_add_nothing(database: TestDatabase) {
     let hostile = "Käufer\u{202e} <evil@example.org>, \u{2066}Bcc: evil@example.org";
     let mut event = dispatcher.event_to("a", &[("to", "ap@customer.example")]);
     event["data"]["recipients"][0]["name"] = json!(hostile);
-    event["data"]["invoice"]["number"] = json!("R-1\u{202e} evil@example.org");
+    event["data"]["invoice"]["number"] = json!("R-1, evil@example.org");
     event["data"]["documents"][0]["name"] = json!("../../\u{202e}fdp.exe");
     let verdicts = dispatcher.take(&[event]).await;
     assert!(matches!(verdicts[..], [Verdict::Accepted(_)]), "{verdicts:?}");
