@@ -325,7 +325,7 @@ impl ClaimStage {
         let claimed = &owned.claimed;
         let span = span::attempt(
             claimed.delivery,
-            (&delivery.invoice.tenant, &delivery.invoice.number),
+            (delivery.invoice.tenant.as_str(), &delivery.invoice.number),
             &self.relay.name,
             claimed.attempts + 1,
             || event::traceparent(&delivery.event_body),

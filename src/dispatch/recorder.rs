@@ -23,7 +23,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::OnUncertain;
 use crate::policy::sender_trial::HoldReason;
 use crate::store::{Claimed, DeliveryContext, Fence, NextState, Record, Recorded, Store, StoreError};
-use crate::telemetry::metric;
+use crate::telemetry::{LoggedId, metric};
 use crate::wake::Wakes;
 
 /// A record holds up only its delivery's place in the lane, so a batch of records gathers longer than one of DATA
@@ -118,7 +118,7 @@ impl Recorder {
     pub async fn unreadable(&self, claimed: &Claimed, why: &str) {
         match unreadable(&self.context, claimed, why).await {
             Ok(record) => {
-                error!(delivery.id = %claimed.delivery, tenant = %claimed.tenant, "a delivery cannot be loaded: {why}");
+                error!(delivery.id = %claimed.delivery, tenant = %LoggedId(claimed.tenant.as_str()), "a delivery cannot be loaded: {why}");
                 let _ = self.records.write(record).await;
             }
             Err(error) => {
@@ -202,16 +202,16 @@ fn log(
             histogram!(metric::END_TO_END_SECONDS, "decision" => decision).record(took);
         }
     }
+    let (number, tenant) = (LoggedId(&delivery.invoice.number), LoggedId(delivery.invoice.tenant.as_str()));
     if ended.class == ReasonCode::Accepted {
         info!(
-            invoice.number = %delivery.invoice.number, delivery.id = %delivery.id, claim = claimed.claim,
-            "invoice {} of {} sent", delivery.invoice.number, delivery.invoice.tenant
+            invoice.number = %number, delivery.id = %delivery.id, claim = claimed.claim,
+            "invoice {number} of {tenant} sent"
         );
     } else {
         warn!(
-            invoice.number = %delivery.invoice.number, delivery.id = %delivery.id, claim = claimed.claim, class,
-            "invoice {} of {} is {}: {}",
-            delivery.invoice.number, delivery.invoice.tenant, conclusion.concluded, ended.reason
+            invoice.number = %number, delivery.id = %delivery.id, claim = claimed.claim, class,
+            "invoice {number} of {tenant} is {}: {}", conclusion.concluded, ended.reason
         );
     }
 }

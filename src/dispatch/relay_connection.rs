@@ -37,11 +37,7 @@ impl RelayConnection {
         if slots.idle.close().await { Self::open_once(connector, slots, stop).await } else { Err(refused) }
     }
 
-    async fn open_once(
-        connector: &Connector,
-        slots: &Slots,
-        stop: &CancellationToken,
-    ) -> Result<Self, NoConnection> {
+    async fn open_once(connector: &Connector, slots: &Slots, stop: &CancellationToken) -> Result<Self, NoConnection> {
         let attempt = slots.attempt();
         match connector.connect().await {
             Ok(session) => Ok(Self { session, open: attempt.connected() }),

@@ -15,7 +15,7 @@ use crate::model::incoming::{Incoming, IntakeUnavailable, TakesEvents, Via};
 use crate::model::reason::ReasonCode;
 use crate::sha256::Sha256;
 use crate::store::{EventChange, EventFate, Inserted, IntakeRows, NewDeadLetter, StoreError};
-use crate::telemetry::{metric, span};
+use crate::telemetry::{LoggedId, metric, span};
 
 /// How far back the same invoice under another event id is a duplicate.
 pub const DUPLICATE_INVOICE_WINDOW: Duration = Duration::from_hours(24);
@@ -189,10 +189,13 @@ fn log(parsed: &Parsed, verdict: Verdict) {
     let span = parsed.event.as_ref().map(|event| span::event(&event.id, &event.source, event.traceparent.as_deref()));
     let _inside = span.as_ref().map(Span::enter);
     match (&parsed.event, verdict) {
-        (Ok(event), Verdict::DeadLetter(class)) => warn!(
-            invoice.number = %event.data.invoice.number, tenant = %event.data.tenant_id, event.id = %event.id,
-            "the invoice {} of {} cannot be sent: {class}", event.data.invoice.number, event.data.tenant_id
-        ),
+        (Ok(event), Verdict::DeadLetter(class)) => {
+            let (number, tenant) = (LoggedId(&event.data.invoice.number), LoggedId(event.data.tenant_id.as_str()));
+            warn!(
+                invoice.number = %number, tenant = %tenant, event.id = %LoggedId(&event.id),
+                "the invoice {number} of {tenant} cannot be sent: {class}"
+            );
+        }
         (Err(fault), _) => warn!("a message is not a valid event: {}", fault.for_log()),
         _ => {}
     }

@@ -23,6 +23,7 @@ use crate::store::{
     CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry, NewNote, Newest, Standing,
     StoreError, TenantSnapshot,
 };
+use crate::telemetry::LoggedId;
 
 /// How often another transaction may change the earlier delivery in between: each time it has one attempt less to make.
 const TRIES_MAX: u32 = 10;
@@ -229,9 +230,10 @@ impl Resend {
         transaction.commit().await?;
         failpoint::reach(Failpoint::AfterResendCommit);
         self.factory.wakes.wake_all();
+        let (number, shown_tenant) = (LoggedId(&newest.invoice.number), LoggedId(tenant.as_str()));
         info!(
-            invoice.number = %newest.invoice.number, tenant = %tenant, delivery.id = %id,
-            "{} {} of {tenant} is sent again", newest.invoice.kind.label(), newest.invoice.number
+            invoice.number = %number, tenant = %shown_tenant, delivery.id = %id,
+            "{} {number} of {shown_tenant} is sent again", newest.invoice.kind.label()
         );
         Ok(Some(Resent {
             delivery: id,

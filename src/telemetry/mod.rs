@@ -6,6 +6,7 @@ pub mod span;
 
 mod address_mask;
 mod escape;
+mod logged_id;
 mod mask;
 
 use std::io::{self, IsTerminal};
@@ -21,6 +22,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub use address_mask::AddressMask;
 pub(crate) use escape::write_safe_json;
 pub use log::{Log, LogFormat};
+pub use logged_id::LoggedId;
 pub use mask::Masked;
 use metric::MetricKind;
 
@@ -215,6 +217,19 @@ mod tests {
         let asked = std::cell::Cell::new(false);
         let line: serde_json::Value = serde_json::from_str(&logged("info", &asked)).expect("one object");
         assert_eq!((line["span"].is_null(), asked.get()), (true, false), "the event's body is not read for nothing");
+    }
+
+    #[test]
+    fn spans_mask_addresses_in_numbers_and_ids() {
+        let text = lines(LogFormat::Json, "info,span=debug", false, || {
+            let number = "R-1 erika.muster@home.example";
+            let attempt = span::attempt("01a2", ("erika.muster@home.example", number), "default", 1, || None);
+            attempt.in_scope(|| {
+                let event = span::event("urn:erika.muster@home.example:1", "urn:billing", None);
+                event.in_scope(|| tracing::info!("sent"));
+            });
+        });
+        assert!(text.contains("R-1 e***@home.example") && !text.contains("muster"), "{text}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::fmt::Display;
 
 use tracing::{Level, Span, debug_span, enabled};
 
+use super::LoggedId;
+
 /// A batch of `events`, all brought in one way (`amqp`, `http`, `file`).
 pub fn intake_batch(via: &'static str, events: usize) -> Span {
     debug_span!(target: "span", "intake", via, events)
@@ -15,21 +17,21 @@ pub fn intake_batch(via: &'static str, events: usize) -> Span {
 
 /// One event of a batch.
 pub fn event(id: &str, source: &str, traceparent: Option<&str>) -> Span {
-    debug_span!(target: "span", "event", event.id = %id, source = %source, traceparent)
+    debug_span!(target: "span", "event", event.id = %LoggedId(id), source = %LoggedId(source), traceparent)
 }
 
 /// One attempt, from the documents to the record of how it ended. `traceparent` is read only if the span is wanted.
 pub fn attempt(
     delivery: impl Display,
-    (tenant, invoice_number): (impl Display, &str),
+    (tenant, invoice_number): (&str, &str),
     relay: impl Display,
     number: u32,
     traceparent: impl FnOnce() -> Option<String>,
 ) -> Span {
     let traceparent = enabled!(target: "span", Level::DEBUG).then(traceparent).flatten();
     debug_span!(
-        target: "span", "attempt", delivery.id = %delivery, tenant = %tenant, invoice.number = %invoice_number,
-        relay = %relay, attempt = number, traceparent
+        target: "span", "attempt", delivery.id = %delivery, tenant = %LoggedId(tenant),
+        invoice.number = %LoggedId(invoice_number), relay = %relay, attempt = number, traceparent
     )
 }
 
