@@ -224,7 +224,7 @@ impl Redrive {
             let letters = store.letters_to_redrive(ids).await?;
             let mut round = Round::of(ids, letters, proven);
             let mut transaction = store.begin_intake(&round.tenants()).await?;
-            round.keep_open(&transaction.lock_open_letters(ids).await?);
+            round.keep_open(&transaction.lock_letters(ids).await?);
             let since = transaction.now().minus(DUPLICATE_INVOICE_WINDOW);
             let mut context = transaction.context(&round.event_keys(), &round.customers(), &[], since).await?;
             context.same_invoices = transaction.same_invoices(&round.invoices(&context), since).await?;

@@ -118,12 +118,13 @@ impl Round {
     }
 
     /// Leaves out dead letters that were concluded since they were read.
-    pub(super) fn keep_open(&mut self, open: &HashSet<DeadLetterId>) {
-        let (work, gone): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.work).into_iter().partition(|work| open.contains(&work.letter.id));
-        self.work = work;
-        for work in gone {
-            self.fail(work.letter.id, RedriveError::NotOpen(DeadLetterState::Redriven));
+    pub(super) fn keep_open(&mut self, states: &HashMap<DeadLetterId, DeadLetterState>) {
+        for work in std::mem::take(&mut self.work) {
+            match states.get(&work.letter.id) {
+                Some(DeadLetterState::Open) => self.work.push(work),
+                Some(concluded) => self.fail(work.letter.id, RedriveError::NotOpen(*concluded)),
+                None => self.fail(work.letter.id, RedriveError::Unknown),
+            }
         }
     }
 
@@ -385,3 +386,6 @@ fn fate(verdict: Verdict) -> Fate {
         Verdict::DeadLetter(class) => Fate::DeadOtherwise(class),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Dead letters on their way back: what they were, and what becomes of them, in the transaction of an intake.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
@@ -127,15 +127,18 @@ impl Store {
 }
 
 impl IntakeTransaction {
-    /// Which of these letters are open; they stay so until the transaction ends, unless it concludes them.
-    pub async fn lock_open_letters(&mut self, letters: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, StoreError> {
-        sql("WITH {rows} SELECT id FROM dead_letter WHERE id IN (SELECT id FROM rows) AND state = 'open'
+    /// The state of each of these letters; it stays until the transaction ends, unless this one changes it.
+    pub async fn lock_letters(
+        &mut self,
+        letters: &[DeadLetterId],
+    ) -> Result<HashMap<DeadLetterId, DeadLetterState>, StoreError> {
+        sql("WITH {rows} SELECT id, state FROM dead_letter WHERE id IN (SELECT id FROM rows)
             ORDER BY id {postgres: FOR UPDATE}")
         .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
         .all(&mut self.transaction)
         .await?
         .iter()
-        .map(|row| row.get("id"))
+        .map(|row| Ok((row.get("id")?, row.get("state")?)))
         .collect()
     }
 
