@@ -27,6 +27,10 @@ const PUBLISH_COUNT_MAX: u32 = 1_000;
 /// Between two looks for outcomes to publish.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long publishing that has begun may take once the process stops. The broker confirms within milliseconds, unless it
+/// is short of memory or away.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Publishes outcomes.
 pub struct Outcomes<Ledger> {
     url: BrokerUrl,
@@ -104,23 +108,35 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
 
     /// Publishes all that waits, if this worker is the one to do it.
     async fn round(&self, shutdown: &CancellationToken) -> Result<(), OutcomesError> {
-        while let Some(published) = shutdown.run_until_cancelled(self.publish_next()).await.transpose()? {
-            if published.is_empty() {
+        while let Some(outcomes) = shutdown.run_until_cancelled(self.next_step()).await.transpose()? {
+            if outcomes.is_empty() {
                 break;
             }
-            // The deletion is not cut off: a stop between the confirms and it would publish them all again.
+            let is_over = async {
+                shutdown.cancelled().await;
+                self.clock.sleep(STOP_TIME_MAX).await;
+            };
+            // A stop between the first message and the deletion would publish them again: neither the rest of the
+            // publishing nor the deletion is cut off by it.
+            let published = tokio::select! {
+                published = self.publish(outcomes) => published?,
+                () = is_over => break,
+            };
             self.forget(published).await?;
         }
         Ok(())
     }
 
-    /// Publishes the next step of what waits; returns what became of each. Nothing, if nothing waits or another worker
-    /// is elected.
-    async fn publish_next(&self) -> Result<Vec<(PendingOutcome, Published)>, OutcomesError> {
+    /// The next step of what waits. Nothing, if nothing waits or another worker is elected.
+    async fn next_step(&self) -> Result<Vec<PendingOutcome>, OutcomesError> {
         if !self.ledger.hold_outcome_lease(LEASE).await? {
             return Ok(Vec::new());
         }
-        let outcomes = self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?;
+        Ok(self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?)
+    }
+
+    /// Publishes outcomes; returns what became of each.
+    async fn publish(&self, outcomes: Vec<PendingOutcome>) -> Result<Vec<(PendingOutcome, Published)>, OutcomesError> {
         let messages: Vec<Outgoing> = outcomes.iter().map(|outcome| self.message(outcome)).collect();
         let published = self.publisher.publish(&messages).await?;
         Ok(outcomes.into_iter().zip(published).collect())

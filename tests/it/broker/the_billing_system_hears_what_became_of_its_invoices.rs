@@ -66,7 +66,7 @@ async fn until_it_consumes(broker: &Broker) {
     until("the worker consumes", async || broker.consumers(&broker.topology.dispatch).await > 0).await;
 }
 
-async fn until_told(database: &TestDatabase) {
+async fn until_published(database: &TestDatabase) {
     until("the outbox is empty", async || database.number("SELECT COUNT(*) FROM outcome").await == 0).await;
 }
 
@@ -98,7 +98,7 @@ async fn every_end_of_an_invoice_arrives() {
         broker.publish_event(event.to_string()).await;
     }
     broker.until_ready(&queue, 5).await;
-    until_told(&database).await;
+    until_published(&database).await;
     assert!(worker.stop().await.success());
 
     let heard: BTreeMap<String, Heard> =
@@ -153,13 +153,33 @@ async fn what_is_published_twice_has_one_id() {
     database.execute("DELETE FROM lease").await;
     let worker = site.start();
     broker.until_ready(&queue, 2).await;
-    until_told(&database).await;
+    until_published(&database).await;
     assert!(worker.stop().await.success());
     let heard = hear(&broker, &queue).await;
     assert_eq!(heard.len(), 2);
     assert_eq!(heard[0].event, heard[1].event);
     assert_eq!(sink.mails().len(), 1);
     site.assert_adds_up().await;
+    clean_up(broker, &queue).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_stop_publishes_nothing_twice() {
+    let broker = Broker::new().await;
+    let database = with_sent(TestDatabase::postgres().await, 4_000).await;
+    let queue = listen(&broker).await;
+    let first = publish_outcomes(broker.url.clone(), &broker, &database.store);
+    // In the midst of its four steps.
+    until("the first outcomes are there", async || broker.ready(&queue).await.is_some_and(|ready| ready > 0)).await;
+    first.stop().await;
+    let second = publish_outcomes(broker.url.clone(), &broker, &database.store);
+    until_waiting(&database, 0).await;
+    second.stop().await;
+    let heard = hear(&broker, &queue).await;
+    let mut ids: Vec<&str> = heard.iter().map(id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((heard.len(), ids.len()), (4_000, 4_000));
     clean_up(broker, &queue).await;
 }
 
@@ -180,7 +200,7 @@ async fn send(database: &TestDatabase, count: u32) {
     database.store.record(&records).await.expect("answered");
 }
 
-fn tell(url: BrokerUrl, broker: &Broker, store: &Store) -> Running {
+fn publish_outcomes(url: BrokerUrl, broker: &Broker, store: &Store) -> Running {
     let (topology, source) = (broker.topology.clone(), PORTAL.to_owned());
     let outcomes = Outcomes::new(url, topology, source, store.clone(), Clock::system());
     let outcomes = outcomes.with_look(Duration::from_millis(20)).with_delays(short_delays());
@@ -201,7 +221,7 @@ async fn they_come_later_if_the_broker_is_away() {
     let proxy = Proxy::before(&broker.url).await;
     let database = with_sent(TestDatabase::postgres().await, 1).await;
     let queue = listen(&broker).await;
-    let running = tell(proxy.url(&broker), &broker, &database.store);
+    let running = publish_outcomes(proxy.url(&broker), &broker, &database.store);
     until_waiting(&database, 0).await;
     proxy.refuse(true);
     proxy.cut();
@@ -230,7 +250,7 @@ async fn they_wait_while_a_queue_is_full() {
     broker.declare_queue(&queue, arguments).await.expect("declared");
     broker.bind(&queue, &broker.topology.outcomes, "#").await;
     let database = with_sent(TestDatabase::postgres().await, 3).await;
-    let running = tell(broker.url.clone(), &broker, &database.store);
+    let running = publish_outcomes(broker.url.clone(), &broker, &database.store);
     let mut ids = Vec::new();
     for left in [2, 1, 0] {
         until_waiting(&database, left).await;
@@ -244,33 +264,33 @@ async fn they_wait_while_a_queue_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_piles_up_if_nobody_listens() {
+async fn nothing_piles_up_without_a_subscriber() {
     let broker = Broker::new().await;
     let database = with_sent(TestDatabase::postgres().await, 100).await;
-    let running = tell(broker.url.clone(), &broker, &database.store);
+    let running = publish_outcomes(broker.url.clone(), &broker, &database.store);
     until_waiting(&database, 0).await;
     running.stop().await;
     broker.clean_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_two_workers_tells() {
+async fn one_of_two_workers_publishes() {
     let broker = Broker::new().await;
     let database = with_sent(TestDatabase::postgres().await, 1).await;
     let queue = listen(&broker).await;
-    let first = tell(broker.url.clone(), &broker, &database.store);
+    let first = publish_outcomes(broker.url.clone(), &broker, &database.store);
     until_waiting(&database, 0).await;
     let clock = Clock::manual(database.clock.now());
     let beside = Store::open_beside(&database.url, clock).await.expect("the database opens");
-    let second = tell(broker.url.clone(), &broker, &beside);
+    let second = publish_outcomes(broker.url.clone(), &broker, &beside);
     send(&database, 200).await;
     until_waiting(&database, 0).await;
     first.stop().await;
-    // Whoever stops gives the election back.
+    // A worker that stops gives the election back.
     send(&database, 1).await;
     until_waiting(&database, 0).await;
     second.stop().await;
     let heard = hear(&broker, &queue).await;
-    assert_eq!(heard.len(), 202, "none is told twice");
+    assert_eq!(heard.len(), 202, "none is published twice");
     clean_up(broker, &queue).await;
 }
