@@ -223,14 +223,22 @@ async fn rows(app: &App) -> anyhow::Result<Vec<RelayRow>> {
         .map(|relay| {
             let state = states.remove(&relay).unwrap_or_else(|| RelayState::closed(relay.clone()));
             let counts = lanes.remove(&relay).unwrap_or_default();
-            let address = app.config.relays.get(&relay).map(|config| format!("{:?}", config.url));
+            let config = app.config.relays.get(&relay);
+            let address = config.map(|config| format!("{:?}", config.url));
+            let connections = config.map(|config| config.connections);
             let senders_held = senders.remove(&relay).unwrap_or_default();
             let credentials_refused = refused.remove(&relay).unwrap_or_default();
             let row = row(relay, address, state, counts, now);
             let only_credentials = row.state == "working" && !credentials_refused.is_empty();
             let state = if only_credentials { "credentials_refused" } else { row.state };
             let since = if only_credentials { credentials_refused.first().map(|first| first.since) } else { row.since };
-            RelayRow { state, since, credentials_refused, senders_held, ..row }
+            let busy = connections.filter(|_| row.state == "half_open");
+            let busy = busy.and_then(|connections| no_connection_is_free(row.sending, connections));
+            let reason = match (row.reason, busy) {
+                (Some(reason), Some(busy)) => Some(format!("{reason}; {busy}")),
+                (reason, busy) => reason.or(busy),
+            };
+            RelayRow { state, reason, since, credentials_refused, senders_held, ..row }
         })
         .collect())
 }
@@ -308,9 +316,58 @@ async fn configured(app: &App, name: &str) -> anyhow::Result<RelayName> {
 /// Says what became of a relay.
 async fn print_result(app: &App, output: Output, relay: &RelayName, what: &str) -> anyhow::Result<()> {
     let row = rows(app).await?.into_iter().find(|row| row.relay == *relay);
-    let waiting = row.as_ref().map_or(0, |row| row.due + row.sending);
-    let waiting = usize::try_from(waiting).unwrap_or_default();
-    let waits = if waiting == 1 { "waits" } else { "wait" };
-    let text = format!("relay {relay} {what}\n{} {waits} for it now", count(waiting, "delivery"));
-    Ok(output.one(&row, &text)?)
+    let (due, sending) = row.as_ref().map_or((0, 0), |row| (row.due, row.sending));
+    Ok(output.one(&row, &format!("relay {relay} {what}\n{}", traffic(due, sending)))?)
+}
+
+/// What waits for a relay, and what is being sent.
+fn traffic(due: i64, sending: i64) -> String {
+    let waits = if due == 1 { "waits" } else { "wait" };
+    let waiting = format!("{} {waits} for it now", deliveries(due));
+    match sending {
+        0 => waiting,
+        1 => format!("{waiting}, and 1 is being sent"),
+        sending => format!("{waiting}, and {sending} are being sent"),
+    }
+}
+
+fn deliveries(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or_default(), "delivery")
+}
+
+/// That no connection is left for the trial of a relay: `sending` includes what was claimed for the trial.
+fn no_connection_is_free(sending: i64, connections: u32) -> Option<String> {
+    (sending > i64::from(connections)).then(|| {
+        let each = if connections == 1 {
+            "its only connection waits".to_owned()
+        } else {
+            format!("each of its {connections} connections waits")
+        };
+        format!("no connection is free for the trial: {each} for the relay's answer")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_and_what_is_being_sent_are_two_numbers() {
+        for (due, sending, text) in [
+            (0, 0, "0 deliveries wait for it now"),
+            (1, 0, "1 delivery waits for it now"),
+            (7, 1, "7 deliveries wait for it now, and 1 is being sent"),
+            (1, 8, "1 delivery waits for it now, and 8 are being sent"),
+        ] {
+            assert_eq!(traffic(due, sending), text);
+        }
+    }
+
+    #[test]
+    fn a_trial_without_a_free_connection_says_so() {
+        assert_eq!(no_connection_is_free(2, 2), None, "the trial has one of them");
+        let said = no_connection_is_free(3, 2).expect("the third waits");
+        assert_eq!(said, "no connection is free for the trial: each of its 2 connections waits for the relay's answer");
+        assert!(no_connection_is_free(2, 1).expect("it waits").contains("its only connection waits"));
+    }
 }
