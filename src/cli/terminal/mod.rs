@@ -2,6 +2,7 @@
 
 pub(super) mod confirm;
 pub(super) mod format;
+mod line_breaks;
 pub mod output;
 pub(super) mod report;
 pub(super) mod table;

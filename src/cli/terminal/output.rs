@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
+use super::line_breaks::fitted;
 use super::table::{Column, Table};
 use crate::clean::is_unsafe;
 use crate::telemetry::write_safe_json;
@@ -73,7 +74,7 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub fn say(self, text: &str) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{}", steady(text)) }
+        if self.json { Ok(()) } else { writeln!(io::stdout().lock(), "{}", self.shown(text)) }
     }
 
     /// Warns people and machines at standard error; the result goes on.
@@ -90,7 +91,7 @@ impl Output {
             return rows.iter().try_for_each(|row| write_json(out, row));
         }
         if rows.is_empty() {
-            return writeln!(out, "{}", steady(none));
+            return writeln!(out, "{}", self.shown(none));
         }
         let mut table = Table::new(R::COLUMNS);
         for row in rows {
@@ -100,7 +101,13 @@ impl Output {
     }
 
     fn write_one(self, out: &mut impl Write, thing: &impl Serialize, text: &str) -> io::Result<()> {
-        if self.json { write_json(out, thing) } else { writeln!(out, "{}", steady(text)) }
+        if self.json { write_json(out, thing) } else { writeln!(out, "{}", self.shown(text)) }
+    }
+
+    /// The text as the terminal shows it: no wider, and without anything that steers it.
+    fn shown(self, text: &str) -> String {
+        let text = steady(text);
+        self.width.map_or(text.clone(), |width| fitted(&text, usize::from(width)))
     }
 }
 

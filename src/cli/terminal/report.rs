@@ -1,5 +1,6 @@
 //! Reports for people: a headline, facts beside their names, and texts broken at the terminal's width.
 
+use super::line_breaks::broken;
 use super::output::Output;
 use crate::clean::marked;
 use crate::telemetry::{self};
@@ -95,23 +96,6 @@ impl TextReport {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
-}
-
-/// The text in lines of at most `width` characters, unless a single word is longer; at least one line.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let line = lines.last_mut().expect("there is a line from the beginning");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
