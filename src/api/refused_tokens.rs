@@ -37,8 +37,8 @@ impl RefusedTokens {
         if let Some(count) = self.due() {
             tracing::warn!(
                 count,
-                "the API refused {count} requests without a token or with a wrong one; if a client of ours sends them, \
-                 give it the API_TOKEN of the configuration"
+                "requests without a token, or with a wrong one, that the API refused: {count}; if a client of ours sends \
+                 them, give it the API_TOKEN of the configuration"
             );
         }
     }
