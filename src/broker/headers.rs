@@ -3,14 +3,18 @@
 //! No name begins with `x-`: those are the broker's, which strips or rewrites some of them. No value is personal: a
 //! tenant, an invoice number, a reply code, never a name or an address.
 
+use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::model::ids::DeadLetterId;
 use crate::model::outbox::PendingDeadLetter;
 
 /// Names the dead letter, so that a message moved back by hand is known again.
 pub(super) const DEAD_LETTER_ID: &str = "dispatch-dead-letter-id";
+/// When it failed last: a copy with an earlier time names a cause that it had before.
+const LAST_FAILED_AT: &str = "dispatch-last-failed-at";
 /// Longest value, in characters: headers are for filters and eyes.
 const VALUE_LENGTH_MAX: usize = 500;
 
@@ -26,7 +30,7 @@ pub(super) fn of_dead_letter(letter: &PendingDeadLetter) -> FieldTable {
         ("dispatch-code", letter.code.clone()),
         ("dispatch-phase", letter.phase.map(|phase| phase.into_str().to_owned())),
         ("dispatch-first-failed-at", Some(letter.first_failed_at.to_string())),
-        ("dispatch-last-failed-at", Some(letter.last_failed_at.to_string())),
+        (LAST_FAILED_AT, Some(letter.last_failed_at.to_string())),
         ("dispatch-fingerprint", Some(letter.fingerprint.clone())),
         ("dispatch-hint", Some(letter.hint.clone())),
     ];
@@ -42,13 +46,21 @@ pub(super) fn of_dead_letter(letter: &PendingDeadLetter) -> FieldTable {
 }
 
 /// The dead letter that a message says it is.
-pub(super) fn dead_letter_id(properties: &lapin::BasicProperties) -> Option<DeadLetterId> {
-    let text = match properties.headers().as_ref()?.inner().get(DEAD_LETTER_ID)? {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok()?,
-        AMQPValue::ShortString(text) => text.as_str(),
-        _ => return None,
-    };
-    Uuid::try_parse(text.trim()).ok().map(DeadLetterId)
+pub(super) fn dead_letter_id(properties: &BasicProperties) -> Option<DeadLetterId> {
+    Uuid::try_parse(text(properties, DEAD_LETTER_ID)?.trim()).ok().map(DeadLetterId)
+}
+
+/// Whether a copy of a dead letter that failed last at `last_failed_at` names an earlier cause.
+pub(super) fn is_outdated(properties: &BasicProperties, last_failed_at: Timestamp) -> bool {
+    text(properties, LAST_FAILED_AT).is_some_and(|text| text != last_failed_at.to_string())
+}
+
+fn text<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
+    match properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
 }
 
 /// The headers that the publisher gave, without those that the broker added.
@@ -64,8 +76,6 @@ pub(super) fn without_the_brokers(headers: &FieldTable) -> FieldTable {
 
 #[cfg(test)]
 mod tests {
-    use lapin::BasicProperties;
-
     use super::*;
     use crate::model::outbox::tests::letter;
 
@@ -80,6 +90,9 @@ mod tests {
         let letter = letter(7);
         let properties = BasicProperties::default().with_headers(of_dead_letter(&letter));
         assert_eq!(dead_letter_id(&properties), Some(letter.id));
+        assert!(!is_outdated(&properties, letter.last_failed_at));
+        assert!(is_outdated(&properties, Timestamp(letter.last_failed_at.0 + 1)));
+        assert!(!is_outdated(&BasicProperties::default(), letter.last_failed_at), "it names no cause");
     }
 
     #[test]

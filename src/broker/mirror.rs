@@ -4,6 +4,8 @@
 //! the broker delays it and loses nothing. Whatever is concluded by our own tools is taken out again by a pass over the
 //! whole queue ([`crate::broker::mirror::pass`]). One worker is elected to do both: two would publish everything twice.
 //!
+//! A dead letter whose cause changes is published once more, and the pass takes the copy with the old cause out.
+//!
 //! A crash between a confirm and its mark leaves a second copy in the queue. It does no harm, and a check now and then
 //! notices that the queue is longer than it should be and starts a pass, which removes it. It also notices that the
 //! queue is shorter, as after a purge: what two passes in a row do not find is published again. Not after the first:
@@ -176,7 +178,8 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
             }
             let ids: Vec<DeadLetterId> = letters.iter().map(|letter| letter.id).collect();
             let open = self.ledger.still_open(&ids).await?;
-            let (open, concluded): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| open.contains(&letter.id));
+            let (open, concluded): (Vec<_>, Vec<_>) =
+                letters.into_iter().partition(|letter| open.contains_key(&letter.id));
             if !concluded.is_empty() {
                 self.ledger.mark_removed(&concluded.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
             }

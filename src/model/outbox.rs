@@ -2,7 +2,7 @@
 
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::{Concluded, Decision};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -32,11 +32,12 @@ pub trait DeadLetterOutbox: Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<PendingDeadLetter>, IntakeUnavailable>> + Send;
 
-    /// Which of these are still open. One that the ledger does not know is neither open nor concluded.
+    /// Which of these are still open, and when each failed last. One that the ledger does not know is neither open nor
+    /// concluded.
     fn still_open(
         &self,
         ids: &[DeadLetterId],
-    ) -> impl Future<Output = Result<HashSet<DeadLetterId>, IntakeUnavailable>> + Send;
+    ) -> impl Future<Output = Result<HashMap<DeadLetterId, Timestamp>, IntakeUnavailable>> + Send;
 
     /// Which of these are concluded.
     fn concluded(

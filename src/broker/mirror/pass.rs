@@ -7,9 +7,10 @@
 //! What the pass puts back carries its number. When another consumer takes messages meanwhile, the pass would come to
 //! its own and mistake them for second copies; by the number it knows them, and ends.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use lapin::BasicProperties;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -18,7 +19,7 @@ use crate::broker::connection::{Connection, ConnectionError, answer, close_chann
 use crate::broker::consumer::subscription::{Batch, Message, Subscription};
 use crate::broker::headers;
 use crate::broker::publisher::{Outgoing, Publisher};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::model::ids::DeadLetterId;
 use crate::model::outbox::DeadLetterOutbox;
 
@@ -73,8 +74,21 @@ enum LetterFate {
     /// restored from, or something that was put there by hand. It may be the only copy.
     Foreign,
     Concluded(DeadLetterId),
-    /// This pass has seen it before.
+    /// This pass has seen it before, or another copy names its present cause.
     SecondCopy,
+}
+
+/// What a message says of the dead letter that it is.
+#[derive(Debug, Clone, Copy)]
+struct LetterCopy<'a> {
+    id: DeadLetterId,
+    properties: &'a BasicProperties,
+}
+
+impl<'a> LetterCopy<'a> {
+    fn of(properties: &'a BasicProperties) -> Option<Self> {
+        headers::dead_letter_id(properties).map(|id| Self { id, properties })
+    }
 }
 
 /// Looks at the queue.
@@ -149,12 +163,12 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
         if !self.ledger.hold_mirror_lease(LEASE).await? {
             return Err(MirrorError::LeaseLost);
         }
-        let ids: Vec<_> = batch.messages.iter().map(|message| headers::dead_letter_id(&message.properties)).collect();
-        let known: Vec<DeadLetterId> = ids.iter().copied().flatten().collect();
+        let copies: Vec<_> = batch.messages.iter().map(|message| LetterCopy::of(&message.properties)).collect();
+        let known: Vec<DeadLetterId> = copies.iter().flatten().map(|copy| copy.id).collect();
         // Concluded first: what is concluded in between is open here, and goes with the next pass.
         let concluded = self.ledger.concluded(&known).await?;
         let open = self.ledger.still_open(&known).await?;
-        let verdicts = judge(&ids, &open, &concluded, seen);
+        let verdicts = judge(&copies, &open, &concluded, seen);
         let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
         for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
             match verdict {
@@ -196,25 +210,27 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
     }
 }
 
-/// What becomes of each message, named by the dead letter that it is.
+/// What becomes of each message, as a copy of a dead letter; of open ones it is known when they failed last.
 fn judge(
-    ids: &[Option<DeadLetterId>],
-    open: &HashSet<DeadLetterId>,
+    copies: &[Option<LetterCopy<'_>>],
+    open: &HashMap<DeadLetterId, Timestamp>,
     concluded: &HashSet<DeadLetterId>,
     seen: &mut HashSet<DeadLetterId>,
 ) -> Vec<LetterFate> {
-    let verdict = |id: &Option<DeadLetterId>| match *id {
-        Some(id) if concluded.contains(&id) => LetterFate::Concluded(id),
-        Some(id) if open.contains(&id) => {
-            if seen.insert(id) {
-                LetterFate::Keep
-            } else {
-                LetterFate::SecondCopy
-            }
+    let verdict = |copy: &Option<LetterCopy<'_>>| {
+        let Some(LetterCopy { id, properties }) = *copy else { return LetterFate::Foreign };
+        if concluded.contains(&id) {
+            return LetterFate::Concluded(id);
         }
-        Some(_) | None => LetterFate::Foreign,
+        match open.get(&id) {
+            // The change of its cause has another copy published. Should that be missing, the next passes notice.
+            Some(last_failed_at) if headers::is_outdated(properties, *last_failed_at) => LetterFate::SecondCopy,
+            Some(_) if seen.insert(id) => LetterFate::Keep,
+            Some(_) => LetterFate::SecondCopy,
+            None => LetterFate::Foreign,
+        }
     };
-    ids.iter().map(verdict).collect()
+    copies.iter().map(verdict).collect()
 }
 
 /// Whether this pass has put the message back.
@@ -230,33 +246,60 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::model::outbox::PendingDeadLetter;
+    use crate::model::outbox::tests::letter;
 
     fn id(number: u8) -> DeadLetterId {
         DeadLetterId(Uuid::from_u128(number.into()))
     }
 
+    /// The properties of a dead letter's copy, published when it failed at `failed_at`.
+    fn copy(number: u8, failed_at: i64) -> BasicProperties {
+        let letter =
+            PendingDeadLetter { id: id(number), last_failed_at: Timestamp(failed_at), ..letter(number.into()) };
+        BasicProperties::default().with_headers(headers::of_dead_letter(&letter))
+    }
+
+    /// What becomes of copies; open letters failed last at 7.
+    fn judged(
+        copies: &[BasicProperties],
+        open: &[u8],
+        concluded: &[u8],
+        seen: &mut HashSet<DeadLetterId>,
+    ) -> Vec<LetterFate> {
+        let copies: Vec<_> = copies.iter().map(LetterCopy::of).collect();
+        let open = open.iter().map(|number| (id(*number), Timestamp(7))).collect();
+        judge(&copies, &open, &concluded.iter().map(|number| id(*number)).collect(), seen)
+    }
+
     #[test]
     fn a_concluded_letter_and_a_second_copy_go_and_the_rest_stays() {
         let mut seen = HashSet::from([id(3)]);
-        let verdicts = judge(
-            &[Some(id(1)), Some(id(2)), Some(id(1)), None, Some(id(3)), Some(id(4)), Some(id(4))],
-            &HashSet::from([id(1), id(3)]),
-            &HashSet::from([id(2)]),
-            &mut seen,
-        );
+        let copies = [1, 2, 1, 3, 4, 4].map(|number| copy(number, 7));
+        let verdicts = judged(&[&copies[..], &[BasicProperties::default()]].concat(), &[1, 3], &[2], &mut seen);
         assert_eq!(
             verdicts,
             [
                 LetterFate::Keep,
                 LetterFate::Concluded(id(2)),
                 LetterFate::SecondCopy,
-                LetterFate::Foreign,
                 LetterFate::SecondCopy,
                 // The database does not know these, so whether two of them are copies is unknown.
                 LetterFate::Foreign,
-                LetterFate::Foreign
+                LetterFate::Foreign,
+                LetterFate::Foreign,
             ]
         );
+    }
+
+    #[test]
+    fn a_copy_that_names_an_earlier_cause_goes_wherever_it_stands() {
+        for (copies, fates) in [
+            ([copy(1, 3), copy(1, 7)], [LetterFate::SecondCopy, LetterFate::Keep]),
+            ([copy(1, 7), copy(1, 3)], [LetterFate::Keep, LetterFate::SecondCopy]),
+        ] {
+            assert_eq!(judged(&copies, &[1], &[], &mut HashSet::new()), fates);
+        }
     }
 
     proptest! {
@@ -268,10 +311,14 @@ mod tests {
             step in 1_usize..10,
         ) {
             let ids: Vec<_> = queue.iter().map(|number| number.map(id)).collect();
-            let open: HashSet<_> = open.into_iter().map(id).collect();
-            let concluded: HashSet<_> = concluded.into_iter().map(id).filter(|id| !open.contains(id)).collect();
+            let copies: Vec<_> = queue.iter().map(|number| number.map_or_else(BasicProperties::default, |number| copy(number, 7))).collect();
+            let concluded: Vec<u8> = concluded.difference(&open).copied().collect();
+            let open: Vec<u8> = open.into_iter().collect();
             let mut seen = HashSet::new();
-            let verdicts: Vec<_> = ids.chunks(step).flat_map(|step| judge(step, &open, &concluded, &mut seen)).collect();
+            let verdicts: Vec<_> =
+                copies.chunks(step).flat_map(|step| judged(step, &open, &concluded, &mut seen)).collect();
+            let (open, concluded): (HashSet<_>, HashSet<_>) =
+                (open.into_iter().map(id).collect(), concluded.into_iter().map(id).collect());
             let kept = |verdict: LetterFate| ids.iter().zip(&verdicts).filter(move |(_, v)| **v == verdict).map(|(id, _)| *id);
             let mut stays: Vec<_> = kept(LetterFate::Keep).flatten().collect();
             stays.sort();

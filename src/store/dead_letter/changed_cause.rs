@@ -54,11 +54,12 @@ async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) ->
     .rows("letter_id uuid", causes.iter().map(|cause| [cause.letter.into()]))
     .all(on)
     .await?;
-    // The copy in the broker's queue keeps the headers that it was published with: a second one would not take its
-    // place.
+    // The copy in the broker's queue names the old cause in its headers: another one is published, and the mirror's next
+    // pass takes the old one out.
     sql("WITH {rows}
         UPDATE dead_letter SET class = rows.class, reason = rows.reason, hint = rows.hint, fingerprint = rows.fingerprint,
-               last_failed_at = $1, curable = FALSE
+               last_failed_at = $1, curable = FALSE,
+               mirror = CASE WHEN dead_letter.mirror = 'published' THEN 'pending' ELSE dead_letter.mirror END
         FROM rows WHERE dead_letter.id = rows.letter_id AND dead_letter.state = 'open'")
     .bind(now)
     .rows(

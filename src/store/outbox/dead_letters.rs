@@ -1,10 +1,11 @@
 //! The dead letters as the broker's mirror needs them ([`crate::broker`]).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Timestamp;
 use crate::model::ids::DeadLetterId;
 use crate::model::incoming::IntakeUnavailable;
 use crate::model::outbox::{DeadLetterOutbox, PendingDeadLetter};
@@ -58,12 +59,12 @@ impl DeadLetterOutbox for Store {
         Ok(letters)
     }
 
-    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashMap<DeadLetterId, Timestamp>, IntakeUnavailable> {
         Ok(self.known_letters(ids, true).await?)
     }
 
     async fn concluded(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
-        Ok(self.known_letters(ids, false).await?)
+        Ok(self.known_letters(ids, false).await?.into_keys().collect())
     }
 
     async fn mark_published(&self, ids: &[DeadLetterId]) -> Result<(), IntakeUnavailable> {
@@ -149,16 +150,20 @@ impl Store {
 }
 
 impl Store {
-    /// Which of these letters the database knows, as `open` or as concluded.
-    async fn known_letters(&self, ids: &[DeadLetterId], open: bool) -> Result<HashSet<DeadLetterId>, StoreError> {
-        sql("WITH {rows} SELECT dead_letter.id FROM rows
+    /// Which of these letters the database knows, as `open` or as concluded, and when each failed last.
+    async fn known_letters(
+        &self,
+        ids: &[DeadLetterId],
+        open: bool,
+    ) -> Result<HashMap<DeadLetterId, Timestamp>, StoreError> {
+        sql("WITH {rows} SELECT dead_letter.id, dead_letter.last_failed_at FROM rows
             JOIN dead_letter ON dead_letter.id = rows.id AND (dead_letter.state = 'open') = $1")
         .bind(open)
         .rows("id uuid", rows(ids))
         .all(&mut self.read().await?)
         .await?
         .iter()
-        .map(|row| row.get("id"))
+        .map(|row| Ok((row.get("id")?, row.get("last_failed_at")?)))
         .collect()
     }
 }

@@ -174,6 +174,33 @@ async fn second_copies_are_found_by_the_length_of_the_queue() {
 }
 
 #[tokio::test]
+async fn a_letter_whose_cause_changes_stands_there_with_the_new_one_alone() {
+    let broker = Broker::new().await;
+    let ledger = MemoryLedger::default();
+    let ids = ledger.add(3);
+    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
+    ledger.until(MirrorState::Published, 3).await;
+    broker.until_ready(&broker.topology.dead, 3).await;
+    ledger.change_causes(&ids[..2]);
+    ledger.until(MirrorState::Published, 3).await;
+    // The copies with the old cause are noticed by the length of the queue.
+    broker.until_ready(&broker.topology.dead, 3).await;
+    running.stop().await;
+    let queue = broker.drain(&broker.topology.dead).await;
+    let mut classes: Vec<_> =
+        queue.iter().map(|(_, headers)| (id_of(headers), text(headers, "dispatch-class"))).collect();
+    classes.sort();
+    let mut expected: Vec<_> = ids
+        .iter()
+        .map(ToString::to_string)
+        .zip(["invalid_recipient", "invalid_recipient", "refused"].map(str::to_owned))
+        .collect();
+    expected.sort();
+    assert_eq!(classes, expected);
+    broker.clean_up().await;
+}
+
+#[tokio::test]
 async fn nothing_of_ours_is_lost_when_the_pass_is_cut_again_and_again() {
     let broker = Broker::new().await;
     let proxy = Proxy::before(&broker.url).await;

@@ -1,6 +1,6 @@
 //! A ledger of dead letters in memory.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +68,17 @@ impl MemoryLedger {
         }
     }
 
+    /// These are dead for something else now.
+    pub(crate) fn change_causes(&self, ids: &[DeadLetterId]) {
+        let mut state = self.0.lock().unwrap();
+        for id in ids {
+            let (letter, _, mirror) = state.letters.get_mut(id).expect("a letter");
+            letter.class = ReasonCode::InvalidRecipient;
+            letter.last_failed_at = Timestamp(120_000);
+            *mirror = MirrorState::Pending;
+        }
+    }
+
     pub(crate) fn lease_to_another(&self, leased: bool) {
         self.0.lock().unwrap().leased_to_another = leased;
     }
@@ -110,9 +121,10 @@ impl DeadLetterOutbox for MemoryLedger {
         Ok(pending)
     }
 
-    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {
+    async fn still_open(&self, ids: &[DeadLetterId]) -> Result<HashMap<DeadLetterId, Timestamp>, IntakeUnavailable> {
         let state = self.0.lock().unwrap();
-        Ok(ids.iter().copied().filter(|id| state.letters.get(id).is_some_and(|(_, open, _)| *open)).collect())
+        let known = ids.iter().filter_map(|id| state.letters.get(id));
+        Ok(known.filter(|(_, open, _)| *open).map(|(letter, ..)| (letter.id, letter.last_failed_at)).collect())
     }
 
     async fn concluded(&self, ids: &[DeadLetterId]) -> Result<HashSet<DeadLetterId>, IntakeUnavailable> {

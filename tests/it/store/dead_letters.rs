@@ -204,7 +204,8 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     assert_eq!(store.next_to_publish(1).await.expect("answered").len(), 1);
 
     let both = [letter, malformed.id];
-    assert_eq!(store.still_open(&both).await.expect("answered"), HashSet::from(both));
+    let open = async || store.still_open(&both).await.expect("answered").into_keys().collect::<HashSet<_>>();
+    assert_eq!(open().await, HashSet::from(both));
     store.mark_published(&both).await.expect("answered");
     assert_eq!(store.next_to_publish(10).await.expect("answered").len(), 0);
     assert_eq!(store.published_and_open().await.expect("answered"), 2);
@@ -213,7 +214,7 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.published_and_open().await.expect("answered"), 2, "what is open stays in the queue");
     store.discard_dead_letters(&[letter], WHO, "no more").await.expect("answered");
-    assert_eq!(store.still_open(&both).await.expect("answered"), HashSet::from([malformed.id]));
+    assert_eq!(open().await, HashSet::from([malformed.id]));
     let unknown = DeadLetterId(new_id());
     let concluded = store.concluded(&[letter, malformed.id, unknown]).await.expect("answered");
     assert_eq!(concluded, HashSet::from([letter]), "one that nobody knows is not concluded");
