@@ -2,6 +2,7 @@
 
 pub(super) mod credentials;
 pub(super) mod held_sender;
+mod known_holds;
 pub(super) mod refusing;
 pub(super) mod relay_gate;
 mod relay_trial;

@@ -1,7 +1,9 @@
-//! The trial of a relay that refused every sender. Pure.
+//! A relay that refuses every sender: how that shows, and its trial. Pure.
 //!
 //! Its breaker is open like that of a relay that is away. A successful probe proves nothing here, since such a relay
 //! does answer: so one delivery at a time is sent, in the lane's fair order among tenants, until the relay accepts one.
+
+use std::time::Duration;
 
 use tracing::info;
 
@@ -10,7 +12,30 @@ use crate::model::reply::Phase;
 use crate::model::state::BreakerState;
 use crate::policy::breaker::BreakerSignal;
 use crate::policy::sender_trial::{HoldReason, trial_delay};
-use crate::store::RelayState;
+use crate::store::{RefusingRelay, RelayState, SenderHold};
+
+/// If two senders are refused alike within so long a time, the relay may refuse every sender.
+pub const TOGETHER: Duration = Duration::from_mins(5);
+
+/// When the relay began to refuse the sender of `hold` or one of the others that it refuses alike; `None` if there is no
+/// other one.
+pub fn first_refusal_together(hold: &SenderHold, holds: &[SenderHold]) -> Option<Timestamp> {
+    let alike = |other: &&SenderHold| {
+        other.relay == hold.relay
+            && other.sender != hold.sender
+            && other.reason != HoldReason::DailyLimit
+            && (other.phase, &other.code) == (hold.phase, &hold.code)
+            && hold.held_since.since(other.held_since).max(other.held_since.since(hold.held_since)) <= TOGETHER
+    };
+    holds.iter().filter(alike).map(|other| other.first_refused_at.min(hold.first_refused_at)).min()
+}
+
+/// Whether the hold stands for what the relay answers to every sender.
+pub fn is_part_of(hold: &SenderHold, refusing: &RefusingRelay) -> bool {
+    hold.relay == refusing.relay
+        && (hold.phase, &hold.code) == (refusing.phase, &refusing.code)
+        && hold.reason != HoldReason::DailyLimit
+}
 
 /// The state of the relay after a trial that ended in `phase`; `None` if it was not open for refusing every sender.
 ///

@@ -6,16 +6,17 @@
 //! works, by hand, or because the tenant has another sender. How a trial ended is read from its attempt, so it makes no
 //! difference which worker made it, or whether that worker is still alive.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::gauge;
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::held_sender::{self, hold_back, new_hold, send_again, verdict};
+use super::known_holds::KnownHolds;
+use super::refusing;
 use crate::compose;
 use crate::dispatch::attempt_end::AttemptResult;
 use crate::dispatch::prepare::Prepared;
@@ -28,7 +29,7 @@ use crate::policy::sender_key::{MailSender, SenderKey};
 use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay, trials_at_once};
 use crate::policy::sender_trip::{self, TripKind, is_bare};
 use crate::store::{Claimed, LostBy, NextState, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
-use crate::telemetry::{Masked, metric};
+use crate::telemetry::Masked;
 
 /// How often the shared rows are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,8 +41,6 @@ const LOST_WITHIN: Duration = Duration::from_mins(10);
 const RETURNED_MAX: u32 = 500;
 /// Refusals older than a week do not count.
 const ROW_WITHIN: Duration = Duration::from_hours(7 * 24);
-/// If two senders are refused alike within so long a time, the relay may refuse every sender.
-const TOGETHER: Duration = Duration::from_mins(5);
 
 /// The senders and relays that one worker knows to be held or refusing.
 #[derive(Debug)]
@@ -50,18 +49,6 @@ pub struct SenderGuard {
     /// How many senders of each relay are tried at once.
     trials_max: HashMap<RelayName, u32>,
     known: Mutex<KnownHolds>,
-}
-
-#[derive(Debug, Default)]
-struct KnownHolds {
-    holds: HashMap<RelayName, Vec<Arc<SenderHold>>>,
-    refusing: HashMap<RelayName, Arc<RefusingRelay>>,
-}
-
-impl KnownHolds {
-    fn hold(&self, relay: &RelayName, sender: &MailSender) -> Option<Arc<SenderHold>> {
-        self.holds.get(relay)?.iter().find(|hold| hold.holds(&sender.envelope, &sender.from)).cloned()
-    }
 }
 
 /// An attempt that ended, as far as it speaks of its sender.
@@ -107,10 +94,7 @@ impl SenderGuard {
 
     async fn round(&self, look: u32) -> Result<(), StoreError> {
         self.look().await?;
-        let (mut holds, refusing): (Vec<_>, Vec<_>) = {
-            let known = self.known();
-            (known.holds.values().flatten().cloned().collect(), known.refusing.values().cloned().collect())
-        };
+        let (mut holds, refusing) = self.known().all();
         // The sender whose trial is most overdue is next.
         holds.sort_by_key(|hold| hold.trial_at);
         let mut trials: HashMap<&RelayName, u32> = HashMap::new();
@@ -120,7 +104,7 @@ impl SenderGuard {
         let thorough = look.is_multiple_of(LOOKS_TO_LET_GO);
         for relay in &refusing {
             // A hold that began at the same moment.
-            if holds.iter().any(|hold| is_part_of(hold, relay)) {
+            if holds.iter().any(|hold| refusing::is_part_of(hold, relay)) {
                 self.store.dissolve_holds(relay).await?;
             }
             if thorough {
@@ -132,7 +116,9 @@ impl SenderGuard {
                 self.return_lost(hold).await?;
                 self.follow_tenants(hold).await?;
                 // Checked when the hold began; repeated here in case that worker failed.
-                if hold.held_since.plus(TOGETHER) > self.store.now() && self.refuses_everybody(hold).await? {
+                if hold.held_since.plus(refusing::TOGETHER) > self.store.now()
+                    && self.refuses_every_sender(hold).await?
+                {
                     continue;
                 }
             }
@@ -148,13 +134,7 @@ impl SenderGuard {
     async fn look(&self) -> Result<(), StoreError> {
         let holds = self.store.sender_holds().await?;
         let refusing = self.store.refusing_relays().await?;
-        let mut known = self.known();
-        log(&known.holds, &holds);
-        known.holds.clear();
-        for hold in holds {
-            known.holds.entry(hold.relay.clone()).or_default().push(Arc::new(hold));
-        }
-        known.refusing = refusing.into_iter().map(|relay| (relay.relay.clone(), Arc::new(relay))).collect();
+        self.known().replace(holds, refusing);
         Ok(())
     }
 
@@ -190,7 +170,7 @@ impl SenderGuard {
 
     /// The hold that keeps a delivery from being sent, if one does. A person's own wish goes through.
     pub async fn holds_before(&self, claimed: &Claimed, prepared: &Prepared) -> Option<Arc<SenderHold>> {
-        if self.known().holds.is_empty() {
+        if self.known().holds_none() {
             return None;
         }
         let holds = || {
@@ -227,7 +207,7 @@ impl SenderGuard {
         if let Some(hold) = self.hold_by_limit(claimed, prepared, ended) {
             return Some(hold_back(claimed, ended.class, hold.description, now));
         }
-        let refusing = known.refusing.get(&claimed.relay)?;
+        let refusing = known.refusing(&claimed.relay)?;
         // In any phase: the relay may refuse every sender with another reply by now.
         may_be_the_senders(ended).then(|| send_again(claimed, ended, refusing.reason(), now))
     }
@@ -304,7 +284,7 @@ impl SenderGuard {
         self.look().await?;
         let (hold, refusing) = {
             let known = self.known();
-            (known.hold(relay, sender), known.refusing.get(relay).cloned())
+            (known.hold(relay, sender), known.refusing(relay))
         };
         if let Some(hold) = hold {
             return self.return_lost(&hold).await;
@@ -336,7 +316,7 @@ impl SenderGuard {
             LostBy { relay: &relay, keys: &keys, phase: hold.phase, code: &hold.code, since: now.minus(LOST_WITHIN) };
         let lost = self.store.lost_deliveries(&lost, RETURNED_MAX).await?;
         let (hold, new) = self.store.hold_sender(&hold, &lost).await?;
-        if new && self.refuses_everybody(&hold).await? {
+        if new && self.refuses_every_sender(&hold).await? {
             return self.look().await;
         }
         if new {
@@ -346,17 +326,13 @@ impl SenderGuard {
                 Masked(&hold.envelope_sender)
             );
         }
-        let mut known = self.known();
-        let holds = known.holds.entry(relay).or_default();
-        if holds.iter().all(|known| known.sender != hold.sender) {
-            holds.push(Arc::new(hold));
-        }
+        self.known().add(hold);
         Ok(())
     }
 
     /// Whether a second sender is refused like this one, and no message was accepted since: then the relay refuses
     /// every sender, its breaker opens, and the holds end.
-    async fn refuses_everybody(&self, hold: &SenderHold) -> Result<bool, StoreError> {
+    async fn refuses_every_sender(&self, hold: &SenderHold) -> Result<bool, StoreError> {
         if hold.reason == HoldReason::DailyLimit {
             return Ok(false);
         }
@@ -365,18 +341,7 @@ impl SenderGuard {
         let holds = self.store.held_senders().await?;
         let holds = holds.into_iter().filter(|(other, waiting)| *waiting > 0 || other.trial_delivery.is_some());
         let holds: Vec<SenderHold> = holds.map(|(other, _)| other).collect();
-        let alike = |other: &&SenderHold| {
-            other.relay == hold.relay
-                && other.sender != hold.sender
-                && other.reason != HoldReason::DailyLimit
-                && (other.phase, &other.code) == (hold.phase, &hold.code)
-                && hold.held_since.since(other.held_since).max(other.held_since.since(hold.held_since)) <= TOGETHER
-        };
-        let Some(first) =
-            holds.iter().filter(alike).map(|other| other.first_refused_at.min(hold.first_refused_at)).min()
-        else {
-            return Ok(false);
-        };
+        let Some(first) = refusing::first_refusal_together(hold, &holds) else { return Ok(false) };
         let all_senders = SenderKey::all_senders(&hold.relay);
         if self.store.last_accepted(&hold.relay, &all_senders).await?.is_some_and(|accepted| accepted >= first) {
             return Ok(false);
@@ -384,7 +349,7 @@ impl SenderGuard {
         let now = self.store.now();
         let refusing =
             RefusingRelay { relay: hold.relay.clone(), phase: hold.phase, code: hold.code.clone(), since: now };
-        if self.store.refuse_everybody(&refusing, now.plus(trial_delay(HoldReason::SameWords, 0))).await? {
+        if self.store.refuse_every_sender(&refusing, now.plus(trial_delay(HoldReason::SameWords, 0))).await? {
             warn!(relay = %refusing.relay, "the breaker opens: {}", refusing.reason());
         }
         self.store.return_refused(&refusing, now.minus(LOST_WITHIN), RETURNED_MAX).await?;
@@ -406,9 +371,7 @@ impl SenderGuard {
         if self.store.end_hold(hold).await? {
             info!(relay = %hold.relay, "the relay accepts the sender {} again", Masked(&hold.envelope_sender));
         }
-        if let Some(holds) = self.known().holds.get_mut(&hold.relay) {
-            holds.retain(|known| known.sender != hold.sender);
-        }
+        self.known().remove(hold);
         self.store.let_senders_go().await.map(drop)
     }
 
@@ -441,23 +404,5 @@ fn may_be_the_senders(ended: &AttemptResult) -> bool {
         (ReasonCode::Refused, Some(_)) => true,
         (ReasonCode::Rejected, Some(reply)) => is_bare(&reply.codes()),
         _ => false,
-    }
-}
-
-/// Whether the hold stands for what the relay answers to every sender.
-fn is_part_of(hold: &SenderHold, refusing: &RefusingRelay) -> bool {
-    hold.relay == refusing.relay
-        && (hold.phase, &hold.code) == (refusing.phase, &refusing.code)
-        && hold.reason != HoldReason::DailyLimit
-}
-
-/// Shows how many senders are held, also of relays where none is any more.
-fn log(before: &HashMap<RelayName, Vec<Arc<SenderHold>>>, now: &[SenderHold]) {
-    let mut counts: BTreeMap<&RelayName, f64> = before.keys().map(|relay| (relay, 0.0)).collect();
-    for hold in now {
-        *counts.entry(&hold.relay).or_default() += 1.0;
-    }
-    for (relay, count) in counts {
-        gauge!(metric::SENDER_HELD, "relay" => relay.to_string()).set(count);
     }
 }

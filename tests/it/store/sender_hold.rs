@@ -387,8 +387,8 @@ async fn a_relay_that_refuses_everybody_takes_the_holds_over(database: TestDatab
     let now = database.clock.now();
     let refusing = RefusingRelay { relay: relay(), phase: Phase::Mail, code: "550 5.7.1".to_owned(), since: now };
     let (store, soon) = (&database.store, now.plus(Duration::from_secs(5)));
-    assert!(store.refuse_everybody(&refusing, soon).await.expect("answered"));
-    assert!(!store.refuse_everybody(&refusing, soon).await.expect("answered"), "only once");
+    assert!(store.refuse_every_sender(&refusing, soon).await.expect("answered"));
+    assert!(!store.refuse_every_sender(&refusing, soon).await.expect("answered"), "only once");
     assert_eq!(store.refusing_relays().await.expect("answered"), std::slice::from_ref(&refusing));
     let state = store.relay_state(&relay()).await.expect("answered");
     assert_eq!(

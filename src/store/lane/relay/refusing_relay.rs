@@ -50,7 +50,7 @@ impl Store {
 
     /// Opens the breaker because the relay refuses every sender; its first trial is at `trial_at`. Holds of senders by
     /// the same answer dissolve into it. Says whether it was opened by this call.
-    pub async fn refuse_everybody(&self, refusing: &RefusingRelay, trial_at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn refuse_every_sender(&self, refusing: &RefusingRelay, trial_at: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let opened = sql("INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, refused_phase,
                                      refused_code, version)
