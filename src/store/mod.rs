@@ -41,9 +41,10 @@ pub use delivery::explain::{ExplainedAttempt, ExplainedDelivery, ExplainedEvent,
 pub use delivery::identity::DeliveryIdentity;
 pub use delivery::kept_message::KeptMessage;
 pub use delivery::left_recipients::{LeftRecipients, TriedRecipients};
-pub use delivery::list::{Delivery, DeliveryFilter};
+pub use delivery::list::DeliveryFilter;
 pub use delivery::notes::{NewNote, Note};
 pub use delivery::resend::{Newest, Standing};
+pub use delivery::row::Delivery;
 pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
 pub use directory::customer_groups::CustomerGroup;
 pub use directory::erase::{Erased, Leftovers};

@@ -1,5 +1,6 @@
 //! Connections, statements, values, errors and migrations: what the other rooms of the store are built with.
 
+mod batch_rows;
 pub(super) mod connect;
 pub(super) mod connection;
 pub(super) mod deadlock;

@@ -1,22 +1,23 @@
 //! One statement for both databases.
 //!
-//! A statement is SQL that PostgreSQL and SQLite both understand, with four additions:
+//! A statement is SQL that PostgreSQL and SQLite both understand, with five additions:
 //!
 //! - `{rows}` stands for a common table expression that holds a batch's rows ([`Statement::rows`]): arrays and
 //!   `UNNEST` on PostgreSQL, one JSON text and `json_each` on SQLite. So a batch is one round trip on either.
 //! - `{columns}` stands for the names of that batch's columns ([`rows!`]), but for those that begin with `_`.
+//! - `{assignments}` stands for `column = rows.column, …` of the same columns, for an `UPDATE … SET`.
 //! - `{postgres: …}` and `{sqlite: …}` are kept on the one and left out on the other, for row locks and the like.
 //!
 //! Its text depends on nothing but the database, so it is prepared once a connection.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 use tokio::time::timeout;
 
+use super::batch_rows::{Rows, not_encodable, refuse_nul};
 use super::connection::{DatabaseConnection, Handle};
 use super::error::StoreError;
 use super::value::{Row, Value};
@@ -210,161 +211,19 @@ impl<'v> Statement<'v> {
         Ok((self.text_for(true), arguments))
     }
 
-    /// What stands for `{rows}` or `{columns}`.
+    /// What stands for `{rows}`, `{columns}` or `{assignments}`.
     fn rows_text(&self, name: &str, form: fn(&Rows<'v>, usize) -> String) -> String {
         let rows = self.rows.as_ref().expect("a statement with {rows} has rows");
-        if name == "columns" { rows.table_columns() } else { form(rows, self.values.len() + 1) }
+        match name {
+            "columns" => rows.table_columns(),
+            "assignments" => rows.assignments(),
+            _ => form(rows, self.values.len() + 1),
+        }
     }
 }
 
-/// The rows of a batch, row after row.
-#[derive(Debug)]
-struct Rows<'v> {
-    columns: &'static str,
-    width: usize,
-    cells: Vec<Value<'v>>,
-}
-
-impl Rows<'_> {
-    /// Each column's name and type.
-    fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.columns
-            .split(',')
-            .filter(|column| !column.is_empty())
-            .map(|column| column.trim().split_once(' ').expect("a column of rows is a name and a type"))
-    }
-
-    fn names(&self) -> String {
-        self.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-    }
-
-    /// The columns that the table has, too.
-    fn table_columns(&self) -> String {
-        self.columns().map(|(name, _)| name).filter(|name| !name.starts_with('_')).collect::<Vec<_>>().join(", ")
-    }
-
-    fn as_unnest(&self, first_parameter: usize) -> String {
-        let mut arrays = String::new();
-        for (index, (_, kind)) in self.columns().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(arrays, "{separator}${}::{kind}[]", first_parameter + index).expect("a String takes any text");
-        }
-        format!("rows ({}) AS MATERIALIZED (SELECT * FROM UNNEST({arrays}))", self.names())
-    }
-
-    fn as_json_each(&self, parameter: usize) -> String {
-        let mut cells = String::new();
-        for (index, (_, kind)) in self.columns().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            match kind {
-                "uuid" | "bytea" => write!(cells, "{separator}unhex(value ->> {index})"),
-                _ => write!(cells, "{separator}value ->> {index}"),
-            }
-            .expect("a String takes any text");
-        }
-        format!("rows ({}) AS MATERIALIZED (SELECT {cells} FROM json_each(${parameter}))", self.names())
-    }
-
-    /// One array a column.
-    fn add_arrays(&self, arguments: &mut PgArguments) -> Result<(), StoreError> {
-        for (index, (name, kind)) in self.columns().enumerate() {
-            let column = self.cells.iter().skip(index).step_by(self.width);
-            macro_rules! array {
-                ($variant:ident, $value:ident => $item:expr) => {{
-                    let items: Option<Vec<_>> = column
-                        .map(|cell| if let Value::$variant($value) = cell { Some($item) } else { None })
-                        .collect();
-                    arguments.add(
-                        items.ok_or_else(|| StoreError::Bug(format!("the batch column {name} is not all {kind}")))?,
-                    )
-                }};
-            }
-            match kind {
-                "uuid" => array!(Uuid, value => *value),
-                "text" => array!(Text, value => value.as_deref()),
-                "bigint" => array!(Integer, value => *value),
-                "boolean" => array!(Flag, value => *value),
-                "bytea" => array!(Bytes, value => value.as_deref()),
-                _ => return Err(StoreError::Bug(format!("the batch column {name} has the unknown type {kind}"))),
-            }
-            .map_err(not_encodable)?;
-        }
-        Ok(())
-    }
-
-    /// `[[cell, …], …]`; UUIDs and bytes as hexadecimal digits.
-    fn to_json(&self) -> Result<String, StoreError> {
-        // Of large bodies a text that grows by doubling would have two and a half times its bytes in memory.
-        let bytes = |cell: &Value<'_>| match cell {
-            Value::Bytes(Some(bytes)) => bytes.len() * 2,
-            Value::Text(Some(text)) => text.len(),
-            _ => 0,
-        };
-        let mut json = String::with_capacity(self.cells.len() * 24 + self.cells.iter().map(bytes).sum::<usize>() + 2);
-        json.push('[');
-        for (index, row) in self.cells.chunks(self.width).enumerate() {
-            json.push_str(if index == 0 { "[" } else { ",[" });
-            for (index, cell) in row.iter().enumerate() {
-                if index > 0 {
-                    json.push(',');
-                }
-                push_json(&mut json, cell)?;
-            }
-            json.push(']');
-        }
-        json.push(']');
-        Ok(json)
-    }
-}
-
-fn push_json(json: &mut String, cell: &Value<'_>) -> Result<(), StoreError> {
-    match cell {
-        Value::Uuid(Some(value)) => write!(json, "\"{}\"", value.simple()),
-        Value::Text(Some(text)) => {
-            refuse_nul(Some(text))?;
-            json.push_str(&serde_json::to_string(text).expect("a text is always JSON"));
-            Ok(())
-        }
-        Value::Integer(Some(value)) => write!(json, "{value}"),
-        Value::Flag(Some(value)) => write!(json, "{value}"),
-        Value::Bytes(Some(bytes)) => {
-            json.push('"');
-            push_hexadecimal(json, bytes);
-            json.write_char('"')
-        }
-        _ => json.write_str("null"),
-    }
-    .expect("a String takes any text");
-    Ok(())
-}
-
-/// Two digits a byte, a piece at a time: a formatter for each byte of 1 MiB takes longer than the database does.
-fn push_hexadecimal(json: &mut String, bytes: &[u8]) {
-    let mut piece = [0_u8; 512];
-    for chunk in bytes.chunks(piece.len() / 2) {
-        let digits = &mut piece[..chunk.len() * 2];
-        hex::encode_to_slice(chunk, digits).expect("two digits are a byte");
-        json.push_str(str::from_utf8(digits).expect("digits are UTF-8"));
-    }
-}
-
-/// SQLite would take a text with NUL and cut it here and there; PostgreSQL refuses it. So both do.
-fn refuse_nul(text: Option<&str>) -> Result<(), StoreError> {
-    match text {
-        Some(text) if text.contains('\0') => {
-            Err(StoreError::Refused { what: "text".to_owned(), cause: "a text holds the character NUL".to_owned() })
-        }
-        _ => Ok(()),
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn not_encodable(error: sqlx::error::BoxDynError) -> StoreError {
-    StoreError::Refused { what: "value".to_owned(), cause: error.to_string() }
-}
-
-/// The text for one database: its own `{database: …}` parts kept, the other's left out, `{rows}` and `{columns}`
-/// filled in.
+/// The text for one database: its own `{database: …}` parts kept, the other's left out, and what stands for the
+/// batch's rows filled in.
 fn render(text: &str, database: &str, rows: impl Fn(&str) -> String) -> String {
     let mut rendered = String::with_capacity(text.len() + 64);
     let mut rest = text;
@@ -423,17 +282,13 @@ mod tests {
              INSERT INTO part (n) SELECT n FROM rows"
         );
         assert_eq!(statement.rows.expect("the statement has rows").to_json().expect("no NUL"), "[[1,2],[2,4]]");
-    }
-
-    #[test]
-    fn bytes_of_any_length_are_hexadecimal_digits() {
-        for length in [0, 1, 255, 256, 257, 1_000] {
-            let bytes: Vec<u8> = (0..length).map(|n| u8::try_from(n % 256).expect("a byte")).collect();
-            let mut json = String::new();
-            push_hexadecimal(&mut json, &bytes);
-            let expected = bytes.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
-            assert_eq!(json, expected);
-        }
+        let statement = sql("WITH {rows} UPDATE part SET {assignments} FROM rows WHERE part.id = rows._id")
+            .batch(rows!([1_i64], |n| { _id: bigint = n, size: bigint = n, left: bigint = n }));
+        assert!(
+            statement
+                .text_for(true)
+                .ends_with("UPDATE part SET size = rows.size, left = rows.left FROM rows WHERE part.id = rows._id")
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::model::ids::DeadLetterId;
 use crate::model::reason::ReasonCode;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::intake::IntakeTransaction;
 use crate::store::{Store, Transaction};
 
@@ -57,33 +57,25 @@ async fn write(on: &mut Transaction, causes: &[ChangedCause], now: Timestamp) ->
     // The copy in the broker's queue names the old cause in its headers: another one is published, and the mirror's next
     // pass takes the old one out.
     sql("WITH {rows}
-        UPDATE dead_letter SET class = rows.class, reason = rows.reason, hint = rows.hint, fingerprint = rows.fingerprint,
-               last_failed_at = $1, curable = FALSE,
+        UPDATE dead_letter SET {assignments}, last_failed_at = $1, curable = FALSE,
                mirror = CASE WHEN dead_letter.mirror = 'published' THEN 'pending' ELSE dead_letter.mirror END
-        FROM rows WHERE dead_letter.id = rows.letter_id AND dead_letter.state = 'open'")
+        FROM rows WHERE dead_letter.id = rows._letter AND dead_letter.state = 'open'")
     .bind(now)
-    .rows(
-        "letter_id uuid, class text, reason text, hint text, fingerprint text",
-        causes.iter().map(|cause| {
-            [
-                cause.letter.into(),
-                cause.class.into(),
-                (&cause.reason).into(),
-                (&cause.hint).into(),
-                (&cause.fingerprint).into(),
-            ]
-        }),
-    )
+    .batch(rows!(causes, |cause| {
+        _letter: uuid = cause.letter,
+        class: text = cause.class,
+        reason: text = &cause.reason,
+        hint: text = &cause.hint,
+        fingerprint: text = &cause.fingerprint,
+    }))
     .run(on)
     .await?;
+    // The dead delivery says the same.
     sql("WITH {rows}
-        UPDATE delivery SET class = rows.class, reason = rows.reason
-        FROM rows JOIN dead_letter ON dead_letter.id = rows.letter_id
+        UPDATE delivery SET {assignments}
+        FROM rows JOIN dead_letter ON dead_letter.id = rows._letter
         WHERE delivery.id = dead_letter.delivery_id AND delivery.concluded = 'dead' AND dead_letter.state = 'open'")
-    .rows(
-        "letter_id uuid, class text, reason text",
-        causes.iter().map(|cause| [cause.letter.into(), cause.class.into(), (&cause.reason).into()]),
-    )
+    .batch(rows!(causes, |cause| { _letter: uuid = cause.letter, class: text = cause.class, reason: text = &cause.reason }))
     .run(on)
     .await?;
     Ok(())

@@ -13,7 +13,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, DeliveryRole};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
@@ -170,34 +170,25 @@ impl IntakeTransaction {
     pub async fn bring_back(&mut self, back: &[BroughtBack]) -> Result<(), StoreError> {
         let Some(first) = back.first() else { return Ok(()) };
         sql("WITH {rows}
-            UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, attempts = 0,
-                   decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
-                   decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
-                   attachments = NULL, phase = NULL, code = NULL,
-                   tripped_at = NULL, recipients = rows.recipients, customer_name = rows.customer_name, locale = rows.locale,
-                   profile_version = rows.profile_version, template_version = rows.template_version,
-                   snapshot_at = rows.snapshot_at, link_key = rows.link_key,
-                   link_generation = rows.link_generation, expires_at = rows.expires_at
-            FROM rows WHERE delivery.id = rows.delivery_id AND delivery.concluded = 'dead'")
-        .rows(
-            "delivery_id uuid, recipients text, customer_name text, locale text, profile_version bigint, \
-             template_version text, snapshot_at bigint, link_key text, link_generation bigint, expires_at bigint",
-            back.iter().map(|back| {
-                let recipients = serde_json::to_string(&back.recipients).expect("recipients are always JSON");
-                [
-                    back.entry.delivery.into(),
-                    recipients.into(),
-                    (&back.customer_name).into(),
-                    (&back.locale).into(),
-                    back.profile_version.into(),
-                    (&back.template_version).into(),
-                    back.snapshot_at.into(),
-                    (&back.link_key).into(),
-                    back.link_generation.into(),
-                    back.entry.expires_at.into(),
-                ]
-            }),
-        )
+            UPDATE delivery SET {assignments},
+                   -- How it ended, and the message that was not accepted, are not its own any more.
+                   concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, phase = NULL, code = NULL,
+                   attempts = 0, tripped_at = NULL, decision = NULL, portal_access = NULL, portal_method = NULL,
+                   decision_reason = NULL, decision_inputs = NULL, message_id = NULL, message_sha256 = NULL,
+                   message_date = NULL, message_size = NULL, attachments = NULL
+            FROM rows WHERE delivery.id = rows._id AND delivery.concluded = 'dead'")
+        .batch(rows!(back, |back| {
+            _id: uuid = back.entry.delivery,
+            recipients: text = serde_json::to_string(&back.recipients).expect("recipients are always JSON"),
+            customer_name: text = &back.customer_name,
+            locale: text = &back.locale,
+            profile_version: bigint = back.profile_version,
+            template_version: text = &back.template_version,
+            snapshot_at: bigint = back.snapshot_at,
+            link_key: text = &back.link_key,
+            link_generation: bigint = back.link_generation,
+            expires_at: bigint = back.entry.expires_at,
+        }))
         .run(&mut self.transaction)
         .await?;
         let recipients = back.iter().map(|back| (back.entry.delivery, back.recipients.as_slice()));

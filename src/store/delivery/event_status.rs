@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::list::{Delivery, delivery_columns};
+use super::row::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, EventKey, TenantId};
 use crate::model::state::{DeliveryState, EventState};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::invoice_ref::read_invoice;
 use super::left_recipients::{LeftRecipients, TriedRecipients};
-use super::list::{Delivery, delivery_columns};
 use super::notes::Note;
+use super::row::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;

@@ -8,8 +8,8 @@ use crate::policy::decision::Reason;
 use crate::sha256::Sha256;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
-use crate::store::db::value::{Row, Value};
+use crate::store::db::statement::{rows, sql};
+use crate::store::db::value::Row;
 use crate::{compose, event};
 
 /// A message that the relay may hold.
@@ -38,30 +38,19 @@ pub(in crate::store) async fn keep_messages(
     if kept.is_empty() {
         return Ok(());
     }
-    sql("WITH {rows}
-        UPDATE delivery SET decision_reason = rows.decision_reason, decision_inputs = rows.decision_inputs,
-               message_id = rows.message_id, message_sha256 = rows.message_sha256,
-               message_date = rows.message_date, message_size = rows.message_size,
-               attachments = rows.attachments
-        FROM rows WHERE delivery.id = rows.delivery_id")
-    .rows(
-        "delivery_id uuid, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
-         message_date bigint, message_size bigint, attachments text",
-        kept.iter().map(|(delivery, message)| {
-            [
-                (*delivery).into(),
-                message.decision_reason.into(),
-                (&message.decision_inputs).into(),
-                (&message.message_id).into(),
-                message.message_sha256.into(),
-                message.message_date.into(),
-                Value::from(i64::try_from(message.message_size).unwrap_or(i64::MAX)),
-                (&message.attachments).into(),
-            ]
-        }),
-    )
-    .run(on)
-    .await?;
+    sql("WITH {rows} UPDATE delivery SET {assignments} FROM rows WHERE delivery.id = rows._id")
+        .batch(rows!(kept, |(delivery, message)| {
+            _id: uuid = *delivery,
+            decision_reason: text = message.decision_reason,
+            decision_inputs: text = &message.decision_inputs,
+            message_id: text = &message.message_id,
+            message_sha256: bytea = message.message_sha256,
+            message_date: bigint = message.message_date,
+            message_size: bigint = i64::try_from(message.message_size).unwrap_or(i64::MAX),
+            attachments: text = &message.attachments,
+        }))
+        .run(on)
+        .await?;
     Ok(())
 }
 
@@ -86,15 +75,14 @@ pub(in crate::store) async fn describe_messages(
     .all(on)
     .await?;
     let described = rows.iter().map(describe).collect::<Result<Vec<_>, StoreError>>()?;
-    sql("WITH {rows}
-        UPDATE delivery SET message_id = rows.message_id, attachments = rows.attachments
-        FROM rows WHERE delivery.id = rows.delivery_id")
-    .rows(
-        "delivery_id uuid, message_id text, attachments text",
-        described.iter().map(|(delivery, id, attachments)| [(*delivery).into(), id.into(), attachments.into()]),
-    )
-    .run(on)
-    .await?;
+    sql("WITH {rows} UPDATE delivery SET {assignments} FROM rows WHERE delivery.id = rows._id")
+        .batch(rows!(&described, |(delivery, id, attachments)| {
+            _id: uuid = *delivery,
+            message_id: text = id,
+            attachments: text = attachments,
+        }))
+        .run(on)
+        .await?;
     Ok(())
 }
 

@@ -11,5 +11,6 @@ pub(super) mod left_recipients;
 pub(super) mod list;
 pub(super) mod notes;
 pub(super) mod resend;
+pub(super) mod row;
 pub(super) mod terms;
 pub(super) mod visitors;

@@ -19,7 +19,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeliveryId;
 use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::delivery::erased;
 use crate::store::delivery::kept_message::{KeptMessage, keep_messages};
 use crate::store::delivery::notes::{DISPATCHER, NewNote, insert_new_notes, insert_notes};
@@ -145,53 +145,46 @@ async fn back_to_due(
         return Ok(Vec::new());
     }
     sql("WITH {rows}
-        UPDATE lane_entry SET state = 'due', worker_id = NULL, data_started = FALSE, due_at = rows.due_at,
+        UPDATE lane_entry SET {assignments}, state = 'due', worker_id = NULL, data_started = FALSE,
                -- What a person holds stays held, whatever else would hold it or let it go.
-               fair_rank = CASE WHEN rows.due_at <= $1 AND rows.held IS NULL THEN lane_entry.fair_rank END,
-               attempts = rows.attempts, last_class = rows.last_class, last_reply = rows.last_reply,
-               first_failed_at = rows.first_failed_at, missing_since = rows.missing_since,
-               refused_for_size = rows.refused_for_size, without_utf8 = rows.without_utf8,
-               may_be_out = rows.may_be_out,
-               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE rows.held END,
-               portal_access = CASE WHEN rows.decision IS NULL THEN lane_entry.portal_access ELSE rows.portal_access END,
-               portal_method = CASE WHEN rows.decision IS NULL THEN lane_entry.portal_method ELSE rows.portal_method END,
-               decision = COALESCE(rows.decision, lane_entry.decision),
-               message_sha256 = CASE WHEN rows.anew THEN NULL ELSE lane_entry.message_sha256 END,
-               message_date = CASE WHEN rows.anew THEN NULL ELSE lane_entry.message_date END
+               fair_rank = CASE WHEN rows.due_at <= $1 AND rows._held IS NULL THEN lane_entry.fair_rank END,
+               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE rows._held END,
+               -- Of an attempt that decided nothing, what an earlier one decided: a retry never becomes less strict.
+               portal_access = CASE WHEN rows._decision IS NULL THEN lane_entry.portal_access ELSE rows._access END,
+               portal_method = CASE WHEN rows._decision IS NULL THEN lane_entry.portal_method ELSE rows._method END,
+               decision = COALESCE(rows._decision, lane_entry.decision),
+               -- A message that is composed anew is another one.
+               message_sha256 = CASE WHEN rows._anew THEN NULL ELSE lane_entry.message_sha256 END,
+               message_date = CASE WHEN rows._anew THEN NULL ELSE lane_entry.message_date END
         FROM rows
-        WHERE lane_entry.delivery_id = rows.id AND lane_entry.claim = rows.claim
-          AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id AND lane_entry.state = 'sending'
+        WHERE lane_entry.delivery_id = rows._id AND lane_entry.claim = rows._claim
+          AND lane_entry.worker_id IS NOT DISTINCT FROM rows._worker AND lane_entry.state = 'sending'
         RETURNING lane_entry.delivery_id, lane_entry.claim")
     .bind(now)
     .bind(BY_HAND)
-    .rows(
-        "id uuid, claim bigint, worker_id uuid, due_at bigint, attempts bigint, last_class text, last_reply text, \
-         first_failed_at bigint, missing_since bigint, refused_for_size boolean, without_utf8 boolean, may_be_out boolean, decision text, \
-         portal_access text, portal_method text, held text, anew boolean",
-        due.iter().map(|(fence, due)| {
-            let [id, claim, worker] = fence.values();
-            let [decision, access, method] = terms_values(due.decision);
-            [
-                id,
-                claim,
-                worker,
-                due.due_at.into(),
-                due.attempts.into(),
-                due.last_class.into(),
-                (&due.last_reply).into(),
-                due.first_failed_at.into(),
-                due.missing_since.into(),
-                due.refused_for_size.into(),
-                due.without_utf8.into(),
-                due.may_be_out.into(),
-                decision,
-                access,
-                method,
-                (&due.held).into(),
-                due.anew.into(),
-            ]
-        }),
-    )
+    .batch(rows!(due, |(fence, due)|
+        let [id, claim, worker] = fence.values();
+        let [decision, access, method] = terms_values(due.decision);
+        {
+            _id: uuid = id,
+            _claim: bigint = claim,
+            _worker: uuid = worker,
+            due_at: bigint = due.due_at,
+            attempts: bigint = due.attempts,
+            last_class: text = due.last_class,
+            last_reply: text = &due.last_reply,
+            first_failed_at: bigint = due.first_failed_at,
+            missing_since: bigint = due.missing_since,
+            refused_for_size: boolean = due.refused_for_size,
+            without_utf8: boolean = due.without_utf8,
+            may_be_out: boolean = due.may_be_out,
+            _decision: text = decision,
+            _access: text = access,
+            _method: text = method,
+            _held: text = &due.held,
+            _anew: boolean = due.anew,
+        }
+    ))
     .all(on)
     .await?
     .iter()

@@ -14,7 +14,7 @@ use crate::model::state::Concluded;
 use crate::policy::decision::Terms;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::kept_message::describe_messages;
 use crate::store::delivery::terms::{read_terms, terms_values};
@@ -280,37 +280,28 @@ pub(in crate::store) async fn conclude_left(
 ) -> Result<(), StoreError> {
     let Some(first) = left.first() else { return Ok(()) };
     sql("WITH {rows}
-        UPDATE delivery SET concluded = $1, concluded_at = $2, class = $3, reason = $4, phase = rows.phase,
-               attempts = rows.attempts,
-               claim = rows.claim, decision = rows.decision, portal_access = rows.portal_access,
-               portal_method = rows.portal_method, decision_reason = rows.decision_reason,
-               decision_inputs = rows.decision_inputs, message_sha256 = rows.message_sha256,
-               message_date = rows.message_date
-        FROM rows WHERE delivery.id = rows.delivery_id")
+        UPDATE delivery SET concluded = $1, concluded_at = $2, class = $3, reason = $4, {assignments}
+        FROM rows WHERE delivery.id = rows._id")
     .bind(concluded)
     .bind(now)
     .bind(class)
     .bind(reason)
-    .rows(
-        "delivery_id uuid, phase text, attempts bigint, claim bigint, decision text, portal_access text, portal_method text, \
-         decision_reason text, decision_inputs text, message_sha256 bytea, message_date bigint",
-        left.iter().map(|left| {
-            let [decision, access, method] = terms_values(left.terms);
-            [
-                left.delivery.into(),
-                left.phase.into(),
-                left.attempts.into(),
-                left.claim.into(),
-                decision,
-                access,
-                method,
-                (&left.decision_reason).into(),
-                (&left.decision_inputs).into(),
-                left.message_sha256.into(),
-                left.message_date.into(),
-            ]
-        }),
-    )
+    .batch(rows!(left, |left|
+        let [decision, access, method] = terms_values(left.terms);
+        {
+            _id: uuid = left.delivery,
+            phase: text = left.phase,
+            attempts: bigint = left.attempts,
+            claim: bigint = left.claim,
+            decision: text = decision,
+            portal_access: text = access,
+            portal_method: text = method,
+            decision_reason: text = &left.decision_reason,
+            decision_inputs: text = &left.decision_inputs,
+            message_sha256: bytea = left.message_sha256,
+            message_date: bigint = left.message_date,
+        }
+    ))
     .run(on)
     .await?;
     insert_outcomes(on, left.iter().map(|left| (left.delivery, concluded))).await?;

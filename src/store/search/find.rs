@@ -19,7 +19,8 @@ use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
 use crate::store::delivery::invoice_ref::read_invoice;
-use crate::store::delivery::list::{Delivery, DeliveryFilter, delivery_columns};
+use crate::store::delivery::list::DeliveryFilter;
+use crate::store::delivery::row::{Delivery, delivery_columns};
 
 /// Events of one name that are looked at.
 const NAMED_MAX: u32 = 11;

@@ -10,7 +10,6 @@ use crate::model::state::Concluded;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
-use crate::store::db::value::Value;
 use crate::store::delivery::terms::terms_values;
 use crate::store::intake::new_dead_letter::insert_dead_letters;
 use crate::store::intake::new_delivery::insert_deliveries;
@@ -87,50 +86,43 @@ pub(in crate::store) async fn conclude(
 
 async fn update_deliveries(on: &mut Transaction, concluded: &[(Fence, &Conclusion)]) -> Result<(), StoreError> {
     sql("WITH {rows}
-        UPDATE delivery SET concluded = rows.concluded, concluded_at = rows.concluded_at, class = rows.class,
-               reason = rows.reason, attempts = rows.attempts, claim = rows.claim, decision = rows.decision,
-               portal_access = rows.portal_access, portal_method = rows.portal_method,
+        UPDATE delivery SET {assignments},
                -- Without a message of this attempt, what is kept of an earlier one that the relay may hold.
-               decision_reason = COALESCE(rows.decision_reason, delivery.decision_reason),
-               decision_inputs = COALESCE(rows.decision_inputs, delivery.decision_inputs),
-               message_id = COALESCE(rows.message_id, delivery.message_id),
-               message_sha256 = COALESCE(rows.message_sha256, delivery.message_sha256),
+               decision_reason = COALESCE(rows._decision_reason, delivery.decision_reason),
+               decision_inputs = COALESCE(rows._decision_inputs, delivery.decision_inputs),
+               message_id = COALESCE(rows._message_id, delivery.message_id),
+               message_sha256 = COALESCE(rows._message_sha256, delivery.message_sha256),
+               message_size = COALESCE(rows._message_size, delivery.message_size),
+               attachments = COALESCE(rows._attachments, delivery.attachments),
                -- With its digest or not at all.
-               message_date = CASE WHEN rows.message_sha256 IS NULL THEN delivery.message_date ELSE rows.message_date END,
-               message_size = COALESCE(rows.message_size, delivery.message_size),
-               attachments = COALESCE(rows.attachments, delivery.attachments), phase = rows.phase,
-               code = rows.code
-        FROM rows WHERE delivery.id = rows.delivery_id")
-    .rows(
-        "delivery_id uuid, claim bigint, concluded text, concluded_at bigint, class text, reason text, attempts bigint, \
-         decision text, portal_access text, portal_method text, decision_reason text, decision_inputs text, message_id text, message_sha256 bytea, \
-         message_date bigint, message_size bigint, attachments text, phase text, code text",
-        concluded.iter().map(|(fence, conclusion)| {
-            let [id, claim, _] = fence.values();
-            let [decision, access, method] = terms_values(conclusion.decision);
-            [
-                id,
-                claim,
-                conclusion.concluded.into(),
-                conclusion.at.into(),
-                conclusion.class.into(),
-                (&conclusion.reason).into(),
-                conclusion.attempts.into(),
-                decision,
-                access,
-                method,
-                conclusion.decision_reason.into(),
-                (&conclusion.decision_inputs).into(),
-                (&conclusion.message_id).into(),
-                conclusion.message_sha256.into(),
-                conclusion.message_date.into(),
-                Value::from(conclusion.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX))),
-                (&conclusion.attachments).into(),
-                conclusion.phase.into(),
-                (&conclusion.code).into(),
-            ]
-        }),
-    )
+               message_date = CASE WHEN rows._message_sha256 IS NULL THEN delivery.message_date
+                                   ELSE rows._message_date END
+        FROM rows WHERE delivery.id = rows._id")
+    .batch(rows!(concluded, |(fence, conclusion)|
+        let [id, claim, _] = fence.values();
+        let [decision, access, method] = terms_values(conclusion.decision);
+        {
+            _id: uuid = id,
+            claim: bigint = claim,
+            concluded: text = conclusion.concluded,
+            concluded_at: bigint = conclusion.at,
+            class: text = conclusion.class,
+            reason: text = &conclusion.reason,
+            attempts: bigint = conclusion.attempts,
+            decision: text = decision,
+            portal_access: text = access,
+            portal_method: text = method,
+            phase: text = conclusion.phase,
+            code: text = &conclusion.code,
+            _decision_reason: text = conclusion.decision_reason,
+            _decision_inputs: text = &conclusion.decision_inputs,
+            _message_id: text = &conclusion.message_id,
+            _message_sha256: bytea = conclusion.message_sha256,
+            _message_date: bigint = conclusion.message_date,
+            _message_size: bigint = conclusion.message_size.map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
+            _attachments: text = &conclusion.attachments,
+        }
+    ))
     .run(on)
     .await?;
     Ok(())

@@ -13,7 +13,7 @@ use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::kept_message::describe_messages;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
@@ -116,31 +116,25 @@ pub(in crate::store) async fn keep_late_answers(
     }
     // A record that is repeated finds a code there, and changes nothing.
     let kept: HashSet<Claim> = sql("WITH {rows}
-        UPDATE attempt SET started_at = rows.started_at, ended_at = rows.ended_at, phase = rows.phase,
-               code = rows.code, reply = rows.reply, refused = rows.refused, message_date = rows.message_date
-        FROM rows
-        WHERE attempt.delivery_id = rows.id AND attempt.claim = rows.claim AND attempt.worker_id = rows.worker_id
+        UPDATE attempt SET {assignments} FROM rows
+        WHERE attempt.delivery_id = rows._id AND attempt.claim = rows._claim AND attempt.worker_id = rows._worker
           AND attempt.class = 'uncertain' AND attempt.code IS NULL
         RETURNING attempt.delivery_id, attempt.claim")
-    .rows(
-        "id uuid, claim bigint, worker_id uuid, started_at bigint, ended_at bigint, phase text, code text, reply text, \
-         refused text, message_date bigint",
-        answered.iter().map(|(fence, attempt)| {
-            let [id, claim, worker] = fence.values();
-            [
-                id,
-                claim,
-                worker,
-                attempt.started_at.into(),
-                attempt.ended_at.into(),
-                attempt.phase.into(),
-                (&attempt.code).into(),
-                (&attempt.reply).into(),
-                (&attempt.refused).into(),
-                attempt.message_date.into(),
-            ]
-        }),
-    )
+    .batch(rows!(&answered, |(fence, attempt)|
+        let [id, claim, worker] = fence.values();
+        {
+            _id: uuid = id,
+            _claim: bigint = claim,
+            _worker: uuid = worker,
+            started_at: bigint = attempt.started_at,
+            ended_at: bigint = attempt.ended_at,
+            phase: text = attempt.phase,
+            code: text = &attempt.code,
+            reply: text = &attempt.reply,
+            refused: text = &attempt.refused,
+            message_date: bigint = attempt.message_date,
+        }
+    ))
     .all(on)
     .await?
     .iter()
