@@ -5,6 +5,7 @@
 //! message is acked on the channel it came by, and only after the intake has committed it. What is not acked returns to
 //! its queue when the channel closes: nothing is lost, and the intake may see a message twice.
 
+mod stopped;
 pub(super) mod subscription;
 pub(super) mod suspicion;
 pub(super) mod window;
@@ -16,17 +17,19 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, ConnectionError, Messages};
-use super::guard::incoming_bodies::{BodyLimit, LastMessage};
+use super::connection::{Connection, Messages};
+use super::guard::incoming_bodies::BodyLimit;
 use super::headers;
-use super::topology::{Topology, TopologyError, establish};
+use super::topology::{Topology, establish};
 use super::url::BrokerUrl;
 use crate::backoff::Delays;
 use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::{Liveness, Pulse};
-use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, IntakeUnavailable, TakesEvents, Via};
-use subscription::{Batch, Ended, Message, Subscription};
+use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, TakesEvents, Via};
+pub use stopped::RECONNECT_REASONS;
+use stopped::{SeenMessages, Stopped};
+use subscription::{Batch, Message, Subscription};
 use suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
 
 /// What the consumer is doing; for readiness and for people.
@@ -46,72 +49,6 @@ pub enum ConsumerStatus {
     },
     /// The database does not answer; nothing is consumed until it does. On purpose, so the process is ready.
     PausedForDatabase,
-}
-
-/// Why consuming stopped.
-#[derive(Debug, thiserror::Error)]
-enum Stopped {
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    #[error(transparent)]
-    Topology(TopologyError),
-    #[error(transparent)]
-    Ended(Ended),
-    #[error(transparent)]
-    Database(#[from] IntakeUnavailable),
-}
-
-/// What the connections that are built anew are counted by.
-pub const RECONNECT_REASONS: [&str; 7] =
-    ["timeout", "refused", "connection_lost", "topology", "consumer_cancelled", "channel_closed", "database"];
-
-impl Stopped {
-    /// For the metric; one of [`RECONNECT_REASONS`].
-    fn label(&self) -> &'static str {
-        match self {
-            Self::Connection(ConnectionError::Timeout { .. }) => "timeout",
-            Self::Connection(ConnectionError::Refused { .. } | ConnectionError::CaFile(_)) => "refused",
-            Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. }) => "connection_lost",
-            Self::Topology(_) => "topology",
-            Self::Ended(Ended::Cancelled(_)) => "consumer_cancelled",
-            Self::Ended(_) => "channel_closed",
-            Self::Database(_) => "database",
-        }
-    }
-}
-
-impl Stopped {
-    /// Whether a message may have caused it.
-    fn end(&self, seen: &SeenMessages) -> AttemptEnd {
-        let connection_failed = matches!(
-            self,
-            Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. } | ConnectionError::Timeout { .. })
-                | Self::Ended(Ended::ChannelClosed | Ended::Connection(_))
-        );
-        if connection_failed && seen.began {
-            AttemptEnd::FailedConsuming { progressed: seen.progressed }
-        } else {
-            AttemptEnd::FailedOtherwise
-        }
-    }
-}
-
-impl From<TopologyError> for Stopped {
-    fn from(error: TopologyError) -> Self {
-        match error {
-            TopologyError::Connection(error) => Self::Connection(error),
-            other => Self::Topology(other),
-        }
-    }
-}
-
-impl From<Ended> for Stopped {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Connection(error) => Self::Connection(error),
-            other => Self::Ended(other),
-        }
-    }
 }
 
 /// Messages that the broker hands over before the first is acked: enough for the next batch to be there while one is
@@ -388,17 +325,6 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         self.said = None;
         tracing::info!(broker = %self.url, queue = %self.topology.dispatch, "consuming events");
     }
-}
-
-/// What one attempt has seen.
-#[derive(Debug, Default)]
-struct SeenMessages {
-    /// Consuming began.
-    began: bool,
-    /// It went on: messages were taken in that had never come before, or one after the other, or for a long time.
-    progressed: bool,
-    /// The message that came last and was not acked, if there is one.
-    last: Option<LastMessage>,
 }
 
 /// Why an attempt ended in order.
