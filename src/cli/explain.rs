@@ -1,5 +1,6 @@
 //! `explain`: why an invoice stands where it stands.
 
+mod current_state;
 pub(super) mod timeline;
 pub(super) mod timeline_json;
 

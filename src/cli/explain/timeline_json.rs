@@ -10,13 +10,13 @@ impl Timeline {
     /// For programs.
     pub(in crate::cli) fn whole(&self) -> Value {
         let Explanation { events, deliveries, dead_letters } = &self.explanation;
-        let standing = self.standing();
+        let now = self.current_state();
         let whole = json!({
             "tenant_id": self.tenant,
             "invoice_number": self.number(),
-            "state": standing.word,
-            "means": standing.means,
-            "what_to_do": standing.todo,
+            "state": now.word,
+            "means": now.means,
+            "what_to_do": now.todo,
             "events": events.iter().map(event_json).collect::<Vec<_>>(),
             "deliveries": deliveries.iter().map(|delivery| self.delivery_json(delivery)).collect::<Vec<_>>(),
             "dead_letters": dead_letters.iter().map(letter_json).collect::<Vec<_>>(),
