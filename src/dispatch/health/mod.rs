@@ -1,5 +1,6 @@
 //! What a relay takes: its breaker, its credentials, held senders.
 
+mod breaker_row;
 pub(super) mod credentials;
 pub(super) mod held_sender;
 mod known_holds;

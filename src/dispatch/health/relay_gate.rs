@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::breaker_row::{self, LEASE};
 use super::credentials::Credentials;
 use super::refusing;
 use super::relay_trial::{RelayTrial, TrialNumber};
@@ -21,7 +22,7 @@ use crate::dispatch::limits::slots::Slots;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
 use crate::model::state::BreakerState;
-use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip, probe_delay};
+use crate::policy::breaker::{Breaker, BreakerSignal, BreakerTrip};
 use crate::relay::{Connector, RelayUnavailable};
 use crate::store::{RelayState, Store, StoreError};
 use crate::telemetry::metric;
@@ -31,10 +32,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// A relay that accepted a mail of another worker this long ago works.
 const OTHERS_WORKED_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long the lease to probe holds. While a mail of its trial is on the way it is renewed: a relay may take ten
-/// minutes to answer the final dot.
-const LEASE: Duration = Duration::from_mins(2);
 
 /// What a lane may do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,18 +247,14 @@ impl RelayGate {
         if let Some(refused) = refused {
             if state.breaker == BreakerState::HalfOpen && self.is_mine(&state, now) {
                 // Others may have credentials that it takes: they need not wait for the end of the lease.
-                let open = RelayState { breaker: BreakerState::Open, probe_at: Some(now), probe_until: None, ..state };
-                self.change(open).await?;
+                self.change(breaker_row::probed_at_once(state, now)).await?;
             }
             return self.credentials.try_again(&self.connector, refused).await;
         }
-        let trial_abandoned =
-            state.breaker == BreakerState::HalfOpen && state.probe_until.is_none_or(|until| until <= now);
-        if trial_abandoned {
-            let state = RelayState { breaker: BreakerState::Open, probe_at: Some(now), probe_until: None, ..state };
-            self.change(state).await?;
+        if breaker_row::trial_is_abandoned(&state, now) {
+            self.change(breaker_row::probed_at_once(state, now)).await?;
         } else if state.breaker == BreakerState::Open
-            && probe_is_due(&state, now)
+            && breaker_row::probe_is_due(&state, now)
             // With the lease in hand and no probe under way, the last one's result could not be written.
             && (self.is_mine(&state, now)
                 || self.store.take_probe(&self.relay, self.worker, now.plus(LEASE)).await?)
@@ -346,29 +339,14 @@ impl RelayGate {
             Ok(()) => {
                 info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
                 self.counts().trial.begin(now);
-                RelayState {
-                    breaker: BreakerState::HalfOpen,
-                    probe_at: None,
-                    probe_until: Some(now.plus(LEASE)),
-                    allowance: 1,
-                    ..state
-                }
+                breaker_row::half_open(state, now)
             }
             // The relay answers: others may have credentials that it takes, and this worker rests.
             Err(unavailable) if unavailable.auth_refused => {
                 self.credentials_refused(&unavailable).await;
-                RelayState { probe_at: Some(now), probe_until: None, ..state }
+                breaker_row::probed_at_once(state, now)
             }
-            Err(unavailable) => {
-                let probes = state.probes + 1;
-                RelayState {
-                    probes,
-                    probe_at: Some(now.plus(probe_delay(probes))),
-                    probe_until: None,
-                    reason: Some(unavailable.to_string()),
-                    ..state
-                }
-            }
+            Err(unavailable) => breaker_row::probed_later(state, unavailable.to_string(), now),
         };
         self.change(state).await
     }
@@ -386,12 +364,10 @@ impl RelayGate {
         if let Some(state) = refusing::after_trial(&state, (signal, phase), now) {
             return self.change(state).await;
         }
-        let state = if allowance.saturating_mul(2) > self.connections {
+        let state = breaker_row::grown(state, allowance, self.connections, now);
+        if state.breaker == BreakerState::Closed {
             info!(relay = %self.relay, "the relay works again");
-            state.with_breaker_closed()
-        } else {
-            RelayState { allowance: allowance * 2, probe_until: Some(now.plus(LEASE)), ..state }
-        };
+        }
         self.change(state).await
     }
 
@@ -412,7 +388,7 @@ impl RelayGate {
             let mut state = self.store.relay_state(&self.relay).await?;
             let now = self.clock.now();
             if state.breaker != BreakerState::Open {
-                state = opened(&state, trip, now);
+                state = breaker_row::opened(&state, trip, now);
                 if !self.store.change_breaker(&state).await? {
                     continue;
                 }
@@ -428,26 +404,5 @@ impl RelayGate {
 
     fn counts(&self) -> MutexGuard<'_, WindowCounts> {
         self.counts.lock()
-    }
-}
-
-/// Whether the relay is to be probed now.
-fn probe_is_due(state: &RelayState, now: Timestamp) -> bool {
-    state.probe_at.is_some_and(|at| at <= now)
-}
-
-/// The state of a relay whose breaker opens by `trip`.
-fn opened(state: &RelayState, trip: BreakerTrip, now: Timestamp) -> RelayState {
-    let probes = if state.breaker == BreakerState::HalfOpen { state.probes + 1 } else { 0 };
-    RelayState {
-        breaker: BreakerState::Open,
-        reason: Some(trip.as_str().to_owned()),
-        opened_at: state.opened_at.or(Some(now)),
-        probes,
-        probe_at: Some(now.plus(probe_delay(probes))),
-        probe_worker: None,
-        probe_until: None,
-        allowance: 0,
-        ..state.clone()
     }
 }
