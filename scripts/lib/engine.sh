@@ -107,7 +107,7 @@ make_stand_ins() {
     mkdir "$work/rust" "$work/rust/toolchain"
     cp scripts/stand-ins/rust/Dockerfile "$work/rust/"
     cp --recursive "$(rustc --print sysroot)"/{bin,lib} "$work/rust/toolchain/"
-    # Whoever sits behind a proxy that opens TLS reaches crates.io by that one's authority only.
+    # Behind a proxy that opens TLS one reaches crates.io by that one's authority only.
     cp --dereference "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$work/rust/authorities.crt"
     docker build --quiet --tag "$rust" "$work/rust" >/dev/null || fail "the stand-in for $rust cannot be built"
     rm -rf "$work/rust"

@@ -58,7 +58,7 @@ END
     echo "$port" >"$folder/port"
 }
 
-# Starts the server and returns when it takes connections; 2 if its port was taken by somebody else meanwhile.
+# Starts the server and returns when it takes connections; 2 if its port was taken meanwhile.
 postgres_launch() {
     local folder=$1 as_owner owner commands status
     commands=$(postgres_commands)

@@ -93,7 +93,7 @@ detached() {
     exec "$@"
 }
 
-# Prints a loopback port on which nobody listens, below the range that outgoing connections take theirs from.
+# Prints a loopback port on which no server listens, below the range that outgoing connections take theirs from.
 free_port() {
     local port
     while true; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A private RabbitMQ in $dir/rabbitmq, as whoever calls, with an epmd of its own. Sourced by scripts/servers.
+# A private RabbitMQ in $dir/rabbitmq, as the caller's user, with an epmd of its own. Sourced by scripts/servers.
 
 # Prints the folder of RabbitMQ's own commands. Debian's wrappers in /usr/sbin insist on root or rabbitmq: passed by.
 rabbitmq_commands() {
@@ -73,7 +73,7 @@ rabbitmq_environment() {
     done <"$1/environment"
 }
 
-# Starts the server and returns when it takes connections; 2 if a port was taken by somebody else meanwhile.
+# Starts the server and returns when it takes connections; 2 if a port was taken meanwhile.
 rabbitmq_launch() {
     local folder=$1 environment port epmd_port commands
     commands=$(rabbitmq_commands)

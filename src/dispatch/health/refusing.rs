@@ -50,7 +50,7 @@ pub fn after_trial(
     state.refused_code.as_ref()?;
     let is_answer = matches!(signal, BreakerSignal::Worked | BreakerSignal::Refused);
     if signal == BreakerSignal::Accepted || (is_answer && phase > state.refused_phase) {
-        info!(relay = %state.relay, "the relay no longer refuses everybody");
+        info!(relay = %state.relay, "the relay no longer refuses every sender");
         return Some(state.clone().with_breaker_closed());
     }
     // Only a refusal lengthens the delay: any other reply may be about the recipient alone.

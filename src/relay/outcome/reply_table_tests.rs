@@ -82,8 +82,8 @@ fn consequence(meaning: ReplyMeaning) -> [&'static str; 2] {
         ReplyMeaning::TooLarge => ["too_large", "a link instead if the portal may show the documents, else dead"],
         ReplyMeaning::UnsupportedAddress => [
             "unsupported_address",
-            "composed anew without the copies and the Reply-To that need SMTPUTF8, if nobody else does and nothing was \
-             permitted to go out yet (uncounted, noted in the story); else dead",
+            "composed anew without the copies and the Reply-To that need SMTPUTF8, if no other address does and nothing \
+             was permitted to go out yet (uncounted, noted in the story); else dead",
         ],
         ReplyMeaning::Refused => ["refused", "dead, or held: see below"],
     }

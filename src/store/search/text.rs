@@ -86,7 +86,9 @@ fn distinct<const N: usize>(texts: [String; N]) -> Vec<String> {
     distinct
 }
 
-/// The key of a number, as the schema makes it.
+/// The key of a number, as the schema makes it: without blanks, and with the letters a to z in upper case. Other letters
+/// keep their case, since the databases fold them by rules of their own; a search tries them in both cases
+/// ([`numbers`]).
 pub(in crate::store) fn number_key(text: &str) -> String {
     text.chars().filter(|c| !BLANKS.contains(c) && !c.is_control()).collect::<String>().to_ascii_uppercase()
 }

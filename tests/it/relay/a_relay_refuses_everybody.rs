@@ -16,7 +16,7 @@ on_both_databases!(
     and_the_worker_restarts,
 );
 
-/// That it refuses everybody is known.
+/// That it refuses every sender is known.
 const REFUSES_EVERYBODY: &str = "SELECT COUNT(*) FROM relay_state WHERE refused_code IS NOT NULL";
 const STATE: &str = "SELECT breaker || ' ' || COALESCE(reason, '-') FROM relay_state";
 
@@ -63,7 +63,7 @@ async fn twelve_mails_of_each_of_three_tenants(database: TestDatabase) {
     pass(&dispatcher, Duration::from_mins(10)).await;
     let state = dispatcher.database.texts(STATE).await.join(", ");
     let holds_stand = holds(&dispatcher.database).await;
-    assert!(state.ends_with("the relay refuses everybody (550 to rcpt)"), "{state}; {holds_stand:?}");
+    assert!(state.ends_with("the relay refuses every sender (550 to rcpt)"), "{state}; {holds_stand:?}");
     assert!(holds(&dispatcher.database).await.is_empty(), "they have dissolved");
     let senders: BTreeSet<String> = sink.see(|state| {
         let mails = state.commands.iter().filter(|command| command.line.starts_with("MAIL"));
@@ -80,7 +80,7 @@ async fn before_it_names_a_recipient(database: TestDatabase) {
     dispatcher.pass_until(REFUSES_EVERYBODY, 1).await;
     pass(&dispatcher, Duration::from_hours(3)).await;
     let state = dispatcher.database.texts(STATE).await.remove(0);
-    assert!(state.ends_with("the relay refuses everybody (550 to mail)"), "{state}");
+    assert!(state.ends_with("the relay refuses every sender (550 to mail)"), "{state}");
     all_is_sent_afterwards(dispatcher, &sink, &tenants, 12).await;
 }
 

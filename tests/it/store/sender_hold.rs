@@ -395,7 +395,7 @@ async fn a_relay_that_refuses_everybody_takes_the_holds_over(database: TestDatab
         (state.breaker, state.probe_at, state.refused_phase),
         (BreakerState::Open, Some(soon), Some(Phase::Mail))
     );
-    assert!(state.reason.expect("it says why").contains("refuses everybody"));
+    assert!(state.reason.expect("it says why").contains("refuses every sender"));
     assert!(store.sender_holds().await.expect("answered").is_empty());
     assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE tripped_at IS NOT NULL").await, 0);
 

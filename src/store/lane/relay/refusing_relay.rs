@@ -25,7 +25,7 @@ impl RefusingRelay {
     /// One line for people.
     #[must_use]
     pub fn reason(&self) -> String {
-        format!("the relay refuses everybody ({} to {})", self.code, self.phase)
+        format!("the relay refuses every sender ({} to {})", self.code, self.phase)
     }
 }
 
