@@ -142,7 +142,7 @@ mod tests {
     use crate::web::wire::Listening;
 
     #[tokio::test]
-    async fn whoever_waits_in_vain_is_told_when_to_come_again() {
+    async fn whoever_waits_in_vain_is_reported_when_to_come_again() {
         let silent = Router::new()
             .route("/", get(std::future::pending::<()>))
             .layer(from_fn_with_state(Duration::from_millis(1), end_in_time));

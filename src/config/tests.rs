@@ -99,7 +99,7 @@ fn relays_are_named_in_the_file() {
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn every_fault_is_reported_at_once() {
     let environment = [
         ("DATABASE_URL", "mysql://dora:hunter2@db.example/bills"),
         ("AMQP_URL", "amqp://dora:hunter2@mq.example/"),
@@ -254,7 +254,7 @@ fn a_file_with_secrets_is_not_open_to_others() {
 }
 
 #[test]
-fn what_the_file_gets_wrong_is_told_by_line() {
+fn what_the_file_gets_wrong_is_reported_by_line() {
     let cases = [
         ("url = \"a\n[x", "config.toml line 1 is not TOML"),
         ("[database]\nurl = 7\n", "config.toml line 2: database.url is a number, not text"),
@@ -308,7 +308,7 @@ fn files_that_are_named_must_be_there() {
 }
 
 #[test]
-fn a_variable_that_is_not_utf_8_is_told() {
+fn a_variable_that_is_not_utf_8_is_reported() {
     let unreadable = ConfigSources { unreadable: ["API_TOKEN".to_owned()].into(), ..ConfigSources::none() };
     let faults = Config::read(&unreadable).expect_err("a fault");
     assert_eq!((faults.0[0].place.as_str(), faults.0[0].problem.as_str()), ("API_TOKEN", "is not UTF-8"));

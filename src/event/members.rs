@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_name_is_told_with_what_was_meant() {
+    fn a_mistyped_name_is_reported_with_what_was_meant() {
         let data = json!({
             "tenant_id": "acme", "recipients_": [], "Invoice": {},
             "documents": [{ "id": "1" }, { "Sha256": "x", "project": { "recipients": 1 } }],

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn every_fault_is_reported_at_once() {
         let mut several = event();
         several["specversion"] = json!("0.3");
         several["id"] = json!("");

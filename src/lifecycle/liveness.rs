@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_stands_still_or_is_lost_is_told() {
+    fn a_loop_that_stands_still_or_is_lost_is_reported() {
         let liveness = Liveness::with_limit(Duration::from_secs(30));
         let pulse = liveness.pulse("sweeper");
         let now = Instant::now();

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn relays_are_told_apart() {
+    fn relays_are_distinguished() {
         let other = SenderKey::of(&RelayName::from("other"), "a@x.example", "a@x.example");
         assert!(!SenderKey::all_senders(&RelayName::from("default")).contains(&other.0));
         assert!(SenderKey::all_senders(&RelayName::from("other")).contains(&other.0));

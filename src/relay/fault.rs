@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_fault_is_told_apart() {
+    fn each_kind_of_fault_is_distinguished() {
         for (error, fault) in [
             (Error::InvalidMessage(InvalidMessage::InvalidContentType), TransportFault::NotTls),
             (Error::AlertReceived(AlertDescription::ProtocolVersion), TransportFault::OldTls),

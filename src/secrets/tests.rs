@@ -123,7 +123,7 @@ fn processes_that_start_together_agree_on_one_key() {
 }
 
 #[test]
-fn a_broken_key_file_is_told_and_not_overwritten() {
+fn a_broken_key_file_is_reported_and_not_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("secret.key");
     write_private(&file, "nonsense!").expect("written");

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_told_as_such() {
+    fn a_closed_pipe_is_reported_as_such() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -35,7 +35,7 @@ mod tests {
     use crate::model::ids::RelayName;
 
     #[test]
-    fn a_trial_is_told_as_a_trial_whatever_opened_the_breaker() {
+    fn a_trial_is_reported_as_a_trial_whatever_opened_the_breaker() {
         let closed = RelayState::closed(RelayName::from("default"));
         let open = RelayState { breaker: BreakerState::Open, reason: Some("it was away".to_owned()), ..closed.clone() };
         let trial = |allowance| RelayState { breaker: BreakerState::HalfOpen, allowance, ..open.clone() };

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_portal_link_is_told_from_other_links() {
+    fn a_portal_link_is_reported_from_other_links() {
         let token = "A".repeat(43);
         let letter = |text: String| ParsedEmail { text: Some(text), ..ParsedEmail::default() };
         let link = format!("https://portal.example/i/{token}");

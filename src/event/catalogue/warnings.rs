@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typo_that_changes_a_policy_is_told() {
+    fn a_typo_that_changes_a_policy_is_reported() {
         for (line, told) in [
             (
                 r#"{"customer": {"id": "C-1", "type": "Business"}}"#,

@@ -17,9 +17,9 @@ on_both_databases!(
     a_customer_is_created_changed_and_left_as_it_is,
     what_verifies_a_customer_goes_in_and_never_comes_out,
     settings_change_only_for_who_has_read_them,
-    settings_that_nothing_reads_are_told,
+    settings_that_nothing_reads_are_reported,
     settings_that_leave_customers_without_documents_warn,
-    every_fault_of_a_body_is_told,
+    every_fault_of_a_body_is_reported,
 );
 
 async fn a_tenant_is_created_changed_and_left_as_it_is(database: TestDatabase) {
@@ -56,7 +56,7 @@ async fn settings_in_a_tenants_body_count_at_creation_only(database: TestDatabas
     assert_eq!(settings.header("etag"), "\"1\"");
 }
 
-async fn settings_that_nothing_reads_are_told(database: TestDatabase) {
+async fn settings_that_nothing_reads_are_reported(database: TestDatabase) {
     let api = Api::start(&database).await;
     api.put(TENANT, &tenant()).await.success(201);
     let shown = api.get(SETTINGS).await;
@@ -71,7 +71,7 @@ async fn settings_that_nothing_reads_are_told(database: TestDatabase) {
     assert_eq!(plain.success(200).get("ignored"), None, "version and warnings may stand there");
 }
 
-async fn every_fault_of_a_body_is_told(database: TestDatabase) {
+async fn every_fault_of_a_body_is_reported(database: TestDatabase) {
     let api = Api::start(&database).await;
     let paths = |answer: &Answer| -> Vec<String> {
         answer.refusal(400);

@@ -68,7 +68,7 @@ fn bad_events() -> Vec<(String, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_malformed_event_is_told_where_and_nothing_is_stored() {
+async fn a_malformed_event_is_reported_where_and_nothing_is_stored() {
     let database = TestDatabase::sqlite().await;
     let api = Api::start(&database).await;
     api.remember_acme().await;
@@ -82,7 +82,7 @@ async fn a_malformed_event_is_told_where_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn every_fault_of_an_event_is_told_at_once() {
+async fn every_fault_of_an_event_is_reported_at_once() {
     let database = TestDatabase::sqlite().await;
     let api = Api::start(&database).await;
     api.remember_acme().await;

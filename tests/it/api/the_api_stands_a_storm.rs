@@ -63,7 +63,7 @@ async fn of_500_posts_nothing_is_lost_that_was_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_cannot_be_worked_on_is_told_to_come_again() {
+async fn who_cannot_be_worked_on_is_reported_to_come_again() {
     let database = TestDatabase::sqlite().await;
     let api = Arc::new(Api::start(&database).await);
     api.remember_acme().await;

@@ -12,7 +12,7 @@ on_both_databases!(
     each_event_of_a_batch_has_its_own_answer_in_order,
     binary_mode_is_the_same_event,
     the_same_event_again_is_a_duplicate_and_other_content_a_conflict,
-    what_nothing_reads_is_told_and_a_duplicate_names_what_came_of_the_first,
+    what_nothing_reads_is_reported_and_a_duplicate_names_what_came_of_the_first,
     what_an_event_lacks_may_come_later,
     a_dead_delivery_is_put_back_by_publishing_its_event_again,
     recipients_that_cannot_be_used_are_a_dead_letter,
@@ -111,7 +111,7 @@ async fn the_same_event_again_is_a_duplicate_and_other_content_a_conflict(databa
     database.assert_ledger().await;
 }
 
-async fn what_nothing_reads_is_told_and_a_duplicate_names_what_came_of_the_first(database: TestDatabase) {
+async fn what_nothing_reads_is_reported_and_a_duplicate_names_what_came_of_the_first(database: TestDatabase) {
     let api = Api::start(&database).await;
     api.remember_acme().await;
     let mistyped = with(event(), "/data/recipients_", json!([]));

@@ -21,7 +21,7 @@ async fn events_reach_the_dispatch_queue_in_order() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_queue_takes_is_told_and_the_queue_made_again() {
+async fn an_event_that_no_queue_takes_is_reported_and_the_queue_made_again() {
     let broker = Broker::new().await;
     let publisher = Publisher::new(broker.url.clone(), broker.topology.clone(), Clock::system());
     let events = [Bytes::from_static(b"one"), Bytes::from_static(b"two")];

@@ -74,7 +74,7 @@ async fn an_ack_that_never_arrives_is_noticed_and_the_event_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_is_told_to_stop_does_not_wait_for_it() {
+async fn a_consumer_that_is_reported_to_stop_does_not_wait_for_it() {
     let broker = Broker::new().await;
     let (hole, url) = before(&broker).await;
     let (consumer, mut status) = start(url, &broker, &ScriptedIntake::new());

@@ -126,7 +126,7 @@ async fn what_is_only_looked_for_is_named_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_told_without_the_password() {
+async fn a_refused_login_is_reported_without_the_password() {
     let broker = Broker::new().await;
     let wrong = format!("amqp://guest:hunter2@{}:{}/%2f", broker.url.host(), broker.url.port());
     let nowhere = format!("{}-nowhere", broker.text);

@@ -73,7 +73,7 @@ async fn who_decided_is_known_where_no_variable_names_the_user() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_looked_up_is_told() {
+async fn an_address_that_cannot_be_looked_up_is_reported() {
     let support = support().await;
     let folder = tempfile::tempdir().expect("a folder");
     let lines = [&["find", "ap@customer.example"][..], &["deliveries", "list", "--to", "ap@customer.example"]];

@@ -15,7 +15,7 @@ async fn support() -> Support {
 const R_1: [&str; 5] = ["explain", "--tenant", "acme", "--invoice", "R-1"];
 
 #[tokio::test]
-async fn the_whole_story_is_told_in_order_and_addresses_are_masked() {
+async fn the_whole_story_is_reported_in_order_and_addresses_are_masked() {
     let support = support().await;
     support.accept(&event("1")).await;
     let (delivery, letter) = support.die(ReasonCode::Refused).await;

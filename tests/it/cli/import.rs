@@ -150,7 +150,7 @@ fn dead_letters_that_it_cures_are_put_back() {
 }
 
 #[test]
-fn what_is_ignored_is_told_and_strictly_left_out() {
+fn what_is_ignored_is_reported_and_strictly_left_out() {
     let here = CommandLine::new();
     here.import_examples();
     let file = here.folder().join("typos.ndjson");

@@ -41,7 +41,7 @@ fn changed(here: &CommandLine, from: &str, to: &str) -> String {
 }
 
 #[test]
-fn what_is_ignored_is_told_and_strictly_refused() {
+fn what_is_ignored_is_reported_and_strictly_refused() {
     let here = CommandLine::new();
     here.import_examples();
     let file = changed(&here, "\"recipients\"", "\"recipients_\"");
@@ -90,7 +90,7 @@ fn a_duplicate_names_its_delivery_and_where_that_stands() {
 }
 
 #[test]
-fn every_fault_of_an_event_is_told_at_once() {
+fn every_fault_of_an_event_is_reported_at_once() {
     let here = CommandLine::new();
     let file = changed(&here, "\"currency\"", "\"curency\"");
     let text = std::fs::read_to_string(&file).expect("written").replace("\"customer_id\"", "\"costumer_id\"");

@@ -58,7 +58,7 @@ async fn refused_credentials_are_named_with_user_time_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_trial_is_told_as_one_whatever_opened_the_breaker() {
+async fn a_trial_is_reported_as_one_whatever_opened_the_breaker() {
     let support = support().await;
     let state = "INSERT INTO relay_state (relay, breaker, allowance, reason, opened_at, version)
                  VALUES ('default', 'half_open', 4, 'the relay refused the credentials', 1, 1)";

@@ -22,7 +22,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn every_fault_of_the_configuration_is_told_and_no_secret() {
+fn every_fault_of_the_configuration_is_reported_and_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     let environment = [
         ("AMQP_URL", "amqp://dora:hunter2@mq.example/%2f"),

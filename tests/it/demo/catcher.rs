@@ -282,7 +282,7 @@ async fn a_client_that_hangs_up_before_the_dot_has_sent_nothing() {
 }
 
 #[tokio::test]
-async fn when_it_stops_an_idle_client_is_told() {
+async fn when_it_stops_an_idle_client_is_reported() {
     let (catcher, _folder) = catcher().await;
     let mut client = Client::greet(&catcher).await;
     assert_eq!(client.code("NOOP").await, "250");

@@ -180,7 +180,7 @@ async fn an_unchanged_list_is_not_sent_again() {
 }
 
 #[test]
-fn what_the_dispatcher_composes_is_told_apart() {
+fn what_the_dispatcher_composes_is_distinguished() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).expect("the snapshots") {

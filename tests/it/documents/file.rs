@@ -42,7 +42,7 @@ async fn a_document_arrives_whole() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_document_is_told_apart() {
+async fn what_is_wrong_with_a_document_is_distinguished() {
     let (_folder, store) = folder();
     assert!(is_missing(&store.load(&describing("acme/2026/R-2.pdf", b"x")).await));
     assert!(is_missing(&store.load(&describing("acme/2026", b"x")).await), "a folder is no document");

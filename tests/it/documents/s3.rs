@@ -38,7 +38,7 @@ async fn documents_arrive_in_order_under_any_key() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_document_is_told_apart() {
+async fn what_is_wrong_with_a_document_is_distinguished() {
     let server = S3::shared();
     server.create_bucket("wrong").await;
     server.put("wrong/acme/a.pdf", b"what is there".to_vec()).await;

@@ -7,7 +7,7 @@ use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::Sink;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn its_templates_are_told_before_each_round_of_forgetting() {
+async fn its_templates_are_reported_before_each_round_of_forgetting() {
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(TestDatabase::sqlite().await, &sink).await;
     dispatcher.start();

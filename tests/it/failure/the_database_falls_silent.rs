@@ -105,7 +105,7 @@ async fn a_worker_goes_on_by_new_connections_and_sends_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_stands_still_inside_a_transaction_is_told_to_try_again() {
+async fn who_stands_still_inside_a_transaction_is_reported_to_try_again() {
     let database = TestDatabase::postgres().await;
     let deadlines =
         DatabaseDeadlines { idle_in_transaction: Duration::from_millis(300), ..DatabaseDeadlines::default() };

@@ -75,7 +75,7 @@ async fn its_listeners_are_there_before_its_database() {
 
 /// A server that answers, but takes no more connections, says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_server_says_is_told_with_what_to_do() {
+async fn what_the_server_says_is_reported_with_what_to_do() {
     let database = TestDatabase::postgres().await;
     let name = database.url.rsplit('/').next().and_then(|rest| rest.split('?').next()).expect("a database").to_owned();
     // Superusers are always let in, so another role is.

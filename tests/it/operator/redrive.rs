@@ -25,7 +25,7 @@ on_both_databases!(
     a_letter_takes_the_cause_that_is_left_when_its_own_is_gone,
     a_delivery_takes_the_cause_that_is_left_when_its_own_is_gone,
     an_unknown_customer_is_cured_when_it_comes,
-    an_unknown_tenant_that_stays_unknown_is_told,
+    an_unknown_tenant_that_stays_unknown_is_reported,
     malformed_bytes_stay_malformed,
     stored_bytes_that_read_now_are_taken_in,
     a_group_goes_back_and_what_cannot_stays,
@@ -266,7 +266,7 @@ async fn an_unknown_customer_is_cured_when_it_comes(database: TestDatabase) {
     support.database.assert_ledger().await;
 }
 
-async fn an_unknown_tenant_that_stays_unknown_is_told(database: TestDatabase) {
+async fn an_unknown_tenant_that_stays_unknown_is_reported(database: TestDatabase) {
     let support = Support::new(database);
     support.take(&event("1")).await;
     let letter = open_letters(&support).await[0];

@@ -24,7 +24,7 @@ on_both_databases!(
     a_rest_is_superseded_too,
     another_address_revokes_the_links,
     a_number_of_several_is_sent_again_only_by_its_kind,
-    what_cannot_be_sent_again_is_told,
+    what_cannot_be_sent_again_is_reported,
     bcc_are_not_sent_again,
     the_original_of_a_duplicate_is_sent_again,
 );
@@ -171,7 +171,7 @@ async fn another_address_revokes_the_links(database: TestDatabase) {
     assert_eq!(new.recipients[0].address, "other@customer.example", "a redrive keeps whom the person named");
 }
 
-async fn what_cannot_be_sent_again_is_told(database: TestDatabase) {
+async fn what_cannot_be_sent_again_is_reported(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     assert!(matches!(support.resend(None).await, Err(ResendError::UnknownInvoice { .. })));
     support.accept(&event("1")).await;

@@ -15,7 +15,7 @@ on_both_databases!(
     a_second_death_is_the_last,
     what_may_show_less_by_now_waits_for_a_person,
     an_orderly_stop_is_no_different,
-    an_answer_that_comes_after_all_is_told,
+    an_answer_that_comes_after_all_is_reported,
 );
 
 /// A dispatcher whose relay wants resends and takes the first `silent` messages without an answer, and a delivery that is
@@ -103,7 +103,7 @@ async fn an_orderly_stop_is_no_different(database: TestDatabase) {
 }
 
 /// The worker is only slow: its machine stands still while the relay answers.
-async fn an_answer_that_comes_after_all_is_told(database: TestDatabase) {
+async fn an_answer_that_comes_after_all_is_reported(database: TestDatabase) {
     let (mut dispatcher, sink) = handed_over(database, 0).await;
     let gate = Gate::closed();
     sink.behave(Script::new().once(Step::Dot, Act::Wait(gate.clone())));

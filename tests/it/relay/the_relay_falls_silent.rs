@@ -124,7 +124,7 @@ async fn a_message_that_did_not_leave_as_a_whole_is_deferred() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_relay_closed_meanwhile_is_told_from_a_fresh_one() {
+async fn a_connection_that_the_relay_closed_meanwhile_is_reported_from_a_fresh_one() {
     let script = Script::new().nth(Step::Mail, 2, Act::ReplyThenClose("421 4.4.2 idle too long".to_owned()));
     let sink = Sink::scripted(script).await;
     let connector = Connector::new(config_of(&sink)).unwrap();

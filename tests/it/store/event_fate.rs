@@ -9,11 +9,11 @@ use crate::harness::LOOK;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, event};
 
-on_both_databases!(other_events_of_the_same_number_are_not_told, the_other_rows_of_its_number_are_not_read);
+on_both_databases!(other_events_of_the_same_number_are_not_reported, the_other_rows_of_its_number_are_not_read);
 
 const SOURCE: &str = "https://billing.example/test";
 
-async fn other_events_of_the_same_number_are_not_told(database: TestDatabase) {
+async fn other_events_of_the_same_number_are_not_reported(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let first = support.accept(&event("1")).await;
     let mut reminder = event("2");

@@ -15,7 +15,7 @@ use crate::store::samples::{accepted, add_tenant, batch, dead_letter, states, ta
 on_both_databases!(
     a_batch_is_read_back,
     an_event_that_came_before_is_known_by_its_key,
-    a_key_that_somebody_else_took_is_told,
+    a_key_that_somebody_else_took_is_reported,
     the_same_invoice_is_found_for_a_day,
     a_duplicate_is_not_measured_against_a_duplicate,
     a_waiting_event_ripens_when_its_customer_comes,
@@ -84,7 +84,7 @@ async fn an_event_that_came_before_is_known_by_its_key(database: TestDatabase) {
     database.assert_ledger().await;
 }
 
-async fn a_key_that_somebody_else_took_is_told(database: TestDatabase) {
+async fn a_key_that_somebody_else_took_is_reported(database: TestDatabase) {
     add_tenant(&database, "acme").await;
     let now = database.clock.now();
     take_in(&database, &batch([accepted("acme", "1", now)])).await;

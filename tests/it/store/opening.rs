@@ -74,7 +74,7 @@ async fn a_migration_is_not_bound_as_statements_are() {
 }
 
 #[tokio::test]
-async fn a_second_worker_on_one_sqlite_file_is_told_so() {
+async fn a_second_worker_on_one_sqlite_file_is_reported_so() {
     let database = TestDatabase::sqlite().await;
     let second = Store::open(&database.url, Clock::system()).await;
     assert!(matches!(second, Err(OpenError::InUse { .. })), "{second:?}");

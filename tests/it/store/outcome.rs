@@ -14,13 +14,13 @@ use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::sent;
 
 on_both_databases!(
-    how_a_main_delivery_ends_is_told,
-    what_never_becomes_due_is_told,
-    a_bcc_is_not_told,
-    what_is_uncertain_is_told_when_that_is_decided,
-    a_late_answer_is_told,
-    a_resend_is_told_of_its_own,
-    a_dead_letter_that_is_sent_is_told_twice,
+    how_a_main_delivery_ends_is_reported,
+    what_never_becomes_due_is_reported,
+    a_bcc_is_not_reported,
+    what_is_uncertain_is_reported_when_that_is_decided,
+    a_late_answer_is_reported,
+    a_resend_is_reported_of_its_own,
+    a_dead_letter_that_is_sent_is_reported_twice,
     a_discarded_dead_letter_stays_dead,
     a_customer_who_is_erased_leaves_no_reason,
     nothing_is_written_while_outcomes_are_off,
@@ -42,7 +42,7 @@ async fn told(support: &Support) -> Vec<String> {
     outcomes(support).await.iter().map(line).collect()
 }
 
-async fn how_a_main_delivery_ends_is_told(database: TestDatabase) {
+async fn how_a_main_delivery_ends_is_reported(database: TestDatabase) {
     let support = telling(database).await;
     let store = &support.database.store;
     let delivery = support.accept(&event("1")).await;
@@ -82,7 +82,7 @@ async fn how_a_main_delivery_ends_is_told(database: TestDatabase) {
     support.database.assert_ledger().await;
 }
 
-async fn what_never_becomes_due_is_told(database: TestDatabase) {
+async fn what_never_becomes_due_is_reported(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let mut again = event("1");
@@ -94,7 +94,7 @@ async fn what_never_becomes_due_is_told(database: TestDatabase) {
     assert_eq!(told(&support).await, ["R-1 cancelled duplicate_invoice", "R-2 dead invalid_recipient"]);
 }
 
-async fn a_bcc_is_not_told(database: TestDatabase) {
+async fn a_bcc_is_not_reported(database: TestDatabase) {
     let support = telling(database).await;
     let mut copied = event("1");
     copied["data"]["recipients"] = json!([{ "role": "bcc", "address": "archive@acme.example" }]);
@@ -105,7 +105,7 @@ async fn a_bcc_is_not_told(database: TestDatabase) {
     assert_eq!(outcomes(&support).await.iter().map(|told| told.delivery).collect::<Vec<_>>(), [main]);
 }
 
-async fn what_is_uncertain_is_told_when_that_is_decided(database: TestDatabase) {
+async fn what_is_uncertain_is_reported_when_that_is_decided(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let (delivery, _) = support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
@@ -115,7 +115,7 @@ async fn what_is_uncertain_is_told_when_that_is_decided(database: TestDatabase) 
     assert_eq!(outcomes(&support).await[0].reason.as_deref(), Some("the relay's log has it"));
 }
 
-async fn a_late_answer_is_told(database: TestDatabase) {
+async fn a_late_answer_is_reported(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let (claimed, worker) = support.start().await;
@@ -129,7 +129,7 @@ async fn a_late_answer_is_told(database: TestDatabase) {
     }
 }
 
-async fn a_resend_is_told_of_its_own(database: TestDatabase) {
+async fn a_resend_is_reported_of_its_own(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
@@ -143,7 +143,7 @@ async fn a_resend_is_told_of_its_own(database: TestDatabase) {
     assert_eq!(deliveries.len(), 3);
 }
 
-async fn a_dead_letter_that_is_sent_is_told_twice(database: TestDatabase) {
+async fn a_dead_letter_that_is_sent_is_reported_twice(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;

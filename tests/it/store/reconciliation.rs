@@ -6,7 +6,7 @@ use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, event};
 use crate::store::samples::{add_due, add_tenant, add_worker, claim, data_start, sent};
 
-on_both_databases!(one_unreadable_row_is_named_and_stops_nothing, a_resend_of_what_was_accepted_after_all_is_told);
+on_both_databases!(one_unreadable_row_is_named_and_stops_nothing, a_resend_of_what_was_accepted_after_all_is_reported);
 
 async fn audit(database: &TestDatabase) -> Reconciliation {
     reconciliation::audit(&database.store, &Evidence::default()).await.expect("answered")
@@ -28,7 +28,7 @@ async fn one_unreadable_row_is_named_and_stops_nothing(database: TestDatabase) {
     assert!(!ledger.balances());
 }
 
-async fn a_resend_of_what_was_accepted_after_all_is_told(database: TestDatabase) {
+async fn a_resend_of_what_was_accepted_after_all_is_reported(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let (claimed, slow) = support.start().await;

@@ -25,7 +25,7 @@ on_both_databases!(
     a_late_acceptance_ends_what_has_become_uncertain,
     a_late_answer_brings_no_erased_customer_back,
     three_dead_workers_are_enough,
-    a_worker_that_was_declared_dead_is_told,
+    a_worker_that_was_declared_dead_is_reported,
     a_worker_that_nobody_registered_is_found,
     two_observers_share_it_out,
     its_leases_go_with_it,
@@ -265,7 +265,7 @@ async fn three_dead_workers_are_enough(database: TestDatabase) {
     database.assert_ledger().await;
 }
 
-async fn a_worker_that_was_declared_dead_is_told(database: TestDatabase) {
+async fn a_worker_that_was_declared_dead_is_reported(database: TestDatabase) {
     let (one, other) = (add_worker(&database).await, add_worker(&database).await);
     let beats = database.store.beat(one).await.expect("answered").expect("it lives");
     assert_eq!(beats.len(), 2);
