@@ -315,7 +315,7 @@ impl App {
     }
 }
 
-/// What people who ask for a mail are told before.
+/// What a person is shown before a mail is sent.
 fn foresight(config: &Config, store: &Store, documents: &DocumentStore) -> Arc<Foresight> {
     let relays = config.relays.iter().map(|(name, relay)| (name.clone(), relay.message_bytes_max)).collect();
     Arc::new(Foresight::new(store.clone(), documents.clone(), relays, config.sms.verification()))

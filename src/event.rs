@@ -52,9 +52,9 @@ pub struct InvoiceSent {
     pub id: String,
     /// Who published it.
     pub source: String,
-    /// When it happened, if told.
+    /// When it happened, if given.
     pub time: Option<Timestamp>,
-    /// W3C trace context, if told.
+    /// W3C trace context, if given.
     pub traceparent: Option<String>,
     /// What it says besides that cannot be used, and that nothing depends on.
     pub dropped: Vec<Dropped>,

@@ -60,7 +60,7 @@ pub fn close_to_others(file: &Path) -> io::Result<()> {
 /// The mode of a file that its group or others may use in any way; nothing if only its owner may, or it is not there.
 ///
 /// # Errors
-/// If the system does not tell.
+/// If the system does not say.
 #[cfg(unix)]
 pub fn mode_open_to_others(file: &Path) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt;

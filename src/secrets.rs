@@ -225,7 +225,7 @@ fn subkey(key: &[u8], label: &str) -> [u8; KEY_BYTES] {
     bytes
 }
 
-/// Names a subkey without telling it: the first 8 hexadecimal digits of its SHA-256.
+/// Names a subkey without revealing it: the first 8 hexadecimal digits of its SHA-256.
 fn fingerprint(subkey: &[u8]) -> String {
     let mut digest = Sha256::of(subkey).to_string();
     digest.truncate(8);
@@ -292,7 +292,8 @@ impl fmt::Debug for LinkKey {
     }
 }
 
-/// Names credentials without telling them: who reads a name, and has no key, cannot try passwords on it. Newest first.
+/// Names credentials without revealing them: who reads a name, and has no key, cannot try passwords on it. Newest
+/// first.
 #[derive(Debug, Clone)]
 pub struct CredentialsKeys(Vec<hmac::Key>);
 

@@ -1,7 +1,7 @@
 //! A bound on the requests that are worked on at once.
 //!
 //! Each holds a body in memory and a connection to the database; a storm of them must not take both away from those
-//! who send mail. A few more may come in and wait their turn; the rest is told to come again, with its body unread.
+//! who send mail. A few more may come in and wait their turn; the rest is refused until later, with its body unread.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What became of an event, as its publisher is told: states and reasons, no addresses.
+//! What became of an event, as its publisher sees it: states and reasons, no addresses.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

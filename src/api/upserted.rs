@@ -24,7 +24,7 @@ impl Upserted {
         }
     }
 
-    /// RFC 9110 §9.3.4: 201 tells that the PUT made something.
+    /// RFC 9110 §9.3.4: 201: the PUT made something.
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Created => StatusCode::CREATED,

@@ -1,6 +1,6 @@
 //! The listeners of API and portal, from before the process has met its database.
 //!
-//! An address that is in use is told at once, not once the database is there. Requests are answered meanwhile: the
+//! An address that is in use is reported at once, not once the database is there. Requests are answered meanwhile: the
 //! probes', or 503.
 
 use std::io;

@@ -23,7 +23,7 @@ use crate::web::{HostAllowList, Limits, serve_within};
 /// How long requests that are under way may take when the process ends.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
-/// How often it is told which templates are in use; a day would do.
+/// How often templates are noted as in use; a day would do.
 const TEMPLATES_TOLD: Duration = Duration::from_hours(1);
 
 /// How often the database is asked whether it answers, for readiness.
@@ -155,7 +155,7 @@ impl Service {
         self.tasks.spawn(serve_within(limits, listener.ready(), router, self.stop.clone(), REQUEST_GRACE));
     }
 
-    /// Takes events from RabbitMQ, mirrors dead letters to it, and tells outcomes where that is wanted.
+    /// Takes events from RabbitMQ, mirrors dead letters to it, and publishes outcomes where that is wanted.
     fn start_broker(&self) -> anyhow::Result<()> {
         let config = &self.app.config.broker;
         let Some((url, topology)) = super::broker(config)? else { return Ok(()) };

@@ -1,5 +1,5 @@
 //! Every series that is known at the start, at zero: a counter that appears with its first event has no growth that an
-//! alarm could see, and a series that does not exist looks like a process that does not tell it.
+//! alarm could see, and a series that does not exist looks like a process that does not measure it.
 
 use std::collections::BTreeSet;
 

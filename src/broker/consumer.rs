@@ -348,7 +348,7 @@ fn incoming(message: Message, given_up: bool) -> Incoming {
     }
 }
 
-/// Logs what the broker says about the connection; errors end the lanes by themselves and are told there.
+/// Logs what the broker says about the connection; errors end the lanes by themselves and are logged there.
 pub(super) fn notice(event: &lapin::Event) {
     match event {
         lapin::Event::ConnectionBlocked(reason) => {

@@ -2,7 +2,7 @@
 //!
 //! - [`Consumer`] brings events to the intake.
 //! - [`Publisher`] publishes, each message confirmed.
-//! - [`Outcomes`] tells the billing system what became of its invoices ([`OutcomeOutbox`](crate::model::outbox::OutcomeOutbox)).
+//! - [`Outcomes`] publishes to the billing system what became of its invoices ([`OutcomeOutbox`](crate::model::outbox::OutcomeOutbox)).
 //! - [`Mirror`] keeps the dead-letter queue equal to the dead letters in the database ([`DeadLetterOutbox`](crate::model::outbox::DeadLetterOutbox)).
 
 mod connection;

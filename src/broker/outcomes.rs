@@ -27,8 +27,8 @@ const PUBLISH_COUNT_MAX: u32 = 1_000;
 /// Between two looks for outcomes to publish.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long publishing that has begun may take once the process stops. The broker confirms within milliseconds, unless it
-/// is short of memory or away.
+/// How long publishing that has begun may take once the process stops. The broker confirms within milliseconds, unless
+/// it is short of memory or away.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Publishes outcomes.
@@ -37,7 +37,7 @@ pub struct Outcomes<Ledger> {
     topology: Topology,
     ledger: Ledger,
     clock: Clock,
-    /// The `source` of the events: who tells.
+    /// The `source` of the events.
     source: String,
     /// Between attempts while something is away.
     delays: Delays,
@@ -65,7 +65,7 @@ impl<Ledger> fmt::Debug for Outcomes<Ledger> {
 }
 
 impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
-    /// A publisher of outcomes that tells as `source`, and does not run yet.
+    /// A publisher of outcomes with this `source`, which does not run yet.
     pub fn new(url: BrokerUrl, topology: Topology, source: String, ledger: Ledger, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
         let delays = Delays::for_server(&clock);

@@ -184,7 +184,7 @@ impl Publisher {
         for (message_id, confirm) in confirms {
             let confirmation = confirm.await?;
             accepted.push((message_id, confirmation.is_ack()));
-            // lapin may hand a returned message over with another one's confirmation; its id tells whose it is.
+            // lapin may hand a returned message over with another one's confirmation; its id shows whose it is.
             if let Confirmation::Ack(Some(back)) | Confirmation::Nack(Some(back)) = confirmation {
                 returned.extend(back.delivery.properties.message_id().clone());
             }

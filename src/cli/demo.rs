@@ -30,7 +30,7 @@ pub struct DemoArgs {
 
 /// Does what the command line says.
 pub async fn run(args: DemoArgs, globals: &Globals) -> anyhow::Result<()> {
-    // Refusals and broken events are what the demo shows; its table tells of them, not the log.
+    // Refusals and broken events are what the demo shows; its table shows them, not the log.
     telemetry::start_logging(&Log { filter: "error".to_owned(), format: LogFormat::Human });
     let output = globals.output();
     let signal = lifecycle::drain_on_signal()?;

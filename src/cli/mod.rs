@@ -105,7 +105,7 @@ enum Command {
     Customers(customers::CustomersArgs),
 }
 
-/// Does what the command line says, and tells what went wrong on standard error.
+/// Does what the command line says, and reports what went wrong on standard error.
 ///
 /// The exit code is 0, or 1 for an error, or 2 for a command line that cannot be understood.
 #[must_use]

@@ -5,7 +5,7 @@ use icu_locale_core::subtags::{Language, Region, language};
 
 use crate::event::language_tag::canonical;
 
-/// A language and, if told, a region. Scripts, variants and extensions (other digits, calendars) are left out.
+/// A language and, if present, a region. Scripts, variants and extensions (other digits, calendars) are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Locale {
     language: Language,

@@ -195,7 +195,7 @@ fn envelope(snapshot: &Snapshot) -> Result<Envelope, ComposeError> {
     Ok(Envelope { sender: envelope_sender(&snapshot.tenant)?, recipients })
 }
 
-/// The envelope sender of a tenant's mails: where bounces go, if that is told, else the address of `From`.
+/// The envelope sender of a tenant's mails: where bounces go, if that is set, else the address of `From`.
 ///
 /// # Errors
 /// If it is no usable mail address.

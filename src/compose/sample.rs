@@ -1,4 +1,4 @@
-//! A sample delivery, with everything told: what templates are checked and previewed with.
+//! A sample delivery, with every field set: what templates are checked and previewed with.
 
 use super::{Recipient, Snapshot};
 use crate::clock::Timestamp;
@@ -22,7 +22,7 @@ pub const PLANS: [Plan; 5] = [
 /// The portal's link of the sample.
 pub const LINK: &str = "https://portal.example/i/pZ1rX0cW3m9Q7yK5tB2vN8uD4sF6gH1jL0aE3iO5wRk";
 
-/// A delivery with everything told, of a mail in `locale`.
+/// A delivery with every field set, of a mail in `locale`.
 #[must_use]
 pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
     let to = Recipient {
@@ -54,8 +54,8 @@ pub fn snapshot(locale: &str, kind: InvoiceKind) -> Snapshot {
     }
 }
 
-/// The sample and others like it, so that every sentence of a template is written once: all amounts of an invoice and of
-/// a reminder that was stored before they were looked at, all levels of a reminder, no document, one and two.
+/// The sample and others like it, so that every sentence of a template is written once: all amounts of an invoice and
+/// of a reminder that was stored before they were looked at, all levels of a reminder, no document, one and two.
 #[must_use]
 pub fn variants(locale: &str, kind: InvoiceKind) -> Vec<Snapshot> {
     let whole = snapshot(locale, kind);

@@ -46,7 +46,7 @@ struct InvoiceView {
     issue_date: Option<String>,
     due_date: Option<String>,
     /// What the amount means for the customer: `due`, `nothing` (to pay), `credit` (in the customer's favour) or, of a
-    /// credit note, `credited`; `untold` where amounts may not be told.
+    /// credit note, `credited`; `untold` where amounts may not be shown.
     balance: &'static str,
     /// What is to be paid, or what is credited; never negative.
     amount: Option<String>,
@@ -175,7 +175,7 @@ impl InvoiceView {
         self.deadline = deadline.map(|deadline| customs.dates.long(deadline));
     }
 
-    /// What the customer's bookkeeping needs; it tells how to pay, so a link mail does not say it.
+    /// What the customer's bookkeeping needs; it says how to pay, so a link mail leaves it out.
     fn add_references(&mut self, invoice: &Invoice) {
         let reference = |text: &Option<String>| text.as_deref().map(clean::whole).filter(|text| !text.is_empty());
         self.payment_reference = reference(&invoice.payment_reference);

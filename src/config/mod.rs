@@ -1,7 +1,7 @@
 //! The configuration: read once, from the environment first, then from `config.toml`, then from defaults.
 //!
-//! Unset means embedded, but never half: see `rules`. Everything that is wrong is told at once, as [`Faults`], and no
-//! text here shows a secret. `config.toml` at the root of the project documents every key; a test keeps it true.
+//! Unset means embedded, but never half: see `rules`. Everything that is wrong is reported at once, as [`Faults`], and
+//! no text here shows a secret. `config.toml` at the root of the project documents every key; a test keeps it true.
 
 mod address;
 mod fault;

@@ -29,7 +29,7 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, portal: &BaseUrl) -> BTreeMap<
 
 fn read_one(reader: &mut ConfigReader<'_>, name: &str, portal: &BaseUrl) -> Option<RelayConfig> {
     let path = |key: &str| format!("relays.{name}.{key}");
-    // Read whole even without a URL, so that every fault is told and every key is known.
+    // Read whole even without a URL, so that every fault is reported and every key is known.
     let url = read_url(reader, name);
     let connections = reader.value(key(&path("connections")), "4", value::whole(1, 1000));
     let rate = reader.optional(key(&path("rate")), value::rate);

@@ -133,7 +133,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Parses `text`, and tells every place where it is no TOML.
+    /// Parses `text`, and reports every place where it is no TOML.
     pub(super) fn parse(file: &Path, text: &str) -> (Self, Vec<ConfigFault>) {
         let (document, mut errors) = DeTable::parse_recoverable(text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));

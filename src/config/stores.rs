@@ -50,7 +50,7 @@ pub struct Broker {
     pub name_prefix: String,
     /// Unacknowledged events at most, and so the largest batch that is committed at once.
     pub prefetch: u16,
-    /// Whether the billing system is told what became of its invoices.
+    /// Whether outcomes are published to the billing system.
     pub outcomes: bool,
 }
 

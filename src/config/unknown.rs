@@ -3,7 +3,7 @@
 use super::source::Tree;
 use crate::model::nearest_name::nearest;
 
-/// The unknown keys and tables of `tree`: path, line, and what to do. A table is told once, not key by key.
+/// The unknown keys and tables of `tree`: path, line, and what to do. A table is reported once, not key by key.
 pub(super) fn find(tree: &Tree, known: &[(&str, Option<&str>)]) -> Vec<(String, usize, String)> {
     let is_section = |path: &str| known.iter().any(|(key, _)| is_below(key, path));
     let strange_tables: Vec<(&String, usize)> =

@@ -39,7 +39,7 @@ pub struct ReportRow {
     pub message_id: Option<String>,
     /// What the mail holds.
     pub attachments: Vec<Attachment>,
-    /// Whether the mail carries a link into the portal. For the table; `decision` tells machines.
+    /// Whether the mail carries a link into the portal. For the table; programs read `decision`.
     #[serde(skip)]
     pub portal_link: bool,
     /// Where the mail lies.

@@ -48,7 +48,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts catcher, database and worker in `folder`, and tells them of the sample tenants and customers.
+    /// Starts catcher, database and worker in `folder`, and imports the sample tenants and customers.
     ///
     /// # Errors
     /// If the folder cannot be written, or another demo uses it.
@@ -90,7 +90,7 @@ impl Demo {
         Ok(Self { app, catcher, world, place, stop, sending })
     }
 
-    /// Publishes the sample events one after the other; `progress` is told of each.
+    /// Publishes the sample events one after the other; `progress` is called for each.
     ///
     /// # Errors
     /// If the database fails.

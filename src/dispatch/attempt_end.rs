@@ -48,8 +48,8 @@ impl AttemptResult {
         }
     }
 
-    /// It ended at the relay, which was told these recipients. The sentence is for logs, lists and events: it names none
-    /// of them, whatever the relay repeats. The reply itself stays as it was, for the attempt's row.
+    /// It ended at the relay, to which these recipients were named. The sentence is for logs, lists and events: it
+    /// names none of them, whatever the relay repeats. The reply itself stays as it was, for the attempt's row.
     pub fn at_relay(class: ReasonCode, submission: Submission, recipients: &[EnvelopeRecipient]) -> Self {
         let masked = |words: &str| AddressMask::of(recipients.iter().map(|r| r.address.as_ref())).reply(words);
         let reason = match (&submission.reply, &submission.detail) {

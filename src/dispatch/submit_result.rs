@@ -1,4 +1,4 @@
-//! What an SMTP transaction means for its delivery, and what it tells about the relay. Pure.
+//! What an SMTP transaction means for its delivery, and what it shows about the relay. Pure.
 
 use super::attempt_end::AttemptResult;
 use super::permit::{PermitAnswer, PermitRequest};
@@ -18,7 +18,7 @@ pub(super) enum SubmitResult {
     Outdated,
 }
 
-/// What a transaction tells about the relay itself.
+/// What a transaction shows about the relay itself.
 pub(super) fn signal(submission: &Submission, fresh: bool) -> BreakerSignal {
     match submission.outcome {
         Outcome::Uncertain => BreakerSignal::Uncertain,

@@ -51,15 +51,15 @@ pub struct Worker {
 /// Why a worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerEnd {
-    /// It was told to.
+    /// It was stopped.
     Stopped,
     /// The others declared it dead while it was suspended: start a new worker with a new id.
     CalledDead,
 }
 
 impl Worker {
-    /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back. At
-    /// the drain's deadline transfers are cut off whose final dot is not handed over: the relay cannot hold them.
+    /// Runs until `stop`, then drains: nothing is claimed any more, what is on the wire ends, the rest is given back.
+    /// At the drain's deadline transfers are cut off whose final dot is not handed over: the relay cannot hold them.
     /// [`LAST_STEPS`] after it this ends, also if the database is silent.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! S3, or what speaks its protocol, as document store.
 //!
-//! One GET a document: its head tells the size before the body is read, and of the body no more than that is read. A
+//! One GET a document: its head gives the size before the body is read, and of the body no more than that is read. A
 //! missing object is 404 only if we may list the bucket (`s3:ListBucket`); otherwise S3 answers 403, and we must take
 //! that for "refused".
 
@@ -95,7 +95,7 @@ impl Bucket {
         stream::iter(loads).buffered(CONCURRENT_MAX).try_collect().await
     }
 
-    /// Finds each document in its size, all at once; what the store does not tell counts as found.
+    /// Finds each document in its size, all at once; what the store does not answer counts as found.
     pub(super) async fn find_all(&self, documents: &[Document]) -> Result<(), DocumentError> {
         let mut answers: FuturesUnordered<_> = documents.iter().map(|document| self.find(document)).collect();
         while let Some(answer) = answers.next().await {

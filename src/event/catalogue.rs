@@ -1,4 +1,4 @@
-//! Tenants and customers as the billing system tells us of them: bodies and lines of an import in, checked values out.
+//! Tenants and customers, as imported from the billing system: bodies and lines of an import in, checked values out.
 //!
 //! Faults name the JSON path and never repeat a value, since a value may be a phone number. Unknown fields
 //! are ignored. An optional text that is blank counts as absent: a customer without a postcode must never pass for
@@ -22,14 +22,14 @@ use crate::model::settings::{InvalidSettings, Settings};
 use crate::model::tenant::{Sender, Tenant, TenantProfile};
 pub use warnings::{warnings_of_customer, warnings_of_import_line, warnings_of_settings, warnings_of_tenant};
 
-/// What one line of an import tells of.
+/// What one line of an import is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportEntry {
     Tenant(Box<Tenant>),
     Customer(Box<Customer>),
 }
 
-/// Reads the body that tells of a tenant. The address that it was put to, if any, names the tenant: then `id` may be
+/// Reads the body of a tenant. The address that it was put to, if any, names the tenant: then `id` may be
 /// absent, and must not differ.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn parse_tenant(body: &[u8], id: Option<&TenantId>) -> Result<Tenant, Malfor
     with_every_fault(Value::Object(value), samples::of_tenant, read_tenant)
 }
 
-/// Reads the body that tells of a customer; `address` as for [`parse_tenant`].
+/// Reads the body of a customer; `address` as for [`parse_tenant`].
 ///
 /// # Errors
 /// [`Malformed`] with its faults.

@@ -10,7 +10,7 @@ use super::malformed::MoreFaults;
 use super::{Dropped, InvoiceData, InvoiceSent, Malformed, canonical, data, json, json_values, more_faults};
 use crate::clock::Timestamp;
 
-/// The largest body of which more than the first fault is told.
+/// The largest body of which more than the first fault is reported.
 const MORE_FAULTS_BYTES_MAX: usize = 64 << 10;
 /// The only type of event that this version reads.
 pub const EVENT_TYPE: &str = "invoice.sent.v1";

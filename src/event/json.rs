@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Twice {
     }
 }
 
-/// Where in `body` the fault is that `error` tells of.
+/// Where in `body` the fault of `error` is.
 fn locate(body: &[u8], error: serde_json::Error) -> Malformed {
     if error.classify() != Category::Data {
         return Malformed::at("$", format!("is not JSON: {error}"));

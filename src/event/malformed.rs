@@ -128,7 +128,7 @@ impl Malformed {
         cause
     }
 
-    /// As a log shows it: what no name of ours looks like is left out, for names may tell of people as values do.
+    /// As a log shows it: what no name of ours looks like is left out, for names may be personal as values are.
     #[must_use]
     pub fn for_log(&self) -> String {
         let path = AddressMask::default().reply(&self.path);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Malformed, json};
 use crate::model::nearest_name::nearest;
 
-/// More than this are not told.
+/// More than this are not reported.
 const WARNINGS_MAX: usize = 20;
 
 /// The longest name that is compared with those that are known.

@@ -1,7 +1,7 @@
 //! What becomes of each event of a batch.
 //!
 //! Pure: the events, what the database holds about them, and a source of identifiers in; rows out. It runs while the
-//! tenants' rows are locked, so what it is told still holds when its rows are written.
+//! tenants' rows are locked, so what was read still holds when its rows are written.
 
 use std::collections::HashMap;
 use std::time::Duration;

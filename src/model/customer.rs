@@ -9,7 +9,7 @@ use crate::model::verification::VerificationConfig;
 pub use crate::model::verification::VerificationRecord;
 use crate::model::verification_key::VerificationKeys;
 
-/// A customer as the billing system tells us of it.
+/// A customer, as imported from the billing system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     pub tenant_id: TenantId,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ids::{RelayName, TenantId};
 use crate::model::settings::Settings;
 
-/// A tenant as the billing system tells us of it.
+/// A tenant, as imported from the billing system.
 ///
 /// `settings` count only when the tenant is new; an administrator's choice is never undone by an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
-//! Checks before a redrive or a resend whether the delivery would fail again. The person is told before anything is changed,
-//! instead of by another dead letter afterwards.
+//! Checks before a redrive or a resend whether the delivery would fail again. It is reported before anything is
+//! changed, instead of by another dead letter afterwards.
 //!
 //! Only certain faults refuse it: a document store that does not answer, or a limit that only a worker knows, does not.
 
@@ -78,8 +78,8 @@ impl Foresight {
         )
     }
 
-    /// Why a mail of this event must fail now; `None` if nothing speaks against it. A tenant or a customer who is not known
-    /// is others' to say.
+    /// Why a mail of this event must fail now; `None` if nothing speaks against it. A tenant or a customer who is not
+    /// known is others' to say.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -119,8 +119,8 @@ impl Foresight {
         Ok(self.documents_fault(data, plan, role).await)
     }
 
-    /// As the lane asks: an attachment is proven by its digest, a link's documents by their size, where the portal shows
-    /// them.
+    /// As the lane asks: an attachment is proven by its digest, a link's documents by their size, where the portal
+    /// shows them.
     async fn documents_fault(&self, data: &InvoiceData, plan: Plan, role: DeliveryRole) -> Option<Foreseen> {
         let checked = match plan {
             Plan::Attach => self.prove(data).await,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::schedule::step;
 use crate::clock::Timestamp;
 
-/// What one exchange with the relay tells about the relay.
+/// What one transaction shows about the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerSignal {
     /// It answered a transaction by neither of the next two.

@@ -29,8 +29,8 @@ const QUICK_DELAY: Duration = Duration::from_secs(5);
 /// … and all others so.
 const QUICK_DELAY_MAX: Duration = Duration::from_secs(30);
 
-/// What is held since the sender has sent what it may is tried sooner, at first: the limit may be an hour's, or the answer
-/// meant its recipient, and then the others of the sender wait for nothing.
+/// What is held since the sender has sent what it may is tried sooner, at first: the limit may be an hour's, or the
+/// answer meant its recipient, and then the others of the sender wait for nothing.
 const LIMIT_DELAYS: [Duration; 6] = [
     Duration::from_secs(30),
     Duration::from_mins(2),
@@ -54,15 +54,15 @@ pub fn trial_delay(reason: HoldReason, trials: u32) -> Duration {
     }
 }
 
-/// How many held senders of a relay with so many connections are tried at once. However many are held, the connections are
-/// there for what is not.
+/// How many held senders of a relay with so many connections are tried at once. However many are held, the connections
+/// are there for what is not.
 #[must_use]
 pub fn trials_at_once(connections: u32) -> u32 {
     (connections / 8).max(2).min((connections / 2).max(1))
 }
 
-/// How a relay answered a mail, as far as it speaks of the sender. `P` is the phase of the conversation, the earlier the
-/// smaller.
+/// How a relay answered a mail, as far as it speaks of the sender. `P` is the phase of the conversation, the earlier
+/// the smaller.
 #[derive(Debug, Clone, Copy)]
 pub struct TrialEnd<'a, P> {
     /// Where the attempt ended; none if it was not made.
@@ -98,7 +98,7 @@ pub fn judge<P: Copy + Ord>(reason: HoldReason, held_at: P, end: &TrialEnd<'_, P
         ReasonCode::Rejected if phase < held_at => TrialVerdict::Unanswered,
         ReasonCode::Rejected if end.code.is_some_and(is_bare) => TrialVerdict::Refused,
         ReasonCode::Rejected => TrialVerdict::Taken,
-        // Limits are told by 4xx and 5xx, and each is a deferral.
+        // Limits are reported by 4xx and 5xx, and each is a deferral.
         ReasonCode::Deferred if reason == HoldReason::DailyLimit => TrialVerdict::Refused,
         ReasonCode::Deferred => TrialVerdict::PutOff,
         _ => TrialVerdict::Unanswered,

@@ -1,4 +1,4 @@
-//! What stands between us and a relay, as far as one failed connection tells.
+//! What stands between us and a relay, as far as one failed connection shows.
 //!
 //! An error's text is for people, and each library words it its own way. What a person can do about it depends on the
 //! kind of fault; this module tells the kinds apart, once.
@@ -69,7 +69,8 @@ impl TransportFault {
                 | InvalidMessage::UnknownProtocolVersion
                 | InvalidMessage::MessageTooLarge,
             ) => Self::NotTls,
-            // RFC 8446 §6.2: protocol_version where no version is shared; those of old say it by a ServerHello of theirs.
+            // RFC 8446 §6.2: protocol_version where no version is shared; those of old say it by a ServerHello of
+            // theirs.
             Error::AlertReceived(AlertDescription::ProtocolVersion)
             | Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13

@@ -21,7 +21,7 @@ pub struct Metric {
     /// What kind of number it is.
     pub kind: MetricKind,
     pub labels: &'static [&'static str],
-    /// What it tells, for people.
+    /// What it counts or measures, for people.
     pub help: &'static str,
 }
 

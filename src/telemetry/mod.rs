@@ -1,4 +1,4 @@
-//! What the process tells about itself: log lines and metrics.
+//! What can be observed of the process: log lines and metrics.
 
 mod log;
 pub mod metric;
@@ -26,7 +26,7 @@ pub use logged_id::LoggedId;
 pub use mask::Masked;
 use metric::MetricKind;
 
-/// Libraries that tell what we tell ourselves, with less to go by; and lapin, which writes returned messages whole,
+/// Libraries that log what we log ourselves, in less detail; and lapin, which writes returned messages whole,
 /// with the addresses in them. Naming one in the filter enables it all the same.
 const QUIET: &str = "lapin=off,sqlx=error";
 

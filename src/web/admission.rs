@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) enum Use {
     /// Everything.
     Any,
-    /// Probes; everything else is told to come again.
+    /// Probes; everything else is refused until later.
     Probes,
 }
 

@@ -1,7 +1,7 @@
 //! What our HTTP listeners share: connections that are bounded in number and in time.
 //!
-//! [`serve()`] accepts connections and speaks HTTP/1.1 on each. [`admission`] decides who gets a place, [`deadlines`] how
-//! long a client may take for each part of an exchange, and [`watched`] tells it what moves.
+//! [`serve()`] accepts connections and speaks HTTP/1.1 on each. [`admission`] decides who gets a place, [`deadlines`]
+//! how long a client may take for each part of an exchange, and [`watched`] notes what moves.
 
 mod admission;
 mod assets;

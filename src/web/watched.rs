@@ -1,4 +1,4 @@
-//! A connection's stream and bodies, which tell [`ExchangeProgress`] what moves.
+//! A connection's stream and bodies, which note in [`ExchangeProgress`] what moves.
 
 use std::io;
 use std::pin::Pin;

@@ -18,7 +18,7 @@ impl PendingOutcome {
         Uuid::new_v5(&self.delivery.0, format!("{} {}", self.concluded, self.concluded_at.0).as_bytes())
     }
 
-    /// The event's bytes, told by `source`.
+    /// The event's bytes, published by `source`.
     pub(in crate::broker) fn event(&self, source: &str) -> Bytes {
         let event = json!({
             "specversion": "1.0",

@@ -23,7 +23,7 @@ use crate::store::RefusedCredentials;
 
 /// How long one relay may take in all, whatever it does.
 const RELAY_TIME_MAX: Duration = Duration::from_secs(15);
-/// How long it may take to be reached, and to answer: less, so that what it did not answer can be told.
+/// How long it may take to be reached, and to answer: less, so that an unanswered question can be reported.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(14);
 /// When a relay has not let us in by then, it is asked in the other way meanwhile. Some wait a few seconds with their
 /// banner, to see who talks before it.

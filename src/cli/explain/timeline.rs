@@ -23,7 +23,7 @@ const INDENT: usize = 15;
 /// The width of a moment.
 const TIME_INDENT: usize = 24;
 
-/// Everything that is known of one invoice, and how it is to be told.
+/// Everything that is known of one invoice, and how it is to be shown.
 pub(in crate::cli) struct Timeline {
     pub(in crate::cli) tenant: TenantId,
     /// As the person named it.

@@ -176,7 +176,7 @@ mod tests {
             assert_eq!(meant(&[acme.clone(), other.clone()], "r-1", true, &purpose), Some(&other));
             assert_eq!(meant(&[acme.clone(), other], "R - 1", true, &purpose), None);
         }
-        // Of what waits there is something to tell, and nothing to send again.
+        // What waits can be explained, and not sent again.
         let both = [acme.clone(), waiting];
         assert_eq!(meant(&both, "R-1", false, &Purpose::Explain), None);
         assert_eq!(meant(&both, "R-1", false, &Purpose::Resend { options: String::new() }), Some(&acme));

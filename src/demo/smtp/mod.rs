@@ -1,7 +1,7 @@
 //! The SMTP server of the demo's mail catcher and of the tests' relays.
 //!
-//! It holds conversations strictly ([RFC 5321]); a [`SmtpHost`] says what it offers, keeps the messages, and departs from
-//! the right answer wherever it wants to.
+//! It holds conversations strictly ([RFC 5321]); a [`SmtpHost`] says what it offers, keeps the messages, and departs
+//! from the right answer wherever it wants to.
 //!
 //! [RFC 5321]: https://www.rfc-editor.org/rfc/rfc5321
 
@@ -52,7 +52,7 @@ pub enum SmtpStep {
     Quit,
 }
 
-/// Who sends, and to whom, as SMTP was told. A Bcc stands here and nowhere else.
+/// Sender and recipients, as named in SMTP. A Bcc stands here and nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedEnvelope {
     /// The reverse path; empty for notifications.

@@ -198,7 +198,7 @@ impl RelayGate {
         self.take_in(passing, signal, None).await;
     }
 
-    /// Takes in what a transaction told about the relay, which ended in this phase.
+    /// Takes in what a transaction showed about the relay, which ended in this phase.
     pub async fn answered_at(&self, passing: &Passing<'_>, phase: Phase, signal: BreakerSignal) {
         self.take_in(passing, signal, Some(phase)).await;
     }

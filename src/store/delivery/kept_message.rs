@@ -86,7 +86,7 @@ pub(in crate::store) async fn describe_messages(
     Ok(())
 }
 
-/// The Message-ID and the attachments; what cannot be read any more is not told, and stops nothing.
+/// The Message-ID and the attachments; what cannot be read any more is left out, and stops nothing.
 fn describe(row: &Row) -> Result<(DeliveryId, Option<String>, Option<String>), StoreError> {
     let root = row.get("root_id")?;
     let profile = row.json::<TenantProfile>("profile").ok();

@@ -24,7 +24,7 @@ use crate::store::search::recipients;
 pub struct LeftRecipients {
     /// The relay deferred them each time: the message has not gone to them.
     pub deferred: Vec<Recipient>,
-    /// There are several, and the worker ended before it told which of them the relay had accepted.
+    /// There are several, and the worker ended before it recorded which of them the relay had accepted.
     pub unknown: bool,
 }
 

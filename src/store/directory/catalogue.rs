@@ -21,7 +21,7 @@ use crate::store::{Store, Transaction};
 
 /// What an upsert of a tenant did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent answers, each told by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "four independent answers, each shown by itself")]
 pub struct TenantUpserted {
     /// The tenant was not known before.
     pub created: bool,

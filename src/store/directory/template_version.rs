@@ -5,7 +5,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 
 impl Store {
-    /// Remembers templates, and that they are in use now: to be told at every start, before every round of the
+    /// Remembers templates, and that they are in use now: to be noted at every start, before every round of the
     /// retention, which forgets unused ones, and at least once a day by processes that make snapshots.
     pub async fn save_template_version(&self, version: &str, sources: &str) -> Result<(), StoreError> {
         sql("INSERT INTO template_version (version, sources, seen_at) VALUES ($1, $2, $3)

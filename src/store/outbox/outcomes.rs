@@ -108,8 +108,8 @@ impl OutcomeOutbox for Store {
     }
 }
 
-/// Writes the outcomes of those among these deliveries that are main ones and have just concluded so that there is
-/// something to tell.
+/// Writes the outcomes of those among these deliveries that are main ones and have just concluded with an outcome
+/// that is published.
 pub(in crate::store) async fn insert_outcomes(
     on: &mut Transaction,
     concluded: impl IntoIterator<Item = (DeliveryId, Concluded)>,

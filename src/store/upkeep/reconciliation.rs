@@ -54,7 +54,7 @@ pub struct BookedDelivery {
     pub resend: bool,
     /// The uncertain delivery whose place it took, if the relay accepted that one after all.
     pub accepted_before: Option<DeliveryId>,
-    /// Attempts that the relay accepted, as it told when they were to be sent once more already.
+    /// Attempts that the relay accepted, by an answer that came when they were to be sent once more already.
     pub accepted_late: i64,
     /// Its event, if that is known.
     pub event: Option<(EventState, Option<DeliveryId>)>,

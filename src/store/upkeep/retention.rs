@@ -21,7 +21,7 @@ const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 /// What a link shows is kept for so long after the last link has expired.
 const AFTER_LINK: Duration = Duration::from_hours(30 * 24);
 
-/// A snapshot may be made with templates that were told to be in use so long before.
+/// A snapshot may be made with templates that were noted as in use so long before.
 const TOLD_WITHIN: Duration = Duration::from_hours(24);
 
 /// How long what is kept.

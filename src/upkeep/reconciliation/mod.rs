@@ -19,7 +19,7 @@ use evidence::TakenMails;
 /// Rows of one page: what the ledger holds in memory does not grow with the database.
 const PAGE: u32 = 500;
 
-/// Findings that are named; of those above only the number is told.
+/// Findings that are named; of those above only the number is shown.
 const FINDINGS_MAX: usize = 1_000;
 
 /// What can be wrong.

@@ -91,7 +91,7 @@ pub struct BackToDue {
     pub may_be_out: bool,
     /// What was decided; `None` leaves what an earlier attempt decided.
     pub decision: Option<Terms>,
-    /// The message that the relay may hold, kept on the delivery: it is told even if no other attempt is made.
+    /// The message that the relay may hold, kept on the delivery: it is shown even if no other attempt is made.
     pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
