@@ -152,8 +152,9 @@ impl IntakeTransaction {
                    delivery.customer_id, delivery.recipients, delivery.expires_at, delivery.claim, delivery.link_key,
                    delivery.link_generation, link.root_id IS NOT NULL AS link_is_out,
                    link.revoked_at IS NOT NULL AS link_is_revoked,
-                   (SELECT CAST(MAX(generation) AS BIGINT) FROM portal_link WHERE portal_link.root_id = delivery.root_id)
-                       AS link_generation_last
+                   -- A revoked token is followed by one that was never out.
+                   (SELECT CAST(MAX(generation) AS BIGINT) FROM portal_link
+                    WHERE portal_link.root_id = delivery.root_id) AS link_generation_last
             FROM rows JOIN delivery ON delivery.id = rows.id
                  LEFT JOIN portal_link AS link ON link.root_id = delivery.root_id
                                               AND link.generation = delivery.link_generation

@@ -293,6 +293,7 @@ async fn events(
         FROM event
         WHERE event.key IN (
             SELECT key FROM rows
+            -- What waits has no delivery yet, and is found by the invoice.
             UNION SELECT waiting.key FROM event AS waiting
                   WHERE waiting.state = 'waiting' AND waiting.tenant_id = $1
                     AND (waiting.invoice_number = $2 OR waiting.invoice_id = $2))

@@ -75,6 +75,7 @@ impl IntakeTransaction {
                    ranked.customer_id, ranked.invoice_id, ranked.invoice_number, ranked.kind, event.body
             FROM (SELECT delivery.*, ROW_NUMBER() OVER (
                       PARTITION BY invoice_id, kind
+                      -- One that another took the place of, or duplicates, stands behind that.
                       ORDER BY (CASE WHEN class IN ('superseded', 'duplicate_invoice') THEN 1 ELSE 0 END),
                                created_at DESC, id DESC) AS place
                   FROM delivery

@@ -162,6 +162,7 @@ impl Store {
         // UNION ALL keeps its order, and LIMIT stops asking (and locking) once it has enough.
         sql("WITH picked AS MATERIALIZED (
                 SELECT delivery_id FROM (
+                    -- What a person waits for, up to its share.
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
@@ -169,6 +170,7 @@ impl Store {
                           AND (expires_at IS NULL OR expires_at > $6)
                         ORDER BY fair_rank LIMIT $4 {postgres: FOR UPDATE SKIP LOCKED}) AS express_first
                     UNION ALL
+                    -- The fairest share, from the low mark on: below it an open snapshot may keep thousands of dead rows.
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = FALSE AND state = 'due' AND fair_rank IS NOT NULL
@@ -176,6 +178,7 @@ impl Store {
                           AND fair_rank >= $5 AND (expires_at IS NULL OR expires_at > $6)
                         ORDER BY fair_rank LIMIT $3 {postgres: FOR UPDATE SKIP LOCKED}) AS by_rank
                     UNION ALL
+                    -- Where that is less than fits, more of what a person waits for.
                     SELECT * FROM (
                         SELECT delivery_id FROM lane_entry
                         WHERE relay = $1 AND express = TRUE AND state = 'due' AND fair_rank IS NOT NULL
@@ -185,9 +188,11 @@ impl Store {
                 ) AS candidates LIMIT $3)
             UPDATE lane_entry SET state = 'sending', worker_id = $2, claim = claim + 1, due_at = NULL
             WHERE delivery_id IN (SELECT delivery_id FROM picked) AND state = 'due'
+              -- A worker that the others have called dead claims nothing more: others work on what it had.
               AND EXISTS (SELECT 1 FROM worker WHERE worker.id = $2)
             RETURNING delivery_id, relay, tenant_id, customer_id, claim, attempts, takeovers, decision,
-                      portal_access, portal_method, message_sha256, message_date, refused_for_size, without_utf8, may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
+                      portal_access, portal_method, message_sha256, message_date, refused_for_size, without_utf8,
+                      may_be_out, missing_since, first_failed_at, expires_at, express, fair_rank")
         .bind(relay)
         .bind(worker)
         .bind(limit)

@@ -91,6 +91,7 @@ impl Store {
         sql("WITH {rows}
             SELECT lane_entry.delivery_id, lane_entry.claim,
                    CASE WHEN lane_entry.held IS NOT NULL THEN 'held'
+                        -- Nothing has changed: another transaction had the settings or the customer locked.
                         WHEN (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
                          AND tenant_settings.version = rows.settings_version
                          AND customer.type IS NOT DISTINCT FROM rows.customer_type THEN 'locked'
@@ -158,10 +159,12 @@ impl Store {
 /// Locks are taken in the same order as elsewhere: settings, customers, lane entries; and within the first two by byte
 /// order, as imports sort their rows, whatever the collation of the database.
 const MARK_STARTED: &str = "WITH {rows},
+    -- The settings, kept as they are until this has committed.
     holding AS MATERIALIZED (
         SELECT tenant_id, version FROM tenant_settings WHERE tenant_id IN (SELECT tenant_id FROM rows)
         ORDER BY tenant_id {postgres: COLLATE \"C\" FOR SHARE SKIP LOCKED}),
     -- Sorting reads all of `holding` before the first row is locked: settings before customers.
+    -- Starts whose settings and customer are those that were decided upon; the customers are kept, too.
     known AS MATERIALIZED (
         SELECT rows.*
         FROM rows JOIN holding ON holding.tenant_id = rows.tenant_id AND holding.version = rows.settings_version
@@ -172,6 +175,7 @@ const MARK_STARTED: &str = "WITH {rows},
     permitted AS (
         SELECT * FROM known
         UNION ALL
+        -- Decided upon without a type, because there is no such customer.
         SELECT rows.*
         FROM rows JOIN holding ON holding.tenant_id = rows.tenant_id AND holding.version = rows.settings_version
         WHERE rows.customer_type IS NULL
@@ -187,8 +191,10 @@ const MARK_STARTED: &str = "WITH {rows},
       AND lane_entry.worker_id IS NOT DISTINCT FROM permitted.worker_id
       AND lane_entry.tenant_id = permitted.tenant_id AND lane_entry.customer_id = permitted.customer_id
       -- A hold by hand meets claimed rows, too: whichever of the two has the row first, the other one sees it.
-      AND lane_entry.state = 'sending' AND lane_entry.held IS NULL AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
+      AND lane_entry.state = 'sending' AND lane_entry.held IS NULL
+      AND (lane_entry.expires_at IS NULL OR lane_entry.expires_at > $1)
     RETURNING lane_entry.delivery_id, lane_entry.claim
+    -- In the same round trip: no link goes out that the portal does not know.
     {postgres: , permitted.root_id, permitted.generation, permitted.token_sha256, permitted.key_fingerprint,
               permitted.link_expires_at, permitted.tenant_id, permitted.customer_id), linked AS (
         INSERT INTO portal_link

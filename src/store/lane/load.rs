@@ -86,6 +86,7 @@ impl Store {
                    delivery.profile_version, delivery.template_version, delivery.snapshot_at, delivery.link_key,
                    delivery.link_generation, delivery.link_only, delivery.tripped_at IS NOT NULL AS has_held_sender,
                    event.body AS event_body,
+                   -- The profile of the snapshot; settings and customer as they are now, since they decide.
                    tenant_profile.body AS profile, settings.version, settings.sensitive_attachments,
                    settings.portal_level, settings.portal_primary, settings.portal_secondary,
                    customer.type AS customer_type, ",

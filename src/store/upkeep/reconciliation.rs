@@ -141,18 +141,21 @@ impl Store {
                    COALESCE(delivery.message_sha256, lane_entry.message_sha256) AS message_sha256,
                    delivery.attachments, delivery.recipients, delivery.resend_of,
                    event.state AS event_state, event.delivery_id AS event_delivery,
+                   -- Of a resend: the one that it took the place of, if the relay turned out to have accepted that.
                    (SELECT original.id FROM delivery AS original
                     WHERE original.id = delivery.resend_of AND original.class = 'superseded'
                       AND EXISTS (SELECT 1 FROM attempt
                           WHERE attempt.delivery_id = original.id
                             AND (attempt.class = 'accepted' OR attempt.class = 'uncertain' AND attempt.code LIKE '2%')))
                        AS accepted_before,
+                   -- A 250 that came when it was to be sent once more already.
                    (SELECT COUNT(*) FROM attempt WHERE attempt.delivery_id = delivery.id
                     AND attempt.class = 'uncertain' AND attempt.code LIKE '2%') AS accepted_late,
                    (SELECT COUNT(*) FROM attempt
                     WHERE attempt.delivery_id = delivery.id AND attempt.class = 'accepted') AS accepted,
                    (SELECT COUNT(*) FROM attempt
                     WHERE attempt.delivery_id = delivery.id AND attempt.class = 'uncertain') AS uncertain,
+                   -- Accepted, with another decision or message than the delivery is said to have.
                    (SELECT COUNT(*) FROM attempt
                     WHERE attempt.delivery_id = delivery.id AND attempt.class = 'accepted'
                       AND (attempt.decision IS DISTINCT FROM delivery.decision

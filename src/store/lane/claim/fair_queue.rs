@@ -44,13 +44,16 @@ pub(in crate::store) async fn take_places<'a>(
     }
     let rows = sql("WITH {rows}
         INSERT INTO lane_tenant (relay, tenant_id, last_rank)
+        -- Behind the tenant's last place, or where the lane stands: a tenant without work saves up no places.
         SELECT rows.relay, rows.tenant_id, rows.places +
                CASE WHEN COALESCE(before.last_rank, 0) > COALESCE(lane.virtual_time, 0) THEN before.last_rank
                     ELSE COALESCE(lane.virtual_time, 0) END
         FROM rows
              LEFT JOIN lane ON lane.relay = rows.relay
              LEFT JOIN lane_tenant AS before ON before.relay = rows.relay AND before.tenant_id = rows.tenant_id
+        -- In one order, so that two transactions never wait for each other in a ring. (SQLite wants a WHERE here.)
         WHERE TRUE ORDER BY 1, 2
+        -- Another transaction may have taken places since the snapshot: the later ones count.
         ON CONFLICT (relay, tenant_id) DO UPDATE SET last_rank =
                CASE WHEN excluded.last_rank > lane_tenant.last_rank THEN excluded.last_rank
                     ELSE lane_tenant.last_rank END

@@ -26,6 +26,7 @@ pub(in crate::store) async fn fair_share(
     let share = limit / u32::try_from(tenants.len()).unwrap_or(limit).max(1);
     sql("WITH {rows}
         SELECT ready.delivery_id, ready.relay, ready.tenant_id FROM rows
+             -- Each tenant's share by that tenant's part of the index; what another worker has locked is skipped.
              {postgres: CROSS JOIN LATERAL (
                 SELECT delivery_id, relay, tenant_id FROM lane_entry
                 WHERE tenant_id = rows.tenant_id AND due_at <= $1 AND due_at IS NOT NULL AND fair_rank IS NULL
@@ -55,11 +56,13 @@ async fn tenants_with_ready(
     sql("WITH RECURSIVE waiting (tenant_id) AS (
             SELECT MIN(tenant_id) FROM lane_entry WHERE due_at IS NOT NULL AND fair_rank IS NULL AND held IS NULL
             UNION ALL
+            -- One step of the index for each tenant.
             SELECT (SELECT MIN(lane_entry.tenant_id) FROM lane_entry
                     WHERE lane_entry.tenant_id > waiting.tenant_id AND due_at IS NOT NULL AND fair_rank IS NULL
                       AND held IS NULL)
             FROM waiting WHERE waiting.tenant_id IS NOT NULL)
         SELECT tenant_id FROM waiting
+        -- Some have only what is due later.
         WHERE EXISTS (SELECT 1 FROM lane_entry
               WHERE lane_entry.tenant_id = waiting.tenant_id AND due_at <= $1 AND due_at IS NOT NULL
                 AND fair_rank IS NULL AND held IS NULL)

@@ -221,12 +221,14 @@ impl Store {
         let mut freed = 0;
         loop {
             let let_go = sql("UPDATE lane_entry SET held = NULL,
+                   -- What tripped a hold goes behind the others, so that it is not the first to be refused again.
                    due_at = CASE WHEN due_at < $3 AND EXISTS (
                                 SELECT 1 FROM delivery
                                 WHERE delivery.id = lane_entry.delivery_id AND delivery.tripped_at IS NOT NULL)
                             THEN $3 ELSE due_at END
                 WHERE delivery_id IN (
                     SELECT delivery_id FROM lane_entry
+                    -- What is held by hand is for a person to let go.
                     WHERE held IS NOT NULL AND held <> $1
                       AND NOT EXISTS (SELECT 1 FROM sender_hold WHERE sender_hold.words = lane_entry.held
                                                                   AND sender_hold.relay = lane_entry.relay)
