@@ -219,9 +219,9 @@ pub(crate) fn without(mut event: Value, pointer: &str) -> Value {
     event
 }
 
-/// A store whose database nobody serves.
+/// A store whose database does not answer.
 pub(crate) async fn store_without_database() -> Store {
-    // A port that was free a moment ago, and that nobody else is given so soon.
+    // A port that was free a moment ago, and that is not given away so soon.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     drop(listener);

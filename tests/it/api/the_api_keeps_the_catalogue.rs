@@ -102,7 +102,7 @@ async fn a_customer_is_created_changed_and_left_as_it_is(database: TestDatabase)
         "warnings": []});
     assert_eq!(api.put(CUSTOMER, &customer()).await.success(201), &expected);
     assert_eq!(api.put(CUSTOMER, &customer()).await.success(200)["result"], "unchanged");
-    // A type that nobody knows is none, and counts as private.
+    // An unknown type is none, and counts as private.
     let other = with(customer(), "/type", json!("partner"));
     let changed = api.put(CUSTOMER, &other).await;
     assert_eq!(

@@ -84,7 +84,7 @@ async fn who_cannot_be_worked_on_is_reported_to_come_again() {
         answer.refusal(429);
         assert_eq!(answer.header("retry-after"), "1");
     }
-    // Their storm keeps nobody else out.
+    // Their storm keeps no other client out.
     api.get("/api/v1/tenants/acme").await.success(200);
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
     for answer in posts.join_all().await {

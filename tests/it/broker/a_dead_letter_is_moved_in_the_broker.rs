@@ -36,7 +36,7 @@ impl Scene {
         let broker = Broker::new().await;
         let sink = Sink::scripted(Script::new().on(Step::Mail, Act::reply("554 5.7.1 sender refused"))).await;
         let mut dispatcher = Dispatcher::new(database, &sink).await;
-        // The mirror's lease and intervals go by a clock that nobody has to move.
+        // The mirror's lease and intervals go by a clock that moves by itself.
         let store = dispatcher.app.store.clone();
         let mirror = Mirror::new(broker.url.clone(), broker.topology.clone(), store, Clock::system());
         let mirror = mirror.with_intervals(OFTEN).with_delays(short_delays());
@@ -115,7 +115,7 @@ async fn a_dead_letter_moved_by_hand_is_sent_once(database: TestDatabase) {
     dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-1 sent accepted attach 1"]);
 
-    // Somebody does it again with a copy: it is concluded, so it is taken off the queue and counted.
+    // A person does it again with a copy: it is concluded, so it is taken off the queue and counted.
     let stale = stale_redrives(&metrics);
     move_to_dispatch(broker, &body, &headers).await;
     until("the second one is counted", async || stale_redrives(&metrics) > stale).await;

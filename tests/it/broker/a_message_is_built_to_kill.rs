@@ -1,4 +1,4 @@
-//! A message, or a broker's greeting, that overflows the stack of whoever reads it by recursion; and properties that no
+//! A message, or a broker's greeting, that overflows the stack of a reader that recurses; and properties that no
 //! library expects. The message is taken in like any other, and so is what comes behind it.
 
 use std::sync::Arc;

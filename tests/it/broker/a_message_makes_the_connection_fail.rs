@@ -1,4 +1,4 @@
-//! A message that nobody can receive, since the connection fails with it each time: it is named, what stands before it
+//! A message that cannot be received, since the connection fails with it each time: it is named, what stands before it
 //! and beside it flows, and what stands behind it flows when the broker has given it up.
 
 use invoice_dispatcher::broker::{BrokerUrl, Consumer, ConsumerStatus};
@@ -54,7 +54,7 @@ async fn the_others_flow_and_it_is_named() {
     let cut = censor.cut();
     until("it is tried again and again", async || censor.cut() > cut).await;
 
-    // Somebody takes it out, as the runbook says.
+    // A person takes it out, as the runbook says.
     let (body, _) = broker.take_out(&broker.topology.undelivered).await;
     assert_eq!(body, FORBIDDEN.as_bytes());
     soon("consuming", status.wait_for(|status| *status == ConsumerStatus::Consuming)).await.expect("it lives");

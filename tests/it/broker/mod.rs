@@ -1,4 +1,4 @@
-//! What the broker, or somebody who publishes to it, can do to us.
+//! What the broker, or a publisher, can do to us.
 
 mod a_dead_letter_is_moved_in_the_broker;
 mod a_message_is_built_to_kill;

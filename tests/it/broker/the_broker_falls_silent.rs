@@ -1,4 +1,4 @@
-//! Packets to and from the broker are swallowed, and nobody says so: every wait for it ends in a bounded time, and a
+//! Packets to and from the broker are swallowed without an error: every wait for it ends in a bounded time, and a
 //! new connection is made.
 
 use std::time::{Duration, Instant};

@@ -116,7 +116,7 @@ async fn what_is_only_looked_for_is_named_when_it_is_missing() {
     let reason = reason(&mut status).await;
     assert!(reason.starts_with(&format!("queue {} is missing", verified.dead)), "{reason}");
     assert_eq!(broker.ready(&verified.dead).await, None, "looking makes nothing");
-    // An administrator makes it; nobody touches the process.
+    // An administrator makes it; the process is left alone.
     let (declaring, mut declared) = start(broker.url.clone(), &broker.topology, &intake);
     until_consuming(&mut declared).await;
     declaring.stop().await;

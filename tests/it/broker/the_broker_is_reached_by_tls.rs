@@ -64,9 +64,9 @@ async fn only_a_broker_that_our_authority_vouches_for_gets_our_password() {
         result
     };
     assert_eq!(publish("localhost", true).await, Ok(vec![Published::Confirmed]));
-    let unknown = publish("localhost", false).await.expect_err("nobody vouches for it");
+    let unknown = publish("localhost", false).await.expect_err("no authority vouches for it");
     assert!(unknown.contains("UnknownIssuer"), "{unknown}");
-    let another = publish("another.example", true).await.expect_err("a certificate for somebody else");
+    let another = publish("another.example", true).await.expect_err("a certificate of another host");
     assert!(another.contains("not valid for name"), "{another}");
     broker.clean_up().await;
 }

@@ -1,4 +1,4 @@
-//! The broker raises its memory alarm: it reads nothing more from whoever publishes, and blocks them. Events that it has
+//! The broker raises its memory alarm: it reads nothing more from publishers, and blocks them. Events that it has
 //! are taken in all the same, and publishing comes back by itself.
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! "I did not get R-2026-0042, I moved to Acme Ltd": whoever answers knows neither tenant nor any table.
+//! "I did not get R-2026-0042, I moved to Acme Ltd": the person who answers knows neither tenant nor any table.
 
 use std::time::Duration;
 

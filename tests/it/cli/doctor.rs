@@ -33,7 +33,7 @@ async fn what_is_well_is_ok() {
     let said = here.run("doctor --ledger --json");
     assert_eq!(said.code, 0, "{}", said.stdout);
     let mut results = results(&said);
-    assert_eq!(results.remove("workers"), Some("warn".to_owned()), "nobody sends");
+    assert_eq!(results.remove("workers"), Some("warn".to_owned()), "no worker sends");
     assert!(results.remove("disk").is_some(), "as the machine has it");
     assert!(results.values().all(|result| result == "ok"), "{results:?}");
     assert!(said.stdout.contains("1 delivery, each in exactly one state"), "{}", said.stdout);
@@ -90,7 +90,7 @@ fn outcomes_that_wait_for_rabbitmq_are_counted() {
     let here = CommandLine::new();
     here.import_examples();
     assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
-    assert!(!results(&here.run("doctor --json")).contains_key("outcomes"), "nobody asked for them");
+    assert!(!results(&here.run("doctor --json")).contains_key("outcomes"), "they were not asked for");
 
     std::fs::write(here.folder().join("config.toml"), "[broker]\noutcomes = true\n").expect("the file can be written");
     let here = here.with("AMQP_URL", "amqp://127.0.0.1:1/%2f");

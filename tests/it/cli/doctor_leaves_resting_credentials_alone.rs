@@ -1,4 +1,4 @@
-//! A login that was refused rests, so that the account is not locked: also when somebody runs `doctor` again and again.
+//! A login that was refused rests, so that the account is not locked: also when `doctor` is run again and again.
 
 use serde_json::Value;
 

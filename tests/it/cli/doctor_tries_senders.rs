@@ -12,7 +12,7 @@ async fn a_sender_that_its_relay_refuses_is_named() {
     here.import_examples();
     let said = here.run("doctor --json");
     assert_eq!(said.code, 0, "{}", said.stdout);
-    assert!(sink.see(|state| state.commands_of("MAIL").is_empty()), "nobody asked for it");
+    assert!(sink.see(|state| state.commands_of("MAIL").is_empty()), "it was not asked for");
 
     let said = here.run("doctor --senders --json");
     assert_eq!(said.code, 1, "{}", said.stdout);
@@ -27,7 +27,7 @@ async fn a_sender_that_its_relay_refuses_is_named() {
     let (mails, resets, recipients) = sink.see(|state| {
         (state.count(Step::Mail), state.count(Step::Rset), state.count(Step::Rcpt) + state.count(Step::Data))
     });
-    assert_eq!((mails, resets, recipients), (tenants, tenants, 0), "each is forgotten, and nobody is to get anything");
+    assert_eq!((mails, resets, recipients), (tenants, tenants, 0), "each is reset, and no recipient is named");
 }
 
 #[tokio::test(flavor = "multi_thread")]

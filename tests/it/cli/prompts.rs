@@ -1,4 +1,4 @@
-//! Before more than one thing is changed, the person at the keyboard is asked; where nobody is, nothing is done.
+//! Before more than one thing is changed, the person at the keyboard is asked; without one, nothing is done.
 
 use std::process::{Output, Stdio};
 
@@ -21,7 +21,7 @@ async fn two_dead_letters() -> Support {
     support
 }
 
-/// What the command does for somebody who types this, and what they see besides its results.
+/// What the command does for a person who types this, and what they see besides its results.
 fn asked(support: &Support, arguments: &[&str], keys: &str) -> (Output, String) {
     let (mut terminal, folder) = (Terminal::new(), tempfile::tempdir().expect("a folder"));
     terminal.types(keys);
@@ -36,7 +36,7 @@ fn asked(support: &Support, arguments: &[&str], keys: &str) -> (Output, String) 
 #[tokio::test]
 async fn only_a_yes_is_a_yes() {
     let support = two_dead_letters().await;
-    // The last is the end of input: nobody says anything.
+    // The last is the end of input: there is no answer.
     for keys in ["n\n", "\n", "yes please\n", "\u{4}"] {
         let (output, seen) = asked(&support, &REDRIVE, keys);
         assert!(output.status.success(), "{keys:?}: {seen}");
@@ -63,7 +63,7 @@ async fn where_nobody_is_to_be_asked_nothing_is_done() {
     let without = told(&support, &REDRIVE);
     assert!(without.contains("standard input is not a terminal to ask on\n  what to do: "), "{without}");
 
-    // Somebody types, but the question would go into a file.
+    // A person types, but the question would go into a file.
     let (mut terminal, folder) = (Terminal::new(), tempfile::tempdir().expect("a folder"));
     terminal.types("y\n");
     let mut into_a_file = command(&support, &folder, &REDRIVE);

@@ -40,7 +40,7 @@ async fn refused_credentials_are_named_with_user_time_and_what_to_do() {
             now - 600_000
         )
     };
-    // Nobody has the others any more: their next try is long overdue.
+    // The others are not in use any more: their next try is long overdue.
     support.database.execute(refuse("a", "mailer", now + 240_000) + &refuse("b", "gone", now - 3_600_000)).await;
     for said in [says(&support, "relays list"), says(&support, EXPLAIN), says(&support, "doctor")] {
         assert!(said.contains("refuses these credentials (user mailer, since 10 min ago): 535 5.7.8 bad"), "{said}");

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::operator::samples::Support;
 
-/// What the binary says about the support's database, from a folder of its own and with nobody at the keyboard.
+/// What the binary says about the support's database, from a folder of its own and without a person at the keyboard.
 pub(crate) fn run(support: &Support, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     command(support, &folder, arguments).stdin(Stdio::null()).output().expect("the binary starts")

@@ -103,7 +103,7 @@ async fn what_the_decision_refuses_is_refused_before(database: TestDatabase) {
     let support = unlocked(database).await;
     support.accept(&event_with("1", b"right")).await;
     support.die(ReasonCode::NoVerificationMethod).await;
-    // Everybody gets a link now, must be verified for it, and the customer has nothing to be verified by.
+    // Every customer gets a link now, must be verified for it, and the customer has nothing to be verified by.
     let mut strict = tenant("acme");
     strict.settings.sensitive_attachments = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;
     let settings = support.database.store.put_settings(&"acme".into(), &strict.settings, None, "ada").await;

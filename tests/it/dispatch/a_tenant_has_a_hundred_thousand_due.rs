@@ -1,5 +1,5 @@
 //! A hundred thousand deliveries of one tenant are due. Another tenant's single invoice is at the relay within a round
-//! of slots, whoever looks at which clock.
+//! of slots, by whatever clock.
 
 use std::time::Duration;
 

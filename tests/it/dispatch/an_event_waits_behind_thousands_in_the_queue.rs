@@ -51,7 +51,7 @@ pub(crate) async fn time_of_the_last(database: TestDatabase, many: usize, worker
     let mut template = dispatcher.event("x", "C-2");
     template["data"]["documents"] = json!([dispatcher.add_document("acme/x.pdf", b"%PDF-1.4")]);
     dispatcher.add_document("globex/x.pdf", b"%PDF-1.4");
-    // The topology is declared, then nobody consumes while the queue fills.
+    // The topology is declared, then nothing is consumed while the queue fills.
     consume(&broker, &dispatcher).await.stop().await;
     broker.publish_events((0..many).map(|n| of(&template, "acme", n))).await;
     broker.publish_events(std::iter::once(of(&template, "globex", 0))).await;

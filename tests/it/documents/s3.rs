@@ -44,7 +44,7 @@ async fn what_is_wrong_with_a_document_is_distinguished() {
     server.put("wrong/acme/a.pdf", b"what is there".to_vec()).await;
     let store = server.open("s3://wrong");
 
-    let absent = store.load(&describing("acme/absent.pdf", b"x")).await.expect_err("nobody put it");
+    let absent = store.load(&describing("acme/absent.pdf", b"x")).await.expect_err("it was never put there");
     assert_eq!(absent, DocumentError::Missing { object: "acme/absent.pdf".to_owned() });
 
     let found = store.load(&describing("acme/a.pdf", b"what is there!")).await.expect_err("one byte less");
@@ -87,7 +87,8 @@ async fn a_server_that_is_not_there_makes_documents_unavailable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
     drop(listener);
-    let found = open_at(&endpoint, "s3://b").load(&describing("acme/a.pdf", b"x")).await.expect_err("nobody listens");
+    let found =
+        open_at(&endpoint, "s3://b").load(&describing("acme/a.pdf", b"x")).await.expect_err("no server listens");
     assert!(matches!(found, DocumentError::Unavailable { .. }), "{found}");
     assert!(!format!("{found} {found:?}").contains("a-secret"));
 }
@@ -145,7 +146,7 @@ async fn an_object_that_is_too_large_is_refused_before_it_is_read() {
         let _ = connection.read(&mut request).await;
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\nlast-modified: Mon, 23 Nov 2026 09:30:00 GMT\r\netag: \"1\"\r\n\r\n";
         let _ = connection.write_all(head.as_bytes()).await;
-        // No byte of the body ever comes: whoever waits for one waits in vain.
+        // No byte of the body ever comes: its reader waits in vain.
         std::future::pending::<()>().await;
     });
     let found = open_at(&endpoint, "s3://b").load(&describing("acme/a.pdf", b"12345")).await.expect_err("a terabyte");

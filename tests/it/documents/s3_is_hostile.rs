@@ -1,5 +1,5 @@
 //! The S3 server, or who answers in its place, sends without end, sends us elsewhere, or says nothing. No memory fills,
-//! no credentials leave for another host, and whoever waits is freed.
+//! no credentials leave for another host, and no reader waits for ever.
 
 use std::time::{Duration, Instant};
 

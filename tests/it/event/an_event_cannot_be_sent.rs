@@ -1,4 +1,4 @@
-//! Events that are wrong, that name what nobody knows, or whose time has not come or has passed: each ends in a
+//! Events that are wrong, that name what is unknown, or whose time has not come or has passed: each ends in a
 //! recorded state with a reason, and none stops the others.
 
 use std::time::Duration;
@@ -191,7 +191,7 @@ async fn before_its_time_it_waits_and_after_it_expires(database: TestDatabase) {
     dispatcher.database.clock.advance(Duration::from_millis(left).saturating_sub(Duration::from_mins(1)));
     assert_eq!(sink.mails_and_data_phases(), (0, 0));
     dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", 1).await;
-    // Nobody sends while the worker is away, and then it is too late.
+    // Nothing is sent while the worker is away, and then it is too late.
     dispatcher.stop().await;
     dispatcher.take(&[never]).await;
     dispatcher.database.clock.advance(Duration::from_hours(1));

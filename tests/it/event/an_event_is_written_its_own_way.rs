@@ -1,4 +1,4 @@
-//! Events as billing systems really write them: a recipient twice, an empty copy, a locale of Java's, a time of nobody's.
+//! Events as billing systems really write them: a recipient twice, an empty copy, a locale of Java's, an unusable time.
 //! None of that stops an invoice, and its timeline says what was not used.
 
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
@@ -36,7 +36,7 @@ async fn one_mailbox_gets_one_mail(database: TestDatabase) {
     let mut recipients: Vec<_> = sink.mails().into_iter().map(|mail| mail.recipients).collect();
     recipients.sort();
     assert_eq!(recipients, [["C-1@customer.example"], ["archive@acme.example"], ["one@x.example"]]);
-    assert_eq!(notes(&dispatcher.database).await, [""; 0], "nobody is left out");
+    assert_eq!(notes(&dispatcher.database).await, [""; 0], "no recipient is left out");
     dispatcher.finish().await;
 }
 

@@ -1,4 +1,5 @@
-//! What the database holds of a delivery cannot be read, or is not there: it ends with a reason, and nobody else waits.
+//! What the database holds of a delivery cannot be read, or is not there: it ends with a reason, and no other delivery
+//! waits.
 
 use invoice_dispatcher::model::reason::ReasonCode;
 

@@ -31,7 +31,7 @@ async fn it_is_a_dead_letter() {
     cell.end(worker).await;
 }
 
-/// A panic where an end is written down costs neither the slot nor the delivery: nobody knows of it any more, so the
+/// A panic where an end is written down costs neither the slot nor the delivery: no task knows of it any more, so the
 /// heartbeat gives it up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_costs_no_slot() {

@@ -1,5 +1,5 @@
-//! Somebody's transaction keeps one tenant's settings, or a customer, locked in PostgreSQL: the mail of all other tenants
-//! of the lane goes out, and theirs once the lock is gone. (SQLite has one writer: there is nothing like it.)
+//! An operator's transaction keeps one tenant's settings, or a customer, locked in PostgreSQL: the mail of all other
+//! tenants of the lane goes out, and theirs once the lock is gone. (SQLite has one writer: there is nothing like it.)
 
 use std::time::Duration;
 

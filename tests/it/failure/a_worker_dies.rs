@@ -1,5 +1,5 @@
 //! A worker is killed, or stands still for so long that the others call it dead. What it had not begun to hand over is
-//! sent by another; what it had is uncertain; and nobody sends anything twice.
+//! sent by another; what it had is uncertain; and nothing is sent twice.
 
 use std::time::Duration;
 

@@ -18,7 +18,8 @@ on_both_databases!(
     what_is_handed_over_and_not_answered_is_uncertain_at_once,
 );
 
-/// A dispatcher whose drain ends at once, whatever is on the wire, and which waits for its relay for as long as it runs.
+/// A dispatcher whose drain ends at once, whatever is on the wire, and which waits for its relay for as long as it
+/// runs.
 async fn impatient(database: TestDatabase, sink: &Sink) -> Dispatcher {
     let (grace, patience) = (Duration::from_millis(50), Duration::from_mins(5));
     let relay = relay("default", sink).with(|config| {
@@ -42,7 +43,7 @@ async fn half_a_message_is_deferred_at_the_deadline(database: TestDatabase) {
 
     assert_eq!(dispatcher.states().await, ["R-a due - - 1"]);
     assert_eq!(dispatcher.attempts().await, ["R-a deferred transfer -"]);
-    assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "nobody died with it");
+    assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "no worker died with it");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 0);
     dispatcher.start();
     dispatcher.pass_until_concluded().await;
@@ -61,7 +62,7 @@ async fn what_is_before_its_data_at_the_deadline_is_given_back(database: TestDat
         sink.wait_for("RCPT", |state| state.commands_of("RCPT").len() == asked).await;
         dispatcher.stop().await;
         assert_eq!(dispatcher.states().await, ["R-a due - - 0"]);
-        assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "nobody died with it");
+        assert_eq!(dispatcher.database.number(SUSPECTED).await, 0, "no worker died with it");
     }
     sink.behave(Script::new());
     dispatcher.start();

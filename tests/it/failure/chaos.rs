@@ -176,7 +176,8 @@ async fn chaos(events: u64, rounds: u64) {
     for worker in workers {
         stop(worker).await;
     }
-    // Nobody has to wait for the offices of the dead. Whoever takes this one begins with a look at the whole queue.
+    // The scenario does not wait for the leases of the dead. The next holder of this one begins with a look at the
+    // whole queue.
     database.execute("DELETE FROM lease").await;
     let (keeper, broker, when) = (site.start(), Broker::private(amqp_url).await, "after the chaos");
     until_mirrored(&site.store, &broker, when).await;

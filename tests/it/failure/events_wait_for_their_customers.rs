@@ -37,7 +37,7 @@ async fn a_worker_leaves_what_another_has_taken(database: TestDatabase) {
     let read = dispatcher.database.store.ready_waiting_events(100).await.expect("the database answers");
     let both_read: Vec<_> = read.iter().cloned().map(Parsed::waiting).collect();
     assert_eq!(both_read.len(), 3);
-    // One that nobody knows at all: its tenant has no row that could be locked.
+    // An unknown one: its tenant has no row that could be locked.
     let mut stray = dispatcher.event("stray", "C-1");
     stray["data"]["tenant_id"] = "nobody".into();
     let body = Bytes::from(stray.to_string());
@@ -97,5 +97,5 @@ async fn a_process_without_a_relay_takes_them_in_when_their_customers_come() {
     let due = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due'";
     until("the event is a delivery", async || database.number(due).await == 1).await;
     assert!(process.stop().await.success());
-    assert_eq!(database.number(due).await, 1, "nobody gives it up");
+    assert_eq!(database.number(due).await, 1, "it is not given up");
 }

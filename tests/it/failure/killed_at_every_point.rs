@@ -32,7 +32,7 @@ enum Row {
 enum Seen {
     /// It never began, and the next process sends it; or it is recorded.
     Nothing,
-    /// Its DATA never began, and nobody can know that: it is uncertain, as below.
+    /// Its DATA never began, and no other process can know that: it is uncertain, as below.
     NoData,
     HalfTheMessage,
     TheMessage,

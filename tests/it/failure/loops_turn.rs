@@ -111,7 +111,7 @@ async fn a_loop_that_stands_still_is_named() {
     dispatcher.app.liveness = liveness.clone();
     // What only the sweeper reads is locked, and its statement waits: for longer than a turn may take here.
     let mut other = PgConnection::connect(&url).await.expect("the database answers");
-    other.execute("BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE").await.expect("nobody else holds it");
+    other.execute("BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE").await.expect("no other holds it");
     dispatcher.start();
     let until_stuck = async |wanted: &[&str]| {
         let waiting = async {

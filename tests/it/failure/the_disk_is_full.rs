@@ -1,4 +1,4 @@
-//! The disk below an embedded database is full. Whoever publishes is told so; what was accepted is kept, nothing is sent
+//! The disk below an embedded database is full. Publishers are refused; what was accepted is kept, nothing is sent
 //! twice, and all goes on when there is room again.
 
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! The document store takes questions and does not answer: for one tenant's documents, or for all. What needs it waits and
-//! loses no attempt; links of the same lane, and tenants whose documents come, go out meanwhile.
+//! The document store takes questions and does not answer: for one tenant's documents, or for all. What needs it waits
+//! and loses no attempt; links of the same lane, and tenants whose documents come, go out meanwhile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -41,12 +41,12 @@ impl Bucket {
         let mut words = head.split(' ');
         let method = words.next().expect("a method");
         let key = words.next().expect("a path").trim_start_matches("/bucket/").to_owned();
-        let hanging = self.hanging.lock().expect("nobody panics with it").clone();
+        let hanging = self.hanging.lock().expect("no holder panics").clone();
         let hangs = hanging.is_some_and(|hanging| key.starts_with(&hanging));
         if hangs && self.drips.is_none() {
             return Answer::Silence;
         }
-        let objects = self.objects.lock().expect("nobody panics with it");
+        let objects = self.objects.lock().expect("no holder panics");
         let Some(bytes) = objects.get(&key) else {
             return Answer::Once("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned());
         };
@@ -78,7 +78,7 @@ impl Hanging {
     /// The same, where what hangs may drip.
     async fn start_with(database: TestDatabase, hanging: &str, tenants: &[&str], drips: Option<Duration>) -> Self {
         let bucket = Arc::new(Bucket { drips, ..Bucket::default() });
-        *bucket.hanging.lock().expect("nobody panics with it") = Some(hanging.to_owned());
+        *bucket.hanging.lock().expect("no holder panics") = Some(hanging.to_owned());
         let server = ScriptedHttp::start({
             let bucket = Arc::clone(&bucket);
             move |head| bucket.answer(head)
@@ -122,7 +122,7 @@ impl Hanging {
         let (object, bytes) = (format!("{tenant}/{id}.pdf"), format!("%PDF-1.4 {id}"));
         event["data"]["tenant_id"] = json!(tenant);
         event["data"]["documents"][0] = self.dispatcher.add_document(&object, bytes.as_bytes());
-        self.bucket.objects.lock().expect("nobody panics with it").insert(object, bytes);
+        self.bucket.objects.lock().expect("no holder panics").insert(object, bytes);
         event
     }
 
@@ -130,7 +130,7 @@ impl Hanging {
     async fn finish(self, sent: usize) {
         let dependency = "SELECT COUNT(*) FROM lane_entry WHERE last_class <> 'dependency' OR attempts > 0";
         assert_eq!(self.dispatcher.database.number(dependency).await, 0);
-        *self.bucket.hanging.lock().expect("nobody panics with it") = None;
+        *self.bucket.hanging.lock().expect("no holder panics") = None;
         self.dispatcher.pass_until_concluded().await;
         let all = self.dispatcher.database.number("SELECT COUNT(*) FROM delivery").await;
         let at_once = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts = 1";
@@ -147,7 +147,7 @@ async fn other_tenants_and_links_go_out(database: TestDatabase) {
     hanging.take("acme", "C-2", 5).await;
     hanging.take("globex", "C-1", 10).await;
     hanging.take("globex", "C-2", 10).await;
-    // Time passes: while nobody is answered, the other tenant's mails take turns in trying.
+    // Time passes: while no load is answered, the other tenant's mails take turns in trying.
     let seen = "links, and the other tenant's mails";
     hanging.dispatcher.pass_until_seen(&hanging.sink, seen, |state| state.mails.len() == 25).await;
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());

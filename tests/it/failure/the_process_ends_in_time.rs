@@ -1,4 +1,4 @@
-//! SIGTERM: the process ends within its grace, whatever is silent, and says so to whoever watches it until it has.
+//! SIGTERM: the process ends within its grace, whatever is silent, and its probes say so until it has.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -40,7 +40,7 @@ async fn each_mail_is_deferred_once_and_sent_once() {
     let sent = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts BETWEEN 1 AND 3";
     assert_eq!(dispatcher.database.number(sent).await, MAILS);
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM attempt").await, 2 * MAILS);
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 2, "nobody was called dead");
+    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM worker").await, 2, "no worker was called dead");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'uncertain'").await, 0);
     assert_eq!(sink.mails_and_data_phases(), (40, 40));
     other.stop().await;

@@ -206,8 +206,8 @@ impl Cell {
         self.forget_the_dead().await;
     }
 
-    /// Nobody has to wait for what a dead process leaves: 30 s for its deliveries, two minutes for its offices. That
-    /// others do wait so long is seen elsewhere.
+    /// The scenario does not wait for what a dead process leaves: 30 s for its deliveries, two minutes for its leases.
+    /// That others do wait so long is seen elsewhere.
     pub(crate) async fn forget_the_dead(&self) {
         self.database.execute("DELETE FROM worker").await;
         self.database.execute("DELETE FROM lease").await;

@@ -1,4 +1,4 @@
-//! A TCP proxy before any server that can swallow packets: nothing passes either way, and nobody is told.
+//! A TCP proxy before any server that can swallow packets: nothing passes either way, and neither side notices.
 //!
 //! So a connection looks after a failover without RST, a firewall that has lost its state, or a frozen machine: it
 //! stands, writes succeed until the buffers are full, and no answer, EOF or error ever comes. While packets are
@@ -150,7 +150,7 @@ async fn until_passing(state: &mut watch::Receiver<State>, number: usize) {
 async fn echoes(stream: &mut TcpStream) -> bool {
     let asking = async {
         stream.write_all(b"x").await.expect("a write to a black hole succeeds");
-        stream.read_u8().await.expect("nobody closes the connection")
+        stream.read_u8().await.expect("the connection stays open")
     };
     // The only way to see that nothing comes is to wait for a moment in which it would have come many times.
     tokio::time::timeout(std::time::Duration::from_millis(200), asking).await.is_ok()

@@ -66,7 +66,7 @@ impl Broker {
         Self::with(text, Topology::prefixed(&format!("test-{}.", Clock::system().new_id()))).await
     }
 
-    /// The broker at this address, which nobody else uses: names are as in production.
+    /// The broker at this address, used by this scenario alone: names are as in production.
     pub(crate) async fn private(text: String) -> Self {
         Self::with(text, Topology::default()).await
     }
@@ -150,7 +150,7 @@ impl Broker {
         self.look(queue).await.map_or(0, |queue| queue.consumer_count())
     }
 
-    /// Messages of a queue while nobody consumes it, so that all are ready; none while somebody does.
+    /// Messages of a queue without a consumer, so that all are ready; none while it has one.
     pub(crate) async fn at_rest(&self, queue: &str) -> Option<u32> {
         self.look(queue).await.filter(|queue| queue.consumer_count() == 0).map(|queue| queue.message_count())
     }
@@ -182,7 +182,7 @@ impl Broker {
         messages
     }
 
-    /// Takes the first message out of a queue as soon as nobody else holds it: body and headers.
+    /// Takes the first message out of a queue as soon as no consumer holds it: body and headers.
     pub(crate) async fn take_out(&self, queue: &str) -> (Bytes, BTreeMap<String, AMQPValue>) {
         let channel = self.channel().await;
         let taking = async {

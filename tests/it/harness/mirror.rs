@@ -25,10 +25,10 @@ pub(crate) async fn until_mirrored(store: &Store, broker: &Broker, when: &str) {
     until(&format!("the queue of dead letters was told everything {when}"), told).await;
 }
 
-/// Takes every message out of the queue of dead letters. There must be exactly one for each open dead letter and none of
-/// any other, and each must be, byte for byte, the event as the database keeps it and as it was `published`.
+/// Takes every message out of the queue of dead letters. There must be exactly one for each open dead letter and none
+/// of any other, and each must be, byte for byte, the event as the database keeps it and as it was `published`.
 ///
-/// Nobody may keep the mirror meanwhile.
+/// No process may keep the mirror meanwhile.
 pub(crate) async fn assert_mirrors(store: &Store, broker: &Broker, published: &[Bytes], when: &str) {
     let mut standing: BTreeMap<String, Vec<Bytes>> = BTreeMap::new();
     for (body, headers) in broker.drain(&broker.topology.dead).await {

@@ -1,4 +1,4 @@
-//! A TLS server of yesterday: OpenSSL's own, held to a version that nobody should speak any more.
+//! A TLS server of yesterday: OpenSSL's own, held to a version that is not to be used any more.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ pub(crate) struct OldTls {
 impl OldTls {
     /// One that knows TLS 1.0 alone.
     pub(crate) fn tls_1_0() -> Self {
-        // Debian's configuration forbids what is that old, unless somebody lowers the level of security.
+        // Debian's configuration forbids what is that old, unless the level of security is lowered.
         Self::start(&["-tls1", "-cipher", "DEFAULT@SECLEVEL=0"])
     }
 

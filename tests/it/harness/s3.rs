@@ -18,7 +18,7 @@ pub(crate) struct S3 {
 static SERVER: LazyLock<S3> = LazyLock::new(S3::start);
 
 impl S3 {
-    /// The server of this test run; started by whoever asks first.
+    /// The server of this test run; started by the first scenario that asks.
     pub(crate) fn shared() -> &'static Self {
         &SERVER
     }

@@ -56,7 +56,7 @@ impl ScriptedHttp {
 
     /// The heads of all requests so far.
     pub(crate) fn heads(&self) -> Vec<String> {
-        self.seen.heads.lock().expect("nobody panics with it").clone()
+        self.seen.heads.lock().expect("no holder panics").clone()
     }
 
     /// Bytes that its sockets took so far.
@@ -79,7 +79,7 @@ async fn answer(mut connection: TcpStream, seen: &Seen, script: &(dyn Fn(&str) -
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let answer = script(&head);
-    seen.heads.lock().expect("nobody panics with it").push(head);
+    seen.heads.lock().expect("no holder panics").push(head);
     match answer {
         Answer::Once(bytes) => {
             let _ = connection.write_all(bytes.as_bytes()).await;

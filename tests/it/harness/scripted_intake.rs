@@ -56,7 +56,7 @@ impl ScriptedIntake {
         soon("a batch", arrived.wait_for(|count| *count >= batches)).await.expect("the intake lives");
     }
 
-    /// Waits until somebody waits for the database.
+    /// Waits until a caller waits for the database.
     pub(crate) async fn until_asked(&self) {
         soon("a question", self.asked.subscribe().wait_for(|asked| *asked)).await.expect("the intake lives");
     }

@@ -21,7 +21,7 @@ pub enum Certificate {
     Expired,
     /// By another authority of the same name.
     OtherAuthority,
-    /// By nobody but itself, and no authority (CA:FALSE).
+    /// By itself alone, and no authority (CA:FALSE).
     SelfSigned,
     /// By itself, and an authority's (CA:TRUE), as `openssl req -x509` makes it.
     SelfSignedAuthority,

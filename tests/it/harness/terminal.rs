@@ -48,7 +48,7 @@ impl Terminal {
         let Self { mut person, program } = self;
         drop(program);
         let (mut seen, mut part) = (Vec::new(), [0; 1024]);
-        // Where nobody is left at the other side, reading fails (Linux: EIO) or ends.
+        // Where the other side has gone, reading fails (Linux: EIO) or ends.
         while let Ok(count @ 1..) = person.read(&mut part) {
             seen.extend_from_slice(&part[..count]);
         }

@@ -1,4 +1,4 @@
-//! Each type has a name of its own: whoever searches for one finds one.
+//! Each type has a name of its own: a search for it finds one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A million deliveries, of a hundred thousand customers: somebody at the phone waits a second at most.
+//! A million deliveries, of a hundred thousand customers: a person at the phone waits a second at most.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ const CUSTOMERS: usize = MANY / 10;
 /// The longest that a person at the phone waits.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Makes many deliveries out of the only one that there is: of customers of two tenants, `R-2026-1` and on, each to one of
-/// ten thousand addresses.
+/// Makes many deliveries out of the only one that there is: of customers of two tenants, `R-2026-1` and on, each to one
+/// of ten thousand addresses.
 async fn multiply(support: &Support) {
     let id = if support.database.store.is_single_process() {
         "CAST(printf('%016d', n) AS BLOB)"

@@ -34,7 +34,7 @@ async fn nothing_is_lost_or_sent_twice_and_it_goes_on() {
     sink.wait_for("the first mails", |state| state.mails.len() >= 50).await;
 
     servers.kill_postgres().await;
-    // Published while nobody can store it: the broker keeps it.
+    // Published while it cannot be stored: the broker keeps it.
     publisher.publish_events(&events[EVENTS / 2..]).await.expect("the broker takes them");
     tokio::time::sleep(OUTAGE).await;
     let taken = sink.mails().len();

@@ -113,7 +113,7 @@ async fn a_person_ignores_the_end_and_a_cure_does_not(database: TestDatabase) {
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.letters().await, ["no_verification_method cured"]);
     let cured = store.delivery(delivery).await.expect("answered").expect("it is known");
-    assert!(cured.expires_at.is_some(), "nobody decided that it may be late");
+    assert!(cured.expires_at.is_some(), "no person decided that it may be late");
     assert_eq!(support.database.number("SELECT COUNT(*) FROM lane_entry WHERE expires_at IS NOT NULL").await, 1);
 
     let (_, letter) = support.die(ReasonCode::Refused).await;

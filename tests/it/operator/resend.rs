@@ -147,7 +147,7 @@ async fn a_rest_is_superseded_too(database: TestDatabase) {
     support.resend(None).await.expect("it is sent again");
     let mut states = support.states().await;
     states.sort();
-    assert_eq!(states, ["cancelled superseded", "due -", "sent accepted"], "nobody gets it twice");
+    assert_eq!(states, ["cancelled superseded", "due -", "sent accepted"], "the customer gets it once");
     support.database.assert_ledger().await;
 }
 

@@ -160,7 +160,7 @@ impl Support {
     }
 }
 
-/// Somebody asks for an invoice again.
+/// A person asks for an invoice again.
 pub(crate) fn asked<'a>(tenant: &'a TenantId, invoice: &'a str) -> ResendRequest<'a> {
     ResendRequest {
         tenant,

@@ -25,10 +25,10 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(TestDatabase::postgres().await, &sink).await;
     let visitors = dispatcher.app.for_visitors().store;
-    // Whoever asks for old templates waits for this transaction; sending does not need them.
+    // A request for old templates waits for this transaction; sending does not need them.
     let mut other = PgConnection::connect(&dispatcher.database.url).await.expect("the database answers");
     let lock = "BEGIN; LOCK TABLE template_version IN ACCESS EXCLUSIVE MODE";
-    sqlx::raw_sql(lock).execute(&mut other).await.expect("nobody holds it");
+    sqlx::raw_sql(lock).execute(&mut other).await.expect("it is free");
     let mut lookups = JoinSet::new();
     for n in 0..VISITORS {
         let visitors = visitors.clone();
@@ -44,7 +44,7 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     sink.wait_for("mail beside the visitors", |state| state.mails.len() == 20).await;
     assert_eq!(dispatcher.database.number(waiting).await, 8, "the visitors wait no more: nothing was shown");
 
-    // By HTTP nobody waits so long for a connection.
+    // By HTTP no request waits so long for a connection.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let page = format!("http://{}/i/token", listener.local_addr().expect("bound"));
     let end = CancellationToken::new();
@@ -63,7 +63,7 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     }
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
     assert_eq!(client.get(&page).send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
-    // Whoever waited for a connection too long was told so; nobody waits for ever.
+    // Requests that waited for a connection too long were refused; none waits for ever.
     assert_eq!(lookups.join_all().await.len(), VISITORS);
     dispatcher.wait_until_concluded().await;
     dispatcher.finish().await;

@@ -28,7 +28,7 @@ async fn a_small_tenant_is_held_for_moments_and_once(database: TestDatabase) {
         assert!(passed < Duration::from_mins(1), "{local} waited for {passed:?}");
         // The one delivery has been tried again by then.
         dispatcher.pass_until("SELECT COUNT(*) FROM lane_entry WHERE attempts >= 1", 1).await;
-        assert!(holds(&dispatcher.database).await.is_empty(), "it holds nobody a second time");
+        assert!(holds(&dispatcher.database).await.is_empty(), "it holds no sender a second time");
     }
     sink.behave(Script::new());
     dispatcher.pass_until_concluded().await;

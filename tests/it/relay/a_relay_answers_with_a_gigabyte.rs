@@ -1,5 +1,5 @@
 //! A relay answers with a reply of one gibibyte. It is read no further than a reply may be long: the session ends as
-//! with any answer that nobody can use, and the worker's memory stays what it was.
+//! with any unusable answer, and the worker's memory stays what it was.
 
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ async fn it_is_read_no_further_than_a_reply_may_be_long() {
     let deferred = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND last_class = 'deferred' AND attempts = 1";
     let uncertain = "SELECT COUNT(*) FROM delivery WHERE concluded = 'uncertain'";
     let ended = async || database.number(deferred).await == 1 && database.number(uncertain).await == 1;
-    until("before the dot it is tried again, after it nobody knows", ended).await;
+    until("before the dot it is tried again, after it it is uncertain", ended).await;
     let said = "SELECT COALESCE(last_reply, '') FROM lane_entry";
     assert!(database.texts(said).await[0].contains("does not end within"), "by its length, not by a deadline");
 

@@ -1,5 +1,5 @@
-//! The relay is down for hours. Nothing fails for it, nothing is tried in vain, and once it is back the mail comes to it
-//! by ones, twos and fours, not all at once.
+//! The relay is down for hours. Nothing fails for it, nothing is tried in vain, and once it is back the mail comes to
+//! it by ones, twos and fours, not all at once.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn nothing_fails_and_all_go_out_by_a_ramp(database: TestDatabase) {
     let began = dispatcher.database.clock.now();
     dispatcher.start();
     dispatcher.wait_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'", 1).await;
-    // 8 hours: the probes come every two minutes, and each finds nobody.
+    // 8 hours: the probes come every two minutes, and each finds no relay.
     for probe in 1..=240 {
         dispatcher.database.clock.advance(Duration::from_mins(2));
         dispatcher.pass_until(&format!("SELECT COUNT(*) FROM relay_state WHERE probes >= {probe}"), 1).await;

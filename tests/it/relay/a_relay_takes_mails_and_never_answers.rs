@@ -74,8 +74,8 @@ async fn two_workers_make_no_more_of_them() {
     dispatcher.finish().await;
 }
 
-/// The trial's mail is on the way for longer than a lease holds: the lease is renewed, and no other worker tries the relay
-/// too.
+/// The trial's mail is on the way for longer than a lease holds: the lease is renewed, and no other worker tries the
+/// relay too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_joins_a_trial_that_takes_long() {
     let mut sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
@@ -98,7 +98,7 @@ async fn nobody_joins_a_trial_that_takes_long() {
         dispatcher.step().await;
     }
     assert_eq!(sink.mails_and_data_phases(), (in_trial, in_trial), "one mail a trial");
-    assert_eq!(sink.see(|state| state.connections), connections, "nobody probes meanwhile");
+    assert_eq!(sink.see(|state| state.connections), connections, "no worker probes meanwhile");
 
     sink.behave(Script::new());
     sink.go_away().await;

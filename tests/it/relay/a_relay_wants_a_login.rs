@@ -1,5 +1,5 @@
 //! The relay wants a login that we have not, and says so only at MAIL, RCPT, DATA or the dot: it is the relay's and
-//! nobody's mail fails for it, however long it lasts.
+//! no delivery fails for it, however long it lasts.
 
 use invoice_dispatcher::relay::outcome::Outcome;
 

@@ -1,5 +1,5 @@
 //! A relay refuses one tenant's sender, on a lane that it shares with others. Its mails are held and none is lost;
-//! everybody else's go out.
+//! all others go out.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const REFUSED: usize = 12;
 fn event_of_bad(dispatcher: &Dispatcher, n: usize) -> Value {
     let mut event = dispatcher.event(&format!("bad-{n}"), "C-1");
     event["data"]["tenant_id"] = "bad".into();
-    // Each to somebody else, and each a link: the document is another tenant's.
+    // Each to another recipient, and each a link: the document is another tenant's.
     event["data"]["recipients"] = serde_json::json!([{ "role": "to", "address": format!("ap@customer-{n}.example") }]);
     event["data"]["documents"] = Value::Array(vec![dispatcher.add_document(&format!("bad/{n}.pdf"), b"%PDF-1.4")]);
     event
@@ -52,7 +52,7 @@ async fn mixed(database: TestDatabase, script: Script) -> (Dispatcher, Sink) {
     (dispatcher, sink)
 }
 
-/// All of the one are held, as if nobody had tried them, and all of the other are sent.
+/// All of the one are held, as if they had not been tried, and all of the other are sent.
 async fn only_the_refused_wait(dispatcher: &Dispatcher, code: &str) {
     let all = i64::try_from(REFUSED).expect("a small number");
     dispatcher.pass_until(HELD, all).await;

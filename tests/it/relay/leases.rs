@@ -23,7 +23,7 @@ const SENDING: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'";
 /// A dispatcher with eight deliveries, whose relay was away.
 async fn opened(database: TestDatabase, sink: &mut Sink) -> Dispatcher {
     sink.go_away().await;
-    // Whoever hangs at RCPT does so for longer than the test.
+    // What hangs at RCPT does so for longer than the test.
     let patient = relay("default", sink).with(|config| config.deadlines.command = Duration::from_mins(5));
     let configure =
         |config: &mut invoice_dispatcher::config::Config| config.worker.shutdown_grace = Duration::from_millis(200);
@@ -80,7 +80,7 @@ async fn resume_ends_a_lease(database: TestDatabase) {
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     let events: Vec<_> = (0..4).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
-    // Of a worker that nobody knows: of an earlier version's, that was forgotten without its leases.
+    // Of an unknown worker: of an earlier version's, that was forgotten without its leases.
     let (nobody, until) = (uuid::Uuid::from_u128(7), dispatcher.database.clock.now().plus(Duration::from_mins(2)).0);
     let nobody = if dispatcher.database.store.is_single_process() {
         format!("x'{}'", nobody.simple())

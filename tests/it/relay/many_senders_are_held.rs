@@ -1,5 +1,5 @@
-//! A relay refuses many tenants' senders, each for a reason of its own, and hangs whenever one is tried: the connections are
-//! there for the emails of the others.
+//! A relay refuses many tenants' senders, each for a reason of its own, and hangs whenever one is tried: the
+//! connections are there for the emails of the others.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn script(act: impl Fn(usize) -> Act) -> Script {
 async fn their_trials_leave_the_connections_to_others(database: TestDatabase) {
     // Each another code: alike, they would be the relay's fault.
     let sink = Sink::scripted(script(|n| Act::reply(&format!("550 5.7.{} not you", 100 + n)))).await;
-    // Whoever hangs does so for longer than the test.
+    // What hangs does so for longer than the test.
     let patient =
         relay("default", &sink).connections(4).with(|config| config.deadlines.command = Duration::from_mins(5));
     let mut dispatcher = Dispatcher::with(database, &[patient]).await;

@@ -1,4 +1,4 @@
-//! A relay puts each new recipient off once: nobody is held for it, and all is out after a retry or two.
+//! A relay puts each new recipient off once: no sender is held for it, and all is out after a retry or two.
 
 use super::senders::{holds, mails, pass_until_ended};
 use crate::harness::database::{TestDatabase, on_both_databases};

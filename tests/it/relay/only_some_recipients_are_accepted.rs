@@ -242,7 +242,7 @@ async fn a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent(d
     dispatcher.database.clock.advance(Duration::from_hours(1));
     let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
     assert_eq!((marked.acted, marked.recipients_unknown), (Acted::Done, false));
-    let rest = marked.rest.expect("somebody has not got it");
+    let rest = marked.rest.expect("one recipient has not got it");
     let again = store.mark_sent(delivery, "test", "again").await.expect("answered");
     assert_eq!(again.rest, None, "once");
     dispatcher.pass_until_concluded().await;

@@ -1,4 +1,4 @@
-//! The relay refuses credentials. Whoever has them leaves it alone, so that the account is not locked; whoever has
+//! The relay refuses credentials. Workers with them leave it alone, so that the account is not locked; workers with
 //! others does not notice.
 
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn they_rest_and_the_breaker_stays_closed(database: TestDatabase) {
         assert_eq!(sink.see(|state| state.count(Step::Auth)), 1 + tries);
     }
     assert_eq!(dispatcher.database.number(STOPPED).await, 0, "the relay itself is well");
-    // Somebody corrects the account at the relay, and resumes.
+    // The account is corrected at the relay, and the relay resumed.
     sink.behave(Script::new().login("mailer", "wrong"));
     let default = RelayName::from("default");
     dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
@@ -126,7 +126,7 @@ async fn a_probe_that_is_refused_leaves_the_breaker_to_others(database: TestData
     sink.come_back().await;
     dispatcher.pass_until(REFUSED, 1).await;
     dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open' AND probe_until IS NULL", 1).await;
-    // For ten minutes nobody probes with these, and none of it is the breaker's: its reason is still the outage.
+    // For ten minutes no worker probes with these, and none of it is the breaker's: its reason is still the outage.
     let beats = dispatcher.database.number("SELECT beats FROM worker").await;
     dispatcher.pass_until(&format!("SELECT COUNT(*) FROM worker WHERE beats >= {}", beats + 40), 1).await;
     assert_eq!(logins(&sink, "mailer", "wrong"), 1);

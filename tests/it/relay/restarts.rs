@@ -55,7 +55,7 @@ async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: 
     dispatcher.finish().await;
 }
 
-/// As in a rolling restart: the worker that joins gets no connection, and stops nobody.
+/// As in a rolling restart: the worker that joins gets no connection, and stops no other.
 #[tokio::test]
 async fn a_worker_that_gets_no_connection_leaves_the_others_theirs() {
     let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(30))).connections_max(2);

@@ -1,5 +1,5 @@
-//! The relay hangs up or falls silent. Before the final dot the mail is sent again; after it nobody knows whether the
-//! relay has it, so nothing sends it again but a person, or the relay's configuration once.
+//! The relay hangs up or falls silent. Before the final dot the mail is sent again; after it it is not known whether
+//! the relay has it, so nothing sends it again but a person, or the relay's configuration once.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn after_the_dot_it_is_uncertain_and_is_not_sent_again(database: TestDatab
         dispatcher.wait_until_concluded().await;
         mails += 1;
     }
-    // Whatever time passes, nobody sends them again.
+    // Whatever time passes, they are not sent again.
     for _ in 0..3 {
         dispatcher.database.clock.advance(Duration::from_hours(10));
         dispatcher.take(&[dispatcher.event(&format!("z{}", dispatcher.database.clock.now().0), "C-1")]).await;

@@ -31,7 +31,7 @@ async fn the_name_does_not_resolve() {
 
 #[tokio::test]
 async fn without_tls_the_address_counts_and_not_the_name() {
-    // A documentation address stands for any that is reached over the open network: nobody even connects.
+    // A documentation address stands for any that is reached over the open network: no connection is even tried.
     for (security, words) in [(Security::Plain, "is not on this machine"), (Security::PrivatePlain, "is not private")] {
         for host in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {
             let mut config = config("smtp://127.0.0.1");

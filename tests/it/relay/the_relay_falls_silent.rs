@@ -1,4 +1,4 @@
-//! The relay hangs up, says nothing, or says what nobody can use. Uncertain is only what happens after the final dot.
+//! The relay hangs up, says nothing, or says what cannot be used. Uncertain is only what happens after the final dot.
 
 use std::time::Duration;
 

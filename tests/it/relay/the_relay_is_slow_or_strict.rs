@@ -1,5 +1,5 @@
 //! A relay that takes its time, takes only small mails, few connections or few mails a second: it holds up its own
-//! deliveries and nobody else's.
+//! deliveries and no others.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Claims: no delivery twice, nobody behind somebody else, and only what is due.
+//! Claims: no delivery twice, no tenant behind another, and only what is due.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -221,10 +221,6 @@ async fn a_released_claim_keeps_its_place(database: TestDatabase) {
     let again = claim(&database, worker, 1).await;
     assert_eq!(again[0].delivery, first[0].delivery);
     assert_eq!((again[0].claim, again[0].attempts), (2, 0), "another claim, no attempt consumed");
-    assert_eq!(
-        database.store.release(&[first[0].fence(worker)]).await.expect("answered"),
-        0,
-        "an old claim is nobody's"
-    );
+    assert_eq!(database.store.release(&[first[0].fence(worker)]).await.expect("answered"), 0, "an old claim is void");
     database.assert_ledger().await;
 }

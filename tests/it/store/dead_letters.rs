@@ -217,7 +217,7 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     assert_eq!(open().await, HashSet::from([malformed.id]));
     let unknown = DeadLetterId(new_id());
     let concluded = store.concluded(&[letter, malformed.id, unknown]).await.expect("answered");
-    assert_eq!(concluded, HashSet::from([letter]), "one that nobody knows is not concluded");
+    assert_eq!(concluded, HashSet::from([letter]), "an unknown one is not concluded");
     assert_eq!(store.to_remove().await.expect("answered"), [letter]);
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.to_remove().await.expect("answered"), []);

@@ -284,7 +284,7 @@ async fn a_relay_that_nobody_has_is_a_dead_letter(database: TestDatabase) {
         store.register_worker(WorkerId(worker), "test", &relays).await.expect("answered");
     }
     assert_eq!(unknown().await, []);
-    assert_eq!(store.give_up_relays(&default, 10).await.expect("answered"), 0, "somebody knows it");
+    assert_eq!(store.give_up_relays(&default, 10).await.expect("answered"), 0, "a worker serves it");
     store.take_over(WorkerId(knows), WorkerId(other)).await.expect("answered");
     assert_eq!(unknown().await, default);
 

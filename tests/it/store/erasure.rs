@@ -1,5 +1,5 @@
-//! Whatever names an erased customer is gone: also bytes that no column says are theirs, what people noted, and what the
-//! database's file keeps of old rows.
+//! Whatever names an erased customer is gone: also bytes that no column says are theirs, what people noted, and what
+//! the database's file keeps of old rows.
 
 use std::path::Path;
 
@@ -103,7 +103,7 @@ async fn what_people_noted_is_erased(database: TestDatabase) {
     let expected = ["cancelled: (erased)", "cancelled: (erased)", "cancelled: paid in cash", "the customer was erased"];
     assert_eq!(notes, expected);
     let who = support.database.texts("SELECT DISTINCT who FROM delivery_note").await;
-    assert_eq!(who, [WHO], "also the reason of the erasure names nobody");
+    assert_eq!(who, [WHO], "also the reason of the erasure names no person");
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }), "once more");
 }
 

@@ -92,9 +92,9 @@ async fn an_address_that_names_no_database_is_refused() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_unavailable() {
-    // Nobody listens on port 1.
+    // No server listens on port 1.
     let store = Store::open("postgres://x@127.0.0.1:1/x", Clock::system()).await.expect("the address can be read");
-    let error = store.answers().await.expect_err("nobody answers");
+    let error = store.answers().await.expect_err("no server answers");
     assert!(error.is_unavailable(), "{error}");
 }
 

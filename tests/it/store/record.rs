@@ -325,7 +325,7 @@ async fn no_data_after_the_deliverys_time(database: TestDatabase) {
         [DataPermitAnswer::Stale]
     );
     assert_eq!(database.store.release(&[claimed.fence(worker)]).await.expect("answered"), 1);
-    assert!(claim(&database, worker, 1).await.is_empty(), "nobody tries it again");
+    assert!(claim(&database, worker, 1).await.is_empty(), "it is not tried again");
     assert_eq!(database.store.expire(10).await.expect("answered"), [claimed.delivery]);
     assert_eq!(states(&database).await["expired"], 1);
     database.assert_ledger().await;

@@ -32,7 +32,7 @@ async fn a_change_counts_only_upon_what_it_was_decided(database: TestDatabase) {
     assert_eq!(closed, RelayState::closed(relay()));
     let open = opened(&database, closed.clone());
     assert!(store.change_breaker(&open).await.expect("answered"));
-    assert!(!store.change_breaker(&open).await.expect("answered"), "somebody was first");
+    assert!(!store.change_breaker(&open).await.expect("answered"), "another was first");
     let now = store.relay_state(&relay()).await.expect("answered");
     assert_eq!(now, RelayState { version: 1, ..open });
     assert!(store.change_breaker(&RelayState { version: 1, ..closed }).await.expect("answered"));

@@ -132,7 +132,8 @@ async fn templates_are_kept_although_they_were_told_before_the_event(database: T
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     store.save_template_version("t1", "{}").await.expect("answered");
-    // Whoever takes the event in tells its templates now and then, not with each event, and may end right afterwards.
+    // A process that takes events in notes its templates now and then, not with each event, and may end right
+    // afterwards.
     support.database.clock.advance(DAY / 2);
     support.accept(&event("1")).await;
     support.database.clock.advance(DAY * 200);

@@ -116,7 +116,7 @@ async fn what_is_overdue_suppresses_nothing(database: TestDatabase) {
     second["id"] = json!("twin");
     assert!(matches!(support.take(&second).await, Verdict::DuplicateInvoice(_)), "it may still be sent");
     support.database.clock.advance(Duration::from_hours(1));
-    // Nobody has swept: it stands in its lane, and is not claimed any more.
+    // The sweeper has not run: it stands in its lane, and is not claimed any more.
     let mut third = event("1");
     third["id"] = json!("third");
     assert!(matches!(support.take(&third).await, Verdict::Accepted(_)));
@@ -191,7 +191,7 @@ async fn a_cure_of_an_event_that_lay_for_days_is_a_duplicate(database: TestDatab
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     support.database.clock.advance(Duration::from_hours(20));
-    assert!(matches!(support.take(&twin()).await, Verdict::Accepted(_)), "nobody has cured the first yet");
+    assert!(matches!(support.take(&twin()).await, Verdict::Accepted(_)), "the first is not put back yet");
     support.database.clock.advance(Duration::from_hours(60));
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     let mut states = support.states().await;
@@ -298,7 +298,7 @@ async fn recipients_are_the_same_however_they_are_written(database: TestDatabase
         assert!(matches!(verdict, Verdict::DuplicateInvoice(_)), "{recipients:?}: {verdict:?}");
     }
     let other = to("other", &[("to", "ap@bucher.example"), ("cc", "copy@customer.example")]);
-    assert!(matches!(support.take(&other).await, Verdict::Accepted(_)), "that is somebody else");
+    assert!(matches!(support.take(&other).await, Verdict::Accepted(_)), "that is another customer");
     support.database.assert_ledger().await;
 }
 

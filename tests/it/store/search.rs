@@ -259,7 +259,7 @@ async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
     ] {
         assert_eq!(customers(&support, text).await, expected, "{text}");
     }
-    // Renamed: the old name finds nobody.
+    // Renamed: the old name finds no customer.
     support.database.store.upsert_customer(&named("C-2", "Westwerk AG")).await.expect("answered");
     assert_eq!(customers(&support, "osterwerk").await, [""; 0]);
     assert_eq!(customers(&support, "österwerk").await, [""; 0]);

@@ -253,7 +253,7 @@ async fn three_dead_workers_are_enough(database: TestDatabase) {
     let taken = database.store.take_over(dead, live).await.expect("answered");
     assert_eq!((taken.due.len(), taken.given_up.len()), (0, 1));
     assert_eq!(taken.given_up[0].takeovers, 3);
-    assert!(claim(&database, live, 1).await.is_empty(), "nobody else may send it");
+    assert!(claim(&database, live, 1).await.is_empty(), "no other may send it");
 
     let now = database.clock.now();
     let mut concluded = conclusion(&taken.given_up[0], Concluded::Dead, ReasonCode::Internal, now);

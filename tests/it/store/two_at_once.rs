@@ -1,7 +1,7 @@
 //! Two who act upon the same invoice at once: each order of their steps leaves one mail to send, and true answers.
 //!
-//! On PostgreSQL a third transaction holds a row, so that both wait where the test wants them to; the database says when
-//! they do. SQLite has one writer at a time: there they may only come in either order.
+//! On PostgreSQL a third transaction holds a row, so that both wait where the test wants them to; the database says
+//! when they do. SQLite has one writer at a time: there they may only come in either order.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ on_both_databases!(
     a_resend_and_a_sender_s_hold_in_any_order,
 );
 
-/// A row that nobody else can change until it is let go.
+/// A row that no other transaction can change until it is let go.
 struct HeldRow(PgConnection);
 
 impl HeldRow {

@@ -94,7 +94,7 @@ async fn one_that_cannot_be_read_any_more_is_dead_once(database: TestDatabase) {
     assert_eq!(support.letters().await, ["malformed open"]);
     let report = support.database.store.event_fate("https://billing.example/test", "1").await;
     let report = report.expect("answered").expect("it is known");
-    assert_eq!(report.dead_letters.len(), 1, "whoever published it learns what became of it");
+    assert_eq!(report.dead_letters.len(), 1, "its publisher learns what became of it");
 }
 
 async fn one_that_the_database_refuses_is_dead_once(database: TestDatabase) {
