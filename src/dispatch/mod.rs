@@ -4,9 +4,10 @@
 //!
 //! 1. [`claim_loop`] claims due deliveries, the fairest share first.
 //! 2. [`prepare`] decides what goes out (attachments or a link), [`load`]s the documents and composes the message.
-//! 3. [`send`]: an SMTP worker of the lane hands the message to the relay. Before DATA, [`permit`] asks the database
-//!    whether it may still go; starts of many deliveries share a commit ([`batcher`]).
-//! 4. [`attempt_end`] is how that ended; [`record`] says what follows, and the [`recorder`] writes it, in batches.
+//! 3. [`send`]: an SMTP worker of the lane hands the message to the relay, over a [`relay_connection`] of its own. Before
+//!    DATA, [`permit`] asks the database whether it may still go; starts of many deliveries share a commit ([`batcher`]).
+//! 4. [`submit_result`] says what the relay's answers mean, and [`attempt_end`] is how the attempt ended; [`record`]
+//!    says what follows, and the [`recorder`] writes it, in batches.
 //!
 //! What surrounds the stages: [`limits`] (connections, rate, memory), [`health`] (the relay's breaker, its credentials,
 //! held senders), [`liveness`] (heartbeat, takeover of dead workers' deliveries, isolation of those that workers died
