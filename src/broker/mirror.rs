@@ -58,10 +58,10 @@ impl Default for MirrorIntervals {
 }
 
 /// Keeps the mirror.
-pub struct Mirror<Ledger> {
+pub struct Mirror<Outbox> {
     url: BrokerUrl,
     topology: Topology,
-    ledger: Ledger,
+    outbox: Outbox,
     clock: Clock,
     /// Between attempts while something is away.
     delays: Delays,
@@ -78,21 +78,21 @@ pub struct Mirror<Ledger> {
     said: Option<String>,
 }
 
-impl<Ledger> fmt::Debug for Mirror<Ledger> {
+impl<Outbox> fmt::Debug for Mirror<Outbox> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mirror").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
-impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
+impl<Outbox: DeadLetterOutbox> Mirror<Outbox> {
     /// A mirror that is not kept yet.
-    pub fn new(url: BrokerUrl, topology: Topology, ledger: Ledger, clock: Clock) -> Self {
+    pub fn new(url: BrokerUrl, topology: Topology, outbox: Outbox, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone()).handing_on();
         let delays = Delays::for_server(&clock);
         Self {
             url,
             topology,
-            ledger,
+            outbox,
             clock,
             delays,
             intervals: MirrorIntervals::default(),
@@ -136,7 +136,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
                 break;
             }
         }
-        if let Err(away) = self.ledger.release_mirror_lease().await {
+        if let Err(away) = self.outbox.release_mirror_lease().await {
             tracing::debug!("failed to release the lease of the dead-letter mirror; it expires: {away}");
         }
         self.publisher.close().await;
@@ -144,7 +144,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
 
     /// Brings the mirror up to date, if this worker is the one to do it.
     async fn round(&mut self) -> Result<(), MirrorError> {
-        if !self.ledger.hold_mirror_lease(LEASE).await? {
+        if !self.outbox.hold_mirror_lease(LEASE).await? {
             // Its present holder may leave anything behind.
             (self.passed_at, self.checked_at) = (None, None);
             self.missed.clear();
@@ -152,7 +152,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         }
         self.publish_pending().await?;
         if self.is_over(self.passed_at, self.intervals.pass) {
-            let concluded = self.ledger.to_remove().await?;
+            let concluded = self.outbox.to_remove().await?;
             let check = !self.missed.is_empty() || self.is_over(self.checked_at, self.intervals.check);
             if !concluded.is_empty() || check {
                 self.clean(concluded).await?;
@@ -169,19 +169,19 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
     /// Publishes what is pending and open; then marks it.
     async fn publish_pending(&self) -> Result<(), MirrorError> {
         loop {
-            let letters = self.ledger.next_to_publish(PUBLISH_COUNT_MAX).await?;
+            let letters = self.outbox.next_to_publish(PUBLISH_COUNT_MAX).await?;
             if letters.is_empty() {
                 return Ok(());
             }
-            if !self.ledger.hold_mirror_lease(LEASE).await? {
+            if !self.outbox.hold_mirror_lease(LEASE).await? {
                 return Err(MirrorError::LeaseLost);
             }
             let ids: Vec<DeadLetterId> = letters.iter().map(|letter| letter.id).collect();
-            let open = self.ledger.still_open(&ids).await?;
+            let open = self.outbox.still_open(&ids).await?;
             let (open, concluded): (Vec<_>, Vec<_>) =
                 letters.into_iter().partition(|letter| open.contains_key(&letter.id));
             if !concluded.is_empty() {
-                self.ledger.mark_removed(&concluded.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
+                self.outbox.mark_removed(&concluded.iter().map(|letter| letter.id).collect::<Vec<_>>()).await?;
             }
             let messages: Vec<Outgoing> = open.iter().map(|letter| self.message(letter)).collect();
             failpoint::reach(Failpoint::BeforeMirror);
@@ -192,7 +192,7 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
                 .zip(&published)
                 .filter_map(|(letter, published)| (*published == Published::Confirmed).then_some(letter.id))
                 .collect();
-            self.ledger.mark_published(&confirmed).await?;
+            self.outbox.mark_published(&confirmed).await?;
             failpoint::reach(Failpoint::AfterMirrorMark);
             count("published", confirmed.len());
             taken(&self.topology.dead, &published)?;
@@ -206,16 +206,16 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
         establish(&connection, &self.topology).await?;
         // Before the look: nothing is published beside this, so that each of them stands there or is held by a
         // consumer.
-        let standing = self.ledger.published_and_open().await?;
+        let standing = self.outbox.published_and_open().await?;
         let look = look_at(&connection, &self.topology.dead).await?;
         let by_right = standing + self.foreign;
         if !concluded.is_empty() || look.ready > by_right || (look.ready < by_right && !look.is_consumed) {
-            let expected = self.ledger.standing().await?;
+            let expected = self.outbox.standing().await?;
             let pass = Pass {
                 queue: &self.topology.dead,
                 connection: &connection,
                 publisher: &self.publisher,
-                ledger: &self.ledger,
+                outbox: &self.outbox,
                 clock: &self.clock,
             };
             let report = pass.run(look.ready, concluded).await?;
@@ -250,10 +250,10 @@ impl<Ledger: DeadLetterOutbox> Mirror<Ledger> {
             return Ok(());
         }
         for ids in lost.chunks(REFILL_COUNT_MAX) {
-            if !self.ledger.hold_mirror_lease(LEASE).await? {
+            if !self.outbox.hold_mirror_lease(LEASE).await? {
                 return Err(MirrorError::LeaseLost);
             }
-            self.ledger.publish_again(ids).await?;
+            self.outbox.publish_again(ids).await?;
         }
         count("published_again", lost.len());
         tracing::warn!(

@@ -32,10 +32,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Publishes outcomes.
-pub struct Outcomes<Ledger> {
+pub struct Outcomes<Outbox> {
     url: BrokerUrl,
     topology: Topology,
-    ledger: Ledger,
+    outbox: Outbox,
     clock: Clock,
     /// The `source` of the events.
     source: String,
@@ -58,18 +58,18 @@ enum OutcomesError {
     Refused { exchange: String },
 }
 
-impl<Ledger> fmt::Debug for Outcomes<Ledger> {
+impl<Outbox> fmt::Debug for Outcomes<Outbox> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcomes").field("url", &self.url).field("source", &self.source).finish_non_exhaustive()
     }
 }
 
-impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
+impl<Outbox: OutcomeOutbox> Outcomes<Outbox> {
     /// A publisher of outcomes with this `source`, which does not run yet.
-    pub fn new(url: BrokerUrl, topology: Topology, source: String, ledger: Ledger, clock: Clock) -> Self {
+    pub fn new(url: BrokerUrl, topology: Topology, source: String, outbox: Outbox, clock: Clock) -> Self {
         let publisher = Publisher::new(url.clone(), topology.clone(), clock.clone());
         let delays = Delays::for_server(&clock);
-        Self { url, topology, ledger, clock, source, delays, look: LOOK, publisher, said: None }
+        Self { url, topology, outbox, clock, source, delays, look: LOOK, publisher, said: None }
     }
 
     /// The same, which looks for outcomes this often.
@@ -100,7 +100,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
             };
             let _ = shutdown.run_until_cancelled(self.clock.sleep(pause)).await;
         }
-        if let Err(away) = self.ledger.release_outcome_lease().await {
+        if let Err(away) = self.outbox.release_outcome_lease().await {
             tracing::debug!("failed to release the lease of the outcomes; it expires: {away}");
         }
         self.publisher.close().await;
@@ -129,10 +129,10 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
 
     /// The next step of what waits. Nothing, if nothing waits or another worker is elected.
     async fn next_step(&self) -> Result<Vec<PendingOutcome>, OutcomesError> {
-        if !self.ledger.hold_outcome_lease(LEASE).await? {
+        if !self.outbox.hold_outcome_lease(LEASE).await? {
             return Ok(Vec::new());
         }
-        Ok(self.ledger.next_outcomes(PUBLISH_COUNT_MAX).await?)
+        Ok(self.outbox.next_outcomes(PUBLISH_COUNT_MAX).await?)
     }
 
     /// Publishes outcomes; returns what became of each.
@@ -148,7 +148,7 @@ impl<Ledger: OutcomeOutbox> Outcomes<Ledger> {
         let (confirmed, refused): (Vec<_>, Vec<_>) =
             published.into_iter().partition(|(_, published)| *published == Published::Confirmed);
         let confirmed: Vec<PendingOutcome> = confirmed.into_iter().map(|(outcome, _)| outcome).collect();
-        self.ledger.forget_outcomes(&confirmed).await?;
+        self.outbox.forget_outcomes(&confirmed).await?;
         if refused.is_empty() {
             Ok(())
         } else {

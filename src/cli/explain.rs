@@ -41,7 +41,7 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     let refused = app.store.all_refused_credentials().await?;
     let unserved = app.store.unknown_relays().await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let story = Timeline { tenant, invoice, strays, explanation, relays, refused, unserved, addresses, now };
+    let timeline = Timeline { tenant, invoice, strays, explanation, relays, refused, unserved, addresses, now };
     let output = globals.output();
-    Ok(output.one(&story.whole(), &story.text(output))?)
+    Ok(output.one(&timeline.whole(), &timeline.text(output))?)
 }

@@ -18,7 +18,7 @@ use crate::store::{
     NextState, Record, RemainderDelivery,
 };
 
-/// What the story says of a message that goes without what its relay cannot take.
+/// What the timeline says of a message that goes without what its relay cannot take.
 const WITHOUT_UTF8: &str = "composed anew without the copies and the Reply-To whose addresses need SMTPUTF8, which the \
                             relay does not offer";
 

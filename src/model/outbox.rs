@@ -32,7 +32,7 @@ pub trait DeadLetterOutbox: Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<PendingDeadLetter>, IntakeUnavailable>> + Send;
 
-    /// Which of these are still open, and when each failed last. One that the ledger does not know is neither open nor
+    /// Which of these are still open, and when each failed last. One that the database does not know is neither open nor
     /// concluded.
     fn still_open(
         &self,

@@ -33,11 +33,11 @@ const NEXT_TIME_MAX: Duration = Duration::from_secs(5);
 const PASS: &str = "dispatch-pass";
 
 /// What one pass works on.
-pub(in crate::broker) struct Pass<'a, Ledger> {
+pub(in crate::broker) struct Pass<'a, Outbox> {
     pub(in crate::broker) queue: &'a str,
     pub(in crate::broker) connection: &'a Connection,
     pub(in crate::broker) publisher: &'a Publisher,
-    pub(in crate::broker) ledger: &'a Ledger,
+    pub(in crate::broker) outbox: &'a Outbox,
     pub(in crate::broker) clock: &'a Clock,
 }
 
@@ -101,7 +101,7 @@ pub(in crate::broker) async fn look_at(connection: &Connection, queue: &str) -> 
     Ok(QueueLook { ready: u64::from(found.message_count()), is_consumed: found.consumer_count() > 0 })
 }
 
-impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
+impl<Outbox: DeadLetterOutbox> Pass<'_, Outbox> {
     /// Goes over the `count` messages that stand there now; `concluded` are those known to be concluded.
     pub(in crate::broker) async fn run(
         &self,
@@ -142,7 +142,7 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
         }
         if is_whole {
             // The rest of the concluded ones is not in the queue any more: purged, or moved by hand.
-            self.ledger.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
+            self.outbox.mark_removed(&gone.into_iter().collect::<Vec<_>>()).await?;
             report.met = Some(seen);
         }
         subscription.close().await;
@@ -160,14 +160,14 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
         seen: &mut HashSet<DeadLetterId>,
         report: &mut PassReport,
     ) -> Result<Vec<DeadLetterId>, MirrorError> {
-        if !self.ledger.hold_mirror_lease(LEASE).await? {
+        if !self.outbox.hold_mirror_lease(LEASE).await? {
             return Err(MirrorError::LeaseLost);
         }
         let copies: Vec<_> = batch.messages.iter().map(|message| LetterCopy::of(&message.properties)).collect();
         let known: Vec<DeadLetterId> = copies.iter().flatten().map(|copy| copy.id).collect();
         // Concluded first: what is concluded in between is open here, and goes with the next pass.
-        let concluded = self.ledger.concluded(&known).await?;
-        let open = self.ledger.still_open(&known).await?;
+        let concluded = self.outbox.concluded(&known).await?;
+        let open = self.outbox.still_open(&known).await?;
         let verdicts = judge(&copies, &open, &concluded, seen);
         let (mut back, mut removed, mut second_copies, mut foreign) = (Vec::new(), Vec::new(), 0, 0);
         for (message, verdict) in batch.messages.into_iter().zip(verdicts) {
@@ -183,7 +183,7 @@ impl<Ledger: DeadLetterOutbox> Pass<'_, Ledger> {
         }
         taken(self.queue, &self.publisher.publish(&back).await?)?;
         batch.receipt.ack().await?;
-        self.ledger.mark_removed(&removed).await?;
+        self.outbox.mark_removed(&removed).await?;
         count("removed", removed.len());
         count("second_copy", second_copies);
         count("kept", back.len());

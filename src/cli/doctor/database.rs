@@ -106,8 +106,8 @@ impl DatabaseChecks {
             Err(check) => vec![check.clone()],
         });
         if let Some(evidence) = evidence {
-            let ledger = reconciliation::audit(&self.store, evidence).await;
-            checks.extend(ledger.map_or_else(|error| failed("ledger", error), |ledger| balance(&ledger)));
+            let audited = reconciliation::audit(&self.store, evidence).await;
+            checks.extend(audited.map_or_else(|error| failed("ledger", error), |audited| balance(&audited)));
         }
         checks
     }
@@ -285,30 +285,31 @@ async fn clock_offset(store: &Store) -> Result<Check, StoreError> {
 }
 
 /// Whether everything adds up, and what does not.
-fn balance(ledger: &Reconciliation) -> Vec<Check> {
+fn balance(reconciliation: &Reconciliation) -> Vec<Check> {
     const NAME: &str = "ledger";
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let (events, deliveries) = (count(number(ledger.events), "event"), count(number(ledger.deliveries), "delivery"));
+    let (events, deliveries) =
+        (count(number(reconciliation.events), "event"), count(number(reconciliation.deliveries), "delivery"));
     let whose = |finding: &Finding| {
         let whose = [finding.tenant.as_ref().map(TenantId::as_str), finding.invoice.as_deref()];
         format!("{NAME} {}", whose.into_iter().flatten().collect::<Vec<_>>().join(" ")).trim_end().to_owned()
     };
-    let notices = ledger.notices.iter().map(|finding| {
+    let notices = reconciliation.notices.iter().map(|finding| {
         let remedy = "tell the customer which of the two mails counts, if they ask; nothing is wrong here";
         Check::warn(whose(finding), format!("{}: {}", finding.fault, finding.detail), remedy)
     });
-    if ledger.balances() {
+    if reconciliation.balances() {
         let balanced = Check::ok(NAME, format!("{events}, {deliveries}, each in exactly one state"));
         return std::iter::once(balanced).chain(notices).collect();
     }
     let remedy = "keep a copy of the database, and report this with the version that --version prints";
     let mut found: Vec<String> =
-        ledger.by_fault().iter().map(|(fault, number)| format!("{number} {}", fault.description())).collect();
-    if ledger.more > 0 {
-        found.push(format!("and {} more that are not named", ledger.more));
+        reconciliation.by_fault().iter().map(|(fault, number)| format!("{number} {}", fault.description())).collect();
+    if reconciliation.more > 0 {
+        found.push(format!("and {} more that are not named", reconciliation.more));
     }
     let detail = format!("{} ({events}, {deliveries})", found.join(", "));
-    let named = ledger
+    let named = reconciliation
         .findings
         .iter()
         .map(|finding| Check::fail(whose(finding), format!("{}: {}", finding.fault, finding.detail), remedy));

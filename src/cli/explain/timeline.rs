@@ -1,4 +1,4 @@
-//! The story of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
+//! The timeline of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
 
 use std::collections::BTreeSet;
 

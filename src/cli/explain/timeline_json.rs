@@ -1,4 +1,4 @@
-//! The story of one invoice, as programs read it: everything that is known.
+//! The timeline of one invoice, as programs read it: everything that is known.
 
 use serde_json::{Value, json};
 

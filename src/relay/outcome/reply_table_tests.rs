@@ -83,7 +83,7 @@ fn consequence(meaning: ReplyMeaning) -> [&'static str; 2] {
         ReplyMeaning::UnsupportedAddress => [
             "unsupported_address",
             "composed anew without the copies and the Reply-To that need SMTPUTF8, if no other address does and nothing \
-             was permitted to go out yet (uncounted, noted in the story); else dead",
+             was permitted to go out yet (uncounted, noted in the timeline); else dead",
         ],
         ReplyMeaning::Refused => ["refused", "dead, or held: see below"],
     }

@@ -16,7 +16,7 @@ use crate::model::ids::{EventKey, TenantId};
 use crate::store::{Store, StoreError};
 use evidence::TakenMails;
 
-/// Rows of one page: what the ledger holds in memory does not grow with the database.
+/// Rows of one page: what the reconciliation holds in memory does not grow with the database.
 const PAGE: u32 = 500;
 
 /// Findings that are named; of those above only the number is shown.
@@ -160,27 +160,31 @@ impl Reconciliation {
 /// # Errors
 /// If the database does not answer.
 pub async fn audit(store: &Store, evidence: &Evidence) -> Result<Reconciliation, StoreError> {
-    let mut ledger = Reconciliation::default();
-    add_published(&mut ledger, store, evidence).await?;
-    add_events(&mut ledger, store).await?;
-    add_deliveries(&mut ledger, store, evidence).await?;
-    add_letters(&mut ledger, store).await?;
-    ledger.add(store.lane_entries_without_delivery(PAGE).await?.into_iter().map(judge::stray));
-    ledger.add(store.miscounted().await?.into_iter().map(|(concluded, by)| judge::miscounted(concluded, by)));
-    Ok(ledger)
+    let mut reconciliation = Reconciliation::default();
+    add_published(&mut reconciliation, store, evidence).await?;
+    add_events(&mut reconciliation, store).await?;
+    add_deliveries(&mut reconciliation, store, evidence).await?;
+    add_letters(&mut reconciliation, store).await?;
+    reconciliation.add(store.lane_entries_without_delivery(PAGE).await?.into_iter().map(judge::stray));
+    reconciliation.add(store.miscounted().await?.into_iter().map(|(concluded, by)| judge::miscounted(concluded, by)));
+    Ok(reconciliation)
 }
 
-async fn add_published(ledger: &mut Reconciliation, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
+async fn add_published(
+    reconciliation: &mut Reconciliation,
+    store: &Store,
+    evidence: &Evidence,
+) -> Result<(), StoreError> {
     let mut missing = Vec::new();
     for part in evidence.published.chunks(PAGE as usize) {
         let known = store.known_events(part).await?;
         missing.extend(part.iter().filter(|(source, id)| !known.contains(&EventKey::new(source, id))));
     }
-    ledger.add(judge::published(&missing, evidence.queued));
+    reconciliation.add(judge::published(&missing, evidence.queued));
     Ok(())
 }
 
-async fn add_events(ledger: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
+async fn add_events(reconciliation: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = store.booked_events(after, PAGE).await?;
@@ -188,13 +192,18 @@ async fn add_events(ledger: &mut Reconciliation, store: &Store) -> Result<(), St
             return Ok(());
         }
         after = page.last;
-        ledger.events += (page.rows.len() + page.unreadable.len()) as u64;
-        ledger.add(page.rows.iter().filter_map(judge::event));
-        ledger.add(page.unreadable.iter().map(|(event, why)| judge::unreadable(&format!("event {event}"), why)));
+        reconciliation.events += (page.rows.len() + page.unreadable.len()) as u64;
+        reconciliation.add(page.rows.iter().filter_map(judge::event));
+        reconciliation
+            .add(page.unreadable.iter().map(|(event, why)| judge::unreadable(&format!("event {event}"), why)));
     }
 }
 
-async fn add_deliveries(ledger: &mut Reconciliation, store: &Store, evidence: &Evidence) -> Result<(), StoreError> {
+async fn add_deliveries(
+    reconciliation: &mut Reconciliation,
+    store: &Store,
+    evidence: &Evidence,
+) -> Result<(), StoreError> {
     let mut taken = evidence.taken.as_deref().map(TakenMails::of);
     let mut after = None;
     loop {
@@ -203,22 +212,22 @@ async fn add_deliveries(ledger: &mut Reconciliation, store: &Store, evidence: &E
             break;
         }
         after = page.last;
-        ledger.deliveries += (page.rows.len() + page.unreadable.len()) as u64;
-        ledger.add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("delivery {id}"), why)));
+        reconciliation.deliveries += (page.rows.len() + page.unreadable.len()) as u64;
+        reconciliation.add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("delivery {id}"), why)));
         for delivery in &page.rows {
-            ledger.add(judge::delivery(delivery));
-            let room = FINDINGS_MAX.saturating_sub(ledger.notices.len());
-            ledger.notices.extend(judge::twice_by_a_resend(delivery).into_iter().take(room));
+            reconciliation.add(judge::delivery(delivery));
+            let room = FINDINGS_MAX.saturating_sub(reconciliation.notices.len());
+            reconciliation.notices.extend(judge::twice_by_a_resend(delivery).into_iter().take(room));
             if let Some(taken) = &mut taken {
-                ledger.add(judge::taken(delivery, &taken.of_delivery(delivery)));
+                reconciliation.add(judge::taken(delivery, &taken.of_delivery(delivery)));
             }
         }
     }
-    ledger.add(taken.iter().flat_map(TakenMails::unserved).map(judge::stranger));
+    reconciliation.add(taken.iter().flat_map(TakenMails::unserved).map(judge::stranger));
     Ok(())
 }
 
-async fn add_letters(ledger: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
+async fn add_letters(reconciliation: &mut Reconciliation, store: &Store) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = store.booked_letters(after, PAGE).await?;
@@ -226,8 +235,9 @@ async fn add_letters(ledger: &mut Reconciliation, store: &Store) -> Result<(), S
             return Ok(());
         }
         after = page.last;
-        ledger.open_letters += (page.rows.len() + page.unreadable.len()) as u64;
-        ledger.add(page.rows.iter().filter_map(judge::letter));
-        ledger.add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("dead letter {id}"), why)));
+        reconciliation.open_letters += (page.rows.len() + page.unreadable.len()) as u64;
+        reconciliation.add(page.rows.iter().filter_map(judge::letter));
+        reconciliation
+            .add(page.unreadable.iter().map(|(id, why)| judge::unreadable(&format!("dead letter {id}"), why)));
     }
 }

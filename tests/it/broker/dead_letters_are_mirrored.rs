@@ -10,11 +10,11 @@ use invoice_dispatcher::model::ids::DeadLetterId;
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::harness::broker::{Broker, OFTEN, Proxy, Running, header, short_delays, text, until};
-use crate::harness::memory_ledger::{MemoryLedger, MirrorState};
+use crate::harness::memory_outbox::{MemoryOutbox, MirrorState};
 use crate::harness::scripted_intake::ScriptedIntake;
 
-fn mirror(url: BrokerUrl, broker: &Broker, ledger: &MemoryLedger, intervals: MirrorIntervals) -> Running {
-    let mirror = Mirror::new(url, broker.topology.clone(), ledger.clone(), Clock::system());
+fn mirror(url: BrokerUrl, broker: &Broker, outbox: &MemoryOutbox, intervals: MirrorIntervals) -> Running {
+    let mirror = Mirror::new(url, broker.topology.clone(), outbox.clone(), Clock::system());
     let mirror = mirror.with_intervals(intervals).with_delays(short_delays());
     Running::start(|stop| mirror.run(stop))
 }
@@ -40,10 +40,10 @@ fn sorted(ids: &[DeadLetterId]) -> Vec<String> {
 #[tokio::test]
 async fn a_dead_letter_is_published_with_its_bytes_and_says_what_it_is() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(1);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(1);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1).await;
     running.stop().await;
 
     let messages = broker.drain(&broker.topology.dead).await;
@@ -73,12 +73,12 @@ async fn a_dead_letter_is_published_with_its_bytes_and_says_what_it_is() {
 #[tokio::test]
 async fn a_dead_letter_concluded_on_the_way_is_not_published() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(3);
-    ledger.conclude_on_the_way(ids[1]);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 2).await;
-    ledger.until(MirrorState::Removed, 1).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(3);
+    outbox.conclude_on_the_way(ids[1]);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 2).await;
+    outbox.until(MirrorState::Removed, 1).await;
     running.stop().await;
     assert_eq!(in_the_queue(&broker).await, sorted(&[ids[0], ids[2]]));
     broker.clean_up().await;
@@ -88,17 +88,17 @@ async fn a_dead_letter_concluded_on_the_way_is_not_published() {
 async fn an_outage_of_the_broker_delays_the_mirror_and_loses_nothing() {
     let broker = Broker::new().await;
     let proxy = Proxy::before(&broker.url).await;
-    let ledger = MemoryLedger::default();
-    let mut ids = ledger.add(1);
-    let running = mirror(proxy.url(&broker), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1).await;
+    let outbox = MemoryOutbox::default();
+    let mut ids = outbox.add(1);
+    let running = mirror(proxy.url(&broker), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1).await;
     proxy.refuse(true);
     proxy.cut();
-    ids.extend(ledger.add(500));
+    ids.extend(outbox.add(500));
     proxy.until_refused(3).await;
-    assert_eq!(ledger.count(MirrorState::Published), 1);
+    assert_eq!(outbox.count(MirrorState::Published), 1);
     proxy.refuse(false);
-    ledger.until(MirrorState::Published, 501).await;
+    outbox.until(MirrorState::Published, 501).await;
     running.stop().await;
     let mut found = in_the_queue(&broker).await;
     found.dedup();
@@ -109,17 +109,17 @@ async fn an_outage_of_the_broker_delays_the_mirror_and_loses_nothing() {
 #[tokio::test]
 async fn what_is_concluded_leaves_the_queue_and_the_rest_stays_once() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(1_200);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1_200).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(1_200);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1_200).await;
     // Some stand there twice, as after a crash between a confirm and its mark; and one is not ours.
-    ledger.forget_published(&ids[..50]);
-    ledger.until(MirrorState::Published, 1_200).await;
+    outbox.forget_published(&ids[..50]);
+    outbox.until(MirrorState::Published, 1_200).await;
     broker.put(&broker.topology.dead, "not ours", FieldTable::default()).await;
     let (concluded, open) = ids.split_at(400);
-    ledger.conclude(concluded);
-    ledger.until(MirrorState::Removed, 400).await;
+    outbox.conclude(concluded);
+    outbox.until(MirrorState::Removed, 400).await;
     broker.until_ready(&broker.topology.dead, 801).await;
     running.stop().await;
 
@@ -136,18 +136,18 @@ async fn what_is_concluded_leaves_the_queue_and_the_rest_stays_once() {
 #[tokio::test]
 async fn a_letter_that_the_database_does_not_know_stays_and_is_counted() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(10);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 10).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(10);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 10).await;
     // Another installation's, or published after the backup that the database was restored from; one stands twice.
     let unknown = Clock::system().new_id().to_string();
     for body in ["lost", "lost"] {
         broker.put(&broker.topology.dead, body, header("dispatch-dead-letter-id", &unknown)).await;
     }
     for concluded in [&ids[..4], &ids[4..]] {
-        ledger.conclude(concluded);
-        ledger.until(MirrorState::Removed, concluded.len() + if concluded.len() == 6 { 4 } else { 0 }).await;
+        outbox.conclude(concluded);
+        outbox.until(MirrorState::Removed, concluded.len() + if concluded.len() == 6 { 4 } else { 0 }).await;
     }
     broker.until_ready(&broker.topology.dead, 2).await;
     running.stop().await;
@@ -161,12 +161,12 @@ async fn a_letter_that_the_database_does_not_know_stays_and_is_counted() {
 #[tokio::test]
 async fn second_copies_are_found_by_the_length_of_the_queue() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(300);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 300).await;
-    ledger.forget_published(&ids[100..]);
-    ledger.until(MirrorState::Published, 300).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(300);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 300).await;
+    outbox.forget_published(&ids[100..]);
+    outbox.until(MirrorState::Published, 300).await;
     broker.until_ready(&broker.topology.dead, 300).await;
     running.stop().await;
     assert_eq!(in_the_queue(&broker).await, sorted(&ids));
@@ -176,13 +176,13 @@ async fn second_copies_are_found_by_the_length_of_the_queue() {
 #[tokio::test]
 async fn a_letter_whose_cause_changes_stands_there_with_the_new_one_alone() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(3);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 3).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(3);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 3).await;
     broker.until_ready(&broker.topology.dead, 3).await;
-    ledger.change_causes(&ids[..2]);
-    ledger.until(MirrorState::Published, 3).await;
+    outbox.change_causes(&ids[..2]);
+    outbox.until(MirrorState::Published, 3).await;
     // The copies with the old cause are noticed by the length of the queue.
     broker.until_ready(&broker.topology.dead, 3).await;
     running.stop().await;
@@ -204,18 +204,18 @@ async fn a_letter_whose_cause_changes_stands_there_with_the_new_one_alone() {
 async fn nothing_of_ours_is_lost_when_the_pass_is_cut_again_and_again() {
     let broker = Broker::new().await;
     let proxy = Proxy::before(&broker.url).await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(3_000);
-    let running = mirror(proxy.url(&broker), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 3_000).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(3_000);
+    let running = mirror(proxy.url(&broker), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 3_000).await;
     let (concluded, open) = ids.split_at(1_500);
     for step in concluded.chunks(250) {
         let opened = proxy.opened();
-        ledger.conclude(step);
+        outbox.conclude(step);
         until("the pass connects", async || proxy.opened() > opened).await;
         proxy.cut();
     }
-    ledger.until(MirrorState::Removed, 1_500).await;
+    outbox.until(MirrorState::Removed, 1_500).await;
     broker.until_ready(&broker.topology.dead, 1_500).await;
     running.stop().await;
     assert_eq!(in_the_queue(&broker).await, sorted(open));
@@ -225,18 +225,18 @@ async fn nothing_of_ours_is_lost_when_the_pass_is_cut_again_and_again() {
 #[tokio::test]
 async fn a_purged_queue_is_filled_again() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let mut ids = ledger.add(1_210);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1_210).await;
+    let outbox = MemoryOutbox::default();
+    let mut ids = outbox.add(1_210);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1_210).await;
     broker.until_ready(&broker.topology.dead, 1_210).await;
     broker.purge(&broker.topology.dead).await;
     // Concluded ones are not looked for in vain for ever, and new ones come as always.
-    ledger.conclude(&ids[..4]);
-    ledger.until(MirrorState::Removed, 4).await;
-    let new = ledger.add(1);
+    outbox.conclude(&ids[..4]);
+    outbox.until(MirrorState::Removed, 4).await;
+    let new = outbox.add(1);
     broker.until_ready(&broker.topology.dead, 1_207).await;
-    ledger.until(MirrorState::Published, 1_207).await;
+    outbox.until(MirrorState::Published, 1_207).await;
     running.stop().await;
     ids.drain(..4);
     ids.extend(new);
@@ -247,20 +247,20 @@ async fn a_purged_queue_is_filled_again() {
 #[tokio::test]
 async fn what_somebody_holds_is_not_published_again() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(20);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 20).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(20);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 20).await;
     broker.until_ready(&broker.topology.dead, 20).await;
     // A program that consumes and has not acked: the queue looks empty, and is not.
     let consumer = broker.hold_all(&broker.topology.dead, 20).await;
-    let asked = ledger.asked_for_the_lease();
-    ledger.until_asked_for_the_lease(asked + 100).await;
-    assert_eq!(ledger.count(MirrorState::Published), 20);
+    let asked = outbox.asked_for_the_lease();
+    outbox.until_asked_for_the_lease(asked + 100).await;
+    assert_eq!(outbox.count(MirrorState::Published), 20);
     consumer.close(0, "done".into()).await.expect("it lets go of them");
     broker.until_ready(&broker.topology.dead, 20).await;
-    let asked = ledger.asked_for_the_lease();
-    ledger.until_asked_for_the_lease(asked + 20).await;
+    let asked = outbox.asked_for_the_lease();
+    outbox.until_asked_for_the_lease(asked + 20).await;
     running.stop().await;
     assert_eq!(in_the_queue(&broker).await, sorted(&ids), "each once");
     broker.clean_up().await;
@@ -269,14 +269,14 @@ async fn what_somebody_holds_is_not_published_again() {
 #[tokio::test]
 async fn a_deleted_queue_is_made_again() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let mut ids = ledger.add(1);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1).await;
+    let outbox = MemoryOutbox::default();
+    let mut ids = outbox.add(1);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1).await;
     broker.delete_queue(&broker.topology.dead).await;
-    ids.extend(ledger.add(1));
+    ids.extend(outbox.add(1));
     broker.until_ready(&broker.topology.dead, 2).await;
-    ledger.until(MirrorState::Published, 2).await;
+    outbox.until(MirrorState::Published, 2).await;
     running.stop().await;
     assert_eq!(in_the_queue(&broker).await, sorted(&ids));
     broker.clean_up().await;
@@ -286,14 +286,14 @@ async fn a_deleted_queue_is_made_again() {
 async fn only_the_elected_worker_keeps_the_mirror() {
     let broker = Broker::new().await;
     let proxy = Proxy::before(&broker.url).await;
-    let ledger = MemoryLedger::default();
-    ledger.add(1);
-    ledger.lease_to_another(true);
-    let running = mirror(proxy.url(&broker), &broker, &ledger, OFTEN);
-    ledger.until_asked_for_the_lease(5).await;
-    assert_eq!((ledger.count(MirrorState::Pending), proxy.opened()), (1, 0));
-    ledger.lease_to_another(false);
-    ledger.until(MirrorState::Published, 1).await;
+    let outbox = MemoryOutbox::default();
+    outbox.add(1);
+    outbox.lease_to_another(true);
+    let running = mirror(proxy.url(&broker), &broker, &outbox, OFTEN);
+    outbox.until_asked_for_the_lease(5).await;
+    assert_eq!((outbox.count(MirrorState::Pending), proxy.opened()), (1, 0));
+    outbox.lease_to_another(false);
+    outbox.until(MirrorState::Published, 1).await;
     running.stop().await;
     broker.clean_up().await;
 }
@@ -301,10 +301,10 @@ async fn only_the_elected_worker_keeps_the_mirror() {
 #[tokio::test]
 async fn a_dead_letter_moved_by_hand_is_known_to_the_intake() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(1);
-    let running = mirror(broker.url.clone(), &broker, &ledger, OFTEN);
-    ledger.until(MirrorState::Published, 1).await;
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(1);
+    let running = mirror(broker.url.clone(), &broker, &outbox, OFTEN);
+    outbox.until(MirrorState::Published, 1).await;
     // A shovel, or a person with the management page: body and headers as they are.
     let moved = broker.drain(&broker.topology.dead).await.remove(0);
     let mut headers = FieldTable::default();
@@ -320,8 +320,8 @@ async fn a_dead_letter_moved_by_hand_is_known_to_the_intake() {
     let taken = intake.taken();
     assert_eq!((taken[0].dead_letter_id, &taken[0].body), (Some(ids[0]), &moved.0));
     // It was redriven thereby: concluded, and not in the queue any more.
-    ledger.conclude(&ids);
-    ledger.until(MirrorState::Removed, 1).await;
+    outbox.conclude(&ids);
+    outbox.until(MirrorState::Removed, 1).await;
     running.stop().await;
     broker.clean_up().await;
 }
@@ -329,21 +329,21 @@ async fn a_dead_letter_moved_by_hand_is_known_to_the_intake() {
 #[tokio::test]
 async fn a_pass_over_ten_thousand_ends_within_the_lag_that_is_promised() {
     let broker = Broker::new().await;
-    let ledger = MemoryLedger::default();
-    let ids = ledger.add(10_000);
+    let outbox = MemoryOutbox::default();
+    let ids = outbox.add(10_000);
     let begin = Instant::now();
     let running = mirror(
         broker.url.clone(),
         &broker,
-        &ledger,
+        &outbox,
         MirrorIntervals { look: OFTEN.look, ..MirrorIntervals::default() },
     );
-    ledger.until(MirrorState::Published, 10_000).await;
+    outbox.until(MirrorState::Published, 10_000).await;
     let published = begin.elapsed();
-    ledger.conclude(&ids[5_000..5_001]);
+    outbox.conclude(&ids[5_000..5_001]);
     // Waited for at most 60 s, which is the promise.
     let begin = Instant::now();
-    ledger.until(MirrorState::Removed, 1).await;
+    outbox.until(MirrorState::Removed, 1).await;
     eprintln!(
         "published 10,000 dead letters in {published:?}; one concluded among them was out after {:?}",
         begin.elapsed()

@@ -52,11 +52,11 @@ async fn three_commands_answer_a_call(database: TestDatabase) {
     let next = "`explain --tenant beta --invoice R-2026-0042`";
     assert!(found.contains(next), "{found}");
 
-    let story = printed(&support, &["explain", "--invoice", "R-2026-0042"]);
-    assert!(story.starts_with("invoice R-2026-0042 of beta: rejected\n"), "{story}");
+    let timeline = printed(&support, &["explain", "--invoice", "R-2026-0042"]);
+    assert!(timeline.starts_with("invoice R-2026-0042 of beta: rejected\n"), "{timeline}");
     // The terminal's lines end anywhere in it.
-    let told = story.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains(&format!("`resend --delivery {first} --to ADDRESS --reason TEXT`")), "{story}");
+    let told = timeline.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!("`resend --delivery {first} --to ADDRESS --reason TEXT`")), "{timeline}");
 
     support.database.clock.advance(Duration::from_secs(1));
     let resend = ["resend", "--invoice", "R-2026-0042", "--reason", "moved", "--to", "ap@acme-ltd.example", "--anyway"];
@@ -100,12 +100,12 @@ async fn a_stray_event_of_the_same_number_is_in_nobodys_way(database: TestDataba
     support.accept(&numbered("1", "acme", "R-1")).await;
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.take(&numbered("2", "nobody", "R-1")).await;
-    let story = printed(&support, &["explain", "--invoice", "r-1"]);
-    assert!(story.starts_with("invoice R-1 of acme: sent\n"), "{story}");
-    let told_there = story.split_whitespace().collect::<Vec<_>>().join(" ");
+    let timeline = printed(&support, &["explain", "--invoice", "r-1"]);
+    assert!(timeline.starts_with("invoice R-1 of acme: sent\n"), "{timeline}");
+    let told_there = timeline.split_whitespace().collect::<Vec<_>>().join(" ");
     let stray = "claimed too an event claims this number of the tenant nobody, which is not known: `explain --tenant nobody \
                  --invoice R-1`";
-    assert!(told_there.contains(stray), "{story}");
+    assert!(told_there.contains(stray), "{timeline}");
     let claimed = &objects(&support, &["explain", "--invoice", "R-1"])[0]["claimed_too"];
     assert_eq!(claimed, &json!([{ "tenant_id": "nobody", "invoice_number": "R-1", "tenant_is_known": false }]));
     assert!(printed(&support, &["explain", "--tenant", "nobody", "--invoice", "R-1"]).contains("import the tenant"));
@@ -199,8 +199,8 @@ async fn a_malformed_event_is_explained_by_what_it_claims(database: TestDatabase
     let mut malformed = numbered("evt-1", "acme", "R-7");
     malformed["data"]["invoice"]["total"] = "much".into();
     support.take(&malformed).await;
-    let story = printed(&support, &["explain", "--invoice", "r-7"]);
-    assert!(story.starts_with("R-7 of acme: dead letter\n") && story.contains("what it claims"), "{story}");
+    let timeline = printed(&support, &["explain", "--invoice", "r-7"]);
+    assert!(timeline.starts_with("R-7 of acme: dead letter\n") && timeline.contains("what it claims"), "{timeline}");
     assert!(printed(&support, &["find", "R-7"]).contains("R-7 (claimed)"));
     let letters = printed(&support, &["dead-letters", "list", "--tenant", "acme"]);
     assert!(letters.contains("R-7 (claimed)"), "{letters}");
@@ -255,7 +255,7 @@ async fn programs_read_the_names_of_the_api(database: TestDatabase) {
             assert!(!names.iter().any(|other| other == name), "{command:?}: {name}");
         }
     }
-    let story = &objects(&support, &["explain", "--invoice", "R-1"])[0];
-    assert_eq!(story["deliveries"][0]["attempts"], 1, "a count, as in the API");
-    assert_eq!(story["deliveries"][0]["attempt_log"][0]["class"], "refused");
+    let timeline = &objects(&support, &["explain", "--invoice", "R-1"])[0];
+    assert_eq!(timeline["deliveries"][0]["attempts"], 1, "a count, as in the API");
+    assert_eq!(timeline["deliveries"][0]["attempt_log"][0]["class"], "refused");
 }

@@ -1,5 +1,5 @@
 //! What the README tells an operator to do, with the binary, an empty PostgreSQL and an empty RabbitMQ: migrate, doctor,
-//! import, publish, run; an event goes in, a mail comes out, and `explain` tells the story.
+//! import, publish, run; an event goes in, a mail comes out, and `explain` tells the timeline.
 
 use std::collections::BTreeMap;
 
@@ -56,11 +56,11 @@ async fn an_event_goes_in_and_a_mail_comes_out() {
     let attached = mail.parts().find(attached).expect("the invoice is attached").get_body_raw().expect("base64");
     assert!(attached == pdf, "the attachment is the document");
 
-    let story = "explain --tenant acme --invoice R-2026-0042";
-    crate::harness::broker::until("the outcome is recorded", async || here.run(story).stdout.contains("sent")).await;
-    let story = here.run(story).stdout;
+    let timeline = "explain --tenant acme --invoice R-2026-0042";
+    crate::harness::broker::until("the outcome is recorded", async || here.run(timeline).stdout.contains("sent")).await;
+    let timeline = here.run(timeline).stdout;
     for told in ["R-2026-0042", "Message-ID", "250", "attached"] {
-        assert!(story.contains(told), "{told}: {story}");
+        assert!(timeline.contains(told), "{told}: {timeline}");
     }
     let doctor = here.run("doctor --ledger --json");
     assert_eq!(doctor.code, 0, "{}", doctor.stdout);

@@ -28,9 +28,9 @@ async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none
     support.database.clock.advance(std::time::Duration::from_secs(1));
     support.die(ReasonCode::Refused).await;
 
-    let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-    assert!(story.contains("attempt 1 over") && story.contains("attempt 2 over"), "{story}");
-    assert!(!story.contains("attempt 3 over"), "{story}");
+    let timeline = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(timeline.contains("attempt 1 over") && timeline.contains("attempt 2 over"), "{timeline}");
+    assert!(!timeline.contains("attempt 3 over"), "{timeline}");
     let page = PageRequest { limit: 9, after: None };
     let listed = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items;
     assert_eq!(listed.iter().map(|one| (one.id, one.attempts)).collect::<Vec<_>>(), [(delivery, 2)]);
@@ -58,17 +58,17 @@ async fn a_transaction_whose_worker_died_in_data_is_an_attempt(database: TestDat
         let page = PageRequest { limit: 9, after: None };
         let listed = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items;
         let fate = store.event_fate("https://billing.example/test", "1").await.expect("answered").expect("it is known");
-        let story = objects(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+        let timeline = objects(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
         (
             listed[0].attempts,
             fate.delivery.map(|found| found.attempts),
-            story[0]["deliveries"][0]["attempts"].as_u64(),
-            story[0]["deliveries"][0]["attempt_log"].as_array().map(Vec::len),
+            timeline[0]["deliveries"][0]["attempts"].as_u64(),
+            timeline[0]["deliveries"][0]["attempt_log"].as_array().map(Vec::len),
         )
     };
     assert_eq!(counted().await, (1, Some(1), Some(1), Some(0)));
-    let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-    assert!(story.contains("attempt 1 had begun data; its worker ended"), "{story}");
+    let timeline = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(timeline.contains("attempt 1 had begun data; its worker ended"), "{timeline}");
 
     // It answers late after all: the same attempt, told now.
     let now = support.database.clock.now();
@@ -79,6 +79,6 @@ async fn a_transaction_whose_worker_died_in_data_is_an_attempt(database: TestDat
     };
     store.record(&[record]).await.expect("answered");
     assert_eq!(counted().await, (1, Some(1), Some(1), Some(1)));
-    let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-    assert!(!story.contains("had begun"), "{story}");
+    let timeline = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(!timeline.contains("had begun"), "{timeline}");
 }

@@ -103,8 +103,8 @@ async fn after_a_restore_everything_is_held_until_it_is_let_go() {
     let hold = ["deliveries", "hold", "--all", "--since", "2026-11-25T02:00:00Z"];
     let held = &objects(&support, &hold)[0];
     assert_eq!((&held["deliveries"], &held["under_way"]), (&json!(2), &json!(0)));
-    let story = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-    assert!(story.contains("held: what was sent since 2026-11-25T02:00:00Z may be missing here"), "{story}");
+    let timeline = printed(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(timeline.contains("held: what was sent since 2026-11-25T02:00:00Z may be missing here"), "{timeline}");
     let list = printed(&support, &["deliveries", "list", "--state", "due"]);
     assert!(list.contains("due, held") && list.contains("held by hand"), "{list}");
     assert_eq!(objects(&support, &["deliveries", "let-go", "--tenant", "other"])[0]["deliveries"], 0);

@@ -1,4 +1,4 @@
-//! `explain` and `resend`: the story of an invoice, and a new mail for it.
+//! `explain` and `resend`: the timeline of an invoice, and a new mail for it.
 
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
@@ -32,12 +32,12 @@ async fn the_whole_story_is_reported_in_order_and_addresses_are_masked() {
     assert!(text.contains("a***@customer.example") && !text.contains("ap@customer.example"), "{text}");
     assert!(printed(&support, &[&R_1[..], &["--addresses"]].concat()).contains("ap@customer.example"));
 
-    let story = &objects(&support, &R_1)[0];
-    assert_eq!(story["state"], "dead");
-    assert_eq!(story["events"][0]["id"], "1");
-    assert_eq!(story["deliveries"][0]["attempt_log"][0]["class"], "refused");
-    assert_eq!(story["dead_letters"][0]["id"], letter.to_string());
-    assert!(!story.to_string().contains("ap@customer.example"), "{story}");
+    let timeline = &objects(&support, &R_1)[0];
+    assert_eq!(timeline["state"], "dead");
+    assert_eq!(timeline["events"][0]["id"], "1");
+    assert_eq!(timeline["deliveries"][0]["attempt_log"][0]["class"], "refused");
+    assert_eq!(timeline["dead_letters"][0]["id"], letter.to_string());
+    assert!(!timeline.to_string().contains("ap@customer.example"), "{timeline}");
 }
 
 #[tokio::test]

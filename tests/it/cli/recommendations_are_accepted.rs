@@ -44,8 +44,8 @@ fn run(support: &Support, folder: &TempDir, words: &[&str]) -> (bool, String) {
 }
 
 /// What stands between backticks in the lines "what to do", with everything else that is said there.
-fn recommended(story: &str) -> (Vec<String>, String) {
-    let words = story.split_whitespace().collect::<Vec<_>>().join(" ");
+fn recommended(timeline: &str) -> (Vec<String>, String) {
+    let words = timeline.split_whitespace().collect::<Vec<_>>().join(" ");
     let todo: Vec<&str> = words.split("what to do ").skip(1).collect();
     let todo: String = todo.iter().map(|rest| rest.split("What happened").next().unwrap_or(rest)).collect();
     (todo.split('`').skip(1).step_by(2).map(str::to_owned).collect(), todo)
@@ -54,15 +54,15 @@ fn recommended(story: &str) -> (Vec<String>, String) {
 /// Runs each command that is recommended now, each in a copy of what was before; returns the commands.
 async fn assert_accepted<F: Future<Output = (Support, TempDir)>>(what: &str, make: impl Fn() -> F) -> Vec<String> {
     let (support, folder) = make().await;
-    let (ok, story) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-    assert!(ok, "{what}: {story}");
-    let (commands, todo) = recommended(&story);
-    assert!(!todo.trim().is_empty(), "{what}: {story}");
+    let (ok, timeline) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+    assert!(ok, "{what}: {timeline}");
+    let (commands, todo) = recommended(&timeline);
+    assert!(!todo.trim().is_empty(), "{what}: {timeline}");
     let mut seen = Vec::new();
     for number in 0..commands.len() {
         let (support, folder) = make().await;
-        let (_, story) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
-        let line = recommended(&story).0[number].replace("TEXT", "why").replace("ADDRESS", "new@customer.example");
+        let (_, timeline) = run(&support, &folder, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
+        let line = recommended(&timeline).0[number].replace("TEXT", "why").replace("ADDRESS", "new@customer.example");
         if line.starts_with("import FILE") {
             continue;
         }
@@ -202,7 +202,7 @@ async fn of_an_event_that_became_no_delivery() {
         (support, folder)
     };
     let (support, folder) = make().await;
-    let (ok, story) = run(&support, &folder, &["explain", "--tenant", "nobody", "--invoice", "R-1"]);
-    assert!(ok && story.contains("import the tenant"), "{story}");
-    assert!(!story.contains("redrive"), "{story}");
+    let (ok, timeline) = run(&support, &folder, &["explain", "--tenant", "nobody", "--invoice", "R-1"]);
+    assert!(ok && timeline.contains("import the tenant"), "{timeline}");
+    assert!(!timeline.contains("redrive"), "{timeline}");
 }

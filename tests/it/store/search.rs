@@ -341,8 +341,8 @@ async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
         );
     }
     let acme = TenantId::from("acme");
-    let story = support.database.store.explain(&acme, shown).await.expect("answered").expect("it is known");
-    assert_eq!((story.deliveries.len(), story.dead_letters.len()), (0, 1));
+    let timeline = support.database.store.explain(&acme, shown).await.expect("answered").expect("it is known");
+    assert_eq!((timeline.deliveries.len(), timeline.dead_letters.len()), (0, 1));
 
     // As the broker's copy says it in its headers.
     let pending = support.database.store.next_to_publish(10).await.expect("answered").remove(0);

@@ -95,7 +95,7 @@ pub struct BackToDue {
     pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
-    /// What the delivery's story is to say of it; without addresses.
+    /// What the delivery's timeline is to say of it; without addresses.
     pub note: Option<String>,
     /// The next message is composed anew, whatever was permitted before: that message is out nowhere, and it would be
     /// dated long before it is sent.

@@ -1,4 +1,4 @@
-//! A ledger of dead letters in memory.
+//! A outbox of dead letters in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use super::broker::until;
 
 /// The dead letters of a scenario, as the database would have them.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryLedger(Arc<Mutex<MemoryLedgerState>>);
+pub(crate) struct MemoryOutbox(Arc<Mutex<MemoryOutboxState>>);
 
 #[derive(Default)]
-struct MemoryLedgerState {
+struct MemoryOutboxState {
     letters: BTreeMap<DeadLetterId, (PendingDeadLetter, bool, MirrorState)>,
     /// Concludes this letter right after it was handed out for publishing.
     concluded_on_the_way: Option<DeadLetterId>,
@@ -34,7 +34,7 @@ pub(crate) enum MirrorState {
     Removed,
 }
 
-impl MemoryLedger {
+impl MemoryOutbox {
     /// Adds open dead letters that are pending; returns their ids.
     pub(crate) fn add(&self, count: u128) -> Vec<DeadLetterId> {
         let mut state = self.0.lock().unwrap();
@@ -100,7 +100,7 @@ impl MemoryLedger {
     }
 }
 
-impl DeadLetterOutbox for MemoryLedger {
+impl DeadLetterOutbox for MemoryOutbox {
     async fn hold_mirror_lease(&self, _lease: Duration) -> Result<bool, IntakeUnavailable> {
         let mut state = self.0.lock().unwrap();
         state.asked_for_the_lease += 1;
