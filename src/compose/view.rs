@@ -26,7 +26,7 @@ pub(super) struct TemplateView {
     access: &'static str,
     /// What the portal will ask for, where it verifies: `postcode_house_number` or `sms_otp`; none if that is not known.
     method: Option<&'static str>,
-    /// Whether amounts and dates may be told.
+    /// Whether amounts and dates may be shown.
     details: bool,
     tenant: TenantView,
     customer_name: Option<String>,
