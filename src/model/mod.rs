@@ -5,6 +5,7 @@ pub mod ids;
 pub mod incoming;
 pub mod invoice_kind;
 pub mod invoice_ref;
+pub mod logo;
 pub mod mail_address;
 pub mod nearest_name;
 pub mod outbox;
