@@ -1,11 +1,11 @@
 //! What stands around every page: the tenant, the language, the way out.
 
 use crate::compose::TenantView;
+use crate::model::logo::LogoRef;
 use crate::model::tenant::TenantProfile;
 use crate::portal::language::{Language, PageLanguage, in_language};
 use crate::portal::pages::accent;
 use crate::portal::words::Words;
-use crate::sha256::Sha256;
 use crate::web::Asset;
 
 /// What a page is told besides its own content.
@@ -19,16 +19,6 @@ pub struct PageLayout<'a> {
     pub path: Option<&'a str>,
     /// The session's CSRF token: with it the page has a button that ends the session.
     pub csrf: Option<&'a str>,
-}
-
-/// A tenant's logo, without its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogoRef {
-    pub sha256: Sha256,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
 }
 
 impl<'a> PageLayout<'a> {
@@ -123,6 +113,7 @@ impl LogoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sha256::Sha256;
 
     #[test]
     fn a_logo_fits_its_place() {

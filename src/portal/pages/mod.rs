@@ -19,7 +19,7 @@ mod tests;
 pub use code::{CodePage, CodeProblem, CodeStage, code as verify_code};
 pub use invoice::{DocumentAccess, InvoicePage, invoice};
 pub use invoices::{InvoiceRow, InvoicesPage, invoices};
-pub use layout::{LogoRef, PageLayout};
+pub use layout::PageLayout;
 pub use notice::{
     cookies_off, document_unavailable, documents_closed, failed, form_outdated, fresh_link_asked, later, link_expired,
     link_unknown, locked, no_method, not_found, session_ended, session_over, too_many,

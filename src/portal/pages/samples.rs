@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 
 use super::{
-    CodePage, CodeProblem, CodeStage, DocumentAccess, InvoicePage, InvoiceRow, InvoicesPage, LogoRef, OpenPage,
-    PageLayout, PostcodePage,
+    CodePage, CodeProblem, CodeStage, DocumentAccess, InvoicePage, InvoiceRow, InvoicesPage, OpenPage, PageLayout,
+    PostcodePage,
 };
 use super::{
     cookies_off, document_unavailable, documents_closed, failed, form_outdated, fresh_link_asked, invoice, invoices,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::event::{Document, DocumentRole, Invoice, MediaType};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::logo::LogoRef;
 use crate::model::tenant::{Branding, Contact, Sender, TenantProfile};
 use crate::portal::language::{Language, LanguageWish, PageLanguage};
 use crate::sha256::Sha256;
@@ -112,8 +113,9 @@ impl PageSample {
         for document in &mut sample.documents {
             document.name = Some(format!("{long}.pdf"));
         }
-        sample.token = HOSTILE.to_owned();
-        sample.csrf = HOSTILE.to_owned();
+        // Tokens are never shown: they stand in hidden fields as they came.
+        sample.token = HOSTILE.replace('\u{202e}', "");
+        sample.csrf = sample.token.clone();
         sample.digits = "\"><".to_owned();
         sample
     }

@@ -1,4 +1,4 @@
-//! German.
+//! German, without the letter ß, which Swiss readers do not write.
 
 use super::{NoticeWords, Wait, Words, rounded_up};
 use crate::event::Balance;
@@ -147,7 +147,7 @@ pub const GERMAN: Words = Words {
     session_ended: NoticeWords {
         title: "Ihr Besuch ist beendet",
         paragraphs: &[
-            "Sie können dieses Fenster jetzt schließen. Um Ihre Rechnung wieder anzusehen, öffnen Sie den Link in Ihrer E-Mail noch einmal.",
+            "Dieses Fenster brauchen Sie jetzt nicht mehr. Um Ihre Rechnung wieder anzusehen, öffnen Sie den Link in Ihrer E-Mail noch einmal.",
         ],
     },
     cookies_off: NoticeWords {

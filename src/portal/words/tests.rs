@@ -25,6 +25,11 @@ fn customers_are_addressed_formally() {
 }
 
 #[test]
+fn german_reads_well_in_switzerland_too() {
+    assert!(!texts(&GERMAN).contains('ß'));
+}
+
+#[test]
 fn french_signs_do_not_begin_a_line() {
     // `Debug` writes the no-break space as an escape.
     let text = texts(&FRENCH).replace("\\u{a0}", "\u{a0}");
