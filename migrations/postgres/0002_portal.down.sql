@@ -1,5 +1,6 @@
 -- Takes the portal's tables away again.
 
+DROP TABLE tenant_logo;
 DROP TABLE sms_log;
 DROP TABLE portal_code;
 DROP TABLE portal_verification;

@@ -161,3 +161,16 @@ CREATE INDEX sms_log_of_tenant ON sms_log (tenant_id, at);
 CREATE INDEX sms_log_of_customer ON sms_log (tenant_id, customer_id);
 CREATE INDEX sms_log_of_network ON sms_log (network, at) WHERE network IS NOT NULL;
 CREATE INDEX sms_log_at ON sms_log (at);
+
+-- A tenant's logo, byte for byte as it was given. The portal serves it by its digest.
+CREATE TABLE tenant_logo (
+    tenant_id  TEXT NOT NULL PRIMARY KEY REFERENCES tenant (id),
+    sha256     BLOB NOT NULL CHECK (octet_length(sha256) = 32),
+    format     TEXT NOT NULL CHECK (format IN ('image/png', 'image/jpeg')),
+    -- In pixels.
+    width      INTEGER NOT NULL CHECK (width BETWEEN 1 AND 2000),
+    height     INTEGER NOT NULL CHECK (height BETWEEN 1 AND 2000),
+    image      BLOB NOT NULL CHECK (octet_length(image) <= 100000),
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tenant_logo_sha256 ON tenant_logo (sha256);

@@ -12,6 +12,7 @@ mod etag;
 mod event_report;
 mod events;
 mod links;
+mod logo;
 mod path;
 mod refusal;
 mod refused_tokens;
@@ -101,6 +102,7 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
     let catalogue = Router::new()
         .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
+        .route("/api/v1/tenants/{tenant_id}/logo", get(logo::show).put(logo::put).delete(logo::delete))
         .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
         .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
         .route("/api/v1/links", get(links::list))

@@ -42,6 +42,8 @@ pub(super) enum ApiRefusal {
     UnknownTenant(TenantId),
     /// The customer is unknown.
     UnknownCustomer,
+    /// The tenant has no logo.
+    NoLogo,
     /// No event of this name was taken in.
     UnknownEvent,
     /// A change of settings must name the version that it changes.
@@ -125,6 +127,7 @@ impl ApiRefusal {
                 format!("no tenant \"{tenant}\" has been imported"),
             ),
             Self::UnknownCustomer => new(StatusCode::NOT_FOUND, "unknown customer", "the tenant has no such customer"),
+            Self::NoLogo => new(StatusCode::NOT_FOUND, "no logo", "the tenant has no logo"),
             Self::UnknownEvent => {
                 new(StatusCode::NOT_FOUND, "unknown event", "no event with this source and id was taken in")
             }

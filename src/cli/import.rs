@@ -14,12 +14,12 @@ use super::terminal::output::Output;
 use super::terminal::report::{TextReport, Tint};
 use crate::app::App;
 use crate::bisect::bisect;
-use crate::event::catalogue::{ImportEntry, parse_import_line, warnings_of_import_line};
+use crate::event::catalogue::{ImportEntry, TenantLogo, parse_import_line, warnings_of_import_line};
 use crate::event::{EventFault, Malformed, MemberWarning};
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::tenant::Tenant;
-use crate::store::StoreError;
+use crate::store::{LogoSaved, StoreError};
 
 /// Tenants or customers in one transaction.
 const BATCH_MAX: usize = 1_000;
@@ -32,9 +32,10 @@ const INDENT: usize = 13;
 
 /// Add or change tenants and customers from a file
 ///
-/// One JSON object a line: {"tenant": {…}} or {"customer": {…}}. Settings of a tenant count at its creation only; what
-/// an administrator has chosen since is reported, never changed. A line that cannot be stored is named, and the others
-/// are stored all the same. Dead letters that it resolves are sent by themselves.
+/// One JSON object a line: {"tenant": {…}}, {"customer": {…}}, or {"logo": {…}} with the tenant's PNG or JPEG in base64.
+/// Settings of a tenant count at its creation only; what an administrator has chosen since is reported, never changed. A
+/// line that cannot be stored is named, and the others are stored all the same. Dead letters that it resolves are sent by
+/// themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   invoice-dispatcher import examples/catalogue.ndjson
@@ -52,6 +53,7 @@ pub struct ImportArgs {
 struct Imported {
     tenants: ImportCounts,
     customers: ImportCounts,
+    logos: ImportCounts,
     /// Tenants whose settings in the file are not those that hold; they were not applied.
     settings_ignored: BTreeSet<TenantId>,
     /// Customers that were left out, because their tenant is unknown.
@@ -188,6 +190,10 @@ impl Import<'_> {
                     self.store_tenants().await?;
                 }
             }
+            ImportEntry::Logo(logo) => {
+                self.store_tenants().await?;
+                self.store_logo(&logo, line).await?;
+            }
             ImportEntry::Customer(customer) => {
                 self.store_tenants().await?;
                 self.customers.add(*customer, line);
@@ -213,6 +219,20 @@ impl Import<'_> {
                 }
                 Err(refused) => self.done.faults.push(LineFault::refused(line, &refused)),
             }
+        }
+        Ok(())
+    }
+
+    async fn store_logo(&mut self, logo: &TenantLogo, line: usize) -> anyhow::Result<()> {
+        match self.app.store.save_logo(&logo.tenant_id, &logo.logo).await? {
+            LogoSaved::Created => self.done.logos.created += 1,
+            LogoSaved::Changed => self.done.logos.changed += 1,
+            LogoSaved::Unchanged => self.done.logos.unchanged += 1,
+            LogoSaved::UnknownTenant => self.done.faults.push(LineFault {
+                line,
+                path: "logo.tenant_id".to_owned(),
+                problem: "names no tenant that was imported; import the tenant before its logo".to_owned(),
+            }),
         }
         Ok(())
     }
@@ -265,6 +285,10 @@ impl ImportCounts {
         }
     }
 
+    const fn is_empty(&self) -> bool {
+        self.created + self.changed + self.unchanged == 0
+    }
+
     fn sentence(&self) -> String {
         let Self { created, changed, unchanged } = self;
         format!("{created} created, {changed} changed, {unchanged} unchanged")
@@ -291,6 +315,9 @@ impl Imported {
         report.headline(&format!("imported {file}"));
         report.fact("tenants", INDENT, &self.tenants.sentence());
         report.fact("customers", INDENT, &self.customers.sentence());
+        if !self.logos.is_empty() {
+            report.fact("logos", INDENT, &self.logos.sentence());
+        }
         if self.dead_letters_cured > 0 {
             let text = format!("{} put back: what was missing has come", count(self.dead_letters_cured, "dead letter"));
             report.line("cured", Tint::Green, INDENT, &text);

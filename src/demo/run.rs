@@ -173,6 +173,7 @@ async fn import_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
     for line in world.catalogue() {
         match parse_import_line(line.as_bytes())? {
             ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),
+            ImportEntry::Logo(logo) => drop(app.store.save_logo(&logo.tenant_id, &logo.logo).await?),
             ImportEntry::Customer(customer) => drop(app.store.upsert_customer(&customer).await?),
         }
     }

@@ -7,6 +7,8 @@
 mod samples;
 mod warnings;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,6 +19,7 @@ use crate::event::{Malformed, json, more_faults};
 use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, RelayName, TenantId};
 use crate::model::incoming::BODY_BYTES_MAX;
+use crate::model::logo::Logo;
 use crate::model::mail_address::MailAddress;
 use crate::model::settings::{InvalidSettings, Settings};
 use crate::model::tenant::{Sender, Tenant, TenantProfile};
@@ -27,6 +30,14 @@ pub use warnings::{warnings_of_customer, warnings_of_import_line, warnings_of_se
 pub enum ImportEntry {
     Tenant(Box<Tenant>),
     Customer(Box<Customer>),
+    Logo(Box<TenantLogo>),
+}
+
+/// The logo of a tenant that an earlier line, or an earlier import, told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantLogo {
+    pub tenant_id: TenantId,
+    pub logo: Logo,
 }
 
 /// Reads the body of a tenant. The address that it was put to, if any, names the tenant: then `id` may be
@@ -70,25 +81,30 @@ fn read_settings(value: &Value) -> Result<Settings, Malformed> {
     Ok(settings)
 }
 
-/// Reads one line of an import: `{"tenant": {…}}` or `{"customer": {…}}`.
+/// Reads one line of an import: `{"tenant": {…}}`, `{"customer": {…}}` or `{"logo": {…}}`.
 ///
 /// # Errors
 /// [`Malformed`] with its faults.
 pub fn parse_import_line(line: &[u8]) -> Result<ImportEntry, Malformed> {
     let mut value = parse_object(line)?;
-    match (value.remove("tenant"), value.remove("customer")) {
-        (Some(tenant), None) => {
+    match (value.remove("tenant"), value.remove("customer"), value.remove("logo")) {
+        (Some(tenant), None, None) => {
             let read = with_every_fault(tenant, samples::of_tenant, read_tenant);
             let tenant = read.map_err(|fault| fault.inside("tenant"))?;
             Ok(ImportEntry::Tenant(Box::new(tenant)))
         }
-        (None, Some(customer)) => {
+        (None, Some(customer), None) => {
             let read = with_every_fault(customer, samples::of_customer, read_customer);
             let customer = read.map_err(|fault| fault.inside("customer"))?;
             Ok(ImportEntry::Customer(Box::new(customer)))
         }
-        (Some(_), Some(_)) => Err(Malformed::at("$", "has both tenant and customer; write a line for each")),
-        (None, None) => Err(Malformed::at("$", "has neither tenant nor customer")),
+        (None, None, Some(logo)) => {
+            let read = with_every_fault(logo, samples::of_logo, read_logo);
+            let logo = read.map_err(|fault| fault.inside("logo"))?;
+            Ok(ImportEntry::Logo(Box::new(logo)))
+        }
+        (None, None, None) => Err(Malformed::at("$", "has neither tenant, customer nor logo")),
+        _ => Err(Malformed::at("$", "has more than one of tenant, customer and logo; write a line for each")),
     }
 }
 
@@ -171,6 +187,20 @@ fn read_customer(value: &Value) -> Result<Customer, Malformed> {
     let mut customer: Customer = json::read(value, "$")?;
     check_customer(&mut customer)?;
     Ok(customer)
+}
+
+/// `image` is the file in base64.
+fn read_logo(value: &Value) -> Result<TenantLogo, Malformed> {
+    #[derive(Deserialize)]
+    struct LogoLine {
+        tenant_id: TenantId,
+        image: String,
+    }
+    let LogoLine { tenant_id, image } = json::read(&without_nulls(value)?, "$")?;
+    identifier("tenant_id", tenant_id.as_str(), KEY_MAX)?;
+    let bytes = BASE64.decode(image).map_err(|_| Malformed::at("image", "is not base64"))?;
+    let logo = Logo::read(bytes.into()).map_err(|invalid| Malformed::at("image", invalid.to_string()))?;
+    Ok(TenantLogo { tenant_id, logo })
 }
 
 fn check_tenant(tenant: &mut Tenant) -> Result<(), Malformed> {

@@ -79,6 +79,7 @@ pub use outbox::outcomes::WaitingOutcomes;
 pub use portal::challenge::{BegunVerification, MethodChoice, SentCode, VerificationOf};
 pub use portal::links::{LinkFilter, LinkSelection, LinkState, NewPortalLink, PortalLink};
 pub use portal::lockout::{PortalLock, VerificationAdmission, VerificationAttempt};
+pub use portal::logo::LogoSaved;
 pub use portal::sms_log::{NewSms, SmsReservation, SmsResult};
 pub use search::catalogue::ListedTenant;
 pub use search::find::{FoundBy, FoundEvent, SearchHits};

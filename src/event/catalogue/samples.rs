@@ -27,6 +27,11 @@ pub(super) fn of_customer(path: &str) -> Option<Value> {
     })
 }
 
+/// The same of a logo.
+pub(super) fn of_logo(path: &str) -> Option<Value> {
+    (path == "tenant_id").then(|| json!("x"))
+}
+
 /// The same of settings.
 pub(super) fn of_settings(path: &str) -> Option<Value> {
     Some(match path {

@@ -266,8 +266,12 @@ fn the_address_of_the_request_names_what_the_body_leaves_out() {
 #[test]
 fn a_line_tells_of_one_thing() {
     for (line, expected) in [
-        ("{}", "$: has neither tenant nor customer"),
-        (r#"{"tenant":{},"customer":{}}"#, "$: has both tenant and customer; write a line for each"),
+        ("{}", "$: has neither tenant, customer nor logo"),
+        (r#"{"tenant":{},"customer":{}}"#, "$: has more than one of tenant, customer and logo; write a line for each"),
+        (r#"{"logo":{},"customer":{}}"#, "$: has more than one of tenant, customer and logo; write a line for each"),
+        (r#"{"logo":{"tenant_id":"acme"}}"#, "logo.image: is missing"),
+        (r#"{"logo":{"tenant_id":"acme","image":"a b"}}"#, "logo.image: is not base64"),
+        (r#"{"logo":{"tenant_id":"acme","image":""}}"#, "logo.image: is neither a PNG nor a JPEG image"),
         (r#"{"tenant":[]}"#, "tenant: must be an object, not an array"),
         ("[]", "$: must be an object, not an array"),
         ("tenant", "$: is not JSON: expected ident at line 1 column 2"),

@@ -46,6 +46,8 @@ const CUSTOMER: Shape = Shape::of(&[
     ("mobile", Plain),
 ]);
 
+const LOGO: Shape = Shape::of(&[("tenant_id", Plain), ("image", Plain)]);
+
 /// What of a tenant's body is ignored.
 #[must_use]
 pub fn warnings_of_tenant(body: &[u8]) -> Vec<MemberWarning> {
@@ -71,10 +73,11 @@ pub fn warnings_of_import_line(line: &[u8]) -> Vec<MemberWarning> {
     let inside = |outer: &'static str, warnings: Vec<MemberWarning>| {
         warnings.into_iter().map(move |warning| warning.inside(outer)).collect::<Vec<_>>()
     };
-    match (line.get("tenant"), line.get("customer")) {
-        (Some(tenant), _) => inside("tenant", unknown_members(tenant, &TENANT)),
-        (None, Some(customer)) => inside("customer", of_customer(customer)),
-        (None, None) => Vec::new(),
+    match (line.get("tenant"), line.get("customer"), line.get("logo")) {
+        (Some(tenant), _, _) => inside("tenant", unknown_members(tenant, &TENANT)),
+        (None, Some(customer), _) => inside("customer", of_customer(customer)),
+        (None, None, Some(logo)) => inside("logo", unknown_members(logo, &LOGO)),
+        (None, None, None) => Vec::new(),
     }
 }
 

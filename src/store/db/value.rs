@@ -14,6 +14,7 @@ use crate::model::customer::CustomerType;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::logo::LogoFormat;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
@@ -186,6 +187,7 @@ spelled!(
     EventState,
     HoldReason,
     InvoiceKind,
+    LogoFormat,
     Phase,
     PortalAccess,
     PortalLevel,

@@ -41,6 +41,42 @@ fn a_bad_line_is_named_and_the_others_are_stored() {
 }
 
 #[test]
+fn a_logo_is_imported_after_its_tenant() {
+    let here = CommandLine::new();
+    let logo = |tenant: &str, image: &str| format!(r#"{{"logo": {{"tenant_id": "{tenant}", "image": "{image}"}}}}"#);
+    let image = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR42mPgyvYHIgAE2QGJ8TRcUwAAAABJRU5ErkJggg==";
+    let catalogue = std::fs::read_to_string(example("catalogue.ndjson")).expect("the example");
+    let lines = format!(
+        "{catalogue}{}\n{}\n{}\n{}",
+        logo("acme", image),
+        logo("nobody", image),
+        logo("acme", "R0lGODlh"),
+        logo("acme", "%")
+    );
+    let said = here.run_with("import - --json", &lines);
+    assert_eq!(said.code, 1);
+    let done = said.json().remove(0);
+    assert_eq!(done["logos"], json!({"created": 1, "changed": 0, "unchanged": 0}));
+    let told: Vec<_> =
+        done["faults"].as_array().expect("a list").iter().map(|fault| (&fault["path"], &fault["problem"])).collect();
+    let expected = [
+        ("logo.tenant_id", "names no tenant that was imported; import the tenant before its logo"),
+        ("logo.image", "is neither a PNG nor a JPEG image"),
+        ("logo.image", "is not base64"),
+    ];
+    assert_eq!(
+        told,
+        expected
+            .map(|(path, problem)| (json!(path), json!(problem)))
+            .iter()
+            .map(|(path, problem)| (path, problem))
+            .collect::<Vec<_>>()
+    );
+    let again = here.run_with("import -", &logo("acme", image));
+    assert!(again.stdout.contains("logos      0 created, 0 changed, 1 unchanged"), "{}", again.stdout);
+}
+
+#[test]
 fn every_fault_of_a_line_is_named() {
     let here = CommandLine::new();
     let tenant = r#"{"tenant": {"id": "a/b", "sender": {"name": "N", "address": "nobody"}, "locale": "en",

@@ -41,6 +41,9 @@ fn catalogue(folder: &str) -> (BTreeMap<String, Tenant>, BTreeMap<(String, Strin
                 );
                 customers.insert((customer.tenant_id.to_string(), customer.id.to_string()), *customer);
             }
+            Ok(ImportEntry::Logo(logo)) => {
+                assert!(tenants.contains_key(logo.tenant_id.as_str()), "line {}: its tenant comes first", index + 1);
+            }
             Err(fault) => panic!("line {}: {fault}", index + 1),
         }
     }

@@ -1,0 +1,93 @@
+//! Logos of tenants.
+
+use crate::model::ids::TenantId;
+use crate::model::logo::{Logo, LogoFormat};
+use crate::sha256::Sha256;
+use crate::store::Store;
+use crate::store::db::error::StoreError;
+use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
+
+/// What giving a tenant a logo did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoSaved {
+    Created,
+    Changed,
+    Unchanged,
+    /// There is no such tenant.
+    UnknownTenant,
+}
+
+impl Store {
+    /// Gives a tenant its logo, in place of the one that it has.
+    pub async fn save_logo(&self, tenant: &TenantId, logo: &Logo) -> Result<LogoSaved, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = sql("SELECT tenant_logo.sha256 FROM tenant
+                 LEFT JOIN tenant_logo ON tenant_logo.tenant_id = tenant.id
+            WHERE tenant.id = $1 {postgres: FOR NO KEY UPDATE OF tenant}")
+        .bind(tenant)
+        .optional(&mut transaction)
+        .await?;
+        let Some(known) = known else { return Ok(LogoSaved::UnknownTenant) };
+        let saved = match known.get::<Option<Sha256>>("sha256")? {
+            None => LogoSaved::Created,
+            Some(sha256) if sha256 == logo.sha256 => return Ok(LogoSaved::Unchanged),
+            Some(_) => LogoSaved::Changed,
+        };
+        sql("INSERT INTO tenant_logo (tenant_id, sha256, format, width, height, image, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (tenant_id) DO UPDATE SET sha256 = excluded.sha256, format = excluded.format,
+                   width = excluded.width, height = excluded.height, image = excluded.image,
+                   updated_at = excluded.updated_at")
+        .bind(tenant)
+        .bind(logo.sha256)
+        .bind(logo.format)
+        .bind(logo.width)
+        .bind(logo.height)
+        .bind(&*logo.bytes)
+        .bind(self.now())
+        .run(&mut transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    /// Takes a tenant's logo away; whether it had one.
+    pub async fn delete_logo(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        let deleted =
+            sql("DELETE FROM tenant_logo WHERE tenant_id = $1").bind(tenant).run(&mut self.write().await?).await?;
+        Ok(deleted > 0)
+    }
+
+    /// A tenant's logo.
+    pub async fn logo_of(&self, tenant: &TenantId) -> Result<Option<Logo>, StoreError> {
+        sql("SELECT sha256, format, width, height, image FROM tenant_logo WHERE tenant_id = $1")
+            .bind(tenant)
+            .optional(&mut self.read().await?)
+            .await?
+            .as_ref()
+            .map(read_logo)
+            .transpose()
+    }
+
+    /// The logo with this digest, whosoever it is.
+    pub async fn logo(&self, sha256: Sha256) -> Result<Option<Logo>, StoreError> {
+        sql("SELECT sha256, format, width, height, image FROM tenant_logo WHERE sha256 = $1 LIMIT 1")
+            .bind(sha256)
+            .optional(&mut self.read().await?)
+            .await?
+            .as_ref()
+            .map(read_logo)
+            .transpose()
+    }
+}
+
+fn read_logo(row: &Row) -> Result<Logo, StoreError> {
+    Ok(Logo {
+        format: row.get::<LogoFormat>("format")?,
+        width: row.get("width")?,
+        height: row.get("height")?,
+        bytes: row.get::<Vec<u8>>("image")?.into(),
+        sha256: row.get("sha256")?,
+    })
+}
