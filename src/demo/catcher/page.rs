@@ -28,7 +28,7 @@ use super::parsed_email::ParsedEmail;
 use super::text_messages::{PostedText, TextMessages};
 use view::{ListView, MailView, PageView, TextView};
 
-const CSS: &str = include_str!("page/page.css");
+const CSS: &str = concat!(include_str!("../../../assets/tokens.css"), include_str!("page/page.css"));
 const JS: &str = include_str!("page/page.js");
 
 /// Mails in the list; the older ones are in the folder.

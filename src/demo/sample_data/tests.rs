@@ -25,6 +25,8 @@ fn catalogue() -> (HashMap<String, Tenant>, HashMap<String, Customer>) {
             let tenant: Tenant = serde_json::from_value(tenant.clone()).expect("a tenant");
             tenant.settings.validate().expect("settings that can be saved");
             tenants.insert(tenant.id.to_string(), tenant);
+        } else if let Some(logo) = line.get("logo") {
+            assert!(tenants.contains_key(logo["tenant_id"].as_str().expect("a tenant")), "a logo follows the tenant");
         } else {
             let customer: Customer = serde_json::from_value(line["customer"].clone()).expect("a customer");
             assert!(tenants.contains_key(customer.tenant_id.as_str()), "a customer follows the tenant");
