@@ -9,6 +9,7 @@ pub mod logo;
 pub mod mail_address;
 pub mod nearest_name;
 pub mod outbox;
+pub mod portal_event;
 pub mod reason;
 pub mod reply;
 pub mod settings;

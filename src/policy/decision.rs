@@ -97,8 +97,22 @@ pub enum PortalAccess {
 }
 
 impl PortalAccess {
+    /// What a level asks of a customer of this type. An unknown type counts as private.
+    #[must_use]
+    pub fn of(level: PortalLevel, customer_type: Option<CustomerType>) -> Self {
+        let business = customer_type == Some(CustomerType::Business);
+        match level {
+            PortalLevel::EveryPage => Self::EveryPageVerified,
+            PortalLevel::SensitiveForPrivate if business => Self::Open,
+            PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate => Self::Verified,
+            PortalLevel::Inaccessible => Self::Closed,
+            PortalLevel::NotRequired => Self::Open,
+        }
+    }
+
     /// Whether a visitor can see the documents after verification.
-    const fn verifies(self) -> bool {
+    #[must_use]
+    pub const fn verifies(self) -> bool {
         matches!(self, Self::Verified | Self::EveryPageVerified)
     }
 }
@@ -279,20 +293,8 @@ fn documents_or_link(inputs: &Inputs) -> (Decision, Reason) {
     }
 }
 
-/// What the portal asks of this customer. An unknown type counts as private.
-fn portal_access(inputs: &Inputs) -> PortalAccess {
-    let business = inputs.customer_type == Some(CustomerType::Business);
-    match inputs.settings.portal_authentication.level {
-        PortalLevel::EveryPage => PortalAccess::EveryPageVerified,
-        PortalLevel::SensitiveForPrivate if business => PortalAccess::Open,
-        PortalLevel::Sensitive | PortalLevel::SensitiveForPrivate => PortalAccess::Verified,
-        PortalLevel::Inaccessible => PortalAccess::Closed,
-        PortalLevel::NotRequired => PortalAccess::Open,
-    }
-}
-
 fn portal_terms(inputs: &Inputs) -> PortalTerms {
-    let access = portal_access(inputs);
+    let access = PortalAccess::of(inputs.settings.portal_authentication.level, inputs.customer_type);
     let usable = usable_methods_if(inputs.verification, &inputs.settings, inputs.sms_available);
     PortalTerms { access, method: usable.first().copied().filter(|_| access.verifies()) }
 }
