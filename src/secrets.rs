@@ -9,6 +9,8 @@ mod address_keys;
 mod hmac_keys;
 mod one_time_code;
 mod pasted_link;
+mod hmac_keys;
+mod session_id;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,8 +25,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 pub use hmac_keys::HmacKeys;
 pub use one_time_code::OneTimeCode;
 pub use pasted_link::pasted_token;
+pub use hmac_keys::HmacKeys;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
+pub use session_id::SessionId;
 
 /// Bytes of a key at least, and of every subkey.
 const KEY_BYTES: usize = 32;

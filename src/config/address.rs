@@ -156,6 +156,22 @@ impl BaseUrl {
         &self.text
     }
 
+    /// Scheme, host and port: what browsers send as `Origin` ([RFC 6454 §6.2]).
+    ///
+    /// [RFC 6454 §6.2]: https://www.rfc-editor.org/rfc/rfc6454#section-6.2
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let host = self.text.find("://").map_or(0, |at| at + 3);
+        let end = self.text[host..].find('/').map_or(self.text.len(), |at| host + at);
+        &self.text[..end]
+    }
+
+    /// Whether browsers reach it by TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https:")
+    }
+
     /// The URL of a page; `path` begins with a slash.
     #[must_use]
     pub fn page(&self, path: &str) -> String {
@@ -277,6 +293,9 @@ mod tests {
         let url = base_url(&raw("https://portal.example/")).expect("a base URL");
         assert_eq!((url.as_str(), url.host(), url.is_loopback()), ("https://portal.example", "portal.example", false));
         assert_eq!(url.page("/i/token"), "https://portal.example/i/token");
+        assert_eq!((url.origin(), url.is_https()), ("https://portal.example", true));
+        let other = base_url(&raw("http://127.0.0.1:8081/invoices/")).expect("a base URL");
+        assert_eq!((other.origin(), other.is_https()), ("http://127.0.0.1:8081", false));
         assert!(base_url(&raw("http://[::1]:8081")).expect("a base URL").is_loopback());
         let refused = [
             "http://portal.example",

@@ -6,6 +6,8 @@
 mod admission;
 mod assets;
 mod connection;
+mod cookie;
+mod csrf;
 mod deadlines;
 mod host;
 mod limits;
@@ -20,6 +22,8 @@ mod watched;
 pub(crate) mod wire;
 
 pub use assets::{Asset, CSS, assets_router, kept_for_good, short_hash};
+pub use cookie::SessionCookie;
+pub use csrf::{ForeignForm, FormTokens, check_origin};
 pub use limits::Limits;
 pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};
