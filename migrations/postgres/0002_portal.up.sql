@@ -39,9 +39,11 @@ CREATE INDEX portal_session_ending ON portal_session (ends_at);
 
 -- The links that a session has opened.
 CREATE TABLE portal_session_link (
-    id_sha256 BYTEA NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
-    root_id   UUID NOT NULL,
-    opened_at BIGINT NOT NULL,
+    id_sha256  BYTEA NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
+    root_id    UUID NOT NULL,
+    -- Which of the link's tokens: the revocation of one ends what it opened, not what a later one did.
+    generation INTEGER NOT NULL,
+    opened_at  BIGINT NOT NULL,
     PRIMARY KEY (id_sha256, root_id)
 );
 

@@ -46,9 +46,11 @@ CREATE INDEX portal_session_ending ON portal_session (ends_at);
 
 -- The links that a session has opened.
 CREATE TABLE portal_session_link (
-    id_sha256 BLOB NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
-    root_id   BLOB NOT NULL,
-    opened_at INTEGER NOT NULL,
+    id_sha256  BLOB NOT NULL REFERENCES portal_session (id_sha256) ON DELETE CASCADE,
+    root_id    BLOB NOT NULL,
+    -- Which of the link's tokens: the revocation of one ends what it opened, not what a later one did.
+    generation INTEGER NOT NULL,
+    opened_at  INTEGER NOT NULL,
     PRIMARY KEY (id_sha256, root_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -81,6 +81,9 @@ pub use portal::links::{LinkFilter, LinkSelection, LinkState, NewPortalLink, Por
 pub use portal::lockout::{PortalLock, VerificationAdmission, VerificationAttempt};
 pub use portal::logo::LogoSaved;
 pub use portal::sms_log::{NewSms, SmsReservation, SmsResult};
+pub use portal::event::NewPortalEvent;
+pub use portal::session::{NewPortalOpening, NewVerification};
+pub use portal::visit::{CustomerNow, FoundLink, PortalVerification, PortalVisit};
 pub use search::catalogue::ListedTenant;
 pub use search::find::{FoundBy, FoundEvent, SearchHits};
 pub use search::numbered::NumberedInvoice;

@@ -15,6 +15,7 @@ use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayNam
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::logo::LogoFormat;
+use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
@@ -190,6 +191,7 @@ spelled!(
     LogoFormat,
     Phase,
     PortalAccess,
+    PortalEventKind,
     PortalLevel,
     Reason,
     SensitiveAttachments,

@@ -21,6 +21,8 @@ use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::links::erase_reasons_that_name;
 use crate::store::portal::lockout::erase_portal_failures;
 use crate::store::portal::sms_log::erase_sms_log;
+use crate::store::portal::event::erase_portal_events;
+use crate::store::portal::session::erase_portal_sessions;
 use crate::store::search::{recipients, words};
 use crate::store::{DatabaseConnection, Store, Transaction};
 
@@ -97,6 +99,8 @@ impl Store {
         erase_portal_failures(on, tenant, customer).await?;
         erase_portal_verifications(on, tenant, customer).await?;
         erase_sms_log(on, tenant, customer).await?;
+        erase_portal_sessions(on, tenant, customer).await?;
+        erase_portal_events(on, tenant, customer).await?;
         insert_notes(on, &deliveries, who, note, now).await?;
         intake.commit().await?;
         Ok(Erased::Done {
