@@ -26,6 +26,8 @@ pub(super) struct HttpDeadlines {
     /// Until the client has taken what is written; again and again as long as it takes enough in each such time. (Not
     /// by all that was taken: the system's buffers take megabytes at once, for a client that reads nothing.)
     pub(super) write: Duration,
+    /// What is enough in each such time.
+    pub(super) write_bytes_min: u64,
 }
 
 impl HttpDeadlines {
@@ -35,7 +37,15 @@ impl HttpDeadlines {
         body: Duration::from_secs(25),
         work: Duration::from_secs(75),
         write: Duration::from_secs(20),
+        write_bytes_min: 20 * BYTES_PER_SECOND_MIN,
     };
+    /// As the default, for downloads by phones on a bad line: who takes 1 kB a second is not cut off.
+    ///
+    /// What a slow client has taken is seen in steps only, whenever a third of the socket's buffer is free: with
+    /// [`Limits::for_slow_readers`](super::Limits::for_slow_readers) such a step is some 40 kB, 40 s at that rate. So the
+    /// time is several steps long.
+    pub(super) const SLOW_READERS: Self =
+        Self { write: Duration::from_mins(3), write_bytes_min: 60_000, ..Self::DEFAULT };
     /// A probe is asked from nearby, and answered from memory.
     pub(super) const PROBE: Self = Self {
         head: Duration::from_secs(2),
@@ -43,6 +53,7 @@ impl HttpDeadlines {
         body: Duration::from_secs(2),
         work: Duration::from_secs(5),
         write: Duration::from_secs(5),
+        write_bytes_min: 5 * BYTES_PER_SECOND_MIN,
     };
 }
 
@@ -189,7 +200,7 @@ impl DeadlineState {
     fn next_deadline(&mut self, deadlines: &HttpDeadlines, now: Instant) -> Option<(Instant, &'static str)> {
         if let Some((since, taken)) = self.unwritten
             && now >= since + deadlines.write
-            && by_size(taken) >= deadlines.write
+            && taken >= deadlines.write_bytes_min
         {
             self.unwritten = Some((now, 0));
         }

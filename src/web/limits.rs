@@ -29,6 +29,8 @@ pub struct Limits {
     pub(super) deadlines: HttpDeadlines,
     /// The same on a connection for probes.
     pub(super) probe_deadlines: HttpDeadlines,
+    /// What the system may hold of an answer that the client has not taken, in bytes, where it does not choose itself.
+    pub(super) send_buffer_bytes: Option<usize>,
 }
 
 impl Limits {
@@ -50,7 +52,17 @@ impl Limits {
             probe_evicted_after: Duration::from_millis(100),
             deadlines: HttpDeadlines::DEFAULT,
             probe_deadlines: HttpDeadlines::PROBE,
+            send_buffer_bytes: None,
         }
+    }
+
+    /// The same for a listener whose clients download files over slow lines: who takes 1 kB a second is not cut off.
+    ///
+    /// The system would let its buffer grow to megabytes, and then show nothing of what such a client takes for a quarter
+    /// of an hour. (Linux makes it twice as large as asked for, and counts its own records in it.)
+    #[must_use]
+    pub fn for_slow_readers(self) -> Self {
+        Self { deadlines: HttpDeadlines::SLOW_READERS, send_buffer_bytes: Some(64 << 10), ..self }
     }
 
     /// What counts as one peer: an IPv4 address, or the network of an IPv6 one, which its holder has all addresses of.

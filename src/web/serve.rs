@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,6 +56,9 @@ async fn next(listener: &TcpListener, admission: &Admission, router: &Router) ->
         // An answer goes out at once, in whatever pieces it is written. An error ends the connection soon enough.
         let _ = stream.set_nodelay(true);
         let limits = &admission.limits;
+        if let Some(bytes) = limits.send_buffer_bytes {
+            let _ = set_socket_send_buffer_size(&stream, bytes);
+        }
         let deadlines = match place.usable_for {
             Use::Any => limits.deadlines,
             Use::Probes => limits.probe_deadlines,
@@ -157,6 +161,7 @@ mod tests {
         body: Duration::from_secs(1),
         work: Duration::from_secs(20),
         write: Duration::from_secs(2),
+        write_bytes_min: 32 << 10,
     };
 
     impl Short {
@@ -233,6 +238,37 @@ mod tests {
         // Who reads it gets all of it, however long after the deadline it ends.
         let answer = short.ask("/large").await;
         assert!(answer.len() > 64 << 20, "{}", answer.len());
+    }
+
+    /// A minute of a phone that takes 1 kB a second, in a second: it takes 60 kB in each, of 480 kB.
+    #[tokio::test]
+    async fn a_slow_phone_gets_the_whole_answer() {
+        const SECONDS: usize = 8;
+        let slow = Limits::default().for_slow_readers();
+        let deadlines = HttpDeadlines { write: slow.deadlines.write / 60, ..slow.deadlines };
+        let router = Router::new().route("/", get(|| async { vec![b'x'; SECONDS * 60_000] }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let end = CancellationToken::new();
+        tokio::spawn(serve_within(Limits { deadlines, ..slow }, listener, router, end.clone(), Duration::ZERO));
+        let _end = end.drop_guard();
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        // Else this side's system would take all at once.
+        socket.set_recv_buffer_size(4 << 10).expect("a small buffer");
+        let mut stream = socket.connect(address).await.expect("it listens");
+        stream.write_all(REQUEST).await.expect("written");
+        let (mut taken, mut piece) = (0, vec![0; 6_000]);
+        let mut seconds = tokio::time::interval(Duration::from_millis(100));
+        seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            seconds.tick().await;
+            let count = stream.read(&mut piece).await.expect("it is not cut off");
+            if count == 0 {
+                break;
+            }
+            taken += count;
+        }
+        assert!(taken > SECONDS * 60_000, "all of it, and its head: {taken}");
     }
 
     #[tokio::test]
