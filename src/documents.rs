@@ -10,11 +10,15 @@
 mod cached;
 mod client;
 mod file;
+mod parts;
 mod pauses;
 mod presence;
 mod progress;
+mod proof;
+mod proofs;
 mod readers;
 mod s3;
+mod validator;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +27,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use pauses::Ticket;
+pub use proof::ContentProof;
 pub use s3::{S3Access, install_crypto_provider};
 
 use crate::clock::Clock;
@@ -31,6 +36,7 @@ use crate::sha256::Sha256;
 use pauses::{LoadTurn, Pauses};
 use presence::Presence;
 use progress::LoadProgress;
+use proofs::Proofs;
 
 /// An answer that comes later than this is none, if it says no more than that the store cannot be used.
 const REFUSAL_MAX: Duration = Duration::from_secs(2);
@@ -42,6 +48,7 @@ pub struct DocumentStore {
     deadline: Duration,
     pauses: Pauses,
     presence: Arc<Presence>,
+    proofs: Arc<Proofs>,
 }
 
 #[derive(Debug, Clone)]
@@ -154,7 +161,13 @@ impl DocumentStore {
         } else {
             return Err(InvalidStore::new("must be file:FOLDER or s3://BUCKET/PREFIX"));
         };
-        Ok(Self { place, deadline: options.deadline, pauses: Pauses::default(), presence: Arc::default() })
+        Ok(Self {
+            place,
+            deadline: options.deadline,
+            pauses: Pauses::default(),
+            presence: Arc::default(),
+            proofs: Arc::default(),
+        })
     }
 
     /// Reads one document and proves its size and digest.

@@ -35,6 +35,33 @@ impl Sha256 {
     }
 }
 
+/// Makes a digest of bytes that come in parts.
+#[derive(Clone)]
+pub struct Sha256Hasher(ring::digest::Context);
+
+impl Sha256Hasher {
+    #[must_use]
+    pub fn new() -> Self {
+        Self(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all parts.
+    #[must_use]
+    pub fn finish(self) -> Sha256 {
+        Sha256(self.0.finish().as_ref().try_into().expect("a SHA-256 digest has 32 bytes"))
+    }
+}
+
+impl Default for Sha256Hasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut digits = [0; 64];
@@ -72,5 +99,9 @@ mod tests {
         assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Sha256::from_hex(&digest.to_string().to_uppercase()), Some(digest));
         assert_eq!(Sha256::from_hex("é"), None);
+        let mut hasher = Sha256Hasher::new();
+        hasher.update(b"a");
+        hasher.update(b"bc");
+        assert_eq!(hasher.finish(), digest);
     }
 }

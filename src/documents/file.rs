@@ -6,15 +6,18 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use url::Url;
 
+use super::parts::ObjectPart;
 use super::progress::LoadProgress;
 use super::readers::Readers;
+use super::validator::Validator;
 use super::{DocumentError, InvalidStore, cached, loaded, prove_digest, prove_size};
 use crate::event::{Document, LoadedDocument};
 
@@ -79,6 +82,28 @@ impl Folder {
         .await
     }
 
+    /// What tells the object from others now, if it is a file of the document's size.
+    pub(super) async fn validator(&self, document: &Document) -> Result<Option<Validator>, DocumentError> {
+        self.run(&self.patient_readers, std::slice::from_ref(document), |folder, documents| {
+            open(folder, &documents[0]).map(|(_, validator)| validator)
+        })
+        .await
+    }
+
+    /// A part of the document.
+    pub(super) async fn part(&self, document: &Document, range: Range<u64>) -> Result<ObjectPart, DocumentError> {
+        self.run(&self.patient_readers, std::slice::from_ref(document), move |folder, documents| {
+            let document = &documents[0];
+            let (mut file, validator) = open(folder, document)?;
+            let read = file
+                .seek(SeekFrom::Start(range.start))
+                .and_then(|_| read_exactly(&mut file, range.end - range.start, &LoadProgress::default()));
+            let bytes = read.map_err(|error| failed(folder, document, &error))?.into();
+            Ok(ObjectPart { bytes, validator })
+        })
+        .await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         readers: &Readers,
@@ -114,15 +139,21 @@ impl fmt::Display for Folder {
 
 /// Reads a document below `folder`.
 fn read(folder: &Path, document: &Document, progress: &LoadProgress) -> Result<LoadedDocument, DocumentError> {
-    let failed = |error: io::Error| failed(folder, document, &error);
-    let path = find_file(folder, document)?;
-    let Some((mut file, size)) = open_regular(&path).map_err(failed)? else {
-        return Err(DocumentError::missing(document));
-    };
-    prove_size(document, size)?;
-    let bytes = read_exactly(&mut file, size, progress).map_err(failed)?;
+    let (mut file, _) = open(folder, document)?;
+    let read = read_exactly(&mut file, document.size, progress);
+    let bytes = read.map_err(|error| failed(folder, document, &error))?;
     prove_digest(document, &bytes)?;
     Ok(loaded(document, bytes))
+}
+
+/// Opens a document below `folder`, if it is a file of its size.
+fn open(folder: &Path, document: &Document) -> Result<(File, Option<Validator>), DocumentError> {
+    let path = find_file(folder, document)?;
+    let opened = open_regular(&path).map_err(|error| failed(folder, document, &error))?;
+    let Some((file, metadata)) = opened else { return Err(DocumentError::missing(document)) };
+    prove_size(document, metadata.len())?;
+    let validator = Validator::of_file(&metadata);
+    Ok((file, validator))
 }
 
 /// Where a document is, if it is a file of its size.
@@ -182,15 +213,15 @@ fn find_by_links(folder: &Path, object: &str) -> io::Result<(PathBuf, Metadata)>
     Ok((path, metadata))
 }
 
-/// Opens a regular file, and says how large it is; anything else is nothing.
+/// Opens a regular file, and says what it is; anything else is nothing.
 ///
 /// A file may have become a named pipe since it was found: opened the common way, that waits for a writer for ever, and
 /// its reader with it.
-fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
+fn open_regular(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some((file, metadata.len())))
+    Ok(metadata.is_file().then_some((file, metadata)))
 }
 
 /// Reads the first `size` bytes of a file that had so many a moment ago. One that has shrunk since is too short; what
@@ -222,9 +253,9 @@ mod tests {
         let pipe = folder.path().join("pipe.pdf");
         assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
         let (sender, opened) = mpsc::channel();
-        std::thread::spawn(move || sender.send(open_regular(&pipe)));
+        std::thread::spawn(move || drop(sender.send(open_regular(&pipe).map(|opened| opened.is_some()))));
         let opened = opened.recv_timeout(Duration::from_secs(10)).expect("nobody waits for a writer");
-        assert!(matches!(opened, Ok(None)), "{opened:?}");
+        assert!(matches!(opened, Ok(false)), "{opened:?}");
         assert!(matches!(open_regular(folder.path()), Ok(None)), "a folder is no file");
     }
 }

@@ -5,18 +5,21 @@
 //! that for "refused".
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, GetOptions, GetResult, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::client::{CountedByReader, StoreConnector};
+use super::parts::ObjectPart;
 use super::progress::LoadProgress;
+use super::validator::Validator;
 use super::{DocumentError, InvalidStore, Options, loaded, prove_digest, prove_size};
 use crate::event::bounds::object_key;
 use crate::event::{Document, LoadedDocument};
@@ -117,12 +120,31 @@ impl Bucket {
         prove_size(document, found.size)
     }
 
+    /// What tells the object from others now, if it has the document's size.
+    pub(super) async fn validator(&self, document: &Document) -> Result<Option<Validator>, DocumentError> {
+        let path = self.path(document)?;
+        let found = self.store.head(&path).await.map_err(|error| classify(document, &error))?;
+        prove_size(document, found.size)?;
+        Ok(found.e_tag.map(Validator::ETag))
+    }
+
+    /// A part of the document.
+    pub(super) async fn part(&self, document: &Document, range: Range<u64>) -> Result<ObjectPart, DocumentError> {
+        let path = self.path(document)?;
+        let (wanted, ranged) = (range.end - range.start, GetRange::Bounded(range));
+        let answer = get_with(&self.store, &path, document, GetOptions::new().with_range(Some(ranged))).await?;
+        prove_size(document, answer.meta.size)?;
+        let validator = answer.meta.e_tag.clone().map(Validator::ETag);
+        let bytes = read_declared(answer, wanted, document, &LoadProgress::default()).await?.into();
+        Ok(ObjectPart { bytes, validator })
+    }
+
     async fn load(&self, document: &Document, progress: &LoadProgress) -> Result<LoadedDocument, DocumentError> {
         let path = self.path(document)?;
         let answer = get(&self.store, &path, document).await?;
         progress.add(1);
         prove_size(document, answer.meta.size)?;
-        let bytes = read_declared(answer, document, progress).await?;
+        let bytes = read_declared(answer, document.size, document, progress).await?;
         let described = document.clone();
         // Megabytes take milliseconds: not on a thread that others wait for.
         tokio::task::spawn_blocking(move || prove_digest(&described, &bytes).map(|()| loaded(&described, bytes)))
@@ -153,21 +175,30 @@ impl fmt::Display for Bucket {
 }
 
 async fn get(store: &AmazonS3, path: &Path, document: &Document) -> Result<GetResult, DocumentError> {
-    let mut options = GetOptions::new();
+    get_with(store, path, document, GetOptions::new()).await
+}
+
+async fn get_with(
+    store: &AmazonS3,
+    path: &Path,
+    document: &Document,
+    mut options: GetOptions,
+) -> Result<GetResult, DocumentError> {
     options.extensions.insert(CountedByReader);
     store.get_opts(path, options).await.map_err(|error| classify(document, &error))
 }
 
-/// Reads a body that has been said to have the document's size; one that has another is the server's fault.
+/// Reads a body that has been said to have `size` bytes; one that has another is the server's fault.
 ///
 /// (HTTP says that a chunked body may have any length, whatever `Content-Length` beside it says: RFC 9112 §6.3.)
 async fn read_declared(
     answer: GetResult,
+    size: u64,
     document: &Document,
     progress: &LoadProgress,
 ) -> Result<Vec<u8>, DocumentError> {
     let unavailable = |cause: &str| DocumentError::unavailable(document, cause);
-    let size = usize::try_from(document.size).map_err(|_| unavailable("it does not fit into memory"))?;
+    let size = usize::try_from(size).map_err(|_| unavailable("it does not fit into memory"))?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| unavailable("it does not fit into memory"))?;
     let mut chunks = answer.into_stream();
