@@ -38,6 +38,7 @@ use crate::operator::foresight::Foresight;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::policy::retry::Schedule;
+use crate::portal::Portal;
 use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
@@ -55,6 +56,8 @@ pub struct App {
     pub documents: DocumentStore,
     /// Today's templates.
     pub templates: Arc<Templates>,
+    /// What everything secret is derived from.
+    pub secret_keys: Arc<SecretKeys>,
     /// The keys of portal tokens.
     pub link_keys: LinkKeys,
     /// What relay credentials are named with.
@@ -199,6 +202,7 @@ impl App {
             templates,
             link_keys,
             credentials_keys: keys.credentials_keys(),
+            secret_keys: Arc::new(keys),
             wakes,
             intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
             redrive: Redrive::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
@@ -227,6 +231,12 @@ impl App {
             resend: Resend::new(factory).looking_ahead(foresight),
             ..self.clone()
         }
+    }
+
+    /// The customers' pages, on this store.
+    #[must_use]
+    pub fn portal(&self) -> Portal {
+        Portal::new(Arc::clone(&self.config), self.store.clone(), &self.secret_keys)
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.

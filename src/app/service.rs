@@ -69,10 +69,10 @@ impl Service {
     pub async fn run(mut self) -> anyhow::Result<()> {
         self.keep_gauges().await;
         if let Some(listener) = self.listeners.console.take() {
-            self.serve(listener, self.console());
+            self.serve(listener, self.console(), self.limits());
         }
         if let Some(listener) = self.listeners.portal.take() {
-            self.serve(listener, self.portal());
+            self.serve(listener, self.portal(), self.limits().for_slow_readers());
         }
         let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
@@ -147,11 +147,14 @@ impl Service {
     fn portal(&self) -> Router {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
-        hosts.guard(crate::portal::router(self.visitors.store.clone()))
+        hosts.guard(crate::portal::router(self.visitors.portal()))
     }
 
-    fn serve(&self, listener: EarlyListener, router: Router) {
-        let limits = Limits::behind(&self.app.config.http.trusted_proxies);
+    fn limits(&self) -> Limits {
+        Limits::behind(&self.app.config.http.trusted_proxies)
+    }
+
+    fn serve(&self, listener: EarlyListener, router: Router, limits: Limits) {
         self.tasks.spawn(serve_within(limits, listener.ready(), router, self.stop.clone(), REQUEST_GRACE));
     }
 

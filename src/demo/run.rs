@@ -75,7 +75,8 @@ impl Demo {
         let portal = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let config = config(folder, &catcher, portal.local_addr()?)?;
         let app = App::open(config, Role::Worker).await?;
-        let router = HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.store.clone()));
+        let router =
+            HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.for_visitors().portal()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
         import_catalogue(&app, &world).await?;
         let place = WhereToLook {

@@ -1,78 +1,90 @@
-//! The customers' pages. Until they are built, a link answers honestly: not yet, and whom to ask.
+//! The customers' pages: a link in an email leads to its invoice, behind what the tenant's settings ask.
+//!
+//! [`opening`] makes a session of a link, [`session`] knows it again, and [`guard`] decides on each request what it may
+//! see. Whatever document bytes leave by, they are read with a [`guard::DocumentGrant`], which nothing else makes.
+
+mod close;
+pub mod guard;
+mod invoice;
+mod opening;
+mod placeholder;
+pub mod session;
+mod turns;
 
 pub mod language;
 pub mod pages;
 pub mod words;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::sync::Semaphore;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::routing::{get, post};
 
-use crate::model::tenant::TenantProfile;
-use crate::sha256::Sha256;
+use crate::config::Config;
+use crate::secrets::{HmacKeys, SecretKeys};
 use crate::store::Store;
-use crate::web::{add_security_headers, in_request_span};
+use crate::web::{FormTokens, SessionCookie, add_security_headers, in_request_span};
+use turns::Turns;
 
-/// How soon a customer may try again, in seconds.
-const RETRY_AFTER: &str = "86400";
+/// The purpose of the subkey that customers' records are named with.
+const RECORD_LABEL: &str = "invoice-dispatcher verification record v1";
 
-/// Requests that ask the database at once. The API, which shares its connections with these pages, has the rest.
-const AT_ONCE_MAX: usize = 2;
-/// How long a request may wait for its turn.
-const TURN_DEADLINE: Duration = Duration::from_secs(2);
-/// How long a request may take, once it is its turn.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// Forms have a few short fields.
+const FORM_BYTES_MAX: usize = 16 << 10;
 
-/// The portal's routes.
-pub fn router(store: Store) -> Router {
-    let turns = Arc::new(Semaphore::new(AT_ONCE_MAX));
-    Router::new()
-        .route("/i/{token}", get(not_yet))
-        .layer(from_fn_with_state(turns, in_turn))
-        .layer(from_fn(in_request_span))
-        .layer(map_response(add_security_headers))
-        .with_state(store)
+/// What the pages are made with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Portal {
+    config: Arc<Config>,
+    store: Store,
+    /// Names the record that a verification was proven against.
+    record_keys: HmacKeys,
+    form_tokens: FormTokens,
+    cookie: SessionCookie,
+    turns: Turns,
 }
 
-/// Whoever comes, in whatever numbers, gets an answer in time.
-async fn in_turn(State(turns): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    let answering = async {
-        // The semaphore is never closed: only the deadline ends this without a turn.
-        let _turn = tokio::time::timeout(TURN_DEADLINE, turns.acquire()).await.ok()?.ok()?;
-        tokio::time::timeout(ANSWER_DEADLINE, next.run(request)).await.ok()
-    };
-    answering.await.unwrap_or_else(|| {
-        let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, "Please try again later.");
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
-        answer
-    })
-}
-
-/// 503 with the tenant's contact; 404 without telling whether such a link ever was.
-async fn not_yet(State(store): State<Store>, Path(token): Path<String>) -> Response {
-    match store.tenant_of_link(Sha256::of(token.as_bytes())).await {
-        Ok(Some(tenant)) => page(StatusCode::SERVICE_UNAVAILABLE, &contact(&tenant)),
-        Ok(None) => page(StatusCode::NOT_FOUND, "This link is not valid, or not any more."),
-        Err(_) => page(StatusCode::SERVICE_UNAVAILABLE, "Please try again later."),
+impl Portal {
+    /// `store` has connections of its own: visitors may use all of them.
+    #[must_use]
+    pub fn new(config: Arc<Config>, store: Store, keys: &SecretKeys) -> Self {
+        let cookie = SessionCookie::of_portal(&config.portal.url);
+        let (record_keys, form_tokens) = (keys.hmac_keys(RECORD_LABEL), FormTokens::of(keys));
+        Self { config, store, record_keys, form_tokens, cookie, turns: Turns::default() }
     }
 }
 
-fn page(status: StatusCode, text: &str) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::RETRY_AFTER, RETRY_AFTER)];
-    (status, headers, format!("{text}\n")).into_response()
+/// The portal's routes.
+pub fn router(portal: Portal) -> Router {
+    let pages = Router::new()
+        .route("/i/{token}", get(opening::show).post(opening::open))
+        .route("/invoices/{root}", get(invoice::show))
+        .route("/close", post(close::close))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
+    pages
+        .fallback(async || placeholder::not_found())
+        .method_not_allowed_fallback(async || placeholder::not_found())
+        .layer(map_response(add_portal_headers))
+        .layer(from_fn(in_request_span))
+        .layer(map_response(add_security_headers))
+        .with_state(portal)
 }
 
-fn contact(tenant: &TenantProfile) -> String {
-    let contact = &tenant.contact;
-    let ways: Vec<&str> =
-        [&contact.email, &contact.phone, &contact.url].into_iter().flatten().map(String::as_str).collect();
-    let ask = if ways.is_empty() { tenant.sender.address.clone() } else { ways.join(", ") };
-    format!("This page is not available yet. To receive your document, please contact {}: {ask}", tenant.name)
+/// What a page does not say itself: nothing of it is kept or found by search engines, and no address of ours leaves the
+/// site (with `no-referrer`, browsers would send `Origin: null` with our own forms).
+async fn add_portal_headers(mut response: Response) -> Response {
+    const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+    for (name, value) in [
+        (header::CACHE_CONTROL, "private, no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (ROBOTS, "noindex, nofollow"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }

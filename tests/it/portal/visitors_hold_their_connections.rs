@@ -24,7 +24,9 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     install_crypto_provider();
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(TestDatabase::postgres().await, &sink).await;
-    let visitors = dispatcher.app.for_visitors().store;
+    let visitors = dispatcher.app.for_visitors();
+    let portal = portal::router(visitors.portal());
+    let visitors = visitors.store;
     // A request for old templates waits for this transaction; sending does not need them.
     let mut other = PgConnection::connect(&dispatcher.database.url).await.expect("the database answers");
     let lock = "BEGIN; LOCK TABLE template_version IN ACCESS EXCLUSIVE MODE";
@@ -46,9 +48,9 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
 
     // By HTTP no request waits so long for a connection.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let page = format!("http://{}/i/token", listener.local_addr().expect("bound"));
+    let page = format!("http://{}/i/{}", listener.local_addr().expect("bound"), "A".repeat(43));
     let end = CancellationToken::new();
-    tokio::spawn(serve(listener, portal::router(visitors), end.clone(), Duration::ZERO));
+    tokio::spawn(serve(listener, portal, end.clone(), Duration::ZERO));
     let _end = end.drop_guard();
     let client = Client::new();
     let mut answers = JoinSet::new();

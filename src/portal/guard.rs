@@ -1,0 +1,151 @@
+//! The one guard: what a request may see, by what holds at this moment.
+//!
+//! Each request asks anew: the session has the invoice, its link is neither revoked nor expired, what do today's settings
+//! ask of this customer's type, and does a verification still count (its method is among those that the customer can use
+//! now, and the record is the one that it was proven against). So stricter settings, a revoked link and a changed record
+//! hold from the next request on.
+
+use axum::response::Response;
+
+use super::session::Visitor;
+use super::{Portal, placeholder};
+use crate::event::{self, Document, InvoiceData};
+use crate::model::customer::usable_methods;
+use crate::model::ids::DeliveryId;
+use crate::model::settings::VerificationMethod;
+use crate::policy::decision::PortalAccess;
+use crate::policy::portal::{Shown, lists_invoices, still_holds};
+use crate::secrets::HmacKeys;
+use crate::sha256::Sha256;
+use crate::store::{CustomerNow, PortalVisit, StoreError};
+
+/// A request that may see something of an invoice, and how much.
+#[derive(Debug)]
+pub struct GuardedVisit {
+    /// The id that the browser showed.
+    pub id_sha256: Sha256,
+    pub visit: PortalVisit,
+    /// The event.
+    pub data: InvoiceData,
+    /// What today's settings ask of this customer.
+    pub access: PortalAccess,
+    /// The methods by which the customer can be verified now, in the tenant's order.
+    pub methods: Vec<VerificationMethod>,
+    /// The visitor is verified as this customer.
+    pub verified: bool,
+    /// Not for others to change: what is read depends on it.
+    shown: Shown,
+}
+
+/// The right to read the documents of one invoice for one request. Only the guard makes one, and documents are read with
+/// nothing else.
+#[derive(Debug)]
+pub struct DocumentGrant {
+    root: DeliveryId,
+    data: InvoiceData,
+}
+
+/// Why a request sees nothing of an invoice.
+#[derive(Debug)]
+pub enum VisitRefusal {
+    /// No session, or not of this invoice; the link has been revoked or has expired; there is no such invoice. All look the
+    /// same.
+    SessionOver,
+    /// The event's bytes are deleted: their time is over, or the customer was erased.
+    Forgotten(Box<PortalVisit>),
+    Failed(StoreError),
+}
+
+/// What the request may see of the invoice of the delivery `root`.
+///
+/// # Errors
+/// [`VisitRefusal`] if that is nothing.
+pub async fn visit(portal: &Portal, visitor: &Visitor, root: DeliveryId) -> Result<GuardedVisit, VisitRefusal> {
+    let id_sha256 = visitor.session.as_ref().ok_or(VisitRefusal::SessionOver)?.id_sha256;
+    let found = portal.store.portal_visit(id_sha256, root).await.map_err(VisitRefusal::Failed)?;
+    let visit = found.ok_or(VisitRefusal::SessionOver)?;
+    let guarded = judge(visit, id_sha256, portal)?;
+    if let Some(verification) = guarded.visit.verification.as_ref().filter(|_| guarded.verified) {
+        let customer = (&guarded.visit.invoice.tenant, &guarded.visit.invoice.customer);
+        let used = portal.store.use_portal_verification(id_sha256, customer, verification).await;
+        used.map_err(VisitRefusal::Failed)?;
+    }
+    Ok(guarded)
+}
+
+/// Decides by what was read; does nothing.
+fn judge(visit: PortalVisit, id_sha256: Sha256, portal: &Portal) -> Result<GuardedVisit, VisitRefusal> {
+    let access = PortalAccess::of(visit.settings.portal_authentication.level, visit.customer.kind);
+    let sms_available = portal.config.sms.url.is_some();
+    let methods = usable_methods(visit.customer.record, &visit.settings, sms_available);
+    let verified = visit.verification.as_ref().is_some_and(|verification| {
+        let unchanged = record_is(&portal.record_keys, &visit.customer, verification.record_hmac);
+        still_holds(verification.method, &methods, unchanged)
+    });
+    // By its own link, or as one of the invoices that a verified customer finds listed.
+    let is_in_session = visit.opened || (visit.is_listed && lists_invoices(access, verified));
+    if !(is_in_session && visit.link_is_live) {
+        return Err(VisitRefusal::SessionOver);
+    }
+    let Some(body) = &visit.event_body else { return Err(VisitRefusal::Forgotten(Box::new(visit))) };
+    let data = match event::reread(body) {
+        Ok(data) => data,
+        Err(fault) => {
+            tracing::error!(delivery.id = %visit.root, "failed to read the event of an invoice in the portal: {fault}");
+            return Err(VisitRefusal::Forgotten(Box::new(visit)));
+        }
+    };
+    let shown = Shown::to(access, verified);
+    Ok(GuardedVisit { id_sha256, visit, data, access, methods, verified, shown })
+}
+
+/// Whether `hmac` names the record that the customer has now.
+fn record_is(keys: &HmacKeys, customer: &CustomerNow, hmac: Sha256) -> bool {
+    let parts = [&customer.postal.country, &customer.postal.postcode, &customer.postal.house_number, &customer.mobile];
+    keys.verify(&parts.map(|part| part.as_deref().unwrap_or_default().as_bytes()), hmac.as_bytes())
+}
+
+impl GuardedVisit {
+    #[must_use]
+    pub const fn shown(&self) -> Shown {
+        self.shown
+    }
+
+    /// The right to read the documents; none where they are not shown.
+    #[must_use]
+    pub fn into_grant(self) -> Option<DocumentGrant> {
+        self.shown.documents().then_some(DocumentGrant { root: self.visit.root, data: self.data })
+    }
+}
+
+impl DocumentGrant {
+    #[must_use]
+    pub const fn root(&self) -> DeliveryId {
+        self.root
+    }
+
+    #[must_use]
+    pub const fn data(&self) -> &InvoiceData {
+        &self.data
+    }
+
+    /// The document at this place, counted from 1.
+    #[must_use]
+    pub fn document(&self, number: usize) -> Option<&Document> {
+        self.data.documents.get(number.checked_sub(1)?)
+    }
+}
+
+impl VisitRefusal {
+    #[must_use]
+    pub fn page(&self) -> Response {
+        match self {
+            Self::SessionOver => placeholder::session_over(),
+            Self::Forgotten(_) => placeholder::document_unavailable(),
+            Self::Failed(error) => {
+                tracing::warn!("failed to read what a visitor may see: {error}");
+                placeholder::failed()
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `/i/{token}`: the link in an email.
+//!
+//! Mail scanners, previews and colleagues fetch it: `GET` changes nothing, stores nothing and sets no cookie, and shows
+//! nothing of invoice or customer. Only the form on it, `POST`, opens the session, and leads to an address without the
+//! token.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::session::Visitor;
+use super::{Portal, placeholder};
+use crate::secrets::SessionId;
+use crate::sha256::Sha256;
+use crate::store::{FoundLink, NewPortalOpening, StoreError};
+use crate::web::check_origin;
+
+/// Characters of a token: 32 bytes in base64url.
+const TOKEN_CHARS: usize = 43;
+
+/// Shows whose link it is.
+pub(super) async fn show(State(portal): State<Portal>, token: Result<Path<String>, PathRejection>) -> Response {
+    without_token_in_referer(match find(&portal, token).await {
+        Ok(Some(link)) if link.is_live => placeholder::open(),
+        other => refusal(other),
+    })
+}
+
+/// Opens the link in the browser's session, or in a new one.
+pub(super) async fn open(
+    State(portal): State<Portal>,
+    token: Result<Path<String>, PathRejection>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Response {
+    if check_origin(&headers, &portal.config.portal.url).is_err() {
+        return without_token_in_referer(placeholder::foreign_form());
+    }
+    without_token_in_referer(match find(&portal, token).await {
+        Ok(Some(link)) if link.is_live => enter(&portal, &visitor, &link).await.unwrap_or_else(failed),
+        other => refusal(other),
+    })
+}
+
+async fn enter(portal: &Portal, visitor: &Visitor, link: &FoundLink) -> Result<Response, StoreError> {
+    let id = SessionId::random();
+    let opening = NewPortalOpening {
+        old: visitor.session.as_ref().map(|session| session.id_sha256),
+        new: id.sha256(),
+        root: link.root,
+        generation: link.generation,
+        network: Some(visitor.network()),
+    };
+    portal.store.open_portal_link(&opening).await?;
+    let location = HeaderValue::try_from(format!("/invoices/{}", link.root)).expect("a UUID fits a header");
+    let headers = [(header::LOCATION, location), (header::SET_COOKIE, portal.cookie.set(&id))];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// The link of the token in the path.
+async fn find(portal: &Portal, token: Result<Path<String>, PathRejection>) -> Result<Option<FoundLink>, StoreError> {
+    let Ok(Path(written)) = token else { return Ok(None) };
+    let token = without_trailing_signs(&written);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if token.len() != TOKEN_CHARS || !token.bytes().all(is_token) {
+        return Ok(None);
+    }
+    portal.store.portal_link(Sha256::of(token.as_bytes())).await
+}
+
+/// Signs that stood behind the link where it was copied from: the end of a sentence, or of brackets.
+fn without_trailing_signs(token: &str) -> &str {
+    token.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\''])
+}
+
+fn refusal(found: Result<Option<FoundLink>, StoreError>) -> Response {
+    match found {
+        Ok(Some(link)) => placeholder::link_expired(&link.profile),
+        Ok(None) => placeholder::link_unknown(),
+        Err(error) => failed(error),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that unwrap_or_else wants")]
+fn failed(error: StoreError) -> Response {
+    tracing::warn!("failed to open a link of the portal: {error}");
+    placeholder::failed()
+}
+
+/// The next page is asked for with the origin alone as `Referer`: the whole address would put the token into the access
+/// logs of proxies. (`no-referrer` would make browsers send `Origin: null` with our own form.)
+fn without_token_in_referer(mut response: Response) -> Response {
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_behind_a_copied_link_are_forgiven() {
+        for written in ["abc-_", "abc-_.", "abc-_)", "abc-_>", "abc-_).", "abc-_>,"] {
+            assert_eq!(without_trailing_signs(written), "abc-_", "{written}");
+        }
+        assert_eq!(without_trailing_signs("a.b"), "a.b");
+    }
+}

@@ -1,0 +1,207 @@
+//! A link opens a session; sessions end in time, and give their rights to nobody else.
+
+use std::time::Duration;
+
+use invoice_dispatcher::secrets::SessionId;
+use reqwest::{Method, StatusCode};
+
+use super::support::{Browser, SentInvoice, TestPortal, answer};
+use crate::harness::database::{TestDatabase, on_both_databases};
+
+const SESSION_OVER: StatusCode = StatusCode::FORBIDDEN;
+
+async fn sees(browser: &mut Browser, invoice: &SentInvoice) -> bool {
+    match browser.get(&invoice.page()).await.status {
+        StatusCode::OK => true,
+        SESSION_OVER => false,
+        other => panic!("{other}"),
+    }
+}
+
+on_both_databases!(
+    a_scanner_changes_nothing,
+    a_link_leads_to_its_invoice_and_no_other,
+    sessions_end_in_time,
+    an_older_id_keeps_its_older_rights_for_a_moment,
+    a_closed_session_is_over_everywhere,
+    forms_of_other_sites_are_refused,
+);
+
+async fn a_scanner_changes_nothing(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let path = format!("/i/{}", invoice.token);
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        let request = portal.served.client.request(method.clone(), format!("{}{path}", portal.served.base));
+        let answer = answer(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{method}");
+        assert_eq!(answer.header("set-cookie"), "", "{method}");
+        assert_eq!(answer.header("cache-control"), "private, no-store");
+        assert_eq!(answer.header("referrer-policy"), "strict-origin", "the token goes into nobody's log");
+        assert!(answer.header("x-robots-tag").contains("noindex"));
+        for secret in ["R-1", "1190", "1.190", "Käufer", "C-2", "Rechnung.pdf"] {
+            assert!(!answer.text().contains(secret), "{secret} in {}", answer.text());
+        }
+    }
+    for table in ["portal_session", "portal_session_link", "portal_event"] {
+        assert_eq!(portal.dispatcher.database.number(format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+    }
+    assert!(sees(&mut portal.opened(&invoice).await, &invoice).await, "and the link still opens");
+    portal.dispatcher.finish().await;
+}
+
+async fn a_link_leads_to_its_invoice_and_no_other(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let other = portal.send_invoice("2", "C-2").await;
+    let mut browser = portal.browser();
+    assert!(!sees(&mut browser, &invoice).await, "its id stands in the email's headers and opens nothing");
+    let opened = browser.open(&invoice).await;
+    assert_eq!((opened.status, opened.header("location")), (StatusCode::SEE_OTHER, invoice.page().as_str()));
+    assert!(sees(&mut browser, &invoice).await && !sees(&mut browser, &other).await);
+    assert_eq!(portal.dispatcher.database.texts("SELECT kind FROM portal_event").await, ["opened"]);
+    assert_eq!(portal.dispatcher.database.texts("SELECT network FROM portal_event").await, ["127.0.0.0/24"]);
+
+    // A second link comes into the same session.
+    browser.open(&other).await;
+    assert!(sees(&mut browser, &invoice).await && sees(&mut browser, &other).await);
+    let sessions = "SELECT COUNT(DISTINCT session) FROM portal_session";
+    assert_eq!(portal.dispatcher.database.number(sessions).await, 1);
+
+    // Signs behind a copied link are forgiven, other tokens are not.
+    for (behind, status) in [(".", 303), (")", 303), ("%3E", 303), (">).", 303), ("x", 404), ("%00", 404), ("%FF", 404)]
+    {
+        let answer = portal.browser().post(&format!("/i/{}{behind}", invoice.token), &[]).await;
+        assert_eq!(answer.status, status, "{behind}");
+    }
+    for unknown in ["x", "../close", &"A".repeat(43), &"A".repeat(10_000)] {
+        let answer = portal.browser().get(&format!("/i/{unknown}")).await;
+        assert!([404, 414].contains(&answer.status.as_u16()), "{unknown}: {}", answer.status);
+        assert_eq!(answer.header("set-cookie"), "");
+    }
+
+    // A revoked link opens nothing more, and ends what it opened; so does time.
+    let root = portal.literal(invoice.root);
+    let revoke = format!("UPDATE portal_link SET revoked_at = 1 WHERE root_id = {root}");
+    assert_eq!(portal.dispatcher.database.execute(revoke).await, 1);
+    assert!(!sees(&mut browser, &invoice).await && sees(&mut browser, &other).await);
+    assert_eq!(portal.browser().open(&invoice).await.status, StatusCode::GONE);
+    portal.dispatcher.database.execute("UPDATE portal_link SET expires_at = 0 WHERE revoked_at IS NULL").await;
+    assert!(!sees(&mut browser, &other).await);
+    assert_eq!(portal.browser().get(&format!("/i/{}", other.token)).await.status, StatusCode::GONE);
+    portal.dispatcher.finish().await;
+}
+
+async fn sessions_end_in_time(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let clock = portal.dispatcher.database.clock.clone();
+    let minutes = |count: u64| clock.advance(Duration::from_mins(count));
+    // Without a request for half an hour.
+    let mut browser = portal.opened(&invoice).await;
+    minutes(29);
+    assert!(sees(&mut browser, &invoice).await);
+    minutes(29);
+    assert!(sees(&mut browser, &invoice).await, "the request before counts");
+    minutes(31);
+    assert!(!sees(&mut browser, &invoice).await);
+    // And at the latest after 12 hours, however often it is used and its id is changed.
+    let mut browser = portal.opened(&invoice).await;
+    for n in 0..47 {
+        minutes(15);
+        assert!(sees(&mut browser, &invoice).await, "after {n} quarters");
+        if n % 10 == 0 {
+            browser.open(&invoice).await;
+        }
+    }
+    minutes(16);
+    assert!(!sees(&mut browser, &invoice).await);
+    // What ended is deleted a day later.
+    let store = &portal.dispatcher.database.store;
+    clock.advance(Duration::from_hours(24));
+    assert!(store.purge_portal_sessions(clock.now().minus(Duration::from_hours(24)), 1000).await.expect("purged") > 0);
+    assert_eq!(portal.dispatcher.database.number("SELECT COUNT(*) FROM portal_session_link").await, 0);
+    portal.dispatcher.finish().await;
+}
+
+async fn an_older_id_keeps_its_older_rights_for_a_moment(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let (invoice, other) = (portal.send_invoice("1", "C-2").await, portal.send_invoice("2", "C-2").await);
+    let mut browser = portal.opened(&invoice).await;
+    let mut older = browser.clone();
+    browser.open(&other).await;
+    assert_ne!(browser.cookie, older.cookie, "more rights, another id");
+    assert!(sees(&mut older, &invoice).await, "a page that was being loaded");
+    assert!(!sees(&mut older, &other).await, "whoever knew the id before has none of the new rights");
+    // Also by another opening it does not come to them.
+    let mut third = older.clone();
+    third.open(&invoice).await;
+    assert!(!sees(&mut third, &other).await);
+    portal.dispatcher.database.clock.advance(Duration::from_secs(31));
+    assert!(!sees(&mut older, &invoice).await && sees(&mut browser, &other).await);
+
+    // An id that an attacker made and planted is none: opening gives another.
+    let planted = SessionId::random().to_cookie();
+    let mut victim = portal.browser();
+    victim.cookie = Some(planted.clone());
+    victim.open(&invoice).await;
+    let mut attacker = portal.browser();
+    attacker.cookie = Some(planted);
+    assert!(sees(&mut victim, &invoice).await && !sees(&mut attacker, &invoice).await);
+    // Nor does an attacker's own session, planted into the victim's browser.
+    let attackers = portal.opened(&invoice).await;
+    let mut victim = attackers.clone();
+    victim.open(&other).await;
+    assert!(!sees(&mut attackers.clone(), &other).await && sees(&mut victim, &other).await);
+    portal.dispatcher.finish().await;
+}
+
+async fn a_closed_session_is_over_everywhere(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let mut browser = portal.opened(&invoice).await;
+    let mut older = browser.clone();
+    browser.open(&invoice).await;
+    for wrong in ["", "x", &"A".repeat(43)] {
+        assert_eq!(browser.post("/close", &[("csrf", wrong)]).await.status, StatusCode::FORBIDDEN, "{wrong}");
+    }
+    assert!(sees(&mut browser, &invoice).await);
+    let session = portal.dispatcher.database.store.portal_session(browser.session_id().sha256()).await;
+    let session = session.expect("answered").expect("a session");
+    let tokens = invoice_dispatcher::web::FormTokens::of(&portal.dispatcher.app.secret_keys);
+    let closed = browser.post("/close", &[("csrf", &tokens.token(session))]).await;
+    assert_eq!(closed.status, StatusCode::OK);
+    assert_eq!(browser.cookie, None, "{closed:?}");
+    assert!(!sees(&mut older, &invoice).await);
+    assert_eq!(portal.dispatcher.database.number("SELECT COUNT(*) FROM portal_session_link").await, 0);
+    assert_eq!(browser.post("/close", &[]).await.status, StatusCode::OK, "once more does no harm");
+    portal.dispatcher.finish().await;
+}
+
+async fn forms_of_other_sites_are_refused(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let ours = portal.dispatcher.app.config.portal.url.origin().to_owned();
+    let cases: [(&[(&str, &str)], u16); 7] = [
+        (&[("sec-fetch-site", "cross-site")], 403),
+        (&[("sec-fetch-site", "same-site"), ("origin", &ours)], 403),
+        (&[("sec-fetch-site", "none")], 403),
+        (&[("origin", "https://evil.example")], 403),
+        (&[("origin", "null")], 403),
+        (&[], 403),
+        (&[("origin", &ours)], 303),
+    ];
+    for path in [format!("/i/{}", invoice.token), "/close".to_owned()] {
+        for (headers, status) in cases {
+            let mut request = portal.served.client.post(format!("{}{path}", portal.served.base));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let answer = answer(request).await;
+            let expected = if path == "/close" && status == 303 { 200 } else { status };
+            assert_eq!(answer.status, expected, "{path} {headers:?}");
+            assert!(status != 403 || answer.header("set-cookie").is_empty(), "{path} {headers:?}");
+        }
+    }
+    portal.dispatcher.finish().await;
+}
