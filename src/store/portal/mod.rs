@@ -3,6 +3,7 @@
 
 pub(super) mod challenge;
 pub(super) mod event;
+pub(super) mod invoices;
 pub(super) mod links;
 pub(super) mod lockout;
 pub(super) mod logo;

@@ -31,6 +31,7 @@ macro_rules! newest_sent {
                AND (newer.created_at, newer.id) > (delivery.created_at, delivery.id))"
     };
 }
+pub(super) use newest_sent;
 
 /// A link as its token finds it.
 #[derive(Debug, Clone)]
@@ -61,7 +62,8 @@ pub struct PortalVisit {
     pub invoice: InvoiceRef,
     /// The customer's language (BCP 47).
     pub locale: String,
-    pub sent_at: Option<Timestamp>,
+    /// The Date of its mail; of one that was not composed, when it was made.
+    pub mailed_at: Timestamp,
     /// The event's bytes, as they came; none once they are forgotten.
     pub event_body: Option<Bytes>,
     /// The tenant's profile now.
@@ -133,7 +135,7 @@ impl Store {
             newest_sent!(),
             " END AS is_listed,
                     delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number, delivery.kind,
-                    delivery.locale, CASE WHEN delivery.concluded = 'sent' THEN delivery.concluded_at END AS sent_at,
+                    delivery.locale, COALESCE(delivery.message_date, delivery.created_at) AS mailed_at,
                     event.body AS event_body, tenant_profile.body AS profile,
                     settings.version, settings.sensitive_attachments, settings.portal_level, settings.portal_primary,
                     settings.portal_secondary,
@@ -208,7 +210,7 @@ fn read_visit(row: &Row) -> Result<PortalVisit, StoreError> {
             kind: row.get::<InvoiceKind>("kind")?,
         },
         locale: row.get("locale")?,
-        sent_at: row.get("sent_at")?,
+        mailed_at: row.get("mailed_at")?,
         event_body: row.get::<Option<Vec<u8>>>("event_body")?.map(Bytes::from),
         profile: row.json("profile")?,
         settings: read_settings(row)?.settings,
@@ -218,7 +220,7 @@ fn read_visit(row: &Row) -> Result<PortalVisit, StoreError> {
 }
 
 /// Reads the columns `customer_type`, `country`, `postcode`, `house_number` and `mobile` of a customer, who may be none.
-fn read_customer(row: &Row) -> Result<CustomerNow, StoreError> {
+pub(super) fn read_customer(row: &Row) -> Result<CustomerNow, StoreError> {
     let postal =
         Postal { country: row.get("country")?, postcode: row.get("postcode")?, house_number: row.get("house_number")? };
     let mobile: Option<String> = row.get("mobile")?;
@@ -230,7 +232,7 @@ fn read_customer(row: &Row) -> Result<CustomerNow, StoreError> {
 }
 
 /// Reads the columns of `portal_session_customer`, if the row has any.
-fn read_verification(row: &Row) -> Result<Option<PortalVerification>, StoreError> {
+pub(super) fn read_verification(row: &Row) -> Result<Option<PortalVerification>, StoreError> {
     let Some(method) = row.get::<Option<VerificationMethod>>("method")? else { return Ok(None) };
     let (record_hmac, last_used_at) = (row.get("record_hmac")?, row.get("last_used_at")?);
     Ok(Some(PortalVerification { method, record_hmac, last_used_at }))
