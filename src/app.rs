@@ -236,7 +236,7 @@ impl App {
     /// The customers' pages, on this store.
     #[must_use]
     pub fn portal(&self) -> Portal {
-        Portal::new(Arc::clone(&self.config), self.store.clone(), &self.secret_keys)
+        Portal::new(Arc::clone(&self.config), self.store.clone(), self.documents.clone(), &self.secret_keys)
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.

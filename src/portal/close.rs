@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::session::Visitor;
-use super::{Portal, placeholder};
+use super::{Portal, pages};
 use crate::web::check_origin;
 
 #[derive(Deserialize)]
@@ -26,24 +26,24 @@ pub(super) async fn close(
 ) -> Response {
     // Also without a session: another site's form, which brings no cookie, would have the browser forget it.
     if check_origin(&headers, &portal.config.portal.url).is_err() {
-        return placeholder::foreign_form();
+        return visitor.form_outdated();
     }
-    let Some(session) = visitor.session.map(|open| open.session) else { return ended(&portal) };
+    let Some(session) = visitor.session.as_ref().map(|open| open.session) else { return ended(&portal, &visitor) };
     let token = form.map(|Form(form)| form.csrf).unwrap_or_default();
     if portal.form_tokens.check(&headers, &portal.config.portal.url, session, &token).is_err() {
-        return placeholder::foreign_form();
+        return visitor.form_outdated();
     }
     match portal.store.close_portal_session(session).await {
-        Ok(()) => ended(&portal),
+        Ok(()) => ended(&portal, &visitor),
         Err(error) => {
             tracing::warn!("failed to end a visitor's session: {error}");
-            placeholder::failed()
+            visitor.later()
         }
     }
 }
 
-fn ended(portal: &Portal) -> Response {
-    let mut page = placeholder::session_ended();
+fn ended(portal: &Portal, visitor: &Visitor) -> Response {
+    let mut page = pages::session_ended(&visitor.stranger());
     page.headers_mut().insert(header::SET_COOKIE, portal.cookie.clear());
     page
 }

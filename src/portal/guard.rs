@@ -7,17 +7,18 @@
 
 use axum::response::Response;
 
+use super::Portal;
+use super::pages::{self, PageLayout};
 use super::session::Visitor;
-use super::{Portal, placeholder};
 use crate::event::{self, Document, InvoiceData};
 use crate::model::customer::usable_methods;
 use crate::model::ids::DeliveryId;
-use crate::model::settings::VerificationMethod;
+use crate::model::settings::{Settings, VerificationMethod};
 use crate::policy::decision::PortalAccess;
 use crate::policy::portal::{Shown, lists_invoices, still_holds};
 use crate::secrets::HmacKeys;
 use crate::sha256::Sha256;
-use crate::store::{CustomerNow, PortalVisit, StoreError};
+use crate::store::{CustomerNow, PortalVerification, PortalVisit, StoreError, VerifiedCustomer};
 
 /// A request that may see something of an invoice, and how much.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub struct GuardedVisit {
 /// nothing else.
 #[derive(Debug)]
 pub struct DocumentGrant {
-    root: DeliveryId,
+    visit: PortalVisit,
     data: InvoiceData,
 }
 
@@ -73,15 +74,31 @@ pub async fn visit(portal: &Portal, visitor: &Visitor, root: DeliveryId) -> Resu
     Ok(guarded)
 }
 
-/// Decides by what was read; does nothing.
-fn judge(visit: PortalVisit, id_sha256: Sha256, portal: &Portal) -> Result<GuardedVisit, VisitRefusal> {
-    let access = PortalAccess::of(visit.settings.portal_authentication.level, visit.customer.kind);
-    let sms_available = portal.config.sms.url.is_some();
-    let methods = usable_methods(visit.customer.record, &visit.settings, sms_available);
-    let verified = visit.verification.as_ref().is_some_and(|verification| {
-        let unchanged = record_is(&portal.record_keys, &visit.customer, verification.record_hmac);
+/// What today's settings ask of a customer, the methods that it can use now, and whether a verification still counts.
+fn standing(
+    portal: &Portal,
+    settings: Settings,
+    customer: &CustomerNow,
+    verification: Option<&PortalVerification>,
+) -> (PortalAccess, Vec<VerificationMethod>, bool) {
+    let access = PortalAccess::of(settings.portal_authentication.level, customer.kind);
+    let methods = usable_methods(customer.record, &settings, portal.config.sms.url.is_some());
+    let verified = verification.is_some_and(|verification| {
+        let unchanged = record_is(&portal.record_keys, customer, verification.record_hmac);
         still_holds(verification.method, &methods, unchanged)
     });
+    (access, methods, verified)
+}
+
+/// Whether this customer's invoices are listed to the session that was verified as them.
+pub(super) fn may_list(portal: &Portal, customer: &VerifiedCustomer) -> bool {
+    let (access, _, verified) = standing(portal, customer.settings, &customer.now, Some(&customer.verification));
+    lists_invoices(access, verified)
+}
+
+/// Decides by what was read; does nothing.
+fn judge(visit: PortalVisit, id_sha256: Sha256, portal: &Portal) -> Result<GuardedVisit, VisitRefusal> {
+    let (access, methods, verified) = standing(portal, visit.settings, &visit.customer, visit.verification.as_ref());
     // By its own link, or as one of the invoices that a verified customer finds listed.
     let is_in_session = visit.opened || (visit.is_listed && lists_invoices(access, verified));
     if !(is_in_session && visit.link_is_live) {
@@ -106,6 +123,12 @@ fn record_is(keys: &HmacKeys, customer: &CustomerNow, hmac: Sha256) -> bool {
 }
 
 impl GuardedVisit {
+    /// A page of this invoice. `path` is where it can be asked for again.
+    #[must_use]
+    pub fn layout<'a>(&'a self, visitor: &'a Visitor, path: Option<&'a str>) -> PageLayout<'a> {
+        visitor.layout(&self.visit.profile, &self.visit.locale, path)
+    }
+
     #[must_use]
     pub const fn shown(&self) -> Shown {
         self.shown
@@ -114,19 +137,25 @@ impl GuardedVisit {
     /// The right to read the documents; none where they are not shown.
     #[must_use]
     pub fn into_grant(self) -> Option<DocumentGrant> {
-        self.shown.documents().then_some(DocumentGrant { root: self.visit.root, data: self.data })
+        self.shown.documents().then_some(DocumentGrant { visit: self.visit, data: self.data })
     }
 }
 
 impl DocumentGrant {
     #[must_use]
     pub const fn root(&self) -> DeliveryId {
-        self.root
+        self.visit.root
     }
 
     #[must_use]
     pub const fn data(&self) -> &InvoiceData {
         &self.data
+    }
+
+    /// The page that says that they cannot be shown now, and whom to ask.
+    #[must_use]
+    pub fn unavailable(&self, visitor: &Visitor) -> Response {
+        unavailable(&self.visit, visitor)
     }
 
     /// The document at this place, counted from 1.
@@ -136,15 +165,27 @@ impl DocumentGrant {
     }
 }
 
+/// The page of an invoice whose documents the store does not give; it names the tenant's contact.
+fn unavailable(visit: &PortalVisit, visitor: &Visitor) -> Response {
+    let layout = visitor.layout(&visit.profile, &visit.locale, None);
+    pages::document_unavailable(&layout, &invoice_path(visit.root))
+}
+
+/// Where the page of an invoice is.
+#[must_use]
+pub fn invoice_path(root: DeliveryId) -> String {
+    format!("/invoices/{root}")
+}
+
 impl VisitRefusal {
     #[must_use]
-    pub fn page(&self) -> Response {
+    pub fn page(&self, visitor: &Visitor) -> Response {
         match self {
-            Self::SessionOver => placeholder::session_over(),
-            Self::Forgotten(_) => placeholder::document_unavailable(),
+            Self::SessionOver => visitor.session_over(),
+            Self::Forgotten(visit) => unavailable(visit, visitor),
             Self::Failed(error) => {
                 tracing::warn!("failed to read what a visitor may see: {error}");
-                placeholder::failed()
+                visitor.later()
             }
         }
     }

@@ -3,16 +3,20 @@
 //! [`opening`] makes a session of a link, [`session`] knows it again, and [`guard`] decides on each request what it may
 //! see. Whatever document bytes leave by, they are read with a [`guard::DocumentGrant`], which nothing else makes.
 
+mod bytes;
 mod close;
+mod content;
+mod document;
 pub mod guard;
 mod invoice;
-mod opening;
-mod placeholder;
-pub mod session;
-mod turns;
-
+mod invoices;
 pub mod language;
+mod opening;
 pub mod pages;
+mod range;
+pub mod session;
+mod stored_zip;
+mod turns;
 pub mod words;
 
 use std::sync::Arc;
@@ -20,18 +24,25 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::config::Config;
+use crate::documents::DocumentStore;
 use crate::secrets::{HmacKeys, SecretKeys};
 use crate::store::Store;
-use crate::web::{FormTokens, SessionCookie, add_security_headers, in_request_span};
+use crate::web::{FormTokens, SessionCookie, add_security_headers, assets_router, in_request_span};
+use bytes::DocumentBytes;
 use turns::Turns;
 
 /// The purpose of the subkey that customers' records are named with.
 const RECORD_LABEL: &str = "invoice-dispatcher verification record v1";
+
+/// What a page may do. The preview is an `object`.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'self'; frame-src 'self'; \
+                           form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Forms have a few short fields.
 const FORM_BYTES_MAX: usize = 16 << 10;
@@ -41,6 +52,7 @@ const FORM_BYTES_MAX: usize = 16 << 10;
 pub struct Portal {
     config: Arc<Config>,
     store: Store,
+    bytes: DocumentBytes,
     /// Names the record that a verification was proven against.
     record_keys: HmacKeys,
     form_tokens: FormTokens,
@@ -51,10 +63,11 @@ pub struct Portal {
 impl Portal {
     /// `store` has connections of its own: visitors may use all of them.
     #[must_use]
-    pub fn new(config: Arc<Config>, store: Store, keys: &SecretKeys) -> Self {
+    pub fn new(config: Arc<Config>, store: Store, documents: DocumentStore, keys: &SecretKeys) -> Self {
         let cookie = SessionCookie::of_portal(&config.portal.url);
         let (record_keys, form_tokens) = (keys.hmac_keys(RECORD_LABEL), FormTokens::of(keys));
-        Self { config, store, record_keys, form_tokens, cookie, turns: Turns::default() }
+        let bytes = DocumentBytes::new(documents);
+        Self { config, store, bytes, record_keys, form_tokens, cookie, turns: Turns::default() }
     }
 }
 
@@ -62,26 +75,40 @@ impl Portal {
 pub fn router(portal: Portal) -> Router {
     let pages = Router::new()
         .route("/i/{token}", get(opening::show).post(opening::open))
+        .route("/invoices", get(invoices::show))
         .route("/invoices/{root}", get(invoice::show))
         .route("/close", post(close::close))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
+    // A document may take long, and its turn ends before that.
+    let documents = Router::new()
+        .route("/invoices/{root}/documents/{number}", get(document::show))
+        .route("/invoices/{root}/documents.zip", get(document::show_all));
     pages
-        .fallback(async || placeholder::not_found())
-        .method_not_allowed_fallback(async || placeholder::not_found())
+        .merge(documents)
+        .merge(assets_router())
+        .merge(pages::accent::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
         .layer(map_response(add_portal_headers))
         .layer(from_fn(in_request_span))
         .layer(map_response(add_security_headers))
         .with_state(portal)
 }
 
-/// What a page does not say itself: nothing of it is kept or found by search engines, and no address of ours leaves the
-/// site (with `no-referrer`, browsers would send `Origin: null` with our own forms).
+async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    session::not_found(&uri, &headers)
+}
+
+/// What a page does not say itself: it loads from here alone, runs nothing and stands in no frame; nothing of it is kept
+/// or found by search engines, and no address of ours leaves the site (with `no-referrer`, browsers would send
+/// `Origin: null` with our own forms).
 async fn add_portal_headers(mut response: Response) -> Response {
     const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
     for (name, value) in [
         (header::CACHE_CONTROL, "private, no-store"),
         (header::REFERRER_POLICY, "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
         (ROBOTS, "noindex, nofollow"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

@@ -9,8 +9,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::Portal;
+use super::guard::invoice_path;
+use super::pages::{self, OpenPage, PageLayout};
 use super::session::Visitor;
-use super::{Portal, placeholder};
 use crate::secrets::SessionId;
 use crate::sha256::Sha256;
 use crate::store::{FoundLink, NewPortalOpening, StoreError};
@@ -20,10 +22,20 @@ use crate::web::check_origin;
 const TOKEN_CHARS: usize = 43;
 
 /// Shows whose link it is.
-pub(super) async fn show(State(portal): State<Portal>, token: Result<Path<String>, PathRejection>) -> Response {
-    without_token_in_referer(match find(&portal, token).await {
-        Ok(Some(link)) if link.is_live => placeholder::open(),
-        other => refusal(other),
+pub(super) async fn show(
+    State(portal): State<Portal>,
+    token: Result<Path<String>, PathRejection>,
+    visitor: Visitor,
+) -> Response {
+    let (token, found) = find(&portal, token).await;
+    without_token_in_referer(match found {
+        Ok(Some(link)) if link.is_live => {
+            let path = format!("/i/{token}");
+            // Nothing of a session shows here: who reads along must not see that there is one.
+            let layout = PageLayout { csrf: None, ..visitor.layout(&link.profile, &link.locale, Some(&path)) };
+            pages::open(&layout, &OpenPage { path: &path })
+        }
+        other => refusal(&visitor, &token, other),
     })
 }
 
@@ -35,11 +47,15 @@ pub(super) async fn open(
     headers: HeaderMap,
 ) -> Response {
     if check_origin(&headers, &portal.config.portal.url).is_err() {
-        return without_token_in_referer(placeholder::foreign_form());
+        return without_token_in_referer(visitor.form_outdated());
     }
-    without_token_in_referer(match find(&portal, token).await {
-        Ok(Some(link)) if link.is_live => enter(&portal, &visitor, &link).await.unwrap_or_else(failed),
-        other => refusal(other),
+    let (token, found) = find(&portal, token).await;
+    without_token_in_referer(match found {
+        Ok(Some(link)) if link.is_live => match enter(&portal, &visitor, &link).await {
+            Ok(answer) => answer,
+            Err(error) => refusal(&visitor, &token, Err(error)),
+        },
+        other => refusal(&visitor, &token, other),
     })
 }
 
@@ -53,20 +69,24 @@ async fn enter(portal: &Portal, visitor: &Visitor, link: &FoundLink) -> Result<R
         network: Some(visitor.network()),
     };
     portal.store.open_portal_link(&opening).await?;
-    let location = HeaderValue::try_from(format!("/invoices/{}", link.root)).expect("a UUID fits a header");
+    let language = visitor.language.for_customer(&link.locale);
+    let location = HeaderValue::try_from(language.link(&invoice_path(link.root))).expect("a path of ASCII");
     let headers = [(header::LOCATION, location), (header::SET_COOKIE, portal.cookie.set(&id))];
     Ok((StatusCode::SEE_OTHER, headers).into_response())
 }
 
-/// The link of the token in the path.
-async fn find(portal: &Portal, token: Result<Path<String>, PathRejection>) -> Result<Option<FoundLink>, StoreError> {
-    let Ok(Path(written)) = token else { return Ok(None) };
+/// The token in the path, as far as it can be one, and its link.
+async fn find(
+    portal: &Portal,
+    token: Result<Path<String>, PathRejection>,
+) -> (String, Result<Option<FoundLink>, StoreError>) {
+    let Ok(Path(written)) = token else { return (String::new(), Ok(None)) };
     let token = without_trailing_signs(&written);
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if token.len() != TOKEN_CHARS || !token.bytes().all(is_token) {
-        return Ok(None);
+        return (String::new(), Ok(None));
     }
-    portal.store.portal_link(Sha256::of(token.as_bytes())).await
+    (token.to_owned(), portal.store.portal_link(Sha256::of(token.as_bytes())).await)
 }
 
 /// Signs that stood behind the link where it was copied from: the end of a sentence, or of brackets.
@@ -74,18 +94,16 @@ fn without_trailing_signs(token: &str) -> &str {
     token.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}', '>', '"', '\''])
 }
 
-fn refusal(found: Result<Option<FoundLink>, StoreError>) -> Response {
+/// The page of a link that does not open: it has a form that asks for a fresh one, whatever token it was.
+fn refusal(visitor: &Visitor, token: &str, found: Result<Option<FoundLink>, StoreError>) -> Response {
     match found {
-        Ok(Some(link)) => placeholder::link_expired(&link.profile),
-        Ok(None) => placeholder::link_unknown(),
-        Err(error) => failed(error),
+        Ok(Some(link)) => pages::link_expired(&visitor.layout(&link.profile, &link.locale, None), token),
+        Ok(None) => pages::link_unknown(&visitor.stranger(), token),
+        Err(error) => {
+            tracing::warn!("failed to open a link of the portal: {error}");
+            visitor.later()
+        }
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that unwrap_or_else wants")]
-fn failed(error: StoreError) -> Response {
-    tracing::warn!("failed to open a link of the portal: {error}");
-    placeholder::failed()
 }
 
 /// The next page is asked for with the origin alone as `Referer`: the whole address would put the token into the access

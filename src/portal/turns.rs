@@ -8,7 +8,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::placeholder;
+use super::language::LanguageWish;
+use super::session::later;
 
 /// Requests that ask the database at once. The API, which shares its connections with these pages, has the rest.
 const AT_ONCE_MAX: usize = 2;
@@ -43,5 +44,6 @@ impl Turns {
 
 /// Whoever comes, in whatever numbers, gets an answer in time.
 pub(super) async fn in_turn(State(turns): State<Turns>, request: Request, next: Next) -> Response {
-    turns.run(next.run(request)).await.unwrap_or_else(placeholder::failed)
+    let language = LanguageWish::of(request.uri(), request.headers());
+    turns.run(next.run(request)).await.unwrap_or_else(|| later(language))
 }
