@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::secrets::SessionId;
+use invoice_dispatcher::store::Erased;
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, SentInvoice, TestPortal, answer};
@@ -25,6 +26,7 @@ on_both_databases!(
     an_older_id_keeps_its_older_rights_for_a_moment,
     a_closed_session_is_over_everywhere,
     forms_of_other_sites_are_refused,
+    an_erased_customer_leaves_no_session,
 );
 
 async fn a_scanner_changes_nothing(database: TestDatabase) {
@@ -47,7 +49,7 @@ async fn a_scanner_changes_nothing(database: TestDatabase) {
         assert_eq!(portal.dispatcher.database.number(format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
     assert!(sees(&mut portal.opened(&invoice).await, &invoice).await, "and the link still opens");
-    portal.dispatcher.finish().await;
+    portal.end().await;
 }
 
 async fn a_link_leads_to_its_invoice_and_no_other(database: TestDatabase) {
@@ -89,7 +91,7 @@ async fn a_link_leads_to_its_invoice_and_no_other(database: TestDatabase) {
     portal.dispatcher.database.execute("UPDATE portal_link SET expires_at = 0 WHERE revoked_at IS NULL").await;
     assert!(!sees(&mut browser, &other).await);
     assert_eq!(portal.browser().get(&format!("/i/{}", other.token)).await.status, StatusCode::GONE);
-    portal.dispatcher.finish().await;
+    portal.end().await;
 }
 
 async fn sessions_end_in_time(database: TestDatabase) {
@@ -121,7 +123,7 @@ async fn sessions_end_in_time(database: TestDatabase) {
     clock.advance(Duration::from_hours(24));
     assert!(store.purge_portal_sessions(clock.now().minus(Duration::from_hours(24)), 1000).await.expect("purged") > 0);
     assert_eq!(portal.dispatcher.database.number("SELECT COUNT(*) FROM portal_session_link").await, 0);
-    portal.dispatcher.finish().await;
+    portal.end().await;
 }
 
 async fn an_older_id_keeps_its_older_rights_for_a_moment(database: TestDatabase) {
@@ -153,7 +155,7 @@ async fn an_older_id_keeps_its_older_rights_for_a_moment(database: TestDatabase)
     let mut victim = attackers.clone();
     victim.open(&other).await;
     assert!(!sees(&mut attackers.clone(), &other).await && sees(&mut victim, &other).await);
-    portal.dispatcher.finish().await;
+    portal.end().await;
 }
 
 async fn a_closed_session_is_over_everywhere(database: TestDatabase) {
@@ -175,7 +177,7 @@ async fn a_closed_session_is_over_everywhere(database: TestDatabase) {
     assert!(!sees(&mut older, &invoice).await);
     assert_eq!(portal.dispatcher.database.number("SELECT COUNT(*) FROM portal_session_link").await, 0);
     assert_eq!(browser.post("/close", &[]).await.status, StatusCode::OK, "once more does no harm");
-    portal.dispatcher.finish().await;
+    portal.end().await;
 }
 
 async fn forms_of_other_sites_are_refused(database: TestDatabase) {
@@ -203,5 +205,28 @@ async fn forms_of_other_sites_are_refused(database: TestDatabase) {
             assert!(status != 403 || answer.header("set-cookie").is_empty(), "{path} {headers:?}");
         }
     }
-    portal.dispatcher.finish().await;
+    portal.end().await;
+}
+
+async fn an_erased_customer_leaves_no_session(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let (invoice, other) = (portal.send_invoice("1", "C-2").await, portal.send_invoice("2", "C-1").await);
+    let (mut browser, mut others) = (portal.opened(&invoice).await, portal.opened(&other).await);
+    let mut verified = portal.opened(&other).await;
+    portal.verify(&mut verified, "C-2").await;
+    let store = &portal.dispatcher.database.store;
+    let erased = store.erase_customer(&"acme".into(), &"C-2".into(), "ada").await.expect("answered");
+    assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
+    assert!(!sees(&mut browser, &invoice).await && !sees(&mut verified, &other).await);
+    assert!(sees(&mut others, &other).await, "another customer's session goes on");
+    for (table, left) in [("portal_session", 1), ("portal_session_customer", 0), ("portal_event", 2)] {
+        assert_eq!(portal.dispatcher.database.number(format!("SELECT COUNT(*) FROM {table}")).await, left, "{table}");
+    }
+    // Networks are deleted before the rest.
+    let now = portal.dispatcher.database.clock.now();
+    let later = now.plus(Duration::from_secs(1));
+    assert_eq!(store.purge_portal_event_networks(now).await.expect("answered"), 0);
+    assert_eq!(store.purge_portal_event_networks(later).await.expect("answered"), 2);
+    assert_eq!(store.purge_portal_session_networks(later).await.expect("answered"), 1);
+    portal.end().await;
 }

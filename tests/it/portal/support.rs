@@ -109,6 +109,11 @@ impl TestPortal {
         self.send(&event).await
     }
 
+    /// Stops the worker. The books are not looked at: these scenarios change rows past the store.
+    pub(crate) async fn end(mut self) {
+        self.dispatcher.stop().await;
+    }
+
     /// An id as statements past the store write it.
     pub(crate) fn literal(&self, id: DeliveryId) -> String {
         if self.dispatcher.database.store.is_single_process() {
