@@ -10,6 +10,7 @@ mod hmac_keys;
 mod one_time_code;
 mod pasted_link;
 mod hmac_keys;
+mod pasted_link;
 mod session_id;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use hmac_keys::HmacKeys;
 pub use one_time_code::OneTimeCode;
 pub use pasted_link::pasted_token;
 pub use hmac_keys::HmacKeys;
+pub use pasted_link::pasted_token;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
 pub use session_id::SessionId;

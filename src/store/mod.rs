@@ -83,6 +83,7 @@ pub use portal::logo::LogoSaved;
 pub use portal::sms_log::{NewSms, SmsReservation, SmsResult};
 pub use portal::event::NewPortalEvent;
 pub use portal::invoices::{ListedInvoice, VerifiedCustomer};
+pub use portal::links::{LinkFilter, LinkSelection, LinkState, NewPortalLink, PortalLink};
 pub use portal::session::{NewPortalOpening, NewVerification};
 pub use portal::visit::{CustomerNow, FoundLink, PortalVerification, PortalVisit};
 pub use search::catalogue::ListedTenant;
