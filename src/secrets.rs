@@ -9,8 +9,6 @@ mod address_keys;
 mod hmac_keys;
 mod one_time_code;
 mod pasted_link;
-mod hmac_keys;
-mod pasted_link;
 mod session_id;
 
 use std::fmt;
@@ -25,8 +23,6 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 pub use hmac_keys::HmacKeys;
 pub use one_time_code::OneTimeCode;
-pub use pasted_link::pasted_token;
-pub use hmac_keys::HmacKeys;
 pub use pasted_link::pasted_token;
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};

@@ -16,7 +16,6 @@ use crate::model::ids::DeliveryId;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::policy::decision::PortalAccess;
 use crate::policy::portal::{Shown, lists_invoices, still_holds};
-use crate::secrets::HmacKeys;
 use crate::sha256::Sha256;
 use crate::store::{CustomerNow, PortalVerification, PortalVisit, StoreError, VerifiedCustomer};
 
@@ -82,9 +81,9 @@ fn standing(
     verification: Option<&PortalVerification>,
 ) -> (PortalAccess, Vec<VerificationMethod>, bool) {
     let access = PortalAccess::of(settings.portal_authentication.level, customer.kind);
-    let methods = usable_methods(customer.record, &settings, portal.config.sms.url.is_some());
+    let methods = usable_methods((&customer.keys).into(), &settings, &portal.verification);
     let verified = verification.is_some_and(|verification| {
-        let unchanged = record_is(&portal.record_keys, customer, verification.record_hmac);
+        let unchanged = customer.keys.has_hmac(&portal.record_keys, verification.record_hmac.as_bytes());
         still_holds(verification.method, &methods, unchanged)
     });
     (access, methods, verified)
@@ -114,12 +113,6 @@ fn judge(visit: PortalVisit, id_sha256: Sha256, portal: &Portal) -> Result<Guard
     };
     let shown = Shown::to(access, verified);
     Ok(GuardedVisit { id_sha256, visit, data, access, methods, verified, shown })
-}
-
-/// Whether `hmac` names the record that the customer has now.
-fn record_is(keys: &HmacKeys, customer: &CustomerNow, hmac: Sha256) -> bool {
-    let parts = [&customer.postal.country, &customer.postal.postcode, &customer.postal.house_number, &customer.mobile];
-    keys.verify(&parts.map(|part| part.as_deref().unwrap_or_default().as_bytes()), hmac.as_bytes())
 }
 
 impl GuardedVisit {

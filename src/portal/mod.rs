@@ -31,14 +31,13 @@ use axum::routing::{get, post};
 
 use crate::config::Config;
 use crate::documents::DocumentStore;
+use crate::model::verification::VerificationConfig;
+use crate::model::verification_key::RECORD_LABEL;
 use crate::secrets::{HmacKeys, SecretKeys};
 use crate::store::Store;
 use crate::web::{FormTokens, SessionCookie, add_security_headers, assets_router, in_request_span};
 use bytes::DocumentBytes;
 use turns::Turns;
-
-/// The purpose of the subkey that customers' records are named with.
-const RECORD_LABEL: &str = "invoice-dispatcher verification record v1";
 
 /// What a page may do. The preview is an `object`.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'self'; frame-src 'self'; \
@@ -53,6 +52,8 @@ pub struct Portal {
     config: Arc<Config>,
     store: Store,
     bytes: DocumentBytes,
+    /// Whether and where text messages can be sent.
+    verification: VerificationConfig,
     /// Names the record that a verification was proven against.
     record_keys: HmacKeys,
     form_tokens: FormTokens,
@@ -67,7 +68,8 @@ impl Portal {
         let cookie = SessionCookie::of_portal(&config.portal.url);
         let (record_keys, form_tokens) = (keys.hmac_keys(RECORD_LABEL), FormTokens::of(keys));
         let bytes = DocumentBytes::new(documents);
-        Self { config, store, bytes, record_keys, form_tokens, cookie, turns: Turns::default() }
+        let verification = config.sms.verification();
+        Self { config, store, bytes, verification, record_keys, form_tokens, cookie, turns: Turns::default() }
     }
 }
 

@@ -18,12 +18,11 @@ use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
 use crate::store::portal::challenge::erase_portal_verifications;
-use crate::store::portal::links::erase_reasons_that_name;
-use crate::store::portal::lockout::erase_portal_failures;
-use crate::store::portal::sms_log::erase_sms_log;
 use crate::store::portal::event::erase_portal_events;
 use crate::store::portal::links::erase_reasons_that_name;
+use crate::store::portal::lockout::erase_portal_failures;
 use crate::store::portal::session::erase_portal_sessions;
+use crate::store::portal::sms_log::erase_sms_log;
 use crate::store::search::{recipients, words};
 use crate::store::{DatabaseConnection, Store, Transaction};
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::session::{SESSION_IDLE, VERIFIED_IDLE, VERIFIED_MAX};
-use super::visit::{CustomerNow, PortalVerification, newest_sent, read_customer, read_verification};
+use super::visit::{CustomerNow, PortalVerification, customer_columns, newest_sent, read_customer, read_verification};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::settings::Settings;
@@ -49,12 +49,14 @@ impl Store {
     /// verification still counts is not decided here.
     pub async fn portal_verified_customers(&self, id: Sha256) -> Result<Vec<VerifiedCustomer>, StoreError> {
         let now = self.now();
-        sql("SELECT verified.tenant_id, verified.customer_id, verified.method, verified.record_hmac,
+        sql(concat!(
+            "SELECT verified.tenant_id, verified.customer_id, verified.method, verified.record_hmac,
                     verified.last_used_at, tenant_profile.body AS profile,
                     settings.version, settings.sensitive_attachments, settings.portal_level, settings.portal_primary,
                     settings.portal_secondary,
-                    customer.type AS customer_type, customer.country, customer.postcode, customer.house_number,
-                    customer.mobile
+                    ",
+            customer_columns!(),
+            "
             FROM portal_session AS session
                  JOIN portal_session_customer AS verified ON verified.id_sha256 = session.id_sha256
                  JOIN tenant ON tenant.id = verified.tenant_id
@@ -64,7 +66,8 @@ impl Store {
                  LEFT JOIN customer ON customer.tenant_id = verified.tenant_id AND customer.id = verified.customer_id
             WHERE session.id_sha256 = $1 AND session.ends_at > $2 AND session.last_seen_at > $3
               AND verified.verified_at > $4 AND verified.last_used_at > $5
-            ORDER BY verified.verified_at DESC, verified.tenant_id, verified.customer_id")
+            ORDER BY verified.verified_at DESC, verified.tenant_id, verified.customer_id"
+        ))
         .bind(id)
         .bind(now)
         .bind(now.minus(SESSION_IDLE))

@@ -5,17 +5,19 @@ use uuid::Uuid;
 
 use super::session::{SEEN_EVERY, SESSION_IDLE, VERIFIED_IDLE, VERIFIED_MAX};
 use crate::clock::Timestamp;
-use crate::model::customer::{CustomerType, Postal, VerificationRecord};
+use crate::model::customer::CustomerType;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::model::tenant::TenantProfile;
+use crate::model::verification_key::VerificationKeys;
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::directory::verification::read_verification_keys;
 use crate::store::lane::load::read_settings;
 
 /// A delivery's invoice as its sent mail made it visible: the newest sent main delivery of its invoice.
@@ -32,6 +34,15 @@ macro_rules! newest_sent {
     };
 }
 pub(super) use newest_sent;
+
+/// What [`read_customer`] reads.
+macro_rules! customer_columns {
+    () => {
+        "customer.type AS customer_type, customer.country, customer.postcode, customer.house_number, customer.mobile,
+         customer.mobile_refused_at IS NOT NULL AS mobile_refused"
+    };
+}
+pub(super) use customer_columns;
 
 /// A link as its token finds it.
 #[derive(Debug, Clone)]
@@ -80,10 +91,8 @@ pub struct PortalVisit {
 pub struct CustomerNow {
     /// `None` counts as private.
     pub kind: Option<CustomerType>,
-    pub record: VerificationRecord,
-    /// The record itself, which a verification is proven against.
-    pub postal: Postal,
-    pub mobile: Option<String>,
+    /// What a verification is proven against.
+    pub keys: VerificationKeys,
 }
 
 /// A verification of a session that has not ended.
@@ -139,8 +148,9 @@ impl Store {
                     event.body AS event_body, tenant_profile.body AS profile,
                     settings.version, settings.sensitive_attachments, settings.portal_level, settings.portal_primary,
                     settings.portal_secondary,
-                    customer.type AS customer_type, customer.country, customer.postcode, customer.house_number,
-                    customer.mobile,
+                    ",
+            customer_columns!(),
+            ",
                     verified.method, verified.record_hmac, verified.last_used_at
             FROM portal_session AS session
                  JOIN delivery ON delivery.id = $2 AND delivery.root_id = $2
@@ -219,16 +229,9 @@ fn read_visit(row: &Row) -> Result<PortalVisit, StoreError> {
     })
 }
 
-/// Reads the columns `customer_type`, `country`, `postcode`, `house_number` and `mobile` of a customer, who may be none.
+/// Reads [`customer_columns!`] of a customer, who may be none.
 pub(super) fn read_customer(row: &Row) -> Result<CustomerNow, StoreError> {
-    let postal =
-        Postal { country: row.get("country")?, postcode: row.get("postcode")?, house_number: row.get("house_number")? };
-    let mobile: Option<String> = row.get("mobile")?;
-    let record = VerificationRecord {
-        postcode_house_number: postal.postcode.is_some() && postal.house_number.is_some(),
-        mobile: mobile.is_some(),
-    };
-    Ok(CustomerNow { kind: row.get("customer_type")?, record, postal, mobile })
+    Ok(CustomerNow { kind: row.get("customer_type")?, keys: read_verification_keys(row)? })
 }
 
 /// Reads the columns of `portal_session_customer`, if the row has any.

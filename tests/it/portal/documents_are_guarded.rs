@@ -260,9 +260,8 @@ async fn a_verified_customer_finds_the_other_invoices(database: TestDatabase) {
     let foreign = send(&portal, "3", "C-1").await;
     let revoked = send(&portal, "4", "C-2").await;
     // The same invoice once more, as a resend sends it: its newest email counts.
-    let mut again = event(&portal, "1", "C-2");
-    again["id"] = json!("1 again");
-    again["data"]["invoice"]["total"] = json!("1200.00");
+    let mut again = event(&portal, "1-again", "C-2");
+    (again["data"]["invoice"]["id"], again["data"]["invoice"]["number"]) = (json!("inv-1"), json!("R-1"));
     let newest = portal.send(&again).await;
     assert_ne!(newest.root, opened.root);
     let root = portal.literal(revoked.root);

@@ -1,11 +1,11 @@
 //! The customers' pages.
 
 mod codes_are_entered;
-mod text_messages_are_sent;
 mod documents_are_guarded;
 mod documents_are_sent_whole;
 mod links_open_sessions;
 pub(crate) mod support;
+mod text_messages_are_sent;
 mod visitors_attack;
 mod visitors_hold_their_connections;
 mod wrong_answers_lock;

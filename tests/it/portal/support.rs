@@ -7,6 +7,7 @@ use invoice_dispatcher::documents::install_crypto_provider;
 use invoice_dispatcher::model::ids::DeliveryId;
 use invoice_dispatcher::model::settings::VerificationMethod;
 use invoice_dispatcher::model::state::DeliveryRole;
+use invoice_dispatcher::model::verification_key::{RECORD_LABEL, VerificationKeys};
 use invoice_dispatcher::portal;
 use invoice_dispatcher::secrets::SessionId;
 use invoice_dispatcher::store::{DeliveryFilter, NewVerification, PageRequest};
@@ -86,6 +87,8 @@ impl TestPortal {
 
     /// Has an event's email sent.
     pub(crate) async fn send(&self, event: &Value) -> SentInvoice {
+        // Each is made at a moment of its own, so that it is clear which is the newest.
+        self.dispatcher.database.clock.advance(Duration::from_secs(1));
         self.dispatcher.take(std::slice::from_ref(event)).await;
         self.dispatcher.wait_until_concluded().await;
         let number = event["data"]["invoice"]["number"].as_str().expect("a number").to_owned();
@@ -153,8 +156,8 @@ impl TestPortal {
 
 /// What a verification is recorded with that was proven against this record.
 fn record_hmac(app: &App, postcode: &str, house_number: &str) -> [u8; 32] {
-    let keys = app.secret_keys.hmac_keys("invoice-dispatcher verification record v1");
-    keys.sign(&[b"", postcode.as_bytes(), house_number.as_bytes(), b""])
+    let keys = app.secret_keys.hmac_keys(RECORD_LABEL);
+    VerificationKeys::of(None, Some(postcode), Some(house_number), None).hmac(&keys)
 }
 
 /// A browser with at most one session.
