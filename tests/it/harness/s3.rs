@@ -50,7 +50,16 @@ impl S3 {
         install_crypto_provider();
         let mut url = url::Url::parse(&self.url).expect("its address is a URL");
         url.path_segments_mut().expect("http has a path").extend(path.split('/'));
-        let answer = reqwest::Client::new().put(url).body(bytes).send().await.expect("the server answers");
+        // The server does not look at the signature; it only replaces objects where there is one.
+        let signed =
+            "AWS4-HMAC-SHA256 Credential=test/20261129/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let answer = reqwest::Client::new()
+            .put(url)
+            .header("authorization", signed)
+            .body(bytes)
+            .send()
+            .await
+            .expect("the server answers");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
     }
 
