@@ -28,7 +28,7 @@ pub use secret_file::OpenSecretFile;
 pub use sms::Sms;
 pub use source::{ConfigSources, FILE_DEFAULT};
 pub use stores::{Broker, DatabaseConfig, Documents, DocumentsPlace, S3Credentials, TopologyConfig};
-pub use web::{ConsoleConfig, Http, MetricsConfig, Portal};
+pub use web::{ConsoleConfig, Http, MetricsConfig, PortalConfig};
 pub use work::{Retention, Retry, Secrets, TemplatesConfig, Waits, WorkerConfig};
 
 use crate::model::ids::RelayName;
@@ -50,7 +50,7 @@ pub struct Config {
     /// Who takes our mail, by name. Empty: nothing can be sent.
     pub relays: BTreeMap<RelayName, RelayConfig>,
     /// The customers' pages.
-    pub portal: Portal,
+    pub portal: PortalConfig,
     /// The API and the operators' pages.
     pub console: ConsoleConfig,
     /// Metrics and probes.
@@ -109,7 +109,7 @@ impl Config {
 
 fn read(sources: &ConfigSources) -> Result<(Config, Vec<KnownKeys>), Faults> {
     let mut reader = ConfigReader::new(sources);
-    let portal = Portal::read(&mut reader);
+    let portal = PortalConfig::read(&mut reader);
     let mut config = Config {
         database: DatabaseConfig::read(&mut reader),
         broker: Broker::read(&mut reader),

@@ -13,7 +13,7 @@ use super::value;
 
 /// The customers' pages.
 #[derive(Debug, Clone)]
-pub struct Portal {
+pub struct PortalConfig {
     /// Where customers reach them; links in mails begin with it.
     pub url: BaseUrl,
     /// Where this process serves them.
@@ -23,7 +23,7 @@ pub struct Portal {
 /// The key of the portal's URL.
 pub(super) const PORTAL_URL: Key<'static> = key("portal.url").variable("PORTAL_URL");
 
-impl Portal {
+impl PortalConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             url: reader.value(PORTAL_URL, "http://127.0.0.1:8081", base_url),

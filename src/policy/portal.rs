@@ -5,7 +5,7 @@ use crate::policy::decision::PortalAccess;
 
 /// What a visitor may see of an invoice, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shown {
+pub enum Visibility {
     /// Nothing of invoice or customer: verification comes before every page.
     Nothing,
     /// The invoice and how many documents it has; these are closed to everybody.
@@ -16,10 +16,10 @@ pub enum Shown {
     Documents,
 }
 
-impl Shown {
+impl Visibility {
     /// What `access` shows to a visitor who is verified as this customer, or is not.
     #[must_use]
-    pub const fn to(access: PortalAccess, verified: bool) -> Self {
+    pub const fn of(access: PortalAccess, verified: bool) -> Self {
         match (access, verified) {
             (PortalAccess::Open, _) | (PortalAccess::Verified | PortalAccess::EveryPageVerified, true) => {
                 Self::Documents
@@ -73,8 +73,8 @@ mod tests {
     const TYPES: [Option<CustomerType>; 3] = [None, Some(CustomerType::Private), Some(CustomerType::Business)];
 
     /// The table of levels, cell by cell: unknown, private and business customers, each before and after verification.
-    fn expected(level: PortalLevel) -> [[Shown; 2]; 3] {
-        use Shown::{Documents, InvoiceBeforeVerification as Before, InvoiceOnly, Nothing};
+    fn expected(level: PortalLevel) -> [[Visibility; 2]; 3] {
+        use Visibility::{Documents, InvoiceBeforeVerification as Before, InvoiceOnly, Nothing};
         match level {
             PortalLevel::EveryPage => [[Nothing, Documents]; 3],
             PortalLevel::Sensitive => [[Before, Documents]; 3],
@@ -90,9 +90,9 @@ mod tests {
             for (kind, expected) in TYPES.into_iter().zip(expected(*level)) {
                 let access = PortalAccess::of(*level, kind);
                 for (verified, expected) in [false, true].into_iter().zip(expected) {
-                    let shown = Shown::to(access, verified);
+                    let shown = Visibility::of(access, verified);
                     assert_eq!(shown, expected, "{level} {kind:?}, verified: {verified}");
-                    assert_eq!(shown.asks_verification(), shown != Shown::to(access, true), "{level} {kind:?}");
+                    assert_eq!(shown.asks_verification(), shown != Visibility::of(access, true), "{level} {kind:?}");
                 }
                 let lists = [PortalLevel::EveryPage, PortalLevel::Sensitive].contains(level)
                     || (*level == PortalLevel::SensitiveForPrivate && kind != Some(CustomerType::Business));
@@ -107,7 +107,7 @@ mod tests {
         for verified in [false, true] {
             for pair in PortalAccess::VARIANTS.windows(2) {
                 // Closed shows the invoice by an earlier link, which every page verified does not; of documents never more.
-                let documents = |access| Shown::to(access, verified).documents();
+                let documents = |access| Visibility::of(access, verified).documents();
                 assert!(documents(pair[0]) >= documents(pair[1]), "{pair:?}");
             }
         }

@@ -15,7 +15,7 @@ use crate::model::customer::usable_methods;
 use crate::model::ids::DeliveryId;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::policy::decision::PortalAccess;
-use crate::policy::portal::{Shown, lists_invoices, still_holds};
+use crate::policy::portal::{Visibility, lists_invoices, still_holds};
 use crate::sha256::Sha256;
 use crate::store::{CustomerNow, PortalVerification, PortalVisit, StoreError, VerifiedCustomer};
 
@@ -34,7 +34,7 @@ pub struct GuardedVisit {
     /// The visitor is verified as this customer.
     pub verified: bool,
     /// Not for others to change: what is read depends on it.
-    shown: Shown,
+    shown: Visibility,
 }
 
 /// The right to read the documents of one invoice for one request. Only the guard makes one, and documents are read with
@@ -111,7 +111,7 @@ fn judge(visit: PortalVisit, id_sha256: Sha256, portal: &Portal) -> Result<Guard
             return Err(VisitRefusal::Forgotten(Box::new(visit)));
         }
     };
-    let shown = Shown::to(access, verified);
+    let shown = Visibility::of(access, verified);
     Ok(GuardedVisit { id_sha256, visit, data, access, methods, verified, shown })
 }
 
@@ -123,7 +123,7 @@ impl GuardedVisit {
     }
 
     #[must_use]
-    pub const fn shown(&self) -> Shown {
+    pub const fn shown(&self) -> Visibility {
         self.shown
     }
 

@@ -12,7 +12,7 @@ use super::session::Visitor;
 use super::{Portal, guard};
 use crate::compose::date::day_in;
 use crate::model::ids::DeliveryId;
-use crate::policy::portal::{Shown, lists_invoices};
+use crate::policy::portal::{Visibility, lists_invoices};
 
 /// The delivery that a path names; none if it names nothing, which looks the same as an unknown one.
 pub(super) type RootPath = Result<Path<Uuid>, PathRejection>;
@@ -31,14 +31,14 @@ fn page(guarded: &GuardedVisit, visitor: &Visitor) -> Response {
     let layout = guarded.layout(visitor, Some(&path));
     let count = data.documents.len();
     let documents = match guarded.shown() {
-        Shown::Nothing => {
+        Visibility::Nothing => {
             let location = layout.language.link(&format!("{path}/verification"));
             let location = HeaderValue::try_from(location).expect("a path of ASCII");
             return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
         }
-        Shown::InvoiceOnly => DocumentAccess::Closed { count },
-        Shown::InvoiceBeforeVerification => DocumentAccess::AfterVerification { count },
-        Shown::Documents => DocumentAccess::Open(&data.documents),
+        Visibility::InvoiceOnly => DocumentAccess::Closed { count },
+        Visibility::InvoiceBeforeVerification => DocumentAccess::AfterVerification { count },
+        Visibility::Documents => DocumentAccess::Open(&data.documents),
     };
     let page = InvoicePage {
         path: &path,
