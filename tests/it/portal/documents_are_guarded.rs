@@ -262,6 +262,9 @@ async fn a_verified_customer_finds_the_other_invoices(database: TestDatabase) {
     // The same invoice once more, as a resend sends it: its newest email counts.
     let mut again = event(&portal, "1-again", "C-2");
     (again["data"]["invoice"]["id"], again["data"]["invoice"]["number"]) = (json!("inv-1"), json!("R-1"));
+    // With another document, else it would be a duplicate.
+    let corrected = portal.dispatcher.add_document("acme/1-corrected.pdf", &[PDF, b", corrected"].concat());
+    again["data"]["documents"][0] = corrected;
     let newest = portal.send(&again).await;
     assert_ne!(newest.root, opened.root);
     let root = portal.literal(revoked.root);
