@@ -226,6 +226,7 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
         |label: &str, what: &str| writeln!(text, "  {label:<10} {what}").expect("writing to a string cannot fail");
     if let Some(page) = &place.page {
         line("the mails", &format!("{page} — as the recipients see them"));
+        line("the codes", &format!("{page}/texts — text messages, as the phones would show them"));
     }
     line("as files", &format!("{} — one .eml for each, to open in any mail program", place.mails.display()));
     line("database", &place.database.display().to_string());
