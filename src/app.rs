@@ -42,6 +42,7 @@ use crate::portal::Portal;
 use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
+use crate::sms::{InvalidSmsProvider, SmsDeadlines, SmsSender};
 use crate::store::{ContactError, OpenError, RetentionTimes, Store, StoreError};
 use crate::upkeep::sweeper::Sweeper;
 use crate::wake::Wakes;
@@ -62,6 +63,8 @@ pub struct App {
     pub link_keys: LinkKeys,
     /// What relay credentials are named with.
     pub credentials_keys: CredentialsKeys,
+    /// Sends codes to customers' phones; none without a provider.
+    pub sms: Option<SmsSender>,
     /// The lanes' bells.
     pub wakes: Wakes,
     /// Takes events in.
@@ -111,6 +114,8 @@ pub enum AppError {
     Templates(#[from] InvalidTemplates),
     #[error(transparent)]
     Secrets(#[from] KeyFileError),
+    #[error(transparent)]
+    Sms(#[from] InvalidSmsProvider),
     /// A relay.
     #[error("the relay {relay} cannot be used as configured: {problem}")]
     Relay {
@@ -196,6 +201,7 @@ impl App {
         });
         let foresight = Some(foresight(&config, &store, &documents));
         Ok(Self {
+            sms: sms_sender(&config, store.clock())?,
             config: Arc::new(config),
             store,
             documents,
@@ -236,7 +242,13 @@ impl App {
     /// The customers' pages, on this store.
     #[must_use]
     pub fn portal(&self) -> Portal {
-        Portal::new(Arc::clone(&self.config), self.store.clone(), self.documents.clone(), &self.secret_keys)
+        Portal::new(
+            Arc::clone(&self.config),
+            self.store.clone(),
+            self.documents.clone(),
+            &self.secret_keys,
+            self.sms.clone(),
+        )
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.
@@ -323,6 +335,13 @@ impl App {
             liveness: self.liveness.clone(),
         }
     }
+}
+
+/// Sends codes to customers' phones, if there is a provider.
+fn sms_sender(config: &Config, clock: &Clock) -> Result<Option<SmsSender>, InvalidSmsProvider> {
+    documents::install_crypto_provider();
+    let sender = |provider| SmsSender::new(provider, SmsDeadlines::default(), clock.clone());
+    config.sms.provider().map(sender).transpose()
 }
 
 /// What a person is shown before a mail is sent.

@@ -5,6 +5,7 @@
 
 mod bytes;
 mod close;
+mod code;
 mod content;
 mod document;
 pub mod guard;
@@ -17,6 +18,7 @@ mod range;
 pub mod session;
 mod stored_zip;
 mod turns;
+mod verification;
 pub mod words;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::documents::DocumentStore;
 use crate::model::verification::VerificationConfig;
 use crate::model::verification_key::RECORD_LABEL;
 use crate::secrets::{HmacKeys, SecretKeys};
+use crate::sms::SmsSender;
 use crate::store::Store;
 use crate::web::{FormTokens, SessionCookie, add_security_headers, assets_router, in_request_span};
 use bytes::DocumentBytes;
@@ -56,20 +59,40 @@ pub struct Portal {
     verification: VerificationConfig,
     /// Names the record that a verification was proven against.
     record_keys: HmacKeys,
+    /// What codes are kept by.
+    code_keys: HmacKeys,
+    /// What mobile numbers are counted by.
+    number_keys: HmacKeys,
+    /// Sends codes; none without a provider.
+    sms: Option<SmsSender>,
     form_tokens: FormTokens,
     cookie: SessionCookie,
     turns: Turns,
 }
 
 impl Portal {
-    /// `store` has connections of its own: visitors may use all of them.
+    /// `store` has connections of its own: visitors may use all of them. Without `sms` no codes are sent.
     #[must_use]
-    pub fn new(config: Arc<Config>, store: Store, documents: DocumentStore, keys: &SecretKeys) -> Self {
-        let cookie = SessionCookie::of_portal(&config.portal.url);
-        let (record_keys, form_tokens) = (keys.hmac_keys(RECORD_LABEL), FormTokens::of(keys));
-        let bytes = DocumentBytes::new(documents);
-        let verification = config.sms.verification();
-        Self { config, store, bytes, verification, record_keys, form_tokens, cookie, turns: Turns::default() }
+    pub fn new(
+        config: Arc<Config>,
+        store: Store,
+        documents: DocumentStore,
+        keys: &SecretKeys,
+        sms: Option<SmsSender>,
+    ) -> Self {
+        Self {
+            bytes: DocumentBytes::new(documents),
+            verification: config.sms.verification(),
+            record_keys: keys.hmac_keys(RECORD_LABEL),
+            code_keys: keys.hmac_keys(code::CODE_LABEL),
+            number_keys: keys.hmac_keys(code::NUMBER_LABEL),
+            sms,
+            form_tokens: FormTokens::of(keys),
+            cookie: SessionCookie::of_portal(&config.portal.url),
+            turns: Turns::default(),
+            config,
+            store,
+        }
     }
 }
 
@@ -79,6 +102,7 @@ pub fn router(portal: Portal) -> Router {
         .route("/i/{token}", get(opening::show).post(opening::open))
         .route("/invoices", get(invoices::show))
         .route("/invoices/{root}", get(invoice::show))
+        .route("/invoices/{root}/verification", get(verification::show).post(verification::answer))
         .route("/close", post(close::close))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));

@@ -79,6 +79,13 @@ impl SmsProviderServer {
     pub(crate) fn requests(&self) -> usize {
         *self.state.requests.lock().expect("nobody panics with it")
     }
+
+    /// The code of the newest message.
+    pub(crate) fn newest_code(&self) -> String {
+        let messages = self.messages();
+        let text = &messages.last().expect("a message").text;
+        text.rsplit_once('#').expect("the last line has the code").1.to_owned()
+    }
 }
 
 impl Drop for SmsProviderServer {

@@ -8,4 +8,5 @@ pub(crate) mod support;
 mod text_messages_are_sent;
 mod visitors_attack;
 mod visitors_hold_their_connections;
+mod visitors_prove_who_they_are;
 mod wrong_answers_lock;

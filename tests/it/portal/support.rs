@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::app::App;
+use invoice_dispatcher::config::Config;
 use invoice_dispatcher::documents::install_crypto_provider;
 use invoice_dispatcher::model::ids::DeliveryId;
 use invoice_dispatcher::model::settings::VerificationMethod;
@@ -20,6 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::harness::database::TestDatabase;
 use crate::harness::dispatcher::Dispatcher;
+use crate::harness::relay::relay;
 use crate::harness::sink::Sink;
 
 /// A dispatcher that has sent emails with links, and the portal that they lead to.
@@ -73,8 +75,13 @@ impl ServedPortal {
 impl TestPortal {
     /// The tenant `acme` at level `sensitive`, with a business customer `C-1` and a private one, `C-2`.
     pub(crate) async fn start(database: TestDatabase) -> Self {
+        Self::configured(database, |_| {}).await
+    }
+
+    /// The same, configured otherwise.
+    pub(crate) async fn configured(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
         let sink = Sink::start().await;
-        let mut dispatcher = Dispatcher::new(database, &sink).await;
+        let mut dispatcher = Dispatcher::configured(database, &[relay("default", &sink)], configure).await;
         dispatcher.set_policy("acme", "exclude").await;
         dispatcher.start();
         let served = ServedPortal::start(&dispatcher.app).await;
