@@ -119,7 +119,7 @@ impl GuardedVisit {
     /// A page of this invoice. `path` is where it can be asked for again.
     #[must_use]
     pub fn layout<'a>(&'a self, visitor: &'a Visitor, path: Option<&'a str>) -> PageLayout<'a> {
-        visitor.layout(&self.visit.profile, &self.visit.locale, path)
+        visitor.layout((&self.visit.profile, self.visit.logo), &self.visit.locale, path)
     }
 
     #[must_use]
@@ -160,7 +160,7 @@ impl DocumentGrant {
 
 /// The page of an invoice whose documents the store does not give; it names the tenant's contact.
 fn unavailable(visit: &PortalVisit, visitor: &Visitor) -> Response {
-    let layout = visitor.layout(&visit.profile, &visit.locale, None);
+    let layout = visitor.layout((&visit.profile, visit.logo), &visit.locale, None);
     pages::document_unavailable(&layout, &invoice_path(visit.root))
 }
 

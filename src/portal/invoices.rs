@@ -17,8 +17,8 @@ use crate::store::{ListedInvoice, StoreError, VerifiedCustomer};
 
 pub(super) async fn show(State(portal): State<Portal>, visitor: Visitor) -> Response {
     let Some(id) = visitor.session.as_ref().map(|session| session.id_sha256) else { return visitor.session_over() };
-    let (profile, invoices) = match list(&portal, id).await {
-        Ok(Some((first, invoices))) => (first.profile, invoices),
+    let ((profile, logo), invoices) = match list(&portal, id).await {
+        Ok(Some((first, invoices))) => ((first.profile, first.logo), invoices),
         Ok(None) => return visitor.session_over(),
         Err(error) => {
             tracing::warn!("failed to list a visitor's invoices: {error}");
@@ -35,7 +35,7 @@ pub(super) async fn show(State(portal): State<Portal>, visitor: Visitor) -> Resp
         })
         .collect();
     let locale = invoices.first().map_or(profile.locale.as_str(), |(_, listed, _)| &listed.locale);
-    pages::invoices(&visitor.layout(&profile, locale, Some("/invoices")), &InvoicesPage { rows: &rows })
+    pages::invoices(&visitor.layout((&profile, logo), locale, Some("/invoices")), &InvoicesPage { rows: &rows })
 }
 
 /// The invoices of the customers that the session is verified as and whose invoices are listed, newest first: of one tenant,

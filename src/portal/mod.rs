@@ -12,6 +12,7 @@ pub mod guard;
 mod invoice;
 mod invoices;
 pub mod language;
+mod logo;
 mod opening;
 pub mod pages;
 mod range;
@@ -104,6 +105,7 @@ pub fn router(portal: Portal) -> Router {
         .route("/invoices/{root}", get(invoice::show))
         .route("/invoices/{root}/verification", get(verification::show).post(verification::answer))
         .route("/close", post(close::close))
+        .route("/logo/{sha256}", get(logo::show))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
     // A document may take long, and its turn ends before that.

@@ -32,7 +32,8 @@ pub(super) async fn show(
         Ok(Some(link)) if link.is_live => {
             let path = format!("/i/{token}");
             // Nothing of a session shows here: who reads along must not see that there is one.
-            let layout = PageLayout { csrf: None, ..visitor.layout(&link.profile, &link.locale, Some(&path)) };
+            let layout =
+                PageLayout { csrf: None, ..visitor.layout((&link.profile, link.logo), &link.locale, Some(&path)) };
             pages::open(&layout, &OpenPage { path: &path })
         }
         other => refusal(&visitor, &token, other),
@@ -97,7 +98,7 @@ fn without_trailing_signs(token: &str) -> &str {
 /// The page of a link that does not open: it has a form that asks for a fresh one, whatever token it was.
 fn refusal(visitor: &Visitor, token: &str, found: Result<Option<FoundLink>, StoreError>) -> Response {
     match found {
-        Ok(Some(link)) => pages::link_expired(&visitor.layout(&link.profile, &link.locale, None), token),
+        Ok(Some(link)) => pages::link_expired(&visitor.layout((&link.profile, link.logo), &link.locale, None), token),
         Ok(None) => pages::link_unknown(&visitor.stranger(), token),
         Err(error) => {
             tracing::warn!("failed to open a link of the portal: {error}");

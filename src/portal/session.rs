@@ -13,6 +13,7 @@ use super::Portal;
 use super::language::LanguageWish;
 use super::pages::{self, PageLayout};
 use crate::config::BaseUrl;
+use crate::model::logo::LogoRef;
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
 use crate::web::Peer;
@@ -57,11 +58,16 @@ impl Visitor {
 
     /// A page of a tenant, for a customer whose language is `locale`. `path` is where it can be asked for again.
     #[must_use]
-    pub fn layout<'a>(&'a self, tenant: &'a TenantProfile, locale: &str, path: Option<&'a str>) -> PageLayout<'a> {
+    pub fn layout<'a>(
+        &'a self,
+        (tenant, logo): (&'a TenantProfile, Option<LogoRef>),
+        locale: &str,
+        path: Option<&'a str>,
+    ) -> PageLayout<'a> {
         PageLayout {
             language: self.language.for_customer(locale),
             tenant: Some(tenant),
-            logo: None,
+            logo,
             path,
             csrf: self.session.as_ref().map(|session| session.form_token.as_str()),
         }

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 
+use super::logo::read_logo_ref;
 use super::session::{SESSION_IDLE, VERIFIED_IDLE, VERIFIED_MAX};
 use super::visit::{CustomerNow, PortalVerification, customer_columns, newest_sent, read_customer, read_verification};
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::logo::LogoRef;
 use crate::model::settings::Settings;
 use crate::model::tenant::TenantProfile;
 use crate::sha256::Sha256;
@@ -24,6 +26,7 @@ pub struct VerifiedCustomer {
     pub customer: CustomerId,
     /// The tenant's profile now.
     pub profile: TenantProfile,
+    pub logo: Option<LogoRef>,
     /// The tenant's settings now.
     pub settings: Settings,
     pub now: CustomerNow,
@@ -51,7 +54,8 @@ impl Store {
         let now = self.now();
         sql(concat!(
             "SELECT verified.tenant_id, verified.customer_id, verified.method, verified.record_hmac,
-                    verified.last_used_at, tenant_profile.body AS profile,
+                    verified.last_used_at, tenant_profile.body AS profile, tenant_logo.sha256 AS logo_sha256,
+                    tenant_logo.width AS logo_width, tenant_logo.height AS logo_height,
                     settings.version, settings.sensitive_attachments, settings.portal_level, settings.portal_primary,
                     settings.portal_secondary,
                     ",
@@ -62,6 +66,7 @@ impl Store {
                  JOIN tenant ON tenant.id = verified.tenant_id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version
+                 LEFT JOIN tenant_logo ON tenant_logo.tenant_id = tenant.id
                  JOIN tenant_settings AS settings ON settings.tenant_id = verified.tenant_id
                  LEFT JOIN customer ON customer.tenant_id = verified.tenant_id AND customer.id = verified.customer_id
             WHERE session.id_sha256 = $1 AND session.ends_at > $2 AND session.last_seen_at > $3
@@ -82,6 +87,7 @@ impl Store {
                 tenant: row.get("tenant_id")?,
                 customer: row.get("customer_id")?,
                 profile: row.json("profile")?,
+                logo: read_logo_ref(row)?,
                 settings: read_settings(row)?.settings,
                 now: read_customer(row)?,
                 verification: verification.ok_or_else(|| StoreError::Bug("a verification has a method".to_owned()))?,

@@ -1,7 +1,7 @@
 //! Logos of tenants.
 
 use crate::model::ids::TenantId;
-use crate::model::logo::{Logo, LogoFormat};
+use crate::model::logo::{Logo, LogoFormat, LogoRef};
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
@@ -80,6 +80,12 @@ impl Store {
             .map(read_logo)
             .transpose()
     }
+}
+
+/// The logo of a row that joins `tenant_logo` and names its columns `logo_sha256`, `logo_width` and `logo_height`.
+pub(super) fn read_logo_ref(row: &Row) -> Result<Option<LogoRef>, StoreError> {
+    let Some(sha256) = row.get("logo_sha256")? else { return Ok(None) };
+    Ok(Some(LogoRef { sha256, width: row.get("logo_width")?, height: row.get("logo_height")? }))
 }
 
 fn read_logo(row: &Row) -> Result<Logo, StoreError> {

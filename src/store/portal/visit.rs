@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::logo::read_logo_ref;
 use super::session::{SEEN_EVERY, SESSION_IDLE, VERIFIED_IDLE, VERIFIED_MAX};
 use crate::clock::Timestamp;
 use crate::model::customer::CustomerType;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
+use crate::model::logo::LogoRef;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::model::tenant::TenantProfile;
 use crate::model::verification_key::VerificationKeys;
@@ -55,6 +57,7 @@ pub struct FoundLink {
     /// The tenant's profile now.
     pub tenant: TenantId,
     pub profile: TenantProfile,
+    pub logo: Option<LogoRef>,
     /// The customer's language (BCP 47).
     pub locale: String,
 }
@@ -79,6 +82,7 @@ pub struct PortalVisit {
     pub event_body: Option<Bytes>,
     /// The tenant's profile now.
     pub profile: TenantProfile,
+    pub logo: Option<LogoRef>,
     /// The tenant's settings now.
     pub settings: Settings,
     pub customer: CustomerNow,
@@ -108,12 +112,14 @@ impl Store {
     /// The link that has this token, whether it opens the portal or not.
     pub async fn portal_link(&self, token: Sha256) -> Result<Option<FoundLink>, StoreError> {
         sql("SELECT link.root_id, link.generation, link.revoked_at IS NULL AND link.expires_at > $2 AS is_live,
-                    delivery.tenant_id, delivery.locale, tenant_profile.body AS profile
+                    delivery.tenant_id, delivery.locale, tenant_profile.body AS profile, tenant_logo.sha256 AS logo_sha256,
+                    tenant_logo.width AS logo_width, tenant_logo.height AS logo_height
             FROM portal_link AS link
                  JOIN delivery ON delivery.id = link.root_id
                  JOIN tenant ON tenant.id = delivery.tenant_id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version
+                 LEFT JOIN tenant_logo ON tenant_logo.tenant_id = tenant.id
             WHERE link.token_sha256 = $1")
         .bind(token)
         .bind(self.now())
@@ -127,6 +133,7 @@ impl Store {
                 is_live: row.get("is_live")?,
                 tenant: row.get("tenant_id")?,
                 profile: row.json("profile")?,
+                logo: read_logo_ref(row)?,
                 locale: row.get("locale")?,
             })
         })
@@ -145,7 +152,8 @@ impl Store {
             " END AS is_listed,
                     delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number, delivery.kind,
                     delivery.locale, COALESCE(delivery.message_date, delivery.created_at) AS mailed_at,
-                    event.body AS event_body, tenant_profile.body AS profile,
+                    event.body AS event_body, tenant_profile.body AS profile, tenant_logo.sha256 AS logo_sha256,
+                    tenant_logo.width AS logo_width, tenant_logo.height AS logo_height,
                     settings.version, settings.sensitive_attachments, settings.portal_level, settings.portal_primary,
                     settings.portal_secondary,
                     ",
@@ -160,6 +168,7 @@ impl Store {
                  JOIN tenant ON tenant.id = delivery.tenant_id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version
+                 LEFT JOIN tenant_logo ON tenant_logo.tenant_id = tenant.id
                  JOIN tenant_settings AS settings ON settings.tenant_id = delivery.tenant_id
                  LEFT JOIN event ON event.key = delivery.event_key
                  LEFT JOIN customer ON customer.tenant_id = delivery.tenant_id AND customer.id = delivery.customer_id
@@ -223,6 +232,7 @@ fn read_visit(row: &Row) -> Result<PortalVisit, StoreError> {
         mailed_at: row.get("mailed_at")?,
         event_body: row.get::<Option<Vec<u8>>>("event_body")?.map(Bytes::from),
         profile: row.json("profile")?,
+        logo: read_logo_ref(row)?,
         settings: read_settings(row)?.settings,
         customer: read_customer(row)?,
         verification: read_verification(row)?,

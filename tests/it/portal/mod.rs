@@ -4,6 +4,7 @@ mod codes_are_entered;
 mod documents_are_guarded;
 mod documents_are_sent_whole;
 mod links_open_sessions;
+mod pages_load_what_they_name;
 pub(crate) mod support;
 mod text_messages_are_sent;
 mod visitors_attack;
