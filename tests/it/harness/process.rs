@@ -100,6 +100,13 @@ impl Site {
         spawn(self.set_up(command, failpoint))
     }
 
+    /// Starts `run` with these roles as a process.
+    pub(crate) fn start_as(&self, roles: &[&str]) -> Process {
+        let mut command = Command::new(BINARY);
+        command.arg("run").args(roles.iter().flat_map(|role| ["--role", role]));
+        spawn(self.set_up(command, ""))
+    }
+
     /// Starts `run` with these roles as a process, for which a file that may not grow is an error and not its end; what
     /// it says goes to `log`.
     pub(crate) fn start_limited(&self, roles: &[&str], log: File) -> Process {
@@ -136,7 +143,7 @@ impl Site {
     pub(crate) fn event(&self, id: &str, address: &str) -> Value {
         let object = format!("acme/{id}.pdf");
         let bytes = format!("%PDF-1.4 {id}");
-        fs::write(self.documents().join(&object), &bytes).expect("the document can be written");
+        self.write_document(&object, bytes.as_bytes());
         json!({
             "specversion": "1.0", "id": id, "source": "https://billing.example/test", "type": "invoice.sent.v1",
             "data": {
@@ -157,6 +164,11 @@ impl Site {
         let mut config = Config::embedded_in(self.folder.path());
         config.secrets.keys = Some(SecretKeys::parse(SECRET_KEYS).expect("the key is long enough"));
         App::with_store(config, self.store.clone()).expect("the parts fit")
+    }
+
+    /// Puts a document into the store.
+    pub(crate) fn write_document(&self, object: &str, bytes: &[u8]) {
+        fs::write(self.documents().join(object), bytes).expect("the document can be written");
     }
 
     fn documents(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! The customers' pages.
 
 mod codes_are_entered;
+mod customers_read_while_a_batch_is_sent;
 mod documents_are_guarded;
 mod documents_are_sent_whole;
 mod links_open_sessions;
