@@ -18,6 +18,7 @@ use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::dispatch::LAST_STEPS;
 use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running};
 use crate::model::ids::RelayName;
+use crate::store::StoreError;
 use crate::web::{HostAllowList, Limits, serve_within};
 
 /// How long requests that are under way may take when the process ends.
@@ -77,8 +78,9 @@ impl Service {
         let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
         let (app, readiness, stop) = (self.app.clone(), self.observability.probes.readiness.clone(), self.stop.clone());
+        let has_worker = self.roles.worker;
         self.tasks.spawn(async move {
-            keep_running("watch of the database", || watch_database(&app, &readiness, &stop)).await;
+            keep_running("watch of the database", || watch_database(&app, has_worker, &readiness, &stop)).await;
         });
         let mut sent = Ok(());
         if self.roles.worker {
@@ -147,7 +149,7 @@ impl Service {
     fn portal(&self) -> Router {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
-        hosts.guard(crate::portal::router(self.visitors.portal()))
+        hosts.guard(crate::portal::router(self.app.for_visitors().portal()))
     }
 
     fn limits(&self) -> Limits {
@@ -232,9 +234,18 @@ async fn keep_templates(app: App, stop: CancellationToken) {
     }
 }
 
-async fn watch_database(app: &App, readiness: &Readiness, stop: &CancellationToken) {
+/// Sees whether the database answers. A worker takes its time from it at each heartbeat; a process without one does so here,
+/// so that locks and codes of the portal end at the same moment in all of them.
+async fn watch_database(app: &App, has_worker: bool, readiness: &Readiness, stop: &CancellationToken) {
+    let look = async || {
+        app.store.answers().await?;
+        if !has_worker {
+            app.store.align_clock().await?;
+        }
+        Ok::<(), StoreError>(())
+    };
     loop {
-        let answer = match timeout(DATABASE_ANSWER, app.store.answers()).await {
+        let answer = match timeout(DATABASE_ANSWER, look()).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("it has not answered for {} s", DATABASE_ANSWER.as_secs())),
         };

@@ -69,6 +69,7 @@ pub struct Portal {
     form_tokens: FormTokens,
     cookie: SessionCookie,
     turns: Turns,
+    verification_turns: Turns,
 }
 
 impl Portal {
@@ -90,7 +91,8 @@ impl Portal {
             sms,
             form_tokens: FormTokens::of(keys),
             cookie: SessionCookie::of_portal(&config.portal.url),
-            turns: Turns::default(),
+            turns: Turns::of_pages(),
+            verification_turns: Turns::of_verifications(),
             config,
             store,
         }
@@ -103,16 +105,20 @@ pub fn router(portal: Portal) -> Router {
         .route("/i/{token}", get(opening::show).post(opening::open))
         .route("/invoices", get(invoices::show))
         .route("/invoices/{root}", get(invoice::show))
-        .route("/invoices/{root}/verification", get(verification::show).post(verification::answer))
         .route("/close", post(close::close))
         .route("/logo/{sha256}", get(logo::show))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
+    let verifications = Router::new()
+        .route("/invoices/{root}/verification", get(verification::show).post(verification::answer))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn_with_state(portal.verification_turns.clone(), turns::in_turn));
     // A document may take long, and its turn ends before that.
     let documents = Router::new()
         .route("/invoices/{root}/documents/{number}", get(document::show))
         .route("/invoices/{root}/documents.zip", get(document::show_all));
     pages
+        .merge(verifications)
         .merge(documents)
         .merge(assets_router())
         .merge(pages::accent::router())

@@ -11,34 +11,44 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::language::LanguageWish;
 use super::session::later;
 
-/// Requests that ask the database at once. The API, which shares its connections with these pages, has the rest.
-const AT_ONCE_MAX: usize = 2;
+/// Pages that ask the database at once: fewer than it has connections for them, so that verifications find one.
+const PAGES_AT_ONCE_MAX: usize = 6;
+/// Verifications at once. They have turns of their own, since one may wait for the SMS provider: a slow provider holds up no
+/// page.
+const VERIFICATIONS_AT_ONCE_MAX: usize = 20;
 /// How long a request may wait for its turn.
 const TURN_DEADLINE: Duration = Duration::from_secs(2);
-/// How long a request may take, once it is its turn.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a page may take, once it is its turn.
+const PAGE_DEADLINE: Duration = Duration::from_secs(10);
+/// The same for a verification: longer than the SMS provider's deadline, so that what became of the message is shown.
+const VERIFICATION_DEADLINE: Duration = Duration::from_secs(20);
 
-/// The turns of one listener.
+/// The turns of one kind of request.
 #[derive(Debug, Clone)]
-pub(super) struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE_MAX)))
-    }
+pub(super) struct Turns {
+    places: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl Turns {
+    pub(super) fn of_pages() -> Self {
+        Self { places: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)), deadline: PAGE_DEADLINE }
+    }
+
+    pub(super) fn of_verifications() -> Self {
+        Self { places: Arc::new(Semaphore::new(VERIFICATIONS_AT_ONCE_MAX)), deadline: VERIFICATION_DEADLINE }
+    }
+
     /// A turn; none if too many wait. It ends when it is dropped.
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed: only the deadline ends this without a turn.
-        tokio::time::timeout(TURN_DEADLINE, Arc::clone(&self.0).acquire_owned()).await.ok()?.ok()
+        tokio::time::timeout(TURN_DEADLINE, Arc::clone(&self.places).acquire_owned()).await.ok()?.ok()
     }
 
     /// Does what takes a turn, within the time that it has.
     pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let _turn = self.take().await?;
-        tokio::time::timeout(ANSWER_DEADLINE, work).await.ok()
+        tokio::time::timeout(self.deadline, work).await.ok()
     }
 }
 
