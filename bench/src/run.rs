@@ -179,6 +179,7 @@ async fn tell_catalogue(store: &Store, traffic: &Workload) -> anyhow::Result<()>
         match parse_import_line(line.as_bytes()).expect("the benchmark's own lines are right") {
             ImportEntry::Tenant(tenant) => store.upsert_tenant(&tenant).await.map(drop)?,
             ImportEntry::Customer(customer) => store.upsert_customer(&customer).await.map(drop)?,
+            ImportEntry::Logo(_) => unreachable!("the benchmark has no logos"),
         }
     }
     Ok(())
