@@ -24,7 +24,7 @@ pub use service::Service;
 
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};
-use crate::config::{Config, DocumentsPlace};
+use crate::config::{Config, DocumentsPlace, Retention};
 use crate::dispatch::{
     Buffers, Context, InFlight, Isolation, MemoryBudgets, Profiles, TemplateCache, Worker, WorkerEnd,
 };
@@ -35,6 +35,7 @@ use crate::model::ids::{RelayName, WorkerId};
 use crate::model::state::OnUncertain;
 use crate::model::verification::VerificationConfig;
 use crate::operator::foresight::Foresight;
+use crate::operator::fresh_link::FreshLink;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::policy::retry::Schedule;
@@ -73,6 +74,8 @@ pub struct App {
     pub redrive: Redrive,
     /// Sends invoices again.
     pub resend: Resend,
+    /// Sends fresh links in place of expired ones.
+    pub fresh_link: FreshLink,
     /// Whether the loops of this process turn.
     pub liveness: Liveness,
 }
@@ -212,7 +215,8 @@ impl App {
             wakes,
             intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
             redrive: Redrive::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
-            resend: Resend::new(factory).looking_ahead(foresight),
+            resend: Resend::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
+            fresh_link: FreshLink::new(factory, foresight),
             liveness: Liveness::default(),
         })
     }
@@ -234,7 +238,8 @@ impl App {
             store,
             intake: Intake::new(Arc::clone(&factory), Arc::new(Redrive::new(Arc::clone(&factory)))),
             redrive: Redrive::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
-            resend: Resend::new(factory).looking_ahead(foresight),
+            resend: Resend::new(Arc::clone(&factory)).looking_ahead(foresight.clone()),
+            fresh_link: FreshLink::new(factory, foresight),
             ..self.clone()
         }
     }
@@ -248,6 +253,7 @@ impl App {
             self.documents.clone(),
             &self.secret_keys,
             self.sms.clone(),
+            self.fresh_link.clone(),
         )
     }
 
@@ -292,7 +298,8 @@ impl App {
     }
 
     fn retention(&self) -> RetentionTimes {
-        RetentionTimes { bodies: self.config.retention.bodies, deliveries: self.config.retention.deliveries }
+        let Retention { bodies, deliveries, addresses } = self.config.retention;
+        RetentionTimes { bodies, deliveries, addresses }
     }
 
     /// A connector for each relay.

@@ -9,6 +9,7 @@ mod address_keys;
 mod hmac_keys;
 mod one_time_code;
 mod pasted_link;
+mod portal_answer;
 mod session_id;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 pub use hmac_keys::HmacKeys;
 pub use one_time_code::OneTimeCode;
 pub use pasted_link::pasted_token;
+pub use portal_answer::{PORTAL_ANSWER_PATH, portal_answer};
 use ring::{hkdf, hmac, rand::SecureRandom};
 use secrecy::{ExposeSecret, SecretSlice};
 pub use session_id::SessionId;

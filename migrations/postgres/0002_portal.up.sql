@@ -169,3 +169,18 @@ CREATE TABLE tenant_logo (
     updated_at BIGINT NOT NULL
 );
 CREATE INDEX tenant_logo_sha256 ON tenant_logo (sha256);
+
+-- Requests for a fresh link, by which a network is limited; deleted after 48 h.
+CREATE TABLE portal_fresh_link_request (
+    -- The network of the peer (/24, /64).
+    network  TEXT NOT NULL,
+    asked_at BIGINT NOT NULL
+);
+CREATE INDEX portal_fresh_link_request_of ON portal_fresh_link_request (network, asked_at);
+
+-- The last proxy that forwarded a request to the portal and is not among the trusted ones.
+CREATE TABLE portal_undeclared_proxy (
+    only_one BOOLEAN PRIMARY KEY CHECK (only_one),
+    address  TEXT NOT NULL,
+    seen_at  BIGINT NOT NULL
+);

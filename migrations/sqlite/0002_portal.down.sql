@@ -1,5 +1,7 @@
 -- Takes the portal's tables away again.
 
+DROP TABLE portal_undeclared_proxy;
+DROP TABLE portal_fresh_link_request;
 DROP TABLE tenant_logo;
 DROP TABLE sms_log;
 DROP TABLE portal_code;

@@ -10,10 +10,12 @@ use crate::broker::{MIRROR_ACTIONS, RECONNECT_REASONS};
 use crate::intake::COUNTED_RESULTS;
 use crate::model::ids::RelayName;
 use crate::model::incoming::Via;
+use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::Decision;
+use crate::operator::fresh_link::FRESH_LINK_RESULTS;
 use crate::policy::decision::Reason;
 use crate::telemetry::metric;
 
@@ -59,6 +61,13 @@ pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>
     for name in LOOPS {
         counter!(metric::PANICS, "loop" => name).increment(0);
     }
+    for kind in PortalEventKind::VARIANTS {
+        counter!(metric::PORTAL_EVENTS, "kind" => kind.into_str()).increment(0);
+    }
+    for result in FRESH_LINK_RESULTS {
+        counter!(metric::PORTAL_FRESH_LINKS, "result" => result).increment(0);
+    }
+    counter!(metric::PORTAL_LINKS_REVOKED).increment(0);
     counter!(metric::API_UNAUTHORISED).increment(0);
     start_counters_of_portal();
     counter!(metric::DATABASE_STATEMENTS).increment(0);

@@ -83,6 +83,8 @@ pub struct Retention {
     pub bodies: Duration,
     /// Deliveries and attempts, after the final state.
     pub deliveries: Duration,
+    /// The networks of visitors of the portal.
+    pub addresses: Duration,
 }
 
 impl Retention {
@@ -92,6 +94,7 @@ impl Retention {
         let retention = Self {
             bodies: reader.value(BODIES, "90d", &time),
             deliveries: reader.value(key("retention.deliveries"), "730d", &time),
+            addresses: reader.value(key("retention.addresses"), "7d", &time),
         };
         if retention.bodies > retention.deliveries {
             reader.fault(

@@ -1,6 +1,7 @@
 //! What people do and look at, by the command line or a page.
 
 pub mod foresight;
+pub mod fresh_link;
 pub mod redrive;
 mod redrive_batch;
 pub mod redriven;

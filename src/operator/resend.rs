@@ -286,7 +286,8 @@ impl Resend {
     }
 }
 
-fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> NewLaneEntry {
+/// A place ahead of ordinary traffic: somebody waits for it.
+pub(super) fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> NewLaneEntry {
     NewLaneEntry {
         delivery: delivery.id,
         relay: tenant.relay.clone(),

@@ -8,6 +8,7 @@ mod close;
 mod code;
 mod content;
 mod document;
+mod fresh_link;
 pub mod guard;
 mod invoice;
 mod invoices;
@@ -15,6 +16,7 @@ pub mod language;
 mod logo;
 mod opening;
 pub mod pages;
+mod proxies;
 mod range;
 pub mod session;
 mod stored_zip;
@@ -25,7 +27,7 @@ pub mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -36,11 +38,13 @@ use crate::config::Config;
 use crate::documents::DocumentStore;
 use crate::model::verification::VerificationConfig;
 use crate::model::verification_key::RECORD_LABEL;
-use crate::secrets::{HmacKeys, SecretKeys};
+use crate::operator::fresh_link::FreshLink;
+use crate::secrets::{HmacKeys, PORTAL_ANSWER_PATH, SecretKeys, portal_answer};
 use crate::sms::SmsSender;
 use crate::store::Store;
 use crate::web::{FormTokens, SessionCookie, add_security_headers, assets_router, in_request_span};
 use bytes::DocumentBytes;
+use proxies::LastNoticed;
 use turns::Turns;
 
 /// What a page may do. The preview is an `object`.
@@ -68,6 +72,11 @@ pub struct Portal {
     sms: Option<SmsSender>,
     form_tokens: FormTokens,
     cookie: SessionCookie,
+    /// Sends fresh links in place of expired ones.
+    fresh_link: FreshLink,
+    /// By what this installation is known.
+    answer: Arc<str>,
+    last_noticed: LastNoticed,
     turns: Turns,
     verification_turns: Turns,
 }
@@ -81,6 +90,7 @@ impl Portal {
         documents: DocumentStore,
         keys: &SecretKeys,
         sms: Option<SmsSender>,
+        fresh_link: FreshLink,
     ) -> Self {
         Self {
             bytes: DocumentBytes::new(documents),
@@ -91,6 +101,9 @@ impl Portal {
             sms,
             form_tokens: FormTokens::of(keys),
             cookie: SessionCookie::of_portal(&config.portal.url),
+            fresh_link,
+            answer: portal_answer(keys.link_keys().newest().fingerprint()).into(),
+            last_noticed: LastNoticed::default(),
             turns: Turns::of_pages(),
             verification_turns: Turns::of_verifications(),
             config,
@@ -107,6 +120,8 @@ pub fn router(portal: Portal) -> Router {
         .route("/invoices/{root}", get(invoice::show))
         .route("/close", post(close::close))
         .route("/logo/{sha256}", get(logo::show))
+        .route("/links", post(fresh_link::ask))
+        .layer(from_fn_with_state(portal.clone(), proxies::notice))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
     let verifications = Router::new()
@@ -120,6 +135,7 @@ pub fn router(portal: Portal) -> Router {
     pages
         .merge(verifications)
         .merge(documents)
+        .route(PORTAL_ANSWER_PATH, get(answer))
         .merge(assets_router())
         .merge(pages::accent::router())
         .fallback(not_found)
@@ -128,6 +144,11 @@ pub fn router(portal: Portal) -> Router {
         .layer(from_fn(in_request_span))
         .layer(map_response(add_security_headers))
         .with_state(portal)
+}
+
+/// Says whose portal this is; `doctor` asks, to see whether the public URL leads here.
+async fn answer(State(portal): State<Portal>) -> String {
+    portal.answer.to_string()
 }
 
 async fn not_found(uri: Uri, headers: HeaderMap) -> Response {

@@ -80,6 +80,12 @@ metrics! {
         "How long the dead letter or outcome that waits longest for RabbitMQ has been in the outbox.";
     API_UNAUTHORISED = Counter "api_unauthorised_total" []
         "Requests to the API without a token, or with a wrong one.";
+    PORTAL_EVENTS = Counter "portal_events_total" ["kind"]
+        "What visitors of the customer portal did: links opened, verifications, documents read (once in 10 minutes), …";
+    PORTAL_FRESH_LINKS = Counter "portal_fresh_links_total" ["result"]
+        "Fresh links that were asked for: sent, refused, or too many of one network.";
+    PORTAL_LINKS_REVOKED = Counter "portal_links_revoked_total" []
+        "Links that were revoked over the API.";
     DATABASE_STATEMENTS = Counter "database_statements_total" []
         "Statements, begins and ends of transactions that this process sent to the database.";
     WORKER_HEARTBEAT_AGE_SECONDS = Gauge "worker_heartbeat_age_seconds" []

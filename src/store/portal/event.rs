@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use metrics::counter;
+
 use crate::clock::Timestamp;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::portal_event::PortalEventKind;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
+use crate::telemetry::metric;
 
 /// A document that is read again within this time counts once: browsers read a PDF in pieces.
 const DOWNLOAD_COUNTS_ONCE: Duration = Duration::from_mins(10);
@@ -96,6 +99,7 @@ pub(in crate::store) async fn insert_portal_event(
         .bind(event.network.as_deref())
         .run(on)
         .await?;
+    counter!(metric::PORTAL_EVENTS, "kind" => event.kind.into_str()).increment(1);
     Ok(())
 }
 

@@ -3,10 +3,13 @@
 
 pub(super) mod challenge;
 pub(super) mod event;
+pub(super) mod fresh_link;
 pub(super) mod invoices;
 pub(super) mod links;
 pub(super) mod lockout;
 pub(super) mod logo;
+pub(super) mod proxy;
 pub(super) mod session;
 pub(super) mod sms_log;
+pub(super) mod timeline;
 pub(super) mod visit;

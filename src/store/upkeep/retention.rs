@@ -21,6 +21,12 @@ const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 /// What a link shows is kept for so long after the last link has expired.
 const AFTER_LINK: Duration = Duration::from_hours(30 * 24);
 
+/// Sessions of the portal are kept for so long after their end.
+const AFTER_SESSION: Duration = Duration::from_hours(24);
+
+/// What visitors are limited by is kept for so long: longer than any window that is counted.
+const COUNTERS: Duration = Duration::from_hours(48);
+
 /// A snapshot may be made with templates that were noted as in use so long before.
 const TOLD_WITHIN: Duration = Duration::from_hours(24);
 
@@ -29,13 +35,16 @@ const TOLD_WITHIN: Duration = Duration::from_hours(24);
 pub struct RetentionTimes {
     /// Events' bytes, templates and profiles, from the final state; and at least 30 days from the end of the last link.
     pub bodies: Duration,
-    /// Deliveries, attempts, notes, links and dead letters, from the final state.
+    /// Deliveries, attempts, notes, links, what happened in the portal and dead letters, from the final state.
     pub deliveries: Duration,
+    /// The networks of visitors of the portal.
+    pub addresses: Duration,
 }
 
 impl Default for RetentionTimes {
     fn default() -> Self {
-        Self { bodies: Duration::from_hours(90 * 24), deliveries: TWO_YEARS }
+        let days = |days: u64| Duration::from_hours(days * 24);
+        Self { bodies: days(90), deliveries: TWO_YEARS, addresses: days(7) }
     }
 }
 
@@ -48,13 +57,15 @@ pub struct Forgotten {
     pub snapshots: u64,
     pub deliveries: u64,
     pub dead_letters: u64,
+    /// Sessions, counters and networks of visitors of the portal.
+    pub visitors: u64,
 }
 
 impl Forgotten {
     /// How much that is.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.bodies + self.snapshots + self.deliveries + self.dead_letters
+        self.bodies + self.snapshots + self.deliveries + self.dead_letters + self.visitors
     }
 }
 
@@ -72,7 +83,18 @@ impl Store {
             snapshots: self.forget_snapshots(bodies_before).await?,
             deliveries: self.forget_deliveries(deliveries_before, limit).await?,
             dead_letters: self.forget_dead_letters(deliveries_before, limit).await?,
+            visitors: self.forget_visitors(now, times.addresses, limit).await?,
         })
+    }
+
+    /// Who visited the portal; what happened there goes with its delivery.
+    async fn forget_visitors(&self, now: Timestamp, addresses: Duration, limit: u32) -> Result<u64, StoreError> {
+        let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
+        Ok(self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?
+            + self.purge_portal_session_networks(networks_before).await?
+            + self.purge_portal_event_networks(networks_before).await?
+            + self.purge_fresh_link_requests(counters_before).await?
+            + self.purge_undeclared_proxy(networks_before).await?)
     }
 
     async fn forget_event_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
@@ -176,6 +198,7 @@ async fn delete_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> R
         "WITH {rows} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM rows)",
+        "WITH {rows} DELETE FROM portal_event WHERE root_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM delivery WHERE id IN (SELECT id FROM rows)",
     ] {
         delete(on, text, deliveries).await?;

@@ -29,6 +29,9 @@ use crate::store::samples::{add_worker, attempt, claim, conclusion, data_start, 
 /// Who acts in tests.
 pub(crate) const WHO: &str = "ada";
 
+/// A token as a mail carries it.
+pub(crate) const TOKEN: &str = "Zm9yLXRlc3RzLW9ubHktbm8tdG9rZW4tb2YtYW55b_-";
+
 /// How long a customer is waited for in tests.
 pub(crate) const CUSTOMER_WAIT: Duration = Duration::from_mins(10);
 
@@ -129,6 +132,17 @@ impl Support {
         };
         self.database.store.record(&[record]).await.expect("answered");
         (claimed.delivery, id)
+    }
+
+    /// Makes [`TOKEN`] the token of this delivery's link.
+    pub(crate) async fn make_token_of(&self, root: DeliveryId) {
+        let (digest, root) = (Sha256::of(TOKEN.as_bytes()), root.0.simple());
+        let text = if self.database.store.is_single_process() {
+            format!("UPDATE portal_link SET token_sha256 = x'{digest}' WHERE root_id = x'{root}'")
+        } else {
+            format!("UPDATE portal_link SET token_sha256 = decode('{digest}', 'hex') WHERE root_id = '{root}'")
+        };
+        assert_eq!(self.database.execute(text).await, 1, "it has one link");
     }
 
     /// Makes the one delivery that is due a dead letter.

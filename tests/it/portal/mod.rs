@@ -4,6 +4,7 @@ mod codes_are_entered;
 mod customers_read_while_a_batch_is_sent;
 mod documents_are_guarded;
 mod documents_are_sent_whole;
+mod fresh_links;
 mod links_open_sessions;
 mod pages_load_what_they_name;
 pub(crate) mod support;

@@ -6,14 +6,18 @@ use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
-use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, RetentionTimes};
+use invoice_dispatcher::operator::fresh_link::{FreshLink, FreshLinkAnswer, WhyNot};
+use invoice_dispatcher::sha256::Sha256;
+use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, NewPortalOpening, RetentionTimes};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, WHO, event, tenant};
+use crate::operator::samples::{Support, TOKEN, WHO, event, factory, tenant};
 
 on_both_databases!(
     bodies_go_after_ninety_days_and_names_stay,
     a_body_outlives_the_last_link_by_thirty_days,
+    a_fresh_link_keeps_the_body_for_as_long_as_its_own_time,
+    visitors_of_the_portal_are_forgotten_in_days,
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
@@ -67,6 +71,72 @@ async fn a_body_outlives_the_last_link_by_thirty_days(database: TestDatabase) {
     assert_eq!(forget(&support).await, Forgotten::default(), "29 days after the last link");
     support.database.clock.advance(DAY * 2);
     assert_eq!(forget(&support).await, Forgotten { bodies: 1, ..Forgotten::default() });
+}
+
+async fn a_fresh_link_keeps_the_body_for_as_long_as_its_own_time(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.make_token_of(root).await;
+    // The first link has ended after 60 days; its event is kept for 30 more, and asked for on the last of them.
+    support.database.clock.advance(DAY * 89);
+    assert_eq!(forget(&support).await.bodies, 0);
+    let fresh = FreshLink::new(factory(&support.database, "t2", "k2"), None);
+    let answer = fresh.ask(Some(TOKEN), "203.0.113.0/24").await.expect("answered");
+    assert!(matches!(answer, FreshLinkAnswer::Sent(_)), "{answer:?}");
+    support.database.clock.advance(DAY * 5);
+    assert_eq!(forget(&support).await.bodies, 0, "it is under way");
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.database.clock.advance(DAY * 89);
+    assert_eq!(forget(&support).await.bodies, 0, "60 days of the fresh one, and 29");
+    support.database.clock.advance(DAY * 2);
+    assert_eq!(forget(&support).await.bodies, 1);
+    let answer = fresh.ask(Some(TOKEN), "203.0.113.0/24").await.expect("answered");
+    assert_eq!(answer, FreshLinkAnswer::NotSent(WhyNot::Forgotten));
+}
+
+async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let store = &support.database.store;
+    let network = "203.0.113.0/24";
+    let opening = NewPortalOpening {
+        old: None,
+        new: Sha256::of(b"an id"),
+        root,
+        generation: 0,
+        network: Some(network.to_owned()),
+    };
+    store.open_portal_link(&opening).await.expect("answered");
+    assert!(store.count_fresh_link_request(network, 30).await.expect("answered"));
+    store.record_undeclared_proxy("203.0.113.7".parse().expect("an address")).await.expect("answered");
+    let left = async || {
+        forget(&support).await;
+        let mut left = Vec::new();
+        for of in [
+            "portal_session",
+            "portal_session_link",
+            "portal_fresh_link_request",
+            "portal_event WHERE network IS NOT NULL",
+            "portal_undeclared_proxy",
+            "portal_event",
+        ] {
+            left.push(support.database.number(format!("SELECT COUNT(*) FROM {of}")).await);
+        }
+        left
+    };
+    // The session ends after 12 hours at the latest, and is kept for a day; counters for two days, networks for seven.
+    for (hours, expected) in [
+        (35, [1, 1, 1, 1, 1, 1]),
+        (2, [0, 0, 1, 1, 1, 1]),
+        (12, [0, 0, 0, 1, 1, 1]),
+        (6 * 24 - 2, [0, 0, 0, 0, 0, 1]),
+        (800 * 24, [0, 0, 0, 0, 0, 0]),
+    ] {
+        support.database.clock.advance(Duration::from_hours(hours));
+        assert_eq!(left().await, expected, "{hours} hours later");
+    }
 }
 
 async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
