@@ -10,8 +10,12 @@ use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
+use invoice_dispatcher::model::settings::VerificationMethod;
 use invoice_dispatcher::model::state::Concluded;
-use invoice_dispatcher::store::{DeadLetterFilter, Erased, PageRequest};
+use invoice_dispatcher::sha256::Sha256;
+use invoice_dispatcher::store::{
+    DeadLetterFilter, Erased, LinkSelection, NewPortalOpening, NewVerification, PageRequest,
+};
 use serde_json::json;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -22,6 +26,7 @@ on_both_databases!(
     bytes_that_could_not_be_read_are_erased,
     what_people_noted_is_erased,
     what_is_another_customers_stays,
+    the_portal_forgets_them_and_their_sessions_end,
 );
 
 const ADDRESS: &str = "erika.muster@customer.example";
@@ -120,6 +125,44 @@ async fn what_is_another_customers_stays(database: TestDatabase) {
     assert!(matches!(erase(&support).await, Erased::Done { letters: 0, .. }));
     assert_eq!(support.letters().await, ["malformed open"; 2]);
     assert_eq!(bodies(&support).await.len(), 2);
+}
+
+async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
+    store.upsert_customer(&other).await.expect("answered");
+    let mut ids = Vec::new();
+    for customer in ["C-1", "C-2"] {
+        let mut event = event(customer);
+        event["data"]["customer_id"] = json!(customer);
+        support.accept(&event).await;
+        let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+        let (id, raised) = (Sha256::of(customer.as_bytes()), Sha256::of(format!("raised {customer}").as_bytes()));
+        let network = Some("203.0.113.0/24".to_owned());
+        let opening = NewPortalOpening { old: None, new: id, root, generation: 0, network };
+        store.open_portal_link(&opening).await.expect("answered");
+        let verification = NewVerification {
+            tenant: TenantId::from("acme"),
+            customer: CustomerId::from(customer),
+            method: VerificationMethod::SmsOtp,
+            record_hmac: [7; 32],
+        };
+        assert!(store.raise_portal_session(id, raised, &verification).await.expect("answered"));
+        ids.push(raised);
+    }
+    let reason = "asked for by Erika Muster";
+    let theirs = LinkSelection::Customer { tenant: "acme".into(), customer: "C-2".into() };
+    store.revoke_links(&theirs, WHO, reason).await.expect("answered");
+
+    assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
+    assert!(store.portal_session(ids[0]).await.expect("answered").is_none(), "theirs has ended");
+    assert!(store.portal_session(ids[1]).await.expect("answered").is_some(), "another customer's goes on");
+    for (of, expected) in [("portal_link", 1), ("portal_event", 1), ("portal_session_customer", 1)] {
+        assert_eq!(support.database.number(format!("SELECT COUNT(*) FROM {of}")).await, expected, "{of}");
+    }
+    let reasons = support.database.texts("SELECT revoke_reason FROM portal_link").await;
+    assert_eq!(reasons, ["(erased)"], "also where it was another customer's link");
 }
 
 /// The bytes of a database's files, and whether they hold this text.
