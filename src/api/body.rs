@@ -7,8 +7,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 
 use super::refusal::ApiRefusal;
+use crate::event::Malformed;
+use crate::event::bounds::{line, text};
 use crate::model::incoming::BODY_BYTES_MAX;
 
 /// How long a body may take: 1 MiB at 56 kB/s.
@@ -47,6 +50,31 @@ async fn collect(body: Body) -> Result<Bytes, ApiRefusal> {
         }
     }
     if size > BODY_BYTES_MAX { Err(ApiRefusal::TooLarge) } else { Ok(bytes.freeze()) }
+}
+
+/// The longest reason of a person, in characters.
+const REASON_CHARS_MAX: usize = 500;
+
+/// The body of a request that says what to do, as JSON.
+pub(super) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiRefusal> {
+    expect_json(headers)?;
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // Serde's own words could repeat a value.
+        let path = error.path().to_string();
+        let path = if path == "." { "$".to_owned() } else { path };
+        Malformed::at(path, "is missing, not known here, or of another type than it should be")
+    })?;
+    reader.end().map_err(|_| Malformed::at("$", "has something behind its end"))?;
+    Ok(read)
+}
+
+/// Why a person decides something, without the blanks around it.
+pub(super) fn reason(written: &str) -> Result<&str, Malformed> {
+    let reason = written.trim();
+    text("reason", reason, REASON_CHARS_MAX)?;
+    line("reason", reason, REASON_CHARS_MAX)?;
+    Ok(reason)
 }
 
 /// Refuses a body that does not say that it is JSON. (A page of another site must ask for leave to send one that says

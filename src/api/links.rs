@@ -7,6 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use metrics::counter;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::ApiRefusal;
@@ -14,18 +15,17 @@ use super::settings::CHANGED_BY;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
 use crate::event::Malformed;
-use crate::event::bounds::{KEY_MAX, identifier, text};
+use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::secrets::pasted_token;
 use crate::sha256::Sha256;
 use crate::store::{LinkFilter, LinkSelection, PageRequest, PortalLink};
+use crate::telemetry::metric;
 
 /// The most deliveries whose links one answer has.
 const LIMIT_MAX: u32 = 500;
 /// How many, unless somebody asks for more or less.
 const LIMIT: u32 = 100;
-/// The longest reason, in characters.
-const REASON_MAX: usize = 500;
 
 /// Which links. A member that is not known here is refused: it could have narrowed what is revoked.
 #[derive(Debug, Default, Deserialize)]
@@ -112,7 +112,7 @@ pub(super) async fn find(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LinksAnswer>, ApiRefusal> {
-    answer(&console, read(&headers, &body)?).await
+    answer(&console, body::read_json(&headers, &body)?).await
 }
 
 /// Revokes links for good.
@@ -121,26 +121,12 @@ pub(super) async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<RevokedAnswer>, ApiRefusal> {
-    let query = read(&headers, &body)?;
-    let reason = query.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    let reason = reason.ok_or_else(|| Malformed::at("reason", "is missing: say why in a few words"))?;
-    text("reason", reason, REASON_MAX)?;
+    let query: LinkQuery = body::read_json(&headers, &body)?;
+    let reason = body::reason(query.reason.as_deref().unwrap_or_default())?;
     let selection = query.selection()?;
     let revoked = console.store.revoke_links(&selection, CHANGED_BY, reason).await?;
+    counter!(metric::PORTAL_LINKS_REVOKED).increment(revoked);
     Ok(Json(RevokedAnswer { revoked }))
-}
-
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<LinkQuery, ApiRefusal> {
-    body::expect_json(headers)?;
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        // The words of serde repeat no value but a member's name.
-        let path = error.path().to_string();
-        let path = if path == "." { "$".to_owned() } else { path };
-        Malformed::at(path, "is not what is read here: see the documentation of /api/v1/links")
-    })?;
-    reader.end().map_err(|_| Malformed::at("$", "has something behind its end"))?;
-    Ok(read)
 }
 
 async fn answer(console: &ApiSettings, query: LinkQuery) -> Result<Json<LinksAnswer>, ApiRefusal> {

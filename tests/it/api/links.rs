@@ -2,27 +2,21 @@
 
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
-use invoice_dispatcher::sha256::Sha256;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::support::{Answer, Api, send};
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, event};
+use crate::operator::samples::{Support, TOKEN, event};
 
 on_both_databases!(links_are_listed_page_after_page, what_is_meant_is_revoked, what_is_not_understood_revokes_nothing);
-
-const TOKEN: &str = "Zm9yLXRlc3RzLW9ubHktbm8tdG9rZW4tb2YtYW55b_-";
 
 /// Two invoices of one customer with a link each; the first one's token is [`TOKEN`].
 async fn two_links(database: TestDatabase) -> (Support, Api) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
-    support.end(Concluded::Sent, ReasonCode::Accepted).await;
-    let digest = Sha256::of(TOKEN.as_bytes());
-    let sqlite = support.database.store.is_single_process();
-    let bytes = if sqlite { format!("x'{digest}'") } else { format!("decode('{digest}', 'hex')") };
-    support.database.execute(format!("UPDATE portal_link SET token_sha256 = {bytes}")).await;
+    let (first, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.make_token_of(first).await;
     support.database.clock.advance(std::time::Duration::from_secs(1));
     support.accept(&event("2")).await;
     support.end(Concluded::Sent, ReasonCode::Accepted).await;

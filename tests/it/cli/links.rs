@@ -5,22 +5,17 @@ use std::process::{Output, Stdio};
 
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
-use invoice_dispatcher::sha256::Sha256;
 
 use crate::cli::support::{command, objects, printed, run, told};
 use crate::harness::database::TestDatabase;
-use crate::operator::samples::{Support, event};
-
-/// A token as mails carry it.
-const TOKEN: &str = "Zm9yLXRlc3RzLW9ubHktbm8tdG9rZW4tb2YtYW55b_-";
+use crate::operator::samples::{Support, TOKEN, event};
 
 /// Two invoices of one customer, each with a link; the first one's token is [`TOKEN`].
 async fn support() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
     support.accept(&event("1")).await;
-    support.end(Concluded::Sent, ReasonCode::Accepted).await;
-    let digest = Sha256::of(TOKEN.as_bytes());
-    support.database.execute(format!("UPDATE portal_link SET token_sha256 = x'{digest}'")).await;
+    let (first, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.make_token_of(first).await;
     support.accept(&event("2")).await;
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support
