@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
-use crate::store::{DeadLetter, Delivery, EventReport};
+use crate::store::{DeadLetter, Delivery, EventReport, PortalEvent};
 
 /// What became of an event.
 #[derive(Debug, Serialize)]
@@ -58,6 +58,17 @@ struct ReportedDelivery {
     message_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resend_of: Option<DeliveryId>,
+    /// What visitors of the portal did with its link, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    portal: Vec<ReportedPortalEvent>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReportedPortalEvent {
+    at: Timestamp,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,7 +90,13 @@ struct ReportedDeadLetter {
 
 impl EventStatus {
     /// Puts together what is known of the event `id` of `source`.
-    pub(super) fn of(source: String, id: String, report: EventReport, deliveries: Vec<Delivery>) -> Self {
+    pub(super) fn of(
+        source: String,
+        id: String,
+        report: EventReport,
+        deliveries: Vec<Delivery>,
+        portal: &[PortalEvent],
+    ) -> Self {
         let EventReport { event, dead_letters, .. } = report;
         // Bytes that were never a readable event leave a dead letter alone.
         let state = event.as_ref().map_or("dead", |event| event.state.into_str());
@@ -94,15 +111,17 @@ impl EventStatus {
             invoice_number,
             received_at,
             wait_until,
-            deliveries: deliveries.into_iter().map(ReportedDelivery::of).collect(),
+            deliveries: deliveries.into_iter().map(|delivery| ReportedDelivery::of(delivery, portal)).collect(),
             dead_letters: dead_letters.into_iter().map(ReportedDeadLetter::of).collect(),
         }
     }
 }
 
 impl ReportedDelivery {
-    fn of(delivery: Delivery) -> Self {
+    fn of(delivery: Delivery, portal: &[PortalEvent]) -> Self {
+        let portal = portal.iter().filter(|event| event.root == delivery.id).map(ReportedPortalEvent::of).collect();
         Self {
+            portal,
             id: delivery.id,
             role: delivery.role.into_str(),
             state: delivery.state.into_str(),
@@ -120,6 +139,12 @@ impl ReportedDelivery {
             message_sha256: delivery.message_sha256.map(|digest| digest.to_string()),
             resend_of: delivery.resend_of,
         }
+    }
+}
+
+impl ReportedPortalEvent {
+    fn of(event: &PortalEvent) -> Self {
+        Self { at: event.at, kind: event.kind.into_str(), detail: event.detail.clone() }
     }
 }
 

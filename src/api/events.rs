@@ -210,7 +210,9 @@ pub(super) async fn report(
         Some(event) => console.store.deliveries_of_event(event.key).await?,
         None => Vec::new(),
     };
-    Ok(Json(EventStatus::of(source, id, report, deliveries)))
+    let roots: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.root).collect();
+    let portal = console.store.portal_events(&roots).await?;
+    Ok(Json(EventStatus::of(source, id, report, deliveries, &portal)))
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::{RelayName, TenantId};
+use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState};
 use crate::store::{
     DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation,
-    NumberedInvoice, RefusedCredentials, RelayState,
+    NumberedInvoice, PortalEvent, RefusedCredentials, RelayState,
 };
 use crate::telemetry::AddressMask;
 
@@ -108,7 +109,10 @@ impl Timeline {
             let tries = explained.attempts.iter().zip(1..);
             let tries = tries.map(|(attempt, number)| (attempt.ended_at, self.tried(attempt, number)));
             let notes = explained.notes.iter().map(|note| (note.at, format!("{}: {}", note.who, note.what)));
-            all.extend(tries.chain(notes).map(|(at, text)| (at, format!("{which}{text}"))));
+            let revoked = explained.links.iter().filter_map(|link| Some((link.revoked_at?, revoked(link))));
+            let portal = explained.portal.iter().map(|event| (event.at, in_portal(event)));
+            let happened = tries.chain(notes).chain(revoked).chain(portal);
+            all.extend(happened.map(|(at, text)| (at, format!("{which}{text}"))));
             if let (Some(at), Some(text)) = (delivery.concluded_at, unended(explained)) {
                 all.push((at, format!("{which}{text}")));
             }
@@ -157,7 +161,7 @@ impl Timeline {
         }
         for link in &explained.links {
             let stands = match link.revoked_at {
-                Some(at) => revoked(link, &relative(at, self.now)),
+                Some(at) => format!("revoked {}", relative(at, self.now)),
                 None if link.expires_at <= self.now => format!("expired {}", relative(link.expires_at, self.now)),
                 None => format!("works until {}", moment(link.expires_at)),
             };
@@ -255,11 +259,30 @@ fn ended(delivery: &Delivery, concluded: Concluded) -> String {
     }
 }
 
-/// A link that was revoked `when`: by whom and why, as far as that is known.
-fn revoked(link: &ExplainedLink, when: &str) -> String {
+/// What a visitor did.
+fn in_portal(event: &PortalEvent) -> String {
+    let detail = event.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let from = event.network.as_deref().map(|network| format!(" (from {network})")).unwrap_or_default();
+    format!("portal: {}{detail}{from}", did(event.kind))
+}
+
+const fn did(kind: PortalEventKind) -> &'static str {
+    match kind {
+        PortalEventKind::Opened => "link opened",
+        PortalEventKind::VerificationAsked => "verification asked",
+        PortalEventKind::Verified => "verified",
+        PortalEventKind::VerificationFailed => "verification failed",
+        PortalEventKind::Locked => "locked",
+        PortalEventKind::Downloaded => "downloaded",
+        PortalEventKind::FreshLinkAsked => "fresh link asked for",
+    }
+}
+
+/// By whom a link was revoked and why, as far as that is known.
+fn revoked(link: &ExplainedLink) -> String {
     let by = link.revoked_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
     let why = link.revoke_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("revoked {when}{by}{why}")
+    format!("portal link revoked{by}{why}")
 }
 
 /// How a dead letter was concluded, and by whom.

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::timeline::Timeline;
-use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice};
+use crate::store::{
+    DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice, PortalEvent,
+};
 use crate::telemetry::Masked;
 
 impl Timeline {
@@ -59,7 +61,7 @@ impl Timeline {
     }
 
     fn delivery_json(&self, explained: &ExplainedDelivery) -> Value {
-        let ExplainedDelivery { delivery, attempts, notes, links } = explained;
+        let ExplainedDelivery { delivery, attempts, notes, links, portal } = explained;
         let shown = |address: &str| if self.addresses { address.to_owned() } else { Masked(address).to_string() };
         let recipients = delivery.recipients.iter();
         let recipients = recipients
@@ -109,8 +111,13 @@ impl Timeline {
             "attempt_log": attempts.iter().map(|attempt| self.attempt_json(attempt)).collect::<Vec<_>>(),
             "notes": notes.collect::<Vec<_>>(),
             "links": links.collect::<Vec<_>>(),
+            "portal": portal.iter().map(portal_json).collect::<Vec<_>>(),
         })
     }
+}
+
+fn portal_json(event: &PortalEvent) -> Value {
+    json!({ "at": event.at, "kind": event.kind.into_str(), "detail": event.detail, "network": event.network })
 }
 
 fn parsed(json: Option<&str>) -> Value {

@@ -19,6 +19,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
+use crate::store::portal::timeline::{PortalEvent, portal_events};
 
 /// Everything that is known of one invoice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct ExplainedDelivery {
     pub notes: Vec<Note>,
     /// Its portal links, oldest first.
     pub links: Vec<ExplainedLink>,
+    /// What visitors did with them, oldest first; none of a rest, whose links are its root's.
+    pub portal: Vec<PortalEvent>,
 }
 
 impl ExplainedDelivery {
@@ -165,7 +168,8 @@ async fn deliveries(
         .iter()
         .map(|row| {
             let delivery = Delivery::read(row)?;
-            Ok(ExplainedDelivery { delivery, attempts: Vec::new(), notes: Vec::new(), links: Vec::new() })
+            let (attempts, notes, links, portal) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            Ok(ExplainedDelivery { delivery, attempts, notes, links, portal })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     let ids: Vec<DeliveryId> = explained.iter().map(|explained| explained.delivery.id).collect();
@@ -178,6 +182,9 @@ async fn deliveries(
     let roots: Vec<DeliveryId> = explained.iter().map(|explained| explained.delivery.root).collect();
     for (root, link) in links(on, &roots).await? {
         of(&mut explained, |found| found.root == root, |explained| explained.links.push(link.clone()));
+    }
+    for event in portal_events(on, &roots).await? {
+        of(&mut explained, |found| found.id == event.root, |explained| explained.portal.push(event.clone()));
     }
     Ok(explained)
 }

@@ -1,7 +1,10 @@
 //! `explain` and `resend`: the timeline of an invoice, and a new mail for it.
 
+use invoice_dispatcher::model::portal_event::PortalEventKind;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
+use invoice_dispatcher::store::NewPortalEvent;
+use strum::VariantArray as _;
 
 use crate::cli::support::{objects, printed, told};
 use crate::harness::database::TestDatabase;
@@ -38,6 +41,39 @@ async fn the_whole_story_is_reported_in_order_and_addresses_are_masked() {
     assert_eq!(timeline["deliveries"][0]["attempt_log"][0]["class"], "refused");
     assert_eq!(timeline["dead_letters"][0]["id"], letter.to_string());
     assert!(!timeline.to_string().contains("ap@customer.example"), "{timeline}");
+}
+
+#[tokio::test]
+async fn what_visitors_of_the_portal_did_is_told() {
+    let support = support().await;
+    support.accept(&event("1")).await;
+    let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let (kinds, network) = (PortalEventKind::VARIANTS, "203.0.113.0/24");
+    for kind in kinds {
+        support.database.clock.advance(std::time::Duration::from_secs(1));
+        let (detail, network) = (Some("R-1.pdf".to_owned()), Some(network.to_owned()));
+        let happened = NewPortalEvent { root, kind: *kind, detail, network };
+        support.database.store.record_portal_event(&happened).await.expect("answered");
+    }
+    let text = printed(&support, &R_1);
+    let mut before = 0;
+    for words in [
+        "portal: link opened: R-1.pdf (from 203.0.113.0/24)",
+        "portal: verification asked",
+        "portal: verified",
+        "portal: verification failed",
+        "portal: locked",
+        "portal: downloaded: R-1.pdf",
+        "portal: fresh link asked for",
+    ] {
+        let place = text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
+        assert!(place > before, "{words}: {text}");
+        before = place;
+    }
+    let story = &objects(&support, &R_1)[0];
+    let told = story["deliveries"][0]["portal"].as_array().expect("a list");
+    assert_eq!(told.len(), kinds.len());
+    assert_eq!((&told[0]["kind"], &told[0]["network"]), (&"opened".into(), &network.into()));
 }
 
 #[tokio::test]
