@@ -3,6 +3,7 @@
 mod check;
 mod database;
 mod disk;
+mod portal;
 mod relay_hints;
 mod relay_senders;
 mod relays;
@@ -131,8 +132,9 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, 
         checks.append(&mut unusable);
         checks
     };
-    let (in_database, in_broker, documents, relays) =
-        tokio::join!(in_database, in_broker, servers::documents(config), at_relays);
+    let portal = async { portal::answers(config, keys.as_ref().ok().and_then(Option::as_ref)).await };
+    let (in_database, in_broker, documents, relays, portal) =
+        tokio::join!(in_database, in_broker, servers::documents(config), at_relays, portal);
     let mut checks = vec![Check::ok("configuration", "without a fault")];
     checks.extend(servers::unprotected(config));
     checks.extend(servers::open_secret_files(config));
@@ -141,6 +143,7 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, 
     checks.push(documents);
     checks.extend(disk::checks(config));
     checks.extend(relays);
+    checks.push(portal);
     checks.push(servers::templates(config));
     checks
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::relays::Refusals;
-use super::{SECRET_KEYS, senders};
+use super::{SECRET_KEYS, portal, senders};
 use crate::app::AppError;
 use crate::cli::error::sentence;
 use crate::cli::terminal::format::{count, relative, span};
@@ -105,6 +105,9 @@ impl DatabaseChecks {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
             Err(check) => vec![check.clone()],
         });
+        checks
+            .extend(portal::sms_provider(&self.store, config).await.unwrap_or_else(|error| failed(portal::SMS, error)));
+        checks.extend(portal::proxies(&self.store).await.unwrap_or_else(|error| failed(portal::PROXIES, error)));
         if let Some(evidence) = evidence {
             let audited = reconciliation::audit(&self.store, evidence).await;
             checks.extend(audited.map_or_else(|error| failed("ledger", error), |audited| balance(&audited)));

@@ -1,5 +1,7 @@
 //! What tenants' administrators have chosen, and who chose it when.
 
+use std::collections::BTreeMap;
+
 use crate::clock::Timestamp;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VersionedSettings};
@@ -39,6 +41,16 @@ impl Store {
             .optional(&mut self.read().await?)
             .await?;
         row.as_ref().map(read_settings).transpose()
+    }
+
+    /// The settings that hold for each tenant.
+    pub async fn all_settings(&self) -> Result<BTreeMap<TenantId, Settings>, StoreError> {
+        sql("SELECT * FROM tenant_settings")
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| Ok((row.get("tenant_id")?, read_settings(row)?.settings)))
+            .collect()
     }
 
     /// Saves valid settings, if those of version `if_match` still hold (or whatever holds, without one). Once this has

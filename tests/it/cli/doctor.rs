@@ -27,13 +27,14 @@ fn before_anything_is_there_it_says_so_and_makes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_well_is_ok() {
     let sink = Sink::start().await;
-    let here = CommandLine::new().with("SMTP_URL", &sink.url());
+    let here = CommandLine::new().with("SMTP_URL", &sink.url()).with("PORTAL_URL", "http://127.0.0.1:1");
     here.import_examples();
     assert_eq!(here.run(&format!("publish {}", example("events/01-invoice-business.json"))).code, 0);
     let said = here.run("doctor --ledger --json");
     assert_eq!(said.code, 0, "{}", said.stdout);
     let mut results = results(&said);
     assert_eq!(results.remove("workers"), Some("warn".to_owned()), "no worker sends");
+    assert_eq!(results.remove("SMS"), Some("warn".to_owned()), "a tenant's settings name it");
     assert!(results.remove("disk").is_some(), "as the machine has it");
     assert!(results.values().all(|result| result == "ok"), "{results:?}");
     assert!(said.stdout.contains("1 delivery, each in exactly one state"), "{}", said.stdout);

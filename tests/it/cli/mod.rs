@@ -8,6 +8,7 @@ mod composition_is_configured;
 mod dead_letters;
 mod deliveries;
 mod doctor;
+mod doctor_asks_the_portal;
 mod doctor_compares_the_broker;
 mod doctor_hints_at_relays;
 mod doctor_leaves_resting_credentials_alone;

@@ -1,0 +1,113 @@
+//! What `doctor` asks about the customer portal: whether its URL is ours, and what settings need.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::check::Check;
+use crate::cli::error::sentence;
+use crate::cli::terminal::format::{count, relative};
+use crate::config::Config;
+use crate::model::ids::TenantId;
+use crate::model::settings::{Settings, VerificationMethod};
+use crate::secrets::{LinkKeys, PORTAL_ANSWER_PATH, portal_answer};
+use crate::store::{Store, StoreError};
+
+const PORTAL_URL: &str = "PORTAL_URL";
+pub(super) const SMS: &str = "SMS";
+/// The check of proxies in front of the portal.
+pub(super) const PROXIES: &str = "TRUSTED_PROXIES";
+
+/// How long the portal may take to answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// So many tenants are named; of more, how many they are.
+const NAMED_MAX: usize = 10;
+
+/// Whether what answers at the portal's public URL is this installation.
+pub(super) async fn answers(config: &Config, keys: Option<&LinkKeys>) -> Check {
+    let url = &config.portal.url;
+    match fetch(&url.page(PORTAL_ANSWER_PATH)).await {
+        Ok((200, body)) if keys.is_some_and(|keys| is_ours(&body, keys)) => {
+            Check::ok(PORTAL_URL, format!("{url} answers, and is this installation's portal"))
+        }
+        Ok((200, body)) if body.starts_with(&portal_answer("")) => Check::fail(
+            PORTAL_URL,
+            format!(
+                "{url} is the portal of an installation with other secret keys: links from here open nothing there"
+            ),
+            "let it lead to this installation, or give both the same SECRET_KEYS and database",
+        ),
+        Ok((status, _)) => Check::fail(
+            PORTAL_URL,
+            format!("{url} answers, but not as our portal (status {status})"),
+            "let the server or proxy there pass every path of this host to PORTAL_LISTEN, with the Host header as it came",
+        ),
+        // Doctor also looks before anything has been started.
+        Err(_) if url.is_loopback() => Check::ok(PORTAL_URL, format!("{url} does not answer now; `run` serves it")),
+        Err(error) => Check::warn(
+            PORTAL_URL,
+            format!("{url} does not answer from here: {}", sentence(&error)),
+            "start `invoice-dispatcher run`, the proxy in front of it, or correct PORTAL_URL: links in emails lead there",
+        ),
+    }
+}
+
+/// Status and beginning of the body.
+async fn fetch(url: &str) -> anyhow::Result<(u16, String)> {
+    let client =
+        reqwest::Client::builder().timeout(ANSWER_DEADLINE).redirect(reqwest::redirect::Policy::none()).build()?;
+    // The URL stands in the sentence already.
+    let mut response = client.get(url).send().await.map_err(reqwest::Error::without_url)?;
+    let status = response.status().as_u16();
+    let first = response.chunk().await.map_err(reqwest::Error::without_url)?.unwrap_or_default();
+    Ok((status, String::from_utf8_lossy(&first[..first.len().min(200)]).into_owned()))
+}
+
+fn is_ours(body: &str, keys: &LinkKeys) -> bool {
+    keys.fingerprints().any(|fingerprint| body.trim() == portal_answer(fingerprint))
+}
+
+/// Whether an SMS provider is there for the tenants whose settings name it.
+pub(super) async fn sms_provider(store: &Store, config: &Config) -> Result<Vec<Check>, StoreError> {
+    Ok(vec![sms(config, &store.all_settings().await?)])
+}
+
+fn sms(config: &Config, settings: &BTreeMap<TenantId, Settings>) -> Check {
+    let named = |settings: &Settings| {
+        let portal = settings.portal_authentication;
+        let method = Some(VerificationMethod::SmsOtp);
+        portal.level.verifies() && (portal.primary == method || portal.secondary == method)
+    };
+    let tenants: Vec<&str> =
+        settings.iter().filter(|(_, settings)| named(settings)).map(|(tenant, _)| tenant.as_str()).collect();
+    if tenants.is_empty() {
+        return Check::ok(SMS, "no tenant's settings need it");
+    }
+    let whose = count(tenants.len(), "tenant");
+    if config.sms.url.is_some() {
+        return Check::ok(SMS, format!("a provider is configured; the settings of {whose} name it"));
+    }
+    let shown = tenants.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = if tenants.len() > NAMED_MAX { ", …" } else { "" };
+    Check::warn(
+        SMS,
+        format!("no provider is configured, and the settings of {whose} name it ({shown}{more})"),
+        "set SMS_URL, or change these tenants' settings",
+    )
+}
+
+/// Proxies that pass requests on and are not believed: all visitors behind one look like one.
+pub(super) async fn proxies(store: &Store) -> Result<Vec<Check>, StoreError> {
+    let seen = store.undeclared_proxy().await?;
+    Ok(seen.map_or_else(Vec::new, |(address, at)| {
+        let ago = relative(at, store.now());
+        let detail = format!(
+            "a request to the portal had been forwarded by {address} ({ago}), which TRUSTED_PROXIES does not name: all \
+             visitors behind it share its limits and locks"
+        );
+        vec![Check::warn(
+            PROXIES,
+            detail,
+            format!("if that is your proxy, set TRUSTED_PROXIES={address} and start again"),
+        )]
+    }))
+}
