@@ -21,8 +21,11 @@ const TWO_YEARS: Duration = Duration::from_hours(731 * 24);
 /// What a link shows is kept for so long after the last link has expired.
 const AFTER_LINK: Duration = Duration::from_hours(30 * 24);
 
-/// Sessions of the portal are kept for so long after their end.
+/// Sessions and verifications of the portal are kept for so long after their end.
 const AFTER_SESSION: Duration = Duration::from_hours(24);
+
+/// What is known of text messages is kept for so long.
+const TEXT_MESSAGES: Duration = Duration::from_hours(30 * 24);
 
 /// What visitors are limited by is kept for so long: longer than any window that is counted.
 const COUNTERS: Duration = Duration::from_hours(48);
@@ -94,7 +97,11 @@ impl Store {
             + self.purge_portal_session_networks(networks_before).await?
             + self.purge_portal_event_networks(networks_before).await?
             + self.purge_fresh_link_requests(counters_before).await?
-            + self.purge_undeclared_proxy(networks_before).await?)
+            + self.purge_undeclared_proxy(networks_before).await?
+            + self.purge_portal_verifications(now.minus(AFTER_SESSION)).await?
+            + self.purge_portal_failures().await?
+            + self.purge_sms_networks(networks_before).await?
+            + self.purge_sms_log(now.minus(TEXT_MESSAGES)).await?)
     }
 
     async fn forget_event_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
