@@ -10,6 +10,9 @@ use crate::model::verification::VerificationConfig;
 use crate::policy::decision::{DecisionRefusal, Inputs, Plan, PortalAccess, Reason, decide};
 use crate::store::CustomerGroup;
 
+/// Customers who would get a link and can be verified by nothing.
+pub(crate) const NO_VERIFICATION_METHOD: &str = "no_verification_method";
+
 /// One thing to know; the settings are saved nonetheless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Warning {
@@ -52,7 +55,7 @@ pub(crate) fn about(
     let unverifiable = count(&cannot_be_verified);
     if unverifiable > 0 {
         warnings.push(Warning {
-            code: "no_verification_method",
+            code: NO_VERIFICATION_METHOD,
             detail: "customers who must be verified have nothing on record to be verified by: their invoices become \
                      dead letters until the records are completed",
             customers: unverifiable,

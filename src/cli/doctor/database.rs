@@ -105,8 +105,9 @@ impl DatabaseChecks {
             Ok(keys) => self.keys(keys.as_ref()).await.unwrap_or_else(|error| failed(SECRET_KEYS, error)),
             Err(check) => vec![check.clone()],
         });
-        checks
-            .extend(portal::sms_provider(&self.store, config).await.unwrap_or_else(|error| failed(portal::SMS, error)));
+        checks.extend(
+            portal::verification(&self.store, config).await.unwrap_or_else(|error| failed(portal::VERIFICATION, error)),
+        );
         checks.extend(portal::proxies(&self.store).await.unwrap_or_else(|error| failed(portal::PROXIES, error)));
         if let Some(evidence) = evidence {
             let audited = reconciliation::audit(&self.store, evidence).await;

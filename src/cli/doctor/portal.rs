@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
+use crate::api::warning::{self, NO_VERIFICATION_METHOD};
 use crate::cli::error::sentence;
 use crate::cli::terminal::format::{count, relative};
 use crate::config::Config;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::secrets::{LinkKeys, PORTAL_ANSWER_PATH, portal_answer};
-use crate::store::{Store, StoreError};
+use crate::store::{CustomerGroup, Store, StoreError};
 
 const PORTAL_URL: &str = "PORTAL_URL";
-pub(super) const SMS: &str = "SMS";
+const SMS: &str = "SMS";
+/// The check of what customers can be verified by.
+pub(super) const VERIFICATION: &str = "verification";
 /// The check of proxies in front of the portal.
 pub(super) const PROXIES: &str = "TRUSTED_PROXIES";
 
@@ -66,9 +69,40 @@ fn is_ours(body: &str, keys: &LinkKeys) -> bool {
     keys.fingerprints().any(|fingerprint| body.trim() == portal_answer(fingerprint))
 }
 
-/// Whether an SMS provider is there for the tenants whose settings name it.
-pub(super) async fn sms_provider(store: &Store, config: &Config) -> Result<Vec<Check>, StoreError> {
-    Ok(vec![sms(config, &store.all_settings().await?)])
+/// Whether an SMS provider is there for the tenants whose settings name it, and whom no method can verify.
+pub(super) async fn verification(store: &Store, config: &Config) -> Result<Vec<Check>, StoreError> {
+    let settings = store.all_settings().await?;
+    let mut groups = store.all_customer_groups().await?;
+    let verification = config.sms.verification();
+    let mut without: Vec<(&TenantId, i64)> = Vec::new();
+    for (tenant, settings) in &settings {
+        let customers: Vec<CustomerGroup> = groups.remove(tenant).unwrap_or_default();
+        let warnings = warning::about(*settings, &customers, &verification);
+        let unverifiable = warnings.iter().find(|warning| warning.code == NO_VERIFICATION_METHOD);
+        without.extend(unverifiable.map(|warning| (tenant, warning.customers)));
+    }
+    without.sort_by_key(|(_, customers)| std::cmp::Reverse(*customers));
+    let mut checks = vec![sms(config, &settings)];
+    if without.is_empty() {
+        checks.push(Check::ok(VERIFICATION, "every customer who would get a link can be verified as the settings ask"));
+    }
+    for (tenant, customers) in without.iter().take(NAMED_MAX) {
+        let customers = count(usize::try_from(*customers).unwrap_or_default(), "customer");
+        checks.push(Check::warn(
+            VERIFICATION,
+            format!("tenant {tenant}: no method can verify {customers} who would get a link; their invoices become dead letters"),
+            "complete these customers' records, or change the tenant's settings (`settings get` shows them)",
+        ));
+    }
+    if without.len() > NAMED_MAX {
+        let others = count(without.len() - NAMED_MAX, "other tenant");
+        checks.push(Check::warn(
+            VERIFICATION,
+            format!("the same of {others}"),
+            "look at `settings get` of each tenant",
+        ));
+    }
+    Ok(checks)
 }
 
 fn sms(config: &Config, settings: &BTreeMap<TenantId, Settings>) -> Check {

@@ -1,10 +1,13 @@
 //! How many customers of a tenant can be verified by what: numbers only, no records.
 
+use std::collections::BTreeMap;
+
 use crate::model::customer::{CustomerType, VerificationRecord};
 use crate::model::ids::TenantId;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
 
 /// Customers of one tenant that are alike for the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,18 +32,37 @@ impl Store {
         .all(&mut self.read().await?)
         .await?
         .iter()
-        .map(|row| {
-            Ok(CustomerGroup {
-                kind: row.get("type")?,
-                record: VerificationRecord {
-                    postcode_house_number: row.get("has_postal")?,
-                    mobile: row.get("has_mobile")?,
-                    mobile_country: row.get("mobile_country")?,
-                    mobile_refused: row.get("mobile_refused")?,
-                },
-                count: row.get("count")?,
-            })
-        })
+        .map(CustomerGroup::read)
         .collect()
+    }
+
+    /// The same of every tenant.
+    pub async fn all_customer_groups(&self) -> Result<BTreeMap<TenantId, Vec<CustomerGroup>>, StoreError> {
+        let rows = sql("SELECT tenant_id, type, (postcode_key IS NOT NULL AND house_number_key IS NOT NULL) AS has_postal,
+                   (mobile IS NOT NULL) AS has_mobile, mobile_country, (mobile_refused_at IS NOT NULL) AS mobile_refused,
+                   COUNT(*) AS count
+            FROM customer GROUP BY 1, 2, 3, 4, 5, 6")
+        .all(&mut self.read().await?)
+        .await?;
+        let mut groups: BTreeMap<TenantId, Vec<CustomerGroup>> = BTreeMap::new();
+        for row in &rows {
+            groups.entry(row.get("tenant_id")?).or_default().push(CustomerGroup::read(row)?);
+        }
+        Ok(groups)
+    }
+}
+
+impl CustomerGroup {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: row.get("type")?,
+            record: VerificationRecord {
+                postcode_house_number: row.get("has_postal")?,
+                mobile: row.get("has_mobile")?,
+                mobile_country: row.get("mobile_country")?,
+                mobile_refused: row.get("mobile_refused")?,
+            },
+            count: row.get("count")?,
+        })
     }
 }

@@ -80,3 +80,15 @@ fn a_provider_that_settings_need_is_missed() {
     assert_eq!(found["result"], "warn", "{found}");
     assert!(found["detail"].as_str().expect("a text").contains("no provider is configured"), "{found}");
 }
+
+#[test]
+fn customers_whom_no_method_can_verify_are_counted_by_tenant() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let set = "settings set --tenant acme --sensitive-attachments exclude --level sensitive --primary sms_otp --secondary none";
+    assert_eq!(here.run(set).code, 0);
+    let found = check(&here, "verification").expect("it is looked at");
+    assert_eq!(found["result"], "warn", "{found}");
+    let detail = found["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("tenant acme: no method can verify 3 customers who would get a link"), "{found}");
+}
