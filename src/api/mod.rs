@@ -14,6 +14,7 @@ mod events;
 mod links;
 mod logo;
 mod path;
+mod portal_locks;
 mod refusal;
 mod refused_tokens;
 mod settings;
@@ -108,6 +109,8 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .route("/api/v1/links", get(links::list))
         .route("/api/v1/links/find", post(links::find))
         .route("/api/v1/links/revoke", post(links::revoke))
+        .route("/api/v1/portal-locks", get(portal_locks::list))
+        .route("/api/v1/portal-locks/lift", post(portal_locks::lift))
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)

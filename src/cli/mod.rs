@@ -14,6 +14,7 @@ pub mod links;
 mod lookup;
 pub mod migrate;
 mod open;
+pub mod portal_locks;
 pub mod preview;
 pub mod publish;
 pub mod relays;
@@ -100,6 +101,7 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     Relays(relays::RelaysArgs),
     Links(links::LinksArgs),
+    PortalLocks(portal_locks::PortalLocksArgs),
     Settings(settings::SettingsArgs),
     Tenants(tenants::TenantsArgs),
     Customers(customers::CustomersArgs),
@@ -143,6 +145,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Deliveries(args) => deliveries::run(args, globals).await,
         Command::Relays(args) => relays::run(args, globals).await,
         Command::Links(args) => links::run(args, globals).await,
+        Command::PortalLocks(args) => portal_locks::run(args, globals).await,
         Command::Settings(args) => settings::run(args, globals).await,
         Command::Tenants(args) => tenants::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,

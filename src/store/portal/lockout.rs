@@ -5,6 +5,7 @@
 //! allow. Whoever asks for an attempt waits for the others of the same customer (an advisory lock on PostgreSQL, the one
 //! writer on SQLite).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
+use crate::store::delivery::notes::insert_notes;
 use crate::store::{Store, Transaction};
 
 /// Failures are kept for so long: then none of them can lock anything any more.
@@ -199,15 +201,31 @@ impl Store {
         Ok(locks)
     }
 
-    /// Lifts the locks of a customer and of all their links; returns whether there was anything to lift.
-    pub async fn lift_portal_locks(&self, tenant: &TenantId, customer: &CustomerId) -> Result<bool, StoreError> {
-        let lifted = sql("UPDATE portal_failure SET counts_for_link = FALSE, counts_for_customer = FALSE
-            WHERE tenant_id = $1 AND customer_id = $2 AND (counts_for_link OR counts_for_customer)")
+    /// Lifts the locks of a customer and of all their links, and notes that at the deliveries whose links were used; returns
+    /// whether there was anything to lift.
+    pub async fn lift_portal_locks(
+        &self,
+        tenant: &TenantId,
+        customer: &CustomerId,
+        who: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let roots = sql("UPDATE portal_failure SET counts_for_link = FALSE, counts_for_customer = FALSE
+            WHERE tenant_id = $1 AND customer_id = $2 AND (counts_for_link OR counts_for_customer)
+            RETURNING root_id")
         .bind(tenant)
         .bind(customer)
-        .run(&mut self.write().await?)
-        .await?;
-        Ok(lifted > 0)
+        .all(&mut transaction)
+        .await?
+        .iter()
+        .map(|row| row.get("root_id"))
+        .collect::<Result<BTreeSet<DeliveryId>, _>>()?;
+        let deliveries: Vec<DeliveryId> = roots.into_iter().collect();
+        let note = format!("portal lock lifted: {reason}");
+        insert_notes(&mut transaction, &deliveries, who, &note, self.now()).await?;
+        transaction.commit().await?;
+        Ok(!deliveries.is_empty())
     }
 
     /// Deletes failures that can lock nothing any more.

@@ -1,6 +1,7 @@
 //! The JSON API.
 
 mod links;
+mod portal_locks;
 pub(crate) mod support;
 mod the_api_answers_only_who_may_ask;
 mod the_api_does_what_its_documents_say;

@@ -140,8 +140,8 @@ async fn a_lock_is_lifted_by_a_person(database: TestDatabase) {
     assert_eq!(locks[0].roots.len(), 2, "it says by which links");
     assert_eq!(store.portal_locks(Some(&"other".into())).await.expect("answered"), []);
 
-    assert!(!store.lift_portal_locks(&guesser.tenant, &"C-2".into()).await.expect("answered"));
-    assert!(store.lift_portal_locks(&guesser.tenant, &guesser.customer).await.expect("answered"));
+    assert!(!store.lift_portal_locks(&guesser.tenant, &"C-2".into(), "ada", "they called").await.expect("answered"));
+    assert!(store.lift_portal_locks(&guesser.tenant, &guesser.customer, "ada", "they called").await.expect("answered"));
     assert_eq!(store.portal_locks(None).await.expect("answered"), []);
     assert!(guesser.fail(store, one, 5).await, "all guesses of the link are new");
 }

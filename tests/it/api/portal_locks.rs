@@ -1,0 +1,41 @@
+//! Locks of the portal over HTTP.
+
+use invoice_dispatcher::model::reason::ReasonCode;
+use invoice_dispatcher::model::state::Concluded;
+use invoice_dispatcher::store::{VerificationAdmission, VerificationAttempt};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::support::{Api, send};
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples::{Support, event};
+
+on_both_databases!(a_lock_is_listed_and_lifted);
+
+async fn a_lock_is_listed_and_lifted(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let (tenant, customer) = ("acme".into(), "C-1".into());
+    let attempt = VerificationAttempt { root, tenant: &tenant, customer: &customer, network: None };
+    let store = &support.database.store;
+    while let VerificationAdmission::Admitted { .. } = store.admit_verification(&attempt).await.expect("answered") {}
+    let api = Api::start(&support.database).await;
+
+    let answer = api.get("/api/v1/portal-locks?tenant_id=acme").await;
+    let locks = answer.success(200)["locks"].as_array().expect("a list");
+    assert_eq!(locks.len(), 1, "{locks:?}");
+    assert_eq!((&locks[0]["customer_id"], &locks[0]["caused_by"]), (&json!("C-1"), &json!([root])));
+    assert_eq!(api.get("/api/v1/portal-locks?tenant_id=beta").await.success(200), &json!({ "locks": [] }));
+    api.get("/api/v1/portal-locks?customer_id=C-1").await.refusal(400);
+
+    let lift = async |body: Value| send(api.request(Method::POST, "/api/v1/portal-locks/lift").json(&body)).await;
+    lift(json!({ "tenant_id": "acme", "customer_id": "C-1" })).await.refusal(400);
+    lift(json!({ "tenant_id": "acme", "customer_id": "C-9", "reason": "x" })).await.refusal(404);
+    let body = json!({ "tenant_id": "acme", "customer_id": "C-1", "reason": "called back" });
+    assert_eq!(lift(body.clone()).await.success(200), &json!({ "lifted": true }));
+    assert_eq!(lift(body).await.success(200), &json!({ "lifted": false }));
+    assert_eq!(api.get("/api/v1/portal-locks").await.success(200), &json!({ "locks": [] }));
+    let notes = support.database.texts("SELECT who || ': ' || what FROM delivery_note").await;
+    assert_eq!(notes, ["API: portal lock lifted: called back"]);
+}
