@@ -219,6 +219,15 @@ pub(super) fn base_url(raw: &Raw) -> Result<BaseUrl, Wrong> {
     Ok(BaseUrl { text: url.as_str().trim_end_matches('/').to_owned(), host })
 }
 
+/// A [`base_url`] whose host has nothing else: the portal's forms, redirects and cookies hold for all of it.
+pub(super) fn site_url(raw: &Raw) -> Result<BaseUrl, Wrong> {
+    let url = base_url(raw)?;
+    if Url::parse(&url.text).is_ok_and(|parsed| parsed.path() != "/") {
+        return Err(Wrong::new("has a path", "give the portal a host of its own, such as https://portal.example"));
+    }
+    Ok(url)
+}
+
 /// Whether `host` is this machine by every resolver: `localhost` or a loopback address.
 #[must_use]
 pub fn is_loopback_host(host: &str) -> bool {

@@ -177,9 +177,10 @@ fn unset_means_embedded_but_never_half() {
 
 #[test]
 fn what_is_open_is_protected_whatever_is_allowed() {
-    let cases: [(&[(&str, &str)], &str); 6] = [
+    let cases: [(&[(&str, &str)], &str); 7] = [
         (&[("CONSOLE_LISTEN", "0.0.0.0:8080")], "API_TOKEN"),
         (&[("SMTP_URL", "smtp://mail.example")], "SMTP_URL"),
+        (&[("PORTAL_URL", "https://example.com/bills")], "PORTAL_URL"),
         (&[("PORTAL_URL", "https://bills.example"), ("CONSOLE_URL", "https://bills.example:8443")], "CONSOLE_URL"),
         (&[("METRICS_LISTEN", "0.0.0.0:8080")], "METRICS_LISTEN"),
         (&[("SMS_URL", "http://sms.example")], "SMS_URL"),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::address::{BaseUrl, base_url};
+use super::address::{BaseUrl, base_url, site_url};
 use super::fault::Wrong;
 use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
@@ -26,7 +26,7 @@ pub(super) const PORTAL_URL: Key<'static> = key("portal.url").variable("PORTAL_U
 impl PortalConfig {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
-            url: reader.value(PORTAL_URL, "http://127.0.0.1:8081", base_url),
+            url: reader.value(PORTAL_URL, "http://127.0.0.1:8081", site_url),
             listen: reader.value(key("portal.listen").variable("PORTAL_LISTEN"), "127.0.0.1:8081", value::listen),
         }
     }

@@ -27,10 +27,10 @@ pub mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Uri};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -50,9 +50,6 @@ use turns::Turns;
 /// What a page may do. The preview is an `object`.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'self'; frame-src 'self'; \
                            form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// Forms have a few short fields.
-const FORM_BYTES_MAX: usize = 16 << 10;
 
 /// What the pages are made with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -122,11 +119,9 @@ pub fn router(portal: Portal) -> Router {
         .route("/logo/{sha256}", get(logo::show))
         .route("/links", post(fresh_link::ask))
         .layer(from_fn_with_state(portal.clone(), proxies::notice))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.turns.clone(), turns::in_turn));
     let verifications = Router::new()
         .route("/invoices/{root}/verification", get(verification::show).post(verification::answer))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(portal.verification_turns.clone(), turns::in_turn));
     // A document may take long, and its turn ends before that.
     let documents = Router::new()
@@ -141,6 +136,7 @@ pub fn router(portal: Portal) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(map_response(add_portal_headers))
+        .layer(from_fn(keep_token_from_referrers))
         .layer(from_fn(in_request_span))
         .layer(map_response(add_security_headers))
         .with_state(portal)
@@ -153,6 +149,18 @@ async fn answer(State(portal): State<Portal>) -> String {
 
 async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
     session::not_found(&uri, &headers)
+}
+
+/// On pages whose address has a token, whatever answers: with `same-origin` a stylesheet of theirs would be asked for with
+/// the whole address as `Referer`, and a proxy would log it. (`no-referrer` would make browsers send `Origin: null` with our
+/// own form.)
+async fn keep_token_from_referrers(request: Request, next: Next) -> Response {
+    let has_token = request.uri().path().starts_with("/i/");
+    let mut response = next.run(request).await;
+    if has_token {
+        response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    }
+    response
 }
 
 /// What a page does not say itself: it loads from here alone, runs nothing and stands in no frame; nothing of it is kept

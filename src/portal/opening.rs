@@ -28,7 +28,7 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Response {
     let (token, found) = find(&portal, token).await;
-    without_token_in_referer(match found {
+    match found {
         Ok(Some(link)) if link.is_live => {
             let path = format!("/i/{token}");
             // Nothing of a session shows here: who reads along must not see that there is one.
@@ -37,7 +37,7 @@ pub(super) async fn show(
             pages::open(&layout, &OpenPage { path: &path })
         }
         other => refusal(&visitor, &token, other),
-    })
+    }
 }
 
 /// Opens the link in the browser's session, or in a new one.
@@ -48,16 +48,16 @@ pub(super) async fn open(
     headers: HeaderMap,
 ) -> Response {
     if check_origin(&headers, &portal.config.portal.url).is_err() {
-        return without_token_in_referer(visitor.form_outdated());
+        return visitor.form_outdated();
     }
     let (token, found) = find(&portal, token).await;
-    without_token_in_referer(match found {
+    match found {
         Ok(Some(link)) if link.is_live => match enter(&portal, &visitor, &link).await {
             Ok(answer) => answer,
             Err(error) => refusal(&visitor, &token, Err(error)),
         },
         other => refusal(&visitor, &token, other),
-    })
+    }
 }
 
 async fn enter(portal: &Portal, visitor: &Visitor, link: &FoundLink) -> Result<Response, StoreError> {
@@ -105,13 +105,6 @@ fn refusal(visitor: &Visitor, token: &str, found: Result<Option<FoundLink>, Stor
             visitor.later()
         }
     }
-}
-
-/// The next page is asked for with the origin alone as `Referer`: the whole address would put the token into the access
-/// logs of proxies. (`no-referrer` would make browsers send `Origin: null` with our own form.)
-fn without_token_in_referer(mut response: Response) -> Response {
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
-    response
 }
 
 #[cfg(test)]

@@ -52,6 +52,45 @@ async fn redirects_stay_here_whatever_the_request_says() {
     portal.end().await;
 }
 
+/// Each of them would hold a turn if forms were read in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forms_that_never_arrive_hold_up_their_senders_alone() {
+    let portal = TestPortal::start(TestDatabase::sqlite().await).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let address = portal.served.base.strip_prefix("http://").expect("plain HTTP");
+    let mut half_sent = Vec::new();
+    for n in 0..50 {
+        let path = ["/links", "/close", &format!("{}/verification", invoice.page())][n % 3].to_owned();
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("written");
+        // The form is asked for: the request is at work.
+        let mut continued = [0; 25];
+        stream.read_exact(&mut continued).await.expect("an answer");
+        assert_eq!(&continued, b"HTTP/1.1 100 Continue\r\n\r\n");
+        half_sent.push(stream);
+    }
+    let mut browser = portal.browser();
+    let answer = browser.open(&invoice).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    drop(half_sent);
+    portal.end().await;
+}
+
+/// Also where something before the page's own handler answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_to_a_link_lets_its_token_into_a_referer() {
+    let portal = TestPortal::start(TestDatabase::sqlite().await).await;
+    for request in ["GET /i/T HTTP/1.1", "POST /i/T HTTP/1.1", "DELETE /i/T HTTP/1.1", "GET /i/T/U HTTP/1.1"] {
+        let answer = raw(&portal, &format!("{request}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await;
+        assert!(answer.to_lowercase().contains("referrer-policy: strict-origin\r\n"), "{request}: {answer}");
+    }
+    portal.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_paths_lead_nowhere() {
     let portal = TestPortal::start(TestDatabase::sqlite().await).await;
