@@ -9,7 +9,7 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 use strum::VariantArray as _;
 
 use crate::clean;
-use crate::event::{DocumentRole, MediaType};
+use crate::event::{Document, DocumentRole, MediaType};
 
 /// The longest file name, in characters, extension included: with `filename=""` it fits a header line of 78 (RFC 5322
 /// §2.1.1), so that no client has to put it together (RFC 2231 §3).
@@ -52,6 +52,18 @@ pub fn file_names(number: &str, wanted: &[WantedName<'_>]) -> Vec<String> {
     }
     let named = |(one, group): (&WantedName<'_>, usize)| format!("{}.{}", stems[group], one.media_type.extension());
     wanted.iter().zip(group_of).map(named).collect()
+}
+
+/// The file names of an invoice's documents, in order, as [`file_names`] gives them.
+#[must_use]
+pub fn document_names<'d>(number: &str, documents: impl IntoIterator<Item = &'d Document>) -> Vec<String> {
+    let wanted = |document: &'d Document| WantedName {
+        name: document.name.as_deref(),
+        role: document.role,
+        media_type: document.media_type,
+    };
+    let wanted: Vec<_> = documents.into_iter().map(wanted).collect();
+    file_names(number, &wanted)
 }
 
 impl WantedName<'_> {

@@ -28,7 +28,7 @@ pub use view::is_checked_reference;
 use crate::event::LoadedDocument;
 use std::sync::Arc;
 
-use self::file_names::{WantedName, file_names};
+use self::file_names::document_names;
 use self::message::{HeaderMailbox, MessageParts};
 use self::view::TemplateView;
 use crate::clean;
@@ -249,15 +249,7 @@ pub fn all_attached(data: &InvoiceData) -> Vec<Attachment> {
 
 /// How the documents stand in the message, in the event's order.
 fn attachments<'d>(data: &InvoiceData, documents: impl Iterator<Item = &'d Document> + Clone) -> Vec<Attachment> {
-    let wanted: Vec<WantedName<'_>> = documents
-        .clone()
-        .map(|Document { name, role, media_type, .. }| WantedName {
-            name: name.as_deref(),
-            role: *role,
-            media_type: *media_type,
-        })
-        .collect();
-    let names = file_names(&data.invoice.number, &wanted);
+    let names = document_names(&data.invoice.number, documents.clone());
     let shown = |(document, name): (&Document, String)| Attachment {
         name,
         media_type: document.media_type,

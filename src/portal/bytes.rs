@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::guard::DocumentGrant;
-use super::stored_zip::{StoredZip, ZipEntry};
+use super::stored_zip::{ARCHIVE_BYTES_MAX, StoredZip, ZipEntry, archive_size};
 use crate::documents::{ContentProof, DocumentError, DocumentStore};
 use crate::event::Document;
 
@@ -81,6 +81,11 @@ impl DocumentBytes {
     /// Proves all documents, for an archive that names them so.
     pub(super) async fn prove_all(&self, grant: &DocumentGrant, names: &[String]) -> Result<ProvenArchive, BytesError> {
         let data = grant.data();
+        // A proof reads every byte: what the declared sizes rule out is not read.
+        let files = names.iter().zip(&data.documents).map(|(name, document)| (name.as_str(), document.size));
+        if archive_size(files) > ARCHIVE_BYTES_MAX {
+            return Err(BytesError::TooLarge);
+        }
         let proving = data.documents.iter().map(async |document| {
             let proof = self.store.prove(document).await?;
             Ok::<_, DocumentError>((document.clone(), proof))

@@ -16,7 +16,7 @@ use super::language::LanguageWish;
 use super::range::{self, AskedRange};
 use super::session::{Visitor, later, not_found};
 use super::{Portal, content, guard, pages};
-use crate::compose::file_names::{WantedName, file_names};
+use crate::compose::file_names::{WantedName, document_names, file_names};
 use crate::event::{Document, DocumentRole, InvoiceData, MediaType};
 use crate::model::ids::DeliveryId;
 use crate::store::StoreError;
@@ -103,7 +103,8 @@ async fn admit(
         return Err(instead(&guarded, &visitor));
     }
     let grant = guarded.into_grant().expect("documents are shown");
-    let names = names(grant.data());
+    let data = grant.data();
+    let names = document_names(&data.invoice.number, &data.documents);
     Ok((visitor, grant, names))
 }
 
@@ -115,16 +116,6 @@ fn instead(guarded: &GuardedVisit, visitor: &Visitor) -> Response {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     }
     pages::documents_closed(&layout, &path)
-}
-
-/// The file names of an invoice's documents, as in a mail.
-fn names(data: &InvoiceData) -> Vec<String> {
-    let wanted: Vec<_> = data.documents.iter().map(wanted_name).collect();
-    file_names(&data.invoice.number, &wanted)
-}
-
-fn wanted_name(document: &Document) -> WantedName<'_> {
-    WantedName { name: document.name.as_deref(), role: document.role, media_type: document.media_type }
 }
 
 /// The file name of the archive: the invoice's number.

@@ -23,6 +23,12 @@ pub(super) struct ZipEntry {
     pub(super) crc32: u32,
 }
 
+/// How large an archive of files with these names and sizes is; more than [`ARCHIVE_BYTES_MAX`] makes none.
+pub(super) fn archive_size<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> u64 {
+    let headers = |name: &str| LOCAL_HEADER_BYTES + CENTRAL_HEADER_BYTES + 2 * name.len() as u64;
+    files.map(|(name, size)| size.saturating_add(headers(name))).fold(END_BYTES, u64::saturating_add)
+}
+
 /// An archive; its bytes are the local header and the bytes of each file in turn, then [`StoredZip::directory`].
 #[derive(Debug, Clone)]
 pub(super) struct StoredZip {
@@ -43,9 +49,7 @@ impl StoredZip {
 
     /// Of the whole archive.
     pub(super) fn size(&self) -> u64 {
-        let headers = |entry: &ZipEntry| LOCAL_HEADER_BYTES + CENTRAL_HEADER_BYTES + 2 * entry.name.len() as u64;
-        let sizes = self.entries.iter().map(|entry| entry.size.saturating_add(headers(entry)));
-        sizes.fold(END_BYTES, u64::saturating_add)
+        archive_size(self.entries.iter().map(|entry| (entry.name.as_str(), entry.size)))
     }
 
     /// What stands before the bytes of the file at this place.

@@ -8,9 +8,11 @@ use super::layout::LayoutView;
 use super::{PageLayout, answer};
 use crate::clean;
 use crate::compose::date::Dates;
+use crate::compose::file_names::document_names;
 use crate::compose::is_checked_reference;
 use crate::compose::money::Money;
 use crate::event::{Balance, Document, DocumentRole, Invoice, InvoiceAmounts, MediaType};
+use crate::portal::stored_zip::{ARCHIVE_BYTES_MAX, archive_size};
 use crate::portal::words::Words;
 
 pub struct InvoicePage<'a> {
@@ -131,7 +133,7 @@ fn template<'a>(layout: &PageLayout<'a>, page: &InvoicePage<'_>) -> InvoiceTempl
             (_, 0) => Some((words.document_count)(count)),
             _ => Some((words.documents_title)(count).to_owned()),
         },
-        archive: (documents.len() > 1).then(|| format!("{}/documents.zip", page.path)),
+        archive: has_archive(&invoice.number, shown).then(|| format!("{}/documents.zip", page.path)),
         documents,
         preview,
         verification: matches!(page.documents, DocumentAccess::AfterVerification { count: 1.. }).then(|| {
@@ -144,6 +146,13 @@ fn template<'a>(layout: &PageLayout<'a>, page: &InvoicePage<'_>) -> InvoiceTempl
         closed: matches!(page.documents, DocumentAccess::Closed { count: 1.. }).then(|| (words.closed_lead)(count)),
         list: page.has_list.then(|| layout.language.link("/invoices")),
     }
+}
+
+/// Whether there is anything to put together, and an archive takes it.
+fn has_archive(number: &str, documents: &[Document]) -> bool {
+    let names = document_names(number, documents);
+    let files = names.iter().zip(documents).map(|(name, document)| (name.as_str(), document.size));
+    documents.len() > 1 && archive_size(files) <= ARCHIVE_BYTES_MAX
 }
 
 /// What stands below the amount. References tell how to pay, as the documents do, and are shown with them only.
@@ -198,5 +207,31 @@ fn file_type(words: &Words, document: &Document, kind: &str) -> String {
     match document.role {
         DocumentRole::InvoiceXml => format!("{} ({kind})", words.e_invoice),
         DocumentRole::InvoicePdf | DocumentRole::Attachment => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sha256::Sha256;
+
+    #[test]
+    fn an_archive_is_offered_where_there_can_be_one() {
+        let document = |size: u64| Document {
+            id: size.to_string(),
+            role: DocumentRole::Attachment,
+            name: None,
+            media_type: MediaType::Pdf,
+            size,
+            sha256: Sha256::of(b"its bytes"),
+            object: "nordlicht/1".to_owned(),
+        };
+        let offered = |sizes: &[u64]| {
+            let documents: Vec<Document> = sizes.iter().map(|size| document(*size)).collect();
+            has_archive("R-1", &documents)
+        };
+        assert!(!offered(&[]) && !offered(&[1_000]) && offered(&[1_000, 1_000]));
+        assert!(offered(&[1 << 30, (1 << 30) - 1_000]) && !offered(&[1 << 30, 1 << 30]), "2 GiB and headers");
+        assert!(!offered(&[u64::MAX, u64::MAX]));
     }
 }
