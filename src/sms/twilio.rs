@@ -11,9 +11,11 @@ use super::SmsOutcome;
 const VALIDITY_SECONDS: &str = "300";
 
 /// Of its [error codes](https://www.twilio.com/docs/api/errors) those that say that a number will never receive: no valid
-/// number (21211), not reachable (21214), no valid mobile number (21217), unsubscribed by its owner (21610), no mobile
-/// number (21614), a landline (21635).
-const NUMBER_REFUSED: [u32; 6] = [21_211, 21_214, 21_217, 21_610, 21_614, 21_635];
+/// number (21211, 21217), no mobile number (21614), a landline (21635).
+///
+/// Others pass, and refuse this message only: a number that cannot be reached (21214), and one whose owner has
+/// unsubscribed (21610), which the owner undoes by texting START, without anybody's record changing.
+const NUMBER_REFUSED: [u32; 4] = [21_211, 21_217, 21_614, 21_635];
 
 /// The form's fields.
 pub(super) fn form<'a>(to: &'a str, sender: &'a str, text: &'a str) -> [(&'static str, &'a str); 4] {
@@ -81,7 +83,11 @@ mod tests {
             (201, r#"{"sid": "SM0123", "status": "failed", "error_code": 21614}"#, Some(refused("21614", true))),
             (201, r#"{"sid": "SM0123", "status": "failed", "error_code": null}"#, Some(refused("unknown", false))),
             (400, r#"{"code": 21211, "message": "Invalid 'To'", "status": 400}"#, Some(refused("21211", true))),
-            (400, r#"{"code": 21610, "message": "unsubscribed", "status": 400}"#, Some(refused("21610", true))),
+            (400, r#"{"code": 21217, "message": "Invalid phone", "status": 400}"#, Some(refused("21217", true))),
+            (400, r#"{"code": 21635, "message": "a landline", "status": 400}"#, Some(refused("21635", true))),
+            // These pass.
+            (400, r#"{"code": 21214, "message": "not reachable", "status": 400}"#, Some(refused("21214", false))),
+            (400, r#"{"code": 21610, "message": "unsubscribed", "status": 400}"#, Some(refused("21610", false))),
             (400, r#"{"code": 21608, "message": "unverified", "status": 400}"#, Some(refused("21608", false))),
             // Lies and accidents: nothing that can be believed.
             (200, "<html>Welcome</html>", None),
