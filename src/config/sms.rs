@@ -45,6 +45,7 @@ const CALLING_CODES: &str = "30,31,32,33,34,36,39,40,41,43,44,45,46,47,48,49,351
 /// The key of the provider's URL.
 const SMS_URL: Key<'static> = key("sms.url").variable("SMS_URL");
 const SENDER: Key<'static> = key("sms.sender");
+const BODY: Key<'static> = key("sms.body");
 
 impl Sms {
     pub(super) fn read(reader: &mut ConfigReader<'_>) -> Self {
@@ -60,11 +61,7 @@ impl Sms {
             sender: reader.optional(SENDER, sender),
             token: reader.optional(key("sms.token").variable("SMS_TOKEN"), value::secret),
             template: HttpTemplate {
-                body: reader.value(
-                    key("sms.body"),
-                    r#"{"to": "{to}", "from": "{sender}", "text": "{text}"}"#,
-                    value::text,
-                ),
+                body: reader.value(BODY, r#"{"to": "{to}", "from": "{sender}", "text": "{text}"}"#, value::text),
                 body_type: reader.value(
                     key("sms.body_type"),
                     "json",
@@ -81,10 +78,25 @@ impl Sms {
     }
 
     fn check(&self, reader: &mut ConfigReader<'_>) {
-        let Some(provider) = self.provider() else { return };
-        if self.interface != Interface::Twilio {
-            return;
+        match self.interface {
+            Interface::Twilio => self.check_twilio(reader),
+            Interface::Http => self.check_template(reader),
         }
+    }
+
+    /// The body itself is not shown: it may hold a key of the provider's.
+    fn check_template(&self, reader: &mut ConfigReader<'_>) {
+        if let Some(place) = self.template.missing_place() {
+            let remedy = "write {to} where the number belongs, and {text} where the message belongs";
+            reader.fault(BODY, Wrong::new(format!("does not hold {place}"), remedy));
+        } else if !self.template.is_well_formed(self.sender.as_deref().unwrap_or_default()) {
+            let remedy = "write {to}, {sender} and {text} within double quotes, or set sms.body_type to \"form\"";
+            reader.fault(BODY, Wrong::new("is not JSON once a message stands in it", remedy));
+        }
+    }
+
+    fn check_twilio(&self, reader: &mut ConfigReader<'_>) {
+        let Some(provider) = self.provider() else { return };
         if !matches!(provider.credentials, Some(SmsCredentials::Basic { .. })) {
             let remedy = "write https://ACCOUNT_SID:AUTH_TOKEN@api.twilio.com";
             reader.fault(SMS_URL, Wrong::new("has no account and token of Twilio's", remedy));
@@ -187,6 +199,18 @@ mod tests {
         let nobody = ("SMS_URL", "https://api.twilio.com");
         assert_eq!(read(&[nobody, ("SMS_SENDER", "Acme")]).expect_err("no account"), ["SMS_URL"]);
         assert_eq!(read(&[url, ("SMS_SENDER", "Ac\"me")]).expect_err("a quote"), ["SMS_SENDER"]);
+    }
+
+    #[test]
+    fn a_body_that_can_be_no_message_is_refused() {
+        let url = ("SMS_URL", "https://sms.example/send");
+        let form = ("SMS_BODY_TYPE", "form");
+        for body in [r#"{"to": "{to}"}"#, r#"{"text": "{text}"}"#, r#"{"to": {to}, "text": "{text}"}"#, "{to} {text}"] {
+            assert_eq!(read(&[url, ("SMS_BODY", body)]).expect_err(body), ["SMS_BODY"]);
+        }
+        assert_eq!(read(&[url, form, ("SMS_BODY", "text={text}")]).expect_err("no number"), ["SMS_BODY"]);
+        read(&[url, form, ("SMS_BODY", "key=7&to={to}&text={text}")]).expect("it is right");
+        read(&[url, ("SMS_BODY", r#"{"to": ["{to}"], "text": "{text}"}"#)]).expect("it is right");
     }
 
     #[test]

@@ -278,6 +278,15 @@ fn what_the_file_gets_wrong_is_reported_by_line() {
         ("[log]\nfilter = \"a=b=c\"\n", "config.toml line 2: log.filter is no log filter"),
         ("[sms]\ncalling_codes = [49, \"+0\"]\n", "config.toml line 2: sms.calling_codes holds \"+0\""),
         ("[sms]\ncalling_codes = [\"4915\"]\n", "config.toml line 2: sms.calling_codes holds \"4915\""),
+        (
+            "[sms]\nbody = '{\"to\": \"{to}\"}'\n",
+            "config.toml line 2: sms.body does not hold {text} → write {to} where the number belongs",
+        ),
+        ("[sms]\nbody = 'text={text}'\nbody_type = \"form\"\n", "config.toml line 2: sms.body does not hold {to}"),
+        (
+            "[sms]\nbody = '{\"to\": {to}, \"text\": \"{text}\"}'\n",
+            "config.toml line 2: sms.body is not JSON once a message stands in it",
+        ),
     ];
     for (file, start) in cases {
         let reported = faults(&[], file);

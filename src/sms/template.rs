@@ -43,7 +43,27 @@ impl BodyType {
     }
 }
 
+/// The places without which a message says nothing, or goes to nobody.
+const PLACES_NEEDED: [&str; 2] = ["{to}", "{text}"];
+
 impl HttpTemplate {
+    /// A place that the body needs and does not hold.
+    #[must_use]
+    pub fn missing_place(&self) -> Option<&'static str> {
+        PLACES_NEEDED.into_iter().find(|place| !self.body.contains(place))
+    }
+
+    /// Whether a message from this sender is what its type says. A number in place of a text, or a quote that is missing,
+    /// shows only once the values are in it.
+    #[must_use]
+    pub fn is_well_formed(&self, sender: &str) -> bool {
+        let filled = self.fill("+4915112345678", sender, "Acme: \"123456\"\n@portal.example #123456");
+        match self.body_type {
+            BodyType::Json => serde_json::from_str::<serde_json::Value>(&filled).is_ok(),
+            BodyType::Form => true,
+        }
+    }
+
     /// The body of one message. Values are written once: what a text holds is never read as a place for another.
     pub(super) fn fill(&self, to: &str, sender: &str, text: &str) -> String {
         let places = [("{to}", to), ("{sender}", sender), ("{text}", text)];
@@ -94,6 +114,26 @@ mod tests {
         assert_eq!((&read["to"], &read["text"]), (&"+4915112345678".into(), &"a\n\"},{text}\\".into()));
         let form = template("to={to}&text={text}&from={sender}", BodyType::Form);
         assert_eq!(form.fill("+49151", "A&B", "1 = é"), "to=%2B49151&text=1%20%3D%20%C3%A9&from=A%26B");
+    }
+
+    #[test]
+    fn what_cannot_be_a_message_is_known_before_one_is_sent() {
+        let cases = [
+            (r#"{"to": "{to}", "from": "{sender}", "text": "Hello. {text}"}"#, BodyType::Json, None, true),
+            (r#"[{"{to}": {"text": "{text}"}}]"#, BodyType::Json, None, true),
+            ("text={text}&to={to}", BodyType::Form, None, true),
+            (r#"{"to": {to}, "text": "{text}"}"#, BodyType::Json, None, false),
+            (r#"{"to": "{to}", "text": {text}}"#, BodyType::Json, None, false),
+            (r#"{"to": "{to}", "text": "{text}""#, BodyType::Json, None, false),
+            ("to={to}&text={text}", BodyType::Json, None, false),
+            (r#"{"to": "{TO}", "text": "{text}"}"#, BodyType::Json, Some("{to}"), true),
+            ("to={to}", BodyType::Form, Some("{text}"), true),
+        ];
+        for (body, body_type, missing, is_well_formed) in cases {
+            let template = template(body, body_type);
+            assert_eq!(template.missing_place(), missing, "{body}");
+            assert_eq!(template.is_well_formed("Acme"), is_well_formed, "{body}");
+        }
     }
 
     #[test]
