@@ -83,6 +83,7 @@ pub use portal::invoices::{ListedInvoice, VerifiedCustomer};
 pub use portal::links::{LinkFilter, LinkSelection, LinkState, NewPortalLink, PortalLink};
 pub use portal::lockout::{PortalLock, VerificationAdmission, VerificationAttempt};
 pub use portal::logo::LogoSaved;
+pub use portal::proxy::UndeclaredProxy;
 pub use portal::session::{NewPortalOpening, NewVerification};
 pub use portal::sms_log::{NewSms, SmsReservation, SmsResult};
 pub use portal::timeline::PortalEvent;

@@ -59,6 +59,18 @@ impl Peer {
         PeerNetwork(IpNet::new(self.address, prefix).expect("both prefixes are within their address").trunc())
     }
 
+    /// Whether the address is private, loopback, link-local or unique-local, as that of a proxy of one's own is. Nobody
+    /// comes from there by way of the internet.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        match self.address {
+            IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+            IpAddr::V6(address) => {
+                address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
+            }
+        }
+    }
+
     /// Whether the request came by way of a proxy that is not among the trusted ones: then all its clients look like one.
     #[must_use]
     pub const fn is_forwarded_by_stranger(self) -> bool {
@@ -143,6 +155,27 @@ mod tests {
             !Peer::new(connected, &headers, &["192.0.2.0/24".parse().expect("a network")]).is_forwarded_by_stranger()
         );
         assert!(!Peer::new(connected, &HeaderMap::new(), &[]).is_forwarded_by_stranger());
+    }
+
+    #[test]
+    fn an_address_of_ones_own_is_told_from_a_public_one() {
+        let is_local = |text: &str| Peer::new(text.parse().expect("an address"), &HeaderMap::new(), &[]).is_local();
+        for local in [
+            "10.0.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(is_local(local), "{local}");
+        }
+        for public in ["203.0.113.9", "172.32.0.1", "2001:db8::1", "::ffff:203.0.113.9", "2002:0a00:0001::1"] {
+            assert!(!is_local(public), "{public}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VerificationMethod};
 use crate::secrets::{LinkKeys, PORTAL_ANSWER_PATH, portal_answer};
-use crate::store::{CustomerGroup, Store, StoreError};
+use crate::store::{CustomerGroup, Store, StoreError, UndeclaredProxy};
 
 const PORTAL_URL: &str = "PORTAL_URL";
 const SMS: &str = "SMS";
@@ -22,6 +22,9 @@ pub(super) const PROXIES: &str = "TRUSTED_PROXIES";
 
 /// How long the portal may take to answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// What to do about a public proxy. It may be a visitor who wrote the headers; trusted, it would be believed in them.
+const PUBLIC_PROXY: &str = "only if you run it, add its address to TRUSTED_PROXIES and start again: anybody can send a \
+                            proxy's headers";
 /// So many tenants are named; of more, how many they are.
 const NAMED_MAX: usize = 10;
 
@@ -132,16 +135,18 @@ fn sms(config: &Config, settings: &BTreeMap<TenantId, Settings>) -> Check {
 /// Proxies that pass requests on and are not believed: all visitors behind one look like one.
 pub(super) async fn proxies(store: &Store) -> Result<Vec<Check>, StoreError> {
     let seen = store.undeclared_proxy().await?;
-    Ok(seen.map_or_else(Vec::new, |(address, at)| {
+    Ok(seen.map_or_else(Vec::new, |(proxy, at)| {
         let ago = relative(at, store.now());
         let detail = format!(
-            "a request to the portal had been forwarded by {address} ({ago}), which TRUSTED_PROXIES does not name: all \
-             visitors behind it share its limits and locks"
+            "a request to the portal had been forwarded by {proxy} ({ago}), which TRUSTED_PROXIES does not name: all \
+             visitors behind that proxy share its limits and locks"
         );
-        vec![Check::warn(
-            PROXIES,
-            detail,
-            format!("if that is your proxy, set TRUSTED_PROXIES={address} and start again"),
-        )]
+        let what_to_do = match proxy {
+            UndeclaredProxy::Own(address) => {
+                format!("if that is your proxy, set TRUSTED_PROXIES={address} and start again")
+            }
+            UndeclaredProxy::Public(_) => PUBLIC_PROXY.to_owned(),
+        };
+        vec![Check::warn(PROXIES, detail, what_to_do)]
     }))
 }

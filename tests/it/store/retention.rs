@@ -8,7 +8,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::operator::fresh_link::{FreshLink, FreshLinkAnswer, WhyNot};
 use invoice_dispatcher::sha256::Sha256;
-use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, NewPortalOpening, RetentionTimes};
+use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, NewPortalOpening, RetentionTimes, UndeclaredProxy};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, TOKEN, WHO, event, factory, tenant};
@@ -18,6 +18,7 @@ on_both_databases!(
     a_body_outlives_the_last_link_by_thirty_days,
     a_fresh_link_keeps_the_body_for_as_long_as_its_own_time,
     visitors_of_the_portal_are_forgotten_in_days,
+    a_proxy_of_ones_own_is_remembered_before_a_public_one,
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
@@ -110,7 +111,8 @@ async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
     };
     store.open_portal_link(&opening).await.expect("answered");
     assert!(store.count_fresh_link_request(network, 30).await.expect("answered"));
-    store.record_undeclared_proxy("203.0.113.7".parse().expect("an address")).await.expect("answered");
+    let proxy = UndeclaredProxy::Public(network.to_owned());
+    store.record_undeclared_proxy(&proxy).await.expect("answered");
     let left = async || {
         forget(&support).await;
         let mut left = Vec::new();
@@ -136,6 +138,25 @@ async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
     ] {
         support.database.clock.advance(Duration::from_hours(hours));
         assert_eq!(left().await, expected, "{hours} hours later");
+    }
+}
+
+async fn a_proxy_of_ones_own_is_remembered_before_a_public_one(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    let public = |network: &str| UndeclaredProxy::Public(network.to_owned());
+    let own = |last: u8| UndeclaredProxy::Own([10, 0, 0, last].into());
+    let seen = [
+        (public("203.0.113.0/24"), public("203.0.113.0/24")),
+        (public("2001:db8:1:2::/64"), public("2001:db8:1:2::/64")),
+        (own(1), own(1)),
+        (public("203.0.113.0/24"), own(1)),
+        (own(2), own(2)),
+    ];
+    for (proxy, remembered) in seen {
+        store.record_undeclared_proxy(&proxy).await.expect("answered");
+        let found = store.undeclared_proxy().await.expect("answered").expect("one is remembered");
+        assert_eq!(found.0, remembered, "{proxy}");
     }
 }
 
