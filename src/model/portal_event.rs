@@ -6,8 +6,9 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PortalEventKind {
-    /// The link was opened.
+    /// The link was opened; of one network once in 10 minutes.
     Opened,
+    /// As often.
     VerificationAsked,
     Verified,
     VerificationFailed,

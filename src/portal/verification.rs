@@ -172,7 +172,9 @@ impl<'v> Verifying<'v> {
         let Some(begun) = begun else { return Err(pages::no_method(&claimant.guarded.layout(visitor, None))) };
         let verifying = Self { claimant, begun };
         if begun.is_new {
-            verifying.record(PortalEventKind::VerificationAsked).await.map_err(failed)?;
+            // Each new session may ask once more: a flood of them is recorded once in a while.
+            let asked = verifying.event(PortalEventKind::VerificationAsked);
+            portal.store.record_portal_event_once(&asked).await.map_err(failed)?;
         }
         Ok(verifying)
     }
@@ -191,14 +193,17 @@ impl<'v> Verifying<'v> {
         format!("{}/verification", invoice_path(self.claimant.guarded.visit.root))
     }
 
-    async fn record(&self, kind: PortalEventKind) -> Result<(), StoreError> {
-        let event = NewPortalEvent {
+    fn event(&self, kind: PortalEventKind) -> NewPortalEvent {
+        NewPortalEvent {
             root: self.claimant.guarded.visit.root,
             kind,
             detail: Some(self.begun.method.to_string()),
             network: Some(self.claimant.network.clone()),
-        };
-        self.claimant.portal.store.record_portal_event(&event).await
+        }
+    }
+
+    async fn record(&self, kind: PortalEventKind) -> Result<(), StoreError> {
+        self.claimant.portal.store.record_portal_event(&self.event(kind)).await
     }
 
     async fn take(self, form: &AnswerForm) -> Result<Response, StoreError> {

@@ -104,10 +104,12 @@ impl Sweeper {
         pulse.beat();
         let now = self.clock.monotonic();
         if seen.forgotten.is_none_or(|last| now.saturating_sub(last) >= FORGET_EVERY) {
-            self.forget().await?;
+            // Also if it fails: the next round would run into the same at once.
             seen.forgotten = Some(now);
             // A process of another version may have written meanwhile.
             seen.keys_are_new = false;
+            self.forget().await?;
+            pulse.beat();
         }
         Ok(())
     }

@@ -216,12 +216,25 @@ impl Store {
         end(&mut self.write().await?, of).await
     }
 
-    /// Deletes verifications and codes that ended before `before`.
-    pub async fn purge_portal_verifications(&self, before: Timestamp) -> Result<u64, StoreError> {
+    /// Deletes up to `limit` verifications that ended before `before`, and as many codes.
+    pub async fn purge_portal_verifications(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut connection = self.write().await?;
-        let verifications = sql("DELETE FROM portal_verification WHERE ends_at < $1").bind(before).run(&mut connection);
-        let verifications = verifications.await?;
-        let codes = sql("DELETE FROM portal_code WHERE expires_at < $1").bind(before).run(&mut connection).await?;
+        // One that has just begun anew is left alone.
+        let verifications = sql("DELETE FROM portal_verification
+            WHERE ends_at < $1 AND (session, tenant_id, customer_id) IN (
+                SELECT session, tenant_id, customer_id FROM portal_verification
+                WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut connection)
+        .await?;
+        let codes = sql("DELETE FROM portal_code
+            WHERE expires_at < $1 AND (challenge, code_hmac) IN (
+                SELECT challenge, code_hmac FROM portal_code WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut connection)
+        .await?;
         Ok(verifications + codes)
     }
 }

@@ -95,12 +95,14 @@ impl Store {
         .transpose()
     }
 
-    /// Deletes the requests before `before`.
-    pub async fn purge_fresh_link_requests(&self, before: Timestamp) -> Result<u64, StoreError> {
-        sql("DELETE FROM portal_fresh_link_request WHERE asked_at < $1")
-            .bind(before)
-            .run(&mut self.write().await?)
-            .await
+    /// Deletes up to `limit` requests before `before`.
+    pub async fn purge_fresh_link_requests(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("DELETE FROM portal_fresh_link_request WHERE {postgres: ctid}{sqlite: rowid} IN (
+                SELECT {postgres: ctid}{sqlite: rowid} FROM portal_fresh_link_request WHERE asked_at < $1 LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await
     }
 }
 

@@ -228,12 +228,14 @@ impl Store {
         Ok(!deliveries.is_empty())
     }
 
-    /// Deletes failures that can lock nothing any more.
-    pub async fn purge_portal_failures(&self) -> Result<u64, StoreError> {
-        sql("DELETE FROM portal_failure WHERE at < $1")
-            .bind(self.now().minus(FAILURES_KEPT))
-            .run(&mut self.write().await?)
-            .await
+    /// Deletes up to `limit` failures that can lock nothing any more.
+    pub async fn purge_portal_failures(&self, limit: u32) -> Result<u64, StoreError> {
+        sql("DELETE FROM portal_failure WHERE id IN (
+                SELECT id FROM portal_failure WHERE at < $1 ORDER BY at LIMIT $2)")
+        .bind(self.now().minus(FAILURES_KEPT))
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model::settings::VerificationMethod;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
-use crate::store::portal::event::{NewPortalEvent, insert_portal_event};
+use crate::store::portal::event::{NewPortalEvent, insert_portal_event_once, lock_links};
 use crate::store::{Store, Transaction};
 
 /// Opened links end after so long without a request …
@@ -55,10 +55,13 @@ pub struct NewVerification {
 }
 
 impl Store {
-    /// Opens a link in the browser's session, or in a new one, under a new id; records that it was opened.
+    /// Opens a link in the browser's session, or in a new one, under a new id; records that it was opened, unless that was
+    /// recorded of this network within the last 10 minutes.
     pub async fn open_portal_link(&self, opening: &NewPortalOpening) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
+        // Before the session: an erasure locks the two in this order.
+        lock_links(&mut transaction, opening.root).await?;
         let goes_on = match opening.old {
             Some(old) => rotate(&mut transaction, old, opening.new, now).await?,
             None => false,
@@ -89,7 +92,7 @@ impl Store {
             detail: None,
             network: opening.network.clone(),
         };
-        insert_portal_event(&mut transaction, &event, now).await?;
+        insert_portal_event_once(&mut transaction, &event, now).await?;
         transaction.commit().await
     }
 
@@ -160,12 +163,14 @@ impl Store {
         .await
     }
 
-    /// Deletes the networks of sessions that were begun before `before`.
-    pub async fn purge_portal_session_networks(&self, before: Timestamp) -> Result<u64, StoreError> {
-        sql("UPDATE portal_session SET network = NULL WHERE network IS NOT NULL AND started_at < $1")
-            .bind(before)
-            .run(&mut self.write().await?)
-            .await
+    /// Deletes the networks of up to `limit` ids of sessions that were begun before `before`.
+    pub async fn purge_portal_session_networks(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("UPDATE portal_session SET network = NULL WHERE id_sha256 IN (
+                SELECT id_sha256 FROM portal_session WHERE network IS NOT NULL AND started_at < $1 LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await
     }
 }
 

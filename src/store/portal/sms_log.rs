@@ -108,17 +108,23 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes text messages from before `before`.
-    pub async fn purge_sms_log(&self, before: Timestamp) -> Result<u64, StoreError> {
-        sql("DELETE FROM sms_log WHERE at < $1").bind(before).run(&mut self.write().await?).await
-    }
-
-    /// Deletes the networks of text messages from before `before`.
-    pub async fn purge_sms_networks(&self, before: Timestamp) -> Result<u64, StoreError> {
-        sql("UPDATE sms_log SET network = NULL WHERE network IS NOT NULL AND at < $1")
+    /// Deletes up to `limit` text messages from before `before`.
+    pub async fn purge_sms_log(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("DELETE FROM sms_log WHERE id IN (SELECT id FROM sms_log WHERE at < $1 ORDER BY at LIMIT $2)")
             .bind(before)
+            .bind(limit)
             .run(&mut self.write().await?)
             .await
+    }
+
+    /// Deletes the networks of up to `limit` text messages from before `before`.
+    pub async fn purge_sms_networks(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        sql("UPDATE sms_log SET network = NULL WHERE id IN (
+                SELECT id FROM sms_log WHERE network IS NOT NULL AND at < $1 ORDER BY at LIMIT $2)")
+        .bind(before)
+        .bind(limit)
+        .run(&mut self.write().await?)
+        .await
     }
 }
 

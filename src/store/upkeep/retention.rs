@@ -13,6 +13,7 @@ use crate::model::ids::DeliveryId;
 use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
+use crate::store::portal::event::delete_portal_events;
 use crate::store::{Store, Transaction};
 
 /// Days of 24 months, leap day included.
@@ -29,6 +30,10 @@ const TEXT_MESSAGES: Duration = Duration::from_hours(30 * 24);
 
 /// What visitors are limited by is kept for so long: longer than any window that is counted.
 const COUNTERS: Duration = Duration::from_hours(48);
+
+/// Batches of what visitors leave behind that one round deletes at most: a flood is gone after a few rounds, and none
+/// of them lasts without end.
+const VISITOR_BATCHES_MAX: u32 = 20;
 
 /// A snapshot may be made with templates that were noted as in use so long before.
 const TOLD_WITHIN: Duration = Duration::from_hours(24);
@@ -78,6 +83,19 @@ impl Store {
     /// templates ([`Store::save_template_version`]).
     pub async fn forget(&self, times: &RetentionTimes, limit: u32) -> Result<Forgotten, StoreError> {
         let now = self.now();
+        let records = self.forget_records(now, times, limit).await;
+        // Also after a failure: their time is short, and nothing of them depends on the rest.
+        let visitors = self.forget_visitors(now, times.addresses, limit).await;
+        Ok(Forgotten { visitors: visitors?, ..records? })
+    }
+
+    /// All but visitors.
+    async fn forget_records(
+        &self,
+        now: Timestamp,
+        times: &RetentionTimes,
+        limit: u32,
+    ) -> Result<Forgotten, StoreError> {
         let bodies_before = now.minus(times.bodies);
         let deliveries_before = now.minus(times.deliveries);
         Ok(Forgotten {
@@ -86,22 +104,43 @@ impl Store {
             snapshots: self.forget_snapshots(bodies_before).await?,
             deliveries: self.forget_deliveries(deliveries_before, limit).await?,
             dead_letters: self.forget_dead_letters(deliveries_before, limit).await?,
-            visitors: self.forget_visitors(now, times.addresses, limit).await?,
+            visitors: 0,
         })
     }
 
     /// Who visited the portal; what happened there goes with its delivery.
     async fn forget_visitors(&self, now: Timestamp, addresses: Duration, limit: u32) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for _ in 0..VISITOR_BATCHES_MAX {
+            let batches = self.forget_some_visitors(now, addresses, limit).await?;
+            forgotten += batches.iter().sum::<u64>();
+            if batches.iter().all(|batch| *batch < u64::from(limit)) {
+                break;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// A batch of each kind; returns how many each had.
+    async fn forget_some_visitors(
+        &self,
+        now: Timestamp,
+        addresses: Duration,
+        limit: u32,
+    ) -> Result<[u64; 9], StoreError> {
         let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
-        Ok(self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?
-            + self.purge_portal_session_networks(networks_before).await?
-            + self.purge_portal_event_networks(networks_before).await?
-            + self.purge_fresh_link_requests(counters_before).await?
-            + self.purge_undeclared_proxy(networks_before).await?
-            + self.purge_portal_verifications(now.minus(AFTER_SESSION)).await?
-            + self.purge_portal_failures().await?
-            + self.purge_sms_networks(networks_before).await?
-            + self.purge_sms_log(now.minus(TEXT_MESSAGES)).await?)
+        Ok([
+            self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?,
+            self.purge_portal_session_networks(networks_before, limit).await?,
+            self.purge_portal_event_networks(networks_before, limit).await?,
+            self.purge_fresh_link_requests(counters_before, limit).await?,
+            // It is one row at most.
+            self.purge_undeclared_proxy(networks_before).await?,
+            self.purge_portal_verifications(now.minus(AFTER_SESSION), limit).await?,
+            self.purge_portal_failures(limit).await?,
+            self.purge_sms_networks(networks_before, limit).await?,
+            self.purge_sms_log(now.minus(TEXT_MESSAGES), limit).await?,
+        ])
     }
 
     async fn forget_event_bodies(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
@@ -199,13 +238,13 @@ impl Store {
 
 /// Deletes deliveries with what hangs on them.
 async fn delete_deliveries(on: &mut Transaction, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    delete_portal_events(on, deliveries).await?;
     for text in [
         "WITH {rows} DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM delivery_note WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM outcome WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM delivery_recipient WHERE delivery_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM portal_link WHERE root_id IN (SELECT id FROM rows)",
-        "WITH {rows} DELETE FROM portal_event WHERE root_id IN (SELECT id FROM rows)",
         "WITH {rows} DELETE FROM delivery WHERE id IN (SELECT id FROM rows)",
     ] {
         delete(on, text, deliveries).await?;

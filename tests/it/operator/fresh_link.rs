@@ -145,7 +145,7 @@ async fn a_network_asks_thirty_times_an_hour(database: TestDatabase) {
     support.database.clock.advance(Duration::from_hours(1));
     sent(&support).await;
     let before = support.database.clock.now().minus(Duration::from_mins(30));
-    let purged = support.database.store.purge_fresh_link_requests(before).await.expect("answered");
+    let purged = support.database.store.purge_fresh_link_requests(before, 1000).await.expect("answered");
     assert_eq!(purged, u64::from(REQUESTS_PER_NETWORK_MAX) + 1, "the last one is too young");
 }
 

@@ -279,9 +279,9 @@ async fn what_has_ended_is_deleted(database: TestDatabase) {
     ask(store, "+4915112345678", "C-1", "198.51.100.0/24", 500).await;
     database.clock.advance(HOUR * 24);
     let now = database.clock.now();
-    assert_eq!(store.purge_portal_verifications(now.minus(HOUR * 24)).await.expect("answered"), 0);
-    assert_eq!(store.purge_portal_verifications(now.minus(HOUR * 23)).await.expect("answered"), 2);
-    assert_eq!(store.purge_sms_networks(now.minus(HOUR)).await.expect("answered"), 1);
+    assert_eq!(store.purge_portal_verifications(now.minus(HOUR * 24), 1000).await.expect("answered"), 0);
+    assert_eq!(store.purge_portal_verifications(now.minus(HOUR * 23), 1000).await.expect("answered"), 2);
+    assert_eq!(store.purge_sms_networks(now.minus(HOUR), 1000).await.expect("answered"), 1);
     assert_eq!(database.number("SELECT COUNT(*) FROM sms_log WHERE network IS NULL").await, 1);
-    assert_eq!(store.purge_sms_log(now.minus(HOUR)).await.expect("answered"), 1);
+    assert_eq!(store.purge_sms_log(now.minus(HOUR), 1000).await.expect("answered"), 1);
 }

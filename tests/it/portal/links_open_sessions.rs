@@ -27,6 +27,7 @@ on_both_databases!(
     a_closed_session_is_over_everywhere,
     forms_of_other_sites_are_refused,
     an_erased_customer_leaves_no_session,
+    an_opening_is_recorded_once_in_ten_minutes,
 );
 
 async fn a_scanner_changes_nothing(database: TestDatabase) {
@@ -219,14 +220,31 @@ async fn an_erased_customer_leaves_no_session(database: TestDatabase) {
     assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
     assert!(!sees(&mut browser, &invoice).await && !sees(&mut verified, &other).await);
     assert!(sees(&mut others, &other).await, "another customer's session goes on");
-    for (table, left) in [("portal_session", 1), ("portal_session_customer", 0), ("portal_event", 2)] {
+    for (table, left) in [("portal_session", 1), ("portal_session_customer", 0), ("portal_event", 1)] {
         assert_eq!(portal.dispatcher.database.number(format!("SELECT COUNT(*) FROM {table}")).await, left, "{table}");
     }
     // Networks are deleted before the rest.
     let now = portal.dispatcher.database.clock.now();
     let later = now.plus(Duration::from_secs(1));
-    assert_eq!(store.purge_portal_event_networks(now).await.expect("answered"), 0);
-    assert_eq!(store.purge_portal_event_networks(later).await.expect("answered"), 2);
-    assert_eq!(store.purge_portal_session_networks(later).await.expect("answered"), 1);
+    assert_eq!(store.purge_portal_event_networks(now, 1000).await.expect("answered"), 0);
+    assert_eq!(store.purge_portal_event_networks(later, 1000).await.expect("answered"), 1);
+    assert_eq!(store.purge_portal_session_networks(later, 1000).await.expect("answered"), 1);
+    portal.end().await;
+}
+
+async fn an_opening_is_recorded_once_in_ten_minutes(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let (invoice, other) = (portal.send_invoice("1", "C-2").await, portal.send_invoice("2", "C-2").await);
+    let database = &portal.dispatcher.database;
+    let opened = "SELECT COUNT(*) FROM portal_event WHERE kind = 'opened'";
+    for _ in 0..3 {
+        portal.opened(&invoice).await;
+    }
+    assert_eq!(database.number(opened).await, 1, "by the same network");
+    portal.opened(&other).await;
+    assert_eq!(database.number(opened).await, 2, "another link");
+    database.clock.advance(Duration::from_mins(11));
+    portal.opened(&invoice).await;
+    assert_eq!(database.number(opened).await, 3, "after a while");
     portal.end().await;
 }

@@ -167,9 +167,9 @@ async fn failures_are_deleted_when_they_can_lock_no_more(database: TestDatabase)
     let guesser = Guesser::new();
     guesser.fail(store, link(), 1).await;
     database.clock.advance(HOUR * 48);
-    assert_eq!(store.purge_portal_failures().await.expect("answered"), 0);
+    assert_eq!(store.purge_portal_failures(1000).await.expect("answered"), 0);
     guesser.fail(store, link(), 1).await;
     database.clock.advance(MINUTE);
-    assert_eq!(store.purge_portal_failures().await.expect("answered"), 1);
+    assert_eq!(store.purge_portal_failures(1000).await.expect("answered"), 1);
     assert_eq!(database.number("SELECT COUNT(*) FROM portal_failure").await, 1);
 }

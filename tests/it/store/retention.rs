@@ -19,6 +19,7 @@ on_both_databases!(
     a_fresh_link_keeps_the_body_for_as_long_as_its_own_time,
     visitors_of_the_portal_are_forgotten_in_days,
     a_proxy_of_ones_own_is_remembered_before_a_public_one,
+    a_flood_of_visitors_is_forgotten_in_batches,
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
@@ -158,6 +159,17 @@ async fn a_proxy_of_ones_own_is_remembered_before_a_public_one(database: TestDat
         let found = store.undeclared_proxy().await.expect("answered").expect("one is remembered");
         assert_eq!(found.0, remembered, "{proxy}");
     }
+}
+
+async fn a_flood_of_visitors_is_forgotten_in_batches(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    for _ in 0..30 {
+        assert!(store.count_fresh_link_request("203.0.113.0/24", 30).await.expect("answered"));
+    }
+    support.database.clock.advance(DAY * 3);
+    let round = async || store.forget(&RetentionTimes::default(), 1).await.expect("answered").visitors;
+    assert_eq!([round().await, round().await, round().await], [20, 10, 0], "no round lasts without end");
 }
 
 async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
