@@ -2,7 +2,7 @@
 //!
 //! It goes to the recipients of the invoice's newest mail that was sent: whoever holds an old link gets nothing that this
 //! mailbox did not get. Whoever asks is shown the same answer, whatever came of it. A revoked link never gets a fresh one,
-//! and a fresh one revokes nothing.
+//! nor does any other while the link of that newest mail is revoked; and a fresh one revokes nothing.
 
 use std::sync::Arc;
 
@@ -254,6 +254,10 @@ fn renewable(renewal: Renewal) -> Result<(NewestSent, bytes::Bytes), WhyNot> {
         return Err(WhyNot::TooManyLately);
     }
     let mut newest = newest_sent.ok_or(WhyNot::NothingSent)?;
+    // Somebody decided that what this mailbox got must not open the portal.
+    if newest.link_is_revoked {
+        return Err(WhyNot::Revoked);
+    }
     match newest.body.take() {
         Some(body) if !newest.recipients.is_empty() => Ok((newest, body)),
         _ => Err(WhyNot::Forgotten),

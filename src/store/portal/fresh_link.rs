@@ -56,6 +56,8 @@ pub struct NewestSent {
     pub invoice: InvoiceRef,
     /// Whom it went to; none once the customer is erased.
     pub recipients: Vec<Recipient>,
+    /// Its own link has been revoked: it may have gone to the wrong person.
+    pub link_is_revoked: bool,
     /// The event's bytes, unless they were deleted.
     pub body: Option<Bytes>,
 }
@@ -112,7 +114,10 @@ impl IntakeTransaction {
     pub async fn renewal(&mut self, link: &AskedLink) -> Result<Renewal, StoreError> {
         let rows = sql("SELECT delivery.id, delivery.event_key, delivery.tenant_id, delivery.customer_id, delivery.invoice_id,
                    delivery.invoice_number, delivery.kind, delivery.recipients, delivery.concluded IS NULL AS is_under_way,
-                   COALESCE(delivery.concluded = 'sent', FALSE) AS is_sent
+                   COALESCE(delivery.concluded = 'sent', FALSE) AS is_sent,
+                   EXISTS (SELECT 1 FROM portal_link AS link
+                           WHERE link.root_id = delivery.root_id AND link.generation = delivery.link_generation
+                             AND link.revoked_at IS NOT NULL) AS link_is_revoked
             FROM delivery
             WHERE tenant_id = $1 AND invoice_id = $2 AND kind = $3 AND role = 'main'
               AND (concluded IS NULL OR concluded = 'sent')
@@ -132,6 +137,7 @@ impl IntakeTransaction {
                     event_key,
                     invoice: read_invoice(row)?,
                     recipients: row.json("recipients")?,
+                    link_is_revoked: row.get("link_is_revoked")?,
                     body: self.body_of(event_key).await?,
                 });
             }

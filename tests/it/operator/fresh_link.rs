@@ -19,6 +19,7 @@ use crate::operator::samples::{Support, TOKEN, WHO, customer, event, factory};
 on_both_databases!(
     an_expired_link_gets_a_fresh_one_to_the_newest_recipients,
     a_link_that_has_not_expired_or_was_revoked_gets_none,
+    an_older_link_gets_none_once_the_newest_is_revoked,
     an_invoice_gets_three_a_day,
     a_network_asks_thirty_times_an_hour,
     two_who_ask_at_once_get_one_mail,
@@ -116,6 +117,22 @@ async fn a_link_that_has_not_expired_or_was_revoked_gets_none(database: TestData
         "fresh_link_asked: the link was revoked: `resend` sends a new one",
     ];
     assert_eq!(events(&support).await, expected, "of a link that is unknown there is nowhere to record it");
+}
+
+async fn an_older_link_gets_none_once_the_newest_is_revoked(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let root = support.end(Concluded::Sent, ReasonCode::Accepted).await.0;
+    support.make_token_of(root).await;
+    // Sent again, to a mailbox that turns out to be the wrong one.
+    support.resend(None).await.expect("it is sent again");
+    let resent = support.end(Concluded::Sent, ReasonCode::Accepted).await.0;
+    support.database.clock.advance(DAY * 61);
+    let store = &support.database.store;
+    let revoked = store.revoke_links(&LinkSelection::Delivery(resent), WHO, "sent to the wrong person").await;
+    assert_eq!(revoked.expect("answered"), 1);
+    assert_eq!(refused(&support).await, WhyNot::Revoked, "although the link itself has only expired");
+    assert_eq!(support.states().await, ["sent accepted"; 2]);
 }
 
 async fn an_invoice_gets_three_a_day(database: TestDatabase) {
