@@ -2,7 +2,7 @@
 
 use crate::compose::Templates;
 use crate::event::language_tag::canonical;
-use crate::event::{Dropped, InvoiceSent};
+use crate::event::{Dropped, InvoiceData, InvoiceSent};
 
 /// The locale of an event's mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +22,27 @@ pub fn locale(templates: &Templates, event: &InvoiceSent, customer: Option<&str>
     if event.dropped.contains(&Dropped::Locale) {
         passed_over.push(Dropped::Locale.problem().to_owned());
     }
-    let asked = [("event", event.data.locale.as_deref()), ("customer", customer), ("tenant", Some(tenant))];
+    choose(templates, &event.data, customer, tenant, passed_over)
+}
+
+/// The tag that [`locale`] chooses, of an event that was read once more: nobody is told then what it said besides.
+#[must_use]
+pub fn locale_tag(templates: &Templates, data: &InvoiceData, customer: Option<&str>, tenant: &str) -> String {
+    choose(templates, data, customer, tenant, Vec::new()).tag
+}
+
+fn choose(
+    templates: &Templates,
+    data: &InvoiceData,
+    customer: Option<&str>,
+    tenant: &str,
+    mut passed_over: Vec<String>,
+) -> ChosenLocale {
+    let asked = [("event", data.locale.as_deref()), ("customer", customer), ("tenant", Some(tenant))];
     for (whose, tag) in asked.into_iter().filter_map(|(whose, tag)| Some((whose, tag?))) {
         // The catalogue may hold tags of before it was strict about their form.
         let tag = canonical(tag).unwrap_or_else(|| tag.to_owned());
-        if templates.are_written_for(&event.data.tenant_id, &tag) {
+        if templates.are_written_for(&data.tenant_id, &tag) {
             let note = (!passed_over.is_empty())
                 .then(|| format!("{}; the mail is written for {tag}, as the {whose} has it", passed_over.join("; ")));
             return ChosenLocale { tag, note };

@@ -12,7 +12,7 @@ mod redrives_letters;
 mod taker;
 
 pub use delivery_factory::DeliveryFactory;
-pub use locale::{ChosenLocale, locale};
+pub use locale::{ChosenLocale, locale, locale_tag};
 pub use parsed::{Again, Parsed};
 pub use plan::{IntakePlan, PlanInputs, Verdict, notes, plan};
 pub use recipients::{EVENT_RECIPIENTS_HINT, RecipientFault, Recipients, main_and_bcc};

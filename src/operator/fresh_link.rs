@@ -12,8 +12,8 @@ use tracing::info;
 use super::foresight::{Foresight, IntendedDelivery};
 use super::resend::lane_entry;
 use crate::clock::Timestamp;
-use crate::event::{self, InvoiceSent};
-use crate::intake::{DeliveryFactory, locale};
+use crate::event::{self, InvoiceData};
+use crate::intake::{DeliveryFactory, locale_tag};
 use crate::model::ids::{CustomerId, DeliveryId};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::portal_event::PortalEventKind;
@@ -169,7 +169,7 @@ impl FreshLink {
         let source = FreshLinkSource::look_up(&mut transaction, link).await?;
         drop(transaction);
         let data = match &source {
-            Ok(source) => &source.event.data,
+            Ok(source) => &source.data,
             Err(why_not) => return Ok(Err(why_not.clone())),
         };
         let settings = self.factory.store.settings(&link.invoice.tenant).await?;
@@ -183,7 +183,7 @@ impl FreshLink {
     }
 
     fn delivery(&self, id: DeliveryId, source: &FreshLinkSource, now: Timestamp) -> NewDelivery {
-        let FreshLinkSource { newest, tenant, event, customer } = source;
+        let FreshLinkSource { newest, tenant, data, customer } = source;
         let factory = &self.factory;
         NewDelivery {
             id,
@@ -196,7 +196,7 @@ impl FreshLink {
             invoice: newest.invoice.clone(),
             recipients: newest.recipients.clone(),
             customer_name: customer.name.clone(),
-            locale: locale(&factory.templates, event, customer.locale.as_deref(), &tenant.profile.locale).tag,
+            locale: locale_tag(&factory.templates, data, customer.locale.as_deref(), &tenant.profile.locale),
             profile_version: tenant.profile_version,
             template_version: factory.template_version.clone(),
             snapshot_at: now,
@@ -214,7 +214,7 @@ impl FreshLink {
 struct FreshLinkSource {
     newest: NewestSent,
     tenant: TenantSnapshot,
-    event: InvoiceSent,
+    data: InvoiceData,
     customer: CustomerSnapshot,
 }
 
@@ -229,11 +229,18 @@ impl FreshLinkSource {
             Err(why_not) => return Ok(Err(why_not)),
         };
         let Some(tenant) = transaction.tenants().first().cloned() else { return Ok(Err(WhyNot::Forgotten)) };
-        let event = event::parse(&body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;
+        // As the portal reads it: what was accepted once is not judged anew by today's rules.
+        let data = match event::reread(&body) {
+            Ok(data) => data,
+            Err(fault) => {
+                tracing::error!(delivery.id = %newest.id, "failed to read the event of a fresh link: {fault}");
+                return Ok(Err(WhyNot::Forgotten));
+            }
+        };
         let customers = [(newest.invoice.tenant.clone(), newest.invoice.customer.clone())];
         let known = transaction.context(&[], &customers, &[], transaction.now()).await?;
         Ok(match known.customers.into_iter().next() {
-            Some(customer) => Ok(Self { newest, tenant, event, customer }),
+            Some(customer) => Ok(Self { newest, tenant, data, customer }),
             None => Err(WhyNot::UnknownCustomer(newest.invoice.customer)),
         })
     }

@@ -192,6 +192,10 @@ async fn what_cannot_be_sent_is_refused_in_one_sentence(database: TestDatabase) 
     assert_eq!(refused(&support).await, WhyNot::Closed);
     store.put_settings(&acme, &now, None, WHO).await.expect("answered");
 
+    let torn = if store.is_single_process() { "x'7b7d'" } else { "'{}'" };
+    support.database.execute(format!("UPDATE event SET body = {torn}")).await;
+    assert_eq!(refused(&support).await, WhyNot::Forgotten, "what is stored cannot be read");
+
     support.database.execute("UPDATE event SET body = NULL").await;
     let why_not = refused(&support).await;
     assert_eq!(why_not, WhyNot::Forgotten);
