@@ -149,7 +149,9 @@ impl Store {
 
     /// Ends a session, under all of its ids.
     pub async fn close_portal_session(&self, session: Uuid) -> Result<(), StoreError> {
-        sql("DELETE FROM portal_session WHERE session = $1").bind(session).run(&mut self.write().await?).await?;
+        let mut connection = self.write().await?;
+        // The statement may have waited for a new id that it does not see: the next one does.
+        while sql("DELETE FROM portal_session WHERE session = $1").bind(session).run(&mut connection).await? > 0 {}
         Ok(())
     }
 
@@ -177,19 +179,27 @@ impl Store {
 /// Gives a session that has not ended another id, with the rights of `old` and no others: what another id of it was given
 /// meanwhile, `old` never had.
 async fn rotate(on: &mut Transaction, old: Sha256, new: Sha256, now: Timestamp) -> Result<bool, StoreError> {
-    let copied = sql("INSERT INTO portal_session (id_sha256, session, started_at, last_seen_at, ends_at, network)
-        SELECT $2, session, started_at, $3, started_at + $5, network FROM portal_session
-        WHERE id_sha256 = $1 AND ends_at > $3 AND last_seen_at > $4")
+    // First, for it locks the row: a session that is closed or erased at this moment is gone by now, or whoever ends it
+    // waits for its new id.
+    let ended = sql("UPDATE portal_session SET ends_at = CASE WHEN ends_at > $4 THEN $4 ELSE ends_at END
+        WHERE id_sha256 = $1 AND ends_at > $2 AND last_seen_at > $3")
+    .bind(old)
+    .bind(now)
+    .bind(now.minus(SESSION_IDLE))
+    .bind(now.plus(OLD_ID))
+    .run(on)
+    .await?;
+    if ended == 0 {
+        return Ok(false);
+    }
+    sql("INSERT INTO portal_session (id_sha256, session, started_at, last_seen_at, ends_at, network)
+        SELECT $2, session, started_at, $3, started_at + $4, network FROM portal_session WHERE id_sha256 = $1")
     .bind(old)
     .bind(new)
     .bind(now)
-    .bind(now.minus(SESSION_IDLE))
     .bind(i64::try_from(SESSION_MAX.as_millis()).expect("12 hours"))
     .run(on)
     .await?;
-    if copied == 0 {
-        return Ok(false);
-    }
     sql("INSERT INTO portal_session_link (id_sha256, root_id, generation, opened_at)
         SELECT $2, root_id, generation, opened_at FROM portal_session_link WHERE id_sha256 = $1")
     .bind(old)
@@ -204,11 +214,6 @@ async fn rotate(on: &mut Transaction, old: Sha256, new: Sha256, now: Timestamp) 
     .bind(new)
     .run(on)
     .await?;
-    sql("UPDATE portal_session SET ends_at = $2 WHERE id_sha256 = $1 AND ends_at > $2")
-        .bind(old)
-        .bind(now.plus(OLD_ID))
-        .run(on)
-        .await?;
     Ok(true)
 }
 
@@ -218,15 +223,23 @@ pub(in crate::store) async fn erase_portal_sessions(
     tenant: &TenantId,
     customer: &CustomerId,
 ) -> Result<u64, StoreError> {
-    sql("DELETE FROM portal_session WHERE session IN (
-            SELECT session FROM portal_session JOIN portal_session_customer AS verified USING (id_sha256)
-            WHERE verified.tenant_id = $1 AND verified.customer_id = $2
-            UNION
-            SELECT session FROM portal_session JOIN portal_session_link AS opened USING (id_sha256)
-                   JOIN delivery ON delivery.id = opened.root_id
-            WHERE delivery.tenant_id = $1 AND delivery.customer_id = $2)")
-    .bind(tenant)
-    .bind(customer)
-    .run(on)
-    .await
+    let mut erased = 0;
+    loop {
+        // As where one is closed: the next statement sees the new id that this one waited for.
+        let ended = sql("DELETE FROM portal_session WHERE session IN (
+                SELECT session FROM portal_session JOIN portal_session_customer AS verified USING (id_sha256)
+                WHERE verified.tenant_id = $1 AND verified.customer_id = $2
+                UNION
+                SELECT session FROM portal_session JOIN portal_session_link AS opened USING (id_sha256)
+                       JOIN delivery ON delivery.id = opened.root_id
+                WHERE delivery.tenant_id = $1 AND delivery.customer_id = $2)")
+        .bind(tenant)
+        .bind(customer)
+        .run(on)
+        .await?;
+        erased += ended;
+        if ended == 0 {
+            return Ok(erased);
+        }
+    }
 }
