@@ -11,9 +11,20 @@ use super::guard::{invoice_path, may_list};
 use super::pages::{self, InvoiceRow, InvoicesPage};
 use super::session::Visitor;
 use crate::compose::date::day_in;
-use crate::event::{self, InvoiceData};
+use crate::event::{self, Invoice};
+use crate::model::ids::{CustomerId, EventKey, TenantId};
 use crate::sha256::Sha256;
 use crate::store::{ListedInvoice, StoreError, VerifiedCustomer};
+
+/// Events that are in memory at once: each may have 1 MiB.
+const EVENTS_AT_ONCE: usize = 20;
+
+/// An invoice of the page: of its event only what is shown.
+struct ShownInvoice {
+    path: String,
+    listed: ListedInvoice,
+    invoice: Invoice,
+}
 
 pub(super) async fn show(State(portal): State<Portal>, visitor: Visitor) -> Response {
     let Some(id) = visitor.session.as_ref().map(|session| session.id_sha256) else { return visitor.session_over() };
@@ -25,39 +36,47 @@ pub(super) async fn show(State(portal): State<Portal>, visitor: Visitor) -> Resp
             return visitor.later();
         }
     };
-    let invoices: Vec<_> = invoices.iter().filter_map(read).collect();
     let rows: Vec<_> = invoices
         .iter()
-        .map(|(path, listed, data)| InvoiceRow {
+        .map(|ShownInvoice { path, listed, invoice }| InvoiceRow {
             path,
-            invoice: &data.invoice,
+            invoice,
             mailed_on: day_in(listed.mailed_at, profile.time_zone.as_deref()),
         })
         .collect();
-    let locale = invoices.first().map_or(profile.locale.as_str(), |(_, listed, _)| &listed.locale);
+    let locale = invoices.first().map_or(profile.locale.as_str(), |shown| &shown.listed.locale);
     pages::invoices(&visitor.layout((&profile, logo), locale, Some("/invoices")), &InvoicesPage { rows: &rows })
 }
 
 /// The invoices of the customers that the session is verified as and whose invoices are listed, newest first: of one tenant,
 /// that of the latest verification, whose page it is. None if there is no such customer.
-async fn list(portal: &Portal, id: Sha256) -> Result<Option<(VerifiedCustomer, Vec<ListedInvoice>)>, StoreError> {
+async fn list(portal: &Portal, id: Sha256) -> Result<Option<(VerifiedCustomer, Vec<ShownInvoice>)>, StoreError> {
     let mut customers = portal.store.portal_verified_customers(id).await?;
     customers.retain(|customer| may_list(portal, customer));
     let Some(first) = customers.first().cloned() else { return Ok(None) };
-    let mut invoices = Vec::new();
-    for customer in customers.iter().filter(|customer| customer.tenant == first.tenant) {
+    customers.retain(|customer| customer.tenant == first.tenant);
+    for customer in &customers {
         let of = (&customer.tenant, &customer.customer);
         portal.store.use_portal_verification(id, of, &customer.verification).await?;
-        invoices.extend(portal.store.portal_invoices(of.0, of.1).await?);
     }
-    invoices.sort_by_key(|listed| std::cmp::Reverse((listed.created_at, listed.root)));
+    let of: Vec<(&TenantId, &CustomerId)> =
+        customers.iter().map(|customer| (&customer.tenant, &customer.customer)).collect();
+    let listed = portal.store.portal_invoices(&of).await?;
+    let mut invoices = Vec::with_capacity(listed.len());
+    for batch in listed.chunks(EVENTS_AT_ONCE) {
+        let events: Vec<EventKey> = batch.iter().map(|listed| listed.event_key).collect();
+        let bodies = portal.store.event_bodies(&events).await?;
+        invoices.extend(batch.iter().filter_map(|listed| read(listed, bodies.get(&listed.event_key)?)));
+    }
     Ok(Some((first, invoices)))
 }
 
-/// An invoice's path and event; none if that cannot be read, which is logged.
-fn read(listed: &ListedInvoice) -> Option<(String, &ListedInvoice, InvoiceData)> {
-    match event::reread(&listed.event_body) {
-        Ok(data) => Some((invoice_path(listed.root), listed, data)),
+/// What is shown of an invoice; none if its event cannot be read, which is logged.
+fn read(listed: &ListedInvoice, event_body: &[u8]) -> Option<ShownInvoice> {
+    match event::reread(event_body) {
+        Ok(data) => {
+            Some(ShownInvoice { path: invoice_path(listed.root), listed: listed.clone(), invoice: data.invoice })
+        }
         Err(fault) => {
             tracing::error!(delivery.id = %listed.root, "failed to read the event of an invoice in the portal: {fault}");
             None

@@ -1,12 +1,15 @@
 //! "Your invoices": what a verified customer finds besides the invoice of the link.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::logo::read_logo_ref;
 use super::session::{SESSION_IDLE, VERIFIED_IDLE, VERIFIED_MAX};
 use super::visit::{CustomerNow, PortalVerification, customer_columns, newest_sent, read_customer, read_verification};
 use crate::clock::Timestamp;
-use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::ids::{CustomerId, DeliveryId, EventKey, TenantId};
 use crate::model::logo::LogoRef;
 use crate::model::settings::Settings;
 use crate::model::tenant::TenantProfile;
@@ -43,8 +46,8 @@ pub struct ListedInvoice {
     pub mailed_at: Timestamp,
     /// The customer's language (BCP 47) at that time.
     pub locale: String,
-    /// The event's bytes, as they came.
-    pub event_body: Bytes,
+    /// The event that says what it shows.
+    pub event_key: EventKey,
 }
 
 impl Store {
@@ -96,16 +99,37 @@ impl Store {
         .collect()
     }
 
-    /// The invoices of a customer, newest first: one for each invoice id and kind, as its newest email that was sent showed
-    /// it, if that email's link has neither been revoked nor expired.
+    /// The invoices of these customers, newest first, of all of them together no more than 200: one for each invoice id and
+    /// kind, as its newest email that was sent showed it, if that email's link has neither been revoked nor expired.
     pub async fn portal_invoices(
         &self,
-        tenant: &TenantId,
-        customer: &CustomerId,
+        customers: &[(&TenantId, &CustomerId)],
     ) -> Result<Vec<ListedInvoice>, StoreError> {
+        let mut listed: Vec<ListedInvoice> = Vec::new();
+        for &(tenant, customer) in customers {
+            listed.extend(self.invoices_of(tenant, customer).await?);
+        }
+        listed.sort_by_key(|invoice| Reverse((invoice.created_at, invoice.root)));
+        listed.truncate(usize::try_from(LISTED_MAX).unwrap_or(usize::MAX));
+        Ok(listed)
+    }
+
+    /// The bytes of these events, as they came; of those that are deleted none.
+    pub async fn event_bodies(&self, events: &[EventKey]) -> Result<HashMap<EventKey, Bytes>, StoreError> {
+        sql("WITH {rows} SELECT event.key, event.body FROM rows JOIN event ON event.key = rows.key
+            WHERE event.body IS NOT NULL")
+        .rows("key uuid", events.iter().map(|key| [(*key).into()]))
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("key")?, row.get::<Vec<u8>>("body")?.into())))
+        .collect()
+    }
+
+    async fn invoices_of(&self, tenant: &TenantId, customer: &CustomerId) -> Result<Vec<ListedInvoice>, StoreError> {
         sql(concat!(
             "SELECT delivery.id AS root_id, delivery.created_at,
-                    COALESCE(delivery.message_date, delivery.created_at) AS mailed_at, delivery.locale, event.body AS event_body
+                    COALESCE(delivery.message_date, delivery.created_at) AS mailed_at, delivery.locale, delivery.event_key
             FROM delivery
                  JOIN portal_link AS link ON link.root_id = delivery.id AND link.generation = delivery.link_generation
                  JOIN event ON event.key = delivery.event_key AND event.body IS NOT NULL
@@ -127,7 +151,7 @@ impl Store {
                 created_at: row.get("created_at")?,
                 mailed_at: row.get("mailed_at")?,
                 locale: row.get("locale")?,
-                event_body: row.get::<Vec<u8>>("event_body")?.into(),
+                event_key: row.get("event_key")?,
             })
         })
         .collect()
