@@ -227,7 +227,7 @@ async fn a_retry_expires_too(database: TestDatabase) {
 async fn without_a_way_to_verify_there_is_no_link(database: TestDatabase) {
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
-    dispatcher.database.execute("UPDATE customer SET postcode = NULL WHERE id = 'C-2'").await;
+    dispatcher.database.execute("UPDATE customer SET postcode = NULL, postcode_key = NULL WHERE id = 'C-2'").await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-2")]).await;
     dispatcher.wait_until_concluded().await;
