@@ -16,9 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 const COUNT: usize = 150;
 const BYTES: usize = 1 << 20;
-/// What the whole process, a debug build, may have in memory at any time: 101 MiB were measured on PostgreSQL and 159 on
-/// SQLite, which works in this process; 235 and 402 before there was a bound for each step.
-const PEAK_MAX: u64 = 180 << 20;
+/// What the whole process, a debug build, may have in memory at any time: 101 MiB were measured on PostgreSQL and 159 to 179
+/// on SQLite, which works in this process; 235 and 402 before there was a bound for each step.
+const PEAK_MAX: u64 = 210 << 20;
 
 async fn they_are_kept_and_cost_little_memory(database: TestDatabase) {
     let database = database.unlocked().await;
