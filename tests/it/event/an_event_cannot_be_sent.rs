@@ -233,7 +233,7 @@ async fn without_a_way_to_verify_there_is_no_link(database: TestDatabase) {
     dispatcher.wait_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a dead no_verification_method - 0"]);
     let reasons = dispatcher.database.texts("SELECT reason FROM dead_letter").await;
-    assert!(reasons[0].contains("no postcode and house number"), "{reasons:?}");
+    assert!(reasons[0].contains("no usable postcode and house number"), "{reasons:?}");
     assert_eq!(sink.see(|state| state.commands.len()), 0);
     dispatcher.finish().await;
 }
