@@ -16,12 +16,14 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 const COUNT: usize = 150;
 const BYTES: usize = 1 << 20;
-/// What the whole process, a debug build, may have in memory at any time: 101 MiB were measured on PostgreSQL and 159 to 179
+/// What the whole process, a debug build, may have in memory at any time: 101 MiB were measured on PostgreSQL and 159 to 181
 /// on SQLite, which works in this process; 235 and 402 before there was a bound for each step.
-const PEAK_MAX: u64 = 210 << 20;
+const PEAK_MAX_POSTGRES: u64 = 180 << 20;
+const PEAK_MAX_SQLITE: u64 = 210 << 20;
 
 async fn they_are_kept_and_cost_little_memory(database: TestDatabase) {
     let database = database.unlocked().await;
+    let peak_max = if database.store.is_single_process() { PEAK_MAX_SQLITE } else { PEAK_MAX_POSTGRES };
     let broker = Broker::new().await;
     let sink = Sink::scripted(Script::new()).await;
     let site = Site::new(&database.url, Some(&broker.text), &sink).await;
@@ -51,7 +53,7 @@ async fn they_are_kept_and_cost_little_memory(database: TestDatabase) {
     tokio::time::timeout(PATIENCE, all).await.expect("all are mirrored");
     let peak = worker.peak_bytes();
     println!("{COUNT} bodies of {BYTES} bytes: at most {} MiB", peak >> 20);
-    assert!(peak < PEAK_MAX, "{} MiB", peak >> 20);
+    assert!(peak < peak_max, "{} MiB", peak >> 20);
     assert!(worker.stop().await.success());
     assert_eq!(broker.drain(&broker.topology.dead).await.len(), COUNT);
     broker.clean_up().await;
