@@ -82,7 +82,7 @@ pub struct App {
 
 /// Who else may use the database at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ProcessKind {
     /// This process sends: on SQLite no other may.
     Worker,
     /// This process looks, or changes rows beside a worker.
@@ -133,20 +133,20 @@ impl App {
     ///
     /// # Errors
     /// [`AppError`], one sentence.
-    pub async fn open(config: Config, role: Role) -> Result<Self, AppError> {
+    pub async fn open(config: Config, role: ProcessKind) -> Result<Self, AppError> {
         let app = Self::assemble(config, role).await?;
         app.meet_database().await?;
         Ok(app)
     }
 
     /// Everything but the first contact with the database.
-    async fn assemble(config: Config, role: Role) -> Result<Self, AppError> {
+    async fn assemble(config: Config, role: ProcessKind) -> Result<Self, AppError> {
         documents::install_crypto_provider();
         let url = config.database.url.expose();
         let clock = Clock::system();
         let store = match role {
-            Role::Worker => Store::open_sized(url, config.database.connections_max, clock).await?,
-            Role::Command => Store::open_beside(url, clock).await?,
+            ProcessKind::Worker => Store::open_sized(url, config.database.connections_max, clock).await?,
+            ProcessKind::Command => Store::open_beside(url, clock).await?,
         };
         if config.database.is_sqlite()
             && let DocumentsPlace::Folder(folder) = &config.documents.place

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::{App, AppError, Role};
+use super::{App, AppError, ProcessKind};
 use crate::backoff::Delays;
 use crate::config::Config;
 use crate::lifecycle::Readiness;
@@ -20,7 +20,11 @@ impl App {
     ///
     /// # Errors
     /// [`AppError`]; also for what waiting does not mend: a refused password, an unknown database, a fault of TLS.
-    pub async fn open_when_reachable(config: Config, role: Role, readiness: &Readiness) -> Result<Self, AppError> {
+    pub async fn open_when_reachable(
+        config: Config,
+        role: ProcessKind,
+        readiness: &Readiness,
+    ) -> Result<Self, AppError> {
         let app = Self::assemble(config, role).await?;
         if app.config.database.is_sqlite() {
             app.meet_database().await?;

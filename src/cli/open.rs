@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::Globals;
-use crate::app::{self, App, Role};
+use crate::app::{self, App, ProcessKind};
 use crate::broker::{BrokerUrl, Topology};
 use crate::clean::{is_unsafe, stripped};
 use crate::config::Config;
@@ -24,7 +24,7 @@ impl Globals {
 
     /// Opens everything that a command may need; a worker may run beside it.
     pub(super) async fn open(&self) -> anyhow::Result<App> {
-        Ok(App::open(self.load_quietly()?, Role::Command).await?)
+        Ok(App::open(self.load_quietly()?, ProcessKind::Command).await?)
     }
 
     /// Who decides, as histories show it: whom `--as` names, else the system's user and host. Where no variable names

@@ -66,7 +66,7 @@ pub async fn run(args: RunArgs, globals: &Globals) -> anyhow::Result<()> {
         return Err(anyhow!("an SQLite database is one process's: the API and the portal run in the worker's"))
             .what_to_do("add --role worker, or set DATABASE_URL to a PostgreSQL database");
     }
-    let role = if roles.worker { app::Role::Worker } else { app::Role::Command };
+    let role = if roles.worker { app::ProcessKind::Worker } else { app::ProcessKind::Command };
     // First of all, so that health checks show what it waits for, and an address that is in use is not found
     // out hours later.
     let observability = Observability::serve(&config, Liveness::default()).await?;

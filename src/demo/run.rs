@@ -13,7 +13,7 @@ use super::catcher::{Catcher, CatcherConfig};
 use super::report::{ReportRow, WhereToLook};
 use super::rows::rows_of;
 use super::sample_data::{DemoEvent, MESSAGE_BYTES_MAX, SampleData};
-use crate::app::{App, Role};
+use crate::app::{App, ProcessKind};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
@@ -74,7 +74,7 @@ impl Demo {
 
         let portal = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let config = config(folder, &catcher, portal.local_addr()?)?;
-        let app = App::open(config, Role::Worker).await?;
+        let app = App::open(config, ProcessKind::Worker).await?;
         let router =
             HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.for_visitors().portal()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
