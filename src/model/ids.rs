@@ -82,6 +82,14 @@ uuid_id!(
     WorkerId
 );
 uuid_id!(
+    /// A person who signs in to the console.
+    OperatorId
+);
+uuid_id!(
+    /// A token of the API.
+    TokenId
+);
+uuid_id!(
     /// The idempotency key `(source, id)` of an event, as a name-based UUID.
     EventKey
 );

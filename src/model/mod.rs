@@ -1,5 +1,6 @@
 //! Types that every room uses: ids, states, reason codes, replies, and the ports of broker and intake.
 
+pub mod access;
 pub mod customer;
 pub mod ids;
 pub mod incoming;

@@ -6,6 +6,7 @@
 pub(crate) mod breaker;
 pub mod decision;
 pub mod lockout;
+pub mod permission;
 pub mod portal;
 pub mod refusal_words;
 pub mod retry;
