@@ -1,0 +1,159 @@
+//! The pages of those who run the dispatcher: sign-in, support, settings, people.
+//!
+//! [`signed`] knows who asks; a handler is a thin shell over a verb of `operator/` or a query of `store/`, and a page of
+//! [`pages`] is what it shows. The API does the same by the same verbs.
+
+mod account;
+mod invitation;
+pub mod language;
+mod operators;
+pub mod pages;
+mod qr_code;
+mod sign_in;
+mod signed;
+mod tokens;
+mod totp;
+mod turns;
+pub mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::compose::Templates;
+use crate::config::Config;
+use crate::documents::DocumentStore;
+use crate::operator::people::People;
+use crate::operator::redrive::Redrive;
+use crate::operator::resend::Resend;
+use crate::operator::sign_in::SignIn;
+use crate::secrets::{LinkKeys, SecretKeys};
+use crate::store::{Store, StoreError};
+use crate::web::{Access, FormTokens, assets_router, in_request_span};
+pub(crate) use signed::{Signed, SignedForm, see_other};
+use turns::PageTurns;
+
+/// What a page may do: its scripts and styles are files of ours, nothing stands in it by itself. The mail as it was sent is a
+/// frame of its own.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+                           connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+                           frame-ancestors 'none'";
+
+/// What the pages are made with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Console {
+    config: Arc<Config>,
+    /// With connections of its own.
+    store: Store,
+    templates: Arc<Templates>,
+    documents: DocumentStore,
+    link_keys: LinkKeys,
+    redrive: Redrive,
+    resend: Resend,
+    people: People,
+    sign_in: SignIn,
+    access: Access,
+    form_tokens: FormTokens,
+    turns: PageTurns,
+    sign_in_turns: PageTurns,
+}
+
+/// What the composition root hands in.
+#[derive(Debug)]
+pub struct ConsoleParts<'a> {
+    pub config: Arc<Config>,
+    /// Its connections are the pages' own: visitors may use all of them.
+    pub store: Store,
+    pub templates: Arc<Templates>,
+    pub documents: DocumentStore,
+    pub keys: &'a SecretKeys,
+    pub redrive: Redrive,
+    pub resend: Resend,
+}
+
+impl Console {
+    #[must_use]
+    pub fn new(parts: ConsoleParts<'_>) -> Self {
+        let ConsoleParts { config, store, templates, documents, keys, redrive, resend } = parts;
+        let console = &config.console;
+        Self {
+            people: People::new(store.clone(), console.url.clone()),
+            sign_in: SignIn::new(store.clone(), keys, &console.totp_roles, console.url.host()),
+            access: Access::new(store.clone(), console),
+            form_tokens: FormTokens::of(keys),
+            turns: PageTurns::of_pages(),
+            sign_in_turns: PageTurns::of_sign_ins(),
+            link_keys: keys.link_keys(),
+            config,
+            store,
+            templates,
+            documents,
+            redrive,
+            resend,
+        }
+    }
+
+    /// Encrypts operators' secrets by the newest key that older ones have encrypted; returns how many.
+    pub async fn reseal(&self) -> Result<u64, StoreError> {
+        self.sign_in.reseal().await
+    }
+}
+
+/// The console's routes. Whoever serves them checks the request's `Host`.
+pub fn router(console: Console) -> Router {
+    let entrance = Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-in/code", get(sign_in::show_code).post(sign_in::enter_code))
+        .route("/invitation/{token}", get(invitation::show).post(invitation::accept))
+        .route("/account/totp", get(totp::show).post(totp::confirm))
+        .route("/account/password", post(account::change_password))
+        .route("/account/recovery-codes", post(account::renew_recovery_codes))
+        .layer(from_fn_with_state(console.sign_in_turns.clone(), turns::in_turn));
+    let pages = Router::new()
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/language", post(sign_in::choose_language))
+        .route("/account", get(account::show))
+        .route("/account/sessions/{session}/end", post(account::end_session))
+        .route("/account/sessions/end-others", post(account::end_other_sessions))
+        .route("/operators", get(operators::list).post(operators::add))
+        .route("/operators/{id}", post(operators::change))
+        .route("/operators/{id}/invite", post(operators::invite))
+        .route("/operators/{id}/reset-totp", post(operators::reset_totp))
+        .route("/operators/{id}/disable", post(operators::disable))
+        .route("/operators/{id}/enable", post(operators::enable))
+        .route("/tokens", get(tokens::list).post(tokens::add))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
+        .layer(from_fn_with_state(console.turns.clone(), turns::in_turn));
+    entrance
+        .merge(pages)
+        .merge(assets_router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(map_response(add_console_headers))
+        .layer(from_fn(in_request_span))
+        .with_state(console)
+}
+
+/// For who is signed in, a page within the console; for all others, the way in: what is there is not theirs to know.
+async fn not_found(State(_): State<Console>, signed: Signed) -> Response {
+    signed.not_found()
+}
+
+/// What a page does not say itself. `same-origin`: with `no-referrer`, browsers would send `Origin: null` with our own forms.
+async fn add_console_headers(mut response: Response) -> Response {
+    const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+    for (name, value) in [
+        (header::CACHE_CONTROL, "private, no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        (ROBOTS, "noindex, nofollow"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
