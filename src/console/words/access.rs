@@ -1,0 +1,222 @@
+//! Signing in, accounts, operators and tokens.
+
+use super::words;
+use crate::console::pages::{EnrolmentProblem, OperatorProblem, TokenProblem};
+
+words! { AccessWords {
+    sign_in = "Anmelden", "Sign in", "Aanmelden";
+    password = "Passwort", "Password", "Wachtwoord";
+    wrong =
+        "Adresse und Passwort passen nicht zusammen.",
+        "Address and password do not match.",
+        "Adres en wachtwoord horen niet bij elkaar.";
+    code_wrong = "Der Code stimmt nicht, oder er gilt nicht mehr.", "The code is not right, or no longer valid.", "De code klopt niet, of geldt niet meer.";
+    limit: fn(&str) -> String =
+        |wait| format!("Zu viele Versuche. Versuchen Sie es {wait} noch einmal."),
+        |wait| format!("Too many tries. Please try again {wait}."),
+        |wait| format!("Te veel pogingen. Probeer het {wait} opnieuw.");
+    busy = "Gerade melden sich viele an. Bitte gleich noch einmal versuchen.", "Many people are signing in just now. Please try again in a moment.", "Er melden zich nu veel mensen aan. Probeer het zo nog eens.";
+    too_late = "Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.", "That took too long. Please sign in again.", "Dat duurde te lang. Meld u opnieuw aan.";
+    signed_out = "Sie sind abgemeldet.", "You are signed out.", "U bent afgemeld.";
+    no_operators_title = "Noch kann sich niemand anmelden", "Nobody can sign in yet", "Er kan nog niemand aanmelden";
+    no_operators =
+        "Legen Sie auf dem Server die erste Person an; der zweite Befehl gibt einen Link aus, der einmal gilt:",
+        "Add the first person on the server; the second command prints a link that works once:",
+        "Voeg op de server de eerste persoon toe; de tweede opdracht geeft een link die één keer werkt:";
+    code_title = "Code aus der App", "Code from the app", "Code uit de app";
+    code = "Code", "Code", "Code";
+    code_hint =
+        "Sechs Ziffern aus Ihrer Authenticator-App, oder ein Wiederherstellungscode.",
+        "Six digits from your authenticator app, or a recovery code.",
+        "Zes cijfers uit uw authenticator-app, of een herstelcode.";
+    confirm = "Bestätigen", "Confirm", "Bevestigen";
+    start_again = "Von vorn anmelden", "Sign in from the start", "Opnieuw beginnen";
+    invitation_title = "Willkommen", "Welcome", "Welkom";
+    invitation_lead: fn(&str) -> String =
+        |email| format!("Sie melden sich künftig mit {email} an. Wählen Sie ein Passwort."),
+        |email| format!("You will sign in as {email}. Choose a password."),
+        |email| format!("U meldt zich voortaan aan met {email}. Kies een wachtwoord.");
+    new_password = "Neues Passwort", "New password", "Nieuw wachtwoord";
+    password_again = "Noch einmal", "Once more", "Nog een keer";
+    password_hint =
+        "Mindestens 12 Zeichen. Vier zufällige Wörter sind besser als Sonderzeichen.",
+        "At least 12 characters. Four random words are better than special characters.",
+        "Minstens 12 tekens. Vier willekeurige woorden zijn beter dan leestekens.";
+    go_on = "Weiter", "Continue", "Verder";
+    totp_title = "Authenticator-App einrichten", "Set up an authenticator app", "Authenticator-app instellen";
+    totp_required =
+        "Ihre Rolle verlangt einen zweiten Faktor.",
+        "Your role asks for a second factor.",
+        "Uw rol vraagt om een tweede factor.";
+    totp_lead =
+        "Scannen Sie das Bild mit der App, oder tippen Sie den Schlüssel ein. Geben Sie dann den Code ein, den die App zeigt.",
+        "Scan the picture with the app, or type the key. Then enter the code that the app shows.",
+        "Scan de afbeelding met de app, of typ de sleutel over. Voer daarna de code in die de app toont.";
+    totp_key = "Schlüssel", "Key", "Sleutel";
+    totp_open = "In der App öffnen", "Open in the app", "In de app openen";
+    totp_picture = "QR-Code für die Authenticator-App", "QR code for the authenticator app", "QR-code voor de authenticator-app";
+    recovery_title = "Wiederherstellungscodes", "Recovery codes", "Herstelcodes";
+    recovery_lead =
+        "Ohne die App kommen Sie mit einem dieser Codes hinein; jeder gilt einmal. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder legen Sie sie in Ihren Passwortspeicher.",
+        "Without the app, one of these codes lets you in; each works once. They are shown only now: print them, or keep them in your password manager.",
+        "Zonder de app komt u binnen met een van deze codes; elke werkt één keer. Ze worden alleen nu getoond: druk ze af, of bewaar ze in uw wachtwoordkluis.";
+    recovery_kept = "Ich habe sie aufbewahrt", "I have kept them", "Ik heb ze bewaard";
+    recovery_left: fn(u32) -> String =
+        |left| match left { 1 => "Noch 1 Code ist ungebraucht.".to_owned(), left => format!("Noch {left} Codes sind ungebraucht.") },
+        |left| match left { 1 => "1 code is unused.".to_owned(), left => format!("{left} codes are unused.") },
+        |left| match left { 1 => "Nog 1 code is ongebruikt.".to_owned(), left => format!("Nog {left} codes zijn ongebruikt.") };
+    recovery_new = "Neue Codes erzeugen", "Make new codes", "Nieuwe codes maken";
+    recovery_new_lead =
+        "Die alten gelten dann nicht mehr.",
+        "The old ones then stop working.",
+        "De oude werken dan niet meer.";
+    second_factor = "Zweiter Faktor", "Second factor", "Tweede factor";
+    totp_on = "Die Authenticator-App ist eingerichtet.", "The authenticator app is set up.", "De authenticator-app is ingesteld.";
+    totp_off = "Noch keine Authenticator-App.", "No authenticator app yet.", "Nog geen authenticator-app.";
+    change_password = "Passwort ändern", "Change the password", "Wachtwoord wijzigen";
+    current_password = "Bisheriges Passwort", "Current password", "Huidig wachtwoord";
+    current_wrong = "Das bisherige Passwort oder der Code stimmt nicht.", "The current password or the code is not right.", "Het huidige wachtwoord of de code klopt niet.";
+    sessions = "Sitzungen", "Sessions", "Sessies";
+    this_session = "diese Sitzung", "this session", "deze sessie";
+    browser = "Browser", "Browser", "Browser";
+    network = "Netz", "Network", "Netwerk";
+    started = "Begonnen", "Started", "Begonnen";
+    last_seen = "Zuletzt gesehen", "Last seen", "Laatst gezien";
+    end_session = "Beenden", "End", "Beëindigen";
+    end_others = "Alle anderen beenden", "End all others", "Alle andere beëindigen";
+    people_lead =
+        "Wer sich anmelden darf, als was, und für welche Mandanten.",
+        "Who may sign in, as what, and for which tenants.",
+        "Wie zich mag aanmelden, als wat, en voor welke tenants.";
+    add_person = "Person einladen", "Invite a person", "Persoon uitnodigen";
+    add_person_lead =
+        "Sie erhalten einen Link, der einmal gilt, zum Weitergeben.",
+        "You get a link that works once, to pass on.",
+        "U krijgt een link die één keer werkt, om door te geven.";
+    scope = "Mandanten", "Tenants", "Tenants";
+    scope_hint =
+        "Kennungen, durch Komma getrennt. Leer: alle.",
+        "Identifiers, separated by commas. Empty: all.",
+        "Kenmerken, gescheiden door komma's. Leeg: alle.";
+    invite = "Einladen", "Invite", "Uitnodigen";
+    invite_again = "Neu einladen", "Invite again", "Opnieuw uitnodigen";
+    reset_totp = "App zurücksetzen", "Reset the app", "App opnieuw instellen";
+    disable = "Sperren", "Disable", "Blokkeren";
+    enable = "Freigeben", "Enable", "Vrijgeven";
+    actions = "Aktionen", "Actions", "Acties";
+    change = "Ändern", "Change", "Wijzigen";
+    active = "aktiv", "active", "actief";
+    invited = "eingeladen", "invited", "uitgenodigd";
+    invitation_expired = "Einladung abgelaufen", "invitation expired", "uitnodiging verlopen";
+    disabled = "gesperrt", "disabled", "geblokkeerd";
+    you = "Sie", "you", "u";
+    no_second_factor = "ohne zweiten Faktor", "no second factor", "geen tweede factor";
+    last_sign_in = "Letzte Anmeldung", "Last sign-in", "Laatste aanmelding";
+    invitation_made: fn(&str) -> String =
+        |email| format!("Link für {email}"),
+        |email| format!("Link for {email}"),
+        |email| format!("Link voor {email}");
+    shown_once =
+        "Wird nur jetzt gezeigt und gilt einmal.",
+        "Shown only now, and works once.",
+        "Wordt alleen nu getoond en werkt één keer.";
+    tokens_lead =
+        "Mit Tokens greifen Programme auf die Schnittstelle zu. Jeder hat eine Rolle, Mandanten und am besten ein Ablaufdatum.",
+        "Programs use the API with tokens. Each has a role, tenants, and ideally an end.",
+        "Programma's gebruiken de API met tokens. Elke token heeft een rol, tenants en liefst een einddatum.";
+    add_token = "Token erzeugen", "Make a token", "Token maken";
+    token_name_hint = "Welches Programm ihn benutzt.", "Which program uses it.", "Welk programma hem gebruikt.";
+    expires_in = "Gültig für Tage", "Valid for days", "Geldig voor dagen";
+    expires_hint = "Leer: läuft nie ab.", "Empty: never expires.", "Leeg: verloopt nooit.";
+    token_made: fn(&str) -> String =
+        |name| format!("Token für {name}"), |name| format!("Token for {name}"), |name| format!("Token voor {name}");
+    token_once =
+        "Wird nur jetzt gezeigt; gespeichert ist nur sein Hash.",
+        "Shown only now; only its hash is stored.",
+        "Wordt alleen nu getoond; alleen de hash is opgeslagen.";
+    revoke = "Widerrufen", "Revoke", "Intrekken";
+    revoked = "widerrufen", "revoked", "ingetrokken";
+    expired = "abgelaufen", "expired", "verlopen";
+    made = "Erzeugt", "Made", "Gemaakt";
+    expires = "Läuft ab", "Expires", "Verloopt";
+    last_used = "Zuletzt benutzt", "Last used", "Laatst gebruikt";
+    no_tokens =
+        "Noch kein Token. Hier stünde, welches Programm wann zuletzt etwas getan hat.",
+        "No token yet. Here you would see which program did something, and when.",
+        "Nog geen token. Hier zou staan welk programma wanneer voor het laatst iets deed.";
+    enrolment_problem: fn(EnrolmentProblem) -> String =
+        |problem| match problem {
+            EnrolmentProblem::PasswordTooShort { chars_min } => format!("Das Passwort braucht mindestens {chars_min} Zeichen."),
+            EnrolmentProblem::PasswordTooLong { bytes_max } => format!("Das Passwort hat mehr als {bytes_max} Bytes."),
+            EnrolmentProblem::PasswordGuessable => "Das Passwort ist zu leicht zu erraten.".to_owned(),
+            EnrolmentProblem::PasswordsDiffer => "Die beiden Passwörter sind verschieden.".to_owned(),
+            EnrolmentProblem::CodeWrong => "Der Code stimmt nicht. Geht die Uhr des Telefons richtig?".to_owned(),
+            EnrolmentProblem::NameMissing => "Bitte geben Sie Ihren Namen an.".to_owned(),
+        },
+        |problem| match problem {
+            EnrolmentProblem::PasswordTooShort { chars_min } => format!("The password needs at least {chars_min} characters."),
+            EnrolmentProblem::PasswordTooLong { bytes_max } => format!("The password has more than {bytes_max} bytes."),
+            EnrolmentProblem::PasswordGuessable => "The password is too easy to guess.".to_owned(),
+            EnrolmentProblem::PasswordsDiffer => "The two passwords differ.".to_owned(),
+            EnrolmentProblem::CodeWrong => "The code is not right. Is the phone's clock correct?".to_owned(),
+            EnrolmentProblem::NameMissing => "Please give your name.".to_owned(),
+        },
+        |problem| match problem {
+            EnrolmentProblem::PasswordTooShort { chars_min } => format!("Het wachtwoord heeft minstens {chars_min} tekens nodig."),
+            EnrolmentProblem::PasswordTooLong { bytes_max } => format!("Het wachtwoord heeft meer dan {bytes_max} bytes."),
+            EnrolmentProblem::PasswordGuessable => "Het wachtwoord is te makkelijk te raden.".to_owned(),
+            EnrolmentProblem::PasswordsDiffer => "De twee wachtwoorden verschillen.".to_owned(),
+            EnrolmentProblem::CodeWrong => "De code klopt niet. Loopt de klok van de telefoon goed?".to_owned(),
+            EnrolmentProblem::NameMissing => "Geef uw naam op.".to_owned(),
+        };
+    operator_problem: fn(OperatorProblem) -> &'static str =
+        |problem| match problem {
+            OperatorProblem::AddressUnusable => "Die E-Mail-Adresse ist nicht brauchbar.",
+            OperatorProblem::AddressTaken => "Diese Person gibt es schon.",
+            OperatorProblem::RoleMissing => "Bitte wählen Sie eine Rolle.",
+            OperatorProblem::TenantsMissing => "Diese Rolle gilt nur für genannte Mandanten.",
+            OperatorProblem::TenantUnknown => "Einen dieser Mandanten gibt es nicht.",
+            OperatorProblem::LastAdmin => "Das ist die letzte Administration: Jemand muss Personen verwalten können.",
+        },
+        |problem| match problem {
+            OperatorProblem::AddressUnusable => "The email address cannot be used.",
+            OperatorProblem::AddressTaken => "This person exists already.",
+            OperatorProblem::RoleMissing => "Please choose a role.",
+            OperatorProblem::TenantsMissing => "This role is given for named tenants only.",
+            OperatorProblem::TenantUnknown => "One of these tenants does not exist.",
+            OperatorProblem::LastAdmin => "This is the last admin: somebody has to be able to manage people.",
+        },
+        |problem| match problem {
+            OperatorProblem::AddressUnusable => "Het e-mailadres is niet bruikbaar.",
+            OperatorProblem::AddressTaken => "Deze persoon bestaat al.",
+            OperatorProblem::RoleMissing => "Kies een rol.",
+            OperatorProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
+            OperatorProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
+            OperatorProblem::LastAdmin => "Dit is de laatste beheerder: iemand moet personen kunnen beheren.",
+        };
+    token_problem: fn(TokenProblem) -> &'static str =
+        |problem| match problem {
+            TokenProblem::NameMissing => "Bitte geben Sie einen Namen an.",
+            TokenProblem::NameTaken => "Einen Token dieses Namens gibt es schon.",
+            TokenProblem::RoleMissing => "Bitte wählen Sie eine Rolle.",
+            TokenProblem::TenantsMissing => "Diese Rolle gilt nur für genannte Mandanten.",
+            TokenProblem::TenantUnknown => "Einen dieser Mandanten gibt es nicht.",
+            TokenProblem::ExpiryUnusable => "Die Zahl der Tage ist nicht brauchbar.",
+        },
+        |problem| match problem {
+            TokenProblem::NameMissing => "Please give a name.",
+            TokenProblem::NameTaken => "A token of this name exists already.",
+            TokenProblem::RoleMissing => "Please choose a role.",
+            TokenProblem::TenantsMissing => "This role is given for named tenants only.",
+            TokenProblem::TenantUnknown => "One of these tenants does not exist.",
+            TokenProblem::ExpiryUnusable => "The number of days cannot be used.",
+        },
+        |problem| match problem {
+            TokenProblem::NameMissing => "Geef een naam op.",
+            TokenProblem::NameTaken => "Er bestaat al een token met deze naam.",
+            TokenProblem::RoleMissing => "Kies een rol.",
+            TokenProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
+            TokenProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
+            TokenProblem::ExpiryUnusable => "Het aantal dagen is niet bruikbaar.",
+        };
+} }

@@ -1,0 +1,241 @@
+//! Around every page, and words that several pages use.
+
+use std::time::Duration;
+
+use super::words;
+use crate::console::pages::{ActionDone, NavItem};
+use crate::model::access::Role;
+
+words! { FrameWords {
+    language_name = "Deutsch", "English", "Nederlands";
+    skip = "Zum Inhalt", "Skip to content", "Naar de inhoud";
+    navigation = "Bereiche", "Sections", "Onderdelen";
+    menu = "Menü", "Menu", "Menu";
+    administration = "Verwaltung", "Administration", "Beheer";
+    language = "Sprache", "Language", "Taal";
+    account = "Konto", "Account", "Account";
+    sign_out = "Abmelden", "Sign out", "Afmelden";
+    search = "Suchen", "Search", "Zoeken";
+    search_everything =
+        "Rechnungsnummer, Kunde, E-Mail-Adresse …",
+        "Invoice number, customer, email address …",
+        "Factuurnummer, klant, e-mailadres …";
+    search_key = "Taste /", "Press /", "Toets /";
+    tenant = "Mandant", "Tenant", "Tenant";
+    tenants = "Mandanten", "Tenants", "Tenants";
+    all_tenants = "Alle Mandanten", "All tenants", "Alle tenants";
+    customer = "Kunde", "Customer", "Klant";
+    number = "Nummer", "Number", "Nummer";
+    kind = "Art", "Kind", "Soort";
+    state = "Status", "State", "Status";
+    recipient = "Empfänger", "Recipient", "Ontvanger";
+    reason = "Grund", "Reason", "Reden";
+    reason_hint =
+        "Steht im Verlauf und im Audit-Protokoll. Bitte keine persönlichen Angaben.",
+        "Kept in the timeline and the audit log. Please no personal details.",
+        "Komt in de tijdlijn en het auditlog. Geen persoonlijke gegevens, alstublieft.";
+    reason_missing = "Bitte geben Sie einen Grund an.", "Please give a reason.", "Geef een reden op.";
+    since = "Seit", "Since", "Sinds";
+    until = "Bis", "Until", "Tot";
+    when = "Wann", "When", "Wanneer";
+    who = "Wer", "Who", "Wie";
+    name = "Name", "Name", "Naam";
+    email = "E-Mail-Adresse", "Email address", "E-mailadres";
+    role_label = "Rolle", "Role", "Rol";
+    next_page = "Weitere anzeigen", "Show more", "Meer tonen";
+    from_start = "Zum Anfang", "Back to the start", "Naar het begin";
+    cancel = "Abbrechen", "Cancel", "Annuleren";
+    close = "Schließen", "Close", "Sluiten";
+    save = "Speichern", "Save", "Opslaan";
+    apply = "Anwenden", "Apply", "Toepassen";
+    copy = "Kopieren", "Copy", "Kopiëren";
+    copied = "Kopiert", "Copied", "Gekopieerd";
+    error_prefix = "Fehler", "Error", "Fout";
+    never = "nie", "never", "nooit";
+    nothing = "–", "–", "–";
+    optional = "optional", "optional", "optioneel";
+    masked =
+        "Namen und Adressen sind in Listen verkürzt.",
+        "Names and addresses are shortened in lists.",
+        "Namen en adressen zijn in lijsten verkort.";
+    export_csv = "Als CSV exportieren", "Export as CSV", "Exporteren als CSV";
+    /// How long something has lasted.
+    age: fn(Duration) -> String =
+        |time| age(time, ["s", "min", "h", "T"]), |time| age(time, ["s", "min", "h", "d"]), |time| age(time, ["s", "min", "u", "d"]);
+    /// From now on.
+    wait: fn(Duration) -> String =
+        |time| match minutes(time) { 1 => "in 1 Minute".to_owned(), minutes => format!("in {minutes} Minuten") },
+        |time| match minutes(time) { 1 => "in 1 minute".to_owned(), minutes => format!("in {minutes} minutes") },
+        |time| match minutes(time) { 1 => "over 1 minuut".to_owned(), minutes => format!("over {minutes} minuten") };
+    nav: fn(NavItem) -> &'static str =
+        |item| match item {
+            NavItem::Work => "Arbeitsliste",
+            NavItem::Search => "Suche",
+            NavItem::Tenants => "Mandanten",
+            NavItem::Settings => "Kundenportal",
+            NavItem::Operators => "Personen",
+            NavItem::Tokens => "Tokens",
+            NavItem::Audit => "Audit-Protokoll",
+            NavItem::Account => "Mein Konto",
+        },
+        |item| match item {
+            NavItem::Work => "Work list",
+            NavItem::Search => "Search",
+            NavItem::Tenants => "Tenants",
+            NavItem::Settings => "Customer portal",
+            NavItem::Operators => "People",
+            NavItem::Tokens => "Tokens",
+            NavItem::Audit => "Audit log",
+            NavItem::Account => "My account",
+        },
+        |item| match item {
+            NavItem::Work => "Werklijst",
+            NavItem::Search => "Zoeken",
+            NavItem::Tenants => "Tenants",
+            NavItem::Settings => "Klantportaal",
+            NavItem::Operators => "Personen",
+            NavItem::Tokens => "Tokens",
+            NavItem::Audit => "Auditlog",
+            NavItem::Account => "Mijn account",
+        };
+    role: fn(Role) -> &'static str =
+        |role| match role {
+            Role::Viewer => "Einsicht",
+            Role::Support => "Support",
+            Role::Operations => "Betrieb",
+            Role::Admin => "Administration",
+            Role::TenantAdmin => "Mandanten-Administration",
+            Role::Billing => "Abrechnungssystem",
+        },
+        |role| match role {
+            Role::Viewer => "Viewer",
+            Role::Support => "Support",
+            Role::Operations => "Operations",
+            Role::Admin => "Admin",
+            Role::TenantAdmin => "Tenant admin",
+            Role::Billing => "Billing system",
+        },
+        |role| match role {
+            Role::Viewer => "Inzage",
+            Role::Support => "Support",
+            Role::Operations => "Beheer van verzending",
+            Role::Admin => "Beheerder",
+            Role::TenantAdmin => "Tenantbeheerder",
+            Role::Billing => "Facturatiesysteem",
+        };
+    role_means: fn(Role) -> &'static str =
+        |role| match role {
+            Role::Viewer => "sieht alles, persönliche Daten verkürzt; ändert nichts",
+            Role::Support => "öffnet Rechnungen und Kunden, sendet erneut, sperrt Links",
+            Role::Operations => "wie Support; dazu Relays, unzustellbare Ereignisse, Pausen",
+            Role::Admin => "alles, auch Einstellungen, Personen und Tokens",
+            Role::TenantAdmin => "wie Support, dazu die Einstellungen: nur für genannte Mandanten",
+            Role::Billing => "veröffentlicht Ereignisse und Stammdaten; liest keine Kunden",
+        },
+        |role| match role {
+            Role::Viewer => "sees everything, personal data shortened; changes nothing",
+            Role::Support => "opens invoices and customers, resends, revokes links",
+            Role::Operations => "as support; and relays, dead letters, pauses",
+            Role::Admin => "everything, also settings, people and tokens",
+            Role::TenantAdmin => "as support, and the settings: of named tenants only",
+            Role::Billing => "publishes events and master data; cannot read customers",
+        },
+        |role| match role {
+            Role::Viewer => "ziet alles, persoonlijke gegevens verkort; wijzigt niets",
+            Role::Support => "opent facturen en klanten, verstuurt opnieuw, trekt links in",
+            Role::Operations => "als support; plus relays, onbestelbare berichten, pauzes",
+            Role::Admin => "alles, ook instellingen, personen en tokens",
+            Role::TenantAdmin => "als support, plus de instellingen: alleen van genoemde tenants",
+            Role::Billing => "publiceert gebeurtenissen en stamgegevens; leest geen klanten",
+        };
+    done: fn(ActionDone) -> &'static str =
+        |done| match done {
+            ActionDone::Resent => "Wird erneut gesendet. Diese Seite zeigt, wie es ausgeht.",
+            ActionDone::ResentBefore => "Das Formular kam zweimal an; es wird nur einmal gesendet.",
+            ActionDone::Cancelled => "Der Versand ist abgebrochen.",
+            ActionDone::SentNow => "Wird als Nächstes gesendet.",
+            ActionDone::MarkedSent => "Als gesendet vermerkt.",
+            ActionDone::Acknowledged => "Erledigt: steht nicht mehr auf der Arbeitsliste.",
+            ActionDone::LinksRevoked => "Die Links öffnen nichts mehr.",
+            ActionDone::LockLifted => "Die Sperre ist aufgehoben.",
+            ActionDone::Paused => "Der Versand ist angehalten.",
+            ActionDone::Resumed => "Der Versand läuft wieder.",
+            ActionDone::SettingsSaved => "Gespeichert. Gilt ab der nächsten E-Mail und dem nächsten Aufruf im Portal.",
+            ActionDone::SettingsUnchanged => "Es war nichts geändert; es gilt weiter dieselbe Version.",
+            ActionDone::TestSent => "Der Test ist unterwegs an Ihre Adresse.",
+            ActionDone::OperatorChanged => "Geändert. Gilt ab sofort, auch für laufende Sitzungen.",
+            ActionDone::OperatorDisabled => "Gesperrt. Alle Sitzungen sind beendet.",
+            ActionDone::OperatorEnabled => "Wieder freigegeben.",
+            ActionDone::TotpReset => "Die Authenticator-App wird bei der nächsten Anmeldung neu eingerichtet.",
+            ActionDone::TokenRevoked => "Der Token gilt nicht mehr.",
+            ActionDone::PasswordChanged => "Das Passwort ist geändert. Andere Sitzungen sind beendet.",
+            ActionDone::TotpSetUp => "Die Authenticator-App ist eingerichtet.",
+            ActionDone::SessionEnded => "Die Sitzung ist beendet.",
+            ActionDone::OtherSessionsEnded => "Alle anderen Sitzungen sind beendet.",
+        },
+        |done| match done {
+            ActionDone::Resent => "It is being sent again. This page shows how it ends.",
+            ActionDone::ResentBefore => "The form came twice; it is sent once.",
+            ActionDone::Cancelled => "The delivery is cancelled.",
+            ActionDone::SentNow => "It is sent next.",
+            ActionDone::MarkedSent => "Marked as sent.",
+            ActionDone::Acknowledged => "Done: it is no longer on the work list.",
+            ActionDone::LinksRevoked => "The links no longer open anything.",
+            ActionDone::LockLifted => "The lock is lifted.",
+            ActionDone::Paused => "Sending is paused.",
+            ActionDone::Resumed => "Sending goes on.",
+            ActionDone::SettingsSaved => "Saved. It holds for the next email and the next request in the portal.",
+            ActionDone::SettingsUnchanged => "Nothing was changed; the same version still holds.",
+            ActionDone::TestSent => "The test is on its way to your own address.",
+            ActionDone::OperatorChanged => "Changed. It holds at once, for open sessions too.",
+            ActionDone::OperatorDisabled => "Disabled. All sessions have ended.",
+            ActionDone::OperatorEnabled => "Enabled again.",
+            ActionDone::TotpReset => "The authenticator app is set up anew at the next sign-in.",
+            ActionDone::TokenRevoked => "The token is no longer valid.",
+            ActionDone::PasswordChanged => "The password is changed. Other sessions have ended.",
+            ActionDone::TotpSetUp => "The authenticator app is set up.",
+            ActionDone::SessionEnded => "The session has ended.",
+            ActionDone::OtherSessionsEnded => "All other sessions have ended.",
+        },
+        |done| match done {
+            ActionDone::Resent => "Wordt opnieuw verstuurd. Deze pagina laat zien hoe het afloopt.",
+            ActionDone::ResentBefore => "Het formulier kwam twee keer; er wordt één keer verstuurd.",
+            ActionDone::Cancelled => "De verzending is geannuleerd.",
+            ActionDone::SentNow => "Wordt als volgende verstuurd.",
+            ActionDone::MarkedSent => "Als verzonden gemarkeerd.",
+            ActionDone::Acknowledged => "Afgehandeld: staat niet meer op de werklijst.",
+            ActionDone::LinksRevoked => "De links openen niets meer.",
+            ActionDone::LockLifted => "De blokkering is opgeheven.",
+            ActionDone::Paused => "Het versturen is gepauzeerd.",
+            ActionDone::Resumed => "Het versturen gaat verder.",
+            ActionDone::SettingsSaved => "Opgeslagen. Geldt vanaf de volgende e-mail en het volgende bezoek aan het portaal.",
+            ActionDone::SettingsUnchanged => "Er was niets gewijzigd; dezelfde versie blijft gelden.",
+            ActionDone::TestSent => "De test is onderweg naar uw eigen adres.",
+            ActionDone::OperatorChanged => "Gewijzigd. Geldt direct, ook voor open sessies.",
+            ActionDone::OperatorDisabled => "Geblokkeerd. Alle sessies zijn beëindigd.",
+            ActionDone::OperatorEnabled => "Weer vrijgegeven.",
+            ActionDone::TotpReset => "De authenticator-app wordt bij de volgende aanmelding opnieuw ingesteld.",
+            ActionDone::TokenRevoked => "De token is niet meer geldig.",
+            ActionDone::PasswordChanged => "Het wachtwoord is gewijzigd. Andere sessies zijn beëindigd.",
+            ActionDone::TotpSetUp => "De authenticator-app is ingesteld.",
+            ActionDone::SessionEnded => "De sessie is beëindigd.",
+            ActionDone::OtherSessionsEnded => "Alle andere sessies zijn beëindigd.",
+        };
+} }
+
+/// In the largest unit that it fills: seconds, minutes, hours, days.
+fn age(time: Duration, units: [&str; 4]) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        0..60 => (seconds, units[0]),
+        60..3_600 => (seconds / 60, units[1]),
+        3_600..172_800 => (seconds / 3_600, units[2]),
+        _ => (seconds / 86_400, units[3]),
+    };
+    format!("{count}\u{a0}{unit}")
+}
+
+/// Rounded up: at the time that is named, the wait is over.
+fn minutes(time: Duration) -> u64 {
+    time.as_secs().div_ceil(60).max(1)
+}

@@ -1,0 +1,57 @@
+//! Pages with nothing but a message.
+
+use super::words;
+
+/// A title and the paragraph below it.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsoleNotice {
+    pub title: &'static str,
+    pub text: &'static str,
+}
+
+const fn notice(title: &'static str, text: &'static str) -> ConsoleNotice {
+    ConsoleNotice { title, text }
+}
+
+words! { NoticeTexts {
+    not_found: ConsoleNotice =
+        notice("Nicht gefunden", "Das gibt es nicht, oder es gehört zu einem Mandanten, den Sie nicht sehen."),
+        notice("Not found", "It does not exist, or it belongs to a tenant that you do not see."),
+        notice("Niet gevonden", "Dit bestaat niet, of het hoort bij een tenant die u niet ziet.");
+    forbidden: ConsoleNotice =
+        notice("Dafür reicht Ihre Rolle nicht", "Fragen Sie jemanden mit Administration, wenn Sie das brauchen. Der Versuch steht im Audit-Protokoll."),
+        notice("Your role does not allow this", "Ask an admin if you need it. The attempt stands in the audit log."),
+        notice("Uw rol staat dit niet toe", "Vraag een beheerder als u dit nodig hebt. De poging staat in het auditlog.");
+    form_outdated: ConsoleNotice =
+        notice("Bitte laden Sie die Seite neu", "Das Formular war nicht mehr aktuell; es ist nichts geschehen. Gehen Sie zurück, laden Sie die Seite neu, und versuchen Sie es noch einmal."),
+        notice("Please reload the page", "The form was out of date; nothing has happened. Go back, reload the page and try again."),
+        notice("Laad de pagina opnieuw", "Het formulier was verouderd; er is niets gebeurd. Ga terug, laad de pagina opnieuw en probeer het nog eens.");
+    conflict: ConsoleNotice =
+        notice("Inzwischen ist etwas anderes geschehen", "Was Sie vorhatten, geht in diesem Zustand nicht mehr. Sehen Sie sich an, wie es jetzt steht."),
+        notice("Something else has happened meanwhile", "What you wanted is no longer possible in this state. Have a look at how it stands now."),
+        notice("Intussen is er iets anders gebeurd", "Wat u wilde, kan in deze toestand niet meer. Bekijk hoe het er nu voor staat.");
+    session_over: ConsoleNotice =
+        notice("Ihre Sitzung ist zu Ende", "Bitte melden Sie sich noch einmal an."),
+        notice("Your session has ended", "Please sign in again."),
+        notice("Uw sessie is afgelopen", "Meld u opnieuw aan.");
+    invitation_unknown: ConsoleNotice =
+        notice("Diese Einladung gilt nicht mehr", "Jede gilt einmal und nur einige Tage. Bitten Sie um eine neue."),
+        notice("This invitation no longer works", "Each works once, and for some days only. Ask for a new one."),
+        notice("Deze uitnodiging werkt niet meer", "Elke werkt één keer en maar enkele dagen. Vraag een nieuwe.");
+    too_many: ConsoleNotice =
+        notice("Zu viele Anfragen", "Bitte warten Sie einen Moment."),
+        notice("Too many requests", "Please wait a moment."),
+        notice("Te veel verzoeken", "Wacht even.");
+    failed: ConsoleNotice =
+        notice("Das hat nicht geklappt", "Der Fehler liegt beim Dienst, nicht bei Ihnen. Ob etwas geschehen ist, zeigt die Seite der Rechnung."),
+        notice("That did not work", "The fault is the service's, not yours. Whether something has happened, the invoice's page shows."),
+        notice("Dat is niet gelukt", "De fout ligt bij de dienst, niet bij u. Of er iets is gebeurd, toont de pagina van de factuur.");
+    unavailable: ConsoleNotice =
+        notice("Die Datenbank antwortet nicht", "Bitte versuchen Sie es gleich noch einmal."),
+        notice("The database does not answer", "Please try again in a moment."),
+        notice("De database antwoordt niet", "Probeer het zo nog eens.");
+    try_again: fn(&str) -> String =
+        |wait| format!("Versuchen Sie es {wait} noch einmal."), |wait| format!("Please try again {wait}."), |wait| format!("Probeer het {wait} opnieuw.");
+    to_start = "Zur Arbeitsliste", "To the work list", "Naar de werklijst";
+    to_sign_in = "Zur Anmeldung", "To the sign-in", "Naar de aanmelding";
+} }

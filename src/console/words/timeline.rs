@@ -1,0 +1,156 @@
+//! The entries of the timeline.
+
+use super::words;
+use crate::model::portal_event::PortalEventKind;
+use crate::model::settings::VerificationMethod;
+use crate::model::state::{Concluded, Decision, DeliveryRole};
+use crate::policy::decision::{PortalAccess, Reason};
+
+words! { TimelineWords {
+    received = "Ereignis eingegangen", "Event received", "Gebeurtenis ontvangen";
+    received_by: fn(&str, &str) -> String =
+        |via, source| format!("über {via}, von {source}"), |via, source| format!("by {via}, from {source}"), |via, source| format!("via {via}, van {source}");
+    forgotten = "Seine Bytes sind gelöscht.", "Its bytes have been deleted.", "De bytes zijn verwijderd.";
+    waiting = "Ereignis wartet", "Event waits", "Gebeurtenis wacht";
+    made: fn(DeliveryRole) -> &'static str =
+        |role| match role { DeliveryRole::Main => "E-Mail vorgesehen", DeliveryRole::Bcc => "Bcc-E-Mail vorgesehen", DeliveryRole::Rest => "E-Mail an die übrigen Empfänger vorgesehen" },
+        |role| match role { DeliveryRole::Main => "Email planned", DeliveryRole::Bcc => "Bcc email planned", DeliveryRole::Rest => "Email to the remaining recipients planned" },
+        |role| match role { DeliveryRole::Main => "E-mail gepland", DeliveryRole::Bcc => "Bcc-e-mail gepland", DeliveryRole::Rest => "E-mail aan de overige ontvangers gepland" };
+    to: fn(&str) -> String = |to| format!("an {to}"), |to| format!("to {to}"), |to| format!("aan {to}");
+    resent = "Erneut gesendet", "Resent", "Opnieuw verstuurd";
+    resent_by: fn(&str) -> String = |who| format!("von {who}"), |who| format!("by {who}"), |who| format!("door {who}");
+    unknown_address =
+        "Die Adresse stand weder im Ereignis noch in den Stammdaten.",
+        "The address stood neither in the event nor on record.",
+        "Het adres stond niet in de gebeurtenis en niet in de stamgegevens.";
+    decided: fn(Decision) -> &'static str =
+        |decision| match decision { Decision::Attach => "Entscheidung: Dokumente anhängen", Decision::Link => "Entscheidung: Link statt Anhang" },
+        |decision| match decision { Decision::Attach => "Decision: attach the documents", Decision::Link => "Decision: a link instead of attachments" },
+        |decision| match decision { Decision::Attach => "Beslissing: documenten bijvoegen", Decision::Link => "Beslissing: link in plaats van bijlage" };
+    decision_reason: fn(Reason) -> &'static str =
+        |reason| match reason {
+            Reason::PolicyInclude => "Die Einstellungen hängen Dokumente für alle Kunden an.",
+            Reason::PolicyExclude => "Die Einstellungen hängen für keinen Kunden Dokumente an.",
+            Reason::BusinessCustomer => "Geschäftskunde: Die Einstellungen hängen für Geschäftskunden an.",
+            Reason::PrivateCustomer => "Privatkunde: Die Einstellungen hängen nur für Geschäftskunden an.",
+            Reason::UnknownCustomerType => "Die Kundenart ist unbekannt und zählt als privat; angehängt wird nur für Geschäftskunden.",
+            Reason::TooLarge => "Mit den Dokumenten wäre die E-Mail größer, als das Relay annimmt.",
+            Reason::LinkOnly => "Eine Person hat um einen Link gebeten.",
+            Reason::EarlierDecision => "Ein früherer Versuch entschied auf Link; ein weiterer lockert das nie.",
+        },
+        |reason| match reason {
+            Reason::PolicyInclude => "The settings attach documents for all customers.",
+            Reason::PolicyExclude => "The settings attach documents for no customer.",
+            Reason::BusinessCustomer => "Business customer: the settings attach for business customers.",
+            Reason::PrivateCustomer => "Private customer: the settings attach for business customers only.",
+            Reason::UnknownCustomerType => "The customer's type is unknown and counts as private; documents are attached for business customers only.",
+            Reason::TooLarge => "With the documents the email would be larger than the relay takes.",
+            Reason::LinkOnly => "A person asked for a link.",
+            Reason::EarlierDecision => "An earlier attempt decided on a link; a retry never loosens that.",
+        },
+        |reason| match reason {
+            Reason::PolicyInclude => "De instellingen voegen voor alle klanten documenten bij.",
+            Reason::PolicyExclude => "De instellingen voegen voor geen klant documenten bij.",
+            Reason::BusinessCustomer => "Zakelijke klant: de instellingen voegen bij voor zakelijke klanten.",
+            Reason::PrivateCustomer => "Particuliere klant: de instellingen voegen alleen bij voor zakelijke klanten.",
+            Reason::UnknownCustomerType => "De soort klant is onbekend en telt als particulier; er wordt alleen bijgevoegd voor zakelijke klanten.",
+            Reason::TooLarge => "Met de documenten zou de e-mail groter zijn dan de relay aanneemt.",
+            Reason::LinkOnly => "Iemand vroeg om een link.",
+            Reason::EarlierDecision => "Een eerdere poging besloot tot een link; een volgende versoepelt dat nooit.",
+        };
+    access: fn(PortalAccess) -> &'static str =
+        |access| match access {
+            PortalAccess::Open => "Der Link öffnet die Dokumente.",
+            PortalAccess::Verified => "Die Dokumente öffnen sich nach einer Prüfung.",
+            PortalAccess::EveryPageVerified => "Jede Seite öffnet sich erst nach einer Prüfung.",
+            PortalAccess::Closed => "Die Dokumente sind im Portal niemandem zugänglich.",
+        },
+        |access| match access {
+            PortalAccess::Open => "The link opens the documents.",
+            PortalAccess::Verified => "The documents open after verification.",
+            PortalAccess::EveryPageVerified => "Every page opens after verification only.",
+            PortalAccess::Closed => "The documents are accessible to nobody in the portal.",
+        },
+        |access| match access {
+            PortalAccess::Open => "De link opent de documenten.",
+            PortalAccess::Verified => "De documenten openen na verificatie.",
+            PortalAccess::EveryPageVerified => "Elke pagina opent pas na verificatie.",
+            PortalAccess::Closed => "De documenten zijn in het portaal voor niemand toegankelijk.",
+        };
+    method: fn(VerificationMethod) -> &'static str =
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "Postleitzahl und Hausnummer", VerificationMethod::SmsOtp => "Code per SMS" },
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode and house number", VerificationMethod::SmsOtp => "code by text message" },
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode en huisnummer", VerificationMethod::SmsOtp => "code per sms" };
+    by_settings: fn(i64) -> String =
+        |version| format!("Einstellungen, Version {version}"), |version| format!("settings version {version}"), |version| format!("instellingen, versie {version}");
+    attempt: fn(u32) -> String =
+        |number| format!("Versuch {number}"), |number| format!("Attempt {number}"), |number| format!("Poging {number}");
+    unended =
+        "Wie er endete, ist nicht bekannt.", "How it ended is not known.", "Hoe die afliep is niet bekend.";
+    over: fn(&str) -> String = |relay| format!("über {relay}"), |relay| format!("over {relay}"), |relay| format!("via {relay}");
+    at_phase: fn(&str) -> String = |phase| format!("bei {phase}"), |phase| format!("at {phase}"), |phase| format!("bij {phase}");
+    next_try = "nächster Versuch", "next try", "volgende poging";
+    concluded: fn(Concluded) -> &'static str =
+        |state| match state {
+            Concluded::Sent => "Gesendet",
+            Concluded::Rejected => "Abgelehnt",
+            Concluded::Dead => "Gescheitert",
+            Concluded::Discarded => "Verworfen",
+            Concluded::Uncertain => "Ausgang ungewiss",
+            Concluded::Cancelled => "Abgebrochen",
+            Concluded::Expired => "Abgelaufen",
+        },
+        |state| match state {
+            Concluded::Sent => "Sent",
+            Concluded::Rejected => "Rejected",
+            Concluded::Dead => "Failed",
+            Concluded::Discarded => "Discarded",
+            Concluded::Uncertain => "Outcome uncertain",
+            Concluded::Cancelled => "Cancelled",
+            Concluded::Expired => "Expired",
+        },
+        |state| match state {
+            Concluded::Sent => "Verzonden",
+            Concluded::Rejected => "Geweigerd",
+            Concluded::Dead => "Mislukt",
+            Concluded::Discarded => "Verworpen",
+            Concluded::Uncertain => "Uitkomst onzeker",
+            Concluded::Cancelled => "Geannuleerd",
+            Concluded::Expired => "Verlopen",
+        };
+    note = "Vermerk", "Note", "Notitie";
+    acknowledged = "Als erledigt vermerkt", "Acknowledged", "Afgehandeld";
+    portal: fn(PortalEventKind) -> &'static str =
+        |kind| match kind {
+            PortalEventKind::Opened => "Portal: Link geöffnet",
+            PortalEventKind::VerificationAsked => "Portal: Prüfung verlangt",
+            PortalEventKind::Verified => "Portal: geprüft",
+            PortalEventKind::VerificationFailed => "Portal: Prüfung nicht bestanden",
+            PortalEventKind::Locked => "Portal: Prüfung gesperrt",
+            PortalEventKind::Downloaded => "Portal: Dokument geladen",
+            PortalEventKind::FreshLinkAsked => "Portal: neuen Link angefordert",
+        },
+        |kind| match kind {
+            PortalEventKind::Opened => "Portal: link opened",
+            PortalEventKind::VerificationAsked => "Portal: verification asked",
+            PortalEventKind::Verified => "Portal: verified",
+            PortalEventKind::VerificationFailed => "Portal: verification failed",
+            PortalEventKind::Locked => "Portal: verification locked",
+            PortalEventKind::Downloaded => "Portal: document downloaded",
+            PortalEventKind::FreshLinkAsked => "Portal: fresh link asked for",
+        },
+        |kind| match kind {
+            PortalEventKind::Opened => "Portaal: link geopend",
+            PortalEventKind::VerificationAsked => "Portaal: verificatie gevraagd",
+            PortalEventKind::Verified => "Portaal: geverifieerd",
+            PortalEventKind::VerificationFailed => "Portaal: verificatie mislukt",
+            PortalEventKind::Locked => "Portaal: verificatie geblokkeerd",
+            PortalEventKind::Downloaded => "Portaal: document gedownload",
+            PortalEventKind::FreshLinkAsked => "Portaal: nieuwe link gevraagd",
+        };
+    link_revoked = "Links gesperrt", "Links revoked", "Links ingetrokken";
+    dead_letter = "Dead Letter", "Dead letter", "Dead letter";
+    redriven = "Dead Letter wieder aufgenommen", "Dead letter redriven", "Dead letter opnieuw ingezet";
+    dead_letter_closed = "Dead Letter abgeschlossen", "Dead letter concluded", "Dead letter afgesloten";
+    mail: fn(usize) -> String = |number| format!("E-Mail {number}"), |number| format!("Email {number}"), |number| format!("E-mail {number}");
+} }

@@ -1,0 +1,146 @@
+//! The work list and the search.
+
+use super::words;
+use crate::console::pages::MatchedBy;
+use crate::model::work::WorkKind;
+
+words! { WorkWords {
+    title = "Arbeitsliste", "Work list", "Werklijst";
+    all = "Alle", "All", "Alle";
+    waiting = "Offen", "Open", "Open";
+    acknowledged = "Erledigt", "Acknowledged", "Afgehandeld";
+    age = "Alter", "Age", "Leeftijd";
+    what = "Was ist", "What", "Wat";
+    next_action = "Nächster Schritt", "Next step", "Volgende stap";
+    acknowledge = "Erledigt", "Acknowledge", "Afgehandeld";
+    acknowledged_by: fn(&str) -> String =
+        |who| format!("erledigt von {who}"), |who| format!("acknowledged by {who}"), |who| format!("afgehandeld door {who}");
+    new_entries: fn(u64) -> String =
+        |count| match count { 1 => "1 neuer Eintrag".to_owned(), count => format!("{count} neue Einträge") },
+        |count| match count { 1 => "1 new".to_owned(), count => format!("{count} new") },
+        |count| match count { 1 => "1 nieuwe".to_owned(), count => format!("{count} nieuwe") };
+    empty_title = "Nichts wartet auf Sie", "Nothing waits for you", "Er wacht niets op u";
+    empty =
+        "Hier stünden abgelehnte, abgelaufene und doppelte Rechnungen, solche mit ungewissem Ausgang, und Kunden, die sich nicht ausweisen können.",
+        "Here you would see rejected, expired and duplicate invoices, those with an uncertain outcome, and customers who cannot be verified.",
+        "Hier zouden geweigerde, verlopen en dubbele facturen staan, facturen met een onzekere uitkomst, en klanten die zich niet kunnen verifiëren.";
+    empty_acknowledged =
+        "Noch ist nichts als erledigt vermerkt.",
+        "Nothing has been acknowledged yet.",
+        "Er is nog niets afgehandeld.";
+    kind: fn(WorkKind) -> &'static str =
+        |kind| match kind {
+            WorkKind::Rejected => "Abgelehnt",
+            WorkKind::Expired => "Abgelaufen",
+            WorkKind::Duplicate => "Doppelt",
+            WorkKind::Uncertain => "Ungewiss",
+            WorkKind::NoVerificationMethod => "Nicht prüfbar",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Rejected",
+            WorkKind::Expired => "Expired",
+            WorkKind::Duplicate => "Duplicate",
+            WorkKind::Uncertain => "Uncertain",
+            WorkKind::NoVerificationMethod => "Not verifiable",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Geweigerd",
+            WorkKind::Expired => "Verlopen",
+            WorkKind::Duplicate => "Dubbel",
+            WorkKind::Uncertain => "Onzeker",
+            WorkKind::NoVerificationMethod => "Niet verifieerbaar",
+        };
+    kind_todo: fn(WorkKind) -> &'static str =
+        |kind| match kind {
+            WorkKind::Rejected => "Richtige Adresse erfragen, erneut senden",
+            WorkKind::Expired => "Klären, ob noch zu senden",
+            WorkKind::Duplicate => "Prüfen, welche Rechnung gilt",
+            WorkKind::Uncertain => "Im Relay nachsehen, dann entscheiden",
+            WorkKind::NoVerificationMethod => "Stammdaten ergänzen",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Ask for a working address, resend",
+            WorkKind::Expired => "Find out whether to send it still",
+            WorkKind::Duplicate => "Check which invoice counts",
+            WorkKind::Uncertain => "Look at the relay, then decide",
+            WorkKind::NoVerificationMethod => "Complete the customer's record",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Juist adres opvragen, opnieuw versturen",
+            WorkKind::Expired => "Nagaan of het nog verstuurd moet",
+            WorkKind::Duplicate => "Nagaan welke factuur geldt",
+            WorkKind::Uncertain => "Bij de relay kijken, dan beslissen",
+            WorkKind::NoVerificationMethod => "Klantgegevens aanvullen",
+        };
+    search_title = "Suche", "Search", "Zoeken";
+    results_for: fn(&str) -> String =
+        |query| format!("Treffer für „{query}“"), |query| format!("Results for “{query}”"), |query| format!("Resultaten voor ‘{query}’");
+    result_count: fn(usize, bool) -> String =
+        |count, more| match (count, more) { (1, false) => "1 Treffer".to_owned(), (_, true) => format!("Die ersten {count} Treffer"), _ => format!("{count} Treffer") },
+        |count, more| match (count, more) { (1, false) => "1 result".to_owned(), (_, true) => format!("The first {count} results"), _ => format!("{count} results") },
+        |count, more| match (count, more) { (1, false) => "1 resultaat".to_owned(), (_, true) => format!("De eerste {count} resultaten"), _ => format!("{count} resultaten") };
+    search_intro =
+        "Gesucht wird in allen Mandanten, die Sie sehen dürfen, und in jedem Status.",
+        "It looks in all tenants that you may see, and in every state.",
+        "Er wordt gezocht in alle tenants die u mag zien, en in elke status.";
+    search_examples: [&'static str; 5] =
+        [
+            "Rechnungsnummer, ganz oder der Anfang; Groß- und Kleinschreibung und Leerzeichen sind gleich",
+            "Kundennummer, oder die Anfänge der Wörter des Namens",
+            "E-Mail-Adresse eines Empfängers, ganz",
+            "Message-ID aus einer E-Mail",
+            "Kennung einer Zustellung oder eines Ereignisses",
+        ],
+        [
+            "Invoice number, whole or its beginning; case and blanks do not matter",
+            "Customer number, or the beginnings of the name's words",
+            "Email address of a recipient, whole",
+            "Message-ID from an email",
+            "Identifier of a delivery or an event",
+        ],
+        [
+            "Factuurnummer, heel of het begin; hoofdletters en spaties maken niet uit",
+            "Klantnummer, of het begin van de woorden van de naam",
+            "E-mailadres van een ontvanger, heel",
+            "Message-ID uit een e-mail",
+            "Kenmerk van een verzending of gebeurtenis",
+        ];
+    nothing_found = "Nichts gefunden", "Nothing found", "Niets gevonden";
+    nothing_found_hint =
+        "Eine Rechnung, deren Ereignis nie angekommen ist, steht hier nicht: Fragen Sie die Abrechnung.",
+        "An invoice whose event never came is not here: ask billing.",
+        "Een factuur waarvan de gebeurtenis nooit is aangekomen staat hier niet: vraag het de facturatie.";
+    matched: fn(MatchedBy) -> &'static str =
+        |matched| match matched {
+            MatchedBy::Number => "Nummer",
+            MatchedBy::NumberPrefix => "Anfang der Nummer",
+            MatchedBy::Customer => "Kundennummer",
+            MatchedBy::CustomerName => "Name",
+            MatchedBy::Recipient => "Empfänger",
+            MatchedBy::MessageId => "Message-ID",
+            MatchedBy::Delivery => "Zustellung",
+            MatchedBy::Event => "Ereignis",
+        },
+        |matched| match matched {
+            MatchedBy::Number => "Number",
+            MatchedBy::NumberPrefix => "Start of the number",
+            MatchedBy::Customer => "Customer number",
+            MatchedBy::CustomerName => "Name",
+            MatchedBy::Recipient => "Recipient",
+            MatchedBy::MessageId => "Message-ID",
+            MatchedBy::Delivery => "Delivery",
+            MatchedBy::Event => "Event",
+        },
+        |matched| match matched {
+            MatchedBy::Number => "Nummer",
+            MatchedBy::NumberPrefix => "Begin van het nummer",
+            MatchedBy::Customer => "Klantnummer",
+            MatchedBy::CustomerName => "Naam",
+            MatchedBy::Recipient => "Ontvanger",
+            MatchedBy::MessageId => "Message-ID",
+            MatchedBy::Delivery => "Verzending",
+            MatchedBy::Event => "Gebeurtenis",
+        };
+    found_by = "Gefunden über", "Found by", "Gevonden via";
+    sent_at = "Erstellt", "Created", "Aangemaakt";
+} }
