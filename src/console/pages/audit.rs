@@ -1,6 +1,16 @@
 //! The audit log: who did what, why, from where, when.
 
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::answer::answer;
+use super::format::{TimeTag, next_path};
+use super::layout::FrameView;
+use super::{ConsoleLayout, NavItem};
 use crate::clock::Timestamp;
+use crate::console::words::AuditWords;
+use crate::policy::permission::Permission;
 
 pub struct AuditPage<'a> {
     pub filter: AuditFilter<'a>,
@@ -50,4 +60,67 @@ pub struct AuditChange {
     pub what: String,
     pub was: Option<String>,
     pub is: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct AuditTemplate<'a> {
+    layout: FrameView<'a>,
+    words: &'static AuditWords,
+    filter: AuditFilter<'a>,
+    actions: Vec<AuditChoice>,
+    rows: Vec<AuditRowView<'a>>,
+    next: Option<String>,
+    export: Option<String>,
+}
+
+struct AuditChoice {
+    value: &'static str,
+    name: String,
+    is_chosen: bool,
+}
+
+struct AuditRowView<'a> {
+    row: &'a AuditRow,
+    at: TimeTag,
+    action: String,
+    how: &'static str,
+}
+
+#[must_use]
+pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
+    let words = &layout.words().audit;
+    let query = layout.path.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+    let template = AuditTemplate {
+        layout: layout.view(NavItem::Audit),
+        words,
+        filter: page.filter,
+        actions: page
+            .actions
+            .iter()
+            .map(|action| AuditChoice {
+                value: action,
+                name: readable(action),
+                is_chosen: *action == page.filter.action,
+            })
+            .collect(),
+        rows: page
+            .rows
+            .iter()
+            .map(|row| AuditRowView {
+                row,
+                at: TimeTag(row.at),
+                action: readable(row.action),
+                how: (words.how)(&row.how),
+            })
+            .collect(),
+        next: page.next.map(|after| next_path(layout.path, after)),
+        export: layout.principal.may(Permission::ExportAudit).then(|| format!("/audit.csv{query}")),
+    };
+    answer(StatusCode::OK, layout.language, &template)
+}
+
+/// The audit log's own spelling, with blanks: the same word in every language, as exports and the API have it.
+fn readable(action: &str) -> String {
+    action.replace('_', " ")
 }

@@ -8,7 +8,9 @@
 //!
 //! | path | fields |
 //! | --- | --- |
-//! | `/sign-in` | `email`, `password`, `next` |
+//! | `GET /work/news` | `since`, and the list's filter: what `work_list_news` answers |
+| `GET /search.csv`, `/audit.csv` | as the page |
+| `/sign-in` | `email`, `password`, `next` |
 //! | `/sign-in/code` | `code` (of the app, or a recovery code) |
 //! | `/invitation/{token}` | `name`, `password`, `password_again` |
 //! | `/account/totp` | `code`, `secret_seal` |
@@ -16,7 +18,7 @@
 //! | `/account/recovery-codes` | `code` |
 //! | `/account/sessions/{id}/end`, `/account/sessions/end-others` | |
 //! | `/language` | `language`, `next` |
-//! | `/deliveries/{id}/acknowledge` | `next` |
+//! | `/deliveries/{id}/acknowledge` | `next`: the list, if it was pressed there |
 //! | `/deliveries/{id}/send-now` | |
 //! | `/deliveries/{id}/cancel`, `/mark-sent`, `/revoke-links`, `/lift-lock` | `reason` |
 //! | `GET /resend` | `delivery`, `to`, `link_only=1`, `keep_links=1`: the plan |
@@ -40,6 +42,7 @@ mod audit;
 mod customer;
 mod enrolment;
 mod format;
+mod icon;
 mod invoice;
 mod layout;
 mod notice;

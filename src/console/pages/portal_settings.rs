@@ -1,12 +1,23 @@
 //! Settings → Customer portal: what is chosen, what follows from it, and what was chosen before.
 
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use strum::VariantArray as _;
+
+use super::answer::answer;
+use super::format::TimeTag;
+use super::icon::Icon;
+use super::layout::FrameView;
+use super::work_list::TenantChoice;
+use super::{ConsoleLayout, NavItem, TenantName};
 use crate::clock::Timestamp;
+use crate::console::words::{ConsoleWords, SettingsWords};
 use crate::model::customer::CustomerType;
-use crate::model::settings::{InvalidSettings, Settings, VerificationMethod};
+use crate::model::settings::{InvalidSettings, PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
 use crate::model::state::Decision;
 use crate::policy::decision::PortalAccess;
-
-use super::TenantName;
+use crate::policy::permission::Permission;
 
 pub struct PortalSettingsPage<'a> {
     pub tenant: &'a TenantName,
@@ -94,4 +105,197 @@ pub struct SettingsVersionRow {
     pub at: Timestamp,
     pub by: Option<String>,
     pub reason: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/portal_settings.html")]
+struct PortalSettingsTemplate<'a> {
+    layout: FrameView<'a>,
+    words: &'static SettingsWords,
+    page: &'a PortalSettingsPage<'a>,
+    tenants: Vec<TenantChoice<'a>>,
+    levels: Vec<SettingChoice>,
+    methods: Vec<SettingChoice>,
+    primary: Vec<SettingChoice>,
+    secondary: Vec<SettingChoice>,
+    attachments: Vec<SettingChoice>,
+    is_draft: bool,
+    can_change: bool,
+    problem: Option<&'static str>,
+    foreseen: Option<ForeseenView>,
+    versions: Vec<VersionView<'a>>,
+    current_version: String,
+    test: Option<String>,
+}
+
+/// One option of a setting.
+struct SettingChoice {
+    value: &'static str,
+    name: &'static str,
+    means: &'static str,
+    is_chosen: bool,
+}
+
+struct ForeseenView {
+    rows: Vec<ConsequenceView>,
+    customers: String,
+    is_bad: bool,
+    warnings: Vec<String>,
+    what_if: Option<WhatIfView>,
+}
+
+struct ConsequenceView {
+    customer: &'static str,
+    mail: &'static str,
+    mail_icon: Icon,
+    asks: &'static str,
+}
+
+struct WhatIfView {
+    title: String,
+    rows: Vec<(u64, &'static str, bool)>,
+}
+
+struct VersionView<'a> {
+    version: i64,
+    name: String,
+    title: String,
+    level: &'static str,
+    methods: String,
+    attachments: &'static str,
+    at: TimeTag,
+    by: &'a str,
+    reason: &'a str,
+    is_current: bool,
+}
+
+#[must_use]
+pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>) -> Response {
+    let words = layout.words();
+    let own = &words.settings;
+    let chosen = page.draft.portal_authentication;
+    let tenants = page.tenants.iter().map(|tenant| TenantChoice {
+        id: &tenant.id,
+        name: &tenant.name,
+        is_chosen: tenant.id == page.tenant.id,
+    });
+    let template = PortalSettingsTemplate {
+        layout: layout.view(NavItem::Settings),
+        words: own,
+        page,
+        tenants: tenants.collect(),
+        levels: LEVELS.map(|level| choice(level.into(), (own.level)(level), (own.level_means)(level), level == chosen.level)).into(),
+        methods: VerificationMethod::VARIANTS
+            .iter()
+            .map(|one| choice(one.into(), (own.method)(*one), (own.method_strength)(*one), false))
+            .collect(),
+        primary: method_choices(own, chosen.primary),
+        secondary: method_choices(own, chosen.secondary),
+        attachments: SensitiveAttachments::VARIANTS
+            .iter()
+            .map(|one| {
+                let is_chosen = *one == page.draft.sensitive_attachments;
+                choice(one.into(), (own.attachment)(*one), (own.attachment_means)(*one), is_chosen)
+            })
+            .collect(),
+        is_draft: page.draft != page.saved,
+        can_change: layout.principal.may(Permission::ChangeSettings),
+        problem: page.problem.map(own.problem),
+        foreseen: page.foreseen.map(|foreseen| foreseen_view(words, foreseen)),
+        versions: page.versions.iter().map(|row| version_view(words, page.version, row)).collect(),
+        current_version: (words.invoice.version)(page.version),
+        test: page.test_address.map(own.send_test),
+    };
+    let status = match page.problem {
+        None => StatusCode::OK,
+        Some(SettingsProblem::ChangedMeanwhile) => StatusCode::CONFLICT,
+        Some(SettingsProblem::Invalid(_) | SettingsProblem::ReasonMissing) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    answer(status, layout.language, &template)
+}
+
+/// In the order of the tenants' handbook, then the one that it does not have.
+const LEVELS: [PortalLevel; 5] = [
+    PortalLevel::EveryPage,
+    PortalLevel::Sensitive,
+    PortalLevel::SensitiveForPrivate,
+    PortalLevel::Inaccessible,
+    PortalLevel::NotRequired,
+];
+
+const fn choice(value: &'static str, name: &'static str, means: &'static str, is_chosen: bool) -> SettingChoice {
+    SettingChoice { value, name, means, is_chosen }
+}
+
+/// The methods, and none of them.
+fn method_choices(words: &SettingsWords, chosen: Option<VerificationMethod>) -> Vec<SettingChoice> {
+    let methods = VerificationMethod::VARIANTS.iter();
+    std::iter::once(choice("", words.no_method, "", chosen.is_none()))
+        .chain(methods.map(|one| choice(one.into(), (words.method)(*one), "", chosen == Some(*one))))
+        .collect()
+}
+
+fn foreseen_view(words: &ConsoleWords, foreseen: &ForeseenSettings) -> ForeseenView {
+    let own = &words.settings;
+    let row = |row: &ConsequenceRow| ConsequenceView {
+        customer: match row.customer_type {
+            Some(kind) => (words.customers.kind)(Some(kind)),
+            None => own.unknown_kind,
+        },
+        mail: (own.mail)(row.mail),
+        mail_icon: if row.mail == Decision::Attach { Icon::Paperclip } else { Icon::Link },
+        asks: (own.asks)(row.access),
+    };
+    ForeseenView {
+        rows: foreseen.consequences.iter().map(row).collect(),
+        customers: match foreseen.unverifiable {
+            0 => (own.all_verifiable)(foreseen.customers),
+            some => (own.unverifiable)(some, foreseen.customers),
+        },
+        is_bad: foreseen.unverifiable > 0,
+        warnings: foreseen.warnings.iter().map(|one| warning_sentence(own, *one)).collect(),
+        what_if: foreseen.what_if.map(|what_if| WhatIfView {
+            title: (own.what_if)(what_if.deliveries, what_if.days),
+            rows: [
+                (what_if.to_link, own.to_link, false),
+                (what_if.to_attach, own.to_attach, false),
+                (what_if.not_sent, own.not_sent, true),
+                (what_if.stricter, own.stricter, false),
+                (what_if.looser, own.looser, false),
+            ]
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .collect(),
+        }),
+    }
+}
+
+fn warning_sentence(words: &SettingsWords, warning: SettingsWarning) -> String {
+    match warning {
+        SettingsWarning::AttachedThoughGated => words.attached_though_gated.to_owned(),
+        SettingsWarning::DocumentsNowhere => words.documents_nowhere.to_owned(),
+        SettingsWarning::NotRequired => words.not_required_warning.to_owned(),
+        SettingsWarning::MethodUnusable { method, customers } => {
+            (words.method_unusable)((words.method)(method), customers)
+        }
+        SettingsWarning::NoSmsProvider => words.no_sms_provider.to_owned(),
+    }
+}
+
+fn version_view<'a>(words: &'static ConsoleWords, current: i64, row: &'a SettingsVersionRow) -> VersionView<'a> {
+    let own = &words.settings;
+    let chosen = row.settings.portal_authentication;
+    let methods: Vec<_> = [chosen.primary, chosen.secondary].into_iter().flatten().map(own.method).collect();
+    VersionView {
+        version: row.version,
+        name: (words.invoice.version)(row.version),
+        title: (own.restore_title)(row.version),
+        level: (own.level)(chosen.level),
+        methods: methods.join(", "),
+        attachments: (own.attachment)(row.settings.sensitive_attachments),
+        at: TimeTag(row.at),
+        by: row.by.as_deref().unwrap_or(own.unknown_author),
+        reason: row.reason.as_deref().unwrap_or_default(),
+        is_current: row.version == current,
+    }
 }

@@ -1,10 +1,18 @@
 //! Finding an invoice.
 
-use crate::clock::Timestamp;
-use crate::model::invoice_kind::InvoiceKind;
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
 
-use super::TenantName;
+use super::answer::answer;
+use super::format::{Pill, TimeTag, encoded, invoice_path, next_path, standing_pill};
 use super::invoice::InvoiceStanding;
+use super::layout::FrameView;
+use super::{ConsoleLayout, NavItem, TenantName};
+use crate::clock::Timestamp;
+use crate::console::words::WorkWords;
+use crate::model::invoice_kind::InvoiceKind;
+use crate::policy::permission::Permission;
 
 pub struct SearchPage<'a> {
     /// As it was entered.
@@ -24,6 +32,8 @@ pub struct SearchHit {
     /// The first recipient, masked.
     pub recipient: Option<String>,
     pub standing: InvoiceStanding,
+    /// It stands on the work list.
+    pub needs_you: bool,
     /// When it was made.
     pub at: Timestamp,
     pub matched: MatchedBy,
@@ -40,4 +50,63 @@ pub enum MatchedBy {
     MessageId,
     Delivery,
     Event,
+}
+
+#[derive(Template)]
+#[template(path = "console/search.html")]
+struct SearchTemplate<'a> {
+    layout: FrameView<'a>,
+    words: &'static WorkWords,
+    query: &'a str,
+    title: String,
+    count: String,
+    hits: Vec<SearchHitView<'a>>,
+    next: Option<String>,
+    export: Option<String>,
+}
+
+struct SearchHitView<'a> {
+    path: String,
+    number: &'a str,
+    kind: Option<String>,
+    tenant: &'a str,
+    customer: &'a str,
+    recipient: &'a str,
+    pill: Pill,
+    at: TimeTag,
+    matched: &'static str,
+}
+
+#[must_use]
+pub fn search(layout: &ConsoleLayout<'_>, page: &SearchPage<'_>) -> Response {
+    let words = layout.words();
+    let query = page.query.trim();
+    let mut frame = layout.view(NavItem::Search);
+    frame.query = page.query;
+    let may_export = layout.principal.may(Permission::ExportInvoices);
+    let template = SearchTemplate {
+        layout: frame,
+        words: &words.work,
+        query,
+        title: if query.is_empty() { words.work.search_title.to_owned() } else { (words.work.results_for)(query) },
+        count: (words.work.result_count)(page.hits.len(), page.next.is_some()),
+        hits: page
+            .hits
+            .iter()
+            .map(|one| SearchHitView {
+                path: invoice_path(&one.tenant.id, &one.number),
+                number: &one.number,
+                kind: one.invoice_kind.map(|kind| (words.invoice.kind)(kind, None)),
+                tenant: &one.tenant.name,
+                customer: &one.customer,
+                recipient: one.recipient.as_deref().unwrap_or(words.frame.nothing),
+                pill: standing_pill(words, one.standing, one.needs_you),
+                at: TimeTag(one.at),
+                matched: (words.work.matched)(one.matched),
+            })
+            .collect(),
+        next: page.next.map(|after| next_path(layout.path, after)),
+        export: (may_export && !page.hits.is_empty()).then(|| format!("/search.csv?q={}", encoded(page.query))),
+    };
+    answer(StatusCode::OK, layout.language, &template)
 }

@@ -1,10 +1,20 @@
 //! The tenants, and one of them.
 
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::answer::answer;
+use super::customer::{CustomerInvoiceRow, InvoiceListRow, invoice_list};
+use super::format::{TimeTag, encoded, next_path, tenant_path};
+use super::invoice::FactRow;
+use super::layout::{FrameView, with_tenant};
+use super::{ConsoleLayout, NavItem};
 use crate::clock::Timestamp;
+use crate::console::words::{ConsoleWords, CustomerWords};
 use crate::model::settings::Settings;
 use crate::model::work::WorkKind;
-
-use super::customer::CustomerInvoiceRow;
+use crate::policy::permission::Permission;
 
 pub struct TenantsPage<'a> {
     pub rows: &'a [TenantRow],
@@ -50,4 +60,108 @@ pub struct TenantPage<'a> {
     pub due: u64,
     /// The newest first.
     pub recent: &'a [CustomerInvoiceRow],
+}
+
+#[derive(Template)]
+#[template(path = "console/tenants.html")]
+struct TenantsTemplate<'a> {
+    layout: FrameView<'a>,
+    words: &'static CustomerWords,
+    rows: Vec<TenantRowView<'a>>,
+    next: Option<String>,
+}
+
+struct TenantRowView<'a> {
+    path: String,
+    row: &'a TenantRow,
+    last_sent: Option<TimeTag>,
+}
+
+#[derive(Template)]
+#[template(path = "console/tenant.html")]
+struct TenantTemplate<'a> {
+    layout: FrameView<'a>,
+    words: &'static CustomerWords,
+    page: &'a TenantPage<'a>,
+    path: String,
+    facts: Vec<FactRow>,
+    settings: Vec<&'static str>,
+    settings_path: String,
+    version: String,
+    paused: Option<PausedView<'a>>,
+    can_pause: bool,
+    counts: Vec<(&'static str, u64, String)>,
+    recent: Vec<InvoiceListRow>,
+}
+
+struct PausedView<'a> {
+    by: String,
+    since: TimeTag,
+    reason: &'a str,
+}
+
+#[must_use]
+pub fn tenants(layout: &ConsoleLayout<'_>, page: &TenantsPage<'_>) -> Response {
+    let view = |row| TenantRowView { path: tenant_path(&row.id), row, last_sent: row.last_sent_at.map(TimeTag) };
+    let template = TenantsTemplate {
+        layout: layout.view(NavItem::Tenants),
+        words: &layout.words().customers,
+        rows: page.rows.iter().map(|row: &TenantRow| view(row)).collect(),
+        next: page.next.map(|after| next_path(layout.path, after)),
+    };
+    answer(StatusCode::OK, layout.language, &template)
+}
+
+#[must_use]
+pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
+    let words = layout.words();
+    let chosen = page.settings.portal_authentication;
+    let methods = [chosen.primary, chosen.secondary].into_iter().flatten().map(words.settings.method);
+    let count = |(kind, count): &(WorkKind, u64)| {
+        ((words.work.kind)(*kind), *count, format!("/?kind={kind}&tenant={}", encoded(page.id)))
+    };
+    let template = TenantTemplate {
+        layout: layout.view(NavItem::Tenants),
+        words: &words.customers,
+        page,
+        path: tenant_path(page.id),
+        facts: tenant_facts(words, page),
+        settings: [
+            (words.settings.level)(chosen.level),
+            (words.settings.attachment)(page.settings.sensitive_attachments),
+        ]
+        .into_iter()
+        .chain(methods)
+        .collect(),
+        settings_path: with_tenant("/settings/portal", page.id),
+        version: (words.invoice.version)(page.settings_version),
+        paused: page.paused.as_ref().map(|paused| PausedView {
+            by: (words.customers.paused_by)(&paused.by),
+            since: TimeTag(paused.since),
+            reason: &paused.reason,
+        }),
+        can_pause: layout.principal.may(Permission::PauseTenant),
+        counts: page.counts.iter().filter(|(_, count)| *count > 0).map(count).collect(),
+        recent: invoice_list(words, page.id, page.recent),
+    };
+    answer(StatusCode::OK, layout.language, &template)
+}
+
+fn tenant_facts(words: &ConsoleWords, page: &TenantPage<'_>) -> Vec<FactRow> {
+    let own = &words.customers;
+    let row = |label, value: Option<&str>| value.map(|value| FactRow { label, value: value.to_owned(), is_code: false });
+    let sender = format!("{} <{}>", page.sender_name, page.sender_address);
+    let due = page.due.to_string();
+    [
+        row(own.sender, Some(&sender)),
+        row(own.reply_to, page.reply_to),
+        row(own.bounces, page.bounce_address),
+        row(own.relay, Some(page.relay)),
+        row(own.locale, Some(page.locale)),
+        row(own.time_zone, page.time_zone),
+        row(own.to_send, Some(&due)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use super::format::TimeTag;
+use super::icon::Icon;
 use crate::clock::Timestamp;
+use crate::console::words::ConsoleWords;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
@@ -94,4 +97,169 @@ pub enum TimelineEvent {
         note: Option<String>,
         redriven: bool,
     },
+}
+
+/// An entry as the page shows it.
+pub(super) struct TimelineView {
+    pub(super) at: TimeTag,
+    pub(super) icon: Icon,
+    pub(super) class: &'static str,
+    pub(super) title: String,
+    /// Which of several mails.
+    pub(super) mail: Option<String>,
+    /// Sentences of ours.
+    pub(super) lines: Vec<String>,
+    /// Words of others: a relay's answer, a person's reason.
+    pub(super) quote: Option<String>,
+    pub(super) next: Option<TimeTag>,
+    pub(super) took: Option<String>,
+}
+
+impl TimelineView {
+    fn new(words: &ConsoleWords, entry: &TimelineEntry, icon: Icon, title: impl Into<String>) -> Self {
+        Self {
+            at: TimeTag(entry.at),
+            icon,
+            class: "",
+            title: title.into(),
+            mail: entry.delivery.map(words.timeline.mail),
+            lines: Vec::new(),
+            quote: None,
+            next: None,
+            took: None,
+        }
+    }
+
+    fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    fn lines(mut self, lines: impl IntoIterator<Item = Option<String>>) -> Self {
+        self.lines.extend(lines.into_iter().flatten());
+        self
+    }
+
+    fn quote(mut self, quote: Option<&str>) -> Self {
+        self.quote = quote.filter(|text| !text.is_empty()).map(str::to_owned);
+        self
+    }
+
+    const fn class(mut self, class: &'static str) -> Self {
+        self.class = class;
+        self
+    }
+}
+
+pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
+    let own = &words.timeline;
+    let view = |icon, title: &str| TimelineView::new(words, entry, icon, title);
+    let by = |who: &Option<String>| who.as_deref().map(own.resent_by);
+    match &entry.event {
+        TimelineEvent::Received { source, via, event_id, forgotten } => view(Icon::Inbox, own.received)
+            .line((own.received_by)(via, source))
+            .line(event_id.clone())
+            .lines([forgotten.then(|| own.forgotten.to_owned())]),
+        TimelineEvent::Waiting { class } => view(Icon::Clock, own.waiting).line((words.reasons.class)(*class)),
+        TimelineEvent::Made { role, to } => {
+            view(Icon::Mail, (own.made)(*role)).lines([(!to.is_empty()).then(|| (own.to)(&to.join(", ")))])
+        }
+        TimelineEvent::Resent { by: who, reason, to, to_unknown_address } => view(Icon::Send, own.resent)
+            .lines([by(who), (!to.is_empty()).then(|| (own.to)(&to.join(", ")))])
+            .lines([to_unknown_address.then(|| own.unknown_address.to_owned())])
+            .quote(Some(reason)),
+        TimelineEvent::Decided { .. } => decided(words, entry),
+        TimelineEvent::Attempted { .. } => attempted(words, entry),
+        TimelineEvent::AttemptUnended { number } => {
+            view(Icon::CircleAlert, &(own.attempt)(*number)).line(own.unended).class("bad")
+        }
+        TimelineEvent::Concluded { state, class } => concluded(words, entry, *state, *class),
+        TimelineEvent::Noted { by: who, text } => {
+            view(Icon::Info, own.note).line((own.resent_by)(who)).quote(Some(text))
+        }
+        TimelineEvent::Acknowledged { by: who } => view(Icon::Check, own.acknowledged).line((own.resent_by)(who)),
+        TimelineEvent::Portal { kind, detail, network } => view(portal_icon(*kind), (own.portal)(*kind))
+            .lines([detail.clone(), network.clone()])
+            .class(if *kind == PortalEventKind::Locked { "bad" } else { "" }),
+        TimelineEvent::LinkRevoked { by: who, reason } => {
+            view(Icon::Link2Off, own.link_revoked).lines([by(who)]).quote(reason.as_deref())
+        }
+        TimelineEvent::DeadLetter { class, reason } => view(Icon::CircleAlert, own.dead_letter)
+            .line((words.reasons.class)(*class))
+            .quote(Some(reason))
+            .class("bad"),
+        TimelineEvent::DeadLetterConcluded { by: who, note, redriven } => {
+            let (icon, title) =
+                if *redriven { (Icon::RefreshCw, own.redriven) } else { (Icon::Check, own.dead_letter_closed) };
+            view(icon, title).lines([by(who)]).quote(note.as_deref())
+        }
+    }
+}
+
+fn decided(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
+    let TimelineEvent::Decided { decision, reason, settings_version, access, method } = &entry.event else {
+        unreachable!("it is called with a decision");
+    };
+    let own = &words.timeline;
+    let icon = if *decision == Decision::Attach { Icon::Paperclip } else { Icon::Link };
+    TimelineView::new(words, entry, icon, (own.decided)(*decision))
+        .line((own.decision_reason)(*reason))
+        .lines([
+            access.map(|access| match method {
+                Some(method) => format!("{} ({})", (own.access)(access), (own.method)(*method)),
+                None => (own.access)(access).to_owned(),
+            }),
+            settings_version.map(own.by_settings),
+        ])
+        .class("decision")
+}
+
+fn attempted(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
+    let TimelineEvent::Attempted { number, relay, phase, class, code, reply, took, next_at } = &entry.event else {
+        unreachable!("it is called with an attempt");
+    };
+    let own = &words.timeline;
+    let at = phase.as_deref().map(own.at_phase);
+    let place: Vec<String> = std::iter::once((own.over)(relay)).chain(at).collect();
+    let answer: Vec<&str> = code.iter().chain(reply).map(String::as_str).collect();
+    let title = format!("{}: {}", (own.attempt)(*number), (words.reasons.class)(*class));
+    let icon = if *class == ReasonCode::Accepted { Icon::MailCheck } else { Icon::RefreshCw };
+    let mut view = TimelineView::new(words, entry, icon, title).line(place.join(", ")).quote(Some(&answer.join(" ")));
+    view.next = next_at.map(TimeTag);
+    view.took = took.map(duration);
+    view
+}
+
+fn concluded(
+    words: &ConsoleWords,
+    entry: &TimelineEntry,
+    state: Concluded,
+    class: Option<ReasonCode>,
+) -> TimelineView {
+    let (icon, tone) = match state {
+        Concluded::Sent => (Icon::CircleCheck, "end"),
+        Concluded::Cancelled | Concluded::Discarded => (Icon::Ban, "end"),
+        Concluded::Rejected | Concluded::Dead | Concluded::Uncertain | Concluded::Expired => (Icon::CircleAlert, "bad"),
+    };
+    let class = class.filter(|class| *class != ReasonCode::Accepted);
+    TimelineView::new(words, entry, icon, (words.timeline.concluded)(state))
+        .lines([class.map(|class| (words.reasons.class)(class).to_owned())])
+        .class(tone)
+}
+
+const fn portal_icon(kind: PortalEventKind) -> Icon {
+    match kind {
+        PortalEventKind::Opened => Icon::Eye,
+        PortalEventKind::VerificationAsked | PortalEventKind::Locked => Icon::Lock,
+        PortalEventKind::Verified => Icon::LockOpen,
+        PortalEventKind::VerificationFailed => Icon::CircleAlert,
+        PortalEventKind::Downloaded => Icon::Download,
+        PortalEventKind::FreshLinkAsked => Icon::Mail,
+    }
+}
+
+/// Milliseconds up to a second, then seconds with one decimal.
+fn duration(took: Duration) -> String {
+    let millis = took.as_millis();
+    if millis < 1_000 { format!("{millis}\u{a0}ms") } else { format!("{}.{}\u{a0}s", millis / 1_000, millis % 1_000 / 100) }
 }

@@ -72,10 +72,10 @@ language!(DUTCH);
 macro_rules! words {
     (@type) => { &'static str };
     (@type $type:ty) => { $type };
-    ($(#[$meta:meta])* $name:ident { $($field:ident $(: $type:ty)? = $german:expr, $english:expr, $dutch:expr;)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $(: $type:ty)? = $german:expr, $english:expr, $dutch:expr;)* }) => {
         $(#[$meta])*
         #[derive(Debug)]
-        pub struct $name { $(pub $field: $crate::console::words::words!(@type $($type)?),)* }
+        pub struct $name { $($(#[$doc])* pub $field: $crate::console::words::words!(@type $($type)?),)* }
 
         impl $name {
             pub const GERMAN: Self = Self { $($field: $german,)* };
