@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::format::{Pill, TimeTag, invoice_path, next_path, standing_pill, tenant_path};
-use super::invoice::InvoiceStanding;
+use super::invoice::{InvoiceAction, InvoiceStanding};
 use super::layout::FrameView;
 use super::{ConsoleLayout, NavItem, TenantName};
 use crate::clock::Timestamp;
@@ -82,6 +82,7 @@ struct CustomerTemplate<'a> {
     cannot_be_verified: bool,
     lock: Option<TimeTag>,
     lift: Option<String>,
+    lift_label: &'static str,
     links: Vec<LinkRowView<'a>>,
     invoices: Vec<InvoiceListRow>,
     next: Option<String>,
@@ -152,6 +153,7 @@ pub fn customer(layout: &ConsoleLayout<'_>, page: &CustomerPage<'_>) -> Response
             .filter(|_| may_lift)
             .and_then(|lock| lock.delivery.as_ref())
             .map(|delivery| format!("/deliveries/{delivery}/lift-lock")),
+        lift_label: (words.invoice.action)(InvoiceAction::LiftLock),
         links: page.links.iter().map(|link| link_row(layout, page, link)).collect(),
         invoices: invoice_list(words, &page.tenant.id, page.invoices),
         next: page.next.map(|after| next_path(layout.path, after)),

@@ -117,6 +117,7 @@ impl<'a> ConsoleLayout<'a> {
             csrf: self.csrf,
             path: self.path,
             done: self.done.map(words.frame.done),
+            title: (words.frame.nav)(current),
             query: "",
         }
     }
@@ -194,6 +195,8 @@ pub(super) struct FrameView<'a> {
     pub(super) csrf: &'a str,
     pub(super) path: &'a str,
     pub(super) done: Option<&'static str>,
+    /// The name of the page that is open, if it stands in the navigation.
+    pub(super) title: &'static str,
     /// What stands in the search field.
     pub(super) query: &'a str,
 }

@@ -119,6 +119,7 @@ struct PortalSettingsTemplate<'a> {
     primary: Vec<SettingChoice>,
     secondary: Vec<SettingChoice>,
     attachments: Vec<SettingChoice>,
+    draft: DraftFields,
     is_draft: bool,
     can_change: bool,
     problem: Option<&'static str>,
@@ -134,6 +135,26 @@ struct SettingChoice {
     name: &'static str,
     means: &'static str,
     is_chosen: bool,
+}
+
+/// What the form that saves brings back: exactly the choice whose consequences are shown.
+struct DraftFields {
+    level: &'static str,
+    primary: &'static str,
+    secondary: &'static str,
+    attachments: &'static str,
+}
+
+impl DraftFields {
+    fn of(settings: &Settings) -> Self {
+        let chosen = settings.portal_authentication;
+        Self {
+            level: chosen.level.into_str(),
+            primary: chosen.primary.map_or("", VerificationMethod::into_str),
+            secondary: chosen.secondary.map_or("", VerificationMethod::into_str),
+            attachments: settings.sensitive_attachments.into_str(),
+        }
+    }
 }
 
 struct ForeseenView {
@@ -198,6 +219,7 @@ pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>
                 choice(one.into(), (own.attachment)(*one), (own.attachment_means)(*one), is_chosen)
             })
             .collect(),
+        draft: DraftFields::of(&page.draft),
         is_draft: page.draft != page.saved,
         can_change: layout.principal.may(Permission::ChangeSettings),
         problem: page.problem.map(own.problem),

@@ -126,8 +126,6 @@ struct ResendTemplate<'a> {
     /// Where the page asks again until a worker has let go of it.
     follow: Option<String>,
     is_incomplete: bool,
-    /// Where the form already says that it cannot be widened.
-    can_narrow: bool,
 }
 
 struct PlanView {
@@ -151,7 +149,6 @@ pub fn resend(layout: &ConsoleLayout<'_>, page: &ResendPage<'_>) -> Response {
         Err(refusal) => (None, Some(refusal_sentence(words, refusal))),
     };
     let is_sending = matches!(page.plan, Err(ResendRefusal::Sending));
-    let is_link = page.plan.as_ref().is_ok_and(|plan| plan.decision == Decision::Link);
     let template = ResendTemplate {
         layout: layout.view(NavItem::Search),
         words: &words.resend,
@@ -165,7 +162,6 @@ pub fn resend(layout: &ConsoleLayout<'_>, page: &ResendPage<'_>) -> Response {
         refusal,
         follow: is_sending.then(|| format!("/resend?delivery={}", page.delivery)),
         is_incomplete: page.is_incomplete,
-        can_narrow: page.form.link_only || !is_link,
     };
     let status = if page.is_incomplete { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     answer(status, layout.language, &template)

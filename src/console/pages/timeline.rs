@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::format::TimeTag;
 use super::icon::Icon;
 use crate::clock::Timestamp;
-use crate::console::words::ConsoleWords;
+use crate::console::words::{ConsoleWords, TimelineWords};
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
@@ -145,12 +145,19 @@ impl TimelineView {
         self
     }
 
+    fn times(mut self, took: Option<Duration>, next: Option<Timestamp>) -> Self {
+        self.took = took.map(duration);
+        self.next = next.map(TimeTag);
+        self
+    }
+
     const fn class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of entry")]
 pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
     let own = &words.timeline;
     let view = |icon, title: &str| TimelineView::new(words, entry, icon, title);
@@ -168,8 +175,23 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
             .lines([by(who), (!to.is_empty()).then(|| (own.to)(&to.join(", ")))])
             .lines([to_unknown_address.then(|| own.unknown_address.to_owned())])
             .quote(Some(reason)),
-        TimelineEvent::Decided { .. } => decided(words, entry),
-        TimelineEvent::Attempted { .. } => attempted(words, entry),
+        TimelineEvent::Decided { decision, reason, settings_version, access, method } => {
+            let icon = if *decision == Decision::Attach { Icon::Paperclip } else { Icon::Link };
+            view(icon, (own.decided)(*decision))
+                .line((own.decision_reason)(*reason))
+                .lines([access.map(|access| asked(own, access, *method)), settings_version.map(own.by_settings)])
+                .class("decision")
+        }
+        TimelineEvent::Attempted { number, relay, phase, class, code, reply, took, next_at } => {
+            let icon = if *class == ReasonCode::Accepted { Icon::MailCheck } else { Icon::RefreshCw };
+            let place: Vec<String> =
+                std::iter::once((own.over)(relay)).chain(phase.as_deref().map(own.at_phase)).collect();
+            let answer: Vec<&str> = code.iter().chain(reply).map(String::as_str).collect();
+            view(icon, &format!("{}: {}", (own.attempt)(*number), (words.reasons.class)(*class)))
+                .line(place.join(", "))
+                .quote(Some(&answer.join(" ")))
+                .times(*took, *next_at)
+        }
         TimelineEvent::AttemptUnended { number } => {
             view(Icon::CircleAlert, &(own.attempt)(*number)).line(own.unended).class("bad")
         }
@@ -196,38 +218,12 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
     }
 }
 
-fn decided(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
-    let TimelineEvent::Decided { decision, reason, settings_version, access, method } = &entry.event else {
-        unreachable!("it is called with a decision");
-    };
-    let own = &words.timeline;
-    let icon = if *decision == Decision::Attach { Icon::Paperclip } else { Icon::Link };
-    TimelineView::new(words, entry, icon, (own.decided)(*decision))
-        .line((own.decision_reason)(*reason))
-        .lines([
-            access.map(|access| match method {
-                Some(method) => format!("{} ({})", (own.access)(access), (own.method)(*method)),
-                None => (own.access)(access).to_owned(),
-            }),
-            settings_version.map(own.by_settings),
-        ])
-        .class("decision")
-}
-
-fn attempted(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
-    let TimelineEvent::Attempted { number, relay, phase, class, code, reply, took, next_at } = &entry.event else {
-        unreachable!("it is called with an attempt");
-    };
-    let own = &words.timeline;
-    let at = phase.as_deref().map(own.at_phase);
-    let place: Vec<String> = std::iter::once((own.over)(relay)).chain(at).collect();
-    let answer: Vec<&str> = code.iter().chain(reply).map(String::as_str).collect();
-    let title = format!("{}: {}", (own.attempt)(*number), (words.reasons.class)(*class));
-    let icon = if *class == ReasonCode::Accepted { Icon::MailCheck } else { Icon::RefreshCw };
-    let mut view = TimelineView::new(words, entry, icon, title).line(place.join(", ")).quote(Some(&answer.join(" ")));
-    view.next = next_at.map(TimeTag);
-    view.took = took.map(duration);
-    view
+/// What the portal asks, and by which method.
+fn asked(words: &TimelineWords, access: PortalAccess, method: Option<VerificationMethod>) -> String {
+    match method {
+        Some(method) => format!("{} ({})", (words.access)(access), (words.method)(method)),
+        None => (words.access)(access).to_owned(),
+    }
 }
 
 fn concluded(
