@@ -86,7 +86,8 @@
   document.addEventListener('htmx:before:response', (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
-    // What a list already shows stays where it is, also when the server is away or the session has ended.
+    // What a page shows stays where it is when the server is away. Where the session has ended, it leads to the sign-in.
+    if (ctx.hx?.redirect) return;
     if (status >= 400 || ctx.response.raw.redirected) { event.preventDefault(); return; }
     const tag = headers.get('ETag');
     if (tag) tags.set(ctx.request.action, tag);
