@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::refusal::ApiRefusal;
 use super::refused_tokens::RefusedTokens;
+use crate::model::access::Principal;
 
 /// Whom the API answers.
 #[derive(Debug, Clone)]
@@ -56,10 +57,12 @@ impl Access {
         }
     }
 
-    fn allows(&self, headers: &HeaderMap) -> Result<(), ApiRefusal> {
+    fn principal(&self, headers: &HeaderMap) -> Result<Principal, ApiRefusal> {
         match self {
-            Self::ThisMachine => Ok(()),
-            Self::Token(tag) if bearer_token(headers).is_some_and(|token| tag.recognises(token)) => Ok(()),
+            Self::ThisMachine => Ok(Principal::this_machine()),
+            Self::Token(tag) if bearer_token(headers).is_some_and(|token| tag.recognises(token)) => {
+                Ok(Principal::bootstrap_token())
+            }
             Self::Token(_) => Err(ApiRefusal::Unauthorised),
             Self::NoClient => Err(ApiRefusal::NoTokenConfigured),
         }
@@ -78,17 +81,22 @@ pub(super) struct AccessGate {
 /// Lets a request through if its sender may ask.
 pub(super) async fn check(
     State(gate): State<AccessGate>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiRefusal> {
     if comes_from_another_site(request.headers()) {
         return Err(ApiRefusal::AnotherSite);
     }
-    if let Err(refusal) = gate.access.allows(request.headers()) {
-        gate.refused.count();
-        return Err(refusal);
+    match gate.access.principal(request.headers()) {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            Ok(next.run(request).await)
+        }
+        Err(refusal) => {
+            gate.refused.count();
+            Err(refusal)
+        }
     }
-    Ok(next.run(request).await)
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 §2.1); none if there is more than one such header.
@@ -127,7 +135,7 @@ mod tests {
         let access = with_token();
         let right = format!("Bearer {TOKEN}");
         for good in [right.as_str(), &format!("bearer  {TOKEN}"), &format!("BEARER {TOKEN} ")] {
-            assert!(access.allows(&headers(&[good])).is_ok(), "{good}");
+            assert!(access.principal(&headers(&[good])).is_ok(), "{good}");
         }
         let wrong: &[&[&str]] = &[
             &[],
@@ -142,17 +150,17 @@ mod tests {
             &[&right, &right],
         ];
         for bad in wrong {
-            assert!(matches!(access.allows(&headers(bad)), Err(ApiRefusal::Unauthorised)), "{bad:?}");
+            assert!(matches!(access.principal(&headers(bad)), Err(ApiRefusal::Unauthorised)), "{bad:?}");
         }
     }
 
     #[test]
     fn without_a_token_only_loopback_is_answered() {
         let access = |listen: &str| Access::new(None, listen.parse().expect("an address"));
-        assert!(access("127.0.0.1:8080").allows(&headers(&[])).is_ok());
-        assert!(access("[::1]:8080").allows(&headers(&[])).is_ok());
+        assert!(access("127.0.0.1:8080").principal(&headers(&[])).is_ok());
+        assert!(access("[::1]:8080").principal(&headers(&[])).is_ok());
         for open in ["0.0.0.0:8080", "10.0.0.7:8080", "[::]:8080"] {
-            assert!(matches!(access(open).allows(&headers(&[])), Err(ApiRefusal::NoTokenConfigured)), "{open}");
+            assert!(matches!(access(open).principal(&headers(&[])), Err(ApiRefusal::NoTokenConfigured)), "{open}");
         }
     }
 

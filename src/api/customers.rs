@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::path::{self, CustomerPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -33,11 +34,13 @@ struct CustomerAnswer {
 /// Remembers a customer.
 pub(super) async fn put(
     State(console): State<ApiSettings>,
+    caller: Caller,
     path: CustomerPath,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;
+    caller.expect_in_scope(&tenant_id)?;
     body::expect_json(&headers)?;
     let customer = parse_customer(&body, Some((&tenant_id, &id)))?;
     let done = console.store.upsert_customer(&customer).await?;
@@ -88,9 +91,10 @@ impl From<Customer> for ShownCustomer {
 /// Shows a customer.
 pub(super) async fn show(
     State(console): State<ApiSettings>,
+    caller: Caller,
     path: CustomerPath,
 ) -> Result<Json<ShownCustomer>, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;
-    let customer = console.store.customer(&tenant_id, &id).await?;
+    let customer = console.store.customer(&tenant_id, &id, caller.scope()).await?;
     customer.map(|customer| Json(customer.into())).ok_or(ApiRefusal::UnknownCustomer)
 }

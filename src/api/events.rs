@@ -10,12 +10,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::caller::Caller;
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::event::{self, InvoiceSent, Malformed, MemberWarning, Received};
 use crate::intake::{Parsed, Verdict};
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
 use crate::model::state::DeliveryState;
@@ -62,11 +64,16 @@ impl Mode {
 /// Takes events in: all of the request or, if one of them is malformed, none.
 pub(super) async fn take(
     State(console): State<ApiSettings>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiRefusal> {
     let mode = Mode::of(&headers)?;
     let received = mode.read(&headers, body)?;
+    let tenants = received.iter().map(|one| &one.event.data.tenant_id);
+    if let Some(foreign) = tenants.into_iter().find(|tenant| !caller.scope().allows(tenant)) {
+        return Err(ApiRefusal::UnknownTenant(foreign.clone()));
+    }
     if let Some((index, fault)) = first_stray(&console, &received).await? {
         return Err(ApiRefusal::Malformed { fault, index: (mode == Mode::Batch).then_some(index) });
     }
@@ -98,7 +105,7 @@ async fn first_stray(console: &ApiSettings, received: &[Received]) -> Result<Opt
     for (index, one) in received.iter().enumerate() {
         let tenant_id = &one.event.data.tenant_id;
         if !prefixes.contains_key(tenant_id) {
-            let tenant = console.store.tenant(tenant_id).await?;
+            let tenant = console.store.tenant(tenant_id, &TenantScope::All).await?;
             prefixes.insert(tenant_id, tenant.map(|tenant| tenant.object_prefix()));
         }
         if let Some(Some(prefix)) = prefixes.get(tenant_id)
@@ -202,16 +209,17 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
 /// What became of an event.
 pub(super) async fn report(
     State(console): State<ApiSettings>,
+    caller: Caller,
     query: Result<Query<NamedEvent>, QueryRejection>,
 ) -> Result<Json<EventStatus>, ApiRefusal> {
     let (source, id) = NamedEvent::read(query)?;
-    let report = console.store.event_fate(&source, &id).await?.ok_or(ApiRefusal::UnknownEvent)?;
+    let report = console.store.event_fate(&source, &id, caller.scope()).await?.ok_or(ApiRefusal::UnknownEvent)?;
     let deliveries = match &report.event {
-        Some(event) => console.store.deliveries_of_event(event.key).await?,
+        Some(event) => console.store.deliveries_of_event(event.key, caller.scope()).await?,
         None => Vec::new(),
     };
     let roots: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.root).collect();
-    let portal = console.store.portal_events(&roots).await?;
+    let portal = console.store.portal_events(&roots, caller.scope()).await?;
     Ok(Json(EventStatus::of(source, id, report, deliveries, &portal)))
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use metrics::counter;
 use serde::{Deserialize, Serialize};
 
+use super::caller::Caller;
 use super::refusal::ApiRefusal;
 use super::settings::CHANGED_BY;
 use super::{ApiSettings, body};
@@ -93,6 +94,7 @@ pub(super) struct RevokedAnswer {
 /// Lists links by delivery, invoice, customer or tenant.
 pub(super) async fn list(
     State(console): State<ApiSettings>,
+    caller: Caller,
     query: Result<Query<LinkQuery>, QueryRejection>,
 ) -> Result<Json<LinksAnswer>, ApiRefusal> {
     let Query(query) = query.map_err(|_| {
@@ -103,16 +105,17 @@ pub(super) async fn list(
             Malformed::at("link", "may not stand in an address; send it in the body of POST …/links/find").into()
         );
     }
-    answer(&console, query).await
+    answer(&console, &caller, query).await
 }
 
 /// Lists links as [`list`] does, also the one that was pasted.
 pub(super) async fn find(
     State(console): State<ApiSettings>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LinksAnswer>, ApiRefusal> {
-    answer(&console, body::read_json(&headers, &body)?).await
+    answer(&console, &caller, body::read_json(&headers, &body)?).await
 }
 
 /// Revokes links for good.
@@ -129,7 +132,7 @@ pub(super) async fn revoke(
     Ok(Json(RevokedAnswer { revoked }))
 }
 
-async fn answer(console: &ApiSettings, query: LinkQuery) -> Result<Json<LinksAnswer>, ApiRefusal> {
+async fn answer(console: &ApiSettings, caller: &Caller, query: LinkQuery) -> Result<Json<LinksAnswer>, ApiRefusal> {
     if query.reason.is_some() {
         return Err(Malformed::at("reason", "belongs to POST …/links/revoke; nothing is revoked here").into());
     }
@@ -140,7 +143,8 @@ async fn answer(console: &ApiSettings, query: LinkQuery) -> Result<Json<LinksAns
     let after = query.after.as_deref().map(str::parse).transpose();
     let after = after.map_err(|_| Malformed::at("after", "is not the `next` of an earlier answer"))?;
     let filter = if query.valid { LinkFilter::Valid } else { LinkFilter::All };
-    let page = console.store.portal_links(&query.selection()?, filter, PageRequest { limit, after }).await?;
+    let page = PageRequest { limit, after };
+    let page = console.store.portal_links(&query.selection()?, caller.scope(), filter, page).await?;
     let now = console.store.now();
     let links = page.items.into_iter().map(|link| ListedLink::of(link, now)).collect();
     Ok(Json(LinksAnswer { links, next: page.next.map(|next| next.to_string()) }))

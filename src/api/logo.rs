@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use super::caller::Caller;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -17,11 +18,13 @@ const EXPECTED: &str = "image/png or image/jpeg";
 /// Gives a tenant its logo: the body is the image.
 pub(super) async fn put(
     State(console): State<ApiSettings>,
+    caller: Caller,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, ApiRefusal> {
     let id = path::tenant(path)?;
+    caller.expect_in_scope(&id)?;
     let told = body::media_type(&headers);
     if !matches!(told.as_deref(), Some("image/png" | "image/jpeg")) {
         return Err(ApiRefusal::MediaType { expected: EXPECTED });
@@ -35,17 +38,26 @@ pub(super) async fn put(
 }
 
 /// Shows a tenant's logo.
-pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -> Result<Response, ApiRefusal> {
+pub(super) async fn show(
+    State(console): State<ApiSettings>,
+    caller: Caller,
+    path: TenantPath,
+) -> Result<Response, ApiRefusal> {
     let id = path::tenant(path)?;
-    let logo = console.store.logo_of(&id).await?.ok_or(ApiRefusal::NoLogo)?;
+    let logo = console.store.logo_of(&id, caller.scope()).await?.ok_or(ApiRefusal::NoLogo)?;
     let tag = HeaderValue::try_from(format!("\"{}\"", logo.sha256)).expect("digits fit a header");
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(logo.format.into_str())), (header::ETAG, tag)];
     Ok((headers, logo.bytes).into_response())
 }
 
 /// Takes a tenant's logo away. That it has none is no fault: the request may be repeated.
-pub(super) async fn delete(State(console): State<ApiSettings>, path: TenantPath) -> Result<StatusCode, ApiRefusal> {
+pub(super) async fn delete(
+    State(console): State<ApiSettings>,
+    caller: Caller,
+    path: TenantPath,
+) -> Result<StatusCode, ApiRefusal> {
     let id = path::tenant(path)?;
+    caller.expect_in_scope(&id)?;
     console.store.delete_logo(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

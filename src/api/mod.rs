@@ -6,6 +6,7 @@
 
 mod access;
 mod body;
+mod caller;
 mod capacity;
 mod customers;
 mod etag;

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::caller::Caller;
 use super::refusal::ApiRefusal;
 use super::settings::CHANGED_BY;
 use super::{ApiSettings, body};
@@ -61,6 +62,7 @@ pub(super) struct LiftedAnswer {
 /// Lists the locks that hold now.
 pub(super) async fn list(
     State(console): State<ApiSettings>,
+    caller: Caller,
     query: Result<Query<LockQuery>, QueryRejection>,
 ) -> Result<Json<LocksAnswer>, ApiRefusal> {
     let Query(LockQuery { tenant_id }) =
@@ -68,13 +70,15 @@ pub(super) async fn list(
     if let Some(tenant) = &tenant_id {
         identifier("tenant_id", tenant, KEY_MAX)?;
     }
-    let locks = console.store.portal_locks(tenant_id.map(TenantId::from).as_ref()).await?;
+    let scope = caller.scope().narrowed_to(tenant_id.map(TenantId::from).as_ref());
+    let locks = console.store.portal_locks(&scope).await?;
     Ok(Json(LocksAnswer { locks: locks.into_iter().map(ListedLock::of).collect() }))
 }
 
 /// Lets a customer try again.
 pub(super) async fn lift(
     State(console): State<ApiSettings>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LiftedAnswer>, ApiRefusal> {
@@ -83,7 +87,7 @@ pub(super) async fn lift(
     identifier("customer_id", &customer_id, KEY_MAX)?;
     let reason = body::reason(&reason)?;
     let (tenant, customer) = (TenantId::from(tenant_id), CustomerId::from(customer_id));
-    if console.store.customer(&tenant, &customer).await?.is_none() {
+    if console.store.customer(&tenant, &customer, caller.scope()).await?.is_none() {
         return Err(ApiRefusal::UnknownCustomer);
     }
     let lifted = console.store.lift_portal_locks(&tenant, &customer, CHANGED_BY, reason).await?;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -34,16 +35,25 @@ struct SettingsAnswer {
 }
 
 /// Shows the settings that hold now.
-pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -> Result<Response, ApiRefusal> {
+pub(super) async fn show(
+    State(console): State<ApiSettings>,
+    caller: Caller,
+    path: TenantPath,
+) -> Result<Response, ApiRefusal> {
     let tenant = path::tenant(path)?;
-    let settings = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
-    let customers = console.store.customer_groups(&tenant).await?;
+    let settings = console
+        .store
+        .settings(&tenant, caller.scope())
+        .await?
+        .ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
+    let customers = console.store.customer_groups(&tenant, caller.scope()).await?;
     Ok(answer(settings, &customers, &console.verification, Vec::new()))
 }
 
 /// Lets other settings hold, if those that the request read still do.
 pub(super) async fn put(
     State(console): State<ApiSettings>,
+    caller: Caller,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
@@ -51,7 +61,11 @@ pub(super) async fn put(
     let tenant = path::tenant(path)?;
     let if_match = IfMatch::read(&headers);
     body::expect_json(&headers)?;
-    let current = console.store.settings(&tenant).await?.ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
+    let current = console
+        .store
+        .settings(&tenant, caller.scope())
+        .await?
+        .ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
     let version = match if_match {
         IfMatch::Absent => return Err(ApiRefusal::NoIfMatch),
         IfMatch::Any => None,
@@ -60,7 +74,7 @@ pub(super) async fn put(
     };
     let settings = parse_settings(&body)?;
     // Before they are saved: once they are, nothing can go wrong any more.
-    let customers = console.store.customer_groups(&tenant).await?;
+    let customers = console.store.customer_groups(&tenant, caller.scope()).await?;
     match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
         SettingsPut::Saved(saved) => Ok(answer(saved, &customers, &console.verification, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -35,11 +36,13 @@ struct TenantAnswer {
 /// Remembers a tenant.
 pub(super) async fn put(
     State(console): State<ApiSettings>,
+    caller: Caller,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiRefusal> {
     let id = path::tenant(path)?;
+    caller.expect_in_scope(&id)?;
     body::expect_json(&headers)?;
     let tenant = parse_tenant(&body, Some(&id))?;
     let TenantUpserted { created, profile_changed, moved, settings_ignored, resolvable } =
@@ -52,8 +55,12 @@ pub(super) async fn put(
 }
 
 /// Shows a tenant, with the settings that hold now.
-pub(super) async fn show(State(console): State<ApiSettings>, path: TenantPath) -> Result<Json<Tenant>, ApiRefusal> {
+pub(super) async fn show(
+    State(console): State<ApiSettings>,
+    caller: Caller,
+    path: TenantPath,
+) -> Result<Json<Tenant>, ApiRefusal> {
     let id = path::tenant(path)?;
-    let tenant = console.store.tenant(&id).await?;
+    let tenant = console.store.tenant(&id, caller.scope()).await?;
     tenant.map(Json).ok_or(ApiRefusal::UnknownTenant(id))
 }

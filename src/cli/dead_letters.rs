@@ -16,6 +16,7 @@ use super::terminal::confirm::agrees;
 use super::terminal::format::count;
 use super::terminal::output::Output;
 use crate::app::App;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::operator::redriven::RedriveError;
@@ -270,7 +271,10 @@ async fn newest(app: &App, filter: &DeadLetterFilter, limit: u32) -> anyhow::Res
     let mut letters = Vec::new();
     let (mut left, mut after) = (limit, None);
     loop {
-        let page = app.store.dead_letters(filter, PageRequest { limit: left.min(BATCH_MAX), after }).await?;
+        let page = app
+            .store
+            .dead_letters(filter, &TenantScope::All, PageRequest { limit: left.min(BATCH_MAX), after })
+            .await?;
         left -= u32::try_from(page.items.len()).expect("a page is no longer than its limit");
         letters.extend(page.items);
         match page.next {
@@ -285,7 +289,7 @@ async fn groups(app: &App, output: Output, filter: &DeadLetterFilter) -> anyhow:
     let groups = if filter.tenant.is_some() {
         grouped(newest(app, filter, u32::MAX).await?.0)
     } else {
-        let mut groups = app.store.dead_letter_groups(GROUPS_MAX).await?;
+        let mut groups = app.store.dead_letter_groups(&TenantScope::All, GROUPS_MAX).await?;
         groups.retain(|group| filter.class.is_none_or(|class| group.example.class == class));
         groups.retain(|group| filter.fingerprint.as_ref().is_none_or(|cause| group.example.fingerprint == *cause));
         groups
@@ -348,7 +352,7 @@ async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
 }
 
 async fn known(app: &App, id: DeadLetterId) -> anyhow::Result<(DeadLetter, Option<Bytes>)> {
-    match app.store.dead_letter(id).await? {
+    match app.store.dead_letter(id, &TenantScope::All).await? {
         Some(known) => Ok(known),
         None => Err(anyhow::anyhow!("there is no dead letter {id}")).what_to_do("`dead-letters list` shows their ids"),
     }
@@ -367,7 +371,7 @@ async fn fated(
             fates.push(Fated::done(letter, result));
             continue;
         }
-        let reason = match app.store.dead_letter(letter).await? {
+        let reason = match app.store.dead_letter(letter, &TenantScope::All).await? {
             Some((found, _)) => format!("the dead letter is {} already", found.state),
             None => "there is no such dead letter".to_owned(),
         };

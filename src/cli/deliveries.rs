@@ -16,6 +16,7 @@ use super::terminal::format::count;
 use super::terminal::output::Output;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::state::{Concluded, DeliveryState};
@@ -222,7 +223,7 @@ async fn print_result(
 ) -> anyhow::Result<()> {
     match acted {
         Acted::Done => {
-            let delivery = app.store.delivery(id).await?;
+            let delivery = app.store.delivery(id, &TenantScope::All).await?;
             let row = delivery.map(|delivery| DeliveryRow::of(delivery, app.store.now()));
             let whose = row.as_ref().map(|row| format!(", {},", row.named())).unwrap_or_default();
             Ok(output.one(&row, &crate::clean::marked(&format!("delivery {id}{whose} {done}")))?)

@@ -7,6 +7,7 @@ pub(super) mod timeline_json;
 use super::Globals;
 use super::error::Advise;
 use super::lookup::which_invoice::{MeantInvoice, Purpose, which_invoice};
+use crate::model::access::TenantScope;
 use timeline::Timeline;
 
 /// Show the timeline of an invoice: events, decision and reason, attempts, replies, state
@@ -31,7 +32,7 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     let MeantInvoice { tenant, number: invoice, strays } =
         which_invoice(&app, args.tenant.as_deref(), &args.invoice, &Purpose::Explain).await?;
-    let Some(explanation) = app.store.explain(&tenant, &invoice).await? else {
+    let Some(explanation) = app.store.explain(&tenant, &invoice, &TenantScope::All).await? else {
         return Err(anyhow::anyhow!("nothing is known of invoice {invoice} of {tenant}")).what_to_do(
             "check both, or search with `find`; an event that could not be read may name no invoice: see `dead-letters \
              list --class malformed`",

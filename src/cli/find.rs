@@ -5,6 +5,7 @@ mod hit;
 use super::Globals;
 use super::lookup::recipient_keys::warn_of_missing_key;
 use super::lookup::which_invoice::quoted;
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use hit::Hit;
 
@@ -39,7 +40,7 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let output = globals.output();
     let text = args.text.join(" ");
     let tenant = args.tenant.map(TenantId::from);
-    let found = app.store.find(&text, tenant.as_ref(), args.limit).await?;
+    let found = app.store.find(&text, &TenantScope::All.narrowed_to(tenant.as_ref()), args.limit).await?;
     let (more, several_ids) = (found.more, found.several_ids);
     if text.contains('@') {
         warn_of_missing_key(&app, output).await?;

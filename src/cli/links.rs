@@ -16,6 +16,7 @@ use super::terminal::output::{ListRow, Output, shown};
 use super::terminal::table::Column;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::secrets::pasted_token;
@@ -179,7 +180,7 @@ async fn list(
     let mut left = limit;
     let more = loop {
         let request = PageRequest { limit: left.min(PAGE_MAX), after };
-        let page = app.store.portal_links(selection, filter, request).await?;
+        let page = app.store.portal_links(selection, &TenantScope::All, filter, request).await?;
         left = left.saturating_sub(request.limit);
         rows.extend(page.items.into_iter().map(|link| LinkRow::of(link, now)));
         match page.next {
@@ -207,14 +208,14 @@ async fn revoke(
     }
     let output = globals.output();
     let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "link");
-    let meant = app.store.count_links(selection, LinkFilter::NotRevoked).await?;
+    let meant = app.store.count_links(selection, &TenantScope::All, LinkFilter::NotRevoked).await?;
     let what = format!("revoke {} for good", number(meant));
     if !yes && meant > 1 && !agrees(&what, "look at them with `links list`")? {
         return Ok(output.say("nothing was revoked")?);
     }
     let revoked = if meant == 0 { 0 } else { app.store.revoke_links(selection, &globals.who(), reason).await? };
     let text = match revoked {
-        0 if app.store.count_links(selection, LinkFilter::All).await? > 0 => {
+        0 if app.store.count_links(selection, &TenantScope::All, LinkFilter::All).await? > 0 => {
             "nothing was revoked: it was done before (`links list` says by whom and why)".to_owned()
         }
         0 => format!("nothing was revoked: {}", none(selection)),

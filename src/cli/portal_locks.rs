@@ -11,6 +11,7 @@ use super::terminal::output::{ListRow, Output};
 use super::terminal::table::Column;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::store::PortalLock;
 
@@ -68,7 +69,7 @@ pub async fn run(args: PortalLocksArgs, globals: &Globals) -> anyhow::Result<()>
 async fn list(app: &App, output: Output, tenant: Option<&TenantId>) -> anyhow::Result<()> {
     let now = app.store.now();
     let mut rows = Vec::new();
-    for lock in app.store.portal_locks(tenant).await? {
+    for lock in app.store.portal_locks(&TenantScope::All.narrowed_to(tenant)).await? {
         rows.push(LockRow::of(app, lock, now).await?);
     }
     output.rows(&rows, "nothing is locked")?;
@@ -94,7 +95,7 @@ async fn lift(
         customer_id: CustomerId,
         lifted: bool,
     }
-    if app.store.customer(&tenant, &customer).await?.is_none() {
+    if app.store.customer(&tenant, &customer, &TenantScope::All).await?.is_none() {
         let unknown = anyhow::anyhow!("there is no customer {:?} of tenant {:?}", customer.as_str(), tenant.as_str());
         return Err(unknown).what_to_do("`portal-locks list` names the customers that are locked");
     }
@@ -134,7 +135,8 @@ impl LockRow {
         let PortalLock { tenant, customer, root, until, last_failure_at, roots } = lock;
         let mut caused_by = Vec::with_capacity(roots.len());
         for delivery_id in roots {
-            let invoice_number = app.store.delivery(delivery_id).await?.map(|delivery| delivery.invoice.number);
+            let invoice_number =
+                app.store.delivery(delivery_id, &TenantScope::All).await?.map(|delivery| delivery.invoice.number);
             caused_by.push(CausingLink { delivery_id, invoice_number });
         }
         Ok(Self { tenant_id: tenant, customer_id: customer, delivery_id: root, until, last_failure_at, caused_by, now })

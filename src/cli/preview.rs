@@ -18,6 +18,7 @@ use crate::compose::{self, Attachment, Mail, Snapshot, Templates};
 use crate::documents::DocumentError;
 use crate::event::{self, InvoiceSent};
 use crate::intake::{self, ChosenLocale};
+use crate::model::access::TenantScope;
 use crate::model::customer::{Customer, VerificationRecord};
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
@@ -151,12 +152,13 @@ impl PreviewParts {
         let data = &event.data;
         let unknown =
             "import it with `import FILE`; an event that comes first becomes a dead letter and is then sent by itself";
-        let (Some(tenant), Some(settings)) =
-            (app.store.tenant(&data.tenant_id).await?, app.store.settings(&data.tenant_id).await?)
-        else {
+        let (Some(tenant), Some(settings)) = (
+            app.store.tenant(&data.tenant_id, &TenantScope::All).await?,
+            app.store.settings(&data.tenant_id, &TenantScope::All).await?,
+        ) else {
             return Err(anyhow::anyhow!("the tenant {} is not known", data.tenant_id)).what_to_do(unknown);
         };
-        let Some(customer) = app.store.customer(&data.tenant_id, &data.customer_id).await? else {
+        let Some(customer) = app.store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await? else {
             return Err(anyhow::anyhow!("the customer {} of {} is not known", data.customer_id, data.tenant_id))
                 .what_to_do(unknown);
         };

@@ -14,6 +14,7 @@ use super::terminal::format::count;
 use super::terminal::output::{Output, shown};
 use super::terminal::report::TextReport;
 use crate::app::App;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
@@ -102,7 +103,8 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
                 return Err(error).what_to_do(advice);
             }
         };
-    let original_is = app.store.delivery(original).await?.map_or(original_was, |delivery| delivery.state);
+    let original_is =
+        app.store.delivery(original, &TenantScope::All).await?.map_or(original_was, |delivery| delivery.state);
     let (tenant_id, delivery_id) = (tenant, delivery);
     let made =
         Made { tenant_id, invoice_number, kind, delivery_id, original, original_was, original_is, links_revoked };
@@ -166,7 +168,7 @@ impl Which {
     async fn of(app: &App, args: &ResendArgs) -> anyhow::Result<Self> {
         if let Some(delivery) = &args.delivery {
             let id = delivery.delivery(app).await?;
-            let Some(found) = app.store.delivery(id).await? else {
+            let Some(found) = app.store.delivery(id, &TenantScope::All).await? else {
                 return Err(anyhow::anyhow!("there is no delivery {id}"))
                     .what_to_do("`deliveries list` shows their ids");
             };

@@ -12,6 +12,7 @@ use super::terminal::output::Output;
 use super::terminal::report::{TextReport, Tint};
 use crate::api::warning::{self, Warning};
 use crate::app::App;
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::model::settings::{
     InvalidSettings, PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod,
@@ -176,7 +177,7 @@ const fn remedy(invalid: InvalidSettings) -> &'static str {
 }
 
 async fn current(app: &App, tenant: &TenantId) -> anyhow::Result<VersionedSettings> {
-    app.store.settings(tenant).await?.ok_or_else(|| unknown(tenant))
+    app.store.settings(tenant, &TenantScope::All).await?.ok_or_else(|| unknown(tenant))
 }
 
 fn unknown(tenant: &TenantId) -> anyhow::Error {
@@ -193,7 +194,7 @@ async fn show(
     changed: bool,
 ) -> anyhow::Result<()> {
     let VersionedSettings { version, settings } = versioned;
-    let customers = app.store.customer_groups(&tenant).await?;
+    let customers = app.store.customer_groups(&tenant, &TenantScope::All).await?;
     let warnings = warning::about(settings, &customers, &app.config.sms.verification());
     let shown = ShownSettings { tenant_id: tenant, version, changed, settings, warnings };
     Ok(output.one(&shown, &shown.report(output))?)

@@ -8,6 +8,7 @@ use super::arguments::Limit;
 use super::lookup::which_invoice::quoted;
 use super::terminal::output::ListRow;
 use super::terminal::table::Column;
+use crate::model::access::TenantScope;
 use crate::model::ids::{RelayName, TenantId};
 use crate::store::ListedTenant;
 
@@ -74,7 +75,7 @@ pub async fn run(args: TenantsArgs, globals: &Globals) -> anyhow::Result<()> {
     let Action::List { after, limit } = args.action;
     let wanted = usize::try_from(limit.limit).unwrap_or(usize::MAX);
     let after = after.map(TenantId::from);
-    let mut tenants = app.store.tenants(after.as_ref(), limit.limit.saturating_add(1)).await?;
+    let mut tenants = app.store.tenants(&TenantScope::All, after.as_ref(), limit.limit.saturating_add(1)).await?;
     let more = tenants.len() > wanted;
     tenants.truncate(wanted);
     let rows: Vec<TenantRow> = tenants.into_iter().map(TenantRow::of).collect();

@@ -4,6 +4,7 @@ use crate::demo::catcher::Mailbox;
 use crate::demo::report::ReportRow;
 use crate::event::{self, InvoiceSent};
 use crate::intake::Verdict;
+use crate::model::access::TenantScope;
 use crate::model::reason::ReasonCode;
 use crate::store::{Delivery, Store, StoreError};
 
@@ -21,7 +22,7 @@ pub(super) async fn rows_of(
     // These made nothing of their own: what the first event of the same id made is in its own row.
     let deliveries = match verdict {
         Verdict::Duplicate | Verdict::DeadLetter(ReasonCode::ConflictingEvent) => Vec::new(),
-        _ => store.deliveries_of_event(event.key()).await?,
+        _ => store.deliveries_of_event(event.key(), &TenantScope::All).await?,
     };
     if deliveries.is_empty() {
         return Ok(vec![without_delivery(row, verdict)]);
@@ -31,8 +32,8 @@ pub(super) async fn rows_of(
 
 async fn of_event(store: &Store, event: &InvoiceSent) -> Result<ReportRow, StoreError> {
     let data = &event.data;
-    let settings = store.settings(&data.tenant_id).await?;
-    let customer = store.customer(&data.tenant_id, &data.customer_id).await?;
+    let settings = store.settings(&data.tenant_id, &TenantScope::All).await?;
+    let customer = store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await?;
     Ok(ReportRow {
         event_id: Some(event.id.clone()),
         tenant: Some(data.tenant_id.to_string()),

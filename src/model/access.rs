@@ -80,6 +80,15 @@ impl TenantScope {
         self.tenants().is_none_or(|tenants| tenants.contains(tenant))
     }
 
+    /// What is left of it beside a tenant that somebody asks for: that one, or nothing.
+    #[must_use]
+    pub fn narrowed_to(&self, tenant: Option<&TenantId>) -> Self {
+        match tenant {
+            None => self.clone(),
+            Some(tenant) => Self::of(self.allows(tenant).then(|| tenant.clone())),
+        }
+    }
+
     #[must_use]
     pub const fn is_all(&self) -> bool {
         matches!(self, Self::All)
@@ -179,5 +188,8 @@ mod tests {
         let of_acme = TenantScope::of([acme.clone()]);
         assert!(of_acme.allows(&acme) && !of_acme.allows(&beta) && !of_acme.is_all());
         assert!(!TenantScope::of([]).allows(&acme), "an empty list is nobody, not everybody");
+        assert_eq!(TenantScope::All.narrowed_to(Some(&acme)), of_acme);
+        assert_eq!(of_acme.narrowed_to(None), of_acme);
+        assert_eq!(of_acme.narrowed_to(Some(&beta)), TenantScope::of([]));
     }
 }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::compose;
 use crate::documents::{DocumentError, DocumentStore};
 use crate::event::InvoiceData;
+use crate::model::access::TenantScope;
 use crate::model::customer::VerificationRecord;
 use crate::model::ids::RelayName;
 use crate::model::reason::ReasonCode;
@@ -86,9 +87,9 @@ impl Foresight {
     pub async fn fault(&self, wanted: IntendedDelivery<'_>) -> Result<Option<Foreseen>, StoreError> {
         let IntendedDelivery { data, link_only, role } = wanted;
         let (Some(tenant), Some(settings), Some(customer), Some(keys)) = (
-            self.store.tenant(&data.tenant_id).await?,
-            self.store.settings(&data.tenant_id).await?,
-            self.store.customer(&data.tenant_id, &data.customer_id).await?,
+            self.store.tenant(&data.tenant_id, &TenantScope::All).await?,
+            self.store.settings(&data.tenant_id, &TenantScope::All).await?,
+            self.store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await?,
             self.store.verification_keys(&data.tenant_id, &data.customer_id).await?,
         ) else {
             return Ok(None);

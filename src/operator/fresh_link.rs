@@ -14,6 +14,7 @@ use super::resend::lane_entry;
 use crate::clock::Timestamp;
 use crate::event::{self, InvoiceData};
 use crate::intake::{DeliveryFactory, locale_tag};
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::portal_event::PortalEventKind;
@@ -172,7 +173,7 @@ impl FreshLink {
             Ok(source) => &source.data,
             Err(why_not) => return Ok(Err(why_not.clone())),
         };
-        let settings = self.factory.store.settings(&link.invoice.tenant).await?;
+        let settings = self.factory.store.settings(&link.invoice.tenant, &TenantScope::All).await?;
         if settings.is_some_and(|now| now.settings.portal_authentication.level == PortalLevel::Inaccessible) {
             return Ok(Err(WhyNot::Closed));
         }

@@ -8,6 +8,7 @@
 //! delivery as a duplicate, and a person's redrive is refused, unless the person wants the invoice sent all the same.
 
 use super::redriven::Fate;
+use crate::model::access::TenantScope;
 use crate::operator::redriven::{By, RedriveError, Redriven};
 use futures_util::future::BoxFuture;
 use std::collections::{HashMap, HashSet};
@@ -102,7 +103,12 @@ impl Redrive {
         let mut many = RedriveResults::default();
         let mut after = None;
         loop {
-            let page = match self.factory.store.dead_letters(&filter, PageRequest { limit: BATCH_MAX, after }).await {
+            let page = match self
+                .factory
+                .store
+                .dead_letters(&filter, &TenantScope::All, PageRequest { limit: BATCH_MAX, after })
+                .await
+            {
                 Ok(page) => page,
                 Err(error) if many.redriven.is_empty() && many.failed.is_empty() => return Err(error),
                 Err(error) => return Ok(RedriveResults { interrupted: Some(error), ..many }),
@@ -285,7 +291,7 @@ async fn fault_ahead(
     letter: &LetterToRedrive,
 ) -> Result<RedriveForecast, StoreError> {
     let delivery = match letter.delivery {
-        Some(id) => store.delivery(id).await?,
+        Some(id) => store.delivery(id, &TenantScope::All).await?,
         None => None,
     };
     let event = letter.body.as_deref().map(event::parse);

@@ -9,6 +9,7 @@ use crate::cli::terminal::format::customer_name;
 use crate::cli::terminal::output::{ListRow, Output};
 use crate::cli::terminal::report::TextReport;
 use crate::cli::terminal::table::Column;
+use crate::model::access::TenantScope;
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, TenantId};
 use crate::telemetry::Masked;
@@ -120,10 +121,11 @@ pub(super) async fn list(
 ) -> anyhow::Result<()> {
     let Part { name, after, limit } = part;
     let (customers, more) = if let Some(name) = &name {
-        app.store.customers_named(name, Some(tenant), limit).await?
+        app.store.customers_named(name, &TenantScope::All.narrowed_to(Some(tenant)), limit).await?
     } else {
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut customers = app.store.customers(tenant, after.as_ref(), limit.saturating_add(1)).await?;
+        let mut customers =
+            app.store.customers(tenant, &TenantScope::All, after.as_ref(), limit.saturating_add(1)).await?;
         let more = customers.len() > wanted;
         customers.truncate(wanted);
         (customers, more)
@@ -148,7 +150,7 @@ pub(super) async fn show(
     customer: &CustomerId,
     addresses: bool,
 ) -> anyhow::Result<()> {
-    let Some(known) = app.store.customer(tenant, customer).await? else {
+    let Some(known) = app.store.customer(tenant, customer, &TenantScope::All).await? else {
         return Err(anyhow::anyhow!("there is no customer {:?} of tenant {:?}", customer.as_str(), tenant.as_str()))
             .what_to_do("`find` searches names and ids over all tenants; `customers list --tenant` lists them");
     };

@@ -8,6 +8,7 @@ use crate::cli::terminal::format::{recipients, relative};
 use crate::cli::terminal::output::{ListRow, Output, shown, spelled};
 use crate::cli::terminal::table::Column;
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -149,7 +150,8 @@ pub(super) async fn list(
     let mut rows = Vec::new();
     let mut left = limit;
     let more = loop {
-        let page = app.store.deliveries(filter, PageRequest { limit: left.min(PAGE_MAX), after }).await?;
+        let page =
+            app.store.deliveries(filter, &TenantScope::All, PageRequest { limit: left.min(PAGE_MAX), after }).await?;
         left -= u32::try_from(page.items.len()).expect("a page is no longer than its limit");
         rows.extend(page.items.into_iter().map(|delivery| {
             let cursor = Some(filter.cursor(&delivery).to_string());

@@ -13,6 +13,7 @@ use crate::cli::terminal::output::{Output, shown};
 use crate::cli::terminal::report::{TextReport, Tint};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
+use crate::model::access::TenantScope;
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
@@ -69,7 +70,7 @@ pub(super) async fn show(
     eml: Option<&Path>,
     addresses: bool,
 ) -> anyhow::Result<()> {
-    let Some(delivery) = app.store.delivery(id).await? else {
+    let Some(delivery) = app.store.delivery(id, &TenantScope::All).await? else {
         return Err(anyhow::anyhow!("there is no delivery {id}")).what_to_do("`deliveries list` shows their ids");
     };
     let rebuilder = Rebuilder {
@@ -90,7 +91,7 @@ pub(super) async fn show(
         private_file::write(path, &rebuilt.mail.bytes)
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let customer = app.store.customer(&delivery.invoice.tenant, &delivery.invoice.customer).await?;
+    let customer = app.store.customer(&delivery.invoice.tenant, &delivery.invoice.customer, &TenantScope::All).await?;
     let shown = Shown::of(&delivery, &rebuilt, eml, addresses, customer.as_ref())?;
     Ok(output.one(&shown, &shown.report(output))?)
 }

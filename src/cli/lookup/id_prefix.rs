@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::cli::error::Advise;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeadLetterId, DeliveryId};
 use crate::store::StoreError;
 
@@ -53,7 +54,7 @@ impl IdPrefix {
         if let Some(id) = self.whole() {
             return Ok(DeliveryId(id));
         }
-        let found = app.store.deliveries_between(self.range, NAMED_MAX + 1).await;
+        let found = app.store.deliveries_between(self.range, &TenantScope::All, NAMED_MAX + 1).await;
         self.only("delivery", "deliveries list", found)
     }
 
@@ -62,7 +63,7 @@ impl IdPrefix {
         if let Some(id) = self.whole() {
             return Ok(DeadLetterId(id));
         }
-        let found = app.store.dead_letters_between(self.range, NAMED_MAX + 1).await;
+        let found = app.store.dead_letters_between(self.range, &TenantScope::All, NAMED_MAX + 1).await;
         self.only("dead letter", "dead-letters list", found)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::cli::error::Advise;
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::store::NumberedInvoice;
 
@@ -75,7 +76,7 @@ pub(in crate::cli) async fn which_invoice(
 ) -> anyhow::Result<MeantInvoice> {
     let tenant = tenant.map(TenantId::from);
     let limit = u32::try_from(NAMED_MAX + 1).expect("a few");
-    let found = app.store.invoices_numbered(number, tenant.as_ref(), limit).await?;
+    let found = app.store.invoices_numbered(number, &TenantScope::All.narrowed_to(tenant.as_ref()), limit).await?;
     let candidates = candidates(&found, purpose);
     if let Some(meant) = only(&candidates, number, tenant.is_some()) {
         let strays = found.iter().filter(|found| is_stray(found) && *found != meant).cloned().collect();

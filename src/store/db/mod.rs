@@ -10,6 +10,7 @@ pub(super) mod migrations;
 pub(super) mod page;
 pub(super) mod patience;
 pub(super) mod schema;
+pub(super) mod scope;
 pub(super) mod statement;
 pub(super) mod unreachable;
 pub(super) mod value;

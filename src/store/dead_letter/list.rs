@@ -9,6 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -17,6 +18,7 @@ use crate::model::state::DeadLetterState;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 
@@ -111,7 +113,9 @@ macro_rules! list_statement {
             $leading,
             " AND (last_failed_at, id) < ($1, $2) AND last_failed_at >= $3
               AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6)
-            ORDER BY last_failed_at DESC, id DESC LIMIT $7"
+              AND ",
+            in_scope!("tenant_id", "$8"),
+            " ORDER BY last_failed_at DESC, id DESC LIMIT $7"
         )
     };
 }
@@ -121,8 +125,9 @@ const CONCLUDED: &str = concat!(
     dead_letter_columns!(),
     " FROM dead_letter
     WHERE concluded_at IS NOT NULL AND (concluded_at, id) < ($1, $2) AND concluded_at >= $3
-      AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6)
-    ORDER BY concluded_at DESC, id DESC LIMIT $7"
+      AND ($4 IS NULL OR fingerprint = $4) AND ($5 IS NULL OR tenant_id = $5) AND ($6 IS NULL OR class = $6) AND ",
+    in_scope!("tenant_id", "$8"),
+    " ORDER BY concluded_at DESC, id DESC LIMIT $7"
 );
 
 impl Store {
@@ -130,6 +135,7 @@ impl Store {
     pub async fn dead_letters(
         &self,
         filter: &DeadLetterFilter,
+        scope: &TenantScope,
         page: PageRequest,
     ) -> Result<Page<DeadLetter>, StoreError> {
         let text = match filter {
@@ -148,6 +154,7 @@ impl Store {
             .bind(&filter.tenant)
             .bind(filter.class)
             .bind(page.limit.saturating_add(1))
+            .bind(scope)
             .all(&mut self.read().await?)
             .await?;
         Page::of(&rows, page.limit, DeadLetter::read, |letter| Cursor {
@@ -157,21 +164,29 @@ impl Store {
     }
 
     /// Open dead letters by cause, the most frequent first.
-    pub async fn dead_letter_groups(&self, limit: u32) -> Result<Vec<DeadLetterGroup>, StoreError> {
+    pub async fn dead_letter_groups(
+        &self,
+        scope: &TenantScope,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterGroup>, StoreError> {
         sql(concat!(
             "WITH cause AS MATERIALIZED (
                 SELECT fingerprint AS cause, COUNT(*) AS letters, MIN(last_failed_at) AS oldest
-                FROM dead_letter WHERE state = 'open' GROUP BY fingerprint
+                FROM dead_letter WHERE state = 'open' AND ",
+            in_scope!("tenant_id", "$2"),
+            " GROUP BY fingerprint
                 ORDER BY COUNT(*) DESC, fingerprint LIMIT $1)
             SELECT cause.letters, cause.oldest, ",
             dead_letter_columns!(),
             " FROM cause JOIN dead_letter ON dead_letter.id = (
                 SELECT newest.id FROM dead_letter AS newest
-                WHERE newest.state = 'open' AND newest.fingerprint = cause.cause
-                ORDER BY newest.last_failed_at DESC, newest.id DESC LIMIT 1)
+                WHERE newest.state = 'open' AND newest.fingerprint = cause.cause AND ",
+            in_scope!("newest.tenant_id", "$2"),
+            " ORDER BY newest.last_failed_at DESC, newest.id DESC LIMIT 1)
             ORDER BY cause.letters DESC, cause.cause"
         ))
         .bind(limit)
+        .bind(scope)
         .all(&mut self.read().await?)
         .await?
         .iter()
@@ -186,28 +201,44 @@ impl Store {
     }
 
     /// Up to `limit` dead letters whose ids lie in this range, both ends included; in the order of their ids.
-    pub async fn dead_letters_between(&self, range: (Uuid, Uuid), limit: u32) -> Result<Vec<DeadLetterId>, StoreError> {
-        sql("SELECT id FROM dead_letter WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3")
-            .bind(range.0)
-            .bind(range.1)
-            .bind(limit)
-            .all(&mut self.read().await?)
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect()
+    pub async fn dead_letters_between(
+        &self,
+        range: (Uuid, Uuid),
+        scope: &TenantScope,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterId>, StoreError> {
+        sql(concat!(
+            "SELECT id FROM dead_letter WHERE id BETWEEN $1 AND $2 AND ",
+            in_scope!("tenant_id", "$3"),
+            " ORDER BY id LIMIT $4"
+        ))
+        .bind(range.0)
+        .bind(range.1)
+        .bind(scope)
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
     }
 
     /// A dead letter and the bytes of its event, unless they are forgotten.
-    pub async fn dead_letter(&self, id: DeadLetterId) -> Result<Option<(DeadLetter, Option<Bytes>)>, StoreError> {
+    pub async fn dead_letter(
+        &self,
+        id: DeadLetterId,
+        scope: &TenantScope,
+    ) -> Result<Option<(DeadLetter, Option<Bytes>)>, StoreError> {
         let row = sql(concat!(
             "SELECT ",
             dead_letter_columns!(),
             ", COALESCE(dead_letter.body, event.body) AS bytes
             FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE dead_letter.id = $1"
+            WHERE dead_letter.id = $1 AND ",
+            in_scope!("dead_letter.tenant_id", "$2")
         ))
         .bind(id)
+        .bind(scope)
         .optional(&mut self.read().await?)
         .await?;
         row.map(|row| Ok((DeadLetter::read(&row)?, row.get::<Option<Vec<u8>>>("bytes")?.map(Bytes::from)))).transpose()

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use super::row::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, EventKey, TenantId};
 use crate::model::state::{DeliveryState, EventState};
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
 
@@ -40,12 +42,20 @@ pub struct ReportedEvent {
 
 impl Store {
     /// What became of the event `id` of `source`; `None` if nothing of that name ever came.
-    pub async fn event_fate(&self, source: &str, id: &str) -> Result<Option<EventReport>, StoreError> {
+    pub async fn event_fate(
+        &self,
+        source: &str,
+        id: &str,
+        scope: &TenantScope,
+    ) -> Result<Option<EventReport>, StoreError> {
         let key = EventKey::new(source, id);
         let mut connection = self.read().await?;
-        let event = sql("SELECT key, tenant_id, invoice_number, received_at, state, wait_until FROM event
-            WHERE key = $1")
+        let event = sql(concat!(
+            "SELECT key, tenant_id, invoice_number, received_at, state, wait_until FROM event WHERE key = $1 AND ",
+            in_scope!("tenant_id", "$2")
+        ))
         .bind(key)
+        .bind(scope)
         .optional(&mut connection)
         .await?;
         let delivery = sql(concat!(
@@ -53,9 +63,11 @@ impl Store {
             delivery_columns!(),
             " FROM event JOIN delivery ON delivery.id = event.delivery_id
                  LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-            WHERE event.key = $1"
+            WHERE event.key = $1 AND ",
+            in_scope!("event.tenant_id", "$2")
         ))
         .bind(key)
+        .bind(scope)
         .optional(&mut connection)
         .await?;
         // What was never remembered as an event has no key; what was, is found by its invoice.
@@ -63,18 +75,21 @@ impl Store {
             "SELECT ",
             dead_letter_columns!(),
             " FROM dead_letter
-            WHERE dead_letter.source = $2 AND dead_letter.event_id = $3 AND dead_letter.event_key IS NULL
-            UNION ALL
+            WHERE dead_letter.source = $2 AND dead_letter.event_id = $3 AND dead_letter.event_key IS NULL AND ",
+            in_scope!("dead_letter.tenant_id", "$4"),
+            " UNION ALL
             SELECT ",
             dead_letter_columns!(),
             " FROM event JOIN dead_letter ON dead_letter.tenant_id = event.tenant_id
                                                             AND dead_letter.invoice_number = event.invoice_number
-            WHERE event.key = $1 AND dead_letter.event_key = event.key
-            ORDER BY last_failed_at, id"
+            WHERE event.key = $1 AND dead_letter.event_key = event.key AND ",
+            in_scope!("event.tenant_id", "$4"),
+            " ORDER BY last_failed_at, id"
         ))
         .bind(key)
         .bind(source)
         .bind(id)
+        .bind(scope)
         .all(&mut connection)
         .await?;
         let report = EventReport {
@@ -116,7 +131,7 @@ impl Store {
     }
 
     /// Every delivery that was made of an event, the main one first.
-    pub async fn deliveries_of_event(&self, key: EventKey) -> Result<Vec<Delivery>, StoreError> {
+    pub async fn deliveries_of_event(&self, key: EventKey, scope: &TenantScope) -> Result<Vec<Delivery>, StoreError> {
         let mut deliveries = sql(concat!(
             "SELECT ",
             delivery_columns!(),
@@ -125,9 +140,11 @@ impl Store {
                                       AND delivery.invoice_number = event.invoice_number
                                       AND delivery.event_key = event.key
                  LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-            WHERE event.key = $1"
+            WHERE event.key = $1 AND ",
+            in_scope!("event.tenant_id", "$2")
         ))
         .bind(key)
+        .bind(scope)
         .all(&mut self.read().await?)
         .await?
         .iter()

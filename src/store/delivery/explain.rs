@@ -7,6 +7,7 @@ use super::left_recipients::{LeftRecipients, TriedRecipients};
 use super::notes::Note;
 use super::row::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, EventKey, RelayName, TenantId};
 use crate::model::incoming::Via;
 use crate::model::invoice_ref::InvoiceRef;
@@ -130,7 +131,16 @@ pub struct ExplainedLink {
 
 impl Store {
     /// Everything that is known of the invoice with this number or identifier; `None` if it is unknown.
-    pub async fn explain(&self, tenant: &TenantId, invoice: &str) -> Result<Option<Explanation>, StoreError> {
+    pub async fn explain(
+        &self,
+        tenant: &TenantId,
+        invoice: &str,
+        scope: &TenantScope,
+    ) -> Result<Option<Explanation>, StoreError> {
+        // Every statement below names the tenant.
+        if !scope.allows(tenant) {
+            return Ok(None);
+        }
         let mut connection = self.read().await?;
         let deliveries = deliveries(&mut connection, tenant, invoice).await?;
         let numbers: BTreeSet<&str> =
@@ -183,7 +193,7 @@ async fn deliveries(
     for (root, link) in links(on, &roots).await? {
         of(&mut explained, |found| found.root == root, |explained| explained.links.push(link.clone()));
     }
-    for event in portal_events(on, &roots).await? {
+    for event in portal_events(on, &roots, &TenantScope::All).await? {
         of(&mut explained, |found| found.id == event.root, |explained| explained.portal.push(event.clone()));
     }
     Ok(explained)

@@ -6,12 +6,14 @@ use uuid::Uuid;
 
 use super::row::{Delivery, delivery_columns};
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::state::DeliveryState;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{Statement, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::search::recipients::mailbox;
@@ -91,6 +93,25 @@ impl<'v> Listing<'v> {
         }
     }
 
+    /// Narrows it to the tenants of a scope. Where that is one tenant, `lead` says whether an index may begin with it.
+    fn within(&mut self, scope: &TenantScope, lead: bool) {
+        let Some(tenants) = scope.tenants() else { return };
+        // Compared with one value, the index is in the list's order; one of several values would have to be sorted.
+        if let (Some(only), 1) = (tenants.first(), tenants.len()) {
+            let column = if lead { "delivery.tenant_id = ?" } else { "delivery.tenant_id{sqlite: || ''} = ?" };
+            return self.and(column, [only.as_str().to_owned().into()]);
+        }
+        let tenants = serde_json::to_string(tenants).expect("texts are always JSON");
+        self.values.push(tenants.into());
+        let place = self.values.len();
+        write!(
+            self.text,
+            " AND delivery.tenant_id {{postgres: = ANY (ARRAY(SELECT json_array_elements_text(CAST(${place} AS JSON))))}}\
+             {{sqlite:|| '' IN (SELECT value FROM json_each(${place}))}}"
+        )
+        .expect("a String takes any text");
+    }
+
     /// Narrows it to what stands behind a row.
     fn go_on_behind(&mut self, order: Order, after: Cursor) {
         let Cursor { at, id } = after;
@@ -140,7 +161,12 @@ impl DeliveryFilter {
 
     /// The statement that lists what it wants, newest first: found by an index whose order is the list's, which the
     /// rest only narrows. `address_key` is one of the recipient's, if there is one.
-    pub(in crate::store) fn statement(&self, page: PageRequest, address_key: Option<i64>) -> Statement<'_> {
+    pub(in crate::store) fn statement(
+        &self,
+        scope: &TenantScope,
+        page: PageRequest,
+        address_key: Option<i64>,
+    ) -> Statement<'_> {
         let order = self.order();
         let (mut listing, by) = match order {
             // The identifiers are ordered by time.
@@ -168,27 +194,26 @@ impl DeliveryFilter {
         if let Some(after) = page.after {
             listing.go_on_behind(order, after);
         }
-        self.narrow(&mut listing, order);
+        self.narrow(&mut listing, &scope.narrowed_to(self.tenant.as_ref()), order);
         listing.end(by, page.limit.saturating_add(1))
     }
 
     /// What narrows a list. SQLite takes an index for whatever could use one, also where another one is in the list's
     /// order: an operation that changes nothing keeps it from that.
-    fn narrow<'v>(&'v self, listing: &mut Listing<'v>, order: Order) {
+    fn narrow<'v>(&'v self, listing: &mut Listing<'v>, scope: &TenantScope, order: Order) {
         let leads = order == Order::Creation;
-        let (invoice, customer, tenant) =
-            (self.invoice.as_deref().map(number_key), self.customer.as_ref(), self.tenant.as_ref());
+        let (invoice, customer) = (self.invoice.as_deref().map(number_key), self.customer.as_ref());
         if leads && invoice.is_some() {
             listing.and_some("delivery.number_key = ?", invoice);
             listing.and_some("delivery.customer_id{sqlite: || ''} = ?", customer);
-            listing.and_some("delivery.tenant_id{sqlite: || ''} = ?", tenant);
+            listing.within(scope, false);
         } else if leads {
-            listing.and_some("delivery.tenant_id = ?", tenant);
+            listing.within(scope, true);
             listing.and_some("delivery.customer_id = ?", customer);
         } else {
             listing.and_some("delivery.number_key{sqlite: || ''} = ?", invoice);
             listing.and_some("delivery.customer_id{sqlite: || ''} = ?", customer);
-            listing.and_some("delivery.tenant_id{sqlite: || ''} = ?", tenant);
+            listing.within(scope, false);
         }
         listing.and_some("delivery.kind = ?", self.kind);
         match order {
@@ -222,16 +247,21 @@ impl DeliveryFilter {
 
 impl Store {
     /// Deliveries, newest first.
-    pub async fn deliveries(&self, filter: &DeliveryFilter, page: PageRequest) -> Result<Page<Delivery>, StoreError> {
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        scope: &TenantScope,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
         let Some(to) = &filter.to else {
-            return Page::of(&self.page_of(filter, page, None).await?, page.limit, Delivery::read, |delivery| {
+            return Page::of(&self.page_of(filter, scope, page, None).await?, page.limit, Delivery::read, |delivery| {
                 filter.cursor(delivery)
             });
         };
         let mut found = Vec::new();
         // One address may stand under several keys while the secret keys change; each list is in order.
         for key in self.address_keys.all(&mailbox(to)) {
-            for row in &self.page_of(filter, page, Some(key)).await? {
+            for row in &self.page_of(filter, scope, page, Some(key)).await? {
                 found.push(Delivery::read(row)?);
             }
         }
@@ -248,22 +278,33 @@ impl Store {
     async fn page_of(
         &self,
         filter: &DeliveryFilter,
+        scope: &TenantScope,
         page: PageRequest,
         address_key: Option<i64>,
     ) -> Result<Vec<Row>, StoreError> {
-        filter.statement(page, address_key).all(&mut self.read().await?).await
+        filter.statement(scope, page, address_key).all(&mut self.read().await?).await
     }
 
     /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.
-    pub async fn deliveries_between(&self, range: (Uuid, Uuid), limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
-        sql("SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3")
-            .bind(range.0)
-            .bind(range.1)
-            .bind(limit)
-            .all(&mut self.read().await?)
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect()
+    pub async fn deliveries_between(
+        &self,
+        range: (Uuid, Uuid),
+        scope: &TenantScope,
+        limit: u32,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        sql(concat!(
+            "SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 AND ",
+            in_scope!("tenant_id", "$3"),
+            " ORDER BY id LIMIT $4"
+        ))
+        .bind(range.0)
+        .bind(range.1)
+        .bind(scope)
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::event::Recipient;
+use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, EventKey, RelayName};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
@@ -11,6 +12,7 @@ use crate::policy::decision::Reason;
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::delivery::invoice_ref::read_invoice;
@@ -117,13 +119,15 @@ macro_rules! delivery_columns {
 pub(in crate::store) use delivery_columns;
 
 impl Store {
-    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    pub async fn delivery(&self, id: DeliveryId, scope: &TenantScope) -> Result<Option<Delivery>, StoreError> {
         let row = sql(concat!(
             "SELECT ",
             delivery_columns!(),
-            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1"
+            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1 AND ",
+            in_scope!("delivery.tenant_id", "$2")
         ))
         .bind(id)
+        .bind(scope)
         .optional(&mut self.read().await?)
         .await?;
         row.as_ref().map(Delivery::read).transpose()

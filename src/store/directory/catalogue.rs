@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::settings::insert_settings;
+use crate::model::access::TenantScope;
 use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use crate::model::settings::VersionedSettings;
 use crate::model::tenant::{Tenant, TenantProfile};
 use crate::model::verification_key::{RULES_VERSION, calling_code_of};
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::dead_letter::auto_redrive::{mark_resolvable_by_customers, mark_resolvable_by_tenants};
@@ -202,15 +204,19 @@ impl Store {
     }
 
     /// A tenant with what holds for it now.
-    pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        let row = sql("SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version,
+    pub async fn tenant(&self, id: &TenantId, scope: &TenantScope) -> Result<Option<Tenant>, StoreError> {
+        let row = sql(concat!(
+            "SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version,
                    tenant_profile.body, settings.version, settings.sensitive_attachments, settings.portal_level,
                    settings.portal_primary, settings.portal_secondary
             FROM tenant JOIN tenant_settings AS settings ON settings.tenant_id = tenant.id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version
-            WHERE tenant.id = $1")
+            WHERE tenant.id = $1 AND ",
+            in_scope!("tenant.id", "$2")
+        ))
         .bind(id)
+        .bind(scope)
         .optional(&mut self.read().await?)
         .await?;
         row.map(|row| Ok(KnownTenant::read(&row)?.tenant)).transpose()
@@ -226,12 +232,19 @@ impl Store {
             .collect()
     }
 
-    pub async fn customer(&self, tenant: &TenantId, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
-        let row = sql("SELECT * FROM customer WHERE tenant_id = $1 AND id = $2")
-            .bind(tenant)
-            .bind(id)
-            .optional(&mut self.read().await?)
-            .await?;
+    pub async fn customer(
+        &self,
+        tenant: &TenantId,
+        id: &CustomerId,
+        scope: &TenantScope,
+    ) -> Result<Option<Customer>, StoreError> {
+        let row =
+            sql(concat!("SELECT * FROM customer WHERE tenant_id = $1 AND id = $2 AND ", in_scope!("tenant_id", "$3")))
+                .bind(tenant)
+                .bind(id)
+                .bind(scope)
+                .optional(&mut self.read().await?)
+                .await?;
         row.as_ref().map(read_customer).transpose()
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::access::TenantScope;
 use crate::model::customer::{CustomerType, VerificationRecord};
 use crate::model::ids::TenantId;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 
@@ -22,13 +24,22 @@ pub struct CustomerGroup {
 
 impl Store {
     /// A tenant's customers, counted by what decides about them: at most a dozen groups for each country of mobile numbers.
-    pub async fn customer_groups(&self, tenant: &TenantId) -> Result<Vec<CustomerGroup>, StoreError> {
+    pub async fn customer_groups(
+        &self,
+        tenant: &TenantId,
+        scope: &TenantScope,
+    ) -> Result<Vec<CustomerGroup>, StoreError> {
         // Rows whose keys other rules have made count by these for a moment: they are made anew soon.
-        sql("SELECT type, (postcode_key IS NOT NULL AND house_number_key IS NOT NULL) AS has_postal,
+        sql(concat!(
+            "SELECT type, (postcode_key IS NOT NULL AND house_number_key IS NOT NULL) AS has_postal,
                    (mobile IS NOT NULL) AS has_mobile, mobile_country, (mobile_refused_at IS NOT NULL) AS mobile_refused,
                    COUNT(*) AS count
-            FROM customer WHERE tenant_id = $1 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5")
+            FROM customer WHERE tenant_id = $1 AND ",
+            in_scope!("tenant_id", "$2"),
+            " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+        ))
         .bind(tenant)
+        .bind(scope)
         .all(&mut self.read().await?)
         .await?
         .iter()

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::lane::load::read_settings;
 use crate::store::{Store, Transaction};
@@ -35,9 +37,14 @@ pub struct SettingsChange {
 
 impl Store {
     /// The settings that hold for a tenant.
-    pub async fn settings(&self, tenant: &TenantId) -> Result<Option<VersionedSettings>, StoreError> {
-        let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1")
+    pub async fn settings(
+        &self,
+        tenant: &TenantId,
+        scope: &TenantScope,
+    ) -> Result<Option<VersionedSettings>, StoreError> {
+        let row = sql(concat!("SELECT * FROM tenant_settings WHERE tenant_id = $1 AND ", in_scope!("tenant_id", "$2")))
             .bind(tenant)
+            .bind(scope)
             .optional(&mut self.read().await?)
             .await?;
         row.as_ref().map(read_settings).transpose()
@@ -82,10 +89,18 @@ impl Store {
     }
 
     /// Every settings that ever held for a tenant, newest first.
-    pub async fn settings_changes(&self, tenant: &TenantId) -> Result<Vec<SettingsChange>, StoreError> {
-        sql("SELECT version, settings, changed_at, changed_by FROM settings_change
-            WHERE tenant_id = $1 ORDER BY version DESC")
+    pub async fn settings_changes(
+        &self,
+        tenant: &TenantId,
+        scope: &TenantScope,
+    ) -> Result<Vec<SettingsChange>, StoreError> {
+        sql(concat!(
+            "SELECT version, settings, changed_at, changed_by FROM settings_change WHERE tenant_id = $1 AND ",
+            in_scope!("tenant_id", "$2"),
+            " ORDER BY version DESC"
+        ))
         .bind(tenant)
+        .bind(scope)
         .all(&mut self.read().await?)
         .await?
         .iter()

@@ -1,6 +1,7 @@
 //! Links into the portal, known by the digests of their tokens.
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::tenant::TenantProfile;
@@ -8,6 +9,7 @@ use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::page::{Cursor, Page, PageRequest};
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{Statement, StatementExecutor, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::delivery::erased::ERASED;
@@ -126,10 +128,11 @@ impl Store {
     pub async fn portal_links(
         &self,
         selection: &LinkSelection,
+        scope: &TenantScope,
         filter: LinkFilter,
         page: PageRequest,
     ) -> Result<Page<PortalLink>, StoreError> {
-        let rows = selection.statement(filter, page, self.now()).all(&mut self.read().await?).await?;
+        let rows = selection.statement(scope, filter, page, self.now()).all(&mut self.read().await?).await?;
         let mut items = rows.iter().map(PortalLink::read).collect::<Result<Vec<_>, _>>()?;
         let mut deliveries: Vec<DeliveryId> = items.iter().map(|link| link.root).collect();
         deliveries.dedup();
@@ -142,8 +145,13 @@ impl Store {
     }
 
     /// How many links are meant.
-    pub async fn count_links(&self, selection: &LinkSelection, filter: LinkFilter) -> Result<u64, StoreError> {
-        let row = selection.count(filter, self.now()).one(&mut self.read().await?).await?;
+    pub async fn count_links(
+        &self,
+        selection: &LinkSelection,
+        scope: &TenantScope,
+        filter: LinkFilter,
+    ) -> Result<u64, StoreError> {
+        let row = selection.count(scope, filter, self.now()).one(&mut self.read().await?).await?;
         Ok(u64::try_from(row.get::<i64>("links")?).unwrap_or_default())
     }
 
@@ -155,7 +163,7 @@ impl Store {
         let (mut revoked, mut after) = (0, None);
         loop {
             let request = PageRequest { limit: DELIVERIES_AT_ONCE, after };
-            let page = self.portal_links(selection, LinkFilter::NotRevoked, request).await?;
+            let page = self.portal_links(selection, &TenantScope::All, LinkFilter::NotRevoked, request).await?;
             revoked += revoke(&mut self.write().await?, &page.items, (who, reason), self.now()).await?;
             if page.next.is_none() {
                 return Ok(revoked);
@@ -211,8 +219,8 @@ async fn revoke(
 
 impl LinkSelection {
     /// The condition on `delivery` that it is, whose first parameters these are.
-    fn condition(&self) -> (&'static str, Vec<Value<'_>>) {
-        match self {
+    fn condition(&self, scope: &TenantScope) -> (String, Vec<Value<'_>>) {
+        let (named, mut values) = match self {
             Self::Token(token) => {
                 ("delivery.id = (SELECT root_id FROM portal_link WHERE token_sha256 = $1)", vec![(*token).into()])
             }
@@ -228,7 +236,14 @@ impl LinkSelection {
                 ("delivery.tenant_id = $1 AND delivery.customer_id = $2", vec![tenant.into(), customer.into()])
             }
             Self::Tenant(tenant) => ("delivery.tenant_id = $1", vec![tenant.into()]),
-        }
+        };
+        // One or two come before it.
+        let within = match values.len() {
+            1 => in_scope!("delivery.tenant_id", "$2"),
+            _ => in_scope!("delivery.tenant_id", "$3"),
+        };
+        values.push(scope.into());
+        (format!("{named} AND {within}"), values)
     }
 
     /// The condition on `portal_link` that it and the filter are, whose parameters stand behind `values`.
@@ -246,8 +261,8 @@ impl LinkSelection {
         }
     }
 
-    fn count(&self, filter: LinkFilter, now: Timestamp) -> Statement<'_> {
-        let (which, mut values) = self.condition();
+    fn count(&self, scope: &TenantScope, filter: LinkFilter, now: Timestamp) -> Statement<'_> {
+        let (which, mut values) = self.condition(scope);
         let wanted = self.links(filter, now, &mut values);
         let text = format!(
             "SELECT COUNT(*) AS links FROM delivery JOIN portal_link ON portal_link.root_id = delivery.id{wanted}
@@ -258,8 +273,8 @@ impl LinkSelection {
 
     /// A link is found by its delivery, for which there are indexes in the list's order: an index more on links would be
     /// written with each mail.
-    fn statement(&self, filter: LinkFilter, page: PageRequest, now: Timestamp) -> Statement<'_> {
-        let (which, mut values) = self.condition();
+    fn statement(&self, scope: &TenantScope, filter: LinkFilter, page: PageRequest, now: Timestamp) -> Statement<'_> {
+        let (which, mut values) = self.condition(scope);
         let wanted = self.links(filter, now, &mut values);
         let mut place = |value: Value<'static>| {
             values.push(value);

@@ -11,10 +11,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::policy::lockout::{CUSTOMER_RULE, LINK_RULE, NETWORK_FAILURES_MAX, NETWORK_WINDOW, network_waits_until};
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::insert_notes;
@@ -180,13 +182,16 @@ impl Store {
         transaction.commit().await
     }
 
-    /// The locks that hold now, of one tenant or of all; those of customers first.
-    pub async fn portal_locks(&self, tenant: Option<&TenantId>) -> Result<Vec<PortalLock>, StoreError> {
+    /// The locks that hold now; those of customers first.
+    pub async fn portal_locks(&self, scope: &TenantScope) -> Result<Vec<PortalLock>, StoreError> {
         let now = self.now();
-        let failures = sql("SELECT tenant_id, customer_id, root_id, at, counts_for_link, counts_for_customer
-            FROM portal_failure WHERE ($1 IS NULL OR tenant_id = $1) AND at > $2
-            ORDER BY tenant_id, customer_id, at DESC")
-        .bind(tenant)
+        let failures = sql(concat!(
+            "SELECT tenant_id, customer_id, root_id, at, counts_for_link, counts_for_customer
+            FROM portal_failure WHERE ",
+            in_scope!("tenant_id", "$1"),
+            " AND at > $2 ORDER BY tenant_id, customer_id, at DESC"
+        ))
+        .bind(scope)
         .bind(now.minus(CUSTOMER_RULE.memory()))
         .all(&mut self.read().await?)
         .await?

@@ -1,10 +1,12 @@
 //! Logos of tenants.
 
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::model::logo::{Logo, LogoFormat, LogoRef};
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 
@@ -60,14 +62,18 @@ impl Store {
     }
 
     /// A tenant's logo.
-    pub async fn logo_of(&self, tenant: &TenantId) -> Result<Option<Logo>, StoreError> {
-        sql("SELECT sha256, format, width, height, image FROM tenant_logo WHERE tenant_id = $1")
-            .bind(tenant)
-            .optional(&mut self.read().await?)
-            .await?
-            .as_ref()
-            .map(read_logo)
-            .transpose()
+    pub async fn logo_of(&self, tenant: &TenantId, scope: &TenantScope) -> Result<Option<Logo>, StoreError> {
+        sql(concat!(
+            "SELECT sha256, format, width, height, image FROM tenant_logo WHERE tenant_id = $1 AND ",
+            in_scope!("tenant_id", "$2")
+        ))
+        .bind(tenant)
+        .bind(scope)
+        .optional(&mut self.read().await?)
+        .await?
+        .as_ref()
+        .map(read_logo)
+        .transpose()
     }
 
     /// The logo with this digest, whosoever it is.

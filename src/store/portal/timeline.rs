@@ -1,10 +1,12 @@
 //! What happened in the portal, as the timeline of an invoice shows it.
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::ids::DeliveryId;
 use crate::model::portal_event::PortalEventKind;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 
 /// The most events that are read of one invoice; the newest.
@@ -25,23 +27,33 @@ pub struct PortalEvent {
 
 impl Store {
     /// What happened in the portal with the links of these deliveries, oldest first.
-    pub async fn portal_events(&self, roots: &[DeliveryId]) -> Result<Vec<PortalEvent>, StoreError> {
-        portal_events(&mut self.read().await?, roots).await
+    pub async fn portal_events(
+        &self,
+        roots: &[DeliveryId],
+        scope: &TenantScope,
+    ) -> Result<Vec<PortalEvent>, StoreError> {
+        portal_events(&mut self.read().await?, roots, scope).await
     }
 }
 
 pub(in crate::store) async fn portal_events(
     on: &mut impl StatementExecutor,
     roots: &[DeliveryId],
+    scope: &TenantScope,
 ) -> Result<Vec<PortalEvent>, StoreError> {
     if roots.is_empty() {
         return Ok(Vec::new());
     }
-    let mut events = sql("WITH {rows}
+    let mut events = sql(concat!(
+        "WITH {rows}
         SELECT portal_event.root_id, portal_event.at, portal_event.kind, portal_event.detail, portal_event.network
-        FROM portal_event WHERE portal_event.root_id IN (SELECT id FROM rows)
-        ORDER BY portal_event.at DESC LIMIT $1")
+        FROM portal_event WHERE portal_event.root_id IN (
+            SELECT rows.id FROM rows JOIN delivery ON delivery.id = rows.id WHERE ",
+        in_scope!("delivery.tenant_id", "$2"),
+        ") ORDER BY portal_event.at DESC LIMIT $1"
+    ))
     .bind(EVENTS_MAX)
+    .bind(scope)
     .rows("id uuid", roots.iter().map(|root| [(*root).into()]))
     .all(on)
     .await?

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::text::{Needle, beginning_with};
+use crate::model::access::TenantScope;
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, RelayName, TenantId};
 use crate::model::tenant::TenantProfile;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::directory::catalogue::read_customer;
 
@@ -15,10 +17,13 @@ use crate::store::directory::catalogue::read_customer;
 const LOOKED_THROUGH_MAX: u32 = 5_000;
 
 /// Customers that have a word of this range, and one of each given range.
-pub(super) const CUSTOMERS_WITH: &str = "WITH {rows},
+pub(super) const CUSTOMERS_WITH: &str = concat!(
+    "WITH {rows},
             picked AS MATERIALIZED (
                 SELECT tenant_id, customer_id FROM customer_word
-                WHERE word >= $1 AND word < $2 AND ($3 IS NULL OR tenant_id = $3) ORDER BY word LIMIT $4)
+                WHERE word >= $1 AND word < $2 AND ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY word LIMIT $4)
             SELECT customer.* FROM (SELECT DISTINCT tenant_id, customer_id FROM picked) AS found
                  JOIN customer ON customer.tenant_id = found.tenant_id AND customer.id = found.customer_id
             WHERE NOT EXISTS (SELECT 1 FROM rows WHERE NOT EXISTS (
@@ -26,12 +31,17 @@ pub(super) const CUSTOMERS_WITH: &str = "WITH {rows},
                 SELECT 1 FROM customer_word AS other
                 WHERE other.tenant_id = found.tenant_id AND other.customer_id = found.customer_id
                   AND other.word || '' >= rows.low AND other.word || '' < rows.high))
-            ORDER BY found.tenant_id, found.customer_id LIMIT $5";
+            ORDER BY found.tenant_id, found.customer_id LIMIT $5"
+);
 
 /// How many customers have a word of this range, up to a limit.
-pub(super) const COUNTED: &str = "SELECT COUNT(*) AS customers FROM (
+pub(super) const COUNTED: &str = concat!(
+    "SELECT COUNT(*) AS customers FROM (
     SELECT 1 AS one FROM customer_word
-    WHERE word >= $1 AND word < $2 AND ($3 IS NULL OR tenant_id = $3) LIMIT $4) AS counted";
+    WHERE word >= $1 AND word < $2 AND ",
+    in_scope!("tenant_id", "$3"),
+    " LIMIT $4) AS counted"
+);
 
 /// A tenant in a list.
 #[derive(Debug, Clone)]
@@ -45,12 +55,22 @@ pub struct ListedTenant {
 
 impl Store {
     /// Up to `limit` tenants behind `after`, in the order of their ids.
-    pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<ListedTenant>, StoreError> {
-        sql("SELECT tenant.id, tenant.relay, tenant_profile.body
+    pub async fn tenants(
+        &self,
+        scope: &TenantScope,
+        after: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<ListedTenant>, StoreError> {
+        sql(concat!(
+            "SELECT tenant.id, tenant.relay, tenant_profile.body
             FROM tenant JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                            AND tenant_profile.version = tenant.profile_version
-            WHERE tenant.id > $1 ORDER BY tenant.id LIMIT $2")
+            WHERE tenant.id > $1 AND ",
+            in_scope!("tenant.id", "$2"),
+            " ORDER BY tenant.id LIMIT $3"
+        ))
         .bind(after.map_or("", TenantId::as_str))
+        .bind(scope)
         .bind(limit)
         .all(&mut self.read().await?)
         .await?
@@ -63,18 +83,24 @@ impl Store {
     pub async fn customers(
         &self,
         tenant: &TenantId,
+        scope: &TenantScope,
         after: Option<&CustomerId>,
         limit: u32,
     ) -> Result<Vec<Customer>, StoreError> {
-        sql("SELECT * FROM customer WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3")
-            .bind(tenant)
-            .bind(after.map_or("", CustomerId::as_str))
-            .bind(limit)
-            .all(&mut self.read().await?)
-            .await?
-            .iter()
-            .map(read_customer)
-            .collect()
+        sql(concat!(
+            "SELECT * FROM customer WHERE tenant_id = $1 AND id > $2 AND ",
+            in_scope!("tenant_id", "$3"),
+            " ORDER BY id LIMIT $4"
+        ))
+        .bind(tenant)
+        .bind(after.map_or("", CustomerId::as_str))
+        .bind(scope)
+        .bind(limit)
+        .all(&mut self.read().await?)
+        .await?
+        .iter()
+        .map(read_customer)
+        .collect()
     }
 
     /// Customers whose id begins with this text, or whose name has words that begin with each of its words; at most
@@ -82,11 +108,11 @@ impl Store {
     pub async fn customers_named(
         &self,
         text: &str,
-        tenant: Option<&TenantId>,
+        scope: &TenantScope,
         limit: u32,
     ) -> Result<(Vec<Customer>, bool), StoreError> {
         match Needle::read(text) {
-            Some(needle) => self.customers_like(&needle, tenant, limit).await,
+            Some(needle) => self.customers_like(&needle, scope, limit).await,
             None => Ok((Vec::new(), false)),
         }
     }
@@ -94,7 +120,7 @@ impl Store {
     pub(super) async fn customers_like(
         &self,
         needle: &Needle,
-        tenant: Option<&TenantId>,
+        scope: &TenantScope,
         limit: u32,
     ) -> Result<(Vec<Customer>, bool), StoreError> {
         let mut found = BTreeMap::new();
@@ -105,7 +131,7 @@ impl Store {
         }
         let mut unseen = false;
         for words in ways {
-            let (customers, is_common) = self.customers_with(words, tenant, limit.saturating_add(1)).await?;
+            let (customers, is_common) = self.customers_with(words, scope, limit.saturating_add(1)).await?;
             unseen |= is_common;
             for customer in customers {
                 found.insert((customer.tenant_id.clone(), customer.id.clone()), customer);
@@ -121,17 +147,17 @@ impl Store {
     async fn customers_with(
         &self,
         words: &[String],
-        tenant: Option<&TenantId>,
+        scope: &TenantScope,
         limit: u32,
     ) -> Result<(Vec<Customer>, bool), StoreError> {
-        let Some((having, rarest)) = self.rarest(words, tenant).await? else { return Ok((Vec::new(), false)) };
+        let Some((having, rarest)) = self.rarest(words, scope).await? else { return Ok((Vec::new(), false)) };
         let (low, high) = beginning_with(&words[rarest]);
         let others = words.iter().enumerate().filter(|(index, _)| *index != rarest);
         let others: Vec<(String, String)> = others.map(|(_, word)| beginning_with(word)).collect();
         let customers = sql(CUSTOMERS_WITH)
             .bind(low)
             .bind(high)
-            .bind(tenant)
+            .bind(scope)
             .bind(LOOKED_THROUGH_MAX)
             .bind(limit)
             .rows("low text, high text", others.iter().map(|(low, high)| [low.into(), high.into()]))
@@ -144,14 +170,14 @@ impl Store {
     }
 
     /// Which of the words the fewest customers have, and how many (up to a limit); none if no customer has one of them.
-    async fn rarest(&self, words: &[String], tenant: Option<&TenantId>) -> Result<Option<(i64, usize)>, StoreError> {
+    async fn rarest(&self, words: &[String], scope: &TenantScope) -> Result<Option<(i64, usize)>, StoreError> {
         let mut rarest: Option<(i64, usize)> = None;
         for (index, word) in words.iter().enumerate() {
             let (low, high) = beginning_with(word);
             let row = sql(COUNTED)
                 .bind(low)
                 .bind(high)
-                .bind(tenant)
+                .bind(scope)
                 .bind(LOOKED_THROUGH_MAX)
                 .one(&mut self.read().await?)
                 .await?;

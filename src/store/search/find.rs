@@ -8,13 +8,15 @@ use uuid::Uuid;
 use super::numbered::number_expression;
 use super::text::{Needle, beginning_with, number_key};
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::customer::Customer;
-use crate::model::ids::{DeliveryId, EventKey, TenantId};
+use crate::model::ids::{DeliveryId, EventKey};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::EventState;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::page::PageRequest;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
@@ -34,8 +36,9 @@ pub(super) const DELIVERIES_NUMBERED: &str = concat!(
     "SELECT ",
     delivery_columns!(),
     " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery.number_key >= $1 AND delivery.number_key < $2 AND ($3 IS NULL OR delivery.tenant_id = $3)
-      AND delivery.role = 'main'
+    WHERE delivery.number_key >= $1 AND delivery.number_key < $2 AND ",
+    in_scope!("delivery.tenant_id", "$3"),
+    " AND delivery.role = 'main'
     ORDER BY delivery.number_key, delivery.tenant_id LIMIT $4"
 );
 
@@ -43,7 +46,9 @@ pub(super) const DELIVERIES_NUMBERED: &str = concat!(
 pub(super) const EVENTS_NUMBERED: &str = concat!(
     "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
            wait_until
-    FROM event WHERE state = 'waiting' AND ($3 IS NULL OR tenant_id = $3) AND ",
+    FROM event WHERE state = 'waiting' AND ",
+    in_scope!("tenant_id", "$3"),
+    " AND ",
     number_expression!("invoice_number"),
     " >= $1 AND ",
     number_expression!("invoice_number"),
@@ -57,7 +62,9 @@ pub(super) const LETTERS_NUMBERED: &str = concat!(
     "SELECT ",
     dead_letter_columns!(),
     " FROM dead_letter
-    WHERE delivery_id IS NULL AND invoice_number IS NOT NULL AND ($3 IS NULL OR tenant_id = $3) AND ",
+    WHERE delivery_id IS NULL AND invoice_number IS NOT NULL AND ",
+    in_scope!("tenant_id", "$3"),
+    " AND ",
     number_expression!("invoice_number"),
     " >= $1 AND ",
     number_expression!("invoice_number"),
@@ -67,12 +74,14 @@ pub(super) const LETTERS_NUMBERED: &str = concat!(
 );
 
 /// Events whose name begins so.
-pub(super) const EVENTS_NAMED: &str =
+pub(super) const EVENTS_NAMED: &str = concat!(
     "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
            wait_until
     FROM event
-    WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
-    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3";
+    WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2 AND ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $4"
+);
 
 /// Dead letters that no event holds, whose event's name begins so.
 pub(super) const LETTERS_NAMED: &str = concat!(
@@ -80,8 +89,9 @@ pub(super) const LETTERS_NAMED: &str = concat!(
     dead_letter_columns!(),
     " FROM dead_letter
     WHERE event_key IS NULL AND event_id IS NOT NULL
-      AND event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
-    ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $3"
+      AND event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2 AND ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $4"
 );
 
 /// What an event became: by its number, too, since that is how the index begins.
@@ -159,8 +169,8 @@ impl Store {
     /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, the id of a
     /// delivery, a dead letter or an event or the beginning of one that nothing else has, a customer's id or words of a
     /// name. Of each kind at most `limit`; what is named exactly comes first.
-    pub async fn find(&self, text: &str, tenant: Option<&TenantId>, limit: u32) -> Result<SearchHits, StoreError> {
-        let mut search = Search { store: self, tenant, limit, found: SearchHits::default(), seen: HashSet::new() };
+    pub async fn find(&self, text: &str, scope: &TenantScope, limit: u32) -> Result<SearchHits, StoreError> {
+        let mut search = Search { store: self, scope, limit, found: SearchHits::default(), seen: HashSet::new() };
         let Some(needle) = Needle::read(text) else { return Ok(search.found) };
         for key in &needle.numbers {
             search.deliveries_numbered(key).await?;
@@ -168,7 +178,7 @@ impl Store {
             search.letters_numbered(key).await?;
         }
         if let Some(mailbox) = needle.mailbox.clone() {
-            let filter = DeliveryFilter { to: Some(mailbox), tenant: tenant.cloned(), ..DeliveryFilter::default() };
+            let filter = DeliveryFilter { to: Some(mailbox), ..DeliveryFilter::default() };
             search.deliveries_like(FoundBy::Recipient, &filter, limit).await?;
         }
         if let Some(root) = needle.root {
@@ -189,7 +199,7 @@ impl Store {
 /// A search under way.
 struct Search<'s> {
     store: &'s Store,
-    tenant: Option<&'s TenantId>,
+    scope: &'s TenantScope,
     limit: u32,
     found: SearchHits,
     seen: HashSet<DeliveryId>,
@@ -204,8 +214,7 @@ impl Search<'_> {
     }
 
     fn add(&mut self, by: FoundBy, delivery: Delivery) {
-        let in_scope = self.tenant.is_none_or(|tenant| *tenant == delivery.invoice.tenant);
-        if in_scope && self.seen.insert(delivery.id) {
+        if self.seen.insert(delivery.id) {
             self.found.deliveries.push((by, delivery));
         }
     }
@@ -243,7 +252,7 @@ impl Search<'_> {
         sql(text)
             .bind(low)
             .bind(high)
-            .bind(self.tenant)
+            .bind(self.scope)
             .bind(self.limit.saturating_add(1))
             .all(&mut self.store.read().await?)
             .await
@@ -254,13 +263,14 @@ impl Search<'_> {
         let mut rows = Vec::new();
         for name in names {
             let (low, high) = beginning_with(name);
-            rows.extend(sql(text).bind(low).bind(high).bind(NAMED_MAX).all(&mut self.store.read().await?).await?);
+            let statement = sql(text).bind(low).bind(high).bind(self.scope).bind(NAMED_MAX);
+            rows.extend(statement.all(&mut self.store.read().await?).await?);
         }
         Ok(rows)
     }
 
     async fn deliveries_like(&mut self, by: FoundBy, filter: &DeliveryFilter, limit: u32) -> Result<(), StoreError> {
-        let page = self.store.deliveries(filter, PageRequest { limit, after: None }).await?;
+        let page = self.store.deliveries(filter, self.scope, PageRequest { limit, after: None }).await?;
         self.found.more |= page.next.is_some();
         for delivery in page.items {
             self.add(by, delivery);
@@ -269,7 +279,7 @@ impl Search<'_> {
     }
 
     async fn delivery(&mut self, by: FoundBy, id: DeliveryId) -> Result<(), StoreError> {
-        if let Some(delivery) = self.store.delivery(id).await? {
+        if let Some(delivery) = self.store.delivery(id, self.scope).await? {
             self.add(by, delivery);
         }
         Ok(())
@@ -277,13 +287,13 @@ impl Search<'_> {
 
     /// The delivery and the dead letter whose ids begin so, each if it is the only one.
     async fn ids_between(&mut self, range: (Uuid, Uuid)) -> Result<(), StoreError> {
-        match self.store.deliveries_between(range, 2).await?.as_slice() {
+        match self.store.deliveries_between(range, self.scope, 2).await?.as_slice() {
             [only] => self.delivery(FoundBy::DeliveryId, *only).await?,
             several => self.found.several_ids |= !several.is_empty(),
         }
-        match self.store.dead_letters_between(range, 2).await?.as_slice() {
+        match self.store.dead_letters_between(range, self.scope, 2).await?.as_slice() {
             [only] => {
-                if let Some((letter, _)) = self.store.dead_letter(*only).await? {
+                if let Some((letter, _)) = self.store.dead_letter(*only, self.scope).await? {
                     self.add_letter(FoundBy::DeadLetterId, letter);
                 }
             }
@@ -297,9 +307,6 @@ impl Search<'_> {
         let rows = self.named(EVENTS_NAMED, names).await?;
         let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
         for event in self.only_named(events, |event| names.contains(&event.id)) {
-            if self.tenant.is_some_and(|tenant| *tenant != event.invoice.tenant) {
-                continue;
-            }
             match event.state {
                 EventState::Waiting => {
                     let seen = self.found.events.iter().any(|(_, other)| other.key == event.key);
@@ -349,8 +356,7 @@ impl Search<'_> {
     }
 
     fn add_letter(&mut self, by: FoundBy, letter: DeadLetter) {
-        let in_scope = self.tenant.is_none() || self.tenant == letter.tenant.as_ref();
-        if in_scope && !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
+        if !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
             self.found.dead_letters.push((by, letter));
         }
     }
@@ -367,7 +373,7 @@ impl Search<'_> {
     }
 
     async fn customers(&mut self, needle: &Needle) -> Result<(), StoreError> {
-        let (customers, more) = self.store.customers_like(needle, self.tenant, self.limit).await?;
+        let (customers, more) = self.store.customers_like(needle, self.scope, self.limit).await?;
         self.found.more |= more;
         if customers.len() <= CUSTOMERS_WITH_DELIVERIES_MAX {
             for customer in &customers {

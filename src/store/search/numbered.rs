@@ -1,9 +1,11 @@
 //! Whose invoice a number is.
 
 use super::text::numbers;
+use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 
 /// The number of something that never became a delivery, as its index has it.
@@ -53,8 +55,9 @@ pub(super) const INVOICES_NUMBERED: &str = concat!(
         FROM dead_letter WHERE dead_letter.invoice_number IS NOT NULL AND ",
     number_expression!("dead_letter.invoice_number"),
     " IN ($3, $4, $5) AND dead_letter.tenant_id IS NOT NULL) AS known
-    WHERE $1 IS NULL OR known.tenant_id = $1
-    GROUP BY known.tenant_id, known.invoice_number
+    WHERE ",
+    in_scope!("known.tenant_id", "$1"),
+    " GROUP BY known.tenant_id, known.invoice_number
     ORDER BY MAX(known.delivery) DESC, MIN(known.claimed), known.tenant_id, known.invoice_number LIMIT $2"
 );
 
@@ -64,7 +67,7 @@ impl Store {
     pub async fn invoices_numbered(
         &self,
         number: &str,
-        tenant: Option<&TenantId>,
+        scope: &TenantScope,
         limit: u32,
     ) -> Result<Vec<NumberedInvoice>, StoreError> {
         let keys = numbers(number);
@@ -72,7 +75,7 @@ impl Store {
         // There are at most three.
         let key = |index: usize| keys.get(index).unwrap_or(last);
         sql(INVOICES_NUMBERED)
-            .bind(tenant)
+            .bind(scope)
             .bind(limit)
             .bind(key(0))
             .bind(key(1))

@@ -9,6 +9,8 @@ use super::find::{
 };
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
+use crate::model::access::TenantScope;
+use crate::model::ids::TenantId;
 use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::page::{Cursor, PageRequest};
 use crate::store::db::statement::{Statement, sql};
@@ -30,7 +32,7 @@ pub struct SearchStatement {
 #[must_use]
 pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let numbered = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
-    let named = |text| sql(text).bind("").bind("").bind(0_i64);
+    let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let none: [[Value<'_>; 2]; 0] = [];
     let searches = [
@@ -61,11 +63,21 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("list of all", all(), None),
     ];
     let page = PageRequest { limit: 100, after: Some(Cursor::BEGIN) };
-    let lists = filters.iter().map(|(name, filter, key)| (*name, filter.statement(page, *key)));
+    let everybody = TenantScope::All;
+    let lists = filters.iter().map(|(name, filter, key)| (*name, filter.statement(&everybody, page, *key)));
+    // What somebody sees whose scope is two tenants.
+    let two = TenantScope::of([TenantId::from("one"), TenantId::from("two")]);
+    let of_some = [
+        ("list of two tenants", all(), None),
+        ("list of two tenants by number", DeliveryFilter { invoice: some(), ..all() }, None),
+        ("list of two tenants to an address", DeliveryFilter { to: some(), ..all() }, Some(0)),
+        ("list of what was rejected of two tenants", DeliveryFilter { state: rejected, ..all() }, None),
+    ];
+    let of_some = of_some.iter().map(|(name, filter, key)| (*name, filter.statement(&two, page, *key)));
     let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
         text: statement.text_for(sqlite),
         types: statement.types(),
     };
-    searches.into_iter().chain(lists).map(described).collect()
+    searches.into_iter().chain(lists).chain(of_some).map(described).collect()
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::sha256::Sha256;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -42,7 +43,7 @@ async fn a_logo_is_given_shown_replaced_and_taken_away(database: TestDatabase) {
 
     // What the bytes are counts, not what the request calls them.
     assert_eq!(put(&api, "image/jpeg", tall.clone()).await.status, 204);
-    let kept = database.store.logo_of(&"acme".into()).await.expect("an answer").expect("a logo");
+    let kept = database.store.logo_of(&"acme".into(), &TenantScope::All).await.expect("an answer").expect("a logo");
     assert_eq!((kept.width, kept.height, kept.format.into_str(), &*kept.bytes), (1, 2, "image/png", &*tall));
     let by_digest = database.store.logo(Sha256::of(&tall)).await.expect("an answer");
     assert_eq!(by_digest, Some(kept));

@@ -3,6 +3,7 @@
 
 use std::process::{Command, Stdio};
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::state::DeliveryRole;
 use invoice_dispatcher::operator::sent_message::{CannotRebuild, Rebuilder, Rebuilt};
 use invoice_dispatcher::store::{Delivery, DeliveryFilter, PageRequest};
@@ -41,7 +42,7 @@ async fn sent(database: TestDatabase, mails: &[Wanted<'_>]) -> (Dispatcher, Sink
 
 async fn deliveries(dispatcher: &Dispatcher) -> Vec<Delivery> {
     let page = PageRequest { limit: 20, after: None };
-    dispatcher.app.store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items
+    dispatcher.app.store.deliveries(&DeliveryFilter::default(), &TenantScope::All, page).await.expect("answered").items
 }
 
 async fn rebuild(

@@ -1,5 +1,6 @@
 //! An attempt is an SMTP transaction: `explain`, lists, dead letters and the API count the same ones.
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::store::{DeliveryFilter, NextState, PageRequest, Record};
@@ -32,7 +33,7 @@ async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none
     assert!(timeline.contains("attempt 1 over") && timeline.contains("attempt 2 over"), "{timeline}");
     assert!(!timeline.contains("attempt 3 over"), "{timeline}");
     let page = PageRequest { limit: 9, after: None };
-    let listed = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items;
+    let listed = store.deliveries(&DeliveryFilter::default(), &TenantScope::All, page).await.expect("answered").items;
     assert_eq!(listed.iter().map(|one| (one.id, one.attempts)).collect::<Vec<_>>(), [(delivery, 2)]);
     let mut letters: Vec<u64> = [&["dead-letters", "list"][..], &["dead-letters", "list", "--settled"]]
         .iter()
@@ -41,7 +42,11 @@ async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none
         .collect();
     letters.sort_unstable();
     assert_eq!(letters, [1, 2], "what was tried until each");
-    let fate = store.event_fate("https://billing.example/test", "1").await.expect("answered").expect("it is known");
+    let fate = store
+        .event_fate("https://billing.example/test", "1", &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     assert_eq!(fate.delivery.map(|found| found.attempts), Some(2));
     assert_eq!(fate.dead_letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [1, 2]);
 }
@@ -56,8 +61,13 @@ async fn a_transaction_whose_worker_died_in_data_is_an_attempt(database: TestDat
 
     let counted = async || {
         let page = PageRequest { limit: 9, after: None };
-        let listed = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items;
-        let fate = store.event_fate("https://billing.example/test", "1").await.expect("answered").expect("it is known");
+        let listed =
+            store.deliveries(&DeliveryFilter::default(), &TenantScope::All, page).await.expect("answered").items;
+        let fate = store
+            .event_fate("https://billing.example/test", "1", &TenantScope::All)
+            .await
+            .expect("answered")
+            .expect("it is known");
         let timeline = objects(&support, &["explain", "--tenant", "acme", "--invoice", "R-1"]);
         (
             listed[0].attempts,

@@ -1,6 +1,7 @@
 //! Events as billing systems really write them: a recipient twice, an empty copy, a locale of Java's, an unusable time.
 //! None of that stops an invoice, and its timeline says what was not used.
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 use serde_json::{Value, json};
 
@@ -110,7 +111,12 @@ async fn a_redrive_notes_whom_it_leaves_out(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, ["R-a dead invalid_recipient - 0"]);
     dispatcher.database.execute("UPDATE customer SET address = 'ap@x.example' WHERE id = 'C-1'").await;
     let page = PageRequest { limit: 1, after: None };
-    let letters = dispatcher.app.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let letters = dispatcher
+        .app
+        .store
+        .dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page)
+        .await
+        .expect("answered");
     let letter = letters.items[0].id;
     dispatcher.app.redrive.letter(letter, "ada").await.expect("it goes back");
     dispatcher.start();

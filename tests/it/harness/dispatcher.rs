@@ -9,6 +9,7 @@ use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{DeliveryId, WorkerId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::state::{Concluded, DeliveryState};
@@ -380,7 +381,7 @@ impl Dispatcher {
         let state = Some(DeliveryState::Concluded(Concluded::Uncertain));
         let page = PageRequest { limit: 2, after: None };
         let filter = DeliveryFilter { state, ..DeliveryFilter::default() };
-        let mut found = self.database.store.deliveries(&filter, page).await.expect("answered").items;
+        let mut found = self.database.store.deliveries(&filter, &TenantScope::All, page).await.expect("answered").items;
         assert_eq!(found.len(), 1, "one is uncertain");
         found.remove(0).id
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::DeadLetterId;
 use invoice_dispatcher::model::outbox::DeadLetterOutbox as _;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, Store};
@@ -52,11 +53,13 @@ pub(crate) async fn assert_mirrors(store: &Store, broker: &Broker, published: &[
 /// Every open dead letter, and its event's bytes.
 async fn open_letters(store: &Store) -> Vec<(DeadLetterId, Option<Bytes>)> {
     let page = PageRequest { limit: LETTERS_MAX, after: None };
-    let page = store.dead_letters(&DeadLetterFilter::default(), page).await.expect("the database answers");
+    let page =
+        store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("the database answers");
     assert!(page.next.is_none(), "more dead letters than a scenario has");
     let mut letters = Vec::new();
     for letter in page.items {
-        let (letter, body) = store.dead_letter(letter.id).await.expect("the database answers").expect("it was there");
+        let (letter, body) =
+            store.dead_letter(letter.id, &TenantScope::All).await.expect("the database answers").expect("it was there");
         letters.push((letter.id, body));
     }
     letters

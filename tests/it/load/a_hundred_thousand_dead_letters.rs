@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
 use crate::harness::database::TestDatabase;
@@ -84,18 +85,18 @@ async fn everything_stays_responsive(database: TestDatabase) {
     let store = &dispatcher.database.store;
     let (soon, page) = (Duration::from_secs(2), PageRequest { limit: 100, after: None });
     let all = DeadLetterFilter::default();
-    let groups = within(soon, "groups", store.dead_letter_groups(100)).await.expect("answered");
+    let groups = within(soon, "groups", store.dead_letter_groups(&TenantScope::All, 100)).await.expect("answered");
     assert_eq!(groups.len(), 1 + CAUSES);
-    let first = within(soon, "first page", store.dead_letters(&all, page)).await.expect("answered");
+    let first = within(soon, "first page", store.dead_letters(&all, &TenantScope::All, page)).await.expect("answered");
     assert_eq!(first.items.len(), 100);
     let mut deep = page;
     for _ in 0..50 {
-        deep.after = store.dead_letters(&all, deep).await.expect("answered").next;
+        deep.after = store.dead_letters(&all, &TenantScope::All, deep).await.expect("answered").next;
     }
-    within(soon, "page 51", store.dead_letters(&all, deep)).await.expect("answered");
+    within(soon, "page 51", store.dead_letters(&all, &TenantScope::All, deep)).await.expect("answered");
     let of_tenant = DeadLetterFilter { tenant: Some("acme".into()), ..DeadLetterFilter::default() };
-    within(soon, "a tenant's page", store.dead_letters(&of_tenant, page)).await.expect("answered");
-    let shown = within(soon, "show", store.dead_letter(first.items[0].id)).await.expect("answered");
+    within(soon, "a tenant's page", store.dead_letters(&of_tenant, &TenantScope::All, page)).await.expect("answered");
+    let shown = within(soon, "show", store.dead_letter(first.items[0].id, &TenantScope::All)).await.expect("answered");
     assert!(shown.is_some_and(|(_, body)| body.is_some()));
     within(soon, "gauges", store.open_dead_letters()).await.expect("answered");
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeliveryId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -81,7 +82,8 @@ async fn an_expired_link_gets_a_fresh_one_to_the_newest_recipients(database: Tes
     support.database.clock.advance(DAY * 61);
 
     let fresh = sent(&support).await;
-    let delivery = support.database.store.delivery(fresh).await.expect("answered").expect("it is known");
+    let delivery =
+        support.database.store.delivery(fresh, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!(delivery.recipients[0].address, "new@customer.example", "the mailbox that got the last one");
     assert_eq!((delivery.resend_of, delivery.link_only, delivery.express), (Some(resent), true, true));
     assert_eq!((delivery.root, delivery.main), (fresh, fresh));
@@ -185,7 +187,7 @@ async fn what_cannot_be_sent_is_refused_in_one_sentence(database: TestDatabase) 
     let (support, _) = expired(database).await;
     let store = &support.database.store;
     let acme = TenantId::from("acme");
-    let now = store.settings(&acme).await.expect("answered").expect("it is known").settings;
+    let now = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
     let portal_authentication = PortalAuthentication { level: PortalLevel::Inaccessible, ..now.portal_authentication };
     let closed = Settings { portal_authentication, ..now };
     store.put_settings(&acme, &closed, None, WHO).await.expect("answered");

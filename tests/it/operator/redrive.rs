@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, RelayName};
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -34,7 +35,12 @@ on_both_databases!(
 
 async fn open_letters(support: &Support) -> Vec<DeadLetterId> {
     let page = PageRequest { limit: 100, after: None };
-    let letters = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let letters = support
+        .database
+        .store
+        .dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page)
+        .await
+        .expect("answered");
     letters.items.iter().map(|letter| letter.id).collect()
 }
 
@@ -43,7 +49,7 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     let store = &support.database.store;
     support.accept(&event("1")).await;
     let (delivery, letter) = support.die(ReasonCode::Refused).await;
-    let before = store.delivery(delivery).await.expect("answered").expect("it is known");
+    let before = store.delivery(delivery, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!(before.attempts, 1);
 
     let mut acme = tenant("acme");
@@ -57,7 +63,7 @@ async fn a_dead_delivery_takes_a_new_snapshot(database: TestDatabase) {
     let redriven = support.redrive.letter(letter, WHO).await.expect("it goes back");
     assert_eq!((redriven.fate, redriven.ignored_expiry), (Fate::Due(delivery), None));
     support.database.assert_ledger().await;
-    let after = store.delivery(delivery).await.expect("answered").expect("it is known");
+    let after = store.delivery(delivery, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((after.id, after.root), (before.id, before.root), "so the Message-ID is the same");
     assert_eq!((after.state.into_str(), after.attempts, after.decision, after.class), ("due", 1, None, None));
     assert_eq!(after.relay.as_ref().map(RelayName::as_str), Some("second"));
@@ -112,7 +118,7 @@ async fn a_person_ignores_the_end_and_a_cure_does_not(database: TestDatabase) {
     assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     assert_eq!(support.letters().await, ["no_verification_method cured"]);
-    let cured = store.delivery(delivery).await.expect("answered").expect("it is known");
+    let cured = store.delivery(delivery, &TenantScope::All).await.expect("answered").expect("it is known");
     assert!(cured.expires_at.is_some(), "no person decided that it may be late");
     assert_eq!(support.database.number("SELECT COUNT(*) FROM lane_entry WHERE expires_at IS NOT NULL").await, 1);
 
@@ -192,8 +198,9 @@ async fn a_letter_takes_the_cause_that_is_left_when_its_own_is_gone(database: Te
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0);
 
     // What it is dead for now is said everywhere, and a redrive says the same.
-    let shown =
-        |store: Store| async move { store.dead_letter(letter).await.expect("answered").expect("it is known").0 };
+    let shown = |store: Store| async move {
+        store.dead_letter(letter, &TenantScope::All).await.expect("answered").expect("it is known").0
+    };
     let stands = shown(store.clone()).await;
     assert_eq!((stands.state, stands.class), (DeadLetterState::Open, ReasonCode::Malformed));
     assert!(stands.reason.starts_with("data.documents[0].object"), "{}", stands.reason);
@@ -202,7 +209,7 @@ async fn a_letter_takes_the_cause_that_is_left_when_its_own_is_gone(database: Te
         (stands.first_failed_at, stands.last_failed_at.since(stands.first_failed_at)),
         (stands.first_failed_at, Duration::from_mins(1))
     );
-    let groups = store.dead_letter_groups(9).await.expect("answered");
+    let groups = store.dead_letter_groups(&TenantScope::All, 9).await.expect("answered");
     assert_eq!(
         groups.iter().map(|group| (group.count, group.example.class)).collect::<Vec<_>>(),
         [(1, ReasonCode::Malformed)]
@@ -233,7 +240,7 @@ async fn a_delivery_takes_the_cause_that_is_left_when_its_own_is_gone(database: 
     assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 0);
     assert_eq!(support.letters().await, ["invalid_recipient open"]);
-    let stands = store.delivery(delivery).await.expect("answered").expect("it is known");
+    let stands = store.delivery(delivery, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!(stands.class, Some(ReasonCode::InvalidRecipient));
     assert!(stands.reason.as_deref().is_some_and(|reason| reason.starts_with("the customer's address")), "{stands:?}");
     support.database.assert_ledger().await;

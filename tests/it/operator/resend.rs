@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -36,7 +37,13 @@ async fn a_due_delivery_is_superseded(database: TestDatabase) {
     assert_eq!((resent.original, resent.original_was), (original, DeliveryState::Due));
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     support.database.assert_ledger().await;
-    let new = support.database.store.delivery(resent.delivery).await.expect("answered").expect("it is known");
+    let new = support
+        .database
+        .store
+        .delivery(resent.delivery, &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     assert_eq!((new.root, new.main, new.role), (resent.delivery, resent.delivery, DeliveryRole::Main));
     assert_eq!((new.resend_of, new.resend_reason.as_deref()), (Some(original), Some("asked for")));
     assert!(new.express);
@@ -136,7 +143,8 @@ async fn a_rest_is_superseded_too(database: TestDatabase) {
     let main = support.accept(&event("1")).await;
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     let (_, rest, entry) = accepted("acme", "1", support.database.clock.now());
-    let original = support.database.store.delivery(main).await.expect("answered").expect("it is known");
+    let original =
+        support.database.store.delivery(main, &TenantScope::All).await.expect("answered").expect("it is known");
     let rest = NewDelivery { role: DeliveryRole::Rest, root: main, main, event_key: original.event_key, ..rest };
     let rows = invoice_dispatcher::store::IntakeRows {
         deliveries: vec![rest],
@@ -161,13 +169,25 @@ async fn another_address_revokes_the_links(database: TestDatabase) {
     assert_eq!(resent.links_revoked, 1);
     let open = "SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NULL";
     assert_eq!(support.database.number(open).await, 1, "the other invoice's link stays");
-    let new = support.database.store.delivery(resent.delivery).await.expect("answered").expect("it is known");
+    let new = support
+        .database
+        .store
+        .delivery(resent.delivery, &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     let to: Vec<_> = new.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
     assert_eq!(to, ["other@customer.example"]);
 
     let (_, letter) = support.die(ReasonCode::Refused).await;
     support.redrive.letter(letter, WHO).await.expect("it goes back");
-    let new = support.database.store.delivery(resent.delivery).await.expect("answered").expect("it is known");
+    let new = support
+        .database
+        .store
+        .delivery(resent.delivery, &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     assert_eq!(new.recipients[0].address, "other@customer.example", "a redrive keeps whom the person named");
 }
 

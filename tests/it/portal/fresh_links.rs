@@ -1,5 +1,6 @@
 //! A customer whose link has expired asks for a fresh one on its page.
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::store::LinkSelection;
 use reqwest::StatusCode;
 
@@ -35,7 +36,8 @@ async fn an_expired_link_brings_an_email_with_a_fresh_one(database: TestDatabase
     let store = &portal.dispatcher.database.store;
     let invoice = LinkSelection::Tenant("acme".into());
     let page = invoice_dispatcher::store::PageRequest { limit: 10, after: None };
-    let links = store.portal_links(&invoice, invoice_dispatcher::store::LinkFilter::Valid, page).await;
+    let links =
+        store.portal_links(&invoice, &TenantScope::All, invoice_dispatcher::store::LinkFilter::Valid, page).await;
     let links = links.expect("answered").items;
     assert_eq!(links.len(), 1);
     let fresh = portal.sent(links[0].root);

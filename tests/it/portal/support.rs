@@ -5,6 +5,7 @@ use std::time::Duration;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::documents::install_crypto_provider;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::DeliveryId;
 use invoice_dispatcher::model::settings::VerificationMethod;
 use invoice_dispatcher::model::state::DeliveryRole;
@@ -101,7 +102,8 @@ impl TestPortal {
         let number = event["data"]["invoice"]["number"].as_str().expect("a number").to_owned();
         let filter = DeliveryFilter { invoice: Some(number), ..DeliveryFilter::default() };
         let page = PageRequest { limit: 50, after: None };
-        let found = self.dispatcher.database.store.deliveries(&filter, page).await.expect("answered").items;
+        let found =
+            self.dispatcher.database.store.deliveries(&filter, &TenantScope::All, page).await.expect("answered").items;
         let main = found.iter().filter(|delivery| delivery.role == DeliveryRole::Main);
         let root = main.max_by_key(|delivery| (delivery.created_at, delivery.id)).expect("it was made").root;
         self.sent(root)

@@ -2,6 +2,7 @@
 
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::config::Config;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::settings::PortalLevel;
 use invoice_dispatcher::store::{DeliveryFilter, PageRequest, Store};
 use reqwest::header::HOST;
@@ -157,7 +158,7 @@ async fn hostile_names_and_numbers_are_text_on_every_page() {
         .dispatcher
         .database
         .store
-        .deliveries(&DeliveryFilter::default(), PageRequest { limit: 1, after: None })
+        .deliveries(&DeliveryFilter::default(), &TenantScope::All, PageRequest { limit: 1, after: None })
         .await;
     let invoice = portal.sent(found.expect("answered").items[0].root);
     for level in PortalLevel::VARIANTS {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use invoice_dispatcher::clock::Timestamp;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
 use invoice_dispatcher::store::{Store, VerificationAdmission, VerificationAttempt};
 
@@ -130,19 +131,19 @@ async fn a_lock_is_lifted_by_a_person(database: TestDatabase) {
     let (guesser, one, two) = (Guesser::new(), link(), link());
     guesser.fail(store, one, 5).await;
     let now = database.clock.now();
-    let locks = store.portal_locks(None).await.expect("answered");
+    let locks = store.portal_locks(&TenantScope::All).await.expect("answered");
     assert_eq!(locks.len(), 1);
     assert_eq!((locks[0].root, locks[0].until), (Some(one), now.plus(MINUTE * 15)));
     guesser.fail(store, two, 5).await;
-    let locks = store.portal_locks(Some(&guesser.tenant)).await.expect("answered");
+    let locks = store.portal_locks(&TenantScope::All.narrowed_to(Some(&guesser.tenant))).await.expect("answered");
     assert_eq!(locks.iter().map(|lock| lock.root.is_some()).collect::<Vec<_>>(), [false, true, true]);
     assert_eq!((locks[0].customer.as_str(), locks[0].until), ("C-1", now.plus(HOUR * 24)));
     assert_eq!(locks[0].roots.len(), 2, "it says by which links");
-    assert_eq!(store.portal_locks(Some(&"other".into())).await.expect("answered"), []);
+    assert_eq!(store.portal_locks(&TenantScope::All.narrowed_to(Some(&"other".into()))).await.expect("answered"), []);
 
     assert!(!store.lift_portal_locks(&guesser.tenant, &"C-2".into(), "ada", "they called").await.expect("answered"));
     assert!(store.lift_portal_locks(&guesser.tenant, &guesser.customer, "ada", "they called").await.expect("answered"));
-    assert_eq!(store.portal_locks(None).await.expect("answered"), []);
+    assert_eq!(store.portal_locks(&TenantScope::All).await.expect("answered"), []);
     assert!(guesser.fail(store, one, 5).await, "all guesses of the link are new");
 }
 
@@ -157,7 +158,7 @@ async fn a_network_waits_and_locks_nobody(database: TestDatabase) {
     assert_eq!(refused, VerificationAdmission::TooMany { until: database.clock.now().plus(HOUR) });
     let elsewhere = Guesser { network: Some("203.0.113.0/24".to_owned()), ..of(30) };
     elsewhere.fail(store, root, 1).await;
-    assert_eq!(store.portal_locks(None).await.expect("answered"), []);
+    assert_eq!(store.portal_locks(&TenantScope::All).await.expect("answered"), []);
     database.clock.advance(HOUR);
     of(30).fail(store, root, 1).await;
 }

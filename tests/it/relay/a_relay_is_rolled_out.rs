@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::tenant::Tenant;
 
@@ -14,7 +15,7 @@ on_both_databases!(what_no_worker_knows_is_given_up_after_ten_minutes);
 
 async fn move_acme_to_the_new_relay(dispatcher: &Dispatcher) {
     let store = &dispatcher.app.store;
-    let acme = store.tenant(&TenantId::from("acme")).await.expect("answered").expect("it is known");
+    let acme = store.tenant(&TenantId::from("acme"), &TenantScope::All).await.expect("answered").expect("it is known");
     store.upsert_tenant(&Tenant { relay: "new".into(), ..acme }).await.expect("answered");
 }
 

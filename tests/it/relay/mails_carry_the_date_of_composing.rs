@@ -7,6 +7,7 @@ use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::compose::{Snapshot, Templates, compose};
 use invoice_dispatcher::event;
 use invoice_dispatcher::event::LoadedDocument;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{RelayName, TenantId};
 use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::operator::resend::ResendRequest;
@@ -230,7 +231,12 @@ async fn a_redrive_has_a_date_of_its_own(database: TestDatabase) {
     assert_eq!(dispatcher.states().await, ["R-a dead refused attach 1"]);
     dispatcher.database.clock.advance(HOUR);
     let page = PageRequest { limit: 1, after: None };
-    let letters = dispatcher.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let letters = dispatcher
+        .database
+        .store
+        .dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page)
+        .await
+        .expect("answered");
     let later = now(&dispatcher);
     dispatcher.app.redrive.letter(letters.items[0].id, "ada").await.expect("it goes back");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE message_date IS NOT NULL").await, 0);
@@ -314,7 +320,8 @@ async fn a_sent_mail_can_be_composed_again(database: TestDatabase) {
     dispatcher.pass_until_concluded().await;
     let page = PageRequest { limit: 1, after: None };
     let store = &dispatcher.database.store;
-    let sent = store.deliveries(&DeliveryFilter::default(), page).await.expect("answered").items.remove(0);
+    let sent =
+        store.deliveries(&DeliveryFilter::default(), &TenantScope::All, page).await.expect("answered").items.remove(0);
     let context = store.load(&[sent.id]).await.expect("answered").remove(0);
     let data = event::reread(&context.event_body).expect("it is kept");
     let document = data.documents[0].clone();

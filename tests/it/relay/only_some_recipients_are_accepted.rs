@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::store::{Acted, MarkedSent};
@@ -234,7 +235,8 @@ async fn a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent(d
     let why = dispatcher.database.texts("SELECT reason FROM delivery").await;
     assert!(why[0].ends_with("; 2 of 3 recipients were not accepted"), "{why:?}");
     let store = &dispatcher.database.store;
-    let explained = store.explain(&TenantId::from("acme"), "R-a").await.expect("answered").expect("it is known");
+    let explained =
+        store.explain(&TenantId::from("acme"), "R-a", &TenantScope::All).await.expect("answered").expect("it is known");
     let left = explained.deliveries[0].left_recipients();
     assert_eq!(left.deferred.iter().map(|left| left.address.as_str()).collect::<Vec<_>>(), [deferred]);
 
@@ -293,7 +295,8 @@ async fn whom_a_dead_worker_asked_is_not_known(database: TestDatabase) {
     next.stop().await;
 
     let store = &dispatcher.database.store;
-    let explained = store.explain(&TenantId::from("acme"), "R-a").await.expect("answered").expect("it is known");
+    let explained =
+        store.explain(&TenantId::from("acme"), "R-a", &TenantScope::All).await.expect("answered").expect("it is known");
     assert!(explained.deliveries[0].left_recipients().unknown);
     let delivery = dispatcher.the_uncertain_one().await;
     let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");

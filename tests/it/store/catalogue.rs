@@ -1,5 +1,6 @@
 //! Tenants and customers: an import changes what it should, and never what an administrator chose.
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -35,10 +36,10 @@ async fn a_tenant_is_created_once_and_then_changed(database: TestDatabase) {
     assert_eq!(database.number("SELECT COUNT(*) FROM tenant_profile").await, 2, "a version for each change");
     assert_eq!(database.number("SELECT COUNT(*) FROM tenant_profile WHERE superseded_at IS NOT NULL").await, 1);
     assert_eq!(database.number("SELECT profile_version FROM tenant").await, 2);
-    let known = store.tenant(&acme.id).await.expect("answered").expect("it is known");
+    let known = store.tenant(&acme.id, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((known.profile, known.relay.as_str()), (acme.profile, "second"));
     assert_eq!(known.object_prefix.as_deref(), Some("acme/"));
-    assert_eq!(store.tenant(&TenantId::from("nobody")).await.expect("answered"), None);
+    assert_eq!(store.tenant(&TenantId::from("nobody"), &TenantScope::All).await.expect("answered"), None);
 }
 
 async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
@@ -51,9 +52,9 @@ async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
 
     let upserted = store.upsert_tenant(&acme).await.expect("answered");
     assert_eq!(upserted, TenantUpserted { settings_ignored: true, ..TenantUpserted::default() });
-    let holds = store.settings(&acme.id).await.expect("answered").expect("it has settings");
+    let holds = store.settings(&acme.id, &TenantScope::All).await.expect("answered").expect("it has settings");
     assert_eq!((holds.version, holds.settings), (2, chosen));
-    let changes = store.settings_changes(&acme.id).await.expect("answered");
+    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
     let changes: Vec<_> = changes.iter().map(|change| (change.version, change.changed_by.as_str())).collect();
     assert_eq!(changes, [(2, WHO), (1, "created with the tenant")]);
 }
@@ -91,8 +92,11 @@ async fn customers_are_counted_by_what_became_of_them(database: TestDatabase) {
     let batch = [customer("C-2"), one.clone(), three, two.clone()];
     let upserted = store.upsert_customers(&batch).await.expect("answered");
     assert_eq!((upserted.created, upserted.changed, upserted.unchanged), (1, 1, 1), "the last of two counts");
-    assert_eq!(store.customer(&two.tenant_id, &two.id).await.expect("answered"), Some(two));
-    assert_eq!(store.customer(&one.tenant_id, &CustomerId::from("C-9")).await.expect("answered"), None);
+    assert_eq!(store.customer(&two.tenant_id, &two.id, &TenantScope::All).await.expect("answered"), Some(two));
+    assert_eq!(
+        store.customer(&one.tenant_id, &CustomerId::from("C-9"), &TenantScope::All).await.expect("answered"),
+        None
+    );
     assert_eq!(
         store.upsert_customers(&[]).await.expect("answered"),
         invoice_dispatcher::store::CustomersUpserted::default()

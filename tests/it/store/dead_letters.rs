@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use invoice_dispatcher::clock::Timestamp;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -40,7 +41,14 @@ fn letter(class: ReasonCode, fingerprint: &str, tenant: &str, at: Timestamp) -> 
 }
 
 async fn ids(store: &Store, filter: &DeadLetterFilter) -> Vec<DeadLetterId> {
-    store.dead_letters(filter, ALL).await.expect("answered").items.iter().map(|letter| letter.id).collect()
+    store
+        .dead_letters(filter, &TenantScope::All, ALL)
+        .await
+        .expect("answered")
+        .items
+        .iter()
+        .map(|letter| letter.id)
+        .collect()
 }
 
 async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
@@ -58,7 +66,8 @@ async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
     let mut after = None;
     loop {
         let page = PageRequest { limit: 4, after };
-        let page = database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+        let page =
+            database.store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered");
         found.extend(page.items.iter().map(|letter| (letter.last_failed_at, letter.id)));
         let Some(next) = page.next else { break };
         after = Some(next.to_string().parse().expect("a cursor survives a text"));
@@ -108,11 +117,11 @@ async fn groups_name_a_cause_once(database: TestDatabase) {
         ],
     )
     .await;
-    let groups = database.store.dead_letter_groups(10).await.expect("answered");
+    let groups = database.store.dead_letter_groups(&TenantScope::All, 10).await.expect("answered");
     let seen: Vec<_> = groups.iter().map(|group| (group.example.fingerprint.as_str(), group.count)).collect();
     assert_eq!(seen, [("often", 2), ("once", 1)]);
     assert_eq!((groups[0].oldest, groups[0].example.id), (now, newest.id));
-    assert_eq!(database.store.dead_letter_groups(1).await.expect("answered").len(), 1);
+    assert_eq!(database.store.dead_letter_groups(&TenantScope::All, 1).await.expect("answered").len(), 1);
     let counts = database.store.open_dead_letters().await.expect("answered");
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(ReasonCode::Refused, 2), (ReasonCode::Internal, 1)]);
     assert_eq!(database.store.oldest_dead_letter().await.expect("answered"), Some(now));
@@ -123,10 +132,11 @@ async fn a_letter_is_shown_with_its_bytes(database: TestDatabase) {
     support.take(&event("1")).await;
     support.take(&serde_json::json!({ "no": "event" })).await;
     let store = &support.database.store;
-    let page = store.dead_letters(&DeadLetterFilter::default(), ALL).await.expect("answered");
+    let page = store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, ALL).await.expect("answered");
     let mut bytes = Vec::new();
     for letter in &page.items {
-        let (shown, body) = store.dead_letter(letter.id).await.expect("answered").expect("it is known");
+        let (shown, body) =
+            store.dead_letter(letter.id, &TenantScope::All).await.expect("answered").expect("it is known");
         assert_eq!(shown, *letter);
         bytes.push((shown.class, String::from_utf8(body.expect("bytes").to_vec()).expect("text")));
     }
@@ -134,7 +144,7 @@ async fn a_letter_is_shown_with_its_bytes(database: TestDatabase) {
     let wanted =
         [(ReasonCode::Malformed, r#"{"no":"event"}"#.to_owned()), (ReasonCode::UnknownTenant, event("1").to_string())];
     assert_eq!(bytes, wanted);
-    assert!(store.dead_letter(DeadLetterId(uuid::Uuid::nil())).await.expect("answered").is_none());
+    assert!(store.dead_letter(DeadLetterId(uuid::Uuid::nil()), &TenantScope::All).await.expect("answered").is_none());
 }
 
 async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
@@ -142,12 +152,12 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
     let store = &support.database.store;
-    let before = store.dead_letter(letter).await.expect("answered");
+    let before = store.dead_letter(letter, &TenantScope::All).await.expect("answered");
 
     let discarded = store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
     assert_eq!(discarded, HashSet::from([letter]));
     assert_eq!(support.states().await, ["discarded refused"]);
-    let (shown, _) = store.dead_letter(letter).await.expect("answered").expect("it is known");
+    let (shown, _) = store.dead_letter(letter, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((shown.state, shown.concluded_by.as_deref()), (DeadLetterState::Discarded, Some(WHO)));
     assert_eq!(shown.note.as_deref(), Some("paid in cash"));
     support.database.assert_ledger().await;
@@ -159,7 +169,7 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
         HashSet::from([letter])
     );
     assert_eq!(support.states().await, ["dead refused"]);
-    assert_eq!(store.dead_letter(letter).await.expect("answered"), before);
+    assert_eq!(store.dead_letter(letter, &TenantScope::All).await.expect("answered"), before);
     assert!(store.restore_dead_letters(&[letter], WHO, false).await.expect("answered").letters.is_empty());
     support.database.assert_ledger().await;
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 2);

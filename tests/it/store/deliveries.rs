@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{DeliveryId, RelayName, TenantId, WorkerId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, DeliveryState, EventState};
@@ -35,7 +36,7 @@ async fn an_invoice_is_explained(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     let acme = TenantId::from("acme");
-    assert_eq!(store.explain(&acme, "R-1").await.expect("answered"), None);
+    assert_eq!(store.explain(&acme, "R-1", &TenantScope::All).await.expect("answered"), None);
     let delivery = support.accept(&event("1")).await;
     let worker = add_worker(&support.database).await;
     let claimed = claim(&support.database, worker, 1).await.pop().expect("it is due");
@@ -46,7 +47,7 @@ async fn an_invoice_is_explained(database: TestDatabase) {
     support.accept(&event("2")).await;
 
     for name in ["R-1", "inv-1"] {
-        let explained = store.explain(&acme, name).await.expect("answered").expect("it is known");
+        let explained = store.explain(&acme, name, &TenantScope::All).await.expect("answered").expect("it is known");
         assert_eq!((explained.events.len(), explained.deliveries.len()), (1, 1));
         let found = &explained.deliveries[0];
         assert_eq!((found.delivery.id, found.delivery.state), (delivery, DeliveryState::Concluded(Concluded::Sent)));
@@ -68,9 +69,9 @@ async fn an_invoice_that_waits_or_died_early_is_explained(database: TestDatabase
     store.upsert_tenant(&tenant("acme")).await.expect("answered");
     assert_eq!(support.take(&event("2")).await, Verdict::Waiting);
     let acme = TenantId::from("acme");
-    let died = store.explain(&acme, "R-1").await.expect("answered").expect("it is known");
+    let died = store.explain(&acme, "R-1", &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((died.events[0].state, died.dead_letters[0].class), (EventState::Dead, ReasonCode::UnknownTenant));
-    let waits = store.explain(&acme, "R-2").await.expect("answered").expect("it is known");
+    let waits = store.explain(&acme, "R-2", &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((waits.events[0].state, waits.deliveries.len()), (EventState::Waiting, 0));
 }
 
@@ -85,7 +86,7 @@ async fn lists_go_by_state_and_page(database: TestDatabase) {
     let since = support.database.clock.now();
     let list = async |state, page| {
         let filter = DeliveryFilter { state, ..DeliveryFilter::default() };
-        let page = support.database.store.deliveries(&filter, page).await.expect("answered");
+        let page = support.database.store.deliveries(&filter, &TenantScope::All, page).await.expect("answered");
         (page.items.iter().map(|delivery| delivery.id).collect::<Vec<DeliveryId>>(), page.next)
     };
     for state in [None, Some(DeliveryState::Due)] {
@@ -113,7 +114,7 @@ async fn lists_go_by_state_and_page(database: TestDatabase) {
         assert!(first != second && end.is_none(), "{concluded}");
     }
     let narrow = async |filter: DeliveryFilter| {
-        support.database.store.deliveries(&filter, ALL).await.expect("answered").items.len()
+        support.database.store.deliveries(&filter, &TenantScope::All, ALL).await.expect("answered").items.len()
     };
     let none = DeliveryFilter::default();
     assert_eq!(narrow(none.clone()).await, 6);
@@ -203,10 +204,10 @@ async fn a_publisher_learns_what_became_of_an_event(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     let source = "https://billing.example/test";
-    assert_eq!(store.event_fate(source, "1").await.expect("answered"), None);
+    assert_eq!(store.event_fate(source, "1", &TenantScope::All).await.expect("answered"), None);
     let delivery = support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    let fate = store.event_fate(source, "1").await.expect("answered").expect("it is known");
+    let fate = store.event_fate(source, "1", &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!(fate.event.expect("it is one").state, EventState::Accepted);
     let found = fate.delivery.expect("it became one");
     assert_eq!((found.id, found.state), (delivery, DeliveryState::Concluded(Concluded::Dead)));
@@ -215,7 +216,7 @@ async fn a_publisher_learns_what_became_of_an_event(database: TestDatabase) {
     let mut conflict = event("1");
     conflict["data"]["invoice"]["total"] = json!("1.00");
     support.take(&conflict).await;
-    let fate = store.event_fate(source, "1").await.expect("answered").expect("it is known");
+    let fate = store.event_fate(source, "1", &TenantScope::All).await.expect("answered").expect("it is known");
     let classes: Vec<_> = fate.dead_letters.iter().map(|letter| letter.class).collect();
     assert_eq!(classes.len(), 2);
     assert!(classes.contains(&ReasonCode::ConflictingEvent));
@@ -223,7 +224,7 @@ async fn a_publisher_learns_what_became_of_an_event(database: TestDatabase) {
     let mut malformed = event("2");
     malformed["data"]["invoice"]["total"] = json!("much");
     support.take(&malformed).await;
-    let fate = store.event_fate(source, "2").await.expect("answered").expect("it is known");
+    let fate = store.event_fate(source, "2", &TenantScope::All).await.expect("answered").expect("it is known");
     assert!(fate.event.is_none() && fate.delivery.is_none());
     assert_eq!(fate.dead_letters[0].class, ReasonCode::Malformed);
 }
@@ -298,7 +299,7 @@ async fn a_relay_that_nobody_has_is_a_dead_letter(database: TestDatabase) {
     assert_eq!(support.states().await, ["dead unknown_relay"; 2]);
     assert_eq!(support.letters().await, ["unknown_relay open"; 2]);
     support.database.assert_ledger().await;
-    let groups = store.dead_letter_groups(10).await.expect("answered");
+    let groups = store.dead_letter_groups(&TenantScope::All, 10).await.expect("answered");
     assert_eq!((groups.len(), groups[0].count), (1, 2));
     assert!(groups[0].example.reason.contains("default"), "{}", groups[0].example.reason);
     assert_eq!(groups[0].example.event_id.as_deref().map(str::len), Some(1));

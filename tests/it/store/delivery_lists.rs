@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
@@ -75,7 +76,7 @@ async fn lists_are_narrowed_and_paged(database: TestDatabase) {
         let (mut after, mut numbers): (Option<Cursor>, _) = (None, Vec::new());
         loop {
             let page = PageRequest { limit: 2, after };
-            let page = support.database.store.deliveries(&filter, page).await.expect("answered");
+            let page = support.database.store.deliveries(&filter, &TenantScope::All, page).await.expect("answered");
             if let (Some(next), Some(last)) = (page.next, page.items.last()) {
                 assert_eq!(filter.cursor(last), next, "each row says where the list goes on");
             }

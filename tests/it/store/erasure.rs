@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
@@ -188,7 +189,7 @@ async fn the_file_keeps_nothing_of_an_erased_customer() {
     let corrected = Customer { address: "neu@customer.example".to_owned(), ..customer("C-1") };
     support.database.store.upsert_customer(&corrected).await.expect("answered");
     let page = PageRequest { limit: 1, after: None };
-    support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    support.database.store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered");
     assert!(!files_hold(&support.database.url, ADDRESS).is_empty(), "the test would see it");
 
     erase(&support).await;

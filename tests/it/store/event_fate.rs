@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::EventKey;
 use tokio::time::{Instant, sleep};
 
@@ -21,10 +22,10 @@ async fn other_events_of_the_same_number_are_not_reported(database: TestDatabase
     let second = support.accept(&reminder).await;
     let store = &support.database.store;
     for (id, delivery) in [("1", first), ("2", second)] {
-        let found = store.deliveries_of_event(EventKey::new(SOURCE, id)).await.expect("answered");
+        let found = store.deliveries_of_event(EventKey::new(SOURCE, id), &TenantScope::All).await.expect("answered");
         assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [delivery]);
     }
-    let none = store.deliveries_of_event(EventKey::new(SOURCE, "3")).await.expect("answered");
+    let none = store.deliveries_of_event(EventKey::new(SOURCE, "3"), &TenantScope::All).await.expect("answered");
     assert!(none.is_empty());
 }
 
@@ -48,9 +49,20 @@ async fn the_other_rows_of_its_number_are_not_read(database: TestDatabase) {
         .await;
     support.database.execute("ANALYZE").await;
     let before = scans(&support, is_postgres).await;
-    let found = support.database.store.deliveries_of_event(EventKey::new(SOURCE, "1")).await.expect("answered");
+    let found = support
+        .database
+        .store
+        .deliveries_of_event(EventKey::new(SOURCE, "1"), &TenantScope::All)
+        .await
+        .expect("answered");
     assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [delivery]);
-    let fate = support.database.store.event_fate(SOURCE, "1").await.expect("answered").expect("it is known");
+    let fate = support
+        .database
+        .store
+        .event_fate(SOURCE, "1", &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     assert_eq!(fate.delivery.map(|found| found.id), Some(delivery));
     if is_postgres {
         // A backend tells what it has read when it idles.

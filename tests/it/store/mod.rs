@@ -18,6 +18,7 @@ mod relay_state;
 pub(crate) mod retention;
 mod same_invoice;
 pub(crate) mod samples;
+mod scopes;
 mod search;
 mod sender_hold;
 mod takeover;

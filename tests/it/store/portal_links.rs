@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
@@ -26,7 +27,7 @@ const DAY: Duration = Duration::from_hours(24);
 const ALL: PageRequest = PageRequest { limit: 100, after: None };
 
 async fn listed(support: &Support, selection: &LinkSelection, filter: LinkFilter) -> Vec<PortalLink> {
-    support.database.store.portal_links(selection, filter, ALL).await.expect("answered").items
+    support.database.store.portal_links(selection, &TenantScope::All, filter, ALL).await.expect("answered").items
 }
 
 /// Sends `R-id` of `acme` to `customer`, a minute after the one before.
@@ -166,7 +167,10 @@ async fn links_of_many_deliveries_come_in_pages(database: TestDatabase) {
     let acme = LinkSelection::Tenant("acme".into());
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..4 {
-        let page = store.portal_links(&acme, LinkFilter::All, PageRequest { limit: 1, after }).await.expect("answered");
+        let page = store
+            .portal_links(&acme, &TenantScope::All, LinkFilter::All, PageRequest { limit: 1, after })
+            .await
+            .expect("answered");
         assert_eq!(page.items.len(), 2, "all links of a delivery stand in one page");
         found.push(page.items[0].root);
         match page.next {
@@ -176,7 +180,10 @@ async fn links_of_many_deliveries_come_in_pages(database: TestDatabase) {
     }
     assert_eq!(found, [third, second, first]);
     let some = PageRequest { limit: 2, after: None };
-    assert_eq!(store.portal_links(&acme, LinkFilter::All, some).await.expect("answered").items.len(), 4);
+    assert_eq!(
+        store.portal_links(&acme, &TenantScope::All, LinkFilter::All, some).await.expect("answered").items.len(),
+        4
+    );
 }
 
 async fn a_resend_to_another_address_says_why_links_ended(database: TestDatabase) {

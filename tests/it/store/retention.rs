@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
@@ -227,7 +228,7 @@ async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDa
     store.save_template_version("t2", "{}").await.expect("answered");
     let forgotten = forget(&support).await;
     assert_eq!((forgotten.bodies, forgotten.snapshots), (1, 2));
-    assert!(store.tenant(&acme.id).await.expect("answered").is_some(), "what holds stays");
+    assert!(store.tenant(&acme.id, &TenantScope::All).await.expect("answered").is_some(), "what holds stays");
     assert!(store.template_sources("t2").await.expect("answered").is_some());
 }
 
@@ -260,7 +261,7 @@ async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
     assert_eq!(erased, Erased::Done { deliveries: 2, letters: 1, discarded: 1, leftovers });
     support.database.assert_ledger().await;
     assert_eq!(support.states().await.len(), 2);
-    let known = store.customer(&acme, &customer).await.expect("answered").expect("its number stays");
+    let known = store.customer(&acme, &customer, &TenantScope::All).await.expect("answered").expect("its number stays");
     assert_eq!((known.name.as_str(), known.address.as_str()), ("(erased)", ""));
     let named = "SELECT COUNT(*) FROM delivery WHERE recipients <> '[]' OR customer_name <> '(erased)'";
     assert_eq!(support.database.number(named).await, 0);
@@ -282,6 +283,12 @@ async fn a_customer_is_not_erased_while_mails_are_under_way(database: TestDataba
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
     let refused = support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered");
     assert_eq!(refused, Erased::UnderWay(1));
-    let known = support.database.store.customer(&acme, &customer).await.expect("answered").expect("it is known");
+    let known = support
+        .database
+        .store
+        .customer(&acme, &customer, &TenantScope::All)
+        .await
+        .expect("answered")
+        .expect("it is known");
     assert_eq!(known.name, "Käufer");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId};
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -210,7 +211,8 @@ async fn an_event_that_is_put_back_by_hand_names_what_is_sent_already(database: 
     let batch: Vec<_> = ready.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
     support.intake.take(&batch).await.expect("answered");
     let page = PageRequest { limit: 1, after: None };
-    let letter = store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered").items[0].id;
+    let letter =
+        store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered").items[0].id;
     store.upsert_customer(&customer("C-1")).await.expect("answered");
     let Verdict::Accepted(newer) = support.take(&twin()).await else { panic!("the second event is accepted") };
     let refused = support.redrive.letter(letter, WHO).await;

@@ -1,6 +1,7 @@
 //! Support finds whatever a caller can name, over all tenants and whatever became of it.
 
 use invoice_dispatcher::intake::Verdict;
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
@@ -50,7 +51,7 @@ async fn support(database: TestDatabase) -> Support {
 }
 
 async fn find(store: &Store, text: &str) -> SearchHits {
-    store.find(text, None, 20).await.expect("answered")
+    store.find(text, &TenantScope::All, 20).await.expect("answered")
 }
 
 /// `by number` of each delivery that was found, in order.
@@ -87,12 +88,12 @@ async fn a_number_is_found_however_it_is_written(database: TestDatabase) {
     for nothing in ["R-2027", "", "  ", "%", "_", "R-2026-0042'--", "\0"] {
         assert!(found(&support, nothing).await.is_empty(), "{nothing:?}");
     }
-    let few = support.database.store.find("r", None, 2).await.expect("answered");
+    let few = support.database.store.find("r", &TenantScope::All, 2).await.expect("answered");
     assert_eq!((few.deliveries.len(), few.more), (2, true));
 
     let whose = |number: &'static str| {
         let store = support.database.store.clone();
-        async move { store.invoices_numbered(number, None, 5).await.expect("answered") }
+        async move { store.invoices_numbered(number, &TenantScope::All, 5).await.expect("answered") }
     };
     assert_eq!(whose("r-2026-0042").await.len(), 1, "the whole number counts");
     assert!(whose("R-2026").await.is_empty());
@@ -119,7 +120,7 @@ async fn what_waits_or_died_is_found_too(database: TestDatabase) {
         (Some("R-3"), ReasonCode::UnknownTenant, false)
     );
     for (number, tenant) in [("r-1", "acme"), ("r-2", "acme"), ("r-3", "nobody")] {
-        let whose = support.database.store.invoices_numbered(number, None, 5).await.expect("answered");
+        let whose = support.database.store.invoices_numbered(number, &TenantScope::All, 5).await.expect("answered");
         let [only] = whose.as_slice() else { panic!("{number}: {whose:?}") };
         assert_eq!((only.tenant.as_str(), only.claimed), (tenant, false), "{number}");
     }
@@ -174,7 +175,7 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
     let mut store = support.database.store.clone().with_address_keys(keys(&format!("{NEWER},{OLDER}")));
     let page = |limit, after| PageRequest { limit, after };
     let filter = DeliveryFilter { to: Some("ap@customer.example".to_owned()), ..DeliveryFilter::default() };
-    assert_eq!(store.deliveries(&filter, page(5, None)).await.expect("answered").items.len(), 1);
+    assert_eq!(store.deliveries(&filter, &TenantScope::All, page(5, None)).await.expect("answered").items.len(), 1);
 
     // By both keys, in one order and in pages.
     let newer = Support::new(with_keys(support.database, &format!("{NEWER},{OLDER}")));
@@ -184,7 +185,7 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
     }
     let (mut after, mut numbers) = (None, Vec::new());
     loop {
-        let part = store.deliveries(&filter, page(1, after)).await.expect("answered");
+        let part = store.deliveries(&filter, &TenantScope::All, page(1, after)).await.expect("answered");
         numbers.extend(part.items.into_iter().map(|delivery| delivery.invoice.number));
         after = part.next;
         if after.is_none() {
@@ -194,7 +195,7 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
     assert_eq!(numbers, ["R-3", "R-2", "R-1"]);
 
     store = store.with_address_keys(keys(NEWER));
-    let part = store.deliveries(&filter, page(5, None)).await.expect("answered");
+    let part = store.deliveries(&filter, &TenantScope::All, page(5, None)).await.expect("answered");
     assert_eq!(part.items.len(), 2, "what a key wrote that is in use no more is found no more");
 }
 
@@ -311,7 +312,12 @@ async fn a_dead_letter_is_found_by_its_own_id(database: TestDatabase) {
     unknown["data"]["tenant_id"] = "nobody".into();
     support.take(&unknown).await;
     let page = PageRequest { limit: 9, after: None };
-    let letters = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let letters = support
+        .database
+        .store
+        .dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page)
+        .await
+        .expect("answered");
     let id = letters.items[0].id;
     for text in [id.to_string(), id.to_string()[..13].to_owned(), id.to_string().to_uppercase()] {
         let found = find(&support.database.store, &text).await;
@@ -319,7 +325,12 @@ async fn a_dead_letter_is_found_by_its_own_id(database: TestDatabase) {
         assert_eq!(named, [(FoundBy::DeadLetterId, id)], "{text}");
     }
     let acme = TenantId::from("acme");
-    let hidden = support.database.store.find(&id.to_string(), Some(&acme), 9).await.expect("answered");
+    let hidden = support
+        .database
+        .store
+        .find(&id.to_string(), &TenantScope::All.narrowed_to(Some(&acme)), 9)
+        .await
+        .expect("answered");
     assert!(hidden.dead_letters.is_empty());
 }
 
@@ -341,7 +352,8 @@ async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
         );
     }
     let acme = TenantId::from("acme");
-    let timeline = support.database.store.explain(&acme, shown).await.expect("answered").expect("it is known");
+    let timeline =
+        support.database.store.explain(&acme, shown, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((timeline.deliveries.len(), timeline.dead_letters.len()), (0, 1));
 
     // As the broker's copy says it in its headers.
@@ -355,7 +367,7 @@ async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
     elsewhere["data"]["invoice"]["number"] = "R-10".into();
     support.take(&elsewhere).await;
     support.accept(&numbered("evt-11", "R-10")).await;
-    let whose = support.database.store.invoices_numbered("R-10", None, 5).await.expect("answered");
+    let whose = support.database.store.invoices_numbered("R-10", &TenantScope::All, 5).await.expect("answered");
     let whose: Vec<_> = whose.iter().map(|found| (found.tenant.as_str(), found.claimed)).collect();
     assert_eq!(whose, [("acme", false), ("evil", true)]);
     support.database.assert_ledger().await;
@@ -376,15 +388,18 @@ async fn a_tenant_narrows_every_search(database: TestDatabase) {
     let store = &support.database.store;
     let beta = TenantId::from("beta");
     for text in ["R-1", "r", "ap@customer.example", "evt-beta", "käufer", "c-1"] {
-        let all = store.find(text, None, 20).await.expect("answered");
-        let theirs = store.find(text, Some(&beta), 20).await.expect("answered");
+        let all = store.find(text, &TenantScope::All, 20).await.expect("answered");
+        let theirs = store.find(text, &TenantScope::All.narrowed_to(Some(&beta)), 20).await.expect("answered");
         assert!(theirs.deliveries.iter().all(|(_, delivery)| delivery.invoice.tenant == beta), "{text}");
         assert!(theirs.customers.iter().all(|customer| customer.tenant_id == beta), "{text}");
         assert_eq!(theirs.deliveries.len(), 1, "{text}");
         assert!(all.deliveries.len() == 2 || text == "evt-beta", "{text}");
     }
-    let hidden = store.find("evt-acme", Some(&beta), 20).await.expect("answered");
+    let hidden = store.find("evt-acme", &TenantScope::All.narrowed_to(Some(&beta)), 20).await.expect("answered");
     assert!(hidden.deliveries.is_empty());
-    assert_eq!(store.invoices_numbered("r-1", None, 5).await.expect("answered").len(), 2);
-    assert_eq!(store.invoices_numbered("r-1", Some(&beta), 5).await.expect("answered").len(), 1);
+    assert_eq!(store.invoices_numbered("r-1", &TenantScope::All, 5).await.expect("answered").len(), 2);
+    assert_eq!(
+        store.invoices_numbered("r-1", &TenantScope::All.narrowed_to(Some(&beta)), 5).await.expect("answered").len(),
+        1
+    );
 }

@@ -1,5 +1,6 @@
 //! What customers are verified by: the keys beside their records.
 
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::{Customer, Postal, VerificationRecord};
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::verification_key::CallingCode;
@@ -49,7 +50,7 @@ async fn an_upsert_writes_the_keys(database: TestDatabase) {
     store.upsert_customer(&moved).await.expect("answered");
     assert_eq!(keys(&database).await[0], "- 12 31", "no postcode of that country");
 
-    let groups = store.customer_groups(&TenantId::from("acme")).await.expect("answered");
+    let groups = store.customer_groups(&TenantId::from("acme"), &TenantScope::All).await.expect("answered");
     let number_only = VerificationRecord { postcode_house_number: false, ..USABLE };
     let groups: Vec<_> = groups.iter().map(|group| (group.record, group.count)).collect();
     assert_eq!(groups.len(), 2, "{groups:?}");

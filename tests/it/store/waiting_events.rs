@@ -1,6 +1,7 @@
 //! An event that waits for its customer ends in one place: as a delivery, or as a dead letter, never as both.
 
 use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{DeadLetterId, TenantId};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
@@ -42,7 +43,12 @@ async fn set_prefix(support: &Support, prefix: &str) {
 
 async fn letter(support: &Support) -> DeadLetterId {
     let page = PageRequest { limit: 2, after: None };
-    let letters = support.database.store.dead_letters(&DeadLetterFilter::default(), page).await.expect("answered");
+    let letters = support
+        .database
+        .store
+        .dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page)
+        .await
+        .expect("answered");
     assert_eq!(letters.items.len(), 1);
     assert_eq!(letters.items[0].tenant.as_ref().map(TenantId::as_str), Some("acme"));
     letters.items[0].id
@@ -92,7 +98,7 @@ async fn one_that_cannot_be_read_any_more_is_dead_once(database: TestDatabase) {
     assert_eq!(sweep(&support).await, 1);
     assert_eq!((sweep(&support).await, support.database.number(WAITING).await), (0, 0));
     assert_eq!(support.letters().await, ["malformed open"]);
-    let report = support.database.store.event_fate("https://billing.example/test", "1").await;
+    let report = support.database.store.event_fate("https://billing.example/test", "1", &TenantScope::All).await;
     let report = report.expect("answered").expect("it is known");
     assert_eq!(report.dead_letters.len(), 1, "its publisher learns what became of it");
 }
