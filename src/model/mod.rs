@@ -11,6 +11,7 @@ pub mod mail_address;
 pub mod nearest_name;
 pub mod outbox;
 pub mod portal_event;
+pub mod private_address;
 pub mod reason;
 pub mod reply;
 pub mod settings;

@@ -1,8 +1,9 @@
 //! Which addresses a relay without TLS may have.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Security;
+use crate::model::private_address::is_private_address;
 
 /// Whether a connection without the protection of TLS may go to `address`. What `localhost` or another name means is what
 /// the resolver says it is at that moment, so the address counts, not the name.
@@ -10,27 +11,9 @@ pub(super) fn is_allowed(security: Security, address: IpAddr) -> bool {
     let address = address.to_canonical();
     match security {
         Security::Plain => address.is_loopback(),
-        Security::PrivatePlain => address.is_loopback() || is_private(address),
+        Security::PrivatePlain => address.is_loopback() || is_private_address(address),
         Security::StartTls | Security::ImplicitTls => true,
     }
-}
-
-/// Whether `address` is reached within a private network only: [RFC 1918], [RFC 6598] (100.64.0.0/10), [RFC 4193] (ULA),
-/// and link-local ones. `address` is not an IPv4 address in IPv6 clothes.
-///
-/// [RFC 1918]: https://www.rfc-editor.org/rfc/rfc1918
-/// [RFC 6598]: https://www.rfc-editor.org/rfc/rfc6598
-/// [RFC 4193]: https://www.rfc-editor.org/rfc/rfc4193
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || address.is_link_local() || is_shared(address),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
-    }
-}
-
-fn is_shared(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    first == 100 && second & 0b1100_0000 == 64
 }
 
 #[cfg(test)]

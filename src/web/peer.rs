@@ -13,6 +13,8 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::model::private_address::is_private_address;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What proxies add to a request; a client that comes directly has none of them.
@@ -59,16 +61,11 @@ impl Peer {
         PeerNetwork(IpNet::new(self.address, prefix).expect("both prefixes are within their address").trunc())
     }
 
-    /// Whether the address is private, loopback, link-local or unique-local, as that of a proxy of one's own is. Nobody
-    /// comes from there by way of the internet.
+    /// Whether the address is private ([`is_private_address`]) or loopback, as that of a proxy of one's own is. Nobody comes
+    /// from there by way of the internet.
     #[must_use]
-    pub fn is_local(self) -> bool {
-        match self.address {
-            IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-            IpAddr::V6(address) => {
-                address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
-            }
-        }
+    pub const fn is_local(self) -> bool {
+        self.address.is_loopback() || is_private_address(self.address)
     }
 
     /// Whether the request came by way of a proxy that is not among the trusted ones: then all its clients look like one.
@@ -81,6 +78,12 @@ impl Peer {
 /// The network of a client, as it is counted and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerNetwork(IpNet);
+
+impl From<PeerNetwork> for IpNet {
+    fn from(network: PeerNetwork) -> Self {
+        network.0
+    }
+}
 
 impl fmt::Display for PeerNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,6 +169,9 @@ mod tests {
             "192.168.1.1",
             "127.0.0.1",
             "169.254.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "::ffff:100.64.0.1",
             "::1",
             "fd12:3456::1",
             "fe80::1",
@@ -173,7 +179,15 @@ mod tests {
         ] {
             assert!(is_local(local), "{local}");
         }
-        for public in ["203.0.113.9", "172.32.0.1", "2001:db8::1", "::ffff:203.0.113.9", "2002:0a00:0001::1"] {
+        for public in [
+            "203.0.113.9",
+            "172.32.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "2001:db8::1",
+            "::ffff:203.0.113.9",
+            "2002:0a00:0001::1",
+        ] {
             assert!(!is_local(public), "{public}");
         }
     }
