@@ -59,6 +59,8 @@ pub enum Failpoint {
     BeforeResendCommit,
     /// A resend is durable and the person does not know.
     AfterResendCommit,
+    /// A visitor of the portal asks for the list of invoices: a panic shows what visitors see of a fault.
+    PortalList,
 }
 
 /// Does what the environment asks for at this place: usually nothing, and in a release build never anything.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +42,14 @@ impl Listeners {
         if roles.console {
             let console = &config.console;
             let names = console.hosts.iter().map(String::as_str).chain([console.url.host()]);
-            let router = starting(probes_router(probes.clone()), console.listen, names);
+            let router = starting(probes_router(probes.clone()).fallback(starting_problem), console.listen, names);
             listeners.console =
                 Some(EarlyListener::open("API", "CONSOLE_LISTEN", console.listen, limits.clone(), router).await?);
         }
         if roles.portal {
             let portal = &config.portal;
-            let router = starting(Router::new(), portal.listen, [portal.url.host()]);
+            // Its visitors have a browser: they get a page.
+            let router = starting(crate::portal::starting_router(), portal.listen, [portal.url.host()]);
             listeners.portal =
                 Some(EarlyListener::open("portal", "PORTAL_LISTEN", portal.listen, limits, router).await?);
         }
@@ -93,14 +94,15 @@ fn twice(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
 }
 
 /// What is served until the database is met.
-fn starting<'a>(probes: Router, listen: SocketAddr, names: impl IntoIterator<Item = &'a str>) -> Router {
-    let router = probes.fallback(async || {
-        let problem = Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the service is starting",
-            "the database is not reached yet; try again",
-        );
-        ([(header::RETRY_AFTER, RETRY_AFTER)], problem).into_response()
-    });
+async fn starting_problem() -> Response {
+    let problem = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the service is starting",
+        "the database is not reached yet; try again",
+    );
+    ([(header::RETRY_AFTER, RETRY_AFTER)], problem).into_response()
+}
+
+fn starting<'a>(router: Router, listen: SocketAddr, names: impl IntoIterator<Item = &'a str>) -> Router {
     HostAllowList::new(listen, names).guard(router).layer(map_response(add_security_headers))
 }

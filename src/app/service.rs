@@ -18,6 +18,7 @@ use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::dispatch::LAST_STEPS;
 use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running};
 use crate::model::ids::RelayName;
+use crate::portal;
 use crate::store::StoreError;
 use crate::web::{HostAllowList, Limits, serve_within};
 
@@ -73,7 +74,9 @@ impl Service {
             self.serve(listener, self.console(), self.limits());
         }
         if let Some(listener) = self.listeners.portal.take() {
-            self.serve(listener, self.portal(), self.limits().for_slow_readers());
+            let limits = self.limits().for_slow_readers().refusing_with(portal::refuse_crowded);
+            let router = self.portal().await;
+            self.serve(listener, router, limits);
         }
         let draining = self.watch_for_the_end();
         self.tasks.spawn(keep_templates(self.app.clone(), self.stop.clone()));
@@ -146,10 +149,11 @@ impl Service {
         api::router(console, self.observability.probes.clone(), config)
     }
 
-    fn portal(&self) -> Router {
+    async fn portal(&self) -> Router {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
-        hosts.guard(crate::portal::router(self.app.for_visitors().portal()))
+        let pages = self.app.for_visitors().portal();
+        hosts.guard(portal::router(pages))
     }
 
     fn limits(&self) -> Limits {

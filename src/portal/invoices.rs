@@ -12,6 +12,7 @@ use super::pages::{self, InvoiceRow, InvoicesPage};
 use super::session::Visitor;
 use crate::compose::date::day_in;
 use crate::event::{self, Invoice};
+use crate::failpoint::{Failpoint, reach};
 use crate::model::ids::{CustomerId, EventKey, TenantId};
 use crate::sha256::Sha256;
 use crate::store::{ListedInvoice, StoreError, VerifiedCustomer};
@@ -27,6 +28,7 @@ struct ShownInvoice {
 }
 
 pub(super) async fn show(State(portal): State<Portal>, visitor: Visitor) -> Response {
+    reach(Failpoint::PortalList);
     let Some(id) = visitor.session.as_ref().map(|session| session.id_sha256) else { return visitor.session_over() };
     let ((profile, logo), invoices) = match list(&portal, id).await {
         Ok(Some((first, invoices))) => ((first.profile, first.logo), invoices),

@@ -8,6 +8,7 @@ mod close;
 mod code;
 mod content;
 mod document;
+mod failure;
 mod fresh_link;
 pub mod guard;
 mod invoice;
@@ -23,6 +24,8 @@ mod stored_zip;
 mod turns;
 mod verification;
 pub mod words;
+
+pub use failure::refuse_crowded;
 
 use std::sync::Arc;
 
@@ -127,7 +130,7 @@ pub fn router(portal: Portal) -> Router {
     let documents = Router::new()
         .route("/invoices/{root}/documents/{number}", get(document::show))
         .route("/invoices/{root}/documents.zip", get(document::show_all));
-    pages
+    let all = pages
         .merge(verifications)
         .merge(documents)
         .route(PORTAL_ANSWER_PATH, get(answer))
@@ -135,11 +138,22 @@ pub fn router(portal: Portal) -> Router {
         .merge(pages::accent::router())
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+        .layer(from_fn(failure::answer_panics));
+    with_headers(all).with_state(portal)
+}
+
+/// What is served until the process has met its database: the page that says so.
+pub fn starting_router() -> Router {
+    let pages = Router::new().merge(assets_router()).merge(pages::accent::router()).fallback(failure::starting);
+    with_headers(pages)
+}
+
+fn with_headers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         .layer(map_response(add_portal_headers))
         .layer(from_fn(keep_token_from_referrers))
         .layer(from_fn(in_request_span))
         .layer(map_response(add_security_headers))
-        .with_state(portal)
 }
 
 /// Says whose portal this is; `doctor` asks, to see whether the public URL leads here.
@@ -166,7 +180,11 @@ async fn keep_token_from_referrers(request: Request, next: Next) -> Response {
 /// What a page does not say itself: it loads from here alone, runs nothing and stands in no frame; nothing of it is kept
 /// or found by search engines, and no address of ours leaves the site (with `no-referrer`, browsers would send
 /// `Origin: null` with our own forms).
-async fn add_portal_headers(mut response: Response) -> Response {
+async fn add_portal_headers(response: Response) -> Response {
+    portal_headers(response)
+}
+
+fn portal_headers(mut response: Response) -> Response {
     const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
     for (name, value) in [
         (header::CACHE_CONTROL, "private, no-store"),

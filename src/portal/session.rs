@@ -100,6 +100,11 @@ pub(super) fn later(language: LanguageWish) -> Response {
     pages::later(&PageLayout::of_stranger(language.for_stranger()), TRY_AGAIN)
 }
 
+/// The fault is ours.
+pub(super) fn failed(language: LanguageWish) -> Response {
+    pages::failed(&PageLayout::of_stranger(language.for_stranger()))
+}
+
 /// For what comes before there is a visitor.
 pub(super) fn not_found(uri: &Uri, headers: &HeaderMap) -> Response {
     pages::not_found(&PageLayout::of_stranger(LanguageWish::of(uri, headers).for_stranger()))
@@ -113,7 +118,7 @@ impl FromRequestParts<Portal> for Visitor {
         // The listener adds it to every request; without it, no network is known.
         let Some(ConnectInfo(connected)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
             tracing::error!("a request of the portal came without its connection's address");
-            return Err(pages::failed(&PageLayout::of_stranger(language.for_stranger())));
+            return Err(failed(language));
         };
         let peer = Peer::new(connected.ip(), &parts.headers, &portal.config.http.trusted_proxies);
         let session = match portal.cookie.read(&parts.headers) {

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use ipnet::IpNet;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
@@ -60,6 +62,8 @@ pub(super) struct ConnectionSlot {
     pub(super) progress: Arc<ExchangeProgress>,
     /// Another connection has the place now.
     pub(super) evicted: CancellationToken,
+    /// What is answered where the place is for probes alone.
+    pub(super) refusal: fn(&Uri, &HeaderMap) -> Response,
 }
 
 impl Admission {
@@ -103,7 +107,8 @@ impl Admission {
         let (progress, evicted) = (Arc::new(ExchangeProgress::new()), CancellationToken::new());
         let entry = PeerEntry { peer, usable_for, progress: Arc::clone(&progress), evicted: evicted.clone() };
         table.entries.insert(table.last, entry);
-        ConnectionSlot { admission: self.clone(), number: table.last, usable_for, progress, evicted }
+        let refusal = self.limits.refusal;
+        ConnectionSlot { admission: self.clone(), number: table.last, usable_for, progress, evicted, refusal }
     }
 
     fn table(&self) -> MutexGuard<'_, PeerTable> {

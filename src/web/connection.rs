@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{self, HeaderValue};
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -100,10 +100,11 @@ async fn answer(
     let progress = Arc::clone(&place.progress);
     progress.head_received(!request.body().is_end_stream());
     let mut answer = if place.usable_for == Use::Probes && !PROBES.contains(&request.uri().path()) {
-        let body = RequestBody { body: request.into_body(), progress: Arc::clone(&progress) };
+        let (head, body) = request.into_parts();
+        let body = RequestBody { body, progress: Arc::clone(&progress) };
         // Larger, or broken off: it is turned away all the same.
         let _ = to_bytes(Body::new(body), UNWANTED_BYTES_MAX).await;
-        come_again()
+        (place.refusal)(&head.uri, &head.headers)
     } else {
         let mut request = request.map(|body| RequestBody { body, progress: Arc::clone(&progress) });
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -114,15 +115,4 @@ async fn answer(
     }
     progress.answer_begins();
     Ok(answer.map(|body| AnswerBody { body, progress }))
-}
-
-fn come_again() -> Response<Body> {
-    let problem = r#"{"type":"about:blank","title":"too many connections","status":503,"detail":"all connections are at work; send this again a little later"}"#;
-    let mut answer = Response::new(Body::from(problem));
-    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }

@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::header::{self, HeaderValue};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::deadlines::HttpDeadlines;
@@ -31,6 +35,8 @@ pub struct Limits {
     pub(super) probe_deadlines: HttpDeadlines,
     /// What the system may hold of an answer that the client has not taken, in bytes, where it does not choose itself.
     pub(super) send_buffer_bytes: Option<usize>,
+    /// What is answered on a connection for probes to everything else, by its target and headers.
+    pub(super) refusal: fn(&Uri, &HeaderMap) -> Response,
 }
 
 impl Limits {
@@ -53,6 +59,7 @@ impl Limits {
             deadlines: HttpDeadlines::DEFAULT,
             probe_deadlines: HttpDeadlines::PROBE,
             send_buffer_bytes: None,
+            refusal: come_again,
         }
     }
 
@@ -65,6 +72,12 @@ impl Limits {
         Self { deadlines: HttpDeadlines::SLOW_READERS, send_buffer_bytes: Some(64 << 10), ..self }
     }
 
+    /// The same for a listener that turns requests away by another answer.
+    #[must_use]
+    pub fn refusing_with(self, refusal: fn(&Uri, &HeaderMap) -> Response) -> Self {
+        Self { refusal, ..self }
+    }
+
     /// What counts as one peer: an IPv4 address, or the network of an IPv6 one, which its holder has all addresses of.
     /// None for who may have as many connections as there are.
     pub(super) fn bounded_peer(&self, peer: IpAddr) -> Option<IpNet> {
@@ -75,6 +88,17 @@ impl Limits {
         let prefix = if peer.is_ipv4() { 32 } else { 64 };
         IpNet::new(peer, prefix).ok().map(|network| network.trunc())
     }
+}
+
+fn come_again(_: &Uri, _: &HeaderMap) -> Response {
+    let problem = r#"{"type":"about:blank","title":"too many connections","status":503,"detail":"all connections are at work; send this again a little later"}"#;
+    let mut answer = Response::new(Body::from(problem));
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 impl Default for Limits {

@@ -195,6 +195,6 @@ pub const DUTCH: Words = Words {
     },
     later: NoticeWords {
         title: "Probeer het zo meteen opnieuw",
-        paragraphs: &["Op dit moment komen er zeer veel verzoeken binnen. Over enkele ogenblikken kunt u verder."],
+        paragraphs: &["We kunnen deze pagina op dit moment niet tonen. Over enkele ogenblikken kunt u verder."],
     },
 };

@@ -194,6 +194,6 @@ pub const ENGLISH: Words = Words {
     },
     later: NoticeWords {
         title: "Please try again in a moment",
-        paragraphs: &["We are receiving very many requests right now. You can continue in a few moments."],
+        paragraphs: &["We cannot show this page at the moment. You can continue in a few moments."],
     },
 };

@@ -202,7 +202,7 @@ pub const FRENCH: Words = Words {
     later: NoticeWords {
         title: "Veuillez réessayer dans un instant",
         paragraphs: &[
-            "Nous recevons actuellement de très nombreuses demandes. Vous pourrez continuer dans quelques instants.",
+            "Nous ne pouvons pas afficher cette page pour le moment. Vous pourrez continuer dans quelques instants.",
         ],
     },
 };

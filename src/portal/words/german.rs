@@ -204,6 +204,6 @@ pub const GERMAN: Words = Words {
     },
     later: NoticeWords {
         title: "Bitte versuchen Sie es gleich noch einmal",
-        paragraphs: &["Im Moment kommen sehr viele Anfragen. In wenigen Augenblicken geht es weiter."],
+        paragraphs: &["Wir können diese Seite im Moment nicht zeigen. In wenigen Augenblicken geht es weiter."],
     },
 };

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use invoice_dispatcher::documents::install_crypto_provider;
 use invoice_dispatcher::portal;
-use invoice_dispatcher::web::serve;
+use invoice_dispatcher::web::{Limits, serve, serve_within};
 use reqwest::{Client, StatusCode};
 use sqlx::{Connection, PgConnection};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -68,5 +69,38 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     // Requests that waited for a connection too long were refused; none waits for ever.
     assert_eq!(lookups.join_all().await.len(), VISITORS);
     dispatcher.wait_until_concluded().await;
+    dispatcher.finish().await;
+}
+
+/// As many as a listener takes.
+const CONNECTIONS: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_whose_connection_is_one_too_many_reads_a_page() {
+    install_crypto_provider();
+    let sink = Sink::start().await;
+    let dispatcher = Dispatcher::new(TestDatabase::sqlite().await, &sink).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (end, limits) = (CancellationToken::new(), Limits::default().refusing_with(portal::refuse_crowded));
+    let router = portal::router(dispatcher.app.for_visitors().portal());
+    tokio::spawn(serve_within(limits, listener, router, end.clone(), Duration::ZERO));
+    let _end = end.drop_guard();
+    let mut at_work = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let head = "POST /links HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("written");
+        // Its form is asked for.
+        stream.read_exact(&mut [0; 25]).await.expect("an answer");
+        at_work.push(stream);
+    }
+    let request = Client::new().get(format!("http://{address}/i/T")).header("accept-language", "nl");
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let header = |name: &str| answer.headers()[name].to_str().expect("ASCII").to_owned();
+    assert_eq!((header("retry-after"), header("cache-control")), ("10".to_owned(), "private, no-store".to_owned()));
+    let page = answer.text().await.expect("a page");
+    assert!(page.contains("Probeer het zo meteen opnieuw"), "{page}");
     dispatcher.finish().await;
 }
