@@ -153,6 +153,7 @@ impl Service {
         let config = &self.app.config.portal;
         let hosts = HostAllowList::new(config.listen, [config.url.host()]);
         let pages = self.app.for_visitors().portal();
+        pages.forget_declared_proxies().await;
         hosts.guard(portal::router(pages))
     }
 

@@ -7,6 +7,7 @@ use super::check::Check;
 use crate::api::warning::{self, NO_VERIFICATION_METHOD};
 use crate::cli::error::sentence;
 use crate::cli::terminal::format::{count, relative};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VerificationMethod};
@@ -23,8 +24,8 @@ pub(super) const PROXIES: &str = "TRUSTED_PROXIES";
 /// How long the portal may take to answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// What to do about a public proxy. It may be a visitor who wrote the headers; trusted, it would be believed in them.
-const PUBLIC_PROXY: &str = "only if you run it, add its address to TRUSTED_PROXIES and start again: anybody can send a \
-                            proxy's headers";
+const PUBLIC_PROXY: &str = "only if you run a proxy there, add its address to TRUSTED_PROXIES and start again: anybody can \
+                            send a proxy's headers";
 /// So many tenants are named; of more, how many they are.
 const NAMED_MAX: usize = 10;
 
@@ -134,19 +135,19 @@ fn sms(config: &Config, settings: &BTreeMap<TenantId, Settings>) -> Check {
 
 /// Proxies that pass requests on and are not believed: all visitors behind one look like one.
 pub(super) async fn proxies(store: &Store) -> Result<Vec<Check>, StoreError> {
-    let seen = store.undeclared_proxy().await?;
-    Ok(seen.map_or_else(Vec::new, |(proxy, at)| {
-        let ago = relative(at, store.now());
+    let seen = store.undeclared_proxies().await?;
+    let (own, public): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(proxy, _)| proxy.is_own());
+    let addresses = own.iter().map(|(proxy, _)| proxy.to_string()).collect::<Vec<_>>().join(",");
+    let of_own = format!("if you run them, add {addresses} to TRUSTED_PROXIES and start again");
+    let both = [(own, of_own), (public, PUBLIC_PROXY.to_owned())];
+    let told = both.into_iter().filter(|(seen, _)| !seen.is_empty()).map(|(seen, what_to_do)| {
+        let named = |(proxy, at): &(UndeclaredProxy, Timestamp)| format!("{proxy} ({})", relative(*at, store.now()));
+        let named = seen.iter().map(named).collect::<Vec<_>>().join(", ");
         let detail = format!(
-            "a request to the portal had been forwarded by {proxy} ({ago}), which TRUSTED_PROXIES does not name: all \
-             visitors behind that proxy share its limits and locks"
+            "requests to the portal had been forwarded by {named}, which TRUSTED_PROXIES does not name: all visitors \
+             behind one proxy share its limits and locks"
         );
-        let what_to_do = match proxy {
-            UndeclaredProxy::Own(address) => {
-                format!("if that is your proxy, set TRUSTED_PROXIES={address} and start again")
-            }
-            UndeclaredProxy::Public(_) => PUBLIC_PROXY.to_owned(),
-        };
-        vec![Check::warn(PROXIES, detail, what_to_do)]
-    }))
+        Check::warn(PROXIES, detail, what_to_do)
+    });
+    Ok(told.collect())
 }

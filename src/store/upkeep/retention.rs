@@ -134,8 +134,8 @@ impl Store {
             self.purge_portal_session_networks(networks_before, limit).await?,
             self.purge_portal_event_networks(networks_before, limit).await?,
             self.purge_fresh_link_requests(counters_before, limit).await?,
-            // It is one row at most.
-            self.purge_undeclared_proxy(networks_before).await?,
+            // They are a few rows at most.
+            self.purge_undeclared_proxies(networks_before).await?,
             self.purge_portal_verifications(now.minus(AFTER_SESSION), limit).await?,
             self.purge_portal_failures(limit).await?,
             self.purge_sms_networks(networks_before, limit).await?,

@@ -69,6 +69,13 @@ async fn our_own_portal_is_known_and_an_undeclared_proxy_in_front_of_it() {
     let found = check(&here, "TRUSTED_PROXIES").expect("it is told");
     assert_eq!(found["result"], "warn", "{found}");
     assert!(found["detail"].as_str().expect("a text").contains("forwarded by 127.0.0.1"), "{found}");
+    let what_to_do = found["what_to_do"].as_str().expect("a text");
+    assert!(what_to_do.contains("add 127.0.0.1 to TRUSTED_PROXIES"), "{found}");
+    assert!(process.stop().await.success());
+
+    let here = here.with("TRUSTED_PROXIES", "127.0.0.1");
+    let process = here.start("run");
+    until("what is declared is told no longer", async || check(&here, "TRUSTED_PROXIES").is_none()).await;
     assert!(process.stop().await.success());
 }
 

@@ -19,8 +19,9 @@ on_both_databases!(
     a_body_outlives_the_last_link_by_thirty_days,
     a_fresh_link_keeps_the_body_for_as_long_as_its_own_time,
     visitors_of_the_portal_are_forgotten_in_days,
-    a_proxy_of_ones_own_is_remembered_before_a_public_one,
+    each_proxy_is_remembered_and_told_until_it_is_declared,
     a_flood_of_visitors_is_forgotten_in_batches,
+    visitors_are_forgotten_although_a_statement_before_fails,
     what_somebody_must_act_upon_is_kept,
     deliveries_go_after_two_years,
     profiles_and_templates_go_when_nothing_is_made_of_them,
@@ -113,8 +114,8 @@ async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
     };
     store.open_portal_link(&opening).await.expect("answered");
     assert!(store.count_fresh_link_request(network, 30).await.expect("answered"));
-    let proxy = UndeclaredProxy::Public(network.to_owned());
-    store.record_undeclared_proxy(&proxy).await.expect("answered");
+    let proxy = UndeclaredProxy::Public(network.parse().expect("a network"));
+    store.record_undeclared_proxy(proxy).await.expect("answered");
     let left = async || {
         forget(&support).await;
         let mut left = Vec::new();
@@ -123,7 +124,7 @@ async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
             "portal_session_link",
             "portal_fresh_link_request",
             "portal_event WHERE network IS NOT NULL",
-            "portal_undeclared_proxy",
+            "portal_forwarder",
             "portal_event",
         ] {
             left.push(support.database.number(format!("SELECT COUNT(*) FROM {of}")).await);
@@ -143,23 +144,35 @@ async fn visitors_of_the_portal_are_forgotten_in_days(database: TestDatabase) {
     }
 }
 
-async fn a_proxy_of_ones_own_is_remembered_before_a_public_one(database: TestDatabase) {
+async fn each_proxy_is_remembered_and_told_until_it_is_declared(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
-    let public = |network: &str| UndeclaredProxy::Public(network.to_owned());
+    let public = |network: &str| UndeclaredProxy::Public(network.parse().expect("a network"));
     let own = |last: u8| UndeclaredProxy::Own([10, 0, 0, last].into());
-    let seen = [
-        (public("203.0.113.0/24"), public("203.0.113.0/24")),
-        (public("2001:db8:1:2::/64"), public("2001:db8:1:2::/64")),
-        (own(1), own(1)),
-        (public("203.0.113.0/24"), own(1)),
-        (own(2), own(2)),
-    ];
-    for (proxy, remembered) in seen {
-        store.record_undeclared_proxy(&proxy).await.expect("answered");
-        let found = store.undeclared_proxy().await.expect("answered").expect("one is remembered");
-        assert_eq!(found.0, remembered, "{proxy}");
+    let seen = async || {
+        let seen = store.undeclared_proxies().await.expect("answered");
+        seen.into_iter().map(|(proxy, _)| proxy).collect::<Vec<_>>()
+    };
+    let record = async |proxy| {
+        support.database.clock.advance(Duration::from_secs(1));
+        store.record_undeclared_proxy(proxy).await.expect("answered");
+    };
+    for proxy in [public("203.0.113.0/24"), own(1), public("2001:db8:1:2::/64"), own(2), own(1)] {
+        record(proxy).await;
     }
+    let all = [own(1), own(2), public("2001:db8:1:2::/64"), public("203.0.113.0/24")];
+    assert_eq!(seen().await, all, "none hides another; the last of one's own first");
+
+    // However many networks strangers come from.
+    for third in 0..100 {
+        record(public(&format!("198.51.{third}.0/24"))).await;
+    }
+    assert_eq!(seen().await[..3], [own(1), own(2), public("198.51.99.0/24")]);
+    assert_eq!(seen().await.len(), 2 + 8);
+
+    let trusted = ["10.0.0.1/32", "198.51.99.7/32"].map(|network| network.parse().expect("a network"));
+    store.forget_declared_proxies(&trusted).await.expect("answered");
+    assert_eq!(seen().await[..2], [own(2), public("198.51.98.0/24")]);
 }
 
 async fn a_flood_of_visitors_is_forgotten_in_batches(database: TestDatabase) {
@@ -171,6 +184,17 @@ async fn a_flood_of_visitors_is_forgotten_in_batches(database: TestDatabase) {
     support.database.clock.advance(DAY * 3);
     let round = async || store.forget(&RetentionTimes::default(), 1).await.expect("answered").visitors;
     assert_eq!([round().await, round().await, round().await], [20, 10, 0], "no round lasts without end");
+}
+
+/// What visitors leave behind is kept for days, the rest for months: a fault there must not hold it up.
+async fn visitors_are_forgotten_although_a_statement_before_fails(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    assert!(store.count_fresh_link_request("203.0.113.0/24", 30).await.expect("answered"));
+    support.database.clock.advance(DAY * 3);
+    support.database.execute("ALTER TABLE dead_letter RENAME TO dead_letter_away").await;
+    store.forget(&RetentionTimes::default(), 100).await.expect_err("dead letters are away");
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM portal_fresh_link_request").await, 0);
 }
 
 async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
