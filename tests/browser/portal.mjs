@@ -1,121 +1,23 @@
-// The customer portal in a real browser: from a caught email to the documents.
+// The customer portal in a real browser: from a caught email to the documents, and to every page that refuses them.
 //
-// usage: node portal.mjs CATCHER EVENTS [PICTURES]
-//   CATCHER   the address of the demo's mail catcher
-//   EVENTS    a file with the events that were published, one a line
-//   PICTURES  a folder for a picture of each page that is met
+// usage: node portal.mjs CATCHER FOLDER EVENTS BINARY
+//   CATCHER  the address of the demo's mail catcher
+//   FOLDER   the demo's folder
+//   EVENTS   a file with the events that were published, one a line
+//   BINARY   the dispatcher
 //
-// Each check is one line of output; the last line has their number in the words of `cargo test`.
+// PICTURES names a folder for pictures of each page that is met.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
-import { chromium } from 'playwright-core';
+import {
+  DESKTOP, PHONE, check, closed, inspect, inspectPrint, run, same, visitor, visitorWithoutCookies,
+} from './browser.mjs';
+import { documentsOf, mailOf, newestText } from './demo.mjs';
+import { enter, refusals } from './refusals.mjs';
 
-const [, , catcher, eventsFile, pictures] = process.argv;
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const events = readFileSync(eventsFile, 'utf8').split('\n').flatMap((line) => {
-  try { return [JSON.parse(line)]; } catch { return []; } // One event of the demo is broken on purpose.
-});
-
-const LAUNCH = { executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] };
-const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
-const WAIT = 20_000;
-/** Of everything. */
-const DEADLINE = 300_000;
-
-let passed = 0;
-let failed = 0;
-
-function check(what, isTrue, seen = '') {
-  if (isTrue) passed += 1; else failed += 1;
-  console.log(`${isTrue ? 'ok' : 'FAILED'}  ${what}${isTrue ? '' : `: ${typeof seen === 'string' ? seen : JSON.stringify(seen)}`}`);
-}
-
-const same = (what, seen, expected) => check(what, seen === expected, `${seen} is not ${expected}`);
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-
-async function mailOf(number) {
-  const mails = await (await fetch(`${catcher}/mails.json`)).json();
-  const mail = mails.find((one) => one.portal_link && one.subject.includes(number));
-  if (!mail) throw new Error(`no mail with a link for ${number}`);
-  return mail;
-}
-
-function documentsOf(number) {
-  const event = events.find((one) => one.data?.invoice?.number === number);
-  if (!event) throw new Error(`no event of ${number}`);
-  return event.data.documents;
-}
-
-/** The same page where scripts run, for axe is one: the HTML that the browser has, with the styles that it names. */
-async function twinOf(page) {
-  const context = await page.context().browser().newContext({ viewport: page.viewportSize(), deviceScaleFactor: 2 });
-  const twin = await context.newPage();
-  const body = await page.content();
-  await twin.route(page.url(), (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
-  await twin.goto(page.url());
-  return twin;
-}
-
-/** What must hold of every page that is met, in light and in dark. */
-async function inspect(page, name) {
-  const looked = page.runsNoScript ? await twinOf(page) : page;
-  const viewport = looked.viewportSize();
-  for (const colorScheme of ['light', 'dark']) {
-    await looked.emulateMedia({ colorScheme });
-    await looked.evaluate(axe);
-    const { violations } = await looked.evaluate(() => window.axe.run());
-    const told = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`);
-    check(`${name} (${colorScheme}): axe finds nothing`, told.length === 0, told);
-    if (pictures) {
-      mkdirSync(pictures, { recursive: true });
-      const file = `${name.replaceAll(/[^a-z0-9]+/gi, '-')}-${viewport.width}-${colorScheme}.png`;
-      await looked.screenshot({ path: `${pictures}/${file}`, fullPage: true });
-    }
-  }
-  await looked.setViewportSize({ width: 320, height: 640 });
-  const overflow = await looked.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  check(`${name}: nothing sticks out at 320 pixels`, overflow <= 0, `${overflow} pixels`);
-  if (page.runsNoScript) {
-    await looked.context().close();
-  } else {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme: 'light' });
-  }
-}
-
-/** A context whose pages may load nothing but what the portal itself serves; what they try otherwise is a fault. */
-async function visitor(browser, options) {
-  return visitorOf(await browser.newContext({ acceptDownloads: true, locale: 'de-DE', ...options }), options);
-}
-
-async function visitorOf(context, options) {
-  context.setDefaultTimeout(WAIT);
-  const page = await context.newPage();
-  page.runsNoScript = options.javaScriptEnabled === false;
-  const foreign = [];
-  const complaints = [];
-  page.on('request', (request) => {
-    const url = new URL(request.url());
-    if (url.protocol.startsWith('http') && url.hostname !== '127.0.0.1') foreign.push(request.url());
-  });
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  return { context, page, foreign, complaints };
-}
-
-async function closed({ context, foreign, complaints }, who) {
-  check(`${who}: nothing is loaded from elsewhere`, foreign.length === 0, foreign);
-  // The browser itself notes each page whose status is an error; those are looked at by what they say.
-  const others = complaints.filter((text) => !text.includes('the server responded with a status of'));
-  check(`${who}: the browser complains of nothing`, others.length === 0, others);
-  await context.close();
-}
 
 async function downloaded(page, link) {
   const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
@@ -137,12 +39,6 @@ function unzipped(bytes) {
     at += 46 + name + extra + comment;
   }
   return files;
-}
-
-async function enter(page, written, number) {
-  await page.fill('#postcode', written);
-  await page.fill('#house_number', number);
-  await page.click('main button[type=submit]');
 }
 
 /** A private customer on a phone whose browser runs no script. */
@@ -213,9 +109,11 @@ async function atADesk(browser) {
   const files = [...unzipped(archive.bytes).values()].map(sha256).sort();
   same('the archive holds the documents', files.join(), documents.map((one) => one.sha256).sort().join());
 
+  await inspectPrint(page, 'invoice at a desk');
   await page.click('.back a');
   check('the list has the invoice', (await page.textContent('main')).includes('TT-7005'));
   await inspect(page, 'your invoices');
+  await inspectPrint(page, 'your invoices');
   await closed(who, 'a desk');
 }
 
@@ -248,7 +146,7 @@ async function verifiedByCode(page) {
   await page.waitForSelector('#code');
   same('phones offer the code themselves', await page.getAttribute('#code', 'autocomplete'), 'one-time-code');
   await inspect(page, 'code');
-  const [text] = await (await fetch(`${catcher}/texts.json`)).json();
+  const text = await newestText();
   const [, code] = text.text.match(/#(\d{6})$/) ?? [];
   check('the text message holds a code', code !== undefined, text.text);
   await page.fill('#code', code === '000000' ? '000001' : '000000');
@@ -280,38 +178,13 @@ async function astray(browser) {
 
 /** A browser whose settings block all cookies. */
 async function withoutCookies() {
-  const profile = mkdtempSync(`${tmpdir()}/portal-browser-`);
-  mkdirSync(`${profile}/Default`);
-  const settings = { profile: { default_content_setting_values: { cookies: 2 } } };
-  writeFileSync(`${profile}/Default/Preferences`, JSON.stringify(settings));
-  const context = await chromium.launchPersistentContext(profile, { ...LAUNCH, ...PHONE, locale: 'de-DE' });
-  const who = await visitorOf(context, PHONE);
+  const who = await visitorWithoutCookies({ ...PHONE, locale: 'de-DE' });
   const { page } = who;
   await page.goto((await mailOf('NE-1043')).portal_link);
   await page.click('main button[type=submit]');
   check('a browser without cookies is told so', (await page.textContent('h1')).includes('Cookies'), await page.textContent('main'));
   await inspect(page, 'cookies off');
   await closed(who, 'a browser without cookies');
-  rmSync(profile, { recursive: true, force: true });
 }
 
-setTimeout(() => {
-  check('all is done in time', false, `${DEADLINE / 1000} s are over`);
-  conclude();
-}, DEADLINE).unref();
-
-function conclude() {
-  console.log(`test result: ${failed ? 'FAILED' : 'ok'}. ${passed} passed; ${failed} failed; 0 ignored`);
-  process.exit(failed ? 1 : 0);
-}
-
-const browser = await chromium.launch(LAUNCH);
-for (const scenario of [onAPhone, atADesk, astray, withoutCookies]) {
-  try {
-    await scenario(browser);
-  } catch (error) {
-    check(`${scenario.name} goes through`, false, error.stack);
-  }
-}
-await browser.close();
-conclude();
+await run([onAPhone, atADesk, astray, withoutCookies, ...refusals]);
