@@ -30,6 +30,7 @@ on_both_databases!(
     what_changes_between_page_and_download_counts,
     a_verification_ends_in_time,
     a_verified_customer_finds_the_other_invoices,
+    no_more_than_two_hundred_invoices_are_listed_of_all_customers_together,
 );
 
 /// An event with a PDF, an XML and an attachment.
@@ -304,5 +305,75 @@ async fn a_verified_customer_finds_the_other_invoices(database: TestDatabase) {
     assert_eq!(browser.get("/invoices").await.status, StatusCode::OK);
     set_customer(&portal, "type = 'business'").await;
     assert_eq!(browser.get("/invoices").await.status, StatusCode::FORBIDDEN);
+    portal.end().await;
+}
+
+/// Makes `count` sent invoices more of the only one that `customer` has, each a second newer than the one before, from
+/// `begin` on.
+async fn multiply(portal: &TestPortal, customer: &str, count: usize, begin: i64) {
+    let database = &portal.dispatcher.database;
+    let (columns, id, token) = if database.store.is_single_process() {
+        (
+            "SELECT name FROM pragma_table_info('delivery')",
+            format!("CAST(printf('{customer}_%012d', n) AS BLOB)"),
+            format!("CAST(printf('{customer}_%028d', n) AS BLOB)"),
+        )
+    } else {
+        (
+            "SELECT CAST(column_name AS TEXT) FROM information_schema.columns
+             WHERE table_schema = current_schema() AND table_name = 'delivery' AND is_generated = 'NEVER'",
+            format!("CAST(MD5('{customer}' || n) AS UUID)"),
+            format!("DECODE(MD5('{customer}' || n) || MD5('{customer}' || n), 'hex')"),
+        )
+    };
+    let columns: Vec<String> = database.texts(columns).await;
+    let value = |column: &String| match column.as_str() {
+        "id" | "root_id" | "main_id" => id.clone(),
+        "invoice_id" | "invoice_number" => format!("{column} || '-' || n"),
+        "created_at" | "message_date" => format!("{begin} + 1000 * n"),
+        other => other.to_owned(),
+    };
+    let values: Vec<String> = columns.iter().map(value).collect();
+    let numbers = format!("WITH RECURSIVE place (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM place WHERE n < {count})");
+    let model = format!("(SELECT * FROM delivery WHERE customer_id = '{customer}' AND role = 'main') AS model");
+    database
+        .execute(format!(
+            "INSERT INTO delivery ({}) {numbers} SELECT {} FROM place CROSS JOIN {model};
+             INSERT INTO portal_link (root_id, generation, token_sha256, key_fingerprint, expires_at, tenant_id, customer_id)
+             {numbers} SELECT {id}, link_generation, {token}, 'k', {begin} + 86400000, tenant_id, customer_id
+             FROM place CROSS JOIN (SELECT * FROM delivery WHERE customer_id = '{customer}' AND role = 'main'
+                                    ORDER BY created_at LIMIT 1) AS model;",
+            columns.join(", "),
+            values.join(", "),
+        ))
+        .await;
+}
+
+async fn no_more_than_two_hundred_invoices_are_listed_of_all_customers_together(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let opened = send(&portal, "1", "C-2").await;
+    send(&portal, "2", "C-1").await;
+    let mut browser = portal.opened(&opened).await;
+    let now = portal.dispatcher.database.clock.now().0;
+    multiply(&portal, "C-1", 150, now).await;
+    multiply(&portal, "C-2", 150, now + 500).await;
+    let listed = async |browser: &mut Browser| {
+        let page = browser.get("/invoices").await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+        let text = page.text();
+        let roots = text.split("href=\"/invoices/").skip(1).map(|rest| rest[..36].replace('-', ""));
+        roots.collect::<Vec<_>>()
+    };
+    portal.verify(&mut browser, "C-2").await;
+    assert_eq!(listed(&mut browser).await.len(), 151, "all of one customer");
+    portal.verify(&mut browser, "C-1").await;
+    let id = if portal.dispatcher.database.store.is_single_process() {
+        "LOWER(HEX(id))"
+    } else {
+        "REPLACE(CAST(id AS TEXT), '-', '')"
+    };
+    let newest = format!("SELECT {id} FROM delivery ORDER BY created_at DESC LIMIT 200");
+    let newest = portal.dispatcher.database.texts(newest).await;
+    assert_eq!(listed(&mut browser).await, newest, "of two customers the newest 200");
     portal.end().await;
 }

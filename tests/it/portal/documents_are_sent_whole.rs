@@ -133,6 +133,35 @@ async fn all_documents_come_as_one_archive() {
     portal.end().await;
 }
 
+/// Nothing of it is read: the files have no content, and a proof of 2 GiB would take longer than this test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_two_gibibytes_are_no_archive() {
+    const SIZE: u64 = 1 << 30;
+    let portal = TestPortal::start(TestDatabase::sqlite().await).await;
+    portal.dispatcher.set_settings("acme", "portal_level = 'not_required'").await;
+    let mut event = portal.dispatcher.event("1", "C-2");
+    let described = [0, 1].map(|n| {
+        let mut document = portal.dispatcher.add_document(&format!("acme/{n}"), b"");
+        let file = std::fs::File::options().write(true).open(portal.dispatcher.documents().join(format!("acme/{n}")));
+        file.and_then(|file| file.set_len(SIZE)).expect("a file with a hole");
+        (document["size"], document["name"]) = (json!(SIZE), json!(format!("{n}.pdf")));
+        document
+    });
+    event["data"]["documents"] = json!(described);
+    let invoice = portal.send(&event).await;
+    let mut browser = portal.opened(&invoice).await;
+    let page = browser.get(&invoice.page()).await.text();
+    assert!(page.contains("/documents/2") && !page.contains("/documents.zip"), "it is not offered: {page}");
+    let refused = browser.get(&format!("{}/documents.zip", invoice.page())).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.text().contains("hilfe@acme.example"), "whom to ask: {}", refused.text());
+    assert_eq!(
+        portal.dispatcher.database.number("SELECT COUNT(*) FROM portal_event WHERE kind = 'downloaded'").await,
+        0
+    );
+    portal.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_document_gives_no_bytes_and_names_the_contact() {
     let (small, large) = (b"%PDF-1.7 small".to_vec(), large());

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use invoice_dispatcher::model::settings::VerificationMethod;
 use invoice_dispatcher::secrets::SessionId;
-use invoice_dispatcher::store::Erased;
+use invoice_dispatcher::store::{Erased, NewPortalOpening, NewVerification};
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, SentInvoice, TestPortal, answer};
+use crate::harness::broker::until;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 const SESSION_OVER: StatusCode = StatusCode::FORBIDDEN;
@@ -28,6 +30,8 @@ on_both_databases!(
     forms_of_other_sites_are_refused,
     an_erased_customer_leaves_no_session,
     an_opening_is_recorded_once_in_ten_minutes,
+    a_session_that_is_closed_while_it_gets_another_id_is_over,
+    a_customer_who_is_erased_while_a_visitor_is_verified_leaves_no_session,
 );
 
 async fn a_scanner_changes_nothing(database: TestDatabase) {
@@ -246,5 +250,103 @@ async fn an_opening_is_recorded_once_in_ten_minutes(database: TestDatabase) {
     database.clock.advance(Duration::from_mins(11));
     portal.opened(&invoice).await;
     assert_eq!(database.number(opened).await, 3, "after a while");
+    portal.end().await;
+}
+
+/// Waits until so many statements wait for each other. On SQLite that cannot be seen: there one writer comes after the other.
+async fn until_statements_wait(database: &TestDatabase, count: i64) {
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    if !database.store.is_single_process() {
+        until("statements wait for locks", async || database.number(waiting).await >= count).await;
+    }
+}
+
+/// Holds up whoever writes into this table after it has read.
+fn hold_up(database: &TestDatabase, table: &str) -> String {
+    if database.store.is_single_process() {
+        "DELETE FROM portal_code WHERE expires_at < 0".to_owned()
+    } else {
+        format!("LOCK TABLE {table} IN EXCLUSIVE MODE")
+    }
+}
+
+async fn a_session_that_is_closed_while_it_gets_another_id_is_over(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let (invoice, other) = (portal.send_invoice("1", "C-2").await, portal.send_invoice("2", "C-2").await);
+    let browser = portal.opened(&invoice).await;
+    let (database, old) = (&portal.dispatcher.database, browser.session_id().sha256());
+    let store = &database.store;
+    let session = store.portal_session(old).await.expect("answered").expect("a session");
+
+    // The other link is opened in it: its new id is written, and not committed.
+    let held = database.begin(hold_up(database, "portal_event")).await;
+    let opening = NewPortalOpening {
+        old: Some(old),
+        new: SessionId::random().sha256(),
+        root: other.root,
+        generation: 0,
+        network: None,
+    };
+    let opened = tokio::spawn({
+        let (store, opening) = (store.clone(), opening.clone());
+        async move { store.open_portal_link(&opening).await }
+    });
+    until_statements_wait(database, 1).await;
+    let closed = tokio::spawn({
+        let store = store.clone();
+        async move { store.close_portal_session(session).await }
+    });
+    until_statements_wait(database, 2).await;
+    held.commit().await;
+    opened.await.expect("no panic").expect("answered");
+    closed.await.expect("no panic").expect("answered");
+
+    assert_eq!(store.portal_session(old).await.expect("answered"), None);
+    let goes_on = store.portal_session(opening.new).await.expect("answered");
+    if store.is_single_process() {
+        assert_ne!(goes_on, Some(session), "whoever came second began another session");
+    } else {
+        assert_eq!(goes_on, None, "the visitor has pressed Close");
+    }
+    portal.end().await;
+}
+
+async fn a_customer_who_is_erased_while_a_visitor_is_verified_leaves_no_session(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let invoice = portal.send_invoice("1", "C-2").await;
+    let mut browser = portal.opened(&invoice).await;
+    let database = &portal.dispatcher.database;
+    let old = browser.session_id().sha256();
+    let new = SessionId::random();
+
+    // The answer was right: the session's new id is written, and not committed.
+    let held = database.begin(hold_up(database, "portal_session_customer")).await;
+    let verified = tokio::spawn({
+        let (store, new) = (database.store.clone(), new.sha256());
+        let verification = NewVerification {
+            tenant: "acme".into(),
+            customer: "C-2".into(),
+            method: VerificationMethod::PostcodeHouseNumber,
+            record_hmac: [0; 32],
+        };
+        async move { store.raise_portal_session(old, new, &verification).await }
+    });
+    until_statements_wait(database, 1).await;
+    let erased = tokio::spawn({
+        let store = database.store.clone();
+        async move { store.erase_customer(&"acme".into(), &"C-2".into(), "ada").await }
+    });
+    until_statements_wait(database, 2).await;
+    held.commit().await;
+    verified.await.expect("no panic").expect("answered");
+    let erased = erased.await.expect("no panic").expect("answered");
+    assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
+
+    for table in ["portal_session", "portal_session_link", "portal_session_customer", "portal_event"] {
+        assert_eq!(database.number(format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+    }
+    browser.cookie = Some(new.to_cookie());
+    assert!(!sees(&mut browser, &invoice).await);
     portal.end().await;
 }

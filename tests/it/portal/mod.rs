@@ -9,6 +9,7 @@ mod links_open_sessions;
 mod pages_load_what_they_name;
 pub(crate) mod support;
 mod text_messages_are_sent;
+mod visitors_are_forgotten;
 mod visitors_attack;
 mod visitors_hold_their_connections;
 mod visitors_prove_who_they_are;

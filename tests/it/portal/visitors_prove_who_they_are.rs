@@ -24,20 +24,21 @@ on_both_databases!(
     a_number_that_is_refused_for_good_is_not_used_again,
     a_number_that_changes_takes_the_code_with_it,
     at_every_page_nothing_is_told_before,
+    that_a_verification_was_asked_is_recorded_once_in_ten_minutes,
 );
 
 const MOBILE: &str = "+4915112345678";
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A browser on the pages of one invoice.
-struct Customer {
-    browser: Browser,
+pub(super) struct Customer {
+    pub(super) browser: Browser,
     invoice: SentInvoice,
 }
 
 impl Customer {
     /// Whoever has opened the link of a new invoice of `C-2`.
-    async fn of(portal: &TestPortal, invoice: &str) -> Self {
+    pub(super) async fn of(portal: &TestPortal, invoice: &str) -> Self {
         let invoice = portal.send_invoice(invoice, "C-2").await;
         Self { browser: portal.opened(&invoice).await, invoice }
     }
@@ -52,7 +53,7 @@ impl Customer {
     }
 
     /// Sends the form of the page as it stands.
-    async fn answer(&mut self, fields: &[(&str, &str)]) -> PageAnswer {
+    pub(super) async fn answer(&mut self, fields: &[(&str, &str)]) -> PageAnswer {
         let page = self.browser.get(&self.invoice.page()).await.text();
         let page = if page.is_empty() { self.asked().await.text() } else { page };
         let token = page.split("name=\"csrf\" value=\"").nth(1).expect("a form").split('"').next().expect("a value");
@@ -61,7 +62,7 @@ impl Customer {
         self.browser.post(&path, &fields).await
     }
 
-    async fn send_code(&mut self) -> PageAnswer {
+    pub(super) async fn send_code(&mut self) -> PageAnswer {
         self.answer(&[("action", "send_code")]).await
     }
 
@@ -78,7 +79,7 @@ async fn events(portal: &TestPortal) -> Vec<String> {
 }
 
 /// A portal whose tenant asks for codes first, and for postcode and house number where these are not available.
-async fn with_phones(database: TestDatabase) -> (TestPortal, SmsProviderServer) {
+pub(super) async fn with_phones(database: TestDatabase) -> (TestPortal, SmsProviderServer) {
     let provider = SmsProviderServer::start().await;
     let url = format!("{}/send", provider.url);
     let portal = TestPortal::configured(database, |config| config.sms = config.sms.clone().of_catcher(&url)).await;
@@ -340,5 +341,29 @@ async fn at_every_page_nothing_is_told_before(database: TestDatabase) {
     assert_eq!(customer.answer(&[("code", &code)]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(customer.browser.get(&customer.invoice.page()).await.status, StatusCode::OK);
     assert!(customer.sees_documents().await, "one verification for all pages");
+    portal.end().await;
+}
+
+/// Whoever has a link can begin as many sessions as they like: none of them fills the timeline.
+async fn that_a_verification_was_asked_is_recorded_once_in_ten_minutes(database: TestDatabase) {
+    let portal = TestPortal::start(database).await;
+    let first = Customer::of(&portal, "1").await;
+    let other = Customer::of(&portal, "2").await;
+    let ask = async |invoice: &SentInvoice| {
+        let mut customer = Customer { browser: portal.opened(invoice).await, invoice: invoice.clone() };
+        assert_eq!(customer.asked().await.status, StatusCode::OK);
+    };
+    let recorded = async || {
+        let events = events(&portal).await;
+        assert!(events.iter().all(|event| event.starts_with("verification_asked")), "{events:?}");
+        events.len()
+    };
+    futures_util::future::join_all((0..8).map(|_| ask(&first.invoice))).await;
+    assert_eq!(recorded().await, 1, "of one network");
+    ask(&other.invoice).await;
+    assert_eq!(recorded().await, 2, "of another link");
+    portal.dispatcher.database.clock.advance(MINUTE * 11);
+    ask(&first.invoice).await;
+    assert_eq!(recorded().await, 3, "after a while");
     portal.end().await;
 }
