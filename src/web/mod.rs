@@ -10,6 +10,8 @@ mod cookie;
 mod csrf;
 mod deadlines;
 mod host;
+#[cfg(test)]
+pub(crate) mod html;
 mod limits;
 mod peer;
 mod probes;

@@ -1,17 +1,15 @@
 //! Every page, in every language, with sample data and with hostile data.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::samples::{HOSTILE, PageSample, RenderedPage};
 use crate::portal::language::Language;
 use crate::web::Asset;
+use crate::web::html::{broken_references, foreign, parse};
 
 /// The bytes of the first page, with all that it loads but the logo.
 const FIRST_PAGE_BYTES_MAX: usize = 30_000;
-
-/// Elements without an end tag ([HTML §13.1.2](https://html.spec.whatwg.org/multipage/syntax.html#void-elements)).
-const VOID: [&str; 5] = ["meta", "link", "img", "input", "br"];
 
 /// All that a page may say about its elements: no handler of events, no style of its own.
 const ATTRIBUTES: &[&str] = &[
@@ -56,73 +54,9 @@ const ATTRIBUTES: &[&str] = &[
     "width",
 ];
 
-struct Tag<'a> {
-    name: &'a str,
-    attributes: Vec<(&'a str, Option<&'a str>)>,
-}
-
-impl<'a> Tag<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.attributes.iter().find(|(one, _)| *one == name).and_then(|(_, value)| *value)
-    }
-}
-
-/// The start tags of a page, if every element is closed in its turn and every value of an attribute is quoted.
-fn parse(html: &str) -> Result<Vec<Tag<'_>>, String> {
-    let mut rest = html.strip_prefix("<!doctype html>").ok_or("no doctype")?;
-    let (mut tags, mut open) = (Vec::new(), Vec::new());
-    while let Some(at) = rest.find('<') {
-        if rest[..at].contains('>') {
-            return Err(format!("a > stands in the text {:?}", &rest[..at]));
-        }
-        let end = rest.find('>').ok_or("a tag without its end")?;
-        let inner = &rest[at + 1..end];
-        rest = &rest[end + 1..];
-        if let Some(name) = inner.strip_prefix('/') {
-            let last = open.pop();
-            if last != Some(name) {
-                return Err(format!("{name} is closed where {last:?} is open"));
-            }
-            continue;
-        }
-        let closes_itself = inner.ends_with('/');
-        let tag = parse_tag(inner.trim_end_matches('/'))?;
-        if !VOID.contains(&tag.name) && !closes_itself {
-            open.push(tag.name);
-        }
-        tags.push(tag);
-    }
-    if open.is_empty() { Ok(tags) } else { Err(format!("{open:?} stay open")) }
-}
-
-fn parse_tag(inner: &str) -> Result<Tag<'_>, String> {
-    let (name, mut rest) = inner.split_once(' ').unwrap_or((inner, ""));
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(format!("{inner:?} is not a tag"));
-    }
-    let mut attributes = Vec::new();
-    while !rest.is_empty() {
-        let ends = rest.find([' ', '=']).unwrap_or(rest.len());
-        let attribute = &rest[..ends];
-        if !ATTRIBUTES.contains(&attribute) {
-            return Err(format!("the attribute {attribute:?} of {name}"));
-        }
-        let (value, after) = match rest[ends..].strip_prefix("=\"") {
-            Some(value) => {
-                let (value, after) = value.split_once('"').ok_or("a value without its end")?;
-                (Some(value), after)
-            }
-            None => (None, &rest[ends..]),
-        };
-        attributes.push((attribute, value));
-        rest = after.strip_prefix(' ').unwrap_or(after);
-    }
-    Ok(Tag { name, attributes })
-}
-
 /// What must hold of every page; the sentences that say what does not.
 fn faults(page: &RenderedPage) -> Vec<String> {
-    let tags = match parse(&page.html) {
+    let tags = match parse(&page.html, ATTRIBUTES) {
         Ok(tags) => tags,
         Err(fault) => return vec![fault],
     };
@@ -142,50 +76,11 @@ fn faults(page: &RenderedPage) -> Vec<String> {
     );
     faults.extend(foreign(&tags));
     faults.extend(broken_references(&tags));
+    if tags.iter().any(|tag| tag.name == "form" && tag.get("method") != Some("post")) {
+        faults.push("a form that is not posted".to_owned());
+    }
     if page.html.contains('\u{202e}') {
         faults.push("a bidi override".to_owned());
-    }
-    faults
-}
-
-/// What a page would load or send to elsewhere, and links that are no web, mail or phone address.
-fn foreign(tags: &[Tag<'_>]) -> Vec<String> {
-    let mut faults = Vec::new();
-    for tag in tags {
-        for attribute in ["src", "data", "action", "href"] {
-            let Some(value) = tag.get(attribute) else { continue };
-            let is_ours = value.starts_with('/') && !value.starts_with("//");
-            let is_link =
-                tag.name == "a" && ["https://", "mailto:", "tel:", "#"].iter().any(|one| value.starts_with(one));
-            if !is_ours && !is_link {
-                faults.push(format!("{} {attribute}={value}", tag.name));
-            }
-        }
-    }
-    faults
-}
-
-/// Ids that stand twice, references to ids that are not there, fields without a label, forms that would not be taken.
-fn broken_references(tags: &[Tag<'_>]) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut ids = HashSet::new();
-    for id in tags.iter().filter_map(|tag| tag.get("id")) {
-        if !ids.insert(id) {
-            faults.push(format!("the id {id} twice"));
-        }
-    }
-    for tag in tags {
-        let named = ["for", "aria-describedby", "aria-labelledby"].iter().filter_map(|name| tag.get(name));
-        let missing = named.flat_map(str::split_whitespace).filter(|id| !ids.contains(id));
-        faults.extend(missing.map(|id| format!("no element {id}")));
-        let is_field = tag.name == "input" && tag.get("type") != Some("hidden");
-        let is_labelled = tags.iter().any(|label| label.name == "label" && label.get("for") == tag.get("id"));
-        if is_field && !is_labelled {
-            faults.push(format!("the field {:?} has no label", tag.get("name")));
-        }
-        if tag.name == "form" && tag.get("method") != Some("post") {
-            faults.push("a form that is not posted".to_owned());
-        }
     }
     faults
 }
