@@ -19,3 +19,4 @@ pub mod state;
 pub mod tenant;
 pub mod verification;
 pub mod verification_key;
+pub mod work;
