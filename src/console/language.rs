@@ -14,11 +14,12 @@ pub enum ConsoleLanguage {
     German,
     English,
     Dutch,
+    French,
 }
 
 impl ConsoleLanguage {
     /// In the order of the switch.
-    pub const ALL: [Self; 3] = [Self::German, Self::English, Self::Dutch];
+    pub const ALL: [Self; 4] = [Self::German, Self::English, Self::Dutch, Self::French];
 
     /// BCP 47.
     #[must_use]
@@ -27,6 +28,7 @@ impl ConsoleLanguage {
             Self::German => "de",
             Self::English => "en",
             Self::Dutch => "nl",
+            Self::French => "fr",
         }
     }
 
@@ -37,6 +39,7 @@ impl ConsoleLanguage {
             Self::German => &words::GERMAN,
             Self::English => &words::ENGLISH,
             Self::Dutch => &words::DUTCH,
+            Self::French => &words::FRENCH,
         }
     }
 
@@ -45,7 +48,7 @@ impl ConsoleLanguage {
     pub fn locale(self) -> Locale {
         match self {
             Self::English => Locale::english(),
-            Self::German | Self::Dutch => Locale::parse(self.code()),
+            Self::German | Self::Dutch | Self::French => Locale::parse(self.code()),
         }
     }
 
@@ -59,10 +62,11 @@ impl ConsoleLanguage {
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(text);
-        let chosen = cookies.flat_map(|line| line.split(';').map(str::to_owned).collect::<Vec<_>>()).find_map(|cookie| {
-            let (name, value) = cookie.trim().split_once('=')?;
-            if name == COOKIE { Self::of_code(value) } else { None }
-        });
+        let chosen =
+            cookies.flat_map(|line| line.split(';').map(str::to_owned).collect::<Vec<_>>()).find_map(|cookie| {
+                let (name, value) = cookie.trim().split_once('=')?;
+                if name == COOKIE { Self::of_code(value) } else { None }
+            });
         let accepted = || headers.get(header::ACCEPT_LANGUAGE).and_then(text).and_then(|value| Self::of_header(&value));
         chosen.or_else(accepted).unwrap_or(Self::English)
     }
@@ -104,7 +108,7 @@ mod tests {
     fn a_choice_comes_before_what_the_browser_prefers() {
         for (cookie, accepted, expected) in [
             ("", "nl, de;q=0.9", "nl"),
-            ("", "fr, de;q=0.3, en;q=0.2", "de"),
+            ("", "sv, de;q=0.3, fr;q=0.2", "de"),
             ("", "\"><script>", "en"),
             ("console_language=de", "nl", "de"),
             ("a=b; console_language=nl; c=d", "de", "nl"),

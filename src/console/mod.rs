@@ -12,6 +12,7 @@ mod qr_code;
 mod sign_in;
 mod signed;
 mod tokens;
+pub mod terms;
 mod totp;
 mod turns;
 pub mod words;

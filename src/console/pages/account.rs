@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::answer;
-use super::enrolment::EnrolmentProblem;
 use super::format::TimeTag;
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView};
 use crate::clock::Timestamp;
+use crate::console::terms::{EnrolmentProblem, NavItem};
 use crate::console::words::{AccessWords, ConsoleWords};
 
 pub struct AccountPage<'a> {

@@ -6,12 +6,13 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::clean;
 use crate::console::language::ConsoleLanguage;
 use crate::web::short_hash;
 
 pub(super) fn answer(status: StatusCode, language: ConsoleLanguage, page: &impl Template) -> Response {
     match page.render() {
-        Ok(html) => html_response(status, language, html),
+        Ok(html) => html_response(status, language, clean_page(html)),
         Err(error) => not_rendered(&error),
     }
 }
@@ -25,7 +26,7 @@ pub(super) fn answer_polled(
     if_none_match: Option<&HeaderValue>,
 ) -> Response {
     let html = match page.render() {
-        Ok(html) => html,
+        Ok(html) => clean_page(html),
         Err(error) => return not_rendered(&error),
     };
     let tag = format!("\"{}\"", short_hash(html.as_bytes()));
@@ -36,6 +37,13 @@ pub(super) fn answer_polled(
     };
     response.headers_mut().insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits and quotes"));
     response
+}
+
+/// Nothing that turns the direction of writing or steers a terminal that the page is copied into: numbers, names, reasons and
+/// a relay's answers come from outside, and every page shows some.
+fn clean_page(html: String) -> String {
+    let is_unsafe = |c: char| c != '\n' && clean::is_unsafe(c);
+    if html.chars().any(is_unsafe) { html.replace(is_unsafe, "\u{fffd}") } else { html }
 }
 
 fn html_response(status: StatusCode, language: ConsoleLanguage, html: String) -> Response {

@@ -6,9 +6,10 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::format::{TimeTag, next_path};
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView};
 use crate::clock::Timestamp;
+use crate::console::terms::NavItem;
 use crate::console::words::AuditWords;
 use crate::policy::permission::Permission;
 

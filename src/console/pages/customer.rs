@@ -6,10 +6,10 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::format::{Pill, TimeTag, invoice_path, next_path, standing_pill, tenant_path};
-use super::invoice::{InvoiceAction, InvoiceStanding};
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem, TenantName};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
+use crate::console::terms::{InvoiceAction, InvoiceStanding, NavItem};
 use crate::console::words::{ConsoleWords, CustomerWords};
 use crate::model::customer::CustomerType;
 use crate::model::invoice_kind::InvoiceKind;
@@ -35,7 +35,7 @@ pub struct CustomerPage<'a> {
     pub access: PortalAccess,
     /// What the tenant chose, in its order, and whether the record can do it.
     pub methods: &'a [(VerificationMethod, bool)],
-    pub lock: Option<PortalLock>,
+    pub lock: Option<VerificationLock>,
     pub links: &'a [CustomerLinkRow],
     /// The newest first.
     pub invoices: &'a [CustomerInvoiceRow],
@@ -43,7 +43,7 @@ pub struct CustomerPage<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortalLock {
+pub struct VerificationLock {
     pub until: Timestamp,
     /// A delivery of the customer: the form that lifts the lock names it.
     pub delivery: Option<String>,
@@ -169,11 +169,7 @@ fn record<'a>(words: &ConsoleWords, page: &CustomerPage<'a>) -> Vec<RecordRow<'a
         row(own.locale, page.locale),
         row(own.country, page.country),
         row(own.postcode, page.postcode),
-        RecordRow {
-            label: own.mobile,
-            value: page.mobile,
-            note: page.is_mobile_refused.then_some(own.mobile_refused),
-        },
+        RecordRow { label: own.mobile, value: page.mobile, note: page.is_mobile_refused.then_some(own.mobile_refused) },
     ]
 }
 

@@ -6,9 +6,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::SignedOutLayout;
 use super::answer::answer;
-use super::layout::FrontView;
+use super::icon::Icon;
+use super::layout::{FrontView, SignedOutLayout};
+use crate::console::terms::EnrolmentProblem;
 use crate::console::words::AccessWords;
 
 pub struct InvitationPage<'a> {
@@ -42,18 +43,6 @@ pub struct RecoveryCodesPage<'a> {
     pub codes: &'a [String],
     /// Where to go on.
     pub next: &'a str,
-}
-
-/// Why the entered password or code is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EnrolmentProblem {
-    PasswordTooShort { chars_min: usize },
-    PasswordTooLong { bytes_max: usize },
-    /// It is the address or the name, or one of the most used.
-    PasswordGuessable,
-    PasswordsDiffer,
-    CodeWrong,
-    NameMissing,
 }
 
 #[derive(Template)]

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use jiff::tz::TimeZone;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::icon::Icon;
-use super::invoice::InvoiceStanding;
 use crate::clock::Timestamp;
+use crate::console::language::ConsoleLanguage;
+use crate::console::terms::InvoiceStanding;
 use crate::console::words::ConsoleWords;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryState};
@@ -18,7 +18,7 @@ pub(super) struct TimeTag(pub(super) Timestamp);
 
 impl fmt::Display for TimeTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.0.to_jiff().to_zoned(TimeZone::UTC);
+        let time = self.0.to_jiff();
         let day = time.strftime("%Y-%m-%d");
         write!(
             f,
@@ -81,6 +81,19 @@ pub(super) const fn moves(standing: InvoiceStanding) -> bool {
     )
 }
 
+/// A number with its thousands apart.
+pub(super) fn grouped(language: ConsoleLanguage, number: u64) -> String {
+    let between = match language {
+        ConsoleLanguage::German | ConsoleLanguage::Dutch => ".",
+        ConsoleLanguage::English => ",",
+        ConsoleLanguage::French => "\u{202f}",
+    };
+    let digits = number.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let groups = rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
+    std::iter::once(first.to_owned()).chain(groups).collect::<Vec<_>>().join(between)
+}
+
 /// A value of a query.
 pub(super) fn encoded(value: &str) -> String {
     utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
@@ -122,6 +135,16 @@ mod tests {
             tag,
             "<time datetime=\"2026-11-23T09:30:15Z\" title=\"2026-11-23 09:30:15 UTC\">2026-11-23 09:30 UTC</time>"
         );
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1_000, "1.000"), (18_204, "18.204"), (1_234_567, "1.234.567")]
+        {
+            assert_eq!(grouped(ConsoleLanguage::German, number), expected);
+        }
+        assert_eq!(grouped(ConsoleLanguage::French, 1_000), "1\u{202f}000");
     }
 
     #[test]

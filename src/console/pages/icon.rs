@@ -12,6 +12,7 @@ use crate::web::Asset;
 pub(super) enum Icon {
     ArrowLeft,
     Ban,
+    #[strum(serialize = "building-2")]
     Building2,
     Check,
     ChevronDown,
@@ -30,6 +31,7 @@ pub(super) enum Icon {
     Info,
     KeyRound,
     Link,
+    #[strum(serialize = "link-2-off")]
     Link2Off,
     Lock,
     LockOpen,
@@ -46,6 +48,7 @@ pub(super) enum Icon {
     Send,
     SlidersHorizontal,
     TriangleAlert,
+    #[strum(serialize = "undo-2")]
     Undo2,
     Users,
     X,

@@ -8,13 +8,13 @@ use rust_decimal::Decimal;
 use super::answer::answer_polled;
 use super::format::{Pill, TimeTag, customer_path, moves, standing_pill, tenant_path, waits_for_person};
 use super::icon::Icon;
-use super::layout::FrameView;
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use super::timeline::{TimelineEntry, TimelineView, timeline_view};
 use super::work_list::Acknowledgement;
-use super::{ConsoleLayout, NavItem, TenantName};
 use crate::clock::Timestamp;
 use crate::compose::date::Dates;
 use crate::compose::money::Money;
+use crate::console::terms::{InvoiceAction, InvoiceStanding, NavItem};
 use crate::console::words::{ConsoleWords, InvoiceWords};
 use crate::event::RecipientRole;
 use crate::model::access::Principal;
@@ -53,28 +53,6 @@ pub struct InvoiceSection {
     /// In the order in which it happened.
     pub timeline: Vec<TimelineEntry>,
     pub facts: InvoiceFacts,
-}
-
-/// Where an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvoiceStanding {
-    Delivery(DeliveryState),
-    /// An event that waits for its tenant, customer or documents.
-    EventWaiting,
-    /// An event that became a dead letter.
-    EventDead,
-}
-
-/// What somebody can do with it; which are offered follows from its state and the person's role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvoiceAction {
-    Resend,
-    SendNow,
-    Cancel,
-    MarkSent,
-    Acknowledge,
-    RevokeLinks,
-    LiftLock,
 }
 
 /// What stands beside the timeline.
@@ -123,7 +101,7 @@ pub struct LinkFact {
 
 #[derive(Template)]
 #[template(path = "console/invoice.html")]
-struct InvoiceTemplate<'a> {
+struct InvoiceNumberTemplate<'a> {
     layout: FrameView<'a>,
     words: &'static InvoiceWords,
     tenant: &'a str,
@@ -207,7 +185,7 @@ pub fn invoice(
 ) -> Response {
     let words = layout.words();
     let is_moving = page.sections.iter().any(|section| moves(section.standing));
-    let template = InvoiceTemplate {
+    let template = InvoiceNumberTemplate {
         layout: layout.view(NavItem::Search),
         words: &words.invoice,
         tenant: &page.tenant.name,
@@ -334,7 +312,8 @@ fn fact_rows(layout: &ConsoleLayout<'_>, facts: &InvoiceFacts, delivery: Option<
     let (money, dates) = (Money::new(layout.language.locale()), Dates::new(layout.language.locale()));
     let amount = |amount: Option<Decimal>| amount.map(|amount| money.format(amount, &facts.currency));
     let text = |label, value: Option<String>| value.map(|value| FactRow { label, value, is_code: false });
-    let code = |label, value: Option<&str>| value.map(|value| FactRow { label, value: value.to_owned(), is_code: true });
+    let code =
+        |label, value: Option<&str>| value.map(|value| FactRow { label, value: value.to_owned(), is_code: true });
     let attempts = (facts.attempts > 0).then(|| facts.attempts.to_string());
     [
         text(words.total, amount(facts.total)),

@@ -1,11 +1,10 @@
 //! What stands around every page: the navigation, the search, who is signed in.
 
-use strum::{Display, EnumString, IntoStaticStr, VariantArray};
-
 use super::format::encoded;
 use super::icon::Icon;
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
+use crate::console::terms::{ActionDone, NavItem};
 use crate::console::words::{ConsoleWords, FrameWords};
 use crate::model::access::{Principal, PrincipalKind};
 use crate::policy::permission::Permission;
@@ -36,53 +35,11 @@ pub struct SignedOutLayout<'a> {
     pub path: Option<&'a str>,
 }
 
-/// One entry of the navigation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
-pub enum NavItem {
-    Work,
-    Search,
-    Tenants,
-    Settings,
-    Operators,
-    Tokens,
-    Audit,
-    Account,
-}
-
 /// A tenant as pages name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantName {
     pub id: String,
     pub name: String,
-}
-
-/// What a page says was done just before; its spelling is the `done` of the query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum ActionDone {
-    Resent,
-    /// The same form was sent twice; the first one counts.
-    ResentBefore,
-    Cancelled,
-    SentNow,
-    MarkedSent,
-    Acknowledged,
-    LinksRevoked,
-    LockLifted,
-    Paused,
-    Resumed,
-    SettingsSaved,
-    SettingsUnchanged,
-    TestSent,
-    OperatorChanged,
-    OperatorDisabled,
-    OperatorEnabled,
-    TotpReset,
-    TokenRevoked,
-    PasswordChanged,
-    TotpSetUp,
-    SessionEnded,
-    OtherSessionsEnded,
 }
 
 impl<'a> ConsoleLayout<'a> {
@@ -94,14 +51,14 @@ impl<'a> ConsoleLayout<'a> {
     pub(super) fn view(&self, current: NavItem) -> FrameView<'a> {
         let words = self.words();
         let item = |item: NavItem| NavLinkView {
-            path: item.path(),
-            icon: item.icon(),
+            path: nav_path(item),
+            icon: nav_icon(item),
             name: (words.frame.nav)(item),
             is_current: item == current,
             count: if item == NavItem::Work { self.open_work.filter(|count| *count > 0) } else { None },
         };
         let offered = |items: &[NavItem]| -> Vec<NavLinkView> {
-            items.iter().filter(|item| item.is_offered(self.principal)).map(|one| item(*one)).collect()
+            items.iter().filter(|one| is_offered(**one, self.principal)).map(|one| item(*one)).collect()
         };
         FrameView {
             code: self.language.code(),
@@ -139,43 +96,41 @@ impl SignedOutLayout<'_> {
     }
 }
 
-impl NavItem {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Work => "/",
-            Self::Search => "/search",
-            Self::Tenants => "/tenants",
-            Self::Settings => "/settings/portal",
-            Self::Operators => "/operators",
-            Self::Tokens => "/tokens",
-            Self::Audit => "/audit",
-            Self::Account => "/account",
-        }
+const fn nav_path(item: NavItem) -> &'static str {
+    match item {
+        NavItem::Work => "/",
+        NavItem::Search => "/search",
+        NavItem::Tenants => "/tenants",
+        NavItem::Settings => "/settings/portal",
+        NavItem::Operators => "/operators",
+        NavItem::Tokens => "/tokens",
+        NavItem::Audit => "/audit",
+        NavItem::Account => "/account",
     }
+}
 
-    const fn icon(self) -> Icon {
-        match self {
-            Self::Work => Icon::Inbox,
-            Self::Search => Icon::Search,
-            Self::Tenants => Icon::Building2,
-            Self::Settings => Icon::SlidersHorizontal,
-            Self::Operators => Icon::Users,
-            Self::Tokens => Icon::KeyRound,
-            Self::Audit => Icon::ScrollText,
-            Self::Account => Icon::CircleUser,
-        }
+const fn nav_icon(item: NavItem) -> Icon {
+    match item {
+        NavItem::Work => Icon::Inbox,
+        NavItem::Search => Icon::Search,
+        NavItem::Tenants => Icon::Building2,
+        NavItem::Settings => Icon::SlidersHorizontal,
+        NavItem::Operators => Icon::Users,
+        NavItem::Tokens => Icon::KeyRound,
+        NavItem::Audit => Icon::ScrollText,
+        NavItem::Account => Icon::CircleUser,
     }
+}
 
-    fn is_offered(self, principal: &Principal) -> bool {
-        match self {
-            Self::Work | Self::Search => principal.may(Permission::ViewInvoices),
-            Self::Tenants => principal.may(Permission::ViewTenants),
-            Self::Settings => principal.may(Permission::ViewSettings),
-            Self::Operators => principal.may(Permission::ManageOperators),
-            Self::Tokens => principal.may(Permission::ManageTokens),
-            Self::Audit => principal.may(Permission::ViewAudit),
-            Self::Account => true,
-        }
+fn is_offered(item: NavItem, principal: &Principal) -> bool {
+    match item {
+        NavItem::Work | NavItem::Search => principal.may(Permission::ViewInvoices),
+        NavItem::Tenants => principal.may(Permission::ViewTenants),
+        NavItem::Settings => principal.may(Permission::ViewSettings),
+        NavItem::Operators => principal.may(Permission::ManageOperators),
+        NavItem::Tokens => principal.may(Permission::ManageTokens),
+        NavItem::Audit => principal.may(Permission::ViewAudit),
+        NavItem::Account => true,
     }
 }
 

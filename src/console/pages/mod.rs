@@ -9,8 +9,8 @@
 //! | path | fields |
 //! | --- | --- |
 //! | `GET /work/news` | `since`, and the list's filter: what `work_list_news` answers |
-| `GET /search.csv`, `/audit.csv` | as the page |
-| `/sign-in` | `email`, `password`, `next` |
+//! | `GET /search.csv`, `/audit.csv` | as the page |
+//! | `/sign-in` | `email`, `password`, `next` |
 //! | `/sign-in/code` | `code` (of the app, or a recovery code) |
 //! | `/invitation/{token}` | `name`, `password`, `password_again` |
 //! | `/account/totp` | `code`, `secret_seal` |
@@ -50,7 +50,13 @@ mod operators;
 mod portal_settings;
 mod resend;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod samples_of_invoices;
+#[cfg(test)]
+mod samples_of_settings;
 mod search;
 mod sent_mail;
 mod sign_in;
@@ -61,30 +67,28 @@ mod timeline;
 mod tokens;
 mod work_list;
 
+pub use super::terms::{
+    ActionDone, EnrolmentProblem, InvoiceAction, InvoiceStanding, MatchedBy, MessageProof, NavItem, OperatorProblem,
+    SettingsProblem, TokenProblem,
+};
 pub use account::{AccountPage, AccountProblem, SessionRow, account};
 pub use audit::{AuditChange, AuditFilter, AuditPage, AuditRow, audit};
-pub use customer::{CustomerInvoiceRow, CustomerLinkRow, CustomerPage, PortalLock, customer};
-pub use enrolment::{
-    EnrolmentProblem, InvitationPage, RecoveryCodesPage, TotpSetUpPage, invitation, recovery_codes, totp_set_up,
-};
-pub use invoice::{
-    DocumentFact, InvoiceAction, InvoiceFacts, InvoiceNumberPage, InvoiceSection, InvoiceStanding, LinkFact, RecipientFact,
-    invoice,
-};
-pub use layout::{ActionDone, ConsoleLayout, NavItem, SignedOutLayout, TenantName};
+pub use customer::{CustomerInvoiceRow, CustomerLinkRow, CustomerPage, VerificationLock, customer};
+pub use enrolment::{InvitationPage, RecoveryCodesPage, TotpSetUpPage, invitation, recovery_codes, totp_set_up};
+pub use invoice::{DocumentFact, InvoiceFacts, InvoiceNumberPage, InvoiceSection, LinkFact, RecipientFact, invoice};
+pub use layout::{ConsoleLayout, SignedOutLayout, TenantName};
 pub use notice::{
-    conflict, failed, form_outdated, forbidden, invitation_unknown, not_found, session_over, too_many, unavailable,
+    conflict, failed, forbidden, form_outdated, invitation_unknown, not_found, session_over, too_many, unavailable,
 };
-pub use operators::{InvitationLink, OperatorForm, OperatorProblem, OperatorRow, OperatorState, OperatorsPage, operators};
+pub use operators::{InvitationLink, OperatorForm, OperatorRow, OperatorState, OperatorsPage, operators};
 pub use portal_settings::{
-    ConsequenceRow, ForeseenSettings, PortalSettingsPage, SettingsProblem, SettingsVersionRow, SettingsWarning, WhatIf,
-    portal_settings,
+    ConsequenceRow, ForeseenSettings, PortalSettingsPage, SettingsVersionRow, SettingsWarning, WhatIf, portal_settings,
 };
 pub use resend::{PlanDifference, PlanWarning, PlannedResend, ResendForm, ResendPage, ResendRefusal, resend};
-pub use search::{MatchedBy, SearchHit, SearchPage, search};
-pub use sent_mail::{MessageProof, SentAttachment, SentMailPage, mail_frame, sent_mail};
+pub use search::{SearchHit, SearchPage, search};
+pub use sent_mail::{SentAttachment, SentMailPage, mail_frame, sent_mail};
 pub use sign_in::{CodeEntryPage, SignInPage, SignInProblem, sign_in, sign_in_code};
-pub use tenants::{PausedTenant, TenantPage, TenantRow, TenantsPage, tenant, tenants};
+pub use tenants::{PausedTenant, TenantListRow, TenantPage, TenantsPage, tenant, tenants};
 pub use timeline::{TimelineEntry, TimelineEvent};
-pub use tokens::{NewToken, TokenProblem, TokenRow, TokensPage, tokens};
+pub use tokens::{NewToken, TokenRow, TokensPage, tokens};
 pub use work_list::{Acknowledgement, WorkFilter, WorkListPage, WorkRow, work_list, work_list_news};

@@ -6,9 +6,8 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::SignedOutLayout;
 use super::answer::{answer, retry_after};
-use super::layout::FrontView;
+use super::layout::{FrontView, SignedOutLayout};
 use crate::console::words::{ConsoleNotice, ConsoleWords};
 
 #[derive(Template)]

@@ -7,9 +7,10 @@ use strum::VariantArray as _;
 
 use super::answer::answer;
 use super::format::TimeTag;
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView};
 use crate::clock::Timestamp;
+use crate::console::terms::{NavItem, OperatorProblem};
 use crate::console::words::{AccessWords, ConsoleWords};
 use crate::model::access::Role;
 
@@ -29,19 +30,6 @@ pub struct OperatorForm<'a> {
     pub problem: OperatorProblem,
 }
 
-/// Why an operator is not added or changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OperatorProblem {
-    AddressUnusable,
-    AddressTaken,
-    RoleMissing,
-    /// The role is given for named tenants only.
-    TenantsMissing,
-    TenantUnknown,
-    /// Somebody has to be able to manage operators.
-    LastAdmin,
-}
-
 pub struct OperatorRow {
     pub id: String,
     pub email: String,
@@ -58,7 +46,9 @@ pub struct OperatorRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperatorState {
     Active,
-    Invited { until: Timestamp },
+    Invited {
+        until: Timestamp,
+    },
     /// Neither a password nor an invitation that still works.
     InvitationExpired,
     Disabled,
@@ -97,9 +87,7 @@ struct OperatorFormView<'a> {
 }
 
 struct OperatorView<'a> {
-    id: &'a str,
-    email: &'a str,
-    name: &'a str,
+    row: &'a OperatorRow,
     role: &'static str,
     roles: Vec<RoleChoice>,
     scope: String,
@@ -110,9 +98,7 @@ struct OperatorView<'a> {
     is_active: bool,
     is_disabled: bool,
     is_bad: bool,
-    has_totp: bool,
     last_sign_in: Option<TimeTag>,
-    is_self: bool,
 }
 
 #[must_use]
@@ -150,9 +136,7 @@ fn operator<'a>(words: &'static ConsoleWords, row: &'a OperatorRow) -> OperatorV
     };
     let tenants = row.tenants.as_ref().map(|tenants| tenants.join(", "));
     OperatorView {
-        id: &row.id,
-        email: &row.email,
-        name: &row.name,
+        row,
         role: (words.frame.role)(row.role),
         roles: role_choices(words, Some(row.role), Role::is_for_people),
         scope: tenants.clone().unwrap_or_else(|| words.frame.all_tenants.to_owned()),
@@ -162,9 +146,7 @@ fn operator<'a>(words: &'static ConsoleWords, row: &'a OperatorRow) -> OperatorV
         is_active: row.state == OperatorState::Active,
         is_disabled: row.state == OperatorState::Disabled,
         is_bad: row.state == OperatorState::InvitationExpired,
-        has_totp: row.has_totp,
         last_sign_in: row.last_sign_in_at.map(TimeTag),
-        is_self: row.is_self,
     }
 }
 

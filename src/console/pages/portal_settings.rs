@@ -6,15 +6,16 @@ use axum::response::Response;
 use strum::VariantArray as _;
 
 use super::answer::answer;
-use super::format::TimeTag;
+use super::format::{TimeTag, grouped};
 use super::icon::Icon;
-use super::layout::FrameView;
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use super::work_list::TenantChoice;
-use super::{ConsoleLayout, NavItem, TenantName};
 use crate::clock::Timestamp;
+use crate::console::language::ConsoleLanguage;
+use crate::console::terms::{NavItem, SettingsProblem};
 use crate::console::words::{ConsoleWords, SettingsWords};
 use crate::model::customer::CustomerType;
-use crate::model::settings::{InvalidSettings, PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
+use crate::model::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
 use crate::model::state::Decision;
 use crate::policy::decision::PortalAccess;
 use crate::policy::permission::Permission;
@@ -41,15 +42,6 @@ pub struct PortalSettingsPage<'a> {
     pub portal_preview: Option<&'a str>,
     /// The signed-in person's own address: a test goes there.
     pub test_address: Option<&'a str>,
-}
-
-/// Why the settings were not saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingsProblem {
-    Invalid(InvalidSettings),
-    ReasonMissing,
-    /// Somebody else has changed them meanwhile.
-    ChangedMeanwhile,
 }
 
 pub struct ForeseenSettings {
@@ -79,7 +71,10 @@ pub enum SettingsWarning {
     /// The link alone opens the documents.
     NotRequired,
     /// A chosen method that so many customers cannot use.
-    MethodUnusable { method: VerificationMethod, customers: u64 },
+    MethodUnusable {
+        method: VerificationMethod,
+        customers: u64,
+    },
     NoSmsProvider,
 }
 
@@ -146,13 +141,13 @@ struct DraftFields {
 }
 
 impl DraftFields {
-    fn of(settings: &Settings) -> Self {
+    fn of(settings: Settings) -> Self {
         let chosen = settings.portal_authentication;
         Self {
-            level: chosen.level.into_str(),
-            primary: chosen.primary.map_or("", VerificationMethod::into_str),
-            secondary: chosen.secondary.map_or("", VerificationMethod::into_str),
-            attachments: settings.sensitive_attachments.into_str(),
+            level: chosen.level.into(),
+            primary: chosen.primary.map_or("", Into::into),
+            secondary: chosen.secondary.map_or("", Into::into),
+            attachments: settings.sensitive_attachments.into(),
         }
     }
 }
@@ -174,7 +169,7 @@ struct ConsequenceView {
 
 struct WhatIfView {
     title: String,
-    rows: Vec<(u64, &'static str, bool)>,
+    rows: Vec<(String, &'static str, bool)>,
 }
 
 struct VersionView<'a> {
@@ -205,7 +200,9 @@ pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>
         words: own,
         page,
         tenants: tenants.collect(),
-        levels: LEVELS.map(|level| choice(level.into(), (own.level)(level), (own.level_means)(level), level == chosen.level)).into(),
+        levels: LEVELS
+            .map(|level| choice(level.into(), (own.level)(level), (own.level_means)(level), level == chosen.level))
+            .into(),
         methods: VerificationMethod::VARIANTS
             .iter()
             .map(|one| choice(one.into(), (own.method)(*one), (own.method_strength)(*one), false))
@@ -219,11 +216,11 @@ pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>
                 choice(one.into(), (own.attachment)(*one), (own.attachment_means)(*one), is_chosen)
             })
             .collect(),
-        draft: DraftFields::of(&page.draft),
+        draft: DraftFields::of(page.draft),
         is_draft: page.draft != page.saved,
         can_change: layout.principal.may(Permission::ChangeSettings),
         problem: page.problem.map(own.problem),
-        foreseen: page.foreseen.map(|foreseen| foreseen_view(words, foreseen)),
+        foreseen: page.foreseen.map(|foreseen| foreseen_view(layout.language, foreseen)),
         versions: page.versions.iter().map(|row| version_view(words, page.version, row)).collect(),
         current_version: (words.invoice.version)(page.version),
         test: page.test_address.map(own.send_test),
@@ -257,7 +254,9 @@ fn method_choices(words: &SettingsWords, chosen: Option<VerificationMethod>) -> 
         .collect()
 }
 
-fn foreseen_view(words: &ConsoleWords, foreseen: &ForeseenSettings) -> ForeseenView {
+fn foreseen_view(language: ConsoleLanguage, foreseen: &ForeseenSettings) -> ForeseenView {
+    let words = language.words();
+    let number = |number| grouped(language, number);
     let own = &words.settings;
     let row = |row: &ConsequenceRow| ConsequenceView {
         customer: match row.customer_type {
@@ -271,13 +270,13 @@ fn foreseen_view(words: &ConsoleWords, foreseen: &ForeseenSettings) -> ForeseenV
     ForeseenView {
         rows: foreseen.consequences.iter().map(row).collect(),
         customers: match foreseen.unverifiable {
-            0 => (own.all_verifiable)(foreseen.customers),
-            some => (own.unverifiable)(some, foreseen.customers),
+            0 => (own.all_verifiable)(&number(foreseen.customers)),
+            some => (own.unverifiable)(&number(some), &number(foreseen.customers)),
         },
         is_bad: foreseen.unverifiable > 0,
-        warnings: foreseen.warnings.iter().map(|one| warning_sentence(own, *one)).collect(),
+        warnings: foreseen.warnings.iter().map(|one| warning_sentence(language, *one)).collect(),
         what_if: foreseen.what_if.map(|what_if| WhatIfView {
-            title: (own.what_if)(what_if.deliveries, what_if.days),
+            title: (own.what_if)(&number(what_if.deliveries), what_if.days),
             rows: [
                 (what_if.to_link, own.to_link, false),
                 (what_if.to_attach, own.to_attach, false),
@@ -287,18 +286,20 @@ fn foreseen_view(words: &ConsoleWords, foreseen: &ForeseenSettings) -> ForeseenV
             ]
             .into_iter()
             .filter(|(count, ..)| *count > 0)
+            .map(|(count, text, is_bad)| (number(count), text, is_bad))
             .collect(),
         }),
     }
 }
 
-fn warning_sentence(words: &SettingsWords, warning: SettingsWarning) -> String {
+fn warning_sentence(language: ConsoleLanguage, warning: SettingsWarning) -> String {
+    let words = &language.words().settings;
     match warning {
         SettingsWarning::AttachedThoughGated => words.attached_though_gated.to_owned(),
         SettingsWarning::DocumentsNowhere => words.documents_nowhere.to_owned(),
         SettingsWarning::NotRequired => words.not_required_warning.to_owned(),
         SettingsWarning::MethodUnusable { method, customers } => {
-            (words.method_unusable)((words.method)(method), customers)
+            (words.method_unusable)((words.method)(method), &grouped(language, customers))
         }
         SettingsWarning::NoSmsProvider => words.no_sms_provider.to_owned(),
     }

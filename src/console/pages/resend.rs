@@ -8,10 +8,10 @@ use super::answer::answer;
 use super::format::invoice_path;
 use super::icon::Icon;
 use super::invoice::{DocumentFact, RecipientFact, document, named};
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem, TenantName};
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
 use crate::compose::money::Money;
+use crate::console::terms::NavItem;
 use crate::console::words::{ConsoleWords, ResendWords};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -77,14 +77,18 @@ pub enum PlanDifference {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanWarning {
-    SentAt { at: Timestamp },
+    SentAt {
+        at: Timestamp,
+    },
     /// The earlier one may have arrived: what the relay did with it is not known.
     EarlierUncertain,
     /// The earlier one is cancelled so that it is not sent as well.
     EarlierCancelled,
     UnknownAddress,
     /// `expires_at` of the event has passed.
-    Expired { at: Timestamp },
+    Expired {
+        at: Timestamp,
+    },
     /// The customer can reach the documents nowhere.
     DocumentsNowhere,
     TenantPaused,
@@ -105,7 +109,10 @@ pub enum ResendRefusal {
     Address(String),
     /// The event's or the customer's address.
     Recipient(String),
-    MustFail { class: ReasonCode, reason: String },
+    MustFail {
+        class: ReasonCode,
+        reason: String,
+    },
     /// Other deliveries of this number have to be told apart first.
     Ambiguous,
 }

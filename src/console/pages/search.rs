@@ -6,10 +6,10 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::format::{Pill, TimeTag, encoded, invoice_path, next_path, standing_pill};
-use super::invoice::InvoiceStanding;
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem, TenantName};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
+use crate::console::terms::{InvoiceStanding, MatchedBy, NavItem};
 use crate::console::words::WorkWords;
 use crate::model::invoice_kind::InvoiceKind;
 use crate::policy::permission::Permission;
@@ -37,19 +37,6 @@ pub struct SearchHit {
     /// When it was made.
     pub at: Timestamp,
     pub matched: MatchedBy,
-}
-
-/// What of it the query is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MatchedBy {
-    Number,
-    NumberPrefix,
-    Customer,
-    CustomerName,
-    Recipient,
-    MessageId,
-    Delivery,
-    Event,
 }
 
 #[derive(Template)]

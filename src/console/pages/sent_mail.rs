@@ -6,10 +6,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::answer;
 use super::format::{TimeTag, invoice_path};
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem, TenantName};
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
 use crate::compose::money::Money;
+use crate::console::terms::{MessageProof, NavItem};
 use crate::console::words::InvoiceWords;
 
 pub struct SentMailPage<'a> {
@@ -30,16 +31,6 @@ pub struct SentMailPage<'a> {
     /// Whether `/deliveries/{id}/mail/html` has it.
     pub has_html: bool,
     pub attachments: &'a [SentAttachment],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageProof {
-    /// Rebuilt, and its sha256 is the one that was recorded.
-    Proven,
-    /// Rebuilt with today's template: its sha256 differs from what was sent.
-    Differs,
-    /// It has not been sent yet: how it would be now.
-    NotSentYet,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

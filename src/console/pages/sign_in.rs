@@ -6,9 +6,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::SignedOutLayout;
 use super::answer::{answer, retry_after};
-use super::layout::FrontView;
+use super::icon::Icon;
+use super::layout::{FrontView, SignedOutLayout};
 use crate::console::language::ConsoleLanguage;
 use crate::console::words::{AccessWords, ConsoleWords};
 

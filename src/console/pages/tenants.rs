@@ -6,22 +6,24 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::customer::{CustomerInvoiceRow, InvoiceListRow, invoice_list};
-use super::format::{TimeTag, encoded, next_path, tenant_path};
+use super::format::{TimeTag, encoded, grouped, next_path, tenant_path};
+use super::icon::Icon;
 use super::invoice::FactRow;
-use super::layout::{FrameView, with_tenant};
-use super::{ConsoleLayout, NavItem};
+use super::layout::{ConsoleLayout, FrameView, with_tenant};
 use crate::clock::Timestamp;
-use crate::console::words::{ConsoleWords, CustomerWords};
+use crate::console::language::ConsoleLanguage;
+use crate::console::terms::NavItem;
+use crate::console::words::CustomerWords;
 use crate::model::settings::Settings;
 use crate::model::work::WorkKind;
 use crate::policy::permission::Permission;
 
 pub struct TenantsPage<'a> {
-    pub rows: &'a [TenantRow],
+    pub rows: &'a [TenantListRow],
     pub next: Option<&'a str>,
 }
 
-pub struct TenantRow {
+pub struct TenantListRow {
     pub id: String,
     pub name: String,
     /// The address that its mails come from.
@@ -67,14 +69,15 @@ pub struct TenantPage<'a> {
 struct TenantsTemplate<'a> {
     layout: FrameView<'a>,
     words: &'static CustomerWords,
-    rows: Vec<TenantRowView<'a>>,
+    rows: Vec<TenantListRowView<'a>>,
     next: Option<String>,
 }
 
-struct TenantRowView<'a> {
+struct TenantListRowView<'a> {
     path: String,
-    row: &'a TenantRow,
+    row: &'a TenantListRow,
     last_sent: Option<TimeTag>,
+    due: String,
 }
 
 #[derive(Template)]
@@ -102,11 +105,19 @@ struct PausedView<'a> {
 
 #[must_use]
 pub fn tenants(layout: &ConsoleLayout<'_>, page: &TenantsPage<'_>) -> Response {
-    let view = |row| TenantRowView { path: tenant_path(&row.id), row, last_sent: row.last_sent_at.map(TimeTag) };
     let template = TenantsTemplate {
         layout: layout.view(NavItem::Tenants),
         words: &layout.words().customers,
-        rows: page.rows.iter().map(|row: &TenantRow| view(row)).collect(),
+        rows: page
+            .rows
+            .iter()
+            .map(|row| TenantListRowView {
+                path: tenant_path(&row.id),
+                row,
+                last_sent: row.last_sent_at.map(TimeTag),
+                due: grouped(layout.language, row.due),
+            })
+            .collect(),
         next: page.next.map(|after| next_path(layout.path, after)),
     };
     answer(StatusCode::OK, layout.language, &template)
@@ -125,7 +136,7 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
         words: &words.customers,
         page,
         path: tenant_path(page.id),
-        facts: tenant_facts(words, page),
+        facts: tenant_facts(layout.language, page),
         settings: [
             (words.settings.level)(chosen.level),
             (words.settings.attachment)(page.settings.sensitive_attachments),
@@ -147,11 +158,12 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
     answer(StatusCode::OK, layout.language, &template)
 }
 
-fn tenant_facts(words: &ConsoleWords, page: &TenantPage<'_>) -> Vec<FactRow> {
-    let own = &words.customers;
-    let row = |label, value: Option<&str>| value.map(|value| FactRow { label, value: value.to_owned(), is_code: false });
+fn tenant_facts(language: ConsoleLanguage, page: &TenantPage<'_>) -> Vec<FactRow> {
+    let own = &language.words().customers;
+    let row =
+        |label, value: Option<&str>| value.map(|value| FactRow { label, value: value.to_owned(), is_code: false });
     let sender = format!("{} <{}>", page.sender_name, page.sender_address);
-    let due = page.due.to_string();
+    let due = grouped(language, page.due);
     [
         row(own.sender, Some(&sender)),
         row(own.reply_to, page.reply_to),

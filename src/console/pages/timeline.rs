@@ -157,7 +157,6 @@ impl TimelineView {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm for each kind of entry")]
 pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> TimelineView {
     let own = &words.timeline;
     let view = |icon, title: &str| TimelineView::new(words, entry, icon, title);
@@ -221,17 +220,15 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
 /// What the portal asks, and by which method.
 fn asked(words: &TimelineWords, access: PortalAccess, method: Option<VerificationMethod>) -> String {
     match method {
-        Some(method) => format!("{} ({})", (words.access)(access), (words.method)(method)),
+        Some(method) => {
+            let sentence = (words.access)(access).trim_end_matches('.');
+            format!("{sentence} ({}).", (words.method)(method))
+        }
         None => (words.access)(access).to_owned(),
     }
 }
 
-fn concluded(
-    words: &ConsoleWords,
-    entry: &TimelineEntry,
-    state: Concluded,
-    class: Option<ReasonCode>,
-) -> TimelineView {
+fn concluded(words: &ConsoleWords, entry: &TimelineEntry, state: Concluded, class: Option<ReasonCode>) -> TimelineView {
     let (icon, tone) = match state {
         Concluded::Sent => (Icon::CircleCheck, "end"),
         Concluded::Cancelled | Concluded::Discarded => (Icon::Ban, "end"),
@@ -257,5 +254,9 @@ const fn portal_icon(kind: PortalEventKind) -> Icon {
 /// Milliseconds up to a second, then seconds with one decimal.
 fn duration(took: Duration) -> String {
     let millis = took.as_millis();
-    if millis < 1_000 { format!("{millis}\u{a0}ms") } else { format!("{}.{}\u{a0}s", millis / 1_000, millis % 1_000 / 100) }
+    if millis < 1_000 {
+        format!("{millis}\u{a0}ms")
+    } else {
+        format!("{}.{}\u{a0}s", millis / 1_000, millis % 1_000 / 100)
+    }
 }

@@ -6,10 +6,11 @@ use axum::response::Response;
 
 use super::answer::answer;
 use super::format::TimeTag;
-use super::layout::FrameView;
+use super::icon::Icon;
+use super::layout::{ConsoleLayout, FrameView};
 use super::operators::{RoleChoice, role_choices};
-use super::{ConsoleLayout, NavItem};
 use crate::clock::Timestamp;
+use crate::console::terms::{NavItem, TokenProblem};
 use crate::console::words::AccessWords;
 use crate::model::access::Role;
 
@@ -18,16 +19,6 @@ pub struct TokensPage<'a> {
     /// Made just before: shown once.
     pub new: Option<NewToken<'a>>,
     pub problem: Option<TokenProblem>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenProblem {
-    NameMissing,
-    NameTaken,
-    RoleMissing,
-    TenantsMissing,
-    TenantUnknown,
-    ExpiryUnusable,
 }
 
 pub struct TokenRow {
@@ -83,12 +74,10 @@ struct TokenView<'a> {
 #[must_use]
 pub fn tokens(layout: &ConsoleLayout<'_>, page: &TokensPage<'_>) -> Response {
     let words = layout.words();
-    let ended = |row: &TokenRow| {
-        match (row.revoked_at, row.expires_at) {
-            (Some(_), _) => Some(words.access.revoked),
-            (None, Some(at)) if at <= layout.now => Some(words.access.expired),
-            _ => None,
-        }
+    let ended = |row: &TokenRow| match (row.revoked_at, row.expires_at) {
+        (Some(_), _) => Some(words.access.revoked),
+        (None, Some(at)) if at <= layout.now => Some(words.access.expired),
+        _ => None,
     };
     let template = TokensTemplate {
         layout: layout.view(NavItem::Tokens),
@@ -112,10 +101,7 @@ pub fn tokens(layout: &ConsoleLayout<'_>, page: &TokensPage<'_>) -> Response {
                 ended: ended(row),
             })
             .collect(),
-        new: page
-            .new
-            .as_ref()
-            .map(|new| NewTokenView { title: (words.access.token_made)(new.name), token: new.token }),
+        new: page.new.as_ref().map(|new| NewTokenView { title: (words.access.token_made)(new.name), token: new.token }),
         roles: role_choices(words, None, |_| true),
         problem: page.problem.map(words.access.token_problem),
     };

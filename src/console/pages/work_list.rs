@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use super::answer::answer;
 use super::format::{TimeTag, encoded, invoice_path, next_path};
 use super::icon::Icon;
-use super::layout::FrameView;
-use super::{ConsoleLayout, NavItem, TenantName};
+use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
+use crate::console::terms::NavItem;
 use crate::console::words::{ConsoleWords, WorkWords};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::work::WorkKind;
@@ -141,7 +141,7 @@ pub fn work_list(layout: &ConsoleLayout<'_>, page: &WorkListPage<'_>) -> Respons
             is_current: filter.acknowledged == acknowledged,
         }),
         filter,
-        kind: filter.kind.map_or("", WorkKind::into_str),
+        kind: filter.kind.map_or("", Into::into),
         tenants: tenants.collect(),
         has_acknowledging: rows.iter().any(|row| row.can_acknowledge),
         rows,

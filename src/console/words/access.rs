@@ -1,149 +1,169 @@
 //! Signing in, accounts, operators and tokens.
 
 use super::words;
-use crate::console::pages::{EnrolmentProblem, OperatorProblem, TokenProblem};
+use crate::console::terms::{EnrolmentProblem, OperatorProblem, TokenProblem};
 
 words! { AccessWords {
-    sign_in = "Anmelden", "Sign in", "Aanmelden";
-    password = "Passwort", "Password", "Wachtwoord";
+    sign_in = "Anmelden", "Sign in", "Aanmelden", "Se connecter";
+    password = "Passwort", "Password", "Wachtwoord", "Mot de passe";
     wrong =
         "Adresse und Passwort passen nicht zusammen.",
         "Address and password do not match.",
-        "Adres en wachtwoord horen niet bij elkaar.";
-    code_wrong = "Der Code stimmt nicht, oder er gilt nicht mehr.", "The code is not right, or no longer valid.", "De code klopt niet, of geldt niet meer.";
+        "Adres en wachtwoord horen niet bij elkaar.",
+        "L’adresse et le mot de passe ne correspondent pas.";
+    code_wrong = "Der Code stimmt nicht, oder er gilt nicht mehr.", "The code is not right, or no longer valid.", "De code klopt niet, of geldt niet meer.", "Le code n’est pas correct, ou n’est plus valable.";
     limit: fn(&str) -> String =
         |wait| format!("Zu viele Versuche. Versuchen Sie es {wait} noch einmal."),
         |wait| format!("Too many tries. Please try again {wait}."),
-        |wait| format!("Te veel pogingen. Probeer het {wait} opnieuw.");
-    busy = "Gerade melden sich viele an. Bitte gleich noch einmal versuchen.", "Many people are signing in just now. Please try again in a moment.", "Er melden zich nu veel mensen aan. Probeer het zo nog eens.";
-    too_late = "Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.", "That took too long. Please sign in again.", "Dat duurde te lang. Meld u opnieuw aan.";
-    signed_out = "Sie sind abgemeldet.", "You are signed out.", "U bent afgemeld.";
-    no_operators_title = "Noch kann sich niemand anmelden", "Nobody can sign in yet", "Er kan nog niemand aanmelden";
+        |wait| format!("Te veel pogingen. Probeer het {wait} opnieuw."),
+        |wait| format!("Trop de tentatives. Veuillez réessayer {wait}.");
+    busy = "Gerade melden sich viele an. Bitte gleich noch einmal versuchen.", "Many people are signing in just now. Please try again in a moment.", "Er melden zich nu veel mensen aan. Probeer het zo nog eens.", "Beaucoup de personnes se connectent en ce moment. Veuillez réessayer dans un instant.";
+    too_late = "Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.", "That took too long. Please sign in again.", "Dat duurde te lang. Meld u opnieuw aan.", "Cela a pris trop de temps. Veuillez vous reconnecter.";
+    signed_out = "Sie sind abgemeldet.", "You are signed out.", "U bent afgemeld.", "Vous êtes déconnecté.";
+    no_operators_title = "Noch kann sich niemand anmelden", "Nobody can sign in yet", "Er kan nog niemand aanmelden", "Personne ne peut encore se connecter";
     no_operators =
         "Legen Sie auf dem Server die erste Person an; der zweite Befehl gibt einen Link aus, der einmal gilt:",
         "Add the first person on the server; the second command prints a link that works once:",
-        "Voeg op de server de eerste persoon toe; de tweede opdracht geeft een link die één keer werkt:";
-    code_title = "Code aus der App", "Code from the app", "Code uit de app";
-    code = "Code", "Code", "Code";
+        "Voeg op de server de eerste persoon toe; de tweede opdracht geeft een link die één keer werkt:",
+        "Ajoutez la première personne sur le serveur\u{a0}; la deuxième commande affiche un lien à usage unique\u{a0}:";
+    code_title = "Code aus der App", "Code from the app", "Code uit de app", "Code de l’application";
+    code = "Code", "Code", "Code", "Code";
     code_hint =
         "Sechs Ziffern aus Ihrer Authenticator-App, oder ein Wiederherstellungscode.",
         "Six digits from your authenticator app, or a recovery code.",
-        "Zes cijfers uit uw authenticator-app, of een herstelcode.";
-    confirm = "Bestätigen", "Confirm", "Bevestigen";
-    start_again = "Von vorn anmelden", "Sign in from the start", "Opnieuw beginnen";
-    invitation_title = "Willkommen", "Welcome", "Welkom";
+        "Zes cijfers uit uw authenticator-app, of een herstelcode.",
+        "Six chiffres de votre application d’authentification, ou un code de secours.";
+    confirm = "Bestätigen", "Confirm", "Bevestigen", "Confirmer";
+    start_again = "Von vorn anmelden", "Sign in from the start", "Opnieuw beginnen", "Recommencer la connexion";
+    invitation_title = "Willkommen", "Welcome", "Welkom", "Bienvenue";
     invitation_lead: fn(&str) -> String =
         |email| format!("Sie melden sich künftig mit {email} an. Wählen Sie ein Passwort."),
         |email| format!("You will sign in as {email}. Choose a password."),
-        |email| format!("U meldt zich voortaan aan met {email}. Kies een wachtwoord.");
-    new_password = "Neues Passwort", "New password", "Nieuw wachtwoord";
-    password_again = "Noch einmal", "Once more", "Nog een keer";
+        |email| format!("U meldt zich voortaan aan met {email}. Kies een wachtwoord."),
+        |email| format!("Vous vous connecterez en tant que {email}. Choisissez un mot de passe.");
+    new_password = "Neues Passwort", "New password", "Nieuw wachtwoord", "Nouveau mot de passe";
+    password_again = "Noch einmal", "Once more", "Nog een keer", "Encore une fois";
     password_hint =
         "Mindestens 12 Zeichen. Vier zufällige Wörter sind besser als Sonderzeichen.",
         "At least 12 characters. Four random words are better than special characters.",
-        "Minstens 12 tekens. Vier willekeurige woorden zijn beter dan leestekens.";
-    go_on = "Weiter", "Continue", "Verder";
-    totp_title = "Authenticator-App einrichten", "Set up an authenticator app", "Authenticator-app instellen";
+        "Minstens 12 tekens. Vier willekeurige woorden zijn beter dan leestekens.",
+        "Au moins 12 caractères. Quatre mots au hasard valent mieux que des caractères spéciaux.";
+    go_on = "Weiter", "Continue", "Verder", "Continuer";
+    totp_title = "Authenticator-App einrichten", "Set up an authenticator app", "Authenticator-app instellen", "Configurer une application d’authentification";
     totp_required =
         "Ihre Rolle verlangt einen zweiten Faktor.",
         "Your role asks for a second factor.",
-        "Uw rol vraagt om een tweede factor.";
+        "Uw rol vraagt om een tweede factor.",
+        "Votre rôle exige un second facteur.";
     totp_lead =
         "Scannen Sie das Bild mit der App, oder tippen Sie den Schlüssel ein. Geben Sie dann den Code ein, den die App zeigt.",
         "Scan the picture with the app, or type the key. Then enter the code that the app shows.",
-        "Scan de afbeelding met de app, of typ de sleutel over. Voer daarna de code in die de app toont.";
-    totp_key = "Schlüssel", "Key", "Sleutel";
-    totp_open = "In der App öffnen", "Open in the app", "In de app openen";
-    totp_picture = "QR-Code für die Authenticator-App", "QR code for the authenticator app", "QR-code voor de authenticator-app";
-    recovery_title = "Wiederherstellungscodes", "Recovery codes", "Herstelcodes";
+        "Scan de afbeelding met de app, of typ de sleutel over. Voer daarna de code in die de app toont.",
+        "Scannez l’image avec l’application, ou saisissez la clé. Entrez ensuite le code affiché par l’application.";
+    totp_key = "Schlüssel", "Key", "Sleutel", "Clé";
+    totp_open = "In der App öffnen", "Open in the app", "In de app openen", "Ouvrir dans l’application";
+    totp_picture = "QR-Code für die Authenticator-App", "QR code for the authenticator app", "QR-code voor de authenticator-app", "Code QR pour l’application d’authentification";
+    recovery_title = "Wiederherstellungscodes", "Recovery codes", "Herstelcodes", "Codes de secours";
     recovery_lead =
         "Ohne die App kommen Sie mit einem dieser Codes hinein; jeder gilt einmal. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder legen Sie sie in Ihren Passwortspeicher.",
         "Without the app, one of these codes lets you in; each works once. They are shown only now: print them, or keep them in your password manager.",
-        "Zonder de app komt u binnen met een van deze codes; elke werkt één keer. Ze worden alleen nu getoond: druk ze af, of bewaar ze in uw wachtwoordkluis.";
-    recovery_kept = "Ich habe sie aufbewahrt", "I have kept them", "Ik heb ze bewaard";
+        "Zonder de app komt u binnen met een van deze codes; elke werkt één keer. Ze worden alleen nu getoond: druk ze af, of bewaar ze in uw wachtwoordkluis.",
+        "Sans l’application, l’un de ces codes vous laisse entrer\u{a0}; chacun sert une fois. Ils ne sont affichés que maintenant\u{a0}: imprimez-les, ou gardez-les dans votre gestionnaire de mots de passe.";
+    recovery_kept = "Ich habe sie aufbewahrt", "I have kept them", "Ik heb ze bewaard", "Je les ai conservés";
     recovery_left: fn(u32) -> String =
         |left| match left { 1 => "Noch 1 Code ist ungebraucht.".to_owned(), left => format!("Noch {left} Codes sind ungebraucht.") },
         |left| match left { 1 => "1 code is unused.".to_owned(), left => format!("{left} codes are unused.") },
-        |left| match left { 1 => "Nog 1 code is ongebruikt.".to_owned(), left => format!("Nog {left} codes zijn ongebruikt.") };
-    recovery_new = "Neue Codes erzeugen", "Make new codes", "Nieuwe codes maken";
+        |left| match left { 1 => "Nog 1 code is ongebruikt.".to_owned(), left => format!("Nog {left} codes zijn ongebruikt.") },
+        |left| match left { 1 => "Il reste 1 code.".to_owned(), left => format!("Il reste {left} codes.") };
+    recovery_new = "Neue Codes erzeugen", "Make new codes", "Nieuwe codes maken", "Créer de nouveaux codes";
     recovery_new_lead =
         "Die alten gelten dann nicht mehr.",
         "The old ones then stop working.",
-        "De oude werken dan niet meer.";
-    second_factor = "Zweiter Faktor", "Second factor", "Tweede factor";
-    totp_on = "Die Authenticator-App ist eingerichtet.", "The authenticator app is set up.", "De authenticator-app is ingesteld.";
-    totp_off = "Noch keine Authenticator-App.", "No authenticator app yet.", "Nog geen authenticator-app.";
-    change_password = "Passwort ändern", "Change the password", "Wachtwoord wijzigen";
-    current_password = "Bisheriges Passwort", "Current password", "Huidig wachtwoord";
-    current_wrong = "Das bisherige Passwort oder der Code stimmt nicht.", "The current password or the code is not right.", "Het huidige wachtwoord of de code klopt niet.";
-    sessions = "Sitzungen", "Sessions", "Sessies";
-    this_session = "diese Sitzung", "this session", "deze sessie";
-    browser = "Browser", "Browser", "Browser";
-    network = "Netz", "Network", "Netwerk";
-    started = "Begonnen", "Started", "Begonnen";
-    last_seen = "Zuletzt gesehen", "Last seen", "Laatst gezien";
-    end_session = "Beenden", "End", "Beëindigen";
-    end_others = "Alle anderen beenden", "End all others", "Alle andere beëindigen";
+        "De oude werken dan niet meer.",
+        "Les anciens ne seront alors plus valables.";
+    second_factor = "Zweiter Faktor", "Second factor", "Tweede factor", "Second facteur";
+    totp_on = "Die Authenticator-App ist eingerichtet.", "The authenticator app is set up.", "De authenticator-app is ingesteld.", "L’application d’authentification est configurée.";
+    totp_off = "Noch keine Authenticator-App.", "No authenticator app yet.", "Nog geen authenticator-app.", "Pas encore d’application d’authentification.";
+    change_password = "Passwort ändern", "Change the password", "Wachtwoord wijzigen", "Modifier le mot de passe";
+    current_password = "Bisheriges Passwort", "Current password", "Huidig wachtwoord", "Mot de passe actuel";
+    current_wrong = "Das bisherige Passwort oder der Code stimmt nicht.", "The current password or the code is not right.", "Het huidige wachtwoord of de code klopt niet.", "Le mot de passe actuel ou le code n’est pas correct.";
+    sessions = "Sitzungen", "Sessions", "Sessies", "Sessions";
+    this_session = "diese Sitzung", "this session", "deze sessie", "cette session";
+    browser = "Browser", "Browser", "Browser", "Navigateur";
+    network = "Netz", "Network", "Netwerk", "Réseau";
+    started = "Begonnen", "Started", "Begonnen", "Début";
+    last_seen = "Zuletzt gesehen", "Last seen", "Laatst gezien", "Vue pour la dernière fois";
+    end_session = "Beenden", "End", "Beëindigen", "Terminer";
+    end_others = "Alle anderen beenden", "End all others", "Alle andere beëindigen", "Terminer toutes les autres";
     people_lead =
         "Wer sich anmelden darf, als was, und für welche Mandanten.",
         "Who may sign in, as what, and for which tenants.",
-        "Wie zich mag aanmelden, als wat, en voor welke tenants.";
-    add_person = "Person einladen", "Invite a person", "Persoon uitnodigen";
+        "Wie zich mag aanmelden, als wat, en voor welke tenants.",
+        "Qui peut se connecter, avec quel rôle, et pour quels mandants.";
+    add_person = "Person einladen", "Invite a person", "Persoon uitnodigen", "Inviter une personne";
     add_person_lead =
         "Sie erhalten einen Link, der einmal gilt, zum Weitergeben.",
         "You get a link that works once, to pass on.",
-        "U krijgt een link die één keer werkt, om door te geven.";
-    scope = "Mandanten", "Tenants", "Tenants";
+        "U krijgt een link die één keer werkt, om door te geven.",
+        "Vous obtenez un lien à usage unique, à transmettre.";
+    scope = "Mandanten", "Tenants", "Tenants", "Mandants";
     scope_hint =
         "Kennungen, durch Komma getrennt. Leer: alle.",
         "Identifiers, separated by commas. Empty: all.",
-        "Kenmerken, gescheiden door komma's. Leeg: alle.";
-    invite = "Einladen", "Invite", "Uitnodigen";
-    invite_again = "Neu einladen", "Invite again", "Opnieuw uitnodigen";
-    reset_totp = "App zurücksetzen", "Reset the app", "App opnieuw instellen";
-    disable = "Sperren", "Disable", "Blokkeren";
-    enable = "Freigeben", "Enable", "Vrijgeven";
-    actions = "Aktionen", "Actions", "Acties";
-    change = "Ändern", "Change", "Wijzigen";
-    active = "aktiv", "active", "actief";
-    invited = "eingeladen", "invited", "uitgenodigd";
-    invitation_expired = "Einladung abgelaufen", "invitation expired", "uitnodiging verlopen";
-    disabled = "gesperrt", "disabled", "geblokkeerd";
-    you = "Sie", "you", "u";
-    no_second_factor = "ohne zweiten Faktor", "no second factor", "geen tweede factor";
-    last_sign_in = "Letzte Anmeldung", "Last sign-in", "Laatste aanmelding";
+        "Kenmerken, gescheiden door komma's. Leeg: alle.",
+        "Identifiants, séparés par des virgules. Vide\u{a0}: tous.";
+    invite = "Einladen", "Invite", "Uitnodigen", "Inviter";
+    invite_again = "Neu einladen", "Invite again", "Opnieuw uitnodigen", "Inviter à nouveau";
+    reset_totp = "App zurücksetzen", "Reset the app", "App opnieuw instellen", "Réinitialiser l’application";
+    disable = "Sperren", "Disable", "Blokkeren", "Bloquer";
+    enable = "Freigeben", "Enable", "Vrijgeven", "Autoriser";
+    actions = "Aktionen", "Actions", "Acties", "Actions";
+    change = "Ändern", "Change", "Wijzigen", "Modifier";
+    active = "aktiv", "active", "actief", "actif";
+    invited = "eingeladen", "invited", "uitgenodigd", "invité";
+    invitation_expired = "Einladung abgelaufen", "invitation expired", "uitnodiging verlopen", "invitation expirée";
+    disabled = "gesperrt", "disabled", "geblokkeerd", "bloqué";
+    you = "Sie", "you", "u", "vous";
+    no_second_factor = "ohne zweiten Faktor", "no second factor", "geen tweede factor", "sans second facteur";
+    last_sign_in = "Letzte Anmeldung", "Last sign-in", "Laatste aanmelding", "Dernière connexion";
     invitation_made: fn(&str) -> String =
         |email| format!("Link für {email}"),
         |email| format!("Link for {email}"),
-        |email| format!("Link voor {email}");
+        |email| format!("Link voor {email}"),
+        |email| format!("Lien pour {email}");
     shown_once =
         "Wird nur jetzt gezeigt und gilt einmal.",
         "Shown only now, and works once.",
-        "Wordt alleen nu getoond en werkt één keer.";
+        "Wordt alleen nu getoond en werkt één keer.",
+        "Affiché uniquement maintenant, utilisable une fois.";
     tokens_lead =
         "Mit Tokens greifen Programme auf die Schnittstelle zu. Jeder hat eine Rolle, Mandanten und am besten ein Ablaufdatum.",
         "Programs use the API with tokens. Each has a role, tenants, and ideally an end.",
-        "Programma's gebruiken de API met tokens. Elke token heeft een rol, tenants en liefst een einddatum.";
-    add_token = "Token erzeugen", "Make a token", "Token maken";
-    token_name_hint = "Welches Programm ihn benutzt.", "Which program uses it.", "Welk programma hem gebruikt.";
-    expires_in = "Gültig für Tage", "Valid for days", "Geldig voor dagen";
-    expires_hint = "Leer: läuft nie ab.", "Empty: never expires.", "Leeg: verloopt nooit.";
+        "Programma's gebruiken de API met tokens. Elke token heeft een rol, tenants en liefst een einddatum.",
+        "Les programmes utilisent l’API avec des jetons. Chacun a un rôle, des mandants et, de préférence, une date de fin.";
+    add_token = "Token erzeugen", "Make a token", "Token maken", "Créer un jeton";
+    token_name_hint = "Welches Programm ihn benutzt.", "Which program uses it.", "Welk programma hem gebruikt.", "Quel programme l’utilise.";
+    expires_in = "Gültig für Tage", "Valid for days", "Geldig voor dagen", "Valable (jours)";
+    expires_hint = "Leer: läuft nie ab.", "Empty: never expires.", "Leeg: verloopt nooit.", "Vide\u{a0}: n’expire jamais.";
     token_made: fn(&str) -> String =
-        |name| format!("Token für {name}"), |name| format!("Token for {name}"), |name| format!("Token voor {name}");
+        |name| format!("Token für {name}"), |name| format!("Token for {name}"), |name| format!("Token voor {name}"),
+        |name| format!("Jeton pour {name}");
     token_once =
         "Wird nur jetzt gezeigt; gespeichert ist nur sein Hash.",
         "Shown only now; only its hash is stored.",
-        "Wordt alleen nu getoond; alleen de hash is opgeslagen.";
-    revoke = "Widerrufen", "Revoke", "Intrekken";
-    revoked = "widerrufen", "revoked", "ingetrokken";
-    expired = "abgelaufen", "expired", "verlopen";
-    made = "Erzeugt", "Made", "Gemaakt";
-    expires = "Läuft ab", "Expires", "Verloopt";
-    last_used = "Zuletzt benutzt", "Last used", "Laatst gebruikt";
+        "Wordt alleen nu getoond; alleen de hash is opgeslagen.",
+        "Affiché uniquement maintenant\u{a0}; seul son hachage est enregistré.";
+    revoke = "Widerrufen", "Revoke", "Intrekken", "Révoquer";
+    revoked = "widerrufen", "revoked", "ingetrokken", "révoqué";
+    expired = "abgelaufen", "expired", "verlopen", "expiré";
+    made = "Erzeugt", "Made", "Gemaakt", "Créé";
+    expires = "Läuft ab", "Expires", "Verloopt", "Expire";
+    last_used = "Zuletzt benutzt", "Last used", "Laatst gebruikt", "Dernière utilisation";
     no_tokens =
         "Noch kein Token. Hier stünde, welches Programm wann zuletzt etwas getan hat.",
         "No token yet. Here you would see which program did something, and when.",
-        "Nog geen token. Hier zou staan welk programma wanneer voor het laatst iets deed.";
+        "Nog geen token. Hier zou staan welk programma wanneer voor het laatst iets deed.",
+        "Aucun jeton. Ici figurerait quel programme a fait quelque chose, et quand.";
     enrolment_problem: fn(EnrolmentProblem) -> String =
         |problem| match problem {
             EnrolmentProblem::PasswordTooShort { chars_min } => format!("Das Passwort braucht mindestens {chars_min} Zeichen."),
@@ -168,6 +188,14 @@ words! { AccessWords {
             EnrolmentProblem::PasswordsDiffer => "De twee wachtwoorden verschillen.".to_owned(),
             EnrolmentProblem::CodeWrong => "De code klopt niet. Loopt de klok van de telefoon goed?".to_owned(),
             EnrolmentProblem::NameMissing => "Geef uw naam op.".to_owned(),
+        },
+        |problem| match problem {
+            EnrolmentProblem::PasswordTooShort { chars_min } => format!("Le mot de passe doit avoir au moins {chars_min} caractères."),
+            EnrolmentProblem::PasswordTooLong { bytes_max } => format!("Le mot de passe a plus de {bytes_max} octets."),
+            EnrolmentProblem::PasswordGuessable => "Le mot de passe est trop facile à deviner.".to_owned(),
+            EnrolmentProblem::PasswordsDiffer => "Les deux mots de passe sont différents.".to_owned(),
+            EnrolmentProblem::CodeWrong => "Le code n’est pas correct. L’heure du téléphone est-elle juste\u{a0}?".to_owned(),
+            EnrolmentProblem::NameMissing => "Veuillez indiquer votre nom.".to_owned(),
         };
     operator_problem: fn(OperatorProblem) -> &'static str =
         |problem| match problem {
@@ -193,6 +221,14 @@ words! { AccessWords {
             OperatorProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
             OperatorProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
             OperatorProblem::LastAdmin => "Dit is de laatste beheerder: iemand moet personen kunnen beheren.",
+        },
+        |problem| match problem {
+            OperatorProblem::AddressUnusable => "Cette adresse e-mail n’est pas utilisable.",
+            OperatorProblem::AddressTaken => "Cette personne existe déjà.",
+            OperatorProblem::RoleMissing => "Veuillez choisir un rôle.",
+            OperatorProblem::TenantsMissing => "Ce rôle ne vaut que pour des mandants nommés.",
+            OperatorProblem::TenantUnknown => "L’un de ces mandants n’existe pas.",
+            OperatorProblem::LastAdmin => "C’est la dernière administration\u{a0}: quelqu’un doit pouvoir gérer les personnes.",
         };
     token_problem: fn(TokenProblem) -> &'static str =
         |problem| match problem {
@@ -218,5 +254,13 @@ words! { AccessWords {
             TokenProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
             TokenProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
             TokenProblem::ExpiryUnusable => "Het aantal dagen is niet bruikbaar.",
+        },
+        |problem| match problem {
+            TokenProblem::NameMissing => "Veuillez indiquer un nom.",
+            TokenProblem::NameTaken => "Un jeton de ce nom existe déjà.",
+            TokenProblem::RoleMissing => "Veuillez choisir un rôle.",
+            TokenProblem::TenantsMissing => "Ce rôle ne vaut que pour des mandants nommés.",
+            TokenProblem::TenantUnknown => "L’un de ces mandants n’existe pas.",
+            TokenProblem::ExpiryUnusable => "Ce nombre de jours n’est pas utilisable.",
         };
 } }

@@ -3,70 +3,75 @@
 use std::time::Duration;
 
 use super::words;
-use crate::console::pages::{ActionDone, NavItem};
+use crate::console::terms::{ActionDone, NavItem};
 use crate::model::access::Role;
 
 words! { FrameWords {
-    language_name = "Deutsch", "English", "Nederlands";
-    skip = "Zum Inhalt", "Skip to content", "Naar de inhoud";
-    navigation = "Bereiche", "Sections", "Onderdelen";
-    menu = "Menü", "Menu", "Menu";
-    administration = "Verwaltung", "Administration", "Beheer";
-    language = "Sprache", "Language", "Taal";
-    account = "Konto", "Account", "Account";
-    sign_out = "Abmelden", "Sign out", "Afmelden";
-    search = "Suchen", "Search", "Zoeken";
+    language_name = "Deutsch", "English", "Nederlands", "Français";
+    skip = "Zum Inhalt", "Skip to content", "Naar de inhoud", "Aller au contenu";
+    navigation = "Bereiche", "Sections", "Onderdelen", "Rubriques";
+    menu = "Menü", "Menu", "Menu", "Menu";
+    administration = "Verwaltung", "Administration", "Beheer", "Administration";
+    language = "Sprache", "Language", "Taal", "Langue";
+    account = "Konto", "Account", "Account", "Compte";
+    sign_out = "Abmelden", "Sign out", "Afmelden", "Se déconnecter";
+    search = "Suchen", "Search", "Zoeken", "Rechercher";
     search_everything =
         "Rechnungsnummer, Kunde, E-Mail-Adresse …",
         "Invoice number, customer, email address …",
-        "Factuurnummer, klant, e-mailadres …";
-    search_key = "Taste /", "Press /", "Toets /";
-    tenant = "Mandant", "Tenant", "Tenant";
-    tenants = "Mandanten", "Tenants", "Tenants";
-    all_tenants = "Alle Mandanten", "All tenants", "Alle tenants";
-    customer = "Kunde", "Customer", "Klant";
-    number = "Nummer", "Number", "Nummer";
-    kind = "Art", "Kind", "Soort";
-    state = "Status", "State", "Status";
-    recipient = "Empfänger", "Recipient", "Ontvanger";
-    reason = "Grund", "Reason", "Reden";
+        "Factuurnummer, klant, e-mailadres …",
+        "Numéro de facture, client, adresse e-mail …";
+    search_key = "Taste /", "Press /", "Toets /", "Touche /";
+    tenant = "Mandant", "Tenant", "Tenant", "Mandant";
+    tenants = "Mandanten", "Tenants", "Tenants", "Mandants";
+    all_tenants = "Alle Mandanten", "All tenants", "Alle tenants", "Tous les mandants";
+    customer = "Kunde", "Customer", "Klant", "Client";
+    number = "Nummer", "Number", "Nummer", "Numéro";
+    kind = "Art", "Kind", "Soort", "Type";
+    state = "Status", "State", "Status", "État";
+    recipient = "Empfänger", "Recipient", "Ontvanger", "Destinataire";
+    reason = "Grund", "Reason", "Reden", "Motif";
     reason_hint =
         "Steht im Verlauf und im Audit-Protokoll. Bitte keine persönlichen Angaben.",
         "Kept in the timeline and the audit log. Please no personal details.",
-        "Komt in de tijdlijn en het auditlog. Geen persoonlijke gegevens, alstublieft.";
-    reason_missing = "Bitte geben Sie einen Grund an.", "Please give a reason.", "Geef een reden op.";
-    since = "Seit", "Since", "Sinds";
-    until = "Bis", "Until", "Tot";
-    when = "Wann", "When", "Wanneer";
-    who = "Wer", "Who", "Wie";
-    name = "Name", "Name", "Naam";
-    email = "E-Mail-Adresse", "Email address", "E-mailadres";
-    role_label = "Rolle", "Role", "Rol";
-    next_page = "Weitere anzeigen", "Show more", "Meer tonen";
-    from_start = "Zum Anfang", "Back to the start", "Naar het begin";
-    cancel = "Abbrechen", "Cancel", "Annuleren";
-    close = "Schließen", "Close", "Sluiten";
-    save = "Speichern", "Save", "Opslaan";
-    apply = "Anwenden", "Apply", "Toepassen";
-    copy = "Kopieren", "Copy", "Kopiëren";
-    copied = "Kopiert", "Copied", "Gekopieerd";
-    error_prefix = "Fehler", "Error", "Fout";
-    never = "nie", "never", "nooit";
-    nothing = "–", "–", "–";
-    optional = "optional", "optional", "optioneel";
+        "Komt in de tijdlijn en het auditlog. Geen persoonlijke gegevens, alstublieft.",
+        "Figure dans l’historique et le journal d’audit. Pas de données personnelles, s’il vous plaît.";
+    reason_missing = "Bitte geben Sie einen Grund an.", "Please give a reason.", "Geef een reden op.", "Veuillez indiquer un motif.";
+    since = "Seit", "Since", "Sinds", "Depuis";
+    until = "Bis", "Until", "Tot", "Jusqu’au";
+    when = "Wann", "When", "Wanneer", "Quand";
+    who = "Wer", "Who", "Wie", "Qui";
+    name = "Name", "Name", "Naam", "Nom";
+    email = "E-Mail-Adresse", "Email address", "E-mailadres", "Adresse e-mail";
+    role_label = "Rolle", "Role", "Rol", "Rôle";
+    next_page = "Weitere anzeigen", "Show more", "Meer tonen", "Afficher la suite";
+    from_start = "Zum Anfang", "Back to the start", "Naar het begin", "Retour au début";
+    cancel = "Abbrechen", "Cancel", "Annuleren", "Annuler";
+    close = "Schließen", "Close", "Sluiten", "Fermer";
+    save = "Speichern", "Save", "Opslaan", "Enregistrer";
+    apply = "Anwenden", "Apply", "Toepassen", "Appliquer";
+    copy = "Kopieren", "Copy", "Kopiëren", "Copier";
+    copied = "Kopiert", "Copied", "Gekopieerd", "Copié";
+    error_prefix = "Fehler", "Error", "Fout", "Erreur";
+    never = "nie", "never", "nooit", "jamais";
+    nothing = "–", "–", "–", "–";
+    optional = "optional", "optional", "optioneel", "facultatif";
     masked =
         "Namen und Adressen sind in Listen verkürzt.",
         "Names and addresses are shortened in lists.",
-        "Namen en adressen zijn in lijsten verkort.";
-    export_csv = "Als CSV exportieren", "Export as CSV", "Exporteren als CSV";
+        "Namen en adressen zijn in lijsten verkort.",
+        "Dans les listes, les noms et adresses sont abrégés.";
+    export_csv = "Als CSV exportieren", "Export as CSV", "Exporteren als CSV", "Exporter en CSV";
     /// How long something has lasted.
     age: fn(Duration) -> String =
-        |time| age(time, ["s", "min", "h", "T"]), |time| age(time, ["s", "min", "h", "d"]), |time| age(time, ["s", "min", "u", "d"]);
+        |time| age(time, ["s", "min", "h", "T"]), |time| age(time, ["s", "min", "h", "d"]), |time| age(time, ["s", "min", "u", "d"]),
+        |time| age(time, ["s", "min", "h", "j"]);
     /// From now on.
     wait: fn(Duration) -> String =
         |time| match minutes(time) { 1 => "in 1 Minute".to_owned(), minutes => format!("in {minutes} Minuten") },
         |time| match minutes(time) { 1 => "in 1 minute".to_owned(), minutes => format!("in {minutes} minutes") },
-        |time| match minutes(time) { 1 => "over 1 minuut".to_owned(), minutes => format!("over {minutes} minuten") };
+        |time| match minutes(time) { 1 => "over 1 minuut".to_owned(), minutes => format!("over {minutes} minuten") },
+        |time| match minutes(time) { 1 => "dans 1 minute".to_owned(), minutes => format!("dans {minutes} minutes") };
     nav: fn(NavItem) -> &'static str =
         |item| match item {
             NavItem::Work => "Arbeitsliste",
@@ -97,6 +102,16 @@ words! { FrameWords {
             NavItem::Tokens => "Tokens",
             NavItem::Audit => "Auditlog",
             NavItem::Account => "Mijn account",
+        },
+        |item| match item {
+            NavItem::Work => "À traiter",
+            NavItem::Search => "Recherche",
+            NavItem::Tenants => "Mandants",
+            NavItem::Settings => "Portail client",
+            NavItem::Operators => "Personnes",
+            NavItem::Tokens => "Jetons",
+            NavItem::Audit => "Journal d’audit",
+            NavItem::Account => "Mon compte",
         };
     role: fn(Role) -> &'static str =
         |role| match role {
@@ -122,6 +137,14 @@ words! { FrameWords {
             Role::Admin => "Beheerder",
             Role::TenantAdmin => "Tenantbeheerder",
             Role::Billing => "Facturatiesysteem",
+        },
+        |role| match role {
+            Role::Viewer => "Consultation",
+            Role::Support => "Support",
+            Role::Operations => "Exploitation",
+            Role::Admin => "Administration",
+            Role::TenantAdmin => "Administration de mandant",
+            Role::Billing => "Système de facturation",
         };
     role_means: fn(Role) -> &'static str =
         |role| match role {
@@ -147,6 +170,14 @@ words! { FrameWords {
             Role::Admin => "alles, ook instellingen, personen en tokens",
             Role::TenantAdmin => "als support, plus de instellingen: alleen van genoemde tenants",
             Role::Billing => "publiceert gebeurtenissen en stamgegevens; leest geen klanten",
+        },
+        |role| match role {
+            Role::Viewer => "voit tout, données personnelles abrégées\u{a0}; ne modifie rien",
+            Role::Support => "ouvre factures et clients, renvoie, révoque des liens",
+            Role::Operations => "comme le support, plus relais, messages en échec, pauses",
+            Role::Admin => "tout, y compris réglages, personnes et jetons",
+            Role::TenantAdmin => "comme le support, plus les réglages\u{a0}: pour certains mandants seulement",
+            Role::Billing => "publie événements et données de base\u{a0}; ne lit aucun client",
         };
     done: fn(ActionDone) -> &'static str =
         |done| match done {
@@ -220,6 +251,30 @@ words! { FrameWords {
             ActionDone::TotpSetUp => "De authenticator-app is ingesteld.",
             ActionDone::SessionEnded => "De sessie is beëindigd.",
             ActionDone::OtherSessionsEnded => "Alle andere sessies zijn beëindigd.",
+        },
+        |done| match done {
+            ActionDone::Resent => "Le renvoi est en cours. Cette page montre comment il se termine.",
+            ActionDone::ResentBefore => "Le formulaire est arrivé deux fois\u{a0}; un seul envoi part.",
+            ActionDone::Cancelled => "L’envoi est annulé.",
+            ActionDone::SentNow => "Prochain envoi\u{a0}: celui-ci.",
+            ActionDone::MarkedSent => "Marqué comme envoyé.",
+            ActionDone::Acknowledged => "Traité\u{a0}: n’est plus dans la liste.",
+            ActionDone::LinksRevoked => "Les liens n’ouvrent plus rien.",
+            ActionDone::LockLifted => "Le blocage est levé.",
+            ActionDone::Paused => "L’envoi est suspendu.",
+            ActionDone::Resumed => "L’envoi reprend.",
+            ActionDone::SettingsSaved => "Enregistré. Valable dès le prochain e-mail et la prochaine visite du portail.",
+            ActionDone::SettingsUnchanged => "Rien n’avait changé\u{a0}; la même version reste valable.",
+            ActionDone::TestSent => "Le test part à votre propre adresse.",
+            ActionDone::OperatorChanged => "Modifié. Valable immédiatement, aussi pour les sessions ouvertes.",
+            ActionDone::OperatorDisabled => "Bloqué. Toutes les sessions sont terminées.",
+            ActionDone::OperatorEnabled => "De nouveau autorisé.",
+            ActionDone::TotpReset => "L’application d’authentification sera configurée à la prochaine connexion.",
+            ActionDone::TokenRevoked => "Le jeton n’est plus valable.",
+            ActionDone::PasswordChanged => "Le mot de passe est modifié. Les autres sessions sont terminées.",
+            ActionDone::TotpSetUp => "L’application d’authentification est configurée.",
+            ActionDone::SessionEnded => "La session est terminée.",
+            ActionDone::OtherSessionsEnded => "Toutes les autres sessions sont terminées.",
         };
 } }
 

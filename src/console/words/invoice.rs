@@ -1,7 +1,7 @@
 //! The invoice page and the mail as sent.
 
 use super::words;
-use crate::console::pages::{InvoiceAction, InvoiceStanding, MessageProof};
+use crate::console::terms::{InvoiceAction, InvoiceStanding, MessageProof};
 use crate::event::RecipientRole;
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::state::{Concluded, DeliveryState};
@@ -25,6 +25,12 @@ words! { InvoiceWords {
             (InvoiceKind::CreditNote, _) => "Creditnota".to_owned(),
             (InvoiceKind::Reminder, Some(level)) => format!("Herinnering {level}"),
             (InvoiceKind::Reminder, None) => "Herinnering".to_owned(),
+        },
+        |kind, level| match (kind, level) {
+            (InvoiceKind::Invoice, _) => "Facture".to_owned(),
+            (InvoiceKind::CreditNote, _) => "Avoir".to_owned(),
+            (InvoiceKind::Reminder, Some(level)) => format!("Relance {level}"),
+            (InvoiceKind::Reminder, None) => "Relance".to_owned(),
         };
     standing: fn(InvoiceStanding) -> &'static str =
         |standing| match standing {
@@ -77,6 +83,23 @@ words! { InvoiceWords {
             },
             InvoiceStanding::EventWaiting => "Gebeurtenis wacht",
             InvoiceStanding::EventDead => "Gebeurtenis mislukt",
+        },
+        |standing| match standing {
+            InvoiceStanding::Delivery(state) => match state {
+                DeliveryState::Due => "En attente",
+                DeliveryState::Sending => "Envoi en cours",
+                DeliveryState::Concluded(concluded) => match concluded {
+                    Concluded::Sent => "Envoyée",
+                    Concluded::Rejected => "Refusée",
+                    Concluded::Dead => "Échouée",
+                    Concluded::Discarded => "Écartée",
+                    Concluded::Uncertain => "Incertaine",
+                    Concluded::Cancelled => "Annulée",
+                    Concluded::Expired => "Expirée",
+                },
+            },
+            InvoiceStanding::EventWaiting => "Événement en attente",
+            InvoiceStanding::EventDead => "Événement échoué",
         };
     action: fn(InvoiceAction) -> &'static str =
         |action| match action {
@@ -105,6 +128,15 @@ words! { InvoiceWords {
             InvoiceAction::Acknowledge => "Afgehandeld",
             InvoiceAction::RevokeLinks => "Links intrekken …",
             InvoiceAction::LiftLock => "Blokkering opheffen …",
+        },
+        |action| match action {
+            InvoiceAction::Resend => "Renvoyer …",
+            InvoiceAction::SendNow => "Envoyer maintenant",
+            InvoiceAction::Cancel => "Annuler l’envoi …",
+            InvoiceAction::MarkSent => "Marquer comme envoyée …",
+            InvoiceAction::Acknowledge => "Marquer comme traitée",
+            InvoiceAction::RevokeLinks => "Révoquer les liens …",
+            InvoiceAction::LiftLock => "Lever le blocage …",
         };
     /// What follows, in the dialog that asks for the reason.
     action_means: fn(InvoiceAction) -> &'static str =
@@ -128,53 +160,67 @@ words! { InvoiceWords {
             InvoiceAction::MarkSent => "U zag in het log van de relay dat die de e-mail heeft aangenomen. Er wordt niet nog eens verstuurd.",
             InvoiceAction::RevokeLinks => "Wie op de link in de e-mail klikt, ziet niets meer. Opnieuw versturen geeft een nieuwe link.",
             InvoiceAction::LiftLock => "De klant kan zich direct weer verifiëren.",
+        },
+        |action| match action {
+            InvoiceAction::Resend | InvoiceAction::SendNow | InvoiceAction::Acknowledge => "",
+            InvoiceAction::Cancel => "La facture ne sera pas envoyée. Vous pourrez la renvoyer plus tard.",
+            InvoiceAction::MarkSent => "Vous avez vu dans le journal du relais qu’il a pris l’e-mail. Il ne sera pas renvoyé.",
+            InvoiceAction::RevokeLinks => "Qui suit le lien de l’e-mail ne voit plus rien. Un renvoi contient un nouveau lien.",
+            InvoiceAction::LiftLock => "Le client peut aussitôt se faire vérifier à nouveau.",
         };
-    next_try = "Nächster Versuch", "Next try", "Volgende poging";
-    timeline = "Verlauf", "Timeline", "Tijdlijn";
-    facts = "Angaben", "Facts", "Gegevens";
-    what_happened = "Was geschah", "What happened", "Wat er gebeurde";
-    what_to_do = "Was zu tun ist", "What to do", "Wat te doen";
-    total = "Betrag", "Total", "Totaal";
-    amount_due = "Offen", "Amount due", "Openstaand";
-    issued = "Datum", "Date", "Datum";
-    due = "Fällig", "Due", "Vervaldatum";
-    recipients = "Empfänger", "Recipients", "Ontvangers";
-    documents = "Dokumente", "Documents", "Documenten";
-    no_documents = "keine", "none", "geen";
-    links = "Portal-Links", "Portal links", "Portaallinks";
-    link_works = "gilt bis", "works until", "werkt tot";
-    link_expired = "abgelaufen", "expired", "verlopen";
-    link_revoked = "gesperrt", "revoked", "ingetrokken";
+    next_try = "Nächster Versuch", "Next try", "Volgende poging", "Prochain essai";
+    timeline = "Verlauf", "Timeline", "Tijdlijn", "Historique";
+    facts = "Angaben", "Facts", "Gegevens", "Données";
+    what_happened = "Was geschah", "What happened", "Wat er gebeurde", "Ce qui s’est passé";
+    what_to_do = "Was zu tun ist", "What to do", "Wat te doen", "Que faire";
+    total = "Betrag", "Total", "Totaal", "Montant";
+    amount_due = "Offen", "Amount due", "Openstaand", "À payer";
+    issued = "Datum", "Date", "Datum", "Date";
+    due = "Fällig", "Due", "Vervaldatum", "Échéance";
+    recipients = "Empfänger", "Recipients", "Ontvangers", "Destinataires";
+    documents = "Dokumente", "Documents", "Documenten", "Documents";
+    no_documents = "keine", "none", "geen", "aucun";
+    links = "Portal-Links", "Portal links", "Portaallinks", "Liens du portail";
+    link_works = "gilt bis", "works until", "werkt tot", "valable jusqu’au";
+    link_expired = "abgelaufen", "expired", "verlopen", "expiré";
+    link_revoked = "gesperrt", "revoked", "ingetrokken", "révoqué";
     link_opened: fn(u64) -> String =
         |times| match times { 0 => "nie geöffnet".to_owned(), 1 => "1 × geöffnet".to_owned(), times => format!("{times} × geöffnet") },
         |times| match times { 0 => "never opened".to_owned(), 1 => "opened once".to_owned(), times => format!("opened {times} times") },
-        |times| match times { 0 => "nooit geopend".to_owned(), times => format!("{times} × geopend") };
-    locked_until = "Prüfung gesperrt bis", "Verification locked until", "Verificatie geblokkeerd tot";
-    relay = "Relay", "Relay", "Relay";
-    attempts = "Versuche", "Attempts", "Pogingen";
-    settings_version = "Einstellungen", "Settings", "Instellingen";
+        |times| match times { 0 => "nooit geopend".to_owned(), times => format!("{times} × geopend") },
+        |times| match times { 0 => "jamais ouvert".to_owned(), 1 => "ouvert une fois".to_owned(), times => format!("ouvert {times} fois") };
+    locked_until = "Prüfung gesperrt bis", "Verification locked until", "Verificatie geblokkeerd tot", "Vérification bloquée jusqu’au";
+    relay = "Relay", "Relay", "Relay", "Relais";
+    attempts = "Versuche", "Attempts", "Pogingen", "Essais";
+    settings_version = "Einstellungen", "Settings", "Instellingen", "Réglages";
     version: fn(i64) -> String =
-        |version| format!("Version {version}"), |version| format!("version {version}"), |version| format!("versie {version}");
-    delivery = "Zustellung", "Delivery", "Verzending";
-    event = "Ereignis", "Event", "Gebeurtenis";
-    event_source = "Quelle", "Source", "Bron";
-    see_mail = "E-Mail ansehen", "See the email", "E-mail bekijken";
+        |version| format!("Version {version}"), |version| format!("version {version}"), |version| format!("versie {version}"),
+        |version| format!("version {version}");
+    delivery = "Zustellung", "Delivery", "Verzending", "Envoi";
+    event = "Ereignis", "Event", "Gebeurtenis", "Événement";
+    event_source = "Quelle", "Source", "Bron", "Source";
+    see_mail = "E-Mail ansehen", "See the email", "E-mail bekijken", "Voir l’e-mail";
     role: fn(RecipientRole) -> &'static str =
         |role| match role { RecipientRole::To => "An", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Bcc" },
         |role| match role { RecipientRole::To => "To", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Bcc" },
-        |role| match role { RecipientRole::To => "Aan", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Bcc" };
+        |role| match role { RecipientRole::To => "Aan", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Bcc" },
+        |role| match role { RecipientRole::To => "À", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Cci" };
     follows =
-        "Die Seite folgt dem Versand.", "The page follows it.", "De pagina volgt de verzending.";
+        "Die Seite folgt dem Versand.", "The page follows it.", "De pagina volgt de verzending.",
+        "La page suit l’envoi.";
     masked =
         "Ihre Rolle zeigt persönliche Daten verkürzt.",
         "Your role shows personal data shortened.",
-        "Uw rol toont persoonlijke gegevens verkort.";
+        "Uw rol toont persoonlijke gegevens verkort.",
+        "Votre rôle montre les données personnelles abrégées.";
     acknowledged_by: fn(&str) -> String =
-        |who| format!("Erledigt von {who}"), |who| format!("Acknowledged by {who}"), |who| format!("Afgehandeld door {who}");
-    mail_title = "E-Mail", "Email", "E-mail";
+        |who| format!("Erledigt von {who}"), |who| format!("Acknowledged by {who}"), |who| format!("Afgehandeld door {who}"),
+        |who| format!("Traitée par {who}");
+    mail_title = "E-Mail", "Email", "E-mail", "E-mail";
     mail_of: fn(&str) -> String =
-        |number| format!("E-Mail zu {number}"), |number| format!("Email of {number}"), |number| format!("E-mail van {number}");
-    back_to_invoice = "Zur Rechnung", "To the invoice", "Naar de factuur";
+        |number| format!("E-Mail zu {number}"), |number| format!("Email of {number}"), |number| format!("E-mail van {number}"),
+        |number| format!("E-mail de {number}");
+    back_to_invoice = "Zur Rechnung", "To the invoice", "Naar de factuur", "Vers la facture";
     proof: fn(MessageProof) -> &'static str =
         |proof| match proof {
             MessageProof::Proven => "Byte für Byte die gesendete E-Mail: Ihre SHA-256 stimmt mit der aufgezeichneten überein.",
@@ -190,20 +236,27 @@ words! { InvoiceWords {
             MessageProof::Proven => "Byte voor byte de verzonden e-mail: de SHA-256 is gelijk aan de vastgelegde.",
             MessageProof::Differs => "Opnieuw gemaakt met het sjabloon van vandaag; wijkt af van wat verstuurd is.",
             MessageProof::NotSentYet => "Nog niet verstuurd: zo zou de e-mail er nu uitzien.",
+        },
+        |proof| match proof {
+            MessageProof::Proven => "Octet pour octet l’e-mail envoyé\u{a0}: son SHA-256 est celui qui a été enregistré.",
+            MessageProof::Differs => "Recréé avec le modèle d’aujourd’hui\u{a0}; diffère de ce qui a été envoyé.",
+            MessageProof::NotSentYet => "Pas encore envoyé\u{a0}: voici ce qu’il serait maintenant.",
         };
     token_blanked =
-        "Der Link ist unkenntlich gemacht.", "The link is blanked.", "De link is onleesbaar gemaakt.";
-    from = "Von", "From", "Van";
-    to = "An", "To", "Aan";
-    subject = "Betreff", "Subject", "Onderwerp";
-    date = "Datum", "Date", "Datum";
-    as_html = "Gestaltet", "Formatted", "Opgemaakt";
-    as_text = "Text", "Text", "Tekst";
-    headers = "Kopfzeilen", "Headers", "Headers";
-    attachments = "Anhänge", "Attachments", "Bijlagen";
+        "Der Link ist unkenntlich gemacht.", "The link is blanked.", "De link is onleesbaar gemaakt.",
+        "Le lien est masqué.";
+    from = "Von", "From", "Van", "De";
+    to = "An", "To", "Aan", "À";
+    subject = "Betreff", "Subject", "Onderwerp", "Objet";
+    date = "Datum", "Date", "Datum", "Date";
+    as_html = "Gestaltet", "Formatted", "Opgemaakt", "Mis en forme";
+    as_text = "Text", "Text", "Tekst", "Texte";
+    headers = "Kopfzeilen", "Headers", "Headers", "En-têtes";
+    attachments = "Anhänge", "Attachments", "Bijlagen", "Pièces jointes";
     no_attachments =
         "Keine Anhänge: Die E-Mail enthält einen Link zum Portal.",
         "No attachments: the email holds a link to the portal.",
-        "Geen bijlagen: de e-mail bevat een link naar het portaal.";
-    size = "Größe", "Size", "Grootte";
+        "Geen bijlagen: de e-mail bevat een link naar het portaal.",
+        "Aucune pièce jointe\u{a0}: l’e-mail contient un lien vers le portail.";
+    size = "Größe", "Size", "Grootte", "Taille";
 } }

@@ -1,7 +1,7 @@
-//! What the pages say, in every language: German, English and Dutch side by side, so that a missing word does not build.
+//! What the pages say, in every language: German, English, Dutch and French side by side, so that a missing word does not build.
 //!
 //! Short and plain; people are addressed formally, as in the customers' pages. What a word means is the same everywhere:
-//! *resend* is always „erneut senden“ and *opnieuw versturen*.
+//! *resend* is always *erneut senden*, *opnieuw versturen* and *renvoyer*.
 
 mod access;
 mod audit;
@@ -66,13 +66,14 @@ macro_rules! language {
 language!(GERMAN);
 language!(ENGLISH);
 language!(DUTCH);
+language!(FRENCH);
 
-/// Declares a struct of words and its three constants: `field = German, English, Dutch;`, with a type where a word is made
+/// Declares a struct of words and its four constants: `field = German, English, Dutch, French;`, with a type where a word is made
 /// of something.
 macro_rules! words {
     (@type) => { &'static str };
     (@type $type:ty) => { $type };
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $(: $type:ty)? = $german:expr, $english:expr, $dutch:expr;)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $(: $type:ty)? = $german:expr, $english:expr, $dutch:expr, $french:expr;)* }) => {
         $(#[$meta])*
         #[derive(Debug)]
         pub struct $name { $($(#[$doc])* pub $field: $crate::console::words::words!(@type $($type)?),)* }
@@ -81,6 +82,7 @@ macro_rules! words {
             pub const GERMAN: Self = Self { $($field: $german,)* };
             pub const ENGLISH: Self = Self { $($field: $english,)* };
             pub const DUTCH: Self = Self { $($field: $dutch,)* };
+            pub const FRENCH: Self = Self { $($field: $french,)* };
         }
     };
 }

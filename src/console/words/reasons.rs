@@ -5,12 +5,14 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 
 words! { ReasonWords {
-    due = "Sie wartet auf ihren Versand.", "It waits to be sent.", "Ze wacht op verzending.";
+    due = "Sie wartet auf ihren Versand.", "It waits to be sent.", "Ze wacht op verzending.", "Elle attend son envoi.";
     due_todo =
-        "Nichts. Sie wird von selbst gesendet.", "Nothing. It is sent by itself.", "Niets. Ze wordt vanzelf verstuurd.";
-    sending = "Sie wird gerade gesendet.", "It is being sent right now.", "Ze wordt op dit moment verstuurd.";
+        "Nichts. Sie wird von selbst gesendet.", "Nothing. It is sent by itself.", "Niets. Ze wordt vanzelf verstuurd.",
+        "Rien. Elle part d’elle-même.";
+    sending = "Sie wird gerade gesendet.", "It is being sent right now.", "Ze wordt op dit moment verstuurd.", "Elle est en cours d’envoi.";
     sending_todo =
-        "Einen Moment warten.", "Wait a moment.", "Even wachten.";
+        "Einen Moment warten.", "Wait a moment.", "Even wachten.",
+        "Patientez un instant.";
     event_waiting: fn(Option<ReasonCode>) -> &'static str =
         |class| match class {
             Some(ReasonCode::UnknownTenant) => "Das Ereignis nennt einen Mandanten, der noch nicht bekannt ist.",
@@ -26,11 +28,17 @@ words! { ReasonWords {
             Some(ReasonCode::UnknownTenant) => "De gebeurtenis noemt een tenant die nog niet bekend is.",
             Some(ReasonCode::UnknownCustomer) => "De gebeurtenis noemt een klant die nog niet bekend is.",
             _ => "De gebeurtenis is er; er ontbreekt nog iets voordat het een e-mail wordt.",
+        },
+        |class| match class {
+            Some(ReasonCode::UnknownTenant) => "L’événement nomme un mandant qui n’est pas encore connu.",
+            Some(ReasonCode::UnknownCustomer) => "L’événement nomme un client qui n’est pas encore connu.",
+            _ => "L’événement est là\u{a0}; il manque quelque chose avant qu’il ne devienne un e-mail.",
         };
     event_waiting_todo =
         "Einige Minuten warten. Kommt nichts, fragen Sie die Abrechnung nach den Stammdaten.",
         "Wait some minutes. If nothing comes, ask billing for the master data.",
-        "Enkele minuten wachten. Komt er niets, vraag de facturatie naar de stamgegevens.";
+        "Enkele minuten wachten. Komt er niets, vraag de facturatie naar de stamgegevens.",
+        "Attendez quelques minutes. Si rien ne vient, demandez les données de base à la facturation.";
     concluded: fn(Concluded, Option<ReasonCode>) -> &'static str =
         |state, class| match (state, class) {
             (Concluded::Sent, Some(ReasonCode::ByHand)) => "Eine Person hat vermerkt, dass sie gesendet wurde.",
@@ -67,6 +75,18 @@ words! { ReasonWords {
             (Concluded::Cancelled, Some(ReasonCode::Superseded)) => "Een nieuwe verzending kwam in de plaats.",
             (Concluded::Cancelled, _) => "Iemand heeft de verzending geannuleerd.",
             (Concluded::Expired, _) => "De termijn verstreek voordat ze verstuurd kon worden.",
+        },
+        |state, class| match (state, class) {
+            (Concluded::Sent, Some(ReasonCode::ByHand)) => "Une personne l’a marquée comme envoyée.",
+            (Concluded::Sent, _) => "Le relais l’a prise. Cela ne dit pas qu’elle est dans la boîte aux lettres.",
+            (Concluded::Rejected, _) => "L’autre côté n’accepte rien pour cette adresse.",
+            (Concluded::Dead, _) => "Elle n’a pas été envoyée, et rien ne se passe plus de soi-même.",
+            (Concluded::Discarded, _) => "L’exploitation a décidé de ne pas l’envoyer.",
+            (Concluded::Uncertain, _) => "Elle est peut-être arrivée\u{a0}: la connexion s’est rompue avant la réponse du relais.",
+            (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "La même facture est revenue dans les 24 heures\u{a0}; celle-ci n’a pas été envoyée.",
+            (Concluded::Cancelled, Some(ReasonCode::Superseded)) => "Un renvoi a pris sa place.",
+            (Concluded::Cancelled, _) => "Une personne a annulé l’envoi.",
+            (Concluded::Expired, _) => "Son délai a expiré avant qu’elle ait pu être envoyée.",
         };
     concluded_todo: fn(Concluded, Option<ReasonCode>) -> &'static str =
         |state, class| match (state, class) {
@@ -74,10 +94,9 @@ words! { ReasonWords {
             (Concluded::Rejected, _) => "Beim Kunden eine gültige Adresse erfragen, dann erneut senden. Sonst als erledigt vermerken.",
             (Concluded::Dead, Some(class)) => dead_todo_german(class),
             (Concluded::Dead, None) => "Den letzten Eintrag im Verlauf lesen.",
-            (Concluded::Discarded, _) => "Nichts. Soll sie doch hinaus: erneut senden.",
             (Concluded::Uncertain, _) => "Im Protokoll des Relays nach der Message-ID suchen. Dann als gesendet vermerken oder erneut senden.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Prüfen, ob die erste angekommen ist; dann als erledigt vermerken.",
-            (Concluded::Cancelled, _) => "Nichts. Soll sie doch hinaus: erneut senden.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Nichts. Soll sie doch hinaus: erneut senden.",
             (Concluded::Expired, _) => "Klären, ob sie noch gebraucht wird: erneut senden oder als erledigt vermerken.",
         },
         |state, class| match (state, class) {
@@ -85,10 +104,9 @@ words! { ReasonWords {
             (Concluded::Rejected, _) => "Ask the customer for a working address, then resend. Otherwise acknowledge it.",
             (Concluded::Dead, Some(class)) => dead_todo_english(class),
             (Concluded::Dead, None) => "Read the last entry of the timeline.",
-            (Concluded::Discarded, _) => "Nothing. If it shall go out after all: resend.",
             (Concluded::Uncertain, _) => "Look for the Message-ID in the relay's log. Then mark it as sent, or resend it.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Check that the first one arrived; then acknowledge it.",
-            (Concluded::Cancelled, _) => "Nothing. If it shall go out after all: resend.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Nothing. If it shall go out after all: resend.",
             (Concluded::Expired, _) => "Find out whether it is still needed: resend it, or acknowledge it.",
         },
         |state, class| match (state, class) {
@@ -96,14 +114,23 @@ words! { ReasonWords {
             (Concluded::Rejected, _) => "Vraag de klant om een werkend adres en verstuur opnieuw. Anders als afgehandeld markeren.",
             (Concluded::Dead, Some(class)) => dead_todo_dutch(class),
             (Concluded::Dead, None) => "Lees de laatste regel van de tijdlijn.",
-            (Concluded::Discarded, _) => "Niets. Moet ze toch de deur uit: opnieuw versturen.",
             (Concluded::Uncertain, _) => "Zoek de Message-ID in het log van de relay. Markeer haar dan als verzonden, of verstuur opnieuw.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Ga na of de eerste is aangekomen; markeer haar dan als afgehandeld.",
-            (Concluded::Cancelled, _) => "Niets. Moet ze toch de deur uit: opnieuw versturen.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Niets. Moet ze toch de deur uit: opnieuw versturen.",
             (Concluded::Expired, _) => "Ga na of ze nog nodig is: opnieuw versturen, of als afgehandeld markeren.",
+        },
+        |state, class| match (state, class) {
+            (Concluded::Sent, _) => "Si le client ne la trouve pas\u{a0}: vérifier l’adresse et le dossier des indésirables, puis renvoyer.",
+            (Concluded::Rejected, _) => "Demander au client une adresse valable, puis renvoyer. Sinon, marquer comme traitée.",
+            (Concluded::Dead, Some(class)) => dead_todo_french(class),
+            (Concluded::Dead, None) => "Lire la dernière entrée de l’historique.",
+            (Concluded::Uncertain, _) => "Chercher le Message-ID dans le journal du relais. Puis marquer comme envoyée, ou renvoyer.",
+            (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Vérifier que la première est arrivée, puis marquer comme traitée.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Rien. Si elle doit partir quand même\u{a0}: renvoyer.",
+            (Concluded::Expired, _) => "Clarifier si elle est encore utile\u{a0}: renvoyer, ou marquer comme traitée.",
         };
-    dead_todo: fn(ReasonCode) -> &'static str = dead_todo_german, dead_todo_english, dead_todo_dutch;
-    class: fn(ReasonCode) -> &'static str = class_german, class_english, class_dutch;
+    dead_todo: fn(ReasonCode) -> &'static str = dead_todo_german, dead_todo_english, dead_todo_dutch, dead_todo_french;
+    class: fn(ReasonCode) -> &'static str = class_german, class_english, class_dutch, class_french;
 } }
 
 const fn class_german(class: ReasonCode) -> &'static str {
@@ -199,18 +226,30 @@ const fn class_dutch(class: ReasonCode) -> &'static str {
 const fn dead_todo_german(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::Malformed => "Die Abrechnung muss das Ereignis berichtigen und neu veröffentlichen.",
-        ReasonCode::ConflictingEvent => "Die Abrechnung muss das berichtigte Ereignis unter neuer Kennung veröffentlichen.",
+        ReasonCode::ConflictingEvent => {
+            "Die Abrechnung muss das berichtigte Ereignis unter neuer Kennung veröffentlichen."
+        }
         ReasonCode::Poison => "Der Betrieb muss sich das Ereignis ansehen.",
         ReasonCode::UnknownTenant => "Den Mandanten importieren; dann wird sie von selbst gesendet.",
         ReasonCode::UnknownCustomer => "Den Kunden importieren; dann wird sie von selbst gesendet.",
-        ReasonCode::InvalidRecipient => "Die Adresse in den Stammdaten berichtigen, dann erneut senden; oder an eine andere Adresse senden.",
-        ReasonCode::NoVerificationMethod => "Beim Kunden erfragen, was fehlt, und in den Stammdaten ergänzen; dann wird sie von selbst gesendet.",
+        ReasonCode::InvalidRecipient => {
+            "Die Adresse in den Stammdaten berichtigen, dann erneut senden; oder an eine andere Adresse senden."
+        }
+        ReasonCode::NoVerificationMethod => {
+            "Beim Kunden erfragen, was fehlt, und in den Stammdaten ergänzen; dann wird sie von selbst gesendet."
+        }
         ReasonCode::DocumentMissing => "Die Abrechnung muss das Dokument ablegen, dann erneut senden.",
-        ReasonCode::DocumentMismatch => "Die Abrechnung muss das richtige Dokument ablegen oder ein berichtigtes Ereignis veröffentlichen.",
-        ReasonCode::TooLarge => "Im Portal die Dokumente zugänglich machen, oder das Relay größere E-Mails annehmen lassen.",
+        ReasonCode::DocumentMismatch => {
+            "Die Abrechnung muss das richtige Dokument ablegen oder ein berichtigtes Ereignis veröffentlichen."
+        }
+        ReasonCode::TooLarge => {
+            "Im Portal die Dokumente zugänglich machen, oder das Relay größere E-Mails annehmen lassen."
+        }
         ReasonCode::Refused => "Die Antwort des Relays lesen. Absender oder Inhalt müssen berichtigt werden.",
         ReasonCode::UnsupportedAddress => "An eine Adresse ohne Sonderzeichen vor dem @ senden.",
-        ReasonCode::RetriesExhausted => "Die letzte Antwort des Relays lesen; wenn die Ursache behoben ist, erneut senden.",
+        ReasonCode::RetriesExhausted => {
+            "Die letzte Antwort des Relays lesen; wenn die Ursache behoben ist, erneut senden."
+        }
         ReasonCode::UnknownRelay => "Der Betrieb muss das Relay einrichten.",
         _ => "Den letzten Eintrag im Verlauf lesen, dann erneut senden oder den Betrieb fragen.",
     }
@@ -223,8 +262,12 @@ const fn dead_todo_english(class: ReasonCode) -> &'static str {
         ReasonCode::Poison => "Operations must look at the event.",
         ReasonCode::UnknownTenant => "Import the tenant; it is then sent by itself.",
         ReasonCode::UnknownCustomer => "Import the customer; it is then sent by itself.",
-        ReasonCode::InvalidRecipient => "Correct the address in the master data, then resend; or resend to another address.",
-        ReasonCode::NoVerificationMethod => "Ask the customer for what is missing and add it to the master data; it is then sent by itself.",
+        ReasonCode::InvalidRecipient => {
+            "Correct the address in the master data, then resend; or resend to another address."
+        }
+        ReasonCode::NoVerificationMethod => {
+            "Ask the customer for what is missing and add it to the master data; it is then sent by itself."
+        }
         ReasonCode::DocumentMissing => "Billing must store the document, then resend.",
         ReasonCode::DocumentMismatch => "Billing must store the right document, or publish a corrected event.",
         ReasonCode::TooLarge => "Make the documents accessible in the portal, or let the relay take larger emails.",
@@ -239,19 +282,87 @@ const fn dead_todo_english(class: ReasonCode) -> &'static str {
 const fn dead_todo_dutch(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::Malformed => "De facturatie moet de gebeurtenis corrigeren en opnieuw publiceren.",
-        ReasonCode::ConflictingEvent => "De facturatie moet de gecorrigeerde gebeurtenis onder een nieuw kenmerk publiceren.",
+        ReasonCode::ConflictingEvent => {
+            "De facturatie moet de gecorrigeerde gebeurtenis onder een nieuw kenmerk publiceren."
+        }
         ReasonCode::Poison => "Beheer moet de gebeurtenis bekijken.",
         ReasonCode::UnknownTenant => "Importeer de tenant; daarna wordt ze vanzelf verstuurd.",
         ReasonCode::UnknownCustomer => "Importeer de klant; daarna wordt ze vanzelf verstuurd.",
-        ReasonCode::InvalidRecipient => "Corrigeer het adres in de stamgegevens en verstuur opnieuw; of verstuur naar een ander adres.",
-        ReasonCode::NoVerificationMethod => "Vraag de klant wat ontbreekt en vul de stamgegevens aan; daarna wordt ze vanzelf verstuurd.",
+        ReasonCode::InvalidRecipient => {
+            "Corrigeer het adres in de stamgegevens en verstuur opnieuw; of verstuur naar een ander adres."
+        }
+        ReasonCode::NoVerificationMethod => {
+            "Vraag de klant wat ontbreekt en vul de stamgegevens aan; daarna wordt ze vanzelf verstuurd."
+        }
         ReasonCode::DocumentMissing => "De facturatie moet het document opslaan; daarna opnieuw versturen.",
-        ReasonCode::DocumentMismatch => "De facturatie moet het juiste document opslaan, of een gecorrigeerde gebeurtenis publiceren.",
-        ReasonCode::TooLarge => "Maak de documenten toegankelijk in het portaal, of laat de relay grotere e-mails aannemen.",
+        ReasonCode::DocumentMismatch => {
+            "De facturatie moet het juiste document opslaan, of een gecorrigeerde gebeurtenis publiceren."
+        }
+        ReasonCode::TooLarge => {
+            "Maak de documenten toegankelijk in het portaal, of laat de relay grotere e-mails aannemen."
+        }
         ReasonCode::Refused => "Lees het antwoord van de relay. Afzender of inhoud moet worden gecorrigeerd.",
         ReasonCode::UnsupportedAddress => "Verstuur naar een adres met gewone letters voor de @.",
-        ReasonCode::RetriesExhausted => "Lees het laatste antwoord van de relay; verstuur opnieuw als de oorzaak weg is.",
+        ReasonCode::RetriesExhausted => {
+            "Lees het laatste antwoord van de relay; verstuur opnieuw als de oorzaak weg is."
+        }
         ReasonCode::UnknownRelay => "Beheer moet de relay instellen.",
         _ => "Lees de laatste regel van de tijdlijn; verstuur dan opnieuw of vraag beheer.",
+    }
+}
+
+const fn class_french(class: ReasonCode) -> &'static str {
+    match class {
+        ReasonCode::Accepted => "acceptée",
+        ReasonCode::RelayUnavailable => "relais injoignable",
+        ReasonCode::Deferred => "refusée provisoirement",
+        ReasonCode::Dependency => "base de données ou stockage injoignable",
+        ReasonCode::Rejected => "destinataire refusé",
+        ReasonCode::TooLarge => "trop grande",
+        ReasonCode::Refused => "expéditeur ou contenu refusé",
+        ReasonCode::UnsupportedAddress => "adresse non prise en charge",
+        ReasonCode::Uncertain => "sans réponse après la remise",
+        ReasonCode::Malformed => "événement illisible",
+        ReasonCode::ConflictingEvent => "événement en contradiction avec un précédent",
+        ReasonCode::Poison => "abandonné par le broker",
+        ReasonCode::UnknownTenant => "mandant inconnu",
+        ReasonCode::UnknownCustomer => "client inconnu",
+        ReasonCode::InvalidRecipient => "aucune adresse utilisable",
+        ReasonCode::NoVerificationMethod => "client non vérifiable",
+        ReasonCode::DocumentMissing => "document manquant",
+        ReasonCode::DocumentMismatch => "document différent",
+        ReasonCode::RetriesExhausted => "tous les essais épuisés",
+        ReasonCode::UnknownRelay => "relais inconnu",
+        ReasonCode::Internal => "erreur interne",
+        ReasonCode::DuplicateInvoice => "facture en double",
+        ReasonCode::Superseded => "remplacée par un renvoi",
+        ReasonCode::Expired => "délai expiré",
+        ReasonCode::ByHand => "à la main",
+    }
+}
+
+const fn dead_todo_french(class: ReasonCode) -> &'static str {
+    match class {
+        ReasonCode::Malformed => "La facturation doit corriger l’événement et le republier.",
+        ReasonCode::ConflictingEvent => "La facturation doit publier l’événement corrigé sous un nouvel identifiant.",
+        ReasonCode::Poison => "L’exploitation doit examiner l’événement.",
+        ReasonCode::UnknownTenant => "Importer le mandant\u{a0}; elle part alors d’elle-même.",
+        ReasonCode::UnknownCustomer => "Importer le client\u{a0}; elle part alors d’elle-même.",
+        ReasonCode::InvalidRecipient => {
+            "Corriger l’adresse dans les données de base, puis renvoyer\u{a0}; ou renvoyer à une autre adresse."
+        }
+        ReasonCode::NoVerificationMethod => {
+            "Demander au client ce qui manque et compléter ses données\u{a0}; elle part alors d’elle-même."
+        }
+        ReasonCode::DocumentMissing => "La facturation doit déposer le document\u{a0}; ensuite, renvoyer.",
+        ReasonCode::DocumentMismatch => "La facturation doit déposer le bon document, ou publier un événement corrigé.",
+        ReasonCode::TooLarge => {
+            "Rendre les documents accessibles dans le portail, ou laisser le relais accepter des e-mails plus grands."
+        }
+        ReasonCode::Refused => "Lire la réponse du relais. L’expéditeur ou le contenu doit être corrigé.",
+        ReasonCode::UnsupportedAddress => "Envoyer à une adresse en lettres simples avant le @.",
+        ReasonCode::RetriesExhausted => "Lire la dernière réponse du relais\u{a0}; renvoyer quand la cause a disparu.",
+        ReasonCode::UnknownRelay => "L’exploitation doit configurer le relais.",
+        _ => "Lire la dernière entrée de l’historique, puis renvoyer ou demander à l’exploitation.",
     }
 }

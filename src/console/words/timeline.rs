@@ -7,26 +7,30 @@ use crate::model::state::{Concluded, Decision, DeliveryRole};
 use crate::policy::decision::{PortalAccess, Reason};
 
 words! { TimelineWords {
-    received = "Ereignis eingegangen", "Event received", "Gebeurtenis ontvangen";
+    received = "Ereignis eingegangen", "Event received", "Gebeurtenis ontvangen", "Événement reçu";
     received_by: fn(&str, &str) -> String =
-        |via, source| format!("über {via}, von {source}"), |via, source| format!("by {via}, from {source}"), |via, source| format!("via {via}, van {source}");
-    forgotten = "Seine Bytes sind gelöscht.", "Its bytes have been deleted.", "De bytes zijn verwijderd.";
-    waiting = "Ereignis wartet", "Event waits", "Gebeurtenis wacht";
+        |via, source| format!("über {via}, von {source}"), |via, source| format!("by {via}, from {source}"), |via, source| format!("via {via}, van {source}"),
+        |via, source| format!("par {via}, de {source}");
+    forgotten = "Seine Bytes sind gelöscht.", "Its bytes have been deleted.", "De bytes zijn verwijderd.", "Ses octets ont été effacés.";
+    waiting = "Ereignis wartet", "Event waits", "Gebeurtenis wacht", "Événement en attente";
     made: fn(DeliveryRole) -> &'static str =
         |role| match role { DeliveryRole::Main => "E-Mail vorgesehen", DeliveryRole::Bcc => "Bcc-E-Mail vorgesehen", DeliveryRole::Rest => "E-Mail an die übrigen Empfänger vorgesehen" },
         |role| match role { DeliveryRole::Main => "Email planned", DeliveryRole::Bcc => "Bcc email planned", DeliveryRole::Rest => "Email to the remaining recipients planned" },
-        |role| match role { DeliveryRole::Main => "E-mail gepland", DeliveryRole::Bcc => "Bcc-e-mail gepland", DeliveryRole::Rest => "E-mail aan de overige ontvangers gepland" };
-    to: fn(&str) -> String = |to| format!("an {to}"), |to| format!("to {to}"), |to| format!("aan {to}");
-    resent = "Erneut gesendet", "Resent", "Opnieuw verstuurd";
-    resent_by: fn(&str) -> String = |who| format!("von {who}"), |who| format!("by {who}"), |who| format!("door {who}");
+        |role| match role { DeliveryRole::Main => "E-mail gepland", DeliveryRole::Bcc => "Bcc-e-mail gepland", DeliveryRole::Rest => "E-mail aan de overige ontvangers gepland" },
+        |role| match role { DeliveryRole::Main => "E-mail prévu", DeliveryRole::Bcc => "E-mail Cci prévu", DeliveryRole::Rest => "E-mail aux autres destinataires prévu" };
+    to: fn(&str) -> String = |to| format!("an {to}"), |to| format!("to {to}"), |to| format!("aan {to}"), |to| format!("à {to}");
+    resent = "Erneut gesendet", "Resent", "Opnieuw verstuurd", "Renvoyée";
+    resent_by: fn(&str) -> String = |who| format!("von {who}"), |who| format!("by {who}"), |who| format!("door {who}"), |who| format!("par {who}");
     unknown_address =
         "Die Adresse stand weder im Ereignis noch in den Stammdaten.",
         "The address stood neither in the event nor on record.",
-        "Het adres stond niet in de gebeurtenis en niet in de stamgegevens.";
+        "Het adres stond niet in de gebeurtenis en niet in de stamgegevens.",
+        "L’adresse ne figurait ni dans l’événement ni dans les données du client.";
     decided: fn(Decision) -> &'static str =
         |decision| match decision { Decision::Attach => "Entscheidung: Dokumente anhängen", Decision::Link => "Entscheidung: Link statt Anhang" },
         |decision| match decision { Decision::Attach => "Decision: attach the documents", Decision::Link => "Decision: a link instead of attachments" },
-        |decision| match decision { Decision::Attach => "Beslissing: documenten bijvoegen", Decision::Link => "Beslissing: link in plaats van bijlage" };
+        |decision| match decision { Decision::Attach => "Beslissing: documenten bijvoegen", Decision::Link => "Beslissing: link in plaats van bijlage" },
+        |decision| match decision { Decision::Attach => "Décision\u{a0}: joindre les documents", Decision::Link => "Décision\u{a0}: lien au lieu de pièces jointes" };
     decision_reason: fn(Reason) -> &'static str =
         |reason| match reason {
             Reason::PolicyInclude => "Die Einstellungen hängen Dokumente für alle Kunden an.",
@@ -57,6 +61,16 @@ words! { TimelineWords {
             Reason::TooLarge => "Met de documenten zou de e-mail groter zijn dan de relay aanneemt.",
             Reason::LinkOnly => "Iemand vroeg om een link.",
             Reason::EarlierDecision => "Een eerdere poging besloot tot een link; een volgende versoepelt dat nooit.",
+        },
+        |reason| match reason {
+            Reason::PolicyInclude => "Les réglages joignent les documents pour tous les clients.",
+            Reason::PolicyExclude => "Les réglages ne joignent de documents pour aucun client.",
+            Reason::BusinessCustomer => "Client professionnel\u{a0}: les réglages joignent pour les professionnels.",
+            Reason::PrivateCustomer => "Client particulier\u{a0}: les réglages ne joignent que pour les professionnels.",
+            Reason::UnknownCustomerType => "Le type du client est inconnu et compte comme particulier\u{a0}; on ne joint que pour les professionnels.",
+            Reason::TooLarge => "Avec les documents, l’e-mail serait plus grand que ce que le relais accepte.",
+            Reason::LinkOnly => "Une personne a demandé un lien.",
+            Reason::EarlierDecision => "Un essai antérieur a décidé un lien\u{a0}; un nouvel essai ne l’assouplit jamais.",
         };
     access: fn(PortalAccess) -> &'static str =
         |access| match access {
@@ -76,20 +90,30 @@ words! { TimelineWords {
             PortalAccess::Verified => "De documenten openen na verificatie.",
             PortalAccess::EveryPageVerified => "Elke pagina opent pas na verificatie.",
             PortalAccess::Closed => "De documenten zijn in het portaal voor niemand toegankelijk.",
+        },
+        |access| match access {
+            PortalAccess::Open => "Le lien ouvre les documents.",
+            PortalAccess::Verified => "Les documents s’ouvrent après vérification.",
+            PortalAccess::EveryPageVerified => "Chaque page ne s’ouvre qu’après vérification.",
+            PortalAccess::Closed => "Dans le portail, les documents ne sont accessibles à personne.",
         };
     method: fn(VerificationMethod) -> &'static str =
         |method| match method { VerificationMethod::PostcodeHouseNumber => "Postleitzahl und Hausnummer", VerificationMethod::SmsOtp => "Code per SMS" },
         |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode and house number", VerificationMethod::SmsOtp => "code by text message" },
-        |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode en huisnummer", VerificationMethod::SmsOtp => "code per sms" };
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode en huisnummer", VerificationMethod::SmsOtp => "code per sms" },
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "code postal et numéro de maison", VerificationMethod::SmsOtp => "code par SMS" };
     by_settings: fn(i64) -> String =
-        |version| format!("Einstellungen, Version {version}"), |version| format!("settings version {version}"), |version| format!("instellingen, versie {version}");
+        |version| format!("Einstellungen, Version {version}"), |version| format!("settings version {version}"), |version| format!("instellingen, versie {version}"),
+        |version| format!("réglages, version {version}");
     attempt: fn(u32) -> String =
-        |number| format!("Versuch {number}"), |number| format!("Attempt {number}"), |number| format!("Poging {number}");
+        |number| format!("Versuch {number}"), |number| format!("Attempt {number}"), |number| format!("Poging {number}"),
+        |number| format!("Essai {number}");
     unended =
-        "Wie er endete, ist nicht bekannt.", "How it ended is not known.", "Hoe die afliep is niet bekend.";
-    over: fn(&str) -> String = |relay| format!("über {relay}"), |relay| format!("over {relay}"), |relay| format!("via {relay}");
-    at_phase: fn(&str) -> String = |phase| format!("bei {phase}"), |phase| format!("at {phase}"), |phase| format!("bij {phase}");
-    next_try = "nächster Versuch", "next try", "volgende poging";
+        "Wie er endete, ist nicht bekannt.", "How it ended is not known.", "Hoe die afliep is niet bekend.",
+        "On ne sait pas comment il s’est terminé.";
+    over: fn(&str) -> String = |relay| format!("über {relay}"), |relay| format!("over {relay}"), |relay| format!("via {relay}"), |relay| format!("par {relay}");
+    at_phase: fn(&str) -> String = |phase| format!("bei {phase}"), |phase| format!("at {phase}"), |phase| format!("bij {phase}"), |phase| format!("à {phase}");
+    next_try = "nächster Versuch", "next try", "volgende poging", "prochain essai";
     concluded: fn(Concluded) -> &'static str =
         |state| match state {
             Concluded::Sent => "Gesendet",
@@ -117,9 +141,18 @@ words! { TimelineWords {
             Concluded::Uncertain => "Uitkomst onzeker",
             Concluded::Cancelled => "Geannuleerd",
             Concluded::Expired => "Verlopen",
+        },
+        |state| match state {
+            Concluded::Sent => "Envoyée",
+            Concluded::Rejected => "Refusée",
+            Concluded::Dead => "Échouée",
+            Concluded::Discarded => "Écartée",
+            Concluded::Uncertain => "Issue incertaine",
+            Concluded::Cancelled => "Annulée",
+            Concluded::Expired => "Expirée",
         };
-    note = "Vermerk", "Note", "Notitie";
-    acknowledged = "Als erledigt vermerkt", "Acknowledged", "Afgehandeld";
+    note = "Vermerk", "Note", "Notitie", "Note";
+    acknowledged = "Als erledigt vermerkt", "Acknowledged", "Afgehandeld", "Marquée comme traitée";
     portal: fn(PortalEventKind) -> &'static str =
         |kind| match kind {
             PortalEventKind::Opened => "Portal: Link geöffnet",
@@ -147,10 +180,19 @@ words! { TimelineWords {
             PortalEventKind::Locked => "Portaal: verificatie geblokkeerd",
             PortalEventKind::Downloaded => "Portaal: document gedownload",
             PortalEventKind::FreshLinkAsked => "Portaal: nieuwe link gevraagd",
+        },
+        |kind| match kind {
+            PortalEventKind::Opened => "Portail\u{a0}: lien ouvert",
+            PortalEventKind::VerificationAsked => "Portail\u{a0}: vérification demandée",
+            PortalEventKind::Verified => "Portail\u{a0}: vérifié",
+            PortalEventKind::VerificationFailed => "Portail\u{a0}: vérification échouée",
+            PortalEventKind::Locked => "Portail\u{a0}: vérification bloquée",
+            PortalEventKind::Downloaded => "Portail\u{a0}: document téléchargé",
+            PortalEventKind::FreshLinkAsked => "Portail\u{a0}: nouveau lien demandé",
         };
-    link_revoked = "Links gesperrt", "Links revoked", "Links ingetrokken";
-    dead_letter = "Dead Letter", "Dead letter", "Dead letter";
-    redriven = "Dead Letter wieder aufgenommen", "Dead letter redriven", "Dead letter opnieuw ingezet";
-    dead_letter_closed = "Dead Letter abgeschlossen", "Dead letter concluded", "Dead letter afgesloten";
-    mail: fn(usize) -> String = |number| format!("E-Mail {number}"), |number| format!("Email {number}"), |number| format!("E-mail {number}");
+    link_revoked = "Links gesperrt", "Links revoked", "Links ingetrokken", "Liens révoqués";
+    dead_letter = "Dead Letter", "Dead letter", "Dead letter", "Dead letter";
+    redriven = "Dead Letter wieder aufgenommen", "Dead letter redriven", "Dead letter opnieuw ingezet", "Dead letter remise en route";
+    dead_letter_closed = "Dead Letter abgeschlossen", "Dead letter concluded", "Dead letter afgesloten", "Dead letter close";
+    mail: fn(usize) -> String = |number| format!("E-Mail {number}"), |number| format!("Email {number}"), |number| format!("E-mail {number}"), |number| format!("E-mail {number}");
 } }

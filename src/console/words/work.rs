@@ -1,33 +1,37 @@
 //! The work list and the search.
 
 use super::words;
-use crate::console::pages::MatchedBy;
+use crate::console::terms::MatchedBy;
 use crate::model::work::WorkKind;
 
 words! { WorkWords {
-    title = "Arbeitsliste", "Work list", "Werklijst";
-    all = "Alle", "All", "Alle";
-    waiting = "Offen", "Open", "Open";
-    acknowledged = "Erledigt", "Acknowledged", "Afgehandeld";
-    age = "Alter", "Age", "Leeftijd";
-    what = "Was ist", "What", "Wat";
-    next_action = "Nächster Schritt", "Next step", "Volgende stap";
-    acknowledge = "Erledigt", "Acknowledge", "Afgehandeld";
+    title = "Arbeitsliste", "Work list", "Werklijst", "À traiter";
+    all = "Alle", "All", "Alle", "Tout";
+    waiting = "Offen", "Open", "Open", "Ouvert";
+    acknowledged = "Erledigt", "Acknowledged", "Afgehandeld", "Traité";
+    age = "Alter", "Age", "Leeftijd", "Âge";
+    what = "Was ist", "What", "Wat", "Quoi";
+    next_action = "Nächster Schritt", "Next step", "Volgende stap", "Prochaine étape";
+    acknowledge = "Erledigt", "Acknowledge", "Afgehandeld", "Marquer comme traité";
     acknowledged_by: fn(&str) -> String =
-        |who| format!("erledigt von {who}"), |who| format!("acknowledged by {who}"), |who| format!("afgehandeld door {who}");
+        |who| format!("erledigt von {who}"), |who| format!("acknowledged by {who}"), |who| format!("afgehandeld door {who}"),
+        |who| format!("traité par {who}");
     new_entries: fn(u64) -> String =
         |count| match count { 1 => "1 neuer Eintrag".to_owned(), count => format!("{count} neue Einträge") },
         |count| match count { 1 => "1 new".to_owned(), count => format!("{count} new") },
-        |count| match count { 1 => "1 nieuwe".to_owned(), count => format!("{count} nieuwe") };
-    empty_title = "Nichts wartet auf Sie", "Nothing waits for you", "Er wacht niets op u";
+        |count| match count { 1 => "1 nieuwe".to_owned(), count => format!("{count} nieuwe") },
+        |count| match count { 1 => "1 nouvelle entrée".to_owned(), count => format!("{count} nouvelles entrées") };
+    empty_title = "Nichts wartet auf Sie", "Nothing waits for you", "Er wacht niets op u", "Rien ne vous attend";
     empty =
         "Hier stünden abgelehnte, abgelaufene und doppelte Rechnungen, solche mit ungewissem Ausgang, und Kunden, die sich nicht ausweisen können.",
         "Here you would see rejected, expired and duplicate invoices, those with an uncertain outcome, and customers who cannot be verified.",
-        "Hier zouden geweigerde, verlopen en dubbele facturen staan, facturen met een onzekere uitkomst, en klanten die zich niet kunnen verifiëren.";
+        "Hier zouden geweigerde, verlopen en dubbele facturen staan, facturen met een onzekere uitkomst, en klanten die zich niet kunnen verifiëren.",
+        "Ici figureraient les factures refusées, expirées et en double, celles dont l’issue est incertaine, et les clients qui ne peuvent pas être vérifiés.";
     empty_acknowledged =
         "Noch ist nichts als erledigt vermerkt.",
         "Nothing has been acknowledged yet.",
-        "Er is nog niets afgehandeld.";
+        "Er is nog niets afgehandeld.",
+        "Rien n’a encore été traité.";
     kind: fn(WorkKind) -> &'static str =
         |kind| match kind {
             WorkKind::Rejected => "Abgelehnt",
@@ -49,6 +53,13 @@ words! { WorkWords {
             WorkKind::Duplicate => "Dubbel",
             WorkKind::Uncertain => "Onzeker",
             WorkKind::NoVerificationMethod => "Niet verifieerbaar",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Refusée",
+            WorkKind::Expired => "Expirée",
+            WorkKind::Duplicate => "En double",
+            WorkKind::Uncertain => "Incertaine",
+            WorkKind::NoVerificationMethod => "Non vérifiable",
         };
     kind_todo: fn(WorkKind) -> &'static str =
         |kind| match kind {
@@ -71,18 +82,28 @@ words! { WorkWords {
             WorkKind::Duplicate => "Nagaan welke factuur geldt",
             WorkKind::Uncertain => "Bij de relay kijken, dan beslissen",
             WorkKind::NoVerificationMethod => "Klantgegevens aanvullen",
+        },
+        |kind| match kind {
+            WorkKind::Rejected => "Demander une adresse valable, renvoyer",
+            WorkKind::Expired => "Clarifier s’il faut encore l’envoyer",
+            WorkKind::Duplicate => "Vérifier quelle facture compte",
+            WorkKind::Uncertain => "Consulter le relais, puis décider",
+            WorkKind::NoVerificationMethod => "Compléter les données du client",
         };
-    search_title = "Suche", "Search", "Zoeken";
+    search_title = "Suche", "Search", "Zoeken", "Recherche";
     results_for: fn(&str) -> String =
-        |query| format!("Treffer für „{query}“"), |query| format!("Results for “{query}”"), |query| format!("Resultaten voor ‘{query}’");
+        |query| format!("Treffer für „{query}“"), |query| format!("Results for “{query}”"), |query| format!("Resultaten voor ‘{query}’"),
+        |query| format!("Résultats pour «\u{a0}{query}\u{a0}»");
     result_count: fn(usize, bool) -> String =
         |count, more| match (count, more) { (1, false) => "1 Treffer".to_owned(), (_, true) => format!("Die ersten {count} Treffer"), _ => format!("{count} Treffer") },
         |count, more| match (count, more) { (1, false) => "1 result".to_owned(), (_, true) => format!("The first {count} results"), _ => format!("{count} results") },
-        |count, more| match (count, more) { (1, false) => "1 resultaat".to_owned(), (_, true) => format!("De eerste {count} resultaten"), _ => format!("{count} resultaten") };
+        |count, more| match (count, more) { (1, false) => "1 resultaat".to_owned(), (_, true) => format!("De eerste {count} resultaten"), _ => format!("{count} resultaten") },
+        |count, more| match (count, more) { (1, false) => "1 résultat".to_owned(), (_, true) => format!("Les {count} premiers résultats"), _ => format!("{count} résultats") };
     search_intro =
         "Gesucht wird in allen Mandanten, die Sie sehen dürfen, und in jedem Status.",
         "It looks in all tenants that you may see, and in every state.",
-        "Er wordt gezocht in alle tenants die u mag zien, en in elke status.";
+        "Er wordt gezocht in alle tenants die u mag zien, en in elke status.",
+        "La recherche porte sur tous les mandants que vous pouvez voir, et sur tous les états.";
     search_examples: [&'static str; 5] =
         [
             "Rechnungsnummer, ganz oder der Anfang; Groß- und Kleinschreibung und Leerzeichen sind gleich",
@@ -104,12 +125,20 @@ words! { WorkWords {
             "E-mailadres van een ontvanger, heel",
             "Message-ID uit een e-mail",
             "Kenmerk van een verzending of gebeurtenis",
+        ],
+        [
+            "Numéro de facture, entier ou son début\u{a0}; majuscules et espaces sont indifférents",
+            "Numéro de client, ou le début des mots de son nom",
+            "Adresse e-mail d’un destinataire, entière",
+            "Message-ID d’un e-mail",
+            "Identifiant d’un envoi ou d’un événement",
         ];
-    nothing_found = "Nichts gefunden", "Nothing found", "Niets gevonden";
+    nothing_found = "Nichts gefunden", "Nothing found", "Niets gevonden", "Aucun résultat";
     nothing_found_hint =
         "Eine Rechnung, deren Ereignis nie angekommen ist, steht hier nicht: Fragen Sie die Abrechnung.",
         "An invoice whose event never came is not here: ask billing.",
-        "Een factuur waarvan de gebeurtenis nooit is aangekomen staat hier niet: vraag het de facturatie.";
+        "Een factuur waarvan de gebeurtenis nooit is aangekomen staat hier niet: vraag het de facturatie.",
+        "Une facture dont l’événement n’est jamais arrivé n’est pas ici\u{a0}: demandez à la facturation.";
     matched: fn(MatchedBy) -> &'static str =
         |matched| match matched {
             MatchedBy::Number => "Nummer",
@@ -140,7 +169,17 @@ words! { WorkWords {
             MatchedBy::MessageId => "Message-ID",
             MatchedBy::Delivery => "Verzending",
             MatchedBy::Event => "Gebeurtenis",
+        },
+        |matched| match matched {
+            MatchedBy::Number => "Numéro",
+            MatchedBy::NumberPrefix => "Début du numéro",
+            MatchedBy::Customer => "Numéro de client",
+            MatchedBy::CustomerName => "Nom",
+            MatchedBy::Recipient => "Destinataire",
+            MatchedBy::MessageId => "Message-ID",
+            MatchedBy::Delivery => "Envoi",
+            MatchedBy::Event => "Événement",
         };
-    found_by = "Gefunden über", "Found by", "Gevonden via";
-    sent_at = "Erstellt", "Created", "Aangemaakt";
+    found_by = "Gefunden über", "Found by", "Gevonden via", "Trouvé par";
+    sent_at = "Erstellt", "Created", "Aangemaakt", "Créé";
 } }

@@ -1,0 +1,141 @@
+//! What pages tell apart, and the words of each language name: states, actions, problems.
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::model::settings::InvalidSettings;
+use crate::model::state::DeliveryState;
+
+/// One entry of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+pub enum NavItem {
+    Work,
+    Search,
+    Tenants,
+    Settings,
+    Operators,
+    Tokens,
+    Audit,
+    Account,
+}
+
+/// What a page says was done just before; its spelling is the `done` of the query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum ActionDone {
+    Resent,
+    /// The same form was sent twice; the first one counts.
+    ResentBefore,
+    Cancelled,
+    SentNow,
+    MarkedSent,
+    Acknowledged,
+    LinksRevoked,
+    LockLifted,
+    Paused,
+    Resumed,
+    SettingsSaved,
+    SettingsUnchanged,
+    TestSent,
+    OperatorChanged,
+    OperatorDisabled,
+    OperatorEnabled,
+    TotpReset,
+    TokenRevoked,
+    PasswordChanged,
+    TotpSetUp,
+    SessionEnded,
+    OtherSessionsEnded,
+}
+
+/// Why the entered password or code is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnrolmentProblem {
+    PasswordTooShort {
+        chars_min: usize,
+    },
+    PasswordTooLong {
+        bytes_max: usize,
+    },
+    /// It is the address or the name, or one of the most used.
+    PasswordGuessable,
+    PasswordsDiffer,
+    CodeWrong,
+    NameMissing,
+}
+
+/// Why an operator is not added or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorProblem {
+    AddressUnusable,
+    AddressTaken,
+    RoleMissing,
+    /// The role is given for named tenants only.
+    TenantsMissing,
+    TenantUnknown,
+    /// Somebody has to be able to manage operators.
+    LastAdmin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenProblem {
+    NameMissing,
+    NameTaken,
+    RoleMissing,
+    TenantsMissing,
+    TenantUnknown,
+    ExpiryUnusable,
+}
+
+/// What of it the query is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchedBy {
+    Number,
+    NumberPrefix,
+    Customer,
+    CustomerName,
+    Recipient,
+    MessageId,
+    Delivery,
+    Event,
+}
+
+/// Where an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceStanding {
+    Delivery(DeliveryState),
+    /// An event that waits for its tenant, customer or documents.
+    EventWaiting,
+    /// An event that became a dead letter.
+    EventDead,
+}
+
+/// What somebody can do with it; which are offered follows from its state and the person's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceAction {
+    Resend,
+    SendNow,
+    Cancel,
+    MarkSent,
+    Acknowledge,
+    RevokeLinks,
+    LiftLock,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageProof {
+    /// Rebuilt, and its sha256 is the one that was recorded.
+    Proven,
+    /// Rebuilt with today's template: its sha256 differs from what was sent.
+    Differs,
+    /// It has not been sent yet: how it would be now.
+    NotSentYet,
+}
+
+/// Why the settings were not saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsProblem {
+    Invalid(InvalidSettings),
+    ReasonMissing,
+    /// Somebody else has changed them meanwhile.
+    ChangedMeanwhile,
+}
