@@ -7,6 +7,7 @@ use axum::response::Response;
 use super::answer::answer;
 use super::format::{Pill, TimeTag, invoice_path, next_path, standing_pill, tenant_path};
 use super::icon::Icon;
+use super::invoice::verb;
 use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
 use crate::console::terms::{InvoiceAction, InvoiceStanding, NavItem};
@@ -83,6 +84,7 @@ struct CustomerTemplate<'a> {
     lock: Option<TimeTag>,
     lift: Option<String>,
     lift_label: &'static str,
+    lift_verb: &'static str,
     links: Vec<LinkRowView<'a>>,
     invoices: Vec<InvoiceListRow>,
     next: Option<String>,
@@ -153,6 +155,7 @@ pub fn customer(layout: &ConsoleLayout<'_>, page: &CustomerPage<'_>) -> Response
             .filter(|_| may_lift)
             .and_then(|lock| lock.delivery.as_ref())
             .map(|delivery| format!("/deliveries/{delivery}/lift-lock")),
+        lift_verb: verb((words.invoice.action)(InvoiceAction::LiftLock)),
         lift_label: (words.invoice.action)(InvoiceAction::LiftLock),
         links: page.links.iter().map(|link| link_row(layout, page, link)).collect(),
         invoices: invoice_list(words, &page.tenant.id, page.invoices),

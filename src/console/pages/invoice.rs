@@ -143,6 +143,8 @@ struct SectionView<'a> {
 
 struct ActionView {
     label: &'static str,
+    /// The label without the mark that a dialog follows.
+    verb: &'static str,
     class: &'static str,
     icon: Icon,
     how: ActionForm,
@@ -295,8 +297,10 @@ fn action_views(layout: &ConsoleLayout<'_>, at: usize, section: &InvoiceSection)
             InvoiceAction::RevokeLinks => (Icon::Link2Off, ActionForm::Ask(path("revoke-links"))),
             InvoiceAction::LiftLock => (Icon::LockOpen, ActionForm::Ask(path("lift-lock"))),
         };
+        let label = (words.invoice.action)(action);
         ActionView {
-            label: (words.invoice.action)(action),
+            label,
+            verb: verb(label),
             class: if place == 0 { "button" } else { "button second" },
             icon,
             how,
@@ -305,6 +309,11 @@ fn action_views(layout: &ConsoleLayout<'_>, at: usize, section: &InvoiceSection)
         }
     };
     actions(layout.principal, layout.now, section).into_iter().enumerate().map(view).collect()
+}
+
+/// What a dialog is headed with, whose button's label ends with `…`.
+pub(super) fn verb(label: &'static str) -> &'static str {
+    label.trim_end_matches('…').trim_end()
 }
 
 fn fact_rows(layout: &ConsoleLayout<'_>, facts: &InvoiceFacts, delivery: Option<&str>) -> Vec<FactRow> {

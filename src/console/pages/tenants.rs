@@ -8,7 +8,7 @@ use super::answer::answer;
 use super::customer::{CustomerInvoiceRow, InvoiceListRow, invoice_list};
 use super::format::{TimeTag, encoded, grouped, next_path, tenant_path};
 use super::icon::Icon;
-use super::invoice::FactRow;
+use super::invoice::{FactRow, verb};
 use super::layout::{ConsoleLayout, FrameView, with_tenant};
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
@@ -93,6 +93,7 @@ struct TenantTemplate<'a> {
     version: String,
     paused: Option<PausedView<'a>>,
     can_pause: bool,
+    pause_verb: &'static str,
     counts: Vec<(&'static str, u64, String)>,
     recent: Vec<InvoiceListRow>,
 }
@@ -151,6 +152,7 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
             since: TimeTag(paused.since),
             reason: &paused.reason,
         }),
+        pause_verb: verb(words.customers.pause),
         can_pause: layout.principal.may(Permission::PauseTenant),
         counts: page.counts.iter().filter(|(_, count)| *count > 0).map(count).collect(),
         recent: invoice_list(words, page.id, page.recent),
