@@ -51,6 +51,20 @@ const fn changed() -> WhatIf {
     WhatIf { deliveries: 18_204, days: 30, to_link: 8_120, to_attach: 3, not_sent: 41, stricter: 9_990, looser: 12 }
 }
 
+fn some_warnings() -> Vec<SettingsWarning> {
+    vec![SettingsWarning::MethodUnusable { method: VerificationMethod::SmsOtp, customers: 312 }]
+}
+
+fn all_warnings() -> Vec<SettingsWarning> {
+    let others = [
+        SettingsWarning::AttachedThoughGated,
+        SettingsWarning::DocumentsNowhere,
+        SettingsWarning::NotRequired,
+        SettingsWarning::NoSmsProvider,
+    ];
+    some_warnings().into_iter().chain(others).collect()
+}
+
 fn portal(
     sample: &ConsoleSample,
     language: ConsoleLanguage,
@@ -64,17 +78,11 @@ fn portal(
         consequences: vec![
             row(Some(CustomerType::Private), Decision::Link, PortalAccess::Verified),
             row(Some(CustomerType::Business), Decision::Attach, PortalAccess::Open),
-            row(None, Decision::Link, PortalAccess::EveryPageVerified),
+            row(None, Decision::Link, PortalAccess::Verified),
         ],
         customers: 5_210,
         unverifiable: what_if.map_or(0, |what_if| what_if.not_sent),
-        warnings: vec![
-            SettingsWarning::AttachedThoughGated,
-            SettingsWarning::DocumentsNowhere,
-            SettingsWarning::NotRequired,
-            SettingsWarning::MethodUnusable { method: VerificationMethod::SmsOtp, customers: 312 },
-            SettingsWarning::NoSmsProvider,
-        ],
+        warnings: if draft.portal_authentication.level.verifies() { some_warnings() } else { all_warnings() },
         what_if,
     };
     let version = |version: u32, level, by: Option<&str>| SettingsVersionRow {
