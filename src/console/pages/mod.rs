@@ -85,7 +85,7 @@ pub use portal_settings::{
     ConsequenceRow, ForeseenSettings, PortalSettingsPage, SettingsVersionRow, SettingsWarning, WhatIf, portal_settings,
 };
 pub use resend::{PlanDifference, PlanWarning, PlannedResend, ResendForm, ResendPage, ResendRefusal, resend};
-pub use search::{SearchHit, SearchPage, search};
+pub use search::{CustomerHit, SearchHit, SearchPage, search};
 pub use sent_mail::{SentAttachment, SentMailPage, mail_frame, sent_mail};
 pub use sign_in::{CodeEntryPage, SignInPage, SignInProblem, sign_in, sign_in_code};
 pub use tenants::{PausedTenant, TenantListRow, TenantPage, TenantsPage, tenant, tenants};

@@ -84,6 +84,8 @@ pub enum PlanWarning {
     EarlierUncertain,
     /// The earlier one is cancelled so that it is not sent as well.
     EarlierCancelled,
+    /// The same recipients were refused the last time.
+    RejectedBefore,
     UnknownAddress,
     /// `expires_at` of the event has passed.
     Expired {
@@ -212,6 +214,7 @@ fn warning(layout: &ConsoleLayout<'_>, warning: &PlanWarning) -> String {
         PlanWarning::SentAt { at } => (own.sent_ago)(&(words.frame.age)(layout.now.since(*at))),
         PlanWarning::EarlierUncertain => own.earlier_uncertain.to_owned(),
         PlanWarning::EarlierCancelled => own.earlier_cancelled.to_owned(),
+        PlanWarning::RejectedBefore => own.rejected_before.to_owned(),
         PlanWarning::UnknownAddress => own.unknown_address.to_owned(),
         PlanWarning::Expired { .. } => own.expired.to_owned(),
         PlanWarning::DocumentsNowhere => own.documents_nowhere.to_owned(),

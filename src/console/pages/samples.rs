@@ -208,7 +208,14 @@ impl ConsoleSample {
         let hits = self.hits();
         let find = |query: &str, hits: &[SearchHit], next| {
             let path = "/search?q=NE-10";
-            search(&self.layout(language, path), &SearchPage { query, hits, next })
+            let customer = CustomerHit {
+                tenant: self.tenant(),
+                id: self.text("C-1042"),
+                name: self.text("Käufer & Söhne OHG"),
+                address: self.text("a…@c….example"),
+            };
+            let customers = if hits.is_empty() { &[][..] } else { &[customer][..] };
+            search(&self.layout(language, path), &SearchPage { query, hits, customers, next })
         };
         vec![
             ("work", work(&rows, false, Some("2026/x"))),

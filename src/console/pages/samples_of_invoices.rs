@@ -266,6 +266,7 @@ fn planned(sample: &ConsoleSample, is_elsewhere: bool) -> PlannedResend {
         PlanWarning::SentAt { at: now().minus(Duration::from_secs(40)) },
         PlanWarning::EarlierUncertain,
         PlanWarning::EarlierCancelled,
+        PlanWarning::RejectedBefore,
         PlanWarning::UnknownAddress,
         PlanWarning::Expired { at: now() },
         PlanWarning::DocumentsNowhere,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::answer;
-use super::format::{Pill, TimeTag, encoded, invoice_path, next_path, standing_pill};
+use super::format::{Pill, TimeTag, customer_path, encoded, invoice_path, next_path, standing_pill};
 use super::icon::Icon;
 use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
@@ -19,8 +19,20 @@ pub struct SearchPage<'a> {
     pub query: &'a str,
     /// The newest first; one row for each invoice.
     pub hits: &'a [SearchHit],
+    /// Customers of this name or id.
+    pub customers: &'a [CustomerHit],
     /// The value of `after` for the next page.
     pub next: Option<&'a str>,
+}
+
+/// A customer that was found, as lists show it.
+pub struct CustomerHit {
+    pub tenant: TenantName,
+    pub id: String,
+    /// Masked, unless it is a company's.
+    pub name: String,
+    /// Masked.
+    pub address: String,
 }
 
 pub struct SearchHit {
@@ -48,6 +60,7 @@ struct SearchTemplate<'a> {
     title: String,
     count: String,
     hits: Vec<SearchHitView<'a>>,
+    customers: Vec<CustomerHitView<'a>>,
     next: Option<String>,
     export: Option<String>,
 }
@@ -62,6 +75,11 @@ struct SearchHitView<'a> {
     pill: Pill,
     at: TimeTag,
     matched: &'static str,
+}
+
+struct CustomerHitView<'a> {
+    path: String,
+    hit: &'a CustomerHit,
 }
 
 #[must_use]
@@ -91,6 +109,11 @@ pub fn search(layout: &ConsoleLayout<'_>, page: &SearchPage<'_>) -> Response {
                 at: TimeTag(one.at),
                 matched: (words.work.matched)(one.matched),
             })
+            .collect(),
+        customers: page
+            .customers
+            .iter()
+            .map(|hit| CustomerHitView { path: customer_path(&hit.tenant.id, &hit.id), hit })
             .collect(),
         next: page.next.map(|after| next_path(layout.path, after)),
         export: (may_export && !page.hits.is_empty()).then(|| format!("/search.csv?q={}", encoded(page.query))),

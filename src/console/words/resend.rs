@@ -65,6 +65,11 @@ words! { ResendWords {
         "The earlier one is not sent yet; it is cancelled.",
         "De eerdere is nog niet verstuurd; ze wordt geannuleerd.",
         "La précédente n’est pas encore envoyée\u{a0}; elle est annulée.";
+    rejected_before =
+        "Diese Empfänger wurden beim letzten Mal abgelehnt.",
+        "These recipients were refused the last time.",
+        "Deze ontvangers werden de vorige keer geweigerd.",
+        "Ces destinataires ont été refusés la dernière fois.";
     unknown_address =
         "Die Adresse steht weder im Ereignis noch in den Stammdaten. Haben Sie geprüft, mit wem Sie sprechen?",
         "The address stands neither in the event nor on record. Have you checked whom you are talking to?",

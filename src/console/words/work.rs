@@ -133,6 +133,7 @@ words! { WorkWords {
             "Message-ID d’un e-mail",
             "Identifiant d’un envoi ou d’un événement",
         ];
+    customers = "Kunden", "Customers", "Klanten", "Clients";
     nothing_found = "Nichts gefunden", "Nothing found", "Niets gevonden", "Aucun résultat";
     nothing_found_hint =
         "Eine Rechnung, deren Ereignis nie angekommen ist, steht hier nicht: Fragen Sie die Abrechnung.",
