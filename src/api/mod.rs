@@ -21,7 +21,6 @@ mod refused_tokens;
 mod settings;
 mod tenants;
 mod upserted;
-pub(crate) mod warning;
 
 use std::any::Any;
 use std::sync::Arc;

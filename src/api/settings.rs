@@ -11,13 +11,14 @@ use super::caller::Caller;
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
-use super::warning::{self, Warning};
 use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_settings, warnings_of_settings};
+use crate::model::customer_group::CustomerGroup;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::model::verification::VerificationConfig;
-use crate::store::{CustomerGroup, SettingsPut};
+use crate::policy::consequences::{PolicyWarning, policy_warnings};
+use crate::store::SettingsPut;
 
 /// Whom the settings' history names for a change over this API.
 pub(super) const CHANGED_BY: &str = "API";
@@ -28,7 +29,7 @@ struct SettingsAnswer {
     version: i64,
     #[serde(flatten)]
     settings: Settings,
-    warnings: Vec<Warning>,
+    warnings: Vec<PolicyWarning>,
     /// What of the body is ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ignored: Vec<MemberWarning>,
@@ -89,6 +90,6 @@ fn answer(
     ignored: Vec<MemberWarning>,
 ) -> Response {
     let VersionedSettings { version, settings } = versioned;
-    let warnings = warning::about(settings, customers, verification);
+    let warnings = policy_warnings(settings, customers, verification);
     ([(header::ETAG, etag::of(version))], Json(SettingsAnswer { version, settings, warnings, ignored })).into_response()
 }

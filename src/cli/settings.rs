@@ -10,7 +10,6 @@ use super::error::Advise;
 use super::terminal::format::count;
 use super::terminal::output::Output;
 use super::terminal::report::{TextReport, Tint};
-use crate::api::warning::{self, Warning};
 use crate::app::App;
 use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
@@ -18,6 +17,7 @@ use crate::model::settings::{
     InvalidSettings, PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod,
     VersionedSettings,
 };
+use crate::policy::consequences::{PolicyWarning, policy_warnings};
 use crate::store::SettingsPut;
 
 /// The width of the longest name and of the space around it.
@@ -103,7 +103,7 @@ struct ShownSettings {
     changed: bool,
     #[serde(flatten)]
     settings: Settings,
-    warnings: Vec<Warning>,
+    warnings: Vec<PolicyWarning>,
 }
 
 /// Does what the command line says.
@@ -195,7 +195,7 @@ async fn show(
 ) -> anyhow::Result<()> {
     let VersionedSettings { version, settings } = versioned;
     let customers = app.store.customer_groups(&tenant, &TenantScope::All).await?;
-    let warnings = warning::about(settings, &customers, &app.config.sms.verification());
+    let warnings = policy_warnings(settings, &customers, &app.config.sms.verification());
     let shown = ShownSettings { tenant_id: tenant, version, changed, settings, warnings };
     Ok(output.one(&shown, &shown.report(output))?)
 }
@@ -219,7 +219,7 @@ impl ShownSettings {
         }
         for warning in warnings {
             let customers = count(usize::try_from(warning.customers).unwrap_or_default(), "customer");
-            report.line("warning", Tint::Yellow, INDENT, &format!("{} ({customers} today)", warning.detail));
+            report.line("warning", Tint::Yellow, INDENT, &format!("{} ({customers} today)", warning.sentence()));
         }
         report.finish()
     }

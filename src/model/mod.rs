@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod customer;
+pub mod customer_group;
 pub mod ids;
 pub mod incoming;
 pub mod invoice_kind;

@@ -62,6 +62,12 @@ impl VerificationConfig {
         Self(SmsReach::Anywhere)
     }
 
+    /// Whether text messages can be sent at all.
+    #[must_use]
+    pub const fn sends_sms(&self) -> bool {
+        !matches!(self.0, SmsReach::Nowhere)
+    }
+
     /// Whether a text message can be sent to the number on record.
     #[must_use]
     pub fn reaches(&self, record: VerificationRecord) -> bool {

@@ -4,7 +4,9 @@
 //! the relay's room only.
 
 pub(crate) mod breaker;
+pub mod consequences;
 pub mod decision;
+pub mod invoice_route;
 pub mod lockout;
 pub mod permission;
 pub mod portal;

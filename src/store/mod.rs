@@ -46,7 +46,6 @@ pub use delivery::notes::{NewNote, Note};
 pub use delivery::resend::{Newest, Standing};
 pub use delivery::row::Delivery;
 pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
-pub use directory::customer_groups::CustomerGroup;
 pub use directory::erase::{Erased, Leftovers};
 pub use directory::settings::{SettingsChange, SettingsPut};
 pub use intake::invoice_digest::invoice_digest;

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
-use crate::api::warning::{self, NO_VERIFICATION_METHOD};
 use crate::cli::error::sentence;
 use crate::cli::terminal::format::{count, relative};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::model::customer_group::CustomerGroup;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VerificationMethod};
+use crate::policy::consequences::{PolicyWarningCode, policy_warnings};
 use crate::secrets::{LinkKeys, PORTAL_ANSWER_PATH, portal_answer};
-use crate::store::{CustomerGroup, Store, StoreError, UndeclaredProxy};
+use crate::store::{Store, StoreError, UndeclaredProxy};
 
 const PORTAL_URL: &str = "PORTAL_URL";
 const SMS: &str = "SMS";
@@ -81,8 +82,8 @@ pub(super) async fn verification(store: &Store, config: &Config) -> Result<Vec<C
     let mut without: Vec<(&TenantId, i64)> = Vec::new();
     for (tenant, settings) in &settings {
         let customers: Vec<CustomerGroup> = groups.remove(tenant).unwrap_or_default();
-        let warnings = warning::about(*settings, &customers, &verification);
-        let unverifiable = warnings.iter().find(|warning| warning.code == NO_VERIFICATION_METHOD);
+        let warnings = policy_warnings(*settings, &customers, &verification);
+        let unverifiable = warnings.iter().find(|warning| warning.code == PolicyWarningCode::NoVerificationMethod);
         without.extend(unverifiable.map(|warning| (tenant, warning.customers)));
     }
     without.sort_by_key(|(_, customers)| std::cmp::Reverse(*customers));

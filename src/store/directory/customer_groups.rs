@@ -3,24 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::model::access::TenantScope;
-use crate::model::customer::{CustomerType, VerificationRecord};
+use crate::model::customer::VerificationRecord;
+use crate::model::customer_group::CustomerGroup;
 use crate::model::ids::TenantId;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
-
-/// Customers of one tenant that are alike for the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CustomerGroup {
-    /// Private, business or unknown.
-    pub kind: Option<CustomerType>,
-    /// What they can be verified by.
-    pub record: VerificationRecord,
-    /// How many they are.
-    pub count: i64,
-}
 
 impl Store {
     /// A tenant's customers, counted by what decides about them: at most a dozen groups for each country of mobile numbers.
@@ -43,7 +33,7 @@ impl Store {
         .all(&mut self.read().await?)
         .await?
         .iter()
-        .map(CustomerGroup::read)
+        .map(read_group)
         .collect()
     }
 
@@ -57,23 +47,21 @@ impl Store {
         .await?;
         let mut groups: BTreeMap<TenantId, Vec<CustomerGroup>> = BTreeMap::new();
         for row in &rows {
-            groups.entry(row.get("tenant_id")?).or_default().push(CustomerGroup::read(row)?);
+            groups.entry(row.get("tenant_id")?).or_default().push(read_group(row)?);
         }
         Ok(groups)
     }
 }
 
-impl CustomerGroup {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            kind: row.get("type")?,
-            record: VerificationRecord {
-                postcode_house_number: row.get("has_postal")?,
-                mobile: row.get("has_mobile")?,
-                mobile_country: row.get("mobile_country")?,
-                mobile_refused: row.get("mobile_refused")?,
-            },
-            count: row.get("count")?,
-        })
-    }
+fn read_group(row: &Row) -> Result<CustomerGroup, StoreError> {
+    Ok(CustomerGroup {
+        kind: row.get("type")?,
+        record: VerificationRecord {
+            postcode_house_number: row.get("has_postal")?,
+            mobile: row.get("has_mobile")?,
+            mobile_country: row.get("mobile_country")?,
+            mobile_refused: row.get("mobile_refused")?,
+        },
+        count: row.get("count")?,
+    })
 }

@@ -47,6 +47,7 @@ fn links_to_a_closed_portal_are_warned_of() {
         said.stdout
     );
     assert!(said.stdout.contains("(3 customers today)"), "{}", said.stdout);
+    assert!(said.stdout.contains("transmitted"), "{}", said.stdout);
 }
 
 #[test]
