@@ -53,6 +53,8 @@ pub(super) struct MessageParts<'a> {
     /// BCP 47.
     pub(super) language: &'a str,
     pub(super) texts: RenderedTexts,
+    /// It shows somebody what customers would get: no delivery stands behind it.
+    pub(super) is_test: bool,
     pub(super) attachments: &'a [Attachment],
     pub(super) documents: &'a [LoadedDocument],
 }
@@ -101,6 +103,8 @@ pub(super) fn write(parts: MessageParts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
     let capacity = parts.documents.iter().map(|document| base64_bytes(document.document.size)).sum::<u64>();
     let capacity = (capacity + USUAL_TEXTS_BYTES).next_multiple_of(BUFFER_STEP_BYTES);
     bytes.reserve_exact(usize::try_from(capacity).unwrap_or_default());
+    let (origin, value) =
+        if parts.is_test { ("X-Test-Message", "yes".to_owned()) } else { ("X-Delivery-Id", parts.root.to_string()) };
     message
         .header("Subject", Text::new(parts.texts.subject))
         .header("Message-ID", MessageId::new(parts.message_id))
@@ -108,7 +112,7 @@ pub(super) fn write(parts: MessageParts<'_>, mut bytes: Vec<u8>) -> Vec<u8> {
         .header("Auto-Submitted", Raw::new("auto-generated"))
         .header("X-Auto-Response-Suppress", Raw::new("OOF, AutoReply"))
         .header("Content-Language", Raw::new(parts.language))
-        .header("X-Delivery-Id", Raw::new(parts.root.to_string()))
+        .header(origin, Raw::new(value))
         .header("MIME-Version", Raw::new("1.0"))
         .body(body)
         .serialize(&mut bytes);

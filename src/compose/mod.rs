@@ -16,13 +16,15 @@ mod sources;
 mod spare_utf8;
 mod templates;
 mod tenant_view;
+mod test_message;
 mod view;
 
 pub use colour::PageColours;
 pub use invalid_templates::InvalidTemplates;
 pub use message::encoded_bytes;
-pub use templates::Templates;
+pub use templates::{RenderedTexts, Templates};
 pub use tenant_view::TenantView;
+pub use test_message::compose_test;
 pub use view::is_checked_reference;
 
 use crate::event::LoadedDocument;
@@ -151,16 +153,53 @@ pub fn compose_into(
 ) -> Result<Mail, ComposeError> {
     let documents = if plan == Plan::Attach { documents } else { &[] };
     let attachments = attachments(&snapshot.data, documents.iter().map(|loaded| &loaded.document));
+    let written = write_texts(templates, snapshot, plan, &attachments)?;
+    put_together(buffer, snapshot, Contents { written, attachments, documents, is_test: false })
+}
+
+/// What the message of a delivery says, without the message: for a preview.
+///
+/// # Errors
+/// [`ComposeError`] if a template fails.
+pub fn preview_texts(templates: &Templates, snapshot: &Snapshot, plan: Plan) -> Result<RenderedTexts, ComposeError> {
+    let attachments = if plan == Plan::Attach { all_attached(&snapshot.data) } else { Vec::new() };
+    write_texts(templates, snapshot, plan, &attachments).map(|written| written.texts)
+}
+
+/// What templates write, and in which language (BCP 47).
+struct WrittenTexts {
+    texts: RenderedTexts,
+    language: String,
+}
+
+fn write_texts(
+    templates: &Templates,
+    snapshot: &Snapshot,
+    plan: Plan,
+    attachments: &[Attachment],
+) -> Result<WrittenTexts, ComposeError> {
+    let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
+    let view = TemplateView::new(snapshot, plan, attachments, &customs);
+    let mut texts = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
+    texts.subject = clean::line(&texts.subject, SUBJECT_CHARS_MAX);
+    Ok(WrittenTexts { texts, language: customs.locale.tag() })
+}
+
+/// What a message holds.
+struct Contents<'d> {
+    written: WrittenTexts,
+    attachments: Vec<Attachment>,
+    /// Those that are attached.
+    documents: &'d [LoadedDocument],
+    is_test: bool,
+}
+
+fn put_together(buffer: Vec<u8>, snapshot: &Snapshot, contents: Contents<'_>) -> Result<Mail, ComposeError> {
+    let Contents { written: WrittenTexts { texts, language }, attachments, documents, is_test } = contents;
     let tenant = &snapshot.tenant;
     let sender = address("sender", &tenant.sender.address)?;
     let message_id = id_at(snapshot.root, &sender);
     let envelope = envelope(snapshot)?;
-
-    let (folder, customs) = templates.resolve(&snapshot.data.tenant_id, &snapshot.locale);
-    let view = TemplateView::new(snapshot, plan, &attachments, &customs);
-    let mut texts = templates.write(&snapshot.data.tenant_id, &folder, snapshot.data.invoice.kind, &view)?;
-    texts.subject = clean::line(&texts.subject, SUBJECT_CHARS_MAX);
-
     let parts = MessageParts {
         root: snapshot.root,
         message_id: &message_id,
@@ -169,8 +208,9 @@ pub fn compose_into(
         reply_to: tenant.sender.reply_to.as_deref().map(|text| address("reply-to", text)).transpose()?,
         to: mailboxes(snapshot, RecipientRole::To)?,
         cc: mailboxes(snapshot, RecipientRole::Cc)?,
-        language: &customs.locale.tag(),
+        language: &language,
         texts,
+        is_test,
         attachments: &attachments,
         documents,
     };

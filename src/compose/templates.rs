@@ -52,11 +52,11 @@ struct AllSources {
 }
 
 /// The parts of a mail that templates write.
-#[derive(Debug)]
-pub(super) struct RenderedTexts {
-    pub(super) subject: String,
-    pub(super) text: String,
-    pub(super) html: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedTexts {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
 }
 
 impl RenderedTexts {

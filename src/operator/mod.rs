@@ -8,3 +8,4 @@ pub mod redriven;
 pub mod resend;
 mod resnapshot;
 pub mod sent_message;
+pub mod settings_sample;
