@@ -2,6 +2,7 @@
 
 pub mod foresight;
 pub mod fresh_link;
+pub mod portal_settings;
 pub mod redrive;
 mod redrive_batch;
 pub mod redriven;

@@ -6,6 +6,7 @@
 pub(crate) mod breaker;
 pub mod consequences;
 pub mod decision;
+pub mod history_comparison;
 pub mod invoice_route;
 pub mod lockout;
 pub mod permission;

@@ -43,6 +43,7 @@ pub use delivery::kept_message::KeptMessage;
 pub use delivery::left_recipients::{LeftRecipients, TriedRecipients};
 pub use delivery::list::DeliveryFilter;
 pub use delivery::notes::{NewNote, Note};
+pub use delivery::past_deliveries::{PAST_DAYS, PAST_DELIVERIES_MAX, PastCompared};
 pub use delivery::resend::{Newest, Standing};
 pub use delivery::row::Delivery;
 pub use directory::catalogue::{CustomersUpserted, TenantUpserted};

@@ -10,6 +10,7 @@ pub(super) mod kept_message;
 pub(super) mod left_recipients;
 pub(super) mod list;
 pub(super) mod notes;
+pub(super) mod past_deliveries;
 pub(super) mod resend;
 pub(super) mod row;
 pub(super) mod terms;

@@ -21,6 +21,7 @@ pub(crate) mod samples;
 mod scopes;
 mod search;
 mod sender_hold;
+mod settings_compared;
 mod takeover;
 mod two_at_once;
 mod verification;
