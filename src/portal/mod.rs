@@ -17,6 +17,7 @@ pub mod language;
 mod logo;
 mod opening;
 pub mod pages;
+mod preview;
 mod proxies;
 mod range;
 pub mod session;
@@ -46,6 +47,8 @@ use crate::secrets::{HmacKeys, PORTAL_ANSWER_PATH, SecretKeys, portal_answer};
 use crate::sms::SmsSender;
 use crate::store::Store;
 use crate::web::{FormTokens, SessionCookie, add_security_headers, assets_router, in_request_span};
+pub use preview::PagePreview;
+
 use bytes::DocumentBytes;
 use proxies::LastNoticed;
 use turns::Turns;

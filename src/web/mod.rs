@@ -14,6 +14,7 @@ mod host;
 pub(crate) mod html;
 mod limits;
 mod peer;
+mod portal_preview;
 mod probes;
 mod problem;
 mod request_span;
@@ -32,6 +33,7 @@ pub use serve::{serve, serve_within};
 
 pub use host::HostAllowList;
 pub use peer::{Peer, PeerNetwork, is_forwarded};
+pub use portal_preview::{PortalPreview, PreviewStep, PreviewedPage};
 pub use probes::{Probes, observability_router, probes_router};
 pub use problem::Problem;
 pub use request_span::in_request_span;
