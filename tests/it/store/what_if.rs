@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use invoice_dispatcher::model::access::TenantScope;
-use invoice_dispatcher::model::customer::{Customer, CustomerType, Postal, VerificationRecord};
+use invoice_dispatcher::model::customer::{CustomerType, VerificationRecord};
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::settings::{
@@ -15,7 +15,7 @@ use invoice_dispatcher::policy::invoice_route::{InvoiceRoute, ordinary_inputs};
 use invoice_dispatcher::store::PAST_DELIVERIES_MAX;
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
-use crate::operator::samples::{customer, tenant};
+use crate::store::samples::add_tenant;
 
 on_both_databases!(other_settings_are_compared_with_what_went, twenty_thousand_deliveries_are_compared_in_time,);
 
@@ -93,19 +93,15 @@ fn inputs(held: Settings, kind: CustomerType, postcode_house_number: bool) -> St
     serde_json::to_string(&ordinary_inputs(held, Some(kind), record, false)).expect("JSON")
 }
 
-fn verifiable(id: &str) -> Customer {
-    let postal = Postal {
-        country: Some("DE".to_owned()),
-        postcode: Some("01067".to_owned()),
-        house_number: Some("12a".to_owned()),
-    };
-    Customer { kind: Some(CustomerType::Private), postal, ..customer(id) }
-}
-
 async fn other_settings_are_compared_with_what_went(database: TestDatabase) {
     let store = &database.store;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
-    store.upsert_customer(&verifiable("C-9")).await.expect("answered");
+    add_tenant(&database, "acme").await;
+    database
+        .execute(
+            "INSERT INTO customer (tenant_id, id, type, name, address, country, postcode, house_number, updated_at)
+             VALUES ('acme', 'C-9', 'private', 'K', 'k@customer.example', 'DE', '01067', '12a', 0)",
+        )
+        .await;
     let held = settings(SensitiveAttachments::ExcludeForPrivate, PortalLevel::NotRequired);
     let attached = inputs(held, CustomerType::Business, true);
     let open = inputs(held, CustomerType::Private, true);
@@ -164,7 +160,7 @@ async fn other_settings_are_compared_with_what_went(database: TestDatabase) {
 
 async fn twenty_thousand_deliveries_are_compared_in_time(database: TestDatabase) {
     let store = &database.store;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    add_tenant(&database, "acme").await;
     let held = settings(SensitiveAttachments::ExcludeForPrivate, PortalLevel::Sensitive);
     let [business, private] = [CustomerType::Business, CustomerType::Private].map(|kind| inputs(held, kind, true));
     let (id, digest) = if store.is_single_process() {
