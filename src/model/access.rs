@@ -104,6 +104,29 @@ impl TenantScope {
     }
 }
 
+/// How far somebody has signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum SessionStage {
+    /// The password was right; a code of the app, or a recovery code, is asked for.
+    Code,
+    /// The password was right; an app is to be set up first.
+    Enrol,
+    /// Everything that the role may do.
+    Open,
+}
+
+/// What a one-time link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum InvitationKind {
+    /// The first password of an account.
+    Invitation,
+    /// A new one, after the old one was taken away.
+    Reset,
+}
+
 /// Whose request or command it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
