@@ -6,11 +6,16 @@
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
 mod address_keys;
+mod base32;
 mod hmac_keys;
 mod one_time_code;
+mod password;
 mod pasted_link;
 mod portal_answer;
+mod random_token;
+mod sealed;
 mod session_id;
+mod totp;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,11 +29,15 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 pub use hmac_keys::HmacKeys;
 pub use one_time_code::OneTimeCode;
+pub use password::PasswordHash;
 pub use pasted_link::pasted_token;
 pub use portal_answer::{PORTAL_ANSWER_PATH, portal_answer};
+pub use random_token::{ApiToken, InvitationToken, RecoveryCode};
 use ring::{hkdf, hmac, rand::SecureRandom};
+pub use sealed::{Sealed, SealingKeys};
 use secrecy::{ExposeSecret, SecretSlice};
 pub use session_id::SessionId;
+pub use totp::TotpSecret;
 
 /// Bytes of a key at least, and of every subkey.
 const KEY_BYTES: usize = 32;
@@ -126,6 +135,12 @@ impl SecretKeys {
     #[must_use]
     pub fn hmac_keys(&self, label: &str) -> HmacKeys {
         HmacKeys::of(self, label)
+    }
+
+    /// What secrets are encrypted with for the purpose `label`.
+    #[must_use]
+    pub fn sealing_keys(&self, label: &str) -> SealingKeys {
+        SealingKeys::of(self, label)
     }
 
     /// The subkeys for the purpose `label`, newest first, 32 bytes each.
