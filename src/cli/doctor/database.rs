@@ -1,5 +1,6 @@
 //! What `doctor` asks the database.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -253,9 +254,13 @@ impl DatabaseChecks {
             .map(|(name, used)| {
                 let number = |number: i64, one| count(usize::try_from(number).unwrap_or_default(), one);
                 let (deliveries, links) = (number(used.deliveries, "delivery"), number(used.links, "link"));
-                let detail = format!(
+                let mut detail = format!(
                     "key {name} is missing: {deliveries} cannot be sent, {links} in customers' hands open nothing"
                 );
+                if used.apps > 0 {
+                    let apps = number(used.apps, "operator");
+                    let _ = write!(detail, ", {apps} cannot sign in by their authenticator app");
+                }
                 Check::fail(SECRET_KEYS, detail, "put it back, behind the newest: SECRET_KEYS=newest,older")
             })
             .collect();

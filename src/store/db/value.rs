@@ -10,8 +10,11 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use crate::clock::Timestamp;
+use crate::model::access::{InvitationKind, Role, SessionStage};
 use crate::model::customer::CustomerType;
-use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, RelayName, TenantId, WorkerId};
+use crate::model::ids::{
+    CustomerId, DeadLetterId, DeliveryId, EventKey, OperatorId, RelayName, TenantId, TokenId, WorkerId,
+};
 use crate::model::incoming::Via;
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::logo::LogoFormat;
@@ -115,6 +118,8 @@ made_of!(DeliveryId, Uuid, |id| Some(DeliveryId(id)));
 made_of!(DeadLetterId, Uuid, |id| Some(DeadLetterId(id)));
 made_of!(EventKey, Uuid, |id| Some(EventKey(id)));
 made_of!(WorkerId, Uuid, |id| Some(WorkerId(id)));
+made_of!(OperatorId, Uuid, |id| Some(OperatorId(id)));
+made_of!(TokenId, Uuid, |id| Some(TokenId(id)));
 made_of!(TenantId, String, |text| Some(TenantId::from(text)));
 made_of!(CustomerId, String, |text| Some(CustomerId::from(text)));
 made_of!(RelayName, String, |text| Some(RelayName::from(text)));
@@ -187,6 +192,7 @@ spelled!(
     DeliveryState,
     EventState,
     HoldReason,
+    InvitationKind,
     InvoiceKind,
     LogoFormat,
     Phase,
@@ -194,7 +200,9 @@ spelled!(
     PortalEventKind,
     PortalLevel,
     Reason,
+    Role,
     SensitiveAttachments,
+    SessionStage,
     Concluded,
     VerificationMethod,
     Via
@@ -223,6 +231,8 @@ simple_values! {
     DeadLetterId => Uuid, |value| value.0;
     EventKey => Uuid, |value| value.0;
     WorkerId => Uuid, |value| value.0;
+    OperatorId => Uuid, |value| value.0;
+    TokenId => Uuid, |value| value.0;
     i64 => Integer, |value| value;
     u32 => Integer, |value| i64::from(value);
     CallingCode => Integer, |value| i64::from(value.0);

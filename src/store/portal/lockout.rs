@@ -272,7 +272,7 @@ async fn wait_for_others(on: &mut Transaction, attempt: &VerificationAttempt<'_>
 
 /// Waits until no other transaction has this key, and has it until the end of this one. On SQLite, a transaction that
 /// writes is alone anyway.
-pub(super) async fn wait_for(on: &mut Transaction, key: i64) -> Result<(), StoreError> {
+pub(in crate::store) async fn wait_for(on: &mut Transaction, key: i64) -> Result<(), StoreError> {
     sql("SELECT $1 AS key {postgres:, CAST(pg_advisory_xact_lock($1) AS TEXT) AS locked}").bind(key).one(on).await?;
     Ok(())
 }

@@ -31,6 +31,8 @@ pub struct KeyUse {
     pub deliveries: i64,
     /// Links in customers' hands that still open the portal.
     pub links: i64,
+    /// Authenticator apps of operators whose secret is encrypted by it.
+    pub apps: i64,
 }
 
 impl Store {
@@ -91,6 +93,13 @@ impl Store {
         .await?;
         for row in &links {
             uses.entry(row.get("name")?).or_default().links = row.get("number")?;
+        }
+        let apps = sql("SELECT key_fingerprint AS name, COUNT(*) AS number FROM operator_totp
+            WHERE is_confirmed GROUP BY key_fingerprint")
+        .all(on)
+        .await?;
+        for row in &apps {
+            uses.entry(row.get("name")?).or_default().apps = row.get("number")?;
         }
         Ok(uses)
     }

@@ -127,7 +127,7 @@ impl Store {
         now: Timestamp,
         addresses: Duration,
         limit: u32,
-    ) -> Result<[u64; 9], StoreError> {
+    ) -> Result<[u64; 13], StoreError> {
         let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
         Ok([
             self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?,
@@ -140,6 +140,11 @@ impl Store {
             self.purge_portal_failures(limit).await?,
             self.purge_sms_networks(networks_before, limit).await?,
             self.purge_sms_log(now.minus(TEXT_MESSAGES), limit).await?,
+            // A session holds its network, and says for so long from where its owner signs in.
+            self.purge_operator_sessions(networks_before, limit).await?,
+            self.purge_sign_in_failures(counters_before, limit).await?,
+            self.purge_operator_invitations(limit).await?,
+            self.purge_unfinished_totp(now.minus(AFTER_SESSION), limit).await?,
         ])
     }
 

@@ -11,6 +11,7 @@ mod held;
 mod intake;
 mod opening;
 mod outcome;
+mod people;
 mod portal_links;
 mod reconciliation;
 mod record;

@@ -1,0 +1,10 @@
+//! People and programs that use console and API: operators, how they sign in, their sessions, and tokens.
+
+pub(super) mod invitation;
+mod lock;
+pub(super) mod operator;
+pub(super) mod scope;
+pub(super) mod session;
+pub(super) mod sign_in;
+pub(super) mod token;
+pub(super) mod totp;
