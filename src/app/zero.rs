@@ -16,6 +16,7 @@ use crate::model::reply::Phase;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::Decision;
 use crate::operator::fresh_link::FRESH_LINK_RESULTS;
+use crate::operator::sign_in::SIGN_IN_RESULTS;
 use crate::policy::decision::Reason;
 use crate::telemetry::metric;
 
@@ -69,6 +70,9 @@ pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>
     }
     counter!(metric::PORTAL_LINKS_REVOKED).increment(0);
     counter!(metric::API_UNAUTHORISED).increment(0);
+    for result in SIGN_IN_RESULTS {
+        counter!(metric::SIGN_INS, "result" => result).increment(0);
+    }
     start_counters_of_portal();
     counter!(metric::DATABASE_STATEMENTS).increment(0);
 }

@@ -2,6 +2,8 @@
 
 pub mod foresight;
 pub mod fresh_link;
+pub mod password_hashing;
+pub mod people;
 pub mod portal_settings;
 pub mod redrive;
 mod redrive_batch;
@@ -10,3 +12,4 @@ pub mod resend;
 mod resnapshot;
 pub mod sent_message;
 pub mod settings_sample;
+pub mod sign_in;

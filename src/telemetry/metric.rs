@@ -80,6 +80,8 @@ metrics! {
         "How long the dead letter or outcome that waits longest for RabbitMQ has been in the outbox.";
     API_UNAUTHORISED = Counter "api_unauthorised_total" []
         "Requests to the API without a token, or with a wrong one.";
+    SIGN_INS = Counter "sign_ins_total" ["result"]
+        "Tries to sign in to the console: `signed_in`, `code_asked` (the password was right), failed, limited, busy.";
     PORTAL_EVENTS = Counter "portal_events_total" ["kind"]
         "What visitors of the customer portal did: links opened, verifications, documents read (once in 10 minutes), …";
     PORTAL_FRESH_LINKS = Counter "portal_fresh_links_total" ["result"]
