@@ -30,7 +30,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
@@ -39,8 +39,8 @@ use crate::model::ids::DeadLetterId;
 use crate::model::verification::VerificationConfig;
 use crate::operator::redrive::Redrive;
 use crate::store::Store;
-use crate::web::{HostAllowList, Probes, add_security_headers, in_request_span, probes_router};
-use access::{Access, AccessGate};
+use crate::web::{Access, HostAllowList, Probes, add_security_headers, in_request_span, probes_router};
+use access::AccessGate;
 use capacity::{Capacity, CapacityLimits};
 use refusal::ApiRefusal;
 use refused_tokens::RefusedTokens;
@@ -79,15 +79,23 @@ impl ApiSettings {
     }
 }
 
-/// Everything that the console's listener serves.
+/// The API and the probes.
 pub fn router(console: ApiSettings, probes: Probes, config: &config::ConsoleConfig) -> Router {
-    let access = Access::new(config.api_token.as_ref(), config.listen);
+    router_beside(Router::new().fallback(async || ApiRefusal::NotFound), console, probes, config)
+}
+
+/// Everything that the console's listener serves: the API, the probes, and `pages` at every other address.
+pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config: &config::ConsoleConfig) -> Router {
+    let access = Access::new(console.store.clone(), config);
     let refused = Arc::new(RefusedTokens::new(console.store.clock().clone()));
     let router = Router::new()
         .merge(api(console, AccessGate { access, refused }))
         .merge(probes_router(probes))
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
-        .fallback(async || ApiRefusal::NotFound)
+        // No page stands among the API's addresses.
+        .route("/api", any(async || ApiRefusal::NotFound))
+        .route("/api/{*rest}", any(async || ApiRefusal::NotFound))
+        .fallback_service(pages)
         .layer(from_fn_with_state(REQUEST_DEADLINE, end_in_time))
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn(in_request_span));

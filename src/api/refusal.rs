@@ -113,12 +113,14 @@ impl ApiRefusal {
             Self::Unauthorised => new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorised",
-                "the API asks for its token: send Authorization: Bearer and the API_TOKEN of the configuration",
+                "the API asks who you are: send Authorization: Bearer and a token of `tokens add`, or the API_TOKEN of the \
+                 configuration",
             ),
             Self::NoTokenConfigured => new(
                 StatusCode::FORBIDDEN,
                 "no token configured",
-                "the API is reachable from other machines and has no token; set API_TOKEN and start again",
+                "the API is reachable from other machines and knows nobody; set API_TOKEN and start again, or make a token \
+                 with `tokens add`",
             ),
             Self::AnotherSite => new(StatusCode::FORBIDDEN, "another site", "pages of other sites may not use the API"),
             Self::UnknownTenant(tenant) => Problem::new(

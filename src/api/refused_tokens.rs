@@ -38,7 +38,7 @@ impl RefusedTokens {
             tracing::warn!(
                 count,
                 "requests without a token, or with a wrong one, that the API refused: {count}; if a client of ours sends \
-                 them, give it the API_TOKEN of the configuration"
+                 them, give it a token of `tokens add`"
             );
         }
     }

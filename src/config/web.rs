@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
+use strum::VariantArray as _;
 
 use super::address::{BaseUrl, base_url, site_url};
 use super::fault::Wrong;
 use super::reader::{ConfigReader, Key, key};
 use super::source::Raw;
 use super::value;
+use crate::model::access::Role;
 
 /// The customers' pages.
 #[derive(Debug, Clone)]
@@ -39,8 +41,10 @@ pub struct ConsoleConfig {
     pub url: BaseUrl,
     /// Where this process serves them.
     pub listen: SocketAddr,
-    /// What the API asks for as bearer token; without one it serves loopback only.
+    /// A token of role `admin`, beside those of the database: the way in before there are any.
     pub api_token: Option<SecretString>,
+    /// Roles that must sign in with an authenticator app, too.
+    pub totp_roles: Vec<Role>,
     /// Further names in `Host` that are answered, beside the URL's own and loopback's.
     pub hosts: Vec<String>,
 }
@@ -56,9 +60,23 @@ impl ConsoleConfig {
             url: reader.value(CONSOLE_URL, "http://127.0.0.1:8080", base_url),
             listen: reader.value(key("console.listen").variable("CONSOLE_LISTEN"), "127.0.0.1:8080", value::listen),
             api_token: reader.optional(API_TOKEN, api_token),
+            totp_roles: reader.value(
+                key("console.totp_roles"),
+                "support,operations,admin,tenant_admin",
+                value::list(person_role),
+            ),
             hosts: reader.value(key("console.hosts"), "", value::list(value::host)),
         }
     }
+}
+
+/// A role of people.
+fn person_role(raw: &Raw) -> Result<Role, Wrong> {
+    let written = value::text(raw)?;
+    written.parse().ok().filter(|role: &Role| role.is_for_people()).ok_or_else(|| {
+        let roles: Vec<&str> = Role::VARIANTS.iter().filter(|role| role.is_for_people()).map(Into::into).collect();
+        Wrong::new(format!("holds {written:?}"), format!("choose among: {}", roles.join(", ")))
+    })
 }
 
 /// Long enough not to be guessed, and fit for a header ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).

@@ -25,6 +25,13 @@ impl SessionCookie {
         Self { name: if is_https { "__Host-portal" } else { "portal_session" }, is_https }
     }
 
+    /// The console's, where browsers reach it at `url`.
+    #[must_use]
+    pub fn of_console(url: &BaseUrl) -> Self {
+        let is_https = url.is_https();
+        Self { name: if is_https { "__Host-console" } else { "console_session" }, is_https }
+    }
+
     /// Whether the browser sent the cookie, whatever it holds.
     #[must_use]
     pub fn is_there(self, headers: &HeaderMap) -> bool {

@@ -3,6 +3,7 @@
 //! [`serve()`] accepts connections and speaks HTTP/1.1 on each. [`admission`] decides who gets a place, [`deadlines`]
 //! how long a client may take for each part of an exchange, and [`watched`] notes what moves.
 
+mod access;
 mod admission;
 mod assets;
 mod connection;
@@ -24,6 +25,7 @@ mod watched;
 #[cfg(test)]
 pub(crate) mod wire;
 
+pub use access::{Access, AccessRefusal, of_session};
 pub use assets::{Asset, CSS, assets_router, kept_for_good, short_hash};
 pub use cookie::SessionCookie;
 pub use csrf::{ForeignForm, FormTokens, check_origin};
