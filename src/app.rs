@@ -25,6 +25,7 @@ pub use service::Service;
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};
 use crate::config::{Config, DocumentsPlace, Retention};
+use crate::console::{Console, ConsoleParts};
 use crate::dispatch::{
     Buffers, Context, InFlight, Isolation, MemoryBudgets, Profiles, TemplateCache, Worker, WorkerEnd,
 };
@@ -36,6 +37,7 @@ use crate::model::state::OnUncertain;
 use crate::model::verification::VerificationConfig;
 use crate::operator::foresight::Foresight;
 use crate::operator::fresh_link::FreshLink;
+use crate::operator::people::People;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::policy::retry::Schedule;
@@ -255,6 +257,26 @@ impl App {
             self.sms.clone(),
             self.fresh_link.clone(),
         )
+    }
+
+    /// Adds and changes people and tokens.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People::new(self.store.clone(), self.config.console.url.clone())
+    }
+
+    /// The pages of those who run the dispatcher, on this store.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console::new(ConsoleParts {
+            config: Arc::clone(&self.config),
+            store: self.store.clone(),
+            templates: Arc::clone(&self.templates),
+            documents: self.documents.clone(),
+            keys: &self.secret_keys,
+            redrive: self.redrive.clone(),
+            resend: self.resend.clone(),
+        })
     }
 
     /// Sends what is due until `stop`, then drains. A worker that the others called dead starts anew.

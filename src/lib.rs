@@ -19,6 +19,7 @@ pub mod demo;
 pub mod app;
 
 pub mod api;
+pub mod console;
 pub mod portal;
 
 pub mod web;

@@ -15,6 +15,7 @@ use super::listeners::{EarlyListener, Listeners};
 use super::{App, Observability, Roles, zero};
 use crate::api::{self, ApiSettings};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
+use crate::console::{self, Console};
 use crate::dispatch::LAST_STEPS;
 use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running};
 use crate::model::ids::RelayName;
@@ -27,6 +28,9 @@ const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
 /// How often templates are noted as in use; a day would do.
 const TEMPLATES_TOLD: Duration = Duration::from_hours(1);
+
+/// How often secrets of operators are looked through for older keys.
+const SEALED_LOOK: Duration = Duration::from_hours(1);
 
 /// How often the database is asked whether it answers, for readiness.
 const DATABASE_LOOK: Duration = Duration::from_secs(5);
@@ -71,6 +75,7 @@ impl Service {
     pub async fn run(mut self) -> anyhow::Result<()> {
         self.keep_gauges().await;
         if let Some(listener) = self.listeners.console.take() {
+            self.tasks.spawn(keep_sealed(self.app.console(), self.stop.clone()));
             self.serve(listener, self.console(), self.limits());
         }
         if let Some(listener) = self.listeners.portal.take() {
@@ -146,7 +151,8 @@ impl Service {
             redrive: self.visitors.redrive.clone(),
             verification: self.app.config.sms.verification(),
         };
-        api::router(console, self.observability.probes.clone(), config)
+        let pages = console::router(self.app.for_visitors().console());
+        api::router_beside(pages, console, self.observability.probes.clone(), config)
     }
 
     async fn portal(&self) -> Router {
@@ -235,6 +241,21 @@ async fn keep_templates(app: App, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(TEMPLATES_TOLD)).await.is_some() {
         if let Err(error) = app.announce_templates().await {
             warn!("failed to record which templates are in use: {error}");
+        }
+    }
+}
+
+/// Encrypts operators' secrets by the newest key: at the start, which is when a new one comes, and again for what a process
+/// with older keys has written since.
+async fn keep_sealed(console: Console, stop: CancellationToken) {
+    loop {
+        match console.reseal().await {
+            Ok(0) => {}
+            Ok(number) => info!("secrets of operators' authenticator apps encrypted by the newest key: {number}"),
+            Err(error) => warn!("failed to encrypt operators' secrets by the newest key; it is tried again: {error}"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(SEALED_LOOK)).await.is_none() {
+            return;
         }
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::invitation::problem_of;
 use super::pages::{self, AccountPage, AccountProblem, EnrolmentProblem, SessionRow};
 use super::sign_in::{NoFields, with_cookie};
-use super::signed::{ConsoleVisitor, see_other};
+use super::signed::{ConsoleVisitor, secret, see_other};
 use super::totp::show_codes;
 use super::turns::TRY_AGAIN;
 use super::{Console, Signed, SignedForm};
@@ -19,8 +19,11 @@ use crate::store::{ListedSession, Operator, StoreError};
 
 #[derive(Deserialize)]
 pub(super) struct PasswordForm {
+    #[serde(deserialize_with = "secret")]
     current: SecretString,
+    #[serde(deserialize_with = "secret")]
     password: SecretString,
+    #[serde(deserialize_with = "secret")]
     password_again: SecretString,
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Console;
 use super::pages::{self, EnrolmentProblem, InvitationPage};
 use super::sign_in::signed;
-use super::signed::{ConsoleVisitor, comes_from_us};
+use super::signed::{ConsoleVisitor, comes_from_us, secret};
 use super::turns::TRY_AGAIN;
 use crate::operator::sign_in::PasswordChosen;
 use crate::policy::password_rule::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, WeakPassword};
@@ -21,7 +21,9 @@ use crate::secrets::InvitationToken;
 pub(super) struct InvitationForm {
     #[serde(default)]
     name: String,
+    #[serde(deserialize_with = "secret")]
     password: SecretString,
+    #[serde(deserialize_with = "secret")]
     password_again: SecretString,
 }
 

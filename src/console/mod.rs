@@ -11,8 +11,8 @@ pub mod pages;
 mod qr_code;
 mod sign_in;
 mod signed;
-mod tokens;
 pub mod terms;
+mod tokens;
 mod totp;
 mod turns;
 pub mod words;
@@ -20,9 +20,9 @@ pub mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -36,7 +36,7 @@ use crate::operator::sign_in::SignIn;
 use crate::secrets::{LinkKeys, SecretKeys};
 use crate::store::{Store, StoreError};
 use crate::web::{Access, FormTokens, assets_router, in_request_span};
-pub(crate) use signed::{Signed, SignedForm, see_other};
+pub(crate) use signed::{Signed, SignedForm};
 use turns::PageTurns;
 
 /// What a page may do: its scripts and styles are files of ours, nothing stands in it by itself. The mail as it was sent is a
@@ -47,6 +47,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// What the pages are made with. Cheap to clone.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "pages that are still to come use the rest of it")]
 pub struct Console {
     config: Arc<Config>,
     /// With connections of its own.
@@ -136,13 +137,25 @@ pub fn router(console: Console) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(map_response(add_console_headers))
+        .layer(from_fn(keep_token_from_referrers))
         .layer(from_fn(in_request_span))
         .with_state(console)
 }
 
 /// For who is signed in, a page within the console; for all others, the way in: what is there is not theirs to know.
-async fn not_found(State(_): State<Console>, signed: Signed) -> Response {
+async fn not_found(signed: Signed) -> Response {
     signed.not_found()
+}
+
+/// On pages whose address has a token: with `same-origin` a stylesheet of theirs would be asked for with the whole address as
+/// `Referer`, and a proxy would log it.
+async fn keep_token_from_referrers(request: Request, next: Next) -> Response {
+    let has_token = request.uri().path().starts_with("/invitation/");
+    let mut response = next.run(request).await;
+    if has_token {
+        response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    }
+    response
 }
 
 /// What a page does not say itself. `same-origin`: with `no-referrer`, browsers would send `Origin: null` with our own forms.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::language::ConsoleLanguage;
 use super::pages::{self, CodeEntryPage, SignInPage, SignInProblem};
-use super::signed::{ConsoleVisitor, comes_from_us, safe_next, see_other};
+use super::signed::{ConsoleVisitor, comes_from_us, safe_next, secret, see_other};
 use super::{Console, SignedForm};
 use crate::model::access::SessionStage;
 use crate::operator::sign_in::{SignInAnswer, SignInOrigin};
@@ -30,6 +30,7 @@ pub(super) struct SignInQuery {
 pub(super) struct SignInForm {
     #[serde(default)]
     email: String,
+    #[serde(deserialize_with = "secret")]
     password: SecretString,
     #[serde(default)]
     next: String,

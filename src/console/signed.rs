@@ -8,8 +8,9 @@ use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use tracing::{error, warn};
 
 use super::Console;
@@ -60,6 +61,7 @@ impl Signed {
     ///
     /// # Errors
     /// The page that says so.
+    #[expect(clippy::result_large_err, reason = "the page is the answer, and is sent at once")]
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Response> {
         if self.principal.may(permission) { Ok(()) } else { Err(pages::forbidden(&self.front())) }
     }
@@ -234,6 +236,11 @@ impl<T: DeserializeOwned> FromRequest<Console> for SignedForm<T> {
         let Form(form) = Form::<T>::from_request(again(&parts), &()).await.map_err(|_| outdated())?;
         Ok(Self { signed, form })
     }
+}
+
+/// A field that shows itself nowhere.
+pub(super) fn secret<'de, D: Deserializer<'de>>(field: D) -> Result<SecretString, D::Error> {
+    String::deserialize(field).map(SecretString::from)
 }
 
 /// Whether a form was sent from a page of this session.

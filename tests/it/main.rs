@@ -7,6 +7,7 @@ mod api;
 mod broker;
 mod cli;
 mod compose;
+mod console;
 mod demo;
 mod dispatch;
 mod documents;

@@ -1,0 +1,7 @@
+//! The pages of those who run the dispatcher, and who gets in.
+
+mod guesses_are_few;
+mod operators_are_managed;
+mod people_sign_in;
+mod requests_are_somebodys;
+pub(crate) mod support;
