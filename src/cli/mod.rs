@@ -14,6 +14,7 @@ pub mod links;
 mod lookup;
 pub mod migrate;
 mod open;
+pub mod operators;
 pub mod portal_locks;
 pub mod preview;
 pub mod publish;
@@ -23,6 +24,7 @@ pub mod run;
 pub mod settings;
 pub mod tenants;
 mod terminal;
+pub mod tokens;
 mod views;
 
 use std::path::PathBuf;
@@ -105,6 +107,8 @@ enum Command {
     Settings(settings::SettingsArgs),
     Tenants(tenants::TenantsArgs),
     Customers(customers::CustomersArgs),
+    Operators(operators::OperatorsArgs),
+    Tokens(tokens::TokensArgs),
 }
 
 /// Does what the command line says, and reports what went wrong on standard error.
@@ -149,6 +153,8 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Settings(args) => settings::run(args, globals).await,
         Command::Tenants(args) => tenants::run(args, globals).await,
         Command::Customers(args) => customers::run(args, globals).await,
+        Command::Operators(args) => operators::run(args, globals).await,
+        Command::Tokens(args) => tokens::run(args, globals).await,
     }
 }
 

@@ -19,6 +19,7 @@ mod files_are_private;
 mod ids_are_shortened;
 mod import;
 mod links;
+mod operators;
 mod portal_locks;
 mod prompts;
 mod publish;
