@@ -31,7 +31,7 @@
 //! | `/operators` | `email`, `name`, `role`, `tenants` (ids, one a line or by commas; empty: all) |
 //! | `/operators/{id}` | `role`, `tenants` |
 //! | `/operators/{id}/invite`, `/reset-totp`, `/disable`, `/enable` | |
-//! | `/tokens` | `name`, `role`, `tenants`, `expires_in_days` (empty: never) |
+//! | `/tokens` | `name`, `role`, `tenants`, `expires_in_days` (empty: a year) |
 //! | `/tokens/{id}/revoke` | |
 //!
 //! After a change: 303 to a page with `?done=` and an [`ActionDone`], which says so.

@@ -144,7 +144,7 @@ words! { AccessWords {
     add_token = "Token erzeugen", "Make a token", "Token maken", "Créer un jeton";
     token_name_hint = "Welches Programm ihn benutzt.", "Which program uses it.", "Welk programma hem gebruikt.", "Quel programme l’utilise.";
     expires_in = "Gültig für Tage", "Valid for days", "Geldig voor dagen", "Valable (jours)";
-    expires_hint = "Leer: läuft nie ab.", "Empty: never expires.", "Leeg: verloopt nooit.", "Vide\u{a0}: n’expire jamais.";
+    expires_hint = "Leer: ein Jahr. Höchstens drei.", "Empty: one year. At most three.", "Leeg: een jaar. Hoogstens drie.", "Vide\u{a0}: un an. Trois au plus.";
     token_made: fn(&str) -> String =
         |name| format!("Token für {name}"), |name| format!("Token for {name}"), |name| format!("Token voor {name}"),
         |name| format!("Jeton pour {name}");
