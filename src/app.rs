@@ -44,7 +44,7 @@ use crate::policy::retry::Schedule;
 use crate::portal::Portal;
 use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
-use crate::secrets::{AddressKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
+use crate::secrets::{AddressKeys, AuditKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
 use crate::sms::{InvalidSmsProvider, SmsDeadlines, SmsSender};
 use crate::store::{ContactError, OpenError, RetentionTimes, Store, StoreError};
 use crate::upkeep::sweeper::Sweeper;
@@ -192,6 +192,7 @@ impl App {
             .with_outcomes(config.broker.publishes_outcomes())
             .with_resent_by(resent_by)
             .with_address_keys(AddressKeys::of(&keys))
+            .with_audit_keys(AuditKeys::of(&keys))
             // Another process may have the provider that this one does not know.
             .with_verification(VerificationConfig::with_sms_to(config.sms.calling_codes.iter().copied()));
         let link_keys = keys.link_keys();
@@ -321,7 +322,7 @@ impl App {
 
     fn retention(&self) -> RetentionTimes {
         let Retention { bodies, deliveries, addresses } = self.config.retention;
-        RetentionTimes { bodies, deliveries, addresses }
+        RetentionTimes { bodies, deliveries, addresses, ..RetentionTimes::default() }
     }
 
     /// A connector for each relay.

@@ -6,6 +6,7 @@
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 
 mod address_keys;
+mod audit_keys;
 mod base32;
 mod hmac_keys;
 mod one_time_code;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 use crate::private_file;
 use crate::sha256::Sha256;
 pub use address_keys::AddressKeys;
+pub use audit_keys::{AuditKey, AuditKeys, audit_salt};
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};

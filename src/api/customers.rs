@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::path::{self, CustomerPath};
 use super::refusal::ApiRefusal;
@@ -35,6 +36,7 @@ struct CustomerAnswer {
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     path: CustomerPath,
     headers: HeaderMap,
     body: Bytes,
@@ -43,7 +45,7 @@ pub(super) async fn put(
     caller.expect_in_scope(&tenant_id)?;
     body::expect_json(&headers)?;
     let customer = parse_customer(&body, Some((&tenant_id, &id)))?;
-    let done = console.store.upsert_customer(&customer).await?;
+    let done = console.store.upsert_customer(&customer, &who).await?;
     if !done.unknown_tenant.is_empty() {
         return Err(ApiRefusal::UnknownTenant(tenant_id));
     }

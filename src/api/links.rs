@@ -10,9 +10,9 @@ use bytes::Bytes;
 use metrics::counter;
 use serde::{Deserialize, Serialize};
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::refusal::ApiRefusal;
-use super::settings::CHANGED_BY;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -121,13 +121,14 @@ pub(super) async fn find(
 /// Revokes links for good.
 pub(super) async fn revoke(
     State(console): State<ApiSettings>,
+    Asking(who): Asking,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<RevokedAnswer>, ApiRefusal> {
     let query: LinkQuery = body::read_json(&headers, &body)?;
     let reason = body::reason(query.reason.as_deref().unwrap_or_default())?;
     let selection = query.selection()?;
-    let revoked = console.store.revoke_links(&selection, CHANGED_BY, reason).await?;
+    let revoked = console.store.revoke_links(&selection, &who, reason).await?;
     counter!(metric::PORTAL_LINKS_REVOKED).increment(revoked);
     Ok(Json(RevokedAnswer { revoked }))
 }

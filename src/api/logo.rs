@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -19,6 +20,7 @@ const EXPECTED: &str = "image/png or image/jpeg";
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
@@ -30,7 +32,7 @@ pub(super) async fn put(
         return Err(ApiRefusal::MediaType { expected: EXPECTED });
     }
     let logo = Logo::read(body).map_err(|invalid| Malformed::at("$", invalid.to_string()))?;
-    match console.store.save_logo(&id, &logo).await? {
+    match console.store.save_logo(&id, &logo, &who).await? {
         LogoSaved::Created => Ok(StatusCode::CREATED),
         LogoSaved::Changed | LogoSaved::Unchanged => Ok(StatusCode::NO_CONTENT),
         LogoSaved::UnknownTenant => Err(ApiRefusal::UnknownTenant(id)),
@@ -54,10 +56,11 @@ pub(super) async fn show(
 pub(super) async fn delete(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     path: TenantPath,
 ) -> Result<StatusCode, ApiRefusal> {
     let id = path::tenant(path)?;
     caller.expect_in_scope(&id)?;
-    console.store.delete_logo(&id).await?;
+    console.store.delete_logo(&id, &who).await?;
     Ok(StatusCode::NO_CONTENT)
 }

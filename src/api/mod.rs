@@ -5,6 +5,7 @@
 //! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
 
 mod access;
+mod actor;
 mod body;
 mod caller;
 mod capacity;
@@ -31,6 +32,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
@@ -62,6 +64,8 @@ pub struct ApiSettings {
     pub redrive: Redrive,
     /// What customers can be verified by.
     pub verification: VerificationConfig,
+    /// The proxies that are believed when they say whose request it is.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ApiSettings {

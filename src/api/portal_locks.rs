@@ -7,9 +7,9 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::refusal::ApiRefusal;
-use super::settings::CHANGED_BY;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -79,6 +79,7 @@ pub(super) async fn list(
 pub(super) async fn lift(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LiftedAnswer>, ApiRefusal> {
@@ -90,7 +91,7 @@ pub(super) async fn lift(
     if console.store.customer(&tenant, &customer, caller.scope()).await?.is_none() {
         return Err(ApiRefusal::UnknownCustomer);
     }
-    let lifted = console.store.lift_portal_locks(&tenant, &customer, CHANGED_BY, reason).await?;
+    let lifted = console.store.lift_portal_locks(&tenant, &customer, &who, reason).await?;
     Ok(Json(LiftedAnswer { lifted }))
 }
 

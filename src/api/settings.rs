@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
@@ -19,9 +20,6 @@ use crate::model::settings::{Settings, VersionedSettings};
 use crate::model::verification::VerificationConfig;
 use crate::policy::consequences::{PolicyWarning, policy_warnings};
 use crate::store::SettingsPut;
-
-/// Whom the settings' history names for a change over this API.
-pub(super) const CHANGED_BY: &str = "API";
 
 /// Settings, with their version and what is to be said about them.
 #[derive(Debug, Serialize)]
@@ -55,6 +53,7 @@ pub(super) async fn show(
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
@@ -76,7 +75,7 @@ pub(super) async fn put(
     let settings = parse_settings(&body)?;
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant, caller.scope()).await?;
-    match console.store.put_settings(&tenant, &settings, version, CHANGED_BY).await? {
+    match console.store.put_settings(&tenant, &settings, version, &who).await? {
         SettingsPut::Saved(saved) => Ok(answer(saved, &customers, &console.verification, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),
         SettingsPut::UnknownTenant => Err(ApiRefusal::UnknownTenant(tenant)),

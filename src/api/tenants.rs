@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::actor::Asking;
 use super::caller::Caller;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -37,6 +38,7 @@ struct TenantAnswer {
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
+    Asking(who): Asking,
     path: TenantPath,
     headers: HeaderMap,
     body: Bytes,
@@ -46,7 +48,7 @@ pub(super) async fn put(
     body::expect_json(&headers)?;
     let tenant = parse_tenant(&body, Some(&id))?;
     let TenantUpserted { created, profile_changed, moved, settings_ignored, resolvable } =
-        console.store.upsert_tenant(&tenant).await?;
+        console.store.upsert_tenant(&tenant, &who).await?;
     let result = Upserted::of(created, profile_changed || moved);
     console.auto_redrive(&resolvable).await;
     let (dead_letters_cured, warnings) = (resolvable.len(), warnings_of_tenant(&body));

@@ -150,6 +150,7 @@ impl Service {
             intake: self.visitors.intake.clone(),
             redrive: self.visitors.redrive.clone(),
             verification: self.app.config.sms.verification(),
+            trusted_proxies: self.app.config.http.trusted_proxies.clone(),
         };
         let pages = console::router(self.app.for_visitors().console());
         api::router_beside(pages, console, self.observability.probes.clone(), config)

@@ -4,6 +4,7 @@ mod known;
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::json;
 
 use super::Globals;
 use super::arguments::{Limit, ReasonArg};
@@ -11,8 +12,10 @@ use super::error::Advise;
 use super::terminal::confirm::agrees;
 use super::terminal::format::count;
 use crate::app::App;
+use crate::model::access::TenantScope;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, TenantId};
-use crate::store::{Erased, Leftovers};
+use crate::store::{Erased, Leftovers, NewAuditEntry};
 
 /// List, show or erase customers
 #[derive(Debug, clap::Args)]
@@ -98,10 +101,21 @@ pub async fn run(args: CustomersArgs, globals: &Globals) -> anyhow::Result<()> {
     match args.action {
         CustomersAction::List { tenant, name, after, addresses, limit } => {
             let (tenant, after) = (TenantId::from(tenant), after.map(CustomerId::from));
+            if addresses {
+                let who = globals.who();
+                let entry = NewAuditEntry::new(AuditAction::ListViewed, &who).of_tenant(&tenant).about("customers");
+                app.store.audit(&entry.with(json!({ "name": name }))).await?;
+            }
             known::list(&app, output, &tenant, known::Part { name, after, limit: limit.limit }, addresses).await
         }
         CustomersAction::Show { tenant, customer, addresses } => {
-            known::show(&app, output, &TenantId::from(tenant), &CustomerId::from(customer), addresses).await
+            let (tenant, customer) = (TenantId::from(tenant), CustomerId::from(customer));
+            if addresses && app.store.customer(&tenant, &customer, &TenantScope::All).await?.is_some() {
+                let who = globals.who();
+                let entry = NewAuditEntry::new(AuditAction::CustomerViewed, &who).of_customer(&tenant, &customer);
+                app.store.audit(&entry.about(customer.as_str())).await?;
+            }
+            known::show(&app, output, &tenant, &customer, addresses).await
         }
         CustomersAction::Erase { tenant, customer, why, yes } => {
             erase(&app, globals, TenantId::from(tenant), CustomerId::from(customer), &why, yes).await
@@ -123,7 +137,7 @@ async fn erase(
     {
         return Ok(globals.output().say("nothing was erased")?);
     }
-    let by = format!("{}: {}", globals.who(), why.reason);
+    let by = globals.who().because(&why.reason);
     match app.store.erase_customer(&tenant, &customer, &by).await? {
         Erased::Done { deliveries, letters, discarded, leftovers } => {
             let row = ErasedRow {

@@ -17,10 +17,12 @@ use super::terminal::format::count;
 use super::terminal::output::Output;
 use crate::app::App;
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{DeadLetterId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::operator::redriven::RedriveError;
-use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, PageRequest, Restored, StoreError};
+use crate::store::{DeadLetter, DeadLetterFilter, DeadLetterGroup, NewAuditEntry, PageRequest, Restored, StoreError};
 use dead_letter_views::{Fated, GroupRow, LetterRow, ShownDeadLetter};
 
 /// Letters in one page, or in one transaction.
@@ -166,7 +168,9 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
             list(&app, output, &filter.wanted(concluded), limit.limit).await
         }
         DeadLettersAction::Show { id, body: false } => show(&app, output, id.dead_letter(&app).await?).await,
-        DeadLettersAction::Show { id, body: true } => write_body(&app, id.dead_letter(&app).await?).await,
+        DeadLettersAction::Show { id, body: true } => {
+            write_body(&app, &globals.who(), id.dead_letter(&app).await?).await
+        }
         DeadLettersAction::Redrive { selection, anyway, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "redrive", yes).await? else { return Ok(()) };
             let many = app.redrive.despite_newer(anyway).letters(&letters, &globals.who()).await?;
@@ -181,10 +185,10 @@ pub async fn run(args: DeadLettersArgs, globals: &Globals) -> anyhow::Result<()>
         }
         DeadLettersAction::Discard { selection, why, yes } => {
             let Some(letters) = selection.confirmed(&app, output, "discard", yes).await? else { return Ok(()) };
-            let mut fates = Vec::new();
+            let (mut fates, who) = (Vec::new(), globals.who().in_one_act());
             let mut interrupted = None;
             for batch in letters.chunks(BATCH_MAX as usize) {
-                match app.store.discard_dead_letters(batch, &globals.who(), &why.reason).await {
+                match app.store.discard_dead_letters(batch, &who, &why.reason).await {
                     Ok(done) => fates.extend(fated(&app, batch, |letter| done.contains(&letter), "discarded").await?),
                     Err(error) => {
                         interrupted = Some(error);
@@ -335,12 +339,16 @@ async fn show(app: &App, output: Output, id: DeadLetterId) -> anyhow::Result<()>
 }
 
 /// Writes the event's bytes and nothing else.
-async fn write_body(app: &App, id: DeadLetterId) -> anyhow::Result<()> {
+async fn write_body(app: &App, who: &Actor, id: DeadLetterId) -> anyhow::Result<()> {
+    let (letter, bytes) = known(app, id).await?;
     // What is forgotten of a letter that needs some bytes is none.
-    let Some(bytes) = known(app, id).await?.1.filter(|bytes| !bytes.is_empty()) else {
+    let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
         return Err(anyhow::anyhow!("the event of dead letter {id} has no bytes, or they have been deleted"))
             .what_to_do("ask the billing system for the event; `dead-letters show ID` tells its id");
     };
+    let (tenant, customer) = (letter.tenant.as_ref(), letter.customer.as_ref());
+    let entry = NewAuditEntry::new(AuditAction::EventViewed, who).about(id.to_string());
+    app.store.audit(&NewAuditEntry { tenant, customer, ..entry }).await?;
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         // Unchecked bytes: a file gets them as they are, a terminal is not to be steered by them.

@@ -17,10 +17,12 @@ use super::terminal::output::Output;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::{Concluded, DeliveryState};
-use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent};
+use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent, NewAuditEntry};
 use list::DeliveryRow;
 
 /// List deliveries, show one as it was sent, cancel, hold or hurry them
@@ -180,6 +182,12 @@ pub async fn run(args: DeliveriesArgs, globals: &Globals) -> anyhow::Result<()> 
         }
         DeliveriesAction::Show { id, eml, addresses } => {
             let id = id.delivery(&app).await?;
+            let is_masked = !addresses && eml.is_none();
+            if let Some(delivery) = app.store.delivery(id, &TenantScope::All).await?.filter(|_| !is_masked) {
+                let InvoiceRef { tenant, customer, .. } = &delivery.invoice;
+                let entry = NewAuditEntry::new(AuditAction::MessageViewed, &who).of_customer(tenant, customer);
+                app.store.audit(&entry.about(id.to_string())).await?;
+            }
             show::show(&app, output, id, eml.as_deref(), addresses).await
         }
         DeliveriesAction::Cancel { id, why } => {

@@ -8,6 +8,8 @@ use super::Globals;
 use super::error::Advise;
 use super::lookup::which_invoice::{MeantInvoice, Purpose, which_invoice};
 use crate::model::access::TenantScope;
+use crate::model::audit::AuditAction;
+use crate::store::NewAuditEntry;
 use timeline::Timeline;
 
 /// Show the timeline of an invoice: events, decision and reason, attempts, replies, state
@@ -38,6 +40,12 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
              list --class malformed`",
         );
     };
+    if args.addresses {
+        let who = globals.who();
+        let entry = NewAuditEntry::new(AuditAction::InvoiceViewed, &who).about(invoice.as_str());
+        let customer = explanation.deliveries.first().map(|one| &one.delivery.invoice.customer);
+        app.store.audit(&NewAuditEntry { tenant: Some(&tenant), customer, ..entry }).await?;
+    }
     let relays = app.store.relay_states().await?;
     let refused = app.store.all_refused_credentials().await?;
     let unserved = app.store.unknown_relays().await?;

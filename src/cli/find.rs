@@ -2,11 +2,15 @@
 
 mod hit;
 
+use serde_json::json;
+
 use super::Globals;
 use super::lookup::recipient_keys::warn_of_missing_key;
 use super::lookup::which_invoice::quoted;
 use crate::model::access::TenantScope;
+use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
+use crate::store::NewAuditEntry;
 use hit::Hit;
 
 /// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, the
@@ -44,6 +48,11 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let (more, several_ids) = (found.more, found.several_ids);
     if text.contains('@') {
         warn_of_missing_key(&app, output).await?;
+    }
+    if args.addresses {
+        let who = globals.who();
+        let entry = NewAuditEntry { tenant: tenant.as_ref(), ..NewAuditEntry::new(AuditAction::ListViewed, &who) };
+        app.store.audit(&entry.with(json!({ "search": text }))).await?;
     }
     let hits = Hit::all(found, args.addresses, app.store.now());
     let none = if several_ids {

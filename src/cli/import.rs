@@ -16,6 +16,8 @@ use crate::app::App;
 use crate::bisect::bisect;
 use crate::event::catalogue::{ImportEntry, TenantLogo, parse_import_line, warnings_of_import_line};
 use crate::event::{EventFault, Malformed, MemberWarning};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::model::tenant::Tenant;
@@ -96,6 +98,7 @@ pub async fn run(args: ImportArgs, globals: &Globals) -> anyhow::Result<()> {
     let (file, bytes) = event_files::read(&args.file)?;
     let mut import = Import {
         app: &app,
+        who: globals.who().in_act(AuditAction::CatalogueImported, &file),
         strict: args.strict,
         tenants: ImportBatch::default(),
         customers: ImportBatch::default(),
@@ -116,6 +119,7 @@ pub async fn run(args: ImportArgs, globals: &Globals) -> anyhow::Result<()> {
 /// An import under way. What came later in the file is stored later, so that it counts.
 struct Import<'a> {
     app: &'a App,
+    who: Actor,
     /// What is unknown is a fault.
     strict: bool,
     /// Read and not stored yet; customers wait only while no tenant does.
@@ -207,8 +211,8 @@ impl Import<'_> {
 
     async fn store_tenants(&mut self) -> anyhow::Result<()> {
         let ImportBatch { items: tenants, lines } = std::mem::take(&mut self.tenants);
-        let store = &self.app.store;
-        let results = bisect(&tenants, StoreError::is_refused, |part| store.upsert_tenants(part)).await?;
+        let (store, who) = (&self.app.store, &self.who);
+        let results = bisect(&tenants, StoreError::is_refused, |part| store.upsert_tenants(part, who)).await?;
         for ((tenant, line), result) in tenants.iter().zip(lines).zip(results) {
             match result {
                 Ok(done) => {
@@ -224,7 +228,7 @@ impl Import<'_> {
     }
 
     async fn store_logo(&mut self, logo: &TenantLogo, line: usize) -> anyhow::Result<()> {
-        match self.app.store.save_logo(&logo.tenant_id, &logo.logo).await? {
+        match self.app.store.save_logo(&logo.tenant_id, &logo.logo, &self.who).await? {
             LogoSaved::Created => self.done.logos.created += 1,
             LogoSaved::Changed => self.done.logos.changed += 1,
             LogoSaved::Unchanged => self.done.logos.unchanged += 1,
@@ -240,9 +244,9 @@ impl Import<'_> {
     async fn store_customers(&mut self) -> anyhow::Result<()> {
         let ImportBatch { items: customers, lines } = std::mem::take(&mut self.customers);
         // The database answers for a part as a whole; who of it is a stranger is kept here.
-        let (store, parts) = (&self.app.store, &Mutex::new(Vec::new()));
+        let (store, who, parts) = (&self.app.store, &self.who, &Mutex::new(Vec::new()));
         let results = bisect(&customers, StoreError::is_refused, |part| async move {
-            let done = store.upsert_customers(part).await?;
+            let done = store.upsert_customers(part, who).await?;
             parts.lock().push(done);
             Ok(vec![(); part.len()])
         })

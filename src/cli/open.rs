@@ -7,6 +7,7 @@ use crate::app::{self, App, ProcessKind};
 use crate::broker::{BrokerUrl, Topology};
 use crate::clean::{is_unsafe, stripped};
 use crate::config::Config;
+use crate::model::actor::Actor;
 
 /// What a command logs by default: its results say the rest.
 const FILTER: &str = "error";
@@ -29,7 +30,11 @@ impl Globals {
 
     /// Who decides, as histories show it: whom `--as` names, else the system's user and host. Where no variable names
     /// the user (services, containers), its number does.
-    pub(super) fn who(&self) -> String {
+    pub(super) fn who(&self) -> Actor {
+        Actor::command_line(&self.name())
+    }
+
+    fn name(&self) -> String {
         if let Some(name) = &self.who {
             return format!("{name} (command line)");
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::Globals;
 use super::error::Advise;
@@ -17,10 +18,13 @@ use crate::broker::{BrokerUrl, Published, Publisher, Topology};
 use crate::clock::Clock;
 use crate::event::MemberWarning;
 use crate::intake::{Parsed, Verdict};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::DeliveryId;
 use crate::model::incoming::{Incoming, Via};
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryState;
+use crate::store::NewAuditEntry;
 
 /// Events in one transaction, or in one window of the broker.
 const BATCH_MAX: usize = 500;
@@ -164,7 +168,7 @@ pub async fn run(args: PublishArgs, globals: &Globals) -> anyhow::Result<()> {
     }
     let rows = match broker(&config)? {
         Some((url, topology)) => publish(url, topology, &events).await?,
-        None => take_in(&globals.open().await?, &events).await?,
+        None => take_in(&globals.open().await?, &events, &globals.who()).await?,
     };
     show(globals.output(), &rows)?;
     match rows.iter().filter(|row| row.is_lost()).count() {
@@ -233,7 +237,11 @@ async fn publish(url: BrokerUrl, topology: Topology, events: &[FileEvent]) -> an
     Ok(rows)
 }
 
-async fn take_in(app: &App, events: &[FileEvent]) -> anyhow::Result<Vec<PublishedRow>> {
+async fn take_in(app: &App, events: &[FileEvent], who: &Actor) -> anyhow::Result<Vec<PublishedRow>> {
+    // Each batch is taken in by itself, as a publisher's: that it was a person is kept before.
+    let first = events.first().map(|event| event.event.id.as_str()).unwrap_or_default();
+    let entry = NewAuditEntry::new(AuditAction::EventsPublished, who).about(first);
+    app.store.audit(&entry.with(json!({ "events": events.len() }))).await?;
     let mut rows = Vec::with_capacity(events.len());
     for batch in events.chunks(BATCH_MAX) {
         let parsed = |event: &FileEvent| Parsed::of(Incoming::new(event.body.clone(), Via::File));

@@ -78,7 +78,7 @@ pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
         }
         RelaysAction::Pause { relay, why } => {
             let relay = configured(&app, &relay).await?;
-            app.store.pause_relay(&relay, true, &format!("{}: {}", globals.who(), why.reason)).await?;
+            app.store.pause_relay(&relay, true, &globals.who().because(&why.reason)).await?;
             print_result(
                 &app,
                 output,
@@ -89,7 +89,7 @@ pub async fn run(args: RelaysArgs, globals: &Globals) -> anyhow::Result<()> {
         }
         RelaysAction::ReleaseSender { relay, sender } => {
             let relay = RelayName::from(relay.as_str());
-            if !app.store.release_sender(&relay, &sender).await? {
+            if !app.store.release_sender(&relay, &sender, &globals.who()).await? {
                 let none = anyhow::anyhow!("the sender {sender} is not held at relay {relay}");
                 return Err(none).what_to_do("`relays list` shows the senders that are held");
             }

@@ -18,6 +18,8 @@ use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::RelayName;
 use crate::model::incoming::{Incoming, Via};
 use crate::model::state::OnUncertain;
@@ -171,11 +173,12 @@ fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr) -> anyhow::Resul
 }
 
 async fn import_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
+    let who = Actor::command_line("demo").in_act(AuditAction::CatalogueImported, "sample data");
     for line in world.catalogue() {
         match parse_import_line(line.as_bytes())? {
-            ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant).await?),
-            ImportEntry::Logo(logo) => drop(app.store.save_logo(&logo.tenant_id, &logo.logo).await?),
-            ImportEntry::Customer(customer) => drop(app.store.upsert_customer(&customer).await?),
+            ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant, &who).await?),
+            ImportEntry::Logo(logo) => drop(app.store.save_logo(&logo.tenant_id, &logo.logo, &who).await?),
+            ImportEntry::Customer(customer) => drop(app.store.upsert_customer(&customer, &who).await?),
         }
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! Types that every room uses: ids, states, reason codes, replies, and the ports of broker and intake.
 
 pub mod access;
+pub mod actor;
+pub mod audit;
 pub mod customer;
 pub mod customer_group;
 pub mod ids;

@@ -21,6 +21,7 @@ use crate::bisect::bisect;
 use crate::event;
 use crate::failpoint::{self, Failpoint};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, DeliveryFactory, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict};
+use crate::model::actor::Actor;
 use crate::model::ids::DeadLetterId;
 use crate::model::state::DeadLetterState;
 use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
@@ -75,16 +76,20 @@ impl Redrive {
         Self { despite_newer, ..self.clone() }
     }
 
-    const fn person<'a>(&self, who: &'a str) -> By<'a> {
-        By::Person { who, despite_newer: self.despite_newer }
+    fn person<'a>(&self, actor: &'a Actor) -> By<'a> {
+        By::Person { who: actor.name(), actor: Some(actor), despite_newer: self.despite_newer }
     }
 
     /// Puts one letter back.
     ///
     /// # Errors
     /// Why it stands as before.
-    pub async fn letter(&self, letter: DeadLetterId, who: &str) -> Result<Redriven, RedriveError> {
-        let mut many = self.many(&[letter], self.person(who)).await?;
+    pub async fn letter(&self, letter: DeadLetterId, who: &Actor) -> Result<Redriven, RedriveError> {
+        self.one(letter, self.person(who)).await
+    }
+
+    async fn one(&self, letter: DeadLetterId, by: By<'_>) -> Result<Redriven, RedriveError> {
+        let mut many = self.many(&[letter], by).await?;
         match many.failed.pop() {
             Some((_, error)) => Err(error),
             None => Ok(many.redriven.pop().expect("one letter, one answer")),
@@ -92,13 +97,14 @@ impl Redrive {
     }
 
     /// Puts letters back, in batches, as ordinary traffic.
-    pub async fn letters(&self, letters: &[DeadLetterId], who: &str) -> Result<RedriveResults, StoreError> {
-        self.many(letters, self.person(who)).await
+    pub async fn letters(&self, letters: &[DeadLetterId], who: &Actor) -> Result<RedriveResults, StoreError> {
+        self.many(letters, self.person(&who.in_one_act())).await
     }
 
     /// Puts back every open letter that `filter` wants, in batches, as ordinary traffic: those that are dead when it
     /// begins, newest first.
-    pub async fn all(&self, filter: &DeadLetterFilter, who: &str) -> Result<RedriveResults, StoreError> {
+    pub async fn all(&self, filter: &DeadLetterFilter, who: &Actor) -> Result<RedriveResults, StoreError> {
+        let who = &who.in_one_act();
         let filter = DeadLetterFilter { concluded: false, ..filter.clone() };
         let mut many = RedriveResults::default();
         let mut after = None;
@@ -253,6 +259,9 @@ impl Redrive {
             };
             transaction.conclude_redriven(&round.redriven(), state, who, note).await?;
             transaction.cancel_duplicates(&duplicates).await?;
+            if let By::Person { actor: Some(actor), .. } = by {
+                transaction.audit_redriven(&round.redriven(), actor).await?;
+            }
             failpoint::reach(Failpoint::BeforeRedriveCommit);
             transaction.commit().await?;
             failpoint::reach(Failpoint::AfterRedriveCommit);
@@ -303,7 +312,8 @@ async fn fault_ahead(
 impl RedrivesLetters for Redrive {
     fn redrive<'a>(&'a self, letter: DeadLetterId, who: &'a str) -> BoxFuture<'a, Result<LetterRedriven, StoreError>> {
         Box::pin(async move {
-            let error = match self.letter(letter, who).await {
+            let by = By::Person { who, actor: None, despite_newer: self.despite_newer };
+            let error = match self.one(letter, by).await {
                 Ok(redriven) => return Ok(LetterRedriven::Back(verdict(redriven.fate))),
                 Err(error) => error,
             };

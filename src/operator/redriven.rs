@@ -1,6 +1,7 @@
 //! What became of a letter that was to be put back.
 
 use crate::clock::Timestamp;
+use crate::model::actor::Actor;
 use crate::model::ids::{DeadLetterId, DeliveryId};
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeadLetterState;
@@ -74,11 +75,14 @@ pub enum RedriveError {
 }
 
 /// Who puts letters back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum By<'a> {
     /// A person, who knows what they want: `expires_at` does not count.
     Person {
+        /// As histories show it.
         who: &'a str,
+        /// Unknown of whoever moved a message in the broker, or published it again.
+        actor: Option<&'a Actor>,
         /// Whether the invoice is sent although another delivery sends it, or may.
         despite_newer: bool,
     },

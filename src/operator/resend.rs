@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tracing::info;
 
 use crate::clock::Timestamp;
@@ -12,6 +13,8 @@ use crate::compose::Templates;
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::failpoint::{self, Failpoint};
 use crate::intake::{ChosenLocale, DeliveryFactory, Recipients, locale, main_and_bcc, notes};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
@@ -20,8 +23,8 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
 use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
 use crate::store::{
-    CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewDelivery, NewLaneEntry, NewNote, Newest, Standing,
-    StoreError, TenantSnapshot,
+    CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewAuditEntry, NewDelivery, NewLaneEntry, NewNote,
+    Newest, Standing, StoreError, TenantSnapshot,
 };
 use crate::telemetry::LoggedId;
 
@@ -46,7 +49,7 @@ pub struct ResendRequest<'a> {
     /// An invoice and its reminder often share the number: which of them.
     pub kind: Option<InvoiceKind>,
     /// Who asks.
-    pub who: &'a str,
+    pub who: &'a Actor,
     /// Why.
     pub reason: &'a str,
     /// To this address instead of the recipients of the event or the customer's own: earlier links are revoked.
@@ -205,13 +208,13 @@ impl Resend {
         let newest = &found.newest;
 
         let id = DeliveryId(self.factory.store.clock().new_id());
-        let original_was = match transaction.supersede(tenant, newest, id, who).await? {
+        let original_was = match transaction.supersede(tenant, newest, id, who.name()).await? {
             Standing::Concluded { was } => was,
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
             Standing::Overtaken => return Ok(None),
         };
         let links_revoked = match to {
-            Some(_) => transaction.revoke_links(tenant, &newest.invoice.id, who, RESENT_ELSEWHERE).await?,
+            Some(_) => transaction.revoke_links(tenant, &newest.invoice.id, who.name(), RESENT_ELSEWHERE).await?,
             None => 0,
         };
         let locale = found.locale(&self.factory.templates);
@@ -225,7 +228,15 @@ impl Resend {
         };
         let inserted = transaction.insert(&rows).await?;
         debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
-        transaction.note(id, who, &format!("resent: {reason}")).await?;
+        transaction.note(id, who.name(), &format!("resent: {reason}")).await?;
+        let change = json!({
+            "invoice_number": newest.invoice.number, "kind": newest.invoice.kind.into_str(), "original": newest.id,
+            "original_was": original_was.to_string(), "to": to.map(MailAddress::as_str),
+            "link_only": request.link_only, "links_revoked": links_revoked,
+        });
+        let entry = NewAuditEntry::new(AuditAction::InvoiceResent, who).because(reason).with(change);
+        let entry = entry.of_customer(tenant, &newest.invoice.customer).about(id.to_string());
+        transaction.audit(&entry).await?;
         failpoint::reach(Failpoint::BeforeResendCommit);
         transaction.commit().await?;
         failpoint::reach(Failpoint::AfterResendCommit);

@@ -37,7 +37,7 @@ impl HmacKeys {
     }
 }
 
-fn tag(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn tag(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
     hmac::sign(key, &message(parts)).as_ref().try_into().expect("an HMAC-SHA256 has 32 bytes")
 }
 

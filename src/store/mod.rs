@@ -77,6 +77,10 @@ pub use lane::sender::sender_trial::NextTrial;
 pub use lane::takeover::{Leaving, TAKEOVERS_MAX, TakenOver};
 pub use lane::worker::WorkerHeartbeat;
 pub use outbox::outcomes::WaitingOutcomes;
+pub use people::audit::append::{NewAuditEntry, changed_members};
+pub use people::audit::head::{AuditHead, InvalidAuditHead};
+pub use people::audit::proof::{AuditFault, AuditProof};
+pub use people::audit::search::{AuditRecord, AuditSearch, ChangedMember};
 pub use people::invitation::{Invited, NewInvitation, OpenInvitation};
 pub use people::operator::{NewOperator, Operator, OperatorAdded, OperatorChange};
 pub use people::session::{ListedSession, NewOperatorSession, OperatorSession};
@@ -108,7 +112,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::model::ids::RelayName;
 pub use crate::model::state::Concluded;
 use crate::model::verification::VerificationConfig;
-use crate::secrets::AddressKeys;
+use crate::secrets::{AddressKeys, AuditKeys};
 use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::DatabaseConnection;
 use db::connection::{Handle, Overdue};
@@ -137,6 +141,8 @@ pub struct Store {
     resent_by: Arc<[RelayName]>,
     /// What recipients are written down as, to be searched.
     address_keys: AddressKeys,
+    /// What entries of the audit log are signed with.
+    audit_keys: AuditKeys,
     /// What customers can be verified by, when a change of theirs may resolve a dead letter.
     verification: VerificationConfig,
 }
@@ -217,6 +223,7 @@ impl Store {
             outcomes: false,
             resent_by: Arc::default(),
             address_keys: AddressKeys::default(),
+            audit_keys: AuditKeys::default(),
             verification: VerificationConfig::with_sms_anywhere(),
         })
     }
@@ -383,7 +390,12 @@ impl Store {
         let mut connection = self.write().await?;
         db::statement::count();
         connection.begin().await?;
-        Ok(Transaction { connection, outcomes: self.outcomes, address_keys: self.address_keys.clone() })
+        Ok(Transaction {
+            connection,
+            outcomes: self.outcomes,
+            address_keys: self.address_keys.clone(),
+            audit_keys: self.audit_keys.clone(),
+        })
     }
 }
 
@@ -420,6 +432,7 @@ pub(crate) struct Transaction {
     /// As of its [`Store`].
     outcomes: bool,
     address_keys: AddressKeys,
+    audit_keys: AuditKeys,
 }
 
 impl Transaction {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use crate::clock::Timestamp;
 use crate::model::access::{InvitationKind, Role, SessionStage};
+use crate::model::audit::AuditAction;
 use crate::model::customer::CustomerType;
 use crate::model::ids::{
     CustomerId, DeadLetterId, DeliveryId, EventKey, OperatorId, RelayName, TenantId, TokenId, WorkerId,
@@ -183,6 +184,7 @@ macro_rules! spelled {
     };
 }
 spelled!(
+    AuditAction,
     BreakerState,
     ReasonCode,
     CustomerType,

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
-use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
@@ -11,6 +15,7 @@ use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
 use crate::store::outbox::outcomes::insert_outcomes;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
@@ -19,18 +24,21 @@ impl Store {
     pub async fn discard_dead_letters(
         &self,
         letters: &[DeadLetterId],
-        who: &str,
+        who: &Actor,
         reason: &str,
     ) -> Result<HashSet<DeadLetterId>, StoreError> {
         let mut transaction = self.begin().await?;
         let (state, now) = (DeadLetterState::Discarded, self.now());
-        let concluded = conclude_letters(&mut transaction, letters, state, who, Some(reason), now).await?;
+        let concluded = conclude_letters(&mut transaction, letters, state, who.name(), Some(reason), now).await?;
         let deliveries: Vec<DeliveryId> = concluded.iter().filter_map(|(_, delivery)| *delivery).collect();
         let moved =
             move_deliveries(&mut transaction, &deliveries, (Concluded::Dead, Concluded::Discarded), None, now).await?;
-        insert_notes(&mut transaction, &moved, who, &format!("discarded: {reason}"), now).await?;
+        insert_notes(&mut transaction, &moved, who.name(), &format!("discarded: {reason}"), now).await?;
+        let discarded: HashSet<DeadLetterId> = concluded.into_iter().map(|(letter, _)| letter).collect();
+        let entry = NewAuditEntry::new(AuditAction::DeadLettersDiscarded, who).because(reason);
+        audit_letters(&mut transaction, &discarded, entry, now).await?;
         transaction.commit().await?;
-        Ok(concluded.into_iter().map(|(letter, _)| letter).collect())
+        Ok(discarded)
     }
 
     /// Opens discarded dead letters again; their deliveries are dead again. One whose invoice another delivery sends, or
@@ -38,7 +46,7 @@ impl Store {
     pub async fn restore_dead_letters(
         &self,
         letters: &[DeadLetterId],
-        who: &str,
+        who: &Actor,
         despite_newer: bool,
     ) -> Result<Restored, StoreError> {
         if letters.is_empty() {
@@ -62,10 +70,12 @@ impl Store {
         .await?;
         let deliveries: Vec<DeliveryId> = back.iter().filter_map(|letter| letter.delivery).collect();
         let moved = move_deliveries(on, &deliveries, (Concluded::Discarded, Concluded::Dead), None, now).await?;
-        insert_notes(on, &moved, who, "restored to the dead letters", now).await?;
+        insert_notes(on, &moved, who.name(), "restored to the dead letters", now).await?;
+        let restored: HashSet<DeadLetterId> = back.into_iter().map(|letter| DeadLetterId(letter.id)).collect();
+        audit_letters(on, &restored, NewAuditEntry::new(AuditAction::DeadLettersRestored, who), now).await?;
         intake.commit().await?;
         Ok(Restored {
-            letters: back.into_iter().map(|letter| DeadLetterId(letter.id)).collect(),
+            letters: restored,
             newer: stay.into_iter().map(|letter| (DeadLetterId(letter.id), newer[&letter.id].delivery)).collect(),
         })
     }
@@ -78,6 +88,27 @@ pub struct Restored {
     pub letters: HashSet<DeadLetterId>,
     /// Those that stay discarded, and the delivery that sends the same invoice, or may.
     pub newer: HashMap<DeadLetterId, DeliveryId>,
+}
+
+/// Keeps an act upon dead letters: of one, which it was; of many, how many of which tenants.
+pub(in crate::store) async fn audit_letters(
+    on: &mut Transaction,
+    letters: &HashSet<DeadLetterId>,
+    entry: NewAuditEntry<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(first) = letters.iter().next() else { return Ok(()) };
+    if letters.len() > 1 {
+        let of: Vec<DeadLetterId> = letters.iter().copied().collect();
+        let tenants = tenants_of(on, &of).await?;
+        let one = tenants.first().filter(|_| tenants.len() == 1);
+        let entry = NewAuditEntry { tenant: one, ..entry };
+        return append(on, &entry.with(json!({ "dead_letters": letters.len(), "tenants": tenants })), now).await;
+    }
+    let row = sql("SELECT tenant_id, customer_id FROM dead_letter WHERE id = $1").bind(*first).one(on).await?;
+    let (tenant, customer): (Option<TenantId>, Option<CustomerId>) = (row.get("tenant_id")?, row.get("customer_id")?);
+    let entry = NewAuditEntry { tenant: tenant.as_ref(), customer: customer.as_ref(), ..entry };
+    append(on, &entry.about(first.to_string()), now).await
 }
 
 async fn tenants_of(on: &mut impl StatementExecutor, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use super::decide::{cancel_duplicates, conclude_letters};
+use super::decide::{audit_letters, cancel_duplicates, conclude_letters};
 use crate::clock::Timestamp;
 use crate::event::Recipient;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
 use crate::model::reason::ReasonCode;
@@ -18,6 +20,7 @@ use crate::store::db::value::Row;
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
 use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
+use crate::store::people::audit::append::NewAuditEntry;
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
 
@@ -222,6 +225,13 @@ impl IntakeTransaction {
         let concluded = conclude_letters(&mut self.transaction, letters, state, who, Some(note), now).await?;
         let deliveries: Vec<DeliveryId> = concluded.into_iter().filter_map(|(_, delivery)| delivery).collect();
         insert_notes(&mut self.transaction, &deliveries, who, note, now).await
+    }
+
+    /// Keeps that a person has put letters back; nothing but the commit comes after it.
+    pub async fn audit_redriven(&mut self, letters: &[DeadLetterId], who: &Actor) -> Result<(), StoreError> {
+        let letters = letters.iter().copied().collect();
+        let entry = NewAuditEntry::new(AuditAction::DeadLettersRedriven, who);
+        audit_letters(&mut self.transaction, &letters, entry, self.now).await
     }
 }
 

@@ -1,7 +1,12 @@
 //! What people decide about single deliveries.
 
+use serde_json::json;
+
 use super::left_recipients::{insert_rest, left_recipients};
 use super::notes::insert_notes;
+use crate::clock::Timestamp;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryState};
@@ -9,6 +14,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::dead_letter::decide::move_deliveries;
 use crate::store::lane::takeover::{Left, conclude_left};
+use crate::store::people::audit::append::{NewAuditEntry, append, whose_delivery};
 use crate::store::{Store, Transaction};
 
 /// What became of a person's decision.
@@ -35,7 +41,7 @@ pub struct MarkedSent {
 
 impl Store {
     /// Stops a delivery that is due.
-    pub async fn cancel(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<Acted, StoreError> {
+    pub async fn cancel(&self, delivery: DeliveryId, who: &Actor, reason: &str) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let left = take_due_out(&mut transaction, &[delivery]).await?;
@@ -43,13 +49,15 @@ impl Store {
             return stands(&mut transaction, delivery).await;
         }
         conclude_left(&mut transaction, &left, Concluded::Cancelled, ReasonCode::ByHand, reason, now).await?;
-        insert_notes(&mut transaction, &[delivery], who, &format!("cancelled: {reason}"), now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), &format!("cancelled: {reason}"), now).await?;
+        let entry = NewAuditEntry::new(AuditAction::DeliveryCancelled, who).because(reason);
+        audit_delivery(&mut transaction, delivery, entry, now).await?;
         transaction.commit().await?;
         Ok(Acted::Done)
     }
 
     /// Sends a due delivery now: before its time, ahead of others, and although it is held.
-    pub async fn send_now(&self, delivery: DeliveryId, who: &str) -> Result<Acted, StoreError> {
+    pub async fn send_now(&self, delivery: DeliveryId, who: &Actor) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // It gets its rank, if it has none, within a second.
@@ -63,14 +71,16 @@ impl Store {
         if hurried == 0 {
             return stands(&mut transaction, delivery).await;
         }
-        insert_notes(&mut transaction, &[delivery], who, "sent ahead of its time", now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), "sent ahead of its time", now).await?;
+        let entry = NewAuditEntry::new(AuditAction::DeliverySentNow, who);
+        audit_delivery(&mut transaction, delivery, entry, now).await?;
         transaction.commit().await?;
         Ok(Acted::Done)
     }
 
     /// Decides that an uncertain delivery was sent. Recipients that the relay had deferred get the message by another,
     /// as after a 250.
-    pub async fn mark_sent(&self, delivery: DeliveryId, who: &str, reason: &str) -> Result<MarkedSent, StoreError> {
+    pub async fn mark_sent(&self, delivery: DeliveryId, who: &Actor, reason: &str) -> Result<MarkedSent, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let (ends, why) = ((Concluded::Uncertain, Concluded::Sent), Some((ReasonCode::ByHand, reason)));
@@ -79,22 +89,36 @@ impl Store {
             let acted = stands(&mut transaction, delivery).await?;
             return Ok(MarkedSent { acted, rest: None, recipients_unknown: false });
         }
-        insert_notes(&mut transaction, &[delivery], who, &format!("marked as sent: {reason}"), now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), &format!("marked as sent: {reason}"), now).await?;
         // The delivery is locked: no late answer adds an attempt meanwhile.
         let left = left_recipients(&mut transaction, delivery).await?;
         let rest = (!left.deferred.is_empty()).then(|| DeliveryId(self.clock().new_id()));
         if let Some(rest) = rest {
             insert_rest(&mut transaction, delivery, rest, &left.deferred, now).await?;
             let what = format!("{} of its recipients had been deferred: they get it by {rest}", left.deferred.len());
-            insert_notes(&mut transaction, &[delivery], who, &what, now).await?;
+            insert_notes(&mut transaction, &[delivery], who.name(), &what, now).await?;
         }
         if left.unknown {
             let what = "which of its recipients the relay had accepted is not known";
-            insert_notes(&mut transaction, &[delivery], who, what, now).await?;
+            insert_notes(&mut transaction, &[delivery], who.name(), what, now).await?;
         }
+        let change = json!({ "old": Concluded::Uncertain.into_str(), "new": Concluded::Sent.into_str(), "rest": rest });
+        let entry = NewAuditEntry::new(AuditAction::DeliveryMarkedSent, who).because(reason).with(change);
+        audit_delivery(&mut transaction, delivery, entry, now).await?;
         transaction.commit().await?;
         Ok(MarkedSent { acted: Acted::Done, rest, recipients_unknown: left.unknown })
     }
+}
+
+/// Keeps an act upon one delivery.
+async fn audit_delivery(
+    on: &mut Transaction,
+    delivery: DeliveryId,
+    entry: NewAuditEntry<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenant, customer) = whose_delivery(on, delivery).await?;
+    append(on, &entry.of_customer(&tenant, &customer).about(delivery.to_string()), now).await
 }
 
 /// Takes those that are due out of their lanes.

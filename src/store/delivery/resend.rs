@@ -17,6 +17,7 @@ use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::intake::IntakeTransaction;
 use crate::store::lane::takeover::conclude_left;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 
 /// The newest main delivery of an invoice, a credit note or a reminder.
 #[derive(Debug, Clone)]
@@ -142,6 +143,11 @@ impl IntakeTransaction {
     /// Notes who did what to a delivery.
     pub async fn note(&mut self, delivery: DeliveryId, who: &str, what: &str) -> Result<(), StoreError> {
         insert_notes(&mut self.transaction, &[delivery], who, what, self.now).await
+    }
+
+    /// Keeps the act whose transaction this is in the audit log; nothing but the commit comes after it.
+    pub async fn audit(&mut self, entry: &NewAuditEntry<'_>) -> Result<(), StoreError> {
+        append(&mut self.transaction, entry, self.now).await
     }
 
     /// Locks a main delivery and its rests, in the order of every transaction: places in lanes, dead letters,

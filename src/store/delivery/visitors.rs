@@ -30,6 +30,7 @@ impl Store {
             outcomes: self.outcomes,
             resent_by: Arc::clone(&self.resent_by),
             address_keys: self.address_keys.clone(),
+            audit_keys: self.audit_keys.clone(),
             verification: self.verification.clone(),
         }
     }

@@ -5,8 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde_json::{Value as Json, json};
+
+use super::catalogue_audit::{audit_customers, audit_tenants, master_data};
 use super::settings::insert_settings;
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
 use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use crate::model::settings::VersionedSettings;
@@ -18,6 +22,7 @@ use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::dead_letter::auto_redrive::{mark_resolvable_by_customers, mark_resolvable_by_tenants};
 use crate::store::lane::load::read_settings;
+use crate::store::people::audit::append::changed_members;
 use crate::store::search::words;
 use crate::store::{Store, Transaction};
 
@@ -54,27 +59,36 @@ pub struct CustomersUpserted {
 
 impl Store {
     /// Remembers a tenant. Its settings count only if it is new; a later difference is reported, never applied.
-    pub async fn upsert_tenant(&self, tenant: &Tenant) -> Result<TenantUpserted, StoreError> {
-        let mut upserted = self.upsert_tenants(std::slice::from_ref(tenant)).await?;
+    pub async fn upsert_tenant(&self, tenant: &Tenant, who: &Actor) -> Result<TenantUpserted, StoreError> {
+        let mut upserted = self.upsert_tenants(std::slice::from_ref(tenant), who).await?;
         Ok(upserted.pop().expect("one tenant, one answer"))
     }
 
     /// Remembers tenants in one transaction; answers in their order. Of a tenant that stands there twice, the last
     /// counts.
-    pub async fn upsert_tenants(&self, tenants: &[Tenant]) -> Result<Vec<TenantUpserted>, StoreError> {
+    pub async fn upsert_tenants(&self, tenants: &[Tenant], who: &Actor) -> Result<Vec<TenantUpserted>, StoreError> {
         let mut order: Vec<usize> = (0..tenants.len()).collect();
         // In order, so that two imports never wait for each other in a ring.
         order.sort_by_key(|index| &tenants[*index].id);
         let mut answers = vec![TenantUpserted::default(); tenants.len()];
         let mut transaction = self.begin().await?;
+        let mut changes = BTreeMap::new();
         for index in order {
-            answers[index] = self.upsert_tenant_in(&mut transaction, &tenants[index]).await?;
+            let change;
+            (answers[index], change) = self.upsert_tenant_in(&mut transaction, &tenants[index]).await?;
+            changes.extend(change.map(|change| (&tenants[index].id, change)));
         }
+        audit_tenants(&mut transaction, changes, who, self.now()).await?;
         transaction.commit().await?;
         Ok(answers)
     }
 
-    async fn upsert_tenant_in(&self, on: &mut Transaction, tenant: &Tenant) -> Result<TenantUpserted, StoreError> {
+    /// Also what it changed, if anything.
+    async fn upsert_tenant_in(
+        &self,
+        on: &mut Transaction,
+        tenant: &Tenant,
+    ) -> Result<(TenantUpserted, Option<Json>), StoreError> {
         let prefix = tenant.object_prefix();
         let created = sql("INSERT INTO tenant (id, profile_version, relay, object_prefix, updated_at)
             VALUES ($1, 1, $2, $3, $4) ON CONFLICT (id) DO NOTHING")
@@ -86,6 +100,7 @@ impl Store {
         .await?
             > 0;
         let mut upserted = TenantUpserted { created, ..TenantUpserted::default() };
+        let mut change = created.then(|| json!({ "created": true }));
         if created {
             insert_profile(on, tenant, 1).await?;
             let settings = VersionedSettings { version: 1, settings: tenant.settings };
@@ -97,10 +112,11 @@ impl Store {
             upserted.moved = known.tenant.relay != tenant.relay || known.tenant.object_prefix() != prefix;
             if upserted.profile_changed || upserted.moved {
                 self.change_tenant(on, tenant, &known, upserted.profile_changed).await?;
+                change = Some(changed_members(&master_data(&known.tenant), &master_data(tenant)));
             }
         }
         upserted.resolvable = mark_resolvable_by_tenants(on, &[&tenant.id]).await?;
-        Ok(upserted)
+        Ok((upserted, change))
     }
 
     async fn change_tenant(
@@ -132,12 +148,12 @@ impl Store {
     }
 
     /// Remembers a customer.
-    pub async fn upsert_customer(&self, customer: &Customer) -> Result<CustomersUpserted, StoreError> {
-        self.upsert_customers(std::slice::from_ref(customer)).await
+    pub async fn upsert_customer(&self, customer: &Customer, who: &Actor) -> Result<CustomersUpserted, StoreError> {
+        self.upsert_customers(std::slice::from_ref(customer), who).await
     }
 
     /// Remembers customers in one transaction. Of a customer that stands there twice, the last counts.
-    pub async fn upsert_customers(&self, customers: &[Customer]) -> Result<CustomersUpserted, StoreError> {
+    pub async fn upsert_customers(&self, customers: &[Customer], who: &Actor) -> Result<CustomersUpserted, StoreError> {
         // One row each, in order: so that two imports never wait for each other in a ring.
         let customers: BTreeMap<_, _> =
             customers.iter().map(|customer| ((&customer.tenant_id, &customer.id), customer)).collect();
@@ -156,6 +172,7 @@ impl Store {
         words::replace(&mut transaction, &changed).await?;
         let resolvable =
             mark_resolvable_by_customers(&mut transaction, &customers, &changed, &self.verification).await?;
+        audit_customers(&mut transaction, &changed, &known, who, self.now()).await?;
         transaction.commit().await?;
         let count = |number: usize| u64::try_from(number).expect("a usize fits");
         Ok(CustomersUpserted {

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::person::Person;
 use crate::event::{Recipient, RecipientRole};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
@@ -17,6 +20,8 @@ use crate::store::dead_letter::decide::{conclude_letters, move_deliveries};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
+use crate::store::people::audit::append::{NewAuditEntry, append};
+use crate::store::people::audit::erase::erase_audit_details;
 use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::event::erase_portal_events;
 use crate::store::portal::links::erase_reasons_that_name;
@@ -76,7 +81,7 @@ impl Store {
         &self,
         tenant: &TenantId,
         customer: &CustomerId,
-        who: &str,
+        who: &Actor,
     ) -> Result<Erased, StoreError> {
         let Erasure { mut intake, person, deliveries, letters, events } =
             match self.begin_erasure(tenant, customer).await? {
@@ -85,11 +90,12 @@ impl Store {
             };
         let on = &mut intake.transaction;
         // A reason that names the person would stay where everything else is erased.
-        let who = if person.is_named_in(who) { who.split(':').next().unwrap_or(ERASED) } else { who };
+        let reason = who.reason.as_deref().filter(|reason| !person.is_named_in(reason));
+        let signature = if reason.is_some() { who.signature() } else { who.name().to_owned() };
         let now = self.now();
         let (state, note) = (DeadLetterState::Discarded, "the customer was erased");
         erase_letters(on, &letters).await?;
-        let discarded = conclude_letters(on, &letters, state, who, Some(note), now).await?;
+        let discarded = conclude_letters(on, &letters, state, &signature, Some(note), now).await?;
         let dead: Vec<DeliveryId> = discarded.iter().filter_map(|(_, delivery)| *delivery).collect();
         move_deliveries(on, &dead, (Concluded::Dead, Concluded::Discarded), None, now).await?;
         erase_deliveries(on, &deliveries).await?;
@@ -101,7 +107,12 @@ impl Store {
         erase_sms_log(on, tenant, customer).await?;
         erase_portal_sessions(on, tenant, customer).await?;
         erase_portal_events(on, tenant, customer).await?;
-        insert_notes(on, &deliveries, who, note, now).await?;
+        insert_notes(on, &deliveries, &signature, note, now).await?;
+        erase_audit_details(on, tenant, customer, &person).await?;
+        let change = json!({ "deliveries": deliveries.len(), "dead_letters": letters.len() });
+        let entry = NewAuditEntry::new(AuditAction::CustomerErased, who).of_customer(tenant, customer);
+        let entry = NewAuditEntry { reason, ..entry.about(customer.as_str()).with(change) };
+        append(on, &entry, now).await?;
         intake.commit().await?;
         Ok(Erased::Done {
             deliveries: deliveries.len() as u64,

@@ -1,6 +1,7 @@
 //! Tenants, customers and settings.
 
 pub(super) mod catalogue;
+mod catalogue_audit;
 pub(super) mod customer_groups;
 pub(super) mod erase;
 pub(super) mod person;

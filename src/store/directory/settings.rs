@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::lane::load::read_settings;
+use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
 
 /// What became of new settings.
@@ -67,7 +72,7 @@ impl Store {
         tenant: &TenantId,
         settings: &Settings,
         if_match: Option<i64>,
-        who: &str,
+        who: &Actor,
     ) -> Result<SettingsPut, StoreError> {
         let mut transaction = self.begin().await?;
         let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1 {postgres: FOR UPDATE}")
@@ -83,7 +88,13 @@ impl Store {
             return Ok(SettingsPut::Saved(current));
         }
         let saved = VersionedSettings { version: current.version + 1, settings: *settings };
-        insert_settings(&mut transaction, tenant, saved, who, self.now()).await?;
+        let now = self.now();
+        insert_settings(&mut transaction, tenant, saved, who.name(), now).await?;
+        let json = |settings: &Settings| serde_json::to_value(settings).expect("settings are always JSON");
+        let mut change = changed_members(&json(&current.settings), &json(settings));
+        change["version"] = json!({ "old": current.version, "new": saved.version });
+        let entry = NewAuditEntry::new(AuditAction::SettingsChanged, who).of_tenant(tenant).about(tenant.as_str());
+        append(&mut transaction, &entry.with(change), now).await?;
         transaction.commit().await?;
         Ok(SettingsPut::Saved(saved))
     }

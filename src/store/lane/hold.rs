@@ -1,12 +1,18 @@
 //! Holding deliveries by hand, for example before the first start after a database was restored: the backup does not
 //! say which of them were sent after it was made.
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
+use crate::store::delivery::notes::insert_notes;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 
 /// Why a delivery is held that a person holds.
 pub(in crate::store) const BY_HAND: &str = "by hand";
@@ -31,11 +37,17 @@ impl Store {
     /// One whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a
     /// dead worker left in a restored database is not sent when it is taken over. What is left of one that some
     /// recipients deferred is held with it.
-    pub async fn hold(&self, since: Timestamp, tenant: Option<&TenantId>, who: &str) -> Result<HeldCounts, StoreError> {
+    pub async fn hold(
+        &self,
+        since: Timestamp,
+        tenant: Option<&TenantId>,
+        who: &Actor,
+    ) -> Result<HeldCounts, StoreError> {
+        let who = &who.in_one_act();
         let what = format!("held: what was sent since {since} may be missing here");
         let mut all = HeldCounts::default();
         loop {
-            let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, &what)).await?;
+            let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, (since, &what))).await?;
             all.held += batch.held;
             all.under_way += batch.under_way;
             if batch == HeldCounts::default() {
@@ -44,7 +56,12 @@ impl Store {
         }
     }
 
-    async fn hold_batch(&self, tenant: Option<&TenantId>, who: &str, what: &str) -> Result<HeldCounts, StoreError> {
+    async fn hold_batch(
+        &self,
+        tenant: Option<&TenantId>,
+        who: &Actor,
+        (since, what): (Timestamp, &str),
+    ) -> Result<HeldCounts, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // Whether DATA has begun is read from the row as it is once it is ours: a permit that came first is seen.
@@ -66,13 +83,19 @@ impl Store {
             let count = if row.get("data_started")? { &mut counts.under_way } else { &mut counts.held };
             *count += 1;
         }
-        crate::store::delivery::notes::insert_notes(&mut transaction, &deliveries, who, what, now).await?;
+        insert_notes(&mut transaction, &deliveries, who.name(), what, now).await?;
+        if !deliveries.is_empty() {
+            let change = json!({ "since": since, "deliveries": deliveries.len(), "more": deliveries.len() >= BATCH_MAX as usize });
+            let entry = NewAuditEntry { tenant, ..NewAuditEntry::new(AuditAction::DeliveriesHeld, who) };
+            append(&mut transaction, &entry.with(change), now).await?;
+        }
         transaction.commit().await?;
         Ok(counts)
     }
 
     /// Lets go what people hold, of one tenant or of all; returns how many. Each takes its place in its lane anew.
-    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &str) -> Result<u64, StoreError> {
+    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<u64, StoreError> {
+        let who = &who.in_one_act();
         let mut freed = 0;
         loop {
             let now = self.now();
@@ -87,7 +110,12 @@ impl Store {
             .all(&mut transaction)
             .await?;
             let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
-            crate::store::delivery::notes::insert_notes(&mut transaction, &deliveries, who, "let go", now).await?;
+            insert_notes(&mut transaction, &deliveries, who.name(), "let go", now).await?;
+            if !deliveries.is_empty() {
+                let change = json!({ "deliveries": deliveries.len(), "more": deliveries.len() >= BATCH_MAX as usize });
+                let entry = NewAuditEntry { tenant, ..NewAuditEntry::new(AuditAction::DeliveriesReleased, who) };
+                append(&mut transaction, &entry.with(change), now).await?;
+            }
             transaction.commit().await?;
             freed += deliveries.len() as u64;
             if deliveries.is_empty() {

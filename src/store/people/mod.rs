@@ -1,5 +1,7 @@
-//! People and programs that use console and API: operators, how they sign in, their sessions, and tokens.
+//! People and programs that use console and API: operators, how they sign in, their sessions, tokens, and
+//! what they did.
 
+pub(super) mod audit;
 pub(super) mod invitation;
 mod lock;
 pub(super) mod operator;

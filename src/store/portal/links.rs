@@ -1,7 +1,13 @@
 //! Links into the portal, known by the digests of their tokens.
 
+use std::borrow::Cow;
+
+use serde_json::json;
+
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::tenant::TenantProfile;
@@ -16,6 +22,7 @@ use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::directory::person::Person;
 use crate::store::intake::IntakeTransaction;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 
 /// Deliveries whose links one statement revokes.
 const DELIVERIES_AT_ONCE: u32 = 1_000;
@@ -159,12 +166,21 @@ impl Store {
     ///
     /// A mail that is sent meanwhile may bring a link that stays. Of many links, those that were revoked before the
     /// database failed stay revoked.
-    pub async fn revoke_links(&self, selection: &LinkSelection, who: &str, reason: &str) -> Result<u64, StoreError> {
+    pub async fn revoke_links(&self, selection: &LinkSelection, who: &Actor, reason: &str) -> Result<u64, StoreError> {
+        let who = &who.in_one_act();
         let (mut revoked, mut after) = (0, None);
         loop {
             let request = PageRequest { limit: DELIVERIES_AT_ONCE, after };
-            let page = self.portal_links(selection, &TenantScope::All, LinkFilter::NotRevoked, request).await?;
-            revoked += revoke(&mut self.write().await?, &page.items, (who, reason), self.now()).await?;
+            let page = self.portal_links(selection, &who.principal.scope, LinkFilter::NotRevoked, request).await?;
+            let (now, mut transaction) = (self.now(), self.begin().await?);
+            let some = revoke(&mut transaction, &page.items, (who.name(), reason), now).await?;
+            if some > 0 {
+                let entry = NewAuditEntry::new(AuditAction::LinksRevoked, who).because(reason);
+                let entry = entry.with(json!({ "links": some, "more": page.next.is_some() }));
+                append(&mut transaction, &selection.named_in(entry, &page.items), now).await?;
+            }
+            transaction.commit().await?;
+            revoked += some;
             if page.next.is_none() {
                 return Ok(revoked);
             }
@@ -218,6 +234,25 @@ async fn revoke(
 }
 
 impl LinkSelection {
+    /// The entry of an act upon these links, with whose they are.
+    fn named_in<'a>(&'a self, entry: NewAuditEntry<'a>, links: &'a [PortalLink]) -> NewAuditEntry<'a> {
+        let invoice = links.first().map(|link| &link.invoice);
+        let subject = match self {
+            Self::Token(_) => links.first().map(|link| link.root.to_string()),
+            Self::Delivery(id) => Some(id.to_string()),
+            Self::Invoice { invoice, .. } => Some(invoice.clone()),
+            Self::Customer { customer, .. } => Some(customer.to_string()),
+            Self::Tenant(tenant) => Some(tenant.to_string()),
+        };
+        let customer = invoice.map(|invoice| &invoice.customer).filter(|_| !matches!(self, Self::Tenant(_)));
+        NewAuditEntry {
+            tenant: invoice.map(|invoice| &invoice.tenant),
+            customer,
+            subject: subject.map(Cow::Owned),
+            ..entry
+        }
+    }
+
     /// The condition on `delivery` that it is, whose first parameters these are.
     fn condition(&self, scope: &TenantScope) -> (String, Vec<Value<'_>>) {
         let (named, mut values) = match self {

@@ -8,10 +8,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::policy::lockout::{CUSTOMER_RULE, LINK_RULE, NETWORK_FAILURES_MAX, NETWORK_WINDOW, network_waits_until};
 use crate::sha256::Sha256;
@@ -20,6 +23,7 @@ use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::insert_notes;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
 
 /// Failures are kept for so long: then none of them can lock anything any more.
@@ -212,7 +216,7 @@ impl Store {
         &self,
         tenant: &TenantId,
         customer: &CustomerId,
-        who: &str,
+        who: &Actor,
         reason: &str,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
@@ -228,7 +232,13 @@ impl Store {
         .collect::<Result<BTreeSet<DeliveryId>, _>>()?;
         let deliveries: Vec<DeliveryId> = roots.into_iter().collect();
         let note = format!("portal lock lifted: {reason}");
-        insert_notes(&mut transaction, &deliveries, who, &note, self.now()).await?;
+        let now = self.now();
+        insert_notes(&mut transaction, &deliveries, who.name(), &note, now).await?;
+        if !deliveries.is_empty() {
+            let entry = NewAuditEntry::new(AuditAction::PortalLocksLifted, who).because(reason);
+            let entry = entry.of_customer(tenant, customer).about(customer.as_str());
+            append(&mut transaction, &entry.with(json!({ "deliveries": deliveries })), now).await?;
+        }
         transaction.commit().await?;
         Ok(!deliveries.is_empty())
     }

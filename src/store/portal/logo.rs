@@ -1,6 +1,10 @@
 //! Logos of tenants.
 
+use serde_json::json;
+
 use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::model::logo::{Logo, LogoFormat, LogoRef};
 use crate::sha256::Sha256;
@@ -9,6 +13,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 
 /// What giving a tenant a logo did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub enum LogoSaved {
 
 impl Store {
     /// Gives a tenant its logo, in place of the one that it has.
-    pub async fn save_logo(&self, tenant: &TenantId, logo: &Logo) -> Result<LogoSaved, StoreError> {
+    pub async fn save_logo(&self, tenant: &TenantId, logo: &Logo, who: &Actor) -> Result<LogoSaved, StoreError> {
         let mut transaction = self.begin().await?;
         let known = sql("SELECT tenant_logo.sha256 FROM tenant
                  LEFT JOIN tenant_logo ON tenant_logo.tenant_id = tenant.id
@@ -31,7 +36,8 @@ impl Store {
         .optional(&mut transaction)
         .await?;
         let Some(known) = known else { return Ok(LogoSaved::UnknownTenant) };
-        let saved = match known.get::<Option<Sha256>>("sha256")? {
+        let earlier = known.get::<Option<Sha256>>("sha256")?;
+        let saved = match earlier {
             None => LogoSaved::Created,
             Some(sha256) if sha256 == logo.sha256 => return Ok(LogoSaved::Unchanged),
             Some(_) => LogoSaved::Changed,
@@ -50,15 +56,26 @@ impl Store {
         .bind(self.now())
         .run(&mut transaction)
         .await?;
+        let entry = NewAuditEntry::new(AuditAction::LogoWritten, who).of_tenant(tenant).about(tenant.as_str());
+        let entry = entry.with(json!({ "sha256": { "old": earlier, "new": logo.sha256 } }));
+        append(&mut transaction, &entry, self.now()).await?;
         transaction.commit().await?;
         Ok(saved)
     }
 
     /// Takes a tenant's logo away; whether it had one.
-    pub async fn delete_logo(&self, tenant: &TenantId) -> Result<bool, StoreError> {
-        let deleted =
-            sql("DELETE FROM tenant_logo WHERE tenant_id = $1").bind(tenant).run(&mut self.write().await?).await?;
-        Ok(deleted > 0)
+    pub async fn delete_logo(&self, tenant: &TenantId, who: &Actor) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let deleted = sql("DELETE FROM tenant_logo WHERE tenant_id = $1 RETURNING sha256")
+            .bind(tenant)
+            .optional(&mut transaction)
+            .await?;
+        let Some(deleted) = deleted else { return Ok(false) };
+        let entry = NewAuditEntry::new(AuditAction::LogoRemoved, who).of_tenant(tenant).about(tenant.as_str());
+        let entry = entry.with(json!({ "sha256": { "old": deleted.get::<Sha256>("sha256")?, "new": null } }));
+        append(&mut transaction, &entry, self.now()).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// A tenant's logo.

@@ -45,14 +45,16 @@ pub struct RetentionTimes {
     pub bodies: Duration,
     /// Deliveries, attempts, notes, links, what happened in the portal and dead letters, from the final state.
     pub deliveries: Duration,
-    /// The networks of visitors of the portal.
+    /// The networks of visitors of the portal, and of whoever made a change.
     pub addresses: Duration,
+    /// Entries of the audit log.
+    pub audit: Duration,
 }
 
 impl Default for RetentionTimes {
     fn default() -> Self {
         let days = |days: u64| Duration::from_hours(days * 24);
-        Self { bodies: days(90), deliveries: TWO_YEARS, addresses: days(7) }
+        Self { bodies: days(90), deliveries: TWO_YEARS, addresses: days(7), audit: TWO_YEARS }
     }
 }
 
@@ -67,13 +69,15 @@ pub struct Forgotten {
     pub dead_letters: u64,
     /// Sessions, counters and networks of visitors of the portal.
     pub visitors: u64,
+    /// Entries of the audit log, and networks of others.
+    pub audit: u64,
 }
 
 impl Forgotten {
     /// How much that is.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.bodies + self.snapshots + self.deliveries + self.dead_letters + self.visitors
+        self.bodies + self.snapshots + self.deliveries + self.dead_letters + self.visitors + self.audit
     }
 }
 
@@ -86,7 +90,8 @@ impl Store {
         let records = self.forget_records(now, times, limit).await;
         // Also after a failure: their time is short, and nothing of them depends on the rest.
         let visitors = self.forget_visitors(now, times.addresses, limit).await;
-        Ok(Forgotten { visitors: visitors?, ..records? })
+        let audit = self.forget_acts(now, times, limit).await;
+        Ok(Forgotten { visitors: visitors?, audit: audit?, ..records? })
     }
 
     /// All but visitors.
@@ -105,7 +110,14 @@ impl Store {
             deliveries: self.forget_deliveries(deliveries_before, limit).await?,
             dead_letters: self.forget_dead_letters(deliveries_before, limit).await?,
             visitors: 0,
+            audit: 0,
         })
+    }
+
+    /// What people did, and from where.
+    async fn forget_acts(&self, now: Timestamp, times: &RetentionTimes, limit: u32) -> Result<u64, StoreError> {
+        let entries = self.prune_audit(now.minus(times.audit), limit).await?;
+        Ok(entries + self.purge_audit_networks(now.minus(times.addresses), limit).await?)
     }
 
     /// Who visited the portal; what happened there goes with its delivery.

@@ -61,7 +61,7 @@ async fn what_is_meant_is_revoked(database: TestDatabase) {
     let links = api.get("/api/v1/links?tenant_id=acme&invoice=R-1").await;
     let link = &links.success(200)["links"][0];
     let by = (&link["state"], &link["revoked_by"], &link["revoke_reason"]);
-    assert_eq!(by, (&json!("revoked"), &json!("API"), &json!("published in a forum")));
+    assert_eq!(by, (&json!("revoked"), &json!("this machine"), &json!("published in a forum")));
     assert_eq!(numbers(&api.get("/api/v1/links?tenant_id=acme&valid=true").await), ["R-2"]);
     let body = json!({ "tenant_id": "acme", "customer_id": "C-1", "reason": "mailbox taken over" });
     assert_eq!(post(&api, "revoke", &body).await.success(200), &json!({ "revoked": 1 }));

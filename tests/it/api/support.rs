@@ -92,6 +92,7 @@ impl Api {
             redrive: Redrive::new(factory),
             store,
             verification: VerificationConfig::with_sms_anywhere(),
+            trusted_proxies: Vec::new(),
         };
         let probes = Probes::default();
         let end = CancellationToken::new();

@@ -179,7 +179,7 @@ async fn settings_change_only_for_who_has_read_them(database: TestDatabase) {
         assert_eq!(answer.json["path"], path);
     }
     let history = "SELECT changed_by FROM settings_change WHERE tenant_id = 'acme' ORDER BY version";
-    assert_eq!(database.texts(history).await, ["created with the tenant", "API"]);
+    assert_eq!(database.texts(history).await, ["created with the tenant", "this machine"]);
 }
 
 async fn settings_that_leave_customers_without_documents_warn(database: TestDatabase) {

@@ -11,6 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::harness::actor;
 use crate::harness::broker::{Broker, OFTEN, Running, header, short_delays, text, until};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
@@ -91,7 +92,7 @@ async fn a_refused_delivery_stands_in_the_queue_until_it_is_redriven(database: T
     assert!(!format!("{headers:?}").contains("customer.example"), "nothing personal: {headers:?}");
 
     let id = DeadLetterId(Uuid::try_parse(&letter).expect("an identifier"));
-    dispatcher.app.redrive.letter(id, "ada").await.expect("it goes back");
+    dispatcher.app.redrive.letter(id, &actor("ada")).await.expect("it goes back");
     broker.until_ready(&broker.topology.dead, 0).await;
     dispatcher.wait_until("SELECT COUNT(*) FROM dead_letter WHERE state = 'redriven' AND mirror = 'removed'", 1).await;
     dispatcher.pass_until_concluded().await;

@@ -8,6 +8,7 @@ use invoice_dispatcher::model::state::Concluded;
 use serde_json::{Value, json};
 
 use crate::cli::support::{objects, printed, told};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, customer, event, tenant};
 
@@ -32,9 +33,9 @@ fn numbered(id: &str, tenant: &str, number: &str) -> Value {
 
 async fn with_beta(database: TestDatabase) -> Support {
     let support = Support::with_acme(database).await;
-    support.database.store.upsert_tenant(&tenant("beta")).await.expect("answered");
+    support.database.store.upsert_tenant(&tenant("beta"), &actor("billing")).await.expect("answered");
     let theirs = Customer { tenant_id: "beta".into(), name: "Acme Ltd".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&theirs).await.expect("answered");
+    support.database.store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
     support
 }
 
@@ -172,7 +173,7 @@ async fn customers_are_shown_without_what_verifies_them(database: TestDatabase) 
     let support = with_beta(database).await;
     let mut erika = Customer { kind: None, name: "Erika Müller".to_owned(), ..customer("C-2") };
     erika.postal.postcode = Some("01067".to_owned());
-    support.database.store.upsert_customer(&erika).await.expect("answered");
+    support.database.store.upsert_customer(&erika, &actor("billing")).await.expect("answered");
     let tenants: Vec<Value> = objects(&support, &["tenants", "list"]).iter().map(|row| row["id"].clone()).collect();
     assert_eq!(tenants, ["acme", "beta"]);
     let after = objects(&support, &["tenants", "list", "--after", "acme"]);

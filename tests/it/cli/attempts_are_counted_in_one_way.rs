@@ -6,6 +6,7 @@ use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::store::{DeliveryFilter, NextState, PageRequest, Record};
 
 use crate::cli::support::{objects, printed};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::{add_worker, attempt, claim, conclusion};
@@ -25,7 +26,7 @@ async fn claims_without_a_transaction_are_no_attempts_and_a_redrive_forgets_none
     assert_eq!(claim(&support.database, dead, 1).await.len(), 1);
     store.take_over(dead, live).await.expect("answered");
     let (delivery, letter) = support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     support.database.clock.advance(std::time::Duration::from_secs(1));
     support.die(ReasonCode::Refused).await;
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::support::command;
+use crate::harness::actor;
 use crate::harness::database::TestDatabase;
 use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::add_worker;
@@ -107,7 +108,7 @@ async fn of_every_reason_code_of_a_dead_letter() {
         let make = async || {
             let (support, folder) = due().await;
             let (_, letter) = support.die(class).await;
-            support.database.store.discard_dead_letters(&[letter], WHO, "test").await.expect("answered");
+            support.database.store.discard_dead_letters(&[letter], &actor(WHO), "test").await.expect("answered");
             (support, folder)
         };
         assert_eq!(assert_accepted(class.into_str(), make).await[..], ["dead-letters restore"]);
@@ -148,7 +149,7 @@ async fn of_every_other_state() {
     assert_eq!(assert_accepted("due later", later).await, ["deliveries send-now"]);
     let held = async || {
         let (support, folder) = due().await;
-        support.database.store.hold(support.database.clock.now(), None, WHO).await.expect("answered");
+        support.database.store.hold(support.database.clock.now(), None, &actor(WHO)).await.expect("answered");
         (support, folder)
     };
     assert_eq!(assert_accepted("held", held).await, ["relays list", "deliveries send-now"]);

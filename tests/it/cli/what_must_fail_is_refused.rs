@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::support::command;
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, event, tenant};
 
@@ -106,7 +107,7 @@ async fn what_the_decision_refuses_is_refused_before(database: TestDatabase) {
     // Every customer gets a link now, must be verified for it, and the customer has nothing to be verified by.
     let mut strict = tenant("acme");
     strict.settings.sensitive_attachments = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;
-    let settings = support.database.store.put_settings(&"acme".into(), &strict.settings, None, "ada").await;
+    let settings = support.database.store.put_settings(&"acme".into(), &strict.settings, None, &actor("ada")).await;
     settings.expect("answered");
     let folder = documents(&[("acme/1.pdf", b"right")]);
     let (code, table, _) = run(&support, &folder, "dead-letters redrive --all");

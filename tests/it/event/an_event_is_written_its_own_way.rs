@@ -6,6 +6,7 @@ use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 use serde_json::{Value, json};
 
 use crate::api::support::{Api, BATCH, EVENT, event};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::Sink;
@@ -118,7 +119,7 @@ async fn a_redrive_notes_whom_it_leaves_out(database: TestDatabase) {
         .await
         .expect("answered");
     let letter = letters.items[0].id;
-    dispatcher.app.redrive.letter(letter, "ada").await.expect("it goes back");
+    dispatcher.app.redrive.letter(letter, &actor("ada")).await.expect("it goes back");
     dispatcher.start();
     dispatcher.wait_until_concluded().await;
     assert_eq!(sink.mails()[0].recipients, ["ap@x.example"]);

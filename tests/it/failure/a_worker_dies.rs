@@ -6,6 +6,7 @@ use std::time::Duration;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{Acted, MarkedSent};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
@@ -146,7 +147,7 @@ async fn a_link_that_may_be_out_opens_the_portal(database: TestDatabase) {
     let id = dispatcher.database.texts("SELECT message_id FROM delivery").await;
     assert_eq!(id, [sink.mails()[0].message_id.clone().expect("it has one")], "what a person asks the relay's log for");
     let delivery = dispatcher.the_uncertain_one().await;
-    let marked = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    let marked = dispatcher.database.store.mark_sent(delivery, &actor("test"), "in the log").await.expect("answered");
     assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: false });
     assert!(shown().await);
     dispatcher.finish().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::store::HeldCounts;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -22,7 +23,7 @@ async fn what_is_claimed_is_held(database: TestDatabase) {
     dispatcher.start();
     sink.wait_for("recipients", |state| state.count(Step::Rcpt) == 3).await;
     let store = dispatcher.database.store.clone();
-    let counts = store.hold(dispatcher.database.clock.now(), None, WHO).await.expect("answered");
+    let counts = store.hold(dispatcher.database.clock.now(), None, &actor(WHO)).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 8, under_way: 0 });
     dispatcher.wait_until(HELD, 8).await;
 
@@ -31,7 +32,7 @@ async fn what_is_claimed_is_held(database: TestDatabase) {
     let unchanged = (0..8).map(|n| format!("R-{n} due - - 0")).collect::<Vec<_>>();
     assert_eq!(dispatcher.states().await, unchanged);
     sink.behave(Script::new());
-    assert_eq!(store.let_go(None, WHO).await.expect("answered"), 8);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 8);
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
@@ -51,13 +52,13 @@ async fn what_has_begun_data_is_counted_apart(database: TestDatabase) {
     dispatcher.take(&[dispatcher.event("b", "C-1")]).await;
     sink.wait_for("the second connection", |state| state.connections == 2).await;
     let store = dispatcher.database.store.clone();
-    let counts = store.hold(dispatcher.database.clock.now(), None, WHO).await.expect("answered");
+    let counts = store.hold(dispatcher.database.clock.now(), None, &actor(WHO)).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 0, under_way: 1 });
     dispatcher.wait_until(HELD, 1).await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b due - - 0"]);
     assert_eq!(sink.mails_and_data_phases().0, 1, "the second was not handed over");
-    assert_eq!(store.let_go(None, WHO).await.expect("answered"), 1);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 1);
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails().len(), 2);
     dispatcher.finish().await;

@@ -25,5 +25,12 @@ mod sink_script;
 pub(crate) mod sms_provider;
 pub(crate) mod terminal;
 
+use invoice_dispatcher::model::actor::Actor;
+
+/// Somebody at the command line.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor::command_line(name)
+}
+
 /// Between two looks at what a scenario waits for; who does the work has the machine to itself meanwhile.
 pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_millis(5);

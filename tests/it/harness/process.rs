@@ -1,5 +1,6 @@
 //! The real binary as a process of its own, which a scenario may kill.
 
+use crate::harness::actor;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -46,7 +47,10 @@ impl Site {
             "sender": { "name": "Acme Buchhaltung", "address": "rechnung@acme.example" },
             "settings": { "sensitive_attachments": "include", "portal_authentication": { "level": "inaccessible" } },
         });
-        store.upsert_tenant(&serde_json::from_value(tenant).expect("a tenant")).await.expect("the tenant is kept");
+        store
+            .upsert_tenant(&serde_json::from_value(tenant).expect("a tenant"), &actor("billing"))
+            .await
+            .expect("the tenant is kept");
         let customer = Customer {
             tenant_id: "acme".into(),
             id: "C-1".into(),
@@ -57,7 +61,7 @@ impl Site {
             postal: Postal::default(),
             mobile: None,
         };
-        store.upsert_customer(&customer).await.expect("the customer is kept");
+        store.upsert_customer(&customer, &actor("billing")).await.expect("the customer is kept");
         let mut environment = vec![
             ("DATABASE_URL", database_url.to_owned()),
             ("SMTP_URL", sink.url()),

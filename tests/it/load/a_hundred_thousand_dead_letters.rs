@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
+use crate::harness::actor;
 use crate::harness::database::TestDatabase;
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::Sink;
@@ -101,12 +102,14 @@ async fn everything_stays_responsive(database: TestDatabase) {
     within(soon, "gauges", store.open_dead_letters()).await.expect("answered");
 
     let redrive = &dispatcher.app.redrive;
-    let one = within(soon, "redrive of one", redrive.letters(&[first.items[0].id], "operator")).await;
+    let one = within(soon, "redrive of one", redrive.letters(&[first.items[0].id], &actor("operator"))).await;
     assert_eq!(one.expect("answered").redriven.len(), 1);
     let group = DeadLetterFilter { fingerprint: Some(groups[0].example.fingerprint.clone()), ..all.clone() };
-    let many = within(Duration::from_secs(30), "redrive of a group of 2,000", redrive.all(&group, "operator")).await;
+    let many =
+        within(Duration::from_secs(30), "redrive of a group of 2,000", redrive.all(&group, &actor("operator"))).await;
     assert!(many.expect("answered").redriven.len() >= MANY / CAUSES - 2);
-    let rest = within(Duration::from_mins(10), "redrive of all the others", redrive.all(&all, "operator")).await;
+    let rest =
+        within(Duration::from_mins(10), "redrive of all the others", redrive.all(&all, &actor("operator"))).await;
     assert!(rest.expect("answered").failed.is_empty());
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open'").await, 0);
     assert_eq!(

@@ -14,6 +14,7 @@ use invoice_dispatcher::operator::fresh_link::{
 };
 use invoice_dispatcher::store::LinkSelection;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, TOKEN, WHO, customer, event, factory};
 
@@ -74,11 +75,11 @@ async fn an_expired_link_gets_a_fresh_one_to_the_newest_recipients(database: Tes
     support.make_token_of(root).await;
     // Sent again, to where the customer is reached by then.
     let moved = Customer { address: "new@customer.example".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&moved).await.expect("answered");
+    support.database.store.upsert_customer(&moved, &actor("billing")).await.expect("answered");
     support.resend(None).await.expect("it is sent again");
     let resent = support.end(Concluded::Sent, ReasonCode::Accepted).await.0;
     let elsewhere = Customer { address: "later@customer.example".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&elsewhere).await.expect("answered");
+    support.database.store.upsert_customer(&elsewhere, &actor("billing")).await.expect("answered");
     support.database.clock.advance(DAY * 61);
 
     let fresh = sent(&support).await;
@@ -110,7 +111,7 @@ async fn a_link_that_has_not_expired_or_was_revoked_gets_none(database: TestData
     assert_eq!(refused(&support).await, WhyNot::Valid);
     support.database.clock.advance(DAY * 61);
     let store = &support.database.store;
-    let revoked = store.revoke_links(&LinkSelection::Delivery(root), WHO, "sent to the wrong person").await;
+    let revoked = store.revoke_links(&LinkSelection::Delivery(root), &actor(WHO), "sent to the wrong person").await;
     assert_eq!(revoked.expect("answered"), 1);
     assert_eq!(refused(&support).await, WhyNot::Revoked, "although it would have expired, too");
     assert_eq!(support.states().await, ["sent accepted"]);
@@ -131,7 +132,7 @@ async fn an_older_link_gets_none_once_the_newest_is_revoked(database: TestDataba
     let resent = support.end(Concluded::Sent, ReasonCode::Accepted).await.0;
     support.database.clock.advance(DAY * 61);
     let store = &support.database.store;
-    let revoked = store.revoke_links(&LinkSelection::Delivery(resent), WHO, "sent to the wrong person").await;
+    let revoked = store.revoke_links(&LinkSelection::Delivery(resent), &actor(WHO), "sent to the wrong person").await;
     assert_eq!(revoked.expect("answered"), 1);
     assert_eq!(refused(&support).await, WhyNot::Revoked, "although the link itself has only expired");
     assert_eq!(support.states().await, ["sent accepted"; 2]);
@@ -190,9 +191,9 @@ async fn what_cannot_be_sent_is_refused_in_one_sentence(database: TestDatabase) 
     let now = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
     let portal_authentication = PortalAuthentication { level: PortalLevel::Inaccessible, ..now.portal_authentication };
     let closed = Settings { portal_authentication, ..now };
-    store.put_settings(&acme, &closed, None, WHO).await.expect("answered");
+    store.put_settings(&acme, &closed, None, &actor(WHO)).await.expect("answered");
     assert_eq!(refused(&support).await, WhyNot::Closed);
-    store.put_settings(&acme, &now, None, WHO).await.expect("answered");
+    store.put_settings(&acme, &now, None, &actor(WHO)).await.expect("answered");
 
     let torn = if store.is_single_process() { "x'7b7d'" } else { "'{}'" };
     support.database.execute(format!("UPDATE event SET body = {torn}")).await;

@@ -12,6 +12,7 @@ use invoice_dispatcher::operator::resend::{ResendError, ResendRequest};
 use invoice_dispatcher::store::NewDelivery;
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, asked, event};
 use crate::store::samples::{accepted, sent, take_in};
@@ -104,7 +105,7 @@ async fn a_dead_one_is_superseded_with_its_letter(database: TestDatabase) {
     support.resend(None).await.expect("it is sent again");
     assert_eq!(support.states().await, ["cancelled superseded", "due -"]);
     assert_eq!(support.letters().await, ["refused redriven"]);
-    let restored = support.database.store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    let restored = support.database.store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered");
     assert!(restored.letters.is_empty(), "it cannot come back beside the resend");
     support.database.assert_ledger().await;
 }
@@ -180,7 +181,7 @@ async fn another_address_revokes_the_links(database: TestDatabase) {
     assert_eq!(to, ["other@customer.example"]);
 
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     let new = support
         .database
         .store

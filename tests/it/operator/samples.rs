@@ -1,6 +1,6 @@
 //! What support works on: tenants, customers, readable events, and deliveries that end as a test wants.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::event::catalogue::{parse_customer, parse_tenant};
 use invoice_dispatcher::intake::{DeliveryFactory, Intake, Parsed, Verdict};
+use invoice_dispatcher::model::actor::Actor;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{DeadLetterId, DeliveryId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
@@ -23,11 +24,14 @@ use invoice_dispatcher::store::{
 use invoice_dispatcher::wake::Wakes;
 use serde_json::{Value, json};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id};
 use crate::store::samples::{add_worker, attempt, claim, conclusion, data_start, dead_letter};
 
 /// Who acts in tests.
 pub(crate) const WHO: &str = "ada";
+/// The same, where they act.
+static ADA: LazyLock<Actor> = LazyLock::new(|| actor(WHO));
 
 /// A token as a mail carries it.
 pub(crate) const TOKEN: &str = "Zm9yLXRlc3RzLW9ubHktbm8tdG9rZW4tb2YtYW55b_-";
@@ -71,8 +75,8 @@ impl Support {
     /// The same, where the tenant `acme` and its customer `C-1` are known.
     pub(crate) async fn with_acme(database: TestDatabase) -> Self {
         let support = Self::new(database);
-        support.database.store.upsert_tenant(&tenant("acme")).await.expect("answered");
-        support.database.store.upsert_customer(&customer("C-1")).await.expect("answered");
+        support.database.store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
+        support.database.store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
         support
     }
 
@@ -181,7 +185,7 @@ pub(crate) fn asked<'a>(tenant: &'a TenantId, invoice: &'a str) -> ResendRequest
         invoice,
         invoice_id: None,
         kind: None,
-        who: WHO,
+        who: &ADA,
         reason: "asked for",
         to: None,
         link_only: false,

@@ -4,6 +4,7 @@ use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::store::LinkSelection;
 use reqwest::StatusCode;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::portal::support::{SentInvoice, TestPortal};
 
@@ -55,7 +56,7 @@ async fn every_link_gets_the_same_answer(database: TestDatabase) {
     expire(&portal, &expired).await;
     expire(&portal, &revoked).await;
     let store = &portal.dispatcher.database.store;
-    store.revoke_links(&LinkSelection::Delivery(revoked.root), "ada", "wrong person").await.expect("answered");
+    store.revoke_links(&LinkSelection::Delivery(revoked.root), &actor("ada"), "wrong person").await.expect("answered");
     let unknown = expired.token.chars().rev().collect::<String>();
     let mut answers = Vec::new();
     for token in [&expired.token, &revoked.token, &valid.token, &unknown, "", "<script>"] {

@@ -8,6 +8,7 @@ use invoice_dispatcher::store::{Erased, NewPortalOpening, NewVerification};
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, SentInvoice, TestPortal, answer};
+use crate::harness::actor;
 use crate::harness::broker::until;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
@@ -220,7 +221,7 @@ async fn an_erased_customer_leaves_no_session(database: TestDatabase) {
     let mut verified = portal.opened(&other).await;
     portal.verify(&mut verified, "C-2").await;
     let store = &portal.dispatcher.database.store;
-    let erased = store.erase_customer(&"acme".into(), &"C-2".into(), "ada").await.expect("answered");
+    let erased = store.erase_customer(&"acme".into(), &"C-2".into(), &actor("ada")).await.expect("answered");
     assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
     assert!(!sees(&mut browser, &invoice).await && !sees(&mut verified, &other).await);
     assert!(sees(&mut others, &other).await, "another customer's session goes on");
@@ -335,7 +336,7 @@ async fn a_customer_who_is_erased_while_a_visitor_is_verified_leaves_no_session(
     until_statements_wait(database, 1).await;
     let erased = tokio::spawn({
         let store = database.store.clone();
-        async move { store.erase_customer(&"acme".into(), &"C-2".into(), "ada").await }
+        async move { store.erase_customer(&"acme".into(), &"C-2".into(), &actor("ada")).await }
     });
     until_statements_wait(database, 2).await;
     held.commit().await;

@@ -6,7 +6,7 @@ mod documents_are_guarded;
 mod documents_are_sent_whole;
 mod fresh_links;
 mod links_open_sessions;
-mod pages_load_what_they_name;
+pub(crate) mod pages_load_what_they_name;
 pub(crate) mod support;
 mod text_messages_are_sent;
 mod visitors_are_forgotten;

@@ -6,10 +6,12 @@ use invoice_dispatcher::model::logo::Logo;
 use reqwest::StatusCode;
 
 use super::support::{Browser, TestPortal};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 /// 2 × 1 pixels.
-const LOGO: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR42mPgyvYHIgAE2QGJ8TRcUwAAAABJRU5ErkJggg==";
+pub(crate) const LOGO: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR42mPgyvYHIgAE2QGJ8TRcUwAAAABJRU5ErkJggg==";
 /// An icon and two styles.
 const ALWAYS: usize = 3;
 
@@ -46,7 +48,7 @@ async fn a_page_loads_its_styles_and_the_tenants_logo(database: TestDatabase) {
     loads(&mut portal.browser(), &link, ALWAYS).await;
 
     let logo = Logo::read(STANDARD.decode(LOGO).expect("base64").into()).expect("an image");
-    store.save_logo(&"acme".into(), &logo).await.expect("the database answers");
+    store.save_logo(&"acme".into(), &logo, &actor("billing")).await.expect("the database answers");
     loads(&mut portal.browser(), &link, ALWAYS + 1).await;
     let mut browser = portal.opened(&invoice).await;
     let named = loads(&mut browser, &invoice.page(), ALWAYS + 1).await;
@@ -57,7 +59,7 @@ async fn a_page_loads_its_styles_and_the_tenants_logo(database: TestDatabase) {
     portal.verify(&mut browser, "C-2").await;
     loads(&mut browser, "/invoices", ALWAYS + 1).await;
 
-    store.delete_logo(&"acme".into()).await.expect("the database answers");
+    store.delete_logo(&"acme".into(), &actor("billing")).await.expect("the database answers");
     for gone in [path.as_str(), "/logo/x", "/logo/", "/assets/portal.css", "/accent/0a6b4f.css"] {
         assert_eq!(browser.get(gone).await.status, StatusCode::NOT_FOUND, "{gone}");
     }

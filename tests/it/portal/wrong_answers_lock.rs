@@ -8,6 +8,7 @@ use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
 use invoice_dispatcher::store::{Store, VerificationAdmission, VerificationAttempt};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 
 on_both_databases!(
@@ -141,8 +142,15 @@ async fn a_lock_is_lifted_by_a_person(database: TestDatabase) {
     assert_eq!(locks[0].roots.len(), 2, "it says by which links");
     assert_eq!(store.portal_locks(&TenantScope::All.narrowed_to(Some(&"other".into()))).await.expect("answered"), []);
 
-    assert!(!store.lift_portal_locks(&guesser.tenant, &"C-2".into(), "ada", "they called").await.expect("answered"));
-    assert!(store.lift_portal_locks(&guesser.tenant, &guesser.customer, "ada", "they called").await.expect("answered"));
+    assert!(
+        !store.lift_portal_locks(&guesser.tenant, &"C-2".into(), &actor("ada"), "they called").await.expect("answered")
+    );
+    assert!(
+        store
+            .lift_portal_locks(&guesser.tenant, &guesser.customer, &actor("ada"), "they called")
+            .await
+            .expect("answered")
+    );
     assert_eq!(store.portal_locks(&TenantScope::All).await.expect("answered"), []);
     assert!(guesser.fail(store, one, 5).await, "all guesses of the link are new");
 }

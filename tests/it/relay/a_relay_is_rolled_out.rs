@@ -6,6 +6,7 @@ use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::tenant::Tenant;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -16,7 +17,7 @@ on_both_databases!(what_no_worker_knows_is_given_up_after_ten_minutes);
 async fn move_acme_to_the_new_relay(dispatcher: &Dispatcher) {
     let store = &dispatcher.app.store;
     let acme = store.tenant(&TenantId::from("acme"), &TenantScope::All).await.expect("answered").expect("it is known");
-    store.upsert_tenant(&Tenant { relay: "new".into(), ..acme }).await.expect("answered");
+    store.upsert_tenant(&Tenant { relay: "new".into(), ..acme }, &actor("billing")).await.expect("answered");
 }
 
 /// A delivery that waits for the new relay, and was seen by a worker that does not know it.
@@ -33,7 +34,7 @@ async fn waits_for_the_new_relay(dispatcher: &Dispatcher) {
 /// The relay `default`, paused, so that nothing goes out by it.
 async fn with_the_old_relay_alone(database: TestDatabase, sink: &Sink) -> Dispatcher {
     let dispatcher = Dispatcher::new(database, sink).await;
-    dispatcher.app.store.pause_relay(&"default".into(), true, "the test").await.expect("answered");
+    dispatcher.app.store.pause_relay(&"default".into(), true, &actor("the test")).await.expect("answered");
     dispatcher
 }
 

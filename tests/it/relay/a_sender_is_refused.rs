@@ -7,6 +7,7 @@ use invoice_dispatcher::model::ids::RelayName;
 use serde_json::Value;
 
 use super::senders::{holds, mails};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::sink::{Act, Script, Sink, Step};
@@ -70,7 +71,7 @@ async fn only_the_refused_wait(dispatcher: &Dispatcher, code: &str) {
 async fn after_release_all_go_out(dispatcher: Dispatcher, sink: &Sink) {
     sink.behave(Script::new());
     let store = &dispatcher.database.store;
-    let released = store.release_sender(&RelayName::from("default"), "rechnung@bad.example").await;
+    let released = store.release_sender(&RelayName::from("default"), "rechnung@bad.example", &actor("billing")).await;
     assert!(released.expect("the database answers"), "it was held");
     dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.database.number(REFUSED_SENT).await, i64::try_from(REFUSED).expect("a small number"));
@@ -194,7 +195,7 @@ async fn a_sender_in_other_case_is_the_same_sender(database: TestDatabase) {
     assert_eq!(holds(&dispatcher.database).await, ["rechnung@bad.example refused mail 550 5.7.1"]);
     sink.behave(Script::new());
     let store = &dispatcher.database.store;
-    let released = store.release_sender(&RelayName::from("default"), "RECHNUNG@Bad.Example").await;
+    let released = store.release_sender(&RelayName::from("default"), "RECHNUNG@Bad.Example", &actor("billing")).await;
     assert!(released.expect("the database answers"), "it is found, however it is written");
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases().0, 8);
@@ -212,7 +213,7 @@ async fn an_import_ends_the_wait_by_another_sender_only(database: TestDatabase) 
             "settings": { "sensitive_attachments": "include", "portal_authentication": { "level": "inaccessible" } },
         });
         let tenant = serde_json::from_value(tenant).expect("a tenant");
-        dispatcher.database.store.upsert_tenant(&tenant).await.expect("the database answers");
+        dispatcher.database.store.upsert_tenant(&tenant, &actor("billing")).await.expect("the database answers");
     };
     // The same sender: nothing is gained by another try.
     import("Rechnung@Bad.example").await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::ids::RelayName;
 
 use super::senders::{holds, mails, pass, pass_until_ended};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -72,7 +73,7 @@ async fn dead_ones_are_let_go(dispatcher: &Dispatcher) {
 /// Releases the sender, as an operator does.
 async fn release(dispatcher: &Dispatcher) {
     let store = &dispatcher.database.store;
-    let released = store.release_sender(&RelayName::from("default"), "rechnung@acme.example").await;
+    let released = store.release_sender(&RelayName::from("default"), "rechnung@acme.example", &actor("billing")).await;
     released.expect("the database answers");
     store.let_senders_go().await.expect("the database answers");
 }
@@ -136,11 +137,16 @@ async fn what_a_person_holds_stays_held(database: TestDatabase) {
     dispatcher.pass_until("SELECT COUNT(*) FROM sender_hold", 1).await;
     // What was on the wire at the trip is back.
     pass(&dispatcher, Duration::from_secs(20)).await;
-    dispatcher.database.store.hold(dispatcher.database.clock.now(), None, "ada").await.expect("the database answers");
+    dispatcher
+        .database
+        .store
+        .hold(dispatcher.database.clock.now(), None, &actor("ada"))
+        .await
+        .expect("the database answers");
     pass(&dispatcher, Duration::from_mins(10)).await;
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand'").await, 30);
     assert!(holds(&dispatcher.database).await.is_empty(), "it holds nothing any more");
-    dispatcher.database.store.let_go(None, "ada").await.expect("the database answers");
+    dispatcher.database.store.let_go(None, &actor("ada")).await.expect("the database answers");
     dispatcher.take(&mails(&dispatcher, "acme", "good", GOOD, GOOD)).await;
     pass_until_ended(&dispatcher, "acme", "sent", GOOD).await;
     dead_ones_are_let_go(&dispatcher).await;

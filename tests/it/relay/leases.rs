@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::ids::RelayName;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -98,7 +99,7 @@ async fn resume_ends_a_lease(database: TestDatabase) {
     dispatcher.pass_until("SELECT COUNT(*) FROM worker WHERE beats >= 2", 1).await;
     assert_eq!(sink.mails_and_data_phases(), (0, 0), "the lease holds");
     let default = RelayName::from("default");
-    dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
+    dispatcher.database.store.pause_relay(&default, false, &actor("operator")).await.expect("the database answers");
     let before = dispatcher.database.clock.now();
     dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(before);

@@ -15,6 +15,7 @@ use invoice_dispatcher::policy::decision::Plan;
 use invoice_dispatcher::store::{DeadLetterFilter, DeliveryFilter, PageRequest};
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
@@ -238,7 +239,7 @@ async fn a_redrive_has_a_date_of_its_own(database: TestDatabase) {
         .await
         .expect("answered");
     let later = now(&dispatcher);
-    dispatcher.app.redrive.letter(letters.items[0].id, "ada").await.expect("it goes back");
+    dispatcher.app.redrive.letter(letters.items[0].id, &actor("ada")).await.expect("it goes back");
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE message_date IS NOT NULL").await, 0);
     dispatcher.pass_until_concluded().await;
 
@@ -260,7 +261,7 @@ async fn what_comes_back_from_a_held_sender_has_a_date_of_its_own(database: Test
     let later = now(&dispatcher);
     sink.behave(Script::new());
     let store = &dispatcher.database.store;
-    let released = store.release_sender(&RelayName::from("default"), "rechnung@acme.example").await;
+    let released = store.release_sender(&RelayName::from("default"), "rechnung@acme.example", &actor("billing")).await;
     assert!(released.expect("answered"), "it was held");
     dispatcher.pass_until_concluded().await;
 
@@ -300,7 +301,7 @@ async fn a_blind_copy_and_a_resend_have_dates_of_their_own(database: TestDatabas
     dispatcher.pass_until_concluded().await;
     dispatcher.database.clock.advance(HOUR);
     let (tenant, invoice, reason) = (&TenantId::from("acme"), "R-a", "asked for");
-    let request = ResendRequest { who: "ada", reason, ..crate::operator::samples::asked(tenant, invoice) };
+    let request = ResendRequest { reason, ..crate::operator::samples::asked(tenant, invoice) };
     dispatcher.app.resend.resend(&request).await.expect("it is sent again");
     dispatcher.pass_until_concluded().await;
 

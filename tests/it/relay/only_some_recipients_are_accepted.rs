@@ -8,6 +8,7 @@ use invoice_dispatcher::model::state::OnUncertain;
 use invoice_dispatcher::store::{Acted, MarkedSent};
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -242,10 +243,10 @@ async fn a_deferred_copy_of_an_uncertain_mail_follows_when_that_is_marked_sent(d
 
     let delivery = dispatcher.the_uncertain_one().await;
     dispatcher.database.clock.advance(Duration::from_hours(1));
-    let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    let marked = store.mark_sent(delivery, &actor("test"), "in the log").await.expect("answered");
     assert_eq!((marked.acted, marked.recipients_unknown), (Acted::Done, false));
     let rest = marked.rest.expect("one recipient has not got it");
-    let again = store.mark_sent(delivery, "test", "again").await.expect("answered");
+    let again = store.mark_sent(delivery, &actor("test"), "again").await.expect("answered");
     assert_eq!(again.rest, None, "once");
     dispatcher.pass_until_concluded().await;
 
@@ -276,7 +277,7 @@ async fn a_copy_that_the_second_try_reached_gets_no_third(database: TestDatabase
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 2"]);
 
     let delivery = dispatcher.the_uncertain_one().await;
-    let marked = dispatcher.database.store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    let marked = dispatcher.database.store.mark_sent(delivery, &actor("test"), "in the log").await.expect("answered");
     assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: false });
     assert_eq!(sink.mails_and_data_phases(), (2, 2));
     dispatcher.finish().await;
@@ -299,7 +300,7 @@ async fn whom_a_dead_worker_asked_is_not_known(database: TestDatabase) {
         store.explain(&TenantId::from("acme"), "R-a", &TenantScope::All).await.expect("answered").expect("it is known");
     assert!(explained.deliveries[0].left_recipients().unknown);
     let delivery = dispatcher.the_uncertain_one().await;
-    let marked = store.mark_sent(delivery, "test", "in the log").await.expect("answered");
+    let marked = store.mark_sent(delivery, &actor("test"), "in the log").await.expect("answered");
     assert_eq!(marked, MarkedSent { acted: Acted::Done, rest: None, recipients_unknown: true });
     let notes = dispatcher.database.texts("SELECT what FROM delivery_note").await;
     assert!(notes.iter().any(|note| note.contains("is not known")), "nothing is silent: {notes:?}");

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::relay::RelayUrl;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
@@ -66,7 +67,7 @@ async fn they_rest_and_the_breaker_stays_closed(database: TestDatabase) {
     // The account is corrected at the relay, and the relay resumed.
     sink.behave(Script::new().login("mailer", "wrong"));
     let default = RelayName::from("default");
-    dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
+    dispatcher.database.store.pause_relay(&default, false, &actor("operator")).await.expect("the database answers");
     let before = dispatcher.database.clock.now();
     dispatcher.pass_until_concluded().await;
     let passed = dispatcher.database.clock.now().since(before);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::ids::RelayName;
 use invoice_dispatcher::relay::RelayUrl;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
@@ -111,7 +112,12 @@ async fn a_pause_by_hand_outlasts_a_restart(database: TestDatabase) {
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     let default = RelayName::from("default");
     let pause = async |dispatcher: &Dispatcher, paused| {
-        dispatcher.database.store.pause_relay(&default, paused, "operator").await.expect("the database answers");
+        dispatcher
+            .database
+            .store
+            .pause_relay(&default, paused, &actor("operator"))
+            .await
+            .expect("the database answers");
     };
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("before", "C-1")]).await;

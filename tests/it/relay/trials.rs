@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::ids::RelayName;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -45,7 +46,7 @@ async fn hanging_in_a_trial(database: TestDatabase, final_dot: Duration, script:
 
 async fn resume(dispatcher: &Dispatcher) {
     let default = RelayName::from("default");
-    dispatcher.database.store.pause_relay(&default, false, "operator").await.expect("the database answers");
+    dispatcher.database.store.pause_relay(&default, false, &actor("operator")).await.expect("the database answers");
 }
 
 async fn resume_tries_another_delivery_while_one_hangs(database: TestDatabase) {

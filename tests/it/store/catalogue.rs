@@ -7,6 +7,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::settings::{Settings, VersionedSettings};
 use invoice_dispatcher::store::{SettingsPut, TenantUpserted};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, customer, event, tenant};
 
@@ -22,15 +23,19 @@ on_both_databases!(
 async fn a_tenant_is_created_once_and_then_changed(database: TestDatabase) {
     let store = &database.store;
     let mut acme = tenant("acme");
-    let created = store.upsert_tenant(&acme).await.expect("answered");
+    let created = store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     assert_eq!(created, TenantUpserted { created: true, ..TenantUpserted::default() });
-    assert_eq!(store.upsert_tenant(&acme).await.expect("answered"), TenantUpserted::default(), "nothing changed");
+    assert_eq!(
+        store.upsert_tenant(&acme, &actor("billing")).await.expect("answered"),
+        TenantUpserted::default(),
+        "nothing changed"
+    );
 
     "neu@acme.example".clone_into(&mut acme.profile.sender.address);
-    let changed = store.upsert_tenant(&acme).await.expect("answered");
+    let changed = store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     assert_eq!(changed, TenantUpserted { profile_changed: true, ..TenantUpserted::default() });
     acme.relay = "second".into();
-    let moved = store.upsert_tenant(&acme).await.expect("answered");
+    let moved = store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     assert_eq!(moved, TenantUpserted { moved: true, ..TenantUpserted::default() });
 
     assert_eq!(database.number("SELECT COUNT(*) FROM tenant_profile").await, 2, "a version for each change");
@@ -45,12 +50,12 @@ async fn a_tenant_is_created_once_and_then_changed(database: TestDatabase) {
 async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
     let store = &database.store;
     let acme = tenant("acme");
-    store.upsert_tenant(&acme).await.expect("answered");
+    store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     let chosen = other_settings(acme.settings);
-    let put = store.put_settings(&acme.id, &chosen, None, WHO).await.expect("answered");
+    let put = store.put_settings(&acme.id, &chosen, None, &actor(WHO)).await.expect("answered");
     assert_eq!(put, SettingsPut::Saved(VersionedSettings { version: 2, settings: chosen }));
 
-    let upserted = store.upsert_tenant(&acme).await.expect("answered");
+    let upserted = store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     assert_eq!(upserted, TenantUpserted { settings_ignored: true, ..TenantUpserted::default() });
     let holds = store.settings(&acme.id, &TenantScope::All).await.expect("answered").expect("it has settings");
     assert_eq!((holds.version, holds.settings), (2, chosen));
@@ -63,34 +68,39 @@ async fn settings_are_saved_only_over_those_that_were_seen(database: TestDatabas
     let store = &database.store;
     let acme = tenant("acme");
     let other = other_settings(acme.settings);
-    assert_eq!(store.put_settings(&acme.id, &other, None, WHO).await.expect("answered"), SettingsPut::UnknownTenant);
-    store.upsert_tenant(&acme).await.expect("answered");
+    assert_eq!(
+        store.put_settings(&acme.id, &other, None, &actor(WHO)).await.expect("answered"),
+        SettingsPut::UnknownTenant
+    );
+    store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
+    let (ada, bob) = (actor("ada"), actor("bob"));
     let (one, two) = tokio::join!(
-        store.put_settings(&acme.id, &other, Some(1), "ada"),
-        store.put_settings(&acme.id, &other, Some(1), "bob"),
+        store.put_settings(&acme.id, &other, Some(1), &ada),
+        store.put_settings(&acme.id, &other, Some(1), &bob),
     );
     let answers = [one.expect("answered"), two.expect("answered")];
     let current = VersionedSettings { version: 2, settings: other };
     assert!(answers.contains(&SettingsPut::Saved(current)), "{answers:?}");
     assert!(answers.contains(&SettingsPut::Conflict(current)), "{answers:?}");
-    let again = store.put_settings(&acme.id, &other, Some(2), WHO).await.expect("answered");
+    let again = store.put_settings(&acme.id, &other, Some(2), &actor(WHO)).await.expect("answered");
     assert_eq!(again, SettingsPut::Saved(current), "what holds already is no change");
     assert_eq!(database.number("SELECT COUNT(*) FROM settings_change").await, 2);
 }
 
 async fn customers_are_counted_by_what_became_of_them(database: TestDatabase) {
     let store = &database.store;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     let (one, mut two) = (customer("C-1"), customer("C-2"));
     let stranger = Customer { tenant_id: "nobody".into(), ..customer("C-1") };
-    let upserted = store.upsert_customers(&[two.clone(), stranger, one.clone()]).await.expect("answered");
+    let upserted =
+        store.upsert_customers(&[two.clone(), stranger, one.clone()], &actor("billing")).await.expect("answered");
     assert_eq!((upserted.created, upserted.changed, upserted.unchanged), (2, 0, 0));
     assert_eq!(upserted.unknown_tenant, [(TenantId::from("nobody"), CustomerId::from("C-1"))]);
 
     two.mobile = Some("+4915112345678".to_owned());
     let three = customer("C-3");
     let batch = [customer("C-2"), one.clone(), three, two.clone()];
-    let upserted = store.upsert_customers(&batch).await.expect("answered");
+    let upserted = store.upsert_customers(&batch, &actor("billing")).await.expect("answered");
     assert_eq!((upserted.created, upserted.changed, upserted.unchanged), (1, 1, 1), "the last of two counts");
     assert_eq!(store.customer(&two.tenant_id, &two.id, &TenantScope::All).await.expect("answered"), Some(two));
     assert_eq!(
@@ -98,19 +108,19 @@ async fn customers_are_counted_by_what_became_of_them(database: TestDatabase) {
         None
     );
     assert_eq!(
-        store.upsert_customers(&[]).await.expect("answered"),
+        store.upsert_customers(&[], &actor("billing")).await.expect("answered"),
         invoice_dispatcher::store::CustomersUpserted::default()
     );
 }
 
 async fn ten_thousand_customers_are_taken_in_batches(database: TestDatabase) {
-    database.store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    database.store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     let customers: Vec<Customer> = (0..10_000).map(|number| customer(&format!("C-{number}"))).collect();
     for batch in customers.chunks(1_000) {
-        assert_eq!(database.store.upsert_customers(batch).await.expect("answered").created, 1_000);
+        assert_eq!(database.store.upsert_customers(batch, &actor("billing")).await.expect("answered").created, 1_000);
     }
     for batch in customers.chunks(1_000) {
-        assert_eq!(database.store.upsert_customers(batch).await.expect("answered").unchanged, 1_000);
+        assert_eq!(database.store.upsert_customers(batch, &actor("billing")).await.expect("answered").unchanged, 1_000);
     }
 }
 
@@ -119,22 +129,26 @@ async fn an_upsert_names_what_it_cures(database: TestDatabase) {
     let store = &support.database.store;
     support.take(&event("1")).await;
     assert_eq!(support.letters().await, ["unknown_tenant open"]);
-    let upserted = store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    let upserted = store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     assert_eq!(upserted.resolvable.len(), 1);
     assert_eq!(store.resolvable_dead_letters(10).await.expect("answered"), upserted.resolvable);
-    assert_eq!(store.upsert_tenant(&tenant("other")).await.expect("answered").resolvable, []);
+    assert_eq!(store.upsert_tenant(&tenant("other"), &actor("billing")).await.expect("answered").resolvable, []);
 
-    store.upsert_customer(&customer("C-1")).await.expect("answered");
+    store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
     let (_, letter) = support.die(ReasonCode::NoVerificationMethod).await;
-    let unchanged = store.upsert_customer(&customer("C-1")).await.expect("answered");
+    let unchanged = store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     assert_eq!(unchanged.resolvable, [], "it brought nothing new");
     let renamed = Customer { name: "Neu".to_owned(), ..customer("C-1") };
-    assert_eq!(store.upsert_customer(&renamed).await.expect("answered").resolvable, [], "still nothing to verify by");
+    assert_eq!(
+        store.upsert_customer(&renamed, &actor("billing")).await.expect("answered").resolvable,
+        [],
+        "still nothing to verify by"
+    );
     let mut usable = renamed;
     usable.postal.postcode = Some("01067".to_owned());
     usable.postal.house_number = Some("12a".to_owned());
-    assert_eq!(store.upsert_customer(&usable).await.expect("answered").resolvable, [letter]);
+    assert_eq!(store.upsert_customer(&usable, &actor("billing")).await.expect("answered").resolvable, [letter]);
 }
 
 fn other_settings(settings: Settings) -> Settings {

@@ -11,6 +11,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::DeadLetterState;
 use invoice_dispatcher::store::{DeadLetterFilter, IntakeRows, NewDeadLetter, PageRequest, Store};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::{dead_letter, take_in};
@@ -99,7 +100,7 @@ async fn every_filter_narrows(database: TestDatabase) {
     assert_eq!(ids(store, &DeadLetterFilter { fingerprint: Some("b".into()), ..acme }).await, []);
     assert_eq!(ids(store, &DeadLetterFilter { since: Some(later), ..filter.clone() }).await, [three]);
     assert_eq!(ids(store, &DeadLetterFilter { concluded: true, ..filter.clone() }).await, []);
-    store.discard_dead_letters(&[two], WHO, "no more").await.expect("answered");
+    store.discard_dead_letters(&[two], &actor(WHO), "no more").await.expect("answered");
     assert_eq!(ids(store, &DeadLetterFilter { concluded: true, ..filter.clone() }).await, [two]);
     assert_eq!(ids(store, &filter).await, [three, one]);
 }
@@ -154,23 +155,23 @@ async fn discarded_and_restored_it_is_as_before(database: TestDatabase) {
     let store = &support.database.store;
     let before = store.dead_letter(letter, &TenantScope::All).await.expect("answered");
 
-    let discarded = store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
+    let discarded = store.discard_dead_letters(&[letter], &actor(WHO), "paid in cash").await.expect("answered");
     assert_eq!(discarded, HashSet::from([letter]));
     assert_eq!(support.states().await, ["discarded refused"]);
     let (shown, _) = store.dead_letter(letter, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((shown.state, shown.concluded_by.as_deref()), (DeadLetterState::Discarded, Some(WHO)));
     assert_eq!(shown.note.as_deref(), Some("paid in cash"));
     support.database.assert_ledger().await;
-    let again = store.discard_dead_letters(&[letter], WHO, "twice").await.expect("answered");
+    let again = store.discard_dead_letters(&[letter], &actor(WHO), "twice").await.expect("answered");
     assert!(again.is_empty(), "it is not open any more");
 
     assert_eq!(
-        store.restore_dead_letters(&[letter], WHO, false).await.expect("answered").letters,
+        store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered").letters,
         HashSet::from([letter])
     );
     assert_eq!(support.states().await, ["dead refused"]);
     assert_eq!(store.dead_letter(letter, &TenantScope::All).await.expect("answered"), before);
-    assert!(store.restore_dead_letters(&[letter], WHO, false).await.expect("answered").letters.is_empty());
+    assert!(store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered").letters.is_empty());
     support.database.assert_ledger().await;
     assert_eq!(support.database.number("SELECT COUNT(*) FROM delivery_note").await, 2);
 }
@@ -223,7 +224,7 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
 
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.published_and_open().await.expect("answered"), 2, "what is open stays in the queue");
-    store.discard_dead_letters(&[letter], WHO, "no more").await.expect("answered");
+    store.discard_dead_letters(&[letter], &actor(WHO), "no more").await.expect("answered");
     assert_eq!(open().await, HashSet::from([malformed.id]));
     let unknown = DeadLetterId(new_id());
     let concluded = store.concluded(&[letter, malformed.id, unknown]).await.expect("answered");
@@ -231,7 +232,7 @@ async fn the_ledger_follows_a_letter_through_the_mirror(database: TestDatabase) 
     assert_eq!(store.to_remove().await.expect("answered"), [letter]);
     store.mark_removed(&[letter]).await.expect("answered");
     assert_eq!(store.to_remove().await.expect("answered"), []);
-    store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered");
     assert_eq!(store.next_to_publish(10).await.expect("answered")[0].id, letter, "it goes to the queue again");
     for nothing in [store.mark_published(&[]).await, store.mark_removed(&[]).await] {
         nothing.expect("answered");

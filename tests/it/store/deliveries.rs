@@ -11,6 +11,7 @@ use invoice_dispatcher::model::state::{Concluded, DeliveryState, EventState};
 use invoice_dispatcher::store::{Acted, DeliveryFilter, PageRequest};
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::operator::samples::{Support, WHO, customer, event, tenant};
 use crate::store::samples::{add_worker, claim, deferred};
@@ -42,7 +43,7 @@ async fn an_invoice_is_explained(database: TestDatabase) {
     let claimed = claim(&support.database, worker, 1).await.pop().expect("it is due");
     store.record(&[deferred(&claimed, worker, support.database.clock.now())]).await.expect("answered");
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.accept(&event("2")).await;
 
@@ -66,7 +67,7 @@ async fn an_invoice_that_waits_or_died_early_is_explained(database: TestDatabase
     let support = Support::new(database);
     let store = &support.database.store;
     support.take(&event("1")).await;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     assert_eq!(support.take(&event("2")).await, Verdict::Waiting);
     let acme = TenantId::from("acme");
     let died = store.explain(&acme, "R-1", &TenantScope::All).await.expect("answered").expect("it is known");
@@ -131,18 +132,18 @@ async fn a_due_delivery_is_cancelled_once(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     let delivery = support.accept(&event("1")).await;
-    assert_eq!(store.cancel(delivery, WHO, "paid in cash").await.expect("answered"), Acted::Done);
+    assert_eq!(store.cancel(delivery, &actor(WHO), "paid in cash").await.expect("answered"), Acted::Done);
     assert_eq!(support.states().await, ["cancelled by_hand"]);
     let cancelled = Acted::NotPossible(DeliveryState::Concluded(Concluded::Cancelled));
-    assert_eq!(store.cancel(delivery, WHO, "twice").await.expect("answered"), cancelled);
-    assert_eq!(store.send_now(delivery, WHO).await.expect("answered"), cancelled);
-    assert_eq!(store.mark_sent(delivery, WHO, "no").await.expect("answered").acted, cancelled);
+    assert_eq!(store.cancel(delivery, &actor(WHO), "twice").await.expect("answered"), cancelled);
+    assert_eq!(store.send_now(delivery, &actor(WHO)).await.expect("answered"), cancelled);
+    assert_eq!(store.mark_sent(delivery, &actor(WHO), "no").await.expect("answered").acted, cancelled);
     let nobody = DeliveryId(uuid::Uuid::nil());
-    assert_eq!(store.cancel(nobody, WHO, "none").await.expect("answered"), Acted::Unknown);
+    assert_eq!(store.cancel(nobody, &actor(WHO), "none").await.expect("answered"), Acted::Unknown);
     let sending = support.accept(&event("2")).await;
     support.start().await;
     let stands = Acted::NotPossible(DeliveryState::Sending);
-    assert_eq!(store.cancel(sending, WHO, "late").await.expect("answered"), stands);
+    assert_eq!(store.cancel(sending, &actor(WHO), "late").await.expect("answered"), stands);
     support.database.assert_ledger().await;
 }
 
@@ -153,7 +154,7 @@ async fn send_now_goes_ahead(database: TestDatabase) {
     later["data"]["not_before"] = json!("2026-12-01T00:00:00Z");
     let hurried = support.accept(&later).await;
     support.accept(&event("2")).await;
-    assert_eq!(store.send_now(hurried, WHO).await.expect("answered"), Acted::Done);
+    assert_eq!(store.send_now(hurried, &actor(WHO)).await.expect("answered"), Acted::Done);
     let (first, _) = {
         store.enqueue_ready(10).await.expect("answered");
         let worker = add_worker(&support.database).await;
@@ -168,7 +169,8 @@ async fn an_uncertain_delivery_is_marked_sent(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let (delivery, _) = support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
-    let done = support.database.store.mark_sent(delivery, WHO, "the relay's log has it").await.expect("answered");
+    let done =
+        support.database.store.mark_sent(delivery, &actor(WHO), "the relay's log has it").await.expect("answered");
     assert_eq!((done.acted, done.rest, done.recipients_unknown), (Acted::Done, None, false));
     assert_eq!(support.states().await, ["sent by_hand"]);
     support.database.assert_ledger().await;
@@ -185,16 +187,16 @@ async fn what_is_held_is_not_sent_until_let_go(database: TestDatabase) {
     // The backup came long after both: they waited in it, and may have gone out since.
     support.database.clock.advance(Duration::from_hours(24));
     let backup = support.database.clock.now();
-    assert_eq!(store.hold(backup, Some(&TenantId::from("other")), WHO).await.expect("answered").held, 0);
-    assert_eq!(store.hold(backup, Some(&acme), WHO).await.expect("answered").held, 2);
-    assert_eq!(store.hold(backup, None, WHO).await.expect("answered").held, 0, "they are held");
+    assert_eq!(store.hold(backup, Some(&TenantId::from("other")), &actor(WHO)).await.expect("answered").held, 0);
+    assert_eq!(store.hold(backup, Some(&acme), &actor(WHO)).await.expect("answered").held, 2);
+    assert_eq!(store.hold(backup, None, &actor(WHO)).await.expect("answered").held, 0, "they are held");
     let noted = support.database.texts("SELECT what FROM delivery_note").await;
     assert_eq!(noted, ["held: what was sent since 2026-11-24T09:30:00Z may be missing here"; 2]);
 
     store.take_over(dead, live).await.expect("answered");
     store.enqueue_ready(10).await.expect("answered");
     assert!(claim(&support.database, live, 10).await.is_empty(), "also what a dead worker had");
-    assert_eq!(store.let_go(None, WHO).await.expect("answered"), 2);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 2);
     store.enqueue_ready(10).await.expect("answered");
     assert_eq!(claim(&support.database, live, 10).await.len(), 2);
     support.database.assert_ledger().await;
@@ -260,7 +262,7 @@ async fn deliveries_follow_their_tenants_relay(database: TestDatabase) {
     support.accept(&event("2")).await;
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 0);
     let moved = invoice_dispatcher::model::tenant::Tenant { relay: "second".into(), ..tenant("acme") };
-    store.upsert_tenant(&moved).await.expect("answered");
+    store.upsert_tenant(&moved, &actor("billing")).await.expect("answered");
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 1, "one is being sent");
     assert!(claim(&support.database, worker, 10).await.is_empty());
     store.release(&[claimed[0].fence(worker)]).await.expect("answered");
@@ -305,10 +307,10 @@ async fn a_relay_that_nobody_has_is_a_dead_letter(database: TestDatabase) {
     assert_eq!(groups[0].example.event_id.as_deref().map(str::len), Some(1));
 
     let moved = invoice_dispatcher::model::tenant::Tenant { relay: "other".into(), ..tenant("acme") };
-    store.upsert_tenant(&moved).await.expect("answered");
-    store.upsert_customer(&customer("C-1")).await.expect("answered");
+    store.upsert_tenant(&moved, &actor("billing")).await.expect("answered");
+    store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     let letter = groups[0].example.id;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     assert_eq!(support.database.texts("SELECT relay FROM lane_entry").await, ["other"]);
     support.database.assert_ledger().await;
 }

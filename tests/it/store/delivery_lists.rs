@@ -8,6 +8,7 @@ use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{Cursor, DeliveryFilter, PageRequest, SearchStatement, search_statements};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, customer, event};
 
@@ -24,7 +25,7 @@ async fn support(mut database: TestDatabase) -> Support {
 
 async fn lists_are_narrowed_and_paged(database: TestDatabase) {
     let support = support(database).await;
-    support.database.store.upsert_customer(&customer("C-2")).await.expect("answered");
+    support.database.store.upsert_customer(&customer("C-2"), &actor("billing")).await.expect("answered");
     for id in 1..=6 {
         support.database.clock.advance(Duration::from_secs(1));
         let mut event = event(&id.to_string());

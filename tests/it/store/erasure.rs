@@ -19,6 +19,7 @@ use invoice_dispatcher::store::{
 };
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, customer, event};
 use crate::store::retention::leftovers;
@@ -36,13 +37,13 @@ const ADDRESS: &str = "erika.muster@customer.example";
 async fn support(database: TestDatabase) -> Support {
     let support = Support::with_acme(database).await;
     let erika = Customer { name: "Erika Muster".to_owned(), address: ADDRESS.to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&erika).await.expect("answered");
+    support.database.store.upsert_customer(&erika, &actor("billing")).await.expect("answered");
     support
 }
 
 async fn erase(support: &Support) -> Erased {
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
-    let who = format!("{WHO}: asked for by Erika Muster");
+    let who = actor(WHO).because("asked for by Erika Muster");
     support.database.store.erase_customer(&acme, &customer, &who).await.expect("answered")
 }
 
@@ -91,18 +92,18 @@ async fn what_people_noted_is_erased(database: TestDatabase) {
     let support = support(database).await;
     let store = &support.database.store;
     let delivery = support.accept(&event("1")).await;
-    store.cancel(delivery, WHO, "Frau Muster rief an").await.expect("answered");
+    store.cancel(delivery, &actor(WHO), "Frau Muster rief an").await.expect("answered");
     // Of another customer, and it names this one.
     let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
-    store.upsert_customer(&other).await.expect("answered");
+    store.upsert_customer(&other, &actor("billing")).await.expect("answered");
     let mut event = event("2");
     event["data"]["customer_id"] = json!("C-2");
     let named = support.accept(&event).await;
-    store.cancel(named, WHO, &format!("{ADDRESS} pays it")).await.expect("answered");
+    store.cancel(named, &actor(WHO), &format!("{ADDRESS} pays it")).await.expect("answered");
     event["id"] = json!("3");
     event["data"]["invoice"]["id"] = json!("inv-3");
     let innocent = support.accept(&event).await;
-    store.cancel(innocent, WHO, "paid in cash").await.expect("answered");
+    store.cancel(innocent, &actor(WHO), "paid in cash").await.expect("answered");
 
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
     let notes = support.database.texts("SELECT what FROM delivery_note ORDER BY what").await;
@@ -132,7 +133,7 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     let support = support(database).await;
     let store = &support.database.store;
     let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
-    store.upsert_customer(&other).await.expect("answered");
+    store.upsert_customer(&other, &actor("billing")).await.expect("answered");
     let mut ids = Vec::new();
     for customer in ["C-1", "C-2"] {
         let mut event = event(customer);
@@ -154,7 +155,7 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     }
     let reason = "asked for by Erika Muster";
     let theirs = LinkSelection::Customer { tenant: "acme".into(), customer: "C-2".into() };
-    store.revoke_links(&theirs, WHO, reason).await.expect("answered");
+    store.revoke_links(&theirs, &actor(WHO), reason).await.expect("answered");
 
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
     assert!(store.portal_session(ids[0]).await.expect("answered").is_none(), "theirs has ended");
@@ -187,7 +188,7 @@ async fn the_file_keeps_nothing_of_an_erased_customer() {
     bring(&support, &format!("To: {ADDRESS}")).await;
     // An earlier address, which was overwritten: free bytes of pages hold it.
     let corrected = Customer { address: "neu@customer.example".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&corrected).await.expect("answered");
+    support.database.store.upsert_customer(&corrected, &actor("billing")).await.expect("answered");
     let page = PageRequest { limit: 1, after: None };
     support.database.store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered");
     assert!(!files_hold(&support.database.url, ADDRESS).is_empty(), "the test would see it");

@@ -8,6 +8,7 @@ use invoice_dispatcher::store::{
     BackToDue, DataPermitAnswer, HeldCounts, NextState, Record, Recorded, RemainderDelivery,
 };
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::WHO;
 use crate::store::samples::{
@@ -39,7 +40,7 @@ async fn what_is_claimed_gets_no_permit_any_more(database: TestDatabase) {
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, worker)).collect();
     database.store.permit_data(&starts[..1]).await.expect("answered");
     let now = database.clock.now();
-    let counts = database.store.hold(now, None, WHO).await.expect("answered");
+    let counts = database.store.hold(now, None, &actor(WHO)).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 2, under_way: 1 });
 
     // Also the first one, whose connection broke before its 354: it asks anew.
@@ -60,7 +61,7 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     let starts: Vec<_> = claimed[..2].iter().map(|claimed| data_start(claimed, worker)).collect();
     database.store.permit_data(&starts).await.expect("answered");
     let now = database.clock.now();
-    let counts = database.store.hold(now, None, WHO).await.expect("answered");
+    let counts = database.store.hold(now, None, &actor(WHO)).await.expect("answered");
     assert_eq!(counts, HeldCounts { held: 1, under_way: 2 });
 
     let records = [
@@ -73,7 +74,7 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     assert_eq!(states(&database).await["sent"], 1);
     nothing_is_claimed(&database).await;
 
-    assert_eq!(database.store.let_go(None, WHO).await.expect("answered"), 2);
+    assert_eq!(database.store.let_go(None, &actor(WHO)).await.expect("answered"), 2);
     database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(&database).await;
     assert_eq!(claim(&database, worker, 5).await.len(), 2);
@@ -85,7 +86,7 @@ async fn what_a_sender_s_hold_would_let_go_stays_held(database: TestDatabase) {
     let worker = add_worker(&database).await;
     let claimed = claim(&database, worker, 1).await.remove(0);
     let now = database.clock.now();
-    database.store.hold(now, None, WHO).await.expect("answered");
+    database.store.hold(now, None, &actor(WHO)).await.expect("answered");
     let Record { fence, next: NextState::Due(due), .. } = deferred(&claimed, worker, now) else { unreachable!() };
     let held = Some("the relay refuses its sender".to_owned());
     let record = Record { fence, attempt: None, next: NextState::Due(Box::new(BackToDue { held, ..*due })) };
@@ -103,7 +104,7 @@ async fn what_is_left_of_one_on_the_wire_is_held(database: TestDatabase) {
     let claimed = claim(&database, worker, 1).await.remove(0);
     database.store.permit_data(&[data_start(&claimed, worker)]).await.expect("answered");
     let now = database.clock.now();
-    database.store.hold(now, None, WHO).await.expect("answered");
+    database.store.hold(now, None, &actor(WHO)).await.expect("answered");
 
     let (_, mut rest, mut entry) = accepted("acme", "rest", now);
     rest.role = DeliveryRole::Rest;

@@ -1,5 +1,6 @@
 //! What the database is asked and told, on both kinds of it.
 
+mod audit_log;
 mod catalogue;
 mod claim;
 mod dead_letters;
@@ -21,7 +22,7 @@ mod same_invoice;
 pub(crate) mod samples;
 mod scopes;
 mod search;
-mod sender_hold;
+pub(crate) mod sender_hold;
 mod takeover;
 mod two_at_once;
 mod verification;

@@ -9,6 +9,7 @@ use invoice_dispatcher::model::state::{Concluded, Decision};
 use invoice_dispatcher::store::{Acted, Recorded, WaitingOutcomes};
 use serde_json::json;
 
+use crate::harness::actor;
 use crate::harness::database::{START, TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::sent;
@@ -52,7 +53,7 @@ async fn how_a_main_delivery_ends_is_reported(database: TestDatabase) {
     support.accept(&event("3")).await;
     support.die(ReasonCode::Refused).await;
     let unwanted = support.accept(&event("4")).await;
-    assert_eq!(store.cancel(unwanted, WHO, "paid in cash").await.expect("answered"), Acted::Done);
+    assert_eq!(store.cancel(unwanted, &actor(WHO), "paid in cash").await.expect("answered"), Acted::Done);
     let mut urgent = event("5");
     urgent["data"]["expires_at"] = json!("2026-11-23T09:31:00Z");
     support.accept(&urgent).await;
@@ -110,7 +111,7 @@ async fn what_is_uncertain_is_reported_when_that_is_decided(database: TestDataba
     support.accept(&event("1")).await;
     let (delivery, _) = support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
     assert_eq!(told(&support).await, [""; 0]);
-    support.database.store.mark_sent(delivery, WHO, "the relay's log has it").await.expect("answered");
+    support.database.store.mark_sent(delivery, &actor(WHO), "the relay's log has it").await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 sent by_hand"]);
     assert_eq!(outcomes(&support).await[0].reason.as_deref(), Some("the relay's log has it"));
 }
@@ -147,7 +148,7 @@ async fn a_dead_letter_that_is_sent_is_reported_twice(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     assert_eq!(told(&support).await, ["R-1 dead refused"], "as it was, though the delivery is due again");
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     assert_eq!(told(&support).await, ["R-1 dead refused", "R-1 sent accepted"]);
@@ -157,9 +158,9 @@ async fn a_discarded_dead_letter_stays_dead(database: TestDatabase) {
     let support = telling(database).await;
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.database.store.discard_dead_letters(&[letter], WHO, "not wanted").await.expect("answered");
+    support.database.store.discard_dead_letters(&[letter], &actor(WHO), "not wanted").await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 dead refused"]);
-    support.database.store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    support.database.store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered");
     assert_eq!(told(&support).await, ["R-1 dead refused", "R-1 dead refused"]);
 }
 
@@ -168,7 +169,7 @@ async fn a_customer_who_is_erased_leaves_no_reason(database: TestDatabase) {
     support.accept(&event("1")).await;
     support.end(Concluded::Rejected, ReasonCode::Rejected).await;
     let store = &support.database.store;
-    store.erase_customer(&"acme".into(), &"C-1".into(), WHO).await.expect("answered");
+    store.erase_customer(&"acme".into(), &"C-1".into(), &actor(WHO)).await.expect("answered");
     let waiting = outcomes(&support).await;
     assert_eq!((waiting.len(), waiting[0].reason.as_deref()), (1, None));
 }
@@ -181,7 +182,7 @@ async fn nothing_is_written_while_outcomes_are_off(database: TestDatabase) {
     support.accept(&event("2")).await;
     support.die(ReasonCode::Refused).await;
     let unwanted = support.accept(&event("3")).await;
-    support.database.store.cancel(unwanted, WHO, "paid in cash").await.expect("answered");
+    support.database.store.cancel(unwanted, &actor(WHO), "paid in cash").await.expect("answered");
     assert_ne!(delivery, unwanted);
     assert_eq!(support.database.number("SELECT COUNT(*) FROM outcome").await, 0);
 }

@@ -9,6 +9,7 @@ use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{LinkFilter, LinkSelection, LinkState, PageRequest, PortalLink};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, customer, event, tenant};
 
@@ -43,10 +44,10 @@ async fn send(support: &Support, id: &str, customer: &str) -> DeliveryId {
 async fn four_links(database: TestDatabase) -> (Support, [DeliveryId; 4]) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
-    store.upsert_customer(&customer("C-2")).await.expect("answered");
-    store.upsert_tenant(&tenant("beta")).await.expect("answered");
+    store.upsert_customer(&customer("C-2"), &actor("billing")).await.expect("answered");
+    store.upsert_tenant(&tenant("beta"), &actor("billing")).await.expect("answered");
     let theirs = invoice_dispatcher::model::customer::Customer { tenant_id: "beta".into(), ..customer("C-1") };
-    store.upsert_customer(&theirs).await.expect("answered");
+    store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
     let acme = [send(&support, "1", "C-1").await, send(&support, "2", "C-1").await, send(&support, "3", "C-2").await];
     support.database.clock.advance(Duration::from_mins(1));
     let mut event = event("4");
@@ -109,7 +110,7 @@ async fn only_what_is_meant_is_revoked(database: TestDatabase) {
         support.database.number("SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NOT NULL AND revoked_by = 'ada'")
     };
     let revoke = |selection: LinkSelection| async move {
-        store.revoke_links(&selection, WHO, "sent to the wrong person").await.expect("answered")
+        store.revoke_links(&selection, &actor(WHO), "sent to the wrong person").await.expect("answered")
     };
     assert_eq!(revoke(LinkSelection::Delivery(first)).await, 1);
     assert_eq!(revoke(LinkSelection::Delivery(first)).await, 0, "once is enough");
@@ -145,7 +146,7 @@ async fn one_of_several_links_is_revoked_by_its_token(database: TestDatabase) {
     let links = listed(&support, &token, LinkFilter::All).await;
     assert_eq!(links.iter().map(|link| (link.root, link.generation)).collect::<Vec<_>>(), [(root, 1)]);
     let store = &support.database.store;
-    assert_eq!(store.revoke_links(&token, WHO, "pasted").await.expect("answered"), 1);
+    assert_eq!(store.revoke_links(&token, &actor(WHO), "pasted").await.expect("answered"), 1);
     let states = support.database.texts(
         "SELECT generation || ' ' || CASE WHEN revoked_at IS NULL THEN 'valid' ELSE 'revoked' END
          FROM portal_link ORDER BY generation",

@@ -11,6 +11,7 @@ use invoice_dispatcher::store::{
     RemainderDelivery,
 };
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store::samples::{
     accepted, add_due, add_tenant, add_worker, attempt, batch, claim, conclusion, data_start, dead_letter, deferred,
@@ -366,7 +367,7 @@ async fn a_link_stands_from_the_start_of_data(database: TestDatabase) {
     // The worker dies, and a person finds the message in the relay's log: the customer has had the link all the while.
     database.store.take_over(worker, other).await.expect("answered");
     assert!(shown().await.expect("answered").is_some());
-    let marked = database.store.mark_sent(claimed[0].delivery, "test", "in the log").await.expect("answered");
+    let marked = database.store.mark_sent(claimed[0].delivery, &actor("test"), "in the log").await.expect("answered");
     assert_eq!(marked.acted, Acted::Done);
     assert!(shown().await.expect("answered").is_some());
     database.clock.advance(day * 2);

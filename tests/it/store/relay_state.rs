@@ -6,6 +6,7 @@ use invoice_dispatcher::model::ids::WorkerId;
 use invoice_dispatcher::model::state::BreakerState;
 use invoice_dispatcher::store::RelayState;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store::samples::relay;
 
@@ -55,12 +56,12 @@ async fn one_worker_probes_at_a_time(database: TestDatabase) {
 
 async fn a_pause_is_nobody_elses_to_end(database: TestDatabase) {
     let store = &database.store;
-    store.pause_relay(&relay(), true, "ops").await.expect("answered");
+    store.pause_relay(&relay(), true, &actor("ops")).await.expect("answered");
     let paused = store.relay_state(&relay()).await.expect("answered");
     assert_eq!((paused.paused, paused.paused_by.as_deref()), (true, Some("ops")));
     assert!(store.change_breaker(&opened(&database, RelayState { paused: false, ..paused })).await.expect("answered"));
     assert!(store.relay_state(&relay()).await.expect("answered").paused);
-    store.pause_relay(&relay(), false, "ops").await.expect("answered");
+    store.pause_relay(&relay(), false, &actor("ops")).await.expect("answered");
     let resumed = store.relay_state(&relay()).await.expect("answered");
     assert!(!resumed.paused && resumed.paused_by.is_none());
     assert_eq!(resumed.probe_at, Some(database.clock.now()), "it is probed at once");

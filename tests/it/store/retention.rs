@@ -11,6 +11,7 @@ use invoice_dispatcher::operator::fresh_link::{FreshLink, FreshLinkAnswer, WhyNo
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{Erased, Forgotten, Leftovers, NewPortalOpening, RetentionTimes, UndeclaredProxy};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, TOKEN, WHO, event, factory, tenant};
 
@@ -207,7 +208,7 @@ async fn what_somebody_must_act_upon_is_kept(database: TestDatabase) {
     support.accept(&event("3")).await;
     support.database.clock.advance(DAY * 1_000);
     assert_eq!(forget(&support).await, Forgotten::default());
-    support.database.store.discard_dead_letters(&[letter], WHO, "too old").await.expect("answered");
+    support.database.store.discard_dead_letters(&[letter], &actor(WHO), "too old").await.expect("answered");
     support.database.clock.advance(DAY * 91);
     let forgotten = forget(&support).await;
     assert_eq!((forgotten.bodies, forgotten.deliveries), (1, 0), "time counts from the discarding");
@@ -218,7 +219,7 @@ async fn deliveries_go_after_two_years(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    support.redrive.letter(letter, WHO).await.expect("it goes back");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it goes back");
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.database.clock.advance(DAY * 800);
     support.accept(&event("2")).await;
@@ -242,7 +243,7 @@ async fn profiles_and_templates_go_when_nothing_is_made_of_them(database: TestDa
     support.database.clock.advance(DAY);
     let mut acme = tenant("acme");
     "Neu".clone_into(&mut acme.profile.name);
-    store.upsert_tenant(&acme).await.expect("answered");
+    store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     store.save_template_version("t2", "{}").await.expect("answered");
     support.database.clock.advance(DAY * 200);
     store.save_template_version("t2", "{}").await.expect("answered");
@@ -280,7 +281,7 @@ async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
     support.accept(&event("2")).await;
     support.die(ReasonCode::Refused).await;
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
-    let erased = store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    let erased = store.erase_customer(&acme, &customer, &actor(WHO)).await.expect("answered");
     let leftovers = leftovers(&support);
     assert_eq!(erased, Erased::Done { deliveries: 2, letters: 1, discarded: 1, leftovers });
     support.database.assert_ledger().await;
@@ -297,7 +298,7 @@ async fn an_erased_customer_is_named_nowhere(database: TestDatabase) {
         Verdict::DeadLetter(ReasonCode::InvalidRecipient),
         "nothing goes nowhere"
     );
-    let stranger = store.erase_customer(&acme, &CustomerId::from("C-9"), WHO).await.expect("answered");
+    let stranger = store.erase_customer(&acme, &CustomerId::from("C-9"), &actor(WHO)).await.expect("answered");
     assert_eq!(stranger, Erased::Unknown);
 }
 
@@ -305,7 +306,7 @@ async fn a_customer_is_not_erased_while_mails_are_under_way(database: TestDataba
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
-    let refused = support.database.store.erase_customer(&acme, &customer, WHO).await.expect("answered");
+    let refused = support.database.store.erase_customer(&acme, &customer, &actor(WHO)).await.expect("answered");
     assert_eq!(refused, Erased::UnderWay(1));
     let known = support
         .database

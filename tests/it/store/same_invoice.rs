@@ -14,6 +14,7 @@ use invoice_dispatcher::policy::sender_trial::HoldReason;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, SenderHold, TrippedAttempt};
 use serde_json::{Value, json};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
 use crate::store::samples::relay;
@@ -100,7 +101,7 @@ async fn what_will_not_be_sent_suppresses_nothing(database: TestDatabase) {
         support.end(Concluded::Rejected, ReasonCode::Rejected).await;
         // One that operations discarded, too.
         let Some(letter) = letter else { continue };
-        support.database.store.discard_dead_letters(&[letter], WHO, "no").await.expect("answered");
+        support.database.store.discard_dead_letters(&[letter], &actor(WHO), "no").await.expect("answered");
         twin["id"] = json!(format!("{number}-third"));
         assert!(matches!(support.take(&twin).await, Verdict::Accepted(_)), "discarded");
         support.end(Concluded::Rejected, ReasonCode::Rejected).await;
@@ -141,12 +142,12 @@ async fn a_redrive_names_what_is_sent_already(database: TestDatabase) {
         if let Some(concluded) = concluded {
             support.end(concluded, ReasonCode::Accepted).await;
         }
-        let refused = support.redrive.letter(letter, WHO).await;
+        let refused = support.redrive.letter(letter, &actor(WHO)).await;
         assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
         assert_eq!(support.letters().await, ["refused open"]);
     }
     support.database.assert_ledger().await;
-    let redriven = support.redrive.despite_newer(true).letter(letter, WHO).await.expect("it goes back");
+    let redriven = support.redrive.despite_newer(true).letter(letter, &actor(WHO)).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)));
     assert_eq!(support.states().await, ["due -", "sent accepted"]);
     support.database.assert_ledger().await;
@@ -157,7 +158,7 @@ async fn of_two_dead_ones_one_goes_back(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let (first, _) = dead_and_due(&support).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    let many = support.redrive.letters(&[letter, first], WHO).await.expect("answered");
+    let many = support.redrive.letters(&[letter, first], &actor(WHO)).await.expect("answered");
     assert_eq!(many.redriven.iter().map(|redriven| redriven.letter).collect::<Vec<_>>(), [letter]);
     assert!(matches!(many.failed[..], [(failed, RedriveError::Newer(_))] if failed == first), "{:?}", many.failed);
     assert_eq!(support.states().await, ["dead refused", "due -"]);
@@ -170,7 +171,7 @@ async fn a_resend_that_is_dead_goes_back_beside_what_was_sent(database: TestData
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     support.resend(None).await.expect("it is sent again");
     let (_, letter) = support.die(ReasonCode::Refused).await;
-    let redriven = support.redrive.letter(letter, WHO).await.expect("a person has asked for it");
+    let redriven = support.redrive.letter(letter, &actor(WHO)).await.expect("a person has asked for it");
     assert!(matches!(redriven.fate, Fate::Due(_)));
     assert_eq!(support.states().await, ["sent accepted", "due -"]);
 }
@@ -189,8 +190,8 @@ async fn a_cure_of_an_event_that_lay_for_days_is_a_duplicate(database: TestDatab
     let support = Support::new(database);
     let store = &support.database.store;
     assert_eq!(support.take(&event("1")).await, Verdict::DeadLetter(ReasonCode::UnknownTenant));
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
-    store.upsert_customer(&customer("C-1")).await.expect("answered");
+    store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
+    store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     support.database.clock.advance(Duration::from_hours(20));
     assert!(matches!(support.take(&twin()).await, Verdict::Accepted(_)), "the first is not put back yet");
     support.database.clock.advance(Duration::from_hours(60));
@@ -204,7 +205,7 @@ async fn a_cure_of_an_event_that_lay_for_days_is_a_duplicate(database: TestDatab
 async fn an_event_that_is_put_back_by_hand_names_what_is_sent_already(database: TestDatabase) {
     let support = Support::new(database);
     let store = &support.database.store;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support.database.clock.advance(CUSTOMER_WAIT);
     let ready = store.ready_waiting_events(10).await.expect("answered");
@@ -213,11 +214,11 @@ async fn an_event_that_is_put_back_by_hand_names_what_is_sent_already(database: 
     let page = PageRequest { limit: 1, after: None };
     let letter =
         store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered").items[0].id;
-    store.upsert_customer(&customer("C-1")).await.expect("answered");
+    store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     let Verdict::Accepted(newer) = support.take(&twin()).await else { panic!("the second event is accepted") };
-    let refused = support.redrive.letter(letter, WHO).await;
+    let refused = support.redrive.letter(letter, &actor(WHO)).await;
     assert!(matches!(refused, Err(RedriveError::Newer(found)) if found == newer), "{refused:?}");
-    let redriven = support.redrive.despite_newer(true).letter(letter, WHO).await.expect("it goes back");
+    let redriven = support.redrive.despite_newer(true).letter(letter, &actor(WHO)).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)), "{redriven:?}");
     support.database.assert_ledger().await;
 }
@@ -226,21 +227,21 @@ async fn a_restore_names_what_is_sent_already(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let store = &support.database.store;
     let (letter, newer) = dead_and_due(&support).await;
-    store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
-    let restored = store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    store.discard_dead_letters(&[letter], &actor(WHO), "paid in cash").await.expect("answered");
+    let restored = store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered");
     assert!(restored.letters.is_empty());
     assert_eq!(restored.newer.get(&letter), Some(&newer));
     assert_eq!(support.states().await, ["discarded refused", "due -"]);
-    let restored = store.restore_dead_letters(&[letter], WHO, true).await.expect("answered");
+    let restored = store.restore_dead_letters(&[letter], &actor(WHO), true).await.expect("answered");
     assert!(restored.letters.contains(&letter) && restored.newer.is_empty());
     assert_eq!(support.states().await, ["dead refused", "due -"]);
     support.database.assert_ledger().await;
 
     // A discarded one that a person has sent again stands behind the resend, too.
     support.end(Concluded::Rejected, ReasonCode::Rejected).await;
-    store.discard_dead_letters(&[letter], WHO, "paid in cash").await.expect("answered");
+    store.discard_dead_letters(&[letter], &actor(WHO), "paid in cash").await.expect("answered");
     let resent = support.resend(None).await.expect("it is sent again");
-    let restored = store.restore_dead_letters(&[letter], WHO, false).await.expect("answered");
+    let restored = store.restore_dead_letters(&[letter], &actor(WHO), false).await.expect("answered");
     assert_eq!(restored.newer.get(&letter), Some(&resent.delivery));
     support.database.assert_ledger().await;
 }
@@ -338,7 +339,7 @@ async fn an_event_that_waited_for_its_customer_is_compared_by_its_address(databa
     let waiting = support.take(&of("1", &[])).await;
     assert_eq!(waiting, Verdict::Waiting);
     let nine = Customer { address: "nine@customer.example".to_owned(), ..customer("C-9") };
-    support.database.store.upsert_customer(&nine).await.expect("answered");
+    support.database.store.upsert_customer(&nine, &actor("billing")).await.expect("answered");
     let ready = support.database.store.ready_waiting_events(10).await.expect("answered");
     let ready: Vec<_> = ready.into_iter().map(invoice_dispatcher::intake::Parsed::waiting).collect();
     let verdicts = support.intake.take(&ready).await.expect("answered");

@@ -19,6 +19,7 @@ use invoice_dispatcher::store::{
 };
 use uuid::Uuid;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, customer, event, tenant};
 
@@ -69,10 +70,13 @@ async fn no_query_shows_what_lies_outside_the_scope(mut database: TestDatabase) 
 async fn fill(support: &Support, name: &str) -> Owned {
     let store = &support.database.store;
     let id = TenantId::from(name);
-    store.upsert_tenant(&tenant(name)).await.expect("answered");
-    store.upsert_customer(&Customer { tenant_id: id.clone(), ..customer("C-1") }).await.expect("answered");
+    store.upsert_tenant(&tenant(name), &actor("billing")).await.expect("answered");
+    store
+        .upsert_customer(&Customer { tenant_id: id.clone(), ..customer("C-1") }, &actor("billing"))
+        .await
+        .expect("answered");
     let logo = Logo::read(STANDARD.decode(LOGO).expect("base64").into()).expect("a logo");
-    store.save_logo(&id, &logo).await.expect("answered");
+    store.save_logo(&id, &logo, &actor("billing")).await.expect("answered");
     let of = |number: &str| {
         let mut event = event(&format!("{number}-{name}"));
         event["data"]["tenant_id"] = name.into();

@@ -14,6 +14,7 @@ use invoice_dispatcher::store::{
 };
 use serde_json::{Value, json};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, customer, event, tenant};
 
@@ -154,8 +155,8 @@ async fn a_redrive_finds_the_new_recipient_and_not_the_old(database: TestDatabas
     support.accept(&event("1")).await;
     let (_, letter) = support.die(ReasonCode::Refused).await;
     let moved = Customer { address: "new@acme.example".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&moved).await.expect("answered");
-    support.redrive.letter(letter, WHO).await.expect("it is put back");
+    support.database.store.upsert_customer(&moved, &actor("billing")).await.expect("answered");
+    support.redrive.letter(letter, &actor(WHO)).await.expect("it is put back");
     assert_eq!(found(&support, "new@acme.example").await, ["recipient R-1"]);
     assert!(found(&support, "ap@customer.example").await.is_empty());
 }
@@ -202,12 +203,12 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
 async fn nothing_finds_whom_an_erasure_or_the_retention_took(database: TestDatabase) {
     let support = support(database).await;
     let named = Customer { name: "Erika Muster".to_owned(), ..customer("C-1") };
-    support.database.store.upsert_customer(&named).await.expect("answered");
+    support.database.store.upsert_customer(&named, &actor("billing")).await.expect("answered");
     support.accept(&event("1")).await;
     support.end(Concluded::Sent, ReasonCode::Accepted).await;
     let (acme, id) = (TenantId::from("acme"), CustomerId::from("C-1"));
     assert_eq!(find(&support.database.store, "muster").await.customers.len(), 1);
-    let erased = support.database.store.erase_customer(&acme, &id, WHO).await.expect("answered");
+    let erased = support.database.store.erase_customer(&acme, &id, &actor(WHO)).await.expect("answered");
     assert!(matches!(erased, Erased::Done { deliveries: 1, .. }), "{erased:?}");
     for gone in ["ap@customer.example", "muster", "erika"] {
         let found = find(&support.database.store, gone).await;
@@ -241,7 +242,7 @@ async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
         named("E-2", "Οδυσσεύς ΑΕ"),
         named("E-Straße", "Hof"),
     ] {
-        support.database.store.upsert_customer(&known).await.expect("answered");
+        support.database.store.upsert_customer(&known, &actor("billing")).await.expect("answered");
     }
     for (text, expected) in [
         ("söhne käuf", &["C-1042"][..]),
@@ -261,7 +262,7 @@ async fn a_customer_is_found_by_words_and_id(database: TestDatabase) {
         assert_eq!(customers(&support, text).await, expected, "{text}");
     }
     // Renamed: the old name finds no customer.
-    support.database.store.upsert_customer(&named("C-2", "Westwerk AG")).await.expect("answered");
+    support.database.store.upsert_customer(&named("C-2", "Westwerk AG"), &actor("billing")).await.expect("answered");
     assert_eq!(customers(&support, "osterwerk").await, [""; 0]);
     assert_eq!(customers(&support, "österwerk").await, [""; 0]);
     assert_eq!(customers(&support, "westw").await, ["C-2"]);
@@ -376,9 +377,9 @@ async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
 async fn a_tenant_narrows_every_search(database: TestDatabase) {
     let support = support(database).await;
     let beta: Tenant = tenant("beta");
-    support.database.store.upsert_tenant(&beta).await.expect("answered");
+    support.database.store.upsert_tenant(&beta, &actor("billing")).await.expect("answered");
     let theirs = Customer { tenant_id: "beta".into(), ..customer("C-1") };
-    support.database.store.upsert_customer(&theirs).await.expect("answered");
+    support.database.store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
     for name in ["acme", "beta"] {
         let mut event = numbered(&format!("evt-{name}"), "R-1");
         event["data"]["tenant_id"] = name.into();

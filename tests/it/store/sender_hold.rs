@@ -12,6 +12,7 @@ use invoice_dispatcher::store::{
     Claimed, EndedAttempt, LostBy, NewAttempt, NextState, NextTrial, Record, RefusingRelay, SenderHold, TrippedAttempt,
 };
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::WHO;
 use crate::store::samples::{
@@ -41,7 +42,7 @@ fn key() -> SenderKey {
     SenderKey::of(&relay(), SENDER, SENDER)
 }
 
-fn hold(database: &TestDatabase) -> SenderHold {
+pub(crate) fn hold(database: &TestDatabase) -> SenderHold {
     let now = database.clock.now();
     SenderHold {
         relay: relay(),
@@ -162,8 +163,8 @@ async fn what_waits_goes_when_the_hold_ends_and_what_tripped_it_goes_last(databa
     hold_all_due(&database).await;
     let store = &database.store;
     assert_eq!(store.let_senders_go().await.expect("answered"), 0, "the hold stands");
-    assert!(store.release_sender(&relay(), SENDER).await.expect("answered"));
-    assert!(!store.release_sender(&relay(), SENDER).await.expect("answered"), "only once");
+    assert!(store.release_sender(&relay(), SENDER, &actor("billing")).await.expect("answered"));
+    assert!(!store.release_sender(&relay(), SENDER, &actor("billing")).await.expect("answered"), "only once");
     assert_eq!(store.let_senders_go().await.expect("answered"), 4);
     let worker = add_worker(&database).await;
     let mut order = Vec::new();
@@ -289,7 +290,7 @@ async fn a_hold_of_nothing_ends(database: TestDatabase) {
 async fn what_a_person_holds_is_left_alone(database: TestDatabase) {
     held(&database).await;
     let store = &database.store;
-    store.hold(database.clock.now(), None, WHO).await.expect("answered");
+    store.hold(database.clock.now(), None, &actor(WHO)).await.expect("answered");
     database.clock.advance(Duration::from_mins(5));
     assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"), "it holds nothing any more");
     assert!(store.sender_holds().await.expect("answered").is_empty());
@@ -373,7 +374,7 @@ async fn what_tripped_a_hold_counts_only_until_something_is_accepted(database: T
     let tripped_at = database.clock.now();
     assert_eq!(counting(None).await, 2, "nothing shows that they were not the sender's");
     assert_eq!(counting(Some(tripped_at)).await, 0, "what followed was taken");
-    assert!(store.release_sender(&relay, SENDER).await.expect("answered"));
+    assert!(store.release_sender(&relay, SENDER, &actor("billing")).await.expect("answered"));
     assert_eq!(counting(None).await, 0, "a person has let them go");
 }
 

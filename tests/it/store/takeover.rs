@@ -11,6 +11,7 @@ use invoice_dispatcher::store::{
 };
 use invoice_dispatcher::upkeep::reconciliation::{self, Evidence};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store::samples::{
     add_due, add_tenant, add_worker, attempt, claim, conclusion, data_start, dead_letter, deferred, relay, sent, states,
@@ -215,7 +216,8 @@ async fn a_late_answer_brings_no_erased_customer_back(database: TestDatabase) {
     let starts: Vec<_> = claimed.iter().map(|claimed| data_start(claimed, slow)).collect();
     database.store.permit_data(&starts).await.expect("answered");
     database.store.take_over(slow, live).await.expect("answered");
-    let erased = database.store.erase_customer(&"acme".into(), &"C-1".into(), "a test").await.expect("answered");
+    let erased =
+        database.store.erase_customer(&"acme".into(), &"C-1".into(), &actor("a test")).await.expect("answered");
     assert!(matches!(erased, Erased::Done { deliveries: 3, discarded: 0, .. }), "{erased:?}");
 
     let now = database.clock.now();

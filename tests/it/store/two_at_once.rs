@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::same_invoice::hold;
 use crate::harness::LOOK;
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, WHO, event};
 use crate::store::samples::{add_worker, deferred, sent};
@@ -151,7 +152,7 @@ async fn a_late_250_after_a_resend_is_kept(database: TestDatabase) {
 async fn a_late_451_after_it_was_marked_sent_is_kept(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let (claimed, slow) = uncertain(&support).await;
-    let marked = support.database.store.mark_sent(claimed.delivery, WHO, "the relay's log says so").await;
+    let marked = support.database.store.mark_sent(claimed.delivery, &actor(WHO), "the relay's log says so").await;
     assert_eq!(marked.expect("answered").acted, Acted::Done);
     let late = [deferred(&claimed, slow, support.database.clock.now())];
     assert_eq!(support.database.store.record(&late).await.expect("answered"), [Recorded::Lost]);

@@ -5,6 +5,7 @@ use invoice_dispatcher::model::customer::{Customer, Postal, VerificationRecord};
 use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::verification_key::CallingCode;
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, customer, event, tenant};
 
@@ -39,15 +40,15 @@ async fn keys(database: &TestDatabase) -> Vec<String> {
 
 async fn an_upsert_writes_the_keys(database: TestDatabase) {
     let store = &database.store;
-    store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     let mut po_box = dutch("C-2");
     po_box.postal.house_number = Some("Postbus 90".to_owned());
-    store.upsert_customers(&[dutch("C-1"), po_box, customer("C-3")]).await.expect("answered");
+    store.upsert_customers(&[dutch("C-1"), po_box, customer("C-3")], &actor("billing")).await.expect("answered");
     assert_eq!(keys(&database).await, ["1234AB 12 31", "1234AB - 31", "- - -"]);
 
     let mut moved = dutch("C-1");
     moved.postal.postcode = Some("1234".to_owned());
-    store.upsert_customer(&moved).await.expect("answered");
+    store.upsert_customer(&moved, &actor("billing")).await.expect("answered");
     assert_eq!(keys(&database).await[0], "- 12 31", "no postcode of that country");
 
     let groups = store.customer_groups(&TenantId::from("acme"), &TenantScope::All).await.expect("answered");
@@ -61,7 +62,7 @@ async fn rows_from_before_the_migration_are_read_by_todays_rules_and_made_anew(d
     let support = Support::with_acme(database).await;
     let database = &support.database;
     let store = &database.store;
-    store.upsert_customers(&[dutch("C-1"), dutch("C-2"), customer("C-3")]).await.expect("answered");
+    store.upsert_customers(&[dutch("C-1"), dutch("C-2"), customer("C-3")], &actor("billing")).await.expect("answered");
     let delivery = support.accept(&event("1")).await;
     database.execute(BEFORE).await;
     assert_eq!(keys(database).await, ["- - -", "- - -", "- - -"]);
@@ -87,7 +88,7 @@ async fn a_refused_number_is_unusable_until_it_changes(database: TestDatabase) {
     let store = &support.database.store;
     let (acme, id) = (TenantId::from("acme"), CustomerId::from("C-1"));
     let mut one = dutch("C-1");
-    store.upsert_customer(&one).await.expect("answered");
+    store.upsert_customer(&one, &actor("billing")).await.expect("answered");
     let delivery = support.accept(&event("1")).await;
     let refused = async || {
         let keys = store.verification_keys(&acme, &id).await.expect("answered").expect("it is known");
@@ -101,14 +102,14 @@ async fn a_refused_number_is_unusable_until_it_changes(database: TestDatabase) {
     assert!(refused().await);
 
     "Neu".clone_into(&mut one.name);
-    store.upsert_customer(&one).await.expect("answered");
+    store.upsert_customer(&one, &actor("billing")).await.expect("answered");
     assert!(refused().await, "it is still that number");
     one.mobile = Some("+31687654321".to_owned());
-    store.upsert_customer(&one).await.expect("answered");
+    store.upsert_customer(&one, &actor("billing")).await.expect("answered");
     assert!(!refused().await);
 
     store.refuse_mobile(&acme, &id, "+31687654321").await.expect("answered");
     one.mobile = None;
-    store.upsert_customer(&one).await.expect("answered");
+    store.upsert_customer(&one, &actor("billing")).await.expect("answered");
     assert!(!refused().await, "there is no number");
 }

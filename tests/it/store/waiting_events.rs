@@ -7,6 +7,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::operator::redriven::{Fate, RedriveError};
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest};
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
 
@@ -23,7 +24,7 @@ const WAITING: &str = "SELECT COUNT(*) FROM event WHERE state = 'waiting'";
 /// The tenant `acme`, and an event that waits for its customer.
 async fn waiting(database: TestDatabase) -> Support {
     let support = Support::new(database);
-    support.database.store.upsert_tenant(&tenant("acme")).await.expect("answered");
+    support.database.store.upsert_tenant(&tenant("acme"), &actor("billing")).await.expect("answered");
     assert_eq!(support.take(&event("1")).await, Verdict::Waiting);
     support
 }
@@ -57,16 +58,16 @@ async fn letter(support: &Support) -> DeadLetterId {
 async fn one_whose_objects_left_the_tenants_prefix_waits_no_more(database: TestDatabase) {
     let support = waiting(database).await;
     set_prefix(&support, "elsewhere/").await;
-    support.database.store.upsert_customer(&customer("C-1")).await.expect("answered");
+    support.database.store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     assert_eq!(sweep(&support).await, 1);
     assert_eq!(support.letters().await, ["malformed open"]);
     assert_eq!(support.database.number(WAITING).await, 0);
     assert_eq!(sweep(&support).await, 0, "once");
 
-    let refused = support.redrive.letter(letter(&support).await, WHO).await;
+    let refused = support.redrive.letter(letter(&support).await, &actor(WHO)).await;
     assert!(matches!(refused, Err(RedriveError::SameFault { class: ReasonCode::Malformed, .. })), "{refused:?}");
     set_prefix(&support, "acme/").await;
-    let redriven = support.redrive.letter(letter(&support).await, WHO).await.expect("it goes back");
+    let redriven = support.redrive.letter(letter(&support).await, &actor(WHO)).await.expect("it goes back");
     assert!(matches!(redriven.fate, Fate::Due(_)), "{redriven:?}");
     assert_eq!(support.letters().await, ["malformed redriven"]);
     assert_eq!(support.states().await, ["due -"]);
@@ -76,10 +77,10 @@ async fn one_whose_objects_left_the_tenants_prefix_waits_no_more(database: TestD
 async fn one_that_was_discarded_is_not_sent(database: TestDatabase) {
     let support = waiting(database).await;
     set_prefix(&support, "elsewhere/").await;
-    support.database.store.upsert_customer(&customer("C-1")).await.expect("answered");
+    support.database.store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     sweep(&support).await;
     let letter = letter(&support).await;
-    support.database.store.discard_dead_letters(&[letter], WHO, "not wanted").await.expect("answered");
+    support.database.store.discard_dead_letters(&[letter], &actor(WHO), "not wanted").await.expect("answered");
     set_prefix(&support, "acme/").await;
     support.database.clock.advance(CUSTOMER_WAIT);
     assert_eq!(sweep(&support).await, 0);
@@ -105,7 +106,7 @@ async fn one_that_cannot_be_read_any_more_is_dead_once(database: TestDatabase) {
 
 async fn one_that_the_database_refuses_is_dead_once(database: TestDatabase) {
     let support = waiting(database).await;
-    support.database.store.upsert_customer(&customer("C-1")).await.expect("answered");
+    support.database.store.upsert_customer(&customer("C-1"), &actor("billing")).await.expect("answered");
     // As a constraint of a later schema would.
     let refuse = if support.database.url.starts_with("sqlite") {
         "CREATE TRIGGER no_delivery BEFORE INSERT ON delivery BEGIN SELECT RAISE(ABORT, 'refused'); END"

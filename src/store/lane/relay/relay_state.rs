@@ -6,11 +6,14 @@
 use crate::model::state::BreakerState;
 
 use crate::clock::Timestamp;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
 
 /// The state of a relay.
@@ -172,7 +175,7 @@ impl Store {
 
     /// Pauses or resumes a relay by hand. Resuming makes what waits for its time due at once: an open breaker's probe,
     /// the next try of refused credentials, and a trial whose holder may be gone.
-    pub async fn pause_relay(&self, relay: &RelayName, paused: bool, who: &str) -> Result<(), StoreError> {
+    pub async fn pause_relay(&self, relay: &RelayName, paused: bool, who: &Actor) -> Result<(), StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         sql("INSERT INTO relay_state (relay, paused, paused_by, paused_at, version) VALUES ($1, $2, $3, $4, 1)
@@ -184,7 +187,7 @@ impl Store {
                    probe_until = CASE WHEN excluded.paused THEN relay_state.probe_until END")
         .bind(relay)
         .bind(paused)
-        .bind(paused.then_some(who))
+        .bind(paused.then(|| who.signature()).as_deref())
         .bind(paused.then_some(now))
         .bind(now)
         .run(&mut transaction)
@@ -196,6 +199,8 @@ impl Store {
                 .run(&mut transaction)
                 .await?;
         }
+        let action = if paused { AuditAction::RelayPaused } else { AuditAction::RelayResumed };
+        append(&mut transaction, &NewAuditEntry::new(action, who).about(relay.as_str()), now).await?;
         transaction.commit().await
     }
 }

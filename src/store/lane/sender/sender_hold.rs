@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, RelayName, TenantId};
 use crate::model::reply::Phase;
 use crate::policy::sender_key::{SenderKey, SenderKeys};
@@ -14,6 +18,7 @@ use crate::store::db::value::Row;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::lane::hold::BY_HAND;
 use crate::store::lane::lost_deliveries::{ComingBack, LostBy, TrippedAttempt, bring_back, lock_tenants_of};
+use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
 
 /// Rows in one transaction.
@@ -189,7 +194,7 @@ impl Store {
 
     /// Ends the holds of a sender by hand, named as people call it, by its envelope sender or by its From address; says
     /// whether there were any. What tripped them has had its chance: it never holds its sender again.
-    pub async fn release_sender(&self, relay: &RelayName, sender: &str) -> Result<bool, StoreError> {
+    pub async fn release_sender(&self, relay: &RelayName, sender: &str, who: &Actor) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let words: Vec<String> = sql("DELETE FROM sender_hold
             WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2) RETURNING words")
@@ -211,6 +216,8 @@ impl Store {
         .rows("words text", words.iter().map(|words| [words.into()]))
         .run(&mut transaction)
         .await?;
+        let entry = NewAuditEntry::new(AuditAction::SenderReleased, who).about(sender);
+        append(&mut transaction, &entry.with(json!({ "relay": relay })), self.now()).await?;
         transaction.commit().await?;
         Ok(true)
     }
