@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong, before an invoice finds out.
 
+mod audit;
 mod check;
 mod database;
 mod disk;
@@ -20,6 +21,7 @@ use crate::compose::envelope_sender;
 use crate::config::{Config, Faults};
 use crate::documents;
 use crate::secrets::{KeyFileError, SecretKeys};
+use crate::store::{AuditHead, InvalidAuditHead};
 use crate::upkeep::reconciliation::Evidence;
 use check::Check;
 use database::DatabaseChecks;
@@ -38,7 +40,8 @@ use relays::{Refusals, Tasks};
   invoice-dispatcher doctor --json
   invoice-dispatcher doctor --senders
   invoice-dispatcher doctor --ledger
-  invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson")]
+  invoice-dispatcher doctor --ledger --published october.ndjson november.ndjson
+  invoice-dispatcher doctor --audit")]
 pub struct DoctorArgs {
     /// Also name each tenant's envelope sender to its relay by MAIL, and have it forget that by RSET: nothing is sent.
     /// Some relays judge a sender later, at RCPT or after DATA
@@ -55,6 +58,14 @@ pub struct DoctorArgs {
     /// nor in RabbitMQ
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "ledger")]
     pub published: Vec<PathBuf>,
+    /// Also prove the audit log: that no entry was changed, taken out or put in since it was written. With heads that
+    /// workers have logged (`audit.head`), also that none is missing at the end
+    #[arg(long, value_name = "HEAD", num_args = 0.., value_parser = audit_head)]
+    pub audit: Option<Vec<AuditHead>>,
+}
+
+fn audit_head(text: &str) -> Result<AuditHead, String> {
+    text.parse().map_err(|error: InvalidAuditHead| error.to_string())
 }
 
 /// The check of the keys of links.
@@ -113,7 +124,11 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, 
             None => None,
         };
         match &database {
-            Ok(database) => database.checks(config, &keys, evidence.as_ref()).await,
+            Ok(database) => {
+                let mut checks = database.checks(config, &keys, evidence.as_ref()).await;
+                checks.extend(audit::checks(database.store(), &secret_keys, args.audit.as_deref()).await);
+                checks
+            }
             Err(check) => std::iter::once(check).chain(keys.as_ref().err()).cloned().collect(),
         }
     };
@@ -125,7 +140,7 @@ async fn every_check(config: &Config, published: Option<Vec<(String, String)>>, 
     };
     let in_broker = async { servers::broker(config, mirrored.await).await };
     let at_relays = async {
-        let refusals = refusals(&database, secret_keys.ok().flatten().as_ref()).await;
+        let refusals = refusals(&database, secret_keys.as_ref().ok().and_then(Option::as_ref)).await;
         let (senders, mut unusable) = if args.senders { envelope_senders(&database).await } else { (None, Vec::new()) };
         let tasks = Tasks { login: args.login, senders, refusals };
         let mut checks = relays::checks(config, &tasks).await;

@@ -1,6 +1,7 @@
 //! The command line: one file per command, tables for people, JSON for machines.
 
 pub mod arguments;
+pub mod audit;
 pub mod customers;
 pub mod dead_letters;
 pub mod deliveries;
@@ -109,6 +110,7 @@ enum Command {
     Customers(customers::CustomersArgs),
     Operators(operators::OperatorsArgs),
     Tokens(tokens::TokensArgs),
+    Audit(audit::AuditArgs),
 }
 
 /// Does what the command line says, and reports what went wrong on standard error.
@@ -155,6 +157,7 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Customers(args) => customers::run(args, globals).await,
         Command::Operators(args) => operators::run(args, globals).await,
         Command::Tokens(args) => tokens::run(args, globals).await,
+        Command::Audit(args) => audit::run(args, globals).await,
     }
 }
 

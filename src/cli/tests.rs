@@ -50,7 +50,7 @@ fn every_command_of_the_design_is_there() {
         deliveries mark-sent, deliveries hold, deliveries let-go, relays list, relays pause, relays resume, \
         relays release-sender, links list, links revoke, portal-locks list, portal-locks lift, settings get, settings set, tenants list, customers list, customers show, \
         customers erase, operators list, operators add, operators invite, operators reset, operators change, \
-        operators disable, operators enable, tokens list, tokens add, tokens revoke";
+        operators disable, operators enable, tokens list, tokens add, tokens revoke, audit list";
     let found: Vec<String> = every_command().into_iter().map(|(words, _)| words).collect();
     assert_eq!(found.join(", "), expected);
 }

@@ -68,6 +68,10 @@ impl DatabaseChecks {
         Ok(Self { store, seen })
     }
 
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// How many dead letters should stand in the mirror.
     pub(super) async fn published_and_open(&self) -> Option<u64> {
         self.store.published_and_open().await.ok()

@@ -4,6 +4,7 @@ mod a_customer_calls;
 mod a_mail_is_shown_as_it_was_sent;
 mod an_installation_from_nothing;
 mod attempts_are_counted_in_one_way;
+mod audit;
 mod composition_is_configured;
 mod dead_letters;
 mod deliveries;
