@@ -6,6 +6,7 @@
 
 mod access;
 mod actor;
+mod audit;
 mod body;
 mod caller;
 mod capacity;
@@ -123,6 +124,8 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .route("/api/v1/links/revoke", post(links::revoke))
         .route("/api/v1/portal-locks", get(portal_locks::list))
         .route("/api/v1/portal-locks/lift", post(portal_locks::lift))
+        .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/audit.csv", get(audit::export))
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)

@@ -1,5 +1,6 @@
 //! What people do and look at, by the command line or a page.
 
+pub mod audit_export;
 pub mod foresight;
 pub mod fresh_link;
 pub mod password_hashing;

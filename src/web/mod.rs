@@ -9,6 +9,7 @@ mod assets;
 mod connection;
 mod cookie;
 mod csrf;
+mod csv;
 mod deadlines;
 mod host;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use access::{Access, AccessRefusal, of_session};
 pub use assets::{Asset, CSS, assets_router, kept_for_good, short_hash};
 pub use cookie::SessionCookie;
 pub use csrf::{ForeignForm, FormTokens, check_origin};
+pub use csv::{csv_answer, csv_row};
 pub use limits::Limits;
 pub use security_headers::add_security_headers;
 pub use serve::{serve, serve_within};

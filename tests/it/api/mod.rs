@@ -8,5 +8,6 @@ mod the_api_does_what_its_documents_say;
 mod the_api_keeps_logos;
 mod the_api_keeps_the_catalogue;
 mod the_api_refuses_bad_events;
+mod the_api_shows_the_audit_log;
 mod the_api_stands_a_storm;
 mod the_api_takes_events;
