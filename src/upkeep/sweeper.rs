@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::unserved_relays::UnservedRelays;
 use crate::clock::Clock;
@@ -23,6 +23,9 @@ const SLOW_ROUNDS: u32 = 10;
 
 /// How often what is kept too long is forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
+
+/// How often the end of the audit log is logged.
+const LOG_HEAD_EVERY: Duration = Duration::from_hours(1);
 
 /// Rows that one statement moves.
 const ROWS_MAX: u32 = 1_000;
@@ -62,6 +65,8 @@ struct SweepState {
     unserved: UnservedRelays,
     /// When it last forgot, by the monotonic clock.
     forgotten: Option<Duration>,
+    /// When it last logged where the audit log ends, by the monotonic clock.
+    head_logged: Option<Duration>,
     /// Every customer's verification keys are made by today's rules.
     keys_are_new: bool,
 }
@@ -110,6 +115,11 @@ impl Sweeper {
             seen.keys_are_new = false;
             self.forget().await?;
             pulse.beat();
+        }
+        if seen.head_logged.is_none_or(|last| now.saturating_sub(last) >= LOG_HEAD_EVERY) {
+            seen.head_logged = Some(now);
+            let head = self.store.audit_head().await?;
+            info!(audit.head = %head, "the audit log ends with entry {head}; `doctor --audit {head}` compares");
         }
         Ok(())
     }
