@@ -4,6 +4,7 @@
 //! The second ends the process at once; what was under way is taken over by other workers, or after a restart.
 
 mod liveness;
+mod open_files;
 mod readiness;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use liveness::{Liveness, Pulse, keep_running};
+pub use open_files::raise_open_files;
 pub use readiness::{IntakeReadiness, Readiness, ReadinessState};
 
 /// A signal that asks the process to end.

@@ -17,7 +17,7 @@ use crate::api::{self, ApiSettings};
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::dispatch::LAST_STEPS;
-use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running};
+use crate::lifecycle::{IntakeReadiness as Intaking, Readiness, drained_within, keep_running, raise_open_files};
 use crate::model::ids::RelayName;
 use crate::portal;
 use crate::store::StoreError;
@@ -79,7 +79,7 @@ impl Service {
             self.serve(listener, self.console(), self.limits());
         }
         if let Some(listener) = self.listeners.portal.take() {
-            let limits = self.limits().for_slow_readers().refusing_with(portal::refuse_crowded);
+            let limits = self.limits().for_customers(raise_open_files()).refusing_with(portal::refuse_crowded);
             let router = self.portal().await;
             self.serve(listener, router, limits);
         }

@@ -42,7 +42,7 @@ impl HttpDeadlines {
     /// As the default, for downloads by phones on a bad line: who takes 1 kB a second is not cut off.
     ///
     /// What a slow client has taken is seen in steps only, whenever a third of the socket's buffer is free: with
-    /// [`Limits::for_slow_readers`](super::Limits::for_slow_readers) such a step is some 40 kB, 40 s at that rate. So the
+    /// [`Limits::for_customers`](super::Limits::for_customers) such a step is some 40 kB, 40 s at that rate. So the
     /// time is several steps long.
     pub(super) const SLOW_READERS: Self =
         Self { write: Duration::from_mins(3), write_bytes_min: 60_000, ..Self::DEFAULT };

@@ -11,7 +11,11 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::deadlines::HttpDeadlines;
 
-/// What bounds the connections of one listener. A process has three listeners and, on most machines, 1,024 open files.
+/// The most connections of customers at once: at 64 KiB of unsent answer each, as much memory as a small machine can spare.
+const CUSTOMERS_MAX: usize = 2_000;
+
+/// What bounds the connections of one listener. A process has three listeners and, where its limit cannot be raised,
+/// 1,024 open files.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at once.
@@ -63,13 +67,25 @@ impl Limits {
         }
     }
 
-    /// The same for a listener whose clients download files over slow lines: who takes 1 kB a second is not cut off.
+    /// The same for customers, who come in crowds and download files over slow lines: who takes 1 kB a second is not cut
+    /// off, and keeps its connection for minutes. The process may have `open_files` at once; a quarter of them may be such
+    /// connections. No probes come here: what is beyond them has the time of a visitor to ask, and to read that it is
+    /// crowded.
     ///
     /// The system would let its buffer grow to megabytes, and then show nothing of what such a client takes for a quarter
     /// of an hour. (Linux makes it twice as large as asked for, and counts its own records in it.)
     #[must_use]
-    pub fn for_slow_readers(self) -> Self {
-        Self { deadlines: HttpDeadlines::SLOW_READERS, send_buffer_bytes: Some(64 << 10), ..self }
+    pub fn for_customers(self, open_files: u64) -> Self {
+        let connections_max =
+            usize::try_from(open_files / 4).map_or(CUSTOMERS_MAX, |quarter| quarter.min(CUSTOMERS_MAX));
+        Self {
+            connections_max: connections_max.max(self.connections_max),
+            probe_evicted_after: self.evicted_after,
+            crowded_from: connections_max.max(self.connections_max) / 4 * 3,
+            deadlines: HttpDeadlines::SLOW_READERS,
+            send_buffer_bytes: Some(64 << 10),
+            ..self
+        }
     }
 
     /// The same for a listener that turns requests away by another answer.
@@ -110,6 +126,15 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn customers_come_in_crowds_where_the_system_allows() {
+        let limits = |open_files| Limits::default().for_customers(open_files);
+        let connections = |open_files| (limits(open_files).connections_max, limits(open_files).crowded_from);
+        assert_eq!(connections(512), (200, 150));
+        assert_eq!(connections(1_024), (256, 192));
+        assert_eq!(connections(65_536), (2_000, 1_500));
+    }
 
     #[test]
     fn a_peer_is_an_address_or_a_network_of_its_own() {

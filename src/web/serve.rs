@@ -244,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_phone_gets_the_whole_answer() {
         const SECONDS: usize = 8;
-        let slow = Limits::default().for_slow_readers();
+        let slow = Limits::default().for_customers(1_024);
         let deadlines = HttpDeadlines { write: slow.deadlines.write / 60, ..slow.deadlines };
         let router = Router::new().route("/", get(|| async { vec![b'x'; SECONDS * 60_000] }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
