@@ -8,10 +8,13 @@
 //! - `{assignments}` stands for `column = rows.column, …` of the same columns, for an `UPDATE … SET`.
 //! - `{postgres: …}` and `{sqlite: …}` are kept on the one and left out on the other, for row locks and the like.
 //!
-//! Its text depends on nothing but the database, so it is prepared once a connection.
+//! Its text depends on nothing but the database, so it is written once a process, and prepared once a connection.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
+use parking_lot::RwLock;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
@@ -107,7 +110,23 @@ impl<'v> Statement<'v> {
     }
 
     /// Its text as one database reads it.
-    pub(crate) fn text_for(&self, sqlite: bool) -> String {
+    pub(crate) fn text_for(&self, sqlite: bool) -> Arc<str> {
+        let Cow::Borrowed(text) = self.text else { return self.render(sqlite).into() };
+        let key = RenderedKey {
+            text: (text.as_ptr().addr(), text.len()),
+            columns: self.rows.as_ref().map(|rows| (rows.columns.as_ptr().addr(), rows.columns.len())),
+            values: self.values.len(),
+            sqlite,
+        };
+        if let Some(rendered) = RENDERED.read().get(&key) {
+            return Arc::clone(rendered);
+        }
+        let rendered: Arc<str> = self.render(sqlite).into();
+        RENDERED.write().insert(key, Arc::clone(&rendered));
+        rendered
+    }
+
+    fn render(&self, sqlite: bool) -> String {
         if sqlite {
             render(&self.text, "sqlite", |name| self.rows_text(name, Rows::as_json_each))
         } else {
@@ -172,7 +191,7 @@ impl<'v> Statement<'v> {
         }
     }
 
-    fn for_postgres(&self) -> Result<(String, PgArguments), StoreError> {
+    fn for_postgres(&self) -> Result<(Arc<str>, PgArguments), StoreError> {
         let mut arguments = PgArguments::default();
         for value in &self.values {
             match value {
@@ -190,7 +209,7 @@ impl<'v> Statement<'v> {
         Ok((self.text_for(false), arguments))
     }
 
-    fn for_sqlite(&self) -> Result<(String, SqliteArguments), StoreError> {
+    fn for_sqlite(&self) -> Result<(Arc<str>, SqliteArguments), StoreError> {
         let mut arguments = SqliteArguments::default();
         for value in &self.values {
             match value {
@@ -220,6 +239,22 @@ impl<'v> Statement<'v> {
             _ => form(rows, self.values.len() + 1),
         }
     }
+}
+
+/// Every text that was rendered: as many as there are statements in the source. Rendering one again took as long as
+/// encoding a batch's values.
+static RENDERED: LazyLock<RwLock<HashMap<RenderedKey, Arc<str>>>> = LazyLock::new(RwLock::default);
+
+/// What a rendered text depends on. Texts and columns are literals, which their addresses stand for: to hash a statement of
+/// 3 kB takes longer than to find it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct RenderedKey {
+    /// Its address and length.
+    text: (usize, usize),
+    /// Address and length of the batch's columns.
+    columns: Option<(usize, usize)>,
+    values: usize,
+    sqlite: bool,
 }
 
 /// The text for one database: its own `{database: …}` parts kept, the other's left out, and what stands for the
@@ -257,13 +292,13 @@ mod tests {
             .rows("id text, key uuid", [["a\"b".into(), uuid::Uuid::nil().into()]]);
         let (postgres, _) = statement.for_postgres().expect("it can be encoded");
         assert_eq!(
-            postgres,
+            &*postgres,
             "WITH rows (id, key) AS MATERIALIZED (SELECT * FROM UNNEST($2::text[], $3::uuid[])) \
              SELECT id FROM rows WHERE id <> $1 FOR UPDATE"
         );
         let (sqlite, _) = statement.for_sqlite().expect("it can be encoded");
         assert_eq!(
-            sqlite,
+            &*sqlite,
             "WITH rows (id, key) AS MATERIALIZED (SELECT value ->> 0, unhex(value ->> 1) FROM json_each($2)) \
              SELECT id FROM rows WHERE id <> $1 LIMIT 5"
         );
@@ -277,7 +312,7 @@ mod tests {
             .batch(rows!([1_i64, 2], |n| let double = n * 2; { n: bigint = n, _double: bigint = double }));
         let (postgres, _) = statement.for_postgres().expect("it can be encoded");
         assert_eq!(
-            postgres,
+            &*postgres,
             "WITH rows (n, _double) AS MATERIALIZED (SELECT * FROM UNNEST($1::bigint[], $2::bigint[])) \
              INSERT INTO part (n) SELECT n FROM rows"
         );

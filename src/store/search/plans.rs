@@ -76,7 +76,7 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let of_some = of_some.iter().map(|(name, filter, key)| (*name, filter.statement(&two, page, *key)));
     let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
-        text: statement.text_for(sqlite),
+        text: statement.text_for(sqlite).to_string(),
         types: statement.types(),
     };
     searches.into_iter().chain(lists).chain(of_some).map(described).collect()
