@@ -1,0 +1,1 @@
+ALTER TABLE delivery SET (fillfactor = 70);
