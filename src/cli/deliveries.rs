@@ -239,6 +239,10 @@ async fn print_result(
         Acted::NotPossible(state) => {
             Err(anyhow::anyhow!("delivery {id} is {state}: nothing was changed")).what_to_do(instead(state))
         }
+        Acted::TenantPaused => {
+            Err(anyhow::anyhow!("delivery {id} waits because its tenant is paused: nothing was changed"))
+                .what_to_do("`tenants resume ID` lets all of the tenant's deliveries go")
+        }
         Acted::Unknown => {
             Err(anyhow::anyhow!("there is no delivery {id}")).what_to_do("`deliveries list` shows their ids")
         }

@@ -18,6 +18,8 @@ use bytes::Bytes;
 use super::db::error::StoreError;
 use super::db::statement::sql;
 use super::delivery::notes::{NewNote, insert_new_notes};
+use super::lane::held::TENANT_PAUSED;
+use super::lane::pause::TenantPause;
 use super::{Store, Transaction};
 use crate::clock::Timestamp;
 use crate::event::InvoiceData;
@@ -55,6 +57,8 @@ pub struct TenantSnapshot {
     pub profile_version: i64,
     /// What its mails show now.
     pub profile: TenantProfile,
+    /// Why its deliveries wait, if they do.
+    pub pause: Option<TenantPause>,
 }
 
 /// What is known of the events, customers and invoices of a batch.
@@ -197,7 +201,8 @@ impl Store {
             .await?;
         }
         let rows = sql("WITH {rows}
-            SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version, tenant_profile.body
+            SELECT tenant.id, tenant.relay, tenant.object_prefix, tenant.profile_version, tenant.paused_at,
+                   tenant.paused_by, tenant.pause_reason, tenant_profile.body
             FROM rows JOIN tenant ON tenant.id = rows.tenant_id
                  JOIN tenant_profile ON tenant_profile.tenant_id = tenant.id
                                     AND tenant_profile.version = tenant.profile_version")
@@ -213,6 +218,7 @@ impl Store {
                     object_prefix: row.get("object_prefix")?,
                     profile_version: row.get("profile_version")?,
                     profile: row.json("body")?,
+                    pause: TenantPause::read(row)?,
                 })
             })
             .collect::<Result<_, StoreError>>()?;
@@ -353,10 +359,25 @@ impl IntakeTransaction {
             return Ok(Inserted::Overtaken);
         }
         insert_deliveries(&mut self.transaction, &rows.deliveries).await?;
-        insert_lane_entries(&mut self.transaction, &rows.lane_entries, self.now).await?;
+        self.insert_lane_entries(&rows.lane_entries).await?;
         insert_new_notes(&mut self.transaction, &rows.notes, self.now).await?;
         let new_dead_letters = insert_dead_letters(&mut self.transaction, &rows.dead_letters).await?;
         Ok(Inserted::All { new_dead_letters })
+    }
+
+    /// Inserts lane entries; those of paused tenants wait.
+    pub(in crate::store) async fn insert_lane_entries(&mut self, entries: &[NewLaneEntry]) -> Result<(), StoreError> {
+        let paused: Vec<&TenantId> =
+            self.tenants.iter().filter(|tenant| tenant.pause.is_some()).map(|tenant| &tenant.id).collect();
+        if paused.is_empty() {
+            return insert_lane_entries(&mut self.transaction, entries, self.now).await;
+        }
+        let held = |entry: &NewLaneEntry| {
+            let by_pause = paused.contains(&&entry.tenant).then(|| TENANT_PAUSED.to_owned());
+            NewLaneEntry { held: entry.held.clone().or(by_pause), ..entry.clone() }
+        };
+        let entries: Vec<NewLaneEntry> = entries.iter().map(held).collect();
+        insert_lane_entries(&mut self.transaction, &entries, self.now).await
     }
 
     async fn change_events(&mut self, changes: &[EventChange]) -> Result<u64, StoreError> {

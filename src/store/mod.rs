@@ -17,6 +17,7 @@ mod outbox;
 mod people;
 mod portal;
 mod search;
+mod support;
 mod upkeep;
 
 use std::sync::Arc;
@@ -62,9 +63,11 @@ pub use intake::{
 };
 pub use lane::claim::{Claimed, Fence, HeldRow};
 pub use lane::data_permit::{DataPermitAnswer, DataPermitRequest};
+pub use lane::held::TENANT_PAUSED;
 pub use lane::hold::HeldCounts;
 pub use lane::load::DeliveryContext;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
+pub use lane::pause::{PauseChange, TenantPause};
 pub use lane::record::attempt_record::{
     BackToDue, Conclusion, NewAttempt, NextState, Record, Recorded, RemainderDelivery,
 };
@@ -103,6 +106,9 @@ pub use search::catalogue::ListedTenant;
 pub use search::find::{FoundBy, FoundEvent, SearchHits};
 pub use search::numbered::NumberedInvoice;
 pub use search::plans::{SearchStatement, search_statements};
+pub use support::acknowledge::Acknowledged;
+pub use support::tenant_overview::TenantOverview;
+pub use support::work_list::{WORK_COUNTED_MAX, WorkItem, WorkListFilter};
 pub use upkeep::checkup::{KeyUse, LaneCounts};
 pub use upkeep::reconciliation::{BookedDelivery, BookedEvent, BookedLetter, BookedPage};
 pub use upkeep::retention::{Forgotten, RetentionTimes};

@@ -101,6 +101,8 @@ impl Sweeper {
             pulse.beat();
             self.auto_redrive().await?;
             pulse.beat();
+            self.store.hold_paused_tenants(ROWS_MAX).await?;
+            pulse.beat();
             self.renew_keys(seen, pulse).await?;
             if self.sends {
                 self.follow_relays(&mut seen.unserved).await?;

@@ -26,7 +26,15 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial", "0002_portal", "0003_people", "0004_audit", "0006_portal_proxies", "0007_page_fill");
+migrations!(
+    "0001_initial",
+    "0002_portal",
+    "0003_people",
+    "0004_audit",
+    "0005_console",
+    "0006_portal_proxies",
+    "0007_page_fill",
+);
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.
 fn migrator(pairs: &[(&'static str, &'static str, &'static str)]) -> Migrator {

@@ -27,6 +27,7 @@ use crate::model::state::{
     BreakerState, Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState,
 };
 use crate::model::verification_key::CallingCode;
+use crate::model::work::WorkKind;
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::sender_trial::HoldReason;
 use crate::sha256::Sha256;
@@ -207,7 +208,8 @@ spelled!(
     SessionStage,
     Concluded,
     VerificationMethod,
-    Via
+    Via,
+    WorkKind
 );
 
 macro_rules! simple_values {

@@ -19,7 +19,7 @@ use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
-use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
+use crate::store::intake::new_lane_entry::NewLaneEntry;
 use crate::store::people::audit::append::NewAuditEntry;
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
@@ -198,7 +198,7 @@ impl IntakeTransaction {
         let recipients = back.iter().map(|back| (back.entry.delivery, back.recipients.as_slice()));
         recipients::replace(&mut self.transaction, recipients).await?;
         let entries: Vec<NewLaneEntry> = back.iter().map(|back| back.entry.clone()).collect();
-        insert_lane_entries(&mut self.transaction, &entries, self.now).await?;
+        self.insert_lane_entries(&entries).await?;
         let notes = |back: &BroughtBack| {
             let delivery = back.entry.delivery;
             back.notes.clone().into_iter().map(move |what| NewNote { delivery, what })

@@ -13,6 +13,7 @@ use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::dead_letter::decide::move_deliveries;
+use crate::store::lane::held::TENANT_PAUSED;
 use crate::store::lane::takeover::{Left, conclude_left};
 use crate::store::people::audit::append::{NewAuditEntry, append, whose_delivery};
 use crate::store::{Store, Transaction};
@@ -24,6 +25,8 @@ pub enum Acted {
     Done,
     /// The delivery stands elsewhere than the decision needs.
     NotPossible(DeliveryState),
+    /// It waits because its tenant is paused: only the end of the pause lets it go.
+    TenantPaused,
     /// There is no such delivery.
     Unknown,
 }
@@ -56,16 +59,17 @@ impl Store {
         Ok(Acted::Done)
     }
 
-    /// Sends a due delivery now: before its time, ahead of others, and although it is held.
+    /// Sends a due delivery now: before its time, ahead of others, and although it is held; not while its tenant is paused.
     pub async fn send_now(&self, delivery: DeliveryId, who: &Actor) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // It gets its rank, if it has none, within a second.
         let hurried = sql("UPDATE lane_entry SET express = TRUE, held = NULL,
                    due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END
-            WHERE delivery_id = $1 AND state = 'due'")
+            WHERE delivery_id = $1 AND state = 'due' AND (held IS NULL OR held <> $3)")
         .bind(delivery)
         .bind(now)
+        .bind(TENANT_PAUSED)
         .run(&mut transaction)
         .await?;
         if hurried == 0 {
@@ -140,7 +144,17 @@ pub(in crate::store) async fn take_due_out(
 
 /// Where the delivery stands that could not be acted upon.
 async fn stands(on: &mut Transaction, delivery: DeliveryId) -> Result<Acted, StoreError> {
-    let row = sql("SELECT state FROM delivery_state WHERE id = $1").bind(delivery).optional(on).await?;
+    let row = sql("SELECT delivery_state.state, lane_entry.held
+        FROM delivery_state LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery_state.id
+        WHERE delivery_state.id = $1")
+    .bind(delivery)
+    .optional(on)
+    .await?;
+    let Some(row) = row else { return Ok(Acted::Unknown) };
+    let (state, held) = (row.get("state")?, row.get::<Option<String>>("held")?);
+    if state == DeliveryState::Due && held.as_deref() == Some(TENANT_PAUSED) {
+        return Ok(Acted::TenantPaused);
+    }
     // It may have come to be due since the act looked for it; then it is sending or back again by now.
-    row.map_or(Ok(Acted::Unknown), |row| Ok(Acted::NotPossible(row.get("state")?)))
+    Ok(Acted::NotPossible(state))
 }

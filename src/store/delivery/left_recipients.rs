@@ -17,6 +17,7 @@ use crate::store::Transaction;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
+use crate::store::lane::held::held_if_paused;
 use crate::store::search::recipients;
 
 /// What is known of the recipients of a delivery that may have been sent.
@@ -133,10 +134,13 @@ pub(in crate::store) async fn insert_rest(
     .await?;
     let keys = recipients::keys(&on.address_keys, deferred);
     recipients::insert(on, [(rest, keys)]).await?;
-    let row = sql("SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
+    let row = sql(concat!(
+        "SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
                delivery.decision, delivery.portal_access, delivery.portal_method,
-               delivery.message_date
-        FROM delivery JOIN tenant ON tenant.id = delivery.tenant_id WHERE delivery.id = $1")
+               delivery.message_date, ",
+        held_if_paused!(),
+        " AS held FROM delivery JOIN tenant ON tenant.id = delivery.tenant_id WHERE delivery.id = $1"
+    ))
     .bind(delivery)
     .one(on)
     .await?;
@@ -151,7 +155,7 @@ pub(in crate::store) async fn insert_rest(
         claim: 0,
         decision: read_terms(&row)?,
         message_date: row.get("message_date")?,
-        held: None,
+        held: row.get("held")?,
     };
     insert_lane_entries(on, &[entry], now).await
 }

@@ -30,6 +30,8 @@ pub struct Newest {
     /// The event it was made of.
     pub event_key: EventKey,
     pub invoice: InvoiceRef,
+    /// A person made it, in place of an earlier one.
+    pub is_resend: bool,
     /// The event's bytes, unless they are forgotten.
     pub body: Option<Bytes>,
 }
@@ -73,7 +75,8 @@ impl IntakeTransaction {
         limit: u32,
     ) -> Result<Vec<Newest>, StoreError> {
         sql("SELECT ranked.id, ranked.created_at, delivery_state.state, ranked.event_key, ranked.tenant_id,
-                   ranked.customer_id, ranked.invoice_id, ranked.invoice_number, ranked.kind, event.body
+                   ranked.customer_id, ranked.invoice_id, ranked.invoice_number, ranked.kind,
+                   ranked.resend_of IS NOT NULL AS is_resend, event.body
             FROM (SELECT delivery.*, ROW_NUMBER() OVER (
                       PARTITION BY invoice_id, kind
                       -- One that another took the place of, or duplicates, stands behind that.
@@ -100,6 +103,7 @@ impl IntakeTransaction {
                 state: row.get("state")?,
                 event_key: row.get("event_key")?,
                 invoice: read_invoice(row)?,
+                is_resend: row.get("is_resend")?,
                 body: row.get::<Option<Vec<u8>>>("body")?.map(Bytes::from),
             })
         })

@@ -8,6 +8,7 @@ use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Decision, DeliveryRole, DeliveryState};
+use crate::model::work::WorkKind;
 use crate::policy::decision::Reason;
 use crate::sha256::Sha256;
 use crate::store::Store;
@@ -86,6 +87,11 @@ pub struct Delivery {
     pub phase: Option<Phase>,
     /// The relay's code, as `550 5.7.1`.
     pub code: Option<String>,
+    /// Who has seen how it ended, and when: it is off the work list.
+    pub acknowledged_by: Option<String>,
+    pub acknowledged_at: Option<Timestamp>,
+    /// Why it stands on the work list.
+    pub work_kind: Option<WorkKind>,
 }
 
 /// What [`Delivery::read`] needs, of `delivery LEFT JOIN lane_entry`.
@@ -113,7 +119,8 @@ macro_rules! delivery_columns {
          CASE WHEN delivery.message_sha256 IS NOT NULL THEN delivery.message_date
               WHEN lane_entry.message_sha256 IS NOT NULL THEN lane_entry.message_date
          END AS message_date,
-         delivery.message_size, delivery.attachments, delivery.phase, delivery.code"
+         delivery.message_size, delivery.attachments, delivery.phase, delivery.code, delivery.acknowledged_by,
+         delivery.acknowledged_at, delivery.work_kind"
     };
 }
 pub(in crate::store) use delivery_columns;
@@ -171,6 +178,9 @@ impl Delivery {
             attachments: row.get("attachments")?,
             phase: row.get("phase")?,
             code: row.get("code")?,
+            acknowledged_by: row.get("acknowledged_by")?,
+            acknowledged_at: row.get("acknowledged_at")?,
+            work_kind: row.get("work_kind")?,
         })
     }
 }

@@ -12,10 +12,9 @@ use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::delivery::notes::insert_notes;
+use crate::store::lane::held::{BY_HAND, held_if_paused};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
-/// Why a delivery is held that a person holds.
-pub(in crate::store) const BY_HAND: &str = "by hand";
 /// Rows in one transaction.
 const BATCH_MAX: u32 = 5_000;
 
@@ -93,17 +92,22 @@ impl Store {
         Ok(counts)
     }
 
-    /// Lets go what people hold, of one tenant or of all; returns how many. Each takes its place in its lane anew.
+    /// Lets go what people hold, of one tenant or of all; returns how many. Each takes its place in its lane anew, unless
+    /// its tenant is paused.
     pub async fn let_go(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<u64, StoreError> {
         let who = &who.in_one_act();
         let mut freed = 0;
         loop {
             let now = self.now();
             let mut transaction = self.begin().await?;
-            let rows = sql("UPDATE lane_entry SET held = NULL
+            let rows = sql(concat!(
+                "UPDATE lane_entry SET held = (SELECT ",
+                held_if_paused!(),
+                " FROM tenant WHERE tenant.id = lane_entry.tenant_id)
                 WHERE delivery_id IN (SELECT delivery_id FROM lane_entry
                                       WHERE held = $1 AND ($2 IS NULL OR tenant_id = $2) LIMIT $3)
-                RETURNING delivery_id")
+                RETURNING delivery_id"
+            ))
             .bind(BY_HAND)
             .bind(tenant)
             .bind(BATCH_MAX)

@@ -14,6 +14,7 @@ use crate::store::db::statement::sql;
 use crate::store::dead_letter::decide::cancel_duplicates;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
+use crate::store::lane::held::held_if_paused;
 use crate::store::upkeep::concluded_count::count_concluded;
 
 /// What names the attempts that are taken back.
@@ -105,14 +106,18 @@ pub(in super::super) async fn bring_back(
     let back = lock_given_up(on, attempts).await?;
     let back = without_resent(on, back, now).await?;
     let Some((first, _, _)) = back.first() else { return Ok(()) };
-    sql("WITH {rows}
+    sql(concat!(
+        "WITH {rows}
         INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, due_at, expires_at, attempts, claim,
                                 decision, portal_access, portal_method, last_class, last_reply, first_failed_at, held,
                                 tried_at)
         SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
                rows.attempts_before, delivery.claim, delivery.decision, delivery.portal_access,
-               delivery.portal_method, delivery.class, delivery.reason, delivery.concluded_at, $3, $2
-        FROM rows JOIN delivery ON delivery.id = rows.delivery_id")
+               delivery.portal_method, delivery.class, delivery.reason, delivery.concluded_at, COALESCE(",
+        held_if_paused!(),
+        ", $3), $2
+        FROM rows JOIN delivery ON delivery.id = rows.delivery_id JOIN tenant ON tenant.id = delivery.tenant_id"
+    ))
     .bind(how.relay)
     .bind(now)
     .bind(how.held)

@@ -2,9 +2,11 @@
 
 pub(super) mod claim;
 pub(super) mod data_permit;
+pub(super) mod held;
 pub(super) mod hold;
 pub(super) mod load;
 pub(super) mod lost_deliveries;
+pub(super) mod pause;
 pub(super) mod record;
 pub(super) mod relay;
 pub(super) mod sender;

@@ -9,10 +9,10 @@ pub(in crate::store) mod attempt_record;
 pub(in crate::store) mod conclude;
 
 use attempt_record::{BackToDue, NextState, Record, Recorded, concluded};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::claim::{Claim, Fence};
-use super::hold::BY_HAND;
+use super::held::{BY_HAND, TENANT_PAUSED, held_if_paused};
 use super::takeover::resent::keep_late_answers;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
@@ -95,8 +95,13 @@ fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
 #[derive(Default)]
 struct TakenClaims {
     claims: HashSet<Claim>,
-    /// Those that a person held meanwhile, of the ones that have concluded.
-    held: HashSet<Claim>,
+    /// What a person held meanwhile, of the ones that have concluded, and as what.
+    held: HashMap<Claim, String>,
+}
+
+/// Whether a person decided that it waits: the delivery alone, or all of its tenant's.
+fn is_held_by_people(held: &str) -> bool {
+    held == BY_HAND || held == TENANT_PAUSED
 }
 
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
@@ -114,8 +119,8 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
         for row in &rows {
             let claim = (row.get("delivery_id")?, row.get("claim")?);
             taken.claims.insert(claim);
-            if row.get::<Option<String>>("held")?.as_deref() == Some(BY_HAND) {
-                taken.held.insert(claim);
+            if let Some(held) = row.get::<Option<String>>("held")?.filter(|held| is_held_by_people(held)) {
+                taken.held.insert(claim, held);
             }
         }
     }
@@ -148,7 +153,7 @@ async fn back_to_due(
         UPDATE lane_entry SET {assignments}, state = 'due', worker_id = NULL, data_started = FALSE,
                -- What a person holds stays held, whatever else would hold it or let it go.
                fair_rank = CASE WHEN rows.due_at <= $1 AND rows._held IS NULL THEN lane_entry.fair_rank END,
-               held = CASE WHEN lane_entry.held = $2 THEN lane_entry.held ELSE rows._held END,
+               held = CASE WHEN lane_entry.held = $2 OR lane_entry.held = $3 THEN lane_entry.held ELSE rows._held END,
                -- Of an attempt that decided nothing, what an earlier one decided: a retry never becomes less strict.
                portal_access = CASE WHEN rows._decision IS NULL THEN lane_entry.portal_access ELSE rows._access END,
                portal_method = CASE WHEN rows._decision IS NULL THEN lane_entry.portal_method ELSE rows._method END,
@@ -162,6 +167,7 @@ async fn back_to_due(
         RETURNING lane_entry.delivery_id, lane_entry.claim")
     .bind(now)
     .bind(BY_HAND)
+    .bind(TENANT_PAUSED)
     .batch(rows!(due, |(fence, due)|
         let [id, claim, worker] = fence.values();
         let [decision, access, method] = terms_values(due.decision);
@@ -210,15 +216,18 @@ async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) ->
 
     let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.claim())).collect();
     if let Some((first, _)) = back.first() {
-        sql("WITH {rows}
+        sql(concat!(
+            "WITH {rows}
             INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
                                     decision, portal_access, portal_method, decision_reason, decision_inputs,
-                                    message_sha256, message_date)
+                                    message_sha256, message_date, held)
             SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
                    delivery.expires_at, rows.claim, rows.worker_id, delivery.decision, delivery.portal_access,
                    delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256,
-                   delivery.message_date
-            FROM rows JOIN delivery ON delivery.id = rows.id JOIN tenant ON tenant.id = delivery.tenant_id")
+                   delivery.message_date, ",
+            held_if_paused!(),
+            " FROM rows JOIN delivery ON delivery.id = rows.id JOIN tenant ON tenant.id = delivery.tenant_id"
+        ))
         .rows("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
         .run(on)
         .await?;

@@ -16,6 +16,7 @@ use crate::store::db::page::{Cursor, PageRequest};
 use crate::store::db::statement::{Statement, sql};
 use crate::store::db::value::Value;
 use crate::store::delivery::list::DeliveryFilter;
+use crate::store::support::work_list;
 
 /// A statement of a search or a list.
 #[derive(Debug, Clone)]
@@ -79,5 +80,6 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         text: statement.text_for(sqlite).to_string(),
         types: statement.types(),
     };
-    searches.into_iter().chain(lists).chain(of_some).map(described).collect()
+    let all = searches.into_iter().chain(lists).chain(of_some).chain(work_list::statements());
+    all.map(described).collect()
 }

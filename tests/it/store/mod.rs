@@ -24,6 +24,7 @@ mod scopes;
 mod search;
 pub(crate) mod sender_hold;
 mod takeover;
+mod tenant_pause;
 mod two_at_once;
 mod verification;
 mod waiting_events;

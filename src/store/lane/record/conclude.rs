@@ -1,7 +1,7 @@
 //! What is written when deliveries conclude: their result and attempts, outcomes, dead letters, deliveries of
 //! recipients that are left, and counts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::attempt_record::{Conclusion, NewAttempt, NextState, Record, concluded};
 use crate::clock::Timestamp;
@@ -15,7 +15,6 @@ use crate::store::intake::new_dead_letter::insert_dead_letters;
 use crate::store::intake::new_delivery::insert_deliveries;
 use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
 use crate::store::lane::claim::{Claim, Fence};
-use crate::store::lane::hold::BY_HAND;
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::upkeep::concluded_count::count_concluded;
 
@@ -50,12 +49,13 @@ pub(in crate::store) async fn insert_attempts(on: &mut Transaction, records: &[&
     Ok(())
 }
 
-/// Writes how deliveries ended, and all that comes of it. What is left of one that a person holds (`held`) is held too.
+/// Writes how deliveries ended, and all that comes of it. What is left of one that people hold (`held`, and as what) is
+/// held too.
 pub(in crate::store) async fn conclude(
     on: &mut Transaction,
     records: &[&Record],
     late: &HashSet<Claim>,
-    held: &HashSet<Claim>,
+    held: &HashMap<Claim, String>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let concluded = concluded(records);
@@ -73,8 +73,8 @@ pub(in crate::store) async fn conclude(
         letters.extend(conclusion.dead_letter.clone());
         if let Some(rest) = &conclusion.rest {
             rests.push(rest.delivery.clone());
-            let by_hand = held.contains(&fence.claim()).then(|| BY_HAND.to_owned());
-            entries.push(NewLaneEntry { held: by_hand.or_else(|| rest.entry.held.clone()), ..rest.entry.clone() });
+            let by_people = held.get(&fence.claim()).cloned();
+            entries.push(NewLaneEntry { held: by_people.or_else(|| rest.entry.held.clone()), ..rest.entry.clone() });
         }
     }
     insert_dead_letters(on, &letters).await?;

@@ -16,7 +16,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
-use crate::store::lane::hold::BY_HAND;
+use crate::store::lane::held::{BY_HAND, TENANT_PAUSED};
 use crate::store::lane::lost_deliveries::{ComingBack, LostBy, TrippedAttempt, bring_back, lock_tenants_of};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
@@ -235,14 +235,15 @@ impl Store {
                             THEN $3 ELSE due_at END
                 WHERE delivery_id IN (
                     SELECT delivery_id FROM lane_entry
-                    -- What is held by hand is for a person to let go.
-                    WHERE held IS NOT NULL AND held <> $1
+                    -- What people hold is for people to let go.
+                    WHERE held IS NOT NULL AND held <> $1 AND held <> $4
                       AND NOT EXISTS (SELECT 1 FROM sender_hold WHERE sender_hold.words = lane_entry.held
                                                                   AND sender_hold.relay = lane_entry.relay)
                     LIMIT $2)")
             .bind(BY_HAND)
             .bind(BATCH_MAX)
             .bind(self.now().plus(LAST))
+            .bind(TENANT_PAUSED)
             .run(&mut self.write().await?)
             .await?;
             freed += let_go;
