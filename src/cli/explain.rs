@@ -9,6 +9,7 @@ use super::error::Advise;
 use super::lookup::which_invoice::{MeantInvoice, Purpose, which_invoice};
 use crate::model::access::TenantScope;
 use crate::model::audit::AuditAction;
+use crate::operator::invoice::wait_reason::LaneConditions;
 use crate::store::NewAuditEntry;
 use timeline::Timeline;
 
@@ -46,11 +47,9 @@ pub async fn run(args: ExplainArgs, globals: &Globals) -> anyhow::Result<()> {
         let customer = explanation.deliveries.first().map(|one| &one.delivery.invoice.customer);
         app.store.audit(&NewAuditEntry { tenant: Some(&tenant), customer, ..entry }).await?;
     }
-    let relays = app.store.relay_states().await?;
-    let refused = app.store.all_refused_credentials().await?;
-    let unserved = app.store.unknown_relays().await?;
+    let conditions = LaneConditions::read(&app.store, &tenant).await?;
     let (addresses, now) = (args.addresses, app.store.now());
-    let timeline = Timeline { tenant, invoice, strays, explanation, relays, refused, unserved, addresses, now };
+    let timeline = Timeline { tenant, invoice, strays, explanation, conditions, addresses, now };
     let output = globals.output();
     Ok(output.one(&timeline.whole(), &timeline.text(output))?)
 }

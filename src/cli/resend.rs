@@ -20,13 +20,15 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryRole, DeliveryState};
-use crate::operator::resend::{Candidate, ResendError, ResendRequest, Resent};
+use crate::operator::resend::{Candidate, ResendConfirmations, ResendError, ResendRequest, Resent};
 
 /// Send an invoice again, as a new email
 ///
-/// The decision is made anew, by today's settings. An earlier delivery that still waits is cancelled. With another
-/// address, earlier links of the invoice are revoked.
+/// The decision is made anew, by today's settings. An earlier delivery that still waits is cancelled. To an address that
+/// neither the event nor the customer's record has goes a link, unless --attach says that documents may go there; earlier
+/// links of the invoice are then revoked.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 #[command(after_help = "Examples:
   invoice-dispatcher resend --invoice R-2026-0042 --reason \"asked for by phone\"
   invoice-dispatcher resend --tenant acme --invoice R-2026-0042 --reason moved --to ap@customer.example
@@ -54,6 +56,15 @@ pub struct ResendArgs {
     /// Send a link even if the settings would attach the documents
     #[arg(long)]
     pub link_only: bool,
+    /// Attach documents, if the settings do, although neither the event nor the record has the address
+    #[arg(long, requires = "to", conflicts_with = "link_only")]
+    pub attach: bool,
+    /// Let earlier links work on although the invoice goes to a new address
+    #[arg(long, requires = "to")]
+    pub keep_links: bool,
+    /// Send it although that was done less than a minute ago
+    #[arg(long)]
+    pub again: bool,
     /// Send it even if it would fail, as far as can be seen from here
     #[arg(long)]
     pub anyway: bool,
@@ -93,6 +104,12 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
         reason: &args.why.reason,
         to: to.as_deref(),
         link_only: args.link_only,
+        confirmed: ResendConfirmations {
+            attach_to_new_address: args.attach,
+            keep_links: args.keep_links,
+            soon: args.again,
+        },
+        plan: None,
     };
     let resend = if args.anyway { app.resend.clone().looking_ahead(None) } else { app.resend.clone() };
     let Resent { delivery, original, original_was, invoice_number, kind, links_revoked } =
@@ -115,7 +132,14 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
 /// What else was asked for, for a command that names which invoice is meant.
 fn options(args: &ResendArgs) -> String {
     let to = args.to.as_ref().map(|to| format!(" --to {}", quoted(to.as_ref()))).unwrap_or_default();
-    format!("--reason …{to}{}", if args.link_only { " --link-only" } else { "" })
+    let flags = [
+        (args.link_only, " --link-only"),
+        (args.attach, " --attach"),
+        (args.keep_links, " --keep-links"),
+        (args.again, " --again"),
+    ];
+    let flags: String = flags.iter().filter(|(given, _)| *given).map(|(_, flag)| *flag).collect();
+    format!("--reason …{to}{flags}")
 }
 
 fn advice(error: &ResendError, args: &ResendArgs) -> String {
@@ -131,6 +155,8 @@ fn advice(error: &ResendError, args: &ResendArgs) -> String {
             "check tenant and number with `explain`; of an event that is a dead letter, redrive that"
         }
         ResendError::Sending(_) => "wait until it has ended (`explain` shows it), then resend",
+        ResendError::TooSoon { .. } => "look at it with `explain`; with --again it is sent all the same",
+        ResendError::PlanChanged(_) => "resend again; nothing was changed",
         ResendError::Forgotten => "nothing is left here to make a mail of",
         ResendError::UnknownCustomer(_) => "import the customer with `import FILE`, then resend",
         ResendError::Address(_) | ResendError::Recipient(_) => "name another address with --to",

@@ -15,7 +15,7 @@ use crate::model::ids::RelayName;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryRole;
 use crate::model::verification::VerificationConfig;
-use crate::policy::decision::{self, Inputs, Plan, PortalAccess};
+use crate::policy::decision::{self, Inputs, Plan, PortalAccess, Ruling};
 use crate::store::{Store, StoreError};
 
 /// What is asked for.
@@ -42,6 +42,17 @@ impl Foreseen {
     fn new(class: ReasonCode, reason: &dyn std::fmt::Display) -> Self {
         Self { class, reason: reason.to_string() }
     }
+}
+
+/// What becomes of a mail, as far as it can be seen.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// What is decided upon.
+    pub inputs: Inputs,
+    /// What is decided; none where neither documents nor a link would be right.
+    pub ruling: Option<Ruling>,
+    /// Why it would fail, if that is certain.
+    pub fault: Option<Foreseen>,
 }
 
 /// Looks ahead.
@@ -85,6 +96,14 @@ impl Foresight {
     /// # Errors
     /// If the database does not answer.
     pub async fn fault(&self, wanted: IntendedDelivery<'_>) -> Result<Option<Foreseen>, StoreError> {
+        Ok(self.outlook(wanted).await?.and_then(|outlook| outlook.fault))
+    }
+
+    /// What would be decided now, and whether the mail would fail; `None` if the tenant or the customer is not known.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn outlook(&self, wanted: IntendedDelivery<'_>) -> Result<Option<Outlook>, StoreError> {
         let IntendedDelivery { data, link_only, role } = wanted;
         let (Some(tenant), Some(settings), Some(customer), Some(keys)) = (
             self.store.tenant(&data.tenant_id, &TenantScope::All).await?,
@@ -95,10 +114,6 @@ impl Foresight {
             return Ok(None);
         };
         let limit = self.relays.get(&tenant.relay).copied();
-        if limit.is_none() && !self.store.is_relay_known(&tenant.relay).await? {
-            let reason = format!("no relay is configured by the name of {}", tenant.relay);
-            return Ok(Some(Foreseen::new(ReasonCode::UnknownRelay, &reason)));
-        }
         let record = VerificationRecord::from(&keys);
         let inputs = Inputs {
             settings: settings.settings,
@@ -113,11 +128,16 @@ impl Foresight {
             link_only,
             earlier: None,
         };
-        let plan = match decision::rule(&inputs) {
-            Ok(ruling) => ruling.plan,
-            Err(refusal) => return Ok(Some(Foreseen::new(refusal.class(), &refusal))),
+        let ruling = decision::rule(&inputs);
+        let fault = match &ruling {
+            _ if limit.is_none() && !self.store.is_relay_known(&tenant.relay).await? => {
+                let reason = format!("no relay is configured by the name of {}", tenant.relay);
+                Some(Foreseen::new(ReasonCode::UnknownRelay, &reason))
+            }
+            Ok(ruling) => self.documents_fault(data, ruling.plan, role).await,
+            Err(refusal) => Some(Foreseen::new(refusal.class(), refusal)),
         };
-        Ok(self.documents_fault(data, plan, role).await)
+        Ok(Some(Outlook { inputs, ruling: ruling.ok(), fault }))
     }
 
     /// As the lane asks: an attachment is proven by its digest, a link's documents by their size, where the portal

@@ -3,6 +3,8 @@
 pub mod audit_export;
 pub mod foresight;
 pub mod fresh_link;
+pub mod invoice;
+pub mod masking;
 pub mod password_hashing;
 pub mod people;
 pub mod portal_settings;

@@ -1,18 +1,27 @@
 //! Sending an invoice again because a person asks for it: a new delivery with a new Message-ID.
 //!
-//! In the same transaction the delivery whose place it takes is concluded, so that never both are sent. Documents or a
-//! link are decided afresh, by today's settings; the person may narrow that to a link, never widen it.
+//! First the plan ([`Resend::plan`]), then the act ([`Resend::resend`]), which can name the plan that a person has seen and
+//! does nothing where that does not hold any more. In the act's transaction the delivery whose place the new one takes is
+//! concluded, so that never both are sent. Documents or a link are decided afresh, by today's settings; the person may
+//! narrow that to a link, never widen it. To an address that neither the event nor the customer's record has goes a link,
+//! unless the person confirms once more that documents shall go there.
+
+pub mod plan;
+mod source;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tracing::info;
 
+use self::plan::ResendPlan;
+pub use self::source::AddressOrigin;
+use self::source::ResendSource;
 use crate::clock::Timestamp;
-use crate::compose::Templates;
-use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
+use crate::event::Recipient;
 use crate::failpoint::{self, Failpoint};
-use crate::intake::{ChosenLocale, DeliveryFactory, Recipients, locale, main_and_bcc, notes};
+use crate::intake::{DeliveryFactory, Recipients, notes};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
@@ -21,21 +30,24 @@ use crate::model::invoice_ref::InvoiceRef;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
-use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
+use crate::operator::foresight::Foresight;
 use crate::store::{
-    CustomerSnapshot, Inserted, IntakeRows, IntakeTransaction, NewAuditEntry, NewDelivery, NewLaneEntry, NewNote,
-    Newest, Standing, StoreError, TenantSnapshot,
+    Inserted, IntakeRows, IntakeTransaction, NewAuditEntry, NewDelivery, NewLaneEntry, NewNote, Standing, StoreError,
+    TenantSnapshot,
 };
 use crate::telemetry::LoggedId;
 
 /// How often another transaction may change the earlier delivery in between: each time it has one attempt less to make.
 const TRIES_MAX: u32 = 10;
 
-/// So many are named when a number is several's.
-const CANDIDATES_MAX: u32 = 10;
+/// Between two resends of one invoice there is as much time, unless the person confirms that it is meant.
+pub const RESEND_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why earlier links are revoked; names no address.
 const RESENT_ELSEWHERE: &str = "the invoice was sent to another address";
+
+/// How the note begins by which the timeline knows a resend to an address that is neither in the event nor on record.
+pub const NEW_ADDRESS_NOTE: &str = "to an address that is neither in the event nor on record";
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -52,10 +64,25 @@ pub struct ResendRequest<'a> {
     pub who: &'a Actor,
     /// Why.
     pub reason: &'a str,
-    /// To this address instead of the recipients of the event or the customer's own: earlier links are revoked.
+    /// To this address instead of the recipients of the event or the customer's own.
     pub to: Option<&'a str>,
     /// A link instead of documents, whatever the settings say.
     pub link_only: bool,
+    /// What the person confirms besides.
+    pub confirmed: ResendConfirmations,
+    /// The plan that the person has seen ([`ResendPlan::digest`]); none, if whatever holds at the act is meant.
+    pub plan: Option<&'a str>,
+}
+
+/// What a person says once more before it is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResendConfirmations {
+    /// Documents may be attached although neither the event nor the record has the address.
+    pub attach_to_new_address: bool,
+    /// Earlier links go on working although the invoice goes to a new address.
+    pub keep_links: bool,
+    /// It is sent again although that was done less than [`RESEND_INTERVAL`] ago.
+    pub soon: bool,
 }
 
 /// A delivery that is under way again.
@@ -104,6 +131,17 @@ pub enum ResendError {
     /// A worker has it.
     #[error("delivery {0} is being sent; try again when it has ended")]
     Sending(DeliveryId),
+    /// Somebody sent it again a moment ago.
+    #[error("it was sent again less than a minute ago, as delivery {delivery}")]
+    TooSoon {
+        /// The delivery that was made then.
+        delivery: DeliveryId,
+        /// When.
+        at: Timestamp,
+    },
+    /// What the person has seen does not hold any more; this does.
+    #[error("what was planned does not hold any more: look at the plan again")]
+    PlanChanged(Box<ResendPlan>),
     /// The address that the person gave.
     #[error("the address cannot be used: {0}")]
     Address(#[from] InvalidAddress),
@@ -151,6 +189,15 @@ pub struct Resend {
     foresight: Option<Arc<Foresight>>,
 }
 
+/// What came of one try.
+enum Tried {
+    Resent(Resent),
+    /// The earlier delivery was moved meanwhile: once more.
+    Overtaken,
+    /// It does not stand as planned any more.
+    PlanChanged,
+}
+
 impl Resend {
     /// A service whose deliveries this factory makes.
     #[must_use]
@@ -170,69 +217,74 @@ impl Resend {
     /// Why everything stands as before.
     pub async fn resend(&self, request: &ResendRequest<'_>) -> Result<Resent, ResendError> {
         let to = request.to.map(MailAddress::parse).transpose()?;
-        if let Some(foresight) = &self.foresight {
-            self.look_ahead(foresight, request).await?;
+        // Documents are read for the plan, so no transaction is open meanwhile; what changes until it is sent ends as a
+        // dead letter after all.
+        let plan = match (&self.foresight, request.plan) {
+            (None, None) => None,
+            _ => Some(self.plan(request).await?),
+        };
+        if let Some(plan) = &plan {
+            plan.allows(request, self.factory.store.now())?;
         }
         for _ in 0..TRIES_MAX {
-            if let Some(resent) = self.commit(request, to.as_ref()).await? {
-                return Ok(resent);
+            match self.commit(request, to.as_ref(), plan.as_ref().filter(|_| request.plan.is_some())).await? {
+                Tried::Resent(resent) => return Ok(resent),
+                Tried::Overtaken => {}
+                Tried::PlanChanged => {
+                    let now = self.plan(request).await?;
+                    now.check_interval(self.factory.store.now())?;
+                    return Err(ResendError::PlanChanged(Box::new(now)));
+                }
             }
         }
         Err(StoreError::Unavailable("the deliveries of the invoice change again and again".to_owned()).into())
     }
 
-    /// Whether a mail as requested would fail. Documents are read for that, so no transaction is open meanwhile; what
-    /// changes until it is sent ends as a dead letter after all.
-    async fn look_ahead(&self, foresight: &Foresight, request: &ResendRequest<'_>) -> Result<(), ResendError> {
-        let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(request.tenant)).await?;
-        let found = ResendSource::look_up(&mut transaction, request).await?;
-        drop(transaction);
-        let wanted =
-            IntendedDelivery { data: &found.event.data, link_only: request.link_only, role: DeliveryRole::Main };
-        match foresight.fault(wanted).await? {
-            Some(Foreseen { class, reason }) => Err(ResendError::MustFail { class, reason }),
-            None => Ok(()),
-        }
-    }
-
-    /// Resends in one transaction; `None` if the earlier delivery was moved meanwhile.
+    /// Resends in one transaction.
     async fn commit(
         &self,
         request: &ResendRequest<'_>,
         to: Option<&MailAddress>,
-    ) -> Result<Option<Resent>, ResendError> {
-        let ResendRequest { tenant, who, reason, .. } = *request;
+        plan: Option<&ResendPlan>,
+    ) -> Result<Tried, ResendError> {
+        let ResendRequest { tenant, who, reason, confirmed, .. } = *request;
         let mut transaction = self.factory.store.begin_intake(std::slice::from_ref(tenant)).await?;
-        let found = ResendSource::look_up(&mut transaction, request).await?;
-        let recipients = found.recipients(to)?;
+        let found = ResendSource::look_up(&mut transaction, request, to).await?;
+        let recipients = found.recipients()?;
         let newest = &found.newest;
-
+        if plan.is_some_and(|plan| plan.original != newest.id || plan.recipients != recipients.list) {
+            return Ok(Tried::PlanChanged);
+        }
+        // The tenant is locked: of two who ask at once, the second one sees what the first has made.
+        if !confirmed.soon
+            && let Some((delivery, at)) = found.resent_within_interval(transaction.now())
+        {
+            return Err(ResendError::TooSoon { delivery, at });
+        }
         let id = DeliveryId(self.factory.store.clock().new_id());
         let original_was = match transaction.supersede(tenant, newest, id, who.name()).await? {
             Standing::Concluded { was } => was,
             Standing::Sending => return Err(ResendError::Sending(newest.id)),
-            Standing::Overtaken => return Ok(None),
+            Standing::Overtaken => return Ok(Tried::Overtaken),
         };
-        let links_revoked = match to {
-            Some(_) => transaction.revoke_links(tenant, &newest.invoice.id, who.name(), RESENT_ELSEWHERE).await?,
-            None => 0,
+        if plan.is_some_and(|plan| plan.original_is != original_was) {
+            return Ok(Tried::PlanChanged);
+        }
+        transaction.acknowledge_resent(newest.id, who.name()).await?;
+        let is_new_address = found.origin() == AddressOrigin::New;
+        let links_revoked = if is_new_address && !confirmed.keep_links {
+            transaction.revoke_links(tenant, &newest.invoice.id, who.name(), RESENT_ELSEWHERE).await?
+        } else {
+            0
         };
-        let locale = found.locale(&self.factory.templates);
-        let notes = notes(&found.event, &locale, &recipients);
-        let delivery = self.delivery(id, request, &found, (recipients.list, locale.tag), transaction.now());
-        let rows = IntakeRows {
-            notes: notes.into_iter().map(|what| NewNote { delivery: id, what }).collect(),
-            lane_entries: vec![lane_entry(&delivery, &found.tenant)],
-            deliveries: vec![delivery],
-            ..IntakeRows::default()
-        };
-        let inserted = transaction.insert(&rows).await?;
-        debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
-        transaction.note(id, who.name(), &format!("resent: {reason}")).await?;
+        self.insert(&mut transaction, id, request, &found, recipients).await?;
+        if is_new_address {
+            transaction.note(id, who.name(), &new_address_note(confirmed, links_revoked)).await?;
+        }
         let change = json!({
             "invoice_number": newest.invoice.number, "kind": newest.invoice.kind.into_str(), "original": newest.id,
             "original_was": original_was.to_string(), "to": to.map(MailAddress::as_str),
-            "link_only": request.link_only, "links_revoked": links_revoked,
+            "link_only": found.link_only(request), "links_revoked": links_revoked,
         });
         let entry = NewAuditEntry::new(AuditAction::InvoiceResent, who).because(reason).with(change);
         let entry = entry.of_customer(tenant, &newest.invoice.customer).about(id.to_string());
@@ -246,7 +298,7 @@ impl Resend {
             invoice.number = %number, tenant = %shown_tenant, delivery.id = %id,
             "{} {number} of {shown_tenant} is sent again", newest.invoice.kind.label()
         );
-        Ok(Some(Resent {
+        Ok(Tried::Resent(Resent {
             delivery: id,
             original: newest.id,
             original_was,
@@ -254,6 +306,30 @@ impl Resend {
             kind: newest.invoice.kind,
             links_revoked,
         }))
+    }
+
+    /// Writes the new delivery, and why it was made.
+    async fn insert(
+        &self,
+        transaction: &mut IntakeTransaction,
+        id: DeliveryId,
+        request: &ResendRequest<'_>,
+        found: &ResendSource,
+        recipients: Recipients,
+    ) -> Result<(), ResendError> {
+        let locale = found.locale(&self.factory.templates);
+        let event_notes = notes(&found.event, &locale, &recipients);
+        let delivery = self.delivery(id, request, found, (recipients.list, locale.tag), transaction.now());
+        let rows = IntakeRows {
+            notes: event_notes.into_iter().map(|what| NewNote { delivery: id, what }).collect(),
+            lane_entries: vec![lane_entry(&delivery, &found.tenant)],
+            deliveries: vec![delivery],
+            ..IntakeRows::default()
+        };
+        let inserted = transaction.insert(&rows).await?;
+        debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
+        transaction.note(id, request.who.name(), &format!("resent: {}", request.reason)).await?;
+        Ok(())
     }
 
     fn delivery(
@@ -264,7 +340,7 @@ impl Resend {
         (recipients, locale): (Vec<Recipient>, String),
         now: Timestamp,
     ) -> NewDelivery {
-        let ResendSource { newest, tenant, event, customer } = found;
+        let ResendSource { newest, tenant, event, customer, .. } = found;
         NewDelivery {
             id,
             root: id,
@@ -288,7 +364,7 @@ impl Resend {
             snapshot_at: now,
             link_key: self.factory.link_key.clone(),
             link_generation: 0,
-            link_only: request.link_only,
+            link_only: found.link_only(request),
             // A person wants it sent: the event's own end does not count.
             expires_at: None,
             created_at: now,
@@ -314,58 +390,14 @@ pub(super) fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> New
     }
 }
 
-const fn candidate(newest: &Newest) -> Candidate {
-    let Newest { id, created_at, state, .. } = *newest;
-    Candidate { kind: newest.invoice.kind, delivery: id, created_at, state }
-}
-
-/// What is known of the invoice.
-struct ResendSource {
-    newest: Newest,
-    tenant: TenantSnapshot,
-    event: InvoiceSent,
-    customer: CustomerSnapshot,
-}
-
-impl ResendSource {
-    async fn look_up(transaction: &mut IntakeTransaction, request: &ResendRequest<'_>) -> Result<Self, ResendError> {
-        let ResendRequest { tenant, invoice, .. } = *request;
-        let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };
-        let mut known = transaction.newest_deliveries(tenant, invoice, CANDIDATES_MAX).await?;
-        known.retain(|newest| request.kind.is_none_or(|kind| newest.invoice.kind == kind));
-        known.retain(|newest| request.invoice_id.is_none_or(|id| newest.invoice.id == id));
-        if known.len() > 1 {
-            let candidates = known.iter().map(candidate).collect();
-            return Err(ResendError::Ambiguous { tenant: tenant.clone(), invoice: invoice.to_owned(), candidates });
-        }
-        let newest = known.pop().ok_or_else(unknown)?;
-        let snapshot = transaction.tenants().first().cloned().ok_or_else(unknown)?;
-        let body = newest.body.as_ref().ok_or(ResendError::Forgotten)?;
-        let event = event::parse(body).map_err(|fault| StoreError::Unreadable(format!("an event: {fault}")))?;
-        let customers = [(tenant.clone(), newest.invoice.customer.clone())];
-        let known = transaction.context(&[], &customers, &[], transaction.now()).await?;
-        let customer = known
-            .customers
-            .into_iter()
-            .next()
-            .ok_or_else(|| ResendError::UnknownCustomer(newest.invoice.customer.clone()))?;
-        Ok(Self { newest, tenant: snapshot, event, customer })
-    }
-
-    /// Whom the new delivery goes to: whom the person named, else To and Cc as the event and the customer say now.
-    fn recipients(&self, to: Option<&MailAddress>) -> Result<Recipients, ResendError> {
-        if let Some(to) = to {
-            let to = Recipient { role: RecipientRole::To, address: to.as_str().to_owned(), name: None };
-            return Ok(Recipients { list: vec![to], fault: None, left_out: Vec::new() });
-        }
-        let (main, _) = main_and_bcc(&self.event.data, &self.customer.name, &self.customer.address);
-        match main.fault {
-            Some(fault) => Err(ResendError::Recipient(fault.reason)),
-            None => Ok(main),
-        }
-    }
-
-    fn locale(&self, templates: &Templates) -> ChosenLocale {
-        locale(templates, &self.event, self.customer.locale.as_deref(), &self.tenant.profile.locale)
-    }
+/// What a resend to a new address meant, without the address; the note's author is the person on whose word it was made.
+fn new_address_note(confirmed: ResendConfirmations, links_revoked: u64) -> String {
+    let holds = if confirmed.attach_to_new_address { "documents allowed there" } else { "with a link" };
+    let links = match (confirmed.keep_links, links_revoked) {
+        (true, _) => "earlier links kept".to_owned(),
+        (false, 0) => "no earlier link to revoke".to_owned(),
+        (false, 1) => "1 earlier link revoked".to_owned(),
+        (false, number) => format!("{number} earlier links revoked"),
+    };
+    format!("{NEW_ADDRESS_NOTE}, on this person's word: {holds}, {links}")
 }

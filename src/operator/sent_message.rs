@@ -3,6 +3,8 @@
 //! No message is kept: it is a pure function of what the database remembers of its delivery and of the documents. The
 //! digest that was recorded with the permit to send it proves that what is put together is what was sent.
 
+pub mod parts;
+
 use std::sync::Arc;
 
 use crate::clock::Timestamp;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::error::Advise;
-use crate::cli::terminal::format::{masked_name, moment, size};
+use crate::cli::terminal::format::{moment, size};
 use crate::cli::terminal::output::{Output, shown};
 use crate::cli::terminal::report::{TextReport, Tint};
 use crate::clock::Timestamp;
@@ -18,14 +18,13 @@ use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::state::DeliveryState;
+use crate::operator::masking::masked_name;
+use crate::operator::sent_message::parts::TOKEN_BLANKED;
 use crate::operator::sent_message::{CannotRebuild, Rebuilder, Rebuilt};
 use crate::private_file;
 use crate::sha256::Sha256;
 use crate::store::Delivery;
 use crate::telemetry::AddressMask;
-
-/// What stands where a portal token stood.
-const BLANKED: &str = "(token blanked)";
 
 /// A mail that was put together again.
 #[derive(Serialize)]
@@ -143,7 +142,7 @@ impl Shown {
         }
         let fit = |text: String| {
             let text = match &rebuilt.portal_token {
-                Some(token) => text.replace(token, BLANKED),
+                Some(token) => text.replace(token, TOKEN_BLANKED),
                 None => text,
             };
             if addresses {

@@ -1,13 +1,16 @@
 //! Where an invoice stands now, and what a person does about it.
 
 use super::timeline::{Timeline, concluded};
+use crate::cli::lookup::which_invoice::quoted;
 use crate::cli::terminal::format::{moment, relative};
 use crate::cli::terminal::report::Tint;
 use crate::cli::views::relay_health::{credentials_refused, health};
 use crate::intake::EVENT_RECIPIENTS_HINT;
 use crate::model::ids::{EventKey, RelayName};
 use crate::model::reason::ReasonCode;
-use crate::model::state::{BreakerState, Concluded, DeadLetterState, DeliveryRole, DeliveryState, EventState};
+use crate::model::state::{Concluded, DeadLetterState, DeliveryState, EventState};
+use crate::operator::invoice::wait_reason::WaitReason;
+use crate::operator::invoice::{is_forgotten, newest_of};
 use crate::store::{DeadLetter, Delivery};
 
 /// Of a dead letter whose bytes could not be read as an event.
@@ -25,13 +28,9 @@ pub(in crate::cli) struct ShownState {
 }
 
 impl Timeline {
-    /// The delivery that the invoice's state is: the newest main one that nothing took the place of.
+    /// The delivery that the invoice's state is.
     pub(super) fn newest(&self) -> Option<&Delivery> {
-        let mains = self.explanation.deliveries.iter().map(|explained| &explained.delivery);
-        let mains = mains.filter(|delivery| delivery.role == DeliveryRole::Main);
-        let is_aside =
-            |delivery: &Delivery| matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
-        mains.max_by_key(|delivery| (!is_aside(delivery), delivery.created_at, delivery.id.0))
+        newest_of(&self.explanation.deliveries).map(|explained| &explained.delivery)
     }
 
     pub(in crate::cli) fn current_state(&self) -> ShownState {
@@ -72,7 +71,7 @@ impl Timeline {
 
     /// Whether nothing is left here to make a mail of.
     fn is_forgotten(&self, event: EventKey) -> bool {
-        self.explanation.events.iter().any(|known| known.key == event && !known.has_body)
+        is_forgotten(&self.explanation.events, event)
     }
 
     /// What to do about an open dead letter; a command only if it is one that is not refused.
@@ -177,55 +176,54 @@ impl Timeline {
     }
 
     fn due(&self, delivery: &Delivery) -> (Tint, String, String) {
-        let now_todo = format!("wait, or `deliveries send-now {}`", delivery.id);
-        if let Some(held) = &delivery.held {
-            let todo =
-                format!("when its cause is gone: `relays list` and release, or `deliveries send-now {}`", delivery.id);
-            return (Tint::Yellow, format!("it is held: {held}"), todo);
-        }
+        let id = delivery.id;
         let relay = delivery.relay.as_ref().map_or("its relay", RelayName::as_str);
-        let state = self.relays.iter().find(|state| Some(&state.relay) == delivery.relay.as_ref());
-        if let Some(state) = state.filter(|state| state.paused) {
-            let by = state.paused_by.as_deref().unwrap_or("somebody");
-            let todo = format!("`relays resume {relay}` when it shall send again");
-            return (Tint::Yellow, format!("the relay {relay} is paused: {by}"), todo);
-        }
-        if let Some(state) = state.filter(|state| state.breaker == BreakerState::HalfOpen) {
-            let health = health(state).unwrap_or_default();
-            return (
-                Tint::Yellow,
-                format!("the relay {relay} is {health}"),
-                "nothing; it goes on by itself".to_owned(),
-            );
-        }
-        if let Some(state) = state.filter(|state| state.breaker == BreakerState::Open) {
-            let reason = health(state).unwrap_or_else(|| "it did not answer".to_owned());
-            let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
-            return (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo);
-        }
-        let mut refused = self.refused.iter().filter(|refused| Some(&refused.relay) == delivery.relay.as_ref());
-        if let Some(refused) = refused.find(|refused| refused.are_in_use(self.now)) {
-            let todo = format!(
-                "correct user and password in the relay's URL, or mend the account and run `relays resume {relay}`; \
-                 workers with other credentials send meanwhile"
-            );
-            let stands = format!("the relay {relay}: {}", credentials_refused(refused, self.now));
-            return (Tint::Yellow, stands, todo);
-        }
-        if delivery.relay.as_ref().is_some_and(|relay| self.unserved.contains(relay)) {
-            let todo = format!("start `invoice-dispatcher run` where the relay {relay} is configured");
-            return (Tint::Yellow, format!("no worker that knows the relay {relay} is at work"), todo);
-        }
-        let last = match (&delivery.class, &delivery.reason) {
-            (Some(class), Some(reason)) => format!("; last time: {class}: {reason}"),
-            (Some(class), None) => format!("; last time: {class}"),
-            _ => String::new(),
-        };
-        match delivery.due_at {
-            Some(at) if at > self.now => {
-                (Tint::Plain, format!("sent over {relay} {}{last}", relative(at, self.now)), now_todo)
+        let reason = WaitReason::of(delivery, &self.conditions, self.now).unwrap_or(WaitReason::Turn);
+        match reason {
+            WaitReason::TenantPaused(pause) => {
+                let by = pause.map(|pause| format!(" by {}: {}", pause.paused_by, pause.reason)).unwrap_or_default();
+                let tenant = quoted(self.tenant.as_str());
+                let todo = format!("`tenants resume {tenant}` when its deliveries shall go");
+                (Tint::Yellow, format!("its tenant is paused{by}"), todo)
             }
-            _ => (Tint::Plain, format!("waits for its turn at {relay}{last}"), "nothing; a worker sends it".to_owned()),
+            WaitReason::Held(held) => {
+                let todo = format!("when its cause is gone: `relays list` and release, or `deliveries send-now {id}`");
+                (Tint::Yellow, format!("it is held: {held}"), todo)
+            }
+            WaitReason::RelayPaused(state) => {
+                let by = state.paused_by.as_deref().unwrap_or("somebody");
+                let todo = format!("`relays resume {relay}` when it shall send again");
+                (Tint::Yellow, format!("the relay {relay} is paused: {by}"), todo)
+            }
+            WaitReason::RelayTried(state) => {
+                let health = health(state).unwrap_or_default();
+                let todo = "nothing; it goes on by itself".to_owned();
+                (Tint::Yellow, format!("the relay {relay} is {health}"), todo)
+            }
+            WaitReason::RelayUnusable(state) => {
+                let reason = health(state).unwrap_or_else(|| "it did not answer".to_owned());
+                let todo = "mend the relay (`relays list`); it is tried again by itself".to_owned();
+                (Tint::Yellow, format!("the relay {relay} is not usable: {reason}"), todo)
+            }
+            WaitReason::CredentialsRefused(refused) => {
+                let todo = format!(
+                    "correct user and password in the relay's URL, or mend the account and run `relays resume \
+                     {relay}`; workers with other credentials send meanwhile"
+                );
+                (Tint::Yellow, format!("the relay {relay}: {}", credentials_refused(refused, self.now)), todo)
+            }
+            WaitReason::RelayUnserved(_) => {
+                let todo = format!("start `invoice-dispatcher run` where the relay {relay} is configured");
+                (Tint::Yellow, format!("no worker that knows the relay {relay} is at work"), todo)
+            }
+            WaitReason::Later(at) => {
+                let stands = format!("sent over {relay} {}{}", relative(at, self.now), last_attempt(delivery));
+                (Tint::Plain, stands, format!("wait, or `deliveries send-now {id}`"))
+            }
+            WaitReason::Turn => {
+                let stands = format!("waits for its turn at {relay}{}", last_attempt(delivery));
+                (Tint::Plain, stands, "nothing; a worker sends it".to_owned())
+            }
         }
     }
 
@@ -247,5 +245,14 @@ impl Timeline {
             || "nothing, if that was meant".to_owned(),
             |letter| format!("nothing, if that was meant; `dead-letters restore {}` takes it back", letter.id),
         )
+    }
+}
+
+/// How the last attempt of a due delivery ended, as the end of a sentence.
+fn last_attempt(delivery: &Delivery) -> String {
+    match (&delivery.class, &delivery.reason) {
+        (Some(class), Some(reason)) => format!("; last time: {class}: {reason}"),
+        (Some(class), None) => format!("; last time: {class}"),
+        _ => String::new(),
     }
 }

@@ -1,7 +1,5 @@
 //! The timeline of one invoice, as support reads it: where it stands and what to do, then all that happened, in order.
 
-use std::collections::BTreeSet;
-
 use crate::cli::lookup::which_invoice::quoted;
 use crate::cli::terminal::format::{moment, recipients, recipients_whole, relative, size, why};
 use crate::cli::terminal::output::Output;
@@ -9,13 +7,14 @@ use crate::cli::terminal::report::TextReport;
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::event::Recipient;
-use crate::model::ids::{RelayName, TenantId};
+use crate::model::ids::TenantId;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState};
+use crate::operator::invoice::wait_reason::LaneConditions;
 use crate::store::{
     DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation,
-    NumberedInvoice, PortalEvent, RefusedCredentials, RelayState,
+    NumberedInvoice, PortalEvent,
 };
 use crate::telemetry::AddressMask;
 
@@ -32,11 +31,8 @@ pub(in crate::cli) struct Timeline {
     /// The same number, as no more than events claim it.
     pub(in crate::cli) strays: Vec<NumberedInvoice>,
     pub(in crate::cli) explanation: Explanation,
-    pub(in crate::cli) relays: Vec<RelayState>,
-    /// Credentials that relays refuse.
-    pub(in crate::cli) refused: Vec<RefusedCredentials>,
-    /// Relays that mail waits for and no worker at work knows.
-    pub(in crate::cli) unserved: BTreeSet<RelayName>,
+    /// What holds deliveries up besides themselves.
+    pub(in crate::cli) conditions: LaneConditions,
     /// Addresses are shown whole.
     pub(in crate::cli) addresses: bool,
     pub(in crate::cli) now: Timestamp,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::Recipient;
-use crate::model::customer::{Customer, CustomerType};
+use crate::model::customer::Customer;
+use crate::operator::masking;
 use crate::policy::decision::Reason;
 use crate::telemetry::Masked;
 
@@ -83,16 +84,7 @@ pub(in crate::cli) fn recipients_whole(recipients: &[Recipient]) -> String {
 
 /// A customer's name: of a company whole, of a person masked (`E*** M***`) unless addresses are shown, too.
 pub(in crate::cli) fn customer_name(customer: &Customer, whole: bool) -> String {
-    if whole || customer.kind == Some(CustomerType::Business) {
-        return customer.name.clone();
-    }
-    masked_name(&customer.name)
-}
-
-/// `E*** M***`.
-pub(in crate::cli) fn masked_name(name: &str) -> String {
-    let masked = |word: &str| word.chars().next().map(|first| format!("{first}***"));
-    name.split_whitespace().filter_map(masked).collect::<Vec<_>>().join(" ")
+    masking::customer_name(&customer.name, customer.kind, whole)
 }
 
 /// Why documents are attached or not, as a sentence's end.

@@ -2,6 +2,8 @@
 
 mod every_act_is_audited;
 mod fresh_link;
+mod invoice_history;
 mod redrive;
 mod resend;
+mod resend_plan;
 pub(crate) mod samples;

@@ -16,7 +16,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::operator::redrive::Redrive;
-use invoice_dispatcher::operator::resend::{Resend, ResendError, ResendRequest, Resent};
+use invoice_dispatcher::operator::resend::{Resend, ResendConfirmations, ResendError, ResendRequest, Resent};
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
     Claimed, Conclusion, DataPermitRequest, NewDeadLetter, NewPortalLink, NextState, Record,
@@ -189,6 +189,9 @@ pub(crate) fn asked<'a>(tenant: &'a TenantId, invoice: &'a str) -> ResendRequest
         reason: "asked for",
         to: None,
         link_only: false,
+        // Tests send again within a minute.
+        confirmed: ResendConfirmations { soon: true, ..ResendConfirmations::default() },
+        plan: None,
     }
 }
 

@@ -29,3 +29,4 @@ mod two_at_once;
 mod verification;
 mod waiting_events;
 mod what_if;
+mod work_list;

@@ -1,0 +1,191 @@
+//! Everything that is known of one invoice number, sorted by the documents under it.
+
+use std::collections::BTreeMap;
+
+use super::newest_of;
+use super::wait_reason::{LaneConditions, WaitReason};
+use crate::clock::Timestamp;
+use crate::event::{self, InvoiceData};
+use crate::model::access::TenantScope;
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::state::DeadLetterState;
+use crate::store::{DeadLetter, ExplainedDelivery, ExplainedEvent, Explanation, PortalLock, Store, StoreError};
+
+/// How many spellings of a number are looked through for the one that is meant.
+const SPELLINGS_MAX: u32 = 5;
+
+/// One invoice number of a tenant.
+#[derive(Debug, Clone)]
+pub struct InvoiceHistory {
+    pub tenant: TenantId,
+    /// As it was published.
+    pub number: String,
+    /// Whom it is for, if one customer is known.
+    pub customer_id: Option<CustomerId>,
+    pub customer: Option<Customer>,
+    /// Invoice, credit note, reminders: the newest first.
+    pub documents: Vec<DocumentHistory>,
+    /// Locks of the portal that concern the customer.
+    pub locks: Vec<PortalLock>,
+    /// What holds deliveries up besides themselves.
+    pub conditions: LaneConditions,
+    /// When it was read.
+    pub now: Timestamp,
+}
+
+/// One document under the number, with all that happened to it.
+#[derive(Debug, Clone)]
+pub struct DocumentHistory {
+    pub kind: InvoiceKind,
+    /// The billing system's identifier, where that could be read.
+    pub invoice_id: Option<String>,
+    /// The events that brought it, oldest first.
+    pub events: Vec<ExplainedEvent>,
+    /// Oldest first.
+    pub deliveries: Vec<ExplainedDelivery>,
+    /// What could not be sent, oldest first.
+    pub dead_letters: Vec<DeadLetter>,
+    /// What the event of the newest delivery says, while its bytes are kept.
+    pub data: Option<InvoiceData>,
+}
+
+impl InvoiceHistory {
+    /// Everything that is known of this number (case and blanks do not count) or identifier; none if nothing is.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn read(
+        store: &Store,
+        tenant: &TenantId,
+        number: &str,
+        scope: &TenantScope,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(explanation) = explain(store, tenant, number, scope).await? else { return Ok(None) };
+        let mut documents = documents(explanation);
+        for document in &mut documents {
+            document.data = data_of(store, document.newest().map(|newest| newest.delivery.id)).await?;
+        }
+        let customer_id = documents.iter().find_map(DocumentHistory::customer_id);
+        let customer = match &customer_id {
+            Some(id) => store.customer(tenant, id, scope).await?,
+            None => None,
+        };
+        let mut locks = store.portal_locks(&scope.narrowed_to(Some(tenant))).await?;
+        locks.retain(|lock| Some(&lock.customer) == customer_id.as_ref());
+        Ok(Some(Self {
+            number: documents.iter().find_map(DocumentHistory::number).unwrap_or(number).to_owned(),
+            tenant: tenant.clone(),
+            customer_id,
+            customer,
+            documents,
+            locks,
+            conditions: LaneConditions::read(store, tenant).await?,
+            now: store.now(),
+        }))
+    }
+
+    /// Why this delivery is not sent now; none of one that is not due.
+    #[must_use]
+    pub fn wait_reason<'v>(&'v self, explained: &'v ExplainedDelivery) -> Option<WaitReason<'v>> {
+        WaitReason::of(&explained.delivery, &self.conditions, self.now)
+    }
+}
+
+impl DocumentHistory {
+    /// The delivery that its state is.
+    #[must_use]
+    pub fn newest(&self) -> Option<&ExplainedDelivery> {
+        newest_of(&self.deliveries)
+    }
+
+    /// What somebody has to do something about, where there is no delivery.
+    #[must_use]
+    pub fn open_letter(&self) -> Option<&DeadLetter> {
+        self.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open)
+    }
+
+    fn customer_id(&self) -> Option<CustomerId> {
+        let of_deliveries = self.deliveries.first().map(|explained| explained.delivery.invoice.customer.clone());
+        let of_events = || self.events.first().map(|event| event.invoice.customer.clone());
+        of_deliveries.or_else(of_events).or_else(|| self.dead_letters.first()?.customer.clone())
+    }
+
+    fn number(&self) -> Option<&str> {
+        let of_deliveries = self.deliveries.first().map(|explained| explained.delivery.invoice.number.as_str());
+        let of_events = || self.events.first().map(|event| event.invoice.number.as_str());
+        of_deliveries.or_else(of_events).or_else(|| self.dead_letters.first()?.invoice_number.as_deref())
+    }
+
+    /// When something was made of it last.
+    fn at(&self) -> Timestamp {
+        let of_deliveries = self.deliveries.iter().map(|explained| explained.delivery.created_at);
+        let of_events = self.events.iter().map(|event| event.received_at);
+        let of_letters = self.dead_letters.iter().map(|letter| letter.last_failed_at);
+        of_deliveries.chain(of_events).chain(of_letters).max().unwrap_or(Timestamp(0))
+    }
+}
+
+async fn explain(
+    store: &Store,
+    tenant: &TenantId,
+    number: &str,
+    scope: &TenantScope,
+) -> Result<Option<Explanation>, StoreError> {
+    if let Some(explanation) = store.explain(tenant, number, scope).await? {
+        return Ok(Some(explanation));
+    }
+    // Written otherwise than it was published.
+    let spellings = store.invoices_numbered(number, &scope.narrowed_to(Some(tenant)), SPELLINGS_MAX).await?;
+    match spellings.first() {
+        Some(published) => store.explain(tenant, &published.number, scope).await,
+        None => Ok(None),
+    }
+}
+
+/// What the event of a delivery says, while its bytes are kept.
+async fn data_of(store: &Store, delivery: Option<DeliveryId>) -> Result<Option<InvoiceData>, StoreError> {
+    let Some(delivery) = delivery else { return Ok(None) };
+    let context = store.load(&[delivery]).await?.pop();
+    Ok(context.and_then(|context| event::reread(&context.event_body).ok()))
+}
+
+/// The documents of an explanation, the newest first. What only an event claims, whose kind could not be read, stands
+/// with the invoices.
+fn documents(explanation: Explanation) -> Vec<DocumentHistory> {
+    type Key = (&'static str, Option<String>);
+    let Explanation { events, deliveries, dead_letters } = explanation;
+    let mut found: BTreeMap<Key, DocumentHistory> = BTreeMap::new();
+    let mut of = |kind: InvoiceKind, id: Option<&str>, add: &mut dyn FnMut(&mut DocumentHistory)| {
+        let key = (kind.into_str(), id.map(str::to_owned));
+        let document = found.entry(key).or_insert_with(|| DocumentHistory {
+            kind,
+            invoice_id: id.map(str::to_owned),
+            events: Vec::new(),
+            deliveries: Vec::new(),
+            dead_letters: Vec::new(),
+            data: None,
+        });
+        add(document);
+    };
+    for letter in dead_letters {
+        let delivery = deliveries.iter().find(|explained| Some(explained.delivery.id) == letter.delivery);
+        let event = events.iter().find(|event| Some(event.key) == letter.event_key);
+        let invoice = delivery.map(|explained| &explained.delivery.invoice).or(event.map(|event| &event.invoice));
+        let kind = invoice.map(|invoice| invoice.kind).or(letter.kind).unwrap_or(InvoiceKind::Invoice);
+        let id = invoice.map(|invoice| invoice.id.as_str());
+        of(kind, id, &mut |document| document.dead_letters.push(letter.clone()));
+    }
+    for event in events {
+        let (kind, id) = (event.invoice.kind, event.invoice.id.clone());
+        of(kind, Some(&id), &mut |document| document.events.push(event.clone()));
+    }
+    for explained in deliveries {
+        let (kind, id) = (explained.delivery.invoice.kind, explained.delivery.invoice.id.clone());
+        of(kind, Some(&id), &mut |document| document.deliveries.push(explained.clone()));
+    }
+    let mut documents: Vec<DocumentHistory> = found.into_values().collect();
+    documents.sort_by_key(|document| std::cmp::Reverse(document.at()));
+    documents
+}
