@@ -48,7 +48,7 @@ fn every_command_of_the_design_is_there() {
         dead-letters groups, dead-letters list, dead-letters show, dead-letters redrive, dead-letters discard, \
         dead-letters restore, deliveries list, deliveries show, deliveries cancel, deliveries send-now, \
         deliveries mark-sent, deliveries hold, deliveries let-go, relays list, relays pause, relays resume, \
-        relays release-sender, links list, links revoke, portal-locks list, portal-locks lift, settings get, settings set, tenants list, customers list, customers show, \
+        relays release-sender, links list, links revoke, portal-locks list, portal-locks lift, settings get, settings set, tenants list, tenants pause, tenants resume, customers list, customers show, \
         customers erase, operators list, operators add, operators invite, operators reset, operators change, \
         operators disable, operators enable, tokens list, tokens add, tokens revoke, audit list";
     let found: Vec<String> = every_command().into_iter().map(|(words, _)| words).collect();

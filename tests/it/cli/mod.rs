@@ -29,5 +29,6 @@ mod relays_that_do_not_send;
 mod settings;
 pub(crate) mod support;
 mod tables_fit_the_terminal;
+mod tenants;
 mod the_command_line_is_wrong;
 mod what_must_fail_is_refused;
