@@ -4,18 +4,29 @@
 //! [`pages`] is what it shows. The API does the same by the same verbs.
 
 mod account;
+mod answers;
+mod customer;
+mod delivery_actions;
+mod facts;
 mod invitation;
+mod invoice;
 pub mod language;
 mod operators;
 pub mod pages;
 mod qr_code;
+mod resend;
+mod search;
+mod sent_mail;
 mod sign_in;
 mod signed;
+mod tenants;
+mod timeline;
 pub mod terms;
 mod tokens;
 mod totp;
 mod turns;
 pub mod words;
+mod work_list;
 
 use std::sync::Arc;
 
@@ -122,6 +133,26 @@ pub fn router(console: Console) -> Router {
         .route("/account", get(account::show))
         .route("/account/sessions/{session}/end", post(account::end_session))
         .route("/account/sessions/end-others", post(account::end_other_sessions))
+        .route("/", get(work_list::show))
+        .route("/work/news", get(work_list::news))
+        .route("/search", get(search::show))
+        .route("/search.csv", get(search::export))
+        .route("/invoices", get(invoice::show))
+        .route("/deliveries/{id}", get(invoice::of_delivery))
+        .route("/deliveries/{id}/acknowledge", post(delivery_actions::acknowledge))
+        .route("/deliveries/{id}/send-now", post(delivery_actions::send_now))
+        .route("/deliveries/{id}/cancel", post(delivery_actions::cancel))
+        .route("/deliveries/{id}/mark-sent", post(delivery_actions::mark_sent))
+        .route("/deliveries/{id}/revoke-links", post(delivery_actions::revoke_links))
+        .route("/deliveries/{id}/lift-lock", post(delivery_actions::lift_lock))
+        .route("/deliveries/{id}/mail", get(sent_mail::show))
+        .route("/deliveries/{id}/mail/html", get(sent_mail::html))
+        .route("/resend", get(resend::plan).post(resend::act))
+        .route("/customers/{tenant}/{customer}", get(customer::show))
+        .route("/tenants", get(tenants::list))
+        .route("/tenants/{tenant}", get(tenants::show))
+        .route("/tenants/{tenant}/pause", post(tenants::pause))
+        .route("/tenants/{tenant}/resume", post(tenants::resume))
         .route("/operators", get(operators::list).post(operators::add))
         .route("/operators/{id}", post(operators::change))
         .route("/operators/{id}/invite", post(operators::invite))

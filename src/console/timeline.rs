@@ -1,0 +1,156 @@
+//! What happened to one document, entry by entry, as its page shows it.
+
+use std::time::Duration;
+
+use super::facts::Reader;
+use super::pages::{TimelineEntry, TimelineEvent};
+use crate::clock::Timestamp;
+use crate::model::state::{DeadLetterState, DeliveryState, EventState};
+use crate::operator::invoice::history::DocumentHistory;
+use crate::operator::resend::NEW_ADDRESS_NOTE;
+use crate::policy::decision::{Inputs, Plan, rule};
+use crate::store::{DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
+
+/// Everything in the order in which it happened.
+pub(super) fn timeline(document: &DocumentHistory, reader: &Reader) -> Vec<TimelineEntry> {
+    let many = document.deliveries.len() > 1;
+    let mut all: Vec<TimelineEntry> = document.events.iter().flat_map(received).collect();
+    for (number, explained) in (1..).zip(&document.deliveries) {
+        let entries = of_delivery(explained, reader).into_iter();
+        all.extend(entries.map(|entry| TimelineEntry { delivery: many.then_some(number), ..entry }));
+    }
+    for letter in document.dead_letters.iter().filter(|letter| letter.delivery.is_none()) {
+        let (class, reason) = (letter.class, reader.text(&letter.reason));
+        all.push(entry(letter.last_failed_at, TimelineEvent::DeadLetter { class, reason }));
+    }
+    all.extend(document.dead_letters.iter().filter_map(|letter| concluded_letter(letter, reader)));
+    // What happened at one moment stays in the order of its causes.
+    all.sort_by_key(|entry| entry.at);
+    all
+}
+
+const fn entry(at: Timestamp, event: TimelineEvent) -> TimelineEntry {
+    TimelineEntry { at, delivery: None, event }
+}
+
+fn received(event: &ExplainedEvent) -> Vec<TimelineEntry> {
+    let came = TimelineEvent::Received {
+        source: event.source.clone(),
+        via: event.via.into_str().to_owned(),
+        event_id: event.id.clone(),
+        forgotten: !event.has_body,
+    };
+    let mut entries = vec![entry(event.received_at, came)];
+    if event.state == EventState::Waiting {
+        let class = crate::model::reason::ReasonCode::UnknownCustomer;
+        entries.push(entry(event.received_at, TimelineEvent::Waiting { class }));
+    }
+    entries
+}
+
+fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEntry> {
+    let ExplainedDelivery { delivery, attempts, notes, links, portal } = explained;
+    let mut all = vec![entry(delivery.created_at, made(explained, reader))];
+    let ends: Vec<Timestamp> = attempts.iter().skip(1).map(|attempt| attempt.started_at).collect();
+    for (index, attempt) in attempts.iter().enumerate() {
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let next_at = ends.get(index).copied().or(delivery.due_at);
+        all.push(entry(attempt.ended_at, tried(attempt, number, next_at, reader)));
+    }
+    if let Some(decided) = decided(delivery) {
+        let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
+        all.push(entry(at.unwrap_or(delivery.created_at), decided));
+    }
+    for note in notes {
+        // Who has seen it stands in a column of its own.
+        let event = if note.what == "acknowledged" {
+            TimelineEvent::Acknowledged { by: note.who.clone() }
+        } else {
+            TimelineEvent::Noted { by: note.who.clone(), text: reader.text(&note.what) }
+        };
+        all.push(entry(note.at, event));
+    }
+    for link in links {
+        if let Some(at) = link.revoked_at {
+            let reason = link.revoke_reason.as_deref().map(|reason| reader.text(reason));
+            all.push(entry(at, TimelineEvent::LinkRevoked { by: link.revoked_by.clone(), reason }));
+        }
+    }
+    for event in portal {
+        let (kind, detail) = (event.kind, event.detail.as_deref().map(|detail| reader.text(detail)));
+        // Where somebody sat is personal data, too.
+        let network = event.network.clone().filter(|_| reader.whole);
+        all.push(entry(event.at, TimelineEvent::Portal { kind, detail, network }));
+    }
+    all.extend(ended(explained));
+    all
+}
+
+fn made(explained: &ExplainedDelivery, reader: &Reader) -> TimelineEvent {
+    let delivery = &explained.delivery;
+    let to = reader.addresses(&delivery.recipients);
+    match &delivery.resend_reason {
+        Some(reason) => {
+            let note = explained.notes.iter().find(|note| note.what.starts_with("resent: "));
+            TimelineEvent::Resent {
+                by: note.map(|note| note.who.clone()),
+                reason: reader.text(reason),
+                to,
+                to_unknown_address: explained.notes.iter().any(|note| note.what.starts_with(NEW_ADDRESS_NOTE)),
+            }
+        }
+        None => TimelineEvent::Made { role: delivery.role, to },
+    }
+}
+
+/// What was decided, out of what was recorded to have been decided upon.
+fn decided(delivery: &Delivery) -> Option<TimelineEvent> {
+    let (decision, reason) = (delivery.decision?, delivery.decision_reason?);
+    let inputs = delivery.decision_inputs.as_deref().and_then(|json| serde_json::from_str::<Inputs>(json).ok());
+    let ruling = inputs.and_then(|inputs| rule(&inputs).ok());
+    let access = match ruling.map(|ruling| ruling.plan) {
+        Some(Plan::Link { access }) => Some(access),
+        _ => None,
+    };
+    let method = ruling.and_then(|ruling| ruling.method);
+    let settings_version = inputs.map(|inputs| inputs.settings_version);
+    Some(TimelineEvent::Decided { decision, reason, settings_version, access, method })
+}
+
+fn tried(attempt: &ExplainedAttempt, number: u32, next_at: Option<Timestamp>, reader: &Reader) -> TimelineEvent {
+    TimelineEvent::Attempted {
+        number,
+        relay: attempt.relay.to_string(),
+        phase: attempt.phase.map(|phase| phase.to_string()),
+        class: attempt.class,
+        code: attempt.code.clone(),
+        reply: attempt.reply.as_deref().map(|reply| reader.reply(reply)),
+        took: Some(attempt.ended_at.since(attempt.started_at)).filter(|took| *took > Duration::ZERO),
+        next_at,
+    }
+}
+
+/// How it ended: also an attempt of which nothing else is known.
+fn ended(explained: &ExplainedDelivery) -> Vec<TimelineEntry> {
+    let ExplainedDelivery { delivery, attempts, .. } = explained;
+    let Some(at) = delivery.concluded_at else { return Vec::new() };
+    let mut entries = Vec::new();
+    let is_listed = attempts.iter().any(|attempt| attempt.claim == delivery.claim);
+    if delivery.phase.is_some() && !is_listed {
+        let number = u32::try_from(attempts.len() + 1).unwrap_or(u32::MAX);
+        entries.push(entry(at, TimelineEvent::AttemptUnended { number }));
+    }
+    if let DeliveryState::Concluded(state) = delivery.state {
+        entries.push(entry(at, TimelineEvent::Concluded { state, class: delivery.class }));
+    }
+    entries
+}
+
+fn concluded_letter(letter: &DeadLetter, reader: &Reader) -> Option<TimelineEntry> {
+    let event = TimelineEvent::DeadLetterConcluded {
+        by: letter.concluded_by.clone(),
+        note: letter.note.as_deref().map(|note| reader.text(note)),
+        redriven: matches!(letter.state, DeadLetterState::Redriven | DeadLetterState::Cured),
+    };
+    Some(entry(letter.concluded_at?, event))
+}
