@@ -49,6 +49,8 @@ pub struct ReportRow {
 /// Where to look when all is done.
 #[derive(Debug, Clone)]
 pub struct WhereToLook {
+    /// A link that leads into the console once, if it still runs.
+    pub console: Option<String>,
     /// The catcher's page, if it still runs.
     pub page: Option<String>,
     /// The folder of the mails.
@@ -224,6 +226,9 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
     let mut text = String::from("Where to look\n");
     let mut line =
         |label: &str, what: &str| writeln!(text, "  {label:<10} {what}").expect("writing to a string cannot fail");
+    if let Some(link) = &place.console {
+        line("console", &format!("{link} — works once, and signs the administrator in"));
+    }
     if let Some(page) = &place.page {
         line("the mails", &format!("{page} — as the recipients see them"));
         line("the codes", &format!("{page}/texts — text messages, as the phones would show them"));
@@ -320,6 +325,7 @@ mod tests {
 
     fn shown(rows: &[ReportRow], columns: u16, colour: bool) -> String {
         let place = WhereToLook {
+            console: None,
             page: Some("http://127.0.0.1:8025".to_owned()),
             mails: PathBuf::from("data/mail"),
             database: PathBuf::from("data/dispatcher.db"),

@@ -18,11 +18,13 @@ use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
+use crate::model::access::{InvitationKind, Principal, Role, TenantScope};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::RelayName;
 use crate::model::incoming::{Incoming, Via};
 use crate::model::state::OnUncertain;
+use crate::operator::people::{PeopleError, PersonToAdd};
 use crate::private_file;
 use crate::relay::{Deadlines, RelayConfig, RelayUrl};
 use crate::web::{HostAllowList, serve};
@@ -35,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Longer than this no sample event can take.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Who administrates the demo.
+const ADMINISTRATOR: &str = "admin@demo.example";
 
 /// How long open requests may take when the demo ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -75,13 +80,18 @@ impl Demo {
         .context("the mail catcher cannot start")?;
 
         let portal = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let config = config(folder, &catcher, portal.local_addr()?)?;
+        let console = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let config = config(folder, &catcher, portal.local_addr()?, console.local_addr()?)?;
         let app = App::open(config, ProcessKind::Worker).await?;
         let router =
             HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.for_visitors().portal()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
+        let router =
+            HostAllowList::new(console.local_addr()?, []).guard(crate::console::router(app.for_visitors().console()));
+        tokio::spawn(serve(console, router, stop.clone(), GRACE));
         import_catalogue(&app, &world).await?;
         let place = WhereToLook {
+            console: Some(sign_in_link(&app).await.context("the demo's administrator cannot be added")?),
             page: Some(format!("http://{}", catcher.page_address())),
             mails,
             database: folder.join("dispatcher.db"),
@@ -133,8 +143,9 @@ impl Demo {
         for (event, verdict) in self.world.events().iter().zip(verdicts) {
             rows.extend(rows_of(&self.app.store, self.catcher.mailbox(), &event.bytes, *verdict).await?);
         }
-        let page = self.place.page.clone().filter(|_| stays);
-        Ok((rows, WhereToLook { page, ..self.place.clone() }))
+        let place = self.place.clone();
+        let (console, page) = (place.console.filter(|_| stays), place.page.filter(|_| stays));
+        Ok((rows, WhereToLook { console, page, ..self.place.clone() }))
     }
 
     /// Ends everything in order.
@@ -150,7 +161,19 @@ impl Demo {
     }
 }
 
-fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr) -> anyhow::Result<Config> {
+/// A link that leads into the console once. In a folder that was used before, it gives the administrator a new password.
+async fn sign_in_link(app: &App) -> Result<String, PeopleError> {
+    let (people, by) = (app.people(), Principal::command_line("demo"));
+    let scope = TenantScope::All;
+    let person = PersonToAdd { address: ADMINISTRATOR, name: None, role: Role::Admin, scope: &scope };
+    match people.add(&person, true, &by).await {
+        Ok((_, link)) => Ok(link.map(|link| link.url).unwrap_or_default()),
+        Err(PeopleError::Exists(id)) => Ok(people.invite(id, InvitationKind::Reset, &by).await?.url),
+        Err(error) => Err(error),
+    }
+}
+
+fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr, console: SocketAddr) -> anyhow::Result<Config> {
     let smtp = catcher.smtp_address();
     let mut config = Config::embedded_in(folder);
     let relay = RelayConfig {
@@ -168,6 +191,7 @@ fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr) -> anyhow::Resul
     config.relays = [(relay.name.clone(), relay)].into();
     config.retry.schedule = vec![RETRY_AFTER];
     config.portal.url = BaseUrl::of_listener(portal);
+    config.console.url = BaseUrl::of_listener(console);
     config.sms = config.sms.of_catcher(&catcher.text_messages_url());
     Ok(config)
 }
