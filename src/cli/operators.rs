@@ -11,7 +11,7 @@ use super::terminal::output::{ListRow, Output};
 use super::terminal::table::Column;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::model::access::{InvitationKind, Principal, Role, TenantScope};
+use crate::model::access::{InvitationKind, Role, TenantScope};
 use crate::model::ids::{OperatorId, TenantId};
 use crate::model::mail_address::MailAddress;
 use crate::operator::people::{OneTimeLink, PeopleError, PersonToAdd};
@@ -127,7 +127,7 @@ impl Rights {
 /// Does what the command line says.
 pub async fn run(args: OperatorsArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let by = Principal::command_line(&globals.who());
+    let by = globals.who().principal;
     let (output, people) = (globals.output(), app.people());
     match args.action {
         OperatorsAction::List { after, limit } => list(&app, output, after.as_deref(), limit.limit).await,

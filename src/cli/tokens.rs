@@ -15,7 +15,7 @@ use super::terminal::output::{ListRow, Output};
 use super::terminal::table::Column;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::model::access::{Principal, Role};
+use crate::model::access::Role;
 use crate::model::ids::{TenantId, TokenId};
 use crate::operator::people::TOKEN_LIVES;
 use crate::policy::permission::Permission;
@@ -68,7 +68,7 @@ pub enum TokensAction {
 /// Does what the command line says.
 pub async fn run(args: TokensArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let by = Principal::command_line(&globals.who());
+    let by = globals.who().principal;
     let output = globals.output();
     match args.action {
         TokensAction::List { limit } => list(&app, output, limit.limit).await,

@@ -48,7 +48,7 @@ pub(super) async fn show(
         next = page.next.map(|next| next.to_string());
         rows = page.items.into_iter().map(row).collect();
     }
-    let actions: Vec<&'static str> = AuditAction::VARIANTS.iter().map(|action| action.into_str()).collect();
+    let actions: Vec<&'static str> = AuditAction::VARIANTS.iter().map(AuditAction::into_str).collect();
     let filter = AuditFilter {
         who: &query.who,
         action: &query.action,
@@ -77,10 +77,10 @@ impl AuditPageQuery {
     /// None if it asks for a day or an action that there is not.
     fn search(&self) -> Option<AuditSearch> {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let until = day(&self.until)?.map(Date::tomorrow).transpose().ok()?;
+        let until = day(&self.until).ok()?.map(Date::tomorrow).transpose().ok()?;
         let action = text(&self.action).map(|action| action.parse().ok());
         Some(AuditSearch {
-            since: day(&self.since)?.map(midnight),
+            since: day(&self.since).ok()?.map(midnight),
             until: until.map(midnight),
             who: text(&self.who),
             action: match action {
@@ -93,9 +93,9 @@ impl AuditPageQuery {
     }
 }
 
-/// A day as the browser's field writes it, or no day; none of both if it is written otherwise.
-fn day(written: &str) -> Option<Option<Date>> {
-    if written.is_empty() { Some(None) } else { written.parse().ok().map(Some) }
+/// A day as the browser's field writes it, or no day.
+fn day(written: &str) -> Result<Option<Date>, jiff::Error> {
+    if written.is_empty() { Ok(None) } else { written.parse().map(Some) }
 }
 
 /// When a day begins, in UTC.

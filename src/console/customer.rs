@@ -57,11 +57,8 @@ pub(super) async fn show(
     let chosen = settings.portal_authentication;
     let methods: Vec<(VerificationMethod, bool)> =
         [chosen.primary, chosen.secondary].into_iter().flatten().map(|one| (one, usable.contains(&one))).collect();
-    let filter = DeliveryFilter {
-        tenant: Some(tenant.clone()),
-        customer: Some(id.clone()),
-        ..DeliveryFilter::default()
-    };
+    let filter =
+        DeliveryFilter { tenant: Some(tenant.clone()), customer: Some(id.clone()), ..DeliveryFilter::default() };
     let after: Option<Cursor> = query.after.parse().ok();
     let page = store.deliveries(&filter, scope, PageRequest { limit: DELIVERIES, after }).await.or_failed(&signed)?;
     let invoices = invoice_rows(&page.items);

@@ -22,12 +22,7 @@ pub(super) struct ActionFields {
 }
 
 /// A form of somebody who may do that, and the delivery of their scope that it names.
-async fn named(
-    console: &Console,
-    signed: &Signed,
-    permission: Permission,
-    id: &str,
-) -> Result<Delivery, Response> {
+async fn named(console: &Console, signed: &Signed, permission: Permission, id: &str) -> Result<Delivery, Response> {
     signed.require(permission)?;
     delivery(console, signed, id).await
 }
@@ -67,7 +62,7 @@ pub(super) async fn acknowledge(
 pub(super) async fn send_now(
     State(console): State<Console>,
     Path(id): Path<String>,
-    SignedForm { signed, form: fields }: SignedForm<ActionFields>,
+    SignedForm { signed, .. }: SignedForm<ActionFields>,
 ) -> HandlerAnswer {
     let delivery = named(&console, &signed, Permission::Cancel, &id).await?;
     let result = console.store.send_now(delivery.id, &signed.actor()).await.or_failed(&signed)?;
@@ -80,7 +75,8 @@ pub(super) async fn cancel(
     SignedForm { signed, form: fields }: SignedForm<ActionFields>,
 ) -> HandlerAnswer {
     let delivery = named(&console, &signed, Permission::Cancel, &id).await?;
-    let result = console.store.cancel(delivery.id, &signed.actor(), reason_of(&signed, &fields)?).await.or_failed(&signed)?;
+    let result =
+        console.store.cancel(delivery.id, &signed.actor(), reason_of(&signed, &fields)?).await.or_failed(&signed)?;
     acted(&signed, &delivery, result, ActionDone::Cancelled)
 }
 
@@ -90,7 +86,8 @@ pub(super) async fn mark_sent(
     SignedForm { signed, form: fields }: SignedForm<ActionFields>,
 ) -> HandlerAnswer {
     let delivery = named(&console, &signed, Permission::Conclude, &id).await?;
-    let marked = console.store.mark_sent(delivery.id, &signed.actor(), reason_of(&signed, &fields)?).await.or_failed(&signed)?;
+    let marked =
+        console.store.mark_sent(delivery.id, &signed.actor(), reason_of(&signed, &fields)?).await.or_failed(&signed)?;
     acted(&signed, &delivery, marked.acted, ActionDone::MarkedSent)
 }
 
@@ -114,6 +111,10 @@ pub(super) async fn lift_lock(
 ) -> HandlerAnswer {
     let delivery = named(&console, &signed, Permission::LiftLocks, &id).await?;
     let (tenant, customer) = (&delivery.invoice.tenant, &delivery.invoice.customer);
-    console.store.lift_portal_locks(tenant, customer, &signed.actor(), reason_of(&signed, &fields)?).await.or_failed(&signed)?;
+    console
+        .store
+        .lift_portal_locks(tenant, customer, &signed.actor(), reason_of(&signed, &fields)?)
+        .await
+        .or_failed(&signed)?;
     Ok(done(&delivery, ActionDone::LockLifted))
 }

@@ -8,9 +8,7 @@ use serde::Deserialize;
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed};
 use super::facts::{Reader, documents, tenant_name};
-use super::pages::{
-    self, Acknowledgement, InvoiceFacts, InvoiceNumberPage, InvoiceSection, InvoiceStanding, LinkFact,
-};
+use super::pages::{self, Acknowledgement, InvoiceFacts, InvoiceNumberPage, InvoiceSection, InvoiceStanding, LinkFact};
 use super::search::invoice_path;
 use super::signed::{Signed, see_other};
 use super::timeline::timeline;
@@ -22,6 +20,7 @@ use crate::model::portal_event::PortalEventKind;
 use crate::model::state::{DeliveryState, EventState};
 use crate::operator::invoice::history::{DocumentHistory, InvoiceHistory};
 use crate::operator::invoice::is_forgotten;
+use crate::operator::invoice::wait_reason::WaitReason;
 use crate::operator::masking::customer_name;
 use crate::policy::decision::Inputs;
 use crate::policy::permission::Permission;
@@ -156,17 +155,12 @@ fn since(document: &DocumentHistory) -> Timestamp {
 }
 
 /// Why it stands so: what holds a due one up, else what the relay or a check answered last.
-fn detail(
-    invoice: &InvoiceHistory,
-    document: &DocumentHistory,
-    newest: Option<&ExplainedDelivery>,
-) -> Option<String> {
+fn detail(invoice: &InvoiceHistory, document: &DocumentHistory, newest: Option<&ExplainedDelivery>) -> Option<String> {
     let Some(newest) = newest else { return document.open_letter().map(|letter| letter.reason.clone()) };
-    if let Some(sentence) = invoice.wait_reason(newest).and_then(|reason| reason.sentence()) {
+    if let Some(sentence) = invoice.wait_reason(newest).and_then(WaitReason::sentence) {
         return Some(sentence);
     }
-    let answered: Vec<&str> =
-        newest.delivery.code.iter().chain(&newest.delivery.reason).map(String::as_str).collect();
+    let answered: Vec<&str> = newest.delivery.code.iter().chain(&newest.delivery.reason).map(String::as_str).collect();
     (!answered.is_empty()).then(|| answered.join(" "))
 }
 
@@ -207,10 +201,6 @@ fn facts(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) 
 fn links(explained: &ExplainedDelivery) -> Vec<LinkFact> {
     let opened = explained.portal.iter().filter(|event| event.kind == PortalEventKind::Opened).count();
     let opened = u64::try_from(opened).unwrap_or(u64::MAX);
-    let fact = |link: &ExplainedLink| LinkFact {
-        expires_at: link.expires_at,
-        revoked_at: link.revoked_at,
-        opened,
-    };
+    let fact = |link: &ExplainedLink| LinkFact { expires_at: link.expires_at, revoked_at: link.revoked_at, opened };
     explained.links.iter().map(fact).collect()
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod answers;
+mod audit;
 mod customer;
 mod delivery_actions;
 mod facts;
@@ -20,8 +21,8 @@ mod sent_mail;
 mod sign_in;
 mod signed;
 mod tenants;
-mod timeline;
 pub mod terms;
+mod timeline;
 mod tokens;
 mod totp;
 mod turns;
@@ -153,6 +154,8 @@ pub fn router(console: Console) -> Router {
         .route("/tenants/{tenant}", get(tenants::show))
         .route("/tenants/{tenant}/pause", post(tenants::pause))
         .route("/tenants/{tenant}/resume", post(tenants::resume))
+        .route("/audit", get(audit::show))
+        .route("/audit.csv", get(audit::export))
         .route("/operators", get(operators::list).post(operators::add))
         .route("/operators/{id}", post(operators::change))
         .route("/operators/{id}/invite", post(operators::invite))

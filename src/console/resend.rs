@@ -103,12 +103,7 @@ async fn original(console: &Console, signed: &Signed, id: &str) -> Result<Delive
     }
 }
 
-fn request<'a>(
-    original: &'a Delivery,
-    fields: &'a ResendFields,
-    who: &'a Actor,
-    reason: &'a str,
-) -> ResendRequest<'a> {
+fn request<'a>(original: &'a Delivery, fields: &'a ResendFields, who: &'a Actor, reason: &'a str) -> ResendRequest<'a> {
     let invoice = &original.invoice;
     ResendRequest {
         tenant: &invoice.tenant,

@@ -61,7 +61,6 @@ impl Signed {
     ///
     /// # Errors
     /// The page that says so.
-    #[expect(clippy::result_large_err, reason = "the page is the answer, and is sent at once")]
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Response> {
         if self.principal.may(permission) { Ok(()) } else { Err(pages::forbidden(&self.front())) }
     }

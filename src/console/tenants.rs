@@ -8,7 +8,7 @@ use super::Console;
 use super::answers::{HandlerAnswer, OrFailed, reason};
 use super::customer::segment;
 use super::facts::invoice_rows;
-use super::pages::{self, ActionDone, PausedTenant, TenantPage, TenantListRow, TenantsPage};
+use super::pages::{self, ActionDone, PausedTenant, TenantListRow, TenantPage, TenantsPage};
 use super::signed::{Signed, SignedForm, see_other};
 use crate::model::ids::TenantId;
 use crate::policy::permission::Permission;
@@ -63,11 +63,7 @@ fn paused(pause: TenantPause) -> PausedTenant {
     PausedTenant { since: pause.paused_at, by: pause.paused_by, reason: pause.reason }
 }
 
-pub(super) async fn show(
-    State(console): State<Console>,
-    signed: Signed,
-    Path(id): Path<String>,
-) -> HandlerAnswer {
+pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id): Path<String>) -> HandlerAnswer {
     signed.require(Permission::ViewTenants)?;
     let (store, scope) = (&console.store, &signed.principal.scope);
     let id = TenantId::from(id);
@@ -75,7 +71,8 @@ pub(super) async fn show(
     let settings = store.settings(&id, scope).await.or_failed(&signed)?.ok_or_else(|| signed.not_found())?;
     let counts = store.work_counts(scope, Some(&id)).await.or_failed(&signed)?;
     let filter = DeliveryFilter { tenant: Some(id.clone()), ..DeliveryFilter::default() };
-    let recent = store.deliveries(&filter, scope, PageRequest { limit: RECENT, after: None }).await.or_failed(&signed)?.items;
+    let recent =
+        store.deliveries(&filter, scope, PageRequest { limit: RECENT, after: None }).await.or_failed(&signed)?.items;
     let profile = &tenant.profile;
     let sender = &profile.sender;
     let envelope = sender.bounce_address.as_deref().unwrap_or(&sender.address);
@@ -138,7 +135,7 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     State(console): State<Console>,
     Path(id): Path<String>,
-    SignedForm { signed, form: fields }: SignedForm<PauseFields>,
+    SignedForm { signed, .. }: SignedForm<PauseFields>,
 ) -> HandlerAnswer {
     let tenant = TenantId::from(id);
     allowed(&signed, &tenant)?;

@@ -60,7 +60,6 @@ pub(super) async fn confirm(
 }
 
 /// The session that may set up an app; else where it has to go first.
-#[expect(clippy::result_large_err, reason = "the page is the answer, and is sent at once")]
 fn allowed<'v>(console: &Console, visitor: &'v ConsoleVisitor) -> Result<&'v OperatorSession, Response> {
     match &visitor.session {
         Some(session) if console.sign_in.may_set_up_totp(session) => Ok(session),

@@ -105,7 +105,8 @@ impl Store {
         if changed == 0 {
             return self.unchanged(tenant).await;
         }
-        let deliveries = self.change_in_batches(tenant, who.name(), "let go: the tenant is resumed", let_go_statement).await?;
+        let deliveries =
+            self.change_in_batches(tenant, who.name(), "let go: the tenant is resumed", let_go_statement).await?;
         Ok(PauseChange::Done { deliveries })
     }
 
