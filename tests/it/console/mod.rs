@@ -5,3 +5,4 @@ mod operators_are_managed;
 mod people_sign_in;
 mod requests_are_somebodys;
 pub(crate) mod support;
+mod support_answers_the_phone;

@@ -5,12 +5,13 @@ use invoice_dispatcher::model::ids::TenantId;
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, PASSWORD, TestConsole, answer};
+use crate::harness::actor;
 use crate::harness::database::TestDatabase;
 
 async fn console() -> TestConsole {
     let console = TestConsole::start(TestDatabase::sqlite().await).await;
     let store = &console.database.store;
-    store.upsert_tenant(&crate::operator::samples::tenant("acme")).await.expect("answered");
+    store.upsert_tenant(&crate::operator::samples::tenant("acme"), &actor("billing")).await.expect("answered");
     console
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct TestConsole {
     pub(crate) app: App,
     pub(crate) base: String,
     client: Client,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     _end: DropGuard,
 }
 
@@ -54,11 +54,19 @@ impl TestConsole {
         config.secrets.keys = Some(SecretKeys::parse(&KEY.repeat(32)).expect("a key"));
         configure(&mut config);
         let app = App::with_store(config, database.store.clone()).expect("the parts fit");
+        Self { _folder: Some(folder), ..Self::of(app, database, listener) }
+    }
+
+    /// The pages and the API of a dispatcher, whose configuration has the listener's address.
+    pub(crate) fn of(app: App, database: TestDatabase, listener: TcpListener) -> Self {
+        install_crypto_provider();
+        let base = app.config.console.url.origin().to_owned();
         let api = ApiSettings {
             store: app.store.clone(),
             intake: app.intake.clone(),
             redrive: app.redrive.clone(),
             verification: app.config.sms.verification(),
+            trusted_proxies: app.config.http.trusted_proxies.clone(),
         };
         let pages = console::router(app.for_visitors().console());
         let router = router_beside(pages, api, Probes::default(), &app.config.console);
@@ -66,8 +74,7 @@ impl TestConsole {
         tokio::spawn(serve(listener, router, end.clone(), Duration::ZERO));
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        let base = format!("http://{address}");
-        Self { database, app, base, client, _folder: folder, _end: end.drop_guard() }
+        Self { database, app, base, client, _folder: None, _end: end.drop_guard() }
     }
 
     pub(crate) fn browser(&self) -> Browser {

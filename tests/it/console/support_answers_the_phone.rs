@@ -235,11 +235,8 @@ async fn a_foreign_tenants_invoice_is_not_there(database: TestDatabase) {
         let before = rows(&desk).await;
         for (path, status) in submit_all(&mut browser, &delivery).await {
             let may_pause = role == Role::TenantAdmin;
-            let expected = if path.starts_with("/tenants/") && !may_pause {
-                StatusCode::FORBIDDEN
-            } else {
-                StatusCode::NOT_FOUND
-            };
+            let expected =
+                if path.starts_with("/tenants/") && !may_pause { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND };
             assert_eq!(status, expected, "{role} {path}");
         }
         assert_eq!(rows(&desk).await, before, "{role}");

@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use invoice_dispatcher::clock::{Clock, Timestamp};
@@ -30,7 +31,8 @@ pub(crate) fn new_id() -> Uuid {
     Clock::system().new_id()
 }
 
-/// One test's database.
+/// One test's database; the same one when cloned.
+#[derive(Clone)]
 pub(crate) struct TestDatabase {
     /// The store under test.
     pub(crate) store: Store,
@@ -40,10 +42,11 @@ pub(crate) struct TestDatabase {
     pub(crate) url: String,
     raw: Raw,
     /// Dropped last: it takes the database with it.
-    _place: Place,
+    _place: Arc<Place>,
 }
 
 /// A way past the store, for looking and for samples.
+#[derive(Clone)]
 enum Raw {
     Postgres(PgPool),
     Sqlite(SqlitePool),
@@ -123,7 +126,7 @@ impl TestDatabase {
         if !matches!(place, Place::Postgres { .. }) {
             store.migrate().await.expect("the migrations apply");
         }
-        Self { store, clock, url, raw, _place: place }
+        Self { store, clock, url, raw, _place: Arc::new(place) }
     }
 
     /// Runs statements past the store.

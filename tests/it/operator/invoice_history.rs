@@ -1,7 +1,7 @@
 //! Everything under one number: each document for itself, and what holds it up.
 
 use invoice_dispatcher::model::access::TenantScope;
-use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::invoice_kind::InvoiceKind;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, DeliveryState};
@@ -39,7 +39,7 @@ async fn each_document_under_a_number_stands_for_itself(database: TestDatabase) 
 
     for written in ["R-1", "r - 1"] {
         let found = history(&support, written).await;
-        assert_eq!((found.number.as_str(), found.customer_id.as_ref().map(|id| id.as_str())), ("R-1", Some("C-1")));
+        assert_eq!((found.number.as_str(), found.customer_id.as_ref().map(CustomerId::as_str)), ("R-1", Some("C-1")));
         let told: Vec<_> = found
             .documents
             .iter()

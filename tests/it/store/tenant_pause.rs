@@ -10,6 +10,7 @@ use invoice_dispatcher::store::{
     Acted, DataPermitAnswer, NextState, PauseChange, Record, Recorded, RemainderDelivery, TENANT_PAUSED,
 };
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::WHO;
 use crate::store::samples::{
@@ -60,7 +61,7 @@ async fn what_waits_is_held_and_let_go(database: TestDatabase) {
     assert_eq!(pause(&database).await, PauseChange::Done { deliveries: 3 });
     assert_eq!(pause(&database).await, PauseChange::Unchanged);
     let stands = database.store.tenant_pause(&acme()).await.expect("answered").expect("it is paused");
-    assert_eq!((stands.reason.as_str(), stands.paused_by.as_str()), ("wrong amounts", &actor(WHO)));
+    assert_eq!((stands.reason.as_str(), stands.paused_by.as_str()), ("wrong amounts", actor(WHO).name()));
     assert_eq!(claimed(&database).await, ["beta"], "nobody else waits");
     database.assert_ledger().await;
 
@@ -72,7 +73,10 @@ async fn what_waits_is_held_and_let_go(database: TestDatabase) {
     let told = database.texts(notes).await;
     assert_eq!(told, ["held: the tenant is paused: wrong amounts", "let go: the tenant is resumed"]);
     let nobody = TenantId::from("nobody");
-    assert_eq!(database.store.pause_tenant(&nobody, &actor(WHO), "none").await.expect("answered"), PauseChange::UnknownTenant);
+    assert_eq!(
+        database.store.pause_tenant(&nobody, &actor(WHO), "none").await.expect("answered"),
+        PauseChange::UnknownTenant
+    );
     database.assert_ledger().await;
 }
 

@@ -93,7 +93,8 @@ async fn what_somebody_has_seen_is_listed_no_more(database: TestDatabase) {
     let uncertain = end(&support, "2", Concluded::Uncertain, ReasonCode::Uncertain).await;
     let sent = end(&support, "3", Concluded::Sent, ReasonCode::Accepted).await;
     let store = &support.database.store;
-    let acknowledged = store.acknowledge(&TenantScope::All, &[rejected, uncertain, sent], &actor(WHO)).await.expect("answered");
+    let acknowledged =
+        store.acknowledge(&TenantScope::All, &[rejected, uncertain, sent], &actor(WHO)).await.expect("answered");
     assert_eq!(acknowledged.done, [rejected], "the others need a decision, or nothing");
     let mut unchanged = acknowledged.unchanged;
     unchanged.sort();
@@ -164,7 +165,7 @@ async fn pages_go_on_where_the_last_one_ended(database: TestDatabase) {
 
 async fn a_scope_sees_its_tenants_only(database: TestDatabase) {
     let support = Support::with_acme(database).await;
-    support.database.store.upsert_tenant(&tenant("beta")).await.expect("answered");
+    support.database.store.upsert_tenant(&tenant("beta"), &actor("billing")).await.expect("answered");
     let rejected = end(&support, "1", Concluded::Rejected, ReasonCode::Rejected).await;
     let store = &support.database.store;
     let of = |ids: &[&str]| TenantScope::of(ids.iter().map(|id| TenantId::from(*id)));
