@@ -10,6 +10,7 @@ use invoice_dispatcher::broker::{Published, Publisher};
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::config::Config;
 use invoice_dispatcher::event::catalogue::{ImportEntry, parse_import_line};
+use invoice_dispatcher::model::actor::Actor;
 use invoice_dispatcher::store::Store;
 
 use crate::environment::Environment;
@@ -175,10 +176,11 @@ async fn until_sent(ground: &Environment, count: u32, look: Duration) -> anyhow:
 }
 
 async fn tell_catalogue(store: &Store, traffic: &Workload) -> anyhow::Result<()> {
+    let who = Actor::command_line("the benchmark");
     for line in traffic.catalogue() {
         match parse_import_line(line.as_bytes()).expect("the benchmark's own lines are right") {
-            ImportEntry::Tenant(tenant) => store.upsert_tenant(&tenant).await.map(drop)?,
-            ImportEntry::Customer(customer) => store.upsert_customer(&customer).await.map(drop)?,
+            ImportEntry::Tenant(tenant) => store.upsert_tenant(&tenant, &who).await.map(drop)?,
+            ImportEntry::Customer(customer) => store.upsert_customer(&customer, &who).await.map(drop)?,
             ImportEntry::Logo(_) => unreachable!("the benchmark has no logos"),
         }
     }
