@@ -1,6 +1,5 @@
 //! What stands around every page: the navigation, the search, who is signed in.
 
-use super::format::encoded;
 use super::icon::Icon;
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
@@ -65,7 +64,8 @@ impl<'a> ConsoleLayout<'a> {
             words: &words.frame,
             assets: AssetPaths::new(),
             languages: languages(self.language),
-            nav: offered(&[NavItem::Work, NavItem::Search, NavItem::Tenants, NavItem::Settings]),
+            // Not the settings: no handler serves their page yet.
+            nav: offered(&[NavItem::Work, NavItem::Search, NavItem::Tenants]),
             admin: offered(&[NavItem::Operators, NavItem::Tokens, NavItem::Audit]),
             account: matches!(self.principal.kind, PrincipalKind::Operator(_)),
             is_account: current == NavItem::Account,
@@ -207,9 +207,4 @@ impl AssetPaths {
             font: Asset::Inter.path(),
         }
     }
-}
-
-/// The page that a permanent link of a tenant leads to, with what it asks for.
-pub(super) fn with_tenant(path: &str, tenant: &str) -> String {
-    format!("{path}?tenant={}", encoded(tenant))
 }

@@ -9,7 +9,7 @@ use super::customer::{CustomerInvoiceRow, InvoiceListRow, invoice_list};
 use super::format::{TimeTag, encoded, grouped, next_path, tenant_path};
 use super::icon::Icon;
 use super::invoice::{FactRow, verb};
-use super::layout::{ConsoleLayout, FrameView, with_tenant};
+use super::layout::{ConsoleLayout, FrameView};
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
 use crate::console::terms::NavItem;
@@ -89,7 +89,6 @@ struct TenantTemplate<'a> {
     path: String,
     facts: Vec<FactRow>,
     settings: Vec<&'static str>,
-    settings_path: String,
     version: String,
     paused: Option<PausedView<'a>>,
     can_pause: bool,
@@ -145,7 +144,6 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
         .into_iter()
         .chain(methods)
         .collect(),
-        settings_path: with_tenant("/settings/portal", page.id),
         version: (words.invoice.version)(page.settings_version),
         paused: page.paused.as_ref().map(|paused| PausedView {
             by: (words.customers.paused_by)(&paused.by),
