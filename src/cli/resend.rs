@@ -174,7 +174,8 @@ const fn remedy(class: ReasonCode) -> &'static str {
             "store the document that the event names, then resend, or publish a corrected event; nothing was changed"
         }
         ReasonCode::NoVerificationMethod => {
-            "complete the customer's record or change the tenant's settings, then resend; nothing was changed"
+            "complete the customer's record or change the tenant's settings, then resend; to a new address goes a link, \
+             with --attach the documents where the settings send them; nothing was changed"
         }
         ReasonCode::UnknownRelay => "configure the relay or give the tenant another, then resend; nothing was changed",
         _ => "mend that, then resend; nothing was changed. With --anyway it is tried all the same",
