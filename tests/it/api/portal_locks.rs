@@ -37,5 +37,5 @@ async fn a_lock_is_listed_and_lifted(database: TestDatabase) {
     assert_eq!(lift(body).await.success(200), &json!({ "lifted": false }));
     assert_eq!(api.get("/api/v1/portal-locks").await.success(200), &json!({ "locks": [] }));
     let notes = support.database.texts("SELECT who || ': ' || what FROM delivery_note").await;
-    assert_eq!(notes, ["API: portal lock lifted: called back"]);
+    assert_eq!(notes, ["this machine: portal lock lifted: called back"]);
 }

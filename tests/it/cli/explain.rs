@@ -133,7 +133,10 @@ async fn a_resend_says_what_became_of_the_earlier_mail() {
     assert!(text.contains("resent (asked for by phone) to b***@new.example"), "{text}");
     assert!(text.contains("portal link  revoked"), "{text}");
 
-    let text = printed(&support, &["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "again", "--anyway"]);
+    let text = printed(
+        &support,
+        &["resend", "--tenant", "acme", "--invoice", "R-1", "--reason", "again", "--anyway", "--again"],
+    );
     assert!(text.contains("was due, is cancelled") && text.contains("within half a second"), "{text}");
     let told = told(&support, &["resend", "--tenant", "acme", "--invoice", "R-9", "--reason", "again"]);
     assert!(told.contains("no delivery of invoice R-9 of acme is known"), "{told}");

@@ -4,6 +4,7 @@ use std::fs;
 
 use strum::VariantArray as _;
 
+use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::sha256::Sha256;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 use crate::cli::support::command;
 use crate::harness::actor;
 use crate::harness::database::TestDatabase;
-use crate::operator::samples::{Support, WHO, event};
+use crate::operator::samples::{Support, WHO, customer, event};
 use crate::store::samples::add_worker;
 
 const BYTES: &[u8] = b"%PDF-1.4";
@@ -24,6 +25,10 @@ async fn due() -> (Support, TempDir) {
     fs::create_dir_all(folder.path().join("data/documents/acme")).expect("a folder");
     fs::write(folder.path().join("data/documents/acme/1.pdf"), BYTES).expect("written");
     let support = Support::with_acme(TestDatabase::sqlite_unlocked().await).await;
+    // Whom a link can be sent to, which is what goes to a new address.
+    let address = "{\"country\":\"DE\",\"postcode\":\"01067\",\"house_number\":\"12\"}";
+    let verifiable = Customer { postal: serde_json::from_str(address).expect("an address"), ..customer("C-1") };
+    support.database.store.upsert_customer(&verifiable, &actor("billing")).await.expect("answered");
     support.accept(&document_of(event("1"))).await;
     // One is at work that may know the relay.
     add_worker(&support.database).await;

@@ -10,7 +10,7 @@ on_both_databases!(a_tenant_is_paused_and_resumed, a_second_resend_and_a_new_add
 
 async fn a_tenant_is_paused_and_resumed(database: TestDatabase) {
     let support = Support::with_acme(database).await;
-    support.accept(&event("1")).await;
+    let delivery = support.accept(&event("1")).await.to_string();
     let paused = printed(&support, &["tenants", "pause", "acme", "--reason", "wrong amounts"]);
     assert!(paused.contains("the tenant acme is paused, 1 delivery held"), "{paused}");
     let listed = &objects(&support, &["tenants", "list"])[0];
@@ -20,7 +20,6 @@ async fn a_tenant_is_paused_and_resumed(database: TestDatabase) {
     let timeline = timeline.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(timeline.contains("its tenant is paused by ada") && timeline.contains(": wrong amounts"), "{timeline}");
     assert!(timeline.contains("`tenants resume acme` when its deliveries shall go"), "{timeline}");
-    let delivery = listed_delivery(&support);
     let refused = told(&support, &["deliveries", "send-now", &delivery]);
     assert!(refused.contains("waits because its tenant is paused") && refused.contains("`tenants resume"), "{refused}");
     let again = told(&support, &["tenants", "pause", "acme", "--reason", "once more"]);
@@ -31,11 +30,6 @@ async fn a_tenant_is_paused_and_resumed(database: TestDatabase) {
     assert!(told(&support, &["tenants", "resume", "acme"]).contains("is resumed already"));
     assert!(told(&support, &["tenants", "pause", "nobody", "--reason", "x"]).contains("there is no tenant nobody"));
     assert_eq!(objects(&support, &["tenants", "list"])[0].get("paused"), None);
-}
-
-fn listed_delivery(support: &Support) -> String {
-    let listed = &objects(support, &["deliveries", "list"])[0];
-    listed["delivery_id"].as_str().expect("it has an id").to_owned()
 }
 
 async fn a_second_resend_and_a_new_address_are_said_on_purpose(database: TestDatabase) {

@@ -60,7 +60,7 @@ impl TestConsole {
     /// The pages and the API of a dispatcher, whose configuration has the listener's address.
     pub(crate) fn of(app: App, database: TestDatabase, listener: TcpListener) -> Self {
         install_crypto_provider();
-        let base = app.config.console.url.origin().to_owned();
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
         let api = ApiSettings {
             store: app.store.clone(),
             intake: app.intake.clone(),

@@ -108,7 +108,10 @@ async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatab
     assert!(plan.text.contains("confirm_attach"), "attaching needs a second confirmation: {plan:?}");
     let form = [("delivery", delivery.as_str()), ("to", to), ("reason", "moved"), ("idempotency_key", key.as_str())];
     let incomplete = browser.submit("/resend", &[("delivery", &delivery), ("to", to), ("idempotency_key", &key)]).await;
-    assert_eq!((incomplete.status, desk.number("SELECT COUNT(*) FROM delivery").await), (StatusCode::OK, 1));
+    assert_eq!(
+        (incomplete.status, desk.number("SELECT COUNT(*) FROM delivery").await),
+        (StatusCode::UNPROCESSABLE_ENTITY, 1)
+    );
     let sent = browser.submit("/resend", &form).await;
     assert!(sent.location().ends_with("done=resent"), "{sent:?}");
     desk.dispatcher.pass_until_concluded().await;
