@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::permissions;
 use super::refusal::ApiRefusal;
 use super::refused_tokens::RefusedTokens;
 use crate::web::{Access, AccessRefusal};
@@ -20,7 +21,7 @@ pub(super) struct AccessGate {
     pub(super) refused: Arc<RefusedTokens>,
 }
 
-/// Lets a request through if somebody is known to ask, and notes who.
+/// Lets a request through if somebody is known to ask whose role has what the route needs, and notes who.
 pub(super) async fn check(
     State(gate): State<AccessGate>,
     mut request: Request,
@@ -28,6 +29,11 @@ pub(super) async fn check(
 ) -> Result<Response, ApiRefusal> {
     match gate.access.of_api(request.method(), request.headers()).await {
         Ok(principal) => {
+            let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+            let may = permissions::needed(request.method(), route).is_some_and(|needed| principal.may(needed));
+            if !may {
+                return Err(ApiRefusal::NotPermitted(principal.role));
+            }
             request.extensions_mut().insert(principal);
             Ok(next.run(request).await)
         }

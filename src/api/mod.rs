@@ -17,6 +17,7 @@ mod events;
 mod links;
 mod logo;
 mod path;
+mod permissions;
 mod portal_locks;
 mod refusal;
 mod refused_tokens;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::etag;
 use crate::event::{Malformed, MalformedBatch};
+use crate::model::access::Role;
 use crate::model::ids::TenantId;
 use crate::model::incoming::BODY_BYTES_MAX;
 use crate::store::StoreError;
@@ -38,6 +39,8 @@ pub(super) enum ApiRefusal {
     NoTokenConfigured,
     /// A page of another site asks by a user's browser.
     AnotherSite,
+    /// The caller's role does not have what the route needs.
+    NotPermitted(Role),
     /// The tenant is unknown.
     UnknownTenant(TenantId),
     /// The customer is unknown.
@@ -123,6 +126,11 @@ impl ApiRefusal {
                  with `tokens add`",
             ),
             Self::AnotherSite => new(StatusCode::FORBIDDEN, "another site", "pages of other sites may not use the API"),
+            Self::NotPermitted(role) => Problem::new(
+                StatusCode::FORBIDDEN,
+                "not permitted",
+                format!("the role {role} may not do this; docs/security.md says what each may"),
+            ),
             Self::UnknownTenant(tenant) => Problem::new(
                 StatusCode::NOT_FOUND,
                 "unknown tenant",

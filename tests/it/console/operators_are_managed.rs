@@ -158,3 +158,31 @@ async fn a_token_ends_with_the_rights_of_whoever_made_it() {
     other.submit(&format!("/operators/{id}"), &[("role", "support"), ("tenants", "")]).await;
     assert_eq!(status_with(&console, &kept).await, StatusCode::UNAUTHORIZED, "they may not make it any more");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_does_over_the_api_what_its_role_may() {
+    let console = console().await;
+    let (_, mut admin) = console.person("admin@acme.example", Role::Admin).await;
+    let (viewer, billing) =
+        (made_token(&mut admin, "viewer", "viewer").await, made_token(&mut admin, "billing", "billing").await);
+    let (tenant, settings) = ("/api/v1/tenants/acme", "/api/v1/tenants/acme/settings");
+    let lift = "/api/v1/portal-locks/lift";
+    for (token, method, path, may) in [
+        (&viewer, Method::GET, tenant, true),
+        (&viewer, Method::GET, settings, true),
+        (&viewer, Method::PUT, tenant, false),
+        (&viewer, Method::PUT, settings, false),
+        (&viewer, Method::POST, lift, false),
+        (&viewer, Method::POST, "/api/v1/events", false),
+        (&viewer, Method::GET, "/api/v1/audit", false),
+        (&viewer, Method::GET, "/api/v1/audit.csv", false),
+        (&billing, Method::GET, tenant, false),
+        (&billing, Method::PUT, tenant, true),
+        (&billing, Method::POST, "/api/v1/events", true),
+        (&billing, Method::GET, "/api/v1/tenants/acme/customers/C-1", false),
+        (&billing, Method::PUT, settings, false),
+    ] {
+        let status = answer(console.request(method.clone(), path).bearer_auth(token)).await.status;
+        assert_eq!(status != StatusCode::FORBIDDEN, may, "{method} {path}: {status}");
+    }
+}

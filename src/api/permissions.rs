@@ -1,0 +1,45 @@
+//! What each route asks of a role; [`Permission::roles`] says which have it.
+
+use axum::http::Method;
+
+use crate::policy::permission::Permission;
+
+/// What a request of this route, as the router names it, needs; none of a route that is not in this table, which nobody
+/// may use.
+pub(super) fn needed(method: &Method, route: &str) -> Option<Permission> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let of = |read, write| if reads { read } else { write };
+    Some(match route {
+        "/api/v1/events" => of(Permission::ViewEventStatus, Permission::PublishEvents),
+        "/api/v1/tenants/{tenant_id}" | "/api/v1/tenants/{tenant_id}/logo" => {
+            of(Permission::ViewTenants, Permission::WriteTenants)
+        }
+        "/api/v1/tenants/{tenant_id}/settings" => of(Permission::ViewSettings, Permission::ChangeSettings),
+        "/api/v1/tenants/{tenant_id}/customers/{customer_id}" => {
+            of(Permission::ViewCustomers, Permission::WriteCustomers)
+        }
+        // A pasted link is in the body, which is why it is no GET.
+        "/api/v1/links" | "/api/v1/links/find" | "/api/v1/portal-locks" => Permission::ViewInvoices,
+        "/api/v1/links/revoke" => Permission::RevokeLinks,
+        "/api/v1/portal-locks/lift" => Permission::LiftLocks,
+        "/api/v1/audit" => Permission::ViewAudit,
+        "/api/v1/audit.csv" => Permission::ExportAudit,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_needs_more_than_to_look() {
+        let customer = "/api/v1/tenants/{tenant_id}/customers/{customer_id}";
+        assert_eq!(needed(&Method::GET, customer), Some(Permission::ViewCustomers));
+        assert_eq!(needed(&Method::HEAD, customer), Some(Permission::ViewCustomers));
+        for method in [Method::PUT, Method::DELETE, Method::POST] {
+            assert_eq!(needed(&method, customer), Some(Permission::WriteCustomers));
+        }
+        assert_eq!(needed(&Method::GET, "/api/v1/unlisted"), None);
+    }
+}
