@@ -135,7 +135,7 @@ pub fn router(console: Console) -> Router {
         .route("/account/sessions/{session}/end", post(account::end_session))
         .route("/account/sessions/end-others", post(account::end_other_sessions))
         .route("/", get(work_list::show))
-        .route("/work/news", get(work_list::news))
+        .route("/work-list/news", get(work_list::news))
         .route("/search", get(search::show))
         .route("/search.csv", get(search::export))
         .route("/invoices", get(invoice::show))

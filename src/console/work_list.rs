@@ -95,7 +95,7 @@ fn row(item: &WorkItem) -> WorkRow {
     }
 }
 
-/// `/work/news`: how many have come since the page was shown.
+/// `/work-list/news`: how many have come since the page was shown.
 pub(super) async fn news(
     State(console): State<Console>,
     signed: Signed,

@@ -8,7 +8,7 @@
 //!
 //! | path | fields |
 //! | --- | --- |
-//! | `GET /work/news` | `since`, and the list's filter: what `work_list_news` answers |
+//! | `GET /work-list/news` | `since`, and the list's filter: what `work_list_news` answers |
 //! | `GET /search.csv`, `/audit.csv` | as the page |
 //! | `/sign-in` | `email`, `password`, `next` |
 //! | `/sign-in/code` | `code` (of the app, or a recovery code) |

@@ -189,7 +189,7 @@ fn list_path(filter: WorkFilter<'_>) -> String {
 fn news_path(filter: WorkFilter<'_>, now: Timestamp) -> String {
     let list = list_path(filter);
     let query = list.split_once('?').map(|(_, query)| format!("{query}&")).unwrap_or_default();
-    format!("/work/news?{query}since={}", encoded(&now.to_string()))
+    format!("/work-list/news?{query}since={}", encoded(&now.to_string()))
 }
 
 fn work_row<'a>(layout: &ConsoleLayout<'_>, row: &'a WorkRow, may_acknowledge: bool) -> WorkRowView<'a> {

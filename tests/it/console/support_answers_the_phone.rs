@@ -161,7 +161,7 @@ async fn a_rejected_invoice_is_acknowledged(database: TestDatabase) {
     let list = browser.get("/").await;
     assert!(list.text.contains("R-a") && list.text.contains("550 5.1.1"), "{list:?}");
     assert!(!list.text.contains("C-1@customer.example"), "a list masks: {list:?}");
-    let listed = browser.get("/work/news?since=2020-01-01T00:00:00Z").await;
+    let listed = browser.get("/work-list/news?since=2020-01-01T00:00:00Z").await;
     assert_eq!(listed.status, StatusCode::OK, "{listed:?}");
     let done = browser.submit(&format!("/deliveries/{delivery}/acknowledge"), &[("next", "/")]).await;
     assert_eq!(done.location(), "/?done=acknowledged");
