@@ -104,7 +104,7 @@ impl Store {
         if created {
             insert_profile(on, tenant, 1).await?;
             let settings = VersionedSettings { version: 1, settings: tenant.settings };
-            insert_settings(on, &tenant.id, settings, "created with the tenant", self.now()).await?;
+            insert_settings(on, &tenant.id, settings, ("created with the tenant", None), self.now()).await?;
         } else {
             let known = KnownTenant::lock(on, &tenant.id).await?;
             upserted.settings_ignored = known.tenant.settings != tenant.settings;
