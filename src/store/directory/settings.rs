@@ -17,6 +17,9 @@ use crate::store::lane::load::read_settings;
 use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
 
+/// Who chose the settings that a tenant began with.
+pub const SETTINGS_OF_CREATION: &str = "created with the tenant";
+
 /// What became of new settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsPut {
