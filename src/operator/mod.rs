@@ -16,3 +16,4 @@ mod resnapshot;
 pub mod sent_message;
 pub mod settings_sample;
 pub mod sign_in;
+pub mod test_mail;
