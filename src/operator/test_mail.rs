@@ -150,6 +150,11 @@ async fn submit(relay: &RelayConfig, mail: &Mail) -> Result<(), TestNotSent> {
     match submission.outcome {
         Outcome::Accepted => Ok(()),
         Outcome::Uncertain => Err(TestNotSent::Unanswered),
+        Outcome::Deferred | Outcome::RelayUnavailable if submission.reply.is_none() => {
+            let detail = submission.detail.unwrap_or_default();
+            warn!("a test message could not be sent by the relay {name}: {detail} in phase {}", submission.phase);
+            Err(TestNotSent::Unreachable)
+        }
         outcome => {
             let reply = submission.reply.map(|reply| reply.to_string());
             let words = reply.or(submission.detail).unwrap_or_default();

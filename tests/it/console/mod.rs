@@ -1,8 +1,11 @@
 //! The pages of those who run the dispatcher, and who gets in.
 
 mod guesses_are_few;
+mod office;
 mod operators_are_managed;
 mod people_sign_in;
 mod requests_are_somebodys;
+mod settings_are_chosen;
+mod settings_are_shown;
 pub(crate) mod support;
 mod support_answers_the_phone;
