@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod capacity;
 mod customers;
+mod document;
 mod etag;
 mod event_report;
 mod events;
