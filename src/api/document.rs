@@ -10,6 +10,8 @@ pub(super) mod parameters;
 pub(super) mod problems;
 pub(super) mod schemas;
 
+use std::sync::LazyLock;
+
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -18,9 +20,35 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, SecurityRequirement, ServerBuilder,
 };
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// Where the document is served, to everybody: it is the same of every installation and tells nothing of this one.
-pub(super) const PATH: &str = "/api/v1/openapi.json";
+use super::ApiSettings;
+use problems::PublicProblems;
+
+/// The route of the document.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(show))
+}
+
+/// Shows this document.
+///
+/// Everybody may read it: it is the same of every installation of a version, and tells nothing of this one.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    operation_id = "read_api_document",
+    tag = "account",
+    security(()),
+    responses(
+        (status = 200, description = "This document.", body = Object, content_type = "application/json"),
+        PublicProblems
+    )
+)]
+async fn show() -> Response {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| super::document_json().into());
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], DOCUMENT.clone()).into_response()
+}
 
 const DESCRIPTION: &str = "\
 Takes invoice events in and says what became of them; keeps tenants, customers and settings; lists and revokes links of the \
@@ -84,17 +112,4 @@ fn with_security(mut components: Components) -> Components {
     components.add_security_scheme("token", SecurityScheme::Http(token));
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     components
-}
-
-/// The document as it is committed and served.
-#[must_use]
-pub fn as_json(document: &OpenApi) -> String {
-    let mut text = document.to_pretty_json().expect("the document has texts as keys");
-    text.push('\n');
-    text
-}
-
-/// Answers with the document.
-pub(super) fn answer(document: &Bytes) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document.clone()).into_response()
 }
