@@ -6,6 +6,7 @@
 //!
 //! [OpenAPI 3.1]: https://spec.openapis.org/oas/v3.1.1.html
 
+pub(super) mod bodies;
 pub(super) mod parameters;
 pub(super) mod problems;
 pub(super) mod schemas;
