@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::caller::Caller;
 use super::document::bodies::{InvoiceData, InvoiceSentEvent};
 use super::document::parameters::{EventHeaders, IdempotencyKeyHeader};
-use super::document::problems::{BodyProblems, IdempotencyProblems, MalformedProblem, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -268,7 +268,7 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
     params(NamedEvent),
     responses(
         (status = 200, description = "Its state, deliveries and dead letters.", body = EventStatus),
-        MalformedProblem,
+        MalformedRequest,
         NotFound,
         Problems
     )

@@ -1,7 +1,7 @@
 //! Refusals that many routes share, and what every refusal looks like.
 //!
-//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`MalformedProblem`] where it reads a query
-//! or an address, [`BodyProblems`] instead of it where it reads a body, [`NotFound`] where something may not be there.
+//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`Malformed`] or, where it reads a body,
+//! [`BodyProblems`], [`NotFound`] where something may not be there.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ groups! {
     /// What a request to a public address can be answered.
     PublicProblems: "421" Misdirected, "500" InternalError, "503" Unavailable;
     /// The query or the address cannot be read.
-    MalformedProblem: "400" Malformed;
+    Malformed: "400" Malformed;
     /// The body, the query or the address cannot be read.
     BodyProblems: "400" Malformed, "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
     /// What is asked for is not there, or belongs to tenants of others.
