@@ -238,10 +238,10 @@ impl<'a> TakenIn<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct NamedEvent {
     /// The event's `source`.
-    #[param(required = true, min_length = 1, max_length = 255)]
+    #[param(required = true, min_length = 1, max_length = 255, example = "https://billing.example/eu-1")]
     source: Option<String>,
     /// The event's `id`.
-    #[param(required = true, min_length = 1, max_length = 255)]
+    #[param(required = true, min_length = 1, max_length = 255, example = "7f1b0d7e-1c1f-4f0e-9a55-0f5f6d1c2a01")]
     id: Option<String>,
 }
 

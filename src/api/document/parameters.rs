@@ -21,13 +21,13 @@ pub(in crate::api) enum IdempotencyKeyHeader {}
 
 impl IntoParams for TenantInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![in_path("tenant_id", "The tenant, percent-encoded.", KEY_MAX)]
+        vec![in_path("tenant_id", "The tenant, percent-encoded.", "acme")]
     }
 }
 
 impl IntoParams for CustomerInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![in_path("customer_id", "The customer of the tenant, percent-encoded.", KEY_MAX)]
+        vec![in_path("customer_id", "The customer of the tenant, percent-encoded.", "C-1042")]
     }
 }
 
@@ -68,13 +68,14 @@ impl IntoParams for IdempotencyKeyHeader {
     }
 }
 
-fn in_path(name: &str, description: &str, chars_max: usize) -> Parameter {
+fn in_path(name: &str, description: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(description))
-        .schema(Some(identifier(chars_max)))
+        .schema(Some(identifier(KEY_MAX)))
+        .example(Some(example.into()))
         .build()
 }
 

@@ -11,3 +11,4 @@ mod the_api_refuses_bad_events;
 mod the_api_shows_the_audit_log;
 mod the_api_stands_a_storm;
 mod the_api_takes_events;
+mod the_document_says_what_the_api_does;
