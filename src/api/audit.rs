@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ApiSettings;
 use super::actor::Asking;
-use super::document::problems::{Malformed as MalformedRequest, Problems};
+use super::document::problems::{MalformedRequest, Problems};
 use super::document::schemas::PrincipalWord;
 use super::refusal::ApiRefusal;
 use crate::clock::Timestamp;

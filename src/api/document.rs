@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiSettings;
-use problems::{Malformed, PublicProblems};
+use problems::{MalformedRequest, PublicProblems};
 
 /// The route of the document.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -43,7 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     security(()),
     responses(
         (status = 200, description = "This document.", body = Object, content_type = "application/json"),
-        Malformed,
+        MalformedRequest,
         PublicProblems
     )
 )]

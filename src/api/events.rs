@@ -14,9 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::Caller;
-use super::document::bodies::{InvoiceData, InvoiceSentEvent};
+use super::document::bodies::{EventData, InvoiceSentEvent};
 use super::document::parameters::{EventHeaders, IdempotencyKeyHeader};
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, MalformedRequest, NotFound, Problems};
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -86,7 +86,7 @@ impl Mode {
     request_body(content(
         (InvoiceSentEvent = "application/cloudevents+json"),
         (Vec<InvoiceSentEvent> = "application/cloudevents-batch+json"),
-        (InvoiceData = "application/json")
+        (EventData = "application/json")
     )),
     responses(
         (status = 202, description = "What became of each event, in order.", body = Vec<TakenIn>),

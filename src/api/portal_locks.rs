@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::IdempotencyKeyHeader;
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, MalformedRequest, NotFound, Problems};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;

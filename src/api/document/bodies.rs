@@ -3,6 +3,8 @@
 //! `event` and `event::catalogue` read these by hand, for faults that name every path; a type that serde reads would say less.
 //! What stands here is their form once more; a test holds it against what they take.
 
+use std::borrow::Cow;
+
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -16,7 +18,7 @@ use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMeth
 pub(in crate::api) enum InvoiceSentEvent {}
 
 /// The `data` of an event, whose attributes are headers.
-pub(in crate::api) enum InvoiceData {}
+pub(in crate::api) enum EventData {}
 
 impl ToSchema for InvoiceSentEvent {}
 
@@ -43,9 +45,13 @@ impl PartialSchema for InvoiceSentEvent {
     }
 }
 
-impl ToSchema for InvoiceData {}
+impl ToSchema for EventData {
+    fn name() -> Cow<'static, str> {
+        "InvoiceData".into()
+    }
+}
 
-impl PartialSchema for InvoiceData {
+impl PartialSchema for EventData {
     fn schema() -> RefOr<Schema> {
         Ref::new("#/components/schemas/InvoiceSentEvent/properties/data").into()
     }

@@ -1,8 +1,9 @@
 //! Refusals that many routes share, and what every refusal looks like.
 //!
-//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`Malformed`] or, where it reads a body,
+//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`MalformedRequest`] or, where it reads a body,
 //! [`BodyProblems`], [`NotFound`] where something may not be there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use utoipa::openapi::header::HeaderBuilder;
@@ -39,7 +40,7 @@ groups! {
     /// What a request to a public address can be answered.
     PublicProblems: "421" Misdirected, "500" InternalError, "503" Unavailable;
     /// The query or the address cannot be read.
-    Malformed: "400" Malformed;
+    MalformedRequest: "400" Malformed;
     /// The body, the query or the address cannot be read.
     BodyProblems: "400" Malformed, "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
     /// What is asked for is not there, or belongs to tenants of others.
@@ -105,7 +106,7 @@ const RETRY_AFTER: &str = "Seconds after which to send it again.";
 
 /// Adds what the groups refer to.
 pub(super) fn add_to(mut components: Components) -> Components {
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     for (name, description, headers) in SHARED {
         components.responses.insert(name.to_owned(), refusal(description, headers).into());
     }
@@ -113,7 +114,7 @@ pub(super) fn add_to(mut components: Components) -> Components {
 }
 
 fn refusal(description: &str, headers: &[(&str, &str)]) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
     headers
         .iter()
         .fold(
@@ -126,13 +127,17 @@ fn refusal(description: &str, headers: &[(&str, &str)]) -> Response {
         .build()
 }
 
-/// The body of every refusal, as [`crate::web::Problem`] writes it: for `body = Problem` with
+/// The body of every refusal, as [`crate::web::Problem`] writes it: for `body = ProblemBody` with
 /// `content_type = "application/problem+json"`, where a handler has a refusal of its own.
-pub(in crate::api) enum Problem {}
+pub(in crate::api) enum ProblemBody {}
 
-impl ToSchema for Problem {}
+impl ToSchema for ProblemBody {
+    fn name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+}
 
-impl PartialSchema for Problem {
+impl PartialSchema for ProblemBody {
     fn schema() -> RefOr<Schema> {
         let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
         let number = |description: &str| ObjectBuilder::new().schema_type(Type::Integer).description(Some(description));
