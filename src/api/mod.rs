@@ -117,8 +117,8 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
 fn api(console: ApiSettings, gate: AccessGate) -> Router {
     let events = Router::from(events::routes())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
-    let catalogue = Router::from(catalogue())
-        .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
+    let catalogue =
+        Router::from(catalogue()).layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
@@ -154,7 +154,7 @@ pub fn document() -> OpenApi {
 /// The document as it is served, and committed as `docs/openapi.json`.
 #[must_use]
 pub fn document_json() -> String {
-    document().to_pretty_json().expect("its keys are texts") + "\n"
+    document::written(document())
 }
 
 /// Every request is answered, also when a server behind us hangs. What was begun may have been done: every request
