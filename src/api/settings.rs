@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
-use super::document::bodies::SettingsBody;
+use super::document::bodies::{SettingsBody, SettingsChangeBody};
 use super::document::parameters::{IfMatchHeader, TenantInPath};
 use super::document::problems::{BodyProblems, MalformedRequest, NotFound, Problems, VersionProblems};
 use super::etag::{self, IfMatch};
@@ -89,7 +89,7 @@ pub(super) async fn show(
     operation_id = "put_settings",
     tag = "settings",
     params(TenantInPath, IfMatchHeader),
-    request_body = SettingsBody,
+    request_body = SettingsChangeBody,
     responses(
         (
             status = 200,

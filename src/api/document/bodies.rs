@@ -156,6 +156,18 @@ pub(in crate::api) struct SettingsBody {
     portal_authentication: PortalAuthenticationBody,
 }
 
+/// A change of settings.
+#[derive(ToSchema)]
+#[schema(as = SettingsChange)]
+#[expect(dead_code, reason = "read by event::catalogue")]
+pub(in crate::api) struct SettingsChangeBody {
+    #[serde(flatten)]
+    settings: SettingsBody,
+    /// Why, for the history.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
 /// What the portal asks before it shows documents, and how.
 #[derive(ToSchema)]
 #[schema(as = PortalAuthentication)]

@@ -73,11 +73,7 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
         &[],
     ),
     ("BodyTooSlow", "`body-too-slow`: the body did not come within 20 seconds.", &[]),
-    (
-        "Conflict",
-        "`idempotency-conflict`: the key was used for another request, or its request is still worked on.",
-        &[],
-    ),
+    ("Conflict", CONFLICT, &[]),
     ("PreconditionFailed", "`precondition-failed`: it has changed meanwhile.", &[("ETag", "What it changed to.")]),
     ("BodyTooLarge", "`body-too-large`: the body has more than `bytes_max` bytes.", &[]),
     (
@@ -101,6 +97,8 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
     ),
 ];
 
+const CONFLICT: &str = "`idempotency-key-taken`: another request was sent with this key. `request-under-way`: the same request \
+                        is being worked on. `answer-not-kept`: it was done, and its answer is not known any more.";
 const CHALLENGE: &str = "The scheme `Bearer` (RFC 9110 §11.6.1).";
 const RETRY_AFTER: &str = "Seconds after which to send it again.";
 
