@@ -180,6 +180,7 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
 mod tests {
     use axum::body::to_bytes;
     use axum::http::header;
+    use axum::routing::get;
 
     use super::*;
     use crate::web::wire::Listening;
