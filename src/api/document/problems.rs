@@ -106,7 +106,7 @@ const RETRY_AFTER: &str = "Seconds after which to send it again.";
 pub(super) fn add_to(mut components: Components) -> Components {
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     for (name, description, headers) in SHARED {
-        components.responses.insert(name.to_owned(), refusal(description, headers).into());
+        components.responses.insert(name.to_owned(), RefOr::T(refusal(description, headers)));
     }
     components
 }
