@@ -27,7 +27,7 @@ macro_rules! groups {
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 let refusals = [$(($status, stringify!($response))),+];
-                refusals.map(|(status, name)| (status.to_owned(), Ref::from_response_name(name).into())).into()
+                BTreeMap::from(refusals.map(|(status, name)| (status.to_owned(), RefOr::Ref(Ref::from_response_name(name)))))
             }
         }
     )+};
