@@ -2,7 +2,8 @@
 //!
 //! A file for each group of routes. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
 //! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
-//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
+//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read, and it is done once if it
+//! names an `Idempotency-Key`.
 
 mod access;
 mod actor;
@@ -14,6 +15,7 @@ mod customers;
 mod etag;
 mod event_report;
 mod events;
+mod idempotency;
 mod links;
 mod logo;
 mod path;
@@ -112,8 +114,10 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
 fn api(console: ApiSettings, gate: AccessGate) -> Router {
     let events = get(events::report).post(events::take);
+    let once = || from_fn_with_state(console.store.clone(), idempotency::once);
     let events = Router::new()
         .route("/api/v1/events", events)
+        .layer(once())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
     let catalogue = Router::new()
         .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
@@ -127,6 +131,7 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .route("/api/v1/portal-locks/lift", post(portal_locks::lift))
         .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/audit.csv", get(audit::export))
+        .layer(once())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)
