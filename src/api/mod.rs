@@ -23,6 +23,7 @@ mod permissions;
 mod portal_locks;
 mod refusal;
 mod refused_tokens;
+mod schemas;
 mod settings;
 mod tenants;
 mod upserted;
@@ -99,6 +100,7 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
     let router = Router::new()
         .merge(api(console, AccessGate { access, refused }))
         .merge(probes_router(probes))
+        .route("/api/v1/schemas/{name}", get(schemas::show))
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         // No page stands among the API's addresses.
         .route("/api", any(async || ApiRefusal::NotFound))
