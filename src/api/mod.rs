@@ -1,8 +1,9 @@
 //! The HTTP API: events in, and what became of them; tenants, customers and settings.
 //!
-//! A file for each group of routes, with what the API's [`document`] says of them. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
-//! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
-//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
+//! A file for each group of routes, with what the API's document says of them. Whatever goes wrong is a
+//! [`refusal::ApiRefusal`], and every answer of it is `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
+//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read, and it is done once if it
+//! names an `Idempotency-Key`.
 
 mod access;
 mod actor;
@@ -15,6 +16,7 @@ mod document;
 mod etag;
 mod event_report;
 mod events;
+mod idempotency;
 mod links;
 mod logo;
 mod me;
@@ -23,6 +25,7 @@ mod permissions;
 mod portal_locks;
 mod refusal;
 mod refused_tokens;
+mod schemas;
 mod settings;
 mod tenants;
 mod upserted;
@@ -115,20 +118,27 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
 fn api(console: ApiSettings, gate: AccessGate) -> Router {
+    let once = || from_fn_with_state(console.store.clone(), idempotency::once);
     let events = Router::from(events::routes())
+        .layer(once())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
-    let catalogue =
-        Router::from(catalogue()).layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
+    let catalogue = Router::from(catalogue())
+        .layer(once())
+        .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .layer(from_fn_with_state(gate, access::check))
-        // Behind no token.
-        .merge(Router::from(document::routes()))
+        .merge(Router::from(public()))
         .with_state(console)
 }
 
-/// Everything but events.
+/// What is the same of every installation, and asks for no token.
+fn public() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().merge(document::routes()).merge(schemas::routes())
+}
+
+/// Everything else but events.
 fn catalogue() -> OpenApiRouter<ApiSettings> {
     OpenApiRouter::default()
         .merge(tenants::routes())
@@ -147,7 +157,7 @@ pub fn document() -> OpenApi {
     OpenApiRouter::with_openapi(document::base())
         .merge(events::routes())
         .merge(catalogue())
-        .merge(document::routes())
+        .merge(public())
         .into_openapi()
 }
 

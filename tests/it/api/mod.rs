@@ -1,7 +1,9 @@
 //! The JSON API.
 
+mod idempotency;
 mod links;
 mod portal_locks;
+mod schemas;
 pub(crate) mod support;
 mod the_api_answers_only_who_may_ask;
 mod the_api_does_what_its_documents_say;
