@@ -22,7 +22,6 @@ mod sign_in;
 mod signed;
 mod tenants;
 pub mod terms;
-mod timeline;
 mod tokens;
 mod totp;
 mod turns;
