@@ -6,6 +6,8 @@ pub mod history;
 pub mod timeline;
 pub mod wait_reason;
 
+use std::str::FromStr;
+
 use crate::model::ids::{EventKey, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -30,6 +32,18 @@ impl InvoiceStanding {
             Self::Delivery(state) => state.into_str(),
             Self::EventWaiting => "waiting",
             Self::EventDead => "dead_letter",
+        }
+    }
+}
+
+impl FromStr for InvoiceStanding {
+    type Err = strum::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "waiting" => Ok(Self::EventWaiting),
+            "dead_letter" => Ok(Self::EventDead),
+            state => state.parse().map(Self::Delivery),
         }
     }
 }
@@ -72,4 +86,23 @@ pub fn newest_of_each(deliveries: &[Delivery]) -> Vec<&Delivery> {
         deliveries.iter().filter(|delivery| key(delivery) == *wanted).max_by_key(|delivery| rank(delivery))
     };
     order.iter().filter_map(newest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::state::Concluded;
+
+    #[test]
+    fn where_an_invoice_stands_reads_back() {
+        for standing in [
+            InvoiceStanding::Delivery(DeliveryState::Due),
+            InvoiceStanding::Delivery(DeliveryState::Concluded(Concluded::Dead)),
+            InvoiceStanding::EventWaiting,
+            InvoiceStanding::EventDead,
+        ] {
+            assert_eq!(standing.into_str().parse(), Ok(standing));
+        }
+        assert!("open".parse::<InvoiceStanding>().is_err());
+    }
 }
