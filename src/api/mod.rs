@@ -1,6 +1,6 @@
 //! The HTTP API: events in, and what became of them; tenants, customers and settings.
 //!
-//! A file for each group of routes. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
+//! A file for each group of routes, with what the API's [`document`] says of them. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
 //! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
 //! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
 
@@ -11,11 +11,13 @@ mod body;
 mod caller;
 mod capacity;
 mod customers;
+mod document;
 mod etag;
 mod event_report;
 mod events;
 mod links;
 mod logo;
+mod me;
 mod path;
 mod permissions;
 mod portal_locks;
@@ -33,9 +35,11 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config;
 use crate::intake::Intake;
@@ -111,28 +115,46 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
 fn api(console: ApiSettings, gate: AccessGate) -> Router {
-    let events = get(events::report).post(events::take);
-    let events = Router::new()
-        .route("/api/v1/events", events)
+    let events = Router::from(events::routes())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
-    let catalogue = Router::new()
-        .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
-        .route("/api/v1/tenants/{tenant_id}/logo", get(logo::show).put(logo::put).delete(logo::delete))
-        .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
-        .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
-        .route("/api/v1/links", get(links::list))
-        .route("/api/v1/links/find", post(links::find))
-        .route("/api/v1/links/revoke", post(links::revoke))
-        .route("/api/v1/portal-locks", get(portal_locks::list))
-        .route("/api/v1/portal-locks/lift", post(portal_locks::lift))
-        .route("/api/v1/audit", get(audit::list))
-        .route("/api/v1/audit.csv", get(audit::export))
+    let catalogue = Router::from(catalogue())
         .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
     events
         .merge(catalogue)
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .layer(from_fn_with_state(gate, access::check))
+        // Behind no token.
+        .merge(Router::from(document::routes()))
         .with_state(console)
+}
+
+/// Everything but events.
+fn catalogue() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default()
+        .merge(tenants::routes())
+        .merge(logo::routes())
+        .merge(settings::routes())
+        .merge(customers::routes())
+        .merge(links::routes())
+        .merge(portal_locks::routes())
+        .merge(audit::routes())
+        .merge(me::routes())
+}
+
+/// The API's document, of the routes that [`router`] serves.
+#[must_use]
+pub fn document() -> OpenApi {
+    OpenApiRouter::with_openapi(document::base())
+        .merge(events::routes())
+        .merge(catalogue())
+        .merge(document::routes())
+        .into_openapi()
+}
+
+/// The document as it is served, and committed as `docs/openapi.json`.
+#[must_use]
+pub fn document_json() -> String {
+    document().to_pretty_json().expect("its keys are texts") + "\n"
 }
 
 /// Every request is answered, also when a server behind us hangs. What was begun may have been done: every request

@@ -2,11 +2,19 @@
 
 use axum::http::Method;
 
+use crate::model::access::Principal;
 use crate::policy::permission::Permission;
 
-/// What a request of this route, as the router names it, needs; none of a route that is not in this table, which nobody
-/// may use.
-pub(super) fn needed(method: &Method, route: &str) -> Option<Permission> {
+/// The routes that ask for no permission: whoever is known may use them.
+const OF_EVERYBODY: [&str; 1] = ["/api/v1/me"];
+
+/// Whether a request of this route, as the router names it, is answered. Nobody may use a route that stands nowhere here.
+pub(super) fn allows(principal: &Principal, method: &Method, route: &str) -> bool {
+    OF_EVERYBODY.contains(&route) || needed(method, route).is_some_and(|needed| principal.may(needed))
+}
+
+/// What a request of this route needs.
+fn needed(method: &Method, route: &str) -> Option<Permission> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let of = |read, write| if reads { read } else { write };
     Some(match route {
@@ -56,7 +64,39 @@ pub(super) fn needed(method: &Method, route: &str) -> Option<Permission> {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::openapi::OpenApi;
+
     use super::*;
+
+    /// The methods and addresses of the document that whoever asks must be known for.
+    fn operations(document: &OpenApi) -> Vec<(Method, String)> {
+        let mut found = Vec::new();
+        for (path, item) in &document.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::PUT, &item.put),
+                (Method::POST, &item.post),
+                (Method::DELETE, &item.delete),
+                (Method::PATCH, &item.patch),
+            ];
+            let asked = operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)));
+            // An operation that is open to all says so itself.
+            found.extend(
+                asked.filter(|(_, operation)| operation.security.is_none()).map(|(method, _)| (method, path.clone())),
+            );
+        }
+        found
+    }
+
+    #[test]
+    fn each_route_of_the_document_has_a_row() {
+        let operations = operations(&crate::api::document());
+        assert!(operations.len() > 15, "{operations:?}");
+        for (method, path) in operations {
+            let has_row = OF_EVERYBODY.contains(&path.as_str()) || needed(&method, &path).is_some();
+            assert!(has_row, "nobody may {method} {path}: add it to `needed`");
+        }
+    }
 
     #[test]
     fn what_changes_something_needs_more_than_to_look() {

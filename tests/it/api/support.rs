@@ -53,7 +53,8 @@ impl Answer {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         assert_eq!(self.json["status"], status);
-        assert!(self.json["title"].is_string() && self.json["type"] == "about:blank", "{self:?}");
+        let title = self.json["title"].as_str().expect("a title");
+        assert_eq!(self.json["type"], format!("urn:invoice-dispatcher:problem:{}", title.replace(' ', "-")));
         self.json["detail"].as_str().expect("a detail")
     }
 
