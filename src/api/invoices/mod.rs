@@ -5,6 +5,7 @@
 mod acts;
 mod mail;
 mod resend;
+mod resend_plan;
 mod search;
 mod show;
 mod shown;
