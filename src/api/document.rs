@@ -6,6 +6,7 @@
 //!
 //! [OpenAPI 3.1]: https://spec.openapis.org/oas/v3.1.1.html
 
+pub(super) mod bodies;
 pub(super) mod parameters;
 pub(super) mod problems;
 pub(super) mod schemas;
@@ -24,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiSettings;
-use problems::PublicProblems;
+use problems::{Malformed, PublicProblems};
 
 /// The route of the document.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -42,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     security(()),
     responses(
         (status = 200, description = "This document.", body = Object, content_type = "application/json"),
+        Malformed,
         PublicProblems
     )
 )]

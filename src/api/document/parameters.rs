@@ -2,15 +2,18 @@
 
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::{ObjectBuilder, Required, Type};
+use utoipa::openapi::{ObjectBuilder, Required};
 
-use super::schemas::identifier;
+use super::schemas::{formatted, identifier, text};
+use crate::event::EVENT_TYPE;
 use crate::event::bounds::KEY_MAX;
 
 /// `{tenant_id}` of an address.
 pub(in crate::api) enum TenantInPath {}
 /// `{customer_id}` of an address.
 pub(in crate::api) enum CustomerInPath {}
+/// The attributes of an event whose body is its `data` alone (CloudEvents 1.0.2, HTTP protocol binding §3.1).
+pub(in crate::api) enum EventHeaders {}
 /// `If-Match`, which a change must send.
 pub(in crate::api) enum IfMatchHeader {}
 /// `Idempotency-Key`, which a POST may send.
@@ -28,10 +31,30 @@ impl IntoParams for CustomerInPath {
     }
 }
 
+impl IntoParams for EventHeaders {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let attribute = |name: &str, says: &str, schema: ObjectBuilder| {
+            let description = format!("Beside `application/json` only: {says}");
+            in_header(name, &description).schema(Some(schema)).build()
+        };
+        vec![
+            attribute("ce-specversion", "always `1.0`.", text().enum_values(Some(["1.0"]))),
+            attribute(
+                "ce-id",
+                "the event's id, percent-encoded.",
+                text().min_length(Some(1)).max_length(Some(KEY_MAX)),
+            ),
+            attribute("ce-source", "its source.", text().min_length(Some(1)).max_length(Some(KEY_MAX))),
+            attribute("ce-type", "its type.", text().enum_values(Some([EVENT_TYPE]))),
+            attribute("ce-time", "when it happened.", text().format(formatted("date-time"))),
+        ]
+    }
+}
+
 impl IntoParams for IfMatchHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "The `ETag` that was read, or `*` to change it whatever it is. Without it: 428.";
-        let tag = ObjectBuilder::new().schema_type(Type::String).examples(["\"3\"", "*"]);
+        let tag = text().examples(["\"3\"", "*"]);
         vec![in_header("If-Match", description).schema(Some(tag)).build()]
     }
 }
@@ -40,11 +63,7 @@ impl IntoParams for IdempotencyKeyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "A name of the sender's for this request: within 24 hours the same request with the same key is \
                            answered as it was first, and done once.";
-        let key = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(KEY_MAX))
-            .pattern(Some("^[!-~]+$"));
+        let key = text().min_length(Some(1)).max_length(Some(KEY_MAX)).pattern(Some("^[!-~]+$"));
         vec![in_header("Idempotency-Key", description).schema(Some(key)).build()]
     }
 }

@@ -1,7 +1,7 @@
 //! Refusals that many routes share, and what every refusal looks like.
 //!
-//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`Malformed`] where it reads a query
-//! or an address, [`BodyProblems`] instead of it where it reads a body, [`NotFound`] where something may not be there.
+//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`Malformed`] or, where it reads a body,
+//! [`BodyProblems`], [`NotFound`] where something may not be there.
 
 use std::collections::BTreeMap;
 

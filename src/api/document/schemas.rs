@@ -8,9 +8,22 @@ use utoipa::openapi::{Components, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Timestamp;
+use crate::compose::Attachment;
 use crate::event::bounds::KEY_MAX;
-use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::event::{MediaType, MemberWarning};
+use crate::model::access::Role;
+use crate::model::audit::AuditAction;
+use crate::model::customer::CustomerType;
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::portal_event::PortalEventKind;
+use crate::model::reason::ReasonCode;
+use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
+use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
+use crate::policy::consequences::PolicyWarningCode;
+use crate::policy::decision::Reason;
+use crate::policy::permission::Permission;
+use crate::sha256::Sha256;
 use crate::store::LinkState;
 
 /// What `event::bounds::identifier` takes, as a regular expression: no control or invisible character, no white space at
@@ -39,6 +52,13 @@ pub(in crate::api) fn formatted(name: &str) -> Option<SchemaFormat> {
 /// One of these texts.
 fn one_of(texts: impl IntoIterator<Item = &'static str>) -> RefOr<Schema> {
     text().enum_values(Some(texts)).into()
+}
+
+/// An object with all of these.
+fn object<const N: usize>(properties: [(&str, RefOr<Schema>); N]) -> ObjectBuilder {
+    properties
+        .into_iter()
+        .fold(ObjectBuilder::new(), |object, (name, schema)| object.property(name, schema).required(name))
 }
 
 /// Enums that are texts in JSON.
@@ -75,12 +95,52 @@ macro_rules! schemas {
     };
 }
 
-words!(InvoiceKind, LinkState);
+words!(
+    AuditAction,
+    Concluded,
+    CustomerType,
+    DeadLetterState,
+    Decision,
+    DeliveryRole,
+    EventState,
+    InvoiceKind,
+    LinkState,
+    MediaType,
+    Permission,
+    PolicyWarningCode,
+    PortalEventKind,
+    PortalLevel,
+    ReasonCode,
+    Role,
+    SensitiveAttachments,
+    VerificationMethod,
+);
 
 schemas! {
     TenantId => identifier(KEY_MAX).description(Some("A tenant of the billing system.")),
     CustomerId => identifier(KEY_MAX).description(Some("A customer of one tenant.")),
+    RelayName => text().min_length(Some(1)).max_length(Some(64)).pattern(Some("^[A-Za-z0-9._-]+$")),
     DeliveryId => text().format(formatted("uuid")).description(Some("One email to one envelope.")),
     DeadLetterId => text().format(formatted("uuid")).description(Some("One entry of the dead-letter list.")),
     Timestamp => text().format(formatted("date-time")).description(Some("RFC 3339.")),
+    Attachment => object([
+        ("name", text().into()),
+        ("media_type", MediaType::schema()),
+        ("size", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).description(Some("In bytes.")).into()),
+        ("sha256", Sha256::schema()),
+    ]),
+    MemberWarning => object([
+        ("path", text().description(Some("Where it stands.")).into()),
+        ("problem", text().description(Some("What that means.")).into()),
+    ]),
+    DeliveryState => one_of(["due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(|state| state.into_str()))),
+    DecisionReason => one_of(Reason::VARIANTS.iter().map(|reason| reason.into_str())),
+    PrincipalWord => one_of(["operator", "token", "bootstrap_token", "this_machine", "command_line"]),
+    Sha256 => text().pattern(Some("^[0-9a-f]{64}$")),
 }
+
+/// Why documents are attached or not: a `Reason` of the decision, under a name that says so.
+pub(in crate::api) enum DecisionReason {}
+
+/// How somebody is known: the words of `PrincipalKind`.
+pub(in crate::api) enum PrincipalWord {}
