@@ -54,7 +54,7 @@ pub(super) struct ResendPlanAnswer {
 struct PlannedContentAnswer {
     #[schema(value_type = Decision)]
     decision: &'static str,
-    #[schema(value_type = Reason)]
+    #[schema(value_type = DecisionReason)]
     decision_reason: &'static str,
     /// Of a link: what the portal asks.
     #[serde(skip_serializing_if = "Option::is_none")]

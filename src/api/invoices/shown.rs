@@ -149,7 +149,7 @@ struct ShownDelivery {
     #[schema(value_type = Option<Decision>)]
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Reason>)]
+    #[schema(value_type = Option<DecisionReason>)]
     decision_reason: Option<&'static str>,
     /// By which version of the tenant's settings it was decided.
     #[serde(skip_serializing_if = "Option::is_none")]

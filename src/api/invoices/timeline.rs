@@ -54,7 +54,7 @@ enum StepKind {
     Decided {
         #[schema(value_type = Decision)]
         decision: &'static str,
-        #[schema(value_type = Reason)]
+        #[schema(value_type = DecisionReason)]
         decision_reason: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         settings_version: Option<i64>,
