@@ -193,6 +193,7 @@ impl App {
             .with_resent_by(resent_by)
             .with_address_keys(AddressKeys::of(&keys))
             .with_audit_keys(AuditKeys::of(&keys))
+            .with_answer_keys(&keys)
             // Another process may have the provider that this one does not know.
             .with_verification(VerificationConfig::with_sms_to(config.sms.calling_codes.iter().copied()));
         let link_keys = keys.link_keys();

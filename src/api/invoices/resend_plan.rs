@@ -13,7 +13,7 @@ use crate::model::state::{Decision, DeliveryState};
 use crate::operator::masking::Reader;
 use crate::operator::resend::AddressOrigin;
 use crate::operator::resend::plan::{PlannedContent, ResendDifference, ResendPlan, ResendWarning};
-use crate::policy::decision::{Plan, PortalAccess, Reason};
+use crate::policy::decision::{Plan, PortalAccess};
 
 /// What a resend would do.
 #[derive(Debug, Serialize, ToSchema)]

@@ -15,7 +15,7 @@ use crate::operator::invoice::InvoiceStanding;
 use crate::operator::invoice::history::{DocumentHistory, InvoiceHistory};
 use crate::operator::invoice::timeline::timeline;
 use crate::operator::masking::{Reader, customer_name};
-use crate::policy::decision::{Inputs, Reason};
+use crate::policy::decision::Inputs;
 use crate::store::{Delivery, ExplainedDelivery, ExplainedLink};
 
 /// Everything that is known of one invoice number of a tenant.

@@ -11,7 +11,7 @@ use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, Decision, DeliveryRole};
 use crate::operator::invoice::history::DocumentHistory;
 use crate::operator::invoice::timeline::{TimelineEntry, TimelineEvent};
-use crate::policy::decision::{PortalAccess, Reason};
+use crate::policy::decision::PortalAccess;
 
 /// One step of what happened.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,7 +1,8 @@
-//! People and programs that use console and API: operators, how they sign in, their sessions, tokens, and
-//! what they did.
+//! People and programs that use console and API: operators, how they sign in, their sessions, tokens,
+//! what they did, and what they need not do twice.
 
 pub(super) mod audit;
+pub(super) mod idempotency;
 pub(super) mod invitation;
 mod lock;
 pub(super) mod operator;

@@ -1,5 +1,6 @@
 //! The JSON API.
 
+mod idempotency;
 mod links;
 mod portal_locks;
 pub(crate) mod support;
