@@ -38,10 +38,11 @@ use crate::model::verification::VerificationConfig;
 use crate::operator::foresight::Foresight;
 use crate::operator::fresh_link::FreshLink;
 use crate::operator::people::People;
+use crate::operator::portal_settings::PortalSettings;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::policy::retry::Schedule;
-use crate::portal::Portal;
+use crate::portal::{PagePreview, Portal};
 use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, AuditKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
@@ -270,6 +271,7 @@ impl App {
     /// The pages of those who run the dispatcher, on this store.
     #[must_use]
     pub fn console(&self) -> Console {
+        let settings = PortalSettings::new(self.store.clone(), Arc::clone(&self.config), Arc::clone(&self.templates));
         Console::new(ConsoleParts {
             config: Arc::clone(&self.config),
             store: self.store.clone(),
@@ -278,6 +280,8 @@ impl App {
             keys: &self.secret_keys,
             redrive: self.redrive.clone(),
             resend: self.resend.clone(),
+            settings,
+            portal_preview: Arc::new(PagePreview),
         })
     }
 

@@ -20,7 +20,7 @@ use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::event::MemberWarning;
-use crate::event::catalogue::{parse_settings, warnings_of_settings};
+use crate::event::catalogue::{parse_settings, reason_of_settings, warnings_of_settings};
 use crate::model::customer_group::CustomerGroup;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::model::verification::VerificationConfig;
@@ -126,12 +126,13 @@ pub(super) async fn put(
         IfMatch::Versions(_) => return Err(ApiRefusal::Changed { version: current.version }),
     };
     let settings = parse_settings(&body)?;
+    let reason = reason_of_settings(&body, body::REASON_CHARS_MAX)?;
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant, caller.scope()).await?;
-    match console.store.put_settings(&tenant, &settings, version, &who).await? {
+    match console.store.put_settings(&tenant, &settings, version, reason.as_deref(), &who).await? {
         SettingsPut::Saved(saved) => Ok(answer(saved, &customers, &console.verification, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),
-        SettingsPut::UnknownTenant => Err(ApiRefusal::UnknownTenant(tenant)),
+        SettingsPut::UnknownTenant | SettingsPut::UnknownVersion => Err(ApiRefusal::UnknownTenant(tenant)),
     }
 }
 

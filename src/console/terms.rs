@@ -128,4 +128,24 @@ pub enum SettingsProblem {
     ReasonMissing,
     /// Somebody else has changed them meanwhile.
     ChangedMeanwhile,
+    /// They were not to be saved: a test was not sent.
+    Test(TestProblem),
+}
+
+/// Why no test was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestProblem {
+    /// One a minute.
+    TooSoon,
+    /// Customers of this type would be sent nothing.
+    NoMail,
+    /// No relay of the tenant's is configured, or it is not to be used now.
+    NoRelay,
+    /// An address or a template of the tenant cannot be used.
+    Unmakeable,
+    Unreachable,
+    /// The relay said no.
+    Refused,
+    /// It may have taken it.
+    Unanswered,
 }

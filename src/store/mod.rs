@@ -50,7 +50,7 @@ pub use delivery::resend::{Newest, Standing};
 pub use delivery::row::Delivery;
 pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
 pub use directory::erase::{Erased, Leftovers};
-pub use directory::settings::{SettingsChange, SettingsPut};
+pub use directory::settings::{SETTINGS_OF_CREATION, SettingsChange, SettingsPut};
 pub use intake::invoice_digest::invoice_digest;
 pub use intake::new_dead_letter::NewDeadLetter;
 pub use intake::new_delivery::{ConcludedAtOnce, NewDelivery};
