@@ -23,6 +23,7 @@ mod invoices;
 mod links;
 mod logo;
 mod me;
+mod paging;
 mod path;
 mod pauses;
 mod people;

@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 
 /// Settings, with their version and what is to be said about them.
 #[derive(Debug, Serialize, ToSchema)]
-struct SettingsAnswer {
+pub(super) struct SettingsAnswer {
     /// The `ETag` without its quotes; counts the changes, from 1.
     version: i64,
     #[serde(flatten)]
@@ -119,12 +119,7 @@ pub(super) async fn put(
         .settings(&tenant, caller.scope())
         .await?
         .ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
-    let version = match if_match {
-        IfMatch::Absent => return Err(ApiRefusal::NoIfMatch),
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) if versions.contains(&current.version) => Some(current.version),
-        IfMatch::Versions(_) => return Err(ApiRefusal::Changed { version: current.version }),
-    };
+    let version = matched(if_match, current.version)?;
     let settings = parse_settings(&body)?;
     let reason = reason_of_settings(&body, body::REASON_CHARS_MAX)?;
     // Before they are saved: once they are, nothing can go wrong any more.
@@ -136,7 +131,17 @@ pub(super) async fn put(
     }
 }
 
-fn answer(
+/// The version that a change has to find, if it names one.
+pub(super) fn matched(if_match: IfMatch, current: i64) -> Result<Option<i64>, ApiRefusal> {
+    match if_match {
+        IfMatch::Absent => Err(ApiRefusal::NoIfMatch),
+        IfMatch::Any => Ok(None),
+        IfMatch::Versions(versions) if versions.contains(&current) => Ok(Some(current)),
+        IfMatch::Versions(_) => Err(ApiRefusal::Changed { version: current }),
+    }
+}
+
+pub(super) fn answer(
     versioned: VersionedSettings,
     customers: &[CustomerGroup],
     verification: &VerificationConfig,

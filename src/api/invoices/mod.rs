@@ -20,10 +20,9 @@ use uuid::Uuid;
 use super::ApiSettings;
 use super::act_refusal::ActRefusal;
 use super::refusal::ApiRefusal;
-use crate::event::Malformed;
 use crate::model::access::TenantScope;
 use crate::model::ids::DeliveryId;
-use crate::store::{Cursor, Delivery, PageRequest};
+use crate::store::Delivery;
 
 /// The routes of invoices and deliveries.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -53,26 +52,4 @@ async fn delivery_at(
 async fn delivery(console: &ApiSettings, scope: &TenantScope, id: DeliveryId) -> Result<Delivery, ApiRefusal> {
     let found = console.store.delivery(id, scope).await?;
     found.ok_or_else(|| ActRefusal::UnknownDelivery.into())
-}
-
-/// The most entries of one answer.
-const LIMIT_MAX: u32 = 500;
-/// How many, unless somebody asks for more or less.
-const LIMIT: u32 = 100;
-
-/// How many entries a request asks for.
-fn limit(wanted: Option<u32>) -> Result<u32, Malformed> {
-    let limit = wanted.unwrap_or(LIMIT);
-    if (1..=LIMIT_MAX).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(Malformed::at("limit", format!("must be between 1 and {LIMIT_MAX}")))
-    }
-}
-
-/// What part of a list a request asks for.
-fn page(wanted: Option<u32>, after: Option<&str>) -> Result<PageRequest, Malformed> {
-    let after = after.map(str::parse::<Cursor>).transpose();
-    let after = after.map_err(|_| Malformed::at("after", "is not the `next` of an earlier answer"))?;
-    Ok(PageRequest { limit: limit(wanted)?, after })
 }

@@ -10,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::limit;
 use crate::api::ApiSettings;
 use crate::api::actor::Asking;
 use crate::api::caller::Caller;
 use crate::api::document::problems::{Malformed as MalformedRequest, Problems};
+use crate::api::paging::{limit, no_cursor};
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -202,7 +202,7 @@ impl InvoiceQuery {
     fn from(&self) -> Result<usize, Malformed> {
         let Some(after) = self.after.as_deref() else { return Ok(0) };
         let shown = after.parse::<u16>().ok().filter(|shown| shown.to_string() == after);
-        shown.map(usize::from).ok_or_else(|| Malformed::at("after", "is not the `next` of an earlier answer"))
+        shown.map(usize::from).ok_or_else(no_cursor)
     }
 }
 

@@ -10,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page;
 use crate::api::ApiSettings;
 use crate::api::caller::Caller;
 use crate::api::document::problems::{Malformed as MalformedRequest, Problems};
+use crate::api::paging::page;
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
