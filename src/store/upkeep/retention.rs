@@ -139,7 +139,7 @@ impl Store {
         now: Timestamp,
         addresses: Duration,
         limit: u32,
-    ) -> Result<[u64; 13], StoreError> {
+    ) -> Result<[u64; 14], StoreError> {
         let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
         Ok([
             self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?,
@@ -155,6 +155,7 @@ impl Store {
             // A session holds its network, and says for so long from where its owner signs in.
             self.purge_operator_sessions(networks_before, limit).await?,
             self.purge_sign_in_failures(counters_before, limit).await?,
+            self.purge_unknown_sign_ins(networks_before, limit).await?,
             self.purge_operator_invitations(limit).await?,
             self.purge_unfinished_totp(now.minus(AFTER_SESSION), limit).await?,
         ])
