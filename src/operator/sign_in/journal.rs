@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::refusals::{Refusals, RefusedTries};
+use super::refusals::{RefusedTries, SignInRefusals};
 use crate::clock::Timestamp;
 use crate::model::access::{Principal, PrincipalKind};
 use crate::model::actor::Actor;
@@ -58,27 +58,27 @@ pub(super) enum VainTry {
 
 /// Keeps what let nobody in until it is written. The same one when cloned.
 #[derive(Debug, Clone)]
-pub(super) struct SignInJournal(Arc<Journal>);
+pub(super) struct SignInJournal(Arc<JournalState>);
 
 #[derive(Debug)]
-struct Journal {
+struct JournalState {
     store: Store,
-    notes: Mutex<Notes>,
+    notes: Mutex<NotedSignIns>,
     noted: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Notes {
-    entries: VecDeque<Entry>,
-    refusals: Refusals,
-    unknown: BTreeMap<(Timestamp, Option<String>), Tries>,
+struct NotedSignIns {
+    entries: VecDeque<PendingEntry>,
+    refusals: SignInRefusals,
+    unknown: BTreeMap<(Timestamp, Option<String>), TryCounts>,
     /// Entries that found no place.
     lost: u64,
 }
 
 /// An entry of the audit log that is to be written.
 #[derive(Debug, Clone)]
-struct Entry {
+struct PendingEntry {
     action: AuditAction,
     /// The account, which is all that is known of who tried.
     who: Actor,
@@ -87,17 +87,17 @@ struct Entry {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Tries {
+struct TryCounts {
     failed: u64,
     refused: u64,
 }
 
 impl SignInJournal {
     pub(super) fn new(store: Store) -> Self {
-        Self(Arc::new(Journal { store, notes: Mutex::default(), noted: Notify::new() }))
+        Self(Arc::new(JournalState { store, notes: Mutex::default(), noted: Notify::new() }))
     }
 
-    /// Notes a try of an account, or of an address that nobody has. Waits for nothing.
+    /// NotedSignIns a try of an account, or of an address that nobody has. Waits for nothing.
     pub(super) fn note(&self, account: Option<&Principal>, network: Option<&str>, tried: VainTry) {
         let now = self.0.store.now();
         let mut notes = self.0.notes.lock();
@@ -143,19 +143,19 @@ impl SignInJournal {
 
     /// What cannot be written stays noted.
     async fn write(&self, is_last: bool) -> Result<(), StoreError> {
-        let Journal { store, notes, .. } = &*self.0;
+        let JournalState { store, notes, .. } = &*self.0;
         notes.lock().take_ended(store.now(), is_last);
         loop {
             // One after the other: only this task takes any away.
             let Some(entry) = notes.lock().entries.front().cloned() else { break };
-            let Entry { action, who, change, at } = entry;
+            let PendingEntry { action, who, change, at } = entry;
             let subject = who.principal.kind.id().map(|id| id.to_string()).unwrap_or_default();
             let entry = NewAuditEntry::new(action, &who).about(subject).with(change);
             store.audit_at(&entry, at).await?;
             notes.lock().entries.pop_front();
         }
         let unknown = std::mem::take(&mut notes.lock().unknown);
-        let count = |((hour, network), tries): (&(Timestamp, Option<String>), &Tries)| UnknownSignIns {
+        let count = |((hour, network), tries): (&(Timestamp, Option<String>), &TryCounts)| UnknownSignIns {
             hour: *hour,
             network: network.clone(),
             failed: tries.failed,
@@ -173,13 +173,13 @@ impl SignInJournal {
     }
 }
 
-impl Notes {
+impl NotedSignIns {
     fn of_account(&mut self, account: &Principal, network: Option<&str>, tried: VainTry, now: Timestamp) {
         match (tried, account.kind) {
             (VainTry::Failed(step), _) => {
                 let who = Actor::new(account.clone()).from_network_if_known(network);
                 let change = json!({ "step": step.into_str() });
-                self.push(Entry { action: AuditAction::SignInFailed, who, change, at: now });
+                self.push(PendingEntry { action: AuditAction::SignInFailed, who, change, at: now });
             }
             (VainTry::Refused, PrincipalKind::Operator(operator)) => {
                 if let Some(tries) = self.refusals.count(operator, account, network, now) {
@@ -193,13 +193,13 @@ impl Notes {
 
     fn of_nobody(&mut self, network: Option<&str>, tried: VainTry, now: Timestamp) {
         let tries = match tried {
-            VainTry::Failed(_) => Tries { failed: 1, refused: 0 },
-            VainTry::Refused => Tries { failed: 0, refused: 1 },
+            VainTry::Failed(_) => TryCounts { failed: 1, refused: 0 },
+            VainTry::Refused => TryCounts { failed: 0, refused: 1 },
         };
         self.add(UnknownSignIns::hour_of(now), network.map(str::to_owned), tries);
     }
 
-    fn add(&mut self, hour: Timestamp, network: Option<String>, tries: Tries) {
+    fn add(&mut self, hour: Timestamp, network: Option<String>, tries: TryCounts) {
         let key = (hour, network);
         let has_place = self.unknown.contains_key(&key) || self.unknown.len() < NETWORKS_MAX;
         let counted = self.unknown.entry(if has_place { key } else { (hour, None) }).or_default();
@@ -207,7 +207,7 @@ impl Notes {
         counted.refused += tries.refused;
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: PendingEntry) {
         if self.entries.len() < ENTRIES_MAX {
             self.entries.push_back(entry);
         } else {
@@ -222,10 +222,10 @@ impl Notes {
     }
 }
 
-fn refused(tries: RefusedTries) -> Entry {
+fn refused(tries: RefusedTries) -> PendingEntry {
     let RefusedTries { account, network, times, at } = tries;
     let who = Actor::new(account).from_network_if_known(network.as_deref());
-    Entry { action: AuditAction::SignInRefused, who, change: json!({ "times": times }), at }
+    PendingEntry { action: AuditAction::SignInRefused, who, change: json!({ "times": times }), at }
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded() {
-        let mut notes = Notes::default();
+        let mut notes = NotedSignIns::default();
         for n in 0..3_000 {
             notes.of_account(&ada(), None, VainTry::Failed(SignInStep::Password), NOW);
             notes.of_account(&ada(), None, VainTry::Refused, NOW);

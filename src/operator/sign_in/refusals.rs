@@ -30,12 +30,12 @@ pub(super) struct RefusedTries {
 
 /// What was refused lately.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
-    windows: HashMap<OperatorId, HashMap<Option<String>, Window>>,
+pub(super) struct SignInRefusals {
+    windows: HashMap<OperatorId, HashMap<Option<String>, RefusalWindow>>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct RefusalWindow {
     account: Principal,
     began: Timestamp,
     /// Since the last entry.
@@ -43,13 +43,13 @@ struct Window {
     last: Timestamp,
 }
 
-impl Window {
+impl RefusalWindow {
     fn has_ended(&self, now: Timestamp) -> bool {
         now.since(self.began) >= WINDOW
     }
 }
 
-impl Refusals {
+impl SignInRefusals {
     /// Counts one refusal; returns what is to be kept by now.
     pub(super) fn count(
         &mut self,
@@ -67,7 +67,7 @@ impl Refusals {
             window.last = now;
             return None;
         }
-        let window = Window { account: account.clone(), began: now, times: 0, last: now };
+        let window = RefusalWindow { account: account.clone(), began: now, times: 0, last: now };
         let before = windows.insert(key.clone(), window).map_or(0, |window| window.times);
         Some(RefusedTries { account: account.clone(), network: key, times: before + 1, at: now })
     }
@@ -79,7 +79,7 @@ impl Refusals {
             windows.retain(|network, window| {
                 let has_ended = everything || window.has_ended(now);
                 if has_ended && window.times > 0 {
-                    let Window { account, times, last, .. } = &*window;
+                    let RefusalWindow { account, times, last, .. } = &*window;
                     let (account, network) = (account.clone(), network.clone());
                     kept.push(RefusedTries { account, network, times: *times, at: *last });
                 }
@@ -104,14 +104,14 @@ mod tests {
         Timestamp(minute * 60_000)
     }
 
-    fn counted(refusals: &mut Refusals, network: Option<&str>, minute: i64) -> Option<u64> {
+    fn counted(refusals: &mut SignInRefusals, network: Option<&str>, minute: i64) -> Option<u64> {
         let account = Principal::command_line("ada@acme.example");
         refusals.count(ADA, &account, network, at(minute)).map(|tries| tries.times)
     }
 
     #[test]
     fn refusals_of_a_quarter_of_an_hour_are_one_entry() {
-        let mut refusals = Refusals::default();
+        let mut refusals = SignInRefusals::default();
         assert_eq!(counted(&mut refusals, HERE, 0), Some(1));
         for _ in 0..200 {
             assert_eq!(counted(&mut refusals, HERE, 14), None);
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_window_without_more_leaves_nothing() {
-        let mut refusals = Refusals::default();
+        let mut refusals = SignInRefusals::default();
         assert_eq!(counted(&mut refusals, HERE, 0), Some(1));
         assert!(refusals.take_ended(at(15), false).is_empty() && refusals.windows.is_empty());
         assert_eq!(counted(&mut refusals, HERE, 16), Some(1));
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn however_many_networks_try_few_entries_come_of_it() {
-        let mut refusals = Refusals::default();
+        let mut refusals = SignInRefusals::default();
         let entries =
             (0..1_000).filter_map(|n| counted(&mut refusals, Some(&format!("2001:db8:{n:x}::/64")), 0)).count();
         assert_eq!(entries, NETWORKS_MAX + 1);
