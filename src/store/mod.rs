@@ -89,6 +89,7 @@ pub use people::invitation::{Invited, NewInvitation, OpenInvitation};
 pub use people::operator::{NewOperator, Operator, OperatorAdded, OperatorChange};
 pub use people::session::{ListedSession, NewOperatorSession, OperatorSession};
 pub use people::sign_in::{SignInAccount, SignInAdmission, SignInAttempt};
+pub use people::sign_in_count::UnknownSignIns;
 pub use people::token::{ListedToken, LiveToken, NewApiToken, TokenOwner};
 pub use people::totp::StoredTotp;
 pub use portal::challenge::{BegunVerification, MethodChoice, SentCode, VerificationOf};
