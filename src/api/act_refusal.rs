@@ -29,13 +29,19 @@ pub(super) enum ActRefusal {
     /// A worker has the delivery that would be sent again.
     Sending(DeliveryId),
     /// It was sent again a moment ago.
-    TooSoon { delivery: DeliveryId, at: Timestamp },
+    TooSoon {
+        delivery: DeliveryId,
+        at: Timestamp,
+    },
     /// The plan that was seen does not hold any more; this one does.
     PlanChanged(Value),
     /// Neither the event nor the customer has an address that can be used.
     NoUsableRecipient(String),
     /// It would end as a dead letter, as far as can be seen.
-    MustFail { class: ReasonCode, reason: String },
+    MustFail {
+        class: ReasonCode,
+        reason: String,
+    },
     /// No version of the settings has this number.
     UnknownVersion,
     UnknownOperator,

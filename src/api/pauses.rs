@@ -13,9 +13,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::{IdempotencyKeyHeader, TenantInPath};
-use super::document::problems::{
-    BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems,
-};
+use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body, paging};

@@ -44,7 +44,9 @@ fn needed(method: &Method, route: &str) -> Option<Permission> {
         "/api/v1/deliveries/{delivery_id}/mark-sent" => Permission::Conclude,
         "/api/v1/deliveries/{delivery_id}/revoke-links" => Permission::RevokeLinks,
         // The plan reads the documents, and names addresses.
-        "/api/v1/deliveries/{delivery_id}/resend" | "/api/v1/deliveries/{delivery_id}/resend/plan" => Permission::Resend,
+        "/api/v1/deliveries/{delivery_id}/resend" | "/api/v1/deliveries/{delivery_id}/resend/plan" => {
+            Permission::Resend
+        }
         "/api/v1/operators"
         | "/api/v1/operators/{operator_id}"
         | "/api/v1/operators/{operator_id}/invite"

@@ -15,9 +15,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::bodies::SettingsBody;
 use super::document::parameters::{IdempotencyKeyHeader, IfMatchHeader, TenantInPath};
-use super::document::problems::{
-    BodyProblems, IdempotencyProblems, Malformed, NotFound, Problems, VersionProblems,
-};
+use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed, NotFound, Problems, VersionProblems};
 use super::etag::IfMatch;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;

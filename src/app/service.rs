@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::listeners::{EarlyListener, Listeners};
 use super::{App, Observability, Roles, zero};
-use crate::api::{self, ApiSettings};
+use crate::api;
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::dispatch::LAST_STEPS;
@@ -161,14 +161,7 @@ impl Service {
 
     fn console(&self, pages: Console) -> Router {
         let config = &self.app.config.console;
-        let console = ApiSettings {
-            store: self.visitors.store.clone(),
-            intake: self.visitors.intake.clone(),
-            redrive: self.visitors.redrive.clone(),
-            verification: self.app.config.sms.verification(),
-            trusted_proxies: self.app.config.http.trusted_proxies.clone(),
-        };
-        api::router_beside(console::router(pages), console, self.observability.probes.clone(), config)
+        api::router_beside(console::router(pages), self.visitors.api(), self.observability.probes.clone(), config)
     }
 
     async fn portal(&self) -> Router {

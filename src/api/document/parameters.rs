@@ -12,6 +12,14 @@ use crate::event::bounds::KEY_MAX;
 pub(in crate::api) enum TenantInPath {}
 /// `{customer_id}` of an address.
 pub(in crate::api) enum CustomerInPath {}
+/// `{delivery_id}` of an address.
+pub(in crate::api) enum DeliveryInPath {}
+/// `{number}` of an address.
+pub(in crate::api) enum NumberInPath {}
+/// `{operator_id}` of an address.
+pub(in crate::api) enum OperatorInPath {}
+/// `{token_id}` of an address.
+pub(in crate::api) enum TokenInPath {}
 /// The attributes of an event whose body is its `data` alone (CloudEvents 1.0.2, HTTP protocol binding §3.1).
 pub(in crate::api) enum EventHeaders {}
 /// `If-Match`, which a change must send.
@@ -28,6 +36,30 @@ impl IntoParams for TenantInPath {
 impl IntoParams for CustomerInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![in_path("customer_id", "The customer of the tenant, percent-encoded.", KEY_MAX)]
+    }
+}
+
+impl IntoParams for DeliveryInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("delivery_id", "The delivery.")]
+    }
+}
+
+impl IntoParams for NumberInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![in_path("number", "The invoice number, percent-encoded; case and blanks do not count.", KEY_MAX)]
+    }
+}
+
+impl IntoParams for OperatorInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("operator_id", "The operator.")]
+    }
+}
+
+impl IntoParams for TokenInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("token_id", "The token.")]
     }
 }
 
@@ -75,6 +107,16 @@ fn in_path(name: &str, description: &str, chars_max: usize) -> Parameter {
         .required(Required::True)
         .description(Some(description))
         .schema(Some(identifier(chars_max)))
+        .build()
+}
+
+fn id_in_path(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(text().format(formatted("uuid"))))
         .build()
 }
 

@@ -39,11 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 type DeliveryPath = Result<Path<Uuid>, PathRejection>;
 
 /// The delivery of an address; one that is another tenant's is unknown.
-async fn delivery_at(
-    console: &ApiSettings,
-    scope: &TenantScope,
-    path: DeliveryPath,
-) -> Result<Delivery, ApiRefusal> {
+async fn delivery_at(console: &ApiSettings, scope: &TenantScope, path: DeliveryPath) -> Result<Delivery, ApiRefusal> {
     // What is no id is nobody's.
     let Path(id) = path.map_err(|_| ActRefusal::UnknownDelivery)?;
     delivery(console, scope, DeliveryId(id)).await

@@ -25,9 +25,7 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::operator::invoice::InvoiceStanding;
 use crate::operator::masking::{Reader, customer_name};
-use crate::operator::search::{
-    FOUND_MAX, FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search,
-};
+use crate::operator::search::{FOUND_MAX, FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
 use crate::store::{FoundBy, StoreError};
 use crate::web::csv_answer;
 
@@ -194,7 +192,8 @@ impl InvoiceQuery {
             identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
         }
         let state = self.state.as_deref().map(str::parse::<InvoiceStanding>).transpose();
-        let state = state.map_err(|_| Malformed::at("state", "is not a state of a delivery, waiting or dead_letter"))?;
+        let state =
+            state.map_err(|_| Malformed::at("state", "is not a state of a delivery, waiting or dead_letter"))?;
         Ok(InvoiceSearch::of(&self.q).narrowed(self.tenant_id.clone(), state))
     }
 

@@ -114,7 +114,10 @@ pub(super) async fn list(
     query: Result<Query<WorkListQuery>, QueryRejection>,
 ) -> Result<Json<WorkListAnswer>, ApiRefusal> {
     let Query(query) = query.map_err(|_| {
-        Malformed::at("$", "may be asked for with kind, tenant_id, acknowledged, limit and after, and with nothing else")
+        Malformed::at(
+            "$",
+            "may be asked for with kind, tenant_id, acknowledged, limit and after, and with nothing else",
+        )
     })?;
     let request = page(query.limit, query.after.as_deref())?;
     let filter = query.filter()?;

@@ -175,7 +175,8 @@ pub(super) async fn add(
     let NewTokenBody { name, role, tenants, expires_in_days } = body::read_json(&headers, &body)?;
     let lives = expires_in_days.map_or(TOKEN_LIVES, |days| Duration::from_hours(24 * u64::from(days)));
     let (id, token) = console.people.add_token(&name, role, &scope_of(tenants)?, lives, &who).await?;
-    let expires_at = console.store.token(id).await?.map_or_else(|| console.store.now().plus(lives), |made| made.expires_at);
+    let expires_at =
+        console.store.token(id).await?.map_or_else(|| console.store.now().plus(lives), |made| made.expires_at);
     let name = name.trim().to_owned();
     let made = MadeToken { id, name, role: role.into_str(), token: token.expose().to_owned(), expires_at };
     Ok((StatusCode::CREATED, Json(made)).into_response())

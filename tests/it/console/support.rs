@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::api::{ApiSettings, router_beside};
+use invoice_dispatcher::api::router_beside;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::config::{BaseUrl, Config};
@@ -62,15 +62,8 @@ impl TestConsole {
     pub(crate) fn of(app: App, database: TestDatabase, listener: TcpListener) -> Self {
         install_crypto_provider();
         let base = format!("http://{}", listener.local_addr().expect("bound"));
-        let api = ApiSettings {
-            store: app.store.clone(),
-            intake: app.intake.clone(),
-            redrive: app.redrive.clone(),
-            verification: app.config.sms.verification(),
-            trusted_proxies: app.config.http.trusted_proxies.clone(),
-        };
         let pages = app.for_visitors().console();
-        let router = router_beside(console::router(pages.clone()), api, Probes::default(), &app.config.console);
+        let router = router_beside(console::router(pages.clone()), app.api(), Probes::default(), &app.config.console);
         let end = CancellationToken::new();
         tokio::spawn(serve(listener, router, end.clone(), Duration::ZERO));
         let journal_end = end.clone();
