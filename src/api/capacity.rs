@@ -30,6 +30,8 @@ impl CapacityLimits {
     /// More at once would only wait for the same disk: speed comes from batches.
     pub(super) const EVENTS: Self = Self { at_once: 4, waiting: 28 };
     pub(super) const CATALOGUE: Self = Self { at_once: 2, waiting: 14 };
+    /// Some read thousands of rows, or documents from their store.
+    pub(super) const SUPPORT: Self = Self { at_once: 4, waiting: 12 };
 }
 
 /// Where requests are worked on.

@@ -72,11 +72,13 @@ people and may change. A method that an address does not take is answered by 405
 What lies outside of the tenants of whoever asks is answered as if it did not exist.";
 
 /// The groups of the document, in the order in which they are shown.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 9] = [
     ("events", "Invoice events in, and what became of them."),
     ("tenants", "Who sends invoices: master data and logo."),
     ("settings", "How a tenant's invoices are secured."),
     ("customers", "Whom invoices are for."),
+    ("invoices", "What waits for a person, one invoice whole, and what a person does."),
+    ("people", "Who signs in to the console, and tokens of programs."),
     ("portal", "Links of the customer portal, and who is locked out of it."),
     ("audit", "Who did what."),
     ("account", "Who asks, and this document."),

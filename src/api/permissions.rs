@@ -26,6 +26,34 @@ fn needed(method: &Method, route: &str) -> Option<Permission> {
         "/api/v1/tenants/{tenant_id}/customers/{customer_id}" => {
             of(Permission::ViewCustomers, Permission::WriteCustomers)
         }
+        "/api/v1/tenants" => Permission::ViewTenants,
+        "/api/v1/tenants/{tenant_id}/pause" | "/api/v1/tenants/{tenant_id}/resume" => Permission::PauseTenant,
+        // Nothing is saved by it.
+        "/api/v1/tenants/{tenant_id}/settings/versions" | "/api/v1/tenants/{tenant_id}/settings/preview" => {
+            Permission::ViewSettings
+        }
+        "/api/v1/tenants/{tenant_id}/settings/restore" => Permission::ChangeSettings,
+        "/api/v1/work-list"
+        | "/api/v1/invoices"
+        | "/api/v1/deliveries/{delivery_id}"
+        | "/api/v1/tenants/{tenant_id}/invoices/{number}" => Permission::ViewInvoices,
+        "/api/v1/invoices.csv" => Permission::ExportInvoices,
+        "/api/v1/deliveries/{delivery_id}/mail" => Permission::ReadPersonalData,
+        "/api/v1/deliveries/{delivery_id}/acknowledge" => Permission::Acknowledge,
+        "/api/v1/deliveries/{delivery_id}/cancel" | "/api/v1/deliveries/{delivery_id}/send-now" => Permission::Cancel,
+        "/api/v1/deliveries/{delivery_id}/mark-sent" => Permission::Conclude,
+        "/api/v1/deliveries/{delivery_id}/revoke-links" => Permission::RevokeLinks,
+        // The plan reads the documents, and names addresses.
+        "/api/v1/deliveries/{delivery_id}/resend" | "/api/v1/deliveries/{delivery_id}/resend/plan" => {
+            Permission::Resend
+        }
+        "/api/v1/operators"
+        | "/api/v1/operators/{operator_id}"
+        | "/api/v1/operators/{operator_id}/invite"
+        | "/api/v1/operators/{operator_id}/reset-totp"
+        | "/api/v1/operators/{operator_id}/disable"
+        | "/api/v1/operators/{operator_id}/enable" => Permission::ManageOperators,
+        "/api/v1/tokens" | "/api/v1/tokens/{token_id}/revoke" => Permission::ManageTokens,
         // A pasted link is in the body, which is why it is no GET.
         "/api/v1/links" | "/api/v1/links/find" | "/api/v1/portal-locks" => Permission::ViewInvoices,
         "/api/v1/links/revoke" => Permission::RevokeLinks,

@@ -4,6 +4,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::act_refusal::ActRefusal;
 use super::etag;
 use crate::event::{Malformed, MalformedBatch};
 use crate::model::access::Role;
@@ -53,6 +54,8 @@ pub(super) enum ApiRefusal {
     NoIfMatch,
     /// The settings are of another version by now.
     Changed { version: i64 },
+    /// What an act needs does not stand so.
+    Act(Box<ActRefusal>),
     /// The idempotency key leads to no answer.
     Key(KeyRefusal),
     /// The database does not do what it is asked. Parts may have been stored; all may be sent again.
@@ -102,6 +105,12 @@ impl KeyRefusal {
 impl From<StoreError> for ApiRefusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ActRefusal> for ApiRefusal {
+    fn from(refusal: ActRefusal) -> Self {
+        Self::Act(Box::new(refusal))
     }
 }
 
@@ -186,6 +195,7 @@ impl ApiRefusal {
                 "the settings are not of the version in If-Match; read them again and decide anew",
             )
             .with("version", *version),
+            Self::Act(refusal) => refusal.problem(),
             Self::Key(refusal) => refusal.problem(),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) => new(
                 StatusCode::SERVICE_UNAVAILABLE,

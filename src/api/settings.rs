@@ -20,7 +20,7 @@ use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::event::MemberWarning;
-use crate::event::catalogue::{parse_settings, warnings_of_settings};
+use crate::event::catalogue::{parse_settings, reason_of_settings, warnings_of_settings};
 use crate::model::customer_group::CustomerGroup;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::model::verification::VerificationConfig;
@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 
 /// Settings, with their version and what is to be said about them.
 #[derive(Debug, Serialize, ToSchema)]
-struct SettingsAnswer {
+pub(super) struct SettingsAnswer {
     /// The `ETag` without its quotes; counts the changes, from 1.
     version: i64,
     #[serde(flatten)]
@@ -119,23 +119,29 @@ pub(super) async fn put(
         .settings(&tenant, caller.scope())
         .await?
         .ok_or_else(|| ApiRefusal::UnknownTenant(tenant.clone()))?;
-    let version = match if_match {
-        IfMatch::Absent => return Err(ApiRefusal::NoIfMatch),
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) if versions.contains(&current.version) => Some(current.version),
-        IfMatch::Versions(_) => return Err(ApiRefusal::Changed { version: current.version }),
-    };
+    let version = matched(if_match, current.version)?;
     let settings = parse_settings(&body)?;
+    let reason = reason_of_settings(&body, body::REASON_CHARS_MAX)?;
     // Before they are saved: once they are, nothing can go wrong any more.
     let customers = console.store.customer_groups(&tenant, caller.scope()).await?;
-    match console.store.put_settings(&tenant, &settings, version, &who).await? {
+    match console.store.put_settings(&tenant, &settings, version, reason.as_deref(), &who).await? {
         SettingsPut::Saved(saved) => Ok(answer(saved, &customers, &console.verification, warnings_of_settings(&body))),
         SettingsPut::Conflict(current) => Err(ApiRefusal::Changed { version: current.version }),
-        SettingsPut::UnknownTenant => Err(ApiRefusal::UnknownTenant(tenant)),
+        SettingsPut::UnknownTenant | SettingsPut::UnknownVersion => Err(ApiRefusal::UnknownTenant(tenant)),
     }
 }
 
-fn answer(
+/// The version that a change has to find, if it names one.
+pub(super) fn matched(if_match: IfMatch, current: i64) -> Result<Option<i64>, ApiRefusal> {
+    match if_match {
+        IfMatch::Absent => Err(ApiRefusal::NoIfMatch),
+        IfMatch::Any => Ok(None),
+        IfMatch::Versions(versions) if versions.contains(&current) => Ok(Some(current)),
+        IfMatch::Versions(_) => Err(ApiRefusal::Changed { version: current }),
+    }
+}
+
+pub(super) fn answer(
     versioned: VersionedSettings,
     customers: &[CustomerGroup],
     verification: &VerificationConfig,

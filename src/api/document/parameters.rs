@@ -12,6 +12,14 @@ use crate::event::bounds::KEY_MAX;
 pub(in crate::api) enum TenantInPath {}
 /// `{customer_id}` of an address.
 pub(in crate::api) enum CustomerInPath {}
+/// `{delivery_id}` of an address.
+pub(in crate::api) enum DeliveryInPath {}
+/// `{number}` of an address.
+pub(in crate::api) enum NumberInPath {}
+/// `{operator_id}` of an address.
+pub(in crate::api) enum OperatorInPath {}
+/// `{token_id}` of an address.
+pub(in crate::api) enum TokenInPath {}
 /// `{name}` of a JSON Schema.
 pub(in crate::api) enum SchemaInPath {}
 /// The attributes of an event whose body is its `data` alone (CloudEvents 1.0.2, HTTP protocol binding §3.1).
@@ -40,6 +48,30 @@ impl IntoParams for SchemaInPath {
         let names = text().examples(["invoice-sent.v1.json", "invoice-mail-outcome.v1.json"]);
         let parameter = ParameterBuilder::new().name("name").parameter_in(ParameterIn::Path).required(Required::True);
         vec![parameter.description(Some("The file's name, of docs/schemas.")).schema(Some(names)).build()]
+    }
+}
+
+impl IntoParams for DeliveryInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("delivery_id", "The delivery.")]
+    }
+}
+
+impl IntoParams for NumberInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![in_path("number", "The invoice number, percent-encoded; case and blanks do not count.", KEY_MAX)]
+    }
+}
+
+impl IntoParams for OperatorInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("operator_id", "The operator.")]
+    }
+}
+
+impl IntoParams for TokenInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id_in_path("token_id", "The token.")]
     }
 }
 
@@ -94,6 +126,16 @@ fn in_path(name: &str, description: &str, example: &str) -> Parameter {
         .description(Some(description))
         .schema(Some(identifier(KEY_MAX)))
         .example(Some(example.into()))
+        .build()
+}
+
+fn id_in_path(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(text().format(formatted("uuid"))))
         .build()
 }
 

@@ -68,8 +68,9 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
     ),
     (
         "NotFound",
-        "`unknown-tenant`, `unknown-customer`, `unknown-event`, `no-logo`, `not-found`: it is not there, or lies outside of \
-         the tenants of whoever asks.",
+        "`unknown-tenant`, `unknown-customer`, `unknown-event`, `unknown-delivery`, `unknown-invoice`, `unknown-version`, \
+         `unknown-operator`, `unknown-token`, `no-logo`, `nothing-sent`, `not-found`: it is not there, or lies outside of the \
+         tenants of whoever asks.",
         &[],
     ),
     ("BodyTooSlow", "`body-too-slow`: the body did not come within 20 seconds.", &[]),
@@ -92,7 +93,8 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
     ("InternalError", "`internal-error`: a fault of the dispatcher; its log says which.", &[]),
     (
         "Unavailable",
-        "`database-unavailable`, `took-too-long`, `too-many-connections`: send it again later; nothing is stored twice.",
+        "`database-unavailable`, `took-too-long`, `too-many-connections`, `message-unavailable`: send it again later; nothing \
+         is stored twice.",
         &[("Retry-After", RETRY_AFTER)],
     ),
 ];

@@ -10,21 +10,23 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::clock::Timestamp;
 use crate::compose::Attachment;
 use crate::event::bounds::KEY_MAX;
-use crate::event::{MediaType, MemberWarning};
+use crate::event::{MediaType, MemberWarning, RecipientRole};
 use crate::model::access::Role;
 use crate::model::audit::AuditAction;
 use crate::model::customer::CustomerType;
-use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, RelayName, TenantId};
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, OperatorId, RelayName, TenantId, TokenId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
+use crate::model::work::WorkKind;
+use crate::operator::invoice::InvoiceStanding;
 use crate::policy::consequences::PolicyWarningCode;
-use crate::policy::decision::Reason;
+use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::permission::Permission;
 use crate::sha256::Sha256;
-use crate::store::LinkState;
+use crate::store::{FoundBy, LinkState};
 
 /// What `clean::is_dropped` drops, in the brackets of a regular expression.
 macro_rules! hidden {
@@ -110,17 +112,21 @@ words!(
     Decision,
     DeliveryRole,
     EventState,
+    FoundBy,
     InvoiceKind,
     LinkState,
     MediaType,
     Permission,
     PolicyWarningCode,
+    PortalAccess,
     PortalEventKind,
     PortalLevel,
     ReasonCode,
+    RecipientRole,
     Role,
     SensitiveAttachments,
     VerificationMethod,
+    WorkKind,
 );
 
 schemas! {
@@ -141,6 +147,9 @@ schemas! {
         ("problem", text().description(Some("What that means.")).into()),
     ]),
     DeliveryState => one_of(["due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(|state| state.into_str()))),
+    InvoiceStanding => one_of(["waiting", "dead_letter", "due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(|state| state.into_str()))),
+    OperatorId => text().format(formatted("uuid")).description(Some("A person who signs in.")),
+    TokenId => text().format(formatted("uuid")).description(Some("A token of the API.")),
     DecisionReason => one_of(Reason::VARIANTS.iter().map(|reason| reason.into_str())),
     PrincipalWord => one_of(["operator", "token", "bootstrap_token", "this_machine", "command_line"]),
     Sha256 => text().pattern(Some("^[0-9a-f]{64}$")),

@@ -9,5 +9,6 @@ pub(super) mod operator;
 pub(super) mod scope;
 pub(super) mod session;
 pub(super) mod sign_in;
+pub(super) mod sign_in_count;
 pub(super) mod token;
 pub(super) mod totp;

@@ -155,6 +155,7 @@ impl Store {
             // A session holds its network, and says for so long from where its owner signs in.
             self.purge_operator_sessions(networks_before, limit).await?,
             self.purge_sign_in_failures(counters_before, limit).await?,
+            self.purge_unknown_sign_ins(networks_before, limit).await?,
             self.purge_operator_invitations(limit).await?,
             self.purge_unfinished_totp(now.minus(AFTER_SESSION), limit).await?,
             self.purge_idempotency_keys(limit).await?,

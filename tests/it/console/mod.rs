@@ -4,5 +4,6 @@ mod guesses_are_few;
 mod operators_are_managed;
 mod people_sign_in;
 mod requests_are_somebodys;
+mod sign_ins_are_audited;
 pub(crate) mod support;
 mod support_answers_the_phone;
