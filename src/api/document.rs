@@ -30,7 +30,7 @@ use utoipa_axum::routes;
 
 use super::ApiSettings;
 use crate::clean;
-use problems::{MalformedRequest, PublicProblems};
+use problems::PublicProblems;
 
 /// The route of the document.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -48,7 +48,6 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     security(()),
     responses(
         (status = 200, description = "This document.", body = Object, content_type = "application/json"),
-        MalformedRequest,
         PublicProblems
     )
 )]

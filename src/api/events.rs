@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::caller::Caller;
 use super::document::bodies::{EventData, InvoiceSentEvent};
 use super::document::parameters::{EventHeaders, IdempotencyKeyHeader};
-use super::document::problems::{BodyProblems, IdempotencyProblems, MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -268,7 +268,6 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
     params(NamedEvent),
     responses(
         (status = 200, description = "Its state, deliveries and dead letters.", body = EventStatus),
-        MalformedRequest,
         NotFound,
         Problems
     )

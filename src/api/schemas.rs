@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::ApiSettings;
 use super::document::parameters::{IfNoneMatchHeader, SchemaInPath};
-use super::document::problems::{MalformedRequest, NotFound, PublicProblems};
+use super::document::problems::{NotFound, PublicProblems};
 use super::refusal::ApiRefusal;
 use crate::web::short_hash;
 
@@ -43,7 +43,6 @@ const SCHEMAS: [(&str, &str); 2] = [
             headers(("ETag" = String, description = "What to ask with as If-None-Match."))
         ),
         (status = 304, description = "It is the one that the client has."),
-        MalformedRequest,
         NotFound,
         PublicProblems
     )

@@ -14,7 +14,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::bodies::{SettingsBody, SettingsChangeBody};
 use super::document::parameters::{IfMatchHeader, TenantInPath};
-use super::document::problems::{BodyProblems, MalformedRequest, NotFound, Problems, VersionProblems};
+use super::document::problems::{BodyProblems, NotFound, Problems, VersionProblems};
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -60,7 +60,6 @@ pub(super) struct SettingsAnswer {
             body = SettingsAnswer,
             headers(("ETag" = String, description = "What a change sends as If-Match."))
         ),
-        MalformedRequest,
         NotFound,
         Problems
     )

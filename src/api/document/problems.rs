@@ -1,7 +1,7 @@
 //! Refusals that many routes share, and what every refusal looks like.
 //!
-//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`MalformedRequest`] or, where it reads a body,
-//! [`BodyProblems`], [`NotFound`] where something may not be there.
+//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`BodyProblems`] where it reads a body,
+//! [`NotFound`] where something may not be there.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -35,14 +35,12 @@ macro_rules! groups {
 
 groups! {
     /// What any request of somebody who must be known can be answered.
-    Problems: "401" Unauthorised, "403" Forbidden, "421" Misdirected, "429" TooManyRequests, "500" InternalError,
+    Problems: "400" Malformed, "401" Unauthorised, "403" Forbidden, "421" Misdirected, "429" TooManyRequests, "500" InternalError,
         "503" Unavailable;
     /// What a request to a public address can be answered.
-    PublicProblems: "421" Misdirected, "500" InternalError, "503" Unavailable;
-    /// The query or the address cannot be read.
-    MalformedRequest: "400" Malformed;
-    /// The body, the query or the address cannot be read.
-    BodyProblems: "400" Malformed, "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
+    PublicProblems: "400" Malformed, "421" Misdirected, "500" InternalError, "503" Unavailable;
+    /// The body does not come, is too large, or of another type.
+    BodyProblems: "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
     /// What is asked for is not there, or belongs to tenants of others.
     NotFound: "404" NotFound;
     /// The request must name the version that it changes.

@@ -15,7 +15,7 @@ use super::{DeliveryPath, delivery, delivery_at};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{DeliveryInPath, IdempotencyKeyHeader};
-use crate::api::document::problems::{BodyProblems, NotFound, Problem, Problems};
+use crate::api::document::problems::{BodyProblems, NotFound, ProblemBody, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
 use crate::model::access::TenantScope;
@@ -91,8 +91,8 @@ pub(super) struct InvoiceLinksRevoked {
         (status = 200, description = "It is off the list.", body = AcknowledgedAnswer),
         (
             status = 409,
-            description = "`idempotency-conflict`: the key was used for another request.",
-            body = Problem,
+            description = "`idempotency-key-taken`: the key was used for another request.",
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,
@@ -122,7 +122,7 @@ pub(super) async fn acknowledge(
         (
             status = 409,
             description = "`not-possible`: it is not due; `state` says where it stands. `tenant-paused`: resume the tenant.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,
@@ -153,7 +153,7 @@ pub(super) async fn send_now(
         (
             status = 409,
             description = "`not-possible`: it is not due; `state` says where it stands.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -189,7 +189,7 @@ pub(super) async fn cancel(
         (
             status = 409,
             description = "`not-possible`: it is not uncertain; `state` says where it stands.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -227,8 +227,8 @@ pub(super) async fn mark_sent(
         (status = 200, description = "How many were revoked.", body = InvoiceLinksRevoked),
         (
             status = 409,
-            description = "`idempotency-conflict`: the key was used for another request.",
-            body = Problem,
+            description = "`idempotency-key-taken`: the key was used for another request.",
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,

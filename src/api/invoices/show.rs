@@ -14,7 +14,7 @@ use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::conditional::json_unless_known;
 use crate::api::document::parameters::{DeliveryInPath, NumberInPath, TenantInPath};
-use crate::api::document::problems::{MalformedRequest, NotFound, Problems};
+use crate::api::document::problems::{NotFound, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier, text};
@@ -71,7 +71,6 @@ pub(super) async fn of_delivery(
     responses(
         (status = 200, description = "The invoice.", body = InvoiceAnswer, headers(("ETag" = String))),
         (status = 304, description = "It is as the request's `If-None-Match` says."),
-        MalformedRequest,
         NotFound,
         Problems
     )
