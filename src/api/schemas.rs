@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiSettings;
+use super::conditional::is_known;
 use super::document::parameters::{IfNoneMatchHeader, SchemaInPath};
 use super::document::problems::{NotFound, PublicProblems};
 use super::refusal::ApiRefusal;
@@ -54,22 +55,15 @@ pub(super) async fn show(
     let Path(name) = path.map_err(|_| ApiRefusal::NotFound)?;
     let (_, text) = SCHEMAS.into_iter().find(|(known, _)| *known == name).ok_or(ApiRefusal::NotFound)?;
     let tag = format!("\"{}\"", short_hash(text.as_bytes()));
-    let is_known = is_among(&headers, &tag);
+    let has_it = is_known(&headers, &tag);
     let head = [
         (header::ETAG, HeaderValue::try_from(tag).expect("digits in quotes are a header's value")),
         // Kept, and asked about before each use: another version of the program may have another one.
         (header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache")),
     ];
-    if is_known {
+    if has_it {
         return Ok((StatusCode::NOT_MODIFIED, head).into_response());
     }
     let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/schema+json"))];
     Ok((head, content_type, text).into_response())
-}
-
-/// Whether `If-None-Match` has the tag, which it compares weakly (RFC 9110 §13.1.2).
-fn is_among(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = values.flat_map(|text| text.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
