@@ -128,7 +128,7 @@ pub(super) async fn end_session(
     Path(session): Path<Uuid>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_operator_session(signed.session.operator, session).await {
+    match console.store.end_operator_session(&signed.session, session, &signed.actor()).await {
         // It was one's own: the next page is the entrance.
         Ok(_) => see_other("/account?done=session_ended"),
         Err(error) => signed.failed(&error),
@@ -139,7 +139,7 @@ pub(super) async fn end_other_sessions(
     State(console): State<Console>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_other_operator_sessions(signed.session.operator, signed.session.session).await {
+    match console.store.end_other_operator_sessions(&signed.session, &signed.actor()).await {
         Ok(_) => see_other("/account?done=other_sessions_ended"),
         Err(error) => signed.failed(&error),
     }

@@ -26,11 +26,7 @@ impl<T> OrFailed<T> for Result<T, StoreError> {
 impl Signed {
     /// Who acts by the forms of this session.
     pub(super) fn actor(&self) -> Actor {
-        let actor = Actor::new(self.principal.clone());
-        match &self.network {
-            Some(network) => actor.from_network(network.as_str()),
-            None => actor,
-        }
+        Actor::new(self.principal.clone()).from_network_if_known(self.network.as_deref())
     }
 }
 

@@ -23,7 +23,6 @@ mod sign_in;
 mod signed;
 mod tenants;
 pub mod terms;
-mod timeline;
 mod tokens;
 mod totp;
 mod turns;
@@ -38,6 +37,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
 
 use crate::compose::Templates;
 use crate::config::Config;
@@ -129,6 +129,12 @@ impl Console {
     /// Encrypts operators' secrets by the newest key that older ones have encrypted; returns how many.
     pub async fn reseal(&self) -> Result<u64, StoreError> {
         self.sign_in.reseal().await
+    }
+
+    /// Writes the sign-ins that let nobody in to the audit log, until `end`; then what is left of them. Whoever serves the
+    /// pages runs it beside them, and ends it after them.
+    pub async fn keep_sign_in_journal(&self, end: CancellationToken) {
+        self.sign_in.keep_journal(end).await;
     }
 }
 

@@ -121,7 +121,7 @@ pub(super) async fn add(State(console): State<Console>, SignedForm { signed, for
     };
     let scope = scope_of(&form.tenants);
     let person = PersonToAdd { address: &form.email, name: Some(&form.name), role, scope: &scope };
-    match console.people.add(&person, true, &signed.principal).await {
+    match console.people.add(&person, true, &signed.actor()).await {
         Ok((_, Some(link))) => {
             let beside = Beside { invitation: Some((form.email.trim(), &link)), refused: None };
             page(&console, &signed, &beside).await
@@ -148,7 +148,7 @@ pub(super) async fn change(
     }
     let role = form.role.parse::<Role>();
     let changed = match role {
-        Ok(role) => console.people.change(OperatorId(id), role, &scope_of(&form.tenants), &signed.principal).await,
+        Ok(role) => console.people.change(OperatorId(id), role, &scope_of(&form.tenants), &signed.actor()).await,
         Err(_) => return page_with(&console, &signed, id, OperatorProblem::RoleMissing).await,
     };
     match changed {
@@ -176,7 +176,7 @@ pub(super) async fn invite(
         return pages::conflict(&signed.front());
     }
     let kind = if operator.has_password { InvitationKind::Reset } else { InvitationKind::Invitation };
-    match console.people.invite(operator.id, kind, &signed.principal).await {
+    match console.people.invite(operator.id, kind, &signed.actor()).await {
         Ok(link) => {
             let beside = Beside { invitation: Some((&operator.address, &link)), refused: None };
             page(&console, &signed, &beside).await
@@ -193,7 +193,7 @@ pub(super) async fn reset_totp(
     if let Err(refused) = signed.require(Permission::ManageOperators) {
         return refused;
     }
-    match console.people.reset_totp(OperatorId(id), &signed.principal).await {
+    match console.people.reset_totp(OperatorId(id), &signed.actor()).await {
         Ok(_) => see_other("/operators?done=totp_reset"),
         Err(error) => answer(&console, &signed, id, error).await,
     }
@@ -207,7 +207,7 @@ pub(super) async fn disable(
     if let Err(refused) = signed.require(Permission::ManageOperators) {
         return refused;
     }
-    match console.people.disable(OperatorId(id), &signed.principal).await {
+    match console.people.disable(OperatorId(id), &signed.actor()).await {
         Ok(_) => see_other("/operators?done=operator_disabled"),
         Err(error) => answer(&console, &signed, id, error).await,
     }
@@ -221,7 +221,7 @@ pub(super) async fn enable(
     if let Err(refused) = signed.require(Permission::ManageOperators) {
         return refused;
     }
-    match console.people.enable(OperatorId(id), &signed.principal).await {
+    match console.people.enable(OperatorId(id), &signed.actor()).await {
         Ok(_) => see_other("/operators?done=operator_enabled"),
         Err(error) => answer(&console, &signed, id, error).await,
     }

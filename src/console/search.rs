@@ -3,29 +3,23 @@
 use axum::extract::{Query, State};
 use futures_util::stream;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed};
-use super::facts::{Reader, newest_of_each, tenant_name};
-use super::pages::{self, CustomerHit, InvoiceStanding, MatchedBy, SearchHit, SearchPage};
+use super::facts::{Reader, tenant_name};
+use super::pages::{self, CustomerHit, MatchedBy, SearchHit, SearchPage};
 use super::signed::Signed;
-use crate::model::audit::AuditAction;
 use crate::model::customer::Customer;
 use crate::model::ids::TenantId;
-use crate::model::state::DeadLetterState;
 use crate::operator::masking::customer_name;
+use crate::operator::search::{FOUND_MAX, FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
 use crate::policy::permission::Permission;
-use crate::store::{Delivery, FoundBy, NewAuditEntry, SearchHits, StoreError};
+use crate::store::{FoundBy, StoreError};
 use crate::telemetry::Masked;
 use crate::web::csv_answer;
 
 /// Hits of one page.
 const HITS: u32 = 50;
-/// No search goes further: whoever reads on writes more of the number.
-const HITS_MAX: u32 = 500;
-/// The longest text that is searched for, in characters.
-const QUERY_CHARS_MAX: usize = 300;
 /// Customers that are named below the invoices.
 const CUSTOMERS_MAX: usize = 20;
 
@@ -50,44 +44,24 @@ pub(super) async fn show(
     Query(query): Query<SearchQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ViewInvoices)?;
-    let shown = query.after.parse::<u32>().unwrap_or(0).min(HITS_MAX - HITS);
-    let text: String = query.q.chars().take(QUERY_CHARS_MAX).collect();
-    let Found { hits, customers, more } = find(&console, &signed, &text, shown + HITS).await.or_failed(&signed)?;
+    let shown = query.after.parse::<u32>().unwrap_or(0).min(FOUND_MAX - HITS);
+    let search = InvoiceSearch::of(&query.q);
+    let Found { hits, customers, more } = find(&console, &signed, &search, shown + HITS).await.or_failed(&signed)?;
     let from = usize::try_from(shown).unwrap_or(usize::MAX).min(hits.len());
-    let next = (more && shown + HITS < HITS_MAX).then(|| (shown + HITS).to_string());
-    let view = SearchPage { query: &text, hits: &hits[from..], customers: &customers, next: next.as_deref() };
+    let next = (more && shown + HITS < FOUND_MAX).then(|| (shown + HITS).to_string());
+    let view = SearchPage { query: search.text(), hits: &hits[from..], customers: &customers, next: next.as_deref() };
     Ok(pages::search(&signed.layout(), &view))
 }
 
-/// The same as a file, as far as a search goes. A file is kept where nobody sees who reads it: it is masked as the page is, and
-/// that it was made stands in the audit log.
+/// The same as a file, as far as a search goes.
 pub(super) async fn export(
     State(console): State<Console>,
     signed: Signed,
     Query(query): Query<SearchQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ExportInvoices)?;
-    let text: String = query.q.chars().take(QUERY_CHARS_MAX).collect();
-    let Found { hits, more, .. } = find(&console, &signed, &text, HITS_MAX).await.or_failed(&signed)?;
-    let actor = signed.actor();
-    let change = json!({ "query": text, "rows": hits.len(), "more": more });
-    let entry = NewAuditEntry::new(AuditAction::ListExported, &actor).about("search").with(change);
-    console.store.audit(&entry).await.or_failed(&signed)?;
-    let rows = hits.into_iter().map(csv_cells).collect();
-    Ok(csv_answer("search.csv", COLUMNS, stream::iter([Ok::<_, StoreError>(rows)])))
-}
-
-const COLUMNS: [&str; 7] = ["tenant_id", "invoice_number", "kind", "state", "customer_id", "recipient", "created_at"];
-
-fn csv_cells(hit: SearchHit) -> [String; COLUMNS.len()] {
-    let state = match hit.standing {
-        InvoiceStanding::Delivery(state) => state.into_str(),
-        InvoiceStanding::EventWaiting => "waiting",
-        InvoiceStanding::EventDead => "dead_letter",
-    };
-    let kind = hit.invoice_kind.map(|kind| kind.into_str().to_owned()).unwrap_or_default();
-    let recipient = hit.recipient.unwrap_or_default();
-    [hit.tenant.id, hit.number, kind, state.to_owned(), hit.customer, recipient, hit.at.to_string()]
+    let rows = export_search(&console.store, &signed.actor(), &InvoiceSearch::of(&query.q)).await.or_failed(&signed)?;
+    Ok(csv_answer("search.csv", SEARCH_COLUMNS, stream::iter([Ok::<_, StoreError>(rows)])))
 }
 
 /// Where an invoice number has its page.
@@ -99,59 +73,25 @@ pub(super) fn invoice_path(tenant: &str, number: &str) -> String {
     format!("/invoices?{query}")
 }
 
-async fn find(console: &Console, signed: &Signed, text: &str, limit: u32) -> Result<Found, StoreError> {
-    let found = console.store.find(text, &signed.principal.scope, limit).await?;
-    let tenants = tenants_of(&found);
-    let names = console.store.tenant_names(&tenants).await?;
-    let SearchHits { deliveries, events, dead_letters, customers, more, .. } = found;
+async fn find(console: &Console, signed: &Signed, search: &InvoiceSearch, limit: u32) -> Result<Found, StoreError> {
+    let found = search.find(&console.store, &signed.principal.scope, limit).await?;
+    let FoundInvoices { invoices, customers, more } = found;
+    let tenants = invoices.iter().map(|found| &found.tenant).chain(customers.iter().map(|found| &found.tenant_id));
+    let names = console.store.tenant_names(tenants).await?;
     let name = |tenant: &TenantId| tenant_name(tenant, names.get(tenant));
-    let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
-    let mut hits = Vec::new();
-    for newest in newest_of_each(&rows) {
-        let by = deliveries.iter().find(|(_, delivery)| {
-            delivery.invoice.id == newest.invoice.id && delivery.invoice.kind == newest.invoice.kind
-        });
-        let matched = by.map_or(MatchedBy::Number, |(by, _)| matched_by(*by));
-        let reader = Reader::of(false, []);
-        hits.push(SearchHit {
-            tenant: name(&newest.invoice.tenant),
-            number: newest.invoice.number.clone(),
-            invoice_kind: Some(newest.invoice.kind),
-            customer: newest.invoice.customer.to_string(),
-            recipient: newest.recipients.first().map(|recipient| reader.address(&recipient.address)),
-            standing: InvoiceStanding::Delivery(newest.state),
-            needs_you: newest.work_kind.is_some(),
-            at: newest.created_at,
-            matched,
-        });
-    }
-    for (by, event) in &events {
-        hits.push(SearchHit {
-            tenant: name(&event.invoice.tenant),
-            number: event.invoice.number.clone(),
-            invoice_kind: Some(event.invoice.kind),
-            customer: event.invoice.customer.to_string(),
-            recipient: None,
-            standing: InvoiceStanding::EventWaiting,
-            needs_you: false,
-            at: event.received_at,
-            matched: matched_by(*by),
-        });
-    }
-    for (by, letter) in &dead_letters {
-        let (Some(tenant), Some(number)) = (&letter.tenant, &letter.invoice_number) else { continue };
-        hits.push(SearchHit {
-            tenant: name(tenant),
-            number: number.clone(),
-            invoice_kind: letter.kind,
-            customer: letter.customer.as_ref().map(ToString::to_string).unwrap_or_default(),
-            recipient: None,
-            standing: InvoiceStanding::EventDead,
-            needs_you: letter.state == DeadLetterState::Open,
-            at: letter.last_failed_at,
-            matched: matched_by(*by),
-        });
-    }
+    let reader = Reader::of(false, []);
+    let hit = |found: &FoundInvoice| SearchHit {
+        tenant: name(&found.tenant),
+        number: found.number.clone(),
+        invoice_kind: found.kind,
+        customer: found.customer.as_ref().map(ToString::to_string).unwrap_or_default(),
+        recipient: found.recipients.first().map(|recipient| reader.address(&recipient.address)),
+        standing: found.standing,
+        needs_you: found.needs_person,
+        at: found.at,
+        matched: matched_by(found.by),
+    };
+    let hits = invoices.iter().map(hit).collect();
     let customer = |found: &Customer| CustomerHit {
         tenant: name(&found.tenant_id),
         id: found.id.to_string(),
@@ -160,14 +100,6 @@ async fn find(console: &Console, signed: &Signed, text: &str, limit: u32) -> Res
     };
     let customers = customers.iter().take(CUSTOMERS_MAX).map(customer).collect();
     Ok(Found { hits, customers, more })
-}
-
-fn tenants_of(found: &SearchHits) -> Vec<TenantId> {
-    let deliveries = found.deliveries.iter().map(|(_, delivery)| delivery.invoice.tenant.clone());
-    let events = found.events.iter().map(|(_, event)| event.invoice.tenant.clone());
-    let letters = found.dead_letters.iter().filter_map(|(_, letter)| letter.tenant.clone());
-    let customers = found.customers.iter().map(|customer| customer.tenant_id.clone());
-    deliveries.chain(events).chain(letters).chain(customers).collect()
 }
 
 const fn matched_by(by: FoundBy) -> MatchedBy {

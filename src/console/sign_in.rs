@@ -163,9 +163,9 @@ pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Respon
 
 /// The browser has forgotten it anyway.
 async fn end_session_before(console: &Console, visitor: &ConsoleVisitor) {
-    if let Some(before) = &visitor.session
-        && let Err(error) = console.store.end_operator_session(before.operator, before.session).await
-    {
+    let Some(before) = &visitor.session else { return };
+    let who = before.actor(visitor.network.as_deref());
+    if let Err(error) = console.store.end_operator_session(before, before.session, &who).await {
         tracing::warn!("failed to end the session before a sign-in: {error}");
     }
 }
@@ -175,7 +175,7 @@ pub(super) async fn sign_out(
     State(console): State<Console>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_operator_session(signed.session.operator, signed.session.session).await {
+    match console.store.end_operator_session(&signed.session, signed.session.session, &signed.actor()).await {
         Ok(_) => with_cookie(see_other("/sign-in?signed_out=1"), console.access.cookie().clear()),
         Err(error) => signed.failed(&error),
     }

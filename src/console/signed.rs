@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::model::access::{Principal, SessionStage};
 use crate::policy::permission::Permission;
 use crate::store::{OperatorSession, StoreError};
-use crate::web::{Peer, check_origin, of_session};
+use crate::web::{Peer, check_origin};
 
 /// The longest path that a sign-in leads back to.
 const NEXT_LENGTH_MAX: usize = 1_000;
@@ -209,7 +209,7 @@ impl FromRequestParts<Console> for Signed {
         };
         let done = parts.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("done="));
         Ok(Self {
-            principal: of_session(&session),
+            principal: session.principal(),
             form_token: console.form_tokens.token(session.session),
             session,
             network: visitor.network,

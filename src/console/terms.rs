@@ -3,7 +3,7 @@
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::settings::InvalidSettings;
-use crate::model::state::DeliveryState;
+pub use crate::operator::invoice::InvoiceStanding;
 
 /// One entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
@@ -97,16 +97,6 @@ pub enum MatchedBy {
     MessageId,
     Delivery,
     Event,
-}
-
-/// Where an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvoiceStanding {
-    Delivery(DeliveryState),
-    /// An event that waits for its tenant, customer or documents.
-    EventWaiting,
-    /// An event that became a dead letter.
-    EventDead,
 }
 
 /// What somebody can do with it; which are offered follows from its state and the person's role.

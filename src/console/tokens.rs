@@ -85,7 +85,7 @@ pub(super) async fn add(
     let Some(lives) = lives(&form.expires_in_days) else {
         return page(&console, &signed, None, Some(TokenProblem::ExpiryUnusable)).await;
     };
-    let made = console.people.add_token(&form.name, role, &scope_of(&form.tenants), lives, &signed.principal).await;
+    let made = console.people.add_token(&form.name, role, &scope_of(&form.tenants), lives, &signed.actor()).await;
     match made {
         Ok((_, token)) => page(&console, &signed, Some((form.name.trim(), &token)), None).await,
         Err(error) => match problem_of(&error) {
@@ -111,7 +111,7 @@ pub(super) async fn revoke(
     if let Err(refused) = signed.require(Permission::ManageTokens) {
         return refused;
     }
-    match console.people.revoke_token(TokenId(id), &signed.principal).await {
+    match console.people.revoke_token(TokenId(id), &signed.actor()).await {
         Ok(_) => see_other("/tokens?done=token_revoked"),
         Err(PeopleError::UnknownToken) => signed.not_found(),
         Err(error) => failed(&signed, error),

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
-use crate::model::access::{InvitationKind, Principal, Role, TenantScope};
+use crate::model::access::{InvitationKind, Role, TenantScope};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::RelayName;
@@ -163,12 +163,12 @@ impl Demo {
 
 /// A link that leads into the console once. In a folder that was used before, it gives the administrator a new password.
 async fn sign_in_link(app: &App) -> Result<String, PeopleError> {
-    let (people, by) = (app.people(), Principal::command_line("demo"));
+    let (people, who) = (app.people(), Actor::command_line("demo"));
     let scope = TenantScope::All;
     let person = PersonToAdd { address: ADMINISTRATOR, name: None, role: Role::Admin, scope: &scope };
-    match people.add(&person, true, &by).await {
+    match people.add(&person, true, &who).await {
         Ok((_, link)) => Ok(link.map(|link| link.url).unwrap_or_default()),
-        Err(PeopleError::Exists(id)) => Ok(people.invite(id, InvitationKind::Reset, &by).await?.url),
+        Err(PeopleError::Exists(id)) => Ok(people.invite(id, InvitationKind::Reset, &who).await?.url),
         Err(error) => Err(error),
     }
 }

@@ -35,6 +35,8 @@ migrations!(
     "0006_portal_proxies",
     "0007_page_fill",
     "0008_settings_reason",
+    "0009_idempotency",
+    "0010_sign_in_counts",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

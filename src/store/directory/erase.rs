@@ -23,6 +23,7 @@ use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
 use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::people::audit::erase::erase_audit_details;
+use crate::store::people::idempotency::forget_answers;
 use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::event::erase_portal_events;
 use crate::store::portal::links::erase_reasons_that_name;
@@ -110,6 +111,7 @@ impl Store {
         erase_portal_events(on, tenant, customer).await?;
         insert_notes(on, &deliveries, &signature, note, now).await?;
         erase_audit_details(on, tenant, customer, &person).await?;
+        forget_answers(on).await?;
         let change = json!({ "deliveries": deliveries.len(), "dead_letters": letters.len() });
         let entry = NewAuditEntry::new(AuditAction::CustomerErased, who).of_customer(tenant, customer);
         let entry = NewAuditEntry { reason, ..entry.about(customer.as_str()).with(change) };

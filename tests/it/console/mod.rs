@@ -7,5 +7,6 @@ mod people_sign_in;
 mod requests_are_somebodys;
 mod settings_are_chosen;
 mod settings_are_shown;
+mod sign_ins_are_audited;
 pub(crate) mod support;
 mod support_answers_the_phone;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::access::{InvitationKind, Principal, Role, TenantScope};
+use invoice_dispatcher::model::access::{InvitationKind, Role, TenantScope};
 use invoice_dispatcher::model::ids::OperatorId;
 use invoice_dispatcher::operator::sign_in::SignIn;
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, PASSWORD, TestConsole, with_newer_key};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 on_both_databases!(an_administrator_is_invited_and_sets_up_an_app, a_code_is_good_once_however_many_enter_it);
@@ -29,7 +30,7 @@ async fn enrolled(console: &TestConsole) -> (OperatorId, Browser, Vec<String>) {
 }
 
 /// The groups of four that a page shows.
-fn recovery_codes(text: &str) -> Vec<String> {
+pub(super) fn recovery_codes(text: &str) -> Vec<String> {
     let is_code = |word: &&str| {
         word.len() == 19
             && word.split('-').count() == 4
@@ -259,8 +260,7 @@ async fn a_sign_in_leads_to_where_somebody_wanted_to_go_and_never_away() {
 async fn after_a_reset_the_old_password_is_worth_nothing() {
     let console = TestConsole::start(TestDatabase::sqlite().await).await;
     let (id, mut browser) = console.person(ADDRESS, Role::Support).await;
-    let by = Principal::command_line("test");
-    let link = console.app.people().invite(id, InvitationKind::Reset, &by).await.expect("a link");
+    let link = console.app.people().invite(id, InvitationKind::Reset, &actor("test")).await.expect("a link");
     assert!(!browser.is_signed_in().await);
     assert_ne!(browser.sign_in(ADDRESS, PASSWORD).await.status, StatusCode::SEE_OTHER);
     let path = link.url.strip_prefix(&console.base).expect("it leads here");

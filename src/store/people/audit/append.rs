@@ -113,9 +113,13 @@ impl Store {
 
     /// Keeps an act that changes nothing in the database, or one that is not done in one transaction of it.
     pub async fn audit(&self, entry: &NewAuditEntry<'_>) -> Result<(), StoreError> {
-        let now = self.now();
+        self.audit_at(entry, self.now()).await
+    }
+
+    /// The same, of an act of that moment.
+    pub async fn audit_at(&self, entry: &NewAuditEntry<'_>, at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        append(&mut transaction, entry, now).await?;
+        append(&mut transaction, entry, at).await?;
         transaction.commit().await
     }
 
