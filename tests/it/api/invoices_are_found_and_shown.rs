@@ -32,7 +32,10 @@ async fn an_invoice_is_found_by_what_a_caller_knows(database: TestDatabase) {
     let hits = list(found.success(200), "invoices");
     let hit = &hits[0];
     assert_eq!(hits.len(), 1, "{found:?}");
-    assert_eq!((&hit["invoice_number"], &hit["state"], &hit["found_by"]), (&json!("R-a"), &json!("sent"), &json!("number")));
+    assert_eq!(
+        (&hit["invoice_number"], &hit["state"], &hit["found_by"]),
+        (&json!("R-a"), &json!("sent"), &json!("number"))
+    );
     assert_eq!((&hit["delivery_id"], &hit["tenant_id"]), (&json!(a), &json!("acme")));
     assert_eq!(hit["recipients"], json!(["C***@customer.example"]), "a list masks");
 
@@ -84,9 +87,15 @@ async fn an_invoice_is_whole_for_support_and_masked_for_a_viewer(database: TestD
     let support = desk.program(Role::Support).await;
     let shown = support.get(&path).await;
     let answer = shown.success(200);
-    assert_eq!((&answer["invoice_number"], &answer["customer_id"], &answer["masked"]), (&json!("R-a"), &json!("C-1"), &json!(false)));
+    assert_eq!(
+        (&answer["invoice_number"], &answer["customer_id"], &answer["masked"]),
+        (&json!("R-a"), &json!("C-1"), &json!(false))
+    );
     let invoice = &answer["invoices"][0];
-    assert_eq!((&invoice["kind"], &invoice["state"], &invoice["can_be_resent"]), (&json!("invoice"), &json!("sent"), &json!(true)));
+    assert_eq!(
+        (&invoice["kind"], &invoice["state"], &invoice["can_be_resent"]),
+        (&json!("invoice"), &json!("sent"), &json!(true))
+    );
     assert_eq!(invoice["amounts"]["total"], "1190.00");
     assert_eq!(invoice["attachments"][0]["media_type"], "application/pdf");
     let delivery = &invoice["deliveries"][0];
@@ -132,9 +141,15 @@ async fn the_mail_is_shown_as_it_was_sent(database: TestDatabase) {
     let mail = support.get(&format!("/api/v1/deliveries/{attached}/mail")).await;
     let answer = mail.success(200);
     let sent = desk.sink.mails().remove(0);
-    assert_eq!((&answer["proven"], &answer["message_sha256"]), (&json!(true), &json!(Sha256::of(&sent.bytes).to_string())));
+    assert_eq!(
+        (&answer["proven"], &answer["message_sha256"]),
+        (&json!(true), &json!(Sha256::of(&sent.bytes).to_string()))
+    );
     assert_eq!(answer["message_size"], sent.bytes.len());
-    assert_eq!((&answer["attachments"][0]["size"], &answer["attachments"][0]["media_type"]), (&json!(10), &json!("application/pdf")));
+    assert_eq!(
+        (&answer["attachments"][0]["size"], &answer["attachments"][0]["media_type"]),
+        (&json!(10), &json!("application/pdf"))
+    );
     let to = list(answer, "headers").iter().find(|header| header["name"] == "To").expect("a To");
     assert!(to["value"].as_str().expect("a text").contains(ADDRESS));
     assert_eq!(desk.audited("message_viewed").await, 1);
@@ -168,7 +183,10 @@ async fn what_waits_for_a_person_is_listed_page_after_page(database: TestDatabas
     assert_eq!(first.json["counts"]["rejected"], 3);
     let numbers: Vec<_> = items.iter().map(|item| item["invoice_number"].as_str().expect("a number")).collect();
     assert_eq!(numbers, ["R-1", "R-2"], "the oldest first");
-    assert_eq!((&items[0]["kind"], &items[0]["invoice_kind"], &items[0]["state"]), (&json!("rejected"), &json!("invoice"), &json!("rejected")));
+    assert_eq!(
+        (&items[0]["kind"], &items[0]["invoice_kind"], &items[0]["state"]),
+        (&json!("rejected"), &json!("invoice"), &json!("rejected"))
+    );
     assert!(!first.json.to_string().contains("refuse-550-5.1.1+"), "a list masks: {first:?}");
     let next = first.json["next"].as_str().expect("there is more");
     let last = support.get(&format!("/api/v1/work-list?limit=2&after={next}")).await;

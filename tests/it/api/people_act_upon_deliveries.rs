@@ -27,7 +27,8 @@ async fn a_due_delivery_is_hurried_and_stopped(database: TestDatabase) {
     let hurried = support.act(&format!("/api/v1/deliveries/{id}/send-now")).await;
     assert_eq!(hurried.success(200), &json!({ "id": id, "state": "due" }));
     let cancel = format!("/api/v1/deliveries/{id}/cancel");
-    for body in [json!({}), json!({ "reason": " " }), json!({ "reason": "a\nb" }), json!({ "reason": "x", "why": "y" })] {
+    for body in [json!({}), json!({ "reason": " " }), json!({ "reason": "a\nb" }), json!({ "reason": "x", "why": "y" })]
+    {
         assert_eq!(kind(&support.post(&cancel, &body).await, 400), "malformed", "{body}");
     }
     assert_eq!(kind(&support.act(&cancel).await, 415), "unsupported media type");
@@ -53,10 +54,7 @@ async fn a_paused_tenants_delivery_is_not_hurried(database: TestDatabase) {
     let id = desk.newest_of("a").await;
     let operations = desk.program(Role::Operations).await;
     let paused = operations.post("/api/v1/tenants/acme/pause", &json!({ "reason": "wrong amounts" })).await;
-    assert_eq!(
-        paused.success(200),
-        &json!({ "tenant_id": "acme", "paused": true, "changed": true, "deliveries": 1 })
-    );
+    assert_eq!(paused.success(200), &json!({ "tenant_id": "acme", "paused": true, "changed": true, "deliveries": 1 }));
     let answer = operations.act(&format!("/api/v1/deliveries/{id}/send-now")).await;
     assert_eq!(kind(&answer, 409), "tenant paused");
     let shown = operations.get(&format!("/api/v1/deliveries/{id}")).await;
@@ -107,7 +105,10 @@ async fn a_plan_is_done_as_planned_or_not_at_all(database: TestDatabase) {
     let (plan_path, path) = (format!("/api/v1/deliveries/{id}/resend/plan"), format!("/api/v1/deliveries/{id}/resend"));
     let planned = support.post(&plan_path, &json!({})).await;
     let plan = planned.success(200);
-    assert_eq!((&plan["original"], &plan["original_is"], &plan["address"]), (&json!(id), &json!("sent"), &json!("as_recorded")));
+    assert_eq!(
+        (&plan["original"], &plan["original_is"], &plan["address"]),
+        (&json!(id), &json!("sent"), &json!("as_recorded"))
+    );
     assert_eq!((&plan["content"]["decision"], &plan["needs_again"]), (&json!("attach"), &json!(false)));
     assert_eq!(plan["recipients"][0]["address"], "C-1@customer.example");
     assert!(codes(plan).contains(&"sent_lately"), "{plan}");
@@ -116,8 +117,14 @@ async fn a_plan_is_done_as_planned_or_not_at_all(database: TestDatabase) {
     let body = json!({ "reason": "not received", "plan": plan["plan"] });
     let resent = support.post(&path, &body).await;
     let made = resent.success(201);
-    assert_eq!((&made["original"], &made["original_was"], &made["original_is"]), (&json!(id), &json!("sent"), &json!("sent")));
-    assert_eq!((&made["invoice_number"], &made["kind"], &made["links_revoked"]), (&json!("R-a"), &json!("invoice"), &json!(0)));
+    assert_eq!(
+        (&made["original"], &made["original_was"], &made["original_is"]),
+        (&json!(id), &json!("sent"), &json!("sent"))
+    );
+    assert_eq!(
+        (&made["invoice_number"], &made["kind"], &made["links_revoked"]),
+        (&json!("R-a"), &json!("invoice"), &json!(0))
+    );
     desk.dispatcher.wait_until_concluded().await;
     assert_eq!(desk.sink.mails().len(), 2);
 
@@ -150,7 +157,10 @@ async fn to_a_new_address_goes_a_link_unless_it_is_said_twice(database: TestData
     let to = "new@customer.example";
     let planned = support.post(&plan_path, &json!({ "to": to })).await;
     let plan = planned.success(200);
-    assert_eq!((&plan["address"], &plan["content"]["decision"], &plan["content"]["needs_attach"]), (&json!("new"), &json!("link"), &json!(true)));
+    assert_eq!(
+        (&plan["address"], &plan["content"]["decision"], &plan["content"]["needs_attach"]),
+        (&json!("new"), &json!("link"), &json!(true))
+    );
     assert!(codes(plan).contains(&"new_address"), "{plan}");
     support.post(&path, &json!({ "to": to, "reason": "moved" })).await.success(201);
     desk.dispatcher.wait_until_concluded().await;
@@ -168,7 +178,9 @@ async fn the_same_request_twice_is_one_resend(database: TestDatabase) {
     let id = desk.send("a").await;
     let support = desk.program(Role::Support).await;
     let path = format!("/api/v1/deliveries/{id}/resend");
-    let click = || send(support.request(Method::POST, &path).header("idempotency-key", "k-1").json(&json!({ "reason": "lost" })));
+    let click = || {
+        send(support.request(Method::POST, &path).header("idempotency-key", "k-1").json(&json!({ "reason": "lost" })))
+    };
     let (first, second) = (click().await, click().await);
     assert_eq!(first.success(201), second.success(201));
     desk.dispatcher.wait_until_concluded().await;
