@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ApiSettings;
 use super::actor::Asking;
-use super::document::problems::{Malformed as MalformedRequest, Problems};
+use super::document::problems::Problems;
 use super::document::schemas::PrincipalWord;
 use super::refusal::ApiRefusal;
 use crate::clock::Timestamp;
@@ -134,7 +134,7 @@ struct ListedEntry {
     operation_id = "list_audit_entries",
     tag = "audit",
     params(AuditQuery),
-    responses((status = 200, description = "The entries.", body = AuditAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The entries.", body = AuditAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
@@ -166,7 +166,6 @@ pub(super) async fn list(
     params(ExportQuery),
     responses(
         (status = 200, description = "The entries.", body = String, content_type = "text/csv"),
-        MalformedRequest,
         Problems
     )
 )]

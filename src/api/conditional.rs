@@ -20,8 +20,8 @@ pub(super) fn json_unless_known(headers: &HeaderMap, answer: &impl Serialize) ->
     (headers, body).into_response()
 }
 
-/// The weak comparison: a proxy may have marked the tag.
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether the client has what is tagged so. The weak comparison: a proxy may have marked the tag.
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let shown = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     // Our tags hold no comma, so a comma always separates two.
     shown.flat_map(|text| text.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)

@@ -16,7 +16,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::bodies::CustomerBody;
 use super::document::parameters::{CustomerInPath, TenantInPath};
-use super::document::problems::{BodyProblems, Malformed, NotFound, Problems};
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, CustomerPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -128,7 +128,6 @@ impl From<Customer> for ShownCustomer {
     params(TenantInPath, CustomerInPath),
     responses(
         (status = 200, description = "The customer.", body = ShownCustomer),
-        Malformed,
         NotFound,
         Problems
     )

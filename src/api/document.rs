@@ -7,6 +7,7 @@
 //! [OpenAPI 3.1]: https://spec.openapis.org/oas/v3.1.1.html
 
 pub(super) mod bodies;
+mod event_schema;
 pub(super) mod parameters;
 pub(super) mod problems;
 pub(super) mod schemas;
@@ -16,16 +17,20 @@ use std::sync::LazyLock;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, SecurityRequirement, ServerBuilder,
+    Components, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, OpenApiVersion, Paths, SecurityRequirement,
+    Server, ServerBuilder, Tag,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiSettings;
-use problems::{Malformed, PublicProblems};
+use crate::clean;
+use problems::PublicProblems;
 
 /// The route of the document.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -43,7 +48,6 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     security(()),
     responses(
         (status = 200, description = "This document.", body = Object, content_type = "application/json"),
-        Malformed,
         PublicProblems
     )
 )]
@@ -116,4 +120,34 @@ fn with_security(mut components: Components) -> Components {
     components.add_security_scheme("token", SecurityScheme::Http(token));
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     components
+}
+
+/// The document as text, with the event's own schema in the place of its name.
+pub(super) fn written(document: OpenApi) -> String {
+    /// In this order people read it; a map of JSON is sorted.
+    #[derive(Serialize)]
+    struct Ordered {
+        openapi: OpenApiVersion,
+        info: Info,
+        servers: Option<Vec<Server>>,
+        security: Option<Vec<SecurityRequirement>>,
+        tags: Option<Vec<Tag>>,
+        paths: Paths,
+        components: Value,
+    }
+    let OpenApi { openapi, info, servers, security, tags, paths, components, .. } = document;
+    let mut components = serde_json::to_value(components).expect("its keys are texts");
+    event_schema::put_into(&mut components["schemas"]);
+    let ordered = Ordered { openapi, info, servers, security, tags, paths, components };
+    let text = serde_json::to_string_pretty(&ordered).expect("its keys are texts");
+    text.chars().map(visible).chain(["\n".to_owned()]).collect()
+}
+
+/// A character as JSON; one that is not seen by its code, so that whoever reads the file sees it. (RFC 8259 §7.)
+fn visible(character: char) -> String {
+    if character.is_ascii() || !clean::is_dropped(character) {
+        return character.to_string();
+    }
+    let units = &mut [0; 2];
+    character.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
 }

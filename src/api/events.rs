@@ -14,9 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::Caller;
-use super::document::bodies::{InvoiceData, InvoiceSentEvent};
+use super::document::bodies::{EventData, InvoiceSentEvent};
 use super::document::parameters::{EventHeaders, IdempotencyKeyHeader};
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -86,7 +86,7 @@ impl Mode {
     request_body(content(
         (InvoiceSentEvent = "application/cloudevents+json"),
         (Vec<InvoiceSentEvent> = "application/cloudevents-batch+json"),
-        (InvoiceData = "application/json")
+        (EventData = "application/json")
     )),
     responses(
         (status = 202, description = "What became of each event, in order.", body = Vec<TakenIn>),
@@ -238,10 +238,10 @@ impl<'a> TakenIn<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct NamedEvent {
     /// The event's `source`.
-    #[param(required = true, min_length = 1, max_length = 255)]
+    #[param(required = true, min_length = 1, max_length = 255, example = "https://billing.example/eu-1")]
     source: Option<String>,
     /// The event's `id`.
-    #[param(required = true, min_length = 1, max_length = 255)]
+    #[param(required = true, min_length = 1, max_length = 255, example = "7f1b0d7e-1c1f-4f0e-9a55-0f5f6d1c2a01")]
     id: Option<String>,
 }
 
@@ -268,7 +268,6 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
     params(NamedEvent),
     responses(
         (status = 200, description = "Its state, deliveries and dead letters.", body = EventStatus),
-        MalformedRequest,
         NotFound,
         Problems
     )

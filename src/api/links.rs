@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::IdempotencyKeyHeader;
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, Problems};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
@@ -128,7 +128,7 @@ pub(super) struct RevokedAnswer {
     operation_id = "list_links",
     tag = "portal",
     params(LinkQuery),
-    responses((status = 200, description = "The links.", body = LinksAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The links.", body = LinksAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,

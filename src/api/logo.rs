@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::TenantInPath;
-use super::document::problems::{BodyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -79,7 +79,6 @@ pub(super) async fn put(
             content(("image/png"), ("image/jpeg")),
             headers(("ETag" = String, description = "Its SHA-256."))
         ),
-        MalformedRequest,
         NotFound,
         Problems
     )
@@ -103,7 +102,7 @@ pub(super) async fn show(
     operation_id = "delete_logo",
     tag = "tenants",
     params(TenantInPath),
-    responses((status = 204, description = "It has none now."), MalformedRequest, NotFound, Problems)
+    responses((status = 204, description = "It has none now."), NotFound, Problems)
 )]
 pub(super) async fn delete(
     State(console): State<ApiSettings>,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::ApiSettings;
 use super::caller::Caller;
-use super::document::problems::{Malformed, Problems};
+use super::document::problems::Problems;
 use super::document::schemas::PrincipalWord;
 use crate::model::access::{Principal, Role};
 use crate::model::ids::TenantId;
@@ -50,7 +50,7 @@ pub(super) struct MeAnswer {
     path = "/api/v1/me",
     operation_id = "who_am_i",
     tag = "account",
-    responses((status = 200, description = "Who asks.", body = MeAnswer), Malformed, Problems)
+    responses((status = 200, description = "Who asks.", body = MeAnswer), Problems)
 )]
 pub(super) async fn show(caller: Caller) -> Json<MeAnswer> {
     Json(MeAnswer::of(&caller.0))

@@ -1,9 +1,9 @@
 //! The HTTP API: events in, and what became of them; tenants, customers and settings.
 //!
-//! A file for each group of routes, with what the API's [`document`] says of them. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
-//! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
-//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read, and it is done once if it
-//! names an `Idempotency-Key`.
+//! A file for each group of routes, with what the API's document says of them. Whatever goes wrong is a
+//! [`refusal::ApiRefusal`], and every answer of it is `application/problem+json`. A request passes, in this order: our names
+//! only (DNS rebinding), a panic's catch, a deadline, the token, and a bound on how many are worked on at once. Only then is
+//! its body read, and it is done once if it names an `Idempotency-Key`.
 
 mod access;
 mod act_refusal;
@@ -31,6 +31,7 @@ mod permissions;
 mod portal_locks;
 mod refusal;
 mod refused_tokens;
+mod schemas;
 mod settings;
 mod settings_history;
 mod settings_preview;
@@ -156,9 +157,13 @@ fn api(console: ApiSettings, gate: AccessGate) -> Router {
         .merge(support)
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .layer(from_fn_with_state(gate, access::check))
-        // Behind no token.
-        .merge(Router::from(document::routes()))
+        .merge(Router::from(public()))
         .with_state(console)
+}
+
+/// What is the same of every installation, and asks for no token.
+fn public() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().merge(document::routes()).merge(schemas::routes())
 }
 
 /// Master data, settings, links, the audit log.
@@ -191,14 +196,14 @@ pub fn document() -> OpenApi {
         .merge(events::routes())
         .merge(catalogue())
         .merge(support())
-        .merge(document::routes())
+        .merge(public())
         .into_openapi()
 }
 
 /// The document as it is served, and committed as `docs/openapi.json`.
 #[must_use]
 pub fn document_json() -> String {
-    document().to_pretty_json().expect("its keys are texts") + "\n"
+    document::written(document())
 }
 
 /// Every request is answered, also when a server behind us hangs. What was begun may have been done: every request
@@ -224,6 +229,7 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
 mod tests {
     use axum::body::to_bytes;
     use axum::http::header;
+    use axum::routing::get;
 
     use super::*;
     use crate::web::wire::Listening;

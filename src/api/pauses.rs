@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::{IdempotencyKeyHeader, TenantInPath};
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body, paging};
@@ -107,7 +107,7 @@ pub(super) struct PauseAnswer {
     operation_id = "list_tenants",
     tag = "tenants",
     params(TenantListQuery),
-    responses((status = 200, description = "The tenants.", body = TenantsAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The tenants.", body = TenantsAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
@@ -171,7 +171,6 @@ pub(super) async fn pause(
     responses(
         (status = 200, description = "It is not paused.", body = PauseAnswer),
         IdempotencyProblems,
-        MalformedRequest,
         NotFound,
         Problems
     )

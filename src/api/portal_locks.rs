@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::IdempotencyKeyHeader;
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
@@ -81,7 +81,7 @@ pub(super) struct LiftedAnswer {
     operation_id = "list_portal_locks",
     tag = "portal",
     params(LockQuery),
-    responses((status = 200, description = "The locks.", body = LocksAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The locks.", body = LocksAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,

@@ -12,9 +12,9 @@ use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
-use super::document::bodies::SettingsBody;
+use super::document::bodies::{SettingsBody, SettingsChangeBody};
 use super::document::parameters::{IfMatchHeader, TenantInPath};
-use super::document::problems::{BodyProblems, Malformed, NotFound, Problems, VersionProblems};
+use super::document::problems::{BodyProblems, NotFound, Problems, VersionProblems};
 use super::etag::{self, IfMatch};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -60,7 +60,6 @@ pub(super) struct SettingsAnswer {
             body = SettingsAnswer,
             headers(("ETag" = String, description = "What a change sends as If-Match."))
         ),
-        Malformed,
         NotFound,
         Problems
     )
@@ -89,7 +88,7 @@ pub(super) async fn show(
     operation_id = "put_settings",
     tag = "settings",
     params(TenantInPath, IfMatchHeader),
-    request_body = SettingsBody,
+    request_body = SettingsChangeBody,
     responses(
         (
             status = 200,

@@ -15,7 +15,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::bodies::SettingsBody;
 use super::document::parameters::{IdempotencyKeyHeader, IfMatchHeader, TenantInPath};
-use super::document::problems::{BodyProblems, IdempotencyProblems, Malformed, NotFound, Problems, VersionProblems};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems, VersionProblems};
 use super::etag::IfMatch;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
@@ -68,7 +68,7 @@ pub(super) struct RestoreBody {
     operation_id = "list_settings_versions",
     tag = "settings",
     params(TenantInPath),
-    responses((status = 200, description = "The versions.", body = VersionsAnswer), Malformed, NotFound, Problems)
+    responses((status = 200, description = "The versions.", body = VersionsAnswer), NotFound, Problems)
 )]
 pub(super) async fn versions(
     State(console): State<ApiSettings>,

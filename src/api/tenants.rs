@@ -14,7 +14,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::bodies::{ShownTenant, TenantBody};
 use super::document::parameters::TenantInPath;
-use super::document::problems::{BodyProblems, Malformed, NotFound, Problems};
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -94,7 +94,6 @@ pub(super) async fn put(
     params(TenantInPath),
     responses(
         (status = 200, description = "The tenant; it may be put back as it is.", body = ShownTenant),
-        Malformed,
         NotFound,
         Problems
     )

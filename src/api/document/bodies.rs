@@ -3,51 +3,51 @@
 //! `event` and `event::catalogue` read these by hand, for faults that name every path; a type that serde reads would say less.
 //! What stands here is their form once more; a test holds it against what they take.
 
-use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
+use std::borrow::Cow;
+
+use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::schemas::{formatted, identifier, text};
-use crate::event::EVENT_TYPE;
-use crate::event::bounds::KEY_MAX;
 use crate::model::ids::{RelayName, TenantId};
 use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMethod};
 
-/// An event as one JSON object (CloudEvents 1.0.2, JSON format).
+/// An event as one JSON object (CloudEvents 1.0.2, JSON format): `event_schema` describes it.
 pub(in crate::api) enum InvoiceSentEvent {}
 
 /// The `data` of an event, whose attributes are headers.
-pub(in crate::api) enum InvoiceData {}
+pub(in crate::api) enum EventData {}
 
-impl ToSchema for InvoiceSentEvent {}
+impl InvoiceSentEvent {
+    /// Its name in the document.
+    pub(super) const NAME: &str = "InvoiceSentEvent";
+}
 
-impl PartialSchema for InvoiceSentEvent {
-    fn schema() -> RefOr<Schema> {
-        let data =
-            ObjectBuilder::new().description(Some("The invoice: docs/events.md, docs/schemas/invoice-sent.v1.json."));
-        ObjectBuilder::new()
-            .description(Some("An invoice that is to be sent (CloudEvents 1.0.2). Other members are kept and ignored."))
-            .property("specversion", text().enum_values(Some(["1.0"])))
-            .property("id", identifier(KEY_MAX).description(Some("Unique within `source`.")))
-            .property("source", identifier(KEY_MAX).description(Some("Who published it.")))
-            .property("type", text().enum_values(Some([EVENT_TYPE])))
-            .property("time", text().format(formatted("date-time")).description(Some("When it happened.")))
-            .property("datacontenttype", text().examples(["application/json"]))
-            .property("traceparent", text().description(Some("W3C Trace Context.")))
-            .property("data", data)
-            .required("specversion")
-            .required("id")
-            .required("source")
-            .required("type")
-            .required("data")
-            .into()
+impl EventData {
+    /// Its name in the document.
+    pub(super) const NAME: &str = "InvoiceData";
+}
+
+impl ToSchema for InvoiceSentEvent {
+    fn name() -> Cow<'static, str> {
+        Self::NAME.into()
     }
 }
 
-impl ToSchema for InvoiceData {}
+impl ToSchema for EventData {
+    fn name() -> Cow<'static, str> {
+        Self::NAME.into()
+    }
+}
 
-impl PartialSchema for InvoiceData {
+impl PartialSchema for InvoiceSentEvent {
     fn schema() -> RefOr<Schema> {
-        Ref::new("#/components/schemas/InvoiceSentEvent/properties/data").into()
+        Object::new().into()
+    }
+}
+
+impl PartialSchema for EventData {
+    fn schema() -> RefOr<Schema> {
+        Object::new().into()
     }
 }
 
@@ -156,6 +156,18 @@ pub(in crate::api) struct SettingsBody {
     portal_authentication: PortalAuthenticationBody,
 }
 
+/// A change of settings.
+#[derive(ToSchema)]
+#[schema(as = SettingsChange)]
+#[expect(dead_code, reason = "read by event::catalogue")]
+pub(in crate::api) struct SettingsChangeBody {
+    #[serde(flatten)]
+    settings: SettingsBody,
+    /// Why, for the history.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
 /// What the portal asks before it shows documents, and how.
 #[derive(ToSchema)]
 #[schema(as = PortalAuthentication)]
@@ -202,4 +214,97 @@ struct PostalBody {
     /// With its letter.
     #[schema(max_length = 16, examples("12a"))]
     house_number: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Map, Value, json};
+
+    use crate::event::MemberWarning;
+    use crate::event::catalogue::{parse_tenant, warnings_of_customer, warnings_of_settings, warnings_of_tenant};
+
+    fn document() -> Value {
+        serde_json::from_str(&crate::api::document_json()).expect("JSON")
+    }
+
+    /// The members of a schema, behind references, alternatives to null and parts.
+    fn members<'d>(schema: &'d Value, document: &'d Value) -> BTreeMap<&'d str, &'d Value> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let pointer = reference.strip_prefix('#').expect("of this document");
+            return members(document.pointer(pointer).expect("it is there"), document);
+        }
+        let parts = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|name| schema[name].as_array()).flatten();
+        let own = schema["properties"].as_object().into_iter().flatten();
+        own.map(|(name, member)| (name.as_str(), member))
+            .chain(parts.flat_map(|part| members(part, document)))
+            .collect()
+    }
+
+    /// An object that has every member of the schema.
+    fn with_every_member(schema: &Value, document: &Value) -> Value {
+        let members = members(schema, document);
+        if members.is_empty() {
+            return json!("x");
+        }
+        let member = |(name, schema): (&str, &Value)| (name.to_owned(), with_every_member(schema, document));
+        Value::Object(members.into_iter().map(member).collect::<Map<_, _>>())
+    }
+
+    #[test]
+    fn every_member_that_is_described_is_read() {
+        type Warnings = fn(&[u8]) -> Vec<MemberWarning>;
+        let document = document();
+        let bodies: [(&str, Warnings); 3] = [
+            ("TenantBody", warnings_of_tenant),
+            ("CustomerBody", warnings_of_customer),
+            ("Settings", warnings_of_settings),
+        ];
+        for (name, warnings) in bodies {
+            let schema = &document["components"]["schemas"][name];
+            let body = with_every_member(schema, &document);
+            assert!(body.is_object(), "{name} has members");
+            let ignored: Vec<_> = warnings(body.to_string().as_bytes())
+                .into_iter()
+                .filter(|one| one.problem.contains("ignored"))
+                .collect();
+            assert!(ignored.is_empty(), "{name}: {ignored:?}");
+        }
+    }
+
+    /// The paths of all members, as `sender.name`.
+    fn paths(value: &Value, outer: &str, found: &mut Vec<String>) {
+        for (name, member) in value.as_object().into_iter().flatten() {
+            let path = format!("{outer}{name}");
+            paths(member, &format!("{path}."), found);
+            found.push(path);
+        }
+    }
+
+    #[test]
+    fn every_member_that_a_tenant_is_shown_with_is_described() {
+        let whole = json!({
+            "id": "acme", "name": "Acme GmbH", "relay": "default", "object_prefix": "acme/", "locale": "de-DE",
+            "sender": {"name": "Acme", "address": "rechnung@acme.example", "reply_to": "a@acme.example",
+                       "bounce_address": "b@acme.example"},
+            "time_zone": "Europe/Berlin", "legal_footer": "HRB 1",
+            "contact": {"email": "c@acme.example", "phone": "+49 351 1", "url": "https://acme.example"},
+            "imprint_url": "https://acme.example/i", "privacy_url": "https://acme.example/p",
+            "branding": {"colour": "#0a6b4f"},
+            "settings": {"sensitive_attachments": "exclude", "portal_authentication":
+                         {"level": "sensitive", "primary": "sms_otp", "secondary": "postcode_house_number"}},
+        });
+        let tenant = parse_tenant(whole.to_string().as_bytes(), None).expect("it is read");
+        let shown = serde_json::to_value(&tenant).expect("texts");
+        let document = document();
+        let described = with_every_member(&document["components"]["schemas"]["Tenant"], &document);
+        let (mut shown_paths, mut described_paths) = (Vec::new(), Vec::new());
+        paths(&shown, "", &mut shown_paths);
+        paths(&described, "", &mut described_paths);
+        assert!(shown_paths.len() > 20, "{shown_paths:?}");
+        shown_paths.sort_unstable();
+        described_paths.sort_unstable();
+        assert_eq!(described_paths, shown_paths);
+    }
 }

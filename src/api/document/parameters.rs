@@ -20,22 +20,34 @@ pub(in crate::api) enum NumberInPath {}
 pub(in crate::api) enum OperatorInPath {}
 /// `{token_id}` of an address.
 pub(in crate::api) enum TokenInPath {}
+/// `{name}` of a JSON Schema.
+pub(in crate::api) enum SchemaInPath {}
 /// The attributes of an event whose body is its `data` alone (CloudEvents 1.0.2, HTTP protocol binding §3.1).
 pub(in crate::api) enum EventHeaders {}
 /// `If-Match`, which a change must send.
 pub(in crate::api) enum IfMatchHeader {}
+/// `If-None-Match`, by which what has not changed is not sent again.
+pub(in crate::api) enum IfNoneMatchHeader {}
 /// `Idempotency-Key`, which a POST may send.
 pub(in crate::api) enum IdempotencyKeyHeader {}
 
 impl IntoParams for TenantInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![in_path("tenant_id", "The tenant, percent-encoded.", KEY_MAX)]
+        vec![in_path("tenant_id", "The tenant, percent-encoded.", "acme")]
     }
 }
 
 impl IntoParams for CustomerInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![in_path("customer_id", "The customer of the tenant, percent-encoded.", KEY_MAX)]
+        vec![in_path("customer_id", "The customer of the tenant, percent-encoded.", "C-1042")]
+    }
+}
+
+impl IntoParams for SchemaInPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let names = text().examples(["invoice-sent.v1.json", "invoice-mail-outcome.v1.json"]);
+        let parameter = ParameterBuilder::new().name("name").parameter_in(ParameterIn::Path).required(Required::True);
+        vec![parameter.description(Some("The file's name, of docs/schemas.")).schema(Some(names)).build()]
     }
 }
 
@@ -91,22 +103,29 @@ impl IntoParams for IfMatchHeader {
     }
 }
 
+impl IntoParams for IfNoneMatchHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![in_header("If-None-Match", "The `ETag` of an earlier answer.").schema(Some(text())).build()]
+    }
+}
+
 impl IntoParams for IdempotencyKeyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "A name of the sender's for this request: within 24 hours the same request with the same key is \
                            answered as it was first, and done once.";
-        let key = text().min_length(Some(1)).max_length(Some(KEY_MAX)).pattern(Some("^[!-~]+$"));
+        let key = text().min_length(Some(1)).max_length(Some(KEY_MAX)).pattern(Some("^[ -~]+$"));
         vec![in_header("Idempotency-Key", description).schema(Some(key)).build()]
     }
 }
 
-fn in_path(name: &str, description: &str, chars_max: usize) -> Parameter {
+fn in_path(name: &str, description: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(description))
-        .schema(Some(identifier(chars_max)))
+        .schema(Some(identifier(KEY_MAX)))
+        .example(Some(example.into()))
         .build()
 }
 

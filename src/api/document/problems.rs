@@ -1,8 +1,9 @@
 //! Refusals that many routes share, and what every refusal looks like.
 //!
-//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`Malformed`] or, where it reads a body,
-//! [`BodyProblems`], [`NotFound`] where something may not be there.
+//! A handler lists those that it can answer beside its own answers: [`Problems`] always, [`BodyProblems`] where it reads a body,
+//! [`NotFound`] where something may not be there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use utoipa::openapi::header::HeaderBuilder;
@@ -26,7 +27,7 @@ macro_rules! groups {
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 let refusals = [$(($status, stringify!($response))),+];
-                refusals.map(|(status, name)| (status.to_owned(), Ref::from_response_name(name).into())).into()
+                BTreeMap::from(refusals.map(|(status, name)| (status.to_owned(), RefOr::Ref(Ref::from_response_name(name)))))
             }
         }
     )+};
@@ -34,14 +35,12 @@ macro_rules! groups {
 
 groups! {
     /// What any request of somebody who must be known can be answered.
-    Problems: "401" Unauthorised, "403" Forbidden, "421" Misdirected, "429" TooManyRequests, "500" InternalError,
+    Problems: "400" Malformed, "401" Unauthorised, "403" Forbidden, "421" Misdirected, "429" TooManyRequests, "500" InternalError,
         "503" Unavailable;
     /// What a request to a public address can be answered.
-    PublicProblems: "421" Misdirected, "500" InternalError, "503" Unavailable;
-    /// The query or the address cannot be read.
-    Malformed: "400" Malformed;
-    /// The body, the query or the address cannot be read.
-    BodyProblems: "400" Malformed, "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
+    PublicProblems: "400" Malformed, "421" Misdirected, "500" InternalError, "503" Unavailable;
+    /// The body does not come, is too large, or of another type.
+    BodyProblems: "408" BodyTooSlow, "413" BodyTooLarge, "415" UnsupportedMediaType;
     /// What is asked for is not there, or belongs to tenants of others.
     NotFound: "404" NotFound;
     /// The request must name the version that it changes.
@@ -73,11 +72,7 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
         &[],
     ),
     ("BodyTooSlow", "`body-too-slow`: the body did not come within 20 seconds.", &[]),
-    (
-        "Conflict",
-        "`idempotency-conflict`: the key was used for another request, or its request is still worked on.",
-        &[],
-    ),
+    ("Conflict", CONFLICT, &[]),
     ("PreconditionFailed", "`precondition-failed`: it has changed meanwhile.", &[("ETag", "What it changed to.")]),
     ("BodyTooLarge", "`body-too-large`: the body has more than `bytes_max` bytes.", &[]),
     (
@@ -102,20 +97,22 @@ const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
     ),
 ];
 
+const CONFLICT: &str = "`idempotency-key-taken`: another request was sent with this key. `request-under-way`: the same request \
+                        is being worked on. `answer-not-kept`: it was done, and its answer is not known any more.";
 const CHALLENGE: &str = "The scheme `Bearer` (RFC 9110 §11.6.1).";
 const RETRY_AFTER: &str = "Seconds after which to send it again.";
 
 /// Adds what the groups refer to.
 pub(super) fn add_to(mut components: Components) -> Components {
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     for (name, description, headers) in SHARED {
-        components.responses.insert(name.to_owned(), refusal(description, headers).into());
+        components.responses.insert(name.to_owned(), RefOr::T(refusal(description, headers)));
     }
     components
 }
 
 fn refusal(description: &str, headers: &[(&str, &str)]) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
     headers
         .iter()
         .fold(
@@ -128,13 +125,17 @@ fn refusal(description: &str, headers: &[(&str, &str)]) -> Response {
         .build()
 }
 
-/// The body of every refusal, as [`crate::web::Problem`] writes it: for `body = Problem` with
+/// The body of every refusal, as [`crate::web::Problem`] writes it: for `body = ProblemBody` with
 /// `content_type = "application/problem+json"`, where a handler has a refusal of its own.
-pub(in crate::api) enum Problem {}
+pub(in crate::api) enum ProblemBody {}
 
-impl ToSchema for Problem {}
+impl ToSchema for ProblemBody {
+    fn name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+}
 
-impl PartialSchema for Problem {
+impl PartialSchema for ProblemBody {
     fn schema() -> RefOr<Schema> {
         let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
         let number = |description: &str| ObjectBuilder::new().schema_type(Type::Integer).description(Some(description));

@@ -28,13 +28,20 @@ use crate::policy::permission::Permission;
 use crate::sha256::Sha256;
 use crate::store::{FoundBy, LinkState};
 
-/// What `event::bounds::identifier` takes, as a regular expression: no control or invisible character, no white space at
-/// either end. (A character beyond U+FFFF is left to the server: many readers of patterns know no `\u{…}`.)
-const IDENTIFIER: &str = concat!(
-    r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff]",
-    r"([^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff]*",
-    r"[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff])?$",
-);
+/// What `clean::is_dropped` drops, in the brackets of a regular expression.
+macro_rules! hidden {
+    () => {
+        concat!(
+            r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e",
+            r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff",
+            // As they are: many readers of patterns know no \u{…}.
+            "\u{e0000}-\u{e0fff}"
+        )
+    };
+}
+
+/// What `event::bounds::identifier` takes: no control or invisible character, no white space at either end.
+const IDENTIFIER: &str = concat!(r"^[^\s", hidden!(), r"]([^", hidden!(), r"]*[^\s", hidden!(), r"])?$");
 
 /// An identifier of another system, of at most `chars_max` characters.
 pub(in crate::api) fn identifier(chars_max: usize) -> ObjectBuilder {

@@ -15,7 +15,7 @@ use super::{DeliveryPath, delivery, delivery_at};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{DeliveryInPath, IdempotencyKeyHeader};
-use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problem, Problems};
+use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
 use crate::model::access::TenantScope;
@@ -117,7 +117,7 @@ pub(super) async fn acknowledge(
         (
             status = 409,
             description = "`not-possible`: it is not due; `state` says where it stands. `tenant-paused`: resume the tenant.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,
@@ -148,7 +148,7 @@ pub(super) async fn send_now(
         (
             status = 409,
             description = "`not-possible`: it is not due; `state` says where it stands.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -184,7 +184,7 @@ pub(super) async fn cancel(
         (
             status = 409,
             description = "`not-possible`: it is not uncertain; `state` says where it stands.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,

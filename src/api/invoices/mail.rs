@@ -13,7 +13,7 @@ use crate::api::ApiSettings;
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::DeliveryInPath;
-use crate::api::document::problems::{NotFound, Problem, Problems};
+use crate::api::document::problems::{NotFound, ProblemBody, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::model::audit::AuditAction;
@@ -83,7 +83,7 @@ struct ShownHeader {
         (
             status = 410,
             description = "`forgotten`: what it was made of has been deleted.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,

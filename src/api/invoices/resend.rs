@@ -15,7 +15,7 @@ use super::{DeliveryPath, delivery, delivery_at};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{DeliveryInPath, IdempotencyKeyHeader};
-use crate::api::document::problems::{BodyProblems, NotFound, Problem, Problems};
+use crate::api::document::problems::{BodyProblems, NotFound, ProblemBody, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
 use crate::event::Malformed;
@@ -102,13 +102,13 @@ pub(super) struct ResentAnswer {
         (
             status = 409,
             description = "`sending`: wait until it has ended. `no-usable-recipient`: name another address as `to`.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         (
             status = 410,
             description = "`forgotten`: what it was made of has been deleted.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -150,13 +150,13 @@ pub(super) async fn plan(
             status = 409,
             description = "`plan-changed`: `plan` is what holds now. `too-soon`: it was sent again less than a minute ago. \
                            `must-fail`: `class` says why. `sending`, `no-usable-recipient`: as of the plan.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         (
             status = 410,
             description = "`forgotten`: what it was made of has been deleted.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,

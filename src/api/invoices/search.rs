@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::api::ApiSettings;
 use crate::api::actor::Asking;
 use crate::api::caller::Caller;
-use crate::api::document::problems::{Malformed as MalformedRequest, Problems};
+use crate::api::document::problems::Problems;
 use crate::api::paging::{limit, no_cursor};
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
@@ -128,7 +128,7 @@ struct ListedCustomerHit {
     operation_id = "find_invoices",
     tag = "invoices",
     params(InvoiceQuery),
-    responses((status = 200, description = "What was found.", body = FoundAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "What was found.", body = FoundAnswer), Problems)
 )]
 pub(super) async fn find(
     State(console): State<ApiSettings>,
@@ -159,7 +159,6 @@ pub(super) async fn find(
     params(InvoiceQuery),
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/csv"),
-        MalformedRequest,
         Problems
     )
 )]

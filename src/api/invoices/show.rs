@@ -13,8 +13,8 @@ use crate::api::ApiSettings;
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::conditional::json_unless_known;
-use crate::api::document::parameters::{DeliveryInPath, NumberInPath, TenantInPath};
-use crate::api::document::problems::{Malformed as MalformedRequest, NotFound, Problems};
+use crate::api::document::parameters::{DeliveryInPath, IfNoneMatchHeader, NumberInPath, TenantInPath};
+use crate::api::document::problems::{NotFound, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier, text};
@@ -40,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     path = "/api/v1/deliveries/{delivery_id}",
     operation_id = "show_delivery",
     tag = "invoices",
-    params(DeliveryInPath),
+    params(DeliveryInPath, IfNoneMatchHeader),
     responses(
         (status = 200, description = "The invoice.", body = InvoiceAnswer, headers(("ETag" = String))),
         (status = 304, description = "It is as the request's `If-None-Match` says."),
@@ -67,11 +67,10 @@ pub(super) async fn of_delivery(
     path = "/api/v1/tenants/{tenant_id}/invoices/{number}",
     operation_id = "show_invoice",
     tag = "invoices",
-    params(TenantInPath, NumberInPath),
+    params(TenantInPath, NumberInPath, IfNoneMatchHeader),
     responses(
         (status = 200, description = "The invoice.", body = InvoiceAnswer, headers(("ETag" = String))),
         (status = 304, description = "It is as the request's `If-None-Match` says."),
-        MalformedRequest,
         NotFound,
         Problems
     )

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::api::ApiSettings;
 use crate::api::caller::Caller;
-use crate::api::document::problems::{Malformed as MalformedRequest, Problems};
+use crate::api::document::problems::Problems;
 use crate::api::paging::page;
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
@@ -106,7 +106,7 @@ struct ListedWork {
     operation_id = "list_work",
     tag = "invoices",
     params(WorkListQuery),
-    responses((status = 200, description = "What waits.", body = WorkListAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "What waits.", body = WorkListAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,

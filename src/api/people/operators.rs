@@ -16,9 +16,7 @@ use super::{scope_of, tenants_of};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{IdempotencyKeyHeader, OperatorInPath};
-use crate::api::document::problems::{
-    BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problem, Problems,
-};
+use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
 use crate::api::paging::{limit, no_cursor};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
@@ -154,7 +152,7 @@ pub(super) struct OperatorChanged {
     operation_id = "list_operators",
     tag = "people",
     params(OperatorListQuery),
-    responses((status = 200, description = "The operators.", body = OperatorsAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The operators.", body = OperatorsAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
@@ -189,7 +187,7 @@ pub(super) async fn list(
         (
             status = 409,
             description = "`address-taken`: somebody signs in with this address; `operator_id` says who.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -245,7 +243,7 @@ pub(super) async fn show(
         (
             status = 409,
             description = "`last-admin`: nobody else may manage operators and can sign in.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
@@ -282,7 +280,7 @@ pub(super) async fn change(
             status = 409,
             description = "`operator-disabled`: enable them first. `own-account`: another administrator resets one's own. \
                            `password-chosen`: ask again, it is a reset by now.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,
@@ -340,7 +338,7 @@ pub(super) async fn reset_totp(
         (
             status = 409,
             description = "`last-admin`: nobody else may manage operators and can sign in.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         NotFound,

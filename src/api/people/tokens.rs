@@ -18,9 +18,7 @@ use super::{scope_of, tenants_of};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{IdempotencyKeyHeader, TokenInPath};
-use crate::api::document::problems::{
-    BodyProblems, IdempotencyProblems, Malformed as MalformedRequest, NotFound, Problem, Problems,
-};
+use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
 use crate::api::paging::page;
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
@@ -129,7 +127,7 @@ pub(super) struct TokenRevoked {
     operation_id = "list_tokens",
     tag = "people",
     params(TokenListQuery),
-    responses((status = 200, description = "The tokens.", body = TokensAnswer), MalformedRequest, Problems)
+    responses((status = 200, description = "The tokens.", body = TokensAnswer), Problems)
 )]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
@@ -159,7 +157,7 @@ pub(super) async fn list(
         (
             status = 409,
             description = "`name-taken`: a token that is not revoked has this name.",
-            body = Problem,
+            body = ProblemBody,
             content_type = "application/problem+json"
         ),
         BodyProblems,
