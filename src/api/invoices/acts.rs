@@ -15,7 +15,7 @@ use super::{DeliveryPath, delivery, delivery_at};
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{DeliveryInPath, IdempotencyKeyHeader};
-use crate::api::document::problems::{BodyProblems, NotFound, ProblemBody, Problems};
+use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
 use crate::model::access::TenantScope;
@@ -89,12 +89,7 @@ pub(super) struct InvoiceLinksRevoked {
     params(DeliveryInPath, IdempotencyKeyHeader),
     responses(
         (status = 200, description = "It is off the list.", body = AcknowledgedAnswer),
-        (
-            status = 409,
-            description = "`idempotency-key-taken`: the key was used for another request.",
-            body = ProblemBody,
-            content_type = "application/problem+json"
-        ),
+        IdempotencyProblems,
         NotFound,
         Problems
     )
@@ -225,12 +220,7 @@ pub(super) async fn mark_sent(
     request_body = ReasonBody,
     responses(
         (status = 200, description = "How many were revoked.", body = InvoiceLinksRevoked),
-        (
-            status = 409,
-            description = "`idempotency-key-taken`: the key was used for another request.",
-            body = ProblemBody,
-            content_type = "application/problem+json"
-        ),
+        IdempotencyProblems,
         BodyProblems,
         NotFound,
         Problems
