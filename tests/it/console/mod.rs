@@ -10,3 +10,4 @@ mod settings_are_shown;
 mod sign_ins_are_audited;
 pub(crate) mod support;
 mod support_answers_the_phone;
+mod walk;
