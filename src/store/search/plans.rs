@@ -3,10 +3,8 @@
 use uuid::Uuid;
 
 use super::catalogue::{COUNTED, CUSTOMERS_WITH};
-use super::find::{
-    DELIVERIES_NUMBERED, DELIVERIES_OF_EVENT, EVENTS_NAMED, EVENTS_NUMBERED, LETTERS_NAMED, LETTERS_NUMBERED,
-    LETTERS_OF_EVENT,
-};
+use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
+use super::find_numbered::{DELIVERIES_NUMBERED, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
 use crate::model::access::TenantScope;
@@ -33,14 +31,15 @@ pub struct SearchStatement {
 #[must_use]
 pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let numbered = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
+    let numbered_after = |text| numbered(text).bind("").bind(Uuid::nil());
     let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let none: [[Value<'_>; 2]; 0] = [];
     let searches = [
         ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
-        ("deliveries numbered", numbered(DELIVERIES_NUMBERED)),
-        ("waiting events numbered", numbered(EVENTS_NUMBERED)),
-        ("dead letters numbered", numbered(LETTERS_NUMBERED)),
+        ("deliveries numbered", numbered_after(DELIVERIES_NUMBERED)),
+        ("waiting events numbered", numbered_after(EVENTS_NUMBERED)),
+        ("dead letters numbered", numbered(LETTERS_NUMBERED).bind(Uuid::nil())),
         ("events named", named(EVENTS_NAMED)),
         ("dead letters named", named(LETTERS_NAMED)),
         ("deliveries of an event", of_event(DELIVERIES_OF_EVENT)),
