@@ -1,5 +1,7 @@
 //! `/search`: whatever a caller can name, over all tenants of the scope.
 
+use std::collections::HashSet;
+
 use axum::extract::{Query, State};
 use futures_util::stream;
 use serde::Deserialize;
@@ -16,24 +18,24 @@ use crate::model::ids::TenantId;
 use crate::model::state::DeadLetterState;
 use crate::operator::masking::customer_name;
 use crate::policy::permission::Permission;
-use crate::store::{Delivery, FoundBy, NewAuditEntry, SearchHits, StoreError};
+use crate::store::{Delivery, FindCursor, FindPage, FindRequest, FoundBy, NewAuditEntry, SearchHits, StoreError};
 use crate::telemetry::Masked;
 use crate::web::csv_answer;
 
 /// Hits of one page.
 const HITS: u32 = 50;
-/// No search goes further: whoever reads on writes more of the number.
-const HITS_MAX: u32 = 500;
+/// Hits that a file reads at once.
+const EXPORT_PAGE: u32 = 500;
+/// The longest file, in rows: whoever wants more writes more of the number.
+const EXPORT_ROWS_MAX: usize = 10_000;
 /// The longest text that is searched for, in characters.
 const QUERY_CHARS_MAX: usize = 300;
-/// Customers that are named below the invoices.
-const CUSTOMERS_MAX: usize = 20;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SearchQuery {
     q: String,
-    /// How many hits were shown before.
+    /// Where the page before ended.
     after: String,
 }
 
@@ -41,7 +43,8 @@ pub(super) struct SearchQuery {
 struct Found {
     hits: Vec<SearchHit>,
     customers: Vec<CustomerHit>,
-    more: bool,
+    more_customers: bool,
+    next: Option<FindCursor>,
 }
 
 pub(super) async fn show(
@@ -50,16 +53,22 @@ pub(super) async fn show(
     Query(query): Query<SearchQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ViewInvoices)?;
-    let shown = query.after.parse::<u32>().unwrap_or(0).min(HITS_MAX - HITS);
+    let after: Option<FindCursor> = signed.cursor(&query.after)?;
     let text: String = query.q.chars().take(QUERY_CHARS_MAX).collect();
-    let Found { hits, customers, more } = find(&console, &signed, &text, shown + HITS).await.or_failed(&signed)?;
-    let from = usize::try_from(shown).unwrap_or(usize::MAX).min(hits.len());
-    let next = (more && shown + HITS < HITS_MAX).then(|| (shown + HITS).to_string());
-    let view = SearchPage { query: &text, hits: &hits[from..], customers: &customers, next: next.as_deref() };
+    let found = find(&console, &signed, &text, after.as_ref(), HITS).await.or_failed(&signed)?;
+    let next = found.next.map(|next| next.to_string());
+    let view = SearchPage {
+        query: &text,
+        is_first: after.is_none(),
+        hits: &found.hits,
+        customers: &found.customers,
+        more_customers: found.more_customers,
+        next: next.as_deref(),
+    };
     Ok(pages::search(&signed.layout(), &view))
 }
 
-/// The same as a file, as far as a search goes. A file is kept where nobody sees who reads it: it is masked as the page is, and
+/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as the page is, and
 /// that it was made stands in the audit log.
 pub(super) async fn export(
     State(console): State<Console>,
@@ -68,13 +77,30 @@ pub(super) async fn export(
 ) -> HandlerAnswer {
     signed.require(Permission::ExportInvoices)?;
     let text: String = query.q.chars().take(QUERY_CHARS_MAX).collect();
-    let Found { hits, more, .. } = find(&console, &signed, &text, HITS_MAX).await.or_failed(&signed)?;
+    let (hits, more) = find_all(&console, &signed, &text).await.or_failed(&signed)?;
     let actor = signed.actor();
     let change = json!({ "query": text, "rows": hits.len(), "more": more });
     let entry = NewAuditEntry::new(AuditAction::ListExported, &actor).about("search").with(change);
     console.store.audit(&entry).await.or_failed(&signed)?;
     let rows = hits.into_iter().map(csv_cells).collect();
     Ok(csv_answer("search.csv", COLUMNS, stream::iter([Ok::<_, StoreError>(rows)])))
+}
+
+/// The hits of all pages, and whether there are more than a file takes.
+async fn find_all(console: &Console, signed: &Signed, text: &str) -> Result<(Vec<SearchHit>, bool), StoreError> {
+    let (mut hits, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+    loop {
+        let found = find(console, signed, text, after.as_ref(), EXPORT_PAGE).await?;
+        // One row for each invoice: what was sent again may stand on several pages.
+        hits.extend(found.hits.into_iter().filter(|hit| {
+            let is_delivery = matches!(hit.standing, InvoiceStanding::Delivery(_));
+            !is_delivery || seen.insert((hit.tenant.id.clone(), hit.number.clone(), hit.invoice_kind))
+        }));
+        after = found.next;
+        if after.is_none() || hits.len() >= EXPORT_ROWS_MAX {
+            return Ok((hits, after.is_some()));
+        }
+    }
 }
 
 const COLUMNS: [&str; 7] = ["tenant_id", "invoice_number", "kind", "state", "customer_id", "recipient", "created_at"];
@@ -99,11 +125,18 @@ pub(super) fn invoice_path(tenant: &str, number: &str) -> String {
     format!("/invoices?{query}")
 }
 
-async fn find(console: &Console, signed: &Signed, text: &str, limit: u32) -> Result<Found, StoreError> {
-    let found = console.store.find(text, &signed.principal.scope, limit).await?;
+async fn find(
+    console: &Console,
+    signed: &Signed,
+    text: &str,
+    after: Option<&FindCursor>,
+    limit: u32,
+) -> Result<Found, StoreError> {
+    let request = FindRequest { text, scope: &signed.principal.scope, after, limit };
+    let FindPage { hits: found, next } = console.store.find(&request).await?;
     let tenants = tenants_of(&found);
     let names = console.store.tenant_names(&tenants).await?;
-    let SearchHits { deliveries, events, dead_letters, customers, more, .. } = found;
+    let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = found;
     let name = |tenant: &TenantId| tenant_name(tenant, names.get(tenant));
     let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
     let mut hits = Vec::new();
@@ -158,8 +191,8 @@ async fn find(console: &Console, signed: &Signed, text: &str, limit: u32) -> Res
         name: customer_name(&found.name, found.kind, false),
         address: Masked(&found.address).to_string(),
     };
-    let customers = customers.iter().take(CUSTOMERS_MAX).map(customer).collect();
-    Ok(Found { hits, customers, more })
+    let customers = customers.iter().map(customer).collect();
+    Ok(Found { hits, customers, more_customers, next })
 }
 
 fn tenants_of(found: &SearchHits) -> Vec<TenantId> {
