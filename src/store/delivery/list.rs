@@ -1,5 +1,6 @@
 //! Deliveries as people look at them.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use uuid::Uuid;
@@ -59,6 +60,13 @@ const TO_RECIPIENT: &str = concat!(
     delivery_columns!(),
     " FROM delivery_recipient JOIN delivery ON delivery.id = delivery_recipient.delivery_id
          LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
+);
+
+/// Deliveries whose ids lie in a range.
+pub(in crate::store) const DELIVERIES_BETWEEN: &str = concat!(
+    "SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 AND ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY id LIMIT $4"
 );
 
 /// A list's statement while it is put together. Only what is asked for stands in it: a condition that may be none (`$1
@@ -233,6 +241,18 @@ impl DeliveryFilter {
         }
     }
 
+    /// The scopes that are read one by one, and merged. One of several tenants is read a tenant at a time where the list
+    /// goes by time: of all tenants' deliveries together, those of two small ones may be the last that are reached.
+    fn parts(&self, scope: &TenantScope) -> Vec<TenantScope> {
+        let scope = scope.narrowed_to(self.tenant.as_ref());
+        match scope.tenants() {
+            Some(tenants) if tenants.len() > 1 && self.order() == Order::Creation && self.invoice.is_none() => {
+                tenants.iter().map(|tenant| TenantScope::of([tenant.clone()])).collect()
+            }
+            _ => vec![scope],
+        }
+    }
+
     /// Where the list goes on behind this delivery of it.
     #[must_use]
     pub fn cursor(&self, delivery: &Delivery) -> Cursor {
@@ -253,19 +273,23 @@ impl Store {
         scope: &TenantScope,
         page: PageRequest,
     ) -> Result<Page<Delivery>, StoreError> {
-        let Some(to) = &filter.to else {
-            return Page::of(&self.page_of(filter, scope, page, None).await?, page.limit, Delivery::read, |delivery| {
-                filter.cursor(delivery)
-            });
+        // One address may stand under several keys while the secret keys change; each list is in order.
+        let keys: Vec<Option<i64>> = match &filter.to {
+            Some(to) => self.address_keys.all(&mailbox(to)).into_iter().map(Some).collect(),
+            None => vec![None],
         };
         let mut found = Vec::new();
-        // One address may stand under several keys while the secret keys change; each list is in order.
-        for key in self.address_keys.all(&mailbox(to)) {
-            for row in &self.page_of(filter, scope, page, Some(key)).await? {
-                found.push(Delivery::read(row)?);
+        for part in filter.parts(scope) {
+            for key in &keys {
+                for row in &self.page_of(filter, &part, page, *key).await? {
+                    found.push(Delivery::read(row)?);
+                }
             }
         }
-        found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id.0));
+        found.sort_by_cached_key(|delivery| {
+            let Cursor { at, id } = filter.cursor(delivery);
+            Reverse((at, id))
+        });
         found.dedup_by_key(|delivery| delivery.id);
         let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = found.len() > wanted;
@@ -292,19 +316,15 @@ impl Store {
         scope: &TenantScope,
         limit: u32,
     ) -> Result<Vec<DeliveryId>, StoreError> {
-        sql(concat!(
-            "SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 AND ",
-            in_scope!("tenant_id", "$3"),
-            " ORDER BY id LIMIT $4"
-        ))
-        .bind(range.0)
-        .bind(range.1)
-        .bind(scope)
-        .bind(limit)
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect()
+        sql(DELIVERIES_BETWEEN)
+            .bind(range.0)
+            .bind(range.1)
+            .bind(scope)
+            .bind(limit)
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 }
