@@ -34,6 +34,7 @@ migrations!(
     "0005_console",
     "0006_portal_proxies",
     "0007_page_fill",
+    "0011_search",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

@@ -21,6 +21,7 @@ use crate::store::db::page::{Cursor, Page, PageRequest};
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::list::looked_through;
 
 /// What cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,9 +131,10 @@ const CONCLUDED: &str = concat!(
     " ORDER BY concluded_at DESC, id DESC LIMIT $7"
 );
 
-/// Dead letters whose ids lie in a range.
+/// Dead letters whose ids lie in a range: of the first of all tenants, those of a scope.
 pub(in crate::store) const LETTERS_BETWEEN: &str = concat!(
-    "SELECT id FROM dead_letter WHERE id BETWEEN $1 AND $2 AND ",
+    "SELECT id FROM (SELECT id, tenant_id FROM dead_letter WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $5) AS found
+    WHERE ",
     in_scope!("tenant_id", "$3"),
     " ORDER BY id LIMIT $4"
 );
@@ -229,6 +231,7 @@ impl Store {
             .bind(range.1)
             .bind(scope)
             .bind(limit)
+            .bind(looked_through(scope, limit))
             .all(&mut self.read().await?)
             .await?
             .iter()

@@ -15,13 +15,18 @@ use crate::store::delivery::row::{Delivery, delivery_columns};
 
 /// Events of one name that are looked at.
 const NAMED_MAX: u32 = 11;
+/// Events of all tenants that are looked through for those of a scope.
+const LOOKED_THROUGH_MAX: u32 = 1_000;
 
-/// Events whose name begins so.
+/// Events whose name begins so: of the first of all tenants, those of a scope.
 pub(super) const EVENTS_NAMED: &str = concat!(
-    "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
-           wait_until
-    FROM event
-    WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2 AND ",
+    "SELECT * FROM (
+        SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
+               wait_until
+        FROM event
+        WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2
+        ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $5) AS found
+    WHERE ",
     in_scope!("tenant_id", "$3"),
     " ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $4"
 );
@@ -95,7 +100,8 @@ impl Search<'_> {
 
     /// Events of this name, whatever became of them; but for those that are found by their number.
     async fn events_named(&mut self, needle: &Needle) -> Result<(), StoreError> {
-        let rows = self.rows_named(EVENTS_NAMED, &needle.events).await?;
+        let looked_through = if self.scope.is_all() { NAMED_MAX } else { LOOKED_THROUGH_MAX };
+        let rows = self.rows_named(EVENTS_NAMED, &needle.events, Some(looked_through)).await?;
         let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
         for event in self.only_named(events, |event| needle.events.contains(&event.id)) {
             if is_numbered(needle, &event.invoice.number) {
@@ -138,7 +144,7 @@ impl Search<'_> {
 
     /// Dead letters of this name that no event holds: of bytes that could not be read.
     async fn letters_named(&mut self, needle: &Needle) -> Result<(), StoreError> {
-        let rows = self.rows_named(LETTERS_NAMED, &needle.events).await?;
+        let rows = self.rows_named(LETTERS_NAMED, &needle.events, None).await?;
         let letters = rows.iter().map(DeadLetter::read).collect::<Result<Vec<_>, _>>()?;
         let has_it = |letter: &DeadLetter| letter.event_id.as_ref().is_some_and(|id| needle.events.contains(id));
         for letter in self.only_named(letters, has_it) {
@@ -150,11 +156,19 @@ impl Search<'_> {
     }
 
     /// The rows whose event's name begins with one of these.
-    async fn rows_named(&self, text: &'static str, names: &[String]) -> Result<Vec<Row>, StoreError> {
+    async fn rows_named(
+        &self,
+        text: &'static str,
+        names: &[String],
+        looked_through: Option<u32>,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for name in names {
             let (low, high) = beginning_with(name);
-            let statement = sql(text).bind(low).bind(high).bind(self.scope).bind(NAMED_MAX);
+            let mut statement = sql(text).bind(low).bind(high).bind(self.scope).bind(NAMED_MAX);
+            if let Some(most) = looked_through {
+                statement = statement.bind(most);
+            }
             rows.extend(statement.all(&mut self.store.read().await?).await?);
         }
         Ok(rows)

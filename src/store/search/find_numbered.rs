@@ -1,6 +1,7 @@
 //! What has a number, or one that begins so: deliveries, events that wait, and what never became a delivery, merged.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
@@ -8,6 +9,7 @@ use super::cursor::{FindPosition, NumberPosition, NumberedKind};
 use super::find::{FoundBy, FoundItem, Search, read_event};
 use super::numbered::number_expression;
 use super::text::beginning_with;
+use crate::model::ids::TenantId;
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{Statement, sql};
@@ -26,6 +28,17 @@ pub(super) const DELIVERIES_NUMBERED: &str = concat!(
     in_scope!("delivery.tenant_id", "$3"),
     " AND delivery.role = 'main' AND (delivery.number_key, delivery.tenant_id, delivery.id) > ($1, $5, $6)
     ORDER BY delivery.number_key, delivery.tenant_id, delivery.id LIMIT $4"
+);
+
+/// The same of one tenant.
+pub(super) const DELIVERIES_NUMBERED_OF_TENANT: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", delivery.number_key AS found_key
+    FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
+    WHERE delivery.tenant_id = $3 AND delivery.number_key >= $1 AND delivery.number_key < $2
+      AND delivery.role = 'main' AND (delivery.number_key, delivery.id) > ($1, $5)
+    ORDER BY delivery.number_key, delivery.id LIMIT $4"
 );
 
 /// Events that wait, whose number lies in this range.
@@ -81,11 +94,12 @@ struct NumberStart<'p> {
 }
 
 impl<'p> NumberStart<'p> {
-    /// The first row of this kind in a range that begins with `low`, behind `after`.
-    fn of(kind: NumberedKind, low: &str, after: Option<&'p NumberPosition>) -> Self {
+    /// The first row of this kind in a range that begins with `low`, behind `after`; of one tenant, if that is read alone.
+    fn of(kind: NumberedKind, tenant: Option<&str>, low: &str, after: Option<&'p NumberPosition>) -> Self {
         let begin = |key: &str| Self { key: key.to_owned(), tenant: "", id: Uuid::nil() };
         let Some(after) = after.filter(|after| after.key.as_str() >= low) else { return begin(low) };
-        match kind.cmp(&after.kind) {
+        let tenant = tenant.map_or(Ordering::Equal, |tenant| tenant.cmp(&after.tenant));
+        match kind.cmp(&after.kind).then(tenant) {
             Ordering::Equal => Self { key: after.key.clone(), tenant: &after.tenant, id: after.id },
             Ordering::Greater => begin(&after.key),
             // Of this number all were listed. The next one sorts behind it and every control character, which none has.
@@ -132,15 +146,42 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// The rows of one kind, in order.
     async fn rows_numbered(
         &self,
         kind: NumberedKind,
         key: &str,
     ) -> Result<Vec<(NumberPosition, FoundItem)>, StoreError> {
+        if let (NumberedKind::Delivery, Some(tenants)) = (kind, self.scope.tenants()) {
+            return self.deliveries_of_tenants(tenants, key).await;
+        }
         let (low, high) = beginning_with(key);
-        let start = NumberStart::of(kind, &low, self.number_position());
+        let start = NumberStart::of(kind, None, &low, self.number_position());
         let rows = start.statement(kind, high, self).all(&mut self.store.read().await?).await?;
         rows.iter().map(|row| read(kind, row)).collect()
+    }
+
+    /// Each tenant's, along an index of its own: of all tenants' numbers together, those of a small one may be the last that
+    /// are reached.
+    async fn deliveries_of_tenants(
+        &self,
+        tenants: &BTreeSet<TenantId>,
+        key: &str,
+    ) -> Result<Vec<(NumberPosition, FoundItem)>, StoreError> {
+        let (low, high) = beginning_with(key);
+        let mut found = Vec::new();
+        let mut connection = self.store.read().await?;
+        for tenant in tenants {
+            let after = self.number_position();
+            let NumberStart { key, id, .. } =
+                NumberStart::of(NumberedKind::Delivery, Some(tenant.as_str()), &low, after);
+            let statement = sql(DELIVERIES_NUMBERED_OF_TENANT).bind(key).bind(&high).bind(tenant);
+            for row in &statement.bind(self.missing()).bind(id).all(&mut connection).await? {
+                found.push(read(NumberedKind::Delivery, row)?);
+            }
+        }
+        found.sort_by(|(one, _), (other, _)| (&one.key, &one.tenant).cmp(&(&other.key, &other.tenant)));
+        Ok(found)
     }
 }
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::catalogue::{COUNTED, CUSTOMERS_WITH};
 use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
-use super::find_numbered::{DELIVERIES_NUMBERED, EVENTS_NUMBERED, LETTERS_NUMBERED};
+use super::find_numbered::{DELIVERIES_NUMBERED, DELIVERIES_NUMBERED_OF_TENANT, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
 use crate::model::access::TenantScope;
@@ -35,15 +35,16 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let numbered = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
     let numbered_after = |text| numbered(text).bind("").bind(Uuid::nil());
     let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
-    let between = |text| sql(text).bind(Uuid::nil()).bind(Uuid::nil()).bind("").bind(0_i64);
+    let between = |text| sql(text).bind(Uuid::nil()).bind(Uuid::nil()).bind("").bind(0_i64).bind(0_i64);
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let none: [[Value<'_>; 2]; 0] = [];
     let searches = [
         ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
         ("deliveries numbered", numbered_after(DELIVERIES_NUMBERED)),
+        ("deliveries of a tenant numbered", numbered(DELIVERIES_NUMBERED_OF_TENANT).bind(Uuid::nil())),
         ("waiting events numbered", numbered_after(EVENTS_NUMBERED)),
         ("dead letters numbered", numbered(LETTERS_NUMBERED).bind(Uuid::nil())),
-        ("events named", named(EVENTS_NAMED)),
+        ("events named", named(EVENTS_NAMED).bind(0_i64)),
         ("dead letters named", named(LETTERS_NAMED)),
         ("deliveries of an event", of_event(DELIVERIES_OF_EVENT)),
         ("dead letters of an event", of_event(LETTERS_OF_EVENT)),

@@ -12,8 +12,8 @@ use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{
-    DeadLetterFilter, DeliveryFilter, Erased, FindCursor, FindPage, FindRequest, FoundBy, PageRequest, RetentionTimes,
-    SearchHits, Store,
+    DeadLetterFilter, Delivery, DeliveryFilter, Erased, FindCursor, FindPage, FindRequest, FoundBy, PageRequest,
+    RetentionTimes, SearchHits, Store,
 };
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ on_both_databases!(
     pages_go_on_behind_what_was_shown,
     deliveries_of_one_number_stand_on_one_page,
     a_customers_deliveries_are_listed_in_pages,
+    a_scope_of_tenants_is_searched_in_pages,
     a_hostile_text_is_a_text,
 );
 
@@ -519,6 +520,45 @@ async fn a_customers_deliveries_are_listed_in_pages(database: TestDatabase) {
     support.accept(&theirs).await;
     for limit in [2, 5, 9] {
         assert_eq!(walk(store, "c-1", limit).await.concat(), ["R-7", "R-6", "R-5", "R-4", "R-3", "R-8"], "{limit}");
+    }
+}
+
+async fn a_scope_of_tenants_is_searched_in_pages(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    for id in ["beta", "gamma"] {
+        store.upsert_tenant(&tenant(id), &actor("billing")).await.expect("answered");
+        let theirs = Customer { tenant_id: id.into(), ..customer("C-1") };
+        store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
+    }
+    for (id, tenant, number) in [
+        ("1", "gamma", "R-1"),
+        ("2", "beta", "R-2"),
+        ("3", "acme", "R-2"),
+        ("4", "gamma", "R-2"),
+        ("5", "beta", "R-3"),
+        ("6", "gamma", "R-4"),
+    ] {
+        let mut event = numbered(id, number);
+        event["data"]["tenant_id"] = tenant.into();
+        event["data"]["documents"][0]["object"] = format!("{tenant}/1.pdf").into();
+        support.accept(&event).await;
+    }
+    let scope = TenantScope::of([TenantId::from("beta"), TenantId::from("gamma")]);
+    for limit in 1..=6 {
+        let (mut after, mut seen): (Option<FindCursor>, _) = (None, Vec::new());
+        loop {
+            let request = FindRequest { text: "r", scope: &scope, after: after.as_ref(), limit };
+            let FindPage { hits, next } = store.find(&request).await.expect("answered");
+            let told = |(_, one): (FoundBy, Delivery)| format!("{} {}", one.invoice.tenant, one.invoice.number);
+            seen.extend(hits.deliveries.into_iter().map(told));
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let expected = ["gamma R-1", "beta R-2", "gamma R-2", "beta R-3", "gamma R-4"];
+        assert_eq!(seen, expected, "{limit} a page");
     }
 }
 
