@@ -8,6 +8,7 @@ pub(crate) mod command_line;
 pub(crate) mod database;
 pub(crate) mod dispatcher;
 pub(crate) mod document;
+pub(crate) mod history;
 pub(crate) mod memory_outbox;
 pub(crate) mod mirror;
 pub(crate) mod old_tls;
