@@ -1,6 +1,7 @@
 //! What scenarios stand on: real servers, and a sink that misbehaves on purpose.
 
 pub(crate) mod around;
+pub(crate) mod batch;
 pub(crate) mod black_hole;
 pub(crate) mod broker;
 pub(crate) mod censor;

@@ -135,6 +135,11 @@ const fn some(turn: usize) -> usize {
     turn * 7_919 % (MANY / 10) * 10 + 3
 }
 
+/// Some customer of the huge tenant; six in ten have deliveries, and those whose number ends in 4 are among them.
+const fn customer_with_deliveries(turn: usize) -> usize {
+    10_000 + (some(turn) + 1) % (CUSTOMERS - 10_000)
+}
+
 async fn searches(questions: &mut Questions<'_>, history: &History) {
     let all = &TenantScope::All;
     let (few, tiny) =
@@ -146,17 +151,17 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     }
     questions.find("number", all, 0, |turn| History::number(some(turn)).to_lowercase()).await;
     questions.find("number of many tenants", all, 0, |turn| format!("inv{}", 100_000 + turn)).await;
-    questions.find("customer's id", all, 0, |turn| format!("K-{}", 10_000 + some(turn) % (CUSTOMERS - 10_000))).await;
+    questions.find("customer's id", all, 0, |turn| format!("K-{}", customer_with_deliveries(turn))).await;
     for pages_before in [0, 1, 4] {
         questions.find("id of a customer with 50,000 deliveries", all, pages_before, |_| "k-0".to_owned()).await;
     }
     let name =
         |turn: usize| [format!("müller {}", turn * 8), "smith gmbh".to_owned(), format!("{turn}")][turn % 3].clone();
     questions.find("words of a name", all, 0, name).await;
-    let recipient = |turn: usize| format!("AP-{}@customer.example", 200 + some(turn) % (CUSTOMERS - 200));
+    let recipient = |turn: usize| format!("AP-{}@customer.example", customer_with_deliveries(turn));
     questions.find("recipient", all, 0, recipient).await;
     for pages_before in [0, 1, 4] {
-        let one = |_| "ap-0@customer.example".to_owned();
+        let one = |_: usize| "ap-0@customer.example".to_owned();
         questions.find("recipient of 50,000 deliveries", all, pages_before, one).await;
     }
     questions.find("Message-ID", all, 0, |turn| format!("<{}@acme.example>", history.id(some(turn)))).await;
