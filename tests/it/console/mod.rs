@@ -2,6 +2,7 @@
 
 mod guesses_are_few;
 mod operators_are_managed;
+mod pages_load_while_a_batch_is_sent;
 mod people_sign_in;
 mod requests_are_somebodys;
 pub(crate) mod support;

@@ -21,7 +21,7 @@ impl Site {
         let head = b"%PDF-1.4 ";
         let pdf = [&head[..], &vec![b'x'; document_bytes - head.len()]].concat();
         let app = self.app();
-        let before = sink.mails().len();
+        let before = sink.see(|state| state.mails.len());
         assert!(self.run(&["relays", "pause", "default", "--reason", "a batch comes in"], "").await.success());
         let numbers: Vec<usize> = (0..count).collect();
         for chunk in numbers.chunks(CHUNK) {
