@@ -1,5 +1,6 @@
 //! The pages of those who run the dispatcher, and who gets in.
 
+mod a_search_is_read_on;
 mod guesses_are_few;
 mod operators_are_managed;
 mod pages_load_while_a_batch_is_sent;
