@@ -47,7 +47,7 @@ pub(super) struct NumberPosition {
 }
 
 /// What has a number, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum NumberedKind {
     #[serde(rename = "d")]
     Delivery,

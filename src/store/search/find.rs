@@ -9,13 +9,14 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use uuid::Uuid;
 
-use super::cursor::{CustomerPosition, FindCursor, FindPosition, NumberPosition};
+use super::cursor::{CustomerPosition, FindCursor, FindPosition, NumberPosition, NumberedKind};
 use super::text::Needle;
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
 use crate::model::customer::Customer;
-use crate::model::ids::{DeliveryId, EventKey};
+use crate::model::ids::EventKey;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::EventState;
 use crate::store::Store;
@@ -159,6 +160,16 @@ pub(super) enum FoundItem {
     DeadLetter(Box<DeadLetter>),
 }
 
+impl FoundItem {
+    fn key(&self) -> (NumberedKind, Uuid) {
+        match self {
+            Self::Delivery(delivery) => (NumberedKind::Delivery, delivery.id.0),
+            Self::Event(event) => (NumberedKind::Event, event.key.0),
+            Self::DeadLetter(letter) => (NumberedKind::DeadLetter, letter.id.0),
+        }
+    }
+}
+
 /// A search under way.
 pub(super) struct Search<'s> {
     pub(super) store: &'s Store,
@@ -169,7 +180,7 @@ pub(super) struct Search<'s> {
     named: Vec<(FoundBy, FoundItem)>,
     /// In order; one more than the limit says that there is more.
     items: Vec<(FindPosition, FoundBy, FoundItem)>,
-    seen: HashSet<DeliveryId>,
+    seen: HashSet<(NumberedKind, Uuid)>,
     customers: (Vec<Customer>, bool),
     pub(super) several_ids: bool,
 }
@@ -207,28 +218,25 @@ impl<'s> Search<'s> {
 
     /// Takes in what has exactly this id.
     pub(super) fn push_named(&mut self, by: FoundBy, item: FoundItem) {
-        if self.is_new(&item) {
+        if self.seen.insert(item.key()) {
             self.named.push((by, item));
         }
     }
 
-    /// Takes in the next hit of a stage.
-    pub(super) fn push(&mut self, position: FindPosition, by: FoundBy, item: FoundItem) {
-        if self.is_new(&item) {
-            self.items.push((position, by, item));
+    /// Takes in the next hit by number: what has an id that begins so, too, stands in the order of the numbers.
+    pub(super) fn push_numbered(&mut self, position: NumberPosition, by: FoundBy, item: FoundItem) {
+        let key = item.key();
+        if !self.seen.insert(key) {
+            self.named.retain(|(_, other)| other.key() != key);
         }
+        self.items.push((FindPosition::Number(position), by, item));
     }
 
-    fn is_new(&mut self, item: &FoundItem) -> bool {
-        match item {
-            FoundItem::Delivery(delivery) => self.seen.insert(delivery.id),
-            FoundItem::Event(event) => {
-                !self.named.iter().any(|(_, other)| matches!(other, FoundItem::Event(other) if other.key == event.key))
-            }
-            FoundItem::DeadLetter(letter) => !self
-                .named
-                .iter()
-                .any(|(_, other)| matches!(other, FoundItem::DeadLetter(other) if other.id == letter.id)),
+    /// Takes in the next hit of a later stage, unless it stands on the page already.
+    fn push(&mut self, position: FindPosition, by: FoundBy, delivery: Delivery) {
+        let item = FoundItem::Delivery(Box::new(delivery));
+        if self.seen.insert(item.key()) {
+            self.items.push((position, by, item));
         }
     }
 
@@ -245,7 +253,7 @@ impl<'s> Search<'s> {
             let page = self.store.deliveries(&filter, self.scope, request).await?;
             for delivery in page.items {
                 let position = FindPosition::Recipient(delivery.id.0);
-                self.push(position, FoundBy::Recipient, FoundItem::Delivery(Box::new(delivery)));
+                self.push(position, FoundBy::Recipient, delivery);
             }
             after = page.next;
             if after.is_none() {
@@ -296,7 +304,7 @@ impl<'s> Search<'s> {
             for delivery in page.items {
                 listed += 1;
                 let position = CustomerPosition::of(customer, filter.cursor(&delivery), listed);
-                self.push(FindPosition::Customer(position), FoundBy::Customer, FoundItem::Delivery(Box::new(delivery)));
+                self.push(FindPosition::Customer(position), FoundBy::Customer, delivery);
             }
             after = page.next;
             if after.is_none() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::cursor::{FindPosition, NumberPosition, NumberedKind};
+use super::cursor::{NumberPosition, NumberedKind};
 use super::find::{FoundBy, FoundItem, Search, read_event};
 use super::numbered::number_expression;
 use super::text::beginning_with;
@@ -140,7 +140,7 @@ impl Search<'_> {
             found.truncate(usize::try_from(self.missing()).unwrap_or(usize::MAX));
             for (position, item) in found {
                 let by = if position.key == *key { FoundBy::Number } else { FoundBy::NumberPrefix };
-                self.push(FindPosition::Number(position), by, item);
+                self.push_numbered(position, by, item);
             }
         }
         Ok(())
