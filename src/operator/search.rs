@@ -1,5 +1,7 @@
 //! What a text names, one line for each invoice, credit note and reminder; on a page, over the API, and as a file.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use super::invoice::{InvoiceStanding, newest_of_each};
@@ -14,10 +16,15 @@ use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeadLetterState;
-use crate::store::{DeadLetter, Delivery, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store, StoreError};
+use crate::store::{
+    DeadLetter, Delivery, FindCursor, FindPage, FindRequest, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store,
+    StoreError,
+};
 
-/// No search goes further: whoever reads on writes more of the number.
-pub const FOUND_MAX: u32 = 500;
+/// Hits that a file reads at once.
+const EXPORT_PAGE: u32 = 500;
+/// The longest file, in rows: whoever wants more writes more of the number.
+const EXPORT_ROWS_MAX: usize = 10_000;
 /// The longest text that is searched for, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -30,13 +37,16 @@ pub struct InvoiceSearch {
     standing: Option<InvoiceStanding>,
 }
 
-/// What a text names.
+/// One page of what a text names.
 #[derive(Debug, Clone)]
 pub struct FoundInvoices {
     pub invoices: Vec<FoundInvoice>,
+    /// On the first page only.
     pub customers: Vec<Customer>,
-    /// There is more than was asked for.
-    pub more: bool,
+    /// There are more customers than are named.
+    pub more_customers: bool,
+    /// Where the next page begins, if there is one.
+    pub next: Option<FindCursor>,
 }
 
 /// An invoice that a text names, or an event that claims one.
@@ -83,13 +93,21 @@ impl InvoiceSearch {
         &self.text
     }
 
-    /// What it names; of deliveries, waiting events and dead letters at most `limit` each, what is named exactly first.
+    /// A page of what it names, of at most `limit` hits, what is named exactly first.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn find(&self, store: &Store, scope: &TenantScope, limit: u32) -> Result<FoundInvoices, StoreError> {
-        let found = store.find(&self.text, &scope.narrowed_to(self.tenant.as_ref()), limit).await?;
-        let SearchHits { deliveries, events, dead_letters, customers, more, .. } = found;
+    pub async fn find(
+        &self,
+        store: &Store,
+        scope: &TenantScope,
+        after: Option<&FindCursor>,
+        limit: u32,
+    ) -> Result<FoundInvoices, StoreError> {
+        let scope = scope.narrowed_to(self.tenant.as_ref());
+        let FindPage { hits, next } =
+            store.find(&FindRequest { text: &self.text, scope: &scope, after, limit }).await?;
+        let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = hits;
         let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
         let mut invoices: Vec<FoundInvoice> =
             newest_of_each(&rows).into_iter().map(|newest| FoundInvoice::delivery(newest, &deliveries)).collect();
@@ -98,7 +116,23 @@ impl InvoiceSearch {
         if let Some(wanted) = self.standing {
             invoices.retain(|found| found.standing == wanted);
         }
-        Ok(FoundInvoices { invoices, customers, more })
+        Ok(FoundInvoices { invoices, customers, more_customers, next })
+    }
+
+    /// What all pages name, one entry for each invoice, and whether there is more than a file takes.
+    async fn find_all(&self, store: &Store, scope: &TenantScope) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
+        let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+        loop {
+            let page = self.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
+            // What was sent again may stand on several pages.
+            invoices.extend(page.invoices.into_iter().filter(|found| {
+                found.delivery.is_none() || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
+            }));
+            after = page.next;
+            if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
+                return Ok((invoices, after.is_some()));
+            }
+        }
     }
 }
 
@@ -174,7 +208,7 @@ impl FoundInvoice {
     }
 }
 
-/// The same as a file, as far as a search goes. A file is kept where nobody sees who reads it: it is masked as lists are, and
+/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as lists are, and
 /// that it was made is an entry of the audit log.
 ///
 /// # Errors
@@ -184,7 +218,7 @@ pub async fn export_search(
     who: &Actor,
     search: &InvoiceSearch,
 ) -> Result<Vec<[String; SEARCH_COLUMNS.len()]>, StoreError> {
-    let FoundInvoices { invoices, more, .. } = search.find(store, &who.principal.scope, FOUND_MAX).await?;
+    let (invoices, more) = search.find_all(store, &who.principal.scope).await?;
     let InvoiceSearch { text, tenant, standing } = search;
     let change = json!({
         "query": text, "tenant_id": tenant, "state": standing.map(InvoiceStanding::into_str), "rows": invoices.len(),
