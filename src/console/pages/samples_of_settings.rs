@@ -93,11 +93,11 @@ fn portal(
         reason: by.map(|_| sample.text("Agreed with the data protection officer")),
     };
     let versions = [
-        version(4, PortalLevel::SensitiveForPrivate, Some("mara@nordlicht.example")),
-        version(3, PortalLevel::EveryPage, Some("eva@nordlicht.example")),
+        version(4, PortalLevel::SensitiveForPrivate, Some("admin@nordlicht.example")),
+        version(3, PortalLevel::EveryPage, Some("office@nordlicht.example")),
         version(1, PortalLevel::NotRequired, None),
     ];
-    let (reason, address) = (sample.text(""), sample.text("mara@nordlicht.example"));
+    let (reason, address) = (sample.text(""), sample.text("admin@nordlicht.example"));
     let page = PortalSettingsPage {
         tenant: &tenants[0],
         tenants: &tenants,
@@ -136,7 +136,7 @@ fn tenant_list(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool
 }
 
 fn paused(sample: &ConsoleSample) -> PausedTenant {
-    PausedTenant { since: now(), by: sample.text("karl@nordlicht.example"), reason: sample.text("Wrong prices") }
+    PausedTenant { since: now(), by: sample.text("operations@nordlicht.example"), reason: sample.text("Wrong prices") }
 }
 
 fn one_tenant(sample: &ConsoleSample, language: ConsoleLanguage, is_paused: bool) -> Response {
@@ -168,7 +168,7 @@ fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) 
     let row = |id: u32, how: &str, action, is_refused, changes, is_erased: bool| AuditRow {
         id: i64::from(id),
         at: now().minus(Duration::from_mins(u64::from(7 * id))),
-        who: sample.text("mara@nordlicht.example"),
+        who: sample.text("admin@nordlicht.example"),
         how: how.to_owned(),
         action,
         is_refused,
