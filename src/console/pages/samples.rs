@@ -52,7 +52,7 @@ impl ConsoleSample {
             sign_in(&layout, &page)
         };
         let limit = SignInProblem::Limit { wait: Duration::from_mins(15) };
-        let code = |problem| sign_in_code(&layout, &CodeEntryPage { problem });
+        let code = |problem| sign_in_code(&layout, &CodeEntryPage { next: Some(&email), problem });
         let enrol = |problem| {
             let page = InvitationPage { path: "/invitation/x", email: &email, name: &email, problem };
             invitation(&layout, &page)
