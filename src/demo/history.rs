@@ -22,22 +22,22 @@ const TENANT: &str = "nordlicht";
 /// Done once, as the administrator: a folder that was used before has it.
 pub(super) async fn write_history(app: &App, administrator: OperatorId, address: &str) -> anyhow::Result<()> {
     let kind = PrincipalKind::Operator(administrator);
-    let by = Principal { kind, ..Principal::command_line(address) };
+    let who = Actor::new(Principal { kind, ..Principal::command_line(address) });
     for (address, name, role, tenants) in PEOPLE {
         let scope = match tenants {
             [] => TenantScope::All,
             some => TenantScope::of(some.iter().copied().map(TenantId::from)),
         };
         let person = PersonToAdd { address, name: Some(name), role, scope: &scope };
-        match app.people().add(&person, true, &by).await {
+        match app.people().add(&person, true, &who).await {
             Ok(_) => {}
             Err(PeopleError::Exists(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }
     // Nobody is told the token itself: the page of tokens shows that there is one.
-    app.people().add_token("billing system", Role::Billing, &TenantScope::All, TOKEN_LIVES, &by).await?;
-    change_settings(app, &Actor::new(by)).await
+    app.people().add_token("billing system", Role::Billing, &TenantScope::All, TOKEN_LIVES, &who).await?;
+    change_settings(app, &who).await
 }
 
 /// From what was imported to stricter ones and, for a reason, back.

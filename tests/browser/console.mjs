@@ -32,6 +32,7 @@ const PAGES = {
   operators: '/operators',
   tokens: '/tokens',
   'audit log': '/audit',
+  'settings of whom': '/settings/portal',
   account: '/account',
   'invoice of an unknown tenant': '/search?q=NE-1047',
 };

@@ -72,13 +72,23 @@ export async function settingsAreWeighed() {
   await chosen(page, 'level', 'sensitive');
   const told = await page.textContent('#foreseen');
   check('a level without a method is refused', told.includes('Diese Stufe braucht eine primäre Methode'), told);
-  check('and cannot be saved', await page.isDisabled('.send button[type=submit]:not([formaction])'));
+  await page.fill('#reason', 'Ohne Methode');
+  await followed(page, '.send button[type=submit]:not([formaction])');
+  check('and is not saved', await page.isVisible('[role=alert]'), await page.textContent('main'));
   await inspectWork(page, 'settings that cannot be saved');
   await open(page, SETTINGS);
   await followed(page, 'button[formaction="/settings/portal/test"]');
   check('a test is sent', await page.isVisible('.done'), await page.textContent('main'));
   const mail = await mailTo('admin@demo.example');
   same('to the person alone', mail.envelope.recipients.join(), 'admin@demo.example');
+  await open(page, SETTINGS);
+  for (const title of ['Die E-Mail', 'Die Seite im Portal']) {
+    const frame = page.frameLocator(`#previews iframe[title="${title}"]`);
+    await frame.locator('body').waitFor();
+    check(`${title} as customers see it`, (await frame.locator('body').textContent()).includes('Nordlicht'));
+  }
+  await followed(page, '#previews figcaption a');
+  await inspectWork(page, 'preview of the email');
 }
 
 /** One click back, after a reason. */
