@@ -112,11 +112,11 @@ fn portal(
         reason: by.map(|_| sample.text("Agreed with the data protection officer")),
     };
     let versions = [
-        version(4, PortalLevel::SensitiveForPrivate, Some("mara@nordlicht.example")),
-        version(3, PortalLevel::EveryPage, Some("eva@nordlicht.example")),
+        version(4, PortalLevel::SensitiveForPrivate, Some("admin@nordlicht.example")),
+        version(3, PortalLevel::EveryPage, Some("office@nordlicht.example")),
         version(1, PortalLevel::NotRequired, None),
     ];
-    let (reason, address) = (sample.text(""), sample.text("mara@nordlicht.example"));
+    let (reason, address) = (sample.text(""), sample.text("admin@nordlicht.example"));
     let reply = sample.text("550 5.7.1 no test messages, please");
     let previews =
         SettingsPreviews { query: query(sample), has_mail: draft != chosen(PortalLevel::NotRequired), verifies: true };
@@ -158,7 +158,7 @@ fn mail(sample: &ConsoleSample, language: ConsoleLanguage, is_sent: bool) -> Res
         text: sample.text("Guten Tag"),
         attachments: vec![document],
     };
-    let (tenant, query, address) = (sample.tenant(), query(sample), sample.text("mara@nordlicht.example"));
+    let (tenant, query, address) = (sample.tenant(), query(sample), sample.text("admin@nordlicht.example"));
     let page = SettingsMailPage {
         tenant: &tenant,
         query: &query,
@@ -190,7 +190,7 @@ fn tenant_list(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool
 }
 
 fn paused(sample: &ConsoleSample) -> PausedTenant {
-    PausedTenant { since: now(), by: sample.text("karl@nordlicht.example"), reason: sample.text("Wrong prices") }
+    PausedTenant { since: now(), by: sample.text("operations@nordlicht.example"), reason: sample.text("Wrong prices") }
 }
 
 fn one_tenant(sample: &ConsoleSample, language: ConsoleLanguage, is_paused: bool) -> Response {
@@ -222,7 +222,7 @@ fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) 
     let row = |id: u32, how: &str, action, is_refused, changes, is_erased: bool| AuditRow {
         id: i64::from(id),
         at: now().minus(Duration::from_mins(u64::from(7 * id))),
-        who: sample.text("mara@nordlicht.example"),
+        who: sample.text("admin@nordlicht.example"),
         how: how.to_owned(),
         action,
         is_refused,

@@ -99,10 +99,15 @@ async fn an_administrator_is_invited_and_sets_up_an_app(database: TestDatabase) 
     assert_eq!(browser.post("/sign-in/code", &[("code", &code)]).await.location(), "/");
     assert!(browser.is_signed_in().await);
 
-    // Without the phone: a recovery code, once.
+    // Without the phone: a recovery code, once. It leads to what was asked for at first.
     let mut other = console.browser();
-    assert_eq!(other.sign_in(&ADDRESS.to_uppercase(), PASSWORD).await.location(), "/sign-in/code");
-    assert_eq!(other.post("/sign-in/code", &[("code", &codes[0].to_lowercase())]).await.location(), "/");
+    let form = [("email", "OPS@acme.example"), ("password", PASSWORD), ("next", "/search?q=R-1")];
+    assert_eq!(other.post("/sign-in", &form).await.location(), "/sign-in/code?next=/search%3Fq%3DR-1");
+    let page = other.get("/sign-in/code?next=/search%3Fq%3DR-1").await;
+    assert_eq!(page.between("name=\"next\" value=\""), "/search?q=R-1");
+    let form = [("code", codes[0].to_lowercase()), ("next", "/search?q=R-1".to_owned())];
+    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(other.post("/sign-in/code", &form).await.location(), "/search?q=R-1");
     let mut third = console.browser();
     third.sign_in(ADDRESS, PASSWORD).await;
     assert_ne!(third.post("/sign-in/code", &[("code", &codes[0])]).await.status, StatusCode::SEE_OTHER);
