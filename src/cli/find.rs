@@ -10,7 +10,7 @@ use super::lookup::which_invoice::quoted;
 use crate::model::access::TenantScope;
 use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
-use crate::store::NewAuditEntry;
+use crate::store::{FindCursor, FindPage, FindRequest, NewAuditEntry};
 use hit::Hit;
 
 /// Search everything: an invoice's number or the beginning of it, an address, a customer's id or name, a Message-ID, the
@@ -30,7 +30,10 @@ pub struct FindArgs {
     /// Only of this tenant
     #[arg(long)]
     pub tenant: Option<String>,
-    /// Show at most this many of each kind
+    /// Continue after the cursor of an earlier search
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<FindCursor>,
+    /// Show at most this many, beside what has exactly this id
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub limit: u32,
     /// Show addresses and names of private customers whole; they are masked otherwise
@@ -44,8 +47,10 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     let output = globals.output();
     let text = args.text.join(" ");
     let tenant = args.tenant.map(TenantId::from);
-    let found = app.store.find(&text, &TenantScope::All.narrowed_to(tenant.as_ref()), args.limit).await?;
-    let (more, several_ids) = (found.more, found.several_ids);
+    let scope = TenantScope::All.narrowed_to(tenant.as_ref());
+    let request = FindRequest { text: &text, scope: &scope, after: args.after.as_ref(), limit: args.limit };
+    let FindPage { hits: found, next } = app.store.find(&request).await?;
+    let (more_customers, several_ids) = (found.more_customers, found.several_ids);
     if text.contains('@') {
         warn_of_missing_key(&app, output).await?;
     }
@@ -61,8 +66,11 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
         "nothing is named like that: check it, or write less of a number or a name; an address is found whole or not at all"
     };
     output.rows(&hits, none)?;
-    if more {
-        output.say("\nthere are more: write more of it, or raise --limit")?;
+    if let Some(next) = next {
+        output.say(&format!("\nthere are more: the same with --after {next}, or raise --limit"))?;
+    }
+    if more_customers {
+        output.say("\nthere are more customers of this name: write more of it")?;
     }
     match hits.iter().find_map(Hit::invoice) {
         Some((tenant, number)) => {

@@ -1,7 +1,10 @@
 //! What handlers have in common: the actor behind a form, and the page of a database that does not answer.
 
+use std::str::FromStr;
+
 use axum::response::Response;
 
+use super::pages;
 use super::signed::Signed;
 use crate::model::actor::Actor;
 use crate::store::StoreError;
@@ -24,6 +27,15 @@ impl<T> OrFailed<T> for Result<T, StoreError> {
 }
 
 impl Signed {
+    /// Where a list goes on, as the query's `after` says it; none at the beginning.
+    ///
+    /// # Errors
+    /// The page that says that this is not where a page ended.
+    pub(super) fn cursor<C: FromStr>(&self, after: &str) -> Result<Option<C>, Response> {
+        let after = Some(after).filter(|after| !after.is_empty()).map(str::parse).transpose();
+        after.map_err(|_| pages::cursor_unknown(&self.front()))
+    }
+
     /// Who acts by the forms of this session.
     pub(super) fn actor(&self) -> Actor {
         Actor::new(self.principal.clone()).from_network_if_known(self.network.as_deref())

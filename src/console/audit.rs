@@ -14,7 +14,7 @@ use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::operator::audit_export::{AUDIT_COLUMNS, export_audit};
 use crate::policy::permission::Permission;
-use crate::store::{AuditRecord, AuditSearch, ChangedMember, PageRequest};
+use crate::store::{AuditRecord, AuditSearch, ChangedMember, Cursor, PageRequest};
 use crate::web::csv_answer;
 
 /// Entries of one page.
@@ -40,10 +40,11 @@ pub(super) async fn show(
     Query(query): Query<AuditPageQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ViewAudit)?;
+    let after: Option<Cursor> = signed.cursor(&query.after)?;
     let (mut rows, mut next) = (Vec::new(), None);
     // Nothing was done on a day that there is not.
     if let Some(filter) = query.search() {
-        let request = PageRequest { limit: SHOWN, after: query.after.parse().ok() };
+        let request = PageRequest { limit: SHOWN, after };
         let page = console.store.audit_entries(&signed.principal.scope, &filter, request).await.or_failed(&signed)?;
         next = page.next.map(|next| next.to_string());
         rows = page.items.into_iter().map(row).collect();

@@ -40,6 +40,7 @@ pub(super) async fn show(
     Query(query): Query<CustomerQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ViewCustomers)?;
+    let after: Option<Cursor> = signed.cursor(&query.after)?;
     let (tenant, id) = (TenantId::from(tenant), CustomerId::from(customer));
     let (store, scope) = (&console.store, &signed.principal.scope);
     let customer = store.customer(&tenant, &id, scope).await.or_failed(&signed)?.ok_or_else(|| signed.not_found())?;
@@ -59,7 +60,6 @@ pub(super) async fn show(
         [chosen.primary, chosen.secondary].into_iter().flatten().map(|one| (one, usable.contains(&one))).collect();
     let filter =
         DeliveryFilter { tenant: Some(tenant.clone()), customer: Some(id.clone()), ..DeliveryFilter::default() };
-    let after: Option<Cursor> = query.after.parse().ok();
     let page = store.deliveries(&filter, scope, PageRequest { limit: DELIVERIES, after }).await.or_failed(&signed)?;
     let invoices = invoice_rows(&page.items);
     let links = links(&console, &signed, &tenant, &id).await.or_failed(&signed)?;

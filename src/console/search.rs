@@ -12,22 +12,20 @@ use super::signed::Signed;
 use crate::model::customer::Customer;
 use crate::model::ids::TenantId;
 use crate::operator::masking::customer_name;
-use crate::operator::search::{FOUND_MAX, FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
+use crate::operator::search::{FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
 use crate::policy::permission::Permission;
-use crate::store::{FoundBy, StoreError};
+use crate::store::{FindCursor, FoundBy, StoreError};
 use crate::telemetry::Masked;
 use crate::web::csv_answer;
 
 /// Hits of one page.
 const HITS: u32 = 50;
-/// Customers that are named below the invoices.
-const CUSTOMERS_MAX: usize = 20;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SearchQuery {
     q: String,
-    /// How many hits were shown before.
+    /// Where the page before ended.
     after: String,
 }
 
@@ -35,7 +33,8 @@ pub(super) struct SearchQuery {
 struct Found {
     hits: Vec<SearchHit>,
     customers: Vec<CustomerHit>,
-    more: bool,
+    more_customers: bool,
+    next: Option<FindCursor>,
 }
 
 pub(super) async fn show(
@@ -44,16 +43,22 @@ pub(super) async fn show(
     Query(query): Query<SearchQuery>,
 ) -> HandlerAnswer {
     signed.require(Permission::ViewInvoices)?;
-    let shown = query.after.parse::<u32>().unwrap_or(0).min(FOUND_MAX - HITS);
+    let after: Option<FindCursor> = signed.cursor(&query.after)?;
     let search = InvoiceSearch::of(&query.q);
-    let Found { hits, customers, more } = find(&console, &signed, &search, shown + HITS).await.or_failed(&signed)?;
-    let from = usize::try_from(shown).unwrap_or(usize::MAX).min(hits.len());
-    let next = (more && shown + HITS < FOUND_MAX).then(|| (shown + HITS).to_string());
-    let view = SearchPage { query: search.text(), hits: &hits[from..], customers: &customers, next: next.as_deref() };
+    let found = find(&console, &signed, &search, after.as_ref()).await.or_failed(&signed)?;
+    let next = found.next.map(|next| next.to_string());
+    let view = SearchPage {
+        query: search.text(),
+        is_first: after.is_none(),
+        hits: &found.hits,
+        customers: &found.customers,
+        more_customers: found.more_customers,
+        next: next.as_deref(),
+    };
     Ok(pages::search(&signed.layout(), &view))
 }
 
-/// The same as a file, as far as a search goes.
+/// The same as a file, all pages in one.
 pub(super) async fn export(
     State(console): State<Console>,
     signed: Signed,
@@ -73,9 +78,14 @@ pub(super) fn invoice_path(tenant: &str, number: &str) -> String {
     format!("/invoices?{query}")
 }
 
-async fn find(console: &Console, signed: &Signed, search: &InvoiceSearch, limit: u32) -> Result<Found, StoreError> {
-    let found = search.find(&console.store, &signed.principal.scope, limit).await?;
-    let FoundInvoices { invoices, customers, more } = found;
+async fn find(
+    console: &Console,
+    signed: &Signed,
+    search: &InvoiceSearch,
+    after: Option<&FindCursor>,
+) -> Result<Found, StoreError> {
+    let found = search.find(&console.store, &signed.principal.scope, after, HITS).await?;
+    let FoundInvoices { invoices, customers, more_customers, next } = found;
     let tenants = invoices.iter().map(|found| &found.tenant).chain(customers.iter().map(|found| &found.tenant_id));
     let names = console.store.tenant_names(tenants).await?;
     let name = |tenant: &TenantId| tenant_name(tenant, names.get(tenant));
@@ -98,8 +108,8 @@ async fn find(console: &Console, signed: &Signed, search: &InvoiceSearch, limit:
         name: customer_name(&found.name, found.kind, false),
         address: Masked(&found.address).to_string(),
     };
-    let customers = customers.iter().take(CUSTOMERS_MAX).map(customer).collect();
-    Ok(Found { hits, customers, more })
+    let customers = customers.iter().map(customer).collect();
+    Ok(Found { hits, customers, more_customers, next })
 }
 
 const fn matched_by(by: FoundBy) -> MatchedBy {

@@ -76,6 +76,11 @@ impl Signed {
             warn!("a page of the console was turned away: {error}");
             return pages::unavailable(&self.front(), TRY_AGAIN);
         }
+        if error.is_refused() {
+            // NUL, for example: nothing of ours is named so.
+            warn!("a page of the console was asked for something that cannot be: {error}");
+            return self.not_found();
+        }
         error!("a page of the console failed: {error}");
         pages::failed(&self.front())
     }

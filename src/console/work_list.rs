@@ -49,7 +49,7 @@ pub(super) async fn show(
     signed.require(Permission::ViewInvoices)?;
     let (store, scope) = (&console.store, &signed.principal.scope);
     let filter = query.filter();
-    let after: Option<Cursor> = query.after.parse().ok();
+    let after: Option<Cursor> = signed.cursor(&query.after)?;
     let page = store.work_list(scope, &filter, PageRequest { limit: ROWS, after }).await.or_failed(&signed)?;
     let counts = store.work_counts(scope, filter.tenant.as_ref()).await.or_failed(&signed)?;
     let tenants = store.tenants(scope, None, TENANTS_MAX).await.or_failed(&signed)?;

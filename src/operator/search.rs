@@ -1,4 +1,6 @@
-//! What a text names, one line for each invoice, credit note and reminder; on a page, over the API, and as a file.
+//! What a text names, one line for each invoice, credit note and reminder; a page at a time, and as a file.
+
+use std::collections::HashSet;
 
 use serde_json::json;
 
@@ -14,10 +16,15 @@ use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeadLetterState;
-use crate::store::{DeadLetter, Delivery, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store, StoreError};
+use crate::store::{
+    DeadLetter, Delivery, FindCursor, FindPage, FindRequest, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store,
+    StoreError,
+};
 
-/// No search goes further: whoever reads on writes more of the number.
-pub const FOUND_MAX: u32 = 500;
+/// What a file reads at once.
+const EXPORT_PAGE: u32 = 500;
+/// The longest file, in rows: whoever wants more writes more of the number.
+const EXPORT_ROWS_MAX: usize = 10_000;
 /// The longest text that is searched for, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -30,13 +37,16 @@ pub struct InvoiceSearch {
     standing: Option<InvoiceStanding>,
 }
 
-/// What a text names.
+/// A page of what a text names.
 #[derive(Debug, Clone)]
 pub struct FoundInvoices {
     pub invoices: Vec<FoundInvoice>,
+    /// Some of the customers that it names; on the first page only.
     pub customers: Vec<Customer>,
-    /// There is more than was asked for.
-    pub more: bool,
+    /// There are more of them.
+    pub more_customers: bool,
+    /// Where the search goes on, if it does.
+    pub next: Option<FindCursor>,
 }
 
 /// An invoice that a text names, or an event that claims one.
@@ -83,13 +93,22 @@ impl InvoiceSearch {
         &self.text
     }
 
-    /// What it names; of deliveries, waiting events and dead letters at most `limit` each, what is named exactly first.
+    /// What it names behind `after`, about `limit` of it; what is named exactly first. Of what stands otherwise than it wants, a
+    /// page has less, perhaps nothing.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn find(&self, store: &Store, scope: &TenantScope, limit: u32) -> Result<FoundInvoices, StoreError> {
-        let found = store.find(&self.text, &scope.narrowed_to(self.tenant.as_ref()), limit).await?;
-        let SearchHits { deliveries, events, dead_letters, customers, more, .. } = found;
+    pub async fn find(
+        &self,
+        store: &Store,
+        scope: &TenantScope,
+        after: Option<&FindCursor>,
+        limit: u32,
+    ) -> Result<FoundInvoices, StoreError> {
+        let scope = scope.narrowed_to(self.tenant.as_ref());
+        let request = FindRequest { text: &self.text, scope: &scope, after, limit };
+        let FindPage { hits, next } = store.find(&request).await?;
+        let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = hits;
         let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
         let mut invoices: Vec<FoundInvoice> =
             newest_of_each(&rows).into_iter().map(|newest| FoundInvoice::delivery(newest, &deliveries)).collect();
@@ -98,7 +117,7 @@ impl InvoiceSearch {
         if let Some(wanted) = self.standing {
             invoices.retain(|found| found.standing == wanted);
         }
-        Ok(FoundInvoices { invoices, customers, more })
+        Ok(FoundInvoices { invoices, customers, more_customers, next })
     }
 }
 
@@ -174,8 +193,8 @@ impl FoundInvoice {
     }
 }
 
-/// The same as a file, as far as a search goes. A file is kept where nobody sees who reads it: it is masked as lists are, and
-/// that it was made is an entry of the audit log.
+/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as lists are, and that it was
+/// made is an entry of the audit log.
 ///
 /// # Errors
 /// If the database does not answer: then nothing is shown.
@@ -184,7 +203,7 @@ pub async fn export_search(
     who: &Actor,
     search: &InvoiceSearch,
 ) -> Result<Vec<[String; SEARCH_COLUMNS.len()]>, StoreError> {
-    let FoundInvoices { invoices, more, .. } = search.find(store, &who.principal.scope, FOUND_MAX).await?;
+    let (invoices, more) = find_all(store, &who.principal.scope, search).await?;
     let InvoiceSearch { text, tenant, standing } = search;
     let change = json!({
         "query": text, "tenant_id": tenant, "state": standing.map(InvoiceStanding::into_str), "rows": invoices.len(),
@@ -193,6 +212,27 @@ pub async fn export_search(
     let entry = NewAuditEntry::new(AuditAction::ListExported, who).about("search");
     store.audit(&NewAuditEntry { tenant: tenant.as_ref(), ..entry }.with(change)).await?;
     Ok(invoices.into_iter().map(FoundInvoice::csv_cells).collect())
+}
+
+/// The invoices of all pages, and whether there are more than a file takes.
+async fn find_all(
+    store: &Store,
+    scope: &TenantScope,
+    search: &InvoiceSearch,
+) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
+    let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+    loop {
+        let found = search.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
+        // One row for each invoice: what was sent again may stand on several pages.
+        invoices.extend(found.invoices.into_iter().filter(|found| {
+            let is_delivery = matches!(found.standing, InvoiceStanding::Delivery(_));
+            !is_delivery || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
+        }));
+        after = found.next;
+        if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
+            return Ok((invoices, after.is_some()));
+        }
+    }
 }
 
 #[cfg(test)]

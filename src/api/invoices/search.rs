@@ -25,14 +25,12 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::operator::invoice::InvoiceStanding;
 use crate::operator::masking::{Reader, customer_name};
-use crate::operator::search::{FOUND_MAX, FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
-use crate::store::{FoundBy, StoreError};
+use crate::operator::search::{FoundInvoice, FoundInvoices, InvoiceSearch, SEARCH_COLUMNS, export_search};
+use crate::store::{FindCursor, FoundBy, StoreError};
 use crate::web::csv_answer;
 
 /// The longest text that is searched for, in characters.
 const TEXT_CHARS_MAX: usize = 300;
-/// Customers that are named beside the invoices.
-const CUSTOMERS_MAX: usize = 20;
 
 /// The routes of the search.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -68,11 +66,11 @@ pub(super) struct InvoiceQuery {
 pub(super) struct FoundAnswer {
     /// One entry for each invoice, credit note and reminder; what is named exactly first.
     invoices: Vec<ListedInvoiceHit>,
-    /// Customers that it names, at most 20.
+    /// Customers that it names, at most 20; on the first page only.
     customers: Vec<ListedCustomerHit>,
-    /// There is more than a search finds (500 of each kind): write more of the number.
-    more: bool,
-    /// Where the list goes on, if it does.
+    /// There are more of them: write more of the name.
+    more_customers: bool,
+    /// Where the list goes on, if it does. With `state`, a page may have less than was asked for, even nothing, and go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -136,21 +134,19 @@ pub(super) async fn find(
     query: Result<Query<InvoiceQuery>, QueryRejection>,
 ) -> Result<Json<FoundAnswer>, ApiRefusal> {
     let query = read(query)?;
-    let limit = to_usize(limit(query.limit)?);
-    let from = query.from()?;
-    // Always as far as a search goes: so the pages of one list are parts of the same.
-    let found = query.search()?.find(&console.store, caller.scope(), FOUND_MAX).await?;
-    let FoundInvoices { invoices, customers, more } = found;
-    let next = (invoices.len() > from + limit).then(|| (from + limit).to_string());
+    let limit = limit(query.limit)?;
+    let after = query.after.as_deref().map(str::parse::<FindCursor>).transpose().map_err(|_| no_cursor())?;
+    let found = query.search()?.find(&console.store, caller.scope(), after.as_ref(), limit).await?;
+    let FoundInvoices { invoices, customers, more_customers, next } = found;
     Ok(Json(FoundAnswer {
-        invoices: invoices.into_iter().skip(from).take(limit).map(ListedInvoiceHit::of).collect(),
-        customers: customers.into_iter().take(CUSTOMERS_MAX).map(ListedCustomerHit::of).collect(),
-        more,
-        next,
+        invoices: invoices.into_iter().map(ListedInvoiceHit::of).collect(),
+        customers: customers.into_iter().map(ListedCustomerHit::of).collect(),
+        more_customers,
+        next: next.map(|next| next.to_string()),
     }))
 }
 
-/// The same as a file (CSV), as far as a search goes; that it was made is an entry of the audit log.
+/// The same as a file (CSV), at most 10,000 rows; that it was made is an entry of the audit log.
 #[utoipa::path(
     get,
     path = "/api/v1/invoices.csv",
@@ -180,10 +176,6 @@ fn read(query: Result<Query<InvoiceQuery>, QueryRejection>) -> Result<InvoiceQue
     query.map(|Query(query)| query).map_err(|_| Malformed::at("$", expected))
 }
 
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 impl InvoiceQuery {
     fn search(&self) -> Result<InvoiceSearch, Malformed> {
         text("q", &self.q, TEXT_CHARS_MAX)?;
@@ -194,13 +186,6 @@ impl InvoiceQuery {
         let state =
             state.map_err(|_| Malformed::at("state", "is not a state of a delivery, waiting or dead_letter"))?;
         Ok(InvoiceSearch::of(&self.q).narrowed(self.tenant_id.clone(), state))
-    }
-
-    /// How many of the list earlier answers had.
-    fn from(&self) -> Result<usize, Malformed> {
-        let Some(after) = self.after.as_deref() else { return Ok(0) };
-        let shown = after.parse::<u16>().ok().filter(|shown| shown.to_string() == after);
-        shown.map(usize::from).ok_or_else(no_cursor)
     }
 }
 

@@ -71,7 +71,7 @@ impl Hit {
 
     /// Everything that was found, what is named exactly first.
     pub(super) fn all(found: SearchHits, addresses: bool, now: Timestamp) -> Vec<Self> {
-        let SearchHits { deliveries, events, dead_letters, customers, more: _, several_ids: _ } = found;
+        let SearchHits { deliveries, events, dead_letters, customers, .. } = found;
         let mut hits = Self::invoices(deliveries, addresses, now);
         hits.extend(events.into_iter().map(|(by, event)| Self::waiting(by, event, now)));
         hits.extend(dead_letters.into_iter().map(|(by, letter)| Self::dead(by, letter, now)));

@@ -64,6 +64,12 @@ pub fn forbidden(layout: &SignedOutLayout<'_>) -> Response {
     show(layout, StatusCode::FORBIDDEN, |words| words.notices.forbidden, WayOut::Start, None)
 }
 
+/// What should say where a list goes on says nothing of the kind.
+#[must_use]
+pub fn cursor_unknown(layout: &SignedOutLayout<'_>) -> Response {
+    show(layout, StatusCode::BAD_REQUEST, |words| words.notices.cursor_unknown, WayOut::Start, None)
+}
+
 /// A form without the session's token, or from another site.
 #[must_use]
 pub fn form_outdated(layout: &SignedOutLayout<'_>) -> Response {

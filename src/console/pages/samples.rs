@@ -215,7 +215,8 @@ impl ConsoleSample {
                 address: self.text("a…@c….example"),
             };
             let customers = if hits.is_empty() { &[][..] } else { &[customer][..] };
-            search(&self.layout(language, path), &SearchPage { query, hits, customers, next })
+            let (is_first, more_customers) = (true, next.is_some());
+            search(&self.layout(language, path), &SearchPage { query, is_first, hits, customers, more_customers, next })
         };
         vec![
             ("work", work(&rows, false, Some("2026/x"))),
@@ -281,6 +282,7 @@ fn notices(language: ConsoleLanguage) -> Vec<(&'static str, Response)> {
         ("not-found", not_found(&layout)),
         ("forbidden", forbidden(&layout)),
         ("form-outdated", form_outdated(&layout)),
+        ("cursor-unknown", cursor_unknown(&layout)),
         ("conflict", conflict(&layout)),
         ("session-over", session_over(&layout)),
         ("invitation-unknown", invitation_unknown(&layout)),

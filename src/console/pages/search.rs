@@ -17,10 +17,13 @@ use crate::policy::permission::Permission;
 pub struct SearchPage<'a> {
     /// As it was entered.
     pub query: &'a str,
-    /// The newest first; one row for each invoice.
+    pub is_first: bool,
+    /// One row for each invoice.
     pub hits: &'a [SearchHit],
     /// Customers of this name or id.
     pub customers: &'a [CustomerHit],
+    /// There are more of them.
+    pub more_customers: bool,
     /// The value of `after` for the next page.
     pub next: Option<&'a str>,
 }
@@ -61,6 +64,7 @@ struct SearchTemplate<'a> {
     count: String,
     hits: Vec<SearchHitView<'a>>,
     customers: Vec<CustomerHitView<'a>>,
+    more_customers: bool,
     next: Option<String>,
     export: Option<String>,
 }
@@ -94,7 +98,11 @@ pub fn search(layout: &ConsoleLayout<'_>, page: &SearchPage<'_>) -> Response {
         words: &words.work,
         query,
         title: if query.is_empty() { words.work.search_title.to_owned() } else { (words.work.results_for)(query) },
-        count: (words.work.result_count)(page.hits.len(), page.next.is_some()),
+        count: if page.is_first {
+            (words.work.result_count)(page.hits.len(), page.next.is_some())
+        } else {
+            (words.work.further_count)(page.hits.len())
+        },
         hits: page
             .hits
             .iter()
@@ -115,6 +123,7 @@ pub fn search(layout: &ConsoleLayout<'_>, page: &SearchPage<'_>) -> Response {
             .iter()
             .map(|hit| CustomerHitView { path: customer_path(&hit.tenant.id, &hit.id), hit })
             .collect(),
+        more_customers: page.more_customers,
         next: page.next.map(|after| next_path(layout.path, after)),
         export: (may_export && !page.hits.is_empty()).then(|| format!("/search.csv?q={}", encoded(page.query))),
     };

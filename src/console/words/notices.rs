@@ -29,6 +29,11 @@ words! { NoticeTexts {
         notice("Please reload the page", "The form was out of date; nothing has happened. Go back, reload the page and try again."),
         notice("Laad de pagina opnieuw", "Het formulier was verouderd; er is niets gebeurd. Ga terug, laad de pagina opnieuw en probeer het nog eens."),
         notice("Veuillez recharger la page", "Le formulaire n’était plus à jour\u{a0}; rien ne s’est passé. Revenez en arrière, rechargez la page et réessayez.");
+    cursor_unknown: ConsoleNotice =
+        notice("Hier geht die Liste nicht weiter", "In der Adresse steht nicht, wo die Seite davor zu Ende war. Beginnen Sie die Liste von vorn."),
+        notice("The list does not go on here", "The address does not say where the page before ended. Begin the list anew."),
+        notice("De lijst gaat hier niet verder", "In het adres staat niet waar de vorige pagina eindigde. Begin de lijst opnieuw."),
+        notice("La liste ne continue pas ici", "L’adresse ne dit pas où la page précédente s’est terminée. Recommencez la liste.");
     conflict: ConsoleNotice =
         notice("Inzwischen ist etwas anderes geschehen", "Was Sie vorhatten, geht in diesem Zustand nicht mehr. Sehen Sie sich an, wie es jetzt steht."),
         notice("Something else has happened meanwhile", "What you wanted is no longer possible in this state. Have a look at how it stands now."),

@@ -99,6 +99,16 @@ words! { WorkWords {
         |count, more| match (count, more) { (1, false) => "1 result".to_owned(), (_, true) => format!("The first {count} results"), _ => format!("{count} results") },
         |count, more| match (count, more) { (1, false) => "1 resultaat".to_owned(), (_, true) => format!("De eerste {count} resultaten"), _ => format!("{count} resultaten") },
         |count, more| match (count, more) { (1, false) => "1 résultat".to_owned(), (_, true) => format!("Les {count} premiers résultats"), _ => format!("{count} résultats") };
+    further_count: fn(usize) -> String =
+        |count| match count { 1 => "1 weiterer Treffer".to_owned(), count => format!("{count} weitere Treffer") },
+        |count| match count { 1 => "1 more result".to_owned(), count => format!("{count} more results") },
+        |count| match count { 1 => "1 resultaat meer".to_owned(), count => format!("{count} resultaten meer") },
+        |count| match count { 1 => "1 autre résultat".to_owned(), count => format!("{count} autres résultats") };
+    more_customers =
+        "Es gibt mehr Kunden mit diesem Namen. Schreiben Sie mehr davon.",
+        "There are more customers of this name. Write more of it.",
+        "Er zijn meer klanten met deze naam. Vul meer ervan in.",
+        "Il y a d’autres clients de ce nom. Écrivez-en davantage.";
     search_intro =
         "Gesucht wird in allen Mandanten, die Sie sehen dürfen, und in jedem Status.",
         "It looks in all tenants that you may see, and in every state.",

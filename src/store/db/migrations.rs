@@ -37,6 +37,7 @@ migrations!(
     "0008_settings_reason",
     "0009_idempotency",
     "0010_sign_in_counts",
+    "0011_search",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

@@ -21,6 +21,7 @@ use crate::store::db::page::{Cursor, Page, PageRequest};
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::list::looked_through;
 
 /// What cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +131,24 @@ const CONCLUDED: &str = concat!(
     " ORDER BY concluded_at DESC, id DESC LIMIT $7"
 );
 
+/// Dead letters whose ids lie in a range: of the first of all tenants, those of a scope.
+pub(in crate::store) const LETTERS_BETWEEN: &str = concat!(
+    "SELECT id FROM (SELECT id, tenant_id FROM dead_letter WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $5) AS found
+    WHERE ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY id LIMIT $4"
+);
+
+/// A dead letter by its id, and the bytes of its event.
+pub(in crate::store) const LETTER: &str = concat!(
+    "SELECT ",
+    dead_letter_columns!(),
+    ", COALESCE(dead_letter.body, event.body) AS bytes
+    FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
+    WHERE dead_letter.id = $1 AND ",
+    in_scope!("dead_letter.tenant_id", "$2")
+);
+
 impl Store {
     /// Dead letters, newest first.
     pub async fn dead_letters(
@@ -207,20 +226,17 @@ impl Store {
         scope: &TenantScope,
         limit: u32,
     ) -> Result<Vec<DeadLetterId>, StoreError> {
-        sql(concat!(
-            "SELECT id FROM dead_letter WHERE id BETWEEN $1 AND $2 AND ",
-            in_scope!("tenant_id", "$3"),
-            " ORDER BY id LIMIT $4"
-        ))
-        .bind(range.0)
-        .bind(range.1)
-        .bind(scope)
-        .bind(limit)
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect()
+        sql(LETTERS_BETWEEN)
+            .bind(range.0)
+            .bind(range.1)
+            .bind(scope)
+            .bind(limit)
+            .bind(looked_through(scope, limit))
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 
     /// A dead letter and the bytes of its event, unless they are forgotten.
@@ -229,18 +245,7 @@ impl Store {
         id: DeadLetterId,
         scope: &TenantScope,
     ) -> Result<Option<(DeadLetter, Option<Bytes>)>, StoreError> {
-        let row = sql(concat!(
-            "SELECT ",
-            dead_letter_columns!(),
-            ", COALESCE(dead_letter.body, event.body) AS bytes
-            FROM dead_letter LEFT JOIN event ON event.key = dead_letter.event_key
-            WHERE dead_letter.id = $1 AND ",
-            in_scope!("dead_letter.tenant_id", "$2")
-        ))
-        .bind(id)
-        .bind(scope)
-        .optional(&mut self.read().await?)
-        .await?;
+        let row = sql(LETTER).bind(id).bind(scope).optional(&mut self.read().await?).await?;
         row.map(|row| Ok((DeadLetter::read(&row)?, row.get::<Option<Vec<u8>>>("bytes")?.map(Bytes::from)))).transpose()
     }
 

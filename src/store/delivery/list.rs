@@ -1,5 +1,6 @@
 //! Deliveries as people look at them.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use uuid::Uuid;
@@ -60,6 +61,23 @@ const TO_RECIPIENT: &str = concat!(
     " FROM delivery_recipient JOIN delivery ON delivery.id = delivery_recipient.delivery_id
          LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE TRUE"
 );
+
+/// Deliveries whose ids lie in a range: of the first of all tenants, those of a scope.
+pub(in crate::store) const DELIVERIES_BETWEEN: &str = concat!(
+    "SELECT id FROM (SELECT id, tenant_id FROM delivery WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $5) AS found
+    WHERE ",
+    in_scope!("tenant_id", "$3"),
+    " ORDER BY id LIMIT $4"
+);
+
+/// Ids of all tenants that are looked through for those of a scope: the first digits of an id are a time, and one tenant may
+/// have made all ids of that time.
+const LOOKED_THROUGH_MAX: u32 = 1_000;
+
+/// How many ids are looked through for `limit` of this scope.
+pub(in crate::store) fn looked_through(scope: &TenantScope, limit: u32) -> u32 {
+    if scope.is_all() { limit } else { limit.max(LOOKED_THROUGH_MAX) }
+}
 
 /// A list's statement while it is put together. Only what is asked for stands in it: a condition that may be none (`$1
 /// IS NULL OR …`) has PostgreSQL expect a single row, and sort a whole table by time instead of reading the index that
@@ -233,6 +251,18 @@ impl DeliveryFilter {
         }
     }
 
+    /// The scopes that are read one by one, and merged. One of several tenants is read a tenant at a time where the list
+    /// goes by time: of all tenants' deliveries together, those of two small ones may be the last that are reached.
+    fn parts(&self, scope: &TenantScope) -> Vec<TenantScope> {
+        let scope = scope.narrowed_to(self.tenant.as_ref());
+        match scope.tenants() {
+            Some(tenants) if tenants.len() > 1 && self.order() == Order::Creation && self.invoice.is_none() => {
+                tenants.iter().map(|tenant| TenantScope::of([tenant.clone()])).collect()
+            }
+            _ => vec![scope],
+        }
+    }
+
     /// Where the list goes on behind this delivery of it.
     #[must_use]
     pub fn cursor(&self, delivery: &Delivery) -> Cursor {
@@ -253,19 +283,23 @@ impl Store {
         scope: &TenantScope,
         page: PageRequest,
     ) -> Result<Page<Delivery>, StoreError> {
-        let Some(to) = &filter.to else {
-            return Page::of(&self.page_of(filter, scope, page, None).await?, page.limit, Delivery::read, |delivery| {
-                filter.cursor(delivery)
-            });
+        // One address may stand under several keys while the secret keys change; each list is in order.
+        let keys: Vec<Option<i64>> = match &filter.to {
+            Some(to) => self.address_keys.all(&mailbox(to)).into_iter().map(Some).collect(),
+            None => vec![None],
         };
         let mut found = Vec::new();
-        // One address may stand under several keys while the secret keys change; each list is in order.
-        for key in self.address_keys.all(&mailbox(to)) {
-            for row in &self.page_of(filter, scope, page, Some(key)).await? {
-                found.push(Delivery::read(row)?);
+        for part in filter.parts(scope) {
+            for key in &keys {
+                for row in &self.page_of(filter, &part, page, *key).await? {
+                    found.push(Delivery::read(row)?);
+                }
             }
         }
-        found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id.0));
+        found.sort_by_cached_key(|delivery| {
+            let Cursor { at, id } = filter.cursor(delivery);
+            Reverse((at, id))
+        });
         found.dedup_by_key(|delivery| delivery.id);
         let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = found.len() > wanted;
@@ -285,26 +319,24 @@ impl Store {
         filter.statement(scope, page, address_key).all(&mut self.read().await?).await
     }
 
-    /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids.
+    /// Up to `limit` deliveries whose ids lie in this range, both ends included; in the order of their ids. Those of a
+    /// scope are looked for among the first thousand.
     pub async fn deliveries_between(
         &self,
         range: (Uuid, Uuid),
         scope: &TenantScope,
         limit: u32,
     ) -> Result<Vec<DeliveryId>, StoreError> {
-        sql(concat!(
-            "SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 AND ",
-            in_scope!("tenant_id", "$3"),
-            " ORDER BY id LIMIT $4"
-        ))
-        .bind(range.0)
-        .bind(range.1)
-        .bind(scope)
-        .bind(limit)
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect()
+        sql(DELIVERIES_BETWEEN)
+            .bind(range.0)
+            .bind(range.1)
+            .bind(scope)
+            .bind(limit)
+            .bind(looked_through(scope, limit))
+            .all(&mut self.read().await?)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 }

@@ -125,18 +125,17 @@ macro_rules! delivery_columns {
 }
 pub(in crate::store) use delivery_columns;
 
+/// A delivery by its id.
+pub(in crate::store) const DELIVERY: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1 AND ",
+    in_scope!("delivery.tenant_id", "$2")
+);
+
 impl Store {
     pub async fn delivery(&self, id: DeliveryId, scope: &TenantScope) -> Result<Option<Delivery>, StoreError> {
-        let row = sql(concat!(
-            "SELECT ",
-            delivery_columns!(),
-            " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id WHERE delivery.id = $1 AND ",
-            in_scope!("delivery.tenant_id", "$2")
-        ))
-        .bind(id)
-        .bind(scope)
-        .optional(&mut self.read().await?)
-        .await?;
+        let row = sql(DELIVERY).bind(id).bind(scope).optional(&mut self.read().await?).await?;
         row.as_ref().map(Delivery::read).transpose()
     }
 }

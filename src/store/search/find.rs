@@ -1,130 +1,74 @@
-//! Everything that a text may name, over all tenants.
+//! Everything that a text may name, over all tenants, a page at a time.
+//!
+//! A search is read in stages, each along an index that is in its order: by number (`find_numbered`), by recipient, by
+//! customer. A page ends anywhere in one of them, and its cursor says behind which row; what comes in meanwhile moves
+//! nothing. What the text names by an id (`find_named`), and the customers themselves, are few: they stand on the first
+//! page.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
-use super::numbered::number_expression;
-use super::text::{Needle, beginning_with, number_key};
+use super::cursor::{CustomerPosition, FindCursor, FindPosition, NumberPosition, NumberedKind};
+use super::text::Needle;
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
 use crate::model::customer::Customer;
-use crate::model::ids::{DeliveryId, EventKey};
+use crate::model::ids::EventKey;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::EventState;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
-use crate::store::db::page::PageRequest;
-use crate::store::db::scope::in_scope;
-use crate::store::db::statement::sql;
+use crate::store::db::page::{Cursor, PageRequest};
 use crate::store::db::value::Row;
-use crate::store::dead_letter::list::{DeadLetter, dead_letter_columns};
+use crate::store::dead_letter::list::DeadLetter;
 use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::delivery::list::DeliveryFilter;
-use crate::store::delivery::row::{Delivery, delivery_columns};
+use crate::store::delivery::row::Delivery;
 
-/// Events of one name that are looked at.
-const NAMED_MAX: u32 = 11;
-/// Of so many customers at most the newest deliveries are found too …
+/// Customers that a page names.
+const CUSTOMERS_MAX: u32 = 20;
+/// Of so many customers at most their deliveries are found too …
 const CUSTOMERS_WITH_DELIVERIES_MAX: usize = 5;
-/// … so many of each.
+/// … the newest of each, so many; of one alone, all.
 const DELIVERIES_EACH: u32 = 5;
 
-/// Deliveries whose number begins so; one that is the whole number comes first.
-pub(super) const DELIVERIES_NUMBERED: &str = concat!(
-    "SELECT ",
-    delivery_columns!(),
-    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery.number_key >= $1 AND delivery.number_key < $2 AND ",
-    in_scope!("delivery.tenant_id", "$3"),
-    " AND delivery.role = 'main'
-    ORDER BY delivery.number_key, delivery.tenant_id LIMIT $4"
-);
+/// What is searched for, and which page of it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct FindRequest<'q> {
+    /// As somebody typed it. Of a longer text the first 320 characters count.
+    pub text: &'q str,
+    pub scope: &'q TenantScope,
+    /// Behind which hit; the first page if `None`. One that came with another text is no error: it goes on where its
+    /// hit would stand.
+    pub after: Option<&'q FindCursor>,
+    /// The most deliveries, events and dead letters of a page, beside the few that the text names by an id.
+    pub limit: u32,
+}
 
-/// Events that wait, whose number begins so.
-pub(super) const EVENTS_NUMBERED: &str = concat!(
-    "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
-           wait_until
-    FROM event WHERE state = 'waiting' AND ",
-    in_scope!("tenant_id", "$3"),
-    " AND ",
-    number_expression!("invoice_number"),
-    " >= $1 AND ",
-    number_expression!("invoice_number"),
-    " < $2 ORDER BY ",
-    number_expression!("invoice_number"),
-    ", tenant_id LIMIT $4"
-);
-
-/// What never became a delivery, and whose number begins so.
-pub(super) const LETTERS_NUMBERED: &str = concat!(
-    "SELECT ",
-    dead_letter_columns!(),
-    " FROM dead_letter
-    WHERE delivery_id IS NULL AND invoice_number IS NOT NULL AND ",
-    in_scope!("tenant_id", "$3"),
-    " AND ",
-    number_expression!("invoice_number"),
-    " >= $1 AND ",
-    number_expression!("invoice_number"),
-    " < $2 ORDER BY ",
-    number_expression!("invoice_number"),
-    ", tenant_id LIMIT $4"
-);
-
-/// Events whose name begins so.
-pub(super) const EVENTS_NAMED: &str = concat!(
-    "SELECT key, source, event_id, tenant_id, customer_id, invoice_id, invoice_number, kind, received_at, state,
-           wait_until
-    FROM event
-    WHERE event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2 AND ",
-    in_scope!("tenant_id", "$3"),
-    " ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $4"
-);
-
-/// Dead letters that no event holds, whose event's name begins so.
-pub(super) const LETTERS_NAMED: &str = concat!(
-    "SELECT ",
-    dead_letter_columns!(),
-    " FROM dead_letter
-    WHERE event_key IS NULL AND event_id IS NOT NULL
-      AND event_id {postgres: COLLATE \"C\"} >= $1 AND event_id {postgres: COLLATE \"C\"} < $2 AND ",
-    in_scope!("tenant_id", "$3"),
-    " ORDER BY event_id {postgres: COLLATE \"C\"} LIMIT $4"
-);
-
-/// What an event became: by its number, too, since that is how the index begins.
-pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
-    "SELECT ",
-    delivery_columns!(),
-    " FROM delivery LEFT JOIN lane_entry ON lane_entry.delivery_id = delivery.id
-    WHERE delivery.tenant_id = $1 AND delivery.invoice_number = $2 AND delivery.event_key = $3
-    -- Or else SQLite reads all of the tenant's in this order.
-    ORDER BY delivery.created_at{sqlite: + 0}, delivery.id"
-);
-
-/// The dead letters of an event.
-pub(super) const LETTERS_OF_EVENT: &str = concat!(
-    "SELECT ",
-    dead_letter_columns!(),
-    " FROM dead_letter
-    WHERE tenant_id = $1 AND tenant_id IS NOT NULL AND invoice_number = $2 AND event_key = $3
-    ORDER BY last_failed_at, id"
-);
+/// A page of what was found.
+#[derive(Debug, Clone, Default)]
+pub struct FindPage {
+    pub hits: SearchHits,
+    /// Where the search goes on, if it does.
+    pub next: Option<FindCursor>,
+}
 
 /// What a text named.
 #[derive(Debug, Clone, Default)]
 pub struct SearchHits {
-    /// Deliveries, each once.
+    /// Deliveries, each once. Those of one number and tenant stand on one page, unless they alone are more than a page.
     pub deliveries: Vec<(FoundBy, Delivery)>,
     /// Events that wait for their customers.
     pub events: Vec<(FoundBy, FoundEvent)>,
     /// What never became a delivery.
     pub dead_letters: Vec<(FoundBy, DeadLetter)>,
+    /// Up to 20 of this id or name; on the first page only.
     pub customers: Vec<Customer>,
-    /// There is more than was asked for.
-    pub more: bool,
+    /// There are more of them: no page names the others.
+    pub more_customers: bool,
     /// The text is the beginning of several ids; none of them was looked up.
     pub several_ids: bool,
 }
@@ -166,235 +110,241 @@ pub struct FoundEvent {
 }
 
 impl Store {
-    /// Everything that `text` may name: a number or the beginning of one, an address, a Message-ID, the id of a
+    /// Everything that a text may name: a number or the beginning of one, an address, a Message-ID, the id of a
     /// delivery, a dead letter or an event or the beginning of one that nothing else has, a customer's id or words of a
-    /// name. Of each kind at most `limit`; what is named exactly comes first.
-    pub async fn find(&self, text: &str, scope: &TenantScope, limit: u32) -> Result<SearchHits, StoreError> {
-        let mut search = Search { store: self, scope, limit, found: SearchHits::default(), seen: HashSet::new() };
-        let Some(needle) = Needle::read(text) else { return Ok(search.found) };
-        for key in &needle.numbers {
-            search.deliveries_numbered(key).await?;
-            search.events_numbered(key).await?;
-            search.letters_numbered(key).await?;
+    /// name. What has exactly this id or number comes first.
+    pub async fn find(&self, request: &FindRequest<'_>) -> Result<FindPage, StoreError> {
+        let Some(needle) = Needle::read(request.text) else { return Ok(FindPage::default()) };
+        let mut search = Search::new(self, request);
+        if search.is_first_page() {
+            search.named(&needle).await?;
         }
-        if let Some(mailbox) = needle.mailbox.clone() {
-            let filter = DeliveryFilter { to: Some(mailbox), ..DeliveryFilter::default() };
-            search.deliveries_like(FoundBy::Recipient, &filter, limit).await?;
+        // A cursor stands in one stage, and those before it have been read.
+        let stage = request.after.map_or(SearchStage::Numbers, |after| SearchStage::of(&after.0));
+        if stage <= SearchStage::Numbers {
+            search.numbered(&needle.numbers).await?;
         }
-        if let Some(root) = needle.root {
-            search.delivery(FoundBy::MessageId, DeliveryId(root)).await?;
+        if stage <= SearchStage::Recipient {
+            search.recipient(needle.mailbox.as_deref()).await?;
         }
-        if let Some(range) = needle.ids {
-            search.ids_between(range).await?;
-        }
-        search.events_named(&needle.events).await?;
-        search.letters_named(&needle.events).await?;
         if needle.mailbox.is_none() && needle.root.is_none() {
             search.customers(&needle).await?;
         }
-        Ok(search.found)
+        Ok(search.page())
+    }
+}
+
+/// In what order a search is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SearchStage {
+    Numbers,
+    Recipient,
+    Customers,
+}
+
+impl SearchStage {
+    const fn of(position: &FindPosition) -> Self {
+        match position {
+            FindPosition::Number(_) => Self::Numbers,
+            FindPosition::Recipient(_) => Self::Recipient,
+            FindPosition::Customer(_) => Self::Customers,
+        }
+    }
+}
+
+/// What a search finds.
+#[derive(Debug)]
+pub(super) enum FoundItem {
+    Delivery(Box<Delivery>),
+    Event(Box<FoundEvent>),
+    DeadLetter(Box<DeadLetter>),
+}
+
+impl FoundItem {
+    fn key(&self) -> (NumberedKind, Uuid) {
+        match self {
+            Self::Delivery(delivery) => (NumberedKind::Delivery, delivery.id.0),
+            Self::Event(event) => (NumberedKind::Event, event.key.0),
+            Self::DeadLetter(letter) => (NumberedKind::DeadLetter, letter.id.0),
+        }
     }
 }
 
 /// A search under way.
-struct Search<'s> {
-    store: &'s Store,
-    scope: &'s TenantScope,
-    limit: u32,
-    found: SearchHits,
-    seen: HashSet<DeliveryId>,
+pub(super) struct Search<'s> {
+    pub(super) store: &'s Store,
+    pub(super) scope: &'s TenantScope,
+    after: Option<&'s FindPosition>,
+    limit: usize,
+    /// What has exactly this id: above the others, and not counted.
+    named: Vec<(FoundBy, FoundItem)>,
+    /// In order; one more than the limit says that there is more.
+    items: Vec<(FindPosition, FoundBy, FoundItem)>,
+    seen: HashSet<(NumberedKind, Uuid)>,
+    customers: (Vec<Customer>, bool),
+    pub(super) several_ids: bool,
 }
 
-impl Search<'_> {
-    /// Takes the rows in, unless they are one too many.
-    fn within<'r>(&mut self, rows: &'r [Row]) -> &'r [Row] {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        self.found.more |= rows.len() > limit;
-        &rows[..rows.len().min(limit)]
-    }
-
-    fn add(&mut self, by: FoundBy, delivery: Delivery) {
-        if self.seen.insert(delivery.id) {
-            self.found.deliveries.push((by, delivery));
+impl<'s> Search<'s> {
+    fn new(store: &'s Store, request: &FindRequest<'s>) -> Self {
+        Self {
+            store,
+            scope: request.scope,
+            after: request.after.map(|after| &after.0),
+            limit: usize::try_from(request.limit).unwrap_or(usize::MAX),
+            named: Vec::new(),
+            items: Vec::new(),
+            seen: HashSet::new(),
+            customers: (Vec::new(), false),
+            several_ids: false,
         }
     }
 
-    async fn deliveries_numbered(&mut self, key: &str) -> Result<(), StoreError> {
-        let rows = self.numbered(DELIVERIES_NUMBERED, key).await?;
-        for row in self.within(&rows) {
-            let delivery = Delivery::read(row)?;
-            self.add(by_number(key, Some(&delivery.invoice.number)), delivery);
-        }
-        Ok(())
+    const fn is_first_page(&self) -> bool {
+        self.after.is_none()
     }
 
-    async fn events_numbered(&mut self, key: &str) -> Result<(), StoreError> {
-        let rows = self.numbered(EVENTS_NUMBERED, key).await?;
-        for row in self.within(&rows) {
-            let event = read_event(row)?;
-            self.found.events.push((by_number(key, Some(&event.invoice.number)), event));
+    pub(super) const fn number_position(&self) -> Option<&'s NumberPosition> {
+        match self.after {
+            Some(FindPosition::Number(position)) => Some(position),
+            _ => None,
         }
-        Ok(())
     }
 
-    async fn letters_numbered(&mut self, key: &str) -> Result<(), StoreError> {
-        let rows = self.numbered(LETTERS_NUMBERED, key).await?;
-        for row in self.within(&rows) {
-            let letter = DeadLetter::read(row)?;
-            self.found.dead_letters.push((by_number(key, letter.invoice_number.as_deref()), letter));
-        }
-        Ok(())
+    /// How many rows the page takes still, with the one that says that there is more.
+    pub(super) fn missing(&self) -> u32 {
+        u32::try_from((self.limit.saturating_add(1)).saturating_sub(self.items.len())).unwrap_or(u32::MAX)
     }
 
-    /// The rows whose number begins with this key, and one more if there are more.
-    async fn numbered(&self, text: &'static str, key: &str) -> Result<Vec<Row>, StoreError> {
-        let (low, high) = beginning_with(key);
-        sql(text)
-            .bind(low)
-            .bind(high)
-            .bind(self.scope)
-            .bind(self.limit.saturating_add(1))
-            .all(&mut self.store.read().await?)
-            .await
+    /// Takes in what has exactly this id.
+    pub(super) fn push_named(&mut self, by: FoundBy, item: FoundItem) {
+        if self.seen.insert(item.key()) {
+            self.named.push((by, item));
+        }
     }
 
-    /// The rows whose event's name begins with one of these.
-    async fn named(&self, text: &'static str, names: &[String]) -> Result<Vec<Row>, StoreError> {
-        let mut rows = Vec::new();
-        for name in names {
-            let (low, high) = beginning_with(name);
-            let statement = sql(text).bind(low).bind(high).bind(self.scope).bind(NAMED_MAX);
-            rows.extend(statement.all(&mut self.store.read().await?).await?);
+    /// Takes in the next hit by number: what has an id that begins so, too, stands in the order of the numbers.
+    pub(super) fn push_numbered(&mut self, position: NumberPosition, by: FoundBy, item: FoundItem) {
+        let key = item.key();
+        if !self.seen.insert(key) {
+            self.named.retain(|(_, other)| other.key() != key);
         }
-        Ok(rows)
+        self.items.push((FindPosition::Number(position), by, item));
     }
 
-    async fn deliveries_like(&mut self, by: FoundBy, filter: &DeliveryFilter, limit: u32) -> Result<(), StoreError> {
-        let page = self.store.deliveries(filter, self.scope, PageRequest { limit, after: None }).await?;
-        self.found.more |= page.next.is_some();
-        for delivery in page.items {
-            self.add(by, delivery);
+    /// Takes in the next hit of a later stage, unless it stands on the page already.
+    fn push(&mut self, position: FindPosition, by: FoundBy, delivery: Delivery) {
+        let item = FoundItem::Delivery(Box::new(delivery));
+        if self.seen.insert(item.key()) {
+            self.items.push((position, by, item));
         }
-        Ok(())
     }
 
-    async fn delivery(&mut self, by: FoundBy, id: DeliveryId) -> Result<(), StoreError> {
-        if let Some(delivery) = self.store.delivery(id, self.scope).await? {
-            self.add(by, delivery);
-        }
-        Ok(())
-    }
-
-    /// The delivery and the dead letter whose ids begin so, each if it is the only one.
-    async fn ids_between(&mut self, range: (Uuid, Uuid)) -> Result<(), StoreError> {
-        match self.store.deliveries_between(range, self.scope, 2).await?.as_slice() {
-            [only] => self.delivery(FoundBy::DeliveryId, *only).await?,
-            several => self.found.several_ids |= !several.is_empty(),
-        }
-        match self.store.dead_letters_between(range, self.scope, 2).await?.as_slice() {
-            [only] => {
-                if let Some((letter, _)) = self.store.dead_letter(*only, self.scope).await? {
-                    self.add_letter(FoundBy::DeadLetterId, letter);
-                }
+    /// What was sent to an address, as To, Cc or Bcc.
+    async fn recipient(&mut self, mailbox: Option<&str>) -> Result<(), StoreError> {
+        let Some(mailbox) = mailbox else { return Ok(()) };
+        let filter = DeliveryFilter { to: Some(mailbox.to_owned()), ..DeliveryFilter::default() };
+        let mut after = match self.after {
+            Some(FindPosition::Recipient(id)) => Some(Cursor { at: Timestamp(i64::MAX), id: *id }),
+            _ => None,
+        };
+        while self.missing() > 0 {
+            let request = PageRequest { limit: self.missing(), after };
+            let page = self.store.deliveries(&filter, self.scope, request).await?;
+            for delivery in page.items {
+                let position = FindPosition::Recipient(delivery.id.0);
+                self.push(position, FoundBy::Recipient, delivery);
             }
-            several => self.found.several_ids |= !several.is_empty(),
-        }
-        Ok(())
-    }
-
-    /// Events of this name, whatever became of them.
-    async fn events_named(&mut self, names: &[String]) -> Result<(), StoreError> {
-        let rows = self.named(EVENTS_NAMED, names).await?;
-        let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
-        for event in self.only_named(events, |event| names.contains(&event.id)) {
-            match event.state {
-                EventState::Waiting => {
-                    let seen = self.found.events.iter().any(|(_, other)| other.key == event.key);
-                    self.found.events.extend((!seen).then_some((FoundBy::EventId, event)));
-                }
-                EventState::Accepted => self.deliveries_of(&event).await?,
-                EventState::Dead => self.letters_of(&event).await?,
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
         Ok(())
     }
 
-    async fn deliveries_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
-        let rows = sql(DELIVERIES_OF_EVENT)
-            .bind(&event.invoice.tenant)
-            .bind(&event.invoice.number)
-            .bind(event.key)
-            .all(&mut self.store.read().await?)
-            .await?;
-        for row in &rows {
-            self.add(FoundBy::EventId, Delivery::read(row)?);
-        }
-        Ok(())
-    }
-
-    async fn letters_of(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
-        let rows = sql(LETTERS_OF_EVENT)
-            .bind(&event.invoice.tenant)
-            .bind(&event.invoice.number)
-            .bind(event.key)
-            .all(&mut self.store.read().await?)
-            .await?;
-        for row in &rows {
-            self.add_letter(FoundBy::EventId, DeadLetter::read(row)?);
-        }
-        Ok(())
-    }
-
-    /// Dead letters of this name that no event holds: of bytes that could not be read.
-    async fn letters_named(&mut self, names: &[String]) -> Result<(), StoreError> {
-        let rows = self.named(LETTERS_NAMED, names).await?;
-        let letters = rows.iter().map(DeadLetter::read).collect::<Result<Vec<_>, _>>()?;
-        for letter in self.only_named(letters, |letter| letter.event_id.as_ref().is_some_and(|id| names.contains(id))) {
-            self.add_letter(FoundBy::EventId, letter);
-        }
-        Ok(())
-    }
-
-    fn add_letter(&mut self, by: FoundBy, letter: DeadLetter) {
-        if !self.found.dead_letters.iter().any(|(_, other)| other.id == letter.id) {
-            self.found.dead_letters.push((by, letter));
-        }
-    }
-
-    /// Those that have the whole name; else the only one whose name begins with it.
-    fn only_named<T>(&mut self, mut found: Vec<T>, has_it: impl Fn(&T) -> bool) -> Vec<T> {
-        if found.iter().any(&has_it) {
-            found.retain(has_it);
-        } else if found.len() > 1 {
-            self.found.several_ids = true;
-            found.clear();
-        }
-        found
-    }
-
+    /// Customers of this id or name, and what was sent to them.
     async fn customers(&mut self, needle: &Needle) -> Result<(), StoreError> {
-        let (customers, more) = self.store.customers_like(needle, self.scope, self.limit).await?;
-        self.found.more |= more;
-        if customers.len() <= CUSTOMERS_WITH_DELIVERIES_MAX {
+        // Later pages need the customers only for what was sent to them.
+        if !self.is_first_page() && self.missing() == 0 {
+            return Ok(());
+        }
+        let (customers, more) = self.store.customers_like(needle, self.scope, CUSTOMERS_MAX).await?;
+        if !more && customers.len() <= CUSTOMERS_WITH_DELIVERIES_MAX {
+            let each = if customers.len() > 1 { DELIVERIES_EACH } else { u32::MAX };
             for customer in &customers {
-                let filter = DeliveryFilter {
-                    tenant: Some(customer.tenant_id.clone()),
-                    customer: Some(customer.id.clone()),
-                    ..DeliveryFilter::default()
-                };
-                self.deliveries_like(FoundBy::Customer, &filter, DELIVERIES_EACH).await?;
+                self.deliveries_of(customer, each).await?;
             }
         }
-        self.found.customers = customers;
+        if self.is_first_page() {
+            self.customers = (customers, more);
+        }
         Ok(())
+    }
+
+    /// The newest deliveries of a customer, `most` of them.
+    async fn deliveries_of(&mut self, customer: &Customer, most: u32) -> Result<(), StoreError> {
+        let (mut after, mut listed) = match self.after {
+            Some(FindPosition::Customer(position)) => match position.compared_with(customer) {
+                Ordering::Less => (None, 0),
+                Ordering::Equal => (Some(position.cursor()), position.listed),
+                // Its deliveries stood on a page before.
+                Ordering::Greater => return Ok(()),
+            },
+            _ => (None, 0),
+        };
+        let filter = DeliveryFilter {
+            tenant: Some(customer.tenant_id.clone()),
+            customer: Some(customer.id.clone()),
+            ..DeliveryFilter::default()
+        };
+        while self.missing() > 0 && listed < most {
+            let request = PageRequest { limit: self.missing().min(most - listed), after };
+            let page = self.store.deliveries(&filter, self.scope, request).await?;
+            for delivery in page.items {
+                listed += 1;
+                let position = CustomerPosition::of(customer, filter.cursor(&delivery), listed);
+                self.push(FindPosition::Customer(position), FoundBy::Customer, delivery);
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found, without what stands on the next page.
+    fn page(mut self) -> FindPage {
+        let kept = self.kept();
+        let more = self.items.len() > kept;
+        self.items.truncate(kept);
+        let next = self.items.last().filter(|_| more).map(|(position, ..)| FindCursor(position.clone()));
+        let (customers, more_customers) = self.customers;
+        let several_ids = self.several_ids;
+        let mut hits = SearchHits { customers, more_customers, several_ids, ..SearchHits::default() };
+        for (by, item) in self.named.into_iter().chain(self.items.into_iter().map(|(_, by, item)| (by, item))) {
+            match item {
+                FoundItem::Delivery(delivery) => hits.deliveries.push((by, *delivery)),
+                FoundItem::Event(event) => hits.events.push((by, *event)),
+                FoundItem::DeadLetter(letter) => hits.dead_letters.push((by, *letter)),
+            }
+        }
+        FindPage { hits, next }
+    }
+
+    /// How many of the hits the page keeps. A number's deliveries are not torn apart: those that do not fit stand
+    /// together on the next page.
+    fn kept(&self) -> usize {
+        let Some((position, ..)) = self.items.get(self.limit) else { return self.items.len() };
+        let Some(torn) = position.number_of_deliveries() else { return self.limit };
+        let before =
+            self.items[..self.limit].iter().rposition(|(other, ..)| other.number_of_deliveries() != Some(torn));
+        before.map_or(self.limit, |before| before + 1)
     }
 }
 
-fn by_number(key: &str, number: Option<&str>) -> FoundBy {
-    if number.map(number_key).as_deref() == Some(key) { FoundBy::Number } else { FoundBy::NumberPrefix }
-}
-
-fn read_event(row: &Row) -> Result<FoundEvent, StoreError> {
+pub(super) fn read_event(row: &Row) -> Result<FoundEvent, StoreError> {
     Ok(FoundEvent {
         key: row.get("key")?,
         source: row.get("source")?,

@@ -4,7 +4,10 @@
 //! there are millions. What is written for it (`recipients`, `words`) is written with the rows that it finds.
 
 pub(super) mod catalogue;
+pub(super) mod cursor;
 pub(super) mod find;
+mod find_named;
+mod find_numbered;
 pub(super) mod numbered;
 pub(super) mod plans;
 pub(super) mod recipients;

@@ -3,10 +3,8 @@
 use uuid::Uuid;
 
 use super::catalogue::{COUNTED, CUSTOMERS_WITH};
-use super::find::{
-    DELIVERIES_NUMBERED, DELIVERIES_OF_EVENT, EVENTS_NAMED, EVENTS_NUMBERED, LETTERS_NAMED, LETTERS_NUMBERED,
-    LETTERS_OF_EVENT,
-};
+use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
+use super::find_numbered::{DELIVERIES_NUMBERED, DELIVERIES_NUMBERED_OF_TENANT, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
 use super::words::DELETED;
 use crate::model::access::TenantScope;
@@ -15,7 +13,9 @@ use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::page::{Cursor, PageRequest};
 use crate::store::db::statement::{Statement, sql};
 use crate::store::db::value::Value;
-use crate::store::delivery::list::DeliveryFilter;
+use crate::store::dead_letter::list::{LETTER, LETTERS_BETWEEN};
+use crate::store::delivery::list::{DELIVERIES_BETWEEN, DeliveryFilter};
+use crate::store::delivery::row::DELIVERY;
 use crate::store::support::work_list;
 
 /// A statement of a search or a list.
@@ -33,18 +33,25 @@ pub struct SearchStatement {
 #[must_use]
 pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let numbered = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
+    let numbered_after = |text| numbered(text).bind("").bind(Uuid::nil());
     let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
+    let between = |text| sql(text).bind(Uuid::nil()).bind(Uuid::nil()).bind("").bind(0_i64).bind(0_i64);
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let none: [[Value<'_>; 2]; 0] = [];
     let searches = [
         ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
-        ("deliveries numbered", numbered(DELIVERIES_NUMBERED)),
-        ("waiting events numbered", numbered(EVENTS_NUMBERED)),
-        ("dead letters numbered", numbered(LETTERS_NUMBERED)),
-        ("events named", named(EVENTS_NAMED)),
+        ("deliveries numbered", numbered_after(DELIVERIES_NUMBERED)),
+        ("deliveries of a tenant numbered", numbered(DELIVERIES_NUMBERED_OF_TENANT).bind(Uuid::nil())),
+        ("waiting events numbered", numbered_after(EVENTS_NUMBERED)),
+        ("dead letters numbered", numbered(LETTERS_NUMBERED).bind(Uuid::nil())),
+        ("events named", named(EVENTS_NAMED).bind(0_i64)),
         ("dead letters named", named(LETTERS_NAMED)),
         ("deliveries of an event", of_event(DELIVERIES_OF_EVENT)),
         ("dead letters of an event", of_event(LETTERS_OF_EVENT)),
+        ("deliveries by the beginning of an id", between(DELIVERIES_BETWEEN)),
+        ("dead letters by the beginning of an id", between(LETTERS_BETWEEN)),
+        ("a delivery", sql(DELIVERY).bind(Uuid::nil()).bind("")),
+        ("a dead letter", sql(LETTER).bind(Uuid::nil()).bind("")),
         ("words counted", numbered(COUNTED)),
         ("customers with words", numbered(CUSTOMERS_WITH).bind(0_i64).rows("low text, high text", none.clone())),
         ("words of customers that change", sql(DELETED).rows("tenant_id text, id text", none)),
@@ -63,18 +70,21 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("list of what was rejected of a tenant", DeliveryFilter { state: rejected, tenant: tenant(), ..all() }, None),
         ("list of all", all(), None),
     ];
-    let page = PageRequest { limit: 100, after: Some(Cursor::BEGIN) };
+    // The first page, and one behind a row.
+    let pages = [None, Some(Cursor::BEGIN)].map(|after| PageRequest { limit: 100, after });
     let everybody = TenantScope::All;
-    let lists = filters.iter().map(|(name, filter, key)| (*name, filter.statement(&everybody, page, *key)));
+    let lists = filters
+        .iter()
+        .flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&everybody, page, *key))));
     // What somebody sees whose scope is two tenants.
     let two = TenantScope::of([TenantId::from("one"), TenantId::from("two")]);
     let of_some = [
-        ("list of two tenants", all(), None),
         ("list of two tenants by number", DeliveryFilter { invoice: some(), ..all() }, None),
         ("list of two tenants to an address", DeliveryFilter { to: some(), ..all() }, Some(0)),
         ("list of what was rejected of two tenants", DeliveryFilter { state: rejected, ..all() }, None),
     ];
-    let of_some = of_some.iter().map(|(name, filter, key)| (*name, filter.statement(&two, page, *key)));
+    let of_some =
+        of_some.iter().flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&two, page, *key))));
     let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
         text: statement.text_for(sqlite).to_string(),

@@ -215,19 +215,25 @@ fn count_statement(tenant: Option<&TenantId>, since: Option<Timestamp>) -> State
 /// The statements of the list and its counts, for a proof by their plans that none reads a whole table.
 pub(in crate::store) fn statements() -> Vec<(&'static str, Statement<'static>)> {
     let tenant = TenantId::from("some");
-    let page = PageRequest { limit: 50, after: Some(Cursor::BEGIN) };
     let waiting = WorkListFilter::default();
     let seen = WorkListFilter { acknowledged: true, ..WorkListFilter::default() };
-    vec![
-        ("work list", waiting.statement(WorkKind::Rejected, None, page)),
-        ("work list of a tenant", waiting.statement(WorkKind::Rejected, Some(&tenant), page)),
-        ("acknowledged work", seen.statement(WorkKind::Rejected, None, page)),
-        ("acknowledged work of a tenant", seen.statement(WorkKind::Rejected, Some(&tenant), page)),
+    let mut all = vec![
         ("work counted", count_statement(None, None)),
         ("work counted of a tenant", count_statement(Some(&tenant), None)),
         ("new work counted", count_statement(None, Some(Timestamp(0)))),
         ("new work counted of a tenant", count_statement(Some(&tenant), Some(Timestamp(0)))),
-    ]
+    ];
+    // The first page, and one behind a row.
+    for after in [None, Some(Cursor::BEGIN)] {
+        let page = PageRequest { limit: 50, after };
+        all.extend([
+            ("work list", waiting.statement(WorkKind::Rejected, None, page)),
+            ("work list of a tenant", waiting.statement(WorkKind::Rejected, Some(&tenant), page)),
+            ("acknowledged work", seen.statement(WorkKind::Rejected, None, page)),
+            ("acknowledged work of a tenant", seen.statement(WorkKind::Rejected, Some(&tenant), page)),
+        ]);
+    }
+    all
 }
 
 impl WorkItem {

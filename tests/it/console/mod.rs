@@ -1,7 +1,9 @@
 //! The pages of those who run the dispatcher, and who gets in.
 
+mod a_search_is_read_on;
 mod guesses_are_few;
 mod operators_are_managed;
+mod pages_load_while_a_batch_is_sent;
 mod people_sign_in;
 mod requests_are_somebodys;
 mod sign_ins_are_audited;

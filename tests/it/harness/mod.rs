@@ -1,6 +1,7 @@
 //! What scenarios stand on: real servers, and a sink that misbehaves on purpose.
 
 pub(crate) mod around;
+pub(crate) mod batch;
 pub(crate) mod black_hole;
 pub(crate) mod broker;
 pub(crate) mod censor;
@@ -8,6 +9,7 @@ pub(crate) mod command_line;
 pub(crate) mod database;
 pub(crate) mod dispatcher;
 pub(crate) mod document;
+pub(crate) mod history;
 pub(crate) mod memory_outbox;
 pub(crate) mod mirror;
 pub(crate) mod old_tls;

@@ -23,7 +23,7 @@ use super::sink::{Sink, SinkBooks};
 const BINARY: &str = env!("CARGO_BIN_EXE_invoice-dispatcher");
 
 /// 32 bytes, as every process of one scenario must have them.
-const SECRET_KEYS: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const SECRET_KEYS: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// A database with a tenant `acme` and its business customer `C-1`, a folder of documents, and processes on them.
 pub(crate) struct Site {

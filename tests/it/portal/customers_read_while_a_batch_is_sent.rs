@@ -6,11 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use invoice_dispatcher::documents::install_crypto_provider;
-use invoice_dispatcher::intake::Parsed;
-use invoice_dispatcher::model::incoming::{Incoming, Via};
-use invoice_dispatcher::sha256::Sha256;
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
@@ -81,31 +77,7 @@ impl Portal {
 
     /// Sends so many mails, all with one document, and returns how many a second went out.
     async fn send(&self, name: &str, count: usize) -> f64 {
-        let pdf = [&b"%PDF-1.4 "[..], &vec![b'x'; DOCUMENT_BYTES - 9]].concat();
-        let app = self.site.app();
-        let before = self.sink.mails().len();
-        assert!(self.site.run(&["relays", "pause", "default", "--reason", "a batch comes in"], "").await.success());
-        let numbers: Vec<usize> = (0..count).collect();
-        for chunk in numbers.chunks(500) {
-            let events: Vec<Parsed> = chunk
-                .iter()
-                .map(|n| {
-                    let mut event = self.site.event(&format!("{name}-{n}"), "ap@customer.example");
-                    let document = &mut event["data"]["documents"][0];
-                    document["size"] = pdf.len().into();
-                    document["sha256"] = Sha256::of(&pdf).to_string().into();
-                    self.site.write_document(&format!("acme/{name}-{n}.pdf"), &pdf);
-                    Parsed::of(Incoming::new(Bytes::from(event.to_string()), Via::File))
-                })
-                .collect();
-            app.intake.take(&events).await.expect("the database answers");
-        }
-        assert!(self.site.run(&["relays", "resume", "default"], "").await.success());
-        self.sink.wait_for("the first of the batch", |state| state.mails.len() > before).await;
-        let began = Instant::now();
-        let all = |state: &crate::harness::sink::SinkState| state.mails.len() >= before + count;
-        self.sink.wait_within(Duration::from_mins(5), "the whole batch", all).await;
-        f64::from(u32::try_from(count).expect("few")) / began.elapsed().as_secs_f64()
+        self.site.send_batch(&self.sink, name, count, DOCUMENT_BYTES).await
     }
 
     /// Opens the links of the mails, each from another address of loopback.

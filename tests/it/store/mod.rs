@@ -1,5 +1,6 @@
 //! What the database is asked and told, on both kinds of it.
 
+mod a_million_are_searched;
 mod audit_log;
 mod catalogue;
 mod claim;

@@ -16,8 +16,8 @@ use invoice_dispatcher::operator::resend::ResendRequest;
 use invoice_dispatcher::policy::lockout::LINK_RULE;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{
-    Acted, DeadLetterFilter, DeliveryFilter, LinkFilter, LinkSelection, NewPortalEvent, PageRequest, PauseChange,
-    Store, VerificationAttempt,
+    Acted, DeadLetterFilter, DeliveryFilter, FindRequest, LinkFilter, LinkSelection, NewPortalEvent, PageRequest,
+    PauseChange, Store, VerificationAttempt,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -223,7 +223,8 @@ async fn searches(store: &Store, scope: &TenantScope) -> Shown {
         ("find what waits", "R-waiting"),
         ("find what died", "R-dead"),
     ] {
-        let found = store.find(text, scope, 20).await.expect("answered");
+        let request = FindRequest { text, scope, after: None, limit: 20 };
+        let found = store.find(&request).await.expect("answered").hits;
         let deliveries = found.deliveries.iter().map(|(_, delivery)| &delivery.invoice.tenant);
         let events = found.events.iter().map(|(_, event)| &event.invoice.tenant);
         let letters = found.dead_letters.iter().filter_map(|(_, letter)| letter.tenant.as_ref());

@@ -1,5 +1,7 @@
 //! Support finds whatever a caller can name, over all tenants and whatever became of it.
 
+use std::time::Duration;
+
 use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
@@ -10,7 +12,8 @@ use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{
-    DeadLetterFilter, DeliveryFilter, Erased, FoundBy, PageRequest, RetentionTimes, SearchHits, Store,
+    DeadLetterFilter, Delivery, DeliveryFilter, Erased, FindCursor, FindPage, FindRequest, FoundBy, PageRequest,
+    RetentionTimes, SearchHits, Store,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +34,11 @@ on_both_databases!(
     a_dead_letter_is_found_by_its_own_id,
     malformed_bytes_are_found_by_what_they_claim,
     a_tenant_narrows_every_search,
+    pages_go_on_behind_what_was_shown,
+    deliveries_of_one_number_stand_on_one_page,
+    a_customers_deliveries_are_listed_in_pages,
+    a_scope_of_tenants_is_searched_in_pages,
+    a_hostile_text_is_a_text,
 );
 
 const OLDER: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
@@ -51,8 +59,19 @@ async fn support(database: TestDatabase) -> Support {
     Support::with_acme(with_keys(database, OLDER)).await
 }
 
+async fn find_page(
+    store: &Store,
+    text: &str,
+    tenant: Option<&TenantId>,
+    (limit, after): (u32, Option<&FindCursor>),
+) -> FindPage {
+    let scope = TenantScope::All.narrowed_to(tenant);
+    store.find(&FindRequest { text, scope: &scope, after, limit }).await.expect("answered")
+}
+
+/// The first page.
 async fn find(store: &Store, text: &str) -> SearchHits {
-    store.find(text, &TenantScope::All, 20).await.expect("answered")
+    find_page(store, text, None, (20, None)).await.hits
 }
 
 /// `by number` of each delivery that was found, in order.
@@ -89,8 +108,8 @@ async fn a_number_is_found_however_it_is_written(database: TestDatabase) {
     for nothing in ["R-2027", "", "  ", "%", "_", "R-2026-0042'--", "\0"] {
         assert!(found(&support, nothing).await.is_empty(), "{nothing:?}");
     }
-    let few = support.database.store.find("r", &TenantScope::All, 2).await.expect("answered");
-    assert_eq!((few.deliveries.len(), few.more), (2, true));
+    let few = find_page(&support.database.store, "r", None, (2, None)).await;
+    assert_eq!((few.hits.deliveries.len(), few.next.is_some()), (2, true));
 
     let whose = |number: &'static str| {
         let store = support.database.store.clone();
@@ -181,7 +200,7 @@ async fn an_older_key_still_finds_what_it_wrote(database: TestDatabase) {
     // By both keys, in one order and in pages.
     let newer = Support::new(with_keys(support.database, &format!("{NEWER},{OLDER}")));
     for id in ["2", "3"] {
-        newer.database.clock.advance(std::time::Duration::from_secs(1));
+        newer.database.clock.advance(Duration::from_secs(1));
         newer.accept(&event(id)).await;
     }
     let (mut after, mut numbers) = (None, Vec::new());
@@ -326,12 +345,7 @@ async fn a_dead_letter_is_found_by_its_own_id(database: TestDatabase) {
         assert_eq!(named, [(FoundBy::DeadLetterId, id)], "{text}");
     }
     let acme = TenantId::from("acme");
-    let hidden = support
-        .database
-        .store
-        .find(&id.to_string(), &TenantScope::All.narrowed_to(Some(&acme)), 9)
-        .await
-        .expect("answered");
+    let hidden = find_page(&support.database.store, &id.to_string(), Some(&acme), (9, None)).await.hits;
     assert!(hidden.dead_letters.is_empty());
 }
 
@@ -389,18 +403,190 @@ async fn a_tenant_narrows_every_search(database: TestDatabase) {
     let store = &support.database.store;
     let beta = TenantId::from("beta");
     for text in ["R-1", "r", "ap@customer.example", "evt-beta", "käufer", "c-1"] {
-        let all = store.find(text, &TenantScope::All, 20).await.expect("answered");
-        let theirs = store.find(text, &TenantScope::All.narrowed_to(Some(&beta)), 20).await.expect("answered");
+        let all = find(store, text).await;
+        let theirs = find_page(store, text, Some(&beta), (20, None)).await.hits;
         assert!(theirs.deliveries.iter().all(|(_, delivery)| delivery.invoice.tenant == beta), "{text}");
         assert!(theirs.customers.iter().all(|customer| customer.tenant_id == beta), "{text}");
         assert_eq!(theirs.deliveries.len(), 1, "{text}");
         assert!(all.deliveries.len() == 2 || text == "evt-beta", "{text}");
     }
-    let hidden = store.find("evt-acme", &TenantScope::All.narrowed_to(Some(&beta)), 20).await.expect("answered");
+    let hidden = find_page(store, "evt-acme", Some(&beta), (20, None)).await.hits;
     assert!(hidden.deliveries.is_empty());
     assert_eq!(store.invoices_numbered("r-1", &TenantScope::All, 5).await.expect("answered").len(), 2);
     assert_eq!(
         store.invoices_numbered("r-1", &TenantScope::All.narrowed_to(Some(&beta)), 5).await.expect("answered").len(),
         1
     );
+}
+
+/// The numbers of all pages of this size: of each page the deliveries first, then what waits, then what died.
+async fn walk(store: &Store, text: &str, limit: u32) -> Vec<Vec<String>> {
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let FindPage { hits, next } = find_page(store, text, None, (limit, after.as_ref())).await;
+        let deliveries = hits.deliveries.into_iter().map(|(_, delivery)| delivery.invoice.number);
+        let events = hits.events.into_iter().map(|(_, event)| event.invoice.number);
+        let letters = hits.dead_letters.into_iter().filter_map(|(_, letter)| letter.invoice_number);
+        pages.push(deliveries.chain(events).chain(letters).collect());
+        // As an address carries it.
+        after = next.map(|next| next.to_string().parse().expect("a cursor"));
+        if after.is_none() {
+            return pages;
+        }
+        assert!(pages.len() < 50, "the search does not end: {pages:?}");
+    }
+}
+
+async fn pages_go_on_behind_what_was_shown(database: TestDatabase) {
+    let support = support(database).await;
+    let mut waiting = numbered("w", "R-3");
+    waiting["data"]["customer_id"] = "C-9".into();
+    let mut unknown = numbered("u", "r - 4");
+    unknown["data"]["tenant_id"] = "nobody".into();
+    unknown["data"]["documents"][0]["object"] = "nobody/1.pdf".into();
+    for (id, number) in [("1", "R-1"), ("2", "R-2"), ("3", "R-3"), ("5", "R-5"), ("6", "R-6"), ("7", "Q-1")] {
+        support.accept(&numbered(id, number)).await;
+    }
+    support.take(&waiting).await;
+    support.take(&unknown).await;
+    let store = &support.database.store;
+    let all = ["R-1", "R-2", "R-3", "R-3", "r - 4", "R-5", "R-6"];
+    for limit in 1..=8 {
+        let pages = walk(store, "r-", limit).await;
+        assert_eq!(pages.len(), all.len().div_ceil(limit as usize), "{limit} a page: {pages:?}");
+        let mut numbers = pages.concat();
+        numbers.sort_by_key(|number| number.replace(' ', "").to_uppercase());
+        assert_eq!(numbers, all, "{limit} a page");
+    }
+
+    // What comes in meanwhile moves nothing: behind the cursor it is shown, before it is not.
+    let first = find_page(store, "r-", None, (2, None)).await;
+    for (id, number) in [("8", "R-0"), ("9", "R-4")] {
+        support.accept(&numbered(id, number)).await;
+    }
+    let next = first.next.expect("there are more");
+    let second = find_page(store, "r-", None, (9, Some(&next))).await;
+    let numbers: Vec<_> = second.hits.deliveries.iter().map(|(_, delivery)| delivery.invoice.number.as_str()).collect();
+    assert_eq!((numbers, second.next), (vec!["R-3", "R-4", "R-5", "R-6"], None));
+    assert_eq!((second.hits.events.len(), second.hits.dead_letters.len()), (1, 1));
+    // One that came with another text is no error.
+    assert!(find_page(store, "q-", None, (9, Some(&next))).await.hits.deliveries.is_empty());
+}
+
+async fn deliveries_of_one_number_stand_on_one_page(database: TestDatabase) {
+    let support = support(database).await;
+    for id in ["0", "1"] {
+        support.accept(&event(id)).await;
+        support.end(Concluded::Sent, ReasonCode::Accepted).await;
+        support.database.clock.advance(Duration::from_secs(1));
+    }
+    for _ in 0..2 {
+        support.resend(Some("moved@acme.example")).await.expect("it is sent again");
+        support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    }
+    support.database.clock.advance(Duration::from_secs(1));
+    support.accept(&event("2")).await;
+    let store = &support.database.store;
+    assert_eq!(walk(store, "r-", 3).await, [vec!["R-0"], vec!["R-1"; 3], vec!["R-2"]]);
+    assert_eq!(walk(store, "r-", 4).await, [vec!["R-0", "R-1", "R-1", "R-1"], vec!["R-2"]]);
+    // They alone are more than a page.
+    assert_eq!(walk(store, "r-1", 2).await, [vec!["R-1"; 2], vec!["R-1"]]);
+    // By address in the order of time, the newest first.
+    assert_eq!(walk(store, "moved@acme.example", 1).await, [["R-1"], ["R-1"]]);
+    assert_eq!(walk(store, "ap@customer.example", 2).await, [vec!["R-2", "R-1"], vec!["R-0"]]);
+}
+
+async fn a_customers_deliveries_are_listed_in_pages(database: TestDatabase) {
+    let support = support(database).await;
+    for id in 1..=7 {
+        support.database.clock.advance(Duration::from_secs(1));
+        support.accept(&event(&id.to_string())).await;
+    }
+    let store = &support.database.store;
+    let newest = ["R-7", "R-6", "R-5", "R-4", "R-3", "R-2", "R-1"];
+    for limit in [1, 3, 7, 8] {
+        let pages = walk(store, "c-1", limit).await;
+        assert_eq!(pages.concat(), newest, "{limit} a page");
+        assert_eq!(pages.len(), newest.len().div_ceil(limit as usize));
+    }
+    let first = find_page(store, "c-1", None, (3, None)).await;
+    let second = find_page(store, "c-1", None, (3, first.next.as_ref())).await;
+    assert_eq!((first.hits.customers.len(), second.hits.customers.len()), (1, 0), "they stand on the first page");
+
+    // Of several the newest five each.
+    store.upsert_customer(&customer("C-12"), &actor("billing")).await.expect("answered");
+    let mut theirs = event("8");
+    theirs["data"]["customer_id"] = "C-12".into();
+    support.accept(&theirs).await;
+    for limit in [2, 5, 9] {
+        assert_eq!(walk(store, "c-1", limit).await.concat(), ["R-7", "R-6", "R-5", "R-4", "R-3", "R-8"], "{limit}");
+    }
+}
+
+async fn a_scope_of_tenants_is_searched_in_pages(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    for id in ["beta", "gamma"] {
+        store.upsert_tenant(&tenant(id), &actor("billing")).await.expect("answered");
+        let theirs = Customer { tenant_id: id.into(), ..customer("C-1") };
+        store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
+    }
+    for (id, tenant, number) in [
+        ("1", "gamma", "R-1"),
+        ("2", "beta", "R-2"),
+        ("3", "acme", "R-2"),
+        ("4", "gamma", "R-2"),
+        ("5", "beta", "R-3"),
+        ("6", "gamma", "R-4"),
+    ] {
+        let mut event = numbered(id, number);
+        event["data"]["tenant_id"] = tenant.into();
+        event["data"]["documents"][0]["object"] = format!("{tenant}/1.pdf").into();
+        support.accept(&event).await;
+    }
+    let scope = TenantScope::of([TenantId::from("beta"), TenantId::from("gamma")]);
+    for limit in 1..=6 {
+        let (mut after, mut seen): (Option<FindCursor>, _) = (None, Vec::new());
+        loop {
+            let request = FindRequest { text: "r", scope: &scope, after: after.as_ref(), limit };
+            let FindPage { hits, next } = store.find(&request).await.expect("answered");
+            let told = |(_, one): (FoundBy, Delivery)| format!("{} {}", one.invoice.tenant, one.invoice.number);
+            seen.extend(hits.deliveries.into_iter().map(told));
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let expected = ["gamma R-1", "beta R-2", "gamma R-2", "beta R-3", "gamma R-4"];
+        assert_eq!(seen, expected, "{limit} a page");
+    }
+}
+
+async fn a_hostile_text_is_a_text(database: TestDatabase) {
+    let support = support(database).await;
+    support.accept(&numbered("1", "R-%_'\"\\")).await;
+    let store = &support.database.store;
+    for text in [
+        "\0".to_owned(),
+        "R\0-1".to_owned(),
+        "x".repeat(10_000),
+        "ß".repeat(10_000),
+        "a ".repeat(5_000),
+        "%".to_owned(),
+        "R_%".to_owned(),
+        "'; DROP TABLE delivery; --".to_owned(),
+        "\"}{\\".to_owned(),
+        "\u{10ffff}\u{10ffff}".to_owned(),
+        "\u{202e}\u{feff}\u{1f980}".to_owned(),
+        "@".to_owned(),
+        "@\0@".to_owned(),
+        "<<>>".to_owned(),
+        "\r\n\t\u{1b}[2J".to_owned(),
+        "{rows} $1 :x".to_owned(),
+    ] {
+        let shown: String = text.chars().take(20).collect();
+        let found = find_page(store, &text, None, (20, None)).await;
+        assert!(found.hits.deliveries.is_empty(), "{shown:?}: {found:?}");
+    }
+    assert_eq!(found(&support, "r-%_'\"\\").await, ["number R-%_'\"\\"], "it is found as it is written");
 }

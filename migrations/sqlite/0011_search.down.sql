@@ -1,0 +1,1 @@
+DROP INDEX delivery_number_of_tenant;

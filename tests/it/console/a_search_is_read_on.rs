@@ -1,0 +1,159 @@
+//! Somebody searches, reads on, and takes the list home: in pages, whatever is typed, and written down.
+
+use std::time::Duration;
+
+use invoice_dispatcher::model::access::Role;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::support::{Browser, PageAnswer, TestConsole};
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples::{Support, event};
+
+on_both_databases!(
+    each_invoice_stands_on_one_page,
+    what_is_no_cursor_is_refused_in_words,
+    whatever_is_typed_is_answered,
+    a_file_has_every_page_and_stands_in_the_audit_log,
+);
+
+/// Invoices of one customer: two pages and a bit.
+const INVOICES: usize = 120;
+
+fn numbered(id: usize, number: &str) -> Value {
+    let mut event = event(&id.to_string());
+    event["data"]["invoice"]["number"] = number.into();
+    event
+}
+
+async fn console(database: TestDatabase, role: Role) -> (TestConsole, Support, Browser) {
+    let support = Support::with_acme(database.clone()).await;
+    let console = TestConsole::start(database).await;
+    let browser = console.person("support@acme.example", role).await.1;
+    (console, support, browser)
+}
+
+async fn fill(support: &Support) {
+    for n in 0..INVOICES {
+        support.database.clock.advance(Duration::from_secs(1));
+        support.accept(&numbered(n, &format!("R-2026-{n:04}"))).await;
+    }
+}
+
+/// Which of the numbers a page has.
+fn numbers(page: &PageAnswer) -> Vec<usize> {
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+    (0..INVOICES).filter(|n| page.text.contains(&format!("<bdi>R-2026-{n:04}</bdi>"))).collect()
+}
+
+/// Where the page says that the list goes on.
+fn next(page: &PageAnswer) -> Option<String> {
+    let (_, rest) = page.text.split_once("<p class=\"next\">")?;
+    let path = rest.split("href=\"").nth(1)?.split('"').next()?;
+    Some(path.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+async fn each_invoice_stands_on_one_page(database: TestDatabase) {
+    let (_console, support, mut browser) = console(database, Role::Support).await;
+    fill(&support).await;
+    for (path, is_newest_first) in [("/search?q=r-2026", false), ("/search?q=c-1", true)] {
+        let first = browser.get(path).await;
+        let (mut seen, mut on) = (numbers(&first), next(&first));
+        // The one that came in late is on the newest page, too.
+        assert_eq!(seen.len(), if is_newest_first { 49 } else { 50 }, "{path}");
+        assert_eq!(seen.contains(&0), !is_newest_first, "{path}");
+        // What comes in meanwhile moves nothing.
+        let late = if is_newest_first { "R-2026-9999" } else { "R-2026--001" };
+        support.database.clock.advance(Duration::from_secs(1));
+        support.accept(&numbered(if is_newest_first { 9_999 } else { 9_998 }, late)).await;
+        while let Some(path) = on {
+            let page = browser.get(&path).await;
+            assert!(!page.text.contains(late), "{path}");
+            seen.extend(numbers(&page));
+            on = next(&page);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..INVOICES).collect::<Vec<_>>(), "{path}");
+    }
+}
+
+async fn what_is_no_cursor_is_refused_in_words(database: TestDatabase) {
+    let (_console, support, mut browser) = console(database, Role::Admin).await;
+    support.accept(&event("1")).await;
+    for path in ["/search?q=r&", "/?", "/customers/acme/C-1?", "/audit?"] {
+        for cursor in ["50", "x", "%00", "5.7", "e30", "%27%3B--"] {
+            let page = browser.get(&format!("{path}after={cursor}")).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path} {cursor}: {page:?}");
+            assert!(page.text.contains("where the page before ended"), "{path} {cursor}: {page:?}");
+        }
+        assert_eq!(
+            browser.get(&format!("{path}after=")).await.status,
+            StatusCode::OK,
+            "{path}: none is the first page"
+        );
+    }
+}
+
+async fn whatever_is_typed_is_answered(database: TestDatabase) {
+    let (_console, support, mut browser) = console(database, Role::Admin).await;
+    support.accept(&event("1")).await;
+    for text in [
+        "x".repeat(10_000),
+        "%".repeat(10_000),
+        "ü ".repeat(3_000),
+        "\0".to_owned(),
+        "R\0-1".to_owned(),
+        "%_\\".to_owned(),
+        "'\"; DROP TABLE delivery; --".to_owned(),
+        "<script>alert(1)</script>".to_owned(),
+        "\u{202e}\u{10ffff}\u{1f980}\r\n\t".to_owned(),
+    ] {
+        let shown: String = text.chars().take(20).collect();
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &text).finish();
+        for path in ["/search", "/search.csv"] {
+            let answer = browser.get(&format!("{path}?{query}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path} {shown:?}: {answer:?}");
+            assert!(!answer.text.contains("<script>alert"), "{path} {shown:?}");
+        }
+    }
+    // Bytes that are no text.
+    assert_eq!(browser.get("/search?q=%ff%fe").await.status, StatusCode::OK);
+    // What no tenant, customer or number is called is not there.
+    for path in [
+        "/?tenant=%00",
+        "/tenants?after=%00",
+        "/tenants/%00",
+        "/customers/acme/%00",
+        "/customers/%00/C-1",
+        "/invoices?tenant=%00&number=R-1",
+        "/invoices?tenant=acme&number=%00",
+        "/audit?who=%00",
+        "/audit?about=%00",
+    ] {
+        let page = browser.get(path).await;
+        assert!(page.status.is_client_error() || page.status.is_success(), "{path}: {page:?}");
+    }
+}
+
+async fn a_file_has_every_page_and_stands_in_the_audit_log(database: TestDatabase) {
+    let (console, support, mut browser) = console(database, Role::Support).await;
+    fill(&support).await;
+    for (n, number) in ["=1+1", "+49 1", "-2+3", "@SUM(A1)"].into_iter().enumerate() {
+        support.accept(&numbered(INVOICES + n, number)).await;
+    }
+    let file = browser.get("/search.csv?q=r-2026").await;
+    assert_eq!(file.status, StatusCode::OK, "{file:?}");
+    assert_eq!(file.text.lines().count(), INVOICES + 1, "one row each, and the columns");
+    let everything = browser.get("/search.csv?q=c-1").await.text;
+    for number in ["=1+1", "+49 1", "-2+3", "@SUM(A1)"] {
+        assert!(everything.contains(&format!("\"'{number}\"")), "{number} is no formula: {everything}");
+    }
+    assert!(!everything.contains("ap@customer.example"), "it is masked");
+    let entries = "SELECT COUNT(*) FROM audit_entry WHERE action = 'list_exported'";
+    assert_eq!(console.database.number(entries).await, 2);
+    let changes = "SELECT audit_detail.change FROM audit_entry
+                   JOIN audit_detail ON audit_detail.sequence = audit_entry.sequence
+                   WHERE audit_entry.action = 'list_exported' ORDER BY audit_entry.sequence";
+    let first: Value = serde_json::from_str(&console.database.texts(changes).await[0]).expect("JSON");
+    assert_eq!((&first["query"], &first["rows"], &first["more"]), (&"r-2026".into(), &INVOICES.into(), &false.into()));
+}
