@@ -6,6 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -52,13 +53,23 @@ pub(super) struct InvoiceQuery {
     #[serde(default)]
     #[param(inline, value_type = Option<InvoiceStanding>)]
     state: Option<String>,
-    /// The most invoices of the answer; 100 without it. Not of a file.
+    /// The most invoices of the answer; 100 without it.
     #[serde(default)]
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of an earlier answer. Not of a file.
+    /// The `next` of an earlier answer.
     #[serde(default)]
     after: Option<String>,
+}
+
+/// [`InvoiceQuery`] without the page: a file is whole.
+enum InvoiceFileQuery {}
+
+impl IntoParams for InvoiceFileQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let all = InvoiceQuery::into_params(place).into_iter();
+        all.filter(|parameter| !matches!(parameter.name.as_str(), "limit" | "after")).collect()
+    }
 }
 
 /// What a text names. Names and addresses are masked, as in every list.
@@ -152,7 +163,7 @@ pub(super) async fn find(
     path = "/api/v1/invoices.csv",
     operation_id = "export_invoices",
     tag = "invoices",
-    params(InvoiceQuery),
+    params(InvoiceFileQuery),
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/csv"),
         Problems
