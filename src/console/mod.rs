@@ -16,6 +16,7 @@ mod operators;
 pub mod pages;
 mod qr_code;
 mod resend;
+mod rights;
 mod search;
 mod sent_mail;
 mod settings;

@@ -53,15 +53,11 @@ impl Store {
         who: &Actor,
         despite_newer: bool,
     ) -> Result<Restored, StoreError> {
+        let letters = there_for(&mut self.read().await?, letters, &who.principal.scope).await?;
         if letters.is_empty() {
             return Ok(Restored::default());
         }
-        let (letters, tenants) = {
-            let mut on = self.read().await?;
-            let letters = there_for(&mut on, letters, &who.principal.scope).await?;
-            let tenants = tenants_of(&mut on, &letters).await?;
-            (letters, tenants)
-        };
+        let tenants = tenants_of(&mut self.read().await?, &letters).await?;
         // No other delivery of these invoices comes in until this commits.
         let mut intake = self.begin_intake(&tenants).await?;
         let on = &mut intake.transaction;

@@ -9,3 +9,4 @@ mod requests_are_somebodys;
 mod sign_ins_are_audited;
 pub(crate) mod support;
 mod support_answers_the_phone;
+mod walk;

@@ -35,10 +35,10 @@ const EVERYTHING: PageRequest = PageRequest { limit: 100, after: None };
 const TENANTS: [&str; 2] = ["acme", "beta"];
 
 /// What one tenant has.
-struct Owned {
-    tenant: TenantId,
+pub(crate) struct Owned {
+    pub(crate) tenant: TenantId,
     /// Sent, with a link that was opened.
-    sent: DeliveryId,
+    pub(crate) sent: DeliveryId,
     letter: DeadLetterId,
     event: EventKey,
 }
@@ -70,7 +70,7 @@ async fn no_query_shows_what_lies_outside_the_scope(mut database: TestDatabase) 
 }
 
 /// Gives a tenant one of everything.
-async fn fill(support: &Support, name: &str) -> Owned {
+pub(crate) async fn fill(support: &Support, name: &str) -> Owned {
     let store = &support.database.store;
     let id = TenantId::from(name);
     store.upsert_tenant(&tenant(name), &actor("billing")).await.expect("answered");
@@ -102,7 +102,7 @@ async fn fill(support: &Support, name: &str) -> Owned {
 }
 
 /// The event of the tenant's invoice `R-{number}`.
-fn numbered(tenant: &str, number: &str) -> Value {
+pub(crate) fn numbered(tenant: &str, number: &str) -> Value {
     let mut event = event(&format!("{number}-{tenant}"));
     event["data"]["tenant_id"] = tenant.into();
     event["data"]["invoice"]["number"] = format!("R-{number}").into();
