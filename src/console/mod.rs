@@ -48,6 +48,7 @@ use crate::operator::portal_settings::PortalSettings;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::operator::sign_in::SignIn;
+use crate::operator::test_mail::TestSender;
 use crate::secrets::{LinkKeys, SecretKeys};
 use crate::store::{Store, StoreError};
 use crate::web::{Access, FormTokens, PortalPreview, assets_router, in_request_span};
@@ -74,6 +75,7 @@ pub struct Console {
     resend: Resend,
     settings: PortalSettings,
     portal_preview: Arc<dyn PortalPreview>,
+    test_sender: TestSender,
     people: People,
     sign_in: SignIn,
     access: Access,
@@ -106,6 +108,7 @@ impl Console {
             parts;
         let console = &config.console;
         Self {
+            test_sender: TestSender::new(store.clone(), Arc::clone(&config), settings.clone()),
             people: People::new(store.clone(), console.url.clone()),
             sign_in: SignIn::new(store.clone(), keys, &console.totp_roles, console.url.host()),
             access: Access::new(store.clone(), console),
@@ -174,6 +177,7 @@ pub fn router(console: Console) -> Router {
         .route("/tenants/{tenant}/resume", post(tenants::resume))
         .route("/settings/portal", get(settings::show).post(settings::save))
         .route("/settings/portal/restore", post(settings::restore))
+        .route("/settings/portal/test", post(settings::test_mail::send))
         .route("/settings/portal/mail", get(settings::previews::mail))
         .route("/settings/portal/mail/html", get(settings::previews::html))
         .route("/settings/portal/page", get(settings::previews::page))

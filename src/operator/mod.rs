@@ -17,3 +17,4 @@ pub mod search;
 pub mod sent_message;
 pub mod settings_sample;
 pub mod sign_in;
+pub mod test_mail;

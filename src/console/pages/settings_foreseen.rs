@@ -119,7 +119,7 @@ pub(super) fn foreseen_view(language: ConsoleLanguage, foreseen: &ForeseenSettin
     ForeseenView {
         rows: foreseen.consequences.iter().map(row).collect(),
         customers: match foreseen.unverifiable {
-            0 => (own.all_verifiable)(&number(foreseen.customers)),
+            0 => (own.all_sent)(&number(foreseen.customers)),
             some => (own.unverifiable)(&number(some), &number(foreseen.customers)),
         },
         is_bad: foreseen.unverifiable > 0,

@@ -3,6 +3,7 @@
 mod foreseen;
 pub(super) mod previews;
 mod settings_fields;
+pub(super) mod test_mail;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;

@@ -161,11 +161,11 @@ words! { SettingsWords {
         |some, all| format!("{some} of {all} customers could not be verified: their invoices would not be sent."),
         |some, all| format!("{some} van {all} klanten zouden zich niet kunnen verifiëren: hun facturen zouden niet verstuurd worden."),
         |some, all| format!("{some} clients sur {all} ne pourraient pas être vérifiés\u{a0}: leurs factures ne partiraient pas.");
-    all_verifiable: fn(&str) -> String =
-        |all| format!("Alle {all} Kunden könnten sich ausweisen, wo es verlangt ist."),
-        |all| format!("All {all} customers could be verified where it is asked."),
-        |all| format!("Alle {all} klanten zouden zich kunnen verifiëren waar dat gevraagd wordt."),
-        |all| format!("Les {all} clients pourraient tous être vérifiés là où c’est demandé.");
+    all_sent: fn(&str) -> String =
+        |all| format!("Rechnungen an alle {all} Kunden würden gesendet."),
+        |all| format!("Invoices to all {all} customers would be sent."),
+        |all| format!("Facturen aan alle {all} klanten zouden verstuurd worden."),
+        |all| format!("Les factures des {all} clients partiraient toutes.");
     what_if: fn(&str, u32) -> String =
         |count, days| format!("Nachgerechnet an den {count} neuesten Zustellungen der letzten {days} Tage"),
         |count, days| format!("Worked out on the newest {count} deliveries of the last {days} days"),

@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::person::Person;
+use super::settings::erase_settings_reasons;
 use crate::event::{Recipient, RecipientRole};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
@@ -374,6 +375,7 @@ async fn erase_notes_that_name(
     .rows("needle text", needles())
     .run(on)
     .await?;
+    erase_settings_reasons(on, tenant, person).await?;
     erase_reasons_that_name(on, tenant, person).await
 }
 

@@ -12,7 +12,9 @@ use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{StatementExecutor, sql};
+use crate::store::delivery::erased::ERASED;
+use crate::store::directory::person::Person;
 use crate::store::lane::load::read_settings;
 use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
@@ -172,6 +174,24 @@ impl Store {
         })
         .collect()
     }
+}
+
+/// Takes from the versions of the tenant's settings why they were chosen, where that names a person.
+pub(super) async fn erase_settings_reasons(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE settings_change SET reason = $1
+        WHERE tenant_id = $2 AND reason IS NOT NULL
+          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(settings_change.reason))}
+                                                {sqlite: instr(lower(settings_change.reason), rows.needle)} > 0)")
+    .bind(ERASED)
+    .bind(tenant)
+    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .run(on)
+    .await?;
+    Ok(())
 }
 
 /// What somebody wants to hold, and why.

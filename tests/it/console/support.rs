@@ -164,6 +164,12 @@ impl PageAnswer {
         let (_, rest) = self.text.split_once(before).unwrap_or_else(|| panic!("{before} is not in {}", self.text));
         rest.split('"').next().expect("a part")
     }
+
+    /// What stands between `before` and `behind`, the first time.
+    pub(crate) fn between_tags(&self, before: &str, behind: &str) -> &str {
+        let (_, rest) = self.text.split_once(before).unwrap_or_else(|| panic!("{before} is not in {}", self.text));
+        rest.split(behind).next().expect("a part")
+    }
 }
 
 impl Browser {
