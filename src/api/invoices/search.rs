@@ -42,7 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct InvoiceQuery {
+pub(super) struct InvoiceSearchQuery {
     /// An invoice number or the beginning of one (case and blanks do not count), a customer's id or words of a name, a
     /// recipient's address, a Message-ID, or the id of a delivery, a dead letter or an event.
     #[param(min_length = 1, max_length = 300)]
@@ -62,12 +62,12 @@ pub(super) struct InvoiceQuery {
     after: Option<String>,
 }
 
-/// [`InvoiceQuery`] without the page: a file is whole.
+/// [`InvoiceSearchQuery`] without the page: a file is whole.
 enum InvoiceFileQuery {}
 
 impl IntoParams for InvoiceFileQuery {
     fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let all = InvoiceQuery::into_params(place).into_iter();
+        let all = InvoiceSearchQuery::into_params(place).into_iter();
         all.filter(|parameter| !matches!(parameter.name.as_str(), "limit" | "after")).collect()
     }
 }
@@ -136,13 +136,13 @@ struct ListedCustomerHit {
     path = "/api/v1/invoices",
     operation_id = "find_invoices",
     tag = "invoices",
-    params(InvoiceQuery),
+    params(InvoiceSearchQuery),
     responses((status = 200, description = "What was found.", body = FoundAnswer), Problems)
 )]
 pub(super) async fn find(
     State(console): State<ApiSettings>,
     caller: Caller,
-    query: Result<Query<InvoiceQuery>, QueryRejection>,
+    query: Result<Query<InvoiceSearchQuery>, QueryRejection>,
 ) -> Result<Json<FoundAnswer>, ApiRefusal> {
     let query = read(query)?;
     let limit = limit(query.limit)?;
@@ -172,7 +172,7 @@ pub(super) async fn find(
 pub(super) async fn export(
     State(console): State<ApiSettings>,
     Asking(who): Asking,
-    query: Result<Query<InvoiceQuery>, QueryRejection>,
+    query: Result<Query<InvoiceSearchQuery>, QueryRejection>,
 ) -> Result<Response, ApiRefusal> {
     let query = read(query)?;
     if query.limit.is_some() || query.after.is_some() {
@@ -182,12 +182,12 @@ pub(super) async fn export(
     Ok(csv_answer("invoices.csv", SEARCH_COLUMNS, stream::iter([Ok::<_, StoreError>(rows)])))
 }
 
-fn read(query: Result<Query<InvoiceQuery>, QueryRejection>) -> Result<InvoiceQuery, Malformed> {
+fn read(query: Result<Query<InvoiceSearchQuery>, QueryRejection>) -> Result<InvoiceSearchQuery, Malformed> {
     let expected = "must be asked for by q, and perhaps tenant_id, state, limit and after";
     query.map(|Query(query)| query).map_err(|_| Malformed::at("$", expected))
 }
 
-impl InvoiceQuery {
+impl InvoiceSearchQuery {
     fn search(&self) -> Result<InvoiceSearch, Malformed> {
         text("q", &self.q, TEXT_CHARS_MAX)?;
         if let Some(tenant) = &self.tenant_id {
