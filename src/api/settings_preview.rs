@@ -47,7 +47,7 @@ pub(super) struct PreviewAnswer {
     warnings: Vec<PolicyWarning>,
     /// Which of the newest deliveries would have gone otherwise. Omitted while too many ask for that at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    past: Option<PastAnswer>,
+    past: Option<PastPreview>,
     /// What of the body is ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ignored: Vec<MemberWarning>,
@@ -91,7 +91,7 @@ enum ListedRoute {
 
 /// What settings would have changed.
 #[derive(Debug, Serialize, ToSchema)]
-struct PastAnswer {
+struct PastPreview {
     /// No delivery is older.
     days: u32,
     /// How many were looked at: the newest, at most 20,000.
@@ -163,7 +163,7 @@ pub(super) async fn preview(
         settings,
         consequences: consequences.rows.iter().map(ListedConsequence::of).collect(),
         warnings: consequences.warnings,
-        past: past.map(|past| PastAnswer::of(&past)),
+        past: past.map(|past| PastPreview::of(&past)),
         ignored: warnings_of_settings(&body),
     }))
 }
@@ -193,7 +193,7 @@ impl ListedRoute {
     }
 }
 
-impl PastAnswer {
+impl PastPreview {
     fn of(past: &PastCompared) -> Self {
         let comparison = &past.comparison;
         Self {

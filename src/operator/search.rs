@@ -1,4 +1,4 @@
-//! What a text names, one line for each invoice, credit note and reminder; on a page, over the API, and as a file.
+//! What a text names, one line for each invoice, credit note and reminder; a page at a time, and as a file.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ use crate::store::{
     StoreError,
 };
 
-/// Hits that a file reads at once.
+/// What a file reads at once.
 const EXPORT_PAGE: u32 = 500;
 /// The longest file, in rows: whoever wants more writes more of the number.
 const EXPORT_ROWS_MAX: usize = 10_000;
@@ -37,15 +37,15 @@ pub struct InvoiceSearch {
     standing: Option<InvoiceStanding>,
 }
 
-/// One page of what a text names.
+/// A page of what a text names.
 #[derive(Debug, Clone)]
 pub struct FoundInvoices {
     pub invoices: Vec<FoundInvoice>,
-    /// On the first page only.
+    /// Some of the customers that it names; on the first page only.
     pub customers: Vec<Customer>,
-    /// There are more customers than are named.
+    /// There are more of them.
     pub more_customers: bool,
-    /// Where the next page begins, if there is one.
+    /// Where the search goes on, if it does.
     pub next: Option<FindCursor>,
 }
 
@@ -93,7 +93,8 @@ impl InvoiceSearch {
         &self.text
     }
 
-    /// A page of what it names, of at most `limit` hits, what is named exactly first.
+    /// What it names behind `after`, about `limit` of it; what is named exactly first. Of what stands otherwise than it wants, a
+    /// page has less, perhaps nothing.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -105,8 +106,8 @@ impl InvoiceSearch {
         limit: u32,
     ) -> Result<FoundInvoices, StoreError> {
         let scope = scope.narrowed_to(self.tenant.as_ref());
-        let FindPage { hits, next } =
-            store.find(&FindRequest { text: &self.text, scope: &scope, after, limit }).await?;
+        let request = FindRequest { text: &self.text, scope: &scope, after, limit };
+        let FindPage { hits, next } = store.find(&request).await?;
         let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = hits;
         let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
         let mut invoices: Vec<FoundInvoice> =
@@ -117,22 +118,6 @@ impl InvoiceSearch {
             invoices.retain(|found| found.standing == wanted);
         }
         Ok(FoundInvoices { invoices, customers, more_customers, next })
-    }
-
-    /// What all pages name, one entry for each invoice, and whether there is more than a file takes.
-    async fn find_all(&self, store: &Store, scope: &TenantScope) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
-        let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
-        loop {
-            let page = self.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
-            // What was sent again may stand on several pages.
-            invoices.extend(page.invoices.into_iter().filter(|found| {
-                found.delivery.is_none() || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
-            }));
-            after = page.next;
-            if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
-                return Ok((invoices, after.is_some()));
-            }
-        }
     }
 }
 
@@ -208,8 +193,8 @@ impl FoundInvoice {
     }
 }
 
-/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as lists are, and
-/// that it was made is an entry of the audit log.
+/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as lists are, and that it was
+/// made is an entry of the audit log.
 ///
 /// # Errors
 /// If the database does not answer: then nothing is shown.
@@ -218,7 +203,7 @@ pub async fn export_search(
     who: &Actor,
     search: &InvoiceSearch,
 ) -> Result<Vec<[String; SEARCH_COLUMNS.len()]>, StoreError> {
-    let (invoices, more) = search.find_all(store, &who.principal.scope).await?;
+    let (invoices, more) = find_all(store, &who.principal.scope, search).await?;
     let InvoiceSearch { text, tenant, standing } = search;
     let change = json!({
         "query": text, "tenant_id": tenant, "state": standing.map(InvoiceStanding::into_str), "rows": invoices.len(),
@@ -227,6 +212,27 @@ pub async fn export_search(
     let entry = NewAuditEntry::new(AuditAction::ListExported, who).about("search");
     store.audit(&NewAuditEntry { tenant: tenant.as_ref(), ..entry }.with(change)).await?;
     Ok(invoices.into_iter().map(FoundInvoice::csv_cells).collect())
+}
+
+/// The invoices of all pages, and whether there are more than a file takes.
+async fn find_all(
+    store: &Store,
+    scope: &TenantScope,
+    search: &InvoiceSearch,
+) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
+    let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+    loop {
+        let found = search.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
+        // One row for each invoice: what was sent again may stand on several pages.
+        invoices.extend(found.invoices.into_iter().filter(|found| {
+            let is_delivery = matches!(found.standing, InvoiceStanding::Delivery(_));
+            !is_delivery || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
+        }));
+        after = found.next;
+        if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
+            return Ok((invoices, after.is_some()));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -41,7 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct InvoiceQuery {
+pub(super) struct InvoiceSearchQuery {
     /// An invoice number or the beginning of one (case and blanks do not count), a customer's id or words of a name, a
     /// recipient's address, a Message-ID, or the id of a delivery, a dead letter or an event.
     #[param(min_length = 1, max_length = 300)]
@@ -52,13 +53,23 @@ pub(super) struct InvoiceQuery {
     #[serde(default)]
     #[param(inline, value_type = Option<InvoiceStanding>)]
     state: Option<String>,
-    /// The most invoices of the answer; 100 without it. Not of a file.
+    /// The most invoices of the answer; 100 without it.
     #[serde(default)]
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of an earlier answer. Not of a file.
+    /// The `next` of an earlier answer.
     #[serde(default)]
     after: Option<String>,
+}
+
+/// [`InvoiceSearchQuery`] without the page: a file is whole.
+enum InvoiceFileQuery {}
+
+impl IntoParams for InvoiceFileQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let all = InvoiceSearchQuery::into_params(place).into_iter();
+        all.filter(|parameter| !matches!(parameter.name.as_str(), "limit" | "after")).collect()
+    }
 }
 
 /// What a text names. Names and addresses are masked, as in every list.
@@ -66,11 +77,11 @@ pub(super) struct InvoiceQuery {
 pub(super) struct FoundAnswer {
     /// One entry for each invoice, credit note and reminder; what is named exactly first.
     invoices: Vec<ListedInvoiceHit>,
-    /// Customers that it names, on the first page.
+    /// Customers that it names, at most 20; on the first page only.
     customers: Vec<ListedCustomerHit>,
-    /// It names more customers than are listed.
+    /// There are more of them: write more of the name.
     more_customers: bool,
-    /// Where the list goes on, if it does.
+    /// Where the list goes on, if it does. With `state`, a page may have less than was asked for, even nothing, and go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -125,17 +136,18 @@ struct ListedCustomerHit {
     path = "/api/v1/invoices",
     operation_id = "find_invoices",
     tag = "invoices",
-    params(InvoiceQuery),
+    params(InvoiceSearchQuery),
     responses((status = 200, description = "What was found.", body = FoundAnswer), Problems)
 )]
 pub(super) async fn find(
     State(console): State<ApiSettings>,
     caller: Caller,
-    query: Result<Query<InvoiceQuery>, QueryRejection>,
+    query: Result<Query<InvoiceSearchQuery>, QueryRejection>,
 ) -> Result<Json<FoundAnswer>, ApiRefusal> {
     let query = read(query)?;
-    let after = query.after()?;
-    let found = query.search()?.find(&console.store, caller.scope(), after.as_ref(), limit(query.limit)?).await?;
+    let limit = limit(query.limit)?;
+    let after = query.after.as_deref().map(str::parse::<FindCursor>).transpose().map_err(|_| no_cursor())?;
+    let found = query.search()?.find(&console.store, caller.scope(), after.as_ref(), limit).await?;
     let FoundInvoices { invoices, customers, more_customers, next } = found;
     Ok(Json(FoundAnswer {
         invoices: invoices.into_iter().map(ListedInvoiceHit::of).collect(),
@@ -145,13 +157,13 @@ pub(super) async fn find(
     }))
 }
 
-/// The same as a file (CSV), all pages in one, at most 10,000 rows; that it was made is an entry of the audit log.
+/// The same as a file (CSV), at most 10,000 rows; that it was made is an entry of the audit log.
 #[utoipa::path(
     get,
     path = "/api/v1/invoices.csv",
     operation_id = "export_invoices",
     tag = "invoices",
-    params(InvoiceQuery),
+    params(InvoiceFileQuery),
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/csv"),
         Problems
@@ -160,7 +172,7 @@ pub(super) async fn find(
 pub(super) async fn export(
     State(console): State<ApiSettings>,
     Asking(who): Asking,
-    query: Result<Query<InvoiceQuery>, QueryRejection>,
+    query: Result<Query<InvoiceSearchQuery>, QueryRejection>,
 ) -> Result<Response, ApiRefusal> {
     let query = read(query)?;
     if query.limit.is_some() || query.after.is_some() {
@@ -170,12 +182,12 @@ pub(super) async fn export(
     Ok(csv_answer("invoices.csv", SEARCH_COLUMNS, stream::iter([Ok::<_, StoreError>(rows)])))
 }
 
-fn read(query: Result<Query<InvoiceQuery>, QueryRejection>) -> Result<InvoiceQuery, Malformed> {
+fn read(query: Result<Query<InvoiceSearchQuery>, QueryRejection>) -> Result<InvoiceSearchQuery, Malformed> {
     let expected = "must be asked for by q, and perhaps tenant_id, state, limit and after";
     query.map(|Query(query)| query).map_err(|_| Malformed::at("$", expected))
 }
 
-impl InvoiceQuery {
+impl InvoiceSearchQuery {
     fn search(&self) -> Result<InvoiceSearch, Malformed> {
         text("q", &self.q, TEXT_CHARS_MAX)?;
         if let Some(tenant) = &self.tenant_id {
@@ -185,11 +197,6 @@ impl InvoiceQuery {
         let state =
             state.map_err(|_| Malformed::at("state", "is not a state of a delivery, waiting or dead_letter"))?;
         Ok(InvoiceSearch::of(&self.q).narrowed(self.tenant_id.clone(), state))
-    }
-
-    /// Where the list goes on.
-    fn after(&self) -> Result<Option<FindCursor>, Malformed> {
-        self.after.as_deref().map(str::parse).transpose().map_err(|_| no_cursor())
     }
 }
 

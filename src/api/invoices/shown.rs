@@ -30,7 +30,7 @@ pub(super) struct InvoiceAnswer {
     /// Whether names and addresses are masked: the role may not read personal data.
     masked: bool,
     /// The invoice, credit note and reminders that bear the number, the newest first.
-    invoices: Vec<ShownInvoice>,
+    invoices: Vec<InvoiceOfNumber>,
     /// Until when the customer is locked out of the portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub(super) struct InvoiceAnswer {
 
 /// One invoice, credit note or reminder.
 #[derive(Debug, Serialize, ToSchema)]
-struct ShownInvoice {
+struct InvoiceOfNumber {
     #[schema(value_type = InvoiceKind)]
     kind: &'static str,
     /// The billing system's identifier; omitted of what could not be read.
@@ -164,12 +164,12 @@ struct ShownDelivery {
     resend_of: Option<DeliveryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resend_reason: Option<String>,
-    links: Vec<ShownLink>,
+    links: Vec<DeliveryLink>,
 }
 
 /// A link of the portal, without its token.
 #[derive(Debug, Serialize, ToSchema)]
-struct ShownLink {
+struct DeliveryLink {
     generation: u32,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,13 +190,17 @@ impl InvoiceAnswer {
             customer_id: invoice.customer_id.clone(),
             customer_name: customer.map(|customer| customer_name(&customer.name, customer.kind, whole)),
             masked: !whole,
-            invoices: invoice.documents.iter().map(|document| ShownInvoice::of(invoice, document, &reader)).collect(),
+            invoices: invoice
+                .documents
+                .iter()
+                .map(|document| InvoiceOfNumber::of(invoice, document, &reader))
+                .collect(),
             locked_until: invoice.locks.iter().map(|lock| lock.until).max(),
         }
     }
 }
 
-impl ShownInvoice {
+impl InvoiceOfNumber {
     fn of(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> Self {
         let (acknowledged_by, acknowledged_at) = document.acknowledged().unzip();
         let data = document.data.as_ref();
@@ -271,7 +275,7 @@ impl ShownDelivery {
             message_sha256: delivery.message_sha256.map(|digest| digest.to_string()),
             resend_of: delivery.resend_of,
             resend_reason: delivery.resend_reason.as_deref().map(|reason| reader.text(reason)),
-            links: explained.links.iter().map(|link| ShownLink::of(link, reader)).collect(),
+            links: explained.links.iter().map(|link| DeliveryLink::of(link, reader)).collect(),
         }
     }
 }
@@ -281,7 +285,7 @@ fn settings_version(delivery: &Delivery) -> Option<i64> {
     Some(inputs.settings_version)
 }
 
-impl ShownLink {
+impl DeliveryLink {
     fn of(link: &ExplainedLink, reader: &Reader) -> Self {
         Self {
             generation: link.generation,

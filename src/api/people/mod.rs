@@ -1,5 +1,6 @@
 //! People who sign in to the console, and tokens of programs: for those who manage them for all tenants.
 
+mod operator_bodies;
 mod operators;
 mod tokens;
 

@@ -6,13 +6,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{scope_of, tenants_of};
+use super::operator_bodies::{
+    InvitedAnswer, NewOperatorBody, OperatorChanged, OperatorListQuery, OperatorsAnswer, RightsBody, ShownOperator,
+};
+use super::scope_of;
 use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{IdempotencyKeyHeader, OperatorInPath};
@@ -20,11 +21,10 @@ use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound
 use crate::api::paging::{limit, no_cursor};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
-use crate::clock::Timestamp;
 use crate::event::Malformed;
 use crate::event::bounds::{ADDRESS_MAX, NAME_MAX, name, text};
-use crate::model::access::{InvitationKind, PrincipalKind, Role};
-use crate::model::ids::{OperatorId, TenantId};
+use crate::model::access::{InvitationKind, PrincipalKind};
+use crate::model::ids::OperatorId;
 use crate::operator::people::{OneTimeLink, PersonToAdd};
 use crate::store::Operator;
 
@@ -40,110 +40,6 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
 }
 
 type OperatorPath = Result<Path<Uuid>, PathRejection>;
-
-/// Which part of the list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct OperatorListQuery {
-    /// The most operators of the answer; 100 without it.
-    #[serde(default)]
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
-    /// The `next` of an earlier answer.
-    #[serde(default)]
-    after: Option<String>,
-}
-
-/// Operators, in the order of their addresses.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OperatorsAnswer {
-    operators: Vec<ShownOperator>,
-    /// Where the list goes on, if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// A person who may sign in.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ShownOperator {
-    id: OperatorId,
-    /// What they sign in with.
-    address: String,
-    name: String,
-    #[schema(value_type = Role)]
-    role: &'static str,
-    /// Null: every tenant.
-    tenants: Option<Vec<TenantId>>,
-    /// `active`, `invited`, `not_invited` (they have neither password nor link), or `disabled`.
-    state: &'static str,
-    /// An authenticator app is set up.
-    has_app: bool,
-    recovery_codes_left: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_sign_in_at: Option<Timestamp>,
-    /// Until when an open one-time link works.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    link_until: Option<Timestamp>,
-    created_at: Timestamp,
-    created_by: String,
-}
-
-/// A person to be added.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"address": "support@acme.example", "role": "support", "tenants": ["acme"]}))]
-pub(super) struct NewOperatorBody {
-    /// The email address that they sign in with.
-    #[schema(min_length = 3, max_length = 320)]
-    address: String,
-    /// As other people call them; the address, without it.
-    #[serde(default)]
-    #[schema(max_length = 255)]
-    name: Option<String>,
-    role: Role,
-    /// Null or left out: every tenant.
-    #[serde(default)]
-    tenants: Option<Vec<TenantId>>,
-    /// Whether a one-time link is made, by which they choose a password.
-    #[serde(default = "invited")]
-    invite: bool,
-}
-
-const fn invited() -> bool {
-    true
-}
-
-/// What somebody may do from now on.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"role": "support", "tenants": ["acme", "beta"]}))]
-pub(super) struct RightsBody {
-    role: Role,
-    /// Null or left out: every tenant.
-    #[serde(default)]
-    tenants: Option<Vec<TenantId>>,
-}
-
-/// An operator, and the link by which they choose a password. Whoever has the link has the account; it is not shown again.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct InvitedAnswer {
-    id: OperatorId,
-    address: String,
-    /// It works once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Timestamp>,
-}
-
-/// What became of a change.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OperatorChanged {
-    id: OperatorId,
-    /// It was otherwise before.
-    changed: bool,
-}
 
 /// Lists the people who may sign in, in the order of their addresses.
 #[utoipa::path(
@@ -388,29 +284,4 @@ fn operator_id(path: OperatorPath) -> Result<OperatorId, ApiRefusal> {
 async fn operator(console: &ApiSettings, path: OperatorPath) -> Result<Operator, ApiRefusal> {
     let found = console.store.operator(operator_id(path)?).await?;
     found.ok_or_else(|| ActRefusal::UnknownOperator.into())
-}
-
-impl ShownOperator {
-    fn of(operator: Operator) -> Self {
-        let state = match (operator.disabled_at, &operator.invitation, operator.has_password) {
-            (Some(_), _, _) => "disabled",
-            (None, Some(_), _) => "invited",
-            (None, None, true) => "active",
-            (None, None, false) => "not_invited",
-        };
-        Self {
-            state,
-            tenants: tenants_of(&operator.scope),
-            link_until: operator.invitation.map(|(_, until)| until),
-            id: operator.id,
-            address: operator.address,
-            name: operator.name,
-            role: operator.role.into_str(),
-            has_app: operator.has_totp,
-            recovery_codes_left: operator.recovery_codes_left,
-            last_sign_in_at: operator.last_sign_in_at,
-            created_at: operator.created_at,
-            created_by: operator.created_by,
-        }
-    }
 }

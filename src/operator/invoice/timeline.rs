@@ -141,15 +141,15 @@ fn received(event: &ExplainedEvent) -> Vec<TimelineEntry> {
 fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEntry> {
     let ExplainedDelivery { delivery, attempts, notes, links, portal } = explained;
     let mut all = vec![entry(delivery.created_at, made(explained, reader))];
+    if let Some(decided) = decided(delivery) {
+        let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
+        all.push(entry(at.unwrap_or(delivery.created_at), decided));
+    }
     let ends: Vec<Timestamp> = attempts.iter().skip(1).map(|attempt| attempt.started_at).collect();
     for (index, attempt) in attempts.iter().enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let next_at = ends.get(index).copied().or(delivery.due_at);
         all.push(entry(attempt.ended_at, tried(attempt, number, next_at, reader)));
-    }
-    if let Some(decided) = decided(delivery) {
-        let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
-        all.push(entry(at.unwrap_or(delivery.created_at), decided));
     }
     for note in notes {
         // Who has seen it stands in a column of its own.

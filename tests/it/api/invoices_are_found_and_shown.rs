@@ -52,7 +52,7 @@ async fn an_invoice_is_found_by_what_a_caller_knows(database: TestDatabase) {
     assert_eq!(second.success(200)["next"], Value::Null);
     let ids = [&first, &second].map(|page| page.json["invoices"][0]["delivery_id"].as_str().expect("an id").to_owned());
     assert!(ids.contains(&a) && ids.contains(&b), "{ids:?}");
-    for odd in ["", "?q=", "?q=R&state=odd", "?q=R&after=x", "?q=R&after=01", "?q=R&limit=0", "?q=R&tenant=acme"] {
+    for odd in ["", "?q=", "?q=R&state=odd", "?q=R&after=x", "?q=R&limit=0", "?q=R&tenant=acme"] {
         assert_eq!(kind(&support.get(&format!("/api/v1/invoices{odd}")).await, 400), "malformed", "{odd}");
     }
     desk.end().await;

@@ -6,6 +6,7 @@ use invoice_dispatcher::policy::permission::Permission;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::api_people_rows::people;
 use super::rows::{Asked, Foreign, Needs, Row, Sent, get};
 use super::world::Sample;
 use crate::portal::pages_load_what_they_name::LOGO;
@@ -14,7 +15,7 @@ use crate::store::scopes::numbered;
 /// The samples' events, in an address.
 const SOURCE: &str = "https%3A%2F%2Fbilling.example%2Ftest";
 
-fn row(
+pub(super) fn row(
     method: Method,
     route: &'static str,
     permission: Permission,
@@ -28,17 +29,17 @@ fn body(path: impl Into<String>, media_type: &'static str, bytes: Vec<u8>) -> As
     Asked { path: path.into(), sent: Sent::Body { media_type, bytes } }
 }
 
-fn json_body(path: impl Into<String>, value: &Value) -> Asked {
+pub(super) fn json_body(path: impl Into<String>, value: &Value) -> Asked {
     body(path, "application/json", value.to_string().into_bytes())
 }
 
-fn of_tenant(sample: &Sample, rest: &str) -> String {
+pub(super) fn of_tenant(sample: &Sample, rest: &str) -> String {
     format!("/api/v1/tenants/{}{rest}", sample.tenant)
 }
 
 /// Every route of the API. One that is served needs a row here.
 pub(super) fn api() -> Vec<Row> {
-    [events(), catalogue(), links(), audit()].into_iter().flatten().collect()
+    [events(), catalogue(), links(), audit(), people()].into_iter().flatten().collect()
 }
 
 fn events() -> Vec<Row> {
@@ -84,7 +85,7 @@ fn catalogue() -> Vec<Row> {
     ]
 }
 
-fn portal_settings(attachments: &str) -> Value {
+pub(super) fn portal_settings(attachments: &str) -> Value {
     let portal = json!({ "level": "sensitive", "primary": "postcode_house_number" });
     json!({ "sensitive_attachments": attachments, "portal_authentication": portal })
 }

@@ -3,6 +3,7 @@
 //!
 //! The tables of the routers are read from their sources: a route without a row in [`rows`] or [`api_rows`] fails.
 
+mod api_people_rows;
 mod api_rows;
 mod rows;
 mod world;
