@@ -245,7 +245,6 @@ impl LinkQuery {
                     }
                     (None, Some(customer)) => {
                         identifier("customer_id", customer.as_str(), KEY_MAX)?;
-                        identifier("customer_id", customer, KEY_MAX)?;
                         Ok(LinkSelection::Customer { tenant, customer: customer.clone() })
                     }
                     (None, None) => Ok(LinkSelection::Tenant(tenant)),

@@ -65,7 +65,7 @@ impl MeAnswer {
             role: principal.role.into_str(),
             all_tenants: principal.scope.is_all(),
             tenants: principal.scope.tenants().into_iter().flatten().cloned().collect(),
-            permissions: principal.permissions().map(Permission::into_str).collect(),
+            permissions: principal.permissions().map(|permission| permission.into_str()).collect(),
         }
     }
 }

@@ -59,7 +59,7 @@ impl IntoParams for DeliveryInPath {
 
 impl IntoParams for NumberInPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![in_path("number", "The invoice number, percent-encoded; case and blanks do not count.", KEY_MAX)]
+        vec![in_path("number", "The invoice number, percent-encoded; case and blanks do not count.", "R-2026-0042")]
     }
 }
 

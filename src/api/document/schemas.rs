@@ -22,7 +22,7 @@ use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMeth
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::model::work::WorkKind;
 use crate::operator::invoice::InvoiceStanding;
-use crate::policy::consequences::PolicyWarningCode;
+use crate::policy::consequences::{PolicyWarning, PolicyWarningCode};
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::permission::Permission;
 use crate::sha256::Sha256;
@@ -142,6 +142,19 @@ schemas! {
         ("size", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).description(Some("In bytes.")).into()),
         ("sha256", Sha256::schema()),
     ]),
+    PolicyWarning => object([
+        ("code", PolicyWarningCode::schema()),
+        ("detail", text().description(Some("The sentence for people.")).into()),
+        (
+            "customers",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .description(Some("How many of the tenant's customers it is about today."))
+                .into(),
+        ),
+    ])
+    .property("method", VerificationMethod::schema()),
     MemberWarning => object([
         ("path", text().description(Some("Where it stands.")).into()),
         ("problem", text().description(Some("What that means.")).into()),

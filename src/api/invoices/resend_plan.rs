@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::shown::{ShownAttachment, ShownRecipient, attachments, recipients};
+use crate::api::document::schemas::DecisionReason;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::timeline::ListedStep;
+use crate::api::document::schemas::DecisionReason;
 use crate::clock::Timestamp;
 use crate::compose::{Attachment, all_attached};
 use crate::event::{Recipient, RecipientRole};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::document::schemas::DecisionReason;
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
 use crate::model::portal_event::PortalEventKind;

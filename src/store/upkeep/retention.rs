@@ -139,7 +139,7 @@ impl Store {
         now: Timestamp,
         addresses: Duration,
         limit: u32,
-    ) -> Result<[u64; 14], StoreError> {
+    ) -> Result<[u64; 15], StoreError> {
         let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
         Ok([
             self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?,

@@ -249,7 +249,7 @@ async fn callers_do_not_share_their_keys(database: TestDatabase) {
             owner: None,
             expires_at: store.now().plus(Duration::from_hours(1)),
         };
-        store.add_token(&new, "test").await.expect("answered").expect("the name is free");
+        store.add_token(&new, &actor("test")).await.expect("answered").expect("the name is free");
         tokens.push(token);
     }
     let revoke_as =
