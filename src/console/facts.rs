@@ -1,5 +1,8 @@
 //! What the store knows, as pages show it: whole to whoever may read personal data, masked to the others.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::compose::Attachment;
 use crate::event::Recipient;
 use crate::model::ids::TenantId;
@@ -84,22 +87,26 @@ fn invoice_row(delivery: &Delivery) -> CustomerInvoiceRow {
 
 /// The newest delivery of each invoice that nothing took the place of.
 pub(super) fn newest_of_each(deliveries: &[Delivery]) -> Vec<&Delivery> {
-    let key = |delivery: &Delivery| {
-        let invoice = &delivery.invoice;
-        (invoice.tenant.clone(), invoice.id.clone(), invoice.kind)
-    };
-    let mut order: Vec<(TenantId, String, InvoiceKind)> = Vec::new();
-    for delivery in deliveries {
-        if !order.contains(&key(delivery)) {
-            order.push(key(delivery));
-        }
-    }
     let rank = |delivery: &Delivery| {
         let aside = matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
         (!aside, delivery.role == DeliveryRole::Main, delivery.created_at, delivery.id.0)
     };
-    let newest = |wanted: &(TenantId, String, InvoiceKind)| {
-        deliveries.iter().filter(|delivery| key(delivery) == *wanted).max_by_key(|delivery| rank(delivery))
-    };
-    order.iter().filter_map(newest).collect()
+    let mut places: HashMap<(&TenantId, &str, InvoiceKind), usize> = HashMap::new();
+    let mut newest: Vec<&Delivery> = Vec::new();
+    for delivery in deliveries {
+        let invoice = &delivery.invoice;
+        match places.entry((&invoice.tenant, invoice.id.as_str(), invoice.kind)) {
+            Entry::Vacant(place) => {
+                place.insert(newest.len());
+                newest.push(delivery);
+            }
+            Entry::Occupied(place) => {
+                let known = &mut newest[*place.get()];
+                if rank(delivery) > rank(known) {
+                    *known = delivery;
+                }
+            }
+        }
+    }
+    newest
 }

@@ -142,7 +142,8 @@ async fn find(
     let mut hits = Vec::new();
     for newest in newest_of_each(&rows) {
         let by = deliveries.iter().find(|(_, delivery)| {
-            delivery.invoice.id == newest.invoice.id && delivery.invoice.kind == newest.invoice.kind
+            let (one, other) = (&delivery.invoice, &newest.invoice);
+            (&one.tenant, &one.id, one.kind) == (&other.tenant, &other.id, other.kind)
         });
         let matched = by.map_or(MatchedBy::Number, |(by, _)| matched_by(*by));
         let reader = Reader::of(false, []);
