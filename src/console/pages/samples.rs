@@ -206,7 +206,7 @@ impl ConsoleSample {
         };
         let query = self.text("NE-10");
         let hits = self.hits();
-        let find = |query: &str, hits: &[SearchHit], next| {
+        let find = |query: &str, hits: &[SearchHit], next: Option<&str>| {
             let path = "/search?q=NE-10";
             let customer = CustomerHit {
                 tenant: self.tenant(),

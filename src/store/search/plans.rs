@@ -70,26 +70,23 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("list of what was rejected of a tenant", DeliveryFilter { state: rejected, tenant: tenant(), ..all() }, None),
         ("list of all", all(), None),
     ];
-    // The first page, and one behind a row.
-    let pages = [None, Some(Cursor::BEGIN)].map(|after| PageRequest { limit: 100, after });
-    let everybody = TenantScope::All;
-    let lists = filters
-        .iter()
-        .flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&everybody, page, *key))));
     // What somebody sees whose scope is two tenants.
-    let two = TenantScope::of([TenantId::from("one"), TenantId::from("two")]);
-    let of_some = [
+    let of_two = [
         ("list of two tenants by number", DeliveryFilter { invoice: some(), ..all() }, None),
         ("list of two tenants to an address", DeliveryFilter { to: some(), ..all() }, Some(0)),
         ("list of what was rejected of two tenants", DeliveryFilter { state: rejected, ..all() }, None),
     ];
-    let of_some =
-        of_some.iter().flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&two, page, *key))));
+    let (everybody, two) = (TenantScope::All, TenantScope::of([TenantId::from("one"), TenantId::from("two")]));
+    let filters = filters.iter().map(|filter| (filter, &everybody)).chain(of_two.iter().map(|filter| (filter, &two)));
+    // The first page, and one behind a row.
+    let pages = [None, Some(Cursor::BEGIN)].map(|after| PageRequest { limit: 100, after });
+    let lists =
+        filters.flat_map(|((name, filter, key), scope)| pages.map(|page| (*name, filter.statement(scope, page, *key))));
     let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
         text: statement.text_for(sqlite).to_string(),
         types: statement.types(),
     };
-    let all = searches.into_iter().chain(lists).chain(of_some).chain(work_list::statements());
+    let all = searches.into_iter().chain(lists).chain(work_list::statements());
     all.map(described).collect()
 }
