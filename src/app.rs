@@ -22,6 +22,7 @@ pub use protection::{Unprotected, unprotected};
 pub use roles::Roles;
 pub use service::Service;
 
+use crate::api::ApiSettings;
 use crate::clock::Clock;
 use crate::compose::{InvalidTemplates, Templates};
 use crate::config::{Config, DocumentsPlace, Retention};
@@ -38,10 +39,11 @@ use crate::model::verification::VerificationConfig;
 use crate::operator::foresight::Foresight;
 use crate::operator::fresh_link::FreshLink;
 use crate::operator::people::People;
+use crate::operator::portal_settings::PortalSettings;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::policy::retry::Schedule;
-use crate::portal::Portal;
+use crate::portal::{PagePreview, Portal};
 use crate::private_file;
 use crate::relay::{Connector, InvalidRelay, RelayConfig};
 use crate::secrets::{AddressKeys, AuditKeys, CredentialsKeys, KeyFileError, LinkKeys, SecretKeys};
@@ -193,6 +195,7 @@ impl App {
             .with_resent_by(resent_by)
             .with_address_keys(AddressKeys::of(&keys))
             .with_audit_keys(AuditKeys::of(&keys))
+            .with_answer_keys(&keys)
             // Another process may have the provider that this one does not know.
             .with_verification(VerificationConfig::with_sms_to(config.sms.calling_codes.iter().copied()));
         let link_keys = keys.link_keys();
@@ -266,6 +269,30 @@ impl App {
         People::new(self.store.clone(), self.config.console.url.clone())
     }
 
+    fn portal_settings(&self) -> PortalSettings {
+        PortalSettings::new(self.store.clone(), Arc::clone(&self.config), Arc::clone(&self.templates))
+    }
+
+    /// What the API works with, on this store.
+    #[must_use]
+    pub fn api(&self) -> ApiSettings {
+        ApiSettings {
+            store: self.store.clone(),
+            intake: self.intake.clone(),
+            redrive: self.redrive.clone(),
+            resend: self.resend.clone(),
+            people: self.people(),
+            portal_settings: self.portal_settings(),
+            documents: self.documents.clone(),
+            templates: Arc::clone(&self.templates),
+            link_keys: self.link_keys.clone(),
+            portal_url: self.config.portal.url.as_str().trim_end_matches('/').to_owned(),
+            wakes: self.wakes.clone(),
+            verification: self.config.sms.verification(),
+            trusted_proxies: self.config.http.trusted_proxies.clone(),
+        }
+    }
+
     /// The pages of those who run the dispatcher, on this store.
     #[must_use]
     pub fn console(&self) -> Console {
@@ -277,6 +304,8 @@ impl App {
             keys: &self.secret_keys,
             redrive: self.redrive.clone(),
             resend: self.resend.clone(),
+            settings: self.portal_settings(),
+            portal_preview: Arc::new(PagePreview),
         })
     }
 

@@ -30,8 +30,7 @@ pub(super) async fn check(
     match gate.access.of_api(request.method(), request.headers()).await {
         Ok(principal) => {
             let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-            let may = permissions::needed(request.method(), route).is_some_and(|needed| principal.may(needed));
-            if !may {
+            if !permissions::allows(&principal, request.method(), route) {
                 return Err(ApiRefusal::NotPermitted(principal.role));
             }
             request.extensions_mut().insert(principal);

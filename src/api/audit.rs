@@ -6,62 +6,104 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::ApiSettings;
 use super::actor::Asking;
+use super::document::problems::Problems;
+use super::document::schemas::PrincipalWord;
 use super::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
+use crate::event::bounds::{KEY_MAX, identifier, loose_text};
+use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::operator::audit_export::{AUDIT_COLUMNS, export_audit};
 use crate::store::{AuditRecord, AuditSearch, PageRequest};
 use crate::web::csv_answer;
 
+/// The routes of the audit log.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(export))
+}
+
+/// The longest name or subject that is looked for, in characters.
+const SOUGHT_CHARS_MAX: usize = 1024;
 /// The most entries of one answer.
 const LIMIT_MAX: u32 = 500;
 /// How many, unless somebody asks for more or less.
 const LIMIT: u32 = 100;
 
 /// Which entries.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AuditQuery {
+    /// From this moment on.
     #[serde(default)]
+    #[param(value_type = Option<Timestamp>)]
     since: Option<String>,
+    /// Before this moment.
     #[serde(default)]
+    #[param(value_type = Option<Timestamp>)]
     until: Option<String>,
-    /// A name, or the id of an operator or token.
+    /// A name as entries show it, or the id of an operator or token.
     #[serde(default)]
+    #[param(max_length = 1024)]
     who: Option<String>,
     #[serde(default)]
+    #[param(value_type = Option<AuditAction>)]
     action: Option<String>,
     #[serde(default)]
-    tenant_id: Option<String>,
+    tenant_id: Option<TenantId>,
+    /// What was acted upon, exactly.
     #[serde(default)]
+    #[param(max_length = 1024)]
     subject: Option<String>,
+    /// The most entries of the answer; 100 without it.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// Where an earlier answer ended.
+    /// The `next` of an earlier answer.
     #[serde(default)]
     after: Option<String>,
 }
 
-/// Entries, newest first, and where the list goes on.
-#[derive(Debug, Serialize)]
+/// [`AuditQuery`] without the page: a file is whole.
+enum ExportQuery {}
+
+impl IntoParams for ExportQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let all = AuditQuery::into_params(place).into_iter();
+        all.filter(|parameter| !matches!(parameter.name.as_str(), "limit" | "after")).collect()
+    }
+}
+
+/// Entries, newest first.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AuditAnswer {
     entries: Vec<ListedEntry>,
+    /// Where the list goes on, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// One act.
+#[derive(Debug, Serialize, ToSchema)]
 struct ListedEntry {
+    /// Its number; a chain of digests joins them.
     entry: i64,
     at: Timestamp,
+    #[schema(value_type = AuditAction)]
     action: &'static str,
+    #[schema(value_type = PrincipalWord)]
     who_kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
     who_id: Option<Uuid>,
     /// Missing where the details are erased.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,19 +112,30 @@ struct ListedEntry {
     tenant_id: Option<TenantId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<CustomerId>,
+    /// What was acted upon.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What was changed, from what to what.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<Value>,
     /// Deleted after 7 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<String>,
+    /// A customer was erased whom the entry named: `who`, `reason` and `change` are gone.
     erased: bool,
 }
 
-/// Lists entries.
+/// Lists entries, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    operation_id = "list_audit_entries",
+    tag = "audit",
+    params(AuditQuery),
+    responses((status = 200, description = "The entries.", body = AuditAnswer), Problems)
+)]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
     Asking(who): Asking,
@@ -101,7 +154,21 @@ pub(super) async fn list(
     Ok(Json(AuditAnswer { entries, next: page.next.map(|next| next.to_string()) }))
 }
 
-/// The same entries as a file, all of them.
+/// Shows the same entries as a file, all of them.
+///
+/// UTF-8 with a byte order mark; a cell that a spreadsheet would take for a formula begins with an apostrophe. That it was
+/// exported is an entry, too.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit.csv",
+    operation_id = "export_audit_entries",
+    tag = "audit",
+    params(ExportQuery),
+    responses(
+        (status = 200, description = "The entries.", body = String, content_type = "text/csv"),
+        Problems
+    )
+)]
 pub(super) async fn export(
     State(console): State<ApiSettings>,
     Asking(who): Asking,
@@ -126,13 +193,22 @@ impl AuditQuery {
             let read = text.as_deref().map(Timestamp::parse).transpose();
             read.map_err(|_| Malformed::at(name, "is not a time with its offset, as 2026-11-23T09:30:00Z"))
         };
+        // What PostgreSQL would refuse.
+        let sought = |name: &str, text: &Option<String>| {
+            text.as_deref().map_or(Ok(()), |text| loose_text(name, text, SOUGHT_CHARS_MAX))
+        };
+        sought("who", &self.who)?;
+        sought("subject", &self.subject)?;
+        if let Some(tenant) = &self.tenant_id {
+            identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
+        }
         let action = self.action.as_deref().map(str::parse).transpose();
         Ok(AuditSearch {
             since: moment("since", &self.since)?,
             until: moment("until", &self.until)?,
             who: self.who.clone(),
             action: action.map_err(|_| Malformed::at("action", "is not an action of the audit log"))?,
-            tenant: self.tenant_id.as_deref().map(TenantId::from),
+            tenant: self.tenant_id.clone(),
             subject: self.subject.clone(),
         })
     }

@@ -53,7 +53,7 @@ async fn collect(body: Body) -> Result<Bytes, ApiRefusal> {
 }
 
 /// The longest reason of a person, in characters.
-const REASON_CHARS_MAX: usize = 500;
+pub(super) const REASON_CHARS_MAX: usize = 500;
 
 /// The body of a request that says what to do, as JSON.
 pub(super) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiRefusal> {

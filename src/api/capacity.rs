@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::body;
 use super::refusal::ApiRefusal;
@@ -30,6 +30,8 @@ impl CapacityLimits {
     /// More at once would only wait for the same disk: speed comes from batches.
     pub(super) const EVENTS: Self = Self { at_once: 4, waiting: 28 };
     pub(super) const CATALOGUE: Self = Self { at_once: 2, waiting: 14 };
+    /// Some read thousands of rows, or documents from their store.
+    pub(super) const SUPPORT: Self = Self { at_once: 4, waiting: 12 };
 }
 
 /// Where requests are worked on.
@@ -41,31 +43,36 @@ struct Seats {
     /// Worked on or waiting.
     inside: Semaphore,
     /// Worked on.
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
 }
+
+/// A place among what is worked on, until it is dropped. Found among a request's extensions by whoever works on when the
+/// request itself has ended.
+pub(super) type Turn = Arc<OwnedSemaphorePermit>;
 
 impl Capacity {
     pub(super) fn new(size: CapacityLimits) -> Self {
         let inside = Semaphore::new(size.at_once + size.waiting);
-        Self(Arc::new(Seats { inside, at_once: Semaphore::new(size.at_once) }))
+        Self(Arc::new(Seats { inside, at_once: Arc::new(Semaphore::new(size.at_once)) }))
     }
 
     fn come_in(&self) -> Result<SemaphorePermit<'_>, ApiRefusal> {
         self.0.inside.try_acquire().map_err(|_| ApiRefusal::TooMany)
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, ApiRefusal> {
-        let turn = tokio::time::timeout(TURN_DEADLINE, self.0.at_once.acquire()).await;
+    async fn turn(&self) -> Result<Turn, ApiRefusal> {
+        let turn = tokio::time::timeout(TURN_DEADLINE, Arc::clone(&self.0.at_once).acquire_owned()).await;
         // The semaphore is never closed: only the deadline can end this without a turn.
-        turn.map_err(|_| ApiRefusal::TooMany)?.map_err(|_| ApiRefusal::TooMany)
+        turn.map_err(|_| ApiRefusal::TooMany)?.map(Arc::new).map_err(|_| ApiRefusal::TooMany)
     }
 }
 
 /// Reads the request's body, and works on it when it is its turn: a slow client keeps no other from the database.
 pub(super) async fn enter(State(room): State<Capacity>, request: Request, next: Next) -> Result<Response, ApiRefusal> {
     let _inside = room.come_in()?;
-    let request = body::received(request, body::BODY_DEADLINE).await?;
-    let _turn = room.turn().await?;
+    let mut request = body::received(request, body::BODY_DEADLINE).await?;
+    let turn = room.turn().await?;
+    request.extensions_mut().insert(Arc::clone(&turn));
     Ok(next.run(request).await)
 }
 

@@ -8,9 +8,15 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
+use super::document::bodies::CustomerBody;
+use super::document::parameters::{CustomerInPath, TenantInPath};
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, CustomerPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -20,8 +26,13 @@ use crate::event::catalogue::{parse_customer, warnings_of_customer};
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, TenantId};
 
-/// What a PUT did.
-#[derive(Debug, Serialize)]
+/// The routes of a customer.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(show, put))
+}
+
+/// What a PUT did to a customer.
+#[derive(Debug, Serialize, ToSchema)]
 struct CustomerAnswer {
     tenant_id: TenantId,
     id: CustomerId,
@@ -32,7 +43,24 @@ struct CustomerAnswer {
     warnings: Vec<MemberWarning>,
 }
 
-/// Remembers a customer.
+/// Creates a customer, or replaces all that is known of it.
+///
+/// `tenant_id` and `id` in the body may be left out, and must not differ.
+#[utoipa::path(
+    put,
+    path = "/api/v1/tenants/{tenant_id}/customers/{customer_id}",
+    operation_id = "put_customer",
+    tag = "customers",
+    params(TenantInPath, CustomerInPath),
+    request_body = CustomerBody,
+    responses(
+        (status = 200, description = "It was known.", body = CustomerAnswer),
+        (status = 201, description = "It is new.", body = CustomerAnswer),
+        BodyProblems,
+        NotFound,
+        Problems
+    )
+)]
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -56,7 +84,7 @@ pub(super) async fn put(
 }
 
 /// A customer as it may be shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ShownCustomer {
     tenant_id: TenantId,
     id: CustomerId,
@@ -71,7 +99,8 @@ pub(super) struct ShownCustomer {
     on_record: OnRecord,
 }
 
-#[derive(Debug, Serialize)]
+/// What the customer can be verified by, without what it is.
+#[derive(Debug, Serialize, ToSchema)]
 struct OnRecord {
     postcode: bool,
     house_number: bool,
@@ -90,7 +119,19 @@ impl From<Customer> for ShownCustomer {
     }
 }
 
-/// Shows a customer.
+/// Shows a customer, but not what it is verified by.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tenants/{tenant_id}/customers/{customer_id}",
+    operation_id = "show_customer",
+    tag = "customers",
+    params(TenantInPath, CustomerInPath),
+    responses(
+        (status = 200, description = "The customer.", body = ShownCustomer),
+        NotFound,
+        Problems
+    )
+)]
 pub(super) async fn show(
     State(console): State<ApiSettings>,
     caller: Caller,

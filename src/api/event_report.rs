@@ -2,17 +2,25 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::document::schemas::DecisionReason;
 use crate::clock::Timestamp;
+use crate::compose::Attachment;
 use crate::model::ids::{DeadLetterId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::portal_event::PortalEventKind;
+use crate::model::reason::ReasonCode;
+use crate::model::state::{DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
+use crate::sha256::Sha256;
 use crate::store::{DeadLetter, Delivery, EventReport, PortalEvent};
 
 /// What became of an event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventStatus {
     source: String,
     id: String,
-    /// `accepted`, `waiting` or `dead`.
+    #[schema(value_type = EventState)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant_id: Option<TenantId>,
@@ -27,11 +35,15 @@ pub(super) struct EventStatus {
     dead_letters: Vec<ReportedDeadLetter>,
 }
 
-#[derive(Debug, Serialize)]
+/// One email to one envelope.
+#[derive(Debug, Serialize, ToSchema)]
 struct ReportedDelivery {
     id: DeliveryId,
+    #[schema(value_type = DeliveryRole)]
     role: &'static str,
+    #[schema(value_type = DeliveryState)]
     state: &'static str,
+    /// SMTP transactions that began.
     attempts: u32,
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,21 +52,26 @@ struct ReportedDelivery {
     #[serde(rename = "settled_at")]
     concluded_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReasonCode>)]
     class: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Decision>)]
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DecisionReason>)]
     decision_reason: Option<&'static str>,
     /// What was attached, as compose recorded it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Attachment>>)]
     attachments: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Sha256>)]
     message_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resend_of: Option<DeliveryId>,
@@ -63,23 +80,31 @@ struct ReportedDelivery {
     portal: Vec<ReportedPortalEvent>,
 }
 
-#[derive(Debug, Serialize)]
+/// What a visitor of the portal did.
+#[derive(Debug, Serialize, ToSchema)]
 struct ReportedPortalEvent {
     at: Timestamp,
+    #[schema(value_type = PortalEventKind)]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What no delivery could be made of.
+#[derive(Debug, Serialize, ToSchema)]
 struct ReportedDeadLetter {
     id: DeadLetterId,
+    #[schema(value_type = DeadLetterState)]
     state: &'static str,
-    /// `invoice`, `credit_note` or `reminder`, if the event could be read.
+    /// If the event could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<InvoiceKind>)]
     kind: Option<&'static str>,
+    #[schema(value_type = ReasonCode)]
     class: &'static str,
+    /// For people.
     reason: String,
+    /// What to do about it.
     hint: String,
     attempts: u32,
     first_failed_at: Timestamp,

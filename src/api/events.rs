@@ -9,8 +9,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::Caller;
+use super::document::bodies::{EventData, InvoiceSentEvent};
+use super::document::parameters::{EventHeaders, IdempotencyKeyHeader};
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::event_report::EventStatus;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -20,8 +26,14 @@ use crate::intake::{Parsed, Verdict};
 use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
+use crate::model::reason::ReasonCode;
 use crate::model::state::DeliveryState;
 use crate::store::StoreError;
+
+/// The routes of events.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(report, take))
+}
 
 /// How a request carries events (CloudEvents 1.0.2, HTTP protocol binding §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +74,28 @@ impl Mode {
 }
 
 /// Takes events in: all of the request or, if one of them is malformed, none.
+///
+/// 202 means that the database has committed them. An event that came before is answered as a duplicate, so that any request
+/// may be sent again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    operation_id = "publish_events",
+    tag = "events",
+    params(EventHeaders, IdempotencyKeyHeader),
+    request_body(content(
+        (InvoiceSentEvent = "application/cloudevents+json"),
+        (Vec<InvoiceSentEvent> = "application/cloudevents-batch+json"),
+        (EventData = "application/json")
+    )),
+    responses(
+        (status = 202, description = "What became of each event, in order.", body = Vec<TakenIn>),
+        BodyProblems,
+        NotFound,
+        IdempotencyProblems,
+        Problems
+    )
+)]
 pub(super) async fn take(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -123,43 +157,44 @@ fn parsed(received: Received) -> Parsed {
 }
 
 /// What became of one event of a request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct TakenIn<'a> {
     source: &'a str,
     id: &'a str,
-    #[serde(flatten)]
     result: TakenResult,
+    /// The delivery that was made of it, or of what came first; none of an event that waits, or that is a dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_id: Option<DeliveryId>,
+    /// Where that delivery stands, of a duplicate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DeliveryState>)]
+    state: Option<&'static str>,
+    /// Why it is a dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReasonCode>)]
+    class: Option<&'static str>,
+    /// What to do about a dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     /// What of the event nothing reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<MemberWarning>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+/// What became of an event.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 enum TakenResult {
-    Accepted {
-        delivery_id: DeliveryId,
-    },
-    Duplicate {
-        /// None of an event that waits, or that is a dead letter.
-        #[serde(flatten)]
-        earlier: Option<EarlierDelivery>,
-    },
-    DuplicateInvoice {
-        delivery_id: DeliveryId,
-    },
+    /// A delivery was made of it.
+    Accepted,
+    /// It came before.
+    Duplicate,
+    /// Its invoice was sent by another event.
+    DuplicateInvoice,
+    /// Its customer is not known yet.
     Waiting,
-    DeadLetter {
-        class: &'static str,
-        hint: &'static str,
-    },
-}
-
-/// What an event became when it came first.
-#[derive(Debug, Serialize)]
-struct EarlierDelivery {
-    delivery_id: DeliveryId,
-    state: &'static str,
+    /// No delivery could be made of it.
+    DeadLetter,
 }
 
 impl<'a> TakenIn<'a> {
@@ -169,26 +204,44 @@ impl<'a> TakenIn<'a> {
         earlier: &HashMap<EventKey, (DeliveryId, DeliveryState)>,
     ) -> Option<Self> {
         let event = parsed.event.as_ref().ok()?;
-        let result = match verdict {
-            Verdict::Accepted(delivery_id) => TakenResult::Accepted { delivery_id },
-            // Intake has put the dead letter back itself, or found that another process was faster.
-            Verdict::Duplicate | Verdict::Redrive(_) => TakenResult::Duplicate {
-                earlier: earlier
-                    .get(&event.key())
-                    .map(|(delivery_id, state)| EarlierDelivery { delivery_id: *delivery_id, state: state.into_str() }),
-            },
-            Verdict::DuplicateInvoice(delivery_id) => TakenResult::DuplicateInvoice { delivery_id },
-            Verdict::Waiting => TakenResult::Waiting,
-            Verdict::DeadLetter(class) => TakenResult::DeadLetter { class: class.into_str(), hint: class.hint() },
+        let warnings = event::warnings(&parsed.body);
+        let of = |result| Self {
+            source: &event.source,
+            id: &event.id,
+            result,
+            delivery_id: None,
+            state: None,
+            class: None,
+            hint: None,
+            warnings,
         };
-        Some(Self { source: &event.source, id: &event.id, result, warnings: event::warnings(&parsed.body) })
+        Some(match verdict {
+            Verdict::Accepted(delivery_id) => Self { delivery_id: Some(delivery_id), ..of(TakenResult::Accepted) },
+            // Intake has put the dead letter back itself, or found that another process was faster.
+            Verdict::Duplicate | Verdict::Redrive(_) => {
+                let (delivery_id, state) = earlier.get(&event.key()).copied().unzip();
+                Self { delivery_id, state: state.map(DeliveryState::into_str), ..of(TakenResult::Duplicate) }
+            }
+            Verdict::DuplicateInvoice(delivery_id) => {
+                Self { delivery_id: Some(delivery_id), ..of(TakenResult::DuplicateInvoice) }
+            }
+            Verdict::Waiting => of(TakenResult::Waiting),
+            Verdict::DeadLetter(class) => {
+                Self { class: Some(class.into_str()), hint: Some(class.hint()), ..of(TakenResult::DeadLetter) }
+            }
+        })
     }
 }
 
 /// Which event is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct NamedEvent {
+    /// The event's `source`.
+    #[param(required = true, min_length = 1, max_length = 255, example = "https://billing.example/eu-1")]
     source: Option<String>,
+    /// The event's `id`.
+    #[param(required = true, min_length = 1, max_length = 255, example = "7f1b0d7e-1c1f-4f0e-9a55-0f5f6d1c2a01")]
     id: Option<String>,
 }
 
@@ -206,7 +259,19 @@ fn named(name: &str, value: Option<String>) -> Result<String, Malformed> {
     Ok(value)
 }
 
-/// What became of an event.
+/// Shows what became of an event.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    operation_id = "event_status",
+    tag = "events",
+    params(NamedEvent),
+    responses(
+        (status = 200, description = "Its state, deliveries and dead letters.", body = EventStatus),
+        NotFound,
+        Problems
+    )
+)]
 pub(super) async fn report(
     State(console): State<ApiSettings>,
     caller: Caller,

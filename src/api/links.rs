@@ -9,70 +9,99 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use metrics::counter;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
+use super::document::parameters::IdempotencyKeyHeader;
+use super::document::problems::{BodyProblems, IdempotencyProblems, Problems};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
 use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
 use crate::secrets::pasted_token;
 use crate::sha256::Sha256;
-use crate::store::{LinkFilter, LinkSelection, PageRequest, PortalLink};
+use crate::store::{LinkFilter, LinkSelection, LinkState, PageRequest, PortalLink};
 use crate::telemetry::metric;
+
+/// The routes of links.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(find)).routes(routes!(revoke))
+}
 
 /// The most deliveries whose links one answer has.
 const LIMIT_MAX: u32 = 500;
 /// How many, unless somebody asks for more or less.
 const LIMIT: u32 = 100;
 
-/// Which links. A member that is not known here is refused: it could have narrowed what is revoked.
-#[derive(Debug, Default, Deserialize)]
+/// Which links: exactly one of `link`, `delivery_id` and `tenant_id`; beside the tenant perhaps `invoice` or `customer_id`.
+///
+/// A member that is not known here is refused: it could have narrowed what is revoked.
+#[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+#[schema(examples(json!({"tenant_id": "acme", "customer_id": "C-1042", "valid": true})))]
 pub(super) struct LinkQuery {
-    /// A pasted link or its token; in bodies only.
+    /// A link as it was pasted, or its token. In bodies only.
     #[serde(default)]
+    #[param(ignore)]
     link: Option<String>,
     #[serde(default)]
     delivery_id: Option<DeliveryId>,
     #[serde(default)]
-    tenant_id: Option<String>,
-    /// Its number or identifier.
+    tenant_id: Option<TenantId>,
+    /// An invoice of the tenant, by number or identifier.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 255)]
+    #[param(min_length = 1, max_length = 255)]
     invoice: Option<String>,
+    /// A customer of the tenant.
     #[serde(default)]
-    customer_id: Option<String>,
+    customer_id: Option<CustomerId>,
     /// Only those that open the portal.
     #[serde(default)]
     valid: bool,
+    /// The most deliveries whose links the answer has; 100 without it.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 500)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// Where an earlier answer ended.
+    /// The `next` of an earlier answer.
     #[serde(default)]
     after: Option<String>,
-    /// Why they are revoked; only where they are.
+    /// Why they are revoked: required there, refused elsewhere.
     #[serde(default)]
+    #[schema(max_length = 500)]
+    #[param(ignore)]
     reason: Option<String>,
 }
 
-/// Links, and where the list goes on.
-#[derive(Debug, Serialize)]
+/// Links, those of the newest deliveries first.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinksAnswer {
     links: Vec<ListedLink>,
+    /// Where the list goes on, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A link of the portal; it itself is stored nowhere.
+#[derive(Debug, Serialize, ToSchema)]
 struct ListedLink {
     delivery_id: DeliveryId,
+    /// Counts from 0: a redrive after a revocation makes another link.
     generation: u32,
     tenant_id: TenantId,
     customer_id: CustomerId,
     invoice_number: String,
+    #[schema(value_type = InvoiceKind)]
     kind: &'static str,
+    #[schema(value_type = LinkState)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<Timestamp>,
@@ -85,13 +114,22 @@ struct ListedLink {
     revoke_reason: Option<String>,
 }
 
-/// How many links were revoked.
-#[derive(Debug, Serialize)]
+/// What was revoked.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RevokedAnswer {
+    /// How many links were not revoked before.
     revoked: u64,
 }
 
 /// Lists links by delivery, invoice, customer or tenant.
+#[utoipa::path(
+    get,
+    path = "/api/v1/links",
+    operation_id = "list_links",
+    tag = "portal",
+    params(LinkQuery),
+    responses((status = 200, description = "The links.", body = LinksAnswer), Problems)
+)]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -108,7 +146,23 @@ pub(super) async fn list(
     answer(&console, &caller, query).await
 }
 
-/// Lists links as [`list`] does, also the one that was pasted.
+/// Lists links as `GET /api/v1/links` does, also the one that was pasted.
+///
+/// A link stands in a body, never in an address: addresses are logged on their way.
+#[utoipa::path(
+    post,
+    path = "/api/v1/links/find",
+    operation_id = "find_links",
+    tag = "portal",
+    params(IdempotencyKeyHeader),
+    request_body = LinkQuery,
+    responses(
+        (status = 200, description = "The links.", body = LinksAnswer),
+        BodyProblems,
+        IdempotencyProblems,
+        Problems
+    )
+)]
 pub(super) async fn find(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -118,7 +172,26 @@ pub(super) async fn find(
     answer(&console, &caller, body::read_json(&headers, &body)?).await
 }
 
-/// Revokes links for good.
+/// Revokes links for good, with a reason.
+///
+/// A revoked link opens nothing from then on, pages that are open included.
+#[utoipa::path(
+    post,
+    path = "/api/v1/links/revoke",
+    operation_id = "revoke_links",
+    tag = "portal",
+    params(IdempotencyKeyHeader),
+    request_body(
+        content = LinkQuery,
+        example = json!({"link": "https://portal.example/i/…", "reason": "published in a forum"})
+    ),
+    responses(
+        (status = 200, description = "How many were revoked.", body = RevokedAnswer),
+        BodyProblems,
+        IdempotencyProblems,
+        Problems
+    )
+)]
 pub(super) async fn revoke(
     State(console): State<ApiSettings>,
     Asking(who): Asking,
@@ -163,16 +236,16 @@ impl LinkQuery {
             }
             (None, Some(delivery), None) if !of_tenant => Ok(LinkSelection::Delivery(*delivery)),
             (None, None, Some(tenant)) => {
-                identifier("tenant_id", tenant, KEY_MAX)?;
-                let tenant = TenantId::from(tenant.as_str());
+                identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
+                let tenant = tenant.clone();
                 match (invoice, customer_id) {
                     (Some(invoice), None) => {
                         identifier("invoice", invoice, KEY_MAX)?;
                         Ok(LinkSelection::Invoice { tenant, invoice: invoice.clone() })
                     }
                     (None, Some(customer)) => {
-                        identifier("customer_id", customer, KEY_MAX)?;
-                        Ok(LinkSelection::Customer { tenant, customer: CustomerId::from(customer.as_str()) })
+                        identifier("customer_id", customer.as_str(), KEY_MAX)?;
+                        Ok(LinkSelection::Customer { tenant, customer: customer.clone() })
                     }
                     (None, None) => Ok(LinkSelection::Tenant(tenant)),
                     (Some(_), Some(_)) => Err(Malformed::at("customer_id", "may not stand beside invoice")),

@@ -1,27 +1,40 @@
 //! The HTTP API: events in, and what became of them; tenants, customers and settings.
 //!
-//! A file for each group of routes. Whatever goes wrong is a [`refusal::ApiRefusal`], and every answer of it is
-//! `application/problem+json`. A request passes, in this order: our names only (DNS rebinding), a panic's catch, a
-//! deadline, the token, and a bound on how many are worked on at once. Only then is its body read.
+//! A file for each group of routes, with what the API's document says of them. Whatever goes wrong is a
+//! [`refusal::ApiRefusal`], and every answer of it is `application/problem+json`. A request passes, in this order: our names
+//! only (DNS rebinding), a panic's catch, a deadline, the token, and a bound on how many are worked on at once. Only then is
+//! its body read, and it is done once if it names an `Idempotency-Key`.
 
 mod access;
+mod act_refusal;
 mod actor;
 mod audit;
 mod body;
 mod caller;
 mod capacity;
+mod conditional;
 mod customers;
+mod document;
 mod etag;
 mod event_report;
 mod events;
+mod idempotency;
+mod invoices;
 mod links;
 mod logo;
+mod me;
+mod paging;
 mod path;
+mod pauses;
+mod people;
 mod permissions;
 mod portal_locks;
 mod refusal;
 mod refused_tokens;
+mod schemas;
 mod settings;
+mod settings_history;
+mod settings_preview;
 mod tenants;
 mod upserted;
 
@@ -33,16 +46,25 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::compose::Templates;
 use crate::config;
+use crate::documents::DocumentStore;
 use crate::intake::Intake;
 use crate::model::ids::DeadLetterId;
 use crate::model::verification::VerificationConfig;
+use crate::operator::people::People;
+use crate::operator::portal_settings::PortalSettings;
 use crate::operator::redrive::Redrive;
+use crate::operator::resend::Resend;
+use crate::secrets::LinkKeys;
 use crate::store::Store;
+use crate::wake::Wakes;
 use crate::web::{Access, HostAllowList, Probes, add_security_headers, in_request_span, probes_router};
 use access::AccessGate;
 use capacity::{Capacity, CapacityLimits};
@@ -64,6 +86,20 @@ pub struct ApiSettings {
     pub intake: Intake,
     /// Puts dead letters back.
     pub redrive: Redrive,
+    /// Sends invoices again.
+    pub resend: Resend,
+    /// Adds and changes people and tokens.
+    pub people: People,
+    /// Looks ahead for settings.
+    pub portal_settings: PortalSettings,
+    /// What messages are put together with again.
+    pub documents: DocumentStore,
+    pub templates: Arc<Templates>,
+    pub link_keys: LinkKeys,
+    /// The portal's address, without a slash at its end.
+    pub portal_url: String,
+    /// The lanes' bells.
+    pub wakes: Wakes,
     /// What customers can be verified by.
     pub verification: VerificationConfig,
     /// The proxies that are believed when they say whose request it is.
@@ -111,28 +147,63 @@ pub fn router_beside(pages: Router, console: ApiSettings, probes: Probes, config
 
 /// `/api/v1`: events have a room of their own, so that their storm does not keep an administrator out.
 fn api(console: ApiSettings, gate: AccessGate) -> Router {
-    let events = get(events::report).post(events::take);
-    let events = Router::new()
-        .route("/api/v1/events", events)
-        .layer(from_fn_with_state(Capacity::new(CapacityLimits::EVENTS), capacity::enter));
-    let catalogue = Router::new()
-        .route("/api/v1/tenants/{tenant_id}", get(tenants::show).put(tenants::put))
-        .route("/api/v1/tenants/{tenant_id}/logo", get(logo::show).put(logo::put).delete(logo::delete))
-        .route("/api/v1/tenants/{tenant_id}/settings", get(settings::show).put(settings::put))
-        .route("/api/v1/tenants/{tenant_id}/customers/{customer_id}", get(customers::show).put(customers::put))
-        .route("/api/v1/links", get(links::list))
-        .route("/api/v1/links/find", post(links::find))
-        .route("/api/v1/links/revoke", post(links::revoke))
-        .route("/api/v1/portal-locks", get(portal_locks::list))
-        .route("/api/v1/portal-locks/lift", post(portal_locks::lift))
-        .route("/api/v1/audit", get(audit::list))
-        .route("/api/v1/audit.csv", get(audit::export))
-        .layer(from_fn_with_state(Capacity::new(CapacityLimits::CATALOGUE), capacity::enter));
+    let once = || from_fn_with_state(console.store.clone(), idempotency::once);
+    let room = |limits| from_fn_with_state(Capacity::new(limits), capacity::enter);
+    let events = Router::from(events::routes()).layer(once()).layer(room(CapacityLimits::EVENTS));
+    let catalogue = Router::from(catalogue()).layer(once()).layer(room(CapacityLimits::CATALOGUE));
+    let support = Router::from(support()).layer(once()).layer(room(CapacityLimits::SUPPORT));
     events
         .merge(catalogue)
+        .merge(support)
         .method_not_allowed_fallback(async || ApiRefusal::MethodNotAllowed)
         .layer(from_fn_with_state(gate, access::check))
+        .merge(Router::from(public()))
         .with_state(console)
+}
+
+/// What is the same of every installation, and asks for no token.
+fn public() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().merge(document::routes()).merge(schemas::routes())
+}
+
+/// Master data, settings, links, the audit log.
+fn catalogue() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default()
+        .merge(tenants::routes())
+        .merge(logo::routes())
+        .merge(settings::routes())
+        .merge(customers::routes())
+        .merge(links::routes())
+        .merge(portal_locks::routes())
+        .merge(audit::routes())
+        .merge(me::routes())
+}
+
+/// What people do from day to day.
+fn support() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default()
+        .merge(invoices::routes())
+        .merge(pauses::routes())
+        .merge(settings_history::routes())
+        .merge(settings_preview::routes())
+        .merge(people::routes())
+}
+
+/// The API's document, of the routes that [`router`] serves.
+#[must_use]
+pub fn document() -> OpenApi {
+    OpenApiRouter::with_openapi(document::base())
+        .merge(events::routes())
+        .merge(catalogue())
+        .merge(support())
+        .merge(public())
+        .into_openapi()
+}
+
+/// The document as it is served, and committed as `docs/openapi.json`.
+#[must_use]
+pub fn document_json() -> String {
+    document::written(document())
 }
 
 /// Every request is answered, also when a server behind us hangs. What was begun may have been done: every request
@@ -158,6 +229,7 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
 mod tests {
     use axum::body::to_bytes;
     use axum::http::header;
+    use axum::routing::get;
 
     use super::*;
     use crate::web::wire::Listening;

@@ -6,9 +6,14 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
+use super::document::parameters::IdempotencyKeyHeader;
+use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
@@ -17,30 +22,40 @@ use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::store::PortalLock;
 
+/// The routes of locks.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(lift))
+}
+
 /// Whose locks.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LockQuery {
+    /// Of this tenant alone.
     #[serde(default)]
-    tenant_id: Option<String>,
+    tenant_id: Option<TenantId>,
 }
 
 /// The customer whose locks are lifted, and why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LiftRequest {
-    tenant_id: String,
-    customer_id: String,
+    tenant_id: TenantId,
+    customer_id: CustomerId,
+    /// What histories show.
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     reason: String,
 }
 
 /// The locks that hold now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LocksAnswer {
     locks: Vec<ListedLock>,
 }
 
-#[derive(Debug, Serialize)]
+/// A customer, or one link of theirs, that failed verification too often.
+#[derive(Debug, Serialize, ToSchema)]
 struct ListedLock {
     tenant_id: TenantId,
     customer_id: CustomerId,
@@ -54,12 +69,20 @@ struct ListedLock {
 }
 
 /// Whether there was something to lift.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LiftedAnswer {
     lifted: bool,
 }
 
 /// Lists the locks that hold now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/portal-locks",
+    operation_id = "list_portal_locks",
+    tag = "portal",
+    params(LockQuery),
+    responses((status = 200, description = "The locks.", body = LocksAnswer), Problems)
+)]
 pub(super) async fn list(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -68,14 +91,31 @@ pub(super) async fn list(
     let Query(LockQuery { tenant_id }) =
         query.map_err(|_| Malformed::at("$", "may be asked for with ?tenant_id=…, and with nothing else"))?;
     if let Some(tenant) = &tenant_id {
-        identifier("tenant_id", tenant, KEY_MAX)?;
+        identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
     }
-    let scope = caller.scope().narrowed_to(tenant_id.map(TenantId::from).as_ref());
+    let scope = caller.scope().narrowed_to(tenant_id.as_ref());
     let locks = console.store.portal_locks(&scope).await?;
     Ok(Json(LocksAnswer { locks: locks.into_iter().map(ListedLock::of).collect() }))
 }
 
-/// Lets a customer try again.
+/// Lets a customer try again: lifts the customer's lock and those of all their links.
+///
+/// Whoever has a link can lock it again: revoke it first if it is in the wrong hands.
+#[utoipa::path(
+    post,
+    path = "/api/v1/portal-locks/lift",
+    operation_id = "lift_portal_locks",
+    tag = "portal",
+    params(IdempotencyKeyHeader),
+    request_body = LiftRequest,
+    responses(
+        (status = 200, description = "Whether there was something to lift.", body = LiftedAnswer),
+        BodyProblems,
+        NotFound,
+        IdempotencyProblems,
+        Problems
+    )
+)]
 pub(super) async fn lift(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -83,11 +123,10 @@ pub(super) async fn lift(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<LiftedAnswer>, ApiRefusal> {
-    let LiftRequest { tenant_id, customer_id, reason } = body::read_json(&headers, &body)?;
-    identifier("tenant_id", &tenant_id, KEY_MAX)?;
-    identifier("customer_id", &customer_id, KEY_MAX)?;
+    let LiftRequest { tenant_id: tenant, customer_id: customer, reason } = body::read_json(&headers, &body)?;
+    identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
+    identifier("customer_id", customer.as_str(), KEY_MAX)?;
     let reason = body::reason(&reason)?;
-    let (tenant, customer) = (TenantId::from(tenant_id), CustomerId::from(customer_id));
     if console.store.customer(&tenant, &customer, caller.scope()).await?.is_none() {
         return Err(ApiRefusal::UnknownCustomer);
     }

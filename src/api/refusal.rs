@@ -4,6 +4,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::act_refusal::ActRefusal;
 use super::etag;
 use crate::event::{Malformed, MalformedBatch};
 use crate::model::access::Role;
@@ -53,6 +54,10 @@ pub(super) enum ApiRefusal {
     NoIfMatch,
     /// The settings are of another version by now.
     Changed { version: i64 },
+    /// What an act needs does not stand so.
+    Act(Box<ActRefusal>),
+    /// The idempotency key leads to no answer.
+    Key(KeyRefusal),
     /// The database does not do what it is asked. Parts may have been stored; all may be sent again.
     Store(StoreError),
     /// No answer came in time. It may have been stored; it may be sent again.
@@ -65,9 +70,47 @@ pub(super) enum ApiRefusal {
     MethodNotAllowed,
 }
 
+/// Why a request with an idempotency key is not worked on, and gets no earlier answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyRefusal {
+    /// The key names another request.
+    Taken,
+    /// The same request is worked on.
+    UnderWay,
+    /// The request was done before; what it was answered is not known any more.
+    AnswerNotKept,
+}
+
+impl KeyRefusal {
+    fn problem(self) -> Problem {
+        let (title, detail) = match self {
+            Self::Taken => (
+                "idempotency key taken",
+                "another request was sent with this Idempotency-Key within 24 hours; send this one under a new key",
+            ),
+            Self::UnderWay => (
+                "request under way",
+                "this request is being worked on; send it again a little later with the same Idempotency-Key for its answer",
+            ),
+            Self::AnswerNotKept => (
+                "answer not kept",
+                "the request with this Idempotency-Key was done, and its answer is not kept; look up what came of it before \
+                 you send it with a new key",
+            ),
+        };
+        Problem::new(StatusCode::CONFLICT, title, detail)
+    }
+}
+
 impl From<StoreError> for ApiRefusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ActRefusal> for ApiRefusal {
+    fn from(refusal: ActRefusal) -> Self {
+        Self::Act(Box::new(refusal))
     }
 }
 
@@ -152,6 +195,8 @@ impl ApiRefusal {
                 "the settings are not of the version in If-Match; read them again and decide anew",
             )
             .with("version", *version),
+            Self::Act(refusal) => refusal.problem(),
+            Self::Key(refusal) => refusal.problem(),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) => new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database unavailable",
@@ -177,7 +222,7 @@ impl ApiRefusal {
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         Some(match self {
-            Self::TooMany => (header::RETRY_AFTER, RETRY_SOON_SECONDS.into()),
+            Self::TooMany | Self::Key(KeyRefusal::UnderWay) => (header::RETRY_AFTER, RETRY_SOON_SECONDS.into()),
             // RFC 9110 §12.5.3: what is taken instead.
             Self::ContentEncoding => (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) | Self::TookTooLong => {

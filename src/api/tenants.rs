@@ -6,9 +6,15 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::actor::Asking;
 use super::caller::Caller;
+use super::document::bodies::{ShownTenant, TenantBody};
+use super::document::parameters::TenantInPath;
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::upserted::Upserted;
@@ -19,8 +25,13 @@ use crate::model::ids::TenantId;
 use crate::model::tenant::Tenant;
 use crate::store::TenantUpserted;
 
-/// What a PUT did.
-#[derive(Debug, Serialize)]
+/// The routes of a tenant.
+pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
+    OpenApiRouter::default().routes(routes!(show, put))
+}
+
+/// What a PUT did to a tenant.
+#[derive(Debug, Serialize, ToSchema)]
 struct TenantAnswer {
     id: TenantId,
     result: Upserted,
@@ -34,7 +45,25 @@ struct TenantAnswer {
     warnings: Vec<MemberWarning>,
 }
 
-/// Remembers a tenant.
+/// Creates a tenant, or replaces all that is known of it but its settings.
+///
+/// `id` in the body may be left out, and must not differ. The settings count at creation only: an import cannot undo what an
+/// administrator chose.
+#[utoipa::path(
+    put,
+    path = "/api/v1/tenants/{tenant_id}",
+    operation_id = "put_tenant",
+    tag = "tenants",
+    params(TenantInPath),
+    request_body = TenantBody,
+    responses(
+        (status = 200, description = "It was known.", body = TenantAnswer),
+        (status = 201, description = "It is new.", body = TenantAnswer),
+        BodyProblems,
+        NotFound,
+        Problems
+    )
+)]
 pub(super) async fn put(
     State(console): State<ApiSettings>,
     caller: Caller,
@@ -57,6 +86,18 @@ pub(super) async fn put(
 }
 
 /// Shows a tenant, with the settings that hold now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tenants/{tenant_id}",
+    operation_id = "show_tenant",
+    tag = "tenants",
+    params(TenantInPath),
+    responses(
+        (status = 200, description = "The tenant; it may be put back as it is.", body = ShownTenant),
+        NotFound,
+        Problems
+    )
+)]
 pub(super) async fn show(
     State(console): State<ApiSettings>,
     caller: Caller,

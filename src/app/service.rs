@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::listeners::{EarlyListener, Listeners};
 use super::{App, Observability, Roles, zero};
-use crate::api::{self, ApiSettings};
+use crate::api;
 use crate::broker::{Consumer, ConsumerStatus, Mirror, Outcomes};
 use crate::console::{self, Console};
 use crate::dispatch::LAST_STEPS;
@@ -76,7 +76,7 @@ impl Service {
         self.keep_gauges().await;
         if let Some(listener) = self.listeners.console.take() {
             self.tasks.spawn(keep_sealed(self.app.console(), self.stop.clone()));
-            self.serve(listener, self.console(), self.limits());
+            self.serve_console(listener);
         }
         if let Some(listener) = self.listeners.portal.take() {
             let limits = self.limits().for_customers(raise_open_files()).refusing_with(portal::refuse_crowded);
@@ -143,17 +143,25 @@ impl Service {
         self.observability.keep(|end| gauges.keep(end));
     }
 
-    fn console(&self) -> Router {
+    /// Serves API and pages; and writes what people tried in vain, until the last request is answered.
+    fn serve_console(&self, listener: EarlyListener) {
+        let pages = self.app.for_visitors().console();
+        let router = self.console(pages.clone());
+        let serving = serve_within(self.limits(), listener.ready(), router, self.stop.clone(), REQUEST_GRACE);
+        self.tasks.spawn(async move {
+            let served = CancellationToken::new();
+            let serving = async {
+                serving.await;
+                served.cancel();
+            };
+            let keeping = keep_running("sign-in journal", || pages.keep_sign_in_journal(served.clone()));
+            tokio::join!(serving, keeping);
+        });
+    }
+
+    fn console(&self, pages: Console) -> Router {
         let config = &self.app.config.console;
-        let console = ApiSettings {
-            store: self.visitors.store.clone(),
-            intake: self.visitors.intake.clone(),
-            redrive: self.visitors.redrive.clone(),
-            verification: self.app.config.sms.verification(),
-            trusted_proxies: self.app.config.http.trusted_proxies.clone(),
-        };
-        let pages = console::router(self.app.for_visitors().console());
-        api::router_beside(pages, console, self.observability.probes.clone(), config)
+        api::router_beside(console::router(pages), self.visitors.api(), self.observability.probes.clone(), config)
     }
 
     async fn portal(&self) -> Router {

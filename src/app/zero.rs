@@ -21,8 +21,19 @@ use crate::policy::decision::Reason;
 use crate::telemetry::metric;
 
 /// The loops of one process that begin anew after a panic.
-const LOOPS: [&str; 10] =
-    ["batcher", "consumer", "gate", "heartbeat", "lane", "mirror", "outcomes", "recorder", "sender guard", "sweeper"];
+const LOOPS: [&str; 11] = [
+    "batcher",
+    "consumer",
+    "gate",
+    "heartbeat",
+    "lane",
+    "mirror",
+    "outcomes",
+    "recorder",
+    "sender guard",
+    "sign-in journal",
+    "sweeper",
+];
 
 /// Starts counters and histograms; the gauges say nothing before they are known.
 pub(super) fn start_counters<'a>(relays: impl IntoIterator<Item = &'a RelayName>) {

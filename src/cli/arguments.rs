@@ -31,7 +31,7 @@ pub struct ReasonArg {
     pub reason: String,
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err("say why in a few words".to_owned()),

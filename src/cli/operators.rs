@@ -127,41 +127,41 @@ impl Rights {
 /// Does what the command line says.
 pub async fn run(args: OperatorsArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let by = globals.who().principal;
+    let who = globals.who();
     let (output, people) = (globals.output(), app.people());
     match args.action {
         OperatorsAction::List { after, limit } => list(&app, output, after.as_deref(), limit.limit).await,
         OperatorsAction::Add { address, rights, name, invite } => {
             let scope = rights.scope();
             let person = PersonToAdd { address: &address, name: name.as_deref(), role: rights.role, scope: &scope };
-            let (_, link) = advised(people.add(&person, invite, &by).await)?;
+            let (_, link) = advised(people.add(&person, invite, &who).await)?;
             added(output, &address, rights.role, link)
         }
         OperatorsAction::Invite { address } => {
             let id = known(&app, &address).await?;
-            let link = advised(people.invite(id, InvitationKind::Invitation, &by).await)?;
+            let link = advised(people.invite(id, InvitationKind::Invitation, &who).await)?;
             show_link(output, &address, link, "choose a password")
         }
         OperatorsAction::Reset { address, app_only: true } => {
             let id = known(&app, &address).await?;
-            let done = advised(people.reset_totp(id, &by).await)?;
+            let done = advised(people.reset_totp(id, &who).await)?;
             let text = if done { "has no authenticator app any more" } else { "had no authenticator app" };
             changed(output, &address, done, text)
         }
         OperatorsAction::Reset { address, app_only: false } => {
             let id = known(&app, &address).await?;
-            let link = advised(people.invite(id, InvitationKind::Reset, &by).await)?;
+            let link = advised(people.invite(id, InvitationKind::Reset, &who).await)?;
             show_link(output, &address, link, "choose a new password; the old one works no more")
         }
         OperatorsAction::Change { address, rights } => {
             let id = known(&app, &address).await?;
-            let done = advised(people.change(id, rights.role, &rights.scope(), &by).await)?;
+            let done = advised(people.change(id, rights.role, &rights.scope(), &who).await)?;
             changed(output, &address, done, if done { "has these rights now" } else { "had these rights already" })
         }
         OperatorsAction::Disable { address } => {
             let id = known(&app, &address).await?;
             let tokens = app.store.live_tokens_of(id).await?;
-            let done = advised(people.disable(id, &by).await)?;
+            let done = advised(people.disable(id, &who).await)?;
             if done && !tokens.is_empty() {
                 output.warn(&format!(
                     "tokens that {address} has made work no more: {}; make new ones with `tokens add` for what still needs them",
@@ -172,7 +172,7 @@ pub async fn run(args: OperatorsArgs, globals: &Globals) -> anyhow::Result<()> {
         }
         OperatorsAction::Enable { address } => {
             let id = known(&app, &address).await?;
-            let done = advised(people.enable(id, &by).await)?;
+            let done = advised(people.enable(id, &who).await)?;
             changed(output, &address, done, if done { "can sign in again" } else { "could sign in before" })
         }
     }

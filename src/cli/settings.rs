@@ -5,7 +5,7 @@ use serde::Serialize;
 use strum::VariantArray as _;
 
 use super::Globals;
-use super::arguments::spelled;
+use super::arguments::{reason, spelled};
 use super::error::Advise;
 use super::terminal::format::count;
 use super::terminal::output::Output;
@@ -44,7 +44,7 @@ pub enum SettingsAction {
     },
     /// Change settings; what is not named stays. Takes effect at once
     #[command(after_help = "Examples:
-  invoice-dispatcher settings set --tenant acme --sensitive-attachments exclude_for_private
+  invoice-dispatcher settings set --tenant acme --sensitive-attachments exclude --reason \"agreed with support\"
   invoice-dispatcher settings set --tenant acme --level sensitive --primary sms_otp --secondary none")]
     Set(Change),
 }
@@ -61,6 +61,9 @@ pub struct Change {
     /// Change nothing if the settings have another version by now
     #[arg(long, value_name = "VERSION")]
     pub if_version: Option<i64>,
+    /// The reason, kept in the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<String>,
 }
 
 /// What settings shall be; at least one of them.
@@ -137,7 +140,8 @@ async fn set(app: &App, globals: &Globals, change: &Change) -> anyhow::Result<()
             return Err(anyhow::anyhow!("{invalid}; nothing was changed")).what_to_do(remedy(invalid));
         }
         // What is not named stays as it was read: if others are saved meanwhile, it is read again.
-        match app.store.put_settings(&tenant, &wanted, Some(current.version), &globals.who()).await? {
+        let (version, reason) = (Some(current.version), change.reason.as_deref());
+        match app.store.put_settings(&tenant, &wanted, version, reason, &globals.who()).await? {
             SettingsPut::Saved(saved) => {
                 return show(app, globals.output(), tenant, saved, saved.version != current.version).await;
             }
@@ -146,7 +150,7 @@ async fn set(app: &App, globals: &Globals, change: &Change) -> anyhow::Result<()
                     return conflict(found.version, wanted);
                 }
             }
-            SettingsPut::UnknownTenant => return Err(unknown(&tenant)),
+            SettingsPut::UnknownTenant | SettingsPut::UnknownVersion => return Err(unknown(&tenant)),
         }
     }
 }

@@ -68,19 +68,19 @@ pub enum TokensAction {
 /// Does what the command line says.
 pub async fn run(args: TokensArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
-    let by = globals.who().principal;
+    let who = globals.who();
     let output = globals.output();
     match args.action {
         TokensAction::List { limit } => list(&app, output, limit.limit).await,
         TokensAction::Add { name, rights, expires } => {
             let lives = expires.unwrap_or(TOKEN_LIVES);
-            let made = app.people().add_token(&name, rights.role, &rights.scope(), lives, &by).await;
+            let made = app.people().add_token(&name, rights.role, &rights.scope(), lives, &who).await;
             let (id, token) = advised(made)?;
             show_new(output, id, &name, rights.role, token.expose())
         }
         TokensAction::Revoke { name } => {
             let id = known(&app, &name).await?;
-            let revoked = advised(app.people().revoke_token(id, &by).await)?;
+            let revoked = advised(app.people().revoke_token(id, &who).await)?;
             let text = if revoked { "works no more" } else { "was revoked before" };
             Ok(output.one(&RevokedToken { id, revoked }, &format!("the token {name} {text}"))?)
         }

@@ -6,10 +6,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::answers::done_at;
 use super::invitation::problem_of;
-use super::pages::{self, AccountPage, AccountProblem, EnrolmentProblem, SessionRow};
+use super::pages::{self, AccountPage, AccountProblem, ActionDone, EnrolmentProblem, SessionRow};
 use super::sign_in::{NoFields, with_cookie};
-use super::signed::{ConsoleVisitor, secret, see_other};
+use super::signed::{ConsoleVisitor, secret};
 use super::totp::show_codes;
 use super::turns::TRY_AGAIN;
 use super::{Console, Signed, SignedForm};
@@ -86,7 +87,7 @@ pub(super) async fn change_password(
     let changed = console.sign_in.change_password(&signed.session, &form.current, &form.password, from).await;
     match changed {
         Ok(AccountChange::Done(id)) => {
-            with_cookie(see_other("/account?done=password_changed"), console.access.cookie().set(&id))
+            with_cookie(done_at("/account", ActionDone::PasswordChanged), console.access.cookie().set(&id))
         }
         Ok(refused) => refusal(&console, &signed, refused).await,
         Err(error) => {
@@ -128,9 +129,9 @@ pub(super) async fn end_session(
     Path(session): Path<Uuid>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_operator_session(signed.session.operator, session).await {
+    match console.store.end_operator_session(&signed.session, session, &signed.actor()).await {
         // It was one's own: the next page is the entrance.
-        Ok(_) => see_other("/account?done=session_ended"),
+        Ok(_) => done_at("/account", ActionDone::SessionEnded),
         Err(error) => signed.failed(&error),
     }
 }
@@ -139,8 +140,8 @@ pub(super) async fn end_other_sessions(
     State(console): State<Console>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_other_operator_sessions(signed.session.operator, signed.session.session).await {
-        Ok(_) => see_other("/account?done=other_sessions_ended"),
+    match console.store.end_other_operator_sessions(&signed.session, &signed.actor()).await {
+        Ok(_) => done_at("/account", ActionDone::OtherSessionsEnded),
         Err(error) => signed.failed(&error),
     }
 }

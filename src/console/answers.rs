@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use axum::response::Response;
 
-use super::pages;
-use super::signed::Signed;
+use super::pages::{self, ActionDone};
+use super::signed::{Signed, see_other};
 use crate::model::actor::Actor;
 use crate::store::StoreError;
 
@@ -38,12 +38,13 @@ impl Signed {
 
     /// Who acts by the forms of this session.
     pub(super) fn actor(&self) -> Actor {
-        let actor = Actor::new(self.principal.clone());
-        match &self.network {
-            Some(network) => actor.from_network(network.as_str()),
-            None => actor,
-        }
+        Actor::new(self.principal.clone()).from_network_if_known(self.network.as_deref())
     }
+}
+
+/// To the page at a path without a query, which says what was done.
+pub(super) fn done_at(path: &str, done: ActionDone) -> Response {
+    see_other(&format!("{path}?done={}", done.into_str()))
 }
 
 /// A reason that histories can keep: one line, not empty, not longer than fits.

@@ -8,19 +8,15 @@ use serde::Deserialize;
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed};
 use super::facts::{Reader, documents, tenant_name};
-use super::pages::{self, Acknowledgement, InvoiceFacts, InvoiceNumberPage, InvoiceSection, InvoiceStanding, LinkFact};
+use super::pages::{self, Acknowledgement, InvoiceFacts, InvoiceNumberPage, InvoiceSection, LinkFact};
 use super::search::invoice_path;
 use super::signed::{Signed, see_other};
-use super::timeline::timeline;
-use crate::clock::Timestamp;
 use crate::compose::all_attached;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::portal_event::PortalEventKind;
-use crate::model::state::{DeliveryState, EventState};
 use crate::operator::invoice::history::{DocumentHistory, InvoiceHistory};
-use crate::operator::invoice::is_forgotten;
-use crate::operator::invoice::wait_reason::WaitReason;
+use crate::operator::invoice::timeline::timeline;
 use crate::operator::masking::customer_name;
 use crate::policy::decision::Inputs;
 use crate::policy::permission::Permission;
@@ -52,7 +48,7 @@ pub(super) async fn show(
         let entry = NewAuditEntry { customer: invoice.customer_id.as_ref(), ..entry }.about(invoice.number.as_str());
         console.store.audit_look(&entry).await.or_failed(&signed)?;
     }
-    let reader = reader(&invoice, whole);
+    let reader = invoice.reader(whole);
     let sections: Vec<InvoiceSection> =
         invoice.documents.iter().map(|document| section(&invoice, document, &reader)).collect();
     let names = console.store.tenant_names([&tenant]).await.or_failed(&signed)?;
@@ -102,72 +98,23 @@ fn is_poll(headers: &HeaderMap) -> bool {
     headers.contains_key("hx-request")
 }
 
-fn reader(invoice: &InvoiceHistory, whole: bool) -> Reader {
-    let deliveries = invoice.documents.iter().flat_map(|document| &document.deliveries);
-    let recipients = deliveries.flat_map(|explained| &explained.delivery.recipients);
-    let of_customer = invoice.customer.as_ref().map(|customer| customer.address.as_str());
-    Reader::of(whole, recipients.map(|recipient| recipient.address.as_str()).chain(of_customer))
-}
-
 fn section(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> InvoiceSection {
-    let newest = document.newest();
-    let delivery = newest.map(|newest| &newest.delivery);
-    let acknowledged = delivery.and_then(|delivery| {
-        let (by, at) = delivery.acknowledged_by.clone().zip(delivery.acknowledged_at)?;
-        delivery.concluded_at.is_some_and(|ended| at >= ended).then_some(Acknowledgement { by, at })
-    });
+    let delivery = document.newest().map(|newest| &newest.delivery);
+    let acknowledged = document.acknowledged().map(|(by, at)| Acknowledgement { by: by.to_owned(), at });
     InvoiceSection {
         delivery: delivery.map(|delivery| delivery.id.to_string()),
         kind: document.kind,
-        reminder_level: level(document),
-        standing: standing(document),
-        class: delivery.map_or_else(|| document.open_letter().map(|letter| letter.class), |found| found.class),
-        next_at: delivery.filter(|delivery| delivery.state == DeliveryState::Due).and_then(|delivery| delivery.due_at),
-        since: since(document),
-        detail: detail(invoice, document, newest).map(|detail| reader.reply(&detail)),
+        reminder_level: document.reminder_level(),
+        standing: document.standing(),
+        class: document.class(),
+        next_at: document.next_at(),
+        since: document.since(),
+        detail: invoice.detail(document).map(|detail| reader.reply(&detail)),
         acknowledged,
-        can_be_resent: can_be_resent(document, delivery),
+        can_be_resent: document.can_be_resent(),
         timeline: timeline(document, reader),
         facts: facts(invoice, document, reader),
     }
-}
-
-fn level(document: &DocumentHistory) -> Option<u8> {
-    document.data.as_ref()?.invoice.reminder_level
-}
-
-fn standing(document: &DocumentHistory) -> InvoiceStanding {
-    match document.newest() {
-        Some(newest) => InvoiceStanding::Delivery(newest.delivery.state),
-        None if document.events.iter().any(|event| event.state == EventState::Waiting) => InvoiceStanding::EventWaiting,
-        None => InvoiceStanding::EventDead,
-    }
-}
-
-fn since(document: &DocumentHistory) -> Timestamp {
-    let of_delivery = document.newest().map(|newest| {
-        let delivery = &newest.delivery;
-        delivery.concluded_at.unwrap_or(delivery.created_at)
-    });
-    let of_letter = || document.dead_letters.last().map(|letter| letter.last_failed_at);
-    let of_event = || document.events.last().map(|event| event.received_at);
-    of_delivery.or_else(of_letter).or_else(of_event).unwrap_or(Timestamp(0))
-}
-
-/// Why it stands so: what holds a due one up, else what the relay or a check answered last.
-fn detail(invoice: &InvoiceHistory, document: &DocumentHistory, newest: Option<&ExplainedDelivery>) -> Option<String> {
-    let Some(newest) = newest else { return document.open_letter().map(|letter| letter.reason.clone()) };
-    if let Some(sentence) = invoice.wait_reason(newest).and_then(WaitReason::sentence) {
-        return Some(sentence);
-    }
-    let answered: Vec<&str> = newest.delivery.code.iter().chain(&newest.delivery.reason).map(String::as_str).collect();
-    (!answered.is_empty()).then(|| answered.join(" "))
-}
-
-/// Whether its bytes are still there to be sent again.
-fn can_be_resent(document: &DocumentHistory, delivery: Option<&Delivery>) -> bool {
-    let Some(delivery) = delivery else { return false };
-    !is_forgotten(&document.events, delivery.event_key)
 }
 
 fn facts(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> InvoiceFacts {

@@ -16,13 +16,14 @@ mod operators;
 pub mod pages;
 mod qr_code;
 mod resend;
+mod rights;
 mod search;
 mod sent_mail;
+mod settings;
 mod sign_in;
 mod signed;
 mod tenants;
 pub mod terms;
-mod timeline;
 mod tokens;
 mod totp;
 mod turns;
@@ -37,17 +38,20 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
 
 use crate::compose::Templates;
 use crate::config::Config;
 use crate::documents::DocumentStore;
 use crate::operator::people::People;
+use crate::operator::portal_settings::PortalSettings;
 use crate::operator::redrive::Redrive;
 use crate::operator::resend::Resend;
 use crate::operator::sign_in::SignIn;
+use crate::operator::test_mail::TestSender;
 use crate::secrets::{LinkKeys, SecretKeys};
 use crate::store::{Store, StoreError};
-use crate::web::{Access, FormTokens, assets_router, in_request_span};
+use crate::web::{Access, FormTokens, PortalPreview, assets_router, in_request_span};
 pub(crate) use signed::{Signed, SignedForm};
 use turns::PageTurns;
 
@@ -69,6 +73,9 @@ pub struct Console {
     link_keys: LinkKeys,
     redrive: Redrive,
     resend: Resend,
+    settings: PortalSettings,
+    portal_preview: Arc<dyn PortalPreview>,
+    test_sender: TestSender,
     people: People,
     sign_in: SignIn,
     access: Access,
@@ -88,14 +95,20 @@ pub struct ConsoleParts<'a> {
     pub keys: &'a SecretKeys,
     pub redrive: Redrive,
     pub resend: Resend,
+    /// Looks ahead for those who choose how invoices are secured.
+    pub settings: PortalSettings,
+    /// Draws the customers' pages for them.
+    pub portal_preview: Arc<dyn PortalPreview>,
 }
 
 impl Console {
     #[must_use]
     pub fn new(parts: ConsoleParts<'_>) -> Self {
-        let ConsoleParts { config, store, templates, documents, keys, redrive, resend } = parts;
+        let ConsoleParts { config, store, templates, documents, keys, redrive, resend, settings, portal_preview } =
+            parts;
         let console = &config.console;
         Self {
+            test_sender: TestSender::new(store.clone(), Arc::clone(&config), settings.clone()),
             people: People::new(store.clone(), console.url.clone()),
             sign_in: SignIn::new(store.clone(), keys, &console.totp_roles, console.url.host()),
             access: Access::new(store.clone(), console),
@@ -109,12 +122,20 @@ impl Console {
             documents,
             redrive,
             resend,
+            settings,
+            portal_preview,
         }
     }
 
     /// Encrypts operators' secrets by the newest key that older ones have encrypted; returns how many.
     pub async fn reseal(&self) -> Result<u64, StoreError> {
         self.sign_in.reseal().await
+    }
+
+    /// Writes the sign-ins that let nobody in to the audit log, until `end`; then what is left of them. Whoever serves the
+    /// pages runs it beside them, and ends it after them.
+    pub async fn keep_sign_in_journal(&self, end: CancellationToken) {
+        self.sign_in.keep_journal(end).await;
     }
 }
 
@@ -154,6 +175,13 @@ pub fn router(console: Console) -> Router {
         .route("/tenants/{tenant}", get(tenants::show))
         .route("/tenants/{tenant}/pause", post(tenants::pause))
         .route("/tenants/{tenant}/resume", post(tenants::resume))
+        .route("/settings/portal", get(settings::show).post(settings::save))
+        .route("/settings/portal/restore", post(settings::restore))
+        .route("/settings/portal/test", post(settings::test_mail::send))
+        .route("/settings/portal/mail", get(settings::previews::mail))
+        .route("/settings/portal/mail/html", get(settings::previews::html))
+        .route("/settings/portal/page", get(settings::previews::page))
+        .route("/logo/{sha256}", get(settings::previews::logo))
         .route("/audit", get(audit::show))
         .route("/audit.csv", get(audit::export))
         .route("/operators", get(operators::list).post(operators::add))
@@ -165,15 +193,17 @@ pub fn router(console: Console) -> Router {
         .route("/tokens", get(tokens::list).post(tokens::add))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .layer(from_fn_with_state(console.turns.clone(), turns::in_turn));
+    let portal_stylesheets = console.portal_preview.stylesheets();
     entrance
         .merge(pages)
         .merge(assets_router())
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+        .with_state(console)
+        .merge(portal_stylesheets)
         .layer(map_response(add_console_headers))
         .layer(from_fn(keep_token_from_referrers))
         .layer(from_fn(in_request_span))
-        .with_state(console)
 }
 
 /// For who is signed in, a page within the console; for all others, the way in: what is there is not theirs to know.

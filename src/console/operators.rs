@@ -1,17 +1,20 @@
 //! `/operators`: the people who may sign in.
 
 use axum::extract::{Path, State};
-use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::pages::{self, InvitationLink, OperatorForm, OperatorProblem, OperatorRow, OperatorState, OperatorsPage};
+use super::answers::{HandlerAnswer, OrFailed, done_at};
+use super::pages::{
+    self, ActionDone, InvitationLink, OperatorForm, OperatorProblem, OperatorRow, OperatorState, OperatorsPage,
+};
+use super::rights::{names_of, refused, rights};
 use super::sign_in::NoFields;
 use super::signed::see_other;
 use super::{Console, Signed, SignedForm};
 use crate::clock::Timestamp;
-use crate::model::access::{InvitationKind, Role, TenantScope};
-use crate::model::ids::{OperatorId, TenantId};
+use crate::model::access::InvitationKind;
+use crate::model::ids::OperatorId;
 use crate::operator::people::{OneTimeLink, PeopleError, PersonToAdd};
 use crate::policy::permission::Permission;
 use crate::store::Operator;
@@ -39,6 +42,14 @@ pub(super) struct ChangeForm {
     tenants: String,
 }
 
+/// What a button beside somebody does.
+#[derive(Debug, Clone, Copy)]
+enum OperatorAct {
+    ResetTotp,
+    Disable,
+    Enable,
+}
+
 /// What the page shows beside the list.
 #[derive(Debug, Default)]
 struct Beside<'a> {
@@ -46,18 +57,23 @@ struct Beside<'a> {
     refused: Option<(&'a AddForm, OperatorProblem)>,
 }
 
-pub(super) async fn list(State(console): State<Console>, signed: Signed) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
+impl<'a> Beside<'a> {
+    const fn link(email: &'a str, link: &'a OneTimeLink) -> Self {
+        Self { invitation: Some((email, link)), refused: None }
     }
+
+    const fn problem(form: &'a AddForm, problem: OperatorProblem) -> Self {
+        Self { invitation: None, refused: Some((form, problem)) }
+    }
+}
+
+pub(super) async fn list(State(console): State<Console>, signed: Signed) -> HandlerAnswer {
+    signed.require(Permission::ManageOperators)?;
     page(&console, &signed, &Beside::default()).await
 }
 
-async fn page(console: &Console, signed: &Signed, beside: &Beside<'_>) -> Response {
-    let operators = match console.store.operators(None, SHOWN_MAX).await {
-        Ok(operators) => operators,
-        Err(error) => return signed.failed(&error),
-    };
+async fn page(console: &Console, signed: &Signed, beside: &Beside<'_>) -> HandlerAnswer {
+    let operators = console.store.operators(None, SHOWN_MAX).await.or_failed(signed)?;
     let rows: Vec<OperatorRow> = operators.into_iter().map(|operator| row(signed, operator)).collect();
     let page = OperatorsPage {
         rows: &rows,
@@ -74,7 +90,7 @@ async fn page(console: &Console, signed: &Signed, beside: &Beside<'_>) -> Respon
             problem,
         }),
     };
-    pages::operators(&signed.layout(), &page)
+    Ok(pages::operators(&signed.layout(), &page))
 }
 
 fn row(signed: &Signed, operator: Operator) -> OperatorRow {
@@ -100,61 +116,36 @@ fn state_of(operator: &Operator, now: Timestamp) -> OperatorState {
     }
 }
 
-/// None for all.
-pub(super) fn names_of(scope: &TenantScope) -> Option<Vec<String>> {
-    scope.tenants().map(|tenants| tenants.iter().map(TenantId::to_string).collect())
-}
-
-/// Ids, one a line or by commas; all tenants, if there is none.
-pub(super) fn scope_of(written: &str) -> TenantScope {
-    let ids = written.split([',', '\n']).map(str::trim).filter(|id| !id.is_empty()).map(TenantId::from);
-    let scope = TenantScope::of(ids);
-    if scope.tenants().is_some_and(std::collections::BTreeSet::is_empty) { TenantScope::All } else { scope }
-}
-
-pub(super) async fn add(State(console): State<Console>, SignedForm { signed, form }: SignedForm<AddForm>) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    let Ok(role) = form.role.parse::<Role>() else {
-        return page(&console, &signed, &refused(&form, OperatorProblem::RoleMissing)).await;
+pub(super) async fn add(
+    State(console): State<Console>,
+    SignedForm { signed, form }: SignedForm<AddForm>,
+) -> HandlerAnswer {
+    signed.require(Permission::ManageOperators)?;
+    let Some((role, scope)) = rights(&form.role, &form.tenants) else {
+        return page(&console, &signed, &Beside::problem(&form, OperatorProblem::RoleMissing)).await;
     };
-    let scope = scope_of(&form.tenants);
     let person = PersonToAdd { address: &form.email, name: Some(&form.name), role, scope: &scope };
-    match console.people.add(&person, true, &signed.principal).await {
-        Ok((_, Some(link))) => {
-            let beside = Beside { invitation: Some((form.email.trim(), &link)), refused: None };
-            page(&console, &signed, &beside).await
-        }
-        Ok((_, None)) => see_other("/operators"),
+    match console.people.add(&person, true, &signed.actor()).await {
+        Ok((_, Some(link))) => page(&console, &signed, &Beside::link(form.email.trim(), &link)).await,
+        Ok((_, None)) => Ok(see_other("/operators")),
         Err(error) => match problem_of(&error) {
-            Some(problem) => page(&console, &signed, &refused(&form, problem)).await,
-            None => failed(&signed, error),
+            Some(problem) => page(&console, &signed, &Beside::problem(&form, problem)).await,
+            None => Err(refused(&signed, error)),
         },
     }
-}
-
-fn refused(form: &AddForm, problem: OperatorProblem) -> Beside<'_> {
-    Beside { invitation: None, refused: Some((form, problem)) }
 }
 
 pub(super) async fn change(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
     SignedForm { signed, form }: SignedForm<ChangeForm>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    let role = form.role.parse::<Role>();
-    let changed = match role {
-        Ok(role) => console.people.change(OperatorId(id), role, &scope_of(&form.tenants), &signed.principal).await,
-        Err(_) => return page_with(&console, &signed, id, OperatorProblem::RoleMissing).await,
+) -> HandlerAnswer {
+    signed.require(Permission::ManageOperators)?;
+    let Some((role, scope)) = rights(&form.role, &form.tenants) else {
+        return page_with(&console, &signed, id, OperatorProblem::RoleMissing).await;
     };
-    match changed {
-        Ok(_) => see_other("/operators?done=operator_changed"),
-        Err(error) => answer(&console, &signed, id, error).await,
-    }
+    let changed = console.people.change(OperatorId(id), role, &scope, &signed.actor()).await;
+    done(&console, &signed, id, changed, ActionDone::OperatorChanged).await
 }
 
 /// A link for somebody who has no password yet; for all others a reset, which takes their password away at once.
@@ -162,25 +153,17 @@ pub(super) async fn invite(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    let operator = match console.store.operator(OperatorId(id)).await {
-        Ok(Some(operator)) => operator,
-        Ok(None) => return signed.not_found(),
-        Err(error) => return signed.failed(&error),
-    };
+) -> HandlerAnswer {
+    signed.require(Permission::ManageOperators)?;
+    let operator = console.store.operator(OperatorId(id)).await.or_failed(&signed)?;
+    let operator = operator.ok_or_else(|| signed.not_found())?;
     if operator.id == signed.session.operator {
         // The link would be lost with the session that it ends: another administrator makes it, or a command.
-        return pages::conflict(&signed.front());
+        return Err(pages::conflict(&signed.front()));
     }
     let kind = if operator.has_password { InvitationKind::Reset } else { InvitationKind::Invitation };
-    match console.people.invite(operator.id, kind, &signed.principal).await {
-        Ok(link) => {
-            let beside = Beside { invitation: Some((&operator.address, &link)), refused: None };
-            page(&console, &signed, &beside).await
-        }
+    match console.people.invite(operator.id, kind, &signed.actor()).await {
+        Ok(link) => page(&console, &signed, &Beside::link(&operator.address, &link)).await,
         Err(error) => answer(&console, &signed, id, error).await,
     }
 }
@@ -188,66 +171,75 @@ pub(super) async fn invite(
 pub(super) async fn reset_totp(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
-    SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    match console.people.reset_totp(OperatorId(id), &signed.principal).await {
-        Ok(_) => see_other("/operators?done=totp_reset"),
-        Err(error) => answer(&console, &signed, id, error).await,
-    }
+    form: SignedForm<NoFields>,
+) -> HandlerAnswer {
+    act(&console, form, id, OperatorAct::ResetTotp).await
 }
 
 pub(super) async fn disable(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
-    SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    match console.people.disable(OperatorId(id), &signed.principal).await {
-        Ok(_) => see_other("/operators?done=operator_disabled"),
-        Err(error) => answer(&console, &signed, id, error).await,
-    }
+    form: SignedForm<NoFields>,
+) -> HandlerAnswer {
+    act(&console, form, id, OperatorAct::Disable).await
 }
 
 pub(super) async fn enable(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
+    form: SignedForm<NoFields>,
+) -> HandlerAnswer {
+    act(&console, form, id, OperatorAct::Enable).await
+}
+
+async fn act(
+    console: &Console,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageOperators) {
-        return refused;
-    }
-    match console.people.enable(OperatorId(id), &signed.principal).await {
-        Ok(_) => see_other("/operators?done=operator_enabled"),
-        Err(error) => answer(&console, &signed, id, error).await,
+    id: Uuid,
+    act: OperatorAct,
+) -> HandlerAnswer {
+    signed.require(Permission::ManageOperators)?;
+    let (people, operator, who) = (&console.people, OperatorId(id), signed.actor());
+    let (changed, what) = match act {
+        OperatorAct::ResetTotp => (people.reset_totp(operator, &who).await, ActionDone::TotpReset),
+        OperatorAct::Disable => (people.disable(operator, &who).await, ActionDone::OperatorDisabled),
+        OperatorAct::Enable => (people.enable(operator, &who).await, ActionDone::OperatorEnabled),
+    };
+    done(console, &signed, id, changed, what).await
+}
+
+/// Back to the list, also where it was so before.
+async fn done(
+    console: &Console,
+    signed: &Signed,
+    id: Uuid,
+    changed: Result<bool, PeopleError>,
+    what: ActionDone,
+) -> HandlerAnswer {
+    match changed {
+        Ok(_) => Ok(done_at("/operators", what)),
+        Err(error) => answer(console, signed, id, error).await,
     }
 }
 
-async fn answer(console: &Console, signed: &Signed, id: Uuid, error: PeopleError) -> Response {
-    match (problem_of(&error), error) {
-        (Some(problem), _) => page_with(console, signed, id, problem).await,
-        (None, PeopleError::Unknown) => signed.not_found(),
-        (None, error) => failed(signed, error),
+async fn answer(console: &Console, signed: &Signed, id: Uuid, error: PeopleError) -> HandlerAnswer {
+    match problem_of(&error) {
+        Some(problem) => page_with(console, signed, id, problem).await,
+        None => Err(refused(signed, error)),
     }
 }
 
 /// The page with what was refused of somebody in the list.
-async fn page_with(console: &Console, signed: &Signed, id: Uuid, problem: OperatorProblem) -> Response {
-    let form = match console.store.operator(OperatorId(id)).await {
-        Ok(Some(operator)) => AddForm {
-            email: operator.address,
-            name: operator.name,
-            role: operator.role.to_string(),
-            tenants: names_of(&operator.scope).unwrap_or_default().join(", "),
-        },
-        Ok(None) => return signed.not_found(),
-        Err(error) => return signed.failed(&error),
+async fn page_with(console: &Console, signed: &Signed, id: Uuid, problem: OperatorProblem) -> HandlerAnswer {
+    let operator = console.store.operator(OperatorId(id)).await.or_failed(signed)?;
+    let operator = operator.ok_or_else(|| signed.not_found())?;
+    let form = AddForm {
+        email: operator.address,
+        name: operator.name,
+        role: operator.role.to_string(),
+        tenants: names_of(&operator.scope).unwrap_or_default().join(", "),
     };
-    page(console, signed, &refused(&form, problem)).await
+    page(console, signed, &Beside::problem(&form, problem)).await
 }
 
 fn problem_of(error: &PeopleError) -> Option<OperatorProblem> {
@@ -269,29 +261,4 @@ fn problem_of(error: &PeopleError) -> Option<OperatorProblem> {
         | PeopleError::UnknownToken
         | PeopleError::Store(_) => return None,
     })
-}
-
-/// What the list has outrun, or the database.
-pub(super) fn failed(signed: &Signed, error: PeopleError) -> Response {
-    match error {
-        PeopleError::Store(error) => signed.failed(&error),
-        _ => pages::conflict(&signed.front()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenants_are_written_one_a_line_or_by_commas() {
-        assert_eq!(scope_of(""), TenantScope::All);
-        assert_eq!(scope_of(" \r\n, "), TenantScope::All);
-        let both = TenantScope::of([TenantId::from("acme"), TenantId::from("beta")]);
-        for written in ["acme,beta", "beta\r\nacme\r\n", " acme , beta,acme"] {
-            assert_eq!(scope_of(written), both, "{written:?}");
-        }
-        assert_eq!(names_of(&both), Some(vec!["acme".to_owned(), "beta".to_owned()]));
-        assert_eq!(names_of(&TenantScope::All), None);
-    }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::language::ConsoleLanguage;
 use super::pages::{self, CodeEntryPage, SignInPage, SignInProblem};
-use super::signed::{ConsoleVisitor, comes_from_us, safe_next, secret, see_other};
+use super::signed::{ConsoleVisitor, comes_from_us, leading_on, safe_next, secret, see_other};
 use super::{Console, SignedForm};
 use crate::model::access::SessionStage;
 use crate::operator::sign_in::{SignInAnswer, SignInOrigin};
@@ -37,9 +37,10 @@ pub(super) struct SignInForm {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct CodeForm {
-    #[serde(default)]
     code: String,
+    next: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,9 +114,12 @@ pub(super) async fn enter(
 }
 
 /// Asks for a code.
-pub(super) async fn show_code(visitor: ConsoleVisitor) -> Response {
+pub(super) async fn show_code(visitor: ConsoleVisitor, Query(query): Query<SignInQuery>) -> Response {
     match visitor.stage() {
-        Some(SessionStage::Code) => pages::sign_in_code(&visitor.layout_here(), &CodeEntryPage { problem: None }),
+        Some(SessionStage::Code) => {
+            let page = CodeEntryPage { next: safe_next(&query.next), problem: None };
+            pages::sign_in_code(&visitor.layout_here(), &page)
+        }
         _ => see_other("/sign-in"),
     }
 }
@@ -130,30 +134,31 @@ pub(super) async fn enter_code(
     if !comes_from_us(&console, &headers) {
         return pages::form_outdated(&visitor.layout());
     }
-    let too_late = || CodeEntryPage { problem: Some(SignInProblem::TooLate) };
+    let form = form.map(|Form(form)| form).unwrap_or_default();
+    let next = safe_next(&form.next);
+    let refused = |problem| CodeEntryPage { next, problem: Some(problem) };
     let Some(session) = visitor.session.as_ref().filter(|session| session.stage == SessionStage::Code) else {
-        return pages::sign_in_code(&visitor.layout(), &too_late());
+        return pages::sign_in_code(&visitor.layout(), &refused(SignInProblem::TooLate));
     };
-    let code = form.map(|Form(form)| form.code).unwrap_or_default();
-    let problem = match console.sign_in.with_code(session, &code, visitor.origin()).await {
-        Ok(SignInAnswer::Signed { id, stage }) => return signed(&console, &id, stage, None),
+    let problem = match console.sign_in.with_code(session, &form.code, visitor.origin()).await {
+        Ok(SignInAnswer::Signed { id, stage }) => return signed(&console, &id, stage, next),
         Ok(SignInAnswer::Wrong) => SignInProblem::Wrong,
         Ok(SignInAnswer::SessionOver) => SignInProblem::TooLate,
         Ok(SignInAnswer::Wait(wait)) => SignInProblem::Limit { wait },
         Ok(SignInAnswer::Busy) => SignInProblem::Busy,
         Err(error) => return visitor.failed(&error),
     };
-    pages::sign_in_code(&visitor.layout(), &CodeEntryPage { problem: Some(problem) })
+    pages::sign_in_code(&visitor.layout(), &refused(problem))
 }
 
 /// Gives the browser its id, and leads on.
 pub(super) fn signed(console: &Console, id: &SessionId, stage: SessionStage, next: Option<&str>) -> Response {
     let path = match stage {
-        SessionStage::Code => "/sign-in/code",
-        SessionStage::Enrol => "/account/totp",
-        SessionStage::Open => next.unwrap_or("/"),
+        SessionStage::Code => leading_on("/sign-in/code", next),
+        SessionStage::Enrol => "/account/totp".to_owned(),
+        SessionStage::Open => next.unwrap_or("/").to_owned(),
     };
-    with_cookie(see_other(path), console.access.cookie().set(id))
+    with_cookie(see_other(&path), console.access.cookie().set(id))
 }
 
 pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
@@ -163,9 +168,9 @@ pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Respon
 
 /// The browser has forgotten it anyway.
 async fn end_session_before(console: &Console, visitor: &ConsoleVisitor) {
-    if let Some(before) = &visitor.session
-        && let Err(error) = console.store.end_operator_session(before.operator, before.session).await
-    {
+    let Some(before) = &visitor.session else { return };
+    let who = before.actor(visitor.network.as_deref());
+    if let Err(error) = console.store.end_operator_session(before, before.session, &who).await {
         tracing::warn!("failed to end the session before a sign-in: {error}");
     }
 }
@@ -175,7 +180,7 @@ pub(super) async fn sign_out(
     State(console): State<Console>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
 ) -> Response {
-    match console.store.end_operator_session(signed.session.operator, signed.session.session).await {
+    match console.store.end_operator_session(&signed.session, signed.session.session, &signed.actor()).await {
         Ok(_) => with_cookie(see_other("/sign-in?signed_out=1"), console.access.cookie().clear()),
         Err(error) => signed.failed(&error),
     }

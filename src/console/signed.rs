@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::model::access::{Principal, SessionStage};
 use crate::policy::permission::Permission;
 use crate::store::{OperatorSession, StoreError};
-use crate::web::{Peer, check_origin, of_session};
+use crate::web::{Peer, check_origin};
 
 /// The longest path that a sign-in leads back to.
 const NEXT_LENGTH_MAX: usize = 1_000;
@@ -145,11 +145,7 @@ impl ConsoleVisitor {
             Some(SessionStage::Code) => "/sign-in/code".to_owned(),
             Some(SessionStage::Enrol) => "/account/totp".to_owned(),
             Some(SessionStage::Open) | None => {
-                let next = (method == Method::GET).then_some(self.path.as_str()).and_then(safe_next);
-                next.filter(|next| *next != "/").map_or_else(
-                    || "/sign-in".to_owned(),
-                    |next| format!("/sign-in?next={}", percent_encoding::utf8_percent_encode(next, NEXT)),
-                )
+                leading_on("/sign-in", (method == Method::GET).then_some(self.path.as_str()).and_then(safe_next))
             }
         };
         if self.is_by_script {
@@ -163,6 +159,14 @@ impl ConsoleVisitor {
 
 /// What stands for itself in a query's value.
 const NEXT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_');
+
+/// The path of the entrance, from which it goes on to `next`.
+pub(super) fn leading_on(path: &str, next: Option<&str>) -> String {
+    match next.filter(|next| *next != "/") {
+        Some(next) => format!("{path}?next={}", percent_encoding::utf8_percent_encode(next, NEXT)),
+        None => path.to_owned(),
+    }
+}
 
 /// A path of ours: never another site's, however it is written.
 pub(super) fn safe_next(next: &str) -> Option<&str> {
@@ -214,7 +218,7 @@ impl FromRequestParts<Console> for Signed {
         };
         let done = parts.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("done="));
         Ok(Self {
-            principal: of_session(&session),
+            principal: session.principal(),
             form_token: console.form_tokens.token(session.session),
             session,
             network: visitor.network,

@@ -5,11 +5,11 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Console;
-use super::answers::{HandlerAnswer, OrFailed, reason};
+use super::answers::{HandlerAnswer, OrFailed, done_at, reason};
 use super::customer::segment;
 use super::facts::invoice_rows;
 use super::pages::{self, ActionDone, PausedTenant, TenantListRow, TenantPage, TenantsPage};
-use super::signed::{Signed, SignedForm, see_other};
+use super::signed::{Signed, SignedForm};
 use crate::model::ids::TenantId;
 use crate::policy::permission::Permission;
 use crate::store::{DeliveryFilter, PageRequest, PauseChange, TenantOverview, TenantPause};
@@ -113,9 +113,7 @@ fn allowed(signed: &Signed, tenant: &TenantId) -> Result<(), Response> {
 fn changed(signed: &Signed, tenant: &TenantId, change: PauseChange, done: ActionDone) -> HandlerAnswer {
     match change {
         // Somebody was first: it stands as this person wanted it.
-        PauseChange::Done { .. } | PauseChange::Unchanged => {
-            Ok(see_other(&format!("{}?done={}", path(tenant), done.into_str())))
-        }
+        PauseChange::Done { .. } | PauseChange::Unchanged => Ok(done_at(&path(tenant), done)),
         PauseChange::UnknownTenant => Err(signed.not_found()),
     }
 }

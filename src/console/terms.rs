@@ -3,7 +3,7 @@
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::model::settings::InvalidSettings;
-use crate::model::state::DeliveryState;
+pub use crate::operator::invoice::InvoiceStanding;
 
 /// One entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
@@ -99,16 +99,6 @@ pub enum MatchedBy {
     Event,
 }
 
-/// Where an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvoiceStanding {
-    Delivery(DeliveryState),
-    /// An event that waits for its tenant, customer or documents.
-    EventWaiting,
-    /// An event that became a dead letter.
-    EventDead,
-}
-
 /// What somebody can do with it; which are offered follows from its state and the person's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvoiceAction {
@@ -138,4 +128,24 @@ pub enum SettingsProblem {
     ReasonMissing,
     /// Somebody else has changed them meanwhile.
     ChangedMeanwhile,
+    /// They were not to be saved: a test was not sent.
+    Test(TestProblem),
+}
+
+/// Why no test was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestProblem {
+    /// One a minute.
+    TooSoon,
+    /// Customers of this type would be sent nothing.
+    NoMail,
+    /// No relay of the tenant's is configured, or it is not to be used now.
+    NoRelay,
+    /// An address or a template of the tenant cannot be used.
+    Unmakeable,
+    Unreachable,
+    /// The relay said no.
+    Refused,
+    /// It may have taken it.
+    Unanswered,
 }

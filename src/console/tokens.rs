@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::operators::{failed, names_of, scope_of};
-use super::pages::{self, NewToken, TokenProblem, TokenRow, TokensPage};
+use super::answers::{HandlerAnswer, OrFailed, done_at};
+use super::pages::{self, ActionDone, NewToken, TokenProblem, TokenRow, TokensPage};
+use super::rights::{names_of, refused, rights};
 use super::sign_in::NoFields;
-use super::signed::see_other;
 use super::{Console, Signed, SignedForm};
-use crate::model::access::Role;
 use crate::model::ids::TokenId;
 use crate::operator::people::{PeopleError, TOKEN_LIVES};
 use crate::policy::permission::Permission;
@@ -35,10 +33,8 @@ pub(super) struct TokenForm {
     expires_in_days: String,
 }
 
-pub(super) async fn list(State(console): State<Console>, signed: Signed) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageTokens) {
-        return refused;
-    }
+pub(super) async fn list(State(console): State<Console>, signed: Signed) -> HandlerAnswer {
+    signed.require(Permission::ManageTokens)?;
     page(&console, &signed, None, None).await
 }
 
@@ -47,14 +43,11 @@ async fn page(
     signed: &Signed,
     new: Option<(&str, &ApiToken)>,
     problem: Option<TokenProblem>,
-) -> Response {
-    let tokens = match console.store.tokens(PageRequest { limit: SHOWN_MAX, after: None }).await {
-        Ok(tokens) => tokens,
-        Err(error) => return signed.failed(&error),
-    };
+) -> HandlerAnswer {
+    let tokens = console.store.tokens(PageRequest { limit: SHOWN_MAX, after: None }).await.or_failed(signed)?;
     let rows: Vec<TokenRow> = tokens.items.into_iter().map(row).collect();
     let new = new.map(|(name, token)| NewToken { name, token: token.expose() });
-    pages::tokens(&signed.layout(), &TokensPage { rows: &rows, new, problem })
+    Ok(pages::tokens(&signed.layout(), &TokensPage { rows: &rows, new, problem }))
 }
 
 fn row(token: ListedToken) -> TokenRow {
@@ -75,22 +68,19 @@ fn row(token: ListedToken) -> TokenRow {
 pub(super) async fn add(
     State(console): State<Console>,
     SignedForm { signed, form }: SignedForm<TokenForm>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageTokens) {
-        return refused;
-    }
-    let Ok(role) = form.role.parse::<Role>() else {
+) -> HandlerAnswer {
+    signed.require(Permission::ManageTokens)?;
+    let Some((role, scope)) = rights(&form.role, &form.tenants) else {
         return page(&console, &signed, None, Some(TokenProblem::RoleMissing)).await;
     };
     let Some(lives) = lives(&form.expires_in_days) else {
         return page(&console, &signed, None, Some(TokenProblem::ExpiryUnusable)).await;
     };
-    let made = console.people.add_token(&form.name, role, &scope_of(&form.tenants), lives, &signed.principal).await;
-    match made {
+    match console.people.add_token(&form.name, role, &scope, lives, &signed.actor()).await {
         Ok((_, token)) => page(&console, &signed, Some((form.name.trim(), &token)), None).await,
         Err(error) => match problem_of(&error) {
             Some(problem) => page(&console, &signed, None, Some(problem)).await,
-            None => failed(&signed, error),
+            None => Err(refused(&signed, error)),
         },
     }
 }
@@ -107,14 +97,11 @@ pub(super) async fn revoke(
     State(console): State<Console>,
     Path(id): Path<Uuid>,
     SignedForm { signed, form: NoFields {} }: SignedForm<NoFields>,
-) -> Response {
-    if let Err(refused) = signed.require(Permission::ManageTokens) {
-        return refused;
-    }
-    match console.people.revoke_token(TokenId(id), &signed.principal).await {
-        Ok(_) => see_other("/tokens?done=token_revoked"),
-        Err(PeopleError::UnknownToken) => signed.not_found(),
-        Err(error) => failed(&signed, error),
+) -> HandlerAnswer {
+    signed.require(Permission::ManageTokens)?;
+    match console.people.revoke_token(TokenId(id), &signed.actor()).await {
+        Ok(_) => Ok(done_at("/tokens", ActionDone::TokenRevoked)),
+        Err(error) => Err(refused(&signed, error)),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn confirm(
     if check_form(&console, &headers, session, &form.csrf).is_err() {
         return pages::form_outdated(&visitor.layout());
     }
-    match console.sign_in.confirm_totp(session, &form.code).await {
+    match console.sign_in.confirm_totp(session, &form.code, visitor.origin()).await {
         Ok(TotpConfirmed::Done { codes, id }) => {
             let next = if session.stage == SessionStage::Open { "/account?done=totp_set_up" } else { "/" };
             with_cookie(show_codes(&visitor, &codes, next), console.access.cookie().set(&id))

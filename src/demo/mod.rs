@@ -6,6 +6,7 @@
 //! [RFC 2606]: https://www.rfc-editor.org/rfc/rfc2606
 
 pub mod catcher;
+mod history;
 pub mod report;
 mod rows;
 pub mod run;

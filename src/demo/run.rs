@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::catcher::{Catcher, CatcherConfig};
+use super::history::write_history;
 use super::report::{ReportRow, WhereToLook};
 use super::rows::rows_of;
 use super::sample_data::{DemoEvent, MESSAGE_BYTES_MAX, SampleData};
@@ -18,10 +19,10 @@ use crate::clock::Clock;
 use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
-use crate::model::access::{InvitationKind, Principal, Role, TenantScope};
+use crate::model::access::{InvitationKind, Role, TenantScope};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
-use crate::model::ids::RelayName;
+use crate::model::ids::{OperatorId, RelayName};
 use crate::model::incoming::{Incoming, Via};
 use crate::model::state::OnUncertain;
 use crate::operator::people::{PeopleError, PersonToAdd};
@@ -90,8 +91,10 @@ impl Demo {
             HostAllowList::new(console.local_addr()?, []).guard(crate::console::router(app.for_visitors().console()));
         tokio::spawn(serve(console, router, stop.clone(), GRACE));
         import_catalogue(&app, &world).await?;
+        let (administrator, link) = sign_in_link(&app).await.context("the demo's administrator cannot be added")?;
+        write_history(&app, administrator, ADMINISTRATOR).await.context("the demo's past cannot be written")?;
         let place = WhereToLook {
-            console: Some(sign_in_link(&app).await.context("the demo's administrator cannot be added")?),
+            console: Some(link),
             page: Some(format!("http://{}", catcher.page_address())),
             mails,
             database: folder.join("dispatcher.db"),
@@ -162,13 +165,13 @@ impl Demo {
 }
 
 /// A link that leads into the console once. In a folder that was used before, it gives the administrator a new password.
-async fn sign_in_link(app: &App) -> Result<String, PeopleError> {
-    let (people, by) = (app.people(), Principal::command_line("demo"));
+async fn sign_in_link(app: &App) -> Result<(OperatorId, String), PeopleError> {
+    let (people, who) = (app.people(), Actor::command_line("demo"));
     let scope = TenantScope::All;
     let person = PersonToAdd { address: ADMINISTRATOR, name: None, role: Role::Admin, scope: &scope };
-    match people.add(&person, true, &by).await {
-        Ok((_, link)) => Ok(link.map(|link| link.url).unwrap_or_default()),
-        Err(PeopleError::Exists(id)) => Ok(people.invite(id, InvitationKind::Reset, &by).await?.url),
+    match people.add(&person, true, &who).await {
+        Ok((id, link)) => Ok((id, link.map(|link| link.url).unwrap_or_default())),
+        Err(PeopleError::Exists(id)) => Ok((id, people.invite(id, InvitationKind::Reset, &who).await?.url)),
         Err(error) => Err(error),
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::event::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, identifier, locale, loose_text, object_key, text};
+use crate::event::bounds::{ADDRESS_MAX, KEY_MAX, NAME_MAX, identifier, line, locale, loose_text, object_key, text};
 use crate::event::{Malformed, json, more_faults};
 use crate::model::customer::{Customer, Postal};
 use crate::model::ids::{CustomerId, RelayName, TenantId};
@@ -72,6 +72,20 @@ pub fn parse_customer(body: &[u8], address: Option<(&TenantId, &CustomerId)>) ->
 /// [`Malformed`] with its faults.
 pub fn parse_settings(body: &[u8]) -> Result<Settings, Malformed> {
     with_every_fault(Value::Object(parse_object(body)?), samples::of_settings, read_settings)
+}
+
+/// Why the settings of such a body were chosen, without the blanks around it; none if the body does not say.
+///
+/// # Errors
+/// [`Malformed`] if it is no text of one line and at most `chars_max` characters.
+pub fn reason_of_settings(body: &[u8], chars_max: usize) -> Result<Option<String>, Malformed> {
+    let reason = match parse_object(body)?.remove("reason") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(reason)) => reason.trim().to_owned(),
+        Some(_) => return Err(Malformed::at("reason", "must be text")),
+    };
+    line("reason", &reason, chars_max)?;
+    Ok(Some(reason).filter(|reason| !reason.is_empty()))
 }
 
 fn read_settings(value: &Value) -> Result<Settings, Malformed> {

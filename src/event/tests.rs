@@ -7,6 +7,10 @@ use super::*;
 
 mod faults;
 mod laws;
+mod schema;
+
+// Every event that is read here is held against the published schema, too.
+use schema::parse;
 
 const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 

@@ -50,6 +50,15 @@ impl Actor {
         Self { network: Some(network.into()), ..self }
     }
 
+    /// The same, from this network, if it is known.
+    #[must_use]
+    pub fn from_network_if_known(self, network: Option<&str>) -> Self {
+        match network {
+            Some(network) => self.from_network(network),
+            None => self,
+        }
+    }
+
     /// As histories show it.
     #[must_use]
     pub fn name(&self) -> &str {

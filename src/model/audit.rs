@@ -73,6 +73,7 @@ pub enum AuditAction {
     PortalLocksLifted,
 
     SettingsChanged,
+    /// A test message was handed to a relay, or that was tried.
     TestSent,
     TenantsWritten,
     TenantPaused,

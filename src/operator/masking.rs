@@ -1,6 +1,46 @@
 //! Personal data as whoever may not read it sees it.
 
+use crate::event::Recipient;
 use crate::model::customer::CustomerType;
+use crate::telemetry::{AddressMask, Masked};
+
+/// How personal data is shown to one reader: whole to whoever may read it, masked to the others.
+#[derive(Debug, Clone, Default)]
+pub struct Reader {
+    /// As it is.
+    pub whole: bool,
+    mask: AddressMask,
+}
+
+impl Reader {
+    /// A reader who is shown these addresses, whole or masked.
+    #[must_use]
+    pub fn of<'a>(whole: bool, addresses: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { whole, mask: AddressMask::of(addresses) }
+    }
+
+    #[must_use]
+    pub fn address(&self, address: &str) -> String {
+        if self.whole { address.to_owned() } else { Masked(address).to_string() }
+    }
+
+    /// A text of ours or of an operator's.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        if self.whole { text.to_owned() } else { self.mask.text_without_addresses(text) }
+    }
+
+    /// A relay's words.
+    #[must_use]
+    pub fn reply(&self, reply: &str) -> String {
+        if self.whole { reply.to_owned() } else { self.mask.reply(reply) }
+    }
+
+    #[must_use]
+    pub fn addresses(&self, recipients: &[Recipient]) -> Vec<String> {
+        recipients.iter().map(|recipient| self.address(&recipient.address)).collect()
+    }
+}
 
 /// A customer's name: of a company whole, of a person masked (`E*** M***`) unless personal data is shown whole.
 #[must_use]

@@ -13,6 +13,8 @@ mod redrive_batch;
 pub mod redriven;
 pub mod resend;
 mod resnapshot;
+pub mod search;
 pub mod sent_message;
 pub mod settings_sample;
 pub mod sign_in;
+pub mod test_mail;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::clean;
 use crate::clock::Timestamp;
 use crate::config::BaseUrl;
-use crate::model::access::{InvitationKind, Principal, PrincipalKind, Role, TenantScope};
+use crate::model::access::{InvitationKind, PrincipalKind, Role, TenantScope};
+use crate::model::actor::Actor;
 use crate::model::ids::{OperatorId, TenantId, TokenId};
 use crate::model::mail_address::{InvalidAddress, MailAddress};
 use crate::secrets::{ApiToken, InvitationToken};
@@ -107,7 +108,7 @@ impl People {
         &self,
         person: &PersonToAdd<'_>,
         is_invited: bool,
-        by: &Principal,
+        who: &Actor,
     ) -> Result<(OperatorId, Option<OneTimeLink>), PeopleError> {
         let PersonToAdd { address, name, role, scope } = *person;
         if !role.is_for_people() {
@@ -118,7 +119,7 @@ impl People {
         let (invitation, link) = self.new_link(InvitationKind::Invitation);
         let name = name.map(clean::name).filter(|name| !name.is_empty());
         let new = NewOperator { address: &address, name: name.as_deref().unwrap_or(&address), role, scope };
-        match self.store.add_operator(&new, is_invited.then_some(&invitation), &by.name).await? {
+        match self.store.add_operator(&new, is_invited.then_some(&invitation), who).await? {
             OperatorAdded::Added(id) => Ok((id, is_invited.then_some(link))),
             OperatorAdded::Exists(id) => Err(PeopleError::Exists(id)),
         }
@@ -126,14 +127,9 @@ impl People {
 
     /// Makes a link by which somebody chooses a password: the first one, or another after a reset, which takes effect at
     /// once. An earlier link works no more.
-    pub async fn invite(
-        &self,
-        id: OperatorId,
-        kind: InvitationKind,
-        by: &Principal,
-    ) -> Result<OneTimeLink, PeopleError> {
+    pub async fn invite(&self, id: OperatorId, kind: InvitationKind, who: &Actor) -> Result<OneTimeLink, PeopleError> {
         let (invitation, link) = self.new_link(kind);
-        match self.store.invite_operator(id, &invitation, &by.name).await? {
+        match self.store.invite_operator(id, &invitation, who).await? {
             Invited::Done => Ok(link),
             Invited::Unknown => Err(PeopleError::Unknown),
             Invited::Disabled => Err(PeopleError::Disabled),
@@ -147,39 +143,40 @@ impl People {
         id: OperatorId,
         role: Role,
         scope: &TenantScope,
-        _by: &Principal,
+        who: &Actor,
     ) -> Result<bool, PeopleError> {
         if !role.is_for_people() {
             return Err(PeopleError::NotForPeople(role));
         }
         self.check(role, scope).await?;
-        changed(self.store.change_operator(id, role, scope).await?)
+        changed(self.store.change_operator(id, role, scope, who).await?)
     }
 
     /// Takes somebody's authenticator app away, who has lost it; `false` if they have none.
-    pub async fn reset_totp(&self, id: OperatorId, _by: &Principal) -> Result<bool, PeopleError> {
-        changed(self.store.reset_totp(id).await?)
+    pub async fn reset_totp(&self, id: OperatorId, who: &Actor) -> Result<bool, PeopleError> {
+        changed(self.store.reset_totp(id, who).await?)
     }
 
     /// Ends somebody's sessions and lets them sign in no more; the tokens that they answer for work no more. `false` if it was
     /// so before.
-    pub async fn disable(&self, id: OperatorId, by: &Principal) -> Result<bool, PeopleError> {
-        changed(self.store.disable_operator(id, &by.name).await?)
+    pub async fn disable(&self, id: OperatorId, who: &Actor) -> Result<bool, PeopleError> {
+        changed(self.store.disable_operator(id, who).await?)
     }
 
     /// Lets somebody sign in again; `false` if they could.
-    pub async fn enable(&self, id: OperatorId, _by: &Principal) -> Result<bool, PeopleError> {
-        changed(self.store.enable_operator(id).await?)
+    pub async fn enable(&self, id: OperatorId, who: &Actor) -> Result<bool, PeopleError> {
+        changed(self.store.enable_operator(id, who).await?)
     }
 
-    /// Makes a token, which is returned this once. An operator who makes one answers for it.
+    /// Makes a token, which is returned this once. An operator who makes one answers for it; for one that a token makes, the
+    /// operator who answers for that.
     pub async fn add_token(
         &self,
         name: &str,
         role: Role,
         scope: &TenantScope,
         lives: Duration,
-        by: &Principal,
+        who: &Actor,
     ) -> Result<(TokenId, ApiToken), PeopleError> {
         self.check(role, scope).await?;
         let name = name.trim();
@@ -190,21 +187,27 @@ impl People {
             return Err(PeopleError::TokenTime);
         }
         let token = ApiToken::random();
-        let owner = match by.kind {
-            PrincipalKind::Operator(id) => Some(id),
-            _ => None,
-        };
+        let owner = self.answering_for(who).await?;
         let expires_at = self.store.now().plus(lives);
         let new = NewApiToken { token: token.sha256(), prefix: token.prefix(), name, role, scope, owner, expires_at };
-        match self.store.add_token(&new, &by.name).await? {
+        match self.store.add_token(&new, who).await? {
             Some(id) => Ok((id, token)),
             None => Err(PeopleError::TokenNameTaken),
         }
     }
 
+    /// The operator who answers for a token that somebody makes. What is made with a token must not outlast its owner's rights.
+    async fn answering_for(&self, who: &Actor) -> Result<Option<OperatorId>, StoreError> {
+        Ok(match who.principal.kind {
+            PrincipalKind::Operator(id) => Some(id),
+            PrincipalKind::Token(id) => self.store.token(id).await?.and_then(|token| token.owner).map(|owner| owner.id),
+            PrincipalKind::BootstrapToken | PrincipalKind::ThisMachine | PrincipalKind::CommandLine => None,
+        })
+    }
+
     /// Takes a token's rights away at once; `false` if it was revoked before.
-    pub async fn revoke_token(&self, id: TokenId, by: &Principal) -> Result<bool, PeopleError> {
-        if self.store.revoke_token(id, &by.name).await? {
+    pub async fn revoke_token(&self, id: TokenId, who: &Actor) -> Result<bool, PeopleError> {
+        if self.store.revoke_token(id, who).await? {
             return Ok(true);
         }
         if self.store.token(id).await?.is_none() { Err(PeopleError::UnknownToken) } else { Ok(false) }

@@ -112,7 +112,7 @@ impl Redrive {
             let page = match self
                 .factory
                 .store
-                .dead_letters(&filter, &TenantScope::All, PageRequest { limit: BATCH_MAX, after })
+                .dead_letters(&filter, &who.principal.scope, PageRequest { limit: BATCH_MAX, after })
                 .await
             {
                 Ok(page) => page,
@@ -177,6 +177,9 @@ impl Redrive {
     }
 
     async fn part(&self, letters: &[DeadLetterId], by: By<'_>, many: &mut RedriveResults) -> Result<(), StoreError> {
+        let (letters, foreign) = self.split_by_scope(letters, by).await?;
+        let letters = &*letters;
+        many.failed.extend(foreign.into_iter().map(|letter| (letter, RedriveError::Unknown)));
         let Ahead { fails, causes, proven } = self.look_ahead(letters, by).await?;
         self.factory.store.change_causes(&causes).await?;
         let part: Vec<DeadLetterId> = letters.iter().copied().filter(|letter| !fails.contains_key(letter)).collect();
@@ -191,6 +194,21 @@ impl Redrive {
             }
         }
         Ok(())
+    }
+
+    /// Those that are there for whoever asks, and the others.
+    async fn split_by_scope(
+        &self,
+        letters: &[DeadLetterId],
+        by: By<'_>,
+    ) -> Result<(Vec<DeadLetterId>, Vec<DeadLetterId>), StoreError> {
+        match by {
+            By::Person { actor: Some(actor), .. } if !actor.principal.scope.is_all() => {
+                let seen = self.factory.store.dead_letters_in_scope(letters, &actor.principal.scope).await?;
+                Ok(letters.iter().copied().partition(|letter| seen.contains(letter)))
+            }
+            _ => Ok((letters.to_vec(), Vec::new())),
+        }
     }
 
     /// Which of the letters would fail again for the reason that they are dead for, and of which that reason is gone.

@@ -1,9 +1,12 @@
 //! Signing in: password, then a code of an authenticator app where one is set up or the role asks for it.
 //!
 //! Every try is counted before it is compared ([`Store::admit_sign_in`]). An address that nobody has is compared with a hash
-//! of nobody's, and gets the same answer after the same time as a wrong password.
+//! of nobody's, and gets the same answer after the same time as a wrong password. What lets nobody in is noted, and written
+//! to the audit log after the answer (`journal.rs`).
 
+mod journal;
 mod password;
+mod refusals;
 mod totp;
 
 use std::sync::Arc;
@@ -14,12 +17,14 @@ pub use totp::{RECOVERY_CODES, TotpConfirmed, TotpSetup};
 
 use metrics::counter;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::password_hashing::PasswordHashing;
 use crate::clock::Timestamp;
 use crate::model::access::{Role, SessionStage};
+use crate::model::actor::Actor;
 use crate::model::ids::OperatorId;
 use crate::model::mail_address::MailAddress;
 use crate::policy::password_rule::PASSWORD_CHARS_MAX;
@@ -31,6 +36,7 @@ use crate::store::{
     NewOperatorSession, OperatorSession, SignInAccount, SignInAdmission, SignInAttempt, Store, StoreError, StoredTotp,
 };
 use crate::telemetry::metric;
+use journal::{SignInJournal, SignInStep, VainTry};
 
 /// The purpose of the subkey that entered addresses are counted by.
 const ACCOUNT_LABEL: &str = "invoice-dispatcher sign-in account v1";
@@ -53,6 +59,7 @@ pub struct SignIn {
     issuer: Arc<str>,
     /// What passwords of nobody are compared with.
     nobody: PasswordHash,
+    journal: SignInJournal,
 }
 
 /// Where a try comes from.
@@ -101,6 +108,7 @@ impl SignIn {
     #[must_use]
     pub fn new(store: Store, keys: &SecretKeys, totp_roles: &[Role], issuer: &str) -> Self {
         Self {
+            journal: SignInJournal::new(store.clone()),
             store,
             hashing: PasswordHashing::default(),
             account_keys: keys.hmac_keys(ACCOUNT_LABEL),
@@ -109,6 +117,11 @@ impl SignIn {
             issuer: issuer.into(),
             nobody: PasswordHash::of_nobody(),
         }
+    }
+
+    /// Writes the sign-ins that let nobody in to the audit log, until `end`; then what is left of them. Nothing else does.
+    pub async fn keep_journal(&self, end: CancellationToken) {
+        self.journal.keep(end).await;
     }
 
     /// Signs somebody in by address and password, as far as these lead.
@@ -134,15 +147,25 @@ impl SignIn {
         let address = account_name(address);
         let account = self.store.sign_in_account(&address).await?;
         let operator = account.as_ref().map(|account| account.id);
+        let owner = account.as_ref().map(SignInAccount::principal);
         let counted = match self.count(&address, operator, from).await? {
             Ok(counted) => counted,
-            Err(wait) => return Ok(SignInAnswer::Wait(wait)),
+            Err(wait) => {
+                self.journal.note(owner.as_ref(), from.network, VainTry::Refused);
+                return Ok(SignInAnswer::Wait(wait));
+            }
         };
         let hash = account.as_ref().and_then(|account| account.password.clone());
         let is_there = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         let is_right = place.compare(hash.clone(), bounded(password)).await && is_there;
-        let Some(account) = account.filter(|_| is_right) else { return Ok(SignInAnswer::Wrong) };
+        let Some(account) = account.filter(|_| is_right) else {
+            // Who is disabled, or has no password yet, is refused whatever they enter.
+            let is_refused = owner.is_some() && !is_there;
+            let tried = if is_refused { VainTry::Refused } else { VainTry::Failed(SignInStep::Password) };
+            self.journal.note(owner.as_ref(), from.network, tried);
+            return Ok(SignInAnswer::Wrong);
+        };
         self.renew_hash(&account, hash, password).await?;
         let stage = after_password(account.has_totp, account.role, &self.totp_roles);
         self.begin(account.id, stage, from, Some(&counted)).await
@@ -158,10 +181,11 @@ impl SignIn {
         if session.stage != SessionStage::Code {
             return Ok(SignInAnswer::SessionOver);
         }
-        let answer = match self.prove_by_code(session, entered, from).await? {
+        let who = session.actor(from.network);
+        let answer = match self.prove_by_code(session, entered, from, SignInStep::Code).await? {
             Proof::Wait(wait) => SignInAnswer::Wait(wait),
             Proof::Wrong => SignInAnswer::Wrong,
-            Proof::Right(counted) => match self.raise(session, SessionStage::Open).await? {
+            Proof::Right(counted) => match self.raise(session, SessionStage::Open, &who).await? {
                 Some(id) => {
                     self.store.sign_in_succeeded(counted.id, &counted.attempt).await?;
                     SignInAnswer::Signed { id, stage: SessionStage::Open }
@@ -216,9 +240,14 @@ impl SignIn {
     }
 
     /// Another id for a session that may do more from now on; none if it has ended.
-    async fn raise(&self, session: &OperatorSession, stage: SessionStage) -> Result<Option<SessionId>, StoreError> {
+    async fn raise(
+        &self,
+        session: &OperatorSession,
+        stage: SessionStage,
+        who: &Actor,
+    ) -> Result<Option<SessionId>, StoreError> {
         let id = SessionId::random();
-        let raised = self.store.raise_operator_session(session, id.sha256(), stage).await?;
+        let raised = self.store.raise_operator_session(session, id.sha256(), stage, who).await?;
         Ok(raised.then_some(id))
     }
 
@@ -227,22 +256,31 @@ impl SignIn {
         session: &OperatorSession,
         entered: &str,
         from: SignInOrigin<'a>,
+        step: SignInStep,
     ) -> Result<Proof<'a>, SignInError> {
         let (code, recovery) = (OneTimeCode::parse(entered), RecoveryCode::parse(entered));
         if code.is_none() && recovery.is_none() {
             // It cannot be right, and nothing is learned from it.
             return Ok(Proof::Wrong);
         }
+        let who = session.actor(from.network);
         let counted = match self.count(&session.address, Some(session.operator), from).await? {
             Ok(counted) => counted,
-            Err(wait) => return Ok(Proof::Wait(wait)),
+            Err(wait) => {
+                self.journal.note(Some(&who.principal), from.network, VainTry::Refused);
+                return Ok(Proof::Wait(wait));
+            }
         };
         let is_right = match (code, recovery) {
             (Some(code), _) => self.is_code_of(session.operator, &code).await?,
-            (None, Some(recovery)) => self.store.use_recovery_code(session.operator, recovery.sha256()).await?,
+            (None, Some(recovery)) => self.store.use_recovery_code(session.operator, recovery.sha256(), &who).await?,
             (None, None) => false,
         };
-        Ok(if is_right { Proof::Right(counted) } else { Proof::Wrong })
+        if !is_right {
+            self.journal.note(Some(&who.principal), from.network, VainTry::Failed(step));
+            return Ok(Proof::Wrong);
+        }
+        Ok(Proof::Right(counted))
     }
 
     /// Whether the app shows this code now; it is used up then.

@@ -1,7 +1,7 @@
 //! Secrets that the database holds and must give back whole: encrypted under a subkey, bound to whose they are.
 //!
 //! `ChaCha20-Poly1305` ([RFC 8439]) with a random nonce of 96 bits: a key would have to seal billions of secrets before two
-//! nonces meet, and seals one for each operator.
+//! nonces meet. It seals one for each operator, or one for each request of a program that names an idempotency key.
 //!
 //! [RFC 8439]: https://www.rfc-editor.org/rfc/rfc8439
 

@@ -50,7 +50,7 @@ pub use delivery::resend::{Newest, Standing};
 pub use delivery::row::Delivery;
 pub use directory::catalogue::{CustomersUpserted, TenantUpserted};
 pub use directory::erase::{Erased, Leftovers};
-pub use directory::settings::{SettingsChange, SettingsPut};
+pub use directory::settings::{SETTINGS_OF_CREATION, SettingsChange, SettingsPut};
 pub use intake::invoice_digest::invoice_digest;
 pub use intake::new_dead_letter::NewDeadLetter;
 pub use intake::new_delivery::{ConcludedAtOnce, NewDelivery};
@@ -84,10 +84,12 @@ pub use people::audit::append::{NewAuditEntry, changed_members};
 pub use people::audit::head::{AuditHead, InvalidAuditHead};
 pub use people::audit::proof::{AuditFault, AuditProof};
 pub use people::audit::search::{AuditRecord, AuditSearch, ChangedMember};
+pub use people::idempotency::{IDEMPOTENCY_LEASE, KeyClaim, KeyedAnswer, KeyedRequest};
 pub use people::invitation::{Invited, NewInvitation, OpenInvitation};
 pub use people::operator::{NewOperator, Operator, OperatorAdded, OperatorChange};
 pub use people::session::{ListedSession, NewOperatorSession, OperatorSession};
 pub use people::sign_in::{SignInAccount, SignInAdmission, SignInAttempt};
+pub use people::sign_in_count::UnknownSignIns;
 pub use people::token::{ListedToken, LiveToken, NewApiToken, TokenOwner};
 pub use people::totp::StoredTotp;
 pub use portal::challenge::{BegunVerification, MethodChoice, SentCode, VerificationOf};
@@ -119,7 +121,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::model::ids::RelayName;
 pub use crate::model::state::Concluded;
 use crate::model::verification::VerificationConfig;
-use crate::secrets::{AddressKeys, AuditKeys};
+use crate::secrets::{AddressKeys, AuditKeys, SealingKeys};
 use db::connect::{LockFile, Pools};
 pub(crate) use db::connection::DatabaseConnection;
 use db::connection::{Handle, Overdue};
@@ -150,6 +152,8 @@ pub struct Store {
     address_keys: AddressKeys,
     /// What entries of the audit log are signed with.
     audit_keys: AuditKeys,
+    /// What answers to requests with an idempotency key are encrypted with; none is kept without.
+    answer_keys: Option<SealingKeys>,
     /// What customers can be verified by, when a change of theirs may resolve a dead letter.
     verification: VerificationConfig,
 }
@@ -231,6 +235,7 @@ impl Store {
             resent_by: Arc::default(),
             address_keys: AddressKeys::default(),
             audit_keys: AuditKeys::default(),
+            answer_keys: None,
             verification: VerificationConfig::with_sms_anywhere(),
         })
     }

@@ -106,7 +106,7 @@ impl Access {
             if !method.is_safe() && check_origin(headers, &self.0.url).is_err() {
                 return Err(AccessRefusal::AnotherSite);
             }
-            return Ok(of_session(&session));
+            return Ok(session.principal());
         }
         self.of_this_machine(headers).await
     }
@@ -156,17 +156,6 @@ impl Access {
             (false, true) => Ok(Principal::this_machine()),
             (false, false) => Err(AccessRefusal::NobodyKnown),
         }
-    }
-}
-
-/// The person of a session that is open.
-#[must_use]
-pub fn of_session(session: &OperatorSession) -> Principal {
-    Principal {
-        kind: PrincipalKind::Operator(session.operator),
-        name: session.address.as_str().into(),
-        role: session.role,
-        scope: session.scope.clone(),
     }
 }
 

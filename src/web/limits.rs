@@ -107,7 +107,7 @@ impl Limits {
 }
 
 fn come_again(_: &Uri, _: &HeaderMap) -> Response {
-    let problem = r#"{"type":"about:blank","title":"too many connections","status":503,"detail":"all connections are at work; send this again a little later"}"#;
+    let problem = r#"{"type":"urn:invoice-dispatcher:problem:too-many-connections","title":"too many connections","status":503,"detail":"all connections are at work; send this again a little later"}"#;
     let mut answer = Response::new(Body::from(problem));
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = answer.headers_mut();

@@ -26,7 +26,7 @@ mod watched;
 #[cfg(test)]
 pub(crate) mod wire;
 
-pub use access::{Access, AccessRefusal, of_session};
+pub use access::{Access, AccessRefusal};
 pub use assets::{Asset, CSS, assets_router, kept_for_good, short_hash};
 pub use cookie::SessionCookie;
 pub use csrf::{ForeignForm, FormTokens, check_origin};

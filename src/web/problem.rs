@@ -6,6 +6,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+/// Before a problem's name (RFC 9457 §3.1.1): names need not be fetched, only compared.
+const TYPE_PREFIX: &str = "urn:invoice-dispatcher:problem:";
+
 /// An error as HTTP clients see it. Tells what they can mend, never our inside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -16,7 +19,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the kind `title` (the same for every occurrence), and what is wrong this time.
+    /// A problem of the kind `title`, and what is wrong this time. Programs know it by a `type` that is made of the title,
+    /// so a title that was ever published stays: words in small letters.
     #[must_use]
     pub fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
         Self { status, title, detail: detail.into(), members: Map::new() }
@@ -38,7 +42,7 @@ impl Problem {
     fn body(self) -> Value {
         let mut members = self.members;
         // Set last: no extension may pose as one of the standard's own.
-        members.insert("type".to_owned(), "about:blank".into());
+        members.insert("type".to_owned(), format!("{TYPE_PREFIX}{}", self.title.replace(' ', "-")).into());
         members.insert("title".to_owned(), self.title.into());
         members.insert("status".to_owned(), self.status.as_u16().into());
         members.insert("detail".to_owned(), self.detail.into());
@@ -69,7 +73,7 @@ mod tests {
         let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.expect("a body");
         let json: Value = serde_json::from_slice(&body).expect("JSON");
         let expected = serde_json::json!({
-            "type": "about:blank", "title": "malformed event", "status": 400,
+            "type": "urn:invoice-dispatcher:problem:malformed-event", "title": "malformed event", "status": 400,
             "detail": "data.invoice.total is missing", "index": 3, "path": "data.invoice.total",
         });
         assert_eq!(json, expected);

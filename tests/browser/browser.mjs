@@ -22,6 +22,8 @@ const DEADLINE = 330_000;
 const ZOOMED = [{ width: 640, height: 400 }, { width: 320, height: 256 }];
 /** What pictures are taken of. */
 const PICTURED = [320, 390, 1280];
+/** How wide the windows are in which people work: a phone, a desk, a large screen. */
+const WORKED_AT = [390, 1280, 1920];
 
 let passed = 0;
 let failed = 0;
@@ -30,6 +32,9 @@ export function check(what, isTrue, seen = '') {
   if (isTrue) passed += 1; else failed += 1;
   console.log(`${isTrue ? 'ok' : 'FAILED'}  ${what}${isTrue ? '' : `: ${typeof seen === 'string' ? seen : JSON.stringify(seen)}`}`);
 }
+
+/** Clicks, and waits for the page that follows. */
+export const followed = (page, selector) => Promise.all([page.waitForNavigation(), page.click(selector)]);
 
 export const same = (what, seen, expected) => check(what, seen === expected, `${seen} is not ${expected}`);
 /** The same page where scripts run, for axe is one: the HTML that the browser has, with the styles that it names. */
@@ -42,15 +47,17 @@ async function twinOf(page) {
   return twin;
 }
 
-/** What sticks out of the page or is cut off in it. */
-function layoutFaults() {
+/** What sticks out of the page or is cut off in it; where `shortens`, what ends in three dots is meant so. */
+function layoutFaults(shortens) {
   const root = document.documentElement;
   const overflow = root.scrollWidth - root.clientWidth;
   const faults = overflow > 0 ? [`the page is ${overflow} pixels too wide`] : [];
   for (const element of document.querySelectorAll('body *:not(input, object, svg *)')) {
     const style = getComputedStyle(element);
     const isForScreenReaders = style.clipPath !== 'none';
-    if (!isForScreenReaders && style.overflowX !== 'visible' && element.scrollWidth > element.clientWidth + 1) {
+    const isShortened = shortens && style.textOverflow === 'ellipsis';
+    const isCut = style.overflowX !== 'visible' && element.scrollWidth > element.clientWidth + 1;
+    if (isCut && !isForScreenReaders && !isShortened) {
       faults.push(`${element.tagName.toLowerCase()}.${element.className} is cut off`);
     }
   }
@@ -69,6 +76,19 @@ function pictureOf(name, kind) {
   return `${pictures}/${name.replaceAll(/[^a-z0-9]+/gi, '-')}-${kind}`;
 }
 
+async function takePictures(page, name, colorScheme, widths) {
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 844 });
+    await page.screenshot({ path: pictureOf(name, `${width}-${colorScheme}.png`), fullPage: true });
+  }
+}
+
+async function fits(page, name, size, shortens) {
+  await page.setViewportSize(size);
+  const faults = await page.evaluate(layoutFaults, shortens);
+  check(`${name}: nothing is lost at ${size.width} pixels`, faults.length === 0, faults);
+}
+
 /** What must hold of every page that is met, in light and in dark. */
 export async function inspect(page, name) {
   const looked = page.runsNoScript ? await twinOf(page) : page;
@@ -76,23 +96,39 @@ export async function inspect(page, name) {
   for (const colorScheme of ['light', 'dark']) {
     await looked.emulateMedia({ colorScheme });
     await axeFinds(looked, `${name} (${colorScheme})`);
-    for (const width of pictures ? PICTURED : []) {
-      await looked.setViewportSize({ width, height: 844 });
-      await looked.screenshot({ path: pictureOf(name, `${width}-${colorScheme}.png`), fullPage: true });
-    }
+    if (pictures) await takePictures(looked, name, colorScheme, PICTURED);
     await looked.setViewportSize(viewport);
   }
-  for (const zoomed of ZOOMED) {
-    await looked.setViewportSize(zoomed);
-    const faults = await looked.evaluate(layoutFaults);
-    check(`${name}: nothing is lost at ${zoomed.width} pixels`, faults.length === 0, faults);
-  }
+  for (const zoomed of ZOOMED) await fits(looked, name, zoomed, false);
   if (page.runsNoScript) {
     await looked.context().close();
   } else {
     await page.setViewportSize(viewport);
     await page.emulateMedia({ colorScheme: 'light' });
   }
+}
+
+/** The same of a page on which people work, on a phone as at a desk. */
+export async function inspectWork(page, name) {
+  const viewport = page.viewportSize();
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ ...viewport, width });
+      await axeFinds(page, `${name} (${colorScheme}, ${width} pixels)`);
+    }
+    if (pictures) await takePictures(page, name, colorScheme, WORKED_AT);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await inspectWidths(page, name);
+}
+
+/** Whether all of a page fits, from a window of 1280 pixels at 400 % to a large screen. */
+export async function inspectWidths(page, name) {
+  const viewport = page.viewportSize();
+  for (const zoomed of ZOOMED) await fits(page, name, zoomed, false);
+  for (const width of WORKED_AT) await fits(page, name, { ...viewport, width }, true);
+  await page.setViewportSize(viewport);
 }
 
 /** Whether a page can be read on paper, also if the window is dark: in black on white, on one sheet. */
@@ -107,7 +143,7 @@ export async function inspectPrint(page, name) {
   same(`${name}: sheets of paper`, sheets, 1);
 }
 
-/** A context whose pages may load nothing but what the portal itself serves; what they try otherwise is a fault. */
+/** A context whose pages may load nothing but what the server itself serves; what they try otherwise is a fault. */
 export async function visitor(browser, options) {
   return visitorOf(await browser.newContext({ acceptDownloads: true, locale: 'de-DE', ...options }), options);
 }

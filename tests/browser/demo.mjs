@@ -16,16 +16,23 @@ async function fromCatcher(what) {
   return (await fetch(`${catcher}/${what}.json`)).json();
 }
 
-/** A mail with a link to this invoice; not the one with the link `other`. */
-export async function mailOf(number, other) {
+/** The newest mail of which this is true, as soon as there is one. */
+async function mailWhich(what, isIt) {
   for (let tries = 0; tries < 200; tries += 1) {
-    const mail = (await fromCatcher('mails'))
-      .find((one) => one.portal_link && one.portal_link !== other && one.subject.includes(number));
+    const mail = (await fromCatcher('mails')).find(isIt);
     if (mail) return mail;
     await new Promise((resolve) => { setTimeout(resolve, 100); });
   }
-  throw new Error(`no mail with a link for ${number}`);
+  throw new Error(`no mail ${what}`);
 }
+
+/** A mail with a link to this invoice; not the one with the link `other`. */
+export const mailOf = (number, other) =>
+  mailWhich(`with a link for ${number}`, (one) =>
+    one.portal_link && one.portal_link !== other && one.subject.includes(number));
+
+/** A mail to this address. */
+export const mailTo = (address) => mailWhich(`to ${address}`, (one) => one.envelope.recipients.includes(address));
 
 /** The newest text message. */
 export async function newestText() {

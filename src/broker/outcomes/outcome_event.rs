@@ -64,6 +64,9 @@ fn without_addresses(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+    use strum::VariantArray as _;
+
     use super::*;
     use crate::clock::Timestamp;
     use crate::model::ids::DeliveryId;
@@ -95,6 +98,59 @@ mod tests {
         }
     }
 
+    fn written(outcome: &PendingOutcome) -> Value {
+        serde_json::from_slice(&outcome.event("https://portal.example")).expect("the event is JSON")
+    }
+
+    fn schema() -> jsonschema::Validator {
+        let text = include_str!("../../../docs/schemas/invoice-mail-outcome.v1.json");
+        let schema = serde_json::from_str(text).expect("JSON");
+        jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
+    }
+
+    #[test]
+    fn every_outcome_is_right_by_its_published_schema() {
+        let schema = schema();
+        let published =
+            [Concluded::Sent, Concluded::Rejected, Concluded::Dead, Concluded::Cancelled, Concluded::Expired];
+        for (&class, &kind) in ReasonCode::VARIANTS.iter().zip(InvoiceKind::VARIANTS.iter().cycle()) {
+            for concluded in published {
+                let invoice = InvoiceRef { kind, ..outcome().invoice };
+                let whole = PendingOutcome { concluded, class, invoice, ..outcome() };
+                let message_id = Some("1@acme.example".to_owned());
+                let bare = PendingOutcome { message_id, decision: None, reason: None, code: None, ..whole.clone() };
+                for event in [written(&whole), written(&bare)] {
+                    assert!(schema.is_valid(&event), "{event}");
+                }
+            }
+        }
+        for (decision, code) in [(Decision::Link, "550"), (Decision::Attach, "452 4.2.2")] {
+            let outcome = PendingOutcome { decision: Some(decision), code: Some(code.to_owned()), ..outcome() };
+            assert!(schema.is_valid(&written(&outcome)), "{code}");
+        }
+        let document = include_str!("../../../docs/events.md");
+        let described =
+            document.split("```json\n").nth(2).and_then(|rest| rest.split("\n```").next()).expect("a block");
+        assert!(schema.is_valid(&serde_json::from_str(described).expect("JSON")), "{described}");
+    }
+
+    #[test]
+    fn the_published_schema_promises_each_member() {
+        let (schema, whole) = (schema(), written(&outcome()));
+        for (parent, required) in [("", 8), ("/data", 11), ("/data/invoice", 3), ("/data/event", 2)] {
+            let members = whole.pointer(parent).and_then(Value::as_object).expect("an object").clone();
+            assert_eq!(members.len(), required, "{parent}");
+            for name in members.keys() {
+                let mut without = whole.clone();
+                without.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object").remove(name);
+                assert!(!schema.is_valid(&without), "{parent}/{name}");
+            }
+        }
+        let mut another = whole;
+        another["data"]["state"] = json!("sent");
+        assert!(!schema.is_valid(&another), "type and state say the same");
+    }
+
     #[test]
     fn one_end_has_one_id_and_another_end_another() {
         let first = outcome();
@@ -106,8 +162,7 @@ mod tests {
 
     #[test]
     fn the_event_names_the_invoice_and_no_address() {
-        let event: serde_json::Value =
-            serde_json::from_slice(&outcome().event("https://portal.example")).expect("the event is JSON");
+        let event = written(&outcome());
         assert_eq!(
             event,
             json!({

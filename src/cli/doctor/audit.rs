@@ -1,25 +1,56 @@
-//! Whether the audit log is what was written.
+//! Whether the audit log is what was written; and what is counted beside it.
 
 use super::check::Check;
 use crate::cli::error::sentence;
 use crate::cli::terminal::format::count;
 use crate::secrets::{AuditKeys, SecretKeys};
-use crate::store::{AuditFault, AuditHead, AuditProof, Store, StoreError};
+use crate::store::{AuditFault, AuditHead, AuditProof, RetentionTimes, Store, StoreError, UnknownSignIns};
 
 const NAME: &str = "audit log";
+const UNKNOWN_SIGN_INS: &str = "unknown accounts";
+
+/// Networks that are named.
+const NETWORKS_NAMED: u32 = 3;
+/// Networks that are counted.
+const NETWORKS_COUNTED: u32 = 1_000;
 
 /// Proves the audit log, if that is `wanted`: also against these heads.
 pub(super) async fn checks(
     store: &Store,
     keys: &Result<Option<SecretKeys>, Check>,
     wanted: Option<&[AuditHead]>,
-) -> Option<Check> {
-    let heads = wanted?;
-    let Ok(Some(keys)) = keys else {
-        return Some(Check::fail(NAME, "not proven: there are no secret keys to prove it with", "set SECRET_KEYS"));
+) -> Vec<Check> {
+    let Some(heads) = wanted else { return Vec::new() };
+    let proof = match keys {
+        Ok(Some(keys)) => {
+            let store = store.clone().with_audit_keys(AuditKeys::of(keys));
+            judged(store.prove_audit(heads).await)
+        }
+        _ => Check::fail(NAME, "not proven: there are no secret keys to prove it with", "set SECRET_KEYS"),
     };
-    let store = store.clone().with_audit_keys(AuditKeys::of(keys));
-    Some(judged(store.prove_audit(heads).await))
+    let since = store.now().minus(RetentionTimes::default().addresses);
+    vec![proof, unknown_sign_ins(store.unknown_sign_ins(since, NETWORKS_COUNTED).await)]
+}
+
+/// Tries of accounts that nobody has are no entries of the log.
+fn unknown_sign_ins(counted: Result<Vec<UnknownSignIns>, StoreError>) -> Check {
+    let networks = match counted {
+        Ok(networks) if networks.is_empty() => return Check::ok(UNKNOWN_SIGN_INS, "none in 7 days"),
+        Ok(networks) => networks,
+        Err(error) => {
+            return Check::fail(UNKNOWN_SIGN_INS, sentence(&error.into()), "look at the database, and ask again");
+        }
+    };
+    let tries = |of: &UnknownSignIns| of.failed.saturating_add(of.refused);
+    let all: u64 = networks.iter().map(tries).sum();
+    let named: Vec<String> = networks
+        .iter()
+        .take(NETWORKS_NAMED as usize)
+        .map(|of| format!("{} from {}", tries(of), of.network.as_deref().unwrap_or("networks that are not known")))
+        .collect();
+    let more = if networks.len() > named.len() { ", …" } else { "" };
+    let number = count(usize::try_from(all).unwrap_or(usize::MAX), "sign-in");
+    Check::ok(UNKNOWN_SIGN_INS, format!("{number} in 7 days of accounts that nobody has: {}{more}", named.join(", ")))
 }
 
 fn judged(proof: Result<Result<AuditProof, AuditFault>, StoreError>) -> Check {

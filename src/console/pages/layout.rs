@@ -64,8 +64,7 @@ impl<'a> ConsoleLayout<'a> {
             words: &words.frame,
             assets: AssetPaths::new(),
             languages: languages(self.language),
-            // Not the settings: no handler serves their page yet.
-            nav: offered(&[NavItem::Work, NavItem::Search, NavItem::Tenants]),
+            nav: offered(&[NavItem::Work, NavItem::Search, NavItem::Tenants, NavItem::Settings]),
             admin: offered(&[NavItem::Operators, NavItem::Tokens, NavItem::Audit]),
             account: matches!(self.principal.kind, PrincipalKind::Operator(_)),
             is_account: current == NavItem::Account,

@@ -25,9 +25,10 @@
 //! | `/resend` | the same, `reason`, `confirm_attach=1`, `confirm_soon=1`, `idempotency_key` |
 //! | `/tenants/{id}/pause`, `/tenants/{id}/resume` | `reason` |
 //! | `GET /settings/portal` | `tenant`, and what is chosen: `level`, `primary`, `secondary`, `attachments`: the consequences |
-//! | `/settings/portal` | the same, `version`, `reason` |
+//! | `GET /settings/portal/mail`, `/mail/html`, `/page` | the same, `customer` (`private`, `business`); `step` of the page |
+//! | `/settings/portal` | `tenant`, what is chosen, `version`, `reason` |
 //! | `/settings/portal/restore` | `tenant`, `version` (today's), `restore` (the old one's), `reason` |
-//! | `/settings/portal/test` | `tenant`, and what is chosen |
+//! | `/settings/portal/test` | `tenant`, what is chosen, `customer` |
 //! | `/operators` | `email`, `name`, `role`, `tenants` (ids, one a line or by commas; empty: all) |
 //! | `/operators/{id}` | `role`, `tenants` |
 //! | `/operators/{id}/invite`, `/reset-totp`, `/disable`, `/enable` | |
@@ -59,7 +60,10 @@ mod samples_of_invoices;
 mod samples_of_settings;
 mod search;
 mod sent_mail;
+mod settings_foreseen;
+mod settings_mail;
 mod sign_in;
+mod tenant_choice;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -69,7 +73,7 @@ mod work_list;
 
 pub use super::terms::{
     ActionDone, EnrolmentProblem, InvoiceAction, InvoiceStanding, MatchedBy, MessageProof, NavItem, OperatorProblem,
-    SettingsProblem, TokenProblem,
+    SettingsProblem, TestProblem, TokenProblem,
 };
 pub use account::{AccountPage, AccountProblem, SessionRow, account};
 pub use audit::{AuditChange, AuditFilter, AuditPage, AuditRow, audit};
@@ -82,13 +86,14 @@ pub use notice::{
     unavailable,
 };
 pub use operators::{InvitationLink, OperatorForm, OperatorRow, OperatorState, OperatorsPage, operators};
-pub use portal_settings::{
-    ConsequenceRow, ForeseenSettings, PortalSettingsPage, SettingsVersionRow, SettingsWarning, WhatIf, portal_settings,
-};
+pub use portal_settings::{PortalSettingsPage, SettingsPreviews, SettingsVersionRow, portal_settings};
 pub use resend::{PlanDifference, PlanWarning, PlannedResend, ResendForm, ResendPage, ResendRefusal, resend};
 pub use search::{CustomerHit, SearchHit, SearchPage, search};
 pub use sent_mail::{SentAttachment, SentMailPage, mail_frame, sent_mail};
+pub use settings_foreseen::{ConsequenceRow, ForeseenSettings, SettingsWarning, WhatIf, WhatIfAnswer};
+pub use settings_mail::{SampleMail, SettingsMailPage, settings_mail};
 pub use sign_in::{CodeEntryPage, SignInPage, SignInProblem, sign_in, sign_in_code};
+pub use tenant_choice::{TenantChoicePage, tenant_choice};
 pub use tenants::{PausedTenant, TenantListRow, TenantPage, TenantsPage, tenant, tenants};
 pub use timeline::{TimelineEntry, TimelineEvent};
 pub use tokens::{NewToken, TokenRow, TokensPage, tokens};

@@ -6,18 +6,16 @@ use axum::response::Response;
 use strum::VariantArray as _;
 
 use super::answer::answer;
-use super::format::{TimeTag, grouped};
+use super::format::TimeTag;
 use super::icon::Icon;
 use super::layout::{ConsoleLayout, FrameView, TenantName};
+use super::settings_foreseen::{ForeseenSettings, ForeseenView, foreseen_view};
 use super::work_list::TenantChoice;
 use crate::clock::Timestamp;
-use crate::console::language::ConsoleLanguage;
-use crate::console::terms::{NavItem, SettingsProblem};
+use crate::console::terms::{NavItem, SettingsProblem, TestProblem};
 use crate::console::words::{ConsoleWords, SettingsWords};
 use crate::model::customer::CustomerType;
 use crate::model::settings::{PortalLevel, SensitiveAttachments, Settings, VerificationMethod};
-use crate::model::state::Decision;
-use crate::policy::decision::PortalAccess;
 use crate::policy::permission::Permission;
 
 pub struct PortalSettingsPage<'a> {
@@ -32,66 +30,25 @@ pub struct PortalSettingsPage<'a> {
     /// What follows from `draft`; none where that is no valid choice.
     pub foreseen: Option<&'a ForeseenSettings>,
     pub problem: Option<SettingsProblem>,
+    /// What a relay answered to a test.
+    pub reply: Option<&'a str>,
     pub reason: &'a str,
-    /// Whether text messages can be sent at all.
-    pub has_sms_provider: bool,
     /// The newest first.
     pub versions: &'a [SettingsVersionRow],
-    /// Paths of the mail and of the portal page as customers would see them.
-    pub mail_preview: Option<&'a str>,
-    pub portal_preview: Option<&'a str>,
+    pub previews: Option<&'a SettingsPreviews>,
     /// The signed-in person's own address: a test goes there.
     pub test_address: Option<&'a str>,
 }
 
-pub struct ForeseenSettings {
-    pub consequences: Vec<ConsequenceRow>,
-    pub customers: u64,
-    /// Customers that must be verified and whom no chosen method can.
-    pub unverifiable: u64,
-    pub warnings: Vec<SettingsWarning>,
-    pub what_if: Option<WhatIf>,
-}
-
-/// What one kind of customer gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConsequenceRow {
-    /// None: the type is unknown.
-    pub customer_type: Option<CustomerType>,
-    pub mail: Decision,
-    pub access: PortalAccess,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingsWarning {
-    /// Documents leave by mail although the portal hides or gates them.
-    AttachedThoughGated,
-    /// `exclude` and `inaccessible`: the documents can be reached nowhere.
-    DocumentsNowhere,
-    /// The link alone opens the documents.
-    NotRequired,
-    /// A chosen method that so many customers cannot use.
-    MethodUnusable {
-        method: VerificationMethod,
-        customers: u64,
-    },
-    NoSmsProvider,
-}
-
-/// What the draft would have changed, of the tenant's newest deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WhatIf {
-    pub deliveries: u64,
-    pub days: u32,
-    /// With documents, and now with a link.
-    pub to_link: u64,
-    /// With a link, and now with documents.
-    pub to_attach: u64,
-    /// Not at all: no method would verify the customer.
-    pub not_sent: u64,
-    /// With a link as before, but the portal would ask more, or less.
-    pub stricter: u64,
-    pub looser: u64,
+/// What is shown beside the choice: the email and the portal's page, as customers would see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsPreviews {
+    /// Tenant and choice, as a query.
+    pub query: String,
+    /// Whether private customers would be sent an email at all.
+    pub has_mail: bool,
+    /// Whether the portal asks them who they are.
+    pub verifies: bool,
 }
 
 pub struct SettingsVersionRow {
@@ -118,7 +75,10 @@ struct PortalSettingsTemplate<'a> {
     is_draft: bool,
     can_change: bool,
     problem: Option<&'static str>,
+    /// Who was faster, where somebody was.
+    changed_by: Option<String>,
     foreseen: Option<ForeseenView>,
+    previews: Option<PreviewsView>,
     versions: Vec<VersionView<'a>>,
     current_version: String,
     test: Option<String>,
@@ -152,24 +112,12 @@ impl DraftFields {
     }
 }
 
-struct ForeseenView {
-    rows: Vec<ConsequenceView>,
-    customers: String,
-    is_bad: bool,
-    warnings: Vec<String>,
-    what_if: Option<WhatIfView>,
-}
-
-struct ConsequenceView {
-    customer: &'static str,
-    mail: &'static str,
-    mail_icon: Icon,
-    asks: &'static str,
-}
-
-struct WhatIfView {
-    title: String,
-    rows: Vec<(String, &'static str, bool)>,
+/// Where the frames and the links below them lead.
+struct PreviewsView {
+    mail: Option<String>,
+    mail_links: [(&'static str, String); 2],
+    page: String,
+    page_links: Vec<(&'static str, String)>,
 }
 
 struct VersionView<'a> {
@@ -220,7 +168,9 @@ pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>
         is_draft: page.draft != page.saved,
         can_change: layout.principal.may(Permission::ChangeSettings),
         problem: page.problem.map(own.problem),
+        changed_by: changed_by(own, page),
         foreseen: page.foreseen.map(|foreseen| foreseen_view(layout.language, foreseen)),
+        previews: page.previews.map(|previews| previews_view(words, previews)),
         versions: page.versions.iter().map(|row| version_view(words, page.version, row)).collect(),
         current_version: (words.invoice.version)(page.version),
         test: page.test_address.map(own.send_test),
@@ -228,9 +178,18 @@ pub fn portal_settings(layout: &ConsoleLayout<'_>, page: &PortalSettingsPage<'_>
     let status = match page.problem {
         None => StatusCode::OK,
         Some(SettingsProblem::ChangedMeanwhile) => StatusCode::CONFLICT,
-        Some(SettingsProblem::Invalid(_) | SettingsProblem::ReasonMissing) => StatusCode::UNPROCESSABLE_ENTITY,
+        Some(SettingsProblem::Test(TestProblem::TooSoon)) => StatusCode::TOO_MANY_REQUESTS,
+        Some(SettingsProblem::Invalid(_) | SettingsProblem::ReasonMissing | SettingsProblem::Test(_)) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
     };
     answer(status, layout.language, &template)
+}
+
+/// Whoever changed the settings since the reader has read them.
+fn changed_by(words: &SettingsWords, page: &PortalSettingsPage<'_>) -> Option<String> {
+    let newest = page.versions.first().filter(|_| page.problem == Some(SettingsProblem::ChangedMeanwhile))?;
+    Some((words.changed_by)(newest.by.as_deref().unwrap_or(words.unknown_author)))
 }
 
 /// In the order of the tenants' handbook, then the one that it does not have.
@@ -254,54 +213,23 @@ fn method_choices(words: &SettingsWords, chosen: Option<VerificationMethod>) -> 
         .collect()
 }
 
-fn foreseen_view(language: ConsoleLanguage, foreseen: &ForeseenSettings) -> ForeseenView {
-    let words = language.words();
-    let number = |number| grouped(language, number);
+fn previews_view(words: &ConsoleWords, previews: &SettingsPreviews) -> PreviewsView {
     let own = &words.settings;
-    let row = |row: &ConsequenceRow| ConsequenceView {
-        customer: match row.customer_type {
-            Some(kind) => (words.customers.kind)(Some(kind)),
-            None => own.unknown_kind,
-        },
-        mail: (own.mail)(row.mail),
-        mail_icon: if row.mail == Decision::Attach { Icon::Paperclip } else { Icon::Link },
-        asks: (own.asks)(row.access),
-    };
-    ForeseenView {
-        rows: foreseen.consequences.iter().map(row).collect(),
-        customers: match foreseen.unverifiable {
-            0 => (own.all_verifiable)(&number(foreseen.customers)),
-            some => (own.unverifiable)(&number(some), &number(foreseen.customers)),
-        },
-        is_bad: foreseen.unverifiable > 0,
-        warnings: foreseen.warnings.iter().map(|one| warning_sentence(language, *one)).collect(),
-        what_if: foreseen.what_if.map(|what_if| WhatIfView {
-            title: (own.what_if)(&number(what_if.deliveries), what_if.days),
-            rows: [
-                (what_if.to_link, own.to_link, false),
-                (what_if.to_attach, own.to_attach, false),
-                (what_if.not_sent, own.not_sent, true),
-                (what_if.stricter, own.stricter, false),
-                (what_if.looser, own.looser, false),
-            ]
+    let path = |path: &str, more: &str| format!("/settings/portal/{path}?{}&{more}", previews.query);
+    let kind = |kind| (words.customers.kind)(Some(kind));
+    let step = |step, name| (name, path("page", &format!("customer=private&step={step}")));
+    let steps = [step("verification", own.step_verification), step("verified", own.step_verified)];
+    let private = (kind(CustomerType::Private), "customer=private");
+    let business = (kind(CustomerType::Business), "customer=business");
+    PreviewsView {
+        mail: previews.has_mail.then(|| path("mail/html", private.1)),
+        mail_links: [private, business].map(|(name, customer)| (name, path("mail", customer))),
+        page: path("page", private.1),
+        page_links: steps
             .into_iter()
-            .filter(|(count, ..)| *count > 0)
-            .map(|(count, text, is_bad)| (number(count), text, is_bad))
+            .filter(|_| previews.verifies)
+            .chain([(business.0, path("page", business.1))])
             .collect(),
-        }),
-    }
-}
-
-fn warning_sentence(language: ConsoleLanguage, warning: SettingsWarning) -> String {
-    let words = &language.words().settings;
-    match warning {
-        SettingsWarning::AttachedThoughGated => words.attached_though_gated.to_owned(),
-        SettingsWarning::DocumentsNowhere => words.documents_nowhere.to_owned(),
-        SettingsWarning::NotRequired => words.not_required_warning.to_owned(),
-        SettingsWarning::MethodUnusable { method, customers } => {
-            (words.method_unusable)((words.method)(method), &grouped(language, customers))
-        }
-        SettingsWarning::NoSmsProvider => words.no_sms_provider.to_owned(),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn now() -> Timestamp {
 
 impl ConsoleSample {
     pub(super) fn of(role: Role, is_hostile: bool) -> Self {
-        let name = if is_hostile { HOSTILE } else { "mara@nordlicht.example" };
+        let name = if is_hostile { HOSTILE } else { "admin@nordlicht.example" };
         let csrf = if is_hostile { HOSTILE.replace('\u{202e}', "") } else { "c3JmLXRva2Vu".to_owned() };
         Self {
             is_hostile,

@@ -45,14 +45,14 @@ impl ConsoleSample {
 
     fn entrance(&self, language: ConsoleLanguage) -> Vec<(&'static str, Response)> {
         let layout = SignedOutLayout { language, path: Some("/sign-in") };
-        let email = self.text("mara@nordlicht.example");
+        let email = self.text("admin@nordlicht.example");
         let sign = |problem, has_no_operators| {
             let page =
                 SignInPage { email: &email, next: Some(&email), problem, has_no_operators, is_signed_out: false };
             sign_in(&layout, &page)
         };
         let limit = SignInProblem::Limit { wait: Duration::from_mins(15) };
-        let code = |problem| sign_in_code(&layout, &CodeEntryPage { problem });
+        let code = |problem| sign_in_code(&layout, &CodeEntryPage { next: Some(&email), problem });
         let enrol = |problem| {
             let page = InvitationPage { path: "/invitation/x", email: &email, name: &email, problem };
             invitation(&layout, &page)
@@ -61,7 +61,7 @@ impl ConsoleSample {
         let totp = |problem| {
             let page = TotpSetUpPage {
                 csrf: &self.csrf,
-                uri: "otpauth://totp/Invoice%20dispatcher:mara?secret=JBSWY3DPEHPK3PXP",
+                uri: "otpauth://totp/Invoice%20dispatcher:admin?secret=JBSWY3DPEHPK3PXP",
                 secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
                 qr: &qr,
                 secret_seal: &self.csrf,
@@ -99,7 +99,7 @@ impl ConsoleSample {
             is_current,
         };
         let sessions = [session(2, true), session(30, false)];
-        let email = self.text("mara@nordlicht.example");
+        let email = self.text("admin@nordlicht.example");
         let account_page = |has_totp, problem| {
             let page = AccountPage {
                 email: &email,
@@ -136,13 +136,13 @@ impl ConsoleSample {
         };
         let until = now().plus(Duration::from_hours(72));
         let rows = [
-            row("mara", Role::Admin, OperatorState::Active, true, true),
-            row("jonas", Role::Support, OperatorState::Active, false, false),
-            row("eva", Role::TenantAdmin, OperatorState::Invited { until }, false, false),
-            row("piet", Role::Viewer, OperatorState::InvitationExpired, false, false),
-            row("karl", Role::Operations, OperatorState::Disabled, true, false),
+            row("admin", Role::Admin, OperatorState::Active, true, true),
+            row("support", Role::Support, OperatorState::Active, false, false),
+            row("office", Role::TenantAdmin, OperatorState::Invited { until }, false, false),
+            row("auditor", Role::Viewer, OperatorState::InvitationExpired, false, false),
+            row("operations", Role::Operations, OperatorState::Disabled, true, false),
         ];
-        let email = self.text("eva@nordlicht.example");
+        let email = self.text("office@nordlicht.example");
         let problem = OperatorProblem::TenantsMissing;
         let form =
             OperatorForm { email: &email, name: &email, role: Some(Role::TenantAdmin), tenants: &email, problem };
@@ -164,7 +164,7 @@ impl ConsoleSample {
             role,
             tenants: None,
             created_at: now().minus(Duration::from_hours(2_000)),
-            created_by: self.text("mara@nordlicht.example"),
+            created_by: self.text("admin@nordlicht.example"),
             expires_at: expires.map(|hours| now().plus(Duration::from_hours(hours))),
             revoked_at: is_revoked.then(now),
             last_used_at: expires.map(|_| now()),
@@ -240,7 +240,7 @@ impl ConsoleSample {
             detail: detail.map(|detail| self.text(detail)),
             since: now().minus(Duration::from_mins(hours)),
             acknowledged: is_acknowledged
-                .then(|| Acknowledgement { by: self.text("jonas@nordlicht.example"), at: now() }),
+                .then(|| Acknowledgement { by: self.text("support@nordlicht.example"), at: now() }),
         };
         vec![
             row(WorkKind::Rejected, "NE-1049", 26, Some("550 5.1.1"), false),

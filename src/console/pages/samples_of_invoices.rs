@@ -126,9 +126,9 @@ fn resent(sample: &ConsoleSample) -> InvoiceSection {
             "10:14:40",
             Some(2),
             TimelineEvent::Resent {
-                by: Some(sample.text("jonas@nordlicht.example")),
+                by: Some(sample.text("support@nordlicht.example")),
                 reason: sample.text("The customer gave a new address on the phone"),
-                to: vec![sample.text("j.muessig@post.example")],
+                to: vec![sample.text("private@post.example")],
                 to_unknown_address: true,
             },
         ),
@@ -191,7 +191,7 @@ fn documents(sample: &ConsoleSample) -> Vec<DocumentFact> {
 }
 
 fn timeline(sample: &ConsoleSample) -> Vec<TimelineEntry> {
-    let someone = || Some(sample.text("jonas@nordlicht.example"));
+    let someone = || Some(sample.text("support@nordlicht.example"));
     let attempt = |number, class, code: Option<&str>, next: bool| TimelineEvent::Attempted {
         number,
         relay: sample.text("default"),
@@ -239,8 +239,8 @@ fn timeline(sample: &ConsoleSample) -> Vec<TimelineEntry> {
             network: Some("192.0.2.0/24".to_owned()),
         },
         TimelineEvent::Portal { kind: PortalEventKind::Locked, detail: None, network: None },
-        TimelineEvent::Noted { by: sample.text("jonas"), text: sample.text("called back") },
-        TimelineEvent::Acknowledged { by: sample.text("jonas@nordlicht.example") },
+        TimelineEvent::Noted { by: sample.text("support"), text: sample.text("called back") },
+        TimelineEvent::Acknowledged { by: sample.text("support@nordlicht.example") },
     ];
     let start = at("2026-11-23T09:30:02Z");
     let entry = |(place, event): (u64, TimelineEvent)| TimelineEntry {

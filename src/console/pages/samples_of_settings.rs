@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 
+use super::format::encoded;
 use super::sample::{ConsoleSample, now};
 use super::samples_of_invoices::invoice_rows;
 use super::*;
@@ -19,12 +20,19 @@ use crate::policy::decision::PortalAccess;
 pub(super) fn settings_pages(sample: &ConsoleSample, language: ConsoleLanguage) -> Vec<(&'static str, Response)> {
     let settings = |draft, problem, what_if| portal(sample, language, draft, problem, what_if);
     let meanwhile = Some(SettingsProblem::ChangedMeanwhile);
+    let refused = Some(SettingsProblem::Test(TestProblem::Refused));
     let invalid = Some(SettingsProblem::Invalid(InvalidSettings::PrimaryMissing));
     vec![
-        ("settings", settings(chosen(PortalLevel::SensitiveForPrivate), None, Some(none_changed()))),
-        ("settings-draft", settings(chosen(PortalLevel::Inaccessible), None, Some(changed()))),
-        ("settings-invalid", settings(chosen(PortalLevel::EveryPage), invalid, None)),
-        ("settings-meanwhile", settings(chosen(PortalLevel::NotRequired), meanwhile, None)),
+        ("settings", settings(chosen(PortalLevel::SensitiveForPrivate), None, WhatIfAnswer::NotAsked)),
+        ("settings-draft", settings(chosen(PortalLevel::Inaccessible), None, WhatIfAnswer::Compared(changed()))),
+        ("settings-as-before", settings(chosen(PortalLevel::Sensitive), None, WhatIfAnswer::Compared(none_changed()))),
+        ("settings-invalid", settings(chosen(PortalLevel::EveryPage), invalid, WhatIfAnswer::NotAsked)),
+        ("settings-meanwhile", settings(chosen(PortalLevel::NotRequired), meanwhile, WhatIfAnswer::Busy)),
+        ("settings-test-refused", settings(chosen(PortalLevel::Sensitive), refused, WhatIfAnswer::Busy)),
+        ("settings-choice", choice(sample, language, false)),
+        ("settings-choice-none", choice(sample, language, true)),
+        ("settings-mail", mail(sample, language, true)),
+        ("settings-mail-none", mail(sample, language, false)),
         ("tenants", tenant_list(sample, language, false)),
         ("tenants-none", tenant_list(sample, language, true)),
         ("tenant", one_tenant(sample, language, false)),
@@ -43,12 +51,21 @@ fn chosen(level: PortalLevel) -> Settings {
     }
 }
 
-const fn none_changed() -> WhatIf {
-    WhatIf { deliveries: 18_204, days: 30, to_link: 0, to_attach: 0, not_sent: 0, stricter: 0, looser: 0 }
+fn none_changed() -> WhatIf {
+    WhatIf { deliveries: 18_204, days: 30, ..WhatIf::default() }
 }
 
-const fn changed() -> WhatIf {
-    WhatIf { deliveries: 18_204, days: 30, to_link: 8_120, to_attach: 3, not_sent: 41, stricter: 9_990, looser: 12 }
+fn changed() -> WhatIf {
+    WhatIf {
+        to_link: 8_120,
+        to_attach: 3,
+        not_sent: 41,
+        now_sent: 7,
+        stricter: 9_990,
+        looser: 12,
+        undecided: 2,
+        ..none_changed()
+    }
 }
 
 fn some_warnings() -> Vec<SettingsWarning> {
@@ -59,6 +76,7 @@ fn all_warnings() -> Vec<SettingsWarning> {
     let others = [
         SettingsWarning::AttachedThoughGated,
         SettingsWarning::DocumentsNowhere,
+        SettingsWarning::NotTransmitted,
         SettingsWarning::NotRequired,
         SettingsWarning::NoSmsProvider,
     ];
@@ -70,18 +88,19 @@ fn portal(
     language: ConsoleLanguage,
     draft: Settings,
     problem: Option<SettingsProblem>,
-    what_if: Option<WhatIf>,
+    what_if: WhatIfAnswer,
 ) -> Response {
     let tenants = [sample.tenant(), TenantName { id: "seestadt".to_owned(), name: sample.text("Seestadt Wasser") }];
     let row = |customer_type, mail, access| ConsequenceRow { customer_type, mail, access };
+    let unverifiable = if let WhatIfAnswer::Compared(what_if) = what_if { what_if.not_sent } else { 0 };
     let foreseen = ForeseenSettings {
         consequences: vec![
-            row(Some(CustomerType::Private), Decision::Link, PortalAccess::Verified),
-            row(Some(CustomerType::Business), Decision::Attach, PortalAccess::Open),
-            row(None, Decision::Link, PortalAccess::Verified),
+            row(Some(CustomerType::Private), Some(Decision::Link), PortalAccess::Verified),
+            row(Some(CustomerType::Business), Some(Decision::Attach), PortalAccess::Open),
+            row(None, None, PortalAccess::Verified),
         ],
         customers: 5_210,
-        unverifiable: what_if.map_or(0, |what_if| what_if.not_sent),
+        unverifiable,
         warnings: if draft.portal_authentication.level.verifies() { some_warnings() } else { all_warnings() },
         what_if,
     };
@@ -93,27 +112,62 @@ fn portal(
         reason: by.map(|_| sample.text("Agreed with the data protection officer")),
     };
     let versions = [
-        version(4, PortalLevel::SensitiveForPrivate, Some("mara@nordlicht.example")),
-        version(3, PortalLevel::EveryPage, Some("eva@nordlicht.example")),
+        version(4, PortalLevel::SensitiveForPrivate, Some("admin@nordlicht.example")),
+        version(3, PortalLevel::EveryPage, Some("office@nordlicht.example")),
         version(1, PortalLevel::NotRequired, None),
     ];
-    let (reason, address) = (sample.text(""), sample.text("mara@nordlicht.example"));
+    let (reason, address) = (sample.text(""), sample.text("admin@nordlicht.example"));
+    let reply = sample.text("550 5.7.1 no test messages, please");
+    let previews =
+        SettingsPreviews { query: query(sample), has_mail: draft != chosen(PortalLevel::NotRequired), verifies: true };
     let page = PortalSettingsPage {
         tenant: &tenants[0],
         tenants: &tenants,
         saved: chosen(PortalLevel::SensitiveForPrivate),
         version: 4,
         draft,
-        foreseen: problem.is_none().then_some(&foreseen),
+        foreseen: (!matches!(problem, Some(SettingsProblem::Invalid(_)))).then_some(&foreseen),
         problem,
+        reply: matches!(problem, Some(SettingsProblem::Test(_))).then_some(reply.as_str()),
         reason: &reason,
-        has_sms_provider: false,
         versions: &versions,
-        mail_preview: Some("/settings/portal/preview/mail?tenant=nordlicht"),
-        portal_preview: Some("/settings/portal/preview/page?tenant=nordlicht"),
+        previews: (!matches!(problem, Some(SettingsProblem::Invalid(_)))).then_some(&previews),
         test_address: Some(&address),
     };
     portal_settings(&sample.layout(language, "/settings/portal?tenant=nordlicht"), &page)
+}
+
+/// Tenant and choice, as handlers write them.
+fn query(sample: &ConsoleSample) -> String {
+    format!("tenant={}&level=sensitive&primary=sms_otp&secondary=&attachments=exclude", encoded(&sample.tenant().id))
+}
+
+fn choice(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) -> Response {
+    let tenants = [sample.tenant(), TenantName { id: "seestadt".to_owned(), name: sample.text("Seestadt Wasser") }];
+    let tenants = if is_empty { &tenants[..0] } else { &tenants[..] };
+    let page = TenantChoicePage { tenants, next: (!is_empty).then_some("seestadt") };
+    tenant_choice(&sample.layout(language, "/settings/portal"), &page)
+}
+
+fn mail(sample: &ConsoleSample, language: ConsoleLanguage, is_sent: bool) -> Response {
+    let document =
+        DocumentFact { name: sample.text("TEST-0042.pdf"), media_type: "application/pdf".to_owned(), size_bytes: 612 };
+    let mail = SampleMail {
+        from: sample.text("Nordlicht Energie <rechnung@nordlicht.example>"),
+        subject: sample.text("Rechnung TEST-0042"),
+        text: sample.text("Guten Tag"),
+        attachments: vec![document],
+    };
+    let (tenant, query, address) = (sample.tenant(), query(sample), sample.text("admin@nordlicht.example"));
+    let page = SettingsMailPage {
+        tenant: &tenant,
+        query: &query,
+        customer_type: CustomerType::Business,
+        mail: is_sent.then_some(&mail),
+        fields: &[("tenant", tenant.id.clone()), ("level", "sensitive".to_owned())],
+        test_address: Some(&address),
+    };
+    settings_mail(&sample.layout(language, "/settings/portal/mail?tenant=nordlicht"), &page)
 }
 
 fn tenant_list(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) -> Response {
@@ -136,7 +190,7 @@ fn tenant_list(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool
 }
 
 fn paused(sample: &ConsoleSample) -> PausedTenant {
-    PausedTenant { since: now(), by: sample.text("karl@nordlicht.example"), reason: sample.text("Wrong prices") }
+    PausedTenant { since: now(), by: sample.text("operations@nordlicht.example"), reason: sample.text("Wrong prices") }
 }
 
 fn one_tenant(sample: &ConsoleSample, language: ConsoleLanguage, is_paused: bool) -> Response {
@@ -168,7 +222,7 @@ fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) 
     let row = |id: u32, how: &str, action, is_refused, changes, is_erased: bool| AuditRow {
         id: i64::from(id),
         at: now().minus(Duration::from_mins(u64::from(7 * id))),
-        who: sample.text("mara@nordlicht.example"),
+        who: sample.text("admin@nordlicht.example"),
         how: how.to_owned(),
         action,
         is_refused,

@@ -24,7 +24,9 @@ pub struct SignInPage<'a> {
     pub is_signed_out: bool,
 }
 
-pub struct CodeEntryPage {
+pub struct CodeEntryPage<'a> {
+    /// The path to go to afterwards.
+    pub next: Option<&'a str>,
     pub problem: Option<SignInProblem>,
 }
 
@@ -58,6 +60,7 @@ struct SignInTemplate<'a> {
 struct CodeEntryTemplate<'a> {
     layout: FrontView<'a>,
     words: &'static AccessWords,
+    next: Option<&'a str>,
     problem: Option<String>,
 }
 
@@ -77,11 +80,12 @@ pub fn sign_in(layout: &SignedOutLayout<'_>, page: &SignInPage<'_>) -> Response 
 }
 
 #[must_use]
-pub fn sign_in_code(layout: &SignedOutLayout<'_>, page: &CodeEntryPage) -> Response {
+pub fn sign_in_code(layout: &SignedOutLayout<'_>, page: &CodeEntryPage<'_>) -> Response {
     let words = layout.words();
     let template = CodeEntryTemplate {
         layout: layout.view(),
         words: &words.access,
+        next: page.next,
         problem: page.problem.map(|problem| told(words, problem, words.access.code_wrong)),
     };
     answered(layout.language, page.problem, &template)

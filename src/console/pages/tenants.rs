@@ -89,6 +89,7 @@ struct TenantTemplate<'a> {
     path: String,
     facts: Vec<FactRow>,
     settings: Vec<&'static str>,
+    settings_path: String,
     version: String,
     paused: Option<PausedView<'a>>,
     can_pause: bool,
@@ -144,6 +145,7 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
         .into_iter()
         .chain(methods)
         .collect(),
+        settings_path: format!("/settings/portal?tenant={}", encoded(page.id)),
         version: (words.invoice.version)(page.settings_version),
         paused: page.paused.as_ref().map(|paused| PausedView {
             by: (words.customers.paused_by)(&paused.by),

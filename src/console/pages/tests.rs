@@ -167,7 +167,7 @@ async fn every_page_is_whole_in_every_language_whatever_it_shows() {
             }
         }
     }
-    assert_eq!(seen.len(), 68, "{seen:?}");
+    assert_eq!(seen.len(), 74, "{seen:?}");
 }
 
 #[tokio::test]
@@ -178,8 +178,17 @@ async fn a_page_has_the_status_of_what_it_says() {
             "forbidden" | "form-outdated" | "session-over" => 403,
             "not-found" | "invitation-unknown" => 404,
             "conflict" | "settings-meanwhile" => 409,
-            "sign-in-wrong" | "sign-in-late" | "code-wrong" | "invitation-short" | "totp-wrong" | "account-wrong"
-            | "operators-refused" | "tokens-none" | "resend-elsewhere" | "settings-invalid" => 422,
+            "sign-in-wrong"
+            | "sign-in-late"
+            | "code-wrong"
+            | "invitation-short"
+            | "totp-wrong"
+            | "account-wrong"
+            | "operators-refused"
+            | "tokens-none"
+            | "resend-elsewhere"
+            | "settings-invalid"
+            | "settings-test-refused" => 422,
             "sign-in-limit" | "sign-in-busy" | "too-many" => 429,
             "failed" => 500,
             "unavailable" => 503,
@@ -219,6 +228,8 @@ async fn pages_offer_what_the_role_may_do_and_nothing_else() {
         for text in ["action=\"/settings/portal/restore\"", "name=\"reason\"", "formaction=\"/settings/portal/test\""] {
             assert_eq!(has("settings", text), changes, "{text} for {role}");
         }
+        assert!(has("work", "<a href=\"/settings/portal\""), "{role}");
+        assert!(has("tenant", "href=\"/settings/portal?tenant=nordlicht\""), "{role}");
         for path in ["/operators", "/tokens", "/audit"] {
             assert_eq!(has("work", &format!("<a href=\"{path}\"")), role == Role::Admin, "{path} for {role}");
         }

@@ -5,10 +5,10 @@ use super::words;
 words! { AuditWords {
     title = "Audit-Protokoll", "Audit log", "Auditlog", "Journal d’audit";
     lead =
-        "Jede Änderung, jede abgewiesene Anmeldung und jeder Blick auf unverkürzte persönliche Daten. Einträge können nicht geändert werden.",
-        "Every change, every refused sign-in, and every look at unmasked personal data. Entries cannot be changed.",
-        "Elke wijziging, elke geweigerde aanmelding en elke blik op onverkorte persoonlijke gegevens. Regels kunnen niet worden gewijzigd.",
-        "Chaque modification, chaque connexion refusée et chaque regard sur des données personnelles non abrégées. Les entrées ne peuvent pas être modifiées.";
+        "Jede Änderung, jede Anmeldung und jeder Blick auf unverkürzte persönliche Daten. Einträge können nicht geändert werden.",
+        "Every change, every sign-in, and every look at unmasked personal data. Entries cannot be changed.",
+        "Elke wijziging, elke aanmelding en elke blik op onverkorte persoonlijke gegevens. Regels kunnen niet worden gewijzigd.",
+        "Chaque modification, chaque connexion et chaque regard sur des données personnelles non abrégées. Les entrées ne peuvent pas être modifiées.";
     action = "Aktion", "Action", "Actie", "Action";
     any_action = "Jede Aktion", "Any action", "Elke actie", "Toute action";
     about = "Worum es ging", "About", "Waarover", "À propos de";

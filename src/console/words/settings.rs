@@ -1,7 +1,7 @@
 //! Settings → Customer portal. The German is the wording of the tenants' own handbook.
 
 use super::words;
-use crate::console::terms::SettingsProblem;
+use crate::console::terms::{SettingsProblem, TestProblem};
 use crate::model::settings::{InvalidSettings, PortalLevel, SensitiveAttachments, VerificationMethod};
 use crate::model::state::Decision;
 use crate::policy::decision::PortalAccess;
@@ -146,11 +146,11 @@ words! { SettingsWords {
     email_holds = "Die E-Mail enthält", "The email holds", "De e-mail bevat", "L’e-mail contient";
     portal_asks = "Das Portal verlangt", "The portal asks", "Het portaal vraagt", "Le portail demande";
     unknown_kind = "unbekannte Art", "unknown type", "onbekende soort", "type inconnu";
-    mail: fn(Decision) -> &'static str =
-        |decision| match decision { Decision::Attach => "Dokumente", Decision::Link => "Link" },
-        |decision| match decision { Decision::Attach => "Documents", Decision::Link => "Link" },
-        |decision| match decision { Decision::Attach => "Documenten", Decision::Link => "Link" },
-        |decision| match decision { Decision::Attach => "Documents", Decision::Link => "Lien" };
+    mail: fn(Option<Decision>) -> &'static str =
+        |decision| match decision { Some(Decision::Attach) => "Dokumente", Some(Decision::Link) => "Link", None => "wird nicht gesendet" },
+        |decision| match decision { Some(Decision::Attach) => "Documents", Some(Decision::Link) => "Link", None => "is not sent" },
+        |decision| match decision { Some(Decision::Attach) => "Documenten", Some(Decision::Link) => "Link", None => "wordt niet verstuurd" },
+        |decision| match decision { Some(Decision::Attach) => "Documents", Some(Decision::Link) => "Lien", None => "ne part pas" };
     asks: fn(PortalAccess) -> &'static str =
         |access| match access { PortalAccess::Open => "nichts", PortalAccess::Verified => "Prüfung vor Dokumenten", PortalAccess::EveryPageVerified => "Prüfung vor jeder Seite", PortalAccess::Closed => "Dokumente sind niemandem zugänglich" },
         |access| match access { PortalAccess::Open => "nothing", PortalAccess::Verified => "verification before documents", PortalAccess::EveryPageVerified => "verification before every page", PortalAccess::Closed => "documents are accessible to nobody" },
@@ -161,11 +161,11 @@ words! { SettingsWords {
         |some, all| format!("{some} of {all} customers could not be verified: their invoices would not be sent."),
         |some, all| format!("{some} van {all} klanten zouden zich niet kunnen verifiëren: hun facturen zouden niet verstuurd worden."),
         |some, all| format!("{some} clients sur {all} ne pourraient pas être vérifiés\u{a0}: leurs factures ne partiraient pas.");
-    all_verifiable: fn(&str) -> String =
-        |all| format!("Alle {all} Kunden könnten sich ausweisen, wo es verlangt ist."),
-        |all| format!("All {all} customers could be verified where it is asked."),
-        |all| format!("Alle {all} klanten zouden zich kunnen verifiëren waar dat gevraagd wordt."),
-        |all| format!("Les {all} clients pourraient tous être vérifiés là où c’est demandé.");
+    all_sent: fn(&str) -> String =
+        |all| format!("Rechnungen an alle {all} Kunden würden gesendet."),
+        |all| format!("Invoices to all {all} customers would be sent."),
+        |all| format!("Facturen aan alle {all} klanten zouden verstuurd worden."),
+        |all| format!("Les factures des {all} clients partiraient toutes.");
     what_if: fn(&str, u32) -> String =
         |count, days| format!("Nachgerechnet an den {count} neuesten Zustellungen der letzten {days} Tage"),
         |count, days| format!("Worked out on the newest {count} deliveries of the last {days} days"),
@@ -176,11 +176,19 @@ words! { SettingsWords {
         "No deliveries yet to work it out on.",
         "Nog geen verzendingen om het op na te rekenen.",
         "Aucun envoi sur lequel faire le calcul.";
+    what_if_busy =
+        "Gerade rechnen schon andere nach; bitte gleich noch einmal.",
+        "Others are working it out just now; please try again in a moment.",
+        "Anderen zijn nu aan het narekenen; probeer het zo nog eens.",
+        "D’autres font déjà ce calcul\u{a0}; veuillez réessayer dans un instant.";
     to_link = "Link statt Anhang", "link instead of attachments", "link in plaats van bijlage", "lien au lieu de pièces jointes";
     to_attach = "Anhang statt Link", "attachments instead of a link", "bijlage in plaats van link", "pièces jointes au lieu d’un lien";
     not_sent = "nicht gesendet: Kunde nicht prüfbar", "not sent: customer not verifiable", "niet verstuurd: klant niet verifieerbaar", "non envoyés\u{a0}: client non vérifiable";
+    now_sent =
+        "gesendet, was liegen blieb", "sent that were not sent", "verstuurd wat bleef liggen", "envoyés au lieu d’être retenus";
     stricter = "strengere Prüfung im Portal", "stricter in the portal", "strenger in het portaal", "plus strict dans le portail";
     looser = "weniger Prüfung im Portal", "looser in the portal", "soepeler in het portaal", "moins strict dans le portail";
+    undecided = "ohne aufgezeichnete Entscheidung", "without a recorded decision", "zonder vastgelegde beslissing", "sans décision enregistrée";
     as_before = "Alle wären so gegangen wie heute.", "All would have gone as they do today.", "Alles zou zijn gegaan zoals nu.", "Tous seraient partis comme aujourd’hui.";
     attached_though_gated =
         "Die Dokumente gehen als Anhang hinaus, obwohl das Portal sie schützt: Der Schutz im Portal hilft dann wenig.",
@@ -188,10 +196,15 @@ words! { SettingsWords {
         "Documenten gaan als bijlage de deur uit terwijl het portaal ze beschermt: die bescherming helpt dan weinig.",
         "Les documents partent en pièces jointes alors que le portail les protège\u{a0}: cette protection aide alors peu.";
     documents_nowhere =
-        "Die Kunden können die Dokumente nirgends abrufen. Für Geschäftskunden ist das eine Rechnung, die nie übermittelt wurde.",
-        "Customers can reach the documents nowhere. For business customers that is an invoice that was never transmitted.",
-        "Klanten kunnen nergens bij de documenten. Voor zakelijke klanten is dat een factuur die nooit is verzonden.",
-        "Les clients ne peuvent consulter les documents nulle part. Pour un professionnel, c’est une facture qui n’a jamais été transmise.";
+        "Wer einen Link erhält, kann die Dokumente nirgends abrufen.",
+        "Whoever gets a link can reach the documents nowhere.",
+        "Wie een link krijgt, kan nergens bij de documenten.",
+        "Qui reçoit un lien ne peut consulter les documents nulle part.";
+    not_transmitted =
+        "Geschäftskunden: Eine Rechnung, die sie nirgends abrufen können, wurde nie übermittelt.",
+        "Business customers: an invoice that they can reach nowhere was never transmitted.",
+        "Zakelijke klanten: een factuur waar ze nergens bij kunnen, is nooit verzonden.",
+        "Clients professionnels\u{a0}: une facture qu’ils ne peuvent consulter nulle part n’a jamais été transmise.";
     not_required_warning =
         "Wer den Link hat, sieht die Dokumente, ohne sich auszuweisen.",
         "Whoever has the link sees the documents without being verified.",
@@ -218,33 +231,82 @@ words! { SettingsWords {
             SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Diese Stufe braucht eine primäre Methode.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "Die sekundäre Methode ist dieselbe wie die primäre.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "Zur sekundären Methode fehlt die primäre.",
-            SettingsProblem::ReasonMissing => "Bitte geben Sie einen Grund an.",
-            SettingsProblem::ChangedMeanwhile => "Jemand hat die Einstellungen inzwischen geändert. Unten steht, was jetzt gilt; bitte wählen Sie noch einmal.",
+            SettingsProblem::ReasonMissing => "Bitte geben Sie einen Grund an: eine Zeile, höchstens 500 Zeichen.",
+            SettingsProblem::ChangedMeanwhile => "Die Einstellungen wurden inzwischen geändert; nichts wurde gespeichert. Ihre Auswahl steht noch da. Vergleichen Sie sie mit dem, was jetzt gilt, und speichern Sie dann.",
+            SettingsProblem::Test(TestProblem::TooSoon) => "Ein Test je Minute: bitte gleich noch einmal.",
+            SettingsProblem::Test(TestProblem::NoMail) => "Kein Test: Solche Kunden könnten sich nicht ausweisen und erhielten keine E-Mail.",
+            SettingsProblem::Test(TestProblem::NoRelay) => "Kein Test: Das Relay des Mandanten ist nicht eingerichtet oder angehalten.",
+            SettingsProblem::Test(TestProblem::Unmakeable) => "Kein Test: Eine Adresse oder Vorlage des Mandanten ist unbrauchbar.",
+            SettingsProblem::Test(TestProblem::Unreachable) => "Kein Test: Das Relay ist nicht erreichbar.",
+            SettingsProblem::Test(TestProblem::Refused) => "Das Relay hat den Test abgelehnt:",
+            SettingsProblem::Test(TestProblem::Unanswered) => "Das Relay hat nicht geantwortet; der Test kann trotzdem ankommen.",
         },
         |problem| match problem {
             SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "This level needs a primary method.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "The secondary method is the same as the primary one.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "The secondary method stands without a primary one.",
-            SettingsProblem::ReasonMissing => "Please give a reason.",
-            SettingsProblem::ChangedMeanwhile => "Somebody has changed the settings meanwhile. Below is what holds now; please choose again.",
+            SettingsProblem::ReasonMissing => "Please give a reason: one line, at most 500 characters.",
+            SettingsProblem::ChangedMeanwhile => "The settings were changed meanwhile; nothing was saved. Your choice is still there. Compare it with what holds now, then save.",
+            SettingsProblem::Test(TestProblem::TooSoon) => "One test a minute: please try again in a moment.",
+            SettingsProblem::Test(TestProblem::NoMail) => "No test: such customers could not be verified and would get no email.",
+            SettingsProblem::Test(TestProblem::NoRelay) => "No test: the tenant’s relay is not configured, or it is paused.",
+            SettingsProblem::Test(TestProblem::Unmakeable) => "No test: an address or a template of the tenant cannot be used.",
+            SettingsProblem::Test(TestProblem::Unreachable) => "No test: the relay cannot be reached.",
+            SettingsProblem::Test(TestProblem::Refused) => "The relay has refused the test:",
+            SettingsProblem::Test(TestProblem::Unanswered) => "The relay has not answered; the test may arrive nonetheless.",
         },
         |problem| match problem {
             SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Dit niveau vraagt een primaire methode.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "De secundaire methode is dezelfde als de primaire.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "Bij de secundaire methode ontbreekt de primaire.",
-            SettingsProblem::ReasonMissing => "Geef een reden op.",
-            SettingsProblem::ChangedMeanwhile => "Iemand heeft de instellingen intussen gewijzigd. Hieronder staat wat nu geldt; kies opnieuw.",
+            SettingsProblem::ReasonMissing => "Geef een reden op: één regel, hoogstens 500 tekens.",
+            SettingsProblem::ChangedMeanwhile => "De instellingen zijn intussen gewijzigd; er is niets opgeslagen. Uw keuze staat er nog. Vergelijk die met wat nu geldt en sla dan op.",
+            SettingsProblem::Test(TestProblem::TooSoon) => "Eén test per minuut: probeer het zo nog eens.",
+            SettingsProblem::Test(TestProblem::NoMail) => "Geen test: zulke klanten zouden zich niet kunnen verifiëren en geen e-mail krijgen.",
+            SettingsProblem::Test(TestProblem::NoRelay) => "Geen test: de relay van de tenant is niet ingesteld of gepauzeerd.",
+            SettingsProblem::Test(TestProblem::Unmakeable) => "Geen test: een adres of sjabloon van de tenant is onbruikbaar.",
+            SettingsProblem::Test(TestProblem::Unreachable) => "Geen test: de relay is niet bereikbaar.",
+            SettingsProblem::Test(TestProblem::Refused) => "De relay heeft de test geweigerd:",
+            SettingsProblem::Test(TestProblem::Unanswered) => "De relay heeft niet geantwoord; de test kan toch aankomen.",
         },
         |problem| match problem {
             SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Ce niveau demande une méthode principale.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "La méthode secondaire est la même que la principale.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "La méthode secondaire est indiquée sans méthode principale.",
-            SettingsProblem::ReasonMissing => "Veuillez indiquer un motif.",
-            SettingsProblem::ChangedMeanwhile => "Quelqu’un a modifié les réglages entre-temps. Voici ce qui est valable maintenant\u{a0}; veuillez choisir à nouveau.",
+            SettingsProblem::ReasonMissing => "Veuillez indiquer un motif\u{a0}: une ligne, 500 caractères au plus.",
+            SettingsProblem::ChangedMeanwhile => "Les réglages ont été modifiés entre-temps\u{a0}; rien n’a été enregistré. Votre choix est toujours là. Comparez-le à ce qui vaut maintenant, puis enregistrez.",
+            SettingsProblem::Test(TestProblem::TooSoon) => "Un test par minute\u{a0}: veuillez réessayer dans un instant.",
+            SettingsProblem::Test(TestProblem::NoMail) => "Pas de test\u{a0}: de tels clients ne pourraient pas être vérifiés et ne recevraient aucun e-mail.",
+            SettingsProblem::Test(TestProblem::NoRelay) => "Pas de test\u{a0}: le relais du mandant n’est pas configuré, ou il est suspendu.",
+            SettingsProblem::Test(TestProblem::Unmakeable) => "Pas de test\u{a0}: une adresse ou un modèle du mandant est inutilisable.",
+            SettingsProblem::Test(TestProblem::Unreachable) => "Pas de test\u{a0}: le relais est injoignable.",
+            SettingsProblem::Test(TestProblem::Refused) => "Le relais a refusé le test\u{a0}:",
+            SettingsProblem::Test(TestProblem::Unanswered) => "Le relais n’a pas répondu\u{a0}; le test peut arriver malgré tout.",
         };
+    changed_by: fn(&str) -> String =
+        |who| format!("Geändert von {who}."), |who| format!("Changed by {who}."), |who| format!("Gewijzigd door {who}."),
+        |who| format!("Modifiés par {who}.");
     as_customers_see = "Wie Kunden es sehen", "As customers see it", "Zoals klanten het zien", "Ce que voient les clients";
     mail_preview = "Die E-Mail", "The email", "De e-mail", "L’e-mail";
     portal_preview = "Die Seite im Portal", "The page in the portal", "De pagina in het portaal", "La page du portail";
+    sample_note =
+        "Mit einer erfundenen Rechnung und vollständigen Stammdaten. Der Link darin öffnet nichts.",
+        "With a made-up invoice and a complete record. The link in it opens nothing.",
+        "Met een verzonnen factuur en volledige stamgegevens. De link erin opent niets.",
+        "Avec une facture fictive et des données complètes. Le lien n’ouvre rien.";
+    no_mail =
+        "Keine E-Mail: Kein gewähltes Verfahren könnte diese Kunden prüfen.",
+        "No email: no chosen method could verify these customers.",
+        "Geen e-mail: geen gekozen methode zou deze klanten kunnen verifiëren.",
+        "Pas d’e-mail\u{a0}: aucune méthode choisie ne pourrait vérifier ces clients.";
+    step_verification = "Prüfung", "Verification", "Verificatie", "Vérification";
+    step_verified = "nach der Prüfung", "after verification", "na de verificatie", "après la vérification";
+    back_to_settings = "Zum Kundenportal", "To the customer portal", "Naar het klantportaal", "Vers le portail client";
+    choose_tenant_hint =
+        "Jeder Mandant wählt für sich, wie seine Rechnungen geschützt sind.",
+        "Each tenant chooses for itself how its invoices are secured.",
+        "Elke tenant kiest zelf hoe zijn facturen beveiligd zijn.",
+        "Chaque mandant choisit comment ses factures sont protégées.";
     send_test: fn(&str) -> String =
         |address| format!("Test an {address} senden"), |address| format!("Send a test to {address}"), |address| format!("Test naar {address} sturen"),
         |address| format!("Envoyer un test à {address}");

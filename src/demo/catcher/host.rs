@@ -13,9 +13,14 @@ const CONNECTIONS_MAX: usize = 100;
 /// So often that its end is not seen.
 pub const ALWAYS: u32 = u32::MAX;
 
-/// What some addresses get at RCPT instead of a plain yes, and how many times more. Others are simply taken.
+/// What some addresses get instead of a plain yes, and how many times more. Others are simply taken.
 #[derive(Debug, Default)]
-pub struct Behaviour(HashMap<String, (&'static str, AtomicU32)>);
+pub struct Behaviour {
+    /// At RCPT.
+    objections: HashMap<String, (&'static str, AtomicU32)>,
+    /// Whose messages are kept, and the connection ends without a reply.
+    unanswered: HashMap<String, AtomicU32>,
+}
 
 impl Behaviour {
     /// Gives each address its reply so many times, and then takes it; upper and lower case are one.
@@ -23,15 +28,32 @@ impl Behaviour {
     pub fn new<const N: usize>(treatments: [(&str, u32, &'static str); N]) -> Self {
         let treatment =
             |(address, times, reply): (&str, _, _)| (address.to_lowercase(), (reply, AtomicU32::new(times)));
-        Self(treatments.map(treatment).into())
+        Self { objections: treatments.map(treatment).into(), unanswered: HashMap::new() }
+    }
+
+    /// The same, but the first message to this address is kept without a reply to its final dot.
+    #[must_use]
+    pub fn hanging_up_once_on(mut self, address: &str) -> Self {
+        self.unanswered.insert(address.to_lowercase(), AtomicU32::new(1));
+        self
     }
 
     /// What to answer RCPT for this address, if not yes.
     fn objection(&self, address: &str) -> Option<&'static str> {
-        let (reply, left) = self.0.get(&address.to_lowercase())?;
-        let one_less = |left: u32| left.checked_sub(1);
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok().then_some(reply)
+        let (reply, left) = self.objections.get(&address.to_lowercase())?;
+        is_one_left(left).then_some(reply)
     }
+
+    /// Whether a message to one of them gets no reply.
+    fn hangs_up_on(&self, recipients: &[String]) -> bool {
+        let left = recipients.iter().filter_map(|recipient| self.unanswered.get(&recipient.to_lowercase()));
+        left.fold(false, |hangs_up, left| is_one_left(left) || hangs_up)
+    }
+}
+
+/// Counts down; `false` once it is at its end.
+fn is_one_left(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
 pub(super) struct CatcherHost {
@@ -90,8 +112,11 @@ impl SmtpHost for CatcherHost {
         message: Result<Vec<u8>, SmtpReply>,
         conversation: &mut SmtpConversation,
     ) -> io::Result<Flow> {
+        let hangs_up = self.behaviour.hangs_up_on(&transaction.envelope.recipients);
         let reply = match message {
             Ok(message) => match self.mailbox.keep(transaction.envelope, message).await {
+                // RFC 5321 §4.2.5: it has the message, and its client does not know.
+                Ok(_) if hangs_up => return Ok(Flow::Break(())),
                 Ok(mail) => format!("250 2.0.0 caught as {}", mail.id).into(),
                 Err(NotKept::Full) => "452 4.3.1 the mailbox is full".into(),
                 Err(NotKept::Io(error)) => format!("451 4.3.0 {error}").into(),

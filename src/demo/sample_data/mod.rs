@@ -42,7 +42,7 @@ const DOCUMENTS: &[(&str, &[u8])] = documents![
     "nordlicht/NE-1043.pdf" "nordlicht/reminder-NE-1044.pdf" "nordlicht/NE-1045.pdf" "nordlicht/NE-1045.xml"
     "nordlicht/NE-1048.pdf" "nordlicht/NE-1050.pdf" "nordlicht/NE-1051.pdf"
     "tulp/TT-7001.pdf" "tulp/TT-7002-C.pdf" "tulp/TT-7002-C.xml" "tulp/TT-7003.pdf" "tulp/TT-7003.xml"
-    "tulp/TT-7004.pdf" "tulp/TT-7005.pdf" "tulp/TT-7006.pdf" "tulp/TT-7007.pdf"
+    "tulp/TT-7004.pdf" "tulp/TT-7005.pdf" "tulp/TT-7006.pdf" "tulp/TT-7007.pdf" "tulp/TT-7008.pdf"
     "lavande/ML-301.pdf" "lavande/ML-301.xml" "lavande/ML-302-A.pdf"
 ];
 
@@ -103,6 +103,8 @@ const NIGHT: &[Publication] = night! {
     "relay answers 451 the first time": "TT-7006" Nothing,
         "deferred, then sent at the second attempt, with the same Message-ID";
     "mailbox does not exist": "TT-7007" Nothing, "rejected: 550 5.1.1, for support to ask for another address";
+    "relay hangs up after the message": "TT-7008" Nothing,
+        "uncertain: the relay may have it, so nothing is sent again until a person decides";
     // What must not be sent, or not twice.
     "the first event once more": "NE-1041" Nothing, "a duplicate: counted, and no second mail";
     "the same invoice under a new id": "TT-7001" NewId, "cancelled as duplicate_invoice: no second mail";
@@ -200,6 +202,7 @@ impl SampleData {
             ("sjoerd@verhuisd.example", ALWAYS, "550 5.1.1 there is no such mailbox here"),
             ("later@grijze-lijst.example", 1, "451 4.7.1 greylisted, try again later"),
         ])
+        .hanging_up_once_on("boekhouding@stille-lijn.example")
     }
 }
 

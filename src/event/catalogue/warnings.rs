@@ -15,6 +15,7 @@ const SHOWN_SETTINGS: Shape = Shape::of(&[
     ("portal_authentication", Object(&PORTAL)),
     ("version", Plain),
     ("warnings", Plain),
+    ("reason", Plain),
 ]);
 const SENDER: Shape = Shape::of(&[("name", Plain), ("address", Plain), ("reply_to", Plain), ("bounce_address", Plain)]);
 const CONTACT: Shape = Shape::of(&[("email", Plain), ("phone", Plain), ("url", Plain)]);

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::newest_of;
 use super::wait_reason::{LaneConditions, WaitReason};
+use super::{InvoiceStanding, is_forgotten, newest_of};
 use crate::clock::Timestamp;
 use crate::event::{self, InvoiceData};
 use crate::model::access::TenantScope;
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
-use crate::model::state::DeadLetterState;
-use crate::store::{DeadLetter, ExplainedDelivery, ExplainedEvent, Explanation, PortalLock, Store, StoreError};
+use crate::model::reason::ReasonCode;
+use crate::model::state::{DeadLetterState, DeliveryState, EventState};
+use crate::operator::masking::Reader;
+use crate::store::{
+    DeadLetter, Delivery, ExplainedDelivery, ExplainedEvent, Explanation, PortalLock, Store, StoreError,
+};
 
 /// How many spellings of a number are looked through for the one that is meant.
 const SPELLINGS_MAX: u32 = 5;
@@ -91,6 +95,28 @@ impl InvoiceHistory {
     pub fn wait_reason<'v>(&'v self, explained: &'v ExplainedDelivery) -> Option<WaitReason<'v>> {
         WaitReason::of(&explained.delivery, &self.conditions, self.now)
     }
+
+    /// Why a document stands where it stands: what holds a due delivery up, else what the relay or a check answered last.
+    /// May name addresses.
+    #[must_use]
+    pub fn detail(&self, document: &DocumentHistory) -> Option<String> {
+        let Some(newest) = document.newest() else { return document.open_letter().map(|letter| letter.reason.clone()) };
+        if let Some(sentence) = self.wait_reason(newest).and_then(WaitReason::sentence) {
+            return Some(sentence);
+        }
+        let Delivery { code, reason, .. } = &newest.delivery;
+        let answered: Vec<&str> = code.iter().chain(reason).map(String::as_str).collect();
+        (!answered.is_empty()).then(|| answered.join(" "))
+    }
+
+    /// A reader of all that is known of the number.
+    #[must_use]
+    pub fn reader(&self, whole: bool) -> Reader {
+        let deliveries = self.documents.iter().flat_map(|document| &document.deliveries);
+        let recipients = deliveries.flat_map(|explained| &explained.delivery.recipients);
+        let of_customer = self.customer.as_ref().map(|customer| customer.address.as_str());
+        Reader::of(whole, recipients.map(|recipient| recipient.address.as_str()).chain(of_customer))
+    }
 }
 
 impl DocumentHistory {
@@ -104,6 +130,62 @@ impl DocumentHistory {
     #[must_use]
     pub fn open_letter(&self) -> Option<&DeadLetter> {
         self.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open)
+    }
+
+    #[must_use]
+    pub fn standing(&self) -> InvoiceStanding {
+        match self.newest() {
+            Some(newest) => InvoiceStanding::Delivery(newest.delivery.state),
+            None if self.events.iter().any(|event| event.state == EventState::Waiting) => InvoiceStanding::EventWaiting,
+            None => InvoiceStanding::EventDead,
+        }
+    }
+
+    /// Why it stands there, for programs.
+    #[must_use]
+    pub fn class(&self) -> Option<ReasonCode> {
+        match self.newest() {
+            Some(newest) => newest.delivery.class,
+            None => self.open_letter().map(|letter| letter.class),
+        }
+    }
+
+    /// Since when.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        let of_delivery = self.newest().map(|newest| {
+            let delivery = &newest.delivery;
+            delivery.concluded_at.unwrap_or(delivery.created_at)
+        });
+        let of_letter = || self.dead_letters.last().map(|letter| letter.last_failed_at);
+        let of_event = || self.events.last().map(|event| event.received_at);
+        of_delivery.or_else(of_letter).or_else(of_event).unwrap_or(Timestamp(0))
+    }
+
+    /// When it is tried next.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let delivery = &self.newest()?.delivery;
+        delivery.due_at.filter(|_| delivery.state == DeliveryState::Due)
+    }
+
+    /// Who has seen how it ended, and when.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<(&str, Timestamp)> {
+        let delivery = &self.newest()?.delivery;
+        let (by, at) = delivery.acknowledged_by.as_deref().zip(delivery.acknowledged_at)?;
+        delivery.concluded_at.is_some_and(|ended| at >= ended).then_some((by, at))
+    }
+
+    /// Whether its bytes are still there to be sent again.
+    #[must_use]
+    pub fn can_be_resent(&self) -> bool {
+        self.newest().is_some_and(|newest| !is_forgotten(&self.events, newest.delivery.event_key))
+    }
+
+    #[must_use]
+    pub fn reminder_level(&self) -> Option<u8> {
+        self.data.as_ref()?.invoice.reminder_level
     }
 
     fn customer_id(&self) -> Option<CustomerId> {

@@ -3,12 +3,50 @@
 //! The command line and the pages say it in their own words; what they say is decided here.
 
 pub mod history;
+pub mod timeline;
 pub mod wait_reason;
 
-use crate::model::ids::EventKey;
+use std::str::FromStr;
+
+use crate::model::ids::{EventKey, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
-use crate::model::state::DeliveryRole;
+use crate::model::state::{DeliveryRole, DeliveryState};
 use crate::store::{Delivery, ExplainedDelivery, ExplainedEvent};
+
+/// Where an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceStanding {
+    Delivery(DeliveryState),
+    /// An event that waits for its tenant, customer or documents.
+    EventWaiting,
+    /// An event that became a dead letter.
+    EventDead,
+}
+
+impl InvoiceStanding {
+    /// The one spelling: the delivery's state, `waiting` or `dead_letter`.
+    #[must_use]
+    pub const fn into_str(self) -> &'static str {
+        match self {
+            Self::Delivery(state) => state.into_str(),
+            Self::EventWaiting => "waiting",
+            Self::EventDead => "dead_letter",
+        }
+    }
+}
+
+impl FromStr for InvoiceStanding {
+    type Err = strum::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "waiting" => Ok(Self::EventWaiting),
+            "dead_letter" => Ok(Self::EventDead),
+            state => state.parse().map(Self::Delivery),
+        }
+    }
+}
 
 /// The delivery that the state of these is: the newest main one that nothing took the place of.
 #[must_use]
@@ -25,4 +63,46 @@ pub fn newest_of<'d>(deliveries: impl IntoIterator<Item = &'d ExplainedDelivery>
 #[must_use]
 pub fn is_forgotten(events: &[ExplainedEvent], event: EventKey) -> bool {
     events.iter().any(|known| known.key == event && !known.has_body)
+}
+
+/// The newest delivery of each invoice that nothing took the place of.
+#[must_use]
+pub fn newest_of_each(deliveries: &[Delivery]) -> Vec<&Delivery> {
+    let key = |delivery: &Delivery| {
+        let invoice = &delivery.invoice;
+        (invoice.tenant.clone(), invoice.id.clone(), invoice.kind)
+    };
+    let mut order: Vec<(TenantId, String, InvoiceKind)> = Vec::new();
+    for delivery in deliveries {
+        if !order.contains(&key(delivery)) {
+            order.push(key(delivery));
+        }
+    }
+    let rank = |delivery: &Delivery| {
+        let aside = matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
+        (!aside, delivery.role == DeliveryRole::Main, delivery.created_at, delivery.id.0)
+    };
+    let newest = |wanted: &(TenantId, String, InvoiceKind)| {
+        deliveries.iter().filter(|delivery| key(delivery) == *wanted).max_by_key(|delivery| rank(delivery))
+    };
+    order.iter().filter_map(newest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::state::Concluded;
+
+    #[test]
+    fn where_an_invoice_stands_reads_back() {
+        for standing in [
+            InvoiceStanding::Delivery(DeliveryState::Due),
+            InvoiceStanding::Delivery(DeliveryState::Concluded(Concluded::Dead)),
+            InvoiceStanding::EventWaiting,
+            InvoiceStanding::EventDead,
+        ] {
+            assert_eq!(standing.into_str().parse(), Ok(standing));
+        }
+        assert!("open".parse::<InvoiceStanding>().is_err());
+    }
 }

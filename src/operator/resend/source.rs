@@ -41,6 +41,9 @@ impl ResendSource {
     ) -> Result<Self, ResendError> {
         let ResendRequest { tenant, invoice, .. } = *request;
         let unknown = || ResendError::UnknownInvoice { tenant: tenant.clone(), invoice: invoice.to_owned() };
+        if !request.who.principal.scope.allows(tenant) {
+            return Err(unknown());
+        }
         let mut known = transaction.newest_deliveries(tenant, invoice, CANDIDATES_MAX).await?;
         known.retain(|newest| request.kind.is_none_or(|kind| newest.invoice.kind == kind));
         known.retain(|newest| request.invoice_id.is_none_or(|id| newest.invoice.id == id));

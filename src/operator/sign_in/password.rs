@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::journal::{SignInStep, VainTry};
 use super::{SignIn, SignInAnswer, SignInError, SignInOrigin, bounded};
 use crate::clean;
 use crate::model::access::SessionStage;
@@ -56,7 +57,8 @@ impl SignIn {
         let Some(place) = self.hashing.enter() else { return Ok(PasswordChosen::Busy) };
         let hash = place.hash(password.clone()).await;
         let name = name.map(clean::name).filter(|name| !name.is_empty());
-        let Some(operator) = self.store.accept_invitation(token.sha256(), &hash, name.as_deref()).await? else {
+        let accepted = self.store.accept_invitation(token.sha256(), &hash, name.as_deref(), from.network).await?;
+        let Some(operator) = accepted else {
             return Ok(PasswordChosen::LinkOver);
         };
         // An invitation has no app yet, and a reset has taken it away.
@@ -87,19 +89,24 @@ impl SignIn {
         else {
             return Ok(AccountChange::SessionOver);
         };
+        let who = session.actor(from.network);
         let counted = match self.count(&session.address, Some(account.id), from).await? {
             Ok(counted) => counted,
-            Err(wait) => return Ok(AccountChange::Wait(wait)),
+            Err(wait) => {
+                self.journal.note(Some(&who.principal), from.network, VainTry::Refused);
+                return Ok(AccountChange::Wait(wait));
+            }
         };
         if !place.compare(hash.clone(), bounded(old)).await {
+            self.journal.note(Some(&who.principal), from.network, VainTry::Failed(SignInStep::PasswordChange));
             return Ok(AccountChange::Wrong);
         }
         self.store.sign_in_succeeded(counted.id, &counted.attempt).await?;
         let new = next_place.hash(new.clone()).await;
-        if !self.store.replace_password(account.id, &hash, &new).await? {
+        if !self.store.change_password(session, &hash, &new, &who).await? {
             return Ok(AccountChange::SessionOver);
         }
-        self.store.end_other_operator_sessions(session.operator, session.session).await?;
-        Ok(self.raise(session, session.stage).await?.map_or(AccountChange::SessionOver, AccountChange::Done))
+        let raised = self.raise(session, session.stage, &who).await?;
+        Ok(raised.map_or(AccountChange::SessionOver, AccountChange::Done))
     }
 }

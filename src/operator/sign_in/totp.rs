@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+use super::journal::SignInStep;
 use super::password::AccountChange;
 use super::{Proof, SignIn, SignInError, SignInOrigin};
 use crate::model::access::SessionStage;
@@ -62,7 +63,12 @@ impl SignIn {
     }
 
     /// Puts the app that was set up into use by its first code.
-    pub async fn confirm_totp(&self, session: &OperatorSession, entered: &str) -> Result<TotpConfirmed, SignInError> {
+    pub async fn confirm_totp(
+        &self,
+        session: &OperatorSession,
+        entered: &str,
+        from: SignInOrigin<'_>,
+    ) -> Result<TotpConfirmed, SignInError> {
         if !self.may_set_up_totp(session) {
             return Ok(TotpConfirmed::SessionOver);
         }
@@ -73,11 +79,11 @@ impl SignIn {
         let Some(step) = self.open(&pending)?.entered_step(&code, self.store.now(), 0) else {
             return Ok(TotpConfirmed::Wrong);
         };
-        let codes = recovery_codes();
-        if !self.store.confirm_totp(&pending, step, &codes).await? {
+        let (codes, who) = (recovery_codes(), session.actor(from.network));
+        if !self.store.confirm_totp(&pending, step, &codes, &who).await? {
             return Ok(TotpConfirmed::SessionOver);
         }
-        match self.raise(session, SessionStage::Open).await? {
+        match self.raise(session, SessionStage::Open, &who).await? {
             Some(id) => Ok(TotpConfirmed::Done { codes, id }),
             None => Ok(TotpConfirmed::SessionOver),
         }
@@ -97,7 +103,7 @@ impl SignIn {
             return Ok(Err(refused));
         }
         let codes = recovery_codes();
-        self.store.renew_recovery_codes(session.operator, &codes).await?;
+        self.store.renew_recovery_codes(session.operator, &codes, &session.actor(from.network)).await?;
         Ok(Ok(codes))
     }
 
@@ -128,7 +134,7 @@ impl SignIn {
         code: &str,
         from: SignInOrigin<'_>,
     ) -> Result<Option<AccountChange>, SignInError> {
-        match self.prove_by_code(session, code, from).await? {
+        match self.prove_by_code(session, code, from, SignInStep::RecoveryCodes).await? {
             Proof::Wait(wait) => Ok(Some(AccountChange::Wait(wait))),
             Proof::Wrong => Ok(Some(AccountChange::Wrong)),
             Proof::Right(counted) => {

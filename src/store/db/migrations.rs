@@ -34,6 +34,9 @@ migrations!(
     "0005_console",
     "0006_portal_proxies",
     "0007_page_fill",
+    "0008_settings_reason",
+    "0009_idempotency",
+    "0010_sign_in_counts",
     "0011_search",
 );
 

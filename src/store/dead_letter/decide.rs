@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::json;
 
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
@@ -20,7 +22,8 @@ use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
 impl Store {
-    /// Decides that open dead letters shall not be sent; returns those that were open. Their deliveries are discarded.
+    /// Decides that open dead letters shall not be sent; returns those that were open, and of the tenants of whoever decides.
+    /// Their deliveries are discarded.
     pub async fn discard_dead_letters(
         &self,
         letters: &[DeadLetterId],
@@ -29,7 +32,8 @@ impl Store {
     ) -> Result<HashSet<DeadLetterId>, StoreError> {
         let mut transaction = self.begin().await?;
         let (state, now) = (DeadLetterState::Discarded, self.now());
-        let concluded = conclude_letters(&mut transaction, letters, state, who.name(), Some(reason), now).await?;
+        let letters = there_for(&mut transaction, letters, &who.principal.scope).await?;
+        let concluded = conclude_letters(&mut transaction, &letters, state, who.name(), Some(reason), now).await?;
         let deliveries: Vec<DeliveryId> = concluded.iter().filter_map(|(_, delivery)| *delivery).collect();
         let moved =
             move_deliveries(&mut transaction, &deliveries, (Concluded::Dead, Concluded::Discarded), None, now).await?;
@@ -49,15 +53,16 @@ impl Store {
         who: &Actor,
         despite_newer: bool,
     ) -> Result<Restored, StoreError> {
+        let letters = there_for(&mut self.read().await?, letters, &who.principal.scope).await?;
         if letters.is_empty() {
             return Ok(Restored::default());
         }
-        let tenants = tenants_of(&mut self.read().await?, letters).await?;
+        let tenants = tenants_of(&mut self.read().await?, &letters).await?;
         // No other delivery of these invoices comes in until this commits.
         let mut intake = self.begin_intake(&tenants).await?;
         let on = &mut intake.transaction;
         let now = self.now();
-        let discarded = lock_discarded(on, letters).await?;
+        let discarded = lock_discarded(on, &letters).await?;
         let newer = if despite_newer { HashMap::new() } else { newer_deliveries(on, &discarded, now).await? };
         let (stay, back): (Vec<_>, Vec<_>) = discarded.into_iter().partition(|letter| newer.contains_key(&letter.id));
         // A pass over the broker's queue may be taking it out at this moment: it is published anew in any case.
@@ -78,6 +83,17 @@ impl Store {
             letters: restored,
             newer: stay.into_iter().map(|letter| (DeadLetterId(letter.id), newer[&letter.id].delivery)).collect(),
         })
+    }
+}
+
+impl Store {
+    /// Those of dead letters that are there for somebody of this scope; one of no tenant is seen by whom all are open to.
+    pub async fn dead_letters_in_scope(
+        &self,
+        letters: &[DeadLetterId],
+        scope: &TenantScope,
+    ) -> Result<HashSet<DeadLetterId>, StoreError> {
+        Ok(there_for(&mut self.read().await?, letters, scope).await?.into_iter().collect())
     }
 }
 
@@ -109,6 +125,28 @@ pub(in crate::store) async fn audit_letters(
     let (tenant, customer): (Option<TenantId>, Option<CustomerId>) = (row.get("tenant_id")?, row.get("customer_id")?);
     let entry = NewAuditEntry { tenant: tenant.as_ref(), customer: customer.as_ref(), ..entry };
     append(on, &entry.about(first.to_string()), now).await
+}
+
+/// Those of the scope. The tenant of a letter never changes.
+async fn there_for(
+    on: &mut impl StatementExecutor,
+    letters: &[DeadLetterId],
+    scope: &TenantScope,
+) -> Result<Vec<DeadLetterId>, StoreError> {
+    if letters.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql(concat!(
+        "WITH {rows} SELECT id FROM dead_letter WHERE id IN (SELECT id FROM rows) AND ",
+        in_scope!("tenant_id", "$1")
+    ))
+    .bind(scope)
+    .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect()
 }
 
 async fn tenants_of(on: &mut impl StatementExecutor, letters: &[DeadLetterId]) -> Result<Vec<TenantId>, StoreError> {

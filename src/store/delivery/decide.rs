@@ -5,12 +5,14 @@ use serde_json::json;
 use super::left_recipients::{insert_rest, left_recipients};
 use super::notes::insert_notes;
 use crate::clock::Timestamp;
+use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::error::StoreError;
+use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::dead_letter::decide::move_deliveries;
 use crate::store::lane::held::TENANT_PAUSED;
@@ -27,7 +29,7 @@ pub enum Acted {
     NotPossible(DeliveryState),
     /// It waits because its tenant is paused: only the end of the pause lets it go.
     TenantPaused,
-    /// There is no such delivery.
+    /// There is no such delivery, or none of the tenants of whoever decides.
     Unknown,
 }
 
@@ -47,6 +49,9 @@ impl Store {
     pub async fn cancel(&self, delivery: DeliveryId, who: &Actor, reason: &str) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
+        if !is_there_for(&mut transaction, delivery, who).await? {
+            return Ok(Acted::Unknown);
+        }
         let left = take_due_out(&mut transaction, &[delivery]).await?;
         if left.is_empty() {
             return stands(&mut transaction, delivery).await;
@@ -63,6 +68,9 @@ impl Store {
     pub async fn send_now(&self, delivery: DeliveryId, who: &Actor) -> Result<Acted, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
+        if !is_there_for(&mut transaction, delivery, who).await? {
+            return Ok(Acted::Unknown);
+        }
         // It gets its rank, if it has none, within a second.
         let hurried = sql("UPDATE lane_entry SET express = TRUE, held = NULL,
                    due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END
@@ -87,6 +95,9 @@ impl Store {
     pub async fn mark_sent(&self, delivery: DeliveryId, who: &Actor, reason: &str) -> Result<MarkedSent, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
+        if !is_there_for(&mut transaction, delivery, who).await? {
+            return Ok(MarkedSent { acted: Acted::Unknown, rest: None, recipients_unknown: false });
+        }
         let (ends, why) = ((Concluded::Uncertain, Concluded::Sent), Some((ReasonCode::ByHand, reason)));
         let moved = move_deliveries(&mut transaction, &[delivery], ends, why, now).await?;
         if moved.is_empty() {
@@ -112,6 +123,17 @@ impl Store {
         transaction.commit().await?;
         Ok(MarkedSent { acted: Acted::Done, rest, recipients_unknown: left.unknown })
     }
+}
+
+/// Whether the delivery is there for whoever decides. Its tenant never changes: what was so before the act is so in it.
+async fn is_there_for(on: &mut Transaction, delivery: DeliveryId, who: &Actor) -> Result<bool, StoreError> {
+    let scope: &TenantScope = &who.principal.scope;
+    let found = sql(concat!("SELECT 1 AS one FROM delivery WHERE id = $1 AND ", in_scope!("tenant_id", "$2")))
+        .bind(delivery)
+        .bind(scope)
+        .optional(on)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Keeps an act upon one delivery.

@@ -31,6 +31,7 @@ impl Store {
             resent_by: Arc::clone(&self.resent_by),
             address_keys: self.address_keys.clone(),
             audit_keys: self.audit_keys.clone(),
+            answer_keys: self.answer_keys.clone(),
             verification: self.verification.clone(),
         }
     }

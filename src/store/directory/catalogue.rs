@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value as Json, json};
 
 use super::catalogue_audit::{audit_customers, audit_tenants, master_data};
-use super::settings::insert_settings;
+use super::settings::{SETTINGS_OF_CREATION, insert_settings};
 use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::customer::{Customer, Postal};
@@ -104,7 +104,7 @@ impl Store {
         if created {
             insert_profile(on, tenant, 1).await?;
             let settings = VersionedSettings { version: 1, settings: tenant.settings };
-            insert_settings(on, &tenant.id, settings, "created with the tenant", self.now()).await?;
+            insert_settings(on, &tenant.id, settings, (SETTINGS_OF_CREATION, None), self.now()).await?;
         } else {
             let known = KnownTenant::lock(on, &tenant.id).await?;
             upserted.settings_ignored = known.tenant.settings != tenant.settings;

@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::person::Person;
+use super::settings::erase_settings_reasons;
 use crate::event::{Recipient, RecipientRole};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
@@ -22,6 +23,7 @@ use crate::store::delivery::notes::insert_notes;
 use crate::store::intake::IntakeTransaction;
 use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::people::audit::erase::erase_audit_details;
+use crate::store::people::idempotency::forget_answers;
 use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::event::erase_portal_events;
 use crate::store::portal::links::erase_reasons_that_name;
@@ -109,6 +111,7 @@ impl Store {
         erase_portal_events(on, tenant, customer).await?;
         insert_notes(on, &deliveries, &signature, note, now).await?;
         erase_audit_details(on, tenant, customer, &person).await?;
+        forget_answers(on).await?;
         let change = json!({ "deliveries": deliveries.len(), "dead_letters": letters.len() });
         let entry = NewAuditEntry::new(AuditAction::CustomerErased, who).of_customer(tenant, customer);
         let entry = NewAuditEntry { reason, ..entry.about(customer.as_str()).with(change) };
@@ -372,6 +375,7 @@ async fn erase_notes_that_name(
     .rows("needle text", needles())
     .run(on)
     .await?;
+    erase_settings_reasons(on, tenant, person).await?;
     erase_reasons_that_name(on, tenant, person).await
 }
 

@@ -12,10 +12,15 @@ use crate::model::ids::TenantId;
 use crate::model::settings::{Settings, VersionedSettings};
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{StatementExecutor, sql};
+use crate::store::delivery::erased::ERASED;
+use crate::store::directory::person::Person;
 use crate::store::lane::load::read_settings;
 use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
+
+/// Who chose the settings that a tenant began with.
+pub const SETTINGS_OF_CREATION: &str = "created with the tenant";
 
 /// What became of new settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub enum SettingsPut {
     Conflict(VersionedSettings),
     /// The tenant is unknown.
     UnknownTenant,
+    /// The tenant never had the version that was to be restored.
+    UnknownVersion,
 }
 
 /// Settings that held from some moment.
@@ -38,6 +45,8 @@ pub struct SettingsChange {
     pub changed_at: Timestamp,
     /// Who chose them.
     pub changed_by: String,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
 }
 
 impl Store {
@@ -66,35 +75,74 @@ impl Store {
     }
 
     /// Saves valid settings, if those of version `if_match` still hold (or whatever holds, without one). Once this has
-    /// committed, no message starts that was decided upon the old ones.
+    /// committed, no message starts that was decided upon the old ones. Without a `reason` the actor's own counts.
     pub async fn put_settings(
         &self,
         tenant: &TenantId,
         settings: &Settings,
         if_match: Option<i64>,
+        reason: Option<&str>,
         who: &Actor,
     ) -> Result<SettingsPut, StoreError> {
         let mut transaction = self.begin().await?;
-        let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1 {postgres: FOR UPDATE}")
+        let Some(current) = lock_settings(&mut transaction, tenant).await? else {
+            return Ok(SettingsPut::UnknownTenant);
+        };
+        let change = ChosenSettings { settings: *settings, restored: None, reason, who };
+        self.save_settings(transaction, tenant, current, if_match, change).await
+    }
+
+    /// Saves what held as an earlier `version` once more, as a new version; otherwise as [`Store::put_settings`].
+    pub async fn restore_settings(
+        &self,
+        tenant: &TenantId,
+        version: i64,
+        if_match: Option<i64>,
+        reason: Option<&str>,
+        who: &Actor,
+    ) -> Result<SettingsPut, StoreError> {
+        let mut transaction = self.begin().await?;
+        let Some(current) = lock_settings(&mut transaction, tenant).await? else {
+            return Ok(SettingsPut::UnknownTenant);
+        };
+        let row = sql("SELECT settings FROM settings_change WHERE tenant_id = $1 AND version = $2")
             .bind(tenant)
+            .bind(version)
             .optional(&mut transaction)
             .await?;
-        let Some(row) = row else { return Ok(SettingsPut::UnknownTenant) };
-        let current = read_settings(&row)?;
+        let Some(row) = row else { return Ok(SettingsPut::UnknownVersion) };
+        let change = ChosenSettings { settings: row.json("settings")?, restored: Some(version), reason, who };
+        self.save_settings(transaction, tenant, current, if_match, change).await
+    }
+
+    async fn save_settings(
+        &self,
+        mut transaction: Transaction,
+        tenant: &TenantId,
+        current: VersionedSettings,
+        if_match: Option<i64>,
+        chosen: ChosenSettings<'_>,
+    ) -> Result<SettingsPut, StoreError> {
+        let ChosenSettings { settings, restored, reason, who } = chosen;
         if if_match.is_some_and(|version| version != current.version) {
             return Ok(SettingsPut::Conflict(current));
         }
-        if current.settings == *settings {
+        if current.settings == settings {
             return Ok(SettingsPut::Saved(current));
         }
-        let saved = VersionedSettings { version: current.version + 1, settings: *settings };
+        let saved = VersionedSettings { version: current.version + 1, settings };
         let now = self.now();
-        insert_settings(&mut transaction, tenant, saved, who.name(), now).await?;
+        let reason = reason.or(who.reason.as_deref());
+        insert_settings(&mut transaction, tenant, saved, (who.name(), reason), now).await?;
         let json = |settings: &Settings| serde_json::to_value(settings).expect("settings are always JSON");
-        let mut change = changed_members(&json(&current.settings), &json(settings));
+        let mut change = changed_members(&json(&current.settings), &json(&settings));
         change["version"] = json!({ "old": current.version, "new": saved.version });
+        if let Some(version) = restored {
+            change["restored_version"] = json!(version);
+        }
         let entry = NewAuditEntry::new(AuditAction::SettingsChanged, who).of_tenant(tenant).about(tenant.as_str());
-        append(&mut transaction, &entry.with(change), now).await?;
+        let entry = NewAuditEntry { reason, ..entry.with(change) };
+        append(&mut transaction, &entry, now).await?;
         transaction.commit().await?;
         Ok(SettingsPut::Saved(saved))
     }
@@ -106,7 +154,7 @@ impl Store {
         scope: &TenantScope,
     ) -> Result<Vec<SettingsChange>, StoreError> {
         sql(concat!(
-            "SELECT version, settings, changed_at, changed_by FROM settings_change WHERE tenant_id = $1 AND ",
+            "SELECT version, settings, changed_at, changed_by, reason FROM settings_change WHERE tenant_id = $1 AND ",
             in_scope!("tenant_id", "$2"),
             " ORDER BY version DESC"
         ))
@@ -121,18 +169,55 @@ impl Store {
                 settings: row.json("settings")?,
                 changed_at: row.get("changed_at")?,
                 changed_by: row.get("changed_by")?,
+                reason: row.get("reason")?,
             })
         })
         .collect()
     }
 }
 
-/// Lets settings hold, and remembers who chose them.
+/// Takes from the versions of the tenant's settings why they were chosen, where that names a person.
+pub(super) async fn erase_settings_reasons(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<(), StoreError> {
+    sql("WITH {rows} UPDATE settings_change SET reason = $1
+        WHERE tenant_id = $2 AND reason IS NOT NULL
+          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(settings_change.reason))}
+                                                {sqlite: instr(lower(settings_change.reason), rows.needle)} > 0)")
+    .bind(ERASED)
+    .bind(tenant)
+    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .run(on)
+    .await?;
+    Ok(())
+}
+
+/// What somebody wants to hold, and why.
+struct ChosenSettings<'a> {
+    settings: Settings,
+    /// The version that they held as before.
+    restored: Option<i64>,
+    reason: Option<&'a str>,
+    who: &'a Actor,
+}
+
+/// What holds now, until the transaction ends.
+async fn lock_settings(on: &mut Transaction, tenant: &TenantId) -> Result<Option<VersionedSettings>, StoreError> {
+    let row = sql("SELECT * FROM tenant_settings WHERE tenant_id = $1 {postgres: FOR UPDATE}")
+        .bind(tenant)
+        .optional(on)
+        .await?;
+    row.as_ref().map(read_settings).transpose()
+}
+
+/// Lets settings hold, and remembers who chose them and why.
 pub(in crate::store) async fn insert_settings(
     on: &mut Transaction,
     tenant: &TenantId,
     saved: VersionedSettings,
-    who: &str,
+    (who, reason): (&str, Option<&str>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let VersionedSettings { version, settings } = saved;
@@ -152,13 +237,14 @@ pub(in crate::store) async fn insert_settings(
     .run(on)
     .await?;
     let body = serde_json::to_string(&settings).expect("settings are always JSON");
-    sql("INSERT INTO settings_change (tenant_id, version, settings, changed_at, changed_by)
-        VALUES ($1, $2, $3, $4, $5)")
+    sql("INSERT INTO settings_change (tenant_id, version, settings, changed_at, changed_by, reason)
+        VALUES ($1, $2, $3, $4, $5, $6)")
     .bind(tenant)
     .bind(version)
     .bind(body)
     .bind(now)
     .bind(who)
+    .bind(reason)
     .run(on)
     .await?;
     Ok(())

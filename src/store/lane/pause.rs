@@ -65,6 +65,9 @@ impl Store {
     /// Pauses one tenant: what waits stays due and is not claimed, what a worker has claimed gets no permit for DATA any
     /// more. What has begun DATA ends as it does.
     pub async fn pause_tenant(&self, tenant: &TenantId, who: &Actor, reason: &str) -> Result<PauseChange, StoreError> {
+        if !who.principal.scope.allows(tenant) {
+            return Ok(PauseChange::UnknownTenant);
+        }
         let mut transaction = self.begin().await?;
         // Intake holds the tenant's row for as long as it writes: what it wrote before is seen by the hold below, and
         // whoever comes after sees the pause.
@@ -91,6 +94,9 @@ impl Store {
 
     /// Ends the pause of a tenant; what it held takes its place in its lane anew.
     pub async fn resume_tenant(&self, tenant: &TenantId, who: &Actor) -> Result<PauseChange, StoreError> {
+        if !who.principal.scope.allows(tenant) {
+            return Ok(PauseChange::UnknownTenant);
+        }
         let mut transaction = self.begin().await?;
         let changed = sql("UPDATE tenant SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
             WHERE id = $1 AND paused_at IS NOT NULL")

@@ -1,10 +1,15 @@
 //! One-time links by which operators choose a password: the first one, or another in place of one that was taken away.
 
+use serde_json::json;
+
+use super::audit::append::{NewAuditEntry, append};
 use super::lock::lock_operator;
 use super::session::delete_sessions;
 use super::totp::delete_totp;
 use crate::clock::Timestamp;
 use crate::model::access::InvitationKind;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
 use crate::secrets::PasswordHash;
 use crate::sha256::Sha256;
@@ -53,7 +58,7 @@ impl Store {
         &self,
         id: OperatorId,
         invitation: &NewInvitation,
-        by: &str,
+        who: &Actor,
     ) -> Result<Invited, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -61,7 +66,7 @@ impl Store {
         if operator.is_disabled {
             return Ok(Invited::Disabled);
         }
-        match invitation.kind {
+        let action = match invitation.kind {
             InvitationKind::Invitation => {
                 let row = sql("SELECT password IS NOT NULL AS has_password FROM operator WHERE id = $1")
                     .bind(id)
@@ -70,6 +75,7 @@ impl Store {
                 if row.get("has_password")? {
                     return Ok(Invited::HasPassword);
                 }
+                AuditAction::OperatorInvited
             }
             InvitationKind::Reset => {
                 sql("UPDATE operator SET password = NULL, password_changed_at = NULL WHERE id = $1")
@@ -78,9 +84,13 @@ impl Store {
                     .await?;
                 delete_totp(&mut transaction, id).await?;
                 delete_sessions(&mut transaction, id).await?;
+                AuditAction::OperatorReset
             }
-        }
-        insert_invitation(&mut transaction, id, invitation, now, by).await?;
+        };
+        insert_invitation(&mut transaction, id, invitation, now, who.name()).await?;
+        let change = json!({ "operator": operator.address, "expires_at": invitation.expires_at });
+        let entry = NewAuditEntry::new(action, who).about(id.to_string()).with(change);
+        append(&mut transaction, &entry, now).await?;
         transaction.commit().await?;
         Ok(Invited::Done)
     }
@@ -106,12 +116,14 @@ impl Store {
         .transpose()
     }
 
-    /// Uses a link up and gives its operator the password, and the name that they want to go by. None if it works no more: of two at the same moment, one.
+    /// Uses a link up and gives its operator the password, and the name that they want to go by. None if it works no more: of
+    /// two at the same moment, one. `network` is the client's.
     pub async fn accept_invitation(
         &self,
         token: Sha256,
         password: &PasswordHash,
         name: Option<&str>,
+        network: Option<&str>,
     ) -> Result<Option<OperatorId>, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -123,17 +135,13 @@ impl Store {
         let operator: OperatorId = row.get("operator_id")?;
         // The operator first, as where a link is made: two at once cannot wait for each other.
         let locked = lock_operator(&mut transaction, operator).await?;
-        if locked.is_none_or(|operator| operator.is_disabled) {
-            return Ok(None);
-        }
-        let used = sql("DELETE FROM operator_invitation WHERE token_sha256 = $1 AND expires_at > $2")
+        let Some(locked) = locked.filter(|operator| !operator.is_disabled) else { return Ok(None) };
+        let used = sql("DELETE FROM operator_invitation WHERE token_sha256 = $1 AND expires_at > $2 RETURNING kind")
             .bind(token)
             .bind(now)
-            .run(&mut transaction)
+            .optional(&mut transaction)
             .await?;
-        if used == 0 {
-            return Ok(None);
-        }
+        let Some(used) = used else { return Ok(None) };
         sql("UPDATE operator SET password = $2, password_changed_at = $3, name = COALESCE($4, name) WHERE id = $1")
             .bind(operator)
             .bind(password.as_str())
@@ -142,6 +150,10 @@ impl Store {
             .run(&mut transaction)
             .await?;
         delete_sessions(&mut transaction, operator).await?;
+        let who = Actor::new(locked.principal(operator)).from_network_if_known(network);
+        let kind: InvitationKind = used.get("kind")?;
+        let entry = NewAuditEntry::new(AuditAction::InvitationAccepted, &who).about(operator.to_string());
+        append(&mut transaction, &entry.with(json!({ "kind": kind, "name": name })), now).await?;
         transaction.commit().await?;
         Ok(Some(operator))
     }

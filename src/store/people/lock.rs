@@ -1,7 +1,7 @@
 //! The lock under which an operator is changed.
 
 use super::scope::read_scope;
-use crate::model::access::{Role, TenantScope};
+use crate::model::access::{Principal, PrincipalKind, Role, TenantScope};
 use crate::model::ids::OperatorId;
 use crate::store::Transaction;
 use crate::store::db::error::StoreError;
@@ -9,9 +9,18 @@ use crate::store::db::statement::sql;
 
 /// What a change starts from.
 pub(super) struct LockedOperator {
+    pub(super) address: String,
     pub(super) role: Role,
     pub(super) scope: TenantScope,
     pub(super) is_disabled: bool,
+}
+
+impl LockedOperator {
+    /// Themselves, as histories and the audit log name them.
+    pub(super) fn principal(&self, id: OperatorId) -> Principal {
+        let kind = PrincipalKind::Operator(id);
+        Principal { kind, name: self.address.as_str().into(), role: self.role, scope: self.scope.clone() }
+    }
 }
 
 /// Locks an operator's row, and before it those of all administrators who can sign in: two of them who take each other's
@@ -24,12 +33,13 @@ pub(super) async fn lock_operator(on: &mut Transaction, id: OperatorId) -> Resul
     .all(on)
     .await?;
     // A statement of its own: it sees what the others have committed.
-    let row = sql("SELECT role, scope, disabled_at IS NOT NULL AS is_disabled FROM operator WHERE id = $1")
+    let row = sql("SELECT address, role, scope, disabled_at IS NOT NULL AS is_disabled FROM operator WHERE id = $1")
         .bind(id)
         .optional(on)
         .await?;
     row.map(|row| {
         Ok(LockedOperator {
+            address: row.get("address")?,
             role: row.get("role")?,
             scope: read_scope(&row, "scope")?,
             is_disabled: row.get("is_disabled")?,

@@ -2,18 +2,23 @@
 //!
 //! None is ever deleted: histories name them. Whoever leaves is disabled, which ends their sessions.
 
+use serde_json::json;
+
+use super::audit::append::{NewAuditEntry, append, changed_members};
 use super::invitation::{NewInvitation, insert_invitation};
-use super::lock::lock_operator;
-use super::scope::{read_scope, written};
+use super::lock::{LockedOperator, lock_operator};
+use super::scope::{read_scope, shown, written};
 use super::session::delete_sessions;
 use super::totp::delete_totp;
 use crate::clock::Timestamp;
 use crate::model::access::{InvitationKind, Role, TenantScope};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
-use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
+use crate::store::{Store, Transaction};
 
 /// A person who signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +154,7 @@ impl Store {
         &self,
         new: &NewOperator<'_>,
         invitation: Option<&NewInvitation>,
-        by: &str,
+        who: &Actor,
     ) -> Result<OperatorAdded, StoreError> {
         let now = self.now();
         let id = OperatorId(self.clock().new_id());
@@ -162,7 +167,7 @@ impl Store {
         .bind(new.role)
         .bind(written(new.scope))
         .bind(now)
-        .bind(by)
+        .bind(who.name())
         .run(&mut transaction)
         .await?;
         if added == 0 {
@@ -170,8 +175,17 @@ impl Store {
             return Ok(OperatorAdded::Exists(row.get("id")?));
         }
         if let Some(invitation) = invitation {
-            insert_invitation(&mut transaction, id, invitation, now, by).await?;
+            insert_invitation(&mut transaction, id, invitation, now, who.name()).await?;
         }
+        let change = json!({
+            "operator": new.address,
+            "name": new.name,
+            "role": new.role,
+            "tenants": shown(new.scope),
+            "invitation_expires_at": invitation.map(|invitation| invitation.expires_at),
+        });
+        let entry = NewAuditEntry::new(AuditAction::OperatorAdded, who).about(id.to_string()).with(change);
+        append(&mut transaction, &entry, now).await?;
         transaction.commit().await?;
         Ok(OperatorAdded::Added(id))
     }
@@ -182,7 +196,9 @@ impl Store {
         id: OperatorId,
         role: Role,
         scope: &TenantScope,
+        who: &Actor,
     ) -> Result<OperatorChange, StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
         let Some(before) = lock_operator(&mut transaction, id).await? else { return Ok(OperatorChange::Unknown) };
         if before.role == role && before.scope == *scope {
@@ -198,12 +214,17 @@ impl Store {
             .bind(written(scope))
             .run(&mut transaction)
             .await?;
+        let rights = |role: Role, scope: &TenantScope| json!({ "role": role, "tenants": shown(scope) });
+        let mut change = changed_members(&rights(before.role, &before.scope), &rights(role, scope));
+        change["operator"] = json!(before.address);
+        let entry = NewAuditEntry::new(AuditAction::OperatorChanged, who).about(id.to_string()).with(change);
+        append(&mut transaction, &entry, now).await?;
         transaction.commit().await?;
         Ok(OperatorChange::Done)
     }
 
     /// Ends somebody's sessions and lets them sign in no more, nor by an open link.
-    pub async fn disable_operator(&self, id: OperatorId, by: &str) -> Result<OperatorChange, StoreError> {
+    pub async fn disable_operator(&self, id: OperatorId, who: &Actor) -> Result<OperatorChange, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let Some(before) = lock_operator(&mut transaction, id).await? else { return Ok(OperatorChange::Unknown) };
@@ -216,32 +237,34 @@ impl Store {
         sql("UPDATE operator SET disabled_at = $2, disabled_by = $3 WHERE id = $1")
             .bind(id)
             .bind(now)
-            .bind(by)
+            .bind(who.name())
             .run(&mut transaction)
             .await?;
         sql("DELETE FROM operator_invitation WHERE operator_id = $1").bind(id).run(&mut transaction).await?;
         delete_sessions(&mut transaction, id).await?;
+        audit_operator(&mut transaction, AuditAction::OperatorDisabled, id, &before, who, now).await?;
         transaction.commit().await?;
         Ok(OperatorChange::Done)
     }
 
     /// Takes somebody's app and recovery codes away, and ends their sessions: they sign in by password, and set up another
     /// app where their role asks for one. `Unchanged` if they have none.
-    pub async fn reset_totp(&self, id: OperatorId) -> Result<OperatorChange, StoreError> {
+    pub async fn reset_totp(&self, id: OperatorId, who: &Actor) -> Result<OperatorChange, StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
-        if lock_operator(&mut transaction, id).await?.is_none() {
-            return Ok(OperatorChange::Unknown);
-        }
+        let Some(before) = lock_operator(&mut transaction, id).await? else { return Ok(OperatorChange::Unknown) };
         if delete_totp(&mut transaction, id).await? == 0 {
             return Ok(OperatorChange::Unchanged);
         }
         delete_sessions(&mut transaction, id).await?;
+        audit_operator(&mut transaction, AuditAction::SecondFactorRemoved, id, &before, who, now).await?;
         transaction.commit().await?;
         Ok(OperatorChange::Done)
     }
 
     /// Lets somebody sign in again, with the password that they had.
-    pub async fn enable_operator(&self, id: OperatorId) -> Result<OperatorChange, StoreError> {
+    pub async fn enable_operator(&self, id: OperatorId, who: &Actor) -> Result<OperatorChange, StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
         let Some(before) = lock_operator(&mut transaction, id).await? else { return Ok(OperatorChange::Unknown) };
         if !before.is_disabled {
@@ -251,9 +274,23 @@ impl Store {
             .bind(id)
             .run(&mut transaction)
             .await?;
+        audit_operator(&mut transaction, AuditAction::OperatorEnabled, id, &before, who, now).await?;
         transaction.commit().await?;
         Ok(OperatorChange::Done)
     }
+}
+
+/// Keeps what was done with an operator, whose name goes with the detail.
+async fn audit_operator(
+    on: &mut Transaction,
+    action: AuditAction,
+    id: OperatorId,
+    operator: &LockedOperator,
+    who: &Actor,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let change = json!({ "operator": operator.address });
+    append(on, &NewAuditEntry::new(action, who).about(id.to_string()).with(change), now).await
 }
 
 /// Whether this is the only operator who may manage operators and can sign in. Their rows are locked.

@@ -1,5 +1,7 @@
 //! The tenants that somebody may see, as a row holds them.
 
+use serde_json::{Value as Json, json};
+
 use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
 use crate::store::Store;
@@ -15,6 +17,11 @@ pub(super) fn written(scope: &TenantScope) -> String {
         None => EVERY_TENANT.to_owned(),
         Some(tenants) => serde_json::to_string(tenants).expect("a list of texts is JSON"),
     }
+}
+
+/// As the audit log shows it.
+pub(super) fn shown(scope: &TenantScope) -> Json {
+    scope.tenants().map_or_else(|| json!(EVERY_TENANT), |tenants| json!(tenants))
 }
 
 /// Reads the column `name`, which holds a scope.

@@ -5,11 +5,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use uuid::Uuid;
 
+use super::audit::append::{NewAuditEntry, append};
 use super::scope::read_scope;
 use crate::clock::Timestamp;
-use crate::model::access::{Role, SessionStage, TenantScope};
+use crate::model::access::{Principal, PrincipalKind, Role, SessionStage, TenantScope};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
@@ -56,6 +60,25 @@ pub struct OperatorSession {
     pub scope: TenantScope,
 }
 
+impl OperatorSession {
+    /// Its owner, as histories and the audit log name them.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal {
+            kind: PrincipalKind::Operator(self.operator),
+            name: self.address.as_str().into(),
+            role: self.role,
+            scope: self.scope.clone(),
+        }
+    }
+
+    /// Its owner, who does something from this network.
+    #[must_use]
+    pub fn actor(&self, network: Option<&str>) -> Actor {
+        Actor::new(self.principal()).from_network_if_known(network)
+    }
+}
+
 /// A session in its owner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSession {
@@ -73,20 +96,19 @@ impl Store {
         let now = self.now();
         let mut transaction = self.begin().await?;
         // Locked: whoever disables this operator at this moment waits, and then ends this session, too.
-        let may = sql("SELECT 1 AS one FROM operator WHERE id = $1 AND disabled_at IS NULL
-                       {postgres: FOR NO KEY UPDATE}")
+        let owner = sql("SELECT address, role, scope FROM operator WHERE id = $1 AND disabled_at IS NULL
+                         {postgres: FOR NO KEY UPDATE}")
         .bind(new.operator)
         .optional(&mut transaction)
         .await?;
-        if may.is_none() {
-            return Ok(false);
-        }
+        let Some(owner) = owner else { return Ok(false) };
+        let session = self.clock().new_id();
         end_oldest(&mut transaction, new.operator, now).await?;
         sql("INSERT INTO operator_session (id_sha256, session, operator_id, stage, started_at, last_seen_at, ends_at,
                                            network, browser)
             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)")
         .bind(new.id)
-        .bind(self.clock().new_id())
+        .bind(session)
         .bind(new.operator)
         .bind(new.stage)
         .bind(now)
@@ -95,7 +117,16 @@ impl Store {
         .bind(new.browser)
         .run(&mut transaction)
         .await?;
-        note_sign_in(&mut transaction, new.operator, new.stage, now).await?;
+        if new.stage == SessionStage::Open {
+            let who = Actor::new(Principal {
+                kind: PrincipalKind::Operator(new.operator),
+                name: owner.get::<String>("address")?.into(),
+                role: owner.get("role")?,
+                scope: read_scope(&owner, "scope")?,
+            });
+            let who = who.from_network_if_known(new.network);
+            note_sign_in(&mut transaction, new.operator, session, new.browser, &who, now).await?;
+        }
         transaction.commit().await?;
         Ok(true)
     }
@@ -106,26 +137,27 @@ impl Store {
         session: &OperatorSession,
         new: Sha256,
         stage: SessionStage,
+        who: &Actor,
     ) -> Result<bool, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         let raised = sql("UPDATE operator_session SET id_sha256 = $2, stage = $3, last_seen_at = $4, ends_at = $5
             WHERE id_sha256 = $1 AND stage = $6 AND ends_at > $4
               AND EXISTS (SELECT 1 FROM operator WHERE operator.id = operator_session.operator_id
-                                                   AND operator.disabled_at IS NULL)")
+                                                   AND operator.disabled_at IS NULL)
+            RETURNING browser")
         .bind(session.id_sha256)
         .bind(new)
         .bind(stage)
         .bind(now)
         .bind(now.plus(longest(stage)))
         .bind(session.stage)
-        .run(&mut transaction)
+        .optional(&mut transaction)
         .await?;
-        if raised == 0 {
-            return Ok(false);
-        }
-        if session.stage != SessionStage::Open {
-            note_sign_in(&mut transaction, session.operator, stage, now).await?;
+        let Some(raised) = raised else { return Ok(false) };
+        if session.stage != SessionStage::Open && stage == SessionStage::Open {
+            let browser: Option<String> = raised.get("browser")?;
+            note_sign_in(&mut transaction, session.operator, session.session, browser.as_deref(), who, now).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -191,28 +223,45 @@ impl Store {
         .collect()
     }
 
-    /// Ends one session of an operator; `false` if it is not theirs, or has ended.
-    pub async fn end_operator_session(&self, operator: OperatorId, session: Uuid) -> Result<bool, StoreError> {
+    /// Ends a session of the operator whose other or same session `own` is; `false` if it is not theirs, or has ended.
+    pub async fn end_operator_session(
+        &self,
+        own: &OperatorSession,
+        session: Uuid,
+        who: &Actor,
+    ) -> Result<bool, StoreError> {
         let now = self.now();
+        let mut transaction = self.begin().await?;
         // The row stays a while: it says from which networks its owner has signed in.
         let ended = sql("UPDATE operator_session SET ends_at = $3
-            WHERE operator_id = $1 AND session = $2 AND ends_at > $3")
-        .bind(operator)
+            WHERE operator_id = $1 AND session = $2 AND ends_at > $3 RETURNING stage")
+        .bind(own.operator)
         .bind(session)
         .bind(now)
-        .run(&mut self.write().await?)
+        .optional(&mut transaction)
         .await?;
-        Ok(ended > 0)
+        let Some(ended) = ended else { return Ok(false) };
+        // A sign-in that is given up on its way was none.
+        if ended.get::<SessionStage>("stage")? == SessionStage::Open {
+            let action = if session == own.session { AuditAction::SignedOut } else { AuditAction::SessionEnded };
+            let entry = NewAuditEntry::new(action, who).about(session.to_string());
+            append(&mut transaction, &entry, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    /// Ends the sessions of an operator but for one; returns how many.
-    pub async fn end_other_operator_sessions(&self, operator: OperatorId, but: Uuid) -> Result<u64, StoreError> {
-        sql("UPDATE operator_session SET ends_at = $3 WHERE operator_id = $1 AND session <> $2 AND ends_at > $3")
-            .bind(operator)
-            .bind(but)
-            .bind(self.now())
-            .run(&mut self.write().await?)
-            .await
+    /// Ends the sessions of an operator but for `own`; returns how many.
+    pub async fn end_other_operator_sessions(&self, own: &OperatorSession, who: &Actor) -> Result<u64, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let ended = end_others(&mut transaction, own, now).await?;
+        if ended > 0 {
+            let change = json!({ "sessions": ended });
+            append(&mut transaction, &NewAuditEntry::new(AuditAction::SessionEnded, who).with(change), now).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     /// Deletes up to `limit` sessions that ended before `before`.
@@ -247,16 +296,28 @@ async fn end_oldest(on: &mut Transaction, operator: OperatorId, now: Timestamp) 
     Ok(())
 }
 
+/// Ends an operator's sessions but for `own`; returns how many.
+pub(super) async fn end_others(on: &mut Transaction, own: &OperatorSession, now: Timestamp) -> Result<u64, StoreError> {
+    sql("UPDATE operator_session SET ends_at = $3 WHERE operator_id = $1 AND session <> $2 AND ends_at > $3")
+        .bind(own.operator)
+        .bind(own.session)
+        .bind(now)
+        .run(on)
+        .await
+}
+
+/// A session is open from now on. The last statement before the commit.
 async fn note_sign_in(
     on: &mut Transaction,
     operator: OperatorId,
-    stage: SessionStage,
+    session: Uuid,
+    browser: Option<&str>,
+    who: &Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if stage == SessionStage::Open {
-        sql("UPDATE operator SET last_sign_in_at = $2 WHERE id = $1").bind(operator).bind(now).run(on).await?;
-    }
-    Ok(())
+    sql("UPDATE operator SET last_sign_in_at = $2 WHERE id = $1").bind(operator).bind(now).run(on).await?;
+    let entry = NewAuditEntry::new(AuditAction::SignedIn, who).about(session.to_string());
+    append(on, &entry.with(json!({ "browser": browser })), now).await
 }
 
 /// Ends all sessions of an operator for good: no network of theirs is known any more.

@@ -5,10 +5,17 @@
 //! of the same account and network (an advisory lock on PostgreSQL, the one writer on SQLite). An address that nobody has is
 //! counted like any other.
 
+use serde_json::json;
 use uuid::Uuid;
 
+use super::audit::append::{NewAuditEntry, append};
+use super::lock::lock_operator;
+use super::scope::read_scope;
+use super::session::{OperatorSession, end_others};
 use crate::clock::Timestamp;
-use crate::model::access::{Role, SessionStage};
+use crate::model::access::{Principal, PrincipalKind, Role, SessionStage, TenantScope};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
 use crate::policy::sign_in::{ACCOUNT_LIMIT, NETWORK_LIMIT, PAIR_LIMIT, SignInFailures};
 use crate::secrets::PasswordHash;
@@ -44,15 +51,29 @@ pub struct SignInAccount {
     pub id: OperatorId,
     pub address: String,
     pub role: Role,
+    pub scope: TenantScope,
     /// None until they have chosen one, and while they are disabled.
     pub password: Option<PasswordHash>,
     pub has_totp: bool,
 }
 
+impl SignInAccount {
+    /// Whose it is, as histories and the audit log name them.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal {
+            kind: PrincipalKind::Operator(self.id),
+            name: self.address.as_str().into(),
+            role: self.role,
+            scope: self.scope.clone(),
+        }
+    }
+}
+
 impl Store {
     /// The account with this address (in lower case).
     pub async fn sign_in_account(&self, address: &str) -> Result<Option<SignInAccount>, StoreError> {
-        let row = sql("SELECT id, address, role, CASE WHEN disabled_at IS NULL THEN password END AS password,
+        let row = sql("SELECT id, address, role, scope, CASE WHEN disabled_at IS NULL THEN password END AS password,
                    EXISTS (SELECT 1 FROM operator_totp AS totp
                            WHERE totp.operator_id = operator.id AND totp.is_confirmed) AS has_totp
             FROM operator WHERE address = $1")
@@ -64,6 +85,7 @@ impl Store {
                 id: row.get("id")?,
                 address: row.get("address")?,
                 role: row.get("role")?,
+                scope: read_scope(&row, "scope")?,
                 password: row.get::<Option<String>>("password")?.map(PasswordHash::from_text),
                 has_totp: row.get("has_totp")?,
             })
@@ -114,22 +136,37 @@ impl Store {
         Ok(())
     }
 
-    /// Gives an operator a password in place of the one that they have; returns whether they had `old` until now.
+    /// Gives the owner of a session another password, and ends their other sessions; `false` if `old` is not theirs any more.
+    pub async fn change_password(
+        &self,
+        own: &OperatorSession,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        who: &Actor,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        // The operator first, as where a session begins.
+        lock_operator(&mut transaction, own.operator).await?;
+        if !put_password(&mut transaction, own.operator, old, new, now).await? {
+            return Ok(false);
+        }
+        let ended = end_others(&mut transaction, own, now).await?;
+        let entry = NewAuditEntry::new(AuditAction::PasswordChanged, who).about(own.operator.to_string());
+        append(&mut transaction, &entry.with(json!({ "sessions_ended": ended })), now).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Puts another hash in the place of one; returns whether that was the operator's until now. The password itself stays.
     pub async fn replace_password(
         &self,
         operator: OperatorId,
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let replaced = sql("UPDATE operator SET password = $3, password_changed_at = $4
-            WHERE id = $1 AND password = $2 AND disabled_at IS NULL")
-        .bind(operator)
-        .bind(old.as_str())
-        .bind(new.as_str())
-        .bind(self.now())
-        .run(&mut self.write().await?)
-        .await?;
-        Ok(replaced > 0)
+        let now = self.now();
+        put_password(&mut self.write().await?, operator, old, new, now).await
     }
 
     /// Deletes up to `limit` failures before `before`.
@@ -141,6 +178,24 @@ impl Store {
         .run(&mut self.write().await?)
         .await
     }
+}
+
+async fn put_password(
+    on: &mut impl StatementExecutor,
+    operator: OperatorId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let replaced = sql("UPDATE operator SET password = $3, password_changed_at = $4
+        WHERE id = $1 AND password = $2 AND disabled_at IS NULL")
+    .bind(operator)
+    .bind(old.as_str())
+    .bind(new.as_str())
+    .bind(now)
+    .run(on)
+    .await?;
+    Ok(replaced > 0)
 }
 
 async fn failures(

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::scope::{read_scope, written};
+use serde_json::json;
+
+use super::audit::append::{NewAuditEntry, append};
+use super::scope::{read_scope, shown, written};
 use crate::clock::Timestamp;
 use crate::model::access::{Principal, PrincipalKind, Role, TenantScope};
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::{OperatorId, TokenId};
 use crate::policy::permission::Permission;
 use crate::sha256::Sha256;
@@ -99,8 +104,10 @@ fn read_owner(row: &Row) -> Result<Option<TokenOwner>, StoreError> {
 
 impl Store {
     /// Adds a token; none if one that is not revoked has this name.
-    pub async fn add_token(&self, new: &NewApiToken<'_>, by: &str) -> Result<Option<TokenId>, StoreError> {
+    pub async fn add_token(&self, new: &NewApiToken<'_>, who: &Actor) -> Result<Option<TokenId>, StoreError> {
+        let now = self.now();
         let id = TokenId(self.clock().new_id());
+        let mut transaction = self.begin().await?;
         let added =
             sql("INSERT INTO api_token (id, token_sha256, prefix, name, role, scope, owner_id, created_at, created_by,
                                                 expires_at)
@@ -113,12 +120,24 @@ impl Store {
             .bind(new.role)
             .bind(written(new.scope))
             .bind(new.owner)
-            .bind(self.now())
-            .bind(by)
+            .bind(now)
+            .bind(who.name())
             .bind(new.expires_at)
-            .run(&mut self.write().await?)
+            .run(&mut transaction)
             .await?;
-        Ok((added > 0).then_some(id))
+        if added == 0 {
+            return Ok(None);
+        }
+        let change = json!({
+            "token": new.name,
+            "role": new.role,
+            "tenants": shown(new.scope),
+            "expires_at": new.expires_at,
+        });
+        let entry = NewAuditEntry::new(AuditAction::TokenMade, who).about(id.to_string()).with(change);
+        append(&mut transaction, &entry, now).await?;
+        transaction.commit().await?;
+        Ok(Some(id))
     }
 
     /// A page of tokens, also of those that work no more; the newest first.
@@ -198,14 +217,22 @@ impl Store {
     }
 
     /// Revokes a token; `false` if it was revoked before, or is not there.
-    pub async fn revoke_token(&self, id: TokenId, by: &str) -> Result<bool, StoreError> {
-        let revoked = sql("UPDATE api_token SET revoked_at = $2, revoked_by = $3 WHERE id = $1 AND revoked_at IS NULL")
-            .bind(id)
-            .bind(self.now())
-            .bind(by)
-            .run(&mut self.write().await?)
-            .await?;
-        Ok(revoked > 0)
+    pub async fn revoke_token(&self, id: TokenId, who: &Actor) -> Result<bool, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        let revoked = sql("UPDATE api_token SET revoked_at = $2, revoked_by = $3
+            WHERE id = $1 AND revoked_at IS NULL RETURNING name")
+        .bind(id)
+        .bind(now)
+        .bind(who.name())
+        .optional(&mut transaction)
+        .await?;
+        let Some(revoked) = revoked else { return Ok(false) };
+        let change = json!({ "token": revoked.get::<String>("name")? });
+        let entry = NewAuditEntry::new(AuditAction::TokenRevoked, who).about(id.to_string()).with(change);
+        append(&mut transaction, &entry, now).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The names of the tokens that an operator answers for and that are neither revoked nor expired.

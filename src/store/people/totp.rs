@@ -1,7 +1,12 @@
 //! Authenticator apps of operators: the secret in use, one that is being set up, and recovery codes.
 
+use serde_json::json;
+
+use super::audit::append::{NewAuditEntry, append};
 use super::lock::lock_operator;
 use crate::clock::Timestamp;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
 use crate::secrets::{RecoveryCode, Sealed};
 use crate::sha256::Sha256;
@@ -73,12 +78,14 @@ impl Store {
         pending: &StoredTotp,
         step: i64,
         recovery: &[RecoveryCode],
+        who: &Actor,
     ) -> Result<bool, StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
         if lock_operator(&mut transaction, pending.operator).await?.is_none_or(|operator| operator.is_disabled) {
             return Ok(false);
         }
-        sql("DELETE FROM operator_totp WHERE operator_id = $1 AND is_confirmed")
+        let replaced = sql("DELETE FROM operator_totp WHERE operator_id = $1 AND is_confirmed")
             .bind(pending.operator)
             .run(&mut transaction)
             .await?;
@@ -93,6 +100,9 @@ impl Store {
             return Ok(false);
         }
         replace_recovery_codes(&mut transaction, pending.operator, recovery).await?;
+        let change = json!({ "in_place_of_another": replaced > 0, "recovery_codes": recovery.len() });
+        let entry = NewAuditEntry::new(AuditAction::SecondFactorAdded, who).about(pending.operator.to_string());
+        append(&mut transaction, &entry.with(change), now).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -111,20 +121,41 @@ impl Store {
     }
 
     /// Uses a recovery code up; `false` if the operator has no such one.
-    pub async fn use_recovery_code(&self, operator: OperatorId, code: Sha256) -> Result<bool, StoreError> {
+    pub async fn use_recovery_code(&self, operator: OperatorId, code: Sha256, who: &Actor) -> Result<bool, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
         let used = sql("DELETE FROM operator_recovery_code WHERE operator_id = $1 AND code_sha256 = $2")
             .bind(operator)
             .bind(code)
-            .run(&mut self.write().await?)
+            .run(&mut transaction)
             .await?;
-        Ok(used > 0)
+        if used == 0 {
+            return Ok(false);
+        }
+        let left = sql("SELECT COUNT(*) AS codes FROM operator_recovery_code WHERE operator_id = $1")
+            .bind(operator)
+            .one(&mut transaction)
+            .await?;
+        let change = json!({ "recovery_codes_left": left.get::<i64>("codes")? });
+        let entry = NewAuditEntry::new(AuditAction::RecoveryCodeUsed, who).about(operator.to_string());
+        append(&mut transaction, &entry.with(change), now).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Gives an operator new recovery codes; the old ones work no more.
-    pub async fn renew_recovery_codes(&self, operator: OperatorId, codes: &[RecoveryCode]) -> Result<(), StoreError> {
+    pub async fn renew_recovery_codes(
+        &self,
+        operator: OperatorId,
+        codes: &[RecoveryCode],
+        who: &Actor,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
         lock_operator(&mut transaction, operator).await?;
         replace_recovery_codes(&mut transaction, operator, codes).await?;
+        let entry = NewAuditEntry::new(AuditAction::RecoveryCodesMade, who).about(operator.to_string());
+        append(&mut transaction, &entry.with(json!({ "recovery_codes": codes.len() })), now).await?;
         transaction.commit().await
     }
 

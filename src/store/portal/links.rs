@@ -62,7 +62,7 @@ pub struct PortalLink {
 }
 
 /// What a link does when it is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LinkState {
     /// It opens the portal.

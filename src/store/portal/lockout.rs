@@ -220,11 +220,16 @@ impl Store {
         reason: &str,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let roots = sql("UPDATE portal_failure SET counts_for_link = FALSE, counts_for_customer = FALSE
+        let roots = sql(concat!(
+            "UPDATE portal_failure SET counts_for_link = FALSE, counts_for_customer = FALSE
             WHERE tenant_id = $1 AND customer_id = $2 AND (counts_for_link OR counts_for_customer)
-            RETURNING root_id")
+              AND ",
+            in_scope!("tenant_id", "$3"),
+            " RETURNING root_id"
+        ))
         .bind(tenant)
         .bind(customer)
+        .bind(&who.principal.scope)
         .all(&mut transaction)
         .await?
         .iter()

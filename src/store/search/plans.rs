@@ -70,23 +70,26 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("list of what was rejected of a tenant", DeliveryFilter { state: rejected, tenant: tenant(), ..all() }, None),
         ("list of all", all(), None),
     ];
+    // The first page, and one behind a row.
+    let pages = [None, Some(Cursor::BEGIN)].map(|after| PageRequest { limit: 100, after });
+    let everybody = TenantScope::All;
     // What somebody sees whose scope is two tenants.
-    let of_two = [
+    let two = TenantScope::of([TenantId::from("one"), TenantId::from("two")]);
+    let of_some = [
         ("list of two tenants by number", DeliveryFilter { invoice: some(), ..all() }, None),
         ("list of two tenants to an address", DeliveryFilter { to: some(), ..all() }, Some(0)),
         ("list of what was rejected of two tenants", DeliveryFilter { state: rejected, ..all() }, None),
     ];
-    let (everybody, two) = (TenantScope::All, TenantScope::of([TenantId::from("one"), TenantId::from("two")]));
-    let filters = filters.iter().map(|filter| (filter, &everybody)).chain(of_two.iter().map(|filter| (filter, &two)));
-    // The first page, and one behind a row.
-    let pages = [None, Some(Cursor::BEGIN)].map(|after| PageRequest { limit: 100, after });
-    let lists =
-        filters.flat_map(|((name, filter, key), scope)| pages.map(|page| (*name, filter.statement(scope, page, *key))));
+    let lists = filters
+        .iter()
+        .flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&everybody, page, *key))));
+    let of_some_pages =
+        of_some.iter().flat_map(|(name, filter, key)| pages.map(|page| (*name, filter.statement(&two, page, *key))));
     let described = |(name, statement): (&'static str, Statement<'_>)| SearchStatement {
         name,
         text: statement.text_for(sqlite).to_string(),
         types: statement.types(),
     };
-    let all = searches.into_iter().chain(lists).chain(work_list::statements());
+    let all = searches.into_iter().chain(lists).chain(of_some_pages).chain(work_list::statements());
     all.map(described).collect()
 }

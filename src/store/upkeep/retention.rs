@@ -67,7 +67,7 @@ pub struct Forgotten {
     pub snapshots: u64,
     pub deliveries: u64,
     pub dead_letters: u64,
-    /// Sessions, counters and networks of visitors of the portal.
+    /// Sessions, counters and networks of visitors of the portal, and what people who sign in and programs leave behind.
     pub visitors: u64,
     /// Entries of the audit log, and networks of others.
     pub audit: u64,
@@ -139,7 +139,7 @@ impl Store {
         now: Timestamp,
         addresses: Duration,
         limit: u32,
-    ) -> Result<[u64; 13], StoreError> {
+    ) -> Result<[u64; 15], StoreError> {
         let (networks_before, counters_before) = (now.minus(addresses), now.minus(COUNTERS.min(addresses)));
         Ok([
             self.purge_portal_sessions(now.minus(AFTER_SESSION), limit).await?,
@@ -155,8 +155,10 @@ impl Store {
             // A session holds its network, and says for so long from where its owner signs in.
             self.purge_operator_sessions(networks_before, limit).await?,
             self.purge_sign_in_failures(counters_before, limit).await?,
+            self.purge_unknown_sign_ins(networks_before, limit).await?,
             self.purge_operator_invitations(limit).await?,
             self.purge_unfinished_totp(now.minus(AFTER_SESSION), limit).await?,
+            self.purge_idempotency_keys(limit).await?,
         ])
     }
 

@@ -5,18 +5,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use invoice_dispatcher::api::{ApiSettings, router};
+use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Clock;
 use invoice_dispatcher::compose::Templates;
 use invoice_dispatcher::config::{self, Config};
 use invoice_dispatcher::intake::{DeliveryFactory, Intake};
 use invoice_dispatcher::model::verification::VerificationConfig;
 use invoice_dispatcher::operator::redrive::Redrive;
+use invoice_dispatcher::secrets::SecretKeys;
 use invoice_dispatcher::store::Store;
 use invoice_dispatcher::wake::Wakes;
 use invoice_dispatcher::web::{Probes, serve};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -32,6 +35,7 @@ pub(crate) struct Api {
     pub(crate) base: String,
     pub(crate) client: Client,
     pub(crate) probes: Probes,
+    _folder: TempDir,
     _end: DropGuard,
 }
 
@@ -53,7 +57,8 @@ impl Answer {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         assert_eq!(self.json["status"], status);
-        assert!(self.json["title"].is_string() && self.json["type"] == "about:blank", "{self:?}");
+        let title = self.json["title"].as_str().expect("a title");
+        assert_eq!(self.json["type"], format!("urn:invoice-dispatcher:problem:{}", title.replace(' ', "-")));
         self.json["detail"].as_str().expect("a detail")
     }
 
@@ -76,9 +81,14 @@ impl Api {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let mut config = Config::embedded_in(std::path::Path::new("/nowhere")).console;
-        config.listen = address;
-        configure(&mut config);
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut whole = Config::embedded_in(folder.path());
+        whole.console.listen = address;
+        configure(&mut whole.console);
+        let (config, keys) = (whole.console.clone(), SecretKeys::parse(&"07".repeat(32)).expect("a key"));
+        let store = store.with_answer_keys(&keys);
+        whole.secrets.keys = Some(keys);
+        let app = App::with_store(whole, store.clone()).expect("the parts fit");
         let factory = Arc::new(DeliveryFactory {
             store: store.clone(),
             wakes: Wakes::default(),
@@ -92,14 +102,14 @@ impl Api {
             redrive: Redrive::new(factory),
             store,
             verification: VerificationConfig::with_sms_anywhere(),
-            trusted_proxies: Vec::new(),
+            ..app.api()
         };
         let probes = Probes::default();
         let end = CancellationToken::new();
         let router = router(console, probes.clone(), &config);
         tokio::spawn(serve(listener, router, end.clone(), Duration::from_secs(1)));
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { base: format!("http://{address}"), client, probes, _end: end.drop_guard() }
+        Self { base: format!("http://{address}"), client, probes, _folder: folder, _end: end.drop_guard() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

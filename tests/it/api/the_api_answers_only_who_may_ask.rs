@@ -90,7 +90,7 @@ async fn pages_of_other_sites_may_not_use_a_browser_that_can_reach_us() {
 async fn what_is_not_there_is_a_problem_too() {
     let database = TestDatabase::sqlite().await;
     let api = Api::start(&database).await;
-    for path in ["/", "/api", "/api/v1/tenants", "/api/v1/tenants/acme/", "/api/v2/events", "/metrics"] {
+    for path in ["/", "/api", "/api/v1/nothing", "/api/v1/tenants/acme/", "/api/v2/events", "/metrics"] {
         api.get(path).await.refusal(404);
     }
     for (method, path, allow) in [

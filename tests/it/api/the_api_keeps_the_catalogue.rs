@@ -17,6 +17,7 @@ on_both_databases!(
     a_customer_is_created_changed_and_left_as_it_is,
     what_verifies_a_customer_goes_in_and_never_comes_out,
     settings_change_only_for_who_has_read_them,
+    a_reason_is_kept_with_the_settings,
     settings_that_nothing_reads_are_reported,
     settings_that_leave_customers_without_documents_warn,
     every_fault_of_a_body_is_reported,
@@ -180,6 +181,27 @@ async fn settings_change_only_for_who_has_read_them(database: TestDatabase) {
     }
     let history = "SELECT changed_by FROM settings_change WHERE tenant_id = 'acme' ORDER BY version";
     assert_eq!(database.texts(history).await, ["created with the tenant", "this machine"]);
+}
+
+async fn a_reason_is_kept_with_the_settings(database: TestDatabase) {
+    let api = Api::start(&database).await;
+    api.remember_acme().await;
+    let put = async |reason: Value, if_match: &str| {
+        let body = json!({"sensitive_attachments": "include", "reason": reason,
+                          "portal_authentication": {"level": "every_page", "primary": "sms_otp"}});
+        api.put_settings("acme", if_match, &body).await
+    };
+    for bad in [json!(7), json!(["x"]), json!("two\nlines"), json!("x".repeat(501))] {
+        let answer = put(bad.clone(), "\"1\"").await;
+        answer.refusal(400);
+        assert_eq!(answer.json["path"], "reason", "{bad}");
+    }
+    let saved = put(json!(" as agreed "), "\"1\"").await;
+    assert_eq!((&saved.success(200)["version"], saved.json.get("ignored")), (&json!(2), None));
+    let kept = "SELECT reason FROM settings_change WHERE tenant_id = 'acme' AND version = 2";
+    assert_eq!(database.texts(kept).await, ["as agreed"]);
+    let entry = &api.get("/api/v1/audit?action=settings_changed").await.json["entries"][0];
+    assert_eq!(entry["reason"], "as agreed", "{entry}");
 }
 
 async fn settings_that_leave_customers_without_documents_warn(database: TestDatabase) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use invoice_dispatcher::broker::{BrokerUrl, Outcomes};
@@ -20,6 +21,13 @@ use crate::store::samples::{add_due, add_tenant, add_worker, claim, sent};
 
 /// What the billing system hears from.
 const PORTAL: &str = "http://127.0.0.1:8081";
+
+/// What the billing system may expect of an outcome.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let text = include_str!("../../../docs/schemas/invoice-mail-outcome.v1.json");
+    let schema = serde_json::from_str(text).expect("JSON");
+    jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
+});
 
 /// What the processes are configured with: everything of this scenario in the shared broker, and outcomes.
 fn configuration(broker: &Broker) -> String {
@@ -50,10 +58,9 @@ async fn hear(broker: &Broker, queue: &str) -> Vec<Heard> {
         let properties = &got.delivery.properties;
         assert_eq!(*properties.content_type(), Some("application/cloudevents+json".into()));
         assert_eq!(*properties.delivery_mode(), Some(2), "it survives a restart of the broker");
-        heard.push(Heard {
-            routing_key: got.delivery.routing_key.to_string(),
-            event: serde_json::from_slice(&got.delivery.data).expect("it is JSON"),
-        });
+        let event = serde_json::from_slice(&got.delivery.data).expect("it is JSON");
+        assert!(SCHEMA.is_valid(&event), "{event}");
+        heard.push(Heard { routing_key: got.delivery.routing_key.to_string(), event });
     }
     heard
 }

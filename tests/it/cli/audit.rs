@@ -55,6 +55,27 @@ fn what_people_did_is_listed_and_proven() {
 }
 
 #[test]
+fn sign_ins_of_unknown_accounts_are_shown_beside_the_proof() {
+    let here = CommandLine::new();
+    here.import_examples();
+    let said = || {
+        let rows = here.run("doctor --json --audit").json();
+        let row = rows.iter().find(|row| row["check"] == "unknown accounts").expect("it is looked at");
+        row["detail"].as_str().expect("a text").to_owned()
+    };
+    assert_eq!(said(), "none in 7 days");
+    execute(
+        &here,
+        "INSERT INTO sign_in_count (hour, network, failed, refused)
+             SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000, network, failed, refused FROM (
+                 SELECT '203.0.113.0/24' AS network, 5 AS failed, 195 AS refused UNION ALL SELECT '', 1, 0)",
+    );
+    let expected = "201 sign-ins in 7 days of accounts that nobody has: 200 from 203.0.113.0/24, \
+                    1 from networks that are not known";
+    assert_eq!(said(), expected);
+}
+
+#[test]
 fn a_tail_that_was_cut_is_found_by_the_logged_head() {
     let here = CommandLine::new();
     here.import_examples();

@@ -6,8 +6,10 @@ use crate::harness::command_line::CommandLine;
 fn what_is_not_named_stays() {
     let here = CommandLine::new();
     here.import_examples();
-    let said = here.run("settings set --tenant acme --level sensitive --secondary none --json");
+    let said = here.run("settings set --tenant acme --level sensitive --secondary none --reason simpler --json");
     assert_eq!(said.code, 0, "{}", said.stderr);
+    let why = here.run("audit list --action settings_changed --json").json().remove(0);
+    assert_eq!(why["reason"], "simpler", "{why}");
     let settings = here.run("settings get --tenant acme --json").json().remove(0);
     assert_eq!(settings["version"], 2);
     assert_eq!(settings["sensitive_attachments"], "exclude_for_private");

@@ -107,7 +107,8 @@ async fn what_the_decision_refuses_is_refused_before(database: TestDatabase) {
     // Every customer gets a link now, must be verified for it, and the customer has nothing to be verified by.
     let mut strict = tenant("acme");
     strict.settings.sensitive_attachments = invoice_dispatcher::model::settings::SensitiveAttachments::Exclude;
-    let settings = support.database.store.put_settings(&"acme".into(), &strict.settings, None, &actor("ada")).await;
+    let settings =
+        support.database.store.put_settings(&"acme".into(), &strict.settings, None, None, &actor("ada")).await;
     settings.expect("answered");
     let folder = documents(&[("acme/1.pdf", b"right")]);
     let (code, table, _) = run(&support, &folder, "dead-letters redrive --all");

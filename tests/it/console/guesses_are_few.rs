@@ -58,7 +58,7 @@ async fn an_address_that_nobody_has_gets_the_same_answer_after_the_same_time() {
     let console = TestConsole::start(TestDatabase::sqlite().await).await;
     console.person(ADDRESS, Role::Admin).await;
     let (left, _) = console.person("left@acme.example", Role::Support).await;
-    console.database.store.disable_operator(left, "test").await.expect("answered");
+    console.database.store.disable_operator(left, &crate::harness::actor("test")).await.expect("answered");
     let all = invoice_dispatcher::model::access::TenantScope::All;
     console.invite("invited@acme.example", Role::Support, &all).await;
 

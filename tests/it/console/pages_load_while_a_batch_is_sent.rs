@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use invoice_dispatcher::documents::install_crypto_provider;
-use invoice_dispatcher::model::access::{Principal, Role, SessionStage, TenantScope};
+use invoice_dispatcher::model::access::{Role, SessionStage, TenantScope};
 use invoice_dispatcher::operator::people::PersonToAdd;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys, SessionId};
 use invoice_dispatcher::store::NewOperatorSession;
@@ -15,6 +15,7 @@ use reqwest::{Client, StatusCode};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::actor;
 use crate::harness::broker::until;
 use crate::harness::database::TestDatabase;
 use crate::harness::history::History;
@@ -84,7 +85,7 @@ impl Desk {
 
     /// People of support, who have signed in.
     async fn people(&self) -> Vec<Person> {
-        let (app, by) = (self.site.app(), Principal::command_line("test"));
+        let (app, by) = (self.site.app(), actor("test"));
         let mut people = Vec::new();
         for n in 0..PEOPLE {
             let address = format!("support-{n}@acme.example");

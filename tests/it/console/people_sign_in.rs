@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::access::{InvitationKind, Principal, Role, TenantScope};
+use invoice_dispatcher::model::access::{InvitationKind, Role, TenantScope};
 use invoice_dispatcher::model::ids::OperatorId;
 use invoice_dispatcher::operator::sign_in::SignIn;
 use reqwest::{Method, StatusCode};
 
 use super::support::{Browser, PASSWORD, TestConsole, with_newer_key};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 on_both_databases!(an_administrator_is_invited_and_sets_up_an_app, a_code_is_good_once_however_many_enter_it);
@@ -29,7 +30,7 @@ async fn enrolled(console: &TestConsole) -> (OperatorId, Browser, Vec<String>) {
 }
 
 /// The groups of four that a page shows.
-fn recovery_codes(text: &str) -> Vec<String> {
+pub(super) fn recovery_codes(text: &str) -> Vec<String> {
     let is_code = |word: &&str| {
         word.len() == 19
             && word.split('-').count() == 4
@@ -98,10 +99,15 @@ async fn an_administrator_is_invited_and_sets_up_an_app(database: TestDatabase) 
     assert_eq!(browser.post("/sign-in/code", &[("code", &code)]).await.location(), "/");
     assert!(browser.is_signed_in().await);
 
-    // Without the phone: a recovery code, once.
+    // Without the phone: a recovery code, once. It leads to what was asked for at first.
     let mut other = console.browser();
-    assert_eq!(other.sign_in(&ADDRESS.to_uppercase(), PASSWORD).await.location(), "/sign-in/code");
-    assert_eq!(other.post("/sign-in/code", &[("code", &codes[0].to_lowercase())]).await.location(), "/");
+    let form = [("email", "OPS@acme.example"), ("password", PASSWORD), ("next", "/search?q=R-1")];
+    assert_eq!(other.post("/sign-in", &form).await.location(), "/sign-in/code?next=/search%3Fq%3DR-1");
+    let page = other.get("/sign-in/code?next=/search%3Fq%3DR-1").await;
+    assert_eq!(page.between("name=\"next\" value=\""), "/search?q=R-1");
+    let form = [("code", codes[0].to_lowercase()), ("next", "/search?q=R-1".to_owned())];
+    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(other.post("/sign-in/code", &form).await.location(), "/search?q=R-1");
     let mut third = console.browser();
     third.sign_in(ADDRESS, PASSWORD).await;
     assert_ne!(third.post("/sign-in/code", &[("code", &codes[0])]).await.status, StatusCode::SEE_OTHER);
@@ -259,8 +265,7 @@ async fn a_sign_in_leads_to_where_somebody_wanted_to_go_and_never_away() {
 async fn after_a_reset_the_old_password_is_worth_nothing() {
     let console = TestConsole::start(TestDatabase::sqlite().await).await;
     let (id, mut browser) = console.person(ADDRESS, Role::Support).await;
-    let by = Principal::command_line("test");
-    let link = console.app.people().invite(id, InvitationKind::Reset, &by).await.expect("a link");
+    let link = console.app.people().invite(id, InvitationKind::Reset, &actor("test")).await.expect("a link");
     assert!(!browser.is_signed_in().await);
     assert_ne!(browser.sign_in(ADDRESS, PASSWORD).await.status, StatusCode::SEE_OTHER);
     let path = link.url.strip_prefix(&console.base).expect("it leads here");

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::access::{Principal, Role, TenantScope};
+use invoice_dispatcher::model::access::{Role, TenantScope};
 use invoice_dispatcher::secrets::SessionId;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 
 use super::support::{PASSWORD, TestConsole, answer, form_of};
+use crate::harness::actor;
 use crate::harness::database::TestDatabase;
 
 const ADDRESS: &str = "ops@acme.example";
@@ -69,9 +70,8 @@ async fn a_wrong_token_is_not_made_good_by_a_session() {
     let wrong = browser.request(Method::GET, ASKED).bearer_auth(format!("idt_{}", "A".repeat(43)));
     assert_eq!(answer(wrong).await.status, StatusCode::UNAUTHORIZED);
     let made = console.app.people();
-    let by = Principal::command_line("test");
     let lives = Duration::from_hours(1);
-    let (_, token) = made.add_token("crm", Role::Viewer, &TenantScope::All, lives, &by).await.expect("made");
+    let (_, token) = made.add_token("crm", Role::Viewer, &TenantScope::All, lives, &actor("test")).await.expect("made");
     let right = console.request(Method::GET, ASKED).bearer_auth(token.expose());
     assert_eq!(answer(right).await.status, StatusCode::NOT_FOUND);
     console.database.clock.advance(lives);

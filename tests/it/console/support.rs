@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::api::{ApiSettings, router_beside};
+use invoice_dispatcher::api::router_beside;
 use invoice_dispatcher::app::App;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::config::{BaseUrl, Config};
 use invoice_dispatcher::console;
 use invoice_dispatcher::documents::install_crypto_provider;
-use invoice_dispatcher::model::access::{Principal, Role, TenantScope};
+use invoice_dispatcher::model::access::{Role, TenantScope};
 use invoice_dispatcher::model::ids::OperatorId;
 use invoice_dispatcher::operator::people::PersonToAdd;
 use invoice_dispatcher::secrets::{SecretKeys, SessionId, TotpSecret};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::harness::actor;
 use crate::harness::database::TestDatabase;
 
 /// One byte of the secret key, in hexadecimal.
@@ -61,17 +62,12 @@ impl TestConsole {
     pub(crate) fn of(app: App, database: TestDatabase, listener: TcpListener) -> Self {
         install_crypto_provider();
         let base = format!("http://{}", listener.local_addr().expect("bound"));
-        let api = ApiSettings {
-            store: app.store.clone(),
-            intake: app.intake.clone(),
-            redrive: app.redrive.clone(),
-            verification: app.config.sms.verification(),
-            trusted_proxies: app.config.http.trusted_proxies.clone(),
-        };
-        let pages = console::router(app.for_visitors().console());
-        let router = router_beside(pages, api, Probes::default(), &app.config.console);
+        let pages = app.for_visitors().console();
+        let router = router_beside(console::router(pages.clone()), app.api(), Probes::default(), &app.config.console);
         let end = CancellationToken::new();
         tokio::spawn(serve(listener, router, end.clone(), Duration::ZERO));
+        let journal_end = end.clone();
+        tokio::spawn(async move { pages.keep_sign_in_journal(journal_end).await });
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { database, app, base, client, _folder: None, _end: end.drop_guard() }
@@ -89,8 +85,7 @@ impl TestConsole {
     /// Adds a person; returns the path of their invitation.
     pub(crate) async fn invite(&self, address: &str, role: Role, scope: &TenantScope) -> (OperatorId, String) {
         let person = PersonToAdd { address, name: None, role, scope };
-        let by = Principal::command_line("test");
-        let (id, link) = self.app.people().add(&person, true, &by).await.expect("added");
+        let (id, link) = self.app.people().add(&person, true, &actor("test")).await.expect("added");
         let url = link.expect("a link").url;
         let origin = self.app.config.console.url.origin();
         (id, url.strip_prefix(origin).expect("it leads to the console").to_owned())
@@ -168,6 +163,12 @@ impl PageAnswer {
     pub(crate) fn between(&self, before: &str) -> &str {
         let (_, rest) = self.text.split_once(before).unwrap_or_else(|| panic!("{before} is not in {}", self.text));
         rest.split('"').next().expect("a part")
+    }
+
+    /// What stands between `before` and `behind`, the first time.
+    pub(crate) fn between_tags(&self, before: &str, behind: &str) -> &str {
+        let (_, rest) = self.text.split_once(before).unwrap_or_else(|| panic!("{before} is not in {}", self.text));
+        rest.split(behind).next().expect("a part")
     }
 }
 

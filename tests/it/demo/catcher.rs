@@ -10,13 +10,14 @@ use tokio::net::TcpStream;
 
 pub(crate) const MESSAGE_BYTES_MAX: u64 = 10_000;
 
-/// A catcher with its own folder, which refuses `gone@` and defers `later@` once.
+/// A catcher with its own folder, which refuses `gone@`, defers `later@` once, and hangs up on the first message to `mute@`.
 pub(crate) async fn catcher() -> (Catcher, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let behaviour = Behaviour::new([
         ("gone@x.example", ALWAYS, "550 5.1.1 no such mailbox"),
         ("Later@x.example", 1, "451 4.7.1 come back later"),
-    ]);
+    ])
+    .hanging_up_once_on("Mute@x.example");
     let config = CatcherConfig {
         folder: folder.path().join("mail"),
         smtp_port: 0,
@@ -218,6 +219,31 @@ async fn an_address_is_deferred_once_and_then_taken() {
     ] {
         assert_eq!(client.code(line).await, code, "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_message_is_kept_without_an_answer_once() {
+    let (catcher, _folder) = catcher().await;
+    for reply in ["", "250 2.0.0 caught as 0002-mail\r\n221 2.0.0 goodbye\r\n"] {
+        let mut client = Client::greet(&catcher).await;
+        for (line, code) in [
+            ("EHLO client.example", "250"),
+            ("MAIL FROM:<a@x.example>", "250"),
+            ("RCPT TO:<mute@x.example>", "250"),
+            ("DATA", "354"),
+        ] {
+            assert_eq!(client.code(line).await, code, "{line}");
+        }
+        // QUIT comes only where a connection is left to say it on.
+        client.send("Subject: One\r\n\r\n.\r\n").await;
+        if !reply.is_empty() {
+            client.send("QUIT\r\n").await;
+        }
+        let mut answers = String::new();
+        client.0.read_to_string(&mut answers).await.expect("the catcher hangs up");
+        assert_eq!(answers, reply);
+    }
+    assert_eq!(catcher.mailbox().mails().len(), 2);
 }
 
 #[tokio::test]

@@ -221,10 +221,10 @@ impl Sink {
 pub(crate) struct SinkBooks(Arc<Shared>);
 
 impl SinkBooks {
-    /// Every mail that the sink is responsible for. Each names its delivery, as ours do.
+    /// Every mail that the sink is responsible for. Each names its delivery, as ours do; a test is no delivery's.
     pub(crate) fn taken(&self) -> Vec<TakenMail> {
         let state = self.0.state.borrow();
-        state.mails.iter().filter(|mail| !mail.disowned).map(SunkMail::entry).collect()
+        state.mails.iter().filter(|mail| !mail.disowned && !mail.is_test()).map(SunkMail::entry).collect()
     }
 }
 
@@ -241,6 +241,12 @@ impl SunkMail {
         self.entry = Some(self.entry());
         self.bytes = Vec::new();
         self
+    }
+
+    /// Whether somebody sent it to themselves, to see what customers would get.
+    pub(crate) fn is_test(&self) -> bool {
+        let headers = mailparse::parse_headers(&self.bytes);
+        headers.is_ok_and(|(headers, _)| headers.get_first_value("X-Test-Message").is_some())
     }
 
     fn entry(&self) -> TakenMail {

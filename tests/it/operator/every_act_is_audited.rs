@@ -112,7 +112,7 @@ async fn act(support: &Support, action: AuditAction, who: &Actor) -> Tested {
             let mut settings =
                 store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
             settings.portal_authentication.level = PortalLevel::Inaccessible;
-            store.put_settings(&acme, &settings, None, who).await.expect("answered");
+            store.put_settings(&acme, &settings, None, None, who).await.expect("answered");
         }
         AuditAction::TenantsWritten => {
             let mut changed: Tenant = tenant("acme");
@@ -238,8 +238,8 @@ async fn what_changes_nothing_leaves_none(database: TestDatabase) {
     store.revoke_links(&LinkSelection::Tenant(acme.clone()), ada, "no").await.expect("answered");
     store.lift_portal_locks(&acme, &"C-1".into(), ada, "no").await.expect("answered");
     let settings = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
-    store.put_settings(&acme, &settings, None, ada).await.expect("answered");
-    store.put_settings(&acme, &settings, Some(7), ada).await.expect("answered");
+    store.put_settings(&acme, &settings, None, None, ada).await.expect("answered");
+    store.put_settings(&acme, &settings, Some(7), None, ada).await.expect("answered");
     store.upsert_tenant(&tenant("acme"), ada).await.expect("answered");
     store.upsert_customer(&customer("C-1"), ada).await.expect("answered");
     assert!(!store.delete_logo(&acme, ada).await.expect("answered"));

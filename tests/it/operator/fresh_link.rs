@@ -191,9 +191,9 @@ async fn what_cannot_be_sent_is_refused_in_one_sentence(database: TestDatabase) 
     let now = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
     let portal_authentication = PortalAuthentication { level: PortalLevel::Inaccessible, ..now.portal_authentication };
     let closed = Settings { portal_authentication, ..now };
-    store.put_settings(&acme, &closed, None, &actor(WHO)).await.expect("answered");
+    store.put_settings(&acme, &closed, None, None, &actor(WHO)).await.expect("answered");
     assert_eq!(refused(&support).await, WhyNot::Closed);
-    store.put_settings(&acme, &now, None, &actor(WHO)).await.expect("answered");
+    store.put_settings(&acme, &now, None, None, &actor(WHO)).await.expect("answered");
 
     let torn = if store.is_single_process() { "x'7b7d'" } else { "'{}'" };
     support.database.execute(format!("UPDATE event SET body = {torn}")).await;

@@ -15,6 +15,8 @@ on_both_databases!(
     a_tenant_is_created_once_and_then_changed,
     settings_are_never_applied_by_an_upsert,
     settings_are_saved_only_over_those_that_were_seen,
+    earlier_settings_are_restored_as_a_new_version,
+    versions_from_before_there_were_reasons_are_kept,
     customers_are_counted_by_what_became_of_them,
     ten_thousand_customers_are_taken_in_batches,
     an_upsert_names_what_it_cures,
@@ -52,7 +54,7 @@ async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
     let acme = tenant("acme");
     store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     let chosen = other_settings(acme.settings);
-    let put = store.put_settings(&acme.id, &chosen, None, &actor(WHO)).await.expect("answered");
+    let put = store.put_settings(&acme.id, &chosen, None, None, &actor(WHO)).await.expect("answered");
     assert_eq!(put, SettingsPut::Saved(VersionedSettings { version: 2, settings: chosen }));
 
     let upserted = store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
@@ -69,22 +71,74 @@ async fn settings_are_saved_only_over_those_that_were_seen(database: TestDatabas
     let acme = tenant("acme");
     let other = other_settings(acme.settings);
     assert_eq!(
-        store.put_settings(&acme.id, &other, None, &actor(WHO)).await.expect("answered"),
+        store.put_settings(&acme.id, &other, None, None, &actor(WHO)).await.expect("answered"),
         SettingsPut::UnknownTenant
     );
     store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     let (ada, bob) = (actor("ada"), actor("bob"));
     let (one, two) = tokio::join!(
-        store.put_settings(&acme.id, &other, Some(1), &ada),
-        store.put_settings(&acme.id, &other, Some(1), &bob),
+        store.put_settings(&acme.id, &other, Some(1), None, &ada),
+        store.put_settings(&acme.id, &other, Some(1), None, &bob),
     );
     let answers = [one.expect("answered"), two.expect("answered")];
     let current = VersionedSettings { version: 2, settings: other };
     assert!(answers.contains(&SettingsPut::Saved(current)), "{answers:?}");
     assert!(answers.contains(&SettingsPut::Conflict(current)), "{answers:?}");
-    let again = store.put_settings(&acme.id, &other, Some(2), &actor(WHO)).await.expect("answered");
+    let again = store.put_settings(&acme.id, &other, Some(2), None, &actor(WHO)).await.expect("answered");
     assert_eq!(again, SettingsPut::Saved(current), "what holds already is no change");
     assert_eq!(database.number("SELECT COUNT(*) FROM settings_change").await, 2);
+}
+
+async fn earlier_settings_are_restored_as_a_new_version(database: TestDatabase) {
+    let store = &database.store;
+    let acme = tenant("acme");
+    let (first, ada) = (acme.settings, actor("ada"));
+    let restore = async |version, if_match, why| {
+        store.restore_settings(&acme.id, version, if_match, why, &ada).await.expect("answered")
+    };
+    assert_eq!(restore(1, None, None).await, SettingsPut::UnknownTenant);
+    store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
+    let other = other_settings(first);
+    store.put_settings(&acme.id, &other, Some(1), Some("the auditor asked for it"), &ada).await.expect("answered");
+
+    let current = VersionedSettings { version: 2, settings: other };
+    assert_eq!(restore(7, Some(2), None).await, SettingsPut::UnknownVersion);
+    assert_eq!(restore(1, Some(1), None).await, SettingsPut::Conflict(current));
+    assert_eq!(restore(2, Some(2), None).await, SettingsPut::Saved(current), "what holds already is no change");
+    let restored = VersionedSettings { version: 3, settings: first };
+    assert_eq!(restore(1, Some(2), Some("a mistake")).await, SettingsPut::Saved(restored));
+
+    let holds = store.settings(&acme.id, &TenantScope::All).await.expect("answered");
+    assert_eq!(holds, Some(restored));
+    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
+    let changes: Vec<_> =
+        changes.iter().map(|change| (change.version, change.settings, change.reason.as_deref())).collect();
+    assert_eq!(
+        changes,
+        [(3, first, Some("a mistake")), (2, other, Some("the auditor asked for it")), (1, first, None)]
+    );
+    let reasons = "SELECT reason FROM audit_detail JOIN audit_entry ON audit_entry.sequence = audit_detail.sequence
+                   WHERE action = 'settings_changed' ORDER BY audit_detail.sequence";
+    assert_eq!(database.texts(reasons).await, ["the auditor asked for it", "a mistake"]);
+    let restored = "SELECT COUNT(*) FROM audit_detail WHERE change LIKE '%\"restored_version\":1%'";
+    assert_eq!(database.number(restored).await, 1);
+}
+
+async fn versions_from_before_there_were_reasons_are_kept(database: TestDatabase) {
+    let store = &database.store;
+    let acme = tenant("acme");
+    store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
+    let other = other_settings(acme.settings);
+    store.put_settings(&acme.id, &other, None, Some("to be forgotten"), &actor("ada")).await.expect("answered");
+    let kind = if store.is_single_process() { "sqlite" } else { "postgres" };
+    for way in ["down", "up"] {
+        let path = format!("{}/migrations/{kind}/0008_settings_reason.{way}.sql", env!("CARGO_MANIFEST_DIR"));
+        database.execute(std::fs::read_to_string(path).expect("a migration")).await;
+    }
+    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
+    let changes: Vec<_> =
+        changes.iter().map(|change| (change.version, change.changed_by.as_str(), change.reason.as_deref())).collect();
+    assert_eq!(changes, [(2, "ada", None), (1, "created with the tenant", None)]);
 }
 
 async fn customers_are_counted_by_what_became_of_them(database: TestDatabase) {

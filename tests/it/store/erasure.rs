@@ -11,7 +11,7 @@ use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
-use invoice_dispatcher::model::settings::VerificationMethod;
+use invoice_dispatcher::model::settings::{PortalLevel, VerificationMethod};
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
@@ -156,6 +156,12 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     let reason = "asked for by Erika Muster";
     let theirs = LinkSelection::Customer { tenant: "acme".into(), customer: "C-2".into() };
     store.revoke_links(&theirs, &actor(WHO), reason).await.expect("answered");
+    let acme = TenantId::from("acme");
+    let mut settings = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
+    for (level, why) in [(PortalLevel::EveryPage, reason), (PortalLevel::Inaccessible, "by order")] {
+        settings.portal_authentication.level = level;
+        store.put_settings(&acme, &settings, None, Some(why), &actor(WHO)).await.expect("answered");
+    }
 
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
     assert!(store.portal_session(ids[0]).await.expect("answered").is_none(), "theirs has ended");
@@ -165,6 +171,8 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     }
     let reasons = support.database.texts("SELECT revoke_reason FROM portal_link").await;
     assert_eq!(reasons, ["(erased)"], "also where it was another customer's link");
+    let reasons = "SELECT reason FROM settings_change WHERE reason IS NOT NULL ORDER BY version";
+    assert_eq!(support.database.texts(reasons).await, ["(erased)", "by order"]);
 }
 
 /// The bytes of a database's files, and whether they hold this text.

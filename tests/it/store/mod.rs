@@ -21,7 +21,7 @@ mod relay_state;
 pub(crate) mod retention;
 mod same_invoice;
 pub(crate) mod samples;
-mod scopes;
+pub(crate) mod scopes;
 mod search;
 pub(crate) mod sender_hold;
 mod takeover;

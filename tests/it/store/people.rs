@@ -10,9 +10,10 @@ use invoice_dispatcher::secrets::{InvitationToken, PasswordHash, RecoveryCode, S
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
     Invited, NewApiToken, NewInvitation, NewOperator, NewOperatorSession, OperatorAdded, OperatorChange,
-    OperatorSession, PageRequest, RetentionTimes, SignInAdmission, SignInAttempt, Store,
+    OperatorSession, PageRequest, RetentionTimes, SignInAdmission, SignInAttempt, Store, UnknownSignIns,
 };
 
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 
 on_both_databases!(
@@ -33,6 +34,7 @@ on_both_databases!(
     the_code_of_a_time_step_is_good_once,
     a_recovery_code_is_good_once,
     an_app_is_replaced_when_the_new_one_is_confirmed,
+    tries_of_unknown_accounts_are_numbers,
     a_token_works_until_it_ends_or_is_revoked,
     a_scope_that_cannot_be_read_is_an_error,
     what_was_left_behind_is_forgotten,
@@ -51,7 +53,7 @@ fn invitation(store: &Store, token: &InvitationToken, kind: InvitationKind) -> N
 
 async fn add(store: &Store, address: &str, role: Role, scope: &TenantScope) -> OperatorId {
     let new = NewOperator { address, name: address, role, scope };
-    match store.add_operator(&new, None, "test").await.expect("answered") {
+    match store.add_operator(&new, None, &actor("test")).await.expect("answered") {
         OperatorAdded::Added(id) => id,
         OperatorAdded::Exists(id) => panic!("{id} has the address {address}"),
     }
@@ -61,9 +63,10 @@ async fn add(store: &Store, address: &str, role: Role, scope: &TenantScope) -> O
 async fn active(store: &Store, address: &str, role: Role) -> OperatorId {
     let id = add(store, address, role, &TenantScope::All).await;
     let token = InvitationToken::random();
-    let invited = store.invite_operator(id, &invitation(store, &token, InvitationKind::Invitation), "test").await;
+    let invited =
+        store.invite_operator(id, &invitation(store, &token, InvitationKind::Invitation), &actor("test")).await;
     assert_eq!(invited.expect("answered"), Invited::Done);
-    let accepted = store.accept_invitation(token.sha256(), &hash("x"), None).await.expect("answered");
+    let accepted = store.accept_invitation(token.sha256(), &hash("x"), None, None).await.expect("answered");
     assert_eq!(accepted, Some(id));
     id
 }
@@ -90,7 +93,7 @@ async fn an_address_is_one_operator(database: TestDatabase) {
     let id = add(store, "ops@acme.example", Role::Support, &acme).await;
     assert!(store.has_operators().await.expect("answered"));
     let again = NewOperator { address: "ops@acme.example", name: "x", role: Role::Admin, scope: &TenantScope::All };
-    assert_eq!(store.add_operator(&again, None, "test").await.expect("answered"), OperatorAdded::Exists(id));
+    assert_eq!(store.add_operator(&again, None, &actor("test")).await.expect("answered"), OperatorAdded::Exists(id));
     add(store, "aps@acme.example", Role::Viewer, &TenantScope::All).await;
 
     let all = store.operators(None, 10).await.expect("answered");
@@ -112,7 +115,9 @@ async fn of_two_administrators_who_disable_each_other_one_stays(database: TestDa
         database.execute("UPDATE operator SET role = 'viewer'").await;
         let one = active(store, &format!("one{round}@acme.example"), Role::Admin).await;
         let other = active(store, &format!("other{round}@acme.example"), Role::Admin).await;
-        let (first, second) = tokio::join!(store.disable_operator(one, "other"), store.disable_operator(other, "one"));
+        let (of_one, of_other) = (actor("one"), actor("other"));
+        let (first, second) =
+            tokio::join!(store.disable_operator(one, &of_other), store.disable_operator(other, &of_one));
         let mut answers = [first.expect("answered"), second.expect("answered")];
         answers.sort_by_key(|answer| *answer == OperatorChange::LastAdmin);
         assert_eq!(answers, [OperatorChange::Done, OperatorChange::LastAdmin]);
@@ -128,22 +133,25 @@ async fn nobody_takes_the_last_administrators_rights_away(database: TestDatabase
     // None of these could take their place: no password, not of all tenants, another role.
     let invited = add(store, "invited@acme.example", Role::Admin, &TenantScope::All).await;
     let scoped = active(store, "scoped@acme.example", Role::Admin).await;
-    assert_eq!(store.change_operator(scoped, Role::Admin, &acme).await.expect("answered"), OperatorChange::Done);
+    assert_eq!(
+        store.change_operator(scoped, Role::Admin, &acme, &actor("test")).await.expect("answered"),
+        OperatorChange::Done
+    );
     active(store, "support@acme.example", Role::Support).await;
 
-    assert_eq!(store.disable_operator(admin, "test").await.expect("answered"), OperatorChange::LastAdmin);
+    assert_eq!(store.disable_operator(admin, &actor("test")).await.expect("answered"), OperatorChange::LastAdmin);
     for (role, scope) in [(Role::Viewer, TenantScope::All), (Role::Admin, acme)] {
-        let changed = store.change_operator(admin, role, &scope).await.expect("answered");
+        let changed = store.change_operator(admin, role, &scope, &actor("test")).await.expect("answered");
         assert_eq!(changed, OperatorChange::LastAdmin, "{role}");
     }
-    assert_eq!(store.disable_operator(invited, "test").await.expect("answered"), OperatorChange::Done);
-    assert_eq!(store.disable_operator(invited, "test").await.expect("answered"), OperatorChange::Unchanged);
-    assert_eq!(store.enable_operator(invited).await.expect("answered"), OperatorChange::Done);
+    assert_eq!(store.disable_operator(invited, &actor("test")).await.expect("answered"), OperatorChange::Done);
+    assert_eq!(store.disable_operator(invited, &actor("test")).await.expect("answered"), OperatorChange::Unchanged);
+    assert_eq!(store.enable_operator(invited, &actor("test")).await.expect("answered"), OperatorChange::Done);
     let nobody = OperatorId(crate::harness::database::new_id());
-    assert_eq!(store.disable_operator(nobody, "test").await.expect("answered"), OperatorChange::Unknown);
+    assert_eq!(store.disable_operator(nobody, &actor("test")).await.expect("answered"), OperatorChange::Unknown);
 
     active(store, "second@acme.example", Role::Admin).await;
-    assert_eq!(store.disable_operator(admin, "test").await.expect("answered"), OperatorChange::Done);
+    assert_eq!(store.disable_operator(admin, &actor("test")).await.expect("answered"), OperatorChange::Done);
 }
 
 async fn an_invitation_works_once(database: TestDatabase) {
@@ -151,38 +159,43 @@ async fn an_invitation_works_once(database: TestDatabase) {
     let id = add(store, "ops@acme.example", Role::Admin, &TenantScope::All).await;
     let token = InvitationToken::random();
     let new = invitation(store, &token, InvitationKind::Invitation);
-    assert_eq!(store.invite_operator(id, &new, "test").await.expect("answered"), Invited::Done);
+    assert_eq!(store.invite_operator(id, &new, &actor("test")).await.expect("answered"), Invited::Done);
     let found = store.open_invitation(token.sha256()).await.expect("answered").expect("it works");
     assert_eq!((found.operator, found.address.as_str()), (id, "ops@acme.example"));
 
-    let tries = join_all((0..8).map(|n| {
-        let (store, token) = (store.clone(), token.sha256());
-        async move { store.accept_invitation(token, &hash(&n.to_string()), Some("Ops")).await.expect("answered") }
-    }))
-    .await;
+    let tries =
+        join_all(
+            (0..8).map(|n| {
+                let (store, token) = (store.clone(), token.sha256());
+                async move {
+                    store.accept_invitation(token, &hash(&n.to_string()), Some("Ops"), None).await.expect("answered")
+                }
+            }),
+        )
+        .await;
     assert_eq!(tries.iter().flatten().count(), 1, "{tries:?}");
     assert!(store.open_invitation(token.sha256()).await.expect("answered").is_none());
     let operator = store.operator(id).await.expect("answered").expect("it is there");
     assert!(operator.has_password);
     assert_eq!(operator.name, "Ops");
-    let again = store.invite_operator(id, &invitation(store, &token, InvitationKind::Invitation), "test").await;
+    let again = store.invite_operator(id, &invitation(store, &token, InvitationKind::Invitation), &actor("test")).await;
     assert_eq!(again.expect("answered"), Invited::HasPassword);
 
     // One that has expired, and one of somebody who was disabled meanwhile.
     let late = add(store, "late@acme.example", Role::Viewer, &TenantScope::All).await;
     let token = InvitationToken::random();
     store
-        .invite_operator(late, &invitation(store, &token, InvitationKind::Invitation), "test")
+        .invite_operator(late, &invitation(store, &token, InvitationKind::Invitation), &actor("test"))
         .await
         .expect("answered");
     database.clock.advance(Duration::from_hours(72));
     assert!(store.open_invitation(token.sha256()).await.expect("answered").is_none());
-    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None).await.expect("answered"), None);
+    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None, None).await.expect("answered"), None);
     let new = invitation(store, &token, InvitationKind::Invitation);
-    store.invite_operator(late, &new, "test").await.expect("answered");
-    store.disable_operator(late, "test").await.expect("answered");
-    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None).await.expect("answered"), None);
-    assert_eq!(store.invite_operator(late, &new, "test").await.expect("answered"), Invited::Disabled);
+    store.invite_operator(late, &new, &actor("test")).await.expect("answered");
+    store.disable_operator(late, &actor("test")).await.expect("answered");
+    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None, None).await.expect("answered"), None);
+    assert_eq!(store.invite_operator(late, &new, &actor("test")).await.expect("answered"), Invited::Disabled);
 }
 
 async fn a_newer_invitation_takes_the_place_of_an_older_one(database: TestDatabase) {
@@ -191,10 +204,10 @@ async fn a_newer_invitation_takes_the_place_of_an_older_one(database: TestDataba
     let (older, newer) = (InvitationToken::random(), InvitationToken::random());
     for token in [&older, &newer] {
         let new = invitation(store, token, InvitationKind::Invitation);
-        assert_eq!(store.invite_operator(id, &new, "test").await.expect("answered"), Invited::Done);
+        assert_eq!(store.invite_operator(id, &new, &actor("test")).await.expect("answered"), Invited::Done);
     }
-    assert_eq!(store.accept_invitation(older.sha256(), &hash("x"), None).await.expect("answered"), None);
-    assert_eq!(store.accept_invitation(newer.sha256(), &hash("x"), None).await.expect("answered"), Some(id));
+    assert_eq!(store.accept_invitation(older.sha256(), &hash("x"), None, None).await.expect("answered"), None);
+    assert_eq!(store.accept_invitation(newer.sha256(), &hash("x"), None, None).await.expect("answered"), Some(id));
 }
 
 async fn a_reset_takes_everything_away_at_once(database: TestDatabase) {
@@ -204,13 +217,13 @@ async fn a_reset_takes_everything_away_at_once(database: TestDatabase) {
     set_up_app(store, id).await;
     let token = InvitationToken::random();
     let reset = invitation(store, &token, InvitationKind::Reset);
-    assert_eq!(store.invite_operator(id, &reset, "test").await.expect("answered"), Invited::Done);
+    assert_eq!(store.invite_operator(id, &reset, &actor("test")).await.expect("answered"), Invited::Done);
     let operator = store.operator(id).await.expect("answered").expect("it is there");
     assert!(!operator.has_password && !operator.has_totp && operator.recovery_codes_left == 0, "{operator:?}");
     assert!(open(store, &open_session).await.is_none());
     let account = store.sign_in_account("ops@acme.example").await.expect("answered").expect("it is there");
     assert!(account.password.is_none());
-    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None).await.expect("answered"), Some(id));
+    assert_eq!(store.accept_invitation(token.sha256(), &hash("x"), None, None).await.expect("answered"), Some(id));
 }
 
 async fn a_session_ends_by_itself(database: TestDatabase) {
@@ -238,14 +251,16 @@ async fn a_session_has_another_id_after_each_rise(database: TestDatabase) {
     let before = session(store, operator, SessionStage::Code).await;
     let found = open(store, &before).await.expect("it is open");
     let (after, other) = (SessionId::random(), SessionId::random());
-    let raised = store.raise_operator_session(&found, after.sha256(), SessionStage::Open).await.expect("answered");
-    assert!(raised);
+    let who = found.actor(Some("203.0.113.0/24"));
+    let raise = async |id: &SessionId| {
+        store.raise_operator_session(&found, id.sha256(), SessionStage::Open, &who).await.expect("answered")
+    };
+    assert!(raise(&after).await);
     assert!(open(store, &before).await.is_none(), "the id that was known before is worth nothing");
     let risen = open(store, &after).await.expect("it is open");
     assert_eq!((risen.session, risen.stage), (found.session, SessionStage::Open));
     assert_eq!(risen.proven_at, store.now());
-    let again = store.raise_operator_session(&found, other.sha256(), SessionStage::Open).await.expect("answered");
-    assert!(!again, "nobody raises it a second time");
+    assert!(!raise(&other).await, "nobody raises it a second time");
     assert_eq!(
         store.operator(operator).await.expect("answered").expect("it is there").last_sign_in_at,
         Some(store.now())
@@ -261,21 +276,24 @@ async fn sessions_end_with_their_operators_rights(database: TestDatabase) {
     let (mine, theirs) =
         (session(store, one, SessionStage::Open).await, session(store, other, SessionStage::Open).await);
     let (first, second) = (open(store, &mine).await.expect("open"), open(store, &theirs).await.expect("open"));
-    assert!(!store.end_operator_session(one, second.session).await.expect("answered"), "it is another's");
-    assert!(store.end_operator_session(other, second.session).await.expect("answered"));
+    let end = async |own: &OperatorSession| {
+        store.end_operator_session(own, second.session, &own.actor(None)).await.expect("answered")
+    };
+    assert!(!end(&first).await, "it is another's");
+    assert!(end(&second).await);
     assert!(open(store, &theirs).await.is_none());
 
     let acme = TenantScope::of([TenantId::from("acme")]);
-    store.change_operator(one, Role::TenantAdmin, &acme).await.expect("answered");
+    store.change_operator(one, Role::TenantAdmin, &acme, &actor("test")).await.expect("answered");
     let changed = open(store, &mine).await.expect("it is open");
     assert_eq!((changed.role, changed.scope), (Role::TenantAdmin, acme), "the next request has the new rights");
 
     let second_browser = session(store, one, SessionStage::Open).await;
     assert_eq!(store.operator_sessions(one).await.expect("answered").len(), 2);
-    assert_eq!(store.end_other_operator_sessions(one, first.session).await.expect("answered"), 1);
+    assert_eq!(store.end_other_operator_sessions(&first, &first.actor(None)).await.expect("answered"), 1);
     assert!(open(store, &second_browser).await.is_none());
 
-    store.disable_operator(one, "test").await.expect("answered");
+    store.disable_operator(one, &actor("test")).await.expect("answered");
     assert!(open(store, &mine).await.is_none());
     let late = NewOperatorSession {
         id: SessionId::random().sha256(),
@@ -390,7 +408,7 @@ async fn set_up_app(store: &Store, operator: OperatorId) -> Vec<RecoveryCode> {
     let sealed = keys.seal(b"12345678901234567890", operator.0.as_bytes());
     let pending = store.begin_totp(operator, &sealed).await.expect("answered");
     let codes: Vec<RecoveryCode> = (0..10).map(|_| RecoveryCode::random()).collect();
-    assert!(store.confirm_totp(&pending, 100, &codes).await.expect("answered"));
+    assert!(store.confirm_totp(&pending, 100, &codes, &actor("test")).await.expect("answered"));
     codes
 }
 
@@ -415,18 +433,24 @@ async fn a_recovery_code_is_good_once(database: TestDatabase) {
     let operator = active(store, "ops@acme.example", Role::Admin).await;
     let other = active(store, "other@acme.example", Role::Admin).await;
     let codes = set_up_app(store, operator).await;
-    assert!(!store.use_recovery_code(other, codes[0].sha256()).await.expect("answered"), "it is another's");
+    assert!(
+        !store.use_recovery_code(other, codes[0].sha256(), &actor("test")).await.expect("answered"),
+        "it is another's"
+    );
     let uses = join_all((0..10).map(|_| {
         let (store, code) = (store.clone(), codes[0].sha256());
-        async move { store.use_recovery_code(operator, code).await.expect("answered") }
+        async move { store.use_recovery_code(operator, code, &actor("test")).await.expect("answered") }
     }))
     .await;
     assert_eq!(uses.iter().filter(|used| **used).count(), 1);
     assert_eq!(store.operator(operator).await.expect("answered").expect("it is there").recovery_codes_left, 9);
     let renewed = [RecoveryCode::random()];
-    store.renew_recovery_codes(operator, &renewed).await.expect("answered");
-    assert!(!store.use_recovery_code(operator, codes[1].sha256()).await.expect("answered"), "the old ones are gone");
-    assert!(store.use_recovery_code(operator, renewed[0].sha256()).await.expect("answered"));
+    store.renew_recovery_codes(operator, &renewed, &actor("test")).await.expect("answered");
+    assert!(
+        !store.use_recovery_code(operator, codes[1].sha256(), &actor("test")).await.expect("answered"),
+        "the old ones are gone"
+    );
+    assert!(store.use_recovery_code(operator, renewed[0].sha256(), &actor("test")).await.expect("answered"));
 }
 
 async fn an_app_is_replaced_when_the_new_one_is_confirmed(database: TestDatabase) {
@@ -441,16 +465,38 @@ async fn an_app_is_replaced_when_the_new_one_is_confirmed(database: TestDatabase
     assert_eq!(pending, again, "the one that was begun goes on");
     assert_eq!(store.operator_totp(operator, true).await.expect("answered").as_ref(), Some(&before), "still in use");
     let other = invoice_dispatcher::store::StoredTotp { secret: seal(b"something else of 20"), ..pending.clone() };
-    assert!(!store.confirm_totp(&other, 5, &[RecoveryCode::random()]).await.expect("answered"));
-    assert!(store.confirm_totp(&pending, 5, &[RecoveryCode::random()]).await.expect("answered"));
+    assert!(!store.confirm_totp(&other, 5, &[RecoveryCode::random()], &actor("test")).await.expect("answered"));
+    assert!(store.confirm_totp(&pending, 5, &[RecoveryCode::random()], &actor("test")).await.expect("answered"));
     let now = store.operator_totp(operator, true).await.expect("answered").expect("it is set up");
     assert_eq!((now.secret, now.last_step), (pending.secret, 5));
     assert!(store.operator_totp(operator, false).await.expect("answered").is_none());
 
     let uses = store.keys_in_use().await.expect("answered");
     assert_eq!(uses[keys.newest_fingerprint()].apps, 1, "{uses:?}");
-    assert_eq!(store.reset_totp(operator).await.expect("answered"), OperatorChange::Done);
-    assert_eq!(store.reset_totp(operator).await.expect("answered"), OperatorChange::Unchanged);
+    assert_eq!(store.reset_totp(operator, &actor("test")).await.expect("answered"), OperatorChange::Done);
+    assert_eq!(store.reset_totp(operator, &actor("test")).await.expect("answered"), OperatorChange::Unchanged);
+}
+
+async fn tries_of_unknown_accounts_are_numbers(database: TestDatabase) {
+    let store = &database.store;
+    let hour = UnknownSignIns::hour_of(store.now());
+    let count = |network: Option<&str>, hour: Timestamp, failed: u64, refused: u64| UnknownSignIns {
+        hour,
+        network: network.map(str::to_owned),
+        failed,
+        refused,
+    };
+    let (many, few) = (Some("203.0.113.0/24"), Some("198.51.100.0/24"));
+    store.count_unknown_sign_ins(&[]).await.expect("answered");
+    store.count_unknown_sign_ins(&[count(few, hour, 1, 0), count(many, hour, 5, 0)]).await.expect("answered");
+    store.count_unknown_sign_ins(&[count(many, hour, 0, 195), count(None, hour, 2, 0)]).await.expect("answered");
+    let next = hour.plus(Duration::from_hours(1));
+    store.count_unknown_sign_ins(&[count(many, next, 1, 1)]).await.expect("answered");
+    let counted = async |since: Timestamp, limit: u32| store.unknown_sign_ins(since, limit).await.expect("answered");
+    let expected = [count(many, next, 6, 196), count(None, hour, 2, 0), count(few, hour, 1, 0)];
+    assert_eq!(counted(hour, 10).await, expected);
+    assert_eq!(counted(hour, 1).await, expected[..1]);
+    assert_eq!(counted(next, 10).await, [count(many, next, 1, 1)]);
 }
 
 async fn a_token_works_until_it_ends_or_is_revoked(database: TestDatabase) {
@@ -467,9 +513,9 @@ async fn a_token_works_until_it_ends_or_is_revoked(database: TestDatabase) {
         owner: Some(owner),
         expires_at: store.now().plus(Duration::from_hours(24)),
     };
-    let id = store.add_token(&new, "admin@acme.example").await.expect("answered").expect("the name is free");
+    let id = store.add_token(&new, &actor("admin@acme.example")).await.expect("answered").expect("the name is free");
     let same_name = NewApiToken { token: Sha256::of(b"other"), ..new };
-    assert_eq!(store.add_token(&same_name, "test").await.expect("answered"), None);
+    assert_eq!(store.add_token(&same_name, &actor("test")).await.expect("answered"), None);
     assert_eq!(store.token_named("billing").await.expect("answered"), Some(id));
 
     let live = store.live_token(secret).await.expect("answered").expect("it works");
@@ -496,12 +542,12 @@ async fn a_token_works_until_it_ends_or_is_revoked(database: TestDatabase) {
 
     database.clock.advance(Duration::from_hours(24));
     assert!(store.live_token(secret).await.expect("answered").is_none(), "its time is over");
-    assert!(store.revoke_token(id, "test").await.expect("answered"));
-    assert!(!store.revoke_token(id, "test").await.expect("answered"));
+    assert!(store.revoke_token(id, &actor("test")).await.expect("answered"));
+    assert!(!store.revoke_token(id, &actor("test")).await.expect("answered"));
     let later = NewApiToken { expires_at: store.now().plus(Duration::from_hours(24)), ..same_name };
-    let second = store.add_token(&later, "test").await.expect("answered").expect("the name is free again");
+    let second = store.add_token(&later, &actor("test")).await.expect("answered").expect("the name is free again");
     assert!(store.live_token(later.token).await.expect("answered").is_some());
-    assert!(store.revoke_token(second, "test").await.expect("answered"));
+    assert!(store.revoke_token(second, &actor("test")).await.expect("answered"));
     assert!(store.live_token(later.token).await.expect("answered").is_none());
     let first = store.tokens(PageRequest { limit: 1, after: None }).await.expect("answered");
     let rest = store.tokens(PageRequest { limit: 1, after: first.next }).await.expect("answered");
@@ -526,24 +572,27 @@ async fn what_was_left_behind_is_forgotten(database: TestDatabase) {
     let late = add(store, "late@acme.example", Role::Viewer, &TenantScope::All).await;
     let token = InvitationToken::random();
     store
-        .invite_operator(late, &invitation(store, &token, InvitationKind::Invitation), "test")
+        .invite_operator(late, &invitation(store, &token, InvitationKind::Invitation), &actor("test"))
         .await
         .expect("answered");
     session(store, operator, SessionStage::Open).await;
     let keys = SecretKeys::parse(&"0b".repeat(32)).expect("a key").sealing_keys("test");
     store.begin_totp(operator, &keys.seal(b"12345678901234567890", operator.0.as_bytes())).await.expect("answered");
     assert!(admitted(store, &attempt("ops", Some(operator), Some("203.0.113.0/24"))).await);
+    let hour = UnknownSignIns::hour_of(store.now());
+    let unknown = UnknownSignIns { hour, network: Some("203.0.113.0/24".to_owned()), failed: 1, refused: 0 };
+    store.count_unknown_sign_ins(&[unknown]).await.expect("answered");
     let counts = async || {
         let mut counts = Vec::new();
-        for table in ["operator_session", "sign_in_failure", "operator_invitation", "operator_totp"] {
+        for table in ["operator_session", "sign_in_failure", "operator_invitation", "operator_totp", "sign_in_count"] {
             counts.push(database.number(format!("SELECT COUNT(*) FROM {table}")).await);
         }
         counts
     };
     let forget = async || store.forget(&RetentionTimes::default(), 100).await.expect("answered");
     forget().await;
-    assert_eq!(counts().await, [1, 1, 1, 1]);
-    let moments: [(u64, [i64; 4]); 3] = [(25, [1, 1, 1, 0]), (49, [1, 0, 1, 0]), (7 * 24 + 13, [0, 0, 0, 0])];
+    assert_eq!(counts().await, [1, 1, 1, 1, 1]);
+    let moments: [(u64, [i64; 5]); 3] = [(25, [1, 1, 1, 0, 1]), (49, [1, 0, 1, 0, 1]), (7 * 24 + 13, [0, 0, 0, 0, 0])];
     let start: Timestamp = store.now();
     for (hours, expected) in moments {
         database.clock.advance(start.plus(Duration::from_hours(hours)).since(store.now()));

@@ -1,29 +1,32 @@
-//! Whoever is limited to some tenants sees and finds nothing of any other, by whatever query.
+//! Whoever is limited to some tenants sees, finds and changes nothing of any other, by whatever query or act.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use invoice_dispatcher::model::access::TenantScope;
+use invoice_dispatcher::model::access::{Principal, TenantScope};
+use invoice_dispatcher::model::actor::Actor;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use invoice_dispatcher::model::logo::Logo;
 use invoice_dispatcher::model::portal_event::PortalEventKind;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, DeliveryState};
+use invoice_dispatcher::operator::resend::ResendRequest;
 use invoice_dispatcher::policy::lockout::LINK_RULE;
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{
-    DeadLetterFilter, DeliveryFilter, FindRequest, LinkFilter, LinkSelection, NewPortalEvent, PageRequest, Store,
-    VerificationAttempt,
+    Acted, DeadLetterFilter, DeliveryFilter, FindRequest, LinkFilter, LinkSelection, NewPortalEvent, PageRequest,
+    PauseChange, Store, VerificationAttempt,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, customer, event, tenant};
+use crate::operator::samples::{Support, asked, customer, event, tenant};
 
-on_both_databases!(no_query_shows_what_lies_outside_the_scope,);
+on_both_databases!(no_query_shows_what_lies_outside_the_scope, no_act_reaches_what_lies_outside_the_scope);
 
 /// 2 × 1 pixels.
 const LOGO: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR42mPgyvYHIgAE2QGJ8TRcUwAAAABJRU5ErkJggg==";
@@ -32,10 +35,10 @@ const EVERYTHING: PageRequest = PageRequest { limit: 100, after: None };
 const TENANTS: [&str; 2] = ["acme", "beta"];
 
 /// What one tenant has.
-struct Owned {
-    tenant: TenantId,
+pub(crate) struct Owned {
+    pub(crate) tenant: TenantId,
     /// Sent, with a link that was opened.
-    sent: DeliveryId,
+    pub(crate) sent: DeliveryId,
     letter: DeadLetterId,
     event: EventKey,
 }
@@ -67,7 +70,7 @@ async fn no_query_shows_what_lies_outside_the_scope(mut database: TestDatabase) 
 }
 
 /// Gives a tenant one of everything.
-async fn fill(support: &Support, name: &str) -> Owned {
+pub(crate) async fn fill(support: &Support, name: &str) -> Owned {
     let store = &support.database.store;
     let id = TenantId::from(name);
     store.upsert_tenant(&tenant(name), &actor("billing")).await.expect("answered");
@@ -77,13 +80,7 @@ async fn fill(support: &Support, name: &str) -> Owned {
         .expect("answered");
     let logo = Logo::read(STANDARD.decode(LOGO).expect("base64").into()).expect("a logo");
     store.save_logo(&id, &logo, &actor("billing")).await.expect("answered");
-    let of = |number: &str| {
-        let mut event = event(&format!("{number}-{name}"));
-        event["data"]["tenant_id"] = name.into();
-        event["data"]["invoice"]["number"] = format!("R-{number}").into();
-        event["data"]["documents"][0]["object"] = format!("{name}/{number}.pdf").into();
-        event
-    };
+    let of = |number: &str| numbered(name, number);
     support.database.clock.advance(std::time::Duration::from_secs(1));
     support.accept(&of("sent")).await;
     let (sent, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
@@ -102,6 +99,85 @@ async fn fill(support: &Support, name: &str) -> Owned {
         store.admit_verification(&attempt).await.expect("answered");
     }
     Owned { tenant: id, sent, letter, event: EventKey::new(SOURCE, &format!("sent-{name}")) }
+}
+
+/// The event of the tenant's invoice `R-{number}`.
+pub(crate) fn numbered(tenant: &str, number: &str) -> Value {
+    let mut event = event(&format!("{number}-{tenant}"));
+    event["data"]["tenant_id"] = tenant.into();
+    event["data"]["invoice"]["number"] = format!("R-{number}").into();
+    event["data"]["documents"][0]["object"] = format!("{tenant}/{number}.pdf").into();
+    event
+}
+
+/// What somebody wants to act upon, all of acme.
+struct Targets {
+    due: DeliveryId,
+    uncertain: DeliveryId,
+    rejected: DeliveryId,
+    open: DeadLetterId,
+    to_redrive: DeadLetterId,
+    discarded: DeadLetterId,
+}
+
+async fn no_act_reaches_what_lies_outside_the_scope(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    fill(&support, "acme").await;
+    let mut letters = Vec::new();
+    for number in ["open", "redriven", "discarded"] {
+        support.accept(&numbered("acme", number)).await;
+        letters.push(support.die(ReasonCode::Refused).await.1);
+    }
+    store.discard_dead_letters(&letters[2..], &actor("ops"), "not wanted").await.expect("answered");
+    support.accept(&numbered("acme", "unseen")).await;
+    let (rejected, _) = support.end(Concluded::Rejected, ReasonCode::Rejected).await;
+    support.accept(&numbered("acme", "uncertain")).await;
+    let (uncertain, _) = support.end(Concluded::Uncertain, ReasonCode::Uncertain).await;
+    let due = support.accept(&numbered("acme", "due")).await;
+    let (open, to_redrive, discarded) = (letters[0], letters[1], letters[2]);
+    let targets = Targets { due, uncertain, rejected, open, to_redrive, discarded };
+
+    let limited = |name: &str, scope: TenantScope| Actor::new(Principal { scope, ..Principal::command_line(name) });
+    for scope in [TenantScope::of(["beta".into()]), TenantScope::of([])] {
+        for (act, is_done) in acts(&support, &targets, &limited("eve", scope)).await {
+            assert!(!is_done, "{act} of another tenant's");
+        }
+    }
+    for table in ["audit_detail WHERE name", "delivery_note WHERE who"] {
+        assert_eq!(support.database.number(format!("SELECT COUNT(*) FROM {table} = 'eve'")).await, 0, "{table}");
+    }
+    // The same acts of whoever may: each of them would have changed something.
+    for (act, is_done) in acts(&support, &targets, &limited("ada", TenantScope::of(["acme".into()]))).await {
+        assert!(is_done, "{act} of one's own tenant's");
+    }
+}
+
+/// What somebody tries, and whether it changed anything.
+async fn acts(support: &Support, targets: &Targets, who: &Actor) -> Vec<(&'static str, bool)> {
+    let store = &support.database.store;
+    let (acme, customer) = (TenantId::from("acme"), CustomerId::from("C-1"));
+    let Targets { due, uncertain, rejected, open, to_redrive, discarded } = *targets;
+    let links = LinkSelection::Tenant(acme.clone());
+    let request = ResendRequest { who, ..asked(&acme, "R-sent") };
+    let restored = store.restore_dead_letters(&[discarded], who, false).await.expect("answered");
+    let paused = store.pause_tenant(&acme, who, "asked for").await.expect("answered");
+    let resumed = store.resume_tenant(&acme, who).await.expect("answered");
+    let scope = &who.principal.scope;
+    vec![
+        ("a pause", matches!(paused, PauseChange::Done { .. })),
+        ("the end of a pause", matches!(resumed, PauseChange::Done { .. })),
+        ("sending now", store.send_now(due, who).await.expect("answered") == Acted::Done),
+        ("cancelling", store.cancel(due, who, "paid").await.expect("answered") == Acted::Done),
+        ("marking as sent", store.mark_sent(uncertain, who, "seen").await.expect("answered").acted == Acted::Done),
+        ("a look", !store.acknowledge(scope, &[rejected], who).await.expect("answered").done.is_empty()),
+        ("discarding", !store.discard_dead_letters(&[open], who, "no").await.expect("answered").is_empty()),
+        ("restoring", !restored.letters.is_empty()),
+        ("redriving", support.redrive.letter(to_redrive, who).await.is_ok()),
+        ("revoking links", store.revoke_links(&links, who, "pasted").await.expect("answered") > 0),
+        ("lifting a lock", store.lift_portal_locks(&acme, &customer, who, "called").await.expect("answered")),
+        ("resending", support.resend.resend(&request).await.is_ok()),
+    ]
 }
 
 async fn shown(store: &Store, scope: &TenantScope, owned: &[Owned]) -> Shown {

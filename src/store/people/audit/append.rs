@@ -113,9 +113,13 @@ impl Store {
 
     /// Keeps an act that changes nothing in the database, or one that is not done in one transaction of it.
     pub async fn audit(&self, entry: &NewAuditEntry<'_>) -> Result<(), StoreError> {
-        let now = self.now();
+        self.audit_at(entry, self.now()).await
+    }
+
+    /// The same, of an act of that moment.
+    pub async fn audit_at(&self, entry: &NewAuditEntry<'_>, at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        append(&mut transaction, entry, now).await?;
+        append(&mut transaction, entry, at).await?;
         transaction.commit().await
     }
 
@@ -139,6 +143,30 @@ impl Store {
             return Ok(());
         }
         self.audit(entry).await
+    }
+
+    /// Keeps an act that one person may do once in `interval`, unless they have; says whether it did. The act waits for
+    /// the answer.
+    pub async fn audit_once_in(&self, entry: &NewAuditEntry<'_>, interval: Duration) -> Result<bool, StoreError> {
+        let now = self.now();
+        let mut transaction = self.begin().await?;
+        // Two at once wait for each other here: the second one sees the entry of the first.
+        LockedHead::take(&mut transaction).await?;
+        let who = entry.actor.principal.kind;
+        let seen = sql("SELECT 1 AS one FROM audit_entry
+            WHERE at > $1 AND action = $2 AND who_kind = $3 AND (who_id = $4 OR (who_id IS NULL AND $4 IS NULL)) LIMIT 1")
+        .bind(now.minus(interval))
+        .bind(entry.action.into_str())
+        .bind(who.into_str())
+        .bind(who.id())
+        .optional(&mut transaction)
+        .await?;
+        if seen.is_some() {
+            return Ok(false);
+        }
+        append(&mut transaction, entry, now).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 

@@ -1,18 +1,108 @@
-//! What happened to one document, entry by entry, as its page shows it.
+//! What happened to one document, entry by entry, as one reader may see it.
 
 use std::time::Duration;
 
-use super::facts::Reader;
-use super::pages::{TimelineEntry, TimelineEvent};
+use super::history::DocumentHistory;
 use crate::clock::Timestamp;
-use crate::model::state::{DeadLetterState, DeliveryState, EventState};
-use crate::operator::invoice::history::DocumentHistory;
+use crate::model::portal_event::PortalEventKind;
+use crate::model::reason::ReasonCode;
+use crate::model::settings::VerificationMethod;
+use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
+use crate::operator::masking::Reader;
 use crate::operator::resend::NEW_ADDRESS_NOTE;
-use crate::policy::decision::{Inputs, Plan, rule};
+use crate::policy::decision::{Inputs, Plan, PortalAccess, Reason, rule};
 use crate::store::{DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
 
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimelineEntry {
+    pub at: Timestamp,
+    /// Which delivery, counted from 1; none where there is one only.
+    pub delivery: Option<usize>,
+    pub event: TimelineEvent,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum TimelineEvent {
+    Received {
+        source: String,
+        /// `queue`, `http`, `file`.
+        via: String,
+        event_id: String,
+        /// Its bytes have been deleted.
+        forgotten: bool,
+    },
+    Waiting {
+        class: ReasonCode,
+    },
+    Made {
+        role: DeliveryRole,
+        /// As the reader may see them.
+        to: Vec<String>,
+    },
+    Resent {
+        by: Option<String>,
+        reason: String,
+        to: Vec<String>,
+        /// The address stands neither in the event nor on record.
+        to_unknown_address: bool,
+    },
+    Decided {
+        decision: Decision,
+        reason: Reason,
+        settings_version: Option<i64>,
+        access: Option<PortalAccess>,
+        method: Option<VerificationMethod>,
+    },
+    Attempted {
+        number: u32,
+        relay: String,
+        /// As the relay protocol calls it: `RCPT TO`.
+        phase: Option<String>,
+        class: ReasonCode,
+        code: Option<String>,
+        reply: Option<String>,
+        took: Option<Duration>,
+        next_at: Option<Timestamp>,
+    },
+    /// An attempt whose end is not known.
+    AttemptUnended {
+        number: u32,
+    },
+    Concluded {
+        state: Concluded,
+        class: Option<ReasonCode>,
+    },
+    /// By a person or by the program.
+    Noted {
+        by: String,
+        text: String,
+    },
+    Acknowledged {
+        by: String,
+    },
+    Portal {
+        kind: PortalEventKind,
+        detail: Option<String>,
+        network: Option<String>,
+    },
+    LinkRevoked {
+        by: Option<String>,
+        reason: Option<String>,
+    },
+    DeadLetter {
+        class: ReasonCode,
+        reason: String,
+    },
+    DeadLetterConcluded {
+        by: Option<String>,
+        note: Option<String>,
+        redriven: bool,
+    },
+}
+
 /// Everything in the order in which it happened.
-pub(super) fn timeline(document: &DocumentHistory, reader: &Reader) -> Vec<TimelineEntry> {
+#[must_use]
+pub fn timeline(document: &DocumentHistory, reader: &Reader) -> Vec<TimelineEntry> {
     let many = document.deliveries.len() > 1;
     let mut all: Vec<TimelineEntry> = document.events.iter().flat_map(received).collect();
     for (number, explained) in (1..).zip(&document.deliveries) {
@@ -42,7 +132,7 @@ fn received(event: &ExplainedEvent) -> Vec<TimelineEntry> {
     };
     let mut entries = vec![entry(event.received_at, came)];
     if event.state == EventState::Waiting {
-        let class = crate::model::reason::ReasonCode::UnknownCustomer;
+        let class = ReasonCode::UnknownCustomer;
         entries.push(entry(event.received_at, TimelineEvent::Waiting { class }));
     }
     entries
@@ -51,15 +141,15 @@ fn received(event: &ExplainedEvent) -> Vec<TimelineEntry> {
 fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEntry> {
     let ExplainedDelivery { delivery, attempts, notes, links, portal } = explained;
     let mut all = vec![entry(delivery.created_at, made(explained, reader))];
+    if let Some(decided) = decided(delivery) {
+        let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
+        all.push(entry(at.unwrap_or(delivery.created_at), decided));
+    }
     let ends: Vec<Timestamp> = attempts.iter().skip(1).map(|attempt| attempt.started_at).collect();
     for (index, attempt) in attempts.iter().enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let next_at = ends.get(index).copied().or(delivery.due_at);
         all.push(entry(attempt.ended_at, tried(attempt, number, next_at, reader)));
-    }
-    if let Some(decided) = decided(delivery) {
-        let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
-        all.push(entry(at.unwrap_or(delivery.created_at), decided));
     }
     for note in notes {
         // Who has seen it stands in a column of its own.

@@ -1,0 +1,1 @@
+ALTER TABLE settings_change DROP COLUMN reason;

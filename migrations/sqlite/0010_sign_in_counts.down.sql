@@ -1,0 +1,3 @@
+-- Takes the counts of sign-ins of unknown accounts away again.
+
+DROP TABLE sign_in_count;

@@ -1,0 +1,246 @@
+//! What a text names, one line for each invoice, credit note and reminder; a page at a time, and as a file.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::invoice::{InvoiceStanding, newest_of_each};
+use super::masking::Reader;
+use crate::clock::Timestamp;
+use crate::event::Recipient;
+use crate::model::access::TenantScope;
+use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
+use crate::model::customer::Customer;
+use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::model::invoice_kind::InvoiceKind;
+use crate::model::reason::ReasonCode;
+use crate::model::state::DeadLetterState;
+use crate::store::{
+    DeadLetter, Delivery, FindCursor, FindPage, FindRequest, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store,
+    StoreError,
+};
+
+/// What a file reads at once.
+const EXPORT_PAGE: u32 = 500;
+/// The longest file, in rows: whoever wants more writes more of the number.
+const EXPORT_ROWS_MAX: usize = 10_000;
+/// The longest text that is searched for, in characters.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// What is searched for; each part narrows.
+#[derive(Debug, Clone, Default)]
+pub struct InvoiceSearch {
+    /// What is named. Of a longer text than anything has, the beginning counts.
+    text: String,
+    tenant: Option<TenantId>,
+    standing: Option<InvoiceStanding>,
+}
+
+/// A page of what a text names.
+#[derive(Debug, Clone)]
+pub struct FoundInvoices {
+    pub invoices: Vec<FoundInvoice>,
+    /// Some of the customers that it names; on the first page only.
+    pub customers: Vec<Customer>,
+    /// There are more of them.
+    pub more_customers: bool,
+    /// Where the search goes on, if it does.
+    pub next: Option<FindCursor>,
+}
+
+/// An invoice that a text names, or an event that claims one.
+#[derive(Debug, Clone)]
+pub struct FoundInvoice {
+    pub tenant: TenantId,
+    pub number: String,
+    /// Unknown of what could not be read.
+    pub kind: Option<InvoiceKind>,
+    pub customer: Option<CustomerId>,
+    pub standing: InvoiceStanding,
+    pub class: Option<ReasonCode>,
+    /// Its newest delivery that nothing took the place of.
+    pub delivery: Option<DeliveryId>,
+    pub dead_letter: Option<DeadLetterId>,
+    pub event_id: Option<String>,
+    pub recipients: Vec<Recipient>,
+    /// Whether a person has to do something.
+    pub needs_person: bool,
+    /// When it was made, came or failed.
+    pub at: Timestamp,
+    /// What of it the text is.
+    pub by: FoundBy,
+}
+
+/// What the file says of each invoice.
+pub const SEARCH_COLUMNS: [&str; 7] =
+    ["tenant_id", "invoice_number", "kind", "state", "customer_id", "recipient", "created_at"];
+
+impl InvoiceSearch {
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self { text: text.chars().take(TEXT_CHARS_MAX).collect(), ..Self::default() }
+    }
+
+    /// Of one tenant, and of what stands so.
+    #[must_use]
+    pub fn narrowed(self, tenant: Option<TenantId>, standing: Option<InvoiceStanding>) -> Self {
+        Self { tenant, standing, ..self }
+    }
+
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it names behind `after`, about `limit` of it; what is named exactly first. Of what stands otherwise than it wants, a
+    /// page has less, perhaps nothing.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn find(
+        &self,
+        store: &Store,
+        scope: &TenantScope,
+        after: Option<&FindCursor>,
+        limit: u32,
+    ) -> Result<FoundInvoices, StoreError> {
+        let scope = scope.narrowed_to(self.tenant.as_ref());
+        let request = FindRequest { text: &self.text, scope: &scope, after, limit };
+        let FindPage { hits, next } = store.find(&request).await?;
+        let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = hits;
+        let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
+        let mut invoices: Vec<FoundInvoice> =
+            newest_of_each(&rows).into_iter().map(|newest| FoundInvoice::delivery(newest, &deliveries)).collect();
+        invoices.extend(events.into_iter().map(|(by, event)| FoundInvoice::waiting(by, event)));
+        invoices.extend(dead_letters.into_iter().filter_map(|(by, letter)| FoundInvoice::dead(by, letter)));
+        if let Some(wanted) = self.standing {
+            invoices.retain(|found| found.standing == wanted);
+        }
+        Ok(FoundInvoices { invoices, customers, more_customers, next })
+    }
+}
+
+impl FoundInvoice {
+    fn delivery(newest: &Delivery, found: &[(FoundBy, Delivery)]) -> Self {
+        let invoice = &newest.invoice;
+        let is_same = |other: &Delivery| {
+            let other = &other.invoice;
+            other.tenant == invoice.tenant && other.id == invoice.id && other.kind == invoice.kind
+        };
+        Self {
+            tenant: invoice.tenant.clone(),
+            number: invoice.number.clone(),
+            kind: Some(invoice.kind),
+            customer: Some(invoice.customer.clone()),
+            standing: InvoiceStanding::Delivery(newest.state),
+            class: newest.class,
+            delivery: Some(newest.id),
+            dead_letter: None,
+            event_id: None,
+            recipients: newest.recipients.clone(),
+            needs_person: newest.work_kind.is_some(),
+            at: newest.created_at,
+            // One of them is what the text named.
+            by: found.iter().find(|(_, other)| is_same(other)).map_or(FoundBy::Number, |(by, _)| *by),
+        }
+    }
+
+    fn waiting(by: FoundBy, event: FoundEvent) -> Self {
+        Self {
+            tenant: event.invoice.tenant,
+            number: event.invoice.number,
+            kind: Some(event.invoice.kind),
+            customer: Some(event.invoice.customer),
+            standing: InvoiceStanding::EventWaiting,
+            class: None,
+            delivery: None,
+            dead_letter: None,
+            event_id: Some(event.id),
+            recipients: Vec::new(),
+            needs_person: false,
+            at: event.received_at,
+            by,
+        }
+    }
+
+    /// None of bytes that claim neither a tenant nor a number.
+    fn dead(by: FoundBy, letter: DeadLetter) -> Option<Self> {
+        Some(Self {
+            tenant: letter.tenant?,
+            number: letter.invoice_number?,
+            kind: letter.kind,
+            customer: letter.customer,
+            standing: InvoiceStanding::EventDead,
+            class: Some(letter.class),
+            delivery: None,
+            dead_letter: Some(letter.id),
+            event_id: letter.event_id,
+            recipients: Vec::new(),
+            needs_person: letter.state == DeadLetterState::Open,
+            at: letter.last_failed_at,
+            by,
+        })
+    }
+
+    fn csv_cells(self) -> [String; SEARCH_COLUMNS.len()] {
+        let reader = Reader::of(false, []);
+        let kind = self.kind.map(|kind| kind.into_str().to_owned()).unwrap_or_default();
+        let customer = self.customer.as_ref().map(ToString::to_string).unwrap_or_default();
+        let recipient = self.recipients.first().map(|first| reader.address(&first.address)).unwrap_or_default();
+        let state = self.standing.into_str().to_owned();
+        [self.tenant.to_string(), self.number, kind, state, customer, recipient, self.at.to_string()]
+    }
+}
+
+/// The same as a file, all pages in one. A file is kept where nobody sees who reads it: it is masked as lists are, and that it was
+/// made is an entry of the audit log.
+///
+/// # Errors
+/// If the database does not answer: then nothing is shown.
+pub async fn export_search(
+    store: &Store,
+    who: &Actor,
+    search: &InvoiceSearch,
+) -> Result<Vec<[String; SEARCH_COLUMNS.len()]>, StoreError> {
+    let (invoices, more) = find_all(store, &who.principal.scope, search).await?;
+    let InvoiceSearch { text, tenant, standing } = search;
+    let change = json!({
+        "query": text, "tenant_id": tenant, "state": standing.map(InvoiceStanding::into_str), "rows": invoices.len(),
+        "more": more,
+    });
+    let entry = NewAuditEntry::new(AuditAction::ListExported, who).about("search");
+    store.audit(&NewAuditEntry { tenant: tenant.as_ref(), ..entry }.with(change)).await?;
+    Ok(invoices.into_iter().map(FoundInvoice::csv_cells).collect())
+}
+
+/// The invoices of all pages, and whether there are more than a file takes.
+async fn find_all(
+    store: &Store,
+    scope: &TenantScope,
+    search: &InvoiceSearch,
+) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
+    let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+    loop {
+        let found = search.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
+        // One row for each invoice: what was sent again may stand on several pages.
+        invoices.extend(found.invoices.into_iter().filter(|found| {
+            let is_delivery = matches!(found.standing, InvoiceStanding::Delivery(_));
+            !is_delivery || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
+        }));
+        after = found.next;
+        if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
+            return Ok((invoices, after.is_some()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_text_longer_than_any_name_the_beginning_counts() {
+        assert_eq!(InvoiceSearch::of(&"x".repeat(TEXT_CHARS_MAX + 1)).text().len(), TEXT_CHARS_MAX);
+    }
+}
