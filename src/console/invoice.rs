@@ -41,8 +41,8 @@ pub(super) async fn show(
     let found = InvoiceHistory::read(&console.store, &tenant, &query.number, scope).await.or_failed(&signed)?;
     let Some(invoice) = found else { return Err(signed.not_found()) };
     let whole = signed.principal.may(Permission::ReadPersonalData);
-    // The page asks again every few seconds: that is one look.
-    if whole && !is_poll(&headers) {
+    // The page asks again every few seconds: those are one look.
+    if whole {
         let actor = signed.actor();
         let entry = NewAuditEntry::new(AuditAction::InvoiceViewed, &actor).of_tenant(&tenant);
         let entry = NewAuditEntry { customer: invoice.customer_id.as_ref(), ..entry }.about(invoice.number.as_str());
@@ -91,11 +91,6 @@ pub(super) async fn delivery(console: &Console, signed: &Signed, id: &str) -> Re
     let id: uuid::Uuid = id.parse().map_err(|_| signed.not_found())?;
     let found = console.store.delivery(DeliveryId(id), &signed.principal.scope).await.or_failed(signed)?;
     found.ok_or_else(|| signed.not_found())
-}
-
-/// Whether the page itself asks, for what has changed.
-fn is_poll(headers: &HeaderMap) -> bool {
-    headers.contains_key("hx-request")
 }
 
 fn section(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> InvoiceSection {
