@@ -161,7 +161,7 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     questions.find("number of many tenants", all, 0, |turn| format!("inv{}", 100_000 + turn)).await;
     questions.find("customer's id", all, 0, |turn| format!("K-{}", customer(turn))).await;
     for pages_before in [0, 1, 4] {
-        questions.find("id of a customer with 50,000 deliveries", all, pages_before, |_| "k-0".to_owned()).await;
+        questions.find("id of a customer of a twentieth of all", all, pages_before, |_| "k-0".to_owned()).await;
     }
     let name =
         |turn: usize| [format!("müller {}", turn * 8), "smith gmbh".to_owned(), format!("{turn}")][turn % 3].clone();
@@ -170,7 +170,7 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     questions.find("recipient", all, 0, recipient).await;
     for pages_before in [0, 1, 4] {
         let one = |_: usize| "ap-0@customer.example".to_owned();
-        questions.find("recipient of 50,000 deliveries", all, pages_before, one).await;
+        questions.find("recipient of a twentieth of all", all, pages_before, one).await;
     }
     questions.find("Message-ID", all, 0, |turn| format!("<{}@acme.example>", history.id(some(turn)))).await;
     questions.find("delivery's id", all, 0, |turn| history.id(some(turn)).to_string()).await;
