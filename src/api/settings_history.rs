@@ -23,6 +23,7 @@ use super::settings::{SettingsAnswer, answer, matched};
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
 use crate::model::settings::Settings;
+use crate::operator::masking::Reader;
 use crate::store::{SettingsChange, SettingsPut};
 
 /// The routes of earlier settings.
@@ -81,7 +82,10 @@ pub(super) async fn versions(
     if changes.is_empty() && console.store.settings(&tenant, caller.scope()).await?.is_none() {
         return Err(ApiRefusal::UnknownTenant(tenant));
     }
-    Ok(Json(VersionsAnswer { versions: changes.into_iter().map(ListedVersion::of).collect() }))
+    let reader = Reader::of_principal(&caller.0);
+    Ok(Json(VersionsAnswer {
+        versions: changes.into_iter().map(|change| ListedVersion::of(change, &reader)).collect(),
+    }))
 }
 
 /// Lets what held as an earlier version hold again, as a new version, if those that the request read still do.
@@ -133,8 +137,8 @@ pub(super) async fn restore(
 }
 
 impl ListedVersion {
-    fn of(change: SettingsChange) -> Self {
+    fn of(change: SettingsChange, reader: &Reader) -> Self {
         let SettingsChange { version, settings, changed_at, changed_by, reason } = change;
-        Self { version, settings, changed_at, changed_by, reason }
+        Self { version, settings, changed_at, changed_by, reason: reason.map(|reason| reader.text(&reason)) }
     }
 }

@@ -8,7 +8,12 @@ use super::desk::{ApiDesk, Program, kind};
 use super::support::{Answer, send};
 use crate::harness::database::{TestDatabase, on_both_databases};
 
-on_both_databases!(a_tenant_is_paused_and_resumed, an_earlier_version_is_restored, a_preview_saves_nothing,);
+on_both_databases!(
+    a_tenant_is_paused_and_resumed,
+    an_earlier_version_is_restored,
+    a_preview_saves_nothing,
+    reasons_name_no_address_to_whoever_may_not_read_them,
+);
 
 const SETTINGS: &str = "/api/v1/tenants/acme/settings";
 
@@ -126,4 +131,22 @@ async fn a_preview_saves_nothing(database: TestDatabase) {
     );
     assert_eq!(desk.audited("settings_changed").await, 0);
     desk.end().await;
+}
+
+async fn reasons_name_no_address_to_whoever_may_not_read_them(database: TestDatabase) {
+    const ADDRESS: &str = "erika.muster@customer.example";
+    let desk = ApiDesk::resting(database).await;
+    let (admin, viewer) = (desk.program(Role::Admin).await, desk.program(Role::Viewer).await);
+    let reason = format!("{ADDRESS} asked for it");
+    admin.post("/api/v1/tenants/acme/pause", &json!({ "reason": reason })).await.success(200);
+    let mut body = settings("exclude");
+    body["reason"] = json!(reason);
+    with_tag(&admin, Method::PUT, SETTINGS, "\"1\"", &body).await.success(200);
+    for path in ["/api/v1/tenants", "/api/v1/tenants/acme/settings/versions"] {
+        for (program, is_whole) in [(&admin, true), (&viewer, false)] {
+            let answer = program.get(path).await.success(200).to_string();
+            assert!(answer.contains("asked for it"), "{path}: {answer}");
+            assert_eq!(answer.contains(ADDRESS), is_whole, "{path}: {answer}");
+        }
+    }
 }
