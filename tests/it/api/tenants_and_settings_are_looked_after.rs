@@ -80,6 +80,13 @@ async fn an_earlier_version_is_restored(database: TestDatabase) {
     );
     assert_eq!(said[..2], [(&three.0, &three.1, &three.2), (&two.0, &two.1, &two.2)]);
 
+    let part = admin.get(&format!("{versions}?limit=2")).await;
+    let (part, next) = (part.success(200)["versions"].clone(), part.json["next"].as_str().expect("it goes on"));
+    assert_eq!((&part[0]["version"], &part[1]["version"], next), (&json!(3), &json!(2), "2"));
+    let last = admin.get(&format!("{versions}?limit=2&after={next}")).await;
+    assert_eq!((&last.success(200)["versions"][0]["version"], &last.json["next"]), (&json!(1), &Value::Null));
+    assert_eq!(kind(&admin.get(&format!("{versions}?after=x")).await, 400), "malformed");
+
     let wanted = json!({ "version": 2, "reason": "customers asked" });
     assert_eq!(kind(&admin.post(&restore, &wanted).await, 428), "precondition required");
     let stale = with_tag(&admin, Method::POST, &restore, "\"2\"", &wanted).await;
