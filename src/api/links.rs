@@ -155,12 +155,10 @@ pub(super) async fn list(
     path = "/api/v1/links/find",
     operation_id = "find_links",
     tag = "portal",
-    params(IdempotencyKeyHeader),
     request_body = LinkQuery,
     responses(
         (status = 200, description = "The links.", body = LinksAnswer),
         BodyProblems,
-        IdempotencyProblems,
         Problems
     )
 )]
