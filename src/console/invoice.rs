@@ -20,7 +20,7 @@ use crate::operator::invoice::timeline::timeline;
 use crate::operator::masking::customer_name;
 use crate::policy::decision::Inputs;
 use crate::policy::permission::Permission;
-use crate::store::{Delivery, ExplainedDelivery, ExplainedLink, NewAuditEntry};
+use crate::store::{Delivery, ExplainedDelivery, ExplainedLink, NewAuditEntry, SESSION_MAX};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,12 +41,18 @@ pub(super) async fn show(
     let found = InvoiceHistory::read(&console.store, &tenant, &query.number, scope).await.or_failed(&signed)?;
     let Some(invoice) = found else { return Err(signed.not_found()) };
     let whole = signed.principal.may(Permission::ReadPersonalData);
-    // The page asks again every few seconds: that is one look.
-    if whole && !is_poll(&headers) {
+    if whole {
         let actor = signed.actor();
         let entry = NewAuditEntry::new(AuditAction::InvoiceViewed, &actor).of_tenant(&tenant);
         let entry = NewAuditEntry { customer: invoice.customer_id.as_ref(), ..entry }.about(invoice.number.as_str());
-        console.store.audit_look(&entry).await.or_failed(&signed)?;
+        // The page asks again every few seconds, for as long as it is open: that is one look. Only what is kept says so, for any
+        // program can ask as the page does.
+        let kept = if is_poll(&headers) {
+            console.store.audit_look_within(&entry, SESSION_MAX).await
+        } else {
+            console.store.audit_look(&entry).await
+        };
+        kept.or_failed(&signed)?;
     }
     let reader = invoice.reader(whole);
     let sections: Vec<InvoiceSection> =
