@@ -92,7 +92,14 @@ impl Desk {
             let person = PersonToAdd { address: &address, name: None, role: Role::Support, scope: &TenantScope::All };
             let (operator, _) = app.people().add(&person, false, &by).await.expect("added");
             let (session, stage) = (SessionId::random(), SessionStage::Open);
-            let new = NewOperatorSession { id: session.sha256(), operator, stage, network: None, browser: None };
+            let new = NewOperatorSession {
+                id: session.sha256(),
+                operator,
+                stage,
+                network: None,
+                browser: None,
+                password: None,
+            };
             assert!(self.site.store.begin_operator_session(&new).await.expect("answered"));
             let client = Client::builder()
                 .redirect(reqwest::redirect::Policy::none())

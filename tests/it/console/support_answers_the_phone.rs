@@ -309,9 +309,8 @@ async fn the_mail_is_shown_as_it_was_sent(database: TestDatabase) {
 async fn whatever_shows_personal_data_is_kept_as_a_look(database: TestDatabase) {
     let desk = Desk::new(database).await;
     let delivery = desk.send().await.to_string();
-    let looks = async |action: &str| {
-        desk.number(&format!("SELECT COUNT(*) FROM audit_entry WHERE action = '{action}'")).await
-    };
+    let looks =
+        async |action: &str| desk.number(&format!("SELECT COUNT(*) FROM audit_entry WHERE action = '{action}'")).await;
     let mut browser = desk.person(Role::Support).await;
     for _ in 0..2 {
         let poll = browser.request(Method::GET, INVOICE).header("hx-request", "true");

@@ -26,7 +26,9 @@ on_both_databases!(
     a_session_ends_by_itself,
     a_session_has_another_id_after_each_rise,
     sessions_end_with_their_operators_rights,
+    a_sign_in_does_not_outlive_the_password_that_it_showed,
     only_so_many_sessions_are_open_at_once,
+    who_has_the_password_alone_ends_no_session,
     five_of_two_hundred_guesses_are_admitted,
     an_account_is_slowed_down_but_for_the_networks_of_its_owner,
     a_network_is_limited_over_all_accounts,
@@ -77,7 +79,8 @@ async fn session(store: &Store, operator: OperatorId, stage: SessionStage) -> Se
 
 async fn session_from(store: &Store, operator: OperatorId, stage: SessionStage, network: &str) -> SessionId {
     let id = SessionId::random();
-    let new = NewOperatorSession { id: id.sha256(), operator, stage, network: Some(network), browser: None };
+    let new =
+        NewOperatorSession { id: id.sha256(), operator, stage, network: Some(network), browser: None, password: None };
     assert!(store.begin_operator_session(&new).await.expect("answered"));
     id
 }
@@ -301,6 +304,7 @@ async fn sessions_end_with_their_operators_rights(database: TestDatabase) {
         stage: SessionStage::Open,
         network: None,
         browser: None,
+        password: None,
     };
     assert!(!store.begin_operator_session(&late).await.expect("answered"));
 }
@@ -316,6 +320,41 @@ async fn only_so_many_sessions_are_open_at_once(database: TestDatabase) {
     assert_eq!(store.operator_sessions(operator).await.expect("answered").len(), 20);
     assert!(open(store, &ids[1]).await.is_none(), "the oldest end");
     assert!(open(store, &ids[2]).await.is_some());
+}
+
+/// The password was compared, and then another one was chosen, before the session began.
+async fn a_sign_in_does_not_outlive_the_password_that_it_showed(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let own = open(store, &session(store, operator, SessionStage::Open).await).await.expect("it is open");
+    let begins = async |password: &PasswordHash| {
+        let id = SessionId::random().sha256();
+        let (stage, password) = (SessionStage::Open, Some(password));
+        let new = NewOperatorSession { id, operator, stage, network: None, browser: None, password };
+        store.begin_operator_session(&new).await.expect("answered")
+    };
+    let (old, new) = (hash("x"), hash("y"));
+    assert!(begins(&old).await);
+    assert!(store.change_password(&own, &old, &new, &own.actor(None)).await.expect("answered"));
+    assert!(!begins(&old).await, "the sessions that it would be one of have been ended");
+    assert!(begins(&new).await);
+    let reset = invitation(store, &InvitationToken::random(), InvitationKind::Reset);
+    store.invite_operator(operator, &reset, &actor("test")).await.expect("answered");
+    assert!(!begins(&new).await, "a reset takes it away");
+    assert!(store.operator_sessions(operator).await.expect("answered").is_empty());
+}
+
+async fn who_has_the_password_alone_ends_no_session(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let at_work = session(store, operator, SessionStage::Open).await;
+    for _ in 0..25 {
+        database.clock.advance(Duration::from_secs(1));
+        session(store, operator, SessionStage::Code).await;
+    }
+    assert!(open(store, &at_work).await.is_some(), "none of these has shown a code");
+    let going_on = "SELECT COUNT(*) FROM operator_session WHERE ends_at > started_at + 60000";
+    assert_eq!(database.number(going_on).await, 20, "and they are no more than there may be");
 }
 
 fn attempt<'a>(account: &str, operator: Option<OperatorId>, network: Option<&'a str>) -> SignInAttempt<'a> {
