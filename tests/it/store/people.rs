@@ -36,6 +36,7 @@ on_both_databases!(
     the_code_of_a_time_step_is_good_once,
     a_recovery_code_is_good_once,
     an_app_is_replaced_when_the_new_one_is_confirmed,
+    a_secret_that_others_may_have_seen_is_set_up_no_more,
     tries_of_unknown_accounts_are_numbers,
     a_token_works_until_it_ends_or_is_revoked,
     a_scope_that_cannot_be_read_is_an_error,
@@ -490,6 +491,29 @@ async fn a_recovery_code_is_good_once(database: TestDatabase) {
         "the old ones are gone"
     );
     assert!(store.use_recovery_code(operator, renewed[0].sha256(), &actor("test")).await.expect("answered"));
+}
+
+/// Whoever knew the password has looked at the secret, in a session that is ended now.
+async fn a_secret_that_others_may_have_seen_is_set_up_no_more(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let keys = SecretKeys::parse(&"0c".repeat(32)).expect("a key").sealing_keys("test");
+    let begun = async |secret: &[u8; 20]| {
+        let sealed = keys.seal(secret, operator.0.as_bytes());
+        let begun = store.begin_totp(operator, &sealed).await.expect("answered");
+        assert_eq!(store.operator_totp(operator, false).await.expect("answered").as_ref(), Some(&begun));
+        (begun.secret == sealed, begun)
+    };
+    let (is_new, seen) = begun(b"abcdefghijklmnopqrst").await;
+    assert!(is_new);
+    let own = open(store, &session(store, operator, SessionStage::Open).await).await.expect("it is open");
+    assert!(store.change_password(&own, &hash("x"), &hash("y"), &own.actor(None)).await.expect("answered"));
+    assert!(begun(b"another secret of 20").await.0, "after another password");
+    assert!(!store.confirm_totp(&seen, 5, &[RecoveryCode::random()], &actor("test")).await.expect("answered"));
+    database.clock.advance(14 * MINUTE);
+    assert!(!begun(b"one that is too soon").await.0, "it is shown again while somebody scans it");
+    database.clock.advance(MINUTE);
+    assert!(begun(b"a third one, 20 long").await.0, "and no longer");
 }
 
 async fn an_app_is_replaced_when_the_new_one_is_confirmed(database: TestDatabase) {
