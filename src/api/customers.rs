@@ -23,8 +23,12 @@ use super::upserted::Upserted;
 use super::{ApiSettings, body};
 use crate::event::MemberWarning;
 use crate::event::catalogue::{parse_customer, warnings_of_customer};
+use crate::model::audit::AuditAction;
 use crate::model::customer::{Customer, CustomerType};
 use crate::model::ids::{CustomerId, TenantId};
+use crate::operator::masking::{Reader, customer_name};
+use crate::policy::permission::Permission;
+use crate::store::NewAuditEntry;
 
 /// The routes of a customer.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -107,19 +111,24 @@ struct OnRecord {
     mobile: bool,
 }
 
-impl From<Customer> for ShownCustomer {
-    fn from(customer: Customer) -> Self {
+impl ShownCustomer {
+    /// Name and address as they are, or masked.
+    fn of(customer: Customer, whole: bool) -> Self {
         let Customer { tenant_id, id, kind, name, address, locale, postal, mobile } = customer;
         let on_record = OnRecord {
             postcode: postal.postcode.is_some(),
             house_number: postal.house_number.is_some(),
             mobile: mobile.is_some(),
         };
+        let name = customer_name(&name, kind, whole);
+        let address = Reader::of(whole, [address.as_str()]).address(&address);
         Self { tenant_id, id, r#type: kind, name, address, locale, country: postal.country, on_record }
     }
 }
 
 /// Shows a customer, but not what it is verified by.
+///
+/// Name and address are masked for whoever may not read personal data; else the look is an entry of the audit log.
 #[utoipa::path(
     get,
     path = "/api/v1/tenants/{tenant_id}/customers/{customer_id}",
@@ -134,10 +143,16 @@ impl From<Customer> for ShownCustomer {
 )]
 pub(super) async fn show(
     State(console): State<ApiSettings>,
-    caller: Caller,
+    Asking(who): Asking,
     path: CustomerPath,
 ) -> Result<Json<ShownCustomer>, ApiRefusal> {
     let (tenant_id, id) = path::customer(path)?;
-    let customer = console.store.customer(&tenant_id, &id, caller.scope()).await?;
-    customer.map(|customer| Json(customer.into())).ok_or(ApiRefusal::UnknownCustomer)
+    let customer = console.store.customer(&tenant_id, &id, &who.principal.scope).await?;
+    let customer = customer.ok_or(ApiRefusal::UnknownCustomer)?;
+    let whole = who.principal.may(Permission::ReadPersonalData);
+    if whole {
+        let entry = NewAuditEntry::new(AuditAction::CustomerViewed, &who).of_customer(&tenant_id, &id);
+        console.store.audit_look(&entry.about(id.as_str())).await?;
+    }
+    Ok(Json(ShownCustomer::of(customer, whole)))
 }

@@ -20,7 +20,7 @@ use crate::operator::invoice::timeline::timeline;
 use crate::operator::masking::customer_name;
 use crate::policy::decision::Inputs;
 use crate::policy::permission::Permission;
-use crate::store::{Delivery, ExplainedDelivery, ExplainedLink, NewAuditEntry, SESSION_MAX};
+use crate::store::{Delivery, ExplainedDelivery, ExplainedLink, NewAuditEntry};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,18 +41,12 @@ pub(super) async fn show(
     let found = InvoiceHistory::read(&console.store, &tenant, &query.number, scope).await.or_failed(&signed)?;
     let Some(invoice) = found else { return Err(signed.not_found()) };
     let whole = signed.principal.may(Permission::ReadPersonalData);
+    // The page asks again every few seconds: those are one look.
     if whole {
         let actor = signed.actor();
         let entry = NewAuditEntry::new(AuditAction::InvoiceViewed, &actor).of_tenant(&tenant);
         let entry = NewAuditEntry { customer: invoice.customer_id.as_ref(), ..entry }.about(invoice.number.as_str());
-        // The page asks again every few seconds, for as long as it is open: that is one look. Only what is kept says so, for any
-        // program can ask as the page does.
-        let kept = if is_poll(&headers) {
-            console.store.audit_look_within(&entry, SESSION_MAX).await
-        } else {
-            console.store.audit_look(&entry).await
-        };
-        kept.or_failed(&signed)?;
+        console.store.audit_look(&entry).await.or_failed(&signed)?;
     }
     let reader = invoice.reader(whole);
     let sections: Vec<InvoiceSection> =
@@ -97,11 +91,6 @@ pub(super) async fn delivery(console: &Console, signed: &Signed, id: &str) -> Re
     let id: uuid::Uuid = id.parse().map_err(|_| signed.not_found())?;
     let found = console.store.delivery(DeliveryId(id), &signed.principal.scope).await.or_failed(signed)?;
     found.ok_or_else(|| signed.not_found())
-}
-
-/// Whether the page itself asks, for what has changed.
-fn is_poll(headers: &HeaderMap) -> bool {
-    headers.contains_key("hx-request")
 }
 
 fn section(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> InvoiceSection {

@@ -87,7 +87,7 @@ pub use people::audit::search::{AuditRecord, AuditSearch, ChangedMember};
 pub use people::idempotency::{IDEMPOTENCY_LEASE, KeyClaim, KeyedAnswer, KeyedRequest};
 pub use people::invitation::{Invited, NewInvitation, OpenInvitation};
 pub use people::operator::{NewOperator, Operator, OperatorAdded, OperatorChange};
-pub use people::session::{ListedSession, NewOperatorSession, OperatorSession, SESSION_MAX};
+pub use people::session::{ListedSession, NewOperatorSession, OperatorSession};
 pub use people::sign_in::{SignInAccount, SignInAdmission, SignInAttempt};
 pub use people::sign_in_count::UnknownSignIns;
 pub use people::token::{ListedToken, LiveToken, NewApiToken, TokenOwner};

@@ -24,7 +24,7 @@ use crate::store::{Store, Transaction};
 /// A session ends after so long without a request …
 const SESSION_IDLE: Duration = Duration::from_hours(1);
 /// … and so long after the sign-in.
-pub const SESSION_MAX: Duration = Duration::from_hours(12);
+const SESSION_MAX: Duration = Duration::from_hours(12);
 /// How long a sign-in may take from the password to its end.
 const SIGN_IN_MAX: Duration = Duration::from_mins(15);
 /// That a session is in use is written at most so often.

@@ -125,18 +125,13 @@ impl Store {
 
     /// Keeps a look at personal data, unless the same look was kept a few minutes ago. What is shown must wait for it.
     pub async fn audit_look(&self, entry: &NewAuditEntry<'_>) -> Result<(), StoreError> {
-        self.audit_look_within(entry, LOOK).await
-    }
-
-    /// The same, unless the same look was kept so long ago.
-    pub async fn audit_look_within(&self, entry: &NewAuditEntry<'_>, within: Duration) -> Result<(), StoreError> {
         let seen = sql("SELECT 1 AS one FROM audit_entry
             WHERE subject = $1 AND action = $2 AND at > $3 AND who_kind = $4
               AND (who_id = $5 OR (who_id IS NULL AND $5 IS NULL))
               AND (tenant_id = $6 OR (tenant_id IS NULL AND $6 IS NULL)) LIMIT 1")
         .bind(entry.subject.as_deref())
         .bind(entry.action.into_str())
-        .bind(self.now().minus(within))
+        .bind(self.now().minus(LOOK))
         .bind(entry.actor.principal.kind.into_str())
         .bind(entry.actor.principal.kind.id())
         .bind(entry.tenant)
