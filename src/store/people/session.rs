@@ -61,6 +61,8 @@ pub struct OperatorSession {
     pub address: String,
     pub role: Role,
     pub scope: TenantScope,
+    /// An authenticator app is set up.
+    pub has_totp: bool,
 }
 
 impl OperatorSession {
@@ -173,7 +175,9 @@ impl Store {
     pub async fn operator_session(&self, id: Sha256) -> Result<Option<OperatorSession>, StoreError> {
         let now = self.now();
         let found = sql("SELECT session.session, session.stage, session.last_seen_at, session.ends_at, operator.id, operator.address,
-                   operator.role, operator.scope
+                   operator.role, operator.scope,
+                   EXISTS (SELECT 1 FROM operator_totp AS totp
+                           WHERE totp.operator_id = operator.id AND totp.is_confirmed) AS has_totp
             FROM operator_session AS session JOIN operator ON operator.id = session.operator_id
             WHERE session.id_sha256 = $1 AND session.ends_at > $2 AND session.last_seen_at > $3
               AND operator.disabled_at IS NULL")
@@ -200,6 +204,7 @@ impl Store {
             address: row.get("address")?,
             role: row.get("role")?,
             scope: read_scope(&row, "scope")?,
+            has_totp: row.get("has_totp")?,
         }))
     }
 
