@@ -53,7 +53,7 @@ pub(super) async fn once(State(store): State<Store>, request: Request, next: Nex
     let keyed = KeyedRequest { id: id(&head, &key), payload: payload(&head, &body) };
     let request = Request::from_parts(head, Body::from(body));
     match store.claim_key(&keyed).await? {
-        KeyClaim::Mine(claim) => work(Claimed { store, keyed, claim }, request, next).await,
+        KeyClaim::Mine(claim) => work(KeyedWork { store, keyed, claim }, request, next).await,
         KeyClaim::Done(Some(answer)) => replayed(answer),
         KeyClaim::Done(None) => Err(ApiRefusal::Key(KeyRefusal::AnswerNotKept)),
         KeyClaim::UnderWay => Err(ApiRefusal::Key(KeyRefusal::UnderWay)),
@@ -129,7 +129,7 @@ fn add(digest: &mut Sha256Hasher, part: &[u8]) {
 
 /// A request whose key is ours.
 #[derive(Clone)]
-struct Claimed {
+struct KeyedWork {
     store: Store,
     keyed: KeyedRequest,
     claim: Uuid,
@@ -137,7 +137,7 @@ struct Claimed {
 
 /// Works on the request in a task of its own: a client that leaves must not end it between what it does and the answer that
 /// is kept of it, for such a client is the one that comes again.
-async fn work(claimed: Claimed, request: Request, next: Next) -> Result<Response, ApiRefusal> {
+async fn work(claimed: KeyedWork, request: Request, next: Next) -> Result<Response, ApiRefusal> {
     let turn: Option<Turn> = request.extensions().get().cloned();
     let working = {
         let claimed = claimed.clone();
@@ -162,7 +162,7 @@ async fn work(claimed: Claimed, request: Request, next: Next) -> Result<Response
     }
 }
 
-impl Claimed {
+impl KeyedWork {
     /// Keeps an answer for the same request, or gives the key back if the answer says that the same may be sent again.
     async fn keep(&self, answer: Response) -> Result<Response, ApiRefusal> {
         if answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
