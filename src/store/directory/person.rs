@@ -41,6 +41,14 @@ impl Person {
         self.texts.iter().any(|text| sentence.contains(text))
     }
 
+    /// Whether a text of JSON names them, however its strings are escaped.
+    pub(in crate::store) fn is_named_in_json(&self, json: &str) -> bool {
+        match serde_json::from_str(json) {
+            Ok(value) => self.is_named_in_value(&value),
+            Err(_) => self.is_named_in(json),
+        }
+    }
+
     /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's
     /// is theirs to erase, whatever else it names.
     pub(in crate::store) fn is_named_in_event(&self, body: &[u8]) -> bool {
@@ -108,6 +116,15 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_quotes_is_found_in_json() {
+        let name = "Erika \"Rike\" Muster".to_owned();
+        let person = Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), [name]);
+        assert!(person.is_named_in_json(r#"{"to":{"old":null,"new":["erika \"Rike\" muster"]}}"#));
+        assert!(person.is_named_in_json("cut: ERIKA \"RIKE\" MUSTER"));
+        assert!(!person.is_named_in_json(r#"{"to":"Erika Muster"}"#));
+    }
 
     fn person() -> Person {
         let texts = ["Erika.Muster@customer.example", "Erika Müller", "Li"].map(str::to_owned);
