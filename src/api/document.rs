@@ -148,6 +148,6 @@ fn visible(character: char) -> String {
     if character.is_ascii() || !clean::is_dropped(character) {
         return character.to_string();
     }
-    let units = &mut [0; 2];
-    character.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    let escaped = |unit: &mut u16| format!("\\u{unit:04x}");
+    character.encode_utf16(&mut [0; 2]).iter_mut().map(escaped).collect::<Vec<_>>().concat()
 }

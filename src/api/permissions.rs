@@ -36,13 +36,17 @@ fn needed(method: &Method, route: &str) -> Option<Permission> {
         "/api/v1/work-list"
         | "/api/v1/invoices"
         | "/api/v1/deliveries/{delivery_id}"
-        | "/api/v1/tenants/{tenant_id}/invoices/{number}" => Permission::ViewInvoices,
+        | "/api/v1/tenants/{tenant_id}/invoices/{number}"
+        | "/api/v1/links"
+        // A pasted link is in the body, which is why it is no GET.
+        | "/api/v1/links/find"
+        | "/api/v1/portal-locks" => Permission::ViewInvoices,
         "/api/v1/invoices.csv" => Permission::ExportInvoices,
         "/api/v1/deliveries/{delivery_id}/mail" => Permission::ReadPersonalData,
         "/api/v1/deliveries/{delivery_id}/acknowledge" => Permission::Acknowledge,
         "/api/v1/deliveries/{delivery_id}/cancel" | "/api/v1/deliveries/{delivery_id}/send-now" => Permission::Cancel,
         "/api/v1/deliveries/{delivery_id}/mark-sent" => Permission::Conclude,
-        "/api/v1/deliveries/{delivery_id}/revoke-links" => Permission::RevokeLinks,
+        "/api/v1/deliveries/{delivery_id}/revoke-links" | "/api/v1/links/revoke" => Permission::RevokeLinks,
         // The plan reads the documents, and names addresses.
         "/api/v1/deliveries/{delivery_id}/resend" | "/api/v1/deliveries/{delivery_id}/resend/plan" => {
             Permission::Resend
@@ -54,9 +58,6 @@ fn needed(method: &Method, route: &str) -> Option<Permission> {
         | "/api/v1/operators/{operator_id}/disable"
         | "/api/v1/operators/{operator_id}/enable" => Permission::ManageOperators,
         "/api/v1/tokens" | "/api/v1/tokens/{token_id}/revoke" => Permission::ManageTokens,
-        // A pasted link is in the body, which is why it is no GET.
-        "/api/v1/links" | "/api/v1/links/find" | "/api/v1/portal-locks" => Permission::ViewInvoices,
-        "/api/v1/links/revoke" => Permission::RevokeLinks,
         "/api/v1/portal-locks/lift" => Permission::LiftLocks,
         "/api/v1/audit" => Permission::ViewAudit,
         "/api/v1/audit.csv" => Permission::ExportAudit,

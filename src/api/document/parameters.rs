@@ -90,7 +90,7 @@ impl IntoParams for EventHeaders {
             ),
             attribute("ce-source", "its source.", text().min_length(Some(1)).max_length(Some(KEY_MAX))),
             attribute("ce-type", "its type.", text().enum_values(Some([EVENT_TYPE]))),
-            attribute("ce-time", "when it happened.", text().format(formatted("date-time"))),
+            attribute("ce-time", "when it happened.", text().format(Some(formatted("date-time")))),
         ]
     }
 }
@@ -135,7 +135,7 @@ fn id_in_path(name: &str, description: &str) -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(description))
-        .schema(Some(text().format(formatted("uuid"))))
+        .schema(Some(text().format(Some(formatted("uuid")))))
         .build()
 }
 

@@ -49,8 +49,11 @@ groups! {
     IdempotencyProblems: "409" Conflict;
 }
 
+/// Headers of an answer: name, what it says.
+type DescribedHeaders = &'static [(&'static str, &'static str)];
+
 /// The shared refusals: name, what it says, and headers besides.
-const SHARED: [(&str, &str, &[(&str, &str)]); 14] = [
+const SHARED: [(&str, &str, DescribedHeaders); 14] = [
     (
         "Malformed",
         "`malformed`: the body, the query or the address cannot be read; `path` and `errors` say what. `broken-body`, \
@@ -148,7 +151,10 @@ impl PartialSchema for ProblemBody {
         let faults = ArrayBuilder::new().items(fault).description(Some("Every fault of a body, at most 10."));
         ObjectBuilder::new()
             .description(Some("Why a request is refused (RFC 9457)."))
-            .property("type", kind.format(formatted("uri")).pattern(Some("^urn:invoice-dispatcher:problem:[a-z-]+$")))
+            .property(
+                "type",
+                kind.format(Some(formatted("uri"))).pattern(Some("^urn:invoice-dispatcher:problem:[a-z-]+$")),
+            )
             .property("title", text("The same in words."))
             .property("status", number("The HTTP status.").minimum(Some(400)).maximum(Some(599)))
             .property("detail", text("One sentence that says what to do."))

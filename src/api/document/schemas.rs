@@ -54,8 +54,8 @@ pub(in crate::api) fn text() -> ObjectBuilder {
 }
 
 /// A format by its name.
-pub(in crate::api) fn formatted(name: &str) -> Option<SchemaFormat> {
-    Some(SchemaFormat::Custom(name.to_owned()))
+pub(in crate::api) fn formatted(name: &str) -> SchemaFormat {
+    SchemaFormat::Custom(name.to_owned())
 }
 
 /// One of these texts.
@@ -133,9 +133,9 @@ schemas! {
     TenantId => identifier(KEY_MAX).description(Some("A tenant of the billing system.")),
     CustomerId => identifier(KEY_MAX).description(Some("A customer of one tenant.")),
     RelayName => text().min_length(Some(1)).max_length(Some(64)).pattern(Some("^[A-Za-z0-9._-]+$")),
-    DeliveryId => text().format(formatted("uuid")).description(Some("One email to one envelope.")),
-    DeadLetterId => text().format(formatted("uuid")).description(Some("One entry of the dead-letter list.")),
-    Timestamp => text().format(formatted("date-time")).description(Some("RFC 3339.")),
+    DeliveryId => text().format(Some(formatted("uuid"))).description(Some("One email to one envelope.")),
+    DeadLetterId => text().format(Some(formatted("uuid"))).description(Some("One entry of the dead-letter list.")),
+    Timestamp => text().format(Some(formatted("date-time"))).description(Some("RFC 3339.")),
     Attachment => object([
         ("name", text().into()),
         ("media_type", MediaType::schema()),
@@ -159,11 +159,11 @@ schemas! {
         ("path", text().description(Some("Where it stands.")).into()),
         ("problem", text().description(Some("What that means.")).into()),
     ]),
-    DeliveryState => one_of(["due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(|state| state.into_str()))),
-    InvoiceStanding => one_of(["waiting", "dead_letter", "due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(|state| state.into_str()))),
-    OperatorId => text().format(formatted("uuid")).description(Some("A person who signs in.")),
-    TokenId => text().format(formatted("uuid")).description(Some("A token of the API.")),
-    DecisionReason => one_of(Reason::VARIANTS.iter().map(|reason| reason.into_str())),
+    DeliveryState => one_of(["due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(Concluded::into_str))),
+    InvoiceStanding => one_of(["waiting", "dead_letter", "due", "sending"].into_iter().chain(Concluded::VARIANTS.iter().map(Concluded::into_str))),
+    OperatorId => text().format(Some(formatted("uuid"))).description(Some("A person who signs in.")),
+    TokenId => text().format(Some(formatted("uuid"))).description(Some("A token of the API.")),
+    DecisionReason => one_of(Reason::VARIANTS.iter().map(Reason::into_str)),
     PrincipalWord => one_of(["operator", "token", "bootstrap_token", "this_machine", "command_line"]),
     Sha256 => text().pattern(Some("^[0-9a-f]{64}$")),
 }

@@ -47,7 +47,8 @@ impl Behaviour {
     /// Whether a message to one of them gets no reply.
     fn hangs_up_on(&self, recipients: &[String]) -> bool {
         let left = recipients.iter().filter_map(|recipient| self.unanswered.get(&recipient.to_lowercase()));
-        left.fold(false, |hangs_up, left| is_one_left(left) || hangs_up)
+        // Each of them counts down.
+        left.filter(|left| is_one_left(left)).count() > 0
     }
 }
 

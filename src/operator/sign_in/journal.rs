@@ -97,7 +97,7 @@ impl SignInJournal {
         Self(Arc::new(JournalState { store, notes: Mutex::default(), noted: Notify::new() }))
     }
 
-    /// NotedSignIns a try of an account, or of an address that nobody has. Waits for nothing.
+    /// Notes a try of an account, or of an address that nobody has. Waits for nothing.
     pub(super) fn note(&self, account: Option<&Principal>, network: Option<&str>, tried: VainTry) {
         let now = self.0.store.now();
         let mut notes = self.0.notes.lock();
