@@ -80,11 +80,10 @@ async fn an_earlier_version_is_restored(database: TestDatabase) {
     );
     assert_eq!(said[..2], [(&three.0, &three.1, &three.2), (&two.0, &two.1, &two.2)]);
 
-    let part = admin.get(&format!("{versions}?limit=2")).await;
-    let (part, next) = (part.success(200)["versions"].clone(), part.json["next"].as_str().expect("it goes on"));
-    assert_eq!((&part[0]["version"], &part[1]["version"], next), (&json!(3), &json!(2), "2"));
-    let last = admin.get(&format!("{versions}?limit=2&after={next}")).await;
-    assert_eq!((&last.success(200)["versions"][0]["version"], &last.json["next"]), (&json!(1), &Value::Null));
+    let part = admin.get(&format!("{versions}?limit=1")).await;
+    assert_eq!((&part.success(200)["versions"][0]["version"], &part.json["next"]), (&json!(3), &json!("3")));
+    let part = admin.get(&format!("{versions}?limit=1&after=3")).await;
+    assert_eq!(part.success(200)["versions"][0]["version"], 2);
     assert_eq!(kind(&admin.get(&format!("{versions}?after=x")).await, 400), "malformed");
 
     let wanted = json!({ "version": 2, "reason": "customers asked" });
