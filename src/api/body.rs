@@ -58,6 +58,10 @@ pub(super) const REASON_CHARS_MAX: usize = 500;
 /// The body of a request that says what to do, as JSON.
 pub(super) fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiRefusal> {
     expect_json(headers)?;
+    // Serde takes an array, too, and reads the members by their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Malformed::at("$", "must be an object").into());
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // Serde's own words could repeat a value.
@@ -109,6 +113,22 @@ mod tests {
             None => Body::from_stream(begin.chain(stream::pending())),
         };
         Request::new(body)
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        reason: String,
+    }
+
+    #[test]
+    fn what_is_wanted_is_said_by_name() {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let read = |body: &str| read_json::<Wanted>(&headers, body.as_bytes()).map(|wanted| wanted.reason).ok();
+        assert_eq!(read(" {\"reason\": \"why\"}\n").as_deref(), Some("why"));
+        for other in ["[\"why\"]", "\n [\"why\"]", "[]", "{}", "\"why\"", "null", "", "{\"reason\": \"why\"} x"] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     #[tokio::test]

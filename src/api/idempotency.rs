@@ -23,7 +23,7 @@ use super::REQUEST_DEADLINE;
 use super::capacity::Turn;
 use super::refusal::{ApiRefusal, KeyRefusal};
 use crate::event::Malformed;
-use crate::model::access::Principal;
+use crate::model::access::{Principal, TenantScope};
 use crate::model::incoming::BODY_BYTES_MAX;
 use crate::sha256::{Sha256, Sha256Hasher};
 use crate::store::{IDEMPOTENCY_LEASE, KeyClaim, KeyedAnswer, KeyedRequest, Store, StoreError};
@@ -37,6 +37,14 @@ const KEY_CHARS_MAX: usize = 255;
 /// The largest body of an answer that is kept.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
+/// The POSTs that change nothing. Their keys are not looked at: an answer for each would let whoever may only look fill the
+/// database.
+const LOOKS: [&str; 3] = [
+    "/api/v1/links/find",
+    "/api/v1/tenants/{tenant_id}/settings/preview",
+    "/api/v1/deliveries/{delivery_id}/resend/plan",
+];
+
 /// What a request may take from its key on: it is over before anybody else may have the key.
 const WORK_DEADLINE: Duration = REQUEST_DEADLINE;
 const _: () = assert!(WORK_DEADLINE.as_secs() + 30 <= IDEMPOTENCY_LEASE.as_secs(), "the lease outlives the work");
@@ -44,16 +52,18 @@ const _: () = assert!(WORK_DEADLINE.as_secs() + 30 <= IDEMPOTENCY_LEASE.as_secs(
 /// Does a POST with an idempotency key once. It stands inside of the bounds of [`super::capacity`]: bodies are in memory by
 /// then, and a storm of keys is no storm on the database.
 pub(super) async fn once(State(store): State<Store>, request: Request, next: Next) -> Result<Response, ApiRefusal> {
-    if *request.method() != Method::POST {
+    let only_looks = request.extensions().get::<MatchedPath>().is_some_and(|route| LOOKS.contains(&route.as_str()));
+    if *request.method() != Method::POST || only_looks {
         return Ok(next.run(request).await);
     }
     let Some(key) = key(request.headers())? else { return Ok(next.run(request).await) };
     let (head, body) = request.into_parts();
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| ApiRefusal::TooLarge)?;
-    let keyed = KeyedRequest { id: id(&head, &key), payload: payload(&head, &body) };
+    let principal: &Principal = head.extensions.get().expect("no route is without the access check");
+    let keyed = KeyedRequest { id: id(&head, principal, &key), payload: payload(&head, &principal.scope, &body) };
     let request = Request::from_parts(head, Body::from(body));
     match store.claim_key(&keyed).await? {
-        KeyClaim::Mine(claim) => work(Claimed { store, keyed, claim }, request, next).await,
+        KeyClaim::Mine(claim) => work(KeyedWork { store, keyed, claim }, request, next).await,
         KeyClaim::Done(Some(answer)) => replayed(answer),
         KeyClaim::Done(None) => Err(ApiRefusal::Key(KeyRefusal::AnswerNotKept)),
         KeyClaim::UnderWay => Err(ApiRefusal::Key(KeyRefusal::UnderWay)),
@@ -90,8 +100,7 @@ fn unquoted(text: &str) -> Option<String> {
 }
 
 /// What the key of this caller for this route is known by.
-fn id(head: &Parts, key: &str) -> Sha256 {
-    let principal: &Principal = head.extensions.get().expect("no route is without the access check");
+fn id(head: &Parts, principal: &Principal, key: &str) -> Sha256 {
     let route = head.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let mut digest = Sha256Hasher::new();
     add(&mut digest, principal.kind.into_str().as_bytes());
@@ -102,8 +111,9 @@ fn id(head: &Parts, key: &str) -> Sha256 {
     digest.finish()
 }
 
-/// Everything that says what is asked for. Events in binary mode have their attributes in headers.
-fn payload(head: &Parts, body: &[u8]) -> Sha256 {
+/// Everything that says what is asked for. Events in binary mode have their attributes in headers. The tenants of whoever asks
+/// belong to it: what the answer of then names may be beyond the scope of today.
+fn payload(head: &Parts, scope: &TenantScope, body: &[u8]) -> Sha256 {
     let says_what = |name: &HeaderName| {
         *name == header::CONTENT_TYPE || *name == header::IF_MATCH || name.as_str().starts_with("ce-")
     };
@@ -117,6 +127,10 @@ fn payload(head: &Parts, body: &[u8]) -> Sha256 {
         add(&mut digest, name.as_bytes());
         add(&mut digest, value);
     }
+    for tenant in scope.tenants().into_iter().flatten() {
+        add(&mut digest, tenant.as_str().as_bytes());
+    }
+    add(&mut digest, &[u8::from(scope.is_all())]);
     add(&mut digest, body);
     digest.finish()
 }
@@ -129,7 +143,7 @@ fn add(digest: &mut Sha256Hasher, part: &[u8]) {
 
 /// A request whose key is ours.
 #[derive(Clone)]
-struct Claimed {
+struct KeyedWork {
     store: Store,
     keyed: KeyedRequest,
     claim: Uuid,
@@ -137,7 +151,7 @@ struct Claimed {
 
 /// Works on the request in a task of its own: a client that leaves must not end it between what it does and the answer that
 /// is kept of it, for such a client is the one that comes again.
-async fn work(claimed: Claimed, request: Request, next: Next) -> Result<Response, ApiRefusal> {
+async fn work(claimed: KeyedWork, request: Request, next: Next) -> Result<Response, ApiRefusal> {
     let turn: Option<Turn> = request.extensions().get().cloned();
     let working = {
         let claimed = claimed.clone();
@@ -162,7 +176,7 @@ async fn work(claimed: Claimed, request: Request, next: Next) -> Result<Response
     }
 }
 
-impl Claimed {
+impl KeyedWork {
     /// Keeps an answer for the same request, or gives the key back if the answer says that the same may be sent again.
     async fn keep(&self, answer: Response) -> Result<Response, ApiRefusal> {
         if answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
@@ -217,6 +231,7 @@ fn replayed(answer: KeyedAnswer) -> Result<Response, ApiRefusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::TenantId;
 
     fn read(values: &[&[u8]]) -> Result<Option<String>, Malformed> {
         let value = |bytes: &&[u8]| HeaderValue::from_bytes(bytes).expect("a header's value");
@@ -251,7 +266,19 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        payload(&head, body.as_bytes())
+        payload(&head, &TenantScope::All, body.as_bytes())
+    }
+
+    #[test]
+    fn an_answer_is_for_the_tenants_that_it_was_given_for() {
+        let (head, ()) = axum::http::Request::post("/a").body(()).expect("a request").into_parts();
+        let of = |tenants: &[&str]| {
+            payload(&head, &TenantScope::of(tenants.iter().map(|tenant| TenantId::from(*tenant))), b"{}")
+        };
+        let all = payload(&head, &TenantScope::All, b"{}");
+        let others = [of(&[]), of(&["acme"]), of(&["beta"]), of(&["acmebeta"])];
+        assert_eq!(of(&["acme", "beta"]), of(&["beta", "acme"]));
+        assert!(others.iter().all(|other| *other != of(&["acme", "beta"]) && *other != all));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
+use crate::operator::masking::Reader;
 use crate::secrets::pasted_token;
 use crate::sha256::Sha256;
 use crate::store::{LinkFilter, LinkSelection, LinkState, PageRequest, PortalLink};
@@ -154,12 +155,10 @@ pub(super) async fn list(
     path = "/api/v1/links/find",
     operation_id = "find_links",
     tag = "portal",
-    params(IdempotencyKeyHeader),
     request_body = LinkQuery,
     responses(
         (status = 200, description = "The links.", body = LinksAnswer),
         BodyProblems,
-        IdempotencyProblems,
         Problems
     )
 )]
@@ -219,8 +218,8 @@ async fn answer(console: &ApiSettings, caller: &Caller, query: LinkQuery) -> Res
     let filter = if query.valid { LinkFilter::Valid } else { LinkFilter::All };
     let page = PageRequest { limit, after };
     let page = console.store.portal_links(&query.selection()?, caller.scope(), filter, page).await?;
-    let now = console.store.now();
-    let links = page.items.into_iter().map(|link| ListedLink::of(link, now)).collect();
+    let (now, reader) = (console.store.now(), Reader::of_principal(&caller.0));
+    let links = page.items.into_iter().map(|link| ListedLink::of(link, now, &reader)).collect();
     Ok(Json(LinksAnswer { links, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -260,7 +259,7 @@ impl LinkQuery {
 }
 
 impl ListedLink {
-    fn of(link: PortalLink, now: Timestamp) -> Self {
+    fn of(link: PortalLink, now: Timestamp, reader: &Reader) -> Self {
         Self {
             state: link.state(now).into_str(),
             delivery_id: link.root,
@@ -273,7 +272,7 @@ impl ListedLink {
             expires_at: link.expires_at,
             revoked_at: link.revoked_at,
             revoked_by: link.revoked_by,
-            revoke_reason: link.revoke_reason,
+            revoke_reason: link.revoke_reason.map(|reason| reader.text(&reason)),
         }
     }
 }

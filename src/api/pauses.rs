@@ -21,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{RelayName, TenantId};
+use crate::operator::masking::Reader;
 use crate::store::{PauseChange, TenantOverview};
 
 /// The routes of tenants at a glance, and of their pause.
@@ -125,7 +126,11 @@ pub(super) async fn list(
     let more = tenants.len() > wanted;
     tenants.truncate(wanted);
     let next = tenants.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Json(TenantsAnswer { tenants: tenants.into_iter().map(ListedTenantState::of).collect(), next }))
+    let reader = Reader::of_principal(&caller.0);
+    Ok(Json(TenantsAnswer {
+        tenants: tenants.into_iter().map(|tenant| ListedTenantState::of(tenant, &reader)).collect(),
+        next,
+    }))
 }
 
 /// Lets all deliveries of a tenant wait until it is resumed.
@@ -199,9 +204,13 @@ fn answer(tenant_id: TenantId, paused: bool, change: PauseChange) -> Result<Json
 }
 
 impl ListedTenantState {
-    fn of(tenant: TenantOverview) -> Self {
+    fn of(tenant: TenantOverview, reader: &Reader) -> Self {
         let TenantOverview { id, relay, profile, pause, last_sent_at, due, open_work } = tenant;
-        let paused = pause.map(|pause| ListedPause { reason: pause.reason, by: pause.paused_by, at: pause.paused_at });
+        let paused = pause.map(|pause| ListedPause {
+            reason: reader.text(&pause.reason),
+            by: pause.paused_by,
+            at: pause.paused_at,
+        });
         let (name, sender, locale) = (profile.name, profile.sender.address, profile.locale);
         Self { id, name, sender, relay, locale, paused, last_sent_at, due, open_work }
     }

@@ -1,12 +1,13 @@
 //! `/api/v1/tenants/{tenant_id}/settings/versions`: what a tenant's settings were, who chose them and why; and one back.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,9 +21,11 @@ use super::etag::IfMatch;
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::settings::{SettingsAnswer, answer, matched};
-use super::{ApiSettings, body};
+use super::{ApiSettings, body, paging};
 use crate::clock::Timestamp;
+use crate::event::Malformed;
 use crate::model::settings::Settings;
+use crate::operator::masking::Reader;
 use crate::store::{SettingsChange, SettingsPut};
 
 /// The routes of earlier settings.
@@ -30,10 +33,27 @@ pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
     OpenApiRouter::default().routes(routes!(versions)).routes(routes!(restore))
 }
 
-/// Every settings that ever held, the newest first.
+/// Which part of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct VersionListQuery {
+    /// The most versions of the answer; 100 without it.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next` of an earlier answer.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// Settings that ever held, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct VersionsAnswer {
     versions: Vec<ListedVersion>,
+    /// Where the list goes on, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// Settings that held from some moment.
@@ -67,21 +87,34 @@ pub(super) struct RestoreBody {
     path = "/api/v1/tenants/{tenant_id}/settings/versions",
     operation_id = "list_settings_versions",
     tag = "settings",
-    params(TenantInPath),
+    params(TenantInPath, VersionListQuery),
     responses((status = 200, description = "The versions.", body = VersionsAnswer), NotFound, Problems)
 )]
 pub(super) async fn versions(
     State(console): State<ApiSettings>,
     caller: Caller,
     path: TenantPath,
+    query: Result<Query<VersionListQuery>, QueryRejection>,
 ) -> Result<Json<VersionsAnswer>, ApiRefusal> {
     let tenant = path::tenant(path)?;
-    let changes = console.store.settings_changes(&tenant, caller.scope()).await?;
+    let Query(VersionListQuery { limit, after }) =
+        query.map_err(|_| Malformed::at("$", "may be asked for with limit and after, and with nothing else"))?;
+    let limit = paging::limit(limit)?;
+    let before = after.map(|after| after.parse::<i64>()).transpose().map_err(|_| paging::no_cursor())?;
+    let mut changes = console.store.settings_changes(&tenant, caller.scope(), before, limit + 1).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = changes.len() > wanted;
+    changes.truncate(wanted);
+    let next = changes.last().filter(|_| more).map(|last| last.version.to_string());
     // A tenant has settings from its beginning on.
     if changes.is_empty() && console.store.settings(&tenant, caller.scope()).await?.is_none() {
         return Err(ApiRefusal::UnknownTenant(tenant));
     }
-    Ok(Json(VersionsAnswer { versions: changes.into_iter().map(ListedVersion::of).collect() }))
+    let reader = Reader::of_principal(&caller.0);
+    Ok(Json(VersionsAnswer {
+        versions: changes.into_iter().map(|change| ListedVersion::of(change, &reader)).collect(),
+        next,
+    }))
 }
 
 /// Lets what held as an earlier version hold again, as a new version, if those that the request read still do.
@@ -133,8 +166,8 @@ pub(super) async fn restore(
 }
 
 impl ListedVersion {
-    fn of(change: SettingsChange) -> Self {
+    fn of(change: SettingsChange, reader: &Reader) -> Self {
         let SettingsChange { version, settings, changed_at, changed_by, reason } = change;
-        Self { version, settings, changed_at, changed_by, reason }
+        Self { version, settings, changed_at, changed_by, reason: reason.map(|reason| reader.text(&reason)) }
     }
 }

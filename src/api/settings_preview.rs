@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::document::bodies::SettingsBody;
-use super::document::parameters::{IdempotencyKeyHeader, TenantInPath};
-use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
+use super::document::parameters::TenantInPath;
+use super::document::problems::{BodyProblems, NotFound, Problems};
 use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
@@ -133,12 +133,11 @@ struct ListedChangedDelivery {
     path = "/api/v1/tenants/{tenant_id}/settings/preview",
     operation_id = "preview_settings",
     tag = "settings",
-    params(TenantInPath, IdempotencyKeyHeader),
+    params(TenantInPath),
     request_body = SettingsBody,
     responses(
         (status = 200, description = "What they would mean.", body = PreviewAnswer),
         BodyProblems,
-        IdempotencyProblems,
         NotFound,
         Problems
     )

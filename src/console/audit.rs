@@ -81,8 +81,8 @@ impl AuditPageQuery {
         let until = day(&self.until).ok()?.map(Date::tomorrow).transpose().ok()?;
         let action = text(&self.action).map(|action| action.parse().ok());
         Some(AuditSearch {
-            since: day(&self.since).ok()?.map(midnight),
-            until: until.map(midnight),
+            since: day(&self.since).ok()?.map(midnight).transpose().ok()?,
+            until: until.map(midnight).transpose().ok()?,
             who: text(&self.who),
             action: match action {
                 Some(known) => Some(known?),
@@ -99,9 +99,9 @@ fn day(written: &str) -> Result<Option<Date>, jiff::Error> {
     if written.is_empty() { Ok(None) } else { written.parse().map(Some) }
 }
 
-/// When a day begins, in UTC.
-fn midnight(day: Date) -> Timestamp {
-    Timestamp::parse(&format!("{day}T00:00:00Z")).expect("each day begins")
+/// When a day begins, in UTC. The last days of the calendar, at either end, have no moments.
+fn midnight(day: Date) -> Result<Timestamp, jiff::Error> {
+    Timestamp::parse(&format!("{day}T00:00:00Z"))
 }
 
 fn row(record: AuditRecord) -> AuditRow {
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(search.since, Some(Timestamp::parse("2026-11-01T00:00:00Z").unwrap()));
         assert_eq!(search.until, Some(Timestamp::parse("2026-12-01T00:00:00Z").unwrap()));
         assert_eq!(query("", "").search(), Some(AuditSearch::default()));
-        for odd in ["2026-02-30", "yesterday", "2026-11-01'; --"] {
+        for odd in ["2026-02-30", "yesterday", "2026-11-01'; --", "9999-12-31", "-009999-01-01"] {
             assert_eq!(query(odd, "").search(), None, "{odd}");
             assert_eq!(query("", odd).search(), None, "{odd}");
         }

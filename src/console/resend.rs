@@ -13,12 +13,13 @@ use super::pages::{
 };
 use super::signed::{Signed, SignedForm, see_other};
 use crate::model::actor::Actor;
+use crate::model::audit::AuditAction;
 use crate::model::state::DeliveryRole;
 use crate::operator::resend::plan::{ResendDifference, ResendPlan, ResendWarning};
 use crate::operator::resend::{ResendConfirmations, ResendError, ResendRequest};
 use crate::policy::decision::Plan;
 use crate::policy::permission::Permission;
-use crate::store::Delivery;
+use crate::store::{Delivery, NewAuditEntry};
 
 /// What was chosen; the same fields in the address of the plan and in the form.
 #[derive(Debug, Default, Deserialize)]
@@ -127,6 +128,10 @@ async fn page(
     planned: Result<ResendPlan, ResendError>,
     is_incomplete: bool,
 ) -> HandlerAnswer {
+    // The plan names its recipients whole, and is asked for without the invoice's page.
+    let (invoice, actor) = (&original.invoice, signed.actor());
+    let entry = NewAuditEntry::new(AuditAction::InvoiceViewed, &actor).of_customer(&invoice.tenant, &invoice.customer);
+    console.store.audit_look(&entry.about(invoice.number.as_str())).await.or_failed(signed)?;
     let reader = Reader::of(true, []);
     let digest = planned.as_ref().map(|plan| plan.digest.clone()).unwrap_or_default();
     let plan = match planned {

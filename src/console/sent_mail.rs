@@ -20,10 +20,8 @@ pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id
     signed.require(Permission::ReadPersonalData)?;
     let delivery = delivery(&console, &signed, &id).await?;
     let rebuilt = rebuild(&console, &signed, &delivery).await?;
+    audit_look(&console, &signed, &delivery).await?;
     let invoice = &delivery.invoice;
-    let actor = signed.actor();
-    let entry = NewAuditEntry::new(AuditAction::MessageViewed, &actor).of_customer(&invoice.tenant, &invoice.customer);
-    console.store.audit_look(&entry.about(delivery.id.to_string())).await.or_failed(&signed)?;
     let parts = SentParts::of(&rebuilt);
     let names = console.store.tenant_names([&invoice.tenant]).await.or_failed(&signed)?;
     let tenant = tenant_name(&invoice.tenant, names.get(&invoice.tenant));
@@ -63,7 +61,15 @@ pub(super) async fn html(State(console): State<Console>, signed: Signed, Path(id
     let delivery = delivery(&console, &signed, &id).await?;
     let rebuilt = rebuild(&console, &signed, &delivery).await?;
     let html = SentParts::of(&rebuilt).html.ok_or_else(|| signed.not_found())?;
+    // Within the page it is one look; it can be asked for without the page.
+    audit_look(&console, &signed, &delivery).await?;
     Ok(pages::mail_frame(html))
+}
+
+async fn audit_look(console: &Console, signed: &Signed, delivery: &Delivery) -> Result<(), Response> {
+    let (invoice, actor) = (&delivery.invoice, signed.actor());
+    let entry = NewAuditEntry::new(AuditAction::MessageViewed, &actor).of_customer(&invoice.tenant, &invoice.customer);
+    console.store.audit_look(&entry.about(delivery.id.to_string())).await.or_failed(signed)
 }
 
 async fn rebuild(console: &Console, signed: &Signed, delivery: &Delivery) -> Result<Rebuilt, Response> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed, done_at, reason};
 use super::customer::segment;
-use super::facts::invoice_rows;
+use super::facts::{Reader, invoice_rows};
 use super::pages::{self, ActionDone, PausedTenant, TenantListRow, TenantPage, TenantsPage};
 use super::signed::{Signed, SignedForm};
 use crate::model::ids::TenantId;
@@ -43,24 +43,25 @@ pub(super) async fn list(
     let more = tenants.len() > ROWS as usize;
     tenants.truncate(ROWS as usize);
     let next = tenants.last().filter(|_| more).map(|last| last.id.to_string());
-    let rows: Vec<TenantListRow> = tenants.into_iter().map(row).collect();
+    let reader = Reader::of_principal(&signed.principal);
+    let rows: Vec<TenantListRow> = tenants.into_iter().map(|tenant| row(tenant, &reader)).collect();
     Ok(pages::tenants(&signed.layout(), &TenantsPage { rows: &rows, next: next.as_deref() }))
 }
 
-fn row(tenant: TenantOverview) -> TenantListRow {
+fn row(tenant: TenantOverview, reader: &Reader) -> TenantListRow {
     TenantListRow {
         id: tenant.id.to_string(),
         name: tenant.profile.name,
         sender: tenant.profile.sender.address,
-        paused: tenant.pause.map(paused),
+        paused: tenant.pause.map(|pause| paused(pause, reader)),
         last_sent_at: tenant.last_sent_at,
         due: tenant.due,
         open_work: tenant.open_work,
     }
 }
 
-fn paused(pause: TenantPause) -> PausedTenant {
-    PausedTenant { since: pause.paused_at, by: pause.paused_by, reason: pause.reason }
+fn paused(pause: TenantPause, reader: &Reader) -> PausedTenant {
+    PausedTenant { since: pause.paused_at, by: pause.paused_by, reason: reader.text(&pause.reason) }
 }
 
 pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id): Path<String>) -> HandlerAnswer {
@@ -89,7 +90,7 @@ pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id
         locale: &profile.locale,
         time_zone: profile.time_zone.as_deref(),
         relay: tenant.relay.as_str(),
-        paused: tenant.pause.clone().map(paused),
+        paused: tenant.pause.clone().map(|pause| paused(pause, &Reader::of_principal(&signed.principal))),
         sender_held: held.map(|hold| hold.description.as_str()),
         settings: settings.settings,
         settings_version: settings.version,

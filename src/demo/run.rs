@@ -53,6 +53,8 @@ pub struct Demo {
     place: WhereToLook,
     stop: CancellationToken,
     sending: tokio::task::JoinHandle<Result<(), crate::app::AppError>>,
+    /// Writes what people tried in vain, until the last page is answered.
+    journal: tokio::task::JoinHandle<()>,
 }
 
 impl Demo {
@@ -87,9 +89,17 @@ impl Demo {
         let router =
             HostAllowList::new(portal.local_addr()?, []).guard(crate::portal::router(app.for_visitors().portal()));
         tokio::spawn(serve(portal, router, stop.clone(), GRACE));
-        let router =
-            HostAllowList::new(console.local_addr()?, []).guard(crate::console::router(app.for_visitors().console()));
-        tokio::spawn(serve(console, router, stop.clone(), GRACE));
+        let pages = app.for_visitors().console();
+        let router = HostAllowList::new(console.local_addr()?, []).guard(crate::console::router(pages.clone()));
+        let serving = tokio::spawn(serve(console, router, stop.clone(), GRACE));
+        let journal = tokio::spawn(async move {
+            let served = CancellationToken::new();
+            let serving = async {
+                let _ = serving.await;
+                served.cancel();
+            };
+            tokio::join!(serving, pages.keep_sign_in_journal(served.clone()));
+        });
         import_catalogue(&app, &world).await?;
         let (administrator, link) = sign_in_link(&app).await.context("the demo's administrator cannot be added")?;
         write_history(&app, administrator, ADMINISTRATOR).await.context("the demo's past cannot be written")?;
@@ -103,7 +113,7 @@ impl Demo {
             let (app, stop) = (app.clone(), stop.clone());
             async move { app.send(stop).await }
         });
-        Ok(Self { app, catcher, world, place, stop, sending })
+        Ok(Self { app, catcher, world, place, stop, sending, journal })
     }
 
     /// Publishes the sample events one after the other; `progress` is called for each.
@@ -158,6 +168,7 @@ impl Demo {
     pub async fn end(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.sending.await.context("the worker failed")??;
+        self.journal.await.context("the sign-in journal failed")?;
         self.catcher.stop().await;
         self.app.store.close().await;
         Ok(())

@@ -1,7 +1,9 @@
 //! Personal data as whoever may not read it sees it.
 
 use crate::event::Recipient;
+use crate::model::access::Principal;
 use crate::model::customer::CustomerType;
+use crate::policy::permission::Permission;
 use crate::telemetry::{AddressMask, Masked};
 
 /// How personal data is shown to one reader: whole to whoever may read it, masked to the others.
@@ -13,6 +15,12 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Whoever asks, of texts that name nobody in particular.
+    #[must_use]
+    pub fn of_principal(principal: &Principal) -> Self {
+        Self::of(principal.may(Permission::ReadPersonalData), [])
+    }
+
     /// A reader who is shown these addresses, whole or masked.
     #[must_use]
     pub fn of<'a>(whole: bool, addresses: impl IntoIterator<Item = &'a str>) -> Self {

@@ -25,6 +25,8 @@ use crate::store::{
 const EXPORT_PAGE: u32 = 500;
 /// The longest file, in rows: whoever wants more writes more of the number.
 const EXPORT_ROWS_MAX: usize = 10_000;
+/// Pages that are read for a file: those of a state may be few among all that have the number.
+const EXPORT_PAGES_MAX: usize = 100;
 /// The longest text that is searched for, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -221,7 +223,7 @@ async fn find_all(
     search: &InvoiceSearch,
 ) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
     let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
-    loop {
+    for _ in 0..EXPORT_PAGES_MAX {
         let found = search.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
         // One row for each invoice: what was sent again may stand on several pages.
         invoices.extend(found.invoices.into_iter().filter(|found| {
@@ -230,9 +232,12 @@ async fn find_all(
         }));
         after = found.next;
         if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
-            return Ok((invoices, after.is_some()));
+            break;
         }
     }
+    let more = after.is_some() || invoices.len() > EXPORT_ROWS_MAX;
+    invoices.truncate(EXPORT_ROWS_MAX);
+    Ok((invoices, more))
 }
 
 #[cfg(test)]

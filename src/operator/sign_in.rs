@@ -166,9 +166,9 @@ impl SignIn {
             self.journal.note(owner.as_ref(), from.network, tried);
             return Ok(SignInAnswer::Wrong);
         };
-        self.renew_hash(&account, hash, password).await?;
+        let hash = self.renew_hash(&account, hash, password).await?;
         let stage = after_password(account.has_totp, account.role, &self.totp_roles);
-        self.begin(account.id, stage, from, Some(&counted)).await
+        self.begin(account.id, &hash, stage, from, Some(&counted)).await
     }
 
     /// Goes on with a session that has come as far as the code: by one of the app, or by a recovery code.
@@ -215,17 +215,19 @@ impl SignIn {
         until.since(self.store.now()).max(Duration::from_secs(1))
     }
 
-    /// Begins a session. `counted` is the try that led here.
+    /// Begins a session, unless `password` is theirs no more. `counted` is the try that led here.
     async fn begin(
         &self,
         operator: OperatorId,
+        password: &PasswordHash,
         stage: SessionStage,
         from: SignInOrigin<'_>,
         counted: Option<&Counted<'_>>,
     ) -> Result<SignInAnswer, SignInError> {
         let id = SessionId::random();
         let SignInOrigin { network, browser } = from;
-        let new = NewOperatorSession { id: id.sha256(), operator, stage, network, browser };
+        let password = Some(password);
+        let new = NewOperatorSession { id: id.sha256(), operator, stage, network, browser, password };
         if !self.store.begin_operator_session(&new).await? {
             return Ok(SignInAnswer::Wrong);
         }
@@ -301,22 +303,23 @@ impl SignIn {
     }
 
     /// A hash that was made at other costs is made anew while the password is known. There is time for it at the next
-    /// sign-in, too.
+    /// sign-in, too. Returns the one that is in use.
     async fn renew_hash(
         &self,
         account: &SignInAccount,
         hash: PasswordHash,
         password: &SecretString,
-    ) -> Result<(), StoreError> {
+    ) -> Result<PasswordHash, StoreError> {
         if !hash.is_outdated() {
-            return Ok(());
+            return Ok(hash);
         }
-        let Some(place) = self.hashing.enter() else { return Ok(()) };
+        let Some(place) = self.hashing.enter() else { return Ok(hash) };
         let new = place.hash(password.clone()).await;
-        if !self.store.replace_password(account.id, &hash, &new).await? {
-            warn!("the password of an operator changed while they signed in");
+        if self.store.replace_password(account.id, &hash, &new).await? {
+            return Ok(new);
         }
-        Ok(())
+        warn!("the password of an operator changed while they signed in");
+        Ok(hash)
     }
 }
 

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{SessionCookie, check_origin, is_forwarded};
 use crate::config::{BaseUrl, ConsoleConfig};
-use crate::model::access::{Principal, PrincipalKind, SessionStage};
+use crate::model::access::{Principal, PrincipalKind, Role, SessionStage};
 use crate::policy::permission::Permission;
 use crate::secrets::ApiToken;
 use crate::store::{LiveToken, OperatorSession, Store, StoreError};
@@ -32,6 +32,8 @@ struct AccessRules {
     is_on_loopback: bool,
     cookie: SessionCookie,
     url: BaseUrl,
+    /// Roles that must have an authenticator app.
+    totp_roles: Vec<Role>,
     /// An operator was there once: none is ever deleted.
     has_operators: AtomicBool,
 }
@@ -83,6 +85,7 @@ impl Access {
             is_on_loopback: config.listen.ip().is_loopback() && config.url.is_loopback(),
             cookie: SessionCookie::of_console(&config.url),
             url: config.url.clone(),
+            totp_roles: config.totp_roles.clone(),
             has_operators: AtomicBool::new(false),
         }))
     }
@@ -111,12 +114,16 @@ impl Access {
         self.of_this_machine(headers).await
     }
 
-    /// The session that the browser shows, if it has not ended; how far it leads, its stage says.
+    /// The session that the browser shows, if it has not ended; how far it leads, its stage says. One that began in a role that
+    /// asks for no app is worth nothing in a role that does: its owner signs in again, and sets one up.
     pub async fn session(&self, headers: &HeaderMap) -> Result<Option<OperatorSession>, StoreError> {
-        match self.0.cookie.read(headers) {
-            Some(id) => self.0.store.operator_session(id.sha256()).await,
-            None => Ok(None),
-        }
+        let Some(id) = self.0.cookie.read(headers) else { return Ok(None) };
+        let session = self.0.store.operator_session(id.sha256()).await?;
+        Ok(session.filter(|session| !self.lacks_totp(session)))
+    }
+
+    fn lacks_totp(&self, session: &OperatorSession) -> bool {
+        session.stage == SessionStage::Open && !session.has_totp && self.0.totp_roles.contains(&session.role)
     }
 
     /// The cookie that holds a session's id.
@@ -189,7 +196,7 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-    use crate::model::access::{Role, TenantScope};
+    use crate::model::access::TenantScope;
     use crate::model::ids::{OperatorId, TenantId, TokenId};
     use crate::store::TokenOwner;
 

@@ -4,6 +4,9 @@
 //! runs it. Names, numbers and reasons come from outside: such a cell gets an apostrophe in front, which spreadsheets
 //! show as text.
 //!
+//! Where lists are separated by semicolons, as in Germany, a spreadsheet takes a quoted cell behind a comma for a part of the
+//! one before it, and breaks that at each semicolon and line: so a formula gets its apostrophe behind these as well.
+//!
 //! [RFC 4180]: https://www.rfc-editor.org/rfc/rfc4180
 
 use axum::body::Body;
@@ -11,8 +14,11 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 
-/// What a formula begins with; a tab or line break in front is skipped by some.
-const FORMULAS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// What a formula begins with; a tab or line break in front is skipped by some, and the wide forms are taken for the others.
+const FORMULAS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// Behind what another cell may begin.
+const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// Excel reads UTF-8 only behind this mark.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -24,14 +30,23 @@ pub fn csv_row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
     for cell in cells {
         let cell = cell.as_ref();
         row.push_str(if row.is_empty() { "\"" } else { ",\"" });
-        if cell.trim_start_matches([' ', '\n']).starts_with(FORMULAS) {
+        if begins_formula(cell) {
             row.push('\'');
         }
-        row.push_str(&cell.replace('"', "\"\""));
+        for (number, part) in cell.split_inclusive(ENDS).enumerate() {
+            if number > 0 && begins_formula(part) {
+                row.push('\'');
+            }
+            row.push_str(&part.replace('"', "\"\""));
+        }
         row.push('"');
     }
     row.push_str("\r\n");
     row
+}
+
+fn begins_formula(text: &str) -> bool {
+    text.trim_start_matches([' ', '\u{a0}', '\n', '"']).starts_with(FORMULAS)
 }
 
 /// A file of these columns, sent as its rows come.
@@ -68,11 +83,18 @@ mod tests {
             ("+49 151", "\"'+49 151\"\r\n"),
             ("-2+3", "\"'-2+3\"\r\n"),
             ("@SUM(A1)", "\"'@SUM(A1)\"\r\n"),
-            ("\t=1", "\"'\t=1\"\r\n"),
-            ("\r=1", "\"'\r=1\"\r\n"),
+            ("\t=1", "\"'\t'=1\"\r\n"),
+            ("\r=1", "\"'\r'=1\"\r\n"),
             (" =1", "\"' =1\"\r\n"),
-            ("\n=1", "\"'\n=1\"\r\n"),
+            ("\n=1", "\"'\n'=1\"\r\n"),
+            ("＝1", "\"'＝1\"\r\n"),
+            ("\u{a0}=1", "\"'\u{a0}=1\"\r\n"),
             ("a=1", "\"a=1\"\r\n"),
+            ("a,=1", "\"a,=1\"\r\n"),
+            ("a;=1;b", "\"a;'=1;b\"\r\n"),
+            ("a; \"=1\";b;c", "\"a;' \"\"=1\"\";b;c\"\r\n"),
+            ("a\r\n@b", "\"a\r\n'@b\"\r\n"),
+            ("a;b\nc", "\"a;b\nc\"\r\n"),
             ("say \"no\"", "\"say \"\"no\"\"\"\r\n"),
             ("\",=1", "\"\"\",=1\"\r\n"),
             ("a\r\nb", "\"a\r\nb\"\r\n"),

@@ -95,7 +95,7 @@ pub(super) struct ResentAnswer {
     path = "/api/v1/deliveries/{delivery_id}/resend/plan",
     operation_id = "plan_resend",
     tag = "invoices",
-    params(DeliveryInPath, IdempotencyKeyHeader),
+    params(DeliveryInPath),
     request_body = ResendBody,
     responses(
         (status = 200, description = "What would be done.", body = ResendPlanAnswer),

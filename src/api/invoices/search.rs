@@ -157,7 +157,8 @@ pub(super) async fn find(
     }))
 }
 
-/// The same as a file (CSV), at most 10,000 rows; that it was made is an entry of the audit log.
+/// The same as a file (CSV), at most 10,000 rows; that it was made is an entry of the audit log. With `state`, of the first
+/// 50,000 deliveries that are named.
 #[utoipa::path(
     get,
     path = "/api/v1/invoices.csv",

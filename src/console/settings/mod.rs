@@ -13,7 +13,7 @@ use self::foreseen::foreseen;
 use self::settings_fields::SettingsFields;
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed, reason};
-use super::facts::tenant_name;
+use super::facts::{Reader, tenant_name};
 use super::pages::{
     self, ActionDone, PortalSettingsPage, SettingsProblem, SettingsVersionRow, TenantChoicePage, TenantName,
 };
@@ -27,7 +27,7 @@ use crate::store::{SETTINGS_OF_CREATION, SettingsChange, SettingsPut};
 /// Tenants that a page names to choose from.
 const TENANTS: u32 = 200;
 /// Versions that a page shows.
-const VERSIONS: usize = 50;
+const VERSIONS: u32 = 50;
 
 /// A tenant of the person's scope, and what holds for it.
 struct ChosenTenant {
@@ -107,8 +107,9 @@ async fn page(console: &Console, signed: &Signed, chosen: &ChosenTenant, shown: 
     let (id, scope) = (&chosen.tenant.id, &signed.principal.scope);
     let is_valid = draft.validate().is_ok();
     let foreseen = if is_valid { Some(foreseen(console, signed, chosen, draft).await?) } else { None };
-    let changes = console.store.settings_changes(id, scope).await.or_failed(signed)?;
-    let versions: Vec<SettingsVersionRow> = changes.into_iter().take(VERSIONS).map(version_row).collect();
+    let changes = console.store.settings_changes(id, scope, None, VERSIONS).await.or_failed(signed)?;
+    let reader = Reader::of_principal(&signed.principal);
+    let versions: Vec<SettingsVersionRow> = changes.into_iter().map(|change| version_row(change, &reader)).collect();
     // Of more than a list can hold, one is chosen by the entry of the navigation.
     let mut tenants = tenants(console, signed, None).await?;
     if tenants.len() > TENANTS as usize {
@@ -133,13 +134,13 @@ async fn page(console: &Console, signed: &Signed, chosen: &ChosenTenant, shown: 
     Ok(pages::portal_settings(&signed.layout(), &view))
 }
 
-fn version_row(change: SettingsChange) -> SettingsVersionRow {
+fn version_row(change: SettingsChange, reader: &Reader) -> SettingsVersionRow {
     SettingsVersionRow {
         version: change.version,
         settings: change.settings,
         at: change.changed_at,
         by: Some(change.changed_by).filter(|by| by != SETTINGS_OF_CREATION),
-        reason: change.reason,
+        reason: change.reason.map(|reason| reader.text(&reason)),
     }
 }
 

@@ -6,6 +6,8 @@ pub mod history;
 pub mod timeline;
 pub mod wait_reason;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::str::FromStr;
 
 use crate::model::ids::{EventKey, TenantId};
@@ -68,24 +70,28 @@ pub fn is_forgotten(events: &[ExplainedEvent], event: EventKey) -> bool {
 /// The newest delivery of each invoice that nothing took the place of.
 #[must_use]
 pub fn newest_of_each(deliveries: &[Delivery]) -> Vec<&Delivery> {
-    let key = |delivery: &Delivery| {
-        let invoice = &delivery.invoice;
-        (invoice.tenant.clone(), invoice.id.clone(), invoice.kind)
-    };
-    let mut order: Vec<(TenantId, String, InvoiceKind)> = Vec::new();
-    for delivery in deliveries {
-        if !order.contains(&key(delivery)) {
-            order.push(key(delivery));
-        }
-    }
     let rank = |delivery: &Delivery| {
         let aside = matches!(delivery.class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice));
         (!aside, delivery.role == DeliveryRole::Main, delivery.created_at, delivery.id.0)
     };
-    let newest = |wanted: &(TenantId, String, InvoiceKind)| {
-        deliveries.iter().filter(|delivery| key(delivery) == *wanted).max_by_key(|delivery| rank(delivery))
-    };
-    order.iter().filter_map(newest).collect()
+    let mut places: HashMap<(&TenantId, &str, InvoiceKind), usize> = HashMap::new();
+    let mut newest: Vec<&Delivery> = Vec::new();
+    for delivery in deliveries {
+        let invoice = &delivery.invoice;
+        match places.entry((&invoice.tenant, invoice.id.as_str(), invoice.kind)) {
+            Entry::Vacant(place) => {
+                place.insert(newest.len());
+                newest.push(delivery);
+            }
+            Entry::Occupied(place) => {
+                let known = &mut newest[*place.get()];
+                if rank(delivery) > rank(known) {
+                    *known = delivery;
+                }
+            }
+        }
+    }
+    newest
 }
 
 #[cfg(test)]

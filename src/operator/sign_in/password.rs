@@ -64,7 +64,7 @@ impl SignIn {
         // An invitation has no app yet, and a reset has taken it away.
         let Some(account) = self.store.operator(operator).await? else { return Ok(PasswordChosen::LinkOver) };
         let stage = after_password(account.has_totp, account.role, &self.totp_roles);
-        match self.begin(operator, stage, from, None).await? {
+        match self.begin(operator, &hash, stage, from, None).await? {
             SignInAnswer::Signed { id, stage } => Ok(PasswordChosen::Signed { id, stage }),
             _ => Ok(PasswordChosen::LinkOver),
         }

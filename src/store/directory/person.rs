@@ -12,7 +12,7 @@ const TEXT_CHARS_MIN: usize = 5;
 pub(in crate::store) struct Person {
     tenant: TenantId,
     customer: CustomerId,
-    /// Addresses and names, in lower case.
+    /// Addresses and names, in lower case; of a text with letters beyond ASCII, as every database lowers it.
     texts: Vec<String>,
 }
 
@@ -23,14 +23,14 @@ impl Person {
         customer: &CustomerId,
         texts: impl IntoIterator<Item = String>,
     ) -> Self {
-        let mut texts: Vec<String> = texts.into_iter().map(|text| text.trim().to_lowercase()).collect();
+        let mut texts: Vec<String> = texts.into_iter().flat_map(|text| lowered(text.trim())).collect();
         texts.retain(|text| text.chars().count() >= TEXT_CHARS_MIN);
         texts.sort_unstable();
         texts.dedup();
         Self { tenant: tenant.clone(), customer: customer.clone(), texts }
     }
 
-    /// Addresses and names, in lower case.
+    /// Addresses and names, in lower case. What a database's `lower` makes of a text that names the person holds one of them.
     pub(in crate::store) fn texts(&self) -> &[String] {
         &self.texts
     }
@@ -39,6 +39,14 @@ impl Person {
     pub(in crate::store) fn is_named_in(&self, sentence: &str) -> bool {
         let sentence = sentence.to_lowercase();
         self.texts.iter().any(|text| sentence.contains(text))
+    }
+
+    /// Whether a text of JSON names them, however its strings are escaped.
+    pub(in crate::store) fn is_named_in_json(&self, json: &str) -> bool {
+        match serde_json::from_str(json) {
+            Ok(value) => self.is_named_in_value(&value),
+            Err(_) => self.is_named_in(json),
+        }
     }
 
     /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's
@@ -80,6 +88,12 @@ impl Person {
     }
 }
 
+/// A text in lower case, by Unicode's rules and as `lower` of a database does it that knows ASCII alone (SQLite; PostgreSQL
+/// under the locale C): there letters beyond ASCII stay as somebody wrote them, as here, all small, or all capital.
+fn lowered(text: &str) -> [String; 3] {
+    [text.to_lowercase(), text.to_ascii_lowercase(), text.to_uppercase().to_ascii_lowercase()]
+}
+
 /// The text with JSON's `\uXXXX` of the basic plane read; whatever else stands as it is.
 fn unescaped(text: &str) -> String {
     let mut read = String::with_capacity(text.len());
@@ -103,9 +117,28 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_name_with_quotes_is_found_in_json() {
+        let name = "Erika \"Rike\" Muster".to_owned();
+        let person = Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), [name]);
+        assert!(person.is_named_in_json(r#"{"to":{"old":null,"new":["erika \"Rike\" muster"]}}"#));
+        assert!(person.is_named_in_json("cut: ERIKA \"RIKE\" MUSTER"));
+        assert!(!person.is_named_in_json(r#"{"to":"Erika Muster"}"#));
+    }
+
     fn person() -> Person {
         let texts = ["Erika.Muster@customer.example", "Erika Müller", "Li"].map(str::to_owned);
         Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), texts)
+    }
+
+    #[test]
+    fn a_name_is_known_as_each_database_lowers_it() {
+        let person = Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), ["Özlem Müller".to_owned()]);
+        for written in ["Özlem Müller", "özlem müller", "ÖZLEM MÜLLER"] {
+            for lowered in [written.to_lowercase(), written.to_ascii_lowercase()] {
+                assert!(person.texts().contains(&lowered), "{lowered}");
+            }
+        }
     }
 
     #[test]

@@ -147,19 +147,24 @@ impl Store {
         Ok(SettingsPut::Saved(saved))
     }
 
-    /// Every settings that ever held for a tenant, newest first.
+    /// Settings that held for a tenant, of versions before `before` if it names one, newest first; `limit` of them at most.
     pub async fn settings_changes(
         &self,
         tenant: &TenantId,
         scope: &TenantScope,
+        before: Option<i64>,
+        limit: u32,
     ) -> Result<Vec<SettingsChange>, StoreError> {
         sql(concat!(
-            "SELECT version, settings, changed_at, changed_by, reason FROM settings_change WHERE tenant_id = $1 AND ",
+            "SELECT version, settings, changed_at, changed_by, reason FROM settings_change
+            WHERE tenant_id = $1 AND version < $3 AND ",
             in_scope!("tenant_id", "$2"),
-            " ORDER BY version DESC"
+            " ORDER BY version DESC LIMIT $4"
         ))
         .bind(tenant)
         .bind(scope)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
         .all(&mut self.read().await?)
         .await?
         .iter()

@@ -15,6 +15,7 @@ use crate::model::access::{Principal, PrincipalKind, Role, SessionStage, TenantS
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::OperatorId;
+use crate::secrets::PasswordHash;
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
@@ -42,6 +43,8 @@ pub struct NewOperatorSession<'a> {
     pub network: Option<&'a str>,
     /// What the browser calls itself, in short.
     pub browser: Option<&'a str>,
+    /// What was compared or chosen: the session begins while that is their password. None: nothing was.
+    pub password: Option<&'a PasswordHash>,
 }
 
 /// A session that has not ended, and whose it is, as they are now.
@@ -58,6 +61,8 @@ pub struct OperatorSession {
     pub address: String,
     pub role: Role,
     pub scope: TenantScope,
+    /// An authenticator app is set up.
+    pub has_totp: bool,
 }
 
 impl OperatorSession {
@@ -91,14 +96,17 @@ pub struct ListedSession {
 }
 
 impl Store {
-    /// Begins a session; `false` if the operator may not sign in any more.
+    /// Begins a session; `false` if the operator may not sign in any more, or not by that password.
     pub async fn begin_operator_session(&self, new: &NewOperatorSession<'_>) -> Result<bool, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
-        // Locked: whoever disables this operator at this moment waits, and then ends this session, too.
-        let owner = sql("SELECT address, role, scope FROM operator WHERE id = $1 AND disabled_at IS NULL
+        // Locked: whoever disables this operator at this moment waits, and then ends this session, too. Who was faster with
+        // another password has ended the sessions that there were, and this one would not be among them.
+        let owner = sql("SELECT address, role, scope FROM operator
+                         WHERE id = $1 AND disabled_at IS NULL AND ($2 IS NULL OR password = $2)
                          {postgres: FOR NO KEY UPDATE}")
         .bind(new.operator)
+        .bind(new.password.map(PasswordHash::as_str))
         .optional(&mut transaction)
         .await?;
         let Some(owner) = owner else { return Ok(false) };
@@ -167,7 +175,9 @@ impl Store {
     pub async fn operator_session(&self, id: Sha256) -> Result<Option<OperatorSession>, StoreError> {
         let now = self.now();
         let found = sql("SELECT session.session, session.stage, session.last_seen_at, session.ends_at, operator.id, operator.address,
-                   operator.role, operator.scope
+                   operator.role, operator.scope,
+                   EXISTS (SELECT 1 FROM operator_totp AS totp
+                           WHERE totp.operator_id = operator.id AND totp.is_confirmed) AS has_totp
             FROM operator_session AS session JOIN operator ON operator.id = session.operator_id
             WHERE session.id_sha256 = $1 AND session.ends_at > $2 AND session.last_seen_at > $3
               AND operator.disabled_at IS NULL")
@@ -194,6 +204,7 @@ impl Store {
             address: row.get("address")?,
             role: row.get("role")?,
             scope: read_scope(&row, "scope")?,
+            has_totp: row.get("has_totp")?,
         }))
     }
 
@@ -283,14 +294,15 @@ const fn longest(stage: SessionStage) -> Duration {
     }
 }
 
-/// Makes room for one more.
+/// Makes room for one more. Sign-ins that are not finished go first: whoever has the password alone ends nobody's work.
 async fn end_oldest(on: &mut Transaction, operator: OperatorId, now: Timestamp) -> Result<(), StoreError> {
     sql("UPDATE operator_session SET ends_at = $2 WHERE id_sha256 IN (
             SELECT id_sha256 FROM operator_session WHERE operator_id = $1 AND ends_at > $2
-            ORDER BY started_at DESC, id_sha256 LIMIT 1000 OFFSET $3)")
+            ORDER BY CASE WHEN stage = $4 THEN 0 ELSE 1 END, started_at DESC, id_sha256 LIMIT 1000 OFFSET $3)")
     .bind(operator)
     .bind(now)
     .bind(SESSIONS_MAX - 1)
+    .bind(SessionStage::Open)
     .run(on)
     .await?;
     Ok(())

@@ -12,6 +12,7 @@ use super::audit::append::{NewAuditEntry, append};
 use super::lock::lock_operator;
 use super::scope::read_scope;
 use super::session::{OperatorSession, end_others};
+use super::totp::delete_unconfirmed_totp;
 use crate::clock::Timestamp;
 use crate::model::access::{Principal, PrincipalKind, Role, SessionStage, TenantScope};
 use crate::model::actor::Actor;
@@ -136,7 +137,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives the owner of a session another password, and ends their other sessions; `false` if `old` is not theirs any more.
+    /// Gives the owner of a session another password, ends their other sessions, and forgets an app that was being set up; `false` if `old` is not theirs any more.
     pub async fn change_password(
         &self,
         own: &OperatorSession,
@@ -152,6 +153,7 @@ impl Store {
             return Ok(false);
         }
         let ended = end_others(&mut transaction, own, now).await?;
+        delete_unconfirmed_totp(&mut transaction, own.operator).await?;
         let entry = NewAuditEntry::new(AuditAction::PasswordChanged, who).about(own.operator.to_string());
         append(&mut transaction, &entry.with(json!({ "sessions_ended": ended })), now).await?;
         transaction.commit().await?;

@@ -1,5 +1,7 @@
 //! Authenticator apps of operators: the secret in use, one that is being set up, and recovery codes.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::audit::append::{NewAuditEntry, append};
@@ -14,6 +16,9 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
 use crate::store::db::value::Row;
 use crate::store::{Store, Transaction};
+
+/// How long one secret is shown, for somebody to scan it.
+const SET_UP_MAX: Duration = Duration::from_mins(15);
 
 /// An app's secret, as the database holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +56,23 @@ impl Store {
         row.as_ref().map(read_totp).transpose()
     }
 
-    /// Begins to set up an app, unless that was begun before; returns what is being set up. The app in use stays in use.
+    /// Begins to set up an app, unless that was begun just before; returns what is being set up. The app in use stays in use.
+    ///
+    /// A secret that was shown longer ago is replaced: whoever saw it, in another session perhaps, would know the codes of
+    /// the app that is set up by it now.
     pub async fn begin_totp(&self, operator: OperatorId, secret: &Sealed) -> Result<StoredTotp, StoreError> {
+        let now = self.now();
         let mut transaction = self.begin().await?;
         sql("INSERT INTO operator_totp (operator_id, is_confirmed, secret, key_fingerprint, made_at, last_step)
-            VALUES ($1, FALSE, $2, $3, $4, 0) ON CONFLICT (operator_id, is_confirmed) DO NOTHING")
+            VALUES ($1, FALSE, $2, $3, $4, 0)
+            ON CONFLICT (operator_id, is_confirmed) DO UPDATE SET secret = excluded.secret,
+                   key_fingerprint = excluded.key_fingerprint, made_at = excluded.made_at
+            WHERE operator_totp.made_at <= $5")
         .bind(operator)
         .bind(&secret.bytes[..])
         .bind(secret.key.as_str())
-        .bind(self.now())
+        .bind(now)
+        .bind(now.minus(SET_UP_MAX))
         .run(&mut transaction)
         .await?;
         let row = sql("SELECT operator_id, is_confirmed, secret, key_fingerprint, last_step FROM operator_totp
@@ -203,6 +216,12 @@ pub(super) async fn delete_totp(on: &mut Transaction, operator: OperatorId) -> R
     let codes = sql("DELETE FROM operator_recovery_code WHERE operator_id = $1").bind(operator).run(on).await?;
     let secrets = sql("DELETE FROM operator_totp WHERE operator_id = $1").bind(operator).run(on).await?;
     Ok(codes + secrets)
+}
+
+/// Forgets the app that an operator is setting up: somebody else may have seen its secret.
+pub(super) async fn delete_unconfirmed_totp(on: &mut Transaction, operator: OperatorId) -> Result<(), StoreError> {
+    sql("DELETE FROM operator_totp WHERE operator_id = $1 AND NOT is_confirmed").bind(operator).run(on).await?;
+    Ok(())
 }
 
 async fn replace_recovery_codes(

@@ -86,6 +86,11 @@ impl NumberedKind {
     const ALL: [Self; 3] = [Self::Delivery, Self::Event, Self::DeadLetter];
 }
 
+/// Sorts behind this number and before every longer one: a number has no control characters.
+fn behind(key: &str) -> String {
+    format!("{key}\u{1}")
+}
+
 /// Behind which row of one kind a page begins.
 struct NumberStart<'p> {
     key: String,
@@ -102,8 +107,8 @@ impl<'p> NumberStart<'p> {
         match kind.cmp(&after.kind).then(tenant) {
             Ordering::Equal => Self { key: after.key.clone(), tenant: &after.tenant, id: after.id },
             Ordering::Greater => begin(&after.key),
-            // Of this number all were listed. The next one sorts behind it and every control character, which none has.
-            Ordering::Less => begin(&format!("{}\u{1}", after.key)),
+            // Of this number all were listed.
+            Ordering::Less => begin(&behind(&after.key)),
         }
     }
 
@@ -162,13 +167,14 @@ impl Search<'_> {
     }
 
     /// Each tenant's, along an index of its own: of all tenants' numbers together, those of a small one may be the last that
-    /// are reached.
+    /// are reached. No more of them are kept than the page takes, however many tenants there are.
     async fn deliveries_of_tenants(
         &self,
         tenants: &BTreeSet<TenantId>,
         key: &str,
     ) -> Result<Vec<(NumberPosition, FoundItem)>, StoreError> {
-        let (low, high) = beginning_with(key);
+        let (low, mut high) = beginning_with(key);
+        let wanted = usize::try_from(self.missing()).unwrap_or(usize::MAX);
         let mut found = Vec::new();
         let mut connection = self.store.read().await?;
         for tenant in tenants {
@@ -179,8 +185,13 @@ impl Search<'_> {
             for row in &statement.bind(self.missing()).bind(id).all(&mut connection).await? {
                 found.push(read(NumberedKind::Delivery, row)?);
             }
+            found.sort_by(|(one, _), (other, _)| (&one.key, &one.tenant).cmp(&(&other.key, &other.tenant)));
+            found.truncate(wanted);
+            // The page is full up to this number: later ones of the other tenants would not stand on it.
+            if let Some((last, _)) = found.last().filter(|_| found.len() == wanted) {
+                high = behind(&last.key);
+            }
         }
-        found.sort_by(|(one, _), (other, _)| (&one.key, &one.tenant).cmp(&(&other.key, &other.tenant)));
         Ok(found)
     }
 }

@@ -31,6 +31,7 @@ on_both_databases!(
     an_answer_is_kept_for_a_day,
     an_answer_cannot_be_read_in_the_database,
     an_erasure_takes_the_answer_and_nothing_is_done_twice,
+    whoever_only_looks_leaves_no_answer,
     what_is_no_key_is_refused,
 );
 
@@ -136,8 +137,9 @@ async fn another_request_needs_another_key(database: TestDatabase) {
     assert!(is_replayed(&same));
     assert_eq!(title(&send(keyed(&api, &format!("{revoke_path}?x=1"), "k", &slip)).await), "idempotency key taken");
     // Each route has keys of its own.
-    let found = send(keyed(&api, "/api/v1/links/find", "k", &json!({ "tenant_id": "acme" }))).await;
-    assert_eq!(found.success(200)["links"].as_array().map(Vec::len), Some(1));
+    let lift = json!({ "tenant_id": "acme", "customer_id": "C-1", "reason": "called" });
+    let lifted = send(keyed(&api, "/api/v1/portal-locks/lift", "k", &lift)).await;
+    assert_eq!(lifted.success(200), &json!({ "lifted": false }));
     assert_eq!(revoke(&api, "k-2").await.success(200), &json!({ "revoked": 1 }));
 }
 
@@ -289,12 +291,12 @@ async fn an_answer_is_kept_for_a_day(database: TestDatabase) {
 
 async fn an_answer_cannot_be_read_in_the_database(database: TestDatabase) {
     let (support, api) = one_link(database).await;
-    send(keyed(&api, "/api/v1/links/find", "k", &json!({ "tenant_id": "acme" }))).await.success(200);
+    revoke(&api, "k").await.success(200);
     let digits =
         if support.database.store.is_single_process() { "lower(hex(answer))" } else { "encode(answer, 'hex')" };
     let answers = support.database.texts(format!("SELECT {digits} FROM idempotency_key")).await;
     assert_eq!(answers.len(), 1);
-    for word in ["invoice_number", "C-1", "application/json"] {
+    for word in ["revoked", "C-1", "application/json"] {
         assert!(!answers[0].contains(&hex::encode(word)), "{word}");
     }
 }
@@ -309,6 +311,23 @@ async fn an_erasure_takes_the_answer_and_nothing_is_done_twice(database: TestDat
     let left = "SELECT COUNT(*) FROM idempotency_key WHERE answer IS NOT NULL";
     assert_eq!(support.database.number(left).await, 0);
     assert_eq!(title(&revoke(&api, "k").await), "answer not kept");
+}
+
+async fn whoever_only_looks_leaves_no_answer(database: TestDatabase) {
+    let (support, api) = one_link(database).await;
+    let settings = json!({
+        "sensitive_attachments": "exclude",
+        "portal_authentication": { "level": "sensitive", "primary": "postcode_house_number" },
+    });
+    let of_acme = json!({ "tenant_id": "acme" });
+    for (path, body) in [("/api/v1/links/find", of_acme), ("/api/v1/tenants/acme/settings/preview", settings)] {
+        for _ in 0..2 {
+            let answer = send(keyed(&api, path, "k", &body)).await;
+            answer.success(200);
+            assert!(!is_replayed(&answer), "{path}");
+        }
+    }
+    assert_eq!(support.database.number("SELECT COUNT(*) FROM idempotency_key").await, 0);
 }
 
 async fn what_is_no_key_is_refused(database: TestDatabase) {

@@ -8,7 +8,12 @@ use super::desk::{ApiDesk, Program, kind};
 use super::support::{Answer, send};
 use crate::harness::database::{TestDatabase, on_both_databases};
 
-on_both_databases!(a_tenant_is_paused_and_resumed, an_earlier_version_is_restored, a_preview_saves_nothing,);
+on_both_databases!(
+    a_tenant_is_paused_and_resumed,
+    an_earlier_version_is_restored,
+    a_preview_saves_nothing,
+    reasons_name_no_address_to_whoever_may_not_read_them,
+);
 
 const SETTINGS: &str = "/api/v1/tenants/acme/settings";
 
@@ -75,6 +80,13 @@ async fn an_earlier_version_is_restored(database: TestDatabase) {
     );
     assert_eq!(said[..2], [(&three.0, &three.1, &three.2), (&two.0, &two.1, &two.2)]);
 
+    let part = admin.get(&format!("{versions}?limit=2")).await;
+    let (part, next) = (part.success(200)["versions"].clone(), part.json["next"].as_str().expect("it goes on"));
+    assert_eq!((&part[0]["version"], &part[1]["version"], next), (&json!(3), &json!(2), "2"));
+    let last = admin.get(&format!("{versions}?limit=2&after={next}")).await;
+    assert_eq!((&last.success(200)["versions"][0]["version"], &last.json["next"]), (&json!(1), &Value::Null));
+    assert_eq!(kind(&admin.get(&format!("{versions}?after=x")).await, 400), "malformed");
+
     let wanted = json!({ "version": 2, "reason": "customers asked" });
     assert_eq!(kind(&admin.post(&restore, &wanted).await, 428), "precondition required");
     let stale = with_tag(&admin, Method::POST, &restore, "\"2\"", &wanted).await;
@@ -126,4 +138,22 @@ async fn a_preview_saves_nothing(database: TestDatabase) {
     );
     assert_eq!(desk.audited("settings_changed").await, 0);
     desk.end().await;
+}
+
+async fn reasons_name_no_address_to_whoever_may_not_read_them(database: TestDatabase) {
+    const ADDRESS: &str = "erika.muster@customer.example";
+    let desk = ApiDesk::resting(database).await;
+    let (admin, viewer) = (desk.program(Role::Admin).await, desk.program(Role::Viewer).await);
+    let reason = format!("{ADDRESS} asked for it");
+    admin.post("/api/v1/tenants/acme/pause", &json!({ "reason": reason })).await.success(200);
+    let mut body = settings("exclude");
+    body["reason"] = json!(reason);
+    with_tag(&admin, Method::PUT, SETTINGS, "\"1\"", &body).await.success(200);
+    for path in ["/api/v1/tenants", "/api/v1/tenants/acme/settings/versions"] {
+        for (program, is_whole) in [(&admin, true), (&viewer, false)] {
+            let answer = program.get(path).await.success(200).to_string();
+            assert!(answer.contains("asked for it"), "{path}: {answer}");
+            assert_eq!(answer.contains(ADDRESS), is_whole, "{path}: {answer}");
+        }
+    }
 }

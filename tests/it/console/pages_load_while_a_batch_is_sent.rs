@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use invoice_dispatcher::documents::install_crypto_provider;
 use invoice_dispatcher::model::access::{Role, SessionStage, TenantScope};
 use invoice_dispatcher::operator::people::PersonToAdd;
-use invoice_dispatcher::secrets::{AddressKeys, SecretKeys, SessionId};
+use invoice_dispatcher::operator::sign_in::TOTP_LABEL;
+use invoice_dispatcher::secrets::{AddressKeys, RecoveryCode, SecretKeys, SessionId};
 use invoice_dispatcher::store::NewOperatorSession;
 use reqwest::header::{COOKIE, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode};
@@ -91,8 +92,20 @@ impl Desk {
             let address = format!("support-{n}@acme.example");
             let person = PersonToAdd { address: &address, name: None, role: Role::Support, scope: &TenantScope::All };
             let (operator, _) = app.people().add(&person, false, &by).await.expect("added");
+            // Their role asks for an authenticator app.
+            let secret = app.secret_keys.sealing_keys(TOTP_LABEL).seal(&[7; 20], operator.0.as_bytes());
+            let app_of_theirs = self.site.store.begin_totp(operator, &secret).await.expect("answered");
+            let codes = [RecoveryCode::random()];
+            assert!(self.site.store.confirm_totp(&app_of_theirs, 1, &codes, &by).await.expect("answered"));
             let (session, stage) = (SessionId::random(), SessionStage::Open);
-            let new = NewOperatorSession { id: session.sha256(), operator, stage, network: None, browser: None };
+            let new = NewOperatorSession {
+                id: session.sha256(),
+                operator,
+                stage,
+                network: None,
+                browser: None,
+                password: None,
+            };
             assert!(self.site.store.begin_operator_session(&new).await.expect("answered"));
             let client = Client::builder()
                 .redirect(reqwest::redirect::Policy::none())

@@ -147,6 +147,22 @@ async fn a_role_that_asks_for_no_app_is_let_in_by_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_asks_for_an_app_is_not_reached_without_one() {
+    let console = with_totp(TestDatabase::sqlite().await).await;
+    let (id, mut browser) = console.person("viewer@acme.example", Role::Viewer).await;
+    let people = console.app.people();
+    people.change(id, Role::Admin, &TenantScope::All, &actor("test")).await.expect("changed");
+    assert_eq!(browser.get("/operators").await.location(), "/sign-in?next=/operators", "a session by password alone");
+    let api = browser.request(Method::GET, "/api/v1/me");
+    assert_eq!(browser.send(api).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.sign_in("viewer@acme.example", PASSWORD).await.location(), "/account/totp");
+    let token = browser.get("/account/totp").await.between("name=\"csrf\" value=\"").to_owned();
+    let code = console.code(id).await;
+    browser.post("/account/totp", &[("csrf", &token), ("code", &code)]).await;
+    assert_eq!(browser.get("/operators").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_is_replaced_only_by_who_has_proven_lately_who_they_are() {
     let console = with_totp(TestDatabase::sqlite().await).await;
     let (id, mut browser, _) = enrolled(&console).await;

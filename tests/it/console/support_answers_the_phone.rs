@@ -23,6 +23,7 @@ on_both_databases!(
     a_foreign_tenants_invoice_is_not_there,
     a_form_that_is_not_ours_does_nothing,
     the_mail_is_shown_as_it_was_sent,
+    whatever_shows_personal_data_is_kept_as_a_look,
     a_tenant_is_paused_and_resumed_on_its_page,
     a_list_leaves_as_a_file_without_formulas,
 );
@@ -301,6 +302,30 @@ async fn the_mail_is_shown_as_it_was_sent(database: TestDatabase) {
     for shown in [&page, &frame] {
         assert!(!shown.text.contains(&token[..43.min(token.len())]), "the portal's token is nobody's to read");
     }
+    desk.end().await;
+}
+
+/// Whoever reads addresses leaves an entry, also where the page that leads there was never opened.
+async fn whatever_shows_personal_data_is_kept_as_a_look(database: TestDatabase) {
+    let desk = Desk::new(database).await;
+    let delivery = desk.send().await.to_string();
+    let looks =
+        async |action: &str| desk.number(&format!("SELECT COUNT(*) FROM audit_entry WHERE action = '{action}'")).await;
+    let mut browser = desk.person(Role::Support).await;
+    for _ in 0..2 {
+        let poll = browser.request(Method::GET, INVOICE).header("hx-request", "true");
+        assert!(browser.send(poll).await.text.contains("C-1@customer.example"));
+        assert_eq!(looks("invoice_viewed").await, 1, "a page that follows what it shows is one look");
+    }
+    let frame = browser.get(&format!("/deliveries/{delivery}/mail/html")).await;
+    assert_eq!((frame.status, looks("message_viewed").await), (StatusCode::OK, 1), "{frame:?}");
+    browser.get(&format!("/deliveries/{delivery}/mail")).await;
+    assert_eq!(looks("message_viewed").await, 1, "the page and its frame are one look");
+
+    let (_, mut other) = desk.console.person_of("other@acme.example", Role::Support, &TenantScope::All).await;
+    let plan = other.get(&format!("/resend?delivery={delivery}")).await;
+    assert!(plan.text.contains("C-1@customer.example"), "{plan:?}");
+    assert_eq!(looks("invoice_viewed").await, 2, "the plan names whom the invoice went to");
     desk.end().await;
 }
 

@@ -14,10 +14,6 @@ use crate::operator::samples::{Support, customer, event, tenant};
 
 /// Tenants of middle size: `t-0` and on, of four in ten deliveries together.
 const MIDDLE_TENANTS: usize = 199;
-/// Customers of each of them.
-const MIDDLE_CUSTOMERS: usize = 200;
-/// Customers of the huge tenant, `acme`: `K-0` and on. The first one has every twentieth delivery.
-pub(crate) const CUSTOMERS: usize = 60_000;
 /// Rows that one statement inserts.
 const AT_ONCE: usize = 250_000;
 /// Addresses that one statement inserts.
@@ -33,7 +29,11 @@ const IS_ACME: &str = "n % 10 < 6";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct History {
     pub(crate) many: usize,
-    pub(crate) spacing_ms: i64,
+    spacing_ms: i64,
+    /// Customers of the huge tenant, `acme`: `K-0` and on. The first one has every twentieth delivery of all.
+    pub(crate) customers: usize,
+    /// Customers of each tenant of middle size.
+    middle_customers: usize,
     /// When the last one was made, in milliseconds.
     last_at: i64,
 }
@@ -49,7 +49,8 @@ impl History {
         }
         let theirs = Customer { tenant_id: "tiny".into(), ..customer("Q-1") };
         database.store.upsert_customer(&theirs, &actor("billing")).await.expect("answered");
-        let history = Self { many, spacing_ms, last_at: database.clock.now().0 };
+        let (customers, middle_customers) = (many / 100 * 6, (many / 5_000).max(1));
+        let history = Self { many, spacing_ms, customers, middle_customers, last_at: database.clock.now().0 };
         database
             .execute(
                 "CREATE TABLE model_event AS SELECT * FROM event LIMIT 1;
@@ -108,14 +109,14 @@ impl History {
 
     /// Customers, the words that find them, and what their addresses are known by.
     async fn fill_customers(&self, database: &TestDatabase, keys: &AddressKeys) {
-        let middle = MIDDLE_TENANTS * MIDDLE_CUSTOMERS;
-        let (huge, others) = (numbers(database, 1, CUSTOMERS), numbers(database, 1, middle));
+        let (customers, c) = (self.customers, self.middle_customers);
+        let middle = MIDDLE_TENANTS * c;
+        let (huge, others) = (numbers(database, 1, customers), numbers(database, 1, middle));
         let name = NAMES.iter().enumerate().fold(String::from("CASE n % 8"), |mut text, (index, name)| {
             write!(text, " WHEN {index} THEN '{name}'").expect("a String takes any text");
             text
         });
         let folded = name.replace('Ö', "ö");
-        let c = MIDDLE_CUSTOMERS;
         database
             .execute(format!(
                 "INSERT INTO customer (tenant_id, id, type, name, address, updated_at)
@@ -139,7 +140,7 @@ impl History {
             ))
             .await;
         let key = |address: usize| keys.newest(&format!("ap-{address}@customer.example")).expect("a key");
-        let huge = (0..CUSTOMERS).map(|c| (format!("K-{c}"), key(c)));
+        let huge = (0..customers).map(|c| (format!("K-{c}"), key(c)));
         let others = (0..middle).map(|n| (format!("D-{}-{}", n / c, n % c), key(n % c)));
         let known: Vec<(String, i64)> = huge.chain(others).collect();
         for some in known.chunks(ADDRESSES_AT_ONCE) {
@@ -157,7 +158,7 @@ impl History {
         } else {
             "DECODE(LPAD(CAST(n AS TEXT), 64, '0'), 'hex')"
         };
-        let Row { tenant, customer, number, kind } = Row::new();
+        let Row { tenant, customer, number, kind } = self.row();
         format!(
             "INSERT INTO event (key, source, event_id, content_sha256, invoice_sha256, tenant_id, customer_id, invoice_id,
                                 invoice_number, kind, body, via, received_at, state, delivery_id)
@@ -170,7 +171,7 @@ impl History {
 
     fn deliveries(&self, database: &TestDatabase, first: usize, last: usize) -> String {
         let (id, at) = (self.id_text(database), self.made_at());
-        let Row { tenant, customer, number, kind } = Row::new();
+        let Row { tenant, customer, number, kind } = self.row();
         // Of a thousand six are rejected, four dead, three expired, two uncertain, and two are duplicates.
         let fate = |sent: &str, rejected: &str, dead: &str, unverified: &str, rest: [&str; 3]| {
             let [expired, uncertain, duplicate] = rest;
@@ -214,14 +215,15 @@ struct Row {
     kind: &'static str,
 }
 
-impl Row {
-    fn new() -> Self {
+impl History {
+    fn row(&self) -> Row {
+        let Self { customers, middle_customers, .. } = self;
         let middle = format!("(n * 31 % {MIDDLE_TENANTS})");
-        Self {
+        Row {
             tenant: format!("CASE WHEN {IS_TINY} THEN 'tiny' WHEN {IS_ACME} THEN 'acme' ELSE 't-' || {middle} END"),
             customer: format!(
-                "CASE WHEN {IS_TINY} THEN 'Q-1' WHEN n % 20 = 0 THEN 'K-0' WHEN {IS_ACME} THEN 'K-' || (n * 17 % {CUSTOMERS})
-                      ELSE 'D-' || {middle} || '-' || (n % {MIDDLE_CUSTOMERS}) END"
+                "CASE WHEN {IS_TINY} THEN 'Q-1' WHEN n % 20 = 0 THEN 'K-0' WHEN {IS_ACME} THEN 'K-' || (n * 17 % {customers})
+                      ELSE 'D-' || {middle} || '-' || (n % {middle_customers}) END"
             ),
             // Each tenant has numbers of its own, some of them with a blank.
             number: format!(

@@ -10,9 +10,10 @@ use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
 use invoice_dispatcher::store::{Cursor, DeliveryFilter, FindCursor, FindRequest, PageRequest, Store, WorkListFilter};
 
 use crate::harness::database::TestDatabase;
-use crate::harness::history::{CUSTOMERS, History};
+use crate::harness::history::History;
 use crate::operator::samples::Support;
 
+/// Deliveries; `SEARCH_DELIVERIES` says otherwise, not less than 60,000.
 const MANY: usize = 1_000_000;
 /// Deliveries of nearly two years.
 const SPACING_MS: i64 = 60_000;
@@ -131,16 +132,23 @@ impl Questions<'_> {
 }
 
 /// Some delivery of the huge tenant, another one each time.
-const fn some(turn: usize) -> usize {
-    turn * 7_919 % (MANY / 10) * 10 + 3
+const fn some(history: &History, turn: usize) -> usize {
+    turn * 7_919 % (history.many / 10) * 10 + 3
 }
 
 /// Some customer of the huge tenant; six in ten have deliveries, and those whose number ends in 4 are among them.
-const fn customer_with_deliveries(turn: usize) -> usize {
-    10_000 + (some(turn) + 1) % (CUSTOMERS - 10_000)
+const fn customer_with_deliveries(history: &History, turn: usize) -> usize {
+    (some(history, turn) + 1) % (history.customers / 10 * 10)
+}
+
+/// What somebody sees who works for ten of the middle size.
+fn ten_tenants() -> TenantScope {
+    TenantScope::of((4..14).map(|t| TenantId::from(format!("t-{}", t * 2))))
 }
 
 async fn searches(questions: &mut Questions<'_>, history: &History) {
+    let some = |turn: usize| some(history, turn);
+    let customer = |turn: usize| customer_with_deliveries(history, turn);
     let all = &TenantScope::All;
     let (few, tiny) =
         (&TenantScope::of(["t-3", "t-8", "tiny"].map(TenantId::from)), &TenantScope::of([TenantId::from("tiny")]));
@@ -151,18 +159,18 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     }
     questions.find("number", all, 0, |turn| History::number(some(turn)).to_lowercase()).await;
     questions.find("number of many tenants", all, 0, |turn| format!("inv{}", 100_000 + turn)).await;
-    questions.find("customer's id", all, 0, |turn| format!("K-{}", customer_with_deliveries(turn))).await;
+    questions.find("customer's id", all, 0, |turn| format!("K-{}", customer(turn))).await;
     for pages_before in [0, 1, 4] {
-        questions.find("id of a customer with 50,000 deliveries", all, pages_before, |_| "k-0".to_owned()).await;
+        questions.find("id of a customer of a twentieth of all", all, pages_before, |_| "k-0".to_owned()).await;
     }
     let name =
         |turn: usize| [format!("müller {}", turn * 8), "smith gmbh".to_owned(), format!("{turn}")][turn % 3].clone();
     questions.find("words of a name", all, 0, name).await;
-    let recipient = |turn: usize| format!("AP-{}@customer.example", customer_with_deliveries(turn));
+    let recipient = |turn: usize| format!("AP-{}@customer.example", customer(turn));
     questions.find("recipient", all, 0, recipient).await;
     for pages_before in [0, 1, 4] {
         let one = |_: usize| "ap-0@customer.example".to_owned();
-        questions.find("recipient of 50,000 deliveries", all, pages_before, one).await;
+        questions.find("recipient of a twentieth of all", all, pages_before, one).await;
     }
     questions.find("Message-ID", all, 0, |turn| format!("<{}@acme.example>", history.id(some(turn)))).await;
     questions.find("delivery's id", all, 0, |turn| history.id(some(turn)).to_string()).await;
@@ -170,8 +178,8 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     questions.find("event's id", all, 0, |turn| format!("EVT-{}", some(turn))).await;
     questions.find("beginning of an event's id", all, 0, |turn| format!("evt-{}", turn % 10)).await;
     questions.find("what nothing is called", all, 0, |turn| format!("zzz-{turn}")).await;
-    questions.find("three tenants: beginning of a number", few, 0, beginning).await;
-    questions.find("three tenants: beginning of a number", few, 4, beginning).await;
+    questions.find("ten tenants: beginning of a number", few, 0, beginning).await;
+    questions.find("ten tenants: beginning of a number", few, 4, beginning).await;
     questions.find("tiny tenant: beginning of a number", tiny, 0, beginning).await;
     questions.find("tiny tenant: number of others", tiny, 0, |turn| History::number(some(turn))).await;
     questions.find("tiny tenant: words of a name", tiny, 0, name).await;
@@ -180,14 +188,14 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     questions.find("tiny tenant: first digits of an id", tiny, 0, |turn| digits(turn)[..4].to_owned()).await;
 }
 
-async fn lists(questions: &mut Questions<'_>) {
+async fn lists(questions: &mut Questions<'_>, history: &History) {
     let all = &TenantScope::All;
-    let few = &TenantScope::of(["t-3", "t-8", "tiny"].map(TenantId::from));
+    let few = &ten_tenants();
     let acme = || Some(TenantId::from("acme"));
     let any = DeliveryFilter::default;
     for pages_before in [0, 4] {
         questions.list("deliveries", all, &any(), pages_before).await;
-        questions.list("deliveries of three tenants", few, &any(), pages_before).await;
+        questions.list("deliveries of ten tenants", few, &any(), pages_before).await;
         questions.list("deliveries of a tenant", all, &DeliveryFilter { tenant: acme(), ..any() }, pages_before).await;
         let of_customer = DeliveryFilter { tenant: acme(), customer: Some("K-0".into()), ..any() };
         questions.list("deliveries of a customer", all, &of_customer, pages_before).await;
@@ -199,13 +207,13 @@ async fn lists(questions: &mut Questions<'_>) {
         questions.work("acknowledged work", all, &seen(), pages_before).await;
     }
     questions.work("work list of a tenant", all, &WorkListFilter { tenant: acme(), ..work() }, 1).await;
-    questions.work("work list of three tenants", few, &work(), 0).await;
+    questions.work("work list of ten tenants", few, &work(), 0).await;
     let rejected = WorkListFilter { kind: Some(WorkKind::Rejected), ..work() };
     questions.work("what was rejected", all, &rejected, 1).await;
     let store = questions.store;
     let whose = async |turn: usize| {
         let began = Instant::now();
-        let whose = store.invoices_numbered(&History::number(some(turn)), all, 20).await.expect("answered");
+        let whose = store.invoices_numbered(&History::number(some(history, turn)), all, 20).await.expect("answered");
         (whose.len(), began.elapsed())
     };
     questions.ask("whose is a number", whose).await;
@@ -224,12 +232,13 @@ async fn everything_is_answered_within(mut database: TestDatabase, bound: Durati
     database.store = database.store.clone().with_address_keys(keys.clone());
     let support = Support::with_acme(database).await;
     let began = Instant::now();
-    let history = History::fill(&support, &keys, MANY, SPACING_MS).await;
-    println!("{MANY} deliveries written in {} s", began.elapsed().as_secs());
+    let many = std::env::var("SEARCH_DELIVERIES").map_or(MANY, |many| many.parse().expect("a number of deliveries"));
+    let history = History::fill(&support, &keys, many, SPACING_MS).await;
+    println!("{many} deliveries written in {} s", began.elapsed().as_secs());
     println!("{:<48} {:>9} {:>9} {:>9} {:>9}", "milliseconds", "p50", "p95", "longest", "rows");
     let mut questions = Questions { store: &support.database.store, answered: Vec::new() };
     searches(&mut questions, &history).await;
-    lists(&mut questions).await;
+    lists(&mut questions, &history).await;
     let slow: Vec<_> = questions.answered.iter().filter(|one| one.percentile(95) >= bound).collect();
     let slow: Vec<_> = slow.iter().map(|one| format!("{}: {:?}", one.name, one.percentile(95))).collect();
     assert!(slow.is_empty(), "slower than {bound:?}: {slow:#?}");

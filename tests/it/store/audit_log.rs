@@ -24,6 +24,7 @@ on_both_databases!(
     an_erased_customer_leaves_the_chain_whole,
     networks_are_forgotten_after_a_week,
     the_front_is_cut_after_two_years,
+    entries_that_were_made_old_by_hand_are_kept,
     a_forged_checkpoint_is_found,
     processes_append_one_after_the_other,
     times_never_go_back,
@@ -125,6 +126,7 @@ async fn an_edit_by_hand_is_found(first: TestDatabase) {
         (shift.to_owned(), AuditFault::Changed(2)),
         (format!("UPDATE audit_head SET hash = {hash}"), AuditFault::HeadChanged(5)),
         ("UPDATE audit_head SET sequence = 4".to_owned(), AuditFault::TailTooLong { head: 4, last: 5 }),
+        ("UPDATE audit_head SET at = at + 86400000".to_owned(), AuditFault::HeadChanged(5)),
         (
             "UPDATE audit_entry SET key = 'none' WHERE sequence = 4".to_owned(),
             AuditFault::KeyMissing { sequence: 4, key: "none".to_owned() },
@@ -252,6 +254,24 @@ async fn the_front_is_cut_after_two_years(database: TestDatabase) {
     five(&store).await;
     let whole = proof(&store).await.expect("it fits");
     assert_eq!((whole.entries, whole.head.sequence, whole.pruned.map(|last| last.sequence)), (5, 15, Some(10)));
+}
+
+/// Else the retention would delete what somebody wants gone, and sign that.
+async fn entries_that_were_made_old_by_hand_are_kept(database: TestDatabase) {
+    let store = keyed(&database);
+    five(&store).await;
+    database.clock.advance(Duration::from_hours(732 * 24));
+    five(&store).await;
+    database.execute("UPDATE audit_entry SET at = 1 WHERE sequence > 3").await;
+    let times = RetentionTimes { addresses: Duration::from_hours(1_000_000), ..RetentionTimes::default() };
+    assert_eq!(store.forget(&times, 100).await.expect("answered").audit, 3, "those that prove that they are old");
+    assert_eq!(store.forget(&times, 100).await.expect("answered").audit, 0);
+    assert_eq!(proof(&store).await, Err(AuditFault::Changed(4)));
+    // They go with the next one that proves itself: all before it is old indeed.
+    five(&store).await;
+    database.clock.advance(Duration::from_hours(732 * 24));
+    assert_eq!(store.forget(&times, 100).await.expect("answered").audit, 12);
+    assert_eq!(proof(&store).await.map(|proof| (proof.entries, proof.head.sequence)), Ok((0, 15)));
 }
 
 async fn a_forged_checkpoint_is_found(database: TestDatabase) {

@@ -61,7 +61,7 @@ async fn settings_are_never_applied_by_an_upsert(database: TestDatabase) {
     assert_eq!(upserted, TenantUpserted { settings_ignored: true, ..TenantUpserted::default() });
     let holds = store.settings(&acme.id, &TenantScope::All).await.expect("answered").expect("it has settings");
     assert_eq!((holds.version, holds.settings), (2, chosen));
-    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
+    let changes = store.settings_changes(&acme.id, &TenantScope::All, None, 100).await.expect("answered");
     let changes: Vec<_> = changes.iter().map(|change| (change.version, change.changed_by.as_str())).collect();
     assert_eq!(changes, [(2, WHO), (1, "created with the tenant")]);
 }
@@ -110,7 +110,7 @@ async fn earlier_settings_are_restored_as_a_new_version(database: TestDatabase) 
 
     let holds = store.settings(&acme.id, &TenantScope::All).await.expect("answered");
     assert_eq!(holds, Some(restored));
-    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
+    let changes = store.settings_changes(&acme.id, &TenantScope::All, None, 100).await.expect("answered");
     let changes: Vec<_> =
         changes.iter().map(|change| (change.version, change.settings, change.reason.as_deref())).collect();
     assert_eq!(
@@ -135,7 +135,7 @@ async fn versions_from_before_there_were_reasons_are_kept(database: TestDatabase
         let path = format!("{}/migrations/{kind}/0008_settings_reason.{way}.sql", env!("CARGO_MANIFEST_DIR"));
         database.execute(std::fs::read_to_string(path).expect("a migration")).await;
     }
-    let changes = store.settings_changes(&acme.id, &TenantScope::All).await.expect("answered");
+    let changes = store.settings_changes(&acme.id, &TenantScope::All, None, 100).await.expect("answered");
     let changes: Vec<_> =
         changes.iter().map(|change| (change.version, change.changed_by.as_str(), change.reason.as_deref())).collect();
     assert_eq!(changes, [(2, "ada", None), (1, "created with the tenant", None)]);

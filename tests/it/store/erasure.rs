@@ -29,6 +29,7 @@ on_both_databases!(
     what_people_noted_is_erased,
     what_is_another_customers_stays,
     the_portal_forgets_them_and_their_sessions_end,
+    a_name_is_erased_in_whatever_case_it_was_written,
 );
 
 const ADDRESS: &str = "erika.muster@customer.example";
@@ -173,6 +174,25 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     assert_eq!(reasons, ["(erased)"], "also where it was another customer's link");
     let reasons = "SELECT reason FROM settings_change WHERE reason IS NOT NULL ORDER BY version";
     assert_eq!(support.database.texts(reasons).await, ["(erased)", "by order"]);
+}
+
+async fn a_name_is_erased_in_whatever_case_it_was_written(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    let store = &support.database.store;
+    let named = Customer { name: "Özlem Müller".to_owned(), ..customer("C-1") };
+    store.upsert_customer(&named, &actor("billing")).await.expect("answered");
+    let acme = TenantId::from("acme");
+    let mut settings = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
+    let levels = [PortalLevel::EveryPage, PortalLevel::Inaccessible, PortalLevel::Sensitive, PortalLevel::EveryPage];
+    let reasons = ["for Özlem Müller", "FOR ÖZLEM MÜLLER", "for özlem müller", "for Özlem Möller"];
+    for (level, why) in levels.into_iter().zip(reasons) {
+        settings.portal_authentication.level = level;
+        store.put_settings(&acme, &settings, None, Some(why), &actor(WHO)).await.expect("answered");
+    }
+    assert!(matches!(erase(&support).await, Erased::Done { .. }));
+    let kept = "SELECT reason FROM settings_change WHERE reason IS NOT NULL ORDER BY version";
+    let erased = "(erased)";
+    assert_eq!(support.database.texts(kept).await, [erased, erased, erased, "for Özlem Möller"]);
 }
 
 /// The bytes of a database's files, and whether they hold this text.

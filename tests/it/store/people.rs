@@ -26,7 +26,9 @@ on_both_databases!(
     a_session_ends_by_itself,
     a_session_has_another_id_after_each_rise,
     sessions_end_with_their_operators_rights,
+    a_sign_in_does_not_outlive_the_password_that_it_showed,
     only_so_many_sessions_are_open_at_once,
+    who_has_the_password_alone_ends_no_session,
     five_of_two_hundred_guesses_are_admitted,
     an_account_is_slowed_down_but_for_the_networks_of_its_owner,
     a_network_is_limited_over_all_accounts,
@@ -34,6 +36,7 @@ on_both_databases!(
     the_code_of_a_time_step_is_good_once,
     a_recovery_code_is_good_once,
     an_app_is_replaced_when_the_new_one_is_confirmed,
+    a_secret_that_others_may_have_seen_is_set_up_no_more,
     tries_of_unknown_accounts_are_numbers,
     a_token_works_until_it_ends_or_is_revoked,
     a_scope_that_cannot_be_read_is_an_error,
@@ -77,7 +80,8 @@ async fn session(store: &Store, operator: OperatorId, stage: SessionStage) -> Se
 
 async fn session_from(store: &Store, operator: OperatorId, stage: SessionStage, network: &str) -> SessionId {
     let id = SessionId::random();
-    let new = NewOperatorSession { id: id.sha256(), operator, stage, network: Some(network), browser: None };
+    let new =
+        NewOperatorSession { id: id.sha256(), operator, stage, network: Some(network), browser: None, password: None };
     assert!(store.begin_operator_session(&new).await.expect("answered"));
     id
 }
@@ -301,6 +305,7 @@ async fn sessions_end_with_their_operators_rights(database: TestDatabase) {
         stage: SessionStage::Open,
         network: None,
         browser: None,
+        password: None,
     };
     assert!(!store.begin_operator_session(&late).await.expect("answered"));
 }
@@ -316,6 +321,41 @@ async fn only_so_many_sessions_are_open_at_once(database: TestDatabase) {
     assert_eq!(store.operator_sessions(operator).await.expect("answered").len(), 20);
     assert!(open(store, &ids[1]).await.is_none(), "the oldest end");
     assert!(open(store, &ids[2]).await.is_some());
+}
+
+/// The password was compared, and then another one was chosen, before the session began.
+async fn a_sign_in_does_not_outlive_the_password_that_it_showed(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let own = open(store, &session(store, operator, SessionStage::Open).await).await.expect("it is open");
+    let begins = async |password: &PasswordHash| {
+        let id = SessionId::random().sha256();
+        let (stage, password) = (SessionStage::Open, Some(password));
+        let new = NewOperatorSession { id, operator, stage, network: None, browser: None, password };
+        store.begin_operator_session(&new).await.expect("answered")
+    };
+    let (old, new) = (hash("x"), hash("y"));
+    assert!(begins(&old).await);
+    assert!(store.change_password(&own, &old, &new, &own.actor(None)).await.expect("answered"));
+    assert!(!begins(&old).await, "the sessions that it would be one of have been ended");
+    assert!(begins(&new).await);
+    let reset = invitation(store, &InvitationToken::random(), InvitationKind::Reset);
+    store.invite_operator(operator, &reset, &actor("test")).await.expect("answered");
+    assert!(!begins(&new).await, "a reset takes it away");
+    assert!(store.operator_sessions(operator).await.expect("answered").is_empty());
+}
+
+async fn who_has_the_password_alone_ends_no_session(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let at_work = session(store, operator, SessionStage::Open).await;
+    for _ in 0..25 {
+        database.clock.advance(Duration::from_secs(1));
+        session(store, operator, SessionStage::Code).await;
+    }
+    assert!(open(store, &at_work).await.is_some(), "none of these has shown a code");
+    let going_on = "SELECT COUNT(*) FROM operator_session WHERE ends_at > started_at + 60000";
+    assert_eq!(database.number(going_on).await, 20, "and they are no more than there may be");
 }
 
 fn attempt<'a>(account: &str, operator: Option<OperatorId>, network: Option<&'a str>) -> SignInAttempt<'a> {
@@ -451,6 +491,29 @@ async fn a_recovery_code_is_good_once(database: TestDatabase) {
         "the old ones are gone"
     );
     assert!(store.use_recovery_code(operator, renewed[0].sha256(), &actor("test")).await.expect("answered"));
+}
+
+/// Whoever knew the password has looked at the secret, in a session that is ended now.
+async fn a_secret_that_others_may_have_seen_is_set_up_no_more(database: TestDatabase) {
+    let store = &database.store;
+    let operator = active(store, "ops@acme.example", Role::Support).await;
+    let keys = SecretKeys::parse(&"0c".repeat(32)).expect("a key").sealing_keys("test");
+    let begun = async |secret: &[u8; 20]| {
+        let sealed = keys.seal(secret, operator.0.as_bytes());
+        let begun = store.begin_totp(operator, &sealed).await.expect("answered");
+        assert_eq!(store.operator_totp(operator, false).await.expect("answered").as_ref(), Some(&begun));
+        (begun.secret == sealed, begun)
+    };
+    let (is_new, seen) = begun(b"abcdefghijklmnopqrst").await;
+    assert!(is_new);
+    let own = open(store, &session(store, operator, SessionStage::Open).await).await.expect("it is open");
+    assert!(store.change_password(&own, &hash("x"), &hash("y"), &own.actor(None)).await.expect("answered"));
+    assert!(begun(b"another secret of 20").await.0, "after another password");
+    assert!(!store.confirm_totp(&seen, 5, &[RecoveryCode::random()], &actor("test")).await.expect("answered"));
+    database.clock.advance(14 * MINUTE);
+    assert!(!begun(b"one that is too soon").await.0, "it is shown again while somebody scans it");
+    database.clock.advance(MINUTE);
+    assert!(begun(b"a third one, 20 long").await.0, "and no longer");
 }
 
 async fn an_app_is_replaced_when_the_new_one_is_confirmed(database: TestDatabase) {

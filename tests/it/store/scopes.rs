@@ -248,7 +248,10 @@ async fn of_one_tenant(store: &Store, scope: &TenantScope, owned: &[Owned]) -> S
         let found = [
             ("tenant", store.tenant(tenant, scope).await.expect("answered").is_some()),
             ("settings", store.settings(tenant, scope).await.expect("answered").is_some()),
-            ("settings' history", !store.settings_changes(tenant, scope).await.expect("answered").is_empty()),
+            (
+                "settings' history",
+                !store.settings_changes(tenant, scope, None, 100).await.expect("answered").is_empty(),
+            ),
             ("customers counted", !store.customer_groups(tenant, scope).await.expect("answered").is_empty()),
             ("logo", store.logo_of(tenant, scope).await.expect("answered").is_some()),
             ("customer", store.customer(tenant, &id, scope).await.expect("answered").is_some()),

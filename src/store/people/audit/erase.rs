@@ -42,8 +42,10 @@ pub(in crate::store) async fn erase_audit_details(
         let mut naming: Vec<i64> = Vec::new();
         for row in &rows {
             last = row.get("sequence")?;
-            let texts: [Option<String>; 3] = [row.get("name")?, row.get("reason")?, row.get("change")?];
-            if texts.iter().flatten().any(|text| person.is_named_in(text)) {
+            let texts: [Option<String>; 2] = [row.get("name")?, row.get("reason")?];
+            let change: Option<String> = row.get("change")?;
+            let is_named = texts.iter().flatten().any(|text| person.is_named_in(text));
+            if is_named || change.is_some_and(|change| person.is_named_in_json(&change)) {
                 naming.push(last);
             }
         }

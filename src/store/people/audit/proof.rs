@@ -115,11 +115,12 @@ impl Store {
         logged: &[AuditHead],
     ) -> Result<Result<AuditProof, AuditFault>, StoreError> {
         let mut on = self.read().await?;
-        let ends = sql("SELECT sequence, hash, (SELECT MAX(sequence) FROM audit_entry) AS last
+        let ends = sql("SELECT sequence, at, hash, (SELECT MAX(sequence) FROM audit_entry) AS last
             FROM audit_head WHERE id = 1")
         .one(&mut on)
         .await?;
         let (head, last): (AuditHead, Option<i64>) = (read_head(&ends)?, ends.get("last")?);
+        let head_at: Timestamp = ends.get("at")?;
         let mut prover = match Prover::begin(&self.audit_keys, checkpoint, logged) {
             Ok(prover) => prover,
             Err(fault) => return Ok(Err(fault)),
@@ -133,7 +134,7 @@ impl Store {
                 return Ok(Err(fault));
             }
         }
-        Ok(prover.end(head, last, checkpoint))
+        Ok(prover.end(head, head_at, last, checkpoint))
     }
 }
 
@@ -201,17 +202,19 @@ impl<'a> Prover<'a> {
     fn end(
         self,
         head: AuditHead,
+        head_at: Timestamp,
         stored_last: Option<i64>,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<AuditProof, AuditFault> {
-        let last = self.last;
+        let (last, last_at) = (self.last, self.last_at);
         if last.sequence < head.sequence {
             return Err(AuditFault::TailMissing { head: head.sequence, last: last.sequence });
         }
         if let Some(beyond) = stored_last.filter(|stored| *stored > head.sequence) {
             return Err(AuditFault::TailTooLong { head: head.sequence, last: beyond });
         }
-        if last != head {
+        // The next entry is never from before the head's time: a later one would move the whole log.
+        if last != head || (last.sequence > 0 && last_at != head_at) {
             return Err(AuditFault::HeadChanged(head.sequence));
         }
         if let Some(missing) = self.logged.iter().find(|logged| logged.sequence > head.sequence) {
@@ -261,22 +264,27 @@ async fn stored_entries(
     .collect()
 }
 
+/// The columns of an entry that the chain covers.
+pub(super) fn read_chained(row: &Row) -> Result<ChainedEntry, StoreError> {
+    Ok(ChainedEntry {
+        sequence: row.get("sequence")?,
+        at: row.get("at")?,
+        action: row.get("action")?,
+        who_kind: row.get("who_kind")?,
+        who_id: row.get("who_id")?,
+        tenant: row.get("tenant_id")?,
+        customer: row.get("customer_id")?,
+        subject: row.get("subject")?,
+        key: row.get("key")?,
+        detail_hmac: row.get("detail_hmac")?,
+        network_hmac: row.get("network_hmac")?,
+        previous_hash: row.get("previous_hash")?,
+    })
+}
+
 impl StoredEntry {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let chained = ChainedEntry {
-            sequence: row.get("sequence")?,
-            at: row.get("at")?,
-            action: row.get("action")?,
-            who_kind: row.get("who_kind")?,
-            who_id: row.get("who_id")?,
-            tenant: row.get("tenant_id")?,
-            customer: row.get("customer_id")?,
-            subject: row.get("subject")?,
-            key: row.get("key")?,
-            detail_hmac: row.get("detail_hmac")?,
-            network_hmac: row.get("network_hmac")?,
-            previous_hash: row.get("previous_hash")?,
-        };
+        let chained = read_chained(row)?;
         let detail = match row.get::<Option<Vec<u8>>>("detail_salt")? {
             Some(salt) => {
                 let (name, reason, change) = (row.get("name")?, row.get("reason")?, row.get("change")?);

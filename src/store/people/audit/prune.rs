@@ -1,16 +1,24 @@
 //! What the audit log forgets by itself: entries from the front, and the networks of clients.
 
-use super::chain::checkpoint_hmac;
+use tracing::warn;
+
+use super::chain::{ChainedEntry, checkpoint_hmac};
 use super::head::LockedHead;
+use super::proof::read_chained;
 use crate::clock::Timestamp;
+use crate::secrets::AuditKeys;
 use crate::sha256::Sha256;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
+use crate::store::db::value::Row;
 
 impl Store {
     /// Deletes up to `limit` of the oldest entries, if they are from before `before`, and records where it has cut: what
     /// is left is proven from there on.
+    ///
+    /// It cuts at an entry that proves its own time. Whoever makes entries older by hand would otherwise have them deleted,
+    /// and the cut signed. What stands before that entry is older still, whatever became of it.
     pub async fn prune_audit(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let oldest =
             sql("SELECT at FROM audit_entry ORDER BY sequence LIMIT 1").optional(&mut self.read().await?).await?;
@@ -23,19 +31,24 @@ impl Store {
         let on = &mut transaction;
         // Two processes that prune wait for each other.
         LockedHead::take(on).await?;
+        let keys = on.audit_keys.clone();
         // Times rise with the numbers.
-        let last = sql("SELECT sequence, at, hash
-            FROM (SELECT sequence, at, hash FROM audit_entry ORDER BY sequence LIMIT $2) AS oldest
-            WHERE at < $1 ORDER BY sequence DESC LIMIT 1")
+        let rows = sql("SELECT * FROM (SELECT * FROM audit_entry ORDER BY sequence LIMIT $2) AS oldest
+            WHERE at < $1 ORDER BY sequence DESC")
         .bind(before)
         .bind(limit)
-        .optional(on)
+        .all(on)
         .await?;
-        let Some(last) = last else { return Ok(0) };
-        let (sequence, at, hash): (i64, Timestamp, Sha256) =
-            (last.get("sequence")?, last.get("at")?, last.get("hash")?);
+        let Some((last, hash)) = last_proven(&rows, &keys)? else {
+            if !rows.is_empty() {
+                warn!(
+                    "entries of the audit log are old and not what was written, so they are kept; see `doctor --audit`"
+                );
+            }
+            return Ok(0);
+        };
+        let ChainedEntry { sequence, at, .. } = last;
         let deleted = sql("DELETE FROM audit_entry WHERE sequence <= $1").bind(sequence).run(on).await?;
-        let keys = on.audit_keys.clone();
         let key = keys.newest();
         sql("INSERT INTO audit_checkpoint (id, sequence, at, hash, recorded_at, key, hmac)
             VALUES (1, $1, $2, $3, $4, $5, $6)
@@ -64,4 +77,15 @@ impl Store {
         .run(&mut self.write().await?)
         .await
     }
+}
+
+/// The first of these entries that is what was written.
+fn last_proven(newest_first: &[Row], keys: &AuditKeys) -> Result<Option<(ChainedEntry, Sha256)>, StoreError> {
+    for row in newest_first {
+        let (entry, hash): (ChainedEntry, Sha256) = (read_chained(row)?, row.get("hash")?);
+        if keys.by_fingerprint(&entry.key).is_some_and(|key| entry.hash(key) == hash) {
+            return Ok(Some((entry, hash)));
+        }
+    }
+    Ok(None)
 }

@@ -122,7 +122,7 @@ fn act(delivery: impl std::fmt::Display, what: &str) -> Asked {
 
 /// Every route of the console.
 pub(super) fn console() -> Vec<Row> {
-    [entrance(), own(), invoices(), customers_and_tenants(), installation()].into_iter().flatten().collect()
+    [entrance(), own(), invoices(), customers_and_tenants(), settings(), installation()].into_iter().flatten().collect()
 }
 
 fn entrance() -> Vec<Row> {
@@ -134,6 +134,8 @@ fn entrance() -> Vec<Row> {
         (Method::GET, "/invitation/{token}"),
         (Method::POST, "/invitation/{token}"),
         (Method::POST, "/language"),
+        // What a frame without cookies loads; it is found by its digest alone.
+        (Method::GET, "/logo/{sha256}"),
     ]
     .map(|(method, route)| Row::entrance(method, route))
     .into()
@@ -210,6 +212,38 @@ fn customers_and_tenants() -> Vec<Row> {
         Row::form("/tenants/{tenant}/resume", PauseTenant, |sample| {
             post(format!("/tenants/{}/resume", sample.tenant), &[])
         }),
+    ]
+}
+
+/// The fields of a choice of settings.
+fn choice(path: &str, sample: &Sample) -> Asked {
+    let fields = [
+        ("tenant", sample.tenant.as_str()),
+        ("version", "1"),
+        ("restore", "1"),
+        ("level", "not_required"),
+        ("primary", "postcode_house_number"),
+        ("attachments", "include"),
+        ("reason", "forged"),
+    ];
+    post(path, &fields)
+}
+
+fn settings() -> Vec<Row> {
+    use Permission::{ChangeSettings, ViewSettings};
+    let of = |path: &'static str, ask: fn(&Sample) -> Asked| Row::page(path, ViewSettings, ask);
+    vec![
+        of("/settings/portal", |sample| get(format!("/settings/portal?tenant={}", sample.tenant))),
+        of("/settings/portal/mail", |sample| get(format!("/settings/portal/mail?tenant={}", sample.tenant))),
+        of("/settings/portal/mail/html", |sample| get(format!("/settings/portal/mail/html?tenant={}", sample.tenant))),
+        of("/settings/portal/page", |sample| get(format!("/settings/portal/page?tenant={}", sample.tenant))),
+        Row::form("/settings/portal", ChangeSettings, |sample| choice("/settings/portal", sample)),
+        Row::form("/settings/portal/restore", ChangeSettings, |sample| choice("/settings/portal/restore", sample)),
+        // The walk has no relay.
+        Row {
+            can_be_shown: false,
+            ..Row::form("/settings/portal/test", ChangeSettings, |sample| choice("/settings/portal/test", sample))
+        },
     ]
 }
 

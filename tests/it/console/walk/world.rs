@@ -144,7 +144,7 @@ async fn signed_in(console: &TestConsole, address: &str, who: &Principal) -> (Op
     let (operator, _) = console.app.people().add(&person, false, &actor("test")).await.expect("added");
     let id = SessionId::random();
     let stage = SessionStage::Open;
-    let new = NewOperatorSession { id: id.sha256(), operator, stage, network: None, browser: None };
+    let new = NewOperatorSession { id: id.sha256(), operator, stage, network: None, browser: None, password: None };
     assert!(console.app.store.begin_operator_session(&new).await.expect("answered"));
     (operator, id)
 }
