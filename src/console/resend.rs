@@ -9,7 +9,7 @@ use super::answers::{HandlerAnswer, OrFailed, reason};
 use super::facts::{Reader, documents, tenant_name};
 use super::invoice::{delivery, path_of};
 use super::pages::{
-    self, ActionDone, PlanDifference, PlanWarning, PlannedResend, ResendForm, ResendPage, ResendRefusal,
+    self, ActionDone, PlanDifference, PlanWarning, PlannedResend, ResendForm, ResendPage, ResendProblem, ResendRefusal,
 };
 use super::signed::{Signed, SignedForm, see_other};
 use crate::model::actor::Actor;
@@ -61,7 +61,7 @@ pub(super) async fn plan(
     let actor = signed.actor();
     let request = request(&original, &fields, &actor, "");
     let planned = console.resend.plan(&request).await;
-    page(&console, &signed, &original, &fields, planned, false).await
+    page(&console, &signed, &original, &fields, planned, None).await
 }
 
 /// The act.
@@ -75,7 +75,7 @@ pub(super) async fn act(
     let request = request(&original, &fields, &actor, reason(&fields.reason).unwrap_or_default());
     if request.reason.is_empty() {
         let planned = console.resend.plan(&request).await;
-        return page(&console, &signed, &original, &fields, planned, true).await;
+        return page(&console, &signed, &original, &fields, planned, Some(ResendProblem::Incomplete)).await;
     }
     let request = ResendRequest { plan: Some(&fields.idempotency_key), ..request };
     match console.resend.resend(&request).await {
@@ -85,13 +85,15 @@ pub(super) async fn act(
             let planned = console.resend.plan(&request).await;
             match planned {
                 Ok(plan) if plan.digest == fields.idempotency_key => {
-                    page(&console, &signed, &original, &fields, Ok(plan), true).await
+                    page(&console, &signed, &original, &fields, Ok(plan), Some(ResendProblem::Incomplete)).await
                 }
                 _ => Ok(see_other(&path_of(&original, Some(ActionDone::ResentBefore)))),
             }
         }
-        Err(ResendError::PlanChanged(plan)) => page(&console, &signed, &original, &fields, Ok(*plan), false).await,
-        Err(error) => page(&console, &signed, &original, &fields, Err(error), false).await,
+        Err(ResendError::PlanChanged(plan)) => {
+            page(&console, &signed, &original, &fields, Ok(*plan), Some(ResendProblem::PlanChanged)).await
+        }
+        Err(error) => page(&console, &signed, &original, &fields, Err(error), None).await,
     }
 }
 
@@ -126,7 +128,7 @@ async fn page(
     original: &Delivery,
     fields: &ResendFields,
     planned: Result<ResendPlan, ResendError>,
-    is_incomplete: bool,
+    problem: Option<ResendProblem>,
 ) -> HandlerAnswer {
     // The plan names its recipients whole, and is asked for without the invoice's page.
     let (invoice, actor) = (&original.invoice, signed.actor());
@@ -154,7 +156,7 @@ async fn page(
             idempotency_key: &digest,
         },
         plan,
-        is_incomplete,
+        problem,
     };
     Ok(pages::resend(&signed.layout(), &view))
 }

@@ -121,6 +121,15 @@ pub enum MessageProof {
     NotSentYet,
 }
 
+/// Why a form that asks for a resend did nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResendProblem {
+    /// It lacks a reason or a confirmation.
+    Incomplete,
+    /// What would be sent is not what was shown.
+    PlanChanged,
+}
+
 /// Why the settings were not saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsProblem {

@@ -11,6 +11,7 @@ use super::signed::Signed;
 use crate::clock::Timestamp;
 use crate::model::ids::TenantId;
 use crate::model::work::WorkKind;
+use crate::operator::invoice::answered;
 use crate::operator::masking::masked_name;
 use crate::policy::permission::Permission;
 use crate::store::{Cursor, PageRequest, WorkItem, WorkListFilter};
@@ -80,7 +81,6 @@ pub(super) async fn show(
 /// A list masks whatever is personal.
 fn row(item: &WorkItem) -> WorkRow {
     let reader = Reader::of(false, item.recipients.iter().map(|recipient| recipient.address.as_str()));
-    let answered: Vec<&str> = item.code.iter().chain(&item.reason).map(String::as_str).collect();
     WorkRow {
         id: item.delivery.to_string(),
         // Of an acknowledged one, how it ended.
@@ -89,7 +89,7 @@ fn row(item: &WorkItem) -> WorkRow {
         number: item.invoice.number.clone(),
         invoice_kind: item.invoice.kind,
         customer: format!("{} {}", item.invoice.customer, masked_name(&item.customer_name)),
-        detail: (!answered.is_empty()).then(|| reader.reply(&answered.join(" "))),
+        detail: answered(item.code.as_deref(), item.reason.as_deref()).map(|answer| reader.reply(&answer)),
         since: item.since,
         acknowledged: item.acknowledged.clone().map(|(by, at)| Acknowledgement { by, at }),
     }

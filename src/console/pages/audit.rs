@@ -86,6 +86,8 @@ struct AuditRowView<'a> {
     at: TimeTag,
     action: String,
     how: &'static str,
+    /// Where it is not what it is about.
+    tenant: Option<&'a str>,
 }
 
 #[must_use]
@@ -113,6 +115,7 @@ pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
                 at: TimeTag(row.at),
                 action: readable(row.action),
                 how: (words.how)(&row.how),
+                tenant: row.tenant.as_deref().filter(|tenant| row.about.as_deref() != Some(*tenant)),
             })
             .collect(),
         next: page.next.map(|after| next_path(layout.path, after)),

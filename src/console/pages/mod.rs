@@ -73,7 +73,7 @@ mod work_list;
 
 pub use super::terms::{
     ActionDone, EnrolmentProblem, InvoiceAction, InvoiceStanding, MatchedBy, MessageProof, NavItem, OperatorProblem,
-    SettingsProblem, TestProblem, TokenProblem,
+    ResendProblem, SettingsProblem, TestProblem, TokenProblem,
 };
 pub use account::{AccountPage, AccountProblem, SessionRow, account};
 pub use audit::{AuditChange, AuditFilter, AuditPage, AuditRow, audit};

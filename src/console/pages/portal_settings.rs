@@ -124,7 +124,7 @@ struct VersionView<'a> {
     version: i64,
     name: String,
     title: String,
-    level: &'static str,
+    level: String,
     methods: String,
     attachments: &'static str,
     at: TimeTag,
@@ -233,6 +233,11 @@ fn previews_view(words: &ConsoleWords, previews: &SettingsPreviews) -> PreviewsV
     }
 }
 
+/// Without the mark of a note that only the choices have below them.
+pub(super) fn level_name(words: &SettingsWords, level: PortalLevel) -> String {
+    (words.level)(level).replace('*', "")
+}
+
 fn version_view<'a>(words: &'static ConsoleWords, current: i64, row: &'a SettingsVersionRow) -> VersionView<'a> {
     let own = &words.settings;
     let chosen = row.settings.portal_authentication;
@@ -241,7 +246,7 @@ fn version_view<'a>(words: &'static ConsoleWords, current: i64, row: &'a Setting
         version: row.version,
         name: (words.invoice.version)(row.version),
         title: (own.restore_title)(row.version),
-        level: (own.level)(chosen.level),
+        level: level_name(own, chosen.level),
         methods: methods.join(", "),
         attachments: (own.attachment)(row.settings.sensitive_attachments),
         at: TimeTag(row.at),

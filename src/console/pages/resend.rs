@@ -11,7 +11,7 @@ use super::invoice::{DocumentFact, RecipientFact, document, named};
 use super::layout::{ConsoleLayout, FrameView, TenantName};
 use crate::clock::Timestamp;
 use crate::compose::money::Money;
-use crate::console::terms::NavItem;
+use crate::console::terms::{NavItem, ResendProblem};
 use crate::console::words::{ConsoleWords, ResendWords};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
@@ -26,8 +26,8 @@ pub struct ResendPage<'a> {
     pub delivery: &'a str,
     pub form: ResendForm<'a>,
     pub plan: Result<PlannedResend, ResendRefusal>,
-    /// What the server answered to the form: it lacks a reason or a confirmation.
-    pub is_incomplete: bool,
+    /// What the server answers to the form.
+    pub problem: Option<ResendProblem>,
 }
 
 /// What was chosen.
@@ -134,7 +134,7 @@ struct ResendTemplate<'a> {
     refusal: Option<String>,
     /// Where the page asks again until a worker has let go of it.
     follow: Option<String>,
-    is_incomplete: bool,
+    problem: Option<&'static str>,
 }
 
 struct PlanView {
@@ -170,9 +170,13 @@ pub fn resend(layout: &ConsoleLayout<'_>, page: &ResendPage<'_>) -> Response {
         plan,
         refusal,
         follow: is_sending.then(|| format!("/resend?delivery={}", page.delivery)),
-        is_incomplete: page.is_incomplete,
+        problem: page.problem.map(words.resend.problem),
     };
-    let status = if page.is_incomplete { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = match page.problem {
+        None => StatusCode::OK,
+        Some(ResendProblem::Incomplete) => StatusCode::UNPROCESSABLE_ENTITY,
+        Some(ResendProblem::PlanChanged) => StatusCode::CONFLICT,
+    };
     answer(status, layout.language, &template)
 }
 

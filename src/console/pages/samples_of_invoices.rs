@@ -21,8 +21,8 @@ pub(super) fn invoice_pages(sample: &ConsoleSample, language: ConsoleLanguage) -
     let due = InvoiceStanding::Delivery(DeliveryState::Due);
     let one = |standing, class| show(sample, language, &[section(sample, standing, class)]);
     let two = [section(sample, due, None), section(sample, state(Concluded::Sent), Some(ReasonCode::Accepted))];
-    let plan = |plan, is_incomplete| plan_page(sample, language, plan, is_incomplete);
-    let refusal = |refusal| plan(Err(refusal), false);
+    let plan = |plan, problem| plan_page(sample, language, plan, problem);
+    let refusal = |refusal| plan(Err(refusal), None);
     vec![
         ("invoice-rejected", one(state(Concluded::Rejected), Some(ReasonCode::Rejected))),
         ("invoice-uncertain", one(state(Concluded::Uncertain), Some(ReasonCode::Uncertain))),
@@ -32,8 +32,9 @@ pub(super) fn invoice_pages(sample: &ConsoleSample, language: ConsoleLanguage) -
         ("invoice-malformed", one(InvoiceStanding::EventDead, Some(ReasonCode::Malformed))),
         ("invoice-two", show(sample, language, &two)),
         ("invoice-resent", show(sample, language, &[resent(sample)])),
-        ("resend", plan(Ok(planned(sample, false)), false)),
-        ("resend-elsewhere", plan(Ok(planned(sample, true)), true)),
+        ("resend", plan(Ok(planned(sample, false)), None)),
+        ("resend-changed", plan(Ok(planned(sample, false)), Some(ResendProblem::PlanChanged))),
+        ("resend-elsewhere", plan(Ok(planned(sample, true)), Some(ResendProblem::Incomplete))),
         ("resend-sending", refusal(ResendRefusal::Sending)),
         ("resend-forgotten", refusal(ResendRefusal::Forgotten)),
         ("resend-unknown-customer", refusal(ResendRefusal::UnknownCustomer)),
@@ -293,26 +294,19 @@ fn plan_page(
     sample: &ConsoleSample,
     language: ConsoleLanguage,
     plan: Result<PlannedResend, ResendRefusal>,
-    is_incomplete: bool,
+    problem: Option<ResendProblem>,
 ) -> Response {
     let (tenant, number, to) = (sample.tenant(), sample.text("NE-1049"), sample.text("new@customer.example"));
     let delivery = "0197a4c2-8f3e-7d21-b5aa-3c5de8a1f042";
     let form = ResendForm {
-        to: if is_incomplete { &to } else { "" },
-        link_only: is_incomplete,
-        keep_links: is_incomplete,
-        reason: if is_incomplete { &to } else { "" },
+        to: problem.map_or("", |_| &to),
+        link_only: problem.is_some(),
+        keep_links: problem.is_some(),
+        reason: problem.map_or("", |_| &to),
         idempotency_key: "0197a4c2-0000-7000-8000-000000000001",
     };
-    let page = ResendPage {
-        tenant: &tenant,
-        number: &number,
-        kind: InvoiceKind::Invoice,
-        delivery,
-        form,
-        plan,
-        is_incomplete,
-    };
+    let page =
+        ResendPage { tenant: &tenant, number: &number, kind: InvoiceKind::Invoice, delivery, form, plan, problem };
     resend(&sample.layout(language, "/resend?delivery=0197a4c2"), &page)
 }
 

@@ -10,6 +10,7 @@ use super::format::{TimeTag, encoded, grouped, next_path, tenant_path};
 use super::icon::Icon;
 use super::invoice::{FactRow, verb};
 use super::layout::{ConsoleLayout, FrameView};
+use super::portal_settings::level_name;
 use crate::clock::Timestamp;
 use crate::console::language::ConsoleLanguage;
 use crate::console::terms::NavItem;
@@ -88,7 +89,7 @@ struct TenantTemplate<'a> {
     page: &'a TenantPage<'a>,
     path: String,
     facts: Vec<FactRow>,
-    settings: Vec<&'static str>,
+    settings: Vec<String>,
     settings_path: String,
     version: String,
     paused: Option<PausedView<'a>>,
@@ -139,11 +140,11 @@ pub fn tenant(layout: &ConsoleLayout<'_>, page: &TenantPage<'_>) -> Response {
         path: tenant_path(page.id),
         facts: tenant_facts(layout.language, page),
         settings: [
-            (words.settings.level)(chosen.level),
-            (words.settings.attachment)(page.settings.sensitive_attachments),
+            level_name(&words.settings, chosen.level),
+            (words.settings.attachment)(page.settings.sensitive_attachments).to_owned(),
         ]
         .into_iter()
-        .chain(methods)
+        .chain(methods.map(str::to_owned))
         .collect(),
         settings_path: format!("/settings/portal?tenant={}", encoded(page.id)),
         version: (words.invoice.version)(page.settings_version),

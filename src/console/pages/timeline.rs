@@ -97,8 +97,9 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
         }
         TimelineEvent::Attempted { number, relay, phase, class, code, reply, took, next_at } => {
             let icon = if *class == ReasonCode::Accepted { Icon::MailCheck } else { Icon::RefreshCw };
-            let place: Vec<String> =
-                std::iter::once((own.over)(relay)).chain(phase.as_deref().map(own.at_phase)).collect();
+            let place: Vec<String> = std::iter::once((own.over)(relay))
+                .chain(phase.as_deref().map(|phase| (own.at_phase)(&smtp_name(phase))))
+                .collect();
             let answer: Vec<&str> = code.iter().chain(reply).map(String::as_str).collect();
             view(icon, &format!("{}: {}", (own.attempt)(*number), (words.reasons.class)(*class)))
                 .line(place.join(", "))
@@ -128,6 +129,16 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
                 if *redriven { (Icon::RefreshCw, own.redriven) } else { (Icon::Check, own.dead_letter_closed) };
             view(icon, title).lines([by(who)]).quote(note.as_deref())
         }
+    }
+}
+
+/// A phase of an attempt in SMTP's own words.
+fn smtp_name(phase: &str) -> String {
+    match phase {
+        "tls" | "ehlo" | "auth" | "data" => phase.to_uppercase(),
+        "mail" => "MAIL FROM".to_owned(),
+        "rcpt" => "RCPT TO".to_owned(),
+        other => other.replace('_', " "),
     }
 }
 

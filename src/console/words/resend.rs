@@ -1,6 +1,7 @@
 //! The plan of a resend.
 
 use super::words;
+use crate::console::terms::ResendProblem;
 use crate::model::state::Decision;
 
 words! { ResendWords {
@@ -101,11 +102,23 @@ words! { ResendWords {
         "Oui, bien qu’elle ait été envoyée il y a moins d’une minute";
     reason_example = "Zum Beispiel: Kunde hat sie nicht erhalten", "For example: the customer did not get it", "Bijvoorbeeld: klant heeft haar niet ontvangen", "Par exemple\u{a0}: le client ne l’a pas reçue";
     send = "Jetzt erneut senden", "Resend now", "Nu opnieuw versturen", "Renvoyer maintenant";
-    incomplete =
-        "Es fehlt noch etwas: ein Grund oder eine Bestätigung.",
-        "Something is missing: a reason or a confirmation.",
-        "Er ontbreekt nog iets: een reden of een bevestiging.",
-        "Il manque quelque chose\u{a0}: un motif ou une confirmation.";
+    problem: fn(ResendProblem) -> &'static str =
+        |problem| match problem {
+            ResendProblem::Incomplete => "Es fehlt noch etwas: ein Grund oder eine Bestätigung.",
+            ResendProblem::PlanChanged => "Nichts ist gesendet: Der Plan hat sich geändert, seit Sie ihn gesehen haben. Bitte prüfen Sie ihn noch einmal.",
+        },
+        |problem| match problem {
+            ResendProblem::Incomplete => "Something is missing: a reason or a confirmation.",
+            ResendProblem::PlanChanged => "Nothing is sent: the plan has changed since you saw it. Please check it again.",
+        },
+        |problem| match problem {
+            ResendProblem::Incomplete => "Er ontbreekt nog iets: een reden of een bevestiging.",
+            ResendProblem::PlanChanged => "Er is niets verstuurd: het plan is gewijzigd sinds u het zag. Controleer het nog eens.",
+        },
+        |problem| match problem {
+            ResendProblem::Incomplete => "Il manque quelque chose\u{a0}: un motif ou une confirmation.",
+            ResendProblem::PlanChanged => "Rien n’est envoyé\u{a0}: le plan a changé depuis que vous l’avez vu. Veuillez le vérifier encore une fois.",
+        };
     refused_title = "Das geht so nicht", "This cannot be sent", "Dit kan zo niet", "Ce n’est pas possible ainsi";
     sending =
         "Sie wird gerade gesendet. Die Seite wartet, bis das zu Ende ist.",

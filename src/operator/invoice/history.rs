@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::wait_reason::{LaneConditions, WaitReason};
-use super::{InvoiceStanding, is_forgotten, newest_of};
+use super::{InvoiceStanding, answered, is_forgotten, newest_of};
 use crate::clock::Timestamp;
 use crate::event::{self, InvoiceData};
 use crate::model::access::TenantScope;
@@ -105,8 +105,7 @@ impl InvoiceHistory {
             return Some(sentence);
         }
         let Delivery { code, reason, .. } = &newest.delivery;
-        let answered: Vec<&str> = code.iter().chain(reason).map(String::as_str).collect();
-        (!answered.is_empty()).then(|| answered.join(" "))
+        answered(code.as_deref(), reason.as_deref())
     }
 
     /// A reader of all that is known of the number.

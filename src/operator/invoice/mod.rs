@@ -50,6 +50,15 @@ impl FromStr for InvoiceStanding {
     }
 }
 
+/// What a relay or a check answered: its code and the reason, or the reason alone if that names the code.
+#[must_use]
+pub fn answered(code: Option<&str>, reason: Option<&str>) -> Option<String> {
+    match (code, reason) {
+        (Some(code), Some(reason)) if !reason.contains(code) => Some(format!("{code} {reason}")),
+        (code, reason) => reason.or(code).map(str::to_owned),
+    }
+}
+
 /// The delivery that the state of these is: the newest main one that nothing took the place of.
 #[must_use]
 pub fn newest_of<'d>(deliveries: impl IntoIterator<Item = &'d ExplainedDelivery>) -> Option<&'d ExplainedDelivery> {
@@ -110,5 +119,14 @@ mod tests {
             assert_eq!(standing.into_str().parse(), Ok(standing));
         }
         assert!("open".parse::<InvoiceStanding>().is_err());
+    }
+
+    #[test]
+    fn a_code_is_said_once() {
+        let both = |code, reason| answered(code, reason).unwrap_or_default();
+        assert_eq!(both(Some("550 5.1.1"), Some("the relay answered 550 5.1.1 no")), "the relay answered 550 5.1.1 no");
+        assert_eq!(both(Some("451"), Some("no mobile number")), "451 no mobile number");
+        assert_eq!((both(Some("451"), None), both(None, Some("late"))), ("451".to_owned(), "late".to_owned()));
+        assert_eq!(answered(None, None), None);
     }
 }

@@ -113,6 +113,16 @@ async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatab
         (incomplete.status, desk.number("SELECT COUNT(*) FROM delivery").await),
         (StatusCode::UNPROCESSABLE_ENTITY, 1)
     );
+    // The plan of another choice is not the one that was seen.
+    let stale = browser.get(&format!("/resend?delivery={delivery}")).await;
+    let stale = stale.between("name=\"idempotency_key\" value=\"");
+    let form_before = [("delivery", delivery.as_str()), ("to", to), ("reason", "moved"), ("idempotency_key", stale)];
+    let changed = browser.submit("/resend", &form_before).await;
+    assert_eq!(
+        (changed.status, desk.number("SELECT COUNT(*) FROM delivery").await),
+        (StatusCode::CONFLICT, 1),
+        "{changed:?}"
+    );
     let sent = browser.submit("/resend", &form).await;
     assert!(sent.location().ends_with("done=resent"), "{sent:?}");
     desk.dispatcher.pass_until_concluded().await;

@@ -1,6 +1,8 @@
 //! What the audit log says, newest first.
 
-use serde_json::Value as Json;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -79,10 +81,10 @@ impl AuditRecord {
             return lone.collect();
         };
         let of = |(what, member): (&String, &Json)| match (member.get("old"), member.get("new")) {
-            (Some(old), Some(new)) => ChangedMember { what: what.clone(), was: shown(old), is: shown(new) },
-            _ => ChangedMember { what: what.clone(), was: None, is: shown(member) },
+            (Some(old), Some(new)) => changed(what, old, new),
+            _ => vec![ChangedMember { what: what.clone(), was: None, is: shown(member) }],
         };
-        members.iter().map(of).collect()
+        members.iter().flat_map(of).collect()
     }
 
     /// Where a list goes on behind it.
@@ -98,6 +100,20 @@ pub struct ChangedMember {
     pub what: String,
     pub was: Option<String>,
     pub is: Option<String>,
+}
+
+/// Of two objects, the members in which they differ.
+fn changed(what: &str, old: &Json, new: &Json) -> Vec<ChangedMember> {
+    let (Json::Object(before), Json::Object(after)) = (old, new) else {
+        return vec![ChangedMember { what: what.to_owned(), was: shown(old), is: shown(new) }];
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let value = |object: &Map<String, Json>, name: &String| object.get(name).cloned().unwrap_or_default();
+    let members = names.into_iter().map(|name| (name, value(before, name), value(after, name)));
+    members
+        .filter(|(_, was, is)| was != is)
+        .map(|(name, was, is)| ChangedMember { what: format!("{what}.{name}"), was: shown(&was), is: shown(&is) })
+        .collect()
 }
 
 fn shown(value: &Json) -> Option<String> {
@@ -221,6 +237,9 @@ mod tests {
             changed("version", Some("1"), Some("2")),
         ];
         assert_eq!(record(change).changes(), expected);
+        let level = |level: &str| json!({ "level": level, "primary": "sms_otp" });
+        let nested = json!({ "portal": { "old": level("sensitive"), "new": level("every_page") } });
+        assert_eq!(record(nested).changes(), [changed("portal.level", Some("sensitive"), Some("every_page"))]);
         assert_eq!(record(json!("odd")).changes(), [changed("", None, Some("odd"))]);
     }
 }
