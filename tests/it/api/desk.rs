@@ -57,7 +57,7 @@ impl ApiDesk {
     pub(crate) async fn send_to(&self, id: &str, recipient: &str) -> String {
         self.dispatcher.take(&[self.dispatcher.event_to(id, &[("to", recipient)])]).await;
         self.dispatcher.pass_until_concluded().await;
-        self.later().await;
+        self.later();
         self.newest_of(id).await
     }
 
@@ -65,12 +65,12 @@ impl ApiDesk {
     pub(crate) async fn send(&self, id: &str) -> String {
         self.dispatcher.take(&[self.dispatcher.event(id, "C-1")]).await;
         self.dispatcher.wait_until_concluded().await;
-        self.later().await;
+        self.later();
         self.newest_of(id).await
     }
 
     /// A few minutes pass.
-    pub(crate) async fn later(&self) {
+    pub(crate) fn later(&self) {
         self.dispatcher.database.clock.advance(Duration::from_mins(4));
     }
 

@@ -130,7 +130,7 @@ async fn a_plan_is_done_as_planned_or_not_at_all(database: TestDatabase) {
 
     let soon = support.post(&path, &body).await;
     assert_eq!((kind(&soon, 409), &soon.json["delivery_id"]), ("too soon", &made["delivery_id"]));
-    desk.later().await;
+    desk.later();
     let changed = support.post(&path, &body).await;
     assert_eq!(kind(&changed, 409), "plan changed");
     assert_eq!(changed.json["plan"]["original"], made["delivery_id"], "the plan that holds now: {changed:?}");
@@ -165,7 +165,7 @@ async fn to_a_new_address_goes_a_link_unless_it_is_said_twice(database: TestData
     support.post(&path, &json!({ "to": to, "reason": "moved" })).await.success(201);
     desk.dispatcher.wait_until_concluded().await;
     assert!(!is_attached(&desk, 1));
-    desk.later().await;
+    desk.later();
     let resent = support.post(&path, &json!({ "to": to, "reason": "asked for the file", "attach": true })).await;
     assert_eq!(resent.success(201)["links_revoked"], 1, "the link of the one before");
     desk.dispatcher.wait_until_concluded().await;

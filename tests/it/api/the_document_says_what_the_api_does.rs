@@ -117,7 +117,7 @@ async fn each_operation_is_a_route_that_asks_who_it_is() {
         if operation.get("security").is_some() {
             continue;
         }
-        let address = path.replace('{', "").replace('}', "");
+        let address = path.replace(['{', '}'], "");
         send(api.request(method.clone(), &address)).await.refusal(401);
         let known = send(api.request(method.clone(), &address).bearer_auth(TOKEN)).await;
         // An administrator may do everything, so there is a row for the route; and it is a route.

@@ -150,8 +150,7 @@ async fn searches(questions: &mut Questions<'_>, history: &History) {
     let some = |turn: usize| some(history, turn);
     let customer = |turn: usize| customer_with_deliveries(history, turn);
     let all = &TenantScope::All;
-    let (few, tiny) =
-        (&TenantScope::of(["t-3", "t-8", "tiny"].map(TenantId::from)), &TenantScope::of([TenantId::from("tiny")]));
+    let (few, tiny) = (&ten_tenants(), &TenantScope::of([TenantId::from("tiny")]));
     let beginning = |turn: usize| ["r", "R-2026-", "r-2026-10", "R - 2026 - 1"][turn % 4].to_owned();
     let digits = |turn: usize| history.id(some(turn)).simple().to_string()[..12].to_owned();
     for pages_before in [0, 1, 4] {
