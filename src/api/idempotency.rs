@@ -2,8 +2,8 @@
 //! request again gets the answer of the first.
 //!
 //! The key is the caller's own, for one route. A row of the database decides who works on the request, over all processes
-//! ([`Store::claim_key`]). An answer that says that nothing was done, and that the same may be sent again (429 and 5xx),
-//! is not kept; every other one is, for 24 hours.
+//! ([`Store::claim_key`]). An answer that says that nothing was done, and that the same may be sent again (409, 429 and
+//! 5xx), is not kept; every other one is, for 24 hours.
 //!
 //! [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
@@ -179,7 +179,9 @@ async fn work(claimed: KeyedWork, request: Request, next: Next) -> Result<Respon
 impl KeyedWork {
     /// Keeps an answer for the same request, or gives the key back if the answer says that the same may be sent again.
     async fn keep(&self, answer: Response) -> Result<Response, ApiRefusal> {
-        if answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
+        // 409: what stands in the way now may be gone in a minute.
+        let is_for_now = matches!(answer.status(), StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
+        if is_for_now || answer.status().is_server_error() {
             self.free().await;
             return Ok(answer);
         }

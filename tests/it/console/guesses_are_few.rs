@@ -62,25 +62,24 @@ async fn an_address_that_nobody_has_gets_the_same_answer_after_the_same_time() {
     let all = invoice_dispatcher::model::access::TenantScope::All;
     console.invite("invited@acme.example", Role::Support, &all).await;
 
-    let mut seen = Vec::new();
-    for (address, password) in [
+    let tried = [
         (ADDRESS, "a wrong password"),
         ("nobody@acme.example", "a wrong password"),
         ("left@acme.example", PASSWORD),
         ("invited@acme.example", PASSWORD),
         ("no address", "a wrong password"),
-    ] {
-        let mut fastest = Duration::MAX;
-        let mut shown = String::new();
-        for _ in 0..3 {
+    ];
+    let mut seen = tried.map(|(address, _)| (address, Duration::MAX, String::new()));
+    // In turns: a busy moment meets all of them.
+    for _ in 0..4 {
+        for ((address, password), (_, fastest, shown)) in tried.iter().zip(&mut seen) {
             let began = Instant::now();
             let answer = console.browser().sign_in(address, password).await;
-            fastest = fastest.min(began.elapsed());
+            *fastest = began.elapsed().min(*fastest);
             let headers: Vec<String> =
                 answer.headers.keys().map(ToString::to_string).filter(|name| name != "date").collect();
-            shown = format!("{} {headers:?} {}", answer.status, answer.text.replace(address, "ADDRESS"));
+            *shown = format!("{} {headers:?} {}", answer.status, answer.text.replace(address, "ADDRESS"));
         }
-        seen.push((address, fastest, shown));
     }
     let (_, known, expected) = &seen[0];
     for (address, fastest, shown) in &seen {
