@@ -23,6 +23,7 @@ pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id
     audit_look(&console, &signed, &delivery).await?;
     let invoice = &delivery.invoice;
     let parts = SentParts::of(&rebuilt);
+    let text = parts.text.replace("\r\n", "\n");
     let names = console.store.tenant_names([&invoice.tenant]).await.or_failed(&signed)?;
     let tenant = tenant_name(&invoice.tenant, names.get(&invoice.tenant));
     let (sha256, id) = (rebuilt.sent_sha256.to_string(), delivery.id.to_string());
@@ -48,7 +49,7 @@ pub(super) async fn show(State(console): State<Console>, signed: Signed, Path(id
         subject: parts.header("Subject"),
         date: Some(rebuilt.mail.date),
         headers: &parts.headers,
-        text: &parts.text,
+        text: &text,
         has_html: parts.html.is_some(),
         attachments: &attachments,
     };

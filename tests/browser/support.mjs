@@ -116,6 +116,8 @@ export async function anInvoiceIsSentToACorrectedAddress() {
   check('the mail is proven', await page.isVisible('.proof:not(.differs)'), await page.textContent('main'));
   const token = mail.portal_link.split('/i/')[1];
   check('without the token', !(await page.content()).includes(token));
+  const text = await page.textContent('pre');
+  check('its text is as it was written', text.includes('NE-1042') && !text.includes('\ufffd'), text);
   const html = await page.frameLocator('iframe.mail').locator('body').textContent();
   check('as its recipient sees it', html.includes('NE-1042'), html);
   await inspectWork(page, 'mail as sent');
