@@ -46,6 +46,8 @@ pub const RESEND_INTERVAL: Duration = Duration::from_mins(1);
 /// Why earlier links are revoked; names no address.
 const RESENT_ELSEWHERE: &str = "the invoice was sent to another address";
 
+/// How the note of a resend begins; its reason follows.
+pub const RESENT_NOTE: &str = "resent: ";
 /// How the note begins by which the timeline knows a resend to an address that is neither in the event nor on record.
 pub const NEW_ADDRESS_NOTE: &str = "to an address that is neither in the event nor on record";
 
@@ -328,7 +330,7 @@ impl Resend {
         };
         let inserted = transaction.insert(&rows).await?;
         debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
-        transaction.note(id, request.who.name(), &format!("resent: {}", request.reason)).await?;
+        transaction.note(id, request.who.name(), &format!("{RESENT_NOTE}{}", request.reason)).await?;
         Ok(())
     }
 

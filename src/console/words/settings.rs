@@ -211,10 +211,10 @@ words! { SettingsWords {
         "Wie de link heeft, ziet de documenten zonder verificatie.",
         "Qui a le lien voit les documents sans vérification.";
     method_unusable: fn(&str, &str) -> String =
-        |method, count| format!("{method}: {count} Kunden können sie nicht nutzen."),
-        |method, count| format!("{method}: {count} customers cannot use it."),
-        |method, count| format!("{method}: {count} klanten kunnen die niet gebruiken."),
-        |method, count| format!("{method}\u{a0}: {count} clients ne peuvent pas l’utiliser.");
+        |method, count| format!("{method}: nicht nutzbar für {count} Kunden."),
+        |method, count| format!("{method}: of no use to {count} of the customers."),
+        |method, count| format!("{method}: niet bruikbaar voor {count} van de klanten."),
+        |method, count| format!("{method}\u{a0}: inutilisable pour {count} des clients.");
     no_sms_provider =
         "Es ist kein SMS-Anbieter eingerichtet: SMS-Codes werden nicht verschickt.",
         "No SMS provider is configured: codes by SMS are not sent.",

@@ -9,7 +9,7 @@ use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::operator::masking::Reader;
-use crate::operator::resend::NEW_ADDRESS_NOTE;
+use crate::operator::resend::{NEW_ADDRESS_NOTE, RESENT_NOTE};
 use crate::policy::decision::{Inputs, Plan, PortalAccess, Reason, rule};
 use crate::store::{DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
 
@@ -151,7 +151,9 @@ fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEn
         let next_at = ends.get(index).copied().or(delivery.due_at);
         all.push(entry(attempt.ended_at, tried(attempt, number, next_at, reader)));
     }
-    for note in notes {
+    // The entry of a resend says who and why.
+    let is_of_resend = |what: &str| delivery.resend_reason.is_some() && what.starts_with(RESENT_NOTE);
+    for note in notes.iter().filter(|note| !is_of_resend(&note.what)) {
         // Who has seen it stands in a column of its own.
         let event = if note.what == "acknowledged" {
             TimelineEvent::Acknowledged { by: note.who.clone() }
@@ -181,7 +183,7 @@ fn made(explained: &ExplainedDelivery, reader: &Reader) -> TimelineEvent {
     let to = reader.addresses(&delivery.recipients);
     match &delivery.resend_reason {
         Some(reason) => {
-            let note = explained.notes.iter().find(|note| note.what.starts_with("resent: "));
+            let note = explained.notes.iter().find(|note| note.what.starts_with(RESENT_NOTE));
             TimelineEvent::Resent {
                 by: note.map(|note| note.who.clone()),
                 reason: reader.text(reason),

@@ -241,7 +241,7 @@ async fn what_follows_is_shown_before_it_is_saved(database: TestDatabase) {
             "sensitive",
             postcode,
             "exclude",
-            &["Postcode and house-number check: 1 customers cannot use it", "1 of 3 customers"],
+            &["Postcode and house-number check: of no use to 1 of the customers", "1 of 3 customers"],
         ),
         ("sensitive", "sms_otp", "exclude", &["No SMS provider is configured", "3 of 3 customers", "is not sent"]),
         ("sensitive", "", "exclude", &["This level needs a primary method."]),
