@@ -167,7 +167,7 @@ async fn every_page_is_whole_in_every_language_whatever_it_shows() {
             }
         }
     }
-    assert_eq!(seen.len(), 74, "{seen:?}");
+    assert_eq!(seen.len(), 75, "{seen:?}");
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn a_page_has_the_status_of_what_it_says() {
             "cursor-unknown" => 400,
             "forbidden" | "form-outdated" | "session-over" => 403,
             "not-found" | "invitation-unknown" => 404,
-            "conflict" | "settings-meanwhile" => 409,
+            "conflict" | "settings-meanwhile" | "resend-changed" => 409,
             "sign-in-wrong"
             | "sign-in-late"
             | "code-wrong"
