@@ -65,8 +65,11 @@ async fn all_end_as_they_should(dispatcher: Dispatcher, sink: &Sink, dead: usize
 /// person, and after that the next ten may.
 async fn dead_ones_are_let_go(dispatcher: &Dispatcher) {
     // Each release ends at least ten: what tripped a hold never counts for another. On a busy machine a trip may come later.
+    let none_or_held = "SELECT CASE WHEN EXISTS (SELECT 1 FROM lane_entry) AND NOT EXISTS (SELECT 1 FROM sender_hold)
+                                    THEN 0 ELSE 1 END";
     for _ in 0..12 {
         pass(dispatcher, Duration::from_mins(1)).await;
+        dispatcher.pass_until(none_or_held, 1).await;
         if dispatcher.database.number("SELECT COUNT(*) FROM lane_entry").await == 0 {
             return;
         }
@@ -148,7 +151,11 @@ async fn what_a_person_holds_stays_held(database: TestDatabase) {
         .await
         .expect("the database answers");
     pass(&dispatcher, Duration::from_mins(10)).await;
-    assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand'").await, 30);
+    // A trial that was on the wire at that moment ends by the relay's own answer.
+    let tried = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'rejected'").await;
+    assert!(tried <= 1, "{tried} were tried");
+    let held = dispatcher.database.number("SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand'").await;
+    assert_eq!(held, 30 - tried);
     assert!(holds(&dispatcher.database).await.is_empty(), "it holds nothing any more");
     dispatcher.database.store.let_go(None, &actor("ada")).await.expect("the database answers");
     dispatcher.take(&mails(&dispatcher, "acme", "good", GOOD, GOOD)).await;
