@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
+use crate::policy::sender_trip;
 use crate::relay::outcome::Reply;
 use crate::relay::{EnvelopeRecipient, RecipientResult, Submission};
 use crate::telemetry::AddressMask;
@@ -83,6 +84,11 @@ impl AttemptResult {
     /// The relay's codes, as `550 5.7.1`.
     pub fn code(&self) -> Option<String> {
         self.reply.as_ref().map(Reply::codes)
+    }
+
+    /// Whether it ended by an answer that a relay may give to senders.
+    pub fn may_be_the_senders(&self) -> bool {
+        sender_trip::may_be_the_senders(self.class, self.code().as_deref())
     }
 }
 

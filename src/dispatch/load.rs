@@ -75,6 +75,7 @@ fn concluded(
         code: None,
         dead_letter,
         rest: None,
+        if_held: None,
     };
     Record { fence: claimed.fence(worker), attempt: None, next: NextState::Concluded(Box::new(conclusion)) }
 }

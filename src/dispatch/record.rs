@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::attempt_end::AttemptResult;
+use super::health::held_sender::wait_if_held;
 use super::prepare::Prepared;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
@@ -162,6 +163,7 @@ impl RecordedAttempt<'_> {
             code: self.ended.code(),
             dead_letter: (concluded == Concluded::Dead).then(|| self.dead_letter(class)),
             rest: if concluded == Concluded::Sent { self.rest() } else { None },
+            if_held: wait_if_held(self.claimed, self.ended, self.inputs.now),
         }
     }
 

@@ -59,6 +59,16 @@ pub fn is_bare(code: &str) -> bool {
     !code.contains(' ')
 }
 
+/// Whether a relay may mean the sender by an answer: its class, and the relay's codes; none if it did not answer.
+#[must_use]
+pub fn may_be_the_senders(class: ReasonCode, code: Option<&str>) -> bool {
+    match class {
+        ReasonCode::Refused => code.is_some(),
+        ReasonCode::Rejected => code.is_some_and(is_bare),
+        _ => false,
+    }
+}
+
 /// Whether the sender of `newest_first` is refused, by the answer that came now, `newest_first[current]`. `rcpt` is the
 /// phase in which recipients are named. What the relay accepted in between is the caller's to look at: only answers
 /// since then are given.
@@ -198,6 +208,21 @@ mod tests {
         ];
         for (letters, expected) in table {
             assert_eq!(judged(letters, |_, _| ()), expected, "{letters}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_of_its_recipient_may_be_the_senders() {
+        let table = [
+            (ReasonCode::Refused, Some("550 5.7.1"), true),
+            (ReasonCode::Refused, None, false),
+            (ReasonCode::Rejected, Some("550"), true),
+            (ReasonCode::Rejected, Some("550 5.1.1"), false),
+            (ReasonCode::Deferred, Some("451"), false),
+            (ReasonCode::Accepted, Some("250"), false),
+        ];
+        for (class, code, expected) in table {
+            assert_eq!(may_be_the_senders(class, code), expected, "{class} {code:?}");
         }
     }
 

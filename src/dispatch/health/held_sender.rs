@@ -15,6 +15,9 @@ use crate::store::{BackToDue, Claimed, EndedAttempt, NextState, SenderHold};
 /// that the next trial is another's.
 const BEHIND: Duration = Duration::from_secs(1);
 
+/// What the timeline says of a delivery that was refused while a person held it.
+const REFUSED_WHILE_HELD: &str = "due again: a person held it when the relay refused it, perhaps because of its sender";
+
 /// Whose attempts are looked at together: before a recipient is named only the envelope sender is known to the relay.
 pub fn keys(sender: &MailSender, phase: Phase) -> SenderKeys {
     if phase == Phase::Mail { sender.key.same_envelope() } else { sender.key.alone() }
@@ -73,11 +76,35 @@ pub fn verdict_of(hold: &SenderHold, ended: &AttemptResult) -> TrialVerdict {
 
 /// A delivery of a held sender waits on, and no attempt of it is consumed.
 pub fn hold_back(claimed: &Claimed, class: ReasonCode, description: String, now: Timestamp) -> NextState {
-    NextState::Due(Box::new(BackToDue {
+    let held = Some(description.clone());
+    NextState::Due(Box::new(BackToDue { held, ..untried(claimed, class, description, now) }))
+}
+
+/// A delivery that a relay refuses as it refuses every sender waits for its breaker, and no attempt of it is consumed.
+pub fn send_again(claimed: &Claimed, ended: &AttemptResult, reason: String, now: Timestamp) -> NextState {
+    let due_at = now.plus(BEHIND);
+    NextState::Due(Box::new(BackToDue { due_at, ..untried(claimed, ended.class, reason, now) }))
+}
+
+/// What follows if a person holds the delivery by now; `None` if it ends all the same.
+///
+/// Later answers show whether the relay meant the sender. A delivery that has ended would then come back without the
+/// person's hold and be tried: so it waits, and no attempt of it is consumed.
+pub fn wait_if_held(claimed: &Claimed, ended: &AttemptResult, now: Timestamp) -> Option<Box<BackToDue>> {
+    if claimed.may_be_out || !ended.may_be_the_senders() {
+        return None;
+    }
+    let note = Some(REFUSED_WHILE_HELD.to_owned());
+    Some(Box::new(BackToDue { note, ..untried(claimed, ended.class, ended.reason.clone(), now) }))
+}
+
+/// A delivery is due as if its attempt had not been made, for the reason `why`.
+fn untried(claimed: &Claimed, class: ReasonCode, why: String, now: Timestamp) -> BackToDue {
+    BackToDue {
         due_at: now,
         attempts: claimed.attempts,
         last_class: Some(class),
-        last_reply: Some(description.clone()),
+        last_reply: Some(why),
         first_failed_at: claimed.first_failed_at.or(Some(now)),
         missing_since: None,
         refused_for_size: claimed.refused_for_size,
@@ -86,14 +113,8 @@ pub fn hold_back(claimed: &Claimed, class: ReasonCode, description: String, now:
         may_be_out: claimed.may_be_out,
         decision: None,
         message: None,
-        held: Some(description),
+        held: None,
         // Except where the relay may hold it: that is sent again as the same bytes, or not at all.
         anew: !claimed.may_be_out,
-    }))
-}
-
-/// A delivery that a relay refuses as it refuses every sender waits for its breaker, and no attempt of it is consumed.
-pub fn send_again(claimed: &Claimed, ended: &AttemptResult, reason: String, now: Timestamp) -> NextState {
-    let NextState::Due(back) = hold_back(claimed, ended.class, reason, now) else { unreachable!("it goes back") };
-    NextState::Due(Box::new(BackToDue { due_at: now.plus(BEHIND), held: None, ..*back }))
+    }
 }

@@ -27,7 +27,7 @@ use crate::model::reply::Phase;
 use crate::model::tenant::TenantProfile;
 use crate::policy::sender_key::{MailSender, SenderKey};
 use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay, trials_at_once};
-use crate::policy::sender_trip::{self, TripKind, is_bare};
+use crate::policy::sender_trip::{self, TripKind};
 use crate::store::{Claimed, LostBy, NextState, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
 use crate::telemetry::Masked;
 
@@ -209,7 +209,7 @@ impl SenderGuard {
         }
         let refusing = known.refusing(&claimed.relay)?;
         // In any phase: the relay may refuse every sender with another reply by now.
-        may_be_the_senders(ended).then(|| send_again(claimed, ended, refusing.reason(), now))
+        ended.may_be_the_senders().then(|| send_again(claimed, ended, refusing.reason(), now))
     }
 
     /// The hold of a sender that has sent as much as the relay allows for now: one such reply is enough.
@@ -239,7 +239,7 @@ impl SenderGuard {
                 Some(hold) => SenderEvidence::HeldBack(hold),
                 None => SenderEvidence::Limited(Box::new(self.hold_by_limit(claimed, prepared, ended)?)),
             }
-        } else if may_be_the_senders(ended) {
+        } else if ended.may_be_the_senders() {
             SenderEvidence::Refused { phase: ended.phase? }
         } else {
             return None;
@@ -395,14 +395,5 @@ impl SenderGuard {
 
     fn known(&self) -> MutexGuard<'_, KnownHolds> {
         self.known.lock()
-    }
-}
-
-/// Whether an attempt ended by an answer that a relay may give to senders.
-fn may_be_the_senders(ended: &AttemptResult) -> bool {
-    match (ended.class, &ended.reply) {
-        (ReasonCode::Refused, Some(_)) => true,
-        (ReasonCode::Rejected, Some(reply)) => is_bare(&reply.codes()),
-        _ => false,
     }
 }

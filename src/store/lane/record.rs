@@ -42,16 +42,14 @@ impl Store {
         sorted.sort_by_key(|record| record.fence);
         sorted.dedup_by_key(|record| record.fence);
         let mut transaction = self.begin().await?;
+        let held_meanwhile = waiting_on(&mut transaction, &sorted).await?;
+        replace(&mut sorted, &held_meanwhile);
         let TakenClaims { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
         let erased = erased::among(&mut transaction, claims).await?;
         let anonymized: Vec<Record> =
             records.iter().filter(|record| erased.contains(&record.fence.claim())).map(anonymized).collect();
-        for record in &mut sorted {
-            if let Some(other) = anonymized.iter().find(|other| other.fence == record.fence) {
-                *record = other;
-            }
-        }
+        replace(&mut sorted, &anonymized);
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         let late = take_late(&mut transaction, &remaining, self.now()).await?;
         let others = without(&remaining, &late);
@@ -83,6 +81,15 @@ fn without<'r>(records: &[&'r Record], taken: &HashSet<Claim>) -> Vec<&'r Record
     records.iter().copied().filter(|record| !taken.contains(&record.fence.claim())).collect()
 }
 
+/// Puts `others` in the place of the records of the same claims.
+fn replace<'r>(records: &mut [&'r Record], others: &'r [Record]) {
+    for record in records {
+        if let Some(other) = others.iter().find(|other| other.fence == record.fence) {
+            *record = other;
+        }
+    }
+}
+
 fn due<'r>(records: &[&'r Record]) -> Vec<(Fence, &'r BackToDue)> {
     let due = |record: &&'r Record| match &record.next {
         NextState::Due(due) => Some((record.fence, &**due)),
@@ -102,6 +109,40 @@ struct TakenClaims {
 /// Whether a person decided that it waits: the delivery alone, or all of its tenant's.
 fn is_held_by_people(held: &str) -> bool {
     held == BY_HAND || held == TENANT_PAUSED
+}
+
+/// What is written in place of records whose deliveries a person holds by now, and which do not end for that reason.
+///
+/// The rows that were looked at stay locked: a hold that comes later waits for what is written. A tenant's pause needs
+/// no such look, since what comes back after its end reads it from the tenant.
+async fn waiting_on(on: &mut Transaction, records: &[&Record]) -> Result<Vec<Record>, StoreError> {
+    let may_wait: Vec<(&Record, &BackToDue)> =
+        records.iter().filter_map(|record| Some((*record, record.if_held()?))).collect();
+    if may_wait.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sql("WITH {rows}
+        SELECT lane_entry.delivery_id, lane_entry.claim, lane_entry.held
+        FROM rows JOIN lane_entry ON lane_entry.delivery_id = rows.id AND lane_entry.claim = rows.claim
+                         AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id
+        WHERE lane_entry.state = 'sending'
+        ORDER BY lane_entry.delivery_id {postgres: FOR UPDATE OF lane_entry}")
+    .rows("id uuid, claim bigint, worker_id uuid", may_wait.iter().map(|(record, _)| record.fence.values()))
+    .all(on)
+    .await?;
+    let mut held: HashSet<Claim> = HashSet::new();
+    for row in &rows {
+        if row.get::<Option<String>>("held")?.as_deref() == Some(BY_HAND) {
+            held.insert((row.get("delivery_id")?, row.get("claim")?));
+        }
+    }
+    let waiting = may_wait.into_iter().filter(|(record, _)| held.contains(&record.fence.claim()));
+    let instead = |(record, due): (&Record, &BackToDue)| Record {
+        fence: record.fence,
+        attempt: record.attempt.clone(),
+        next: NextState::Due(Box::new(due.clone())),
+    };
+    Ok(waiting.map(instead).collect())
 }
 
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.

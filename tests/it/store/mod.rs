@@ -10,6 +10,7 @@ mod delivery_lists;
 mod erasure;
 mod event_fate;
 mod held;
+mod held_and_refused;
 mod intake;
 mod opening;
 mod outcome;

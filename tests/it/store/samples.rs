@@ -215,6 +215,7 @@ pub(crate) fn conclusion(claimed: &Claimed, concluded: Concluded, class: ReasonC
         code: Some("250 2.0.0".to_owned()),
         dead_letter: None,
         rest: None,
+        if_held: None,
     }
 }
 

@@ -14,7 +14,6 @@ use invoice_dispatcher::store::{
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::WHO;
 use crate::store::samples::{
     add_due, add_tenant, add_worker, attempt, claim, conclusion, data_start, dead_letter, relay, sent, states,
 };
@@ -28,7 +27,6 @@ on_both_databases!(
     a_trial_takes_another_delivery_each_time,
     a_trial_goes_on_until_its_attempt_is_recorded,
     a_hold_of_nothing_ends,
-    what_a_person_holds_is_left_alone,
     what_was_lost_while_its_worker_died_is_found,
     answers_are_found_by_sender_whoever_sent,
     what_tripped_a_hold_counts_only_until_something_is_accepted,
@@ -38,7 +36,7 @@ on_both_databases!(
 const HELD: &str = "SELECT COUNT(*) FROM lane_entry WHERE held IS NOT NULL AND state = 'due' AND attempts = 0";
 const SENDER: &str = "rechnung@acme.example";
 
-fn key() -> SenderKey {
+pub(super) fn key() -> SenderKey {
     SenderKey::of(&relay(), SENDER, SENDER)
 }
 
@@ -78,7 +76,7 @@ fn answered(database: &TestDatabase, claimed: &Claimed, class: ReasonCode, key: 
 }
 
 /// The record of a delivery that is dead by a refusal.
-fn dead(database: &TestDatabase, claimed: &Claimed, worker: WorkerId, key: SenderKey) -> Record {
+pub(super) fn dead(database: &TestDatabase, claimed: &Claimed, worker: WorkerId, key: SenderKey) -> Record {
     let now = database.clock.now();
     let mut dead = conclusion(claimed, Concluded::Dead, ReasonCode::Refused, now);
     dead.dead_letter = Some(dead_letter(Some(claimed.delivery), ReasonCode::Refused, None, now));
@@ -90,7 +88,7 @@ fn dead(database: &TestDatabase, claimed: &Claimed, worker: WorkerId, key: Sende
 }
 
 /// Two claims of one tenant, each dead by its attempt.
-async fn refused(database: &TestDatabase) -> Vec<Claimed> {
+pub(super) async fn refused(database: &TestDatabase) -> Vec<Claimed> {
     add_tenant(database, "acme").await;
     add_due(database, "acme", 2).await;
     let worker = add_worker(database).await;
@@ -100,7 +98,7 @@ async fn refused(database: &TestDatabase) -> Vec<Claimed> {
     claimed
 }
 
-async fn held(database: &TestDatabase) -> Vec<Claimed> {
+pub(super) async fn held(database: &TestDatabase) -> Vec<Claimed> {
     let claimed = refused(database).await;
     let attempts: Vec<_> = claimed.iter().map(tripped).collect();
     let (stands, new) = database.store.hold_sender(&hold(database), &attempts).await.expect("answered");
@@ -109,7 +107,7 @@ async fn held(database: &TestDatabase) -> Vec<Claimed> {
     claimed
 }
 
-async fn stands(database: &TestDatabase) -> SenderHold {
+pub(super) async fn stands(database: &TestDatabase) -> SenderHold {
     database.store.sender_holds().await.expect("answered").remove(0)
 }
 
@@ -285,18 +283,6 @@ async fn a_hold_of_nothing_ends(database: TestDatabase) {
     database.clock.advance(Duration::from_mins(5));
     assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"));
     assert!(store.sender_holds().await.expect("answered").is_empty());
-}
-
-async fn what_a_person_holds_is_left_alone(database: TestDatabase) {
-    held(&database).await;
-    let store = &database.store;
-    store.hold(database.clock.now(), None, &actor(WHO)).await.expect("answered");
-    database.clock.advance(Duration::from_mins(5));
-    assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"), "it holds nothing any more");
-    assert!(store.sender_holds().await.expect("answered").is_empty());
-    store.let_senders_go().await.expect("answered");
-    assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand'").await, 2);
-    database.assert_ledger().await;
 }
 
 /// The refusal is recorded, and the worker dies before it looks at what it means.

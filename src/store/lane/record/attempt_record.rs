@@ -30,6 +30,14 @@ impl Record {
     pub(in crate::store) fn is_uncertain(&self) -> bool {
         matches!(&self.next, NextState::Concluded(conclusion) if conclusion.concluded == Concluded::Uncertain)
     }
+
+    /// What follows in place of its conclusion, if a person holds the delivery by now.
+    pub(in crate::store::lane) fn if_held(&self) -> Option<&BackToDue> {
+        match &self.next {
+            NextState::Concluded(conclusion) => conclusion.if_held.as_deref(),
+            NextState::Due(_) => None,
+        }
+    }
 }
 
 /// One SMTP transaction, ended.
@@ -137,6 +145,8 @@ pub struct Conclusion {
     pub dead_letter: Option<NewDeadLetter>,
     /// The delivery of the recipients that were deferred while others were accepted.
     pub rest: Option<RemainderDelivery>,
+    /// What follows instead, if a person holds the delivery by now.
+    pub if_held: Option<Box<BackToDue>>,
 }
 
 /// A delivery of what was left over.

@@ -132,7 +132,9 @@ async fn update_deliveries(on: &mut Transaction, concluded: &[(Fence, &Conclusio
 pub(in crate::store) fn anonymized(record: &Record) -> Record {
     let attempt = record.attempt.clone().map(|attempt| NewAttempt { reply: None, refused: None, ..attempt });
     let known = match &record.next {
-        NextState::Concluded(conclusion) => Conclusion { dead_letter: None, rest: None, ..(**conclusion).clone() },
+        NextState::Concluded(conclusion) => {
+            Conclusion { dead_letter: None, rest: None, if_held: None, ..(**conclusion).clone() }
+        }
         NextState::Due(due) => Conclusion {
             concluded: Concluded::Cancelled,
             at: due.due_at,
@@ -151,6 +153,7 @@ pub(in crate::store) fn anonymized(record: &Record) -> Record {
             code: attempt.as_ref().and_then(|attempt| attempt.code.clone()),
             dead_letter: None,
             rest: None,
+            if_held: None,
         },
     };
     let at = record.attempt.as_ref().map_or(known.at, |attempt| attempt.ended_at);

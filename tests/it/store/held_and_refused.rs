@@ -1,0 +1,63 @@
+//! What a person holds, where the relay refuses its sender: neither the refusal nor the sender's hold takes the person's
+//! hold away.
+
+use std::time::Duration;
+
+use invoice_dispatcher::model::ids::WorkerId;
+use invoice_dispatcher::store::{BackToDue, Claimed, HeldCounts, NextState, Record, Recorded};
+
+use crate::harness::actor;
+use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples::WHO;
+use crate::store::samples::{add_due, add_tenant, add_worker, claim, deferred, states};
+use crate::store::sender_hold::{dead, held, key, stands};
+
+on_both_databases!(what_a_person_holds_is_left_alone, what_is_refused_meanwhile_waits_on);
+
+const BY_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand' AND state = 'due' AND attempts = 0";
+
+async fn hold_all(database: &TestDatabase) -> HeldCounts {
+    database.store.hold(database.clock.now(), None, &actor(WHO)).await.expect("answered")
+}
+
+async fn what_a_person_holds_is_left_alone(database: TestDatabase) {
+    held(&database).await;
+    let store = &database.store;
+    hold_all(&database).await;
+    database.clock.advance(Duration::from_mins(5));
+    assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"), "it holds nothing any more");
+    assert!(store.sender_holds().await.expect("answered").is_empty());
+    store.let_senders_go().await.expect("answered");
+    assert_eq!(database.number(BY_HAND).await, 2);
+    database.assert_ledger().await;
+}
+
+/// The record of a refusal that may be about the sender.
+fn refused_or_held(database: &TestDatabase, claimed: &Claimed, worker: WorkerId) -> Record {
+    let record = dead(database, claimed, worker, key());
+    let NextState::Due(due) = deferred(claimed, worker, database.clock.now()).next else { unreachable!() };
+    let NextState::Concluded(mut dead) = record.next else { unreachable!() };
+    dead.if_held = Some(Box::new(BackToDue { attempts: claimed.attempts, ..*due }));
+    Record { next: NextState::Concluded(dead), ..record }
+}
+
+async fn what_is_refused_meanwhile_waits_on(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 2).await;
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 2).await;
+    let records: Vec<_> = claimed.iter().map(|claimed| refused_or_held(&database, claimed, worker)).collect();
+    let store = &database.store;
+    assert_eq!(store.record(&records[..1]).await.expect("answered"), [Recorded::Done]);
+    assert_eq!(hold_all(&database).await, HeldCounts { held: 1, under_way: 0 });
+
+    // Twice, as after an answer that was lost.
+    for _ in 0..2 {
+        assert_eq!(store.record(&records).await.expect("answered"), [Recorded::Done; 2]);
+        assert_eq!(states(&database).await["dead"], 1, "nobody held the first");
+        assert_eq!(database.number(BY_HAND).await, 1);
+    }
+    assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 2);
+    assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter").await, 1);
+    database.assert_ledger().await;
+}
