@@ -4,6 +4,7 @@
 //! sender the relay does not take would else make a dead letter, or a rejection, of every invoice of its batch.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
@@ -16,6 +17,9 @@ const REFUSED_DOMAINS_MIN: usize = 3;
 const SAME_WORDS_MIN: usize = 10;
 /// … if they were for so many domains.
 const SAME_WORDS_DOMAINS_MIN: usize = 5;
+
+/// A trip takes back what was lost in so long a time before it.
+pub const LOST_WITHIN: Duration = Duration::from_mins(10);
 
 /// An answer that ended an attempt; `P` is the phase of the conversation, the earlier the smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]

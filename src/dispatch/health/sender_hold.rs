@@ -27,7 +27,7 @@ use crate::model::reply::Phase;
 use crate::model::tenant::TenantProfile;
 use crate::policy::sender_key::{MailSender, SenderKey};
 use crate::policy::sender_trial::{HoldReason, PUT_OFF, TrialVerdict, trial_delay, trials_at_once};
-use crate::policy::sender_trip::{self, TripKind};
+use crate::policy::sender_trip::{self, LOST_WITHIN, TripKind};
 use crate::store::{Claimed, LostBy, NextState, NextTrial, RefusingRelay, SenderHold, Store, StoreError};
 use crate::telemetry::Masked;
 
@@ -35,8 +35,6 @@ use crate::telemetry::Masked;
 const LOOK: Duration = Duration::from_secs(1);
 /// Every so many looks, what no hold holds any more is let go, and what was lost meanwhile comes back.
 const LOOKS_TO_LET_GO: u32 = 5;
-/// A trip takes back what was lost in so long a time before it.
-const LOST_WITHIN: Duration = Duration::from_mins(10);
 /// So many deliveries come back in one transaction; the rest follows.
 const RETURNED_MAX: u32 = 500;
 /// Refusals older than a week do not count.
@@ -108,7 +106,7 @@ impl SenderGuard {
                 self.store.dissolve_holds(relay).await?;
             }
             if thorough {
-                self.store.return_refused(relay, relay.since.minus(LOST_WITHIN), RETURNED_MAX).await?;
+                self.store.return_refused(relay, relay.lost_since(), RETURNED_MAX).await?;
             }
         }
         for hold in &holds {
@@ -290,8 +288,7 @@ impl SenderGuard {
             return self.return_lost(&hold).await;
         }
         if let Some(refusing) = refusing {
-            let since = refusing.since.minus(LOST_WITHIN);
-            return self.store.return_refused(&refusing, since, RETURNED_MAX).await.map(drop);
+            return self.store.return_refused(&refusing, refusing.lost_since(), RETURNED_MAX).await.map(drop);
         }
         let keys = held_sender::keys(sender, phase);
         let accepted = self.store.last_accepted(relay, &keys).await?;
@@ -352,7 +349,7 @@ impl SenderGuard {
         if self.store.refuse_every_sender(&refusing, now.plus(trial_delay(HoldReason::SameWords, 0))).await? {
             warn!(relay = %refusing.relay, "the breaker opens: {}", refusing.reason());
         }
-        self.store.return_refused(&refusing, now.minus(LOST_WITHIN), RETURNED_MAX).await?;
+        self.store.return_refused(&refusing, refusing.lost_since(), RETURNED_MAX).await?;
         self.store.let_senders_go().await?;
         Ok(true)
     }
@@ -360,10 +357,10 @@ impl SenderGuard {
     /// Brings back what the held sender lost: shortly before its hold began, or by attempts that went on meanwhile,
     /// whose workers did not know of it or have died.
     async fn return_lost(&self, hold: &SenderHold) -> Result<(), StoreError> {
-        if hold.reason != HoldReason::DailyLimit {
-            self.store.return_lost(hold, hold.held_since.minus(LOST_WITHIN), RETURNED_MAX).await?;
+        match hold.lost_since() {
+            Some(since) => self.store.return_lost(hold, since, RETURNED_MAX).await.map(drop),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn works_again(&self, hold: &SenderHold) -> Result<(), StoreError> {

@@ -35,7 +35,8 @@ impl Store {
     /// worker has claimed gets no permit for DATA any more ([`Store::permit_data`]), and is held when it comes back.
     /// One whose DATA has begun is held if it comes back, by a takeover or an answer that has it sent again: so what a
     /// dead worker left in a restored database is not sent when it is taken over. What is left of one that some
-    /// recipients deferred is held with it.
+    /// recipients deferred is held with it. A refusal that may be about its sender ends none that is held
+    /// ([`Store::record`]), and what such refusals have ended, and a held sender would have back, is held as well.
     pub async fn hold(
         &self,
         since: Timestamp,
@@ -46,6 +47,8 @@ impl Store {
         let what = format!("held: what was sent since {since} may be missing here");
         let mut all = HeldCounts::default();
         loop {
+            // Before each batch, the last one included: a refusal may have been recorded meanwhile.
+            repeat_after_deadlock(|| self.return_all_lost()).await?;
             let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, (since, &what))).await?;
             all.held += batch.held;
             all.under_way += batch.under_way;
@@ -53,6 +56,19 @@ impl Store {
                 return Ok(all);
             }
         }
+    }
+
+    /// Brings back at once what the workers would bring back a moment later: only what waits can be held.
+    async fn return_all_lost(&self) -> Result<(), StoreError> {
+        for hold in self.sender_holds().await? {
+            if let Some(since) = hold.lost_since() {
+                self.return_lost(&hold, since, BATCH_MAX).await?;
+            }
+        }
+        for relay in self.refusing_relays().await? {
+            self.return_refused(&relay, relay.lost_since(), BATCH_MAX).await?;
+        }
+        Ok(())
     }
 
     async fn hold_batch(

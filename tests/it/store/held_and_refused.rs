@@ -4,15 +4,21 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::ids::WorkerId;
-use invoice_dispatcher::store::{BackToDue, Claimed, HeldCounts, NextState, Record, Recorded};
+use invoice_dispatcher::model::reply::Phase;
+use invoice_dispatcher::store::{BackToDue, Claimed, HeldCounts, NextState, Record, Recorded, RefusingRelay};
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::WHO;
-use crate::store::samples::{add_due, add_tenant, add_worker, claim, deferred, states};
-use crate::store::sender_hold::{dead, held, key, stands};
+use crate::store::samples::{add_due, add_tenant, add_worker, claim, deferred, relay, states};
+use crate::store::sender_hold::{dead, held, hold, key, refused, stands};
 
-on_both_databases!(what_a_person_holds_is_left_alone, what_is_refused_meanwhile_waits_on);
+on_both_databases!(
+    what_a_person_holds_is_left_alone,
+    what_is_refused_meanwhile_waits_on,
+    what_a_held_sender_lost_is_held_too,
+    what_a_relay_that_refuses_everybody_lost_is_held_too,
+);
 
 const BY_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand' AND state = 'due' AND attempts = 0";
 
@@ -59,5 +65,25 @@ async fn what_is_refused_meanwhile_waits_on(database: TestDatabase) {
     }
     assert_eq!(database.number("SELECT COUNT(*) FROM attempt").await, 2);
     assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter").await, 1);
+    database.assert_ledger().await;
+}
+
+/// The refusals are recorded, and not brought back yet.
+async fn what_a_held_sender_lost_is_held_too(database: TestDatabase) {
+    refused(&database).await;
+    database.store.hold_sender(&hold(&database), &[]).await.expect("answered");
+    assert_eq!(hold_all(&database).await, HeldCounts { held: 2, under_way: 0 });
+    assert_eq!(database.number(BY_HAND).await, 2);
+    assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open'").await, 0);
+    database.assert_ledger().await;
+}
+
+async fn what_a_relay_that_refuses_everybody_lost_is_held_too(database: TestDatabase) {
+    refused(&database).await;
+    let now = database.clock.now();
+    let refusing = RefusingRelay { relay: relay(), phase: Phase::Mail, code: "550 5.7.1".to_owned(), since: now };
+    assert!(database.store.refuse_every_sender(&refusing, now).await.expect("answered"));
+    assert_eq!(hold_all(&database).await, HeldCounts { held: 2, under_way: 0 });
+    assert_eq!(database.number(BY_HAND).await, 2);
     database.assert_ledger().await;
 }

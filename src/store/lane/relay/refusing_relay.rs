@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::reply::Phase;
 use crate::policy::sender_key::SenderKey;
+use crate::policy::sender_trip::LOST_WITHIN;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::lane::lost_deliveries::{ComingBack, LostBy, bring_back, lock_tenants_of};
@@ -26,6 +27,12 @@ impl RefusingRelay {
     #[must_use]
     pub fn reason(&self) -> String {
         format!("the relay refuses every sender ({} to {})", self.code, self.phase)
+    }
+
+    /// Since when its answer may have ended deliveries that are to come back.
+    #[must_use]
+    pub fn lost_since(&self) -> Timestamp {
+        self.since.minus(LOST_WITHIN)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::ids::{DeliveryId, RelayName, TenantId};
 use crate::model::reply::Phase;
 use crate::policy::sender_key::{SenderKey, SenderKeys};
 use crate::policy::sender_trial::HoldReason;
+use crate::policy::sender_trip::LOST_WITHIN;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
@@ -82,6 +83,12 @@ impl SenderHold {
             Some(from) => SenderKey::of(&self.relay, &self.envelope_sender, from).alone(),
             None => SenderKey::of(&self.relay, &self.envelope_sender, "").same_envelope(),
         }
+    }
+
+    /// Since when its answer may have ended deliveries that are to come back; none for a limit, which ends none.
+    #[must_use]
+    pub fn lost_since(&self) -> Option<Timestamp> {
+        (self.reason != HoldReason::DailyLimit).then(|| self.held_since.minus(LOST_WITHIN))
     }
 
     fn read(row: &Row) -> Result<Self, StoreError> {
