@@ -18,6 +18,7 @@ on_both_databases!(
     what_is_refused_meanwhile_waits_on,
     what_a_held_sender_lost_is_held_too,
     what_a_relay_that_refuses_everybody_lost_is_held_too,
+    a_release_lets_go_of_what_is_being_tried,
 );
 
 const BY_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE held = 'by hand' AND state = 'due' AND attempts = 0";
@@ -86,4 +87,15 @@ async fn what_a_relay_that_refuses_everybody_lost_is_held_too(database: TestData
     assert_eq!(hold_all(&database).await, HeldCounts { held: 2, under_way: 0 });
     assert_eq!(database.number(BY_HAND).await, 2);
     database.assert_ledger().await;
+}
+
+/// It had its chance as well as what waits.
+async fn a_release_lets_go_of_what_is_being_tried(database: TestDatabase) {
+    held(&database).await;
+    let store = &database.store;
+    database.clock.advance(Duration::from_mins(5));
+    assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"));
+    let sender = stands(&database).await.sender;
+    assert!(store.release_sender(&relay(), &sender, &actor(WHO)).await.expect("answered"));
+    assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE tripped_at = 0").await, 2);
 }

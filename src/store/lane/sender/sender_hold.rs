@@ -203,24 +203,29 @@ impl Store {
     /// whether there were any. What tripped them has had its chance: it never holds its sender again.
     pub async fn release_sender(&self, relay: &RelayName, sender: &str, who: &Actor) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let words: Vec<String> = sql("DELETE FROM sender_hold
-            WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2) RETURNING words")
+        let ended: Vec<(String, Option<DeliveryId>)> = sql("DELETE FROM sender_hold
+            WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2)
+            RETURNING words, trial_delivery")
         .bind(relay)
         .bind(sender.to_ascii_lowercase())
         .all(&mut transaction)
         .await?
         .iter()
-        .map(|row| row.get("words"))
-        .collect::<Result<_, _>>()?;
-        if words.is_empty() {
+        .map(|row| Ok((row.get("words")?, row.get("trial_delivery")?)))
+        .collect::<Result<_, StoreError>>()?;
+        if ended.is_empty() {
             return Ok(false);
         }
         sql("WITH {rows}
             UPDATE delivery SET tripped_at = 0
             WHERE tripped_at IS NOT NULL
-              AND id IN (SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM rows))")
+              AND id IN (
+                SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM rows)
+                UNION ALL
+                -- What is being tried is not held meanwhile.
+                SELECT trial_delivery FROM rows)")
         .bind(relay)
-        .rows("words text", words.iter().map(|words| [words.into()]))
+        .rows("words text, trial_delivery uuid", ended.iter().map(|(words, trial)| [words.into(), (*trial).into()]))
         .run(&mut transaction)
         .await?;
         let entry = NewAuditEntry::new(AuditAction::SenderReleased, who).about(sender);
