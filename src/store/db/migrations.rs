@@ -38,6 +38,7 @@ migrations!(
     "0009_idempotency",
     "0010_sign_in_counts",
     "0011_search",
+    "0012_tenant_words",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

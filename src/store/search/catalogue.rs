@@ -16,14 +16,35 @@ use crate::store::directory::catalogue::read_customer;
 /// Customers of a common word that are looked through for the other words.
 const LOOKED_THROUGH_MAX: u32 = 5_000;
 
-/// Customers that have a word of this range, and one of each given range.
-pub(super) const CUSTOMERS_WITH: &str = concat!(
-    "WITH {rows},
-            picked AS MATERIALIZED (
+/// The words of a range, of all tenants.
+macro_rules! words_of_all {
+    () => {
+        concat!("customer_word WHERE word >= $1 AND word < $2 AND ", in_scope!("tenant_id", "$3"))
+    };
+}
+
+/// The first `$4` words of a range of each tenant, read where the index holds that tenant's. Both forms are loops over
+/// the tenants to either database: the limit within keeps it from reading the range of all tenants instead.
+macro_rules! words_of_tenants {
+    () => {
+        "{postgres: json_array_elements_text(CAST($3 AS JSON)) AS scoped (id) CROSS JOIN LATERAL (
                 SELECT tenant_id, customer_id FROM customer_word
-                WHERE word >= $1 AND word < $2 AND ",
-    in_scope!("tenant_id", "$3"),
-    " ORDER BY word LIMIT $4)
+                WHERE tenant_id = scoped.id AND word >= $1 AND word < $2 ORDER BY word LIMIT $4) AS theirs}
+         {sqlite: json_each($3) AS scoped CROSS JOIN customer_word
+                ON tenant_id = scoped.value AND (word, customer_id) IN (
+                    SELECT word, customer_id FROM customer_word
+                    WHERE tenant_id = scoped.value AND word >= $1 AND word < $2 ORDER BY word LIMIT $4)}"
+    };
+}
+
+/// Customers that have one of these words, and one of each given range.
+macro_rules! customers_with {
+    ($($words:tt)*) => {
+        concat!(
+            "WITH {rows},
+            picked AS MATERIALIZED (SELECT tenant_id, customer_id FROM ",
+            $($words)*,
+            ")
             SELECT customer.* FROM (SELECT DISTINCT tenant_id, customer_id FROM picked) AS found
                  JOIN customer ON customer.tenant_id = found.tenant_id AND customer.id = found.customer_id
             WHERE NOT EXISTS (SELECT 1 FROM rows WHERE NOT EXISTS (
@@ -32,16 +53,23 @@ pub(super) const CUSTOMERS_WITH: &str = concat!(
                 WHERE other.tenant_id = found.tenant_id AND other.customer_id = found.customer_id
                   AND other.word || '' >= rows.low AND other.word || '' < rows.high))
             ORDER BY found.tenant_id, found.customer_id LIMIT $5"
-);
+        )
+    };
+}
 
-/// How many customers have a word of this range, up to a limit.
-pub(super) const COUNTED: &str = concat!(
-    "SELECT COUNT(*) AS customers FROM (
-    SELECT 1 AS one FROM customer_word
-    WHERE word >= $1 AND word < $2 AND ",
-    in_scope!("tenant_id", "$3"),
-    " LIMIT $4) AS counted"
-);
+/// How many customers have one of these words, up to a limit.
+macro_rules! counted {
+    ($($words:tt)*) => {
+        concat!("SELECT COUNT(*) AS customers FROM (SELECT 1 AS one FROM ", $($words)*, " LIMIT $4) AS counted")
+    };
+}
+
+pub(super) const CUSTOMERS_WITH: &str = customers_with!(words_of_all!(), " ORDER BY word LIMIT $4");
+/// The same of some tenants: of all tenants' words, those of a small one may be the last that are reached.
+pub(super) const CUSTOMERS_OF_TENANTS_WITH: &str = customers_with!(words_of_tenants!());
+
+pub(super) const COUNTED: &str = counted!(words_of_all!());
+pub(super) const COUNTED_OF_TENANTS: &str = counted!(words_of_tenants!());
 
 /// A tenant in a list.
 #[derive(Debug, Clone)]
@@ -154,11 +182,12 @@ impl Store {
         let (low, high) = beginning_with(&words[rarest]);
         let others = words.iter().enumerate().filter(|(index, _)| *index != rarest);
         let others: Vec<(String, String)> = others.map(|(_, word)| beginning_with(word)).collect();
-        let customers = sql(CUSTOMERS_WITH)
+        let is_common = having >= i64::from(LOOKED_THROUGH_MAX);
+        let customers = sql(if scope.is_all() { CUSTOMERS_WITH } else { CUSTOMERS_OF_TENANTS_WITH })
             .bind(low)
             .bind(high)
             .bind(scope)
-            .bind(LOOKED_THROUGH_MAX)
+            .bind(looked_through(scope, is_common))
             .bind(limit)
             .rows("low text, high text", others.iter().map(|(low, high)| [low.into(), high.into()]))
             .all(&mut self.read().await?)
@@ -166,7 +195,7 @@ impl Store {
             .iter()
             .map(read_customer)
             .collect::<Result<_, _>>()?;
-        Ok((customers, having >= i64::from(LOOKED_THROUGH_MAX)))
+        Ok((customers, is_common))
     }
 
     /// Which of the words the fewest customers have, and how many (up to a limit); none if no customer has one of them.
@@ -174,7 +203,7 @@ impl Store {
         let mut rarest: Option<(i64, usize)> = None;
         for (index, word) in words.iter().enumerate() {
             let (low, high) = beginning_with(word);
-            let row = sql(COUNTED)
+            let row = sql(if scope.is_all() { COUNTED } else { COUNTED_OF_TENANTS })
                 .bind(low)
                 .bind(high)
                 .bind(scope)
@@ -188,5 +217,16 @@ impl Store {
             rarest = rarest.min(Some((customers, index))).or(Some((customers, index)));
         }
         Ok(rarest)
+    }
+}
+
+/// Of how many words of a range the customers are looked through: of a common one some of each tenant, so that neither the
+/// first of many tenants have them all, nor all of them five thousand each.
+fn looked_through(scope: &TenantScope, is_common: bool) -> u32 {
+    match scope.tenants() {
+        Some(tenants) if is_common => {
+            LOOKED_THROUGH_MAX.div_ceil(u32::try_from(tenants.len()).unwrap_or(u32::MAX).max(1))
+        }
+        _ => LOOKED_THROUGH_MAX,
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::catalogue::{COUNTED, CUSTOMERS_WITH};
+use super::catalogue::{COUNTED, COUNTED_OF_TENANTS, CUSTOMERS_OF_TENANTS_WITH, CUSTOMERS_WITH};
 use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
 use super::find_numbered::{DELIVERIES_NUMBERED, DELIVERIES_NUMBERED_OF_TENANT, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
@@ -36,8 +36,9 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let numbered_after = |text| numbered(text).bind("").bind(Uuid::nil());
     let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
     let between = |text| sql(text).bind(Uuid::nil()).bind(Uuid::nil()).bind("").bind(0_i64).bind(0_i64);
-    let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let none: [[Value<'_>; 2]; 0] = [];
+    let with_words = |text| numbered(text).bind(0_i64).rows("low text, high text", none.clone());
+    let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let searches = [
         ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
         ("deliveries numbered", numbered_after(DELIVERIES_NUMBERED)),
@@ -53,7 +54,9 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("a delivery", sql(DELIVERY).bind(Uuid::nil()).bind("")),
         ("a dead letter", sql(LETTER).bind(Uuid::nil()).bind("")),
         ("words counted", numbered(COUNTED)),
-        ("customers with words", numbered(CUSTOMERS_WITH).bind(0_i64).rows("low text, high text", none.clone())),
+        ("words of tenants counted", numbered(COUNTED_OF_TENANTS)),
+        ("customers with words", with_words(CUSTOMERS_WITH)),
+        ("customers of tenants with words", with_words(CUSTOMERS_OF_TENANTS_WITH)),
         ("words of customers that change", sql(DELETED).rows("tenant_id text, id text", none)),
     ];
     let some = || Some("some".to_owned());

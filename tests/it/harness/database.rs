@@ -143,6 +143,16 @@ impl TestDatabase {
         })
     }
 
+    /// Takes one migration away, and applies it again; `look` sees the rows after each.
+    pub(crate) async fn migrate_down_and_up(&self, name: &str, mut look: impl AsyncFnMut(&str)) {
+        let kind = if self.store.is_single_process() { "sqlite" } else { "postgres" };
+        for way in ["down", "up"] {
+            let path = format!("{}/migrations/{kind}/{name}.{way}.sql", env!("CARGO_MANIFEST_DIR"));
+            self.execute(std::fs::read_to_string(path).expect("a migration is text")).await;
+            look(way).await;
+        }
+    }
+
     /// Runs statements past the store in a transaction, which keeps their locks until it is committed.
     pub(crate) async fn begin(&self, text: impl Into<String>) -> OpenTransaction {
         let text = AssertSqlSafe(text.into());

@@ -130,11 +130,7 @@ async fn versions_from_before_there_were_reasons_are_kept(database: TestDatabase
     store.upsert_tenant(&acme, &actor("billing")).await.expect("answered");
     let other = other_settings(acme.settings);
     store.put_settings(&acme.id, &other, None, Some("to be forgotten"), &actor("ada")).await.expect("answered");
-    let kind = if store.is_single_process() { "sqlite" } else { "postgres" };
-    for way in ["down", "up"] {
-        let path = format!("{}/migrations/{kind}/0008_settings_reason.{way}.sql", env!("CARGO_MANIFEST_DIR"));
-        database.execute(std::fs::read_to_string(path).expect("a migration")).await;
-    }
+    database.migrate_down_and_up("0008_settings_reason", async |_| ()).await;
     let changes = store.settings_changes(&acme.id, &TenantScope::All, None, 100).await.expect("answered");
     let changes: Vec<_> =
         changes.iter().map(|change| (change.version, change.changed_by.as_str(), change.reason.as_deref())).collect();

@@ -143,7 +143,7 @@ async fn no_search_reads_a_whole_table(database: TestDatabase) {
     assert!(statements.len() >= 45, "{} statements", statements.len());
     for statement in statements {
         let SearchStatement { name, text, .. } = &statement;
-        let plan = if sqlite { sqlite_plan(&database, text).await } else { postgres_plan(&database, &statement).await };
+        let plan = plan(&database, &statement).await;
         let told = format!("{name}\n{}\n{text}", plan.join("\n"));
         for line in &plan {
             // What nothing narrows is read along the index that is in the list's order, up to the limit.
@@ -162,12 +162,12 @@ async fn no_search_reads_a_whole_table(database: TestDatabase) {
     }
 }
 
-async fn sqlite_plan(database: &TestDatabase, text: &str) -> Vec<String> {
-    database.plan(&format!("EXPLAIN QUERY PLAN {text}")).await
-}
-
-async fn postgres_plan(database: &TestDatabase, statement: &SearchStatement) -> Vec<String> {
+/// The lines of how a database reads what a statement asks for.
+pub(super) async fn plan(database: &TestDatabase, statement: &SearchStatement) -> Vec<String> {
     let SearchStatement { text, types, .. } = statement;
+    if database.store.is_single_process() {
+        return database.plan(&format!("EXPLAIN QUERY PLAN {text}")).await;
+    }
     let nulls = vec!["NULL"; types.split(',').count()].join(", ");
     // As the store's connections plan: for whatever values come.
     database

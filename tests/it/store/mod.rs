@@ -24,6 +24,7 @@ mod same_invoice;
 pub(crate) mod samples;
 pub(crate) mod scopes;
 mod search;
+mod search_names;
 pub(crate) mod sender_hold;
 mod takeover;
 mod tenant_pause;

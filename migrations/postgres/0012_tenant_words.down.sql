@@ -1,0 +1,1 @@
+DROP INDEX customer_word_of_tenant;
