@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::person::Person;
+use super::person::{Person, names_person};
 use super::settings::erase_settings_reasons;
 use crate::event::{Recipient, RecipientRole};
 use crate::model::actor::Actor;
@@ -348,12 +348,13 @@ async fn erase_notes_that_name(
         return Ok(());
     }
     let needles = || person.texts().iter().map(|text| [text.into()]);
-    let naming: Vec<DeliveryId> = sql("WITH {rows}
+    let naming: Vec<DeliveryId> = sql(concat!(
+        "WITH {rows}
         SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
              JOIN delivery ON delivery.id = delivery_note.delivery_id
-             JOIN rows ON {postgres: position(rows.needle in lower(delivery_note.what))}
-                           {sqlite: instr(lower(delivery_note.what), rows.needle)} > 0
-        WHERE delivery.tenant_id = $1")
+        WHERE delivery.tenant_id = $1 AND ",
+        names_person!("delivery_note.what")
+    ))
     .bind(tenant)
     .rows("needle text", needles())
     .all(on)
@@ -366,10 +367,11 @@ async fn erase_notes_that_name(
         .rows("id uuid", naming.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
-    sql("WITH {rows} UPDATE dead_letter SET note = $1
-        WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL
-          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(dead_letter.note))}
-                                                {sqlite: instr(lower(dead_letter.note), rows.needle)} > 0)")
+    sql(concat!(
+        "WITH {rows} UPDATE dead_letter SET note = $1
+        WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL AND ",
+        names_person!("dead_letter.note")
+    ))
     .bind(ERASED)
     .bind(tenant)
     .rows("needle text", needles())

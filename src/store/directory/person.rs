@@ -7,6 +7,20 @@ use crate::model::ids::{CustomerId, TenantId};
 /// A name or address of fewer characters stands in too many words that are not it.
 const TEXT_CHARS_MIN: usize = 5;
 
+/// The condition that a text names somebody whose [`Person::texts`] are the batch's rows, `needle text`.
+macro_rules! names_person {
+    ($text:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(",
+            $text,
+            "))}{sqlite: instr(lower(",
+            $text,
+            "), rows.needle)} > 0)"
+        )
+    };
+}
+pub(in crate::store) use names_person;
+
 /// A customer, as bodies that could not be read and notes may name them.
 #[derive(Debug)]
 pub(in crate::store) struct Person {

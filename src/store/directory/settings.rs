@@ -14,7 +14,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::erased::ERASED;
-use crate::store::directory::person::Person;
+use crate::store::directory::person::{Person, names_person};
 use crate::store::lane::load::read_settings;
 use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
@@ -187,10 +187,10 @@ pub(super) async fn erase_settings_reasons(
     tenant: &TenantId,
     person: &Person,
 ) -> Result<(), StoreError> {
-    sql("WITH {rows} UPDATE settings_change SET reason = $1
-        WHERE tenant_id = $2 AND reason IS NOT NULL
-          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(settings_change.reason))}
-                                                {sqlite: instr(lower(settings_change.reason), rows.needle)} > 0)")
+    sql(concat!(
+        "WITH {rows} UPDATE settings_change SET reason = $1 WHERE tenant_id = $2 AND reason IS NOT NULL AND ",
+        names_person!("settings_change.reason")
+    ))
     .bind(ERASED)
     .bind(tenant)
     .rows("needle text", person.texts().iter().map(|text| [text.into()]))

@@ -20,7 +20,7 @@ use crate::store::db::statement::{Statement, StatementExecutor, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::invoice_ref::read_invoice;
-use crate::store::directory::person::Person;
+use crate::store::directory::person::{Person, names_person};
 use crate::store::intake::IntakeTransaction;
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
@@ -344,10 +344,10 @@ pub(in crate::store) async fn erase_reasons_that_name(
     tenant: &TenantId,
     person: &Person,
 ) -> Result<(), StoreError> {
-    sql("WITH {rows} UPDATE portal_link SET revoke_reason = $1
-        WHERE tenant_id = $2 AND revoke_reason IS NOT NULL
-          AND EXISTS (SELECT 1 FROM rows WHERE {postgres: position(rows.needle in lower(portal_link.revoke_reason))}
-                                                {sqlite: instr(lower(portal_link.revoke_reason), rows.needle)} > 0)")
+    sql(concat!(
+        "WITH {rows} UPDATE portal_link SET revoke_reason = $1 WHERE tenant_id = $2 AND revoke_reason IS NOT NULL AND ",
+        names_person!("portal_link.revoke_reason")
+    ))
     .bind(ERASED)
     .bind(tenant)
     .rows("needle text", person.texts().iter().map(|text| [text.into()]))
