@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::person::{Person, names_person};
-use super::settings::erase_settings_reasons;
+use super::person::Person;
+use super::reasons::{erase_notes, erase_reasons_that_name};
 use crate::event::{Recipient, RecipientRole};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
@@ -26,7 +26,6 @@ use crate::store::people::audit::erase::erase_audit_details;
 use crate::store::people::idempotency::forget_answers;
 use crate::store::portal::challenge::erase_portal_verifications;
 use crate::store::portal::event::erase_portal_events;
-use crate::store::portal::links::erase_reasons_that_name;
 use crate::store::portal::lockout::erase_portal_failures;
 use crate::store::portal::session::erase_portal_sessions;
 use crate::store::portal::sms_log::erase_sms_log;
@@ -102,7 +101,7 @@ impl Store {
         move_deliveries(on, &dead, (Concluded::Dead, Concluded::Discarded), None, now).await?;
         erase_deliveries(on, &deliveries).await?;
         words::erase(on, tenant, customer).await?;
-        erase_notes_that_name(on, tenant, &person).await?;
+        erase_reasons_that_name(on, tenant, &person).await?;
         forget_bodies(on, &events).await?;
         erase_portal_failures(on, tenant, customer).await?;
         erase_portal_verifications(on, tenant, customer).await?;
@@ -333,62 +332,6 @@ async fn erase_letters(on: &mut impl StatementExecutor, letters: &[DeadLetterId]
     .bind(ERASED)
     .bind(&[][..])
     .rows("id uuid", letters.iter().map(|letter| [(*letter).into()]))
-    .run(on)
-    .await?;
-    Ok(())
-}
-
-/// Takes what people wrote about other deliveries and letters of the tenant, where it names the person.
-async fn erase_notes_that_name(
-    on: &mut impl StatementExecutor,
-    tenant: &TenantId,
-    person: &Person,
-) -> Result<(), StoreError> {
-    if person.texts().is_empty() {
-        return Ok(());
-    }
-    let needles = || person.texts().iter().map(|text| [text.into()]);
-    let naming: Vec<DeliveryId> = sql(concat!(
-        "WITH {rows}
-        SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
-             JOIN delivery ON delivery.id = delivery_note.delivery_id
-        WHERE delivery.tenant_id = $1 AND ",
-        names_person!("delivery_note.what")
-    ))
-    .bind(tenant)
-    .rows("needle text", needles())
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| row.get("delivery_id"))
-    .collect::<Result<_, _>>()?;
-    erase_notes(on, &naming).await?;
-    sql("WITH {rows} UPDATE delivery SET resend_reason = NULL WHERE id IN (SELECT id FROM rows)")
-        .rows("id uuid", naming.iter().map(|delivery| [(*delivery).into()]))
-        .run(on)
-        .await?;
-    sql(concat!(
-        "WITH {rows} UPDATE dead_letter SET note = $1
-        WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL AND ",
-        names_person!("dead_letter.note")
-    ))
-    .bind(ERASED)
-    .bind(tenant)
-    .rows("needle text", needles())
-    .run(on)
-    .await?;
-    erase_settings_reasons(on, tenant, person).await?;
-    erase_reasons_that_name(on, tenant, person).await
-}
-
-/// Leaves of each note what was done, and takes why.
-async fn erase_notes(on: &mut impl StatementExecutor, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    sql("WITH {rows} UPDATE delivery_note
-        SET what = {postgres: split_part(what, ': ', 1)}{sqlite: substr(what, 1, instr(what, ': ') - 1)} || ': ' || $1
-        WHERE delivery_id IN (SELECT id FROM rows)
-          AND {postgres: position(': ' in what)}{sqlite: instr(what, ': ')} > 0")
-    .bind(ERASED)
-    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .run(on)
     .await?;
     Ok(())

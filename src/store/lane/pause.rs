@@ -13,9 +13,11 @@ use crate::model::ids::{DeliveryId, TenantId};
 use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::{Statement, sql};
+use crate::store::db::statement::{Statement, StatementExecutor, sql};
 use crate::store::db::value::Row;
+use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
+use crate::store::directory::person::{Person, names_person};
 use crate::store::lane::held::{BY_HAND, TENANT_PAUSED};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
@@ -180,6 +182,24 @@ impl Store {
         transaction.commit().await?;
         Ok(deliveries.len() as u64)
     }
+}
+
+/// Takes from a tenant's pause why it was made, where that names a person. The tenant's row is locked already.
+pub(in crate::store) async fn erase_pause_reason(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<(), StoreError> {
+    sql(concat!(
+        "WITH {rows} UPDATE tenant SET pause_reason = $1 WHERE id = $2 AND pause_reason IS NOT NULL AND ",
+        names_person!("tenant.pause_reason")
+    ))
+    .bind(ERASED)
+    .bind(tenant)
+    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .run(on)
+    .await?;
+    Ok(())
 }
 
 /// Claimed rows too: their DATA is not permitted any more, and they come back held.

@@ -339,7 +339,7 @@ impl LinkSelection {
 }
 
 /// Takes from the tenant's links why they were revoked, where that names a person.
-pub(in crate::store) async fn erase_reasons_that_name(
+pub(in crate::store) async fn erase_link_reasons(
     on: &mut impl StatementExecutor,
     tenant: &TenantId,
     person: &Person,

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, WHO, customer, event};
+use crate::operator::samples::{Support, WHO, customer, event, tenant};
 use crate::store::retention::leftovers;
 
 on_both_databases!(
@@ -29,6 +29,7 @@ on_both_databases!(
     what_people_noted_is_erased,
     what_is_another_customers_stays,
     the_portal_forgets_them_and_their_sessions_end,
+    why_the_tenant_is_paused_names_them_no_more,
     a_name_is_erased_in_whatever_case_it_was_written,
 );
 
@@ -174,6 +175,30 @@ async fn the_portal_forgets_them_and_their_sessions_end(database: TestDatabase) 
     assert_eq!(reasons, ["(erased)"], "also where it was another customer's link");
     let reasons = "SELECT reason FROM settings_change WHERE reason IS NOT NULL ORDER BY version";
     assert_eq!(support.database.texts(reasons).await, ["(erased)", "by order"]);
+}
+
+async fn why_the_tenant_is_paused_names_them_no_more(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
+    store.upsert_customer(&other, &actor("billing")).await.expect("answered");
+    store.upsert_tenant(&tenant("beta"), &actor("billing")).await.expect("answered");
+    let mut theirs = event("1");
+    theirs["data"]["customer_id"] = json!("C-2");
+    support.accept(&theirs).await;
+    let (acme, beta, reason) = (TenantId::from("acme"), TenantId::from("beta"), "wrong amounts, says ERIKA Muster");
+    for tenant in [&acme, &beta] {
+        store.pause_tenant(tenant, &actor(WHO), reason).await.expect("answered");
+    }
+
+    assert!(matches!(erase(&support).await, Erased::Done { .. }));
+    for (tenant, expected) in [(&acme, "(erased)"), (&beta, reason)] {
+        let paused = store.tenant_pause(tenant).await.expect("answered").expect("it is paused as before");
+        assert_eq!((paused.reason.as_str(), paused.paused_by.as_str()), (expected, WHO), "{tenant}");
+    }
+    let held = support.database.texts("SELECT what FROM delivery_note").await;
+    assert_eq!(held, ["held: (erased)"], "also where it waits for that reason");
+    support.database.assert_ledger().await;
 }
 
 async fn a_name_is_erased_in_whatever_case_it_was_written(database: TestDatabase) {
