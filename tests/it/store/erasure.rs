@@ -7,7 +7,7 @@ use bytes::Bytes;
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::customer::Customer;
-use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, TenantId};
+use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -90,7 +90,8 @@ async fn bytes_that_could_not_be_read_are_erased(database: TestDatabase) {
     support.database.assert_ledger().await;
 }
 
-async fn what_people_noted_is_erased(database: TestDatabase) {
+async fn what_people_noted_is_erased(mut database: TestDatabase) {
+    database.store = database.store.with_outcomes(true);
     let support = support(database).await;
     let store = &support.database.store;
     let delivery = support.accept(&event("1")).await;
@@ -106,11 +107,20 @@ async fn what_people_noted_is_erased(database: TestDatabase) {
     event["data"]["invoice"]["id"] = json!("inv-3");
     let innocent = support.accept(&event).await;
     store.cancel(innocent, &actor(WHO), "paid in cash").await.expect("answered");
+    for (relay, why) in [("default", "until Erika Muster has called"), ("second", "maintenance")] {
+        store.pause_relay(&RelayName::from(relay), true, &actor(WHO).because(why)).await.expect("answered");
+    }
 
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }));
     let notes = support.database.texts("SELECT what FROM delivery_note ORDER BY what").await;
     let expected = ["cancelled: (erased)", "cancelled: (erased)", "cancelled: paid in cash", "the customer was erased"];
     assert_eq!(notes, expected);
+    for table in ["delivery", "outcome"] {
+        let reasons = format!("SELECT reason FROM {table} WHERE reason IS NOT NULL");
+        assert_eq!(support.database.texts(reasons).await, ["paid in cash"], "{table}");
+    }
+    let relays = support.database.texts("SELECT paused_by FROM relay_state ORDER BY relay").await;
+    assert_eq!(relays, ["ada: (erased)", "ada: maintenance"]);
     let who = support.database.texts("SELECT DISTINCT who FROM delivery_note").await;
     assert_eq!(who, [WHO], "also the reason of the erasure names no person");
     assert!(matches!(erase(&support).await, Erased::Done { deliveries: 1, .. }), "once more");
