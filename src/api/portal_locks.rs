@@ -15,12 +15,12 @@ use super::caller::Caller;
 use super::document::parameters::IdempotencyKeyHeader;
 use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Problems};
 use super::refusal::ApiRefusal;
-use super::{ApiSettings, body};
+use super::{ApiSettings, body, paging};
 use crate::clock::Timestamp;
 use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
-use crate::store::PortalLock;
+use crate::store::{LockCursor, LockPage, PortalLock};
 
 /// The routes of locks.
 pub(super) fn routes() -> OpenApiRouter<ApiSettings> {
@@ -35,6 +35,13 @@ pub(super) struct LockQuery {
     /// Of this tenant alone.
     #[serde(default)]
     tenant_id: Option<TenantId>,
+    /// The most locks of the answer; 100 without it.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next` of an earlier answer.
+    #[serde(default)]
+    after: Option<String>,
 }
 
 /// The customer whose locks are lifted, and why.
@@ -48,10 +55,13 @@ struct LiftRequest {
     reason: String,
 }
 
-/// The locks that hold now.
+/// The locks that hold now, customer by customer; of each first the one of all links.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LocksAnswer {
     locks: Vec<ListedLock>,
+    /// Where the list goes on, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// A customer, or one link of theirs, that failed verification too often.
@@ -88,14 +98,16 @@ pub(super) async fn list(
     caller: Caller,
     query: Result<Query<LockQuery>, QueryRejection>,
 ) -> Result<Json<LocksAnswer>, ApiRefusal> {
-    let Query(LockQuery { tenant_id }) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with ?tenant_id=…, and with nothing else"))?;
+    let Query(LockQuery { tenant_id, limit, after }) =
+        query.map_err(|_| Malformed::at("$", "may be asked for with tenant_id, limit and after"))?;
     if let Some(tenant) = &tenant_id {
         identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
     }
+    let after: Option<LockCursor> = after.as_deref().map(str::parse).transpose().map_err(|_| paging::no_cursor())?;
     let scope = caller.scope().narrowed_to(tenant_id.as_ref());
-    let locks = console.store.portal_locks(&scope).await?;
-    Ok(Json(LocksAnswer { locks: locks.into_iter().map(ListedLock::of).collect() }))
+    let LockPage { locks, next } = console.store.portal_locks(&scope, after.as_ref(), paging::limit(limit)?).await?;
+    let locks = locks.into_iter().map(ListedLock::of).collect();
+    Ok(Json(LocksAnswer { locks, next: next.map(|next| next.to_string()) }))
 }
 
 /// Lets a customer try again: lifts the customer's lock and those of all their links.

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Globals;
-use super::arguments::ReasonArg;
+use super::arguments::{Limit, ReasonArg};
 use super::error::Advise;
 use super::terminal::format::relative;
 use super::terminal::output::{ListRow, Output};
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
-use crate::store::PortalLock;
+use crate::store::{LockCursor, LockPage, PortalLock};
 
 /// List or lift locks of the customer portal
 ///
@@ -28,7 +28,7 @@ pub struct PortalLocksArgs {
 /// What to do with locks.
 #[derive(Debug, Subcommand)]
 pub enum PortalLocksAction {
-    /// List the locks that hold now, and whose links caused each
+    /// List the locks that hold now, customer by customer, and whose links caused each
     #[command(after_help = "Examples:
   invoice-dispatcher portal-locks list
   invoice-dispatcher portal-locks list --tenant acme")]
@@ -36,6 +36,12 @@ pub enum PortalLocksAction {
         /// Only of this tenant
         #[arg(long)]
         tenant: Option<String>,
+        /// Continue after the cursor of an earlier list
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<LockCursor>,
+        /// How many.
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Lift the locks of a customer and of all their links, so that they can try again at once
     ///
@@ -59,20 +65,33 @@ pub enum PortalLocksAction {
 pub async fn run(args: PortalLocksArgs, globals: &Globals) -> anyhow::Result<()> {
     let app = globals.open().await?;
     match args.action {
-        PortalLocksAction::List { tenant } => list(&app, globals.output(), tenant.map(TenantId::from).as_ref()).await,
+        PortalLocksAction::List { tenant, after, limit } => {
+            let tenant = tenant.map(TenantId::from);
+            list(&app, globals.output(), tenant.as_ref(), (limit.limit, after)).await
+        }
         PortalLocksAction::Lift { tenant, customer, why } => {
             lift(&app, globals, TenantId::from(tenant), CustomerId::from(customer), &why.reason).await
         }
     }
 }
 
-async fn list(app: &App, output: Output, tenant: Option<&TenantId>) -> anyhow::Result<()> {
+async fn list(
+    app: &App,
+    output: Output,
+    tenant: Option<&TenantId>,
+    (limit, after): (u32, Option<LockCursor>),
+) -> anyhow::Result<()> {
     let now = app.store.now();
-    let mut rows = Vec::new();
-    for lock in app.store.portal_locks(&TenantScope::All.narrowed_to(tenant)).await? {
+    let scope = TenantScope::All.narrowed_to(tenant);
+    let LockPage { locks, next } = app.store.portal_locks(&scope, after.as_ref(), limit).await?;
+    let mut rows = Vec::with_capacity(locks.len());
+    for lock in locks {
         rows.push(LockRow::of(app, lock, now).await?);
     }
     output.rows(&rows, "nothing is locked")?;
+    if let Some(next) = next {
+        output.say(&format!("\nthere are more: the same with --after {next}, or raise --limit"))?;
+    }
     if !rows.is_empty() {
         output.say(
             "\n`explain` shows what happened; `links revoke` takes a link back that is in the wrong hands; \

@@ -63,8 +63,8 @@ pub(super) async fn show(
     let page = store.deliveries(&filter, scope, PageRequest { limit: DELIVERIES, after }).await.or_failed(&signed)?;
     let invoices = invoice_rows(&page.items);
     let links = links(&console, &signed, &tenant, &id).await.or_failed(&signed)?;
-    let locks = store.portal_locks(&scope.narrowed_to(Some(&tenant))).await.or_failed(&signed)?;
-    let lock = locks.iter().filter(|lock| lock.customer == id).max_by_key(|lock| lock.until);
+    let locks = store.portal_locks_of(&tenant, &id, scope).await.or_failed(&signed)?;
+    let lock = locks.iter().max_by_key(|lock| lock.until);
     let names = store.tenant_names([&tenant]).await.or_failed(&signed)?;
     let tenant_name = tenant_name(&tenant, names.get(&tenant));
     let (name, address) = (customer_name(&customer.name, customer.kind, whole), reader.address(&customer.address));

@@ -76,8 +76,10 @@ impl InvoiceHistory {
             Some(id) => store.customer(tenant, id, scope).await?,
             None => None,
         };
-        let mut locks = store.portal_locks(&scope.narrowed_to(Some(tenant))).await?;
-        locks.retain(|lock| Some(&lock.customer) == customer_id.as_ref());
+        let locks = match &customer_id {
+            Some(id) => store.portal_locks_of(tenant, id, scope).await?,
+            None => Vec::new(),
+        };
         Ok(Some(Self {
             number: documents.iter().find_map(DocumentHistory::number).unwrap_or(number).to_owned(),
             tenant: tenant.clone(),

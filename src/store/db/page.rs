@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::error::StoreError;
@@ -44,6 +48,23 @@ impl FromStr for Cursor {
             id: Uuid::try_parse(id).map_err(|_| InvalidCursor)?,
         })
     }
+}
+
+/// The longest text that is read as a place in a list, in bytes: it may hold two ids of 255 characters each.
+pub(in crate::store) const POSITION_BYTES_MAX: usize = 8_192;
+
+/// A place in a list that is not in the order of time, as whoever reads on carries it.
+pub(in crate::store) fn position_text(position: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).expect("texts and numbers are always JSON"))
+}
+
+/// The place that such a text names. Its texts may hold NUL, which PostgreSQL refuses.
+pub(in crate::store) fn read_position<P: DeserializeOwned>(text: &str) -> Result<P, InvalidCursor> {
+    if text.len() > POSITION_BYTES_MAX {
+        return Err(InvalidCursor);
+    }
+    let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+    serde_json::from_slice(&json).map_err(|_| InvalidCursor)
 }
 
 /// Which part of a list is wanted.

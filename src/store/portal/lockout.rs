@@ -12,7 +12,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
@@ -21,7 +20,6 @@ use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
-use crate::store::db::value::Row;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
@@ -53,20 +51,6 @@ pub enum VerificationAdmission {
     Locked { until: Timestamp },
     /// The network has failed too often; nobody is locked.
     TooMany { until: Timestamp },
-}
-
-/// A lock that holds now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortalLock {
-    pub tenant: TenantId,
-    pub customer: CustomerId,
-    /// The delivery whose link is locked; none if the customer is, with all links.
-    pub root: Option<DeliveryId>,
-    pub until: Timestamp,
-    /// When the last failure was.
-    pub last_failure_at: Timestamp,
-    /// The deliveries whose links were used for these failures.
-    pub roots: Vec<DeliveryId>,
 }
 
 /// The failures that may matter to one attempt, the newest first.
@@ -186,30 +170,6 @@ impl Store {
         transaction.commit().await
     }
 
-    /// The locks that hold now; those of customers first.
-    pub async fn portal_locks(&self, scope: &TenantScope) -> Result<Vec<PortalLock>, StoreError> {
-        let now = self.now();
-        let failures = sql(concat!(
-            "SELECT tenant_id, customer_id, root_id, at, counts_for_link, counts_for_customer
-            FROM portal_failure WHERE ",
-            in_scope!("tenant_id", "$1"),
-            " AND at > $2 ORDER BY tenant_id, customer_id, at DESC"
-        ))
-        .bind(scope)
-        .bind(now.minus(CUSTOMER_RULE.memory()))
-        .all(&mut self.read().await?)
-        .await?
-        .iter()
-        .map(Failure::read)
-        .collect::<Result<Vec<_>, _>>()?;
-        let of_customers = failures
-            .chunk_by(|one, other| (&one.tenant, &one.customer) == (&other.tenant, &other.customer))
-            .collect::<Vec<_>>();
-        let mut locks: Vec<PortalLock> = of_customers.iter().filter_map(|them| customer_lock(them, now)).collect();
-        locks.extend(of_customers.iter().flat_map(|them| link_locks(them, now)));
-        Ok(locks)
-    }
-
     /// Lifts the locks of a customer and of all their links, and notes that at the deliveries whose links were used; returns
     /// whether there was anything to lift.
     pub async fn lift_portal_locks(
@@ -290,65 +250,4 @@ async fn wait_for_others(on: &mut Transaction, attempt: &VerificationAttempt<'_>
 pub(in crate::store) async fn wait_for(on: &mut Transaction, key: i64) -> Result<(), StoreError> {
     sql("SELECT $1 AS key {postgres:, CAST(pg_advisory_xact_lock($1) AS TEXT) AS locked}").bind(key).one(on).await?;
     Ok(())
-}
-
-/// A row of `portal_failure`.
-struct Failure {
-    tenant: TenantId,
-    customer: CustomerId,
-    root: DeliveryId,
-    at: Timestamp,
-    counts_for_link: bool,
-    counts_for_customer: bool,
-}
-
-impl Failure {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            tenant: row.get("tenant_id")?,
-            customer: row.get("customer_id")?,
-            root: row.get("root_id")?,
-            at: row.get("at")?,
-            counts_for_link: row.get("counts_for_link")?,
-            counts_for_customer: row.get("counts_for_customer")?,
-        })
-    }
-}
-
-/// The lock of a customer with these failures, the newest first.
-fn customer_lock(failures: &[Failure], now: Timestamp) -> Option<PortalLock> {
-    let that_count: Vec<&Failure> = failures.iter().filter(|failure| failure.counts_for_customer).collect();
-    lock(&that_count, CUSTOMER_RULE.locked_until(&times(&that_count), now)?, None)
-}
-
-/// The locks of a customer's links.
-fn link_locks(failures: &[Failure], now: Timestamp) -> Vec<PortalLock> {
-    let of_links: Vec<&Failure> = failures.iter().filter(|failure| failure.counts_for_link).collect();
-    let mut roots: Vec<DeliveryId> = of_links.iter().map(|failure| failure.root).collect();
-    roots.sort_unstable();
-    roots.dedup();
-    let lock_of = |root: DeliveryId| {
-        let its: Vec<&Failure> = of_links.iter().copied().filter(|failure| failure.root == root).collect();
-        lock(&its, LINK_RULE.locked_until(&times(&its), now)?, Some(root))
-    };
-    roots.into_iter().filter_map(lock_of).collect()
-}
-
-fn times(failures: &[&Failure]) -> Vec<Timestamp> {
-    failures.iter().map(|failure| failure.at).collect()
-}
-
-fn lock(failures: &[&Failure], until: Timestamp, root: Option<DeliveryId>) -> Option<PortalLock> {
-    let last = failures.first()?;
-    let mut roots: Vec<DeliveryId> = failures.iter().map(|failure| failure.root).collect();
-    roots.sort_unstable();
-    roots.dedup();
-    Some(PortalLock {
-        tenant: last.tenant.clone(),
-        customer: last.customer.clone(),
-        root,
-        until,
-        last_failure_at: last.at,
-        roots,
-    })
 }

@@ -6,6 +6,7 @@ pub(super) mod event;
 pub(super) mod fresh_link;
 pub(super) mod invoices;
 pub(super) mod links;
+pub(super) mod lock_list;
 pub(super) mod lockout;
 pub(super) mod logo;
 pub(super) mod proxy;

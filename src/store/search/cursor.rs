@@ -4,17 +4,12 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::customer::Customer;
-use crate::store::db::page::{Cursor, InvalidCursor};
-
-/// The longest text that is read as a cursor, in bytes: a number's key and a tenant's id have 255 characters each.
-const TEXT_BYTES_MAX: usize = 8_192;
+use crate::store::db::page::{Cursor, InvalidCursor, position_text, read_position};
 
 /// Where a search goes on: behind this hit. Whoever carries it need not know what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +98,7 @@ impl CustomerPosition {
 
 impl fmt::Display for FindCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let json = serde_json::to_vec(&self.0).expect("texts and numbers are always JSON");
-        f.write_str(&URL_SAFE_NO_PAD.encode(json))
+        f.write_str(&position_text(&self.0))
     }
 }
 
@@ -112,11 +106,7 @@ impl FromStr for FindCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(InvalidCursor);
-        }
-        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
-        let position: FindPosition = serde_json::from_slice(&json).map_err(|_| InvalidCursor)?;
+        let position: FindPosition = read_position(text)?;
         // No text that a database keeps holds NUL, and PostgreSQL refuses it.
         let texts = match &position {
             FindPosition::Number(NumberPosition { key, tenant, .. }) => [key.as_str(), tenant],
@@ -132,7 +122,11 @@ impl FromStr for FindCursor {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
+    use crate::store::db::page::POSITION_BYTES_MAX;
 
     #[test]
     fn a_cursor_reads_back() {
@@ -171,7 +165,7 @@ mod tests {
             encoded(&format!(r#"{{"n":{{"n":"R\u0000","k":"d","t":"acme","i":"{id}"}}}}"#)),
             encoded(&format!(r#"{{"n":{{"n":"R","k":"x","t":"acme","i":"{id}"}}}}"#)),
             encoded(&format!(r#"{{"c":{{"t":"acme","c":"C","a":1,"i":"{id}","s":-1}}}}"#)),
-            "A".repeat(TEXT_BYTES_MAX + 1),
+            "A".repeat(POSITION_BYTES_MAX + 1),
         ] {
             assert_eq!(text.parse::<FindCursor>(), Err(InvalidCursor), "{text}");
         }

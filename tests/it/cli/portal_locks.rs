@@ -12,7 +12,13 @@ use crate::operator::samples::{Support, event};
 /// The customer `C-1` of `acme`, whose link to `R-1` was used for wrong answers until it was locked just now.
 async fn locked() -> Support {
     let support = Support::with_acme(TestDatabase::sqlite().await).await;
-    support.accept(&event("1")).await;
+    lock(&support, "1").await;
+    support
+}
+
+/// Uses the link to this invoice of `C-1` for wrong answers until it is locked.
+async fn lock(support: &Support, number: &str) {
+    support.accept(&event(number)).await;
     let (root, _) = support.end(Concluded::Sent, ReasonCode::Accepted).await;
     let (tenant, customer) = ("acme".into(), "C-1".into());
     let attempt = VerificationAttempt { root, tenant: &tenant, customer: &customer, network: Some("203.0.113.0/24") };
@@ -21,7 +27,21 @@ async fn locked() -> Support {
     // The command goes by the system's clock.
     let now = Clock::system().now().0;
     support.database.execute(format!("UPDATE portal_failure SET at = {now}")).await;
-    support
+}
+
+#[tokio::test]
+async fn locks_are_listed_a_page_at_a_time() {
+    let support = locked().await;
+    lock(&support, "2").await;
+    // The customer's, and those of both links.
+    assert_eq!(objects(&support, &["portal-locks", "list"]).len(), 3);
+    let first = objects(&support, &["portal-locks", "list", "--limit", "1"]);
+    assert_eq!((first.len(), first[0]["delivery_id"].is_null()), (1, true), "{first:?}");
+    let page = printed(&support, &["portal-locks", "list", "--limit", "1"]);
+    let (_, after) = page.split_once("there are more: the same with --after ").expect("it says how to read on");
+    let (cursor, _) = after.split_once(',').expect("a cursor");
+    let rest = objects(&support, &["portal-locks", "list", "--after", cursor]);
+    assert_eq!(rest.iter().filter(|row| !row["delivery_id"].is_null()).count(), 2, "{rest:?}");
 }
 
 #[tokio::test]

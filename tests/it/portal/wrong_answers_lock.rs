@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
-use invoice_dispatcher::store::{Store, VerificationAdmission, VerificationAttempt};
+use invoice_dispatcher::store::{LockCursor, PortalLock, Store, VerificationAdmission, VerificationAttempt};
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -16,6 +16,7 @@ on_both_databases!(
     ten_guesses_by_many_links_are_all_of_a_day,
     a_right_answer_clears_its_link_and_not_the_customer,
     a_lock_is_lifted_by_a_person,
+    locks_are_listed_in_pages,
     a_network_waits_and_locks_nobody,
     failures_are_deleted_when_they_can_lock_no_more,
 );
@@ -65,6 +66,13 @@ fn until(admission: VerificationAdmission) -> Option<Timestamp> {
         VerificationAdmission::Locked { until } => Some(until),
         _ => None,
     }
+}
+
+/// The first page of what is locked.
+async fn all_locks(store: &Store, tenant: Option<&TenantId>) -> Vec<PortalLock> {
+    let page = store.portal_locks(&TenantScope::All.narrowed_to(tenant), None, 100).await.expect("answered");
+    assert_eq!(page.next, None);
+    page.locks
 }
 
 async fn two_hundred_guesses_at_once_are_five_comparisons(database: TestDatabase) {
@@ -132,15 +140,17 @@ async fn a_lock_is_lifted_by_a_person(database: TestDatabase) {
     let (guesser, one, two) = (Guesser::new(), link(), link());
     guesser.fail(store, one, 5).await;
     let now = database.clock.now();
-    let locks = store.portal_locks(&TenantScope::All).await.expect("answered");
+    let locks = all_locks(store, None).await;
     assert_eq!(locks.len(), 1);
     assert_eq!((locks[0].root, locks[0].until), (Some(one), now.plus(MINUTE * 15)));
     guesser.fail(store, two, 5).await;
-    let locks = store.portal_locks(&TenantScope::All.narrowed_to(Some(&guesser.tenant))).await.expect("answered");
+    let locks = all_locks(store, Some(&guesser.tenant)).await;
     assert_eq!(locks.iter().map(|lock| lock.root.is_some()).collect::<Vec<_>>(), [false, true, true]);
     assert_eq!((locks[0].customer.as_str(), locks[0].until), ("C-1", now.plus(HOUR * 24)));
     assert_eq!(locks[0].roots.len(), 2, "it says by which links");
-    assert_eq!(store.portal_locks(&TenantScope::All.narrowed_to(Some(&"other".into()))).await.expect("answered"), []);
+    assert_eq!(all_locks(store, Some(&"other".into())).await, []);
+    let theirs = store.portal_locks_of(&guesser.tenant, &guesser.customer, &TenantScope::All).await.expect("answered");
+    assert_eq!(theirs, locks);
 
     assert!(
         !store.lift_portal_locks(&guesser.tenant, &"C-2".into(), &actor("ada"), "they called").await.expect("answered")
@@ -151,8 +161,52 @@ async fn a_lock_is_lifted_by_a_person(database: TestDatabase) {
             .await
             .expect("answered")
     );
-    assert_eq!(store.portal_locks(&TenantScope::All).await.expect("answered"), []);
+    assert_eq!(all_locks(store, None).await, []);
     assert!(guesser.fail(store, one, 5).await, "all guesses of the link are new");
+}
+
+async fn locks_are_listed_in_pages(database: TestDatabase) {
+    let store = &database.store;
+    let of = |tenant: &str, customer: &str| Guesser { tenant: tenant.into(), customer: customer.into(), network: None };
+    // Two links of one customer, and the customer with them; one of each other; and one who has only failed.
+    let several = of("acme", "C-1");
+    several.fail(store, link(), 5).await;
+    several.fail(store, link(), 5).await;
+    for guesser in [of("acme", "C-2"), of("acme", "C-3"), of("beta", "C-1")] {
+        guesser.fail(store, link(), 5).await;
+    }
+    let careless = of("acme", "C-25");
+    careless.fail(store, link(), 4).await;
+    careless.fail(store, link(), 1).await;
+    let told = |lock: &PortalLock| {
+        format!("{} {} {}", lock.tenant, lock.customer, if lock.root.is_some() { "link" } else { "all" })
+    };
+    let expected =
+        ["acme C-1 all", "acme C-1 link", "acme C-1 link", "acme C-2 link", "acme C-3 link", "beta C-1 link"];
+    for limit in 1..=7 {
+        let (mut after, mut seen, mut pages): (Option<LockCursor>, Vec<PortalLock>, _) = (None, Vec::new(), 0);
+        loop {
+            let page = store.portal_locks(&TenantScope::All, after.as_ref(), limit).await.expect("answered");
+            seen.extend(page.locks);
+            pages += 1;
+            // As an address carries it.
+            after = page.next.map(|next| next.to_string().parse().expect("a cursor"));
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected, "{limit} a page");
+        assert!(seen[1].root < seen[2].root, "{limit} a page");
+        assert_eq!(pages, expected.len().div_ceil(limit as usize));
+    }
+
+    // What is lifted meanwhile repeats and hides nothing: the list goes on behind where it stood.
+    let first = store.portal_locks(&TenantScope::All, None, 4).await.expect("answered");
+    for customer in ["C-1", "C-2"] {
+        store.lift_portal_locks(&"acme".into(), &customer.into(), &actor("ada"), "called").await.expect("answered");
+    }
+    let rest = store.portal_locks(&TenantScope::All, first.next.as_ref(), 4).await.expect("answered");
+    assert_eq!(rest.locks.iter().map(told).collect::<Vec<_>>(), &expected[4..]);
 }
 
 async fn a_network_waits_and_locks_nobody(database: TestDatabase) {
@@ -166,7 +220,7 @@ async fn a_network_waits_and_locks_nobody(database: TestDatabase) {
     assert_eq!(refused, VerificationAdmission::TooMany { until: database.clock.now().plus(HOUR) });
     let elsewhere = Guesser { network: Some("203.0.113.0/24".to_owned()), ..of(30) };
     elsewhere.fail(store, root, 1).await;
-    assert_eq!(store.portal_locks(&TenantScope::All).await.expect("answered"), []);
+    assert_eq!(all_locks(store, None).await, []);
     database.clock.advance(HOUR);
     of(30).fail(store, root, 1).await;
 }

@@ -208,7 +208,7 @@ async fn lists(store: &Store, scope: &TenantScope) -> Shown {
     shown.push(("dead letters", set(letters.items.iter().filter_map(|letter| letter.tenant.as_ref()))));
     let tenants = store.tenants(scope, None, 100).await.expect("answered");
     shown.push(("tenants", set(tenants.iter().map(|tenant| &tenant.id))));
-    let locks = store.portal_locks(scope).await.expect("answered");
+    let locks = store.portal_locks(scope, None, 100).await.expect("answered").locks;
     shown.push(("portal locks", set(locks.iter().map(|lock| &lock.tenant))));
     shown
 }
@@ -256,6 +256,7 @@ async fn of_one_tenant(store: &Store, scope: &TenantScope, owned: &[Owned]) -> S
             ("logo", store.logo_of(tenant, scope).await.expect("answered").is_some()),
             ("customer", store.customer(tenant, &id, scope).await.expect("answered").is_some()),
             ("customers", !store.customers(tenant, scope, None, 10).await.expect("answered").is_empty()),
+            ("customer's locks", !store.portal_locks_of(tenant, &id, scope).await.expect("answered").is_empty()),
             ("timeline", store.explain(tenant, "R-sent", scope).await.expect("answered").is_some()),
             ("delivery", store.delivery(*sent, scope).await.expect("answered").is_some()),
             (
