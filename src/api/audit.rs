@@ -23,6 +23,7 @@ use crate::event::bounds::{KEY_MAX, identifier, loose_text};
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, TenantId};
 use crate::operator::audit_export::{AUDIT_COLUMNS, export_audit};
+use crate::operator::audit_view::view_audit;
 use crate::store::{AuditRecord, AuditSearch, PageRequest};
 use crate::web::csv_answer;
 
@@ -128,6 +129,8 @@ struct ListedEntry {
 }
 
 /// Lists entries, newest first.
+///
+/// Nothing in them is masked. That somebody has read them is an entry, too: one for all pages of a search within 15 minutes.
 #[utoipa::path(
     get,
     path = "/api/v1/audit",
@@ -149,7 +152,7 @@ pub(super) async fn list(
     let after = query.after.as_deref().map(str::parse).transpose();
     let after = after.map_err(|_| Malformed::at("after", "is not the `next` of an earlier answer"))?;
     let request = PageRequest { limit, after };
-    let page = console.store.audit_entries(&who.principal.scope, &query.filter()?, request).await?;
+    let page = view_audit(&console.store, &who, &query.filter()?, request).await?;
     let entries = page.items.into_iter().map(ListedEntry::of).collect();
     Ok(Json(AuditAnswer { entries, next: page.next.map(|next| next.to_string()) }))
 }

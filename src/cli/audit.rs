@@ -10,9 +10,9 @@ use super::terminal::format::relative;
 use super::terminal::output::ListRow;
 use super::terminal::table::Column;
 use crate::clock::Timestamp;
-use crate::model::access::TenantScope;
 use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
+use crate::operator::audit_view::view_audit;
 use crate::store::{AuditRecord, AuditSearch, Cursor, PageRequest};
 
 /// List what people did: who, what, why and when
@@ -130,7 +130,7 @@ pub async fn run(args: AuditArgs, globals: &Globals) -> anyhow::Result<()> {
     let AuditSelection { since, until, by, action, tenant, subject, after, limit } = *wanted;
     let filter = AuditSearch { since, until, who: by, action, tenant: tenant.map(TenantId::from), subject };
     let request = PageRequest { limit: limit.limit, after };
-    let page = app.store.audit_entries(&TenantScope::All, &filter, request).await?;
+    let page = view_audit(&app.store, &globals.who(), &filter, request).await?;
     let now = app.store.now();
     let rows: Vec<ListedAct> = page.items.into_iter().map(|record| ListedAct::of(record, now)).collect();
     globals.output().rows(&rows, "no entry is like that")?;

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::operator::audit_export::{AUDIT_COLUMNS, export_audit};
+use crate::operator::audit_view::view_audit;
 use crate::policy::permission::Permission;
 use crate::store::{AuditRecord, AuditSearch, ChangedMember, Cursor, PageRequest};
 use crate::web::csv_answer;
@@ -45,7 +46,7 @@ pub(super) async fn show(
     // Nothing was done on a day that there is not.
     if let Some(filter) = query.search() {
         let request = PageRequest { limit: SHOWN, after };
-        let page = console.store.audit_entries(&signed.principal.scope, &filter, request).await.or_failed(&signed)?;
+        let page = view_audit(&console.store, &signed.actor(), &filter, request).await.or_failed(&signed)?;
         next = page.next.map(|next| next.to_string());
         rows = page.items.into_iter().map(row).collect();
     }

@@ -51,6 +51,8 @@ pub enum AuditAction {
     ListViewed,
     /// A list as a file.
     ListExported,
+    /// Pages of the audit log.
+    AuditViewed,
     AuditExported,
 
     InvoiceResent,

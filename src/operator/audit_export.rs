@@ -1,11 +1,11 @@
 //! The audit log as a file.
 
 use futures_util::stream::{self, Stream};
-use serde_json::json;
 
+use super::audit_view::entry;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
-use crate::store::{AuditRecord, AuditSearch, Cursor, NewAuditEntry, PageRequest, Store, StoreError};
+use crate::store::{AuditRecord, AuditSearch, Cursor, PageRequest, Store, StoreError};
 
 /// Entries that are read at once.
 const PAGE: u32 = 500;
@@ -35,12 +35,7 @@ pub async fn export_audit(
     who: &Actor,
     filter: AuditSearch,
 ) -> Result<impl Stream<Item = Result<Vec<[String; 12]>, StoreError>> + Send + use<>, StoreError> {
-    let wanted = json!({
-        "since": filter.since, "until": filter.until, "who": filter.who, "subject": filter.subject,
-        "action": filter.action.map(|action| action.into_str()), "tenant_id": filter.tenant,
-    });
-    let entry = NewAuditEntry { tenant: filter.tenant.as_ref(), ..NewAuditEntry::new(AuditAction::AuditExported, who) };
-    store.audit(&entry.with(wanted)).await?;
+    store.audit(&entry(AuditAction::AuditExported, who, &filter)).await?;
     let (store, scope) = (store.clone(), who.principal.scope.clone());
     let first: Option<Option<Cursor>> = Some(None);
     Ok(stream::try_unfold(first, move |after| {

@@ -1,6 +1,7 @@
 //! What people do and look at, by the command line or a page.
 
 pub mod audit_export;
+pub mod audit_view;
 pub mod foresight;
 pub mod fresh_link;
 pub mod invoice;

@@ -1,17 +1,27 @@
 //! The audit log over HTTP: what each request changed, found, page after page, and as a file.
 
+use std::time::Duration;
+
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::api::support::{Answer, Api, customer, tenant};
+use crate::api::support::{Answer, Api, customer, send, tenant};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
+use crate::operator::samples;
 
 on_both_databases!(
     changes_are_entries,
     entries_are_listed_page_after_page,
+    whoever_reads_it_is_in_it,
     the_file_holds_no_formula,
     what_is_not_understood_is_refused
 );
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// How often somebody has read the audit log.
+const LOOKS: &str = "SELECT COUNT(*) FROM audit_entry WHERE action = 'audit_viewed'";
 
 fn entries(answer: &Answer) -> Vec<Value> {
     answer.success(200)["entries"].as_array().expect("a list").clone()
@@ -79,6 +89,38 @@ async fn entries_are_listed_page_after_page(database: TestDatabase) {
     );
     assert!(entries(&api.get("/api/v1/audit?since=2030-01-01T00:00:00Z").await).is_empty());
     assert_eq!(entries(&api.get("/api/v1/audit?until=2030-01-01T00:00:00Z&subject=C-1").await).len(), 1);
+}
+
+async fn whoever_reads_it_is_in_it(database: TestDatabase) {
+    let api =
+        Api::configured(database.store.clone(), |config| config.api_token = Some(SecretString::from(TOKEN))).await;
+    let get =
+        async |query: &str| send(api.request(Method::GET, &format!("/api/v1/audit?{query}")).bearer_auth(TOKEN)).await;
+    for id in ["acme", "beta", "gamma"] {
+        database.store.upsert_tenant(&samples::tenant(id), &actor("billing")).await.expect("answered");
+    }
+    // All pages of a search are one look; what finds nothing is none.
+    let first = get("limit=1&action=tenants_written").await;
+    let next = first.success(200)["next"].as_str().expect("there is more").to_owned();
+    get(&format!("limit=1&action=tenants_written&after={next}")).await.success(200);
+    assert!(entries(&get("who=nobody").await).is_empty());
+    get("tenant_id=acme").await.success(200);
+    let looks = get("action=audit_viewed").await;
+    let sought: Vec<_> = entries(&looks)
+        .iter()
+        .map(|entry| (entry["who"].clone(), entry["tenant_id"].clone(), entry["change"]["action"].clone()))
+        .collect();
+    let who = json!("API_TOKEN");
+    let expected = [(who.clone(), json!("acme"), Value::Null), (who, Value::Null, json!("tenants_written"))];
+    assert_eq!(sought, expected);
+
+    // Whoever begins the search again later, looks again.
+    database.clock.advance(Duration::from_mins(14));
+    get("action=tenants_written").await.success(200);
+    assert_eq!(database.number(LOOKS).await, 3);
+    database.clock.advance(Duration::from_mins(1));
+    get("action=tenants_written").await.success(200);
+    assert_eq!(database.number(LOOKS).await, 4);
 }
 
 async fn the_file_holds_no_formula(database: TestDatabase) {

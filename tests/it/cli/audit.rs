@@ -40,10 +40,13 @@ fn what_people_did_is_listed_and_proven() {
     let table = here.run("audit list --action events_published").stdout;
     assert!(table.contains("events_published") && !table.contains("catalogue_imported"), "{table}");
     assert_eq!(here.run("audit list --by eve").stdout, "no entry is like that\n");
+    let looks = here.run("audit list --json --action audit_viewed").json();
+    let sought: Vec<_> = looks.iter().map(|row| row["change"]["action"].as_str()).collect();
+    assert_eq!(sought, [Some("events_published"), None], "whoever reads it is in it, if there was something to read");
 
     let (result, detail) = audited(&here, "");
     assert_eq!(result, "ok", "{detail}");
-    assert!(detail.starts_with("2 entries as written, up to 2:"), "{detail}");
+    assert!(detail.starts_with("5 entries as written, up to 5:"), "{detail}");
     let head = detail.rsplit(' ').next().expect("the head").to_owned();
     assert_eq!(audited(&here, &head).0, "ok");
 

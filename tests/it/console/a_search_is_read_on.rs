@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::access::Role;
+use invoice_dispatcher::model::customer::Customer;
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::support::{Browser, PageAnswer, TestConsole};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, event};
+use crate::operator::samples::{Support, customer, event};
 
 on_both_databases!(
     each_invoice_stands_on_one_page,
     what_is_no_cursor_is_refused_in_words,
     whatever_is_typed_is_answered,
     a_file_has_every_page_and_stands_in_the_audit_log,
+    whoever_reads_the_audit_log_stands_in_it,
 );
 
 /// Invoices of one customer: two pages and a bit.
@@ -156,4 +159,32 @@ async fn a_file_has_every_page_and_stands_in_the_audit_log(database: TestDatabas
                    WHERE audit_entry.action = 'list_exported' ORDER BY audit_entry.sequence";
     let first: Value = serde_json::from_str(&console.database.texts(changes).await[0]).expect("JSON");
     assert_eq!((&first["query"], &first["rows"], &first["more"]), (&"r-2026".into(), &INVOICES.into(), &false.into()));
+}
+
+/// The row of a look at the audit log.
+const LOOK: &str = "<strong>audit viewed</strong>";
+
+async fn whoever_reads_the_audit_log_stands_in_it(database: TestDatabase) {
+    let (console, support, mut browser) = console(database, Role::Admin).await;
+    for n in 0..60 {
+        let renamed = Customer { name: format!("Käufer {n}"), ..customer("C-1") };
+        support.database.store.upsert_customer(&renamed, &actor("billing")).await.expect("answered");
+    }
+    let first = browser.get("/audit").await;
+    assert!(!first.text.contains(LOOK), "the page that is looked at does not hold the look: {first:?}");
+    let second = next(&first).expect("there are two pages");
+    assert_eq!(browser.get(&second).await.status, StatusCode::OK);
+    for nothing in ["/audit?who=nobody", "/audit?since=yesterday", "/audit?action=made_tea"] {
+        assert_eq!(browser.get(nothing).await.status, StatusCode::OK, "{nothing}");
+    }
+    assert_eq!(browser.get("/audit?about=C-1").await.status, StatusCode::OK);
+    let mut other = console.person("other@acme.example", Role::Admin).await.1;
+    assert!(other.get("/audit").await.text.contains(LOOK), "the looks before it are there");
+    let looks = "SELECT audit_detail.name FROM audit_entry
+                 JOIN audit_detail ON audit_detail.sequence = audit_entry.sequence
+                 WHERE audit_entry.action = 'audit_viewed' ORDER BY audit_entry.sequence";
+    let who = ["support@acme.example", "support@acme.example", "other@acme.example"];
+    assert_eq!(console.database.texts(looks).await, who, "the following pages of a search are one look with it");
+    let sought = "SELECT change FROM audit_detail WHERE change LIKE '%\"subject\":\"C-1\"%'";
+    assert_eq!(console.database.texts(sought).await.len(), 1, "with what was searched for");
 }

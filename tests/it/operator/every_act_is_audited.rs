@@ -146,6 +146,7 @@ async fn act(support: &Support, action: AuditAction, who: &Actor) -> Tested {
         | AuditAction::EventViewed
         | AuditAction::ListViewed
         | AuditAction::ListExported
+        | AuditAction::AuditViewed
         | AuditAction::AuditExported
         | AuditAction::EventsPublished
         | AuditAction::TestSent

@@ -1,7 +1,6 @@
 //! New entries.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +8,6 @@ use super::chain::{AuditDetail, AuditNetwork, ChainedEntry};
 use super::head::{AuditHead, LockedHead};
 use crate::clean;
 use crate::clock::Timestamp;
-use crate::model::access::PrincipalKind;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
@@ -25,10 +23,6 @@ const SUBJECT_CHARS_MAX: usize = 300;
 const TEXT_CHARS_MAX: usize = 2_000;
 /// The largest old and new values that are kept, in bytes.
 const CHANGE_BYTES_MAX: usize = 16_384;
-
-/// The same look at the same thing by the same person is one entry within this time: a page that follows what it shows
-/// asks every few seconds.
-const LOOK: Duration = Duration::from_mins(10);
 
 /// What the audit log is to keep of an act.
 #[derive(Debug, Clone)]
@@ -81,17 +75,19 @@ impl<'a> NewAuditEntry<'a> {
     /// What names people, bounded.
     fn detail(&self, change: Option<&Json>) -> AuditDetail {
         let part = |text: &str| clean::marked_part(text, TEXT_CHARS_MAX);
-        let change = change.map(|change| {
-            let text = change.to_string();
-            if text.len() > CHANGE_BYTES_MAX { json!({ "omitted_bytes": text.len() }).to_string() } else { text }
-        });
         AuditDetail {
             salt: audit_salt().to_vec(),
             name: part(self.actor.name()),
             reason: self.reason.map(part),
-            change,
+            change: change.map(kept_change),
         }
     }
+}
+
+/// Old and new values as they are kept.
+pub(super) fn kept_change(change: &Json) -> String {
+    let text = change.to_string();
+    if text.len() > CHANGE_BYTES_MAX { json!({ "omitted_bytes": text.len() }).to_string() } else { text }
 }
 
 /// What of two JSON objects differs: each member with its old and its new value.
@@ -121,52 +117,6 @@ impl Store {
         let mut transaction = self.begin().await?;
         append(&mut transaction, entry, at).await?;
         transaction.commit().await
-    }
-
-    /// Keeps a look at personal data, unless the same look was kept a few minutes ago. What is shown must wait for it.
-    pub async fn audit_look(&self, entry: &NewAuditEntry<'_>) -> Result<(), StoreError> {
-        let seen = sql("SELECT 1 AS one FROM audit_entry
-            WHERE subject = $1 AND action = $2 AND at > $3 AND who_kind = $4
-              AND (who_id = $5 OR (who_id IS NULL AND $5 IS NULL))
-              AND (tenant_id = $6 OR (tenant_id IS NULL AND $6 IS NULL)) LIMIT 1")
-        .bind(entry.subject.as_deref())
-        .bind(entry.action.into_str())
-        .bind(self.now().minus(LOOK))
-        .bind(entry.actor.principal.kind.into_str())
-        .bind(entry.actor.principal.kind.id())
-        .bind(entry.tenant)
-        .optional(&mut self.read().await?)
-        .await?;
-        // Whoever has no row of their own may be another person than before.
-        let is_known = !matches!(entry.actor.principal.kind, PrincipalKind::CommandLine | PrincipalKind::ThisMachine);
-        if seen.is_some() && is_known {
-            return Ok(());
-        }
-        self.audit(entry).await
-    }
-
-    /// Keeps an act that one person may do once in `interval`, unless they have; says whether it did. The act waits for
-    /// the answer.
-    pub async fn audit_once_in(&self, entry: &NewAuditEntry<'_>, interval: Duration) -> Result<bool, StoreError> {
-        let now = self.now();
-        let mut transaction = self.begin().await?;
-        // Two at once wait for each other here: the second one sees the entry of the first.
-        LockedHead::take(&mut transaction).await?;
-        let who = entry.actor.principal.kind;
-        let seen = sql("SELECT 1 AS one FROM audit_entry
-            WHERE at > $1 AND action = $2 AND who_kind = $3 AND (who_id = $4 OR (who_id IS NULL AND $4 IS NULL)) LIMIT 1")
-        .bind(now.minus(interval))
-        .bind(entry.action.into_str())
-        .bind(who.into_str())
-        .bind(who.id())
-        .optional(&mut transaction)
-        .await?;
-        if seen.is_some() {
-            return Ok(false);
-        }
-        append(&mut transaction, entry, now).await?;
-        transaction.commit().await?;
-        Ok(true)
     }
 }
 

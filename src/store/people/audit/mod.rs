@@ -8,6 +8,7 @@ pub(in crate::store) mod append;
 mod chain;
 pub(in crate::store) mod erase;
 pub(in crate::store) mod head;
+mod look;
 pub(in crate::store) mod proof;
 pub(in crate::store) mod prune;
 pub(in crate::store) mod search;
