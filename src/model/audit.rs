@@ -15,7 +15,7 @@ pub enum AuditAction {
     SignInFailed,
     /// A sign-in that was not even compared: too many failed before, or the account is disabled.
     SignInRefused,
-    /// An operator ended another of the own sessions.
+    /// An operator ended another of the own sessions, or it made room for a further one.
     SessionEnded,
     PasswordChanged,
     /// A second factor was set up.

@@ -111,7 +111,7 @@ impl Store {
         .await?;
         let Some(owner) = owner else { return Ok(false) };
         let session = self.clock().new_id();
-        end_oldest(&mut transaction, new.operator, now).await?;
+        let ended = end_oldest(&mut transaction, new.operator, now).await?;
         sql("INSERT INTO operator_session (id_sha256, session, operator_id, stage, started_at, last_seen_at, ends_at,
                                            network, browser)
             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)")
@@ -125,15 +125,20 @@ impl Store {
         .bind(new.browser)
         .run(&mut transaction)
         .await?;
+        let who = Actor::new(Principal {
+            kind: PrincipalKind::Operator(new.operator),
+            name: owner.get::<String>("address")?.into(),
+            role: owner.get("role")?,
+            scope: read_scope(&owner, "scope")?,
+        });
+        let who = who.from_network_if_known(new.network);
         if new.stage == SessionStage::Open {
-            let who = Actor::new(Principal {
-                kind: PrincipalKind::Operator(new.operator),
-                name: owner.get::<String>("address")?.into(),
-                role: owner.get("role")?,
-                scope: read_scope(&owner, "scope")?,
-            });
-            let who = who.from_network_if_known(new.network);
             note_sign_in(&mut transaction, new.operator, session, new.browser, &who, now).await?;
+        }
+        for ended in ended {
+            let change = json!({ "session": { "old": ended, "new": session }, "sessions_max": SESSIONS_MAX });
+            let entry = NewAuditEntry::new(AuditAction::SessionEnded, &who).about(ended.to_string());
+            append(&mut transaction, &entry.with(change), now).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -294,18 +299,28 @@ const fn longest(stage: SessionStage) -> Duration {
     }
 }
 
-/// Makes room for one more. Sign-ins that are not finished go first: whoever has the password alone ends nobody's work.
-async fn end_oldest(on: &mut Transaction, operator: OperatorId, now: Timestamp) -> Result<(), StoreError> {
-    sql("UPDATE operator_session SET ends_at = $2 WHERE id_sha256 IN (
+/// Makes room for one more; returns the sessions that were in use until now. Sign-ins that are not finished go first: whoever
+/// has the password alone ends nobody's work.
+async fn end_oldest(on: &mut Transaction, operator: OperatorId, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+    let ended = sql("UPDATE operator_session SET ends_at = $2 WHERE id_sha256 IN (
             SELECT id_sha256 FROM operator_session WHERE operator_id = $1 AND ends_at > $2
-            ORDER BY CASE WHEN stage = $4 THEN 0 ELSE 1 END, started_at DESC, id_sha256 LIMIT 1000 OFFSET $3)")
+            ORDER BY CASE WHEN stage = $4 THEN 0 ELSE 1 END, started_at DESC, id_sha256 LIMIT 1000 OFFSET $3)
+        RETURNING session, stage, last_seen_at")
     .bind(operator)
     .bind(now)
     .bind(SESSIONS_MAX - 1)
     .bind(SessionStage::Open)
-    .run(on)
+    .all(on)
     .await?;
-    Ok(())
+    let mut in_use = Vec::new();
+    for row in &ended {
+        let is_open = row.get::<SessionStage>("stage")? == SessionStage::Open;
+        // One without a request for so long had ended by itself.
+        if is_open && now.since(row.get("last_seen_at")?) < SESSION_IDLE {
+            in_use.push(row.get("session")?);
+        }
+    }
+    Ok(in_use)
 }
 
 /// Ends an operator's sessions but for `own`; returns how many.

@@ -12,6 +12,7 @@ use invoice_dispatcher::store::{
     Invited, NewApiToken, NewInvitation, NewOperator, NewOperatorSession, OperatorAdded, OperatorChange,
     OperatorSession, PageRequest, RetentionTimes, SignInAdmission, SignInAttempt, Store, UnknownSignIns,
 };
+use serde_json::{Value, json};
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -313,14 +314,37 @@ async fn sessions_end_with_their_operators_rights(database: TestDatabase) {
 async fn only_so_many_sessions_are_open_at_once(database: TestDatabase) {
     let store = &database.store;
     let operator = active(store, "ops@acme.example", Role::Support).await;
-    let mut ids = Vec::new();
+    let (mut ids, mut sessions) = (Vec::new(), Vec::new());
     for _ in 0..22 {
-        ids.push(session(store, operator, SessionStage::Open).await);
+        let id = session(store, operator, SessionStage::Open).await;
+        sessions.push(open(store, &id).await.expect("it is open").session.to_string());
+        ids.push(id);
         database.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(store.operator_sessions(operator).await.expect("answered").len(), 20);
     assert!(open(store, &ids[1]).await.is_none(), "the oldest end");
     assert!(open(store, &ids[2]).await.is_some());
+    assert_eq!(ended(&database).await, &sessions[..2], "and each is an entry");
+    let told = "SELECT name || ' ' || change FROM audit_detail
+                    JOIN audit_entry ON audit_entry.sequence = audit_detail.sequence
+                WHERE action = 'session_ended' ORDER BY audit_entry.sequence";
+    let told = database.texts(told).await;
+    for (told, (old, new)) in told.iter().zip(sessions.iter().zip(&sessions[20..])) {
+        let change = told.strip_prefix("ops@acme.example ").expect("its owner has signed in once more");
+        let change: Value = serde_json::from_str(change).expect("JSON");
+        assert_eq!(change, json!({ "session": { "old": old, "new": new }, "sessions_max": 20 }));
+    }
+    assert!(store.prove_audit(&[]).await.expect("answered").is_ok());
+
+    // What had ended by itself makes room without one.
+    database.clock.advance(Duration::from_hours(2));
+    session(store, operator, SessionStage::Open).await;
+    assert_eq!(ended(&database).await.len(), 2);
+}
+
+/// The sessions of which the audit log says that they ended, in order.
+async fn ended(database: &TestDatabase) -> Vec<String> {
+    database.texts("SELECT subject FROM audit_entry WHERE action = 'session_ended' ORDER BY sequence").await
 }
 
 /// The password was compared, and then another one was chosen, before the session began.
@@ -356,6 +380,7 @@ async fn who_has_the_password_alone_ends_no_session(database: TestDatabase) {
     assert!(open(store, &at_work).await.is_some(), "none of these has shown a code");
     let going_on = "SELECT COUNT(*) FROM operator_session WHERE ends_at > started_at + 60000";
     assert_eq!(database.number(going_on).await, 20, "and they are no more than there may be");
+    assert_eq!(ended(&database).await, [""; 0], "a sign-in that is not finished is none");
 }
 
 fn attempt<'a>(account: &str, operator: Option<OperatorId>, network: Option<&'a str>) -> SignInAttempt<'a> {
