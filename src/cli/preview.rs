@@ -309,7 +309,7 @@ impl Preview {
         report.headline(&format!("{} of {} for {}: a mail would be sent", self.invoice, self.tenant, self.customer));
         report.gap();
         if let (Some(decision), Some(reason)) = (self.decision, self.reason) {
-            report.fact("decision", INDENT, &format!("{decision}: {}", why(reason)));
+            report.fact("decision", INDENT, &format!("{decision}: {}", why(reason, None)));
             let upon = &self.inputs;
             report.fact(
                 "",

@@ -20,7 +20,7 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryRole, DeliveryState};
-use crate::operator::resend::{Candidate, ResendConfirmations, ResendError, ResendRequest, Resent};
+use crate::operator::resend::{Candidate, LinkCause, ResendConfirmations, ResendError, ResendRequest, Resent};
 
 /// Send an invoice again, as a new email
 ///
@@ -88,6 +88,9 @@ struct Made {
     #[serde(serialize_with = "shown")]
     original_is: DeliveryState,
     links_revoked: u64,
+    /// Why it goes as a link whatever the settings say.
+    #[serde(serialize_with = "crate::cli::terminal::output::spelled")]
+    link_cause: Option<LinkCause>,
 }
 
 /// Does what the command line says.
@@ -112,7 +115,7 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
         plan: None,
     };
     let resend = if args.anyway { app.resend.clone().looking_ahead(None) } else { app.resend.clone() };
-    let Resent { delivery, original, original_was, invoice_number, kind, links_revoked } =
+    let Resent { delivery, original, original_was, invoice_number, kind, links_revoked, link_cause } =
         match resend.resend(&request).await {
             Ok(resent) => resent,
             Err(error) => {
@@ -123,8 +126,17 @@ pub async fn run(args: ResendArgs, globals: &Globals) -> anyhow::Result<()> {
     let original_is =
         app.store.delivery(original, &TenantScope::All).await?.map_or(original_was, |delivery| delivery.state);
     let (tenant_id, delivery_id) = (tenant, delivery);
-    let made =
-        Made { tenant_id, invoice_number, kind, delivery_id, original, original_was, original_is, links_revoked };
+    let made = Made {
+        tenant_id,
+        invoice_number,
+        kind,
+        delivery_id,
+        original,
+        original_was,
+        original_is,
+        links_revoked,
+        link_cause,
+    };
     let output = globals.output();
     Ok(output.one(&made, &made.text(output))?)
 }
@@ -230,6 +242,13 @@ impl Made {
             INDENT,
             &format!("{}, ahead of the others; a running worker finds it within half a second", self.delivery_id),
         );
+        if self.link_cause == Some(LinkCause::NewAddress) {
+            report.fact(
+                "holds",
+                INDENT,
+                "a link by default: the address is neither in the event nor on record; with --attach the settings decide",
+            );
+        }
         report.fact("earlier", INDENT, &format!("{}, {}", self.original, became(self.original_was)));
         if self.links_revoked > 0 {
             let links = count(usize::try_from(self.links_revoked).unwrap_or(usize::MAX), "earlier link");

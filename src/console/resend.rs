@@ -171,6 +171,7 @@ fn shown(plan: &ResendPlan, reader: &Reader) -> Result<PlannedResend, ResendRefu
         recipients: reader.recipients(&plan.recipients),
         decision: content.plan.decision(),
         reason: content.reason,
+        link_cause: content.link_cause,
         access: match content.plan {
             Plan::Attach => None,
             Plan::Link { access } => Some(access),

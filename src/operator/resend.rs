@@ -6,6 +6,7 @@
 //! narrow that to a link, never widen it. To an address that neither the event nor the customer's record has goes a link,
 //! unless the person confirms once more that documents shall go there.
 
+mod link_cause;
 pub mod plan;
 mod source;
 
@@ -15,6 +16,8 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::info;
 
+use self::link_cause::new_address_note;
+pub use self::link_cause::{LinkCause, NEW_ADDRESS_NOTE};
 use self::plan::ResendPlan;
 pub use self::source::AddressOrigin;
 use self::source::ResendSource;
@@ -48,8 +51,6 @@ const RESENT_ELSEWHERE: &str = "the invoice was sent to another address";
 
 /// How the note of a resend begins; its reason follows.
 pub const RESENT_NOTE: &str = "resent: ";
-/// How the note begins by which the timeline knows a resend to an address that is neither in the event nor on record.
-pub const NEW_ADDRESS_NOTE: &str = "to an address that is neither in the event nor on record";
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -101,6 +102,8 @@ pub struct Resent {
     pub kind: InvoiceKind,
     /// Portal links that are revoked.
     pub links_revoked: u64,
+    /// Why it goes as a link whatever the settings say; none if they decide.
+    pub link_cause: Option<LinkCause>,
 }
 
 /// Why an invoice is not sent again; everything stands as before.
@@ -281,12 +284,13 @@ impl Resend {
         };
         self.insert(&mut transaction, id, request, &found, recipients).await?;
         if is_new_address {
-            transaction.note(id, who.name(), &new_address_note(confirmed, links_revoked)).await?;
+            let note = new_address_note(found.link_cause(request), confirmed.keep_links, links_revoked);
+            transaction.note(id, who.name(), &note).await?;
         }
         let change = json!({
             "invoice_number": newest.invoice.number, "kind": newest.invoice.kind.into_str(), "original": newest.id,
             "original_was": original_was.to_string(), "to": to.map(MailAddress::as_str),
-            "link_only": found.link_only(request), "links_revoked": links_revoked,
+            "link_only": found.link_cause(request).is_some(), "links_revoked": links_revoked,
         });
         let entry = NewAuditEntry::new(AuditAction::InvoiceResent, who).because(reason).with(change);
         let entry = entry.of_customer(tenant, &newest.invoice.customer).about(id.to_string());
@@ -307,6 +311,7 @@ impl Resend {
             invoice_number: newest.invoice.number.clone(),
             kind: newest.invoice.kind,
             links_revoked,
+            link_cause: found.link_cause(request),
         }))
     }
 
@@ -366,7 +371,7 @@ impl Resend {
             snapshot_at: now,
             link_key: self.factory.link_key.clone(),
             link_generation: 0,
-            link_only: found.link_only(request),
+            link_only: found.link_cause(request).is_some(),
             // A person wants it sent: the event's own end does not count.
             expires_at: None,
             created_at: now,
@@ -390,16 +395,4 @@ pub(super) fn lane_entry(delivery: &NewDelivery, tenant: &TenantSnapshot) -> New
         message_date: None,
         held: None,
     }
-}
-
-/// What a resend to a new address meant, without the address; the note's author is the person on whose word it was made.
-fn new_address_note(confirmed: ResendConfirmations, links_revoked: u64) -> String {
-    let holds = if confirmed.attach_to_new_address { "documents allowed there" } else { "with a link" };
-    let links = match (confirmed.keep_links, links_revoked) {
-        (true, _) => "earlier links kept".to_owned(),
-        (false, 0) => "no earlier link to revoke".to_owned(),
-        (false, 1) => "1 earlier link revoked".to_owned(),
-        (false, number) => format!("{number} earlier links revoked"),
-    };
-    format!("{NEW_ADDRESS_NOTE}, on this person's word: {holds}, {links}")
 }

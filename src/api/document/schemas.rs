@@ -22,6 +22,7 @@ use crate::model::settings::{PortalLevel, SensitiveAttachments, VerificationMeth
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::model::work::WorkKind;
 use crate::operator::invoice::InvoiceStanding;
+use crate::operator::resend::LinkCause;
 use crate::policy::consequences::{PolicyWarning, PolicyWarningCode};
 use crate::policy::decision::{PortalAccess, Reason};
 use crate::policy::permission::Permission;
@@ -114,6 +115,7 @@ words!(
     EventState,
     FoundBy,
     InvoiceKind,
+    LinkCause,
     LinkState,
     MediaType,
     Permission,

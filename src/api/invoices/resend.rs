@@ -178,7 +178,8 @@ pub(super) async fn resend(
     let resent = console.resend.resend(&request).await.map_err(refusal)?;
     // Whose place it takes may be another by now than the one that the address names.
     let now = delivery(&console, &who.principal.scope, resent.original).await?;
-    let Resent { delivery: delivery_id, original, original_was, invoice_number, kind, links_revoked } = resent;
+    let Resent { delivery: delivery_id, original, original_was, invoice_number, kind, links_revoked, link_cause: _ } =
+        resent;
     let answer = ResentAnswer {
         tenant_id: now.invoice.tenant,
         invoice_number,

@@ -12,8 +12,8 @@ use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Decision, DeliveryState};
 use crate::operator::masking::Reader;
-use crate::operator::resend::AddressOrigin;
 use crate::operator::resend::plan::{PlannedContent, ResendDifference, ResendPlan, ResendWarning};
+use crate::operator::resend::{AddressOrigin, LinkCause};
 use crate::policy::decision::{Plan, PortalAccess};
 
 /// What a resend would do.
@@ -57,6 +57,10 @@ struct PlannedContentAnswer {
     decision: &'static str,
     #[schema(value_type = DecisionReason)]
     decision_reason: &'static str,
+    /// Of `link_only`: a person asked for it, or it is the default for an address that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LinkCause>)]
+    link_cause: Option<&'static str>,
     /// Of a link: what the portal asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PortalAccess>)]
@@ -143,6 +147,7 @@ impl PlannedContentAnswer {
         Self {
             decision: content.plan.decision().into_str(),
             decision_reason: content.reason.into_str(),
+            link_cause: content.link_cause.map(|cause| cause.into_str()),
             access,
             method: content.method.map(|method| method.into_str()),
             settings_version: content.settings_version,

@@ -12,6 +12,7 @@ use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, Decision, DeliveryRole};
 use crate::operator::invoice::history::DocumentHistory;
 use crate::operator::invoice::timeline::{TimelineEntry, TimelineEvent};
+use crate::operator::resend::LinkCause;
 use crate::policy::decision::PortalAccess;
 
 /// One step of what happened.
@@ -57,6 +58,10 @@ enum StepKind {
         decision: &'static str,
         #[schema(value_type = DecisionReason)]
         decision_reason: &'static str,
+        /// Of `link_only`: a person asked for it, or it is the default for an address that is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<LinkCause>)]
+        link_cause: Option<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         settings_version: Option<i64>,
         /// Of a link: what the portal asks.
@@ -148,13 +153,16 @@ impl StepKind {
             TimelineEvent::Resent { by, reason, to, to_unknown_address } => {
                 Self::Resent { by, reason, to, to_unknown_address }
             }
-            TimelineEvent::Decided { decision, reason, settings_version, access, method } => Self::Decided {
-                decision: decision.into_str(),
-                decision_reason: reason.into_str(),
-                settings_version,
-                access: access.map(|access| access.into_str()),
-                method: method.map(|method| method.into_str()),
-            },
+            TimelineEvent::Decided { decision, reason, link_cause, settings_version, access, method } => {
+                Self::Decided {
+                    decision: decision.into_str(),
+                    decision_reason: reason.into_str(),
+                    link_cause: link_cause.map(|cause| cause.into_str()),
+                    settings_version,
+                    access: access.map(|access| access.into_str()),
+                    method: method.map(|method| method.into_str()),
+                }
+            }
             TimelineEvent::Attempted { number, relay, phase, class, code, reply, took, next_at } => Self::Attempted {
                 number,
                 relay,

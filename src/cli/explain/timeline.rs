@@ -12,6 +12,7 @@ use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState};
 use crate::operator::invoice::wait_reason::LaneConditions;
+use crate::operator::resend::LinkCause;
 use crate::store::{
     DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, ExplainedLink, Explanation,
     NumberedInvoice, PortalEvent,
@@ -138,7 +139,8 @@ impl Timeline {
         report.fact("delivery", INDENT, &delivery.id.to_string());
         report.fact("to", INDENT, &self.recipients(&delivery.recipients));
         if let (Some(decision), Some(reason)) = (delivery.decision, delivery.decision_reason) {
-            report.fact("decision", INDENT, &format!("{decision}: {}", why(reason)));
+            let cause = LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str()));
+            report.fact("decision", INDENT, &format!("{decision}: {}", why(reason, cause)));
         }
         let attachments: Vec<Attachment> =
             delivery.attachments.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();

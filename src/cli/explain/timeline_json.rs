@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::timeline::Timeline;
+use crate::operator::resend::LinkCause;
 use crate::store::{
     DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Explanation, NumberedInvoice, PortalEvent,
 };
@@ -73,6 +74,9 @@ impl Timeline {
                 "revoked_at": link.revoked_at, "revoked_by": link.revoked_by, "revoke_reason": link.revoke_reason,
             })
         });
+        let link_cause = delivery
+            .decision_reason
+            .and_then(|reason| LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str())));
         json!({
             "id": delivery.id,
             "root_id": delivery.root,
@@ -101,6 +105,7 @@ impl Timeline {
             "link_only": delivery.link_only,
             "decision": delivery.decision.map(|decision| decision.into_str()),
             "decision_reason": delivery.decision_reason.map(|reason| reason.into_str()),
+            "link_cause": link_cause.map(|cause| cause.into_str()),
             "decision_inputs": parsed(delivery.decision_inputs.as_deref()),
             "attachments": parsed(delivery.attachments.as_deref()),
             "message_id": delivery.message_id,

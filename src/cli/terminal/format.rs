@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::customer::Customer;
 use crate::operator::masking;
+use crate::operator::resend::LinkCause;
 use crate::policy::decision::Reason;
 use crate::telemetry::Masked;
 
@@ -87,8 +88,8 @@ pub(in crate::cli) fn customer_name(customer: &Customer, whole: bool) -> String 
     masking::customer_name(&customer.name, customer.kind, whole)
 }
 
-/// Why documents are attached or not, as a sentence's end.
-pub(in crate::cli) const fn why(reason: Reason) -> &'static str {
+/// Why documents are attached or not, as a sentence's end; the reason alone does not say who wanted a link.
+pub(in crate::cli) const fn why(reason: Reason, link_cause: Option<LinkCause>) -> &'static str {
     match reason {
         Reason::PolicyInclude => "the tenant's policy attaches documents for every customer",
         Reason::PolicyExclude => "the tenant's policy never attaches documents",
@@ -100,6 +101,9 @@ pub(in crate::cli) const fn why(reason: Reason) -> &'static str {
             "the tenant's policy attaches for business customers only, and this one's type is unknown"
         }
         Reason::TooLarge => "with its documents the mail would be larger than the relay takes",
+        Reason::LinkOnly if matches!(link_cause, Some(LinkCause::NewAddress)) => {
+            "the address is neither in the event nor on record, so a link goes by default"
+        }
         Reason::LinkOnly => "a person asked for a link",
         Reason::EarlierDecision => "an earlier attempt decided on a link, and a retry never widens",
     }
@@ -125,6 +129,17 @@ mod tests {
             assert_eq!(relative(Timestamp(now.0 - seconds * 1_000), now), expected, "{seconds}");
         }
         assert_eq!(moment(now), "2026-11-23 09:30:00Z");
+    }
+
+    #[test]
+    fn a_link_by_default_is_not_said_to_be_asked_for() {
+        for (cause, expected) in [
+            (Some(LinkCause::NewAddress), "neither in the event nor on record"),
+            (Some(LinkCause::AskedFor), "a person asked"),
+            (None, "a person asked"),
+        ] {
+            assert!(why(Reason::LinkOnly, cause).contains(expected), "{cause:?}");
+        }
     }
 
     #[test]

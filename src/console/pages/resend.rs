@@ -9,6 +9,7 @@ use super::format::invoice_path;
 use super::icon::Icon;
 use super::invoice::{DocumentFact, RecipientFact, document, named};
 use super::layout::{ConsoleLayout, FrameView, TenantName};
+use super::timeline::decision_reason;
 use crate::clock::Timestamp;
 use crate::compose::money::Money;
 use crate::console::terms::{NavItem, ResendProblem};
@@ -16,6 +17,7 @@ use crate::console::words::{ConsoleWords, ResendWords};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Decision, DeliveryState};
+use crate::operator::resend::LinkCause;
 use crate::policy::decision::{PortalAccess, Reason};
 
 pub struct ResendPage<'a> {
@@ -47,6 +49,8 @@ pub struct PlannedResend {
     pub recipients: Vec<RecipientFact>,
     pub decision: Decision,
     pub reason: Reason,
+    /// Of a link whatever the settings say: who wants it.
+    pub link_cause: Option<LinkCause>,
     /// Of a link: what the portal asks.
     pub access: Option<PortalAccess>,
     /// What is attached, or what the link leads to.
@@ -188,7 +192,7 @@ fn plan_view(layout: &ConsoleLayout<'_>, plan: &PlannedResend) -> PlanView {
         recipients: plan.recipients.iter().map(|one| ((words.invoice.role)(one.role), named(one))).collect(),
         icon: if plan.decision == Decision::Attach { Icon::Paperclip } else { Icon::Link },
         decision: (words.resend.decision)(plan.decision),
-        reason: (words.timeline.decision_reason)(plan.reason),
+        reason: decision_reason(&words.timeline, plan.reason, plan.link_cause),
         access: plan.access.map(words.timeline.access),
         documents: plan.documents.iter().map(|one| document(&sizes, one)).collect(),
         differences: plan.differences.iter().map(|one| difference(words, one)).collect(),

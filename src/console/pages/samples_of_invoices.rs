@@ -14,6 +14,7 @@ use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, Decision, DeliveryRole, DeliveryState};
+use crate::operator::resend::LinkCause;
 use crate::policy::decision::{PortalAccess, Reason};
 
 pub(super) fn invoice_pages(sample: &ConsoleSample, language: ConsoleLanguage) -> Vec<(&'static str, Response)> {
@@ -94,6 +95,7 @@ fn resent(sample: &ConsoleSample) -> InvoiceSection {
     let decided = || TimelineEvent::Decided {
         decision: Decision::Link,
         reason: Reason::PrivateCustomer,
+        link_cause: None,
         settings_version: Some(4),
         access: Some(PortalAccess::Verified),
         method: Some(VerificationMethod::SmsOtp),
@@ -215,6 +217,7 @@ fn timeline(sample: &ConsoleSample) -> Vec<TimelineEntry> {
         TimelineEvent::Decided {
             decision: Decision::Link,
             reason: Reason::PrivateCustomer,
+            link_cause: None,
             settings_version: Some(4),
             access: Some(PortalAccess::Verified),
             method: Some(VerificationMethod::SmsOtp),
@@ -279,6 +282,7 @@ fn planned(sample: &ConsoleSample, is_elsewhere: bool) -> PlannedResend {
         recipients: vec![recipient(sample, RecipientRole::To)],
         decision: if is_elsewhere { Decision::Link } else { Decision::Attach },
         reason: if is_elsewhere { Reason::LinkOnly } else { Reason::BusinessCustomer },
+        link_cause: is_elsewhere.then_some(LinkCause::NewAddress),
         access: is_elsewhere.then_some(PortalAccess::Verified),
         documents: documents(sample),
         differences: if is_elsewhere { all } else { Vec::new() },

@@ -11,7 +11,8 @@ use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, Decision};
 pub use crate::operator::invoice::timeline::{TimelineEntry, TimelineEvent};
-use crate::policy::decision::PortalAccess;
+use crate::operator::resend::LinkCause;
+use crate::policy::decision::{PortalAccess, Reason};
 
 /// An entry as the page shows it.
 pub(super) struct TimelineView {
@@ -88,10 +89,10 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
             .lines([by(who), (!to.is_empty()).then(|| (own.to)(&to.join(", ")))])
             .lines([to_unknown_address.then(|| own.unknown_address.to_owned())])
             .quote(Some(reason)),
-        TimelineEvent::Decided { decision, reason, settings_version, access, method } => {
+        TimelineEvent::Decided { decision, reason, link_cause, settings_version, access, method } => {
             let icon = if *decision == Decision::Attach { Icon::Paperclip } else { Icon::Link };
             view(icon, (own.decided)(*decision))
-                .line((own.decision_reason)(*reason))
+                .line(decision_reason(own, *reason, *link_cause))
                 .lines([access.map(|access| asked(own, access, *method)), settings_version.map(own.by_settings)])
                 .class("decision")
         }
@@ -129,6 +130,14 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
                 if *redriven { (Icon::RefreshCw, own.redriven) } else { (Icon::Check, own.dead_letter_closed) };
             view(icon, title).lines([by(who)]).quote(note.as_deref())
         }
+    }
+}
+
+/// Why documents are attached or not; the reason alone does not say who wanted a link.
+pub(super) fn decision_reason(words: &TimelineWords, reason: Reason, link_cause: Option<LinkCause>) -> &'static str {
+    match link_cause {
+        Some(LinkCause::NewAddress) => words.link_by_default,
+        Some(LinkCause::AskedFor) | None => (words.decision_reason)(reason),
     }
 }
 

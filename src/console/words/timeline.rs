@@ -72,6 +72,12 @@ words! { TimelineWords {
             Reason::LinkOnly => "Une personne a demandé un lien.",
             Reason::EarlierDecision => "Un essai antérieur a décidé un lien\u{a0}; un nouvel essai ne l’assouplit jamais.",
         };
+    /// In place of `decision_reason` where nobody asked for the link; true of a plan and of what was done.
+    link_by_default =
+        "An eine Adresse, die weder im Ereignis noch in den Stammdaten steht, wird standardmäßig ein Link gesendet.",
+        "To an address that is neither in the event nor on record, a link is sent by default.",
+        "Naar een adres dat niet in de gebeurtenis en niet in de stamgegevens staat, gaat standaard een link.",
+        "À une adresse qui ne figure ni dans l’événement ni dans les données du client, un lien est envoyé par défaut.";
     access: fn(PortalAccess) -> &'static str =
         |access| match access {
             PortalAccess::Open => "Der Link öffnet die Dokumente.",

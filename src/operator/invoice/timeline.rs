@@ -9,9 +9,9 @@ use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::operator::masking::Reader;
-use crate::operator::resend::{NEW_ADDRESS_NOTE, RESENT_NOTE};
+use crate::operator::resend::{LinkCause, NEW_ADDRESS_NOTE, RESENT_NOTE};
 use crate::policy::decision::{Inputs, Plan, PortalAccess, Reason, rule};
-use crate::store::{DeadLetter, Delivery, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
+use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineEntry {
@@ -49,6 +49,8 @@ pub enum TimelineEvent {
     Decided {
         decision: Decision,
         reason: Reason,
+        /// Of [`Reason::LinkOnly`]: who wanted the link.
+        link_cause: Option<LinkCause>,
         settings_version: Option<i64>,
         access: Option<PortalAccess>,
         method: Option<VerificationMethod>,
@@ -141,7 +143,7 @@ fn received(event: &ExplainedEvent) -> Vec<TimelineEntry> {
 fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEntry> {
     let ExplainedDelivery { delivery, attempts, notes, links, portal } = explained;
     let mut all = vec![entry(delivery.created_at, made(explained, reader))];
-    if let Some(decided) = decided(delivery) {
+    if let Some(decided) = decided(explained) {
         let at = attempts.first().map_or(delivery.concluded_at, |attempt| Some(attempt.started_at));
         all.push(entry(at.unwrap_or(delivery.created_at), decided));
     }
@@ -196,7 +198,8 @@ fn made(explained: &ExplainedDelivery, reader: &Reader) -> TimelineEvent {
 }
 
 /// What was decided, out of what was recorded to have been decided upon.
-fn decided(delivery: &Delivery) -> Option<TimelineEvent> {
+fn decided(explained: &ExplainedDelivery) -> Option<TimelineEvent> {
+    let delivery = &explained.delivery;
     let (decision, reason) = (delivery.decision?, delivery.decision_reason?);
     let inputs = delivery.decision_inputs.as_deref().and_then(|json| serde_json::from_str::<Inputs>(json).ok());
     let ruling = inputs.and_then(|inputs| rule(&inputs).ok());
@@ -206,7 +209,8 @@ fn decided(delivery: &Delivery) -> Option<TimelineEvent> {
     };
     let method = ruling.and_then(|ruling| ruling.method);
     let settings_version = inputs.map(|inputs| inputs.settings_version);
-    Some(TimelineEvent::Decided { decision, reason, settings_version, access, method })
+    let link_cause = LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str()));
+    Some(TimelineEvent::Decided { decision, reason, link_cause, settings_version, access, method })
 }
 
 fn tried(attempt: &ExplainedAttempt, number: u32, next_at: Option<Timestamp>, reader: &Reader) -> TimelineEvent {

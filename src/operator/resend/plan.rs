@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::link_cause::LinkCause;
 use super::source::{AddressOrigin, ResendSource};
 use super::{RESEND_INTERVAL, Resend, ResendConfirmations, ResendError, ResendRequest};
 use crate::clock::Timestamp;
@@ -58,8 +59,10 @@ pub struct PlannedContent {
     pub plan: Plan,
     /// By which method the portal verifies, of a link.
     pub method: Option<VerificationMethod>,
-    /// Why.
+    /// Why, as it is recorded.
     pub reason: Reason,
+    /// Of [`Reason::LinkOnly`]: who wants the link.
+    pub link_cause: Option<LinkCause>,
     /// By which version of the settings.
     pub settings_version: i64,
     /// What is attached, or what the link leads to.
@@ -142,7 +145,7 @@ impl Resend {
             });
         }
         let recipients = found.recipients()?;
-        let link_only = found.link_only(request);
+        let link_only = found.link_cause(request).is_some();
         let outlook = match &self.foresight {
             Some(foresight) => {
                 let data = &found.event.data;
@@ -293,6 +296,7 @@ fn planned_content(found: &ResendSource, request: &ResendRequest<'_>, outlook: &
         plan: ruling.plan,
         method: ruling.method,
         reason: ruling.reason,
+        link_cause: found.link_cause(request).filter(|_| ruling.reason == Reason::LinkOnly),
         settings_version: outlook.inputs.settings_version,
         documents: all_attached(&found.event.data),
         attaching_needs_confirmation: settings_attach && found.origin() == AddressOrigin::New,

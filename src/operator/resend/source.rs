@@ -1,5 +1,6 @@
 //! What is known of an invoice that is to be sent again.
 
+use super::link_cause::LinkCause;
 use super::{Candidate, RESEND_INTERVAL, ResendError, ResendRequest};
 use crate::clock::Timestamp;
 use crate::compose::Templates;
@@ -90,10 +91,10 @@ impl ResendSource {
         }
     }
 
-    /// Whether it goes as a link whatever the settings say.
-    pub(super) fn link_only(&self, request: &ResendRequest<'_>) -> bool {
-        let is_new = self.origin() == AddressOrigin::New;
-        request.link_only || (is_new && !request.confirmed.attach_to_new_address)
+    /// Why it goes as a link whatever the settings say; none if they decide.
+    pub(super) fn link_cause(&self, request: &ResendRequest<'_>) -> Option<LinkCause> {
+        let is_by_default = self.origin() == AddressOrigin::New && !request.confirmed.attach_to_new_address;
+        if request.link_only { Some(LinkCause::AskedFor) } else { is_by_default.then_some(LinkCause::NewAddress) }
     }
 
     /// The delivery that a person made of the invoice a moment ago, and when.

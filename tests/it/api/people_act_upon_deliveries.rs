@@ -161,10 +161,22 @@ async fn to_a_new_address_goes_a_link_unless_it_is_said_twice(database: TestData
         (&plan["address"], &plan["content"]["decision"], &plan["content"]["needs_attach"]),
         (&json!("new"), &json!("link"), &json!(true))
     );
+    assert_eq!(
+        (&plan["content"]["decision_reason"], &plan["content"]["link_cause"]),
+        (&json!("link_only"), &json!("new_address")),
+        "nobody asked for a link"
+    );
     assert!(codes(plan).contains(&"new_address"), "{plan}");
+    let narrowed = support.post(&plan_path, &json!({ "to": to, "link_only": true })).await;
+    assert_eq!(narrowed.success(200)["content"]["link_cause"], "asked_for");
     support.post(&path, &json!({ "to": to, "reason": "moved" })).await.success(201);
     desk.dispatcher.wait_until_concluded().await;
     assert!(!is_attached(&desk, 1));
+    let shown = support.get(&format!("/api/v1/deliveries/{id}")).await;
+    let timeline = shown.success(200)["invoices"][0]["timeline"].as_array().expect("a list");
+    let causes: Vec<&Value> =
+        timeline.iter().filter(|step| step["event"] == "decided").map(|step| &step["link_cause"]).collect();
+    assert_eq!(causes, [&Value::Null, &json!("new_address")], "{timeline:?}");
     desk.later();
     let resent = support.post(&path, &json!({ "to": to, "reason": "asked for the file", "attach": true })).await;
     assert_eq!(resent.success(201)["links_revoked"], 1, "the link of the one before");

@@ -36,12 +36,14 @@ async fn a_second_resend_and_a_new_address_are_said_on_purpose(database: TestDat
     let support = Support::with_acme(database).await;
     support.accept(&event("1")).await;
     let resend = ["resend", "--invoice", "R-1", "--reason", "moved", "--to", "new@customer.example", "--anyway"];
-    printed(&support, &resend);
+    let said = printed(&support, &resend).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("a link by default") && said.contains("with --attach the settings decide"), "{said}");
     let made = support.database.texts("SELECT CAST(link_only AS TEXT) FROM delivery WHERE resend_of IS NOT NULL").await;
     assert!(["true", "1"].contains(&made[0].as_str()), "a link goes to a new address: {made:?}");
     let refused = told(&support, &resend);
     assert!(refused.contains("sent again less than a minute ago") && refused.contains("--again"), "{refused}");
-    printed(&support, &[&resend[..], &["--again", "--attach", "--keep-links"]].concat());
+    let allowed = [&resend[..], &["--again", "--attach", "--keep-links"]].concat();
+    assert_eq!(objects(&support, &allowed)[0]["link_cause"], json!(null));
     let links = "SELECT COUNT(*) FROM delivery WHERE resend_of IS NOT NULL AND NOT link_only";
     assert_eq!(support.database.number(links).await, 1, "documents are allowed there");
 }

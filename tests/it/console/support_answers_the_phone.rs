@@ -93,6 +93,13 @@ fn key(page: &PageAnswer) -> String {
     page.between("name=\"idempotency_key\" value=\"").to_owned()
 }
 
+const ASKED_FOR: &str = "A person asked for a link.";
+
+/// Whether the page says that nobody asked for the link.
+fn is_by_default(page: &PageAnswer) -> bool {
+    page.text.contains("a link is sent by default.") && !page.text.contains(ASKED_FOR)
+}
+
 async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatabase) {
     let desk = Desk::new(database).await;
     let delivery = desk.send().await.to_string();
@@ -107,6 +114,9 @@ async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatab
     let plan = browser.get(&format!("/resend?delivery={delivery}&to={to}")).await;
     let key = key(&plan);
     assert!(plan.text.contains("confirm_attach"), "attaching needs a second confirmation: {plan:?}");
+    assert!(is_by_default(&plan), "{plan:?}");
+    let asked_for = browser.get(&format!("/resend?delivery={delivery}&to={to}&link_only=1")).await;
+    assert!(asked_for.text.contains(ASKED_FOR), "{asked_for:?}");
     let form = [("delivery", delivery.as_str()), ("to", to), ("reason", "moved"), ("idempotency_key", key.as_str())];
     let incomplete = browser.submit("/resend", &[("delivery", &delivery), ("to", to), ("idempotency_key", &key)]).await;
     assert_eq!(
@@ -133,6 +143,7 @@ async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatab
 
     let page = browser.get(sent.location()).await;
     assert!(page.text.contains("moved") && page.text.contains(to), "{page:?}");
+    assert!(is_by_default(&page), "{page:?}");
     let tag = page.header("etag").to_owned();
     let again = browser.request(Method::GET, sent.location()).header("if-none-match", &tag);
     assert_eq!(answer(again).await.status, StatusCode::NOT_MODIFIED, "nothing has moved since");

@@ -7,7 +7,7 @@ use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::state::{Concluded, Decision, DeliveryState};
 use invoice_dispatcher::operator::resend::plan::{ResendDifference, ResendPlan, ResendWarning};
 use invoice_dispatcher::operator::resend::{
-    AddressOrigin, NEW_ADDRESS_NOTE, ResendConfirmations, ResendError, ResendRequest, Resent,
+    AddressOrigin, LinkCause, NEW_ADDRESS_NOTE, ResendConfirmations, ResendError, ResendRequest, Resent,
 };
 use invoice_dispatcher::policy::decision::{Plan, PortalAccess, Reason};
 
@@ -98,6 +98,10 @@ fn content(plan: &ResendPlan) -> (Plan, Reason) {
     (content.plan, content.reason)
 }
 
+fn link_cause(plan: &ResendPlan) -> Option<LinkCause> {
+    plan.content.as_ref().expect("it can be seen from here").link_cause
+}
+
 async fn the_plan_is_what_happens(database: TestDatabase) {
     let mut sent = Sent::new(database).await;
     let (plan, mail) = sent.resend(None, |_| {}).await;
@@ -130,6 +134,7 @@ async fn a_new_address_gets_a_link_unless_that_is_confirmed(database: TestDataba
     let new = Some("else@where.example");
     let (plan, mail) = sent.resend(new, |_| {}).await;
     assert_eq!((plan.address, content(&plan).1), (AddressOrigin::New, Reason::LinkOnly));
+    assert_eq!(link_cause(&plan), Some(LinkCause::NewAddress), "nobody asked for it");
     let offered = |plan: &ResendPlan| plan.content.as_ref().is_some_and(|content| content.attaching_needs_confirmation);
     assert!(offered(&plan), "the settings would attach");
     assert!(plan.warnings.contains(&ResendWarning::NewAddress));
@@ -141,17 +146,22 @@ async fn a_new_address_gets_a_link_unless_that_is_confirmed(database: TestDataba
     // Kept on request, then revoked.
     let keep = |request: &mut ResendRequest<'_>| request.confirmed.keep_links = true;
     let (plan, _) = sent.resend(Some("third@where.example"), keep).await;
+    assert_eq!(link_cause(&plan), Some(LinkCause::NewAddress));
     let open = "SELECT COUNT(*) FROM portal_link WHERE revoked_at IS NULL";
     assert_eq!((plan.links_to_revoke, sent.dispatcher.database.number(open).await), (0, 2));
     let attach = |request: &mut ResendRequest<'_>| request.confirmed.attach_to_new_address = true;
     let (plan, mail) = sent.resend(new, attach).await;
     assert_eq!((content(&plan), attachments(&mail)), ((Plan::Attach, Reason::BusinessCustomer), 1));
+    assert_eq!(link_cause(&plan), None);
     assert_eq!((plan.links_to_revoke, sent.dispatcher.database.number(open).await), (2, 0));
 
     // What the settings forbid, no confirmation allows.
     sent.dispatcher.set_policy("acme", "exclude").await;
     let (plan, mail) = sent.resend(new, attach).await;
     assert_eq!((content(&plan).1, attachments(&mail), offered(&plan)), (Reason::PolicyExclude, 0, false));
+    // Without it the settings still decide before the address does.
+    let (plan, _) = sent.resend(new, |_| {}).await;
+    assert_eq!((content(&plan).1, link_cause(&plan)), (Reason::PolicyExclude, None));
     sent.dispatcher.finish().await;
 }
 
@@ -176,6 +186,10 @@ async fn a_person_narrows_and_never_widens(database: TestDatabase) {
     let mut sent = Sent::new(database).await;
     let (plan, mail) = sent.resend(None, |request| request.link_only = true).await;
     assert_eq!((content(&plan).1, attachments(&mail)), (Reason::LinkOnly, 0));
+    assert_eq!(link_cause(&plan), Some(LinkCause::AskedFor));
+    let asked_for = |request: &mut ResendRequest<'_>| request.link_only = true;
+    let (plan, _) = sent.resend(Some("else@where.example"), asked_for).await;
+    assert_eq!((plan.address, link_cause(&plan)), (AddressOrigin::New, Some(LinkCause::AskedFor)));
     // By policy and by level, whatever is confirmed.
     for (policy, level) in [("exclude", "sensitive"), ("exclude_for_private", "every_page")] {
         sent.dispatcher.set_policy("acme", policy).await;
