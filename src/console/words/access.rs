@@ -74,7 +74,7 @@ words! { AccessWords {
         |left| match left { 1 => "Noch 1 Code ist ungebraucht.".to_owned(), left => format!("Noch {left} Codes sind ungebraucht.") },
         |left| match left { 1 => "1 code is unused.".to_owned(), left => format!("{left} codes are unused.") },
         |left| match left { 1 => "Nog 1 code is ongebruikt.".to_owned(), left => format!("Nog {left} codes zijn ongebruikt.") },
-        |left| match left { 1 => "Il reste 1 code.".to_owned(), left => format!("Il reste {left} codes.") };
+        |left| match left { 0 | 1 => format!("Il reste {left} code."), left => format!("Il reste {left} codes.") };
     recovery_new = "Neue Codes erzeugen", "Make new codes", "Nieuwe codes maken", "Créer de nouveaux codes";
     recovery_new_lead =
         "Die alten gelten dann nicht mehr.",

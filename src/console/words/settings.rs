@@ -156,21 +156,65 @@ words! { SettingsWords {
         |access| match access { PortalAccess::Open => "nothing", PortalAccess::Verified => "verification before documents", PortalAccess::EveryPageVerified => "verification before every page", PortalAccess::Closed => "documents are accessible to nobody" },
         |access| match access { PortalAccess::Open => "niets", PortalAccess::Verified => "verificatie voor documenten", PortalAccess::EveryPageVerified => "verificatie voor elke pagina", PortalAccess::Closed => "documenten zijn voor niemand toegankelijk" },
         |access| match access { PortalAccess::Open => "rien", PortalAccess::Verified => "vérification avant les documents", PortalAccess::EveryPageVerified => "vérification avant chaque page", PortalAccess::Closed => "les documents ne sont accessibles à personne" };
+    /// Of how many customers it is true, and of how many in all; both as the language groups digits.
     unverifiable: fn(&str, &str) -> String =
-        |some, all| format!("{some} von {all} Kunden könnten sich nicht ausweisen: Ihre Rechnungen würden nicht gesendet."),
-        |some, all| format!("{some} of {all} customers could not be verified: their invoices would not be sent."),
-        |some, all| format!("{some} van {all} klanten zouden zich niet kunnen verifiëren: hun facturen zouden niet verstuurd worden."),
-        |some, all| format!("{some} clients sur {all} ne pourraient pas être vérifiés\u{a0}: leurs factures ne partiraient pas.");
+        |some, all| match (some, all) {
+            (_, "1") => "Der einzige Kunde könnte sich nicht ausweisen: Rechnungen an ihn würden nicht gesendet.".to_owned(),
+            ("1", _) => format!("1 von {all} Kunden könnte sich nicht ausweisen: Rechnungen an ihn würden nicht gesendet."),
+            _ => format!("{some} von {all} Kunden könnten sich nicht ausweisen: Rechnungen an sie würden nicht gesendet."),
+        },
+        |some, all| match all {
+            "1" => "The only customer could not be verified: their invoices would not be sent.".to_owned(),
+            _ => format!("{some} of {all} customers could not be verified: their invoices would not be sent."),
+        },
+        |some, all| match (some, all) {
+            (_, "1") => "De enige klant zou zich niet kunnen verifiëren: facturen aan deze klant zouden niet verstuurd worden.".to_owned(),
+            ("1", _) => format!("1 van de {all} klanten zou zich niet kunnen verifiëren: facturen aan deze klant zouden niet verstuurd worden."),
+            _ => format!("{some} van de {all} klanten zouden zich niet kunnen verifiëren: hun facturen zouden niet verstuurd worden."),
+        },
+        |some, all| match (some, all) {
+            (_, "1") => "Le seul client ne pourrait pas être vérifié\u{a0}: ses factures ne partiraient pas.".to_owned(),
+            ("1", _) => format!("1 client sur {all} ne pourrait pas être vérifié\u{a0}: ses factures ne partiraient pas."),
+            _ => format!("{some} clients sur {all} ne pourraient pas être vérifiés\u{a0}: leurs factures ne partiraient pas."),
+        };
     all_sent: fn(&str) -> String =
-        |all| format!("Rechnungen an alle {all} Kunden würden gesendet."),
-        |all| format!("Invoices to all {all} customers would be sent."),
-        |all| format!("Facturen aan alle {all} klanten zouden verstuurd worden."),
-        |all| format!("Les factures des {all} clients partiraient toutes.");
+        |all| match all {
+            "0" => "Noch ist kein Kunde bekannt.".to_owned(),
+            "1" => "Rechnungen an den einzigen Kunden würden gesendet.".to_owned(),
+            _ => format!("Rechnungen an alle {all} Kunden würden gesendet."),
+        },
+        |all| match all {
+            "0" => "No customer is known yet.".to_owned(),
+            "1" => "Invoices to the only customer would be sent.".to_owned(),
+            _ => format!("Invoices to all {all} customers would be sent."),
+        },
+        |all| match all {
+            "0" => "Er is nog geen klant bekend.".to_owned(),
+            "1" => "Facturen aan de enige klant zouden verstuurd worden.".to_owned(),
+            _ => format!("Facturen aan alle {all} klanten zouden verstuurd worden."),
+        },
+        |all| match all {
+            "0" => "Aucun client n’est encore connu.".to_owned(),
+            "1" => "Les factures du seul client partiraient.".to_owned(),
+            _ => format!("Les factures des {all} clients partiraient toutes."),
+        };
     what_if: fn(&str, u32) -> String =
-        |count, days| format!("Nachgerechnet an den {count} neuesten Zustellungen der letzten {days} Tage"),
-        |count, days| format!("Worked out on the newest {count} deliveries of the last {days} days"),
-        |count, days| format!("Nagerekend op de nieuwste {count} verzendingen van de laatste {days} dagen"),
-        |count, days| format!("Recalculé sur les {count} derniers envois des {days} derniers jours");
+        |count, days| match count {
+            "1" => format!("Nachgerechnet an der neuesten Zustellung der letzten {days} Tage"),
+            _ => format!("Nachgerechnet an den {count} neuesten Zustellungen der letzten {days} Tage"),
+        },
+        |count, days| match count {
+            "1" => format!("Worked out on the newest delivery of the last {days} days"),
+            _ => format!("Worked out on the newest {count} deliveries of the last {days} days"),
+        },
+        |count, days| match count {
+            "1" => format!("Nagerekend op de nieuwste verzending van de laatste {days} dagen"),
+            _ => format!("Nagerekend op de nieuwste {count} verzendingen van de laatste {days} dagen"),
+        },
+        |count, days| match count {
+            "1" => format!("Recalculé sur le dernier envoi des {days} derniers jours"),
+            _ => format!("Recalculé sur les {count} derniers envois des {days} derniers jours"),
+        };
     what_if_none =
         "Noch keine Zustellungen, an denen man es nachrechnen könnte.",
         "No deliveries yet to work it out on.",
@@ -183,11 +227,12 @@ words! { SettingsWords {
         "D’autres font déjà ce calcul\u{a0}; veuillez réessayer dans un instant.";
     to_link = "Link statt Anhang", "link instead of attachments", "link in plaats van bijlage", "lien au lieu de pièces jointes";
     to_attach = "Anhang statt Link", "attachments instead of a link", "bijlage in plaats van link", "pièces jointes au lieu d’un lien";
-    not_sent = "nicht gesendet: Kunde nicht prüfbar", "not sent: customer not verifiable", "niet verstuurd: klant niet verifieerbaar", "non envoyés\u{a0}: client non vérifiable";
+    // Behind a number, as what is above and below: these hold for one as for many.
+    not_sent = "nicht gesendet: Kunde nicht prüfbar", "not sent: customer not verifiable", "niet verstuurd: klant niet verifieerbaar", "sans envoi\u{a0}: client non vérifiable";
     now_sent =
-        "gesendet, was liegen blieb", "sent that were not sent", "verstuurd wat bleef liggen", "envoyés au lieu d’être retenus";
-    stricter = "strengere Prüfung im Portal", "stricter in the portal", "strenger in het portaal", "plus strict dans le portail";
-    looser = "weniger Prüfung im Portal", "looser in the portal", "soepeler in het portaal", "moins strict dans le portail";
+        "gesendet, was liegen blieb", "sent instead of held back", "verstuurd wat bleef liggen", "avec envoi, au lieu d’une retenue";
+    stricter = "strengere Prüfung im Portal", "stricter in the portal", "strenger in het portaal", "vérification plus stricte dans le portail";
+    looser = "weniger Prüfung im Portal", "looser in the portal", "soepeler in het portaal", "vérification moins stricte dans le portail";
     undecided = "ohne aufgezeichnete Entscheidung", "without a recorded decision", "zonder vastgelegde beslissing", "sans décision enregistrée";
     as_before = "Alle wären so gegangen wie heute.", "All would have gone as they do today.", "Alles zou zijn gegaan zoals nu.", "Tous seraient partis comme aujourd’hui.";
     attached_though_gated =

@@ -18,8 +18,8 @@ words! { WorkWords {
         |who| format!("traité par {who}");
     new_entries: fn(u64) -> String =
         |count| match count { 1 => "1 neuer Eintrag".to_owned(), count => format!("{count} neue Einträge") },
-        |count| match count { 1 => "1 new".to_owned(), count => format!("{count} new") },
-        |count| match count { 1 => "1 nieuwe".to_owned(), count => format!("{count} nieuwe") },
+        |count| format!("{count} new"),
+        |count| format!("{count} nieuwe"),
         |count| match count { 1 => "1 nouvelle entrée".to_owned(), count => format!("{count} nouvelles entrées") };
     empty_title = "Nichts wartet auf Sie", "Nothing waits for you", "Er wacht niets op u", "Rien ne vous attend";
     empty =
@@ -98,12 +98,12 @@ words! { WorkWords {
         |count, more| match (count, more) { (1, false) => "1 Treffer".to_owned(), (_, true) => format!("Die ersten {count} Treffer"), _ => format!("{count} Treffer") },
         |count, more| match (count, more) { (1, false) => "1 result".to_owned(), (_, true) => format!("The first {count} results"), _ => format!("{count} results") },
         |count, more| match (count, more) { (1, false) => "1 resultaat".to_owned(), (_, true) => format!("De eerste {count} resultaten"), _ => format!("{count} resultaten") },
-        |count, more| match (count, more) { (1, false) => "1 résultat".to_owned(), (_, true) => format!("Les {count} premiers résultats"), _ => format!("{count} résultats") };
+        |count, more| match (count, more) { (0 | 1, false) => format!("{count} résultat"), (_, true) => format!("Les {count} premiers résultats"), _ => format!("{count} résultats") };
     further_count: fn(usize) -> String =
         |count| match count { 1 => "1 weiterer Treffer".to_owned(), count => format!("{count} weitere Treffer") },
         |count| match count { 1 => "1 more result".to_owned(), count => format!("{count} more results") },
         |count| match count { 1 => "1 resultaat meer".to_owned(), count => format!("{count} resultaten meer") },
-        |count| match count { 1 => "1 autre résultat".to_owned(), count => format!("{count} autres résultats") };
+        |count| match count { 0 | 1 => format!("{count} autre résultat"), count => format!("{count} autres résultats") };
     more_customers =
         "Es gibt mehr Kunden mit diesem Namen. Schreiben Sie mehr davon.",
         "There are more customers of this name. Write more of it.",
