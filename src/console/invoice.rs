@@ -96,6 +96,12 @@ pub(super) async fn delivery(console: &Console, signed: &Signed, id: &str) -> Re
 fn section(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader) -> InvoiceSection {
     let delivery = document.newest().map(|newest| &newest.delivery);
     let acknowledged = document.acknowledged().map(|(by, at)| Acknowledgement { by: by.to_owned(), at });
+    let accepted = document.acceptance();
+    let detail = match &accepted {
+        // What it says of recipients that were refused besides.
+        Some(_) => delivery.and_then(|delivery| delivery.reason.clone()),
+        None => invoice.detail(document),
+    };
     InvoiceSection {
         delivery: delivery.map(|delivery| delivery.id.to_string()),
         kind: document.kind,
@@ -104,7 +110,8 @@ fn section(invoice: &InvoiceHistory, document: &DocumentHistory, reader: &Reader
         class: document.class(),
         next_at: document.next_at(),
         since: document.since(),
-        detail: invoice.detail(document).map(|detail| reader.reply(&detail)),
+        accepted: accepted.map(|answer| reader.reply(&answer)),
+        detail: detail.map(|detail| reader.reply(&detail)),
         acknowledged,
         can_be_resent: document.can_be_resent(),
         timeline: timeline(document, reader),

@@ -45,7 +45,9 @@ pub struct InvoiceSection {
     pub next_at: Option<Timestamp>,
     /// When its last state began.
     pub since: Timestamp,
-    /// What the relay or the check answered, for people.
+    /// What the relay answered when it took the message.
+    pub accepted: Option<String>,
+    /// What the relay or the check answered, for people; of what was taken, what else there is to say.
     pub detail: Option<String>,
     pub acknowledged: Option<Acknowledgement>,
     /// Whether its bytes are still there to be sent again.
@@ -126,6 +128,8 @@ struct SectionView<'a> {
     pill: Pill,
     since: TimeTag,
     next: Option<TimeTag>,
+    /// The sentence with the relay's answer, if it took the message.
+    accepted: Option<String>,
     happened: &'static str,
     class: Option<&'static str>,
     todo: &'static str,
@@ -217,6 +221,7 @@ fn section_view<'a>(layout: &ConsoleLayout<'_>, at: usize, section: &'a InvoiceS
         pill: standing_pill(words, section.standing, needs_you),
         since: TimeTag(section.since),
         next: section.next_at.map(TimeTag),
+        accepted: section.accepted.as_deref().map(words.reasons.accepted),
         happened,
         class: section.class.filter(|class| *class != ReasonCode::Accepted).map(words.reasons.class),
         todo,
@@ -240,7 +245,11 @@ fn told(words: &ConsoleWords, section: &InvoiceSection) -> (&'static str, &'stat
         InvoiceStanding::Delivery(DeliveryState::Due) => (reasons.due, reasons.due_todo),
         InvoiceStanding::Delivery(DeliveryState::Sending) => (reasons.sending, reasons.sending_todo),
         InvoiceStanding::Delivery(DeliveryState::Concluded(state)) => {
-            ((reasons.concluded)(state, section.class), (reasons.concluded_todo)(state, section.class))
+            let happened = match section.accepted {
+                Some(_) => reasons.accepted_means,
+                None => (reasons.concluded)(state, section.class),
+            };
+            (happened, (reasons.concluded_todo)(state, section.class))
         }
         InvoiceStanding::EventWaiting => ((reasons.event_waiting)(section.class), reasons.event_waiting_todo),
         InvoiceStanding::EventDead => {

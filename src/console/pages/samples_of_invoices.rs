@@ -73,6 +73,8 @@ fn show(sample: &ConsoleSample, language: ConsoleLanguage, sections: &[InvoiceSe
 fn section(sample: &ConsoleSample, standing: InvoiceStanding, class: Option<ReasonCode>) -> InvoiceSection {
     let is_event = matches!(standing, InvoiceStanding::EventWaiting | InvoiceStanding::EventDead);
     let is_reminder = matches!(standing, InvoiceStanding::Delivery(DeliveryState::Due));
+    let accepted = (class == Some(ReasonCode::Accepted)).then(|| sample.text("250 2.0.0 queued as 4hT9"));
+    let refused = || sample.text("550 5.1.1 <ap@customer.example>: Recipient address rejected: User unknown");
     InvoiceSection {
         delivery: (!is_event).then(|| "0197a4c2-8f3e-7d21-b5aa-3c5de8a1f042".to_owned()),
         kind: if is_reminder { InvoiceKind::Reminder } else { InvoiceKind::Invoice },
@@ -81,7 +83,8 @@ fn section(sample: &ConsoleSample, standing: InvoiceStanding, class: Option<Reas
         class,
         next_at: is_reminder.then(|| now().plus(Duration::from_mins(12))),
         since: at("2026-11-23T10:16:04Z"),
-        detail: Some(sample.text("550 5.1.1 <ap@customer.example>: Recipient address rejected: User unknown")),
+        detail: accepted.is_none().then(refused),
+        accepted,
         acknowledged: None,
         can_be_resent: true,
         timeline: timeline(sample),
@@ -149,7 +152,6 @@ fn resent(sample: &ConsoleSample) -> InvoiceSection {
     });
     let mut section = section(sample, sent, Some(ReasonCode::Accepted));
     section.since = at("2026-11-23T10:14:42Z");
-    section.detail = None;
     section.timeline = entries.collect();
     section.facts.locked_until = None;
     section

@@ -39,6 +39,17 @@ words! { ReasonWords {
         "Wait some minutes. If nothing comes, ask billing for the master data.",
         "Enkele minuten wachten. Komt er niets, vraag de facturatie naar de stamgegevens.",
         "Attendez quelques minutes. Si rien ne vient, demandez les données de base à la facturation.";
+    /// With the relay's code and words.
+    accepted: fn(&str) -> String =
+        |answer| format!("Das Relay hat sie angenommen: {answer}"),
+        |answer| format!("The relay accepted it: {answer}"),
+        |answer| format!("De relay heeft haar aangenomen: {answer}"),
+        |answer| format!("Le relais l’a acceptée\u{a0}: {answer}");
+    accepted_means =
+        "Ob sie im Postfach liegt, sagt das nicht.",
+        "That does not say that it is in the mailbox.",
+        "Dat zegt niet dat ze in de mailbox ligt.",
+        "Cela ne dit pas qu’elle est dans la boîte aux lettres.";
     concluded: fn(Concluded, Option<ReasonCode>) -> &'static str =
         |state, class| match (state, class) {
             (Concluded::Sent, Some(ReasonCode::ByHand)) => "Eine Person hat vermerkt, dass sie gesendet wurde.",

@@ -11,7 +11,7 @@ use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
-use crate::model::state::{DeadLetterState, DeliveryState, EventState};
+use crate::model::state::{Concluded, DeadLetterState, DeliveryState, EventState};
 use crate::operator::masking::Reader;
 use crate::store::{
     DeadLetter, Delivery, ExplainedDelivery, ExplainedEvent, Explanation, PortalLock, Store, StoreError,
@@ -107,7 +107,13 @@ impl InvoiceHistory {
             return Some(sentence);
         }
         let Delivery { code, reason, .. } = &newest.delivery;
-        answered(code.as_deref(), reason.as_deref())
+        match document.acceptance() {
+            Some(answer) => {
+                let besides = reason.as_deref().map(|reason| format!("; {reason}")).unwrap_or_default();
+                Some(format!("the relay accepted it: {answer}{besides}"))
+            }
+            None => answered(code.as_deref(), reason.as_deref()),
+        }
     }
 
     /// A reader of all that is known of the number.
@@ -131,6 +137,22 @@ impl DocumentHistory {
     #[must_use]
     pub fn open_letter(&self) -> Option<&DeadLetter> {
         self.dead_letters.iter().rev().find(|letter| letter.state == DeadLetterState::Open)
+    }
+
+    /// What the relay answered when it took the newest delivery, its code and words; none if it did not. May name addresses.
+    #[must_use]
+    pub fn acceptance(&self) -> Option<String> {
+        let ExplainedDelivery { delivery, attempts, .. } = self.newest()?;
+        let is_sent = delivery.state == DeliveryState::Concluded(Concluded::Sent);
+        if !is_sent || delivery.class != Some(ReasonCode::Accepted) {
+            return None;
+        }
+        match attempts.iter().rev().find(|attempt| attempt.class == ReasonCode::Accepted) {
+            Some(attempt) => {
+                answered(attempt.code.as_deref(), attempt.reply.as_deref().filter(|text| !text.is_empty()))
+            }
+            None => delivery.code.clone(),
+        }
     }
 
     #[must_use]

@@ -96,6 +96,7 @@ async fn an_invoice_is_whole_for_support_and_masked_for_a_viewer(database: TestD
         (&invoice["kind"], &invoice["state"], &invoice["can_be_resent"]),
         (&json!("invoice"), &json!("sent"), &json!(true))
     );
+    assert_eq!(invoice["detail"], "the relay accepted it: 250 2.0.0 taken");
     assert_eq!(invoice["amounts"]["total"], "1190.00");
     assert_eq!(invoice["attachments"][0]["media_type"], "application/pdf");
     let delivery = &invoice["deliveries"][0];
