@@ -20,7 +20,7 @@ import {
 } from './secured.mjs';
 import {
   aListLeavesAsAFile, anInvoiceIsSentToACorrectedAddress, byKeyboard, supportOnAPhone, supportWithoutScripts,
-  theWorkListEmpties, theWorkListIsFull,
+  theWorkListAnnouncesWhatIsNew, theWorkListEmpties, theWorkListIsFull,
 } from './support.mjs';
 
 const PAGES = {
@@ -80,6 +80,7 @@ await run([
   everyPage,
   byKeyboard,
   theWorkListIsFull,
+  theWorkListAnnouncesWhatIsNew,
   anInvoiceIsSentToACorrectedAddress,
   aViewerIsRefused,
   aForeignTenantIsNotThere,

@@ -68,6 +68,35 @@ export async function theWorkListIsFull() {
   }
 }
 
+/** The rows of the list, and where on the screen each is. */
+const placesOf = (page) =>
+  page.locator('.rows tbody tr').evaluateAll((rows) =>
+    JSON.stringify(rows.map((row) => [row.querySelector('.main a').textContent, row.getBoundingClientRect().top])));
+
+/** What comes while the list is open is announced; nothing moves until somebody asks for it. */
+export async function theWorkListAnnouncesWhatIsNew() {
+  const [page, operations] = [pageOf('support'), pageOf('operations')];
+  await open(page, '/');
+  const before = await placesOf(page);
+  same('nothing is announced', await page.locator('.news a').count(), 0);
+  same('what will be is read aloud', await page.getAttribute('.news', 'aria-live'), 'polite');
+
+  await open(operations, '/invoices?tenant=tulp&number=TT-7007');
+  await followed(operations, 'a[href^="/resend"]');
+  await operations.fill('#reason', 'Der Kunde nennt dieselbe Adresse');
+  await followed(operations, '.send button[type=submit]');
+  await stands(operations, 'Abgelehnt');
+  // The page asks every 15 s.
+  await page.locator('.news a').waitFor();
+  same('how many came is announced', (await page.textContent('.news')).trim(), '1 neuer Eintrag');
+  same('nothing has moved', await placesOf(page), before);
+  await inspectWork(page, 'work list with news');
+
+  await followed(page, '.news a');
+  same('a click shows it, behind what waits longer', await page.locator('.rows .main a').last().textContent(), 'TT-7007');
+  same('and it is news no more', await page.locator('.news a').count(), 0);
+}
+
 /** An invoice by its number alone, why it has no attachment, a resend to a corrected address, and how it goes out. */
 export async function anInvoiceIsSentToACorrectedAddress() {
   const [page, operations] = [pageOf('support'), pageOf('operations')];
