@@ -59,8 +59,8 @@ async function nothingCanBeShown(browser) {
   const { page } = who;
   const invoice = await opened(page, 'NE-1044');
   const customer = {
-    tenant_id: 'nordlicht', id: 'K-1006', type: 'private', name: "Emily O'Brien", address: 'emily.obrien@post.example',
-    locale: 'en-IE',
+    tenant_id: 'nordlicht', id: 'K-1006', type: 'private', name: 'Household Torstraße',
+    address: 'household.torstrasse@post.example', locale: 'en-IE',
   };
   dispatcher('import -', `${JSON.stringify({ customer })}\n`);
   const none = await page.goto(`${invoice}/verification`);

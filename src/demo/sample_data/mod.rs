@@ -199,7 +199,7 @@ impl SampleData {
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
         Behaviour::new([
-            ("sjoerd@verhuisd.example", ALWAYS, "550 5.1.1 there is no such mailbox here"),
+            ("bewoner@verhuisd.example", ALWAYS, "550 5.1.1 there is no such mailbox here"),
             ("later@grijze-lijst.example", 1, "451 4.7.1 greylisted, try again later"),
         ])
         .hanging_up_once_on("boekhouding@stille-lijn.example")
