@@ -13,6 +13,7 @@ use super::{
 };
 use crate::console::language::ConsoleLanguage;
 use crate::model::access::Role;
+use crate::policy::decision::Reason;
 use crate::web::Asset;
 use crate::web::html::{broken_references, foreign, parse};
 
@@ -310,6 +311,20 @@ async fn what_was_done_is_said_in_each_language() {
             let html = String::from_utf8(body.into()).expect("UTF-8");
             assert!(html.contains("role=\"status\""), "{done} in {language:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_default_and_an_acceptance_are_sentences_in_each_language() {
+    let sample = ConsoleSample::of(Role::Support, false);
+    for language in ConsoleLanguage::ALL {
+        let (words, pages) = (language.words(), sample.pages(language).await);
+        let html = |name: &str| &pages.iter().find(|page| page.name == name).expect("a page of that name").html;
+        let asked_for = (words.timeline.decision_reason)(Reason::LinkOnly);
+        let plan = html("resend-elsewhere");
+        assert!(plan.contains(words.timeline.link_by_default) && !plan.contains(asked_for), "{language:?}: {plan}");
+        let accepted = (words.reasons.accepted)("250 2.0.0 queued as 4hT9");
+        assert!(html("invoice-resent").contains(&format!("<bdi>{accepted}</bdi>")), "{language:?}");
     }
 }
 
