@@ -64,7 +64,8 @@ impl Desk {
         database.store = database.store.clone().with_address_keys(keys.clone());
         let support = Support::with_acme(database).await;
         History::fill(&support, &keys, HISTORY, SPACING_MS).await;
-        let database = support.database.unlocked().await;
+        // Nothing else of it lives on: a clone of the store would keep an embedded database to this process.
+        let database = { support }.database.unlocked().await;
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("bound");
         drop(free);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use invoice_dispatcher::model::ids::{RelayName, TenantId};
 use invoice_dispatcher::store::{HeldCounts, PauseChange};
 
-use super::senders::{mails, pass};
+use super::senders::mails;
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
@@ -71,6 +71,18 @@ async fn hold_all(dispatcher: &Dispatcher) -> HeldCounts {
 
 async fn let_all_go(dispatcher: &Dispatcher) {
     dispatcher.database.store.let_go(None, &actor("ada")).await.expect("the database answers");
+}
+
+/// Lets time pass in leaps; after each the worker's heart has beaten, so that it is not taken for dead.
+async fn pass(dispatcher: &Dispatcher, time: Duration) {
+    const LEAP: Duration = Duration::from_secs(20);
+    let database = &dispatcher.database;
+    let until = database.clock.now().plus(time);
+    while database.clock.now() < until {
+        let beats = database.number("SELECT MAX(beats) FROM worker").await;
+        database.clock.advance(LEAP);
+        dispatcher.pass_until(&format!("SELECT COUNT(*) FROM worker WHERE beats > {beats}"), 1).await;
+    }
 }
 
 /// Waits until the relay's answer is recorded: nothing has ended by it, and no attempt is consumed.
