@@ -43,7 +43,7 @@ const MARK_LAG: Duration = Duration::from_secs(1);
 pub struct Owned {
     /// The row.
     pub claimed: Claimed,
-    /// Until the row has been recorded or given back.
+    /// Until the row has been recorded or given back, and what follows from that is written.
     _in_flight: InFlightGuard,
     /// Of a delivery that a worker died with: the lane claims no other meanwhile.
     _alone: Option<Isolated>,
@@ -245,7 +245,7 @@ impl ClaimLoop {
                 let place = places.split(1).expect("no more was claimed than there are places");
                 let alone = if claimed.takeovers > 0 { alone.take() } else { None };
                 Owned {
-                    _in_flight: self.context.in_flight.guard(claimed.delivery),
+                    _in_flight: self.context.in_flight.guard(claimed.fence(self.context.worker)),
                     claimed,
                     _alone: alone,
                     _place: place,

@@ -128,7 +128,8 @@ impl HeartbeatLoop {
     /// Workers died with these again and again: they are to blame.
     async fn give_up(&self, claimed: &[Claimed]) -> Result<(), StoreError> {
         let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery).collect();
-        let _in_flight: Vec<_> = ids.iter().map(|delivery| self.context.in_flight.guard(*delivery)).collect();
+        let guard = |claimed: &Claimed| self.context.in_flight.guard(claimed.fence(self.context.worker));
+        let _in_flight: Vec<_> = claimed.iter().map(guard).collect();
         let mut loaded = load(&self.context, &ids).await?;
         let ended = AttemptResult::before(
             ReasonCode::Internal,

@@ -104,7 +104,7 @@ async fn a_trial_that_a_person_holds_goes_back_to_them(database: TestDatabase) {
     let (dispatcher, sink, gate) = trial_on_the_wire(database).await;
     assert_eq!(hold_all(&dispatcher).await, HeldCounts { held: 6, under_way: 0 });
     pass(&dispatcher, Duration::from_mins(10)).await;
-    assert_eq!(dispatcher.database.number(SENDING).await, 1);
+    dispatcher.wait_until(SENDING, 1).await;
     gate.open();
     goes_back(&dispatcher, BY_HAND, HELD).await;
     pass(&dispatcher, NEXT_TRIAL).await;
@@ -126,7 +126,7 @@ async fn what_outlasts_its_sender_s_hold_goes_back_to_the_person(database: TestD
     assert_eq!(hold_all(&dispatcher).await, HeldCounts { held: 7, under_way: 0 });
     pass(&dispatcher, Duration::from_mins(5)).await;
     dispatcher.pass_until(HOLDS, 0).await;
-    assert_eq!(dispatcher.database.number(SENDING).await, 1);
+    dispatcher.wait_until(SENDING, 1).await;
 
     let tried = sink.see(|state| state.count(Step::Mail));
     gate.open();
