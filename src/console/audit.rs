@@ -3,14 +3,12 @@
 use axum::extract::{Query, State};
 use jiff::civil::Date;
 use serde::Deserialize;
-use strum::VariantArray as _;
 
 use super::Console;
 use super::answers::{HandlerAnswer, OrFailed};
 use super::pages::{self, AuditChange, AuditFilter, AuditPage, AuditRow};
 use super::signed::Signed;
 use crate::clock::Timestamp;
-use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
 use crate::operator::audit_export::{AUDIT_COLUMNS, export_audit};
 use crate::operator::audit_view::view_audit;
@@ -50,7 +48,6 @@ pub(super) async fn show(
         next = page.next.map(|next| next.to_string());
         rows = page.items.into_iter().map(row).collect();
     }
-    let actions: Vec<&'static str> = AuditAction::VARIANTS.iter().map(AuditAction::into_str).collect();
     let filter = AuditFilter {
         who: &query.who,
         action: &query.action,
@@ -59,7 +56,7 @@ pub(super) async fn show(
         since: &query.since,
         until: &query.until,
     };
-    let page = AuditPage { filter, actions: &actions, rows: &rows, next: next.as_deref() };
+    let page = AuditPage { filter, rows: &rows, next: next.as_deref() };
     Ok(pages::audit(&signed.layout(), &page))
 }
 
@@ -113,8 +110,7 @@ fn row(record: AuditRecord) -> AuditRow {
         changes: changes.collect(),
         how: record.who_kind,
         who: record.who.or_else(|| record.who_id.map(|id| id.to_string())).unwrap_or_default(),
-        action: record.action.into_str(),
-        is_refused: record.action.is_refusal(),
+        action: record.action,
         about: record.subject.or_else(|| record.customer.map(|customer| customer.to_string())),
         tenant: record.tenant.map(|tenant| tenant.to_string()),
         reason: record.reason,
@@ -126,6 +122,7 @@ fn row(record: AuditRecord) -> AuditRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::audit::AuditAction;
 
     #[test]
     fn the_last_day_is_included() {

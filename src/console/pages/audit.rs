@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use strum::VariantArray as _;
 
 use super::answer::answer;
 use super::format::{TimeTag, next_path};
@@ -11,12 +12,11 @@ use super::layout::{ConsoleLayout, FrameView};
 use crate::clock::Timestamp;
 use crate::console::terms::NavItem;
 use crate::console::words::AuditWords;
+use crate::model::audit::AuditAction;
 use crate::policy::permission::Permission;
 
 pub struct AuditPage<'a> {
     pub filter: AuditFilter<'a>,
-    /// The actions to choose from.
-    pub actions: &'a [&'static str],
     /// The newest first.
     pub rows: &'a [AuditRow],
     pub next: Option<&'a str>,
@@ -26,6 +26,7 @@ pub struct AuditPage<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditFilter<'a> {
     pub who: &'a str,
+    /// By its stable name.
     pub action: &'a str,
     pub tenant: &'a str,
     /// A number, customer or operator.
@@ -42,9 +43,7 @@ pub struct AuditRow {
     pub who: String,
     /// `operator`, `token`, `command_line`, …
     pub how: String,
-    /// As the audit log spells it.
-    pub action: &'static str,
-    pub is_refused: bool,
+    pub action: AuditAction,
     /// What it was done to.
     pub about: Option<String>,
     pub tenant: Option<String>,
@@ -77,14 +76,15 @@ struct AuditTemplate<'a> {
 
 struct AuditChoice {
     value: &'static str,
-    name: String,
+    name: &'static str,
     is_chosen: bool,
 }
 
 struct AuditRowView<'a> {
     row: &'a AuditRow,
     at: TimeTag,
-    action: String,
+    action: &'static str,
+    is_refused: bool,
     how: &'static str,
     /// Where it is not what it is about.
     tenant: Option<&'a str>,
@@ -98,13 +98,12 @@ pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
         layout: layout.view(NavItem::Audit),
         words,
         filter: page.filter,
-        actions: page
-            .actions
+        actions: AuditAction::VARIANTS
             .iter()
             .map(|action| AuditChoice {
-                value: action,
-                name: readable(action),
-                is_chosen: *action == page.filter.action,
+                value: action.into_str(),
+                name: (words.action_name)(*action),
+                is_chosen: action.into_str() == page.filter.action,
             })
             .collect(),
         rows: page
@@ -113,7 +112,8 @@ pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
             .map(|row| AuditRowView {
                 row,
                 at: TimeTag(row.at),
-                action: readable(row.action),
+                action: (words.action_name)(row.action),
+                is_refused: row.action.is_refusal(),
                 how: (words.how)(&row.how),
                 tenant: row.tenant.as_deref().filter(|tenant| row.about.as_deref() != Some(*tenant)),
             })
@@ -122,9 +122,4 @@ pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
         export: layout.principal.may(Permission::ExportAudit).then(|| format!("/audit.csv{query}")),
     };
     answer(StatusCode::OK, layout.language, &template)
-}
-
-/// The audit log's own spelling, with blanks: the same word in every language, as exports and the API have it.
-fn readable(action: &str) -> String {
-    action.replace('_', " ")
 }

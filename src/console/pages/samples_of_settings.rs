@@ -9,6 +9,7 @@ use super::sample::{ConsoleSample, now};
 use super::samples_of_invoices::invoice_rows;
 use super::*;
 use crate::console::language::ConsoleLanguage;
+use crate::model::audit::AuditAction;
 use crate::model::customer::CustomerType;
 use crate::model::settings::{
     InvalidSettings, PortalAuthentication, PortalLevel, SensitiveAttachments, Settings, VerificationMethod,
@@ -219,13 +220,12 @@ fn one_tenant(sample: &ConsoleSample, language: ConsoleLanguage, is_paused: bool
 }
 
 fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) -> Response {
-    let row = |id: u32, how: &str, action, is_refused, changes, is_erased: bool| AuditRow {
+    let row = |id: u32, how: &str, action, changes, is_erased: bool| AuditRow {
         id: i64::from(id),
         at: now().minus(Duration::from_mins(u64::from(7 * id))),
         who: sample.text("admin@nordlicht.example"),
         how: how.to_owned(),
         action,
-        is_refused,
         about: (!is_erased).then(|| sample.text("NE-1049")),
         tenant: Some(sample.text("nordlicht")),
         reason: (!is_erased).then(|| sample.text("The customer gave a new address on the phone")),
@@ -240,10 +240,10 @@ fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) 
     };
     let changes = vec![change(Some("sensitive"), Some("every_page")), change(None, Some("x")), change(Some("y"), None)];
     let rows = [
-        row(1, "operator", "invoice_resent", false, Vec::new(), false),
-        row(2, "operator", "settings_changed", false, changes, false),
-        row(3, "token", "sign_in", true, Vec::new(), false),
-        row(4, "command_line", "invoice_viewed", false, Vec::new(), true),
+        row(1, "operator", AuditAction::InvoiceResent, Vec::new(), false),
+        row(2, "operator", AuditAction::SettingsChanged, changes, false),
+        row(3, "token", AuditAction::SignInFailed, Vec::new(), false),
+        row(4, "command_line", AuditAction::InvoiceViewed, Vec::new(), true),
     ];
     let text = sample.text("");
     let filter = AuditFilter {
@@ -254,11 +254,6 @@ fn audit_log(sample: &ConsoleSample, language: ConsoleLanguage, is_empty: bool) 
         since: "2026-11-01",
         until: "",
     };
-    let page = AuditPage {
-        filter,
-        actions: &["invoice_resent", "settings_changed", "sign_in", "invoice_viewed"],
-        rows: if is_empty { &[] } else { &rows },
-        next: (!is_empty).then_some("4"),
-    };
+    let page = AuditPage { filter, rows: if is_empty { &[] } else { &rows }, next: (!is_empty).then_some("4") };
     audit(&sample.layout(language, "/audit?action=invoice_resent"), &page)
 }

@@ -1,6 +1,7 @@
 //! The audit log.
 
-use super::words;
+use super::{audit_actions, words};
+use crate::model::audit::AuditAction;
 
 words! { AuditWords {
     title = "Audit-Protokoll", "Audit log", "Auditlog", "Journal d’audit";
@@ -10,6 +11,8 @@ words! { AuditWords {
         "Elke wijziging, elke aanmelding en elke blik op onverkorte persoonlijke gegevens. Regels kunnen niet worden gewijzigd.",
         "Chaque modification, chaque connexion et chaque regard sur des données personnelles non abrégées. Les entrées ne peuvent pas être modifiées.";
     action = "Aktion", "Action", "Actie", "Action";
+    action_name: fn(AuditAction) -> &'static str =
+        audit_actions::german, audit_actions::english, audit_actions::dutch, audit_actions::french;
     any_action = "Jede Aktion", "Any action", "Elke actie", "Toute action";
     about = "Worum es ging", "About", "Waarover", "À propos de";
     why = "Warum", "Why", "Waarom", "Pourquoi";

@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod audit_actions;
 mod customers;
 mod frame;
 mod invoice;

@@ -1,6 +1,11 @@
 //! The habits of each language.
 
+use std::collections::BTreeSet;
+
+use strum::VariantArray as _;
+
 use super::{ConsoleWords, DUTCH, ENGLISH, FRENCH, GERMAN};
+use crate::model::audit::AuditAction;
 
 const ALL: [&ConsoleWords; 4] = [&GERMAN, &ENGLISH, &DUTCH, &FRENCH];
 
@@ -41,6 +46,19 @@ fn no_text_is_empty_or_ends_with_a_space() {
         assert!(!ended.contains("\" ") && !ended.contains("  "), "{}", words.frame.language_name);
         for (at, _) in text.match_indices(" \"") {
             assert!(text[..at].ends_with([':', ',']), "{}: {}", words.frame.language_name, &text[..at]);
+        }
+    }
+}
+
+#[test]
+fn each_audit_action_has_words_of_its_own() {
+    for words in ALL {
+        let language = words.frame.language_name;
+        let mut seen = BTreeSet::new();
+        for action in AuditAction::VARIANTS {
+            let name = (words.audit.action_name)(*action);
+            assert!(!name.is_empty() && name == name.trim(), "{language}: {action}: {name:?}");
+            assert!(seen.insert(name), "{language}: {action}: {name} stands twice");
         }
     }
 }

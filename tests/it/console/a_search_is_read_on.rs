@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoice_dispatcher::model::access::Role;
 use invoice_dispatcher::model::customer::Customer;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::support::{Browser, PageAnswer, TestConsole};
@@ -18,6 +18,7 @@ on_both_databases!(
     whatever_is_typed_is_answered,
     a_file_has_every_page_and_stands_in_the_audit_log,
     whoever_reads_the_audit_log_stands_in_it,
+    the_audit_log_names_actions_in_the_readers_language,
 );
 
 /// Invoices of one customer: two pages and a bit.
@@ -162,7 +163,7 @@ async fn a_file_has_every_page_and_stands_in_the_audit_log(database: TestDatabas
 }
 
 /// The row of a look at the audit log.
-const LOOK: &str = "<strong>audit viewed</strong>";
+const LOOK: &str = "<strong>Audit log viewed</strong>";
 
 async fn whoever_reads_the_audit_log_stands_in_it(database: TestDatabase) {
     let (console, support, mut browser) = console(database, Role::Admin).await;
@@ -187,4 +188,23 @@ async fn whoever_reads_the_audit_log_stands_in_it(database: TestDatabase) {
     assert_eq!(console.database.texts(looks).await, who, "the following pages of a search are one look with it");
     let sought = "SELECT change FROM audit_detail WHERE change LIKE '%\"subject\":\"C-1\"%'";
     assert_eq!(console.database.texts(sought).await.len(), 1, "with what was searched for");
+}
+
+async fn the_audit_log_names_actions_in_the_readers_language(database: TestDatabase) {
+    let (_console, _support, mut browser) = console(database, Role::Admin).await;
+    assert_eq!(browser.get("/audit").await.status, StatusCode::OK);
+    for (language, name) in [
+        ("de", "Audit-Protokoll angesehen"),
+        ("en", "Audit log viewed"),
+        ("nl", "Auditlog bekeken"),
+        ("fr", "Journal d’audit consulté"),
+    ] {
+        let asked = browser.request(Method::GET, "/audit?action=audit_viewed").header("accept-language", language);
+        let page = browser.send(asked).await;
+        assert!(page.text.contains(&format!("<strong>{name}</strong>")), "{language}: {page:?}");
+        let choice = format!("<option value=\"audit_viewed\" selected>{name}</option>");
+        assert!(page.text.contains(&choice), "the form keeps the stable name: {language}: {page:?}");
+    }
+    let file = browser.get("/audit.csv?action=audit_viewed").await.text;
+    assert!(file.contains("audit_viewed") && !file.contains("Audit log viewed"), "so does the file: {file}");
 }
