@@ -91,10 +91,10 @@ words! { ResendWords {
         |count| match count { 1 => "1 eerdere link werkt niet meer.".to_owned(), count => format!("{count} eerdere links werken niet meer.") },
         |count| match count { 1 => "1 lien antérieur ne sera plus valable.".to_owned(), count => format!("{count} liens antérieurs ne seront plus valables.") };
     confirm_attach =
-        "Ja, die Dokumente als Anhang an diese unbekannte Adresse senden",
-        "Yes, attach the documents and send them to this unknown address",
-        "Ja, de documenten als bijlage naar dit onbekende adres sturen",
-        "Oui, joindre les documents et les envoyer à cette adresse inconnue";
+        "Stattdessen die Dokumente anhängen, obwohl die Adresse unbekannt ist",
+        "Attach the documents instead, although this address is unknown",
+        "In plaats daarvan de documenten bijvoegen, hoewel dit adres onbekend is",
+        "Joindre plutôt les documents, bien que cette adresse soit inconnue";
     confirm_soon =
         "Ja, obwohl sie vor weniger als einer Minute gesendet wurde",
         "Yes, although it was sent less than a minute ago",

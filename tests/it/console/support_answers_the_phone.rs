@@ -115,7 +115,8 @@ async fn an_invoice_is_found_and_sent_to_a_corrected_address(database: TestDatab
     let to = "new@customer.example";
     let plan = browser.get(&format!("/resend?delivery={delivery}&to={to}")).await;
     let key = key(&plan);
-    assert!(plan.text.contains("confirm_attach"), "attaching needs a second confirmation: {plan:?}");
+    let choice = "name=\"confirm_attach\" value=\"1\">";
+    assert!(plan.text.contains(choice), "attaching needs a second confirmation, a link none: {plan:?}");
     assert!(is_by_default(&plan), "{plan:?}");
     let asked_for = browser.get(&format!("/resend?delivery={delivery}&to={to}&link_only=1")).await;
     assert!(asked_for.text.contains(ASKED_FOR), "{asked_for:?}");
