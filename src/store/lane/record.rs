@@ -113,8 +113,9 @@ fn is_held_by_people(held: &str) -> bool {
 
 /// What is written in place of records whose deliveries a person holds by now, and which do not end for that reason.
 ///
-/// The rows that were looked at stay locked: a hold that comes later waits for what is written. A tenant's pause needs
-/// no such look, since what comes back after its end reads it from the tenant.
+/// The rows stay locked, a hold that comes later waits for what is written: all of the batch in their order, since some of
+/// them first and the others later could close a ring with another transaction. A tenant's pause needs no such look, since
+/// what comes back after its end reads it from the tenant.
 async fn waiting_on(on: &mut Transaction, records: &[&Record]) -> Result<Vec<Record>, StoreError> {
     let may_wait: Vec<(&Record, &BackToDue)> =
         records.iter().filter_map(|record| Some((*record, record.if_held()?))).collect();
@@ -127,7 +128,7 @@ async fn waiting_on(on: &mut Transaction, records: &[&Record]) -> Result<Vec<Rec
                          AND lane_entry.worker_id IS NOT DISTINCT FROM rows.worker_id
         WHERE lane_entry.state = 'sending'
         ORDER BY lane_entry.delivery_id {postgres: FOR UPDATE OF lane_entry}")
-    .rows("id uuid, claim bigint, worker_id uuid", may_wait.iter().map(|(record, _)| record.fence.values()))
+    .rows("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
     .all(on)
     .await?;
     let mut held: HashSet<Claim> = HashSet::new();
