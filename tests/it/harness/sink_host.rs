@@ -184,6 +184,10 @@ impl Shared {
                 gate.passed().await;
                 return Ok(None);
             }
+            Some(Act::WaitThenClose(gate)) => {
+                gate.passed().await;
+                Flow::Break(())
+            }
             Some(Act::Reply(text)) => conversation.say(&text).await?,
             Some(Act::ReplyThenClose(text)) => conversation.end(&text).await?,
             Some(Act::Raw(bytes)) => {

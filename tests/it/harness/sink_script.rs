@@ -28,6 +28,8 @@ pub enum Act {
     Slow(Duration),
     /// Waits until the test lets it go on, then does the right thing.
     Wait(Gate),
+    /// Waits until the test lets it go on, then hangs up.
+    WaitThenClose(Gate),
     /// Answers `250` in lines of 512 bytes, so many bytes in all, as fast as the client takes them.
     LongReply(u64),
     /// Sends lines of a reply that never ends.

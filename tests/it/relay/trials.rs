@@ -25,12 +25,12 @@ const SENT: &str = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'";
 
 const EMAILS: usize = 6;
 
-/// A dispatcher whose relay has come back, and whose first delivery since waits for the answer to its final dot, which may
-/// take `final_dot` and which `script` holds back.
-async fn hanging_in_a_trial(database: TestDatabase, final_dot: Duration, script: Script) -> (Dispatcher, Sink) {
+/// A dispatcher whose relay has come back, and whose first delivery since waits for the answer to its final dot, which
+/// `script` holds back.
+async fn hanging_in_a_trial(database: TestDatabase, script: Script) -> (Dispatcher, Sink) {
     let mut sink = Sink::start().await;
     sink.go_away().await;
-    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = final_dot);
+    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[patient]).await;
     let events: Vec<_> = (0..EMAILS).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
@@ -52,7 +52,7 @@ async fn resume(dispatcher: &Dispatcher) {
 async fn resume_tries_another_delivery_while_one_hangs(database: TestDatabase) {
     let gate = Gate::closed();
     let script = Script::new().once(Step::Dot, Act::Wait(gate.clone()));
-    let (dispatcher, sink) = hanging_in_a_trial(database, Duration::from_mins(10), script).await;
+    let (dispatcher, sink) = hanging_in_a_trial(database, script).await;
     resume(&dispatcher).await;
     let before = dispatcher.database.clock.now();
     dispatcher.pass_until(SENT, 5).await;
@@ -69,13 +69,18 @@ async fn resume_tries_another_delivery_while_one_hangs(database: TestDatabase) {
 
 /// It ends without an answer in the middle of the next trial, and says nothing of how the relay is now.
 async fn what_hung_before_does_not_break_the_next_trial(database: TestDatabase) {
-    let gate = Gate::closed();
-    let script = Script::new().once(Step::Dot, Act::take_then(Act::Hang)).nth(Step::Dot, 2, Act::Wait(gate.clone()));
-    let (dispatcher, sink) = hanging_in_a_trial(database, Duration::from_secs(4), script).await;
+    let (first, next) = (Gate::closed(), Gate::closed());
+    let script = Script::new().once(Step::Dot, Act::take_then(Act::WaitThenClose(first.clone()))).nth(
+        Step::Dot,
+        2,
+        Act::Wait(next.clone()),
+    );
+    let (dispatcher, sink) = hanging_in_a_trial(database, script).await;
     resume(&dispatcher).await;
     dispatcher.pass_until_seen(&sink, "the next trial's message", |state| state.count(Step::Dot) == 2).await;
+    first.open();
     dispatcher.wait_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'uncertain'", 1).await;
-    gate.open();
+    next.open();
     dispatcher.pass_until(CLOSED, 1).await;
     assert_eq!(
         dispatcher.database.number("SELECT COUNT(*) FROM relay_state WHERE probes > 0").await,
