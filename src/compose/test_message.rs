@@ -36,8 +36,8 @@ const MARKS: [TestMark; 3] = [
     TestMark {
         language: "fr",
         subject: "[Test]",
-        line: "Ceci est un test. Il montre ce que les clients recevraient ; la facture est fictive, et un lien qu'elle \
-               contient n'ouvre rien.",
+        line: "Ceci est un test. Il montre ce que les clients recevraient\u{202f}; la facture est fictive, et un lien qu’elle \
+               contient n’ouvre rien.",
     },
 ];
 

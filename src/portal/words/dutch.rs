@@ -36,7 +36,7 @@ pub const DUTCH: Words = Words {
         (_, Balance::Nothing) | (InvoiceKind::Reminder, Balance::Due) => "Openstaand bedrag",
         (_, Balance::Due) => "Te betalen",
     },
-    due_label: "Te betalen uiterlijk",
+    due_label: "Uiterlijk te betalen op",
     first_due_label: "Oorspronkelijke vervaldatum",
     nothing_to_pay: "U hoeft niets te betalen.",
     credited: "Het bedrag wordt aan u gecrediteerd; u hoeft niets te betalen.",
@@ -64,8 +64,8 @@ pub const DUTCH: Words = Words {
     preview: "Voorbeeld",
     no_preview: "Uw browser toont pdf-bestanden niet in de pagina.",
     verify_lead: |count| match count {
-        1 => "Voor uw veiligheid tonen wij het document zodra u kort hebt bevestigd dat u het bent.",
-        _ => "Voor uw veiligheid tonen wij de documenten zodra u kort hebt bevestigd dat u het bent.",
+        1 => "Voor uw veiligheid tonen wij het document zodra u hebt bevestigd dat u het bent.",
+        _ => "Voor uw veiligheid tonen wij de documenten zodra u hebt bevestigd dat u het bent.",
     },
     verify_button: |count| if count == 1 { "Verder naar het document" } else { "Verder naar de documenten" },
     closed_lead: |count| match count {

@@ -17,8 +17,8 @@ type Words = [&'static str; 4];
 
 const DEMANDS: [Words; 3] = [
     ["Zu zahlen", "Te betalen", "Amount due", "À payer"],
-    ["Zahlbar bis", "uiterlijk", "Payable by", "À régler"],
-    ["Bitte begleichen", "Wij verzoeken", "Please conclude", "Nous vous prions"],
+    ["Zahlbar bis", "Uiterlijk te betalen", "Payable by", "À régler"],
+    ["Bitte begleichen", "Wij verzoeken", "Please settle", "Nous vous prions"],
 ];
 const NOTHING: Words =
     ["Es ist nichts zu zahlen.", "U hoeft niets te betalen.", "There is nothing to pay.", "Vous n’avez rien à payer."];
