@@ -110,6 +110,7 @@ pub const DUTCH: Words = Words {
     code_again: "Nieuwe code aanvragen",
     code_again_when: "Na 60 seconden kunt u een nieuwe code aanvragen. Een eerdere code blijft geldig tot deze verloopt.",
     error_prefix: "Fout",
+    colon: ":",
     wait: |wait| match rounded_up(wait) {
         Wait::Minutes(1) => "over 1 minuut".to_owned(),
         Wait::Minutes(minutes) => format!("over {minutes} minuten"),
@@ -126,7 +127,7 @@ pub const DUTCH: Words = Words {
     locked: NoticeWords {
         title: "Te veel pogingen",
         paragraphs: &[
-            "Voor uw veiligheid nemen wij een tijdje geen gegevens meer aan. Ook juiste gegevens helpen zolang niet.",
+            "Voor uw veiligheid nemen wij een tijdje geen gegevens meer aan. Ook juiste gegevens worden in die tijd niet geaccepteerd.",
         ],
     },
     too_many: NoticeWords {
@@ -195,6 +196,6 @@ pub const DUTCH: Words = Words {
     },
     later: NoticeWords {
         title: "Probeer het zo meteen opnieuw",
-        paragraphs: &["We kunnen deze pagina op dit moment niet tonen. Over enkele ogenblikken kunt u verder."],
+        paragraphs: &["Wij kunnen deze pagina op dit moment niet tonen. Over enkele ogenblikken kunt u verder."],
     },
 };

@@ -108,6 +108,7 @@ pub const ENGLISH: Words = Words {
     code_again: "Send a new code",
     code_again_when: "You can ask for a new code after 60 seconds. An earlier code stays valid until it expires.",
     error_prefix: "Error",
+    colon: ":",
     wait: |wait| match rounded_up(wait) {
         Wait::Minutes(1) => "in 1 minute".to_owned(),
         Wait::Minutes(minutes) => format!("in {minutes} minutes"),
@@ -117,7 +118,7 @@ pub const ENGLISH: Words = Words {
     no_method: NoticeWords {
         title: "Please get in touch with us",
         paragraphs: &[
-            "For your protection, we show the documents only once we are sure that it is you. We lack a detail about you for this.",
+            "For your protection, we show the documents only once we are sure that it is you. For that, we still need a detail from you.",
             "Please let us know; afterwards you can open the link in the email again.",
         ],
     },
@@ -129,7 +130,7 @@ pub const ENGLISH: Words = Words {
     },
     too_many: NoticeWords {
         title: "Too many requests",
-        paragraphs: &["Very many requests came from your network in a short time."],
+        paragraphs: &["A very large number of requests came from your network in a short time."],
     },
     try_again: |wait| format!("Please try again {wait}."),
     session_over: NoticeWords {

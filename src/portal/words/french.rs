@@ -113,6 +113,7 @@ pub const FRENCH: Words = Words {
     code_again: "Recevoir un nouveau code",
     code_again_when: "Vous pouvez demander un nouveau code au bout de 60 secondes. Un code précédent reste valable jusqu’à son expiration.",
     error_prefix: "Erreur",
+    colon: "\u{a0}:",
     wait: |wait| match rounded_up(wait) {
         Wait::Minutes(1) => "dans 1 minute".to_owned(),
         Wait::Minutes(minutes) => format!("dans {minutes} minutes"),

@@ -114,6 +114,7 @@ pub const GERMAN: Words = Words {
     code_again: "Neuen Code anfordern",
     code_again_when: "Einen neuen Code können Sie nach 60 Sekunden anfordern. Ein früherer Code bleibt bis zu seinem Ablauf gültig.",
     error_prefix: "Fehler",
+    colon: ":",
     wait: |wait| match rounded_up(wait) {
         Wait::Minutes(1) => "in 1 Minute".to_owned(),
         Wait::Minutes(minutes) => format!("in {minutes} Minuten"),

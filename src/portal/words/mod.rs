@@ -118,6 +118,8 @@ pub struct Words {
     pub code_again_when: &'static str,
     /// Before what is wrong with a form, in the page's title.
     pub error_prefix: &'static str,
+    /// Between a label and what it names; French sets it off.
+    pub colon: &'static str,
     /// From now on: "in 15 minutes".
     pub wait: fn(Duration) -> String,
 
