@@ -102,7 +102,7 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
                 .chain(phase.as_deref().map(|phase| (own.at_phase)(&smtp_name(phase))))
                 .collect();
             let answer: Vec<&str> = code.iter().chain(reply).map(String::as_str).collect();
-            view(icon, &format!("{}: {}", (own.attempt)(*number), (words.reasons.class)(*class)))
+            view(icon, &format!("{}{} {}", (own.attempt)(*number), words.frame.colon, (words.reasons.class)(*class)))
                 .line(place.join(", "))
                 .quote(Some(&answer.join(" ")))
                 .times(*took, *next_at)

@@ -9,7 +9,7 @@ words! { AccessWords {
     wrong =
         "Adresse und Passwort passen nicht zusammen.",
         "Address and password do not match.",
-        "Adres en wachtwoord horen niet bij elkaar.",
+        "Het e-mailadres of het wachtwoord klopt niet.",
         "L’adresse et le mot de passe ne correspondent pas.";
     code_wrong = "Der Code stimmt nicht, oder er gilt nicht mehr.", "The code is not right, or no longer valid.", "De code klopt niet, of geldt niet meer.", "Le code n’est pas correct, ou n’est plus valable.";
     limit: fn(&str) -> String =
@@ -20,7 +20,7 @@ words! { AccessWords {
     busy = "Gerade melden sich viele an. Bitte gleich noch einmal versuchen.", "Many people are signing in just now. Please try again in a moment.", "Er melden zich nu veel mensen aan. Probeer het zo nog eens.", "Beaucoup de personnes se connectent en ce moment. Veuillez réessayer dans un instant.";
     too_late = "Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.", "That took too long. Please sign in again.", "Dat duurde te lang. Meld u opnieuw aan.", "Cela a pris trop de temps. Veuillez vous reconnecter.";
     signed_out = "Sie sind abgemeldet.", "You are signed out.", "U bent afgemeld.", "Vous êtes déconnecté.";
-    no_operators_title = "Noch kann sich niemand anmelden", "Nobody can sign in yet", "Er kan nog niemand aanmelden", "Personne ne peut encore se connecter";
+    no_operators_title = "Noch kann sich niemand anmelden", "Nobody can sign in yet", "Er kan zich nog niemand aanmelden", "Personne ne peut encore se connecter";
     no_operators =
         "Legen Sie auf dem Server die erste Person an; der zweite Befehl gibt einen Link aus, der einmal gilt:",
         "Add the first person on the server; the second command prints a link that works once:",
@@ -34,7 +34,7 @@ words! { AccessWords {
         "Zes cijfers uit uw authenticator-app, of een herstelcode.",
         "Six chiffres de votre application d’authentification, ou un code de secours.";
     confirm = "Bestätigen", "Confirm", "Bevestigen", "Confirmer";
-    start_again = "Von vorn anmelden", "Sign in from the start", "Opnieuw beginnen", "Recommencer la connexion";
+    start_again = "Von vorn anmelden", "Start again", "Opnieuw beginnen", "Recommencer la connexion";
     invitation_title = "Willkommen", "Welcome", "Welkom", "Bienvenue";
     invitation_lead: fn(&str) -> String =
         |email| format!("Sie melden sich künftig mit {email} an. Wählen Sie ein Passwort."),
@@ -46,14 +46,14 @@ words! { AccessWords {
     password_hint =
         "Mindestens 12 Zeichen. Vier zufällige Wörter sind besser als Sonderzeichen.",
         "At least 12 characters. Four random words are better than special characters.",
-        "Minstens 12 tekens. Vier willekeurige woorden zijn beter dan leestekens.",
+        "Minstens 12 tekens. Vier willekeurige woorden zijn beter dan speciale tekens.",
         "Au moins 12 caractères. Quatre mots au hasard valent mieux que des caractères spéciaux.";
     go_on = "Weiter", "Continue", "Verder", "Continuer";
     totp_title = "Authenticator-App einrichten", "Set up an authenticator app", "Authenticator-app instellen", "Configurer une application d’authentification";
     totp_required =
         "Ihre Rolle verlangt einen zweiten Faktor.",
-        "Your role asks for a second factor.",
-        "Uw rol vraagt om een tweede factor.",
+        "Your role requires a second factor.",
+        "Uw rol vereist een tweede factor.",
         "Votre rôle exige un second facteur.";
     totp_lead =
         "Scannen Sie das Bild mit der App, oder tippen Sie den Schlüssel ein. Geben Sie dann den Code ein, den die App zeigt.",
@@ -65,10 +65,10 @@ words! { AccessWords {
     totp_picture = "QR-Code für die Authenticator-App", "QR code for the authenticator app", "QR-code voor de authenticator-app", "Code QR pour l’application d’authentification";
     recovery_title = "Wiederherstellungscodes", "Recovery codes", "Herstelcodes", "Codes de secours";
     recovery_lead =
-        "Ohne die App kommen Sie mit einem dieser Codes hinein; jeder gilt einmal. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder legen Sie sie in Ihren Passwortspeicher.",
+        "Ohne die App melden Sie sich mit einem dieser Codes an; jeder gilt einmal. Sie werden nur jetzt gezeigt: Drucken Sie sie aus, oder bewahren Sie sie in Ihrem Passwort-Manager auf.",
         "Without the app, one of these codes lets you in; each works once. They are shown only now: print them, or keep them in your password manager.",
-        "Zonder de app komt u binnen met een van deze codes; elke werkt één keer. Ze worden alleen nu getoond: druk ze af, of bewaar ze in uw wachtwoordkluis.",
-        "Sans l’application, l’un de ces codes vous laisse entrer\u{a0}; chacun sert une fois. Ils ne sont affichés que maintenant\u{a0}: imprimez-les, ou gardez-les dans votre gestionnaire de mots de passe.";
+        "Zonder de app meldt u zich aan met een van deze codes; elke code werkt één keer. Ze worden alleen nu getoond: druk ze af, of bewaar ze in uw wachtwoordkluis.",
+        "Sans l’application, l’un de ces codes vous permet de vous connecter\u{a0}; chacun ne sert qu’une fois. Ils ne sont affichés que maintenant\u{a0}: imprimez-les, ou gardez-les dans votre gestionnaire de mots de passe.";
     recovery_kept = "Ich habe sie aufbewahrt", "I have kept them", "Ik heb ze bewaard", "Je les ai conservés";
     recovery_left: fn(u32) -> String =
         |left| match left { 1 => "Noch 1 Code ist ungebraucht.".to_owned(), left => format!("Noch {left} Codes sind ungebraucht.") },
@@ -92,7 +92,7 @@ words! { AccessWords {
     browser = "Browser", "Browser", "Browser", "Navigateur";
     network = "Netz", "Network", "Netwerk", "Réseau";
     started = "Begonnen", "Started", "Begonnen", "Début";
-    last_seen = "Zuletzt gesehen", "Last seen", "Laatst gezien", "Vue pour la dernière fois";
+    last_seen = "Zuletzt aktiv", "Last active", "Laatst actief", "Dernière activité";
     end_session = "Beenden", "End", "Beëindigen", "Terminer";
     end_others = "Alle anderen beenden", "End all others", "Alle andere beëindigen", "Terminer toutes les autres";
     people_lead =
@@ -110,13 +110,13 @@ words! { AccessWords {
     scope_hint =
         "Kennungen, durch Komma getrennt. Leer: alle.",
         "Identifiers, separated by commas. Empty: all.",
-        "Kenmerken, gescheiden door komma's. Leeg: alle.",
+        "Kenmerken, gescheiden door komma’s. Leeg: alle.",
         "Identifiants, séparés par des virgules. Vide\u{a0}: tous.";
     invite = "Einladen", "Invite", "Uitnodigen", "Inviter";
     invite_again = "Neu einladen", "Invite again", "Opnieuw uitnodigen", "Inviter à nouveau";
     reset_totp = "App zurücksetzen", "Reset the app", "App opnieuw instellen", "Réinitialiser l’application";
     disable = "Sperren", "Disable", "Blokkeren", "Bloquer";
-    enable = "Freigeben", "Enable", "Vrijgeven", "Autoriser";
+    enable = "Entsperren", "Enable", "Deblokkeren", "Débloquer";
     actions = "Aktionen", "Actions", "Acties", "Actions";
     change = "Ändern", "Change", "Wijzigen", "Modifier";
     active = "aktiv", "active", "actief", "actif";
@@ -131,19 +131,20 @@ words! { AccessWords {
         |email| format!("Link for {email}"),
         |email| format!("Link voor {email}"),
         |email| format!("Lien pour {email}");
+    valid_until = "Gültig bis", "Valid until", "Geldig tot", "Valable jusqu’au";
     shown_once =
         "Wird nur jetzt gezeigt und gilt einmal.",
         "Shown only now, and works once.",
         "Wordt alleen nu getoond en werkt één keer.",
         "Affiché uniquement maintenant, utilisable une fois.";
     tokens_lead =
-        "Mit Tokens greifen Programme auf die Schnittstelle zu. Jeder hat eine Rolle, Mandanten und am besten ein Ablaufdatum.",
-        "Programs use the API with tokens. Each has a role, tenants, and ideally an end.",
-        "Programma's gebruiken de API met tokens. Elke token heeft een rol, tenants en liefst een einddatum.",
-        "Les programmes utilisent l’API avec des jetons. Chacun a un rôle, des mandants et, de préférence, une date de fin.";
+        "Mit Tokens greifen Programme auf die Schnittstelle zu. Jeder Token hat eine Rolle, Mandanten und am besten ein Ablaufdatum.",
+        "Programs use the API with tokens. Each token has a role, tenants and, ideally, an expiry date.",
+        "Programma’s gebruiken de API met tokens. Elke token heeft een rol, tenants en liefst een einddatum.",
+        "Les programmes utilisent l’API avec des jetons. Chaque jeton a un rôle, des mandants et, de préférence, une date d’expiration.";
     add_token = "Token erzeugen", "Make a token", "Token maken", "Créer un jeton";
     token_name_hint = "Welches Programm ihn benutzt.", "Which program uses it.", "Welk programma hem gebruikt.", "Quel programme l’utilise.";
-    expires_in = "Gültig für Tage", "Valid for days", "Geldig voor dagen", "Valable (jours)";
+    expires_in = "Gültigkeit in Tagen", "Valid for (days)", "Geldigheid in dagen", "Validité en jours";
     expires_hint = "Leer: ein Jahr. Höchstens drei.", "Empty: one year. At most three.", "Leeg: een jaar. Hoogstens drie.", "Vide\u{a0}: un an. Trois au plus.";
     token_made: fn(&str) -> String =
         |name| format!("Token für {name}"), |name| format!("Token for {name}"), |name| format!("Token voor {name}"),
@@ -178,11 +179,11 @@ words! { AccessWords {
             EnrolmentProblem::PasswordTooLong { bytes_max } => format!("The password has more than {bytes_max} bytes."),
             EnrolmentProblem::PasswordGuessable => "The password is too easy to guess.".to_owned(),
             EnrolmentProblem::PasswordsDiffer => "The two passwords differ.".to_owned(),
-            EnrolmentProblem::CodeWrong => "The code is not right. Is the phone's clock correct?".to_owned(),
+            EnrolmentProblem::CodeWrong => "The code is not right. Is the phone’s clock correct?".to_owned(),
             EnrolmentProblem::NameMissing => "Please give your name.".to_owned(),
         },
         |problem| match problem {
-            EnrolmentProblem::PasswordTooShort { chars_min } => format!("Het wachtwoord heeft minstens {chars_min} tekens nodig."),
+            EnrolmentProblem::PasswordTooShort { chars_min } => format!("Het wachtwoord moet minstens {chars_min} tekens hebben."),
             EnrolmentProblem::PasswordTooLong { bytes_max } => format!("Het wachtwoord heeft meer dan {bytes_max} bytes."),
             EnrolmentProblem::PasswordGuessable => "Het wachtwoord is te makkelijk te raden.".to_owned(),
             EnrolmentProblem::PasswordsDiffer => "De twee wachtwoorden verschillen.".to_owned(),
@@ -202,15 +203,15 @@ words! { AccessWords {
             OperatorProblem::AddressUnusable => "Die E-Mail-Adresse ist nicht brauchbar.",
             OperatorProblem::AddressTaken => "Diese Person gibt es schon.",
             OperatorProblem::RoleMissing => "Bitte wählen Sie eine Rolle.",
-            OperatorProblem::TenantsMissing => "Diese Rolle gilt nur für genannte Mandanten.",
+            OperatorProblem::TenantsMissing => "Bitte nennen Sie für diese Rolle mindestens einen Mandanten.",
             OperatorProblem::TenantUnknown => "Einen dieser Mandanten gibt es nicht.",
-            OperatorProblem::LastAdmin => "Das ist die letzte Administration: Jemand muss Personen verwalten können.",
+            OperatorProblem::LastAdmin => "Das ist die letzte Person mit der Rolle Administration: Jemand muss Personen verwalten können.",
         },
         |problem| match problem {
             OperatorProblem::AddressUnusable => "The email address cannot be used.",
             OperatorProblem::AddressTaken => "This person exists already.",
             OperatorProblem::RoleMissing => "Please choose a role.",
-            OperatorProblem::TenantsMissing => "This role is given for named tenants only.",
+            OperatorProblem::TenantsMissing => "Please name at least one tenant for this role.",
             OperatorProblem::TenantUnknown => "One of these tenants does not exist.",
             OperatorProblem::LastAdmin => "This is the last admin: somebody has to be able to manage people.",
         },
@@ -218,7 +219,7 @@ words! { AccessWords {
             OperatorProblem::AddressUnusable => "Het e-mailadres is niet bruikbaar.",
             OperatorProblem::AddressTaken => "Deze persoon bestaat al.",
             OperatorProblem::RoleMissing => "Kies een rol.",
-            OperatorProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
+            OperatorProblem::TenantsMissing => "Noem voor deze rol minstens één tenant.",
             OperatorProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
             OperatorProblem::LastAdmin => "Dit is de laatste beheerder: iemand moet personen kunnen beheren.",
         },
@@ -226,16 +227,16 @@ words! { AccessWords {
             OperatorProblem::AddressUnusable => "Cette adresse e-mail n’est pas utilisable.",
             OperatorProblem::AddressTaken => "Cette personne existe déjà.",
             OperatorProblem::RoleMissing => "Veuillez choisir un rôle.",
-            OperatorProblem::TenantsMissing => "Ce rôle ne vaut que pour des mandants nommés.",
+            OperatorProblem::TenantsMissing => "Veuillez indiquer au moins un mandant pour ce rôle.",
             OperatorProblem::TenantUnknown => "L’un de ces mandants n’existe pas.",
-            OperatorProblem::LastAdmin => "C’est la dernière administration\u{a0}: quelqu’un doit pouvoir gérer les personnes.",
+            OperatorProblem::LastAdmin => "C’est la dernière personne ayant le rôle Administration\u{a0}: quelqu’un doit pouvoir gérer les personnes.",
         };
     token_problem: fn(TokenProblem) -> &'static str =
         |problem| match problem {
             TokenProblem::NameMissing => "Bitte geben Sie einen Namen an.",
             TokenProblem::NameTaken => "Einen Token dieses Namens gibt es schon.",
             TokenProblem::RoleMissing => "Bitte wählen Sie eine Rolle.",
-            TokenProblem::TenantsMissing => "Diese Rolle gilt nur für genannte Mandanten.",
+            TokenProblem::TenantsMissing => "Bitte nennen Sie für diese Rolle mindestens einen Mandanten.",
             TokenProblem::TenantUnknown => "Einen dieser Mandanten gibt es nicht.",
             TokenProblem::ExpiryUnusable => "Die Zahl der Tage ist nicht brauchbar.",
         },
@@ -243,7 +244,7 @@ words! { AccessWords {
             TokenProblem::NameMissing => "Please give a name.",
             TokenProblem::NameTaken => "A token of this name exists already.",
             TokenProblem::RoleMissing => "Please choose a role.",
-            TokenProblem::TenantsMissing => "This role is given for named tenants only.",
+            TokenProblem::TenantsMissing => "Please name at least one tenant for this role.",
             TokenProblem::TenantUnknown => "One of these tenants does not exist.",
             TokenProblem::ExpiryUnusable => "The number of days cannot be used.",
         },
@@ -251,7 +252,7 @@ words! { AccessWords {
             TokenProblem::NameMissing => "Geef een naam op.",
             TokenProblem::NameTaken => "Er bestaat al een token met deze naam.",
             TokenProblem::RoleMissing => "Kies een rol.",
-            TokenProblem::TenantsMissing => "Deze rol geldt alleen voor genoemde tenants.",
+            TokenProblem::TenantsMissing => "Noem voor deze rol minstens één tenant.",
             TokenProblem::TenantUnknown => "Een van deze tenants bestaat niet.",
             TokenProblem::ExpiryUnusable => "Het aantal dagen is niet bruikbaar.",
         },
@@ -259,7 +260,7 @@ words! { AccessWords {
             TokenProblem::NameMissing => "Veuillez indiquer un nom.",
             TokenProblem::NameTaken => "Un jeton de ce nom existe déjà.",
             TokenProblem::RoleMissing => "Veuillez choisir un rôle.",
-            TokenProblem::TenantsMissing => "Ce rôle ne vaut que pour des mandants nommés.",
+            TokenProblem::TenantsMissing => "Veuillez indiquer au moins un mandant pour ce rôle.",
             TokenProblem::TenantUnknown => "L’un de ces mandants n’existe pas.",
             TokenProblem::ExpiryUnusable => "Ce nombre de jours n’est pas utilisable.",
         };

@@ -8,23 +8,23 @@ words! { AuditWords {
     lead =
         "Jede Änderung, jede Anmeldung und jeder Blick auf unverkürzte persönliche Daten. Einträge können nicht geändert werden.",
         "Every change, every sign-in, and every look at unmasked personal data. Entries cannot be changed.",
-        "Elke wijziging, elke aanmelding en elke blik op onverkorte persoonlijke gegevens. Regels kunnen niet worden gewijzigd.",
-        "Chaque modification, chaque connexion et chaque regard sur des données personnelles non abrégées. Les entrées ne peuvent pas être modifiées.";
+        "Elke wijziging, elke aanmelding en elke inzage in onverkorte persoonsgegevens. Regels kunnen niet worden gewijzigd.",
+        "Chaque modification, chaque connexion et chaque consultation de données personnelles non abrégées. Les entrées ne peuvent pas être modifiées.";
     action = "Aktion", "Action", "Actie", "Action";
     action_name: fn(AuditAction) -> &'static str =
         audit_actions::german, audit_actions::english, audit_actions::dutch, audit_actions::french;
     any_action = "Jede Aktion", "Any action", "Elke actie", "Toute action";
-    about = "Worum es ging", "About", "Waarover", "À propos de";
+    about = "Worum es ging", "About", "Waarover", "Objet";
     why = "Warum", "Why", "Waarom", "Pourquoi";
-    from = "Woher", "From", "Vanwaar", "D’où";
+    from = "Netz", "Network", "Netwerk", "Réseau";
     refused = "abgewiesen", "refused", "geweigerd", "refusé";
     erased = "Einzelheiten gelöscht", "details erased", "details gewist", "détails effacés";
     from_day = "Von", "From", "Van", "Du";
     to_day = "Bis", "To", "Tot", "Au";
     nothing =
         "Kein Eintrag passt. Hier stünde, wer was wann und warum getan hat.",
-        "No entry fits. Here you would see who did what, when, and why.",
-        "Geen regel past. Hier zou staan wie wat wanneer en waarom deed.",
+        "No entry matches. Here you would see who did what, when, and why.",
+        "Geen regels gevonden. Hier zou staan wie wat wanneer en waarom deed.",
         "Aucune entrée ne correspond. Ici figurerait qui a fait quoi, quand et pourquoi.";
     how: fn(&str) -> &'static str =
         |how| match how { "operator" => "Person", "token" => "Token", "bootstrap_token" => "API_TOKEN", "command_line" => "Befehlszeile", "this_machine" => "dieser Rechner", _ => "Programm" },

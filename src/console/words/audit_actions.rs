@@ -21,7 +21,7 @@ pub(super) const fn german(action: AuditAction) -> &'static str {
         AuditAction::OperatorChanged => "Person geändert",
         AuditAction::OperatorReset => "Zugang zurückgesetzt",
         AuditAction::OperatorDisabled => "Person gesperrt",
-        AuditAction::OperatorEnabled => "Person freigegeben",
+        AuditAction::OperatorEnabled => "Person entsperrt",
         AuditAction::TokenMade => "Token erzeugt",
         AuditAction::TokenRevoked => "Token widerrufen",
 
@@ -147,7 +147,7 @@ pub(super) const fn dutch(action: AuditAction) -> &'static str {
         AuditAction::OperatorChanged => "Persoon gewijzigd",
         AuditAction::OperatorReset => "Toegang opnieuw ingesteld",
         AuditAction::OperatorDisabled => "Persoon geblokkeerd",
-        AuditAction::OperatorEnabled => "Persoon vrijgegeven",
+        AuditAction::OperatorEnabled => "Persoon gedeblokkeerd",
         AuditAction::TokenMade => "Token gemaakt",
         AuditAction::TokenRevoked => "Token ingetrokken",
 
@@ -210,7 +210,7 @@ pub(super) const fn french(action: AuditAction) -> &'static str {
         AuditAction::OperatorChanged => "Personne modifiée",
         AuditAction::OperatorReset => "Accès réinitialisé",
         AuditAction::OperatorDisabled => "Personne bloquée",
-        AuditAction::OperatorEnabled => "Personne autorisée",
+        AuditAction::OperatorEnabled => "Personne débloquée",
         AuditAction::TokenMade => "Jeton créé",
         AuditAction::TokenRevoked => "Jeton révoqué",
 

@@ -23,10 +23,10 @@ words! { CustomerWords {
     address = "E-Mail-Adresse", "Email address", "E-mailadres", "Adresse e-mail";
     locale = "Sprache", "Language", "Taal", "Langue";
     country = "Land", "Country", "Land", "Pays";
-    postcode = "Postleitzahl und Hausnummer", "Postcode and house number", "Postcode en huisnummer", "Code postal et numéro de maison";
+    postcode = "Postleitzahl und Hausnummer", "Postcode and house number", "Postcode en huisnummer", "Code postal et numéro de rue";
     mobile = "Mobilnummer", "Mobile number", "Mobiel nummer", "Numéro de mobile";
     mobile_refused = "vom SMS-Anbieter abgelehnt", "refused by the SMS provider", "geweigerd door de sms-aanbieder", "refusé par le fournisseur de SMS";
-    missing = "fehlt", "missing", "ontbreekt", "manque";
+    missing = "fehlt", "missing", "ontbreekt", "manquant";
     in_portal = "Im Portal", "In the portal", "In het portaal", "Dans le portail";
     methods = "Prüfung durch", "Verified by", "Verificatie door", "Vérification par";
     usable = "möglich", "possible", "mogelijk", "possible";
@@ -36,7 +36,7 @@ words! { CustomerWords {
         "This customer cannot be verified: no chosen method fits the record.",
         "Deze klant kan zich niet verifiëren: geen gekozen methode past bij de stamgegevens.",
         "Ce client ne peut pas être vérifié\u{a0}: aucune méthode choisie ne convient à ses données.";
-    locked = "Prüfung gesperrt", "Verification locked", "Verificatie geblokkeerd", "Vérification bloquée";
+    locked = "Prüfung gesperrt bis", "Verification locked until", "Verificatie geblokkeerd tot", "Vérification bloquée jusqu’au";
     links = "Links", "Links", "Links", "Liens";
     no_links =
         "Noch keine Links. Hier stünde, welche gelten und wann sie zuletzt geöffnet wurden.",
@@ -57,7 +57,7 @@ words! { CustomerWords {
     sender = "Absender", "Sender", "Afzender", "Expéditeur";
     last_sent = "Zuletzt gesendet", "Last sent", "Laatst verzonden", "Dernier envoi";
     to_send = "Zu senden", "To send", "Te versturen", "À envoyer";
-    needs_you = "Offen", "Open", "Open", "Ouvert";
+    needs_you = "Offen", "Open", "Open", "À traiter";
     sends = "sendet", "sends", "verstuurt", "envoie";
     paused = "angehalten", "paused", "gepauzeerd", "suspendu";
     paused_by: fn(&str) -> String =
@@ -66,7 +66,7 @@ words! { CustomerWords {
     pause = "Versand anhalten …", "Pause sending …", "Versturen pauzeren …", "Suspendre l’envoi …";
     pause_means =
         "Neue Rechnungen werden angenommen und warten. Was gerade gesendet wird, geht noch hinaus.",
-        "New invoices are taken and wait. What is being sent right now still goes out.",
+        "New invoices are accepted and wait. What is being sent right now still goes out.",
         "Nieuwe facturen worden aangenomen en wachten. Wat nu verstuurd wordt, gaat nog de deur uit.",
         "Les nouvelles factures sont acceptées et attendent. Ce qui est en cours d’envoi part encore.";
     resume = "Versand fortsetzen", "Resume sending", "Versturen hervatten", "Reprendre l’envoi";

@@ -33,8 +33,8 @@ words! { FrameWords {
     reason = "Grund", "Reason", "Reden", "Motif";
     reason_hint =
         "Steht im Verlauf und im Audit-Protokoll. Bitte keine persönlichen Angaben.",
-        "Kept in the timeline and the audit log. Please no personal details.",
-        "Komt in de tijdlijn en het auditlog. Geen persoonlijke gegevens, alstublieft.",
+        "Kept in the timeline and the audit log. No personal details, please.",
+        "Komt in de tijdlijn en het auditlog. Geen persoonsgegevens, alstublieft.",
         "Figure dans l’historique et le journal d’audit. Pas de données personnelles, s’il vous plaît.";
     reason_missing = "Bitte geben Sie einen Grund an.", "Please give a reason.", "Geef een reden op.", "Veuillez indiquer un motif.";
     since = "Seit", "Since", "Sinds", "Depuis";
@@ -53,6 +53,8 @@ words! { FrameWords {
     copy = "Kopieren", "Copy", "Kopiëren", "Copier";
     copied = "Kopiert", "Copied", "Gekopieerd", "Copié";
     error_prefix = "Fehler", "Error", "Fout", "Erreur";
+    /// Between a label and what it names; French sets it off.
+    colon = ":", ":", ":", "\u{a0}:";
     never = "nie", "never", "nooit", "jamais";
     nothing = "–", "–", "–", "–";
     optional = "optional", "optional", "optioneel", "facultatif";
@@ -150,7 +152,7 @@ words! { FrameWords {
         |role| match role {
             Role::Viewer => "sieht alles, persönliche Daten verkürzt; ändert nichts",
             Role::Support => "öffnet Rechnungen und Kunden, sendet erneut, sperrt Links",
-            Role::Operations => "wie Support; dazu Relays, unzustellbare Ereignisse, Pausen",
+            Role::Operations => "wie Support, dazu Relays, Dead Letters, Pausen",
             Role::Admin => "alles, auch Einstellungen, Personen und Tokens",
             Role::TenantAdmin => "wie Support, dazu die Einstellungen: nur für genannte Mandanten",
             Role::Billing => "veröffentlicht Ereignisse und Stammdaten; liest keine Kunden",
@@ -158,23 +160,23 @@ words! { FrameWords {
         |role| match role {
             Role::Viewer => "sees everything, personal data shortened; changes nothing",
             Role::Support => "opens invoices and customers, resends, revokes links",
-            Role::Operations => "as support; and relays, dead letters, pauses",
+            Role::Operations => "like support, plus relays, dead letters, pauses",
             Role::Admin => "everything, also settings, people and tokens",
-            Role::TenantAdmin => "as support, and the settings: of named tenants only",
+            Role::TenantAdmin => "like support, plus the settings: for named tenants only",
             Role::Billing => "publishes events and master data; cannot read customers",
         },
         |role| match role {
-            Role::Viewer => "ziet alles, persoonlijke gegevens verkort; wijzigt niets",
+            Role::Viewer => "ziet alles, persoonsgegevens verkort; wijzigt niets",
             Role::Support => "opent facturen en klanten, verstuurt opnieuw, trekt links in",
-            Role::Operations => "als support; plus relays, onbestelbare berichten, pauzes",
+            Role::Operations => "zoals support, plus relays, dead letters, pauzes",
             Role::Admin => "alles, ook instellingen, personen en tokens",
-            Role::TenantAdmin => "als support, plus de instellingen: alleen van genoemde tenants",
+            Role::TenantAdmin => "zoals support, plus de instellingen: alleen van genoemde tenants",
             Role::Billing => "publiceert gebeurtenissen en stamgegevens; leest geen klanten",
         },
         |role| match role {
             Role::Viewer => "voit tout, données personnelles abrégées\u{a0}; ne modifie rien",
             Role::Support => "ouvre factures et clients, renvoie, révoque des liens",
-            Role::Operations => "comme le support, plus relais, messages en échec, pauses",
+            Role::Operations => "comme le support, plus relais, dead letters, pauses",
             Role::Admin => "tout, y compris réglages, personnes et jetons",
             Role::TenantAdmin => "comme le support, plus les réglages\u{a0}: pour certains mandants seulement",
             Role::Billing => "publie événements et données de base\u{a0}; ne lit aucun client",
@@ -196,7 +198,7 @@ words! { FrameWords {
             ActionDone::TestSent => "Der Test ist unterwegs an Ihre Adresse.",
             ActionDone::OperatorChanged => "Geändert. Gilt ab sofort, auch für laufende Sitzungen.",
             ActionDone::OperatorDisabled => "Gesperrt. Alle Sitzungen sind beendet.",
-            ActionDone::OperatorEnabled => "Wieder freigegeben.",
+            ActionDone::OperatorEnabled => "Wieder entsperrt.",
             ActionDone::TotpReset => "Die Authenticator-App wird bei der nächsten Anmeldung neu eingerichtet.",
             ActionDone::TokenRevoked => "Der Token gilt nicht mehr.",
             ActionDone::PasswordChanged => "Das Passwort ist geändert. Andere Sitzungen sind beendet.",
@@ -206,19 +208,19 @@ words! { FrameWords {
         },
         |done| match done {
             ActionDone::Resent => "It is being sent again. This page shows how it ends.",
-            ActionDone::ResentBefore => "The form came twice; it is sent once.",
+            ActionDone::ResentBefore => "The form arrived twice; the invoice is sent only once.",
             ActionDone::Cancelled => "The delivery is cancelled.",
-            ActionDone::SentNow => "It is sent next.",
+            ActionDone::SentNow => "It will be sent next.",
             ActionDone::MarkedSent => "Marked as sent.",
             ActionDone::Acknowledged => "Done: it is no longer on the work list.",
             ActionDone::LinksRevoked => "The links no longer open anything.",
             ActionDone::LockLifted => "The lock is lifted.",
             ActionDone::Paused => "Sending is paused.",
-            ActionDone::Resumed => "Sending goes on.",
-            ActionDone::SettingsSaved => "Saved. It holds for the next email and the next request in the portal.",
-            ActionDone::SettingsUnchanged => "Nothing was changed; the same version still holds.",
+            ActionDone::Resumed => "Sending has resumed.",
+            ActionDone::SettingsSaved => "Saved. Applies from the next email and the next request in the portal.",
+            ActionDone::SettingsUnchanged => "Nothing was changed; the same version still applies.",
             ActionDone::TestSent => "The test is on its way to your own address.",
-            ActionDone::OperatorChanged => "Changed. It holds at once, for open sessions too.",
+            ActionDone::OperatorChanged => "Changed. Applies at once, to open sessions too.",
             ActionDone::OperatorDisabled => "Disabled. All sessions have ended.",
             ActionDone::OperatorEnabled => "Enabled again.",
             ActionDone::TotpReset => "The authenticator app is set up anew at the next sign-in.",
@@ -230,7 +232,7 @@ words! { FrameWords {
         },
         |done| match done {
             ActionDone::Resent => "Wordt opnieuw verstuurd. Deze pagina laat zien hoe het afloopt.",
-            ActionDone::ResentBefore => "Het formulier kwam twee keer; er wordt één keer verstuurd.",
+            ActionDone::ResentBefore => "Het formulier kwam twee keer binnen; er wordt maar één keer verstuurd.",
             ActionDone::Cancelled => "De verzending is geannuleerd.",
             ActionDone::SentNow => "Wordt als volgende verstuurd.",
             ActionDone::MarkedSent => "Als verzonden gemarkeerd.",
@@ -244,7 +246,7 @@ words! { FrameWords {
             ActionDone::TestSent => "De test is onderweg naar uw eigen adres.",
             ActionDone::OperatorChanged => "Gewijzigd. Geldt direct, ook voor open sessies.",
             ActionDone::OperatorDisabled => "Geblokkeerd. Alle sessies zijn beëindigd.",
-            ActionDone::OperatorEnabled => "Weer vrijgegeven.",
+            ActionDone::OperatorEnabled => "Weer gedeblokkeerd.",
             ActionDone::TotpReset => "De authenticator-app wordt bij de volgende aanmelding opnieuw ingesteld.",
             ActionDone::TokenRevoked => "De token is niet meer geldig.",
             ActionDone::PasswordChanged => "Het wachtwoord is gewijzigd. Andere sessies zijn beëindigd.",
@@ -256,7 +258,7 @@ words! { FrameWords {
             ActionDone::Resent => "Le renvoi est en cours. Cette page montre comment il se termine.",
             ActionDone::ResentBefore => "Le formulaire est arrivé deux fois\u{a0}; un seul envoi part.",
             ActionDone::Cancelled => "L’envoi est annulé.",
-            ActionDone::SentNow => "Prochain envoi\u{a0}: celui-ci.",
+            ActionDone::SentNow => "Elle sera la prochaine envoyée.",
             ActionDone::MarkedSent => "Marqué comme envoyé.",
             ActionDone::Acknowledged => "Traité\u{a0}: n’est plus dans la liste.",
             ActionDone::LinksRevoked => "Les liens n’ouvrent plus rien.",
@@ -268,8 +270,8 @@ words! { FrameWords {
             ActionDone::TestSent => "Le test part à votre propre adresse.",
             ActionDone::OperatorChanged => "Modifié. Valable immédiatement, aussi pour les sessions ouvertes.",
             ActionDone::OperatorDisabled => "Bloqué. Toutes les sessions sont terminées.",
-            ActionDone::OperatorEnabled => "De nouveau autorisé.",
-            ActionDone::TotpReset => "L’application d’authentification sera configurée à la prochaine connexion.",
+            ActionDone::OperatorEnabled => "De nouveau débloqué.",
+            ActionDone::TotpReset => "L’application d’authentification sera reconfigurée à la prochaine connexion.",
             ActionDone::TokenRevoked => "Le jeton n’est plus valable.",
             ActionDone::PasswordChanged => "Le mot de passe est modifié. Les autres sessions sont terminées.",
             ActionDone::TotpSetUp => "L’application d’authentification est configurée.",

@@ -105,7 +105,7 @@ words! { InvoiceWords {
         |action| match action {
             InvoiceAction::Resend => "Erneut senden …",
             InvoiceAction::SendNow => "Jetzt senden",
-            InvoiceAction::Cancel => "Abbrechen …",
+            InvoiceAction::Cancel => "Versand abbrechen …",
             InvoiceAction::MarkSent => "Als gesendet vermerken …",
             InvoiceAction::Acknowledge => "Erledigt",
             InvoiceAction::RevokeLinks => "Links sperren …",
@@ -114,7 +114,7 @@ words! { InvoiceWords {
         |action| match action {
             InvoiceAction::Resend => "Resend …",
             InvoiceAction::SendNow => "Send now",
-            InvoiceAction::Cancel => "Cancel …",
+            InvoiceAction::Cancel => "Cancel delivery …",
             InvoiceAction::MarkSent => "Mark as sent …",
             InvoiceAction::Acknowledge => "Acknowledge",
             InvoiceAction::RevokeLinks => "Revoke links …",
@@ -123,7 +123,7 @@ words! { InvoiceWords {
         |action| match action {
             InvoiceAction::Resend => "Opnieuw versturen …",
             InvoiceAction::SendNow => "Nu versturen",
-            InvoiceAction::Cancel => "Annuleren …",
+            InvoiceAction::Cancel => "Verzending annuleren …",
             InvoiceAction::MarkSent => "Als verzonden markeren …",
             InvoiceAction::Acknowledge => "Afgehandeld",
             InvoiceAction::RevokeLinks => "Links intrekken …",
@@ -144,31 +144,31 @@ words! { InvoiceWords {
             InvoiceAction::Resend | InvoiceAction::SendNow | InvoiceAction::Acknowledge => "",
             InvoiceAction::Cancel => "Die Rechnung wird nicht gesendet. Sie können sie später erneut senden.",
             InvoiceAction::MarkSent => "Sie haben im Protokoll des Relays gesehen, dass es die E-Mail angenommen hat. Sie wird nicht noch einmal gesendet.",
-            InvoiceAction::RevokeLinks => "Wer auf den Link in der E-Mail klickt, sieht nichts mehr. Ein erneutes Senden enthält einen neuen Link.",
+            InvoiceAction::RevokeLinks => "Wer auf den Link in der E-Mail klickt, sieht nichts mehr. Wenn Sie erneut senden, enthält die E-Mail einen neuen Link.",
             InvoiceAction::LiftLock => "Der Kunde kann sich sofort wieder ausweisen.",
         },
         |action| match action {
             InvoiceAction::Resend | InvoiceAction::SendNow | InvoiceAction::Acknowledge => "",
-            InvoiceAction::Cancel => "The invoice is not sent. You can resend it later.",
-            InvoiceAction::MarkSent => "You saw in the relay's log that it took the email. It is not sent again.",
-            InvoiceAction::RevokeLinks => "Whoever follows the link in the email sees nothing any more. A resend holds a new link.",
+            InvoiceAction::Cancel => "The invoice will not be sent. You can resend it later.",
+            InvoiceAction::MarkSent => "You have seen in the relay’s log that it accepted the email. It will not be sent again.",
+            InvoiceAction::RevokeLinks => "Whoever follows the link in the email no longer sees anything. A resend contains a new link.",
             InvoiceAction::LiftLock => "The customer can verify again at once.",
         },
         |action| match action {
             InvoiceAction::Resend | InvoiceAction::SendNow | InvoiceAction::Acknowledge => "",
-            InvoiceAction::Cancel => "De factuur wordt niet verstuurd. U kunt haar later opnieuw versturen.",
-            InvoiceAction::MarkSent => "U zag in het log van de relay dat die de e-mail heeft aangenomen. Er wordt niet nog eens verstuurd.",
+            InvoiceAction::Cancel => "De factuur wordt niet verstuurd. U kunt die later opnieuw versturen.",
+            InvoiceAction::MarkSent => "U hebt in het log van de relay gezien dat die de e-mail heeft aangenomen. De e-mail wordt niet nog eens verstuurd.",
             InvoiceAction::RevokeLinks => "Wie op de link in de e-mail klikt, ziet niets meer. Opnieuw versturen geeft een nieuwe link.",
             InvoiceAction::LiftLock => "De klant kan zich direct weer verifiëren.",
         },
         |action| match action {
             InvoiceAction::Resend | InvoiceAction::SendNow | InvoiceAction::Acknowledge => "",
             InvoiceAction::Cancel => "La facture ne sera pas envoyée. Vous pourrez la renvoyer plus tard.",
-            InvoiceAction::MarkSent => "Vous avez vu dans le journal du relais qu’il a pris l’e-mail. Il ne sera pas renvoyé.",
+            InvoiceAction::MarkSent => "Vous avez vu dans le journal du relais qu’il a accepté l’e-mail. Il ne sera pas renvoyé.",
             InvoiceAction::RevokeLinks => "Qui suit le lien de l’e-mail ne voit plus rien. Un renvoi contient un nouveau lien.",
             InvoiceAction::LiftLock => "Le client peut aussitôt se faire vérifier à nouveau.",
         };
-    next_try = "Nächster Versuch", "Next try", "Volgende poging", "Prochain essai";
+    next_try = "Nächster Versuch", "Next attempt", "Volgende poging", "Prochaine tentative";
     timeline = "Verlauf", "Timeline", "Tijdlijn", "Historique";
     facts = "Angaben", "Facts", "Gegevens", "Données";
     what_happened = "Was geschah", "What happened", "Wat er gebeurde", "Ce qui s’est passé";
@@ -191,7 +191,7 @@ words! { InvoiceWords {
         |times| match times { 0 => "jamais ouvert".to_owned(), 1 => "ouvert une fois".to_owned(), times => format!("ouvert {times} fois") };
     locked_until = "Prüfung gesperrt bis", "Verification locked until", "Verificatie geblokkeerd tot", "Vérification bloquée jusqu’au";
     relay = "Relay", "Relay", "Relay", "Relais";
-    attempts = "Versuche", "Attempts", "Pogingen", "Essais";
+    attempts = "Versuche", "Attempts", "Pogingen", "Tentatives";
     settings_version = "Einstellungen", "Settings", "Instellingen", "Réglages";
     version: fn(i64) -> String =
         |version| format!("Version {version}"), |version| format!("version {version}"), |version| format!("versie {version}"),
@@ -206,12 +206,12 @@ words! { InvoiceWords {
         |role| match role { RecipientRole::To => "Aan", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Bcc" },
         |role| match role { RecipientRole::To => "À", RecipientRole::Cc => "Cc", RecipientRole::Bcc => "Cci" };
     follows =
-        "Die Seite folgt dem Versand.", "The page follows it.", "De pagina volgt de verzending.",
+        "Die Seite folgt dem Versand.", "The page follows the delivery.", "De pagina volgt de verzending.",
         "La page suit l’envoi.";
     masked =
         "Ihre Rolle zeigt persönliche Daten verkürzt.",
         "Your role shows personal data shortened.",
-        "Uw rol toont persoonlijke gegevens verkort.",
+        "Uw rol toont persoonsgegevens verkort.",
         "Votre rôle montre les données personnelles abrégées.";
     acknowledged_by: fn(&str) -> String =
         |who| format!("Erledigt von {who}"), |who| format!("Acknowledged by {who}"), |who| format!("Afgehandeld door {who}"),
@@ -223,27 +223,27 @@ words! { InvoiceWords {
     back_to_invoice = "Zur Rechnung", "To the invoice", "Naar de factuur", "Vers la facture";
     proof: fn(MessageProof) -> &'static str =
         |proof| match proof {
-            MessageProof::Proven => "Byte für Byte die gesendete E-Mail: Ihre SHA-256 stimmt mit der aufgezeichneten überein.",
+            MessageProof::Proven => "Byte für Byte die gesendete E-Mail: Die SHA-256-Prüfsumme stimmt mit der aufgezeichneten überein.",
             MessageProof::Differs => "Mit der heutigen Vorlage neu erstellt; weicht von dem ab, was gesendet wurde.",
             MessageProof::NotSentYet => "Noch nicht gesendet: So sähe sie jetzt aus.",
         },
         |proof| match proof {
-            MessageProof::Proven => "Byte for byte the email that was sent: its SHA-256 is the recorded one.",
-            MessageProof::Differs => "Rebuilt with today's template; differs from what was sent.",
+            MessageProof::Proven => "Byte for byte the email that was sent: its SHA-256 checksum is the recorded one.",
+            MessageProof::Differs => "Rebuilt with today’s template; differs from what was sent.",
             MessageProof::NotSentYet => "Not sent yet: this is how it would look now.",
         },
         |proof| match proof {
-            MessageProof::Proven => "Byte voor byte de verzonden e-mail: de SHA-256 is gelijk aan de vastgelegde.",
+            MessageProof::Proven => "Byte voor byte de verzonden e-mail: de SHA-256-controlesom is gelijk aan de vastgelegde.",
             MessageProof::Differs => "Opnieuw gemaakt met het sjabloon van vandaag; wijkt af van wat verstuurd is.",
             MessageProof::NotSentYet => "Nog niet verstuurd: zo zou de e-mail er nu uitzien.",
         },
         |proof| match proof {
-            MessageProof::Proven => "Octet pour octet l’e-mail envoyé\u{a0}: son SHA-256 est celui qui a été enregistré.",
+            MessageProof::Proven => "Octet pour octet l’e-mail envoyé\u{a0}: sa somme de contrôle SHA-256 est celle qui a été enregistrée.",
             MessageProof::Differs => "Recréé avec le modèle d’aujourd’hui\u{a0}; diffère de ce qui a été envoyé.",
             MessageProof::NotSentYet => "Pas encore envoyé\u{a0}: voici ce qu’il serait maintenant.",
         };
     token_blanked =
-        "Der Link ist unkenntlich gemacht.", "The link is blanked.", "De link is onleesbaar gemaakt.",
+        "Der Link ist unkenntlich gemacht.", "The link has been blanked out.", "De link is onleesbaar gemaakt.",
         "Le lien est masqué.";
     from = "Von", "From", "Van", "De";
     to = "An", "To", "Aan", "À";
@@ -255,7 +255,7 @@ words! { InvoiceWords {
     attachments = "Anhänge", "Attachments", "Bijlagen", "Pièces jointes";
     no_attachments =
         "Keine Anhänge: Die E-Mail enthält einen Link zum Portal.",
-        "No attachments: the email holds a link to the portal.",
+        "No attachments: the email contains a link to the portal.",
         "Geen bijlagen: de e-mail bevat een link naar het portaal.",
         "Aucune pièce jointe\u{a0}: l’e-mail contient un lien vers le portail.";
     size = "Größe", "Size", "Grootte", "Taille";

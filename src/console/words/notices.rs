@@ -15,13 +15,13 @@ const fn notice(title: &'static str, text: &'static str) -> ConsoleNotice {
 
 words! { NoticeTexts {
     not_found: ConsoleNotice =
-        notice("Nicht gefunden", "Das gibt es nicht, oder es gehört zu einem Mandanten, den Sie nicht sehen."),
-        notice("Not found", "It does not exist, or it belongs to a tenant that you do not see."),
-        notice("Niet gevonden", "Dit bestaat niet, of het hoort bij een tenant die u niet ziet."),
-        notice("Introuvable", "Cela n’existe pas, ou appartient à un mandant que vous ne voyez pas.");
+        notice("Nicht gefunden", "Das gibt es nicht, oder es gehört zu einem Mandanten, den Sie nicht sehen dürfen."),
+        notice("Not found", "It does not exist, or it belongs to a tenant that you may not see."),
+        notice("Niet gevonden", "Dit bestaat niet, of het hoort bij een tenant die u niet mag zien."),
+        notice("Introuvable", "Cela n’existe pas, ou appartient à un mandant que vous ne pouvez pas voir.");
     forbidden: ConsoleNotice =
-        notice("Dafür reicht Ihre Rolle nicht", "Fragen Sie jemanden mit Administration, wenn Sie das brauchen. Der Versuch steht im Audit-Protokoll."),
-        notice("Your role does not allow this", "Ask an admin if you need it. The attempt stands in the audit log."),
+        notice("Dafür reicht Ihre Rolle nicht", "Fragen Sie jemanden mit der Rolle Administration, wenn Sie das brauchen. Der Versuch steht im Audit-Protokoll."),
+        notice("Your role does not allow this", "Ask an admin if you need it. The attempt is recorded in the audit log."),
         notice("Uw rol staat dit niet toe", "Vraag een beheerder als u dit nodig hebt. De poging staat in het auditlog."),
         notice("Votre rôle ne le permet pas", "Demandez à une personne de l’administration si vous en avez besoin. La tentative figure dans le journal d’audit.");
     form_outdated: ConsoleNotice =
@@ -31,7 +31,7 @@ words! { NoticeTexts {
         notice("Veuillez recharger la page", "Le formulaire n’était plus à jour\u{a0}; rien ne s’est passé. Revenez en arrière, rechargez la page et réessayez.");
     cursor_unknown: ConsoleNotice =
         notice("Hier geht die Liste nicht weiter", "In der Adresse steht nicht, wo die Seite davor zu Ende war. Beginnen Sie die Liste von vorn."),
-        notice("The list does not go on here", "The address does not say where the page before ended. Begin the list anew."),
+        notice("The list cannot be continued here", "The address does not say where the previous page ended. Start the list again."),
         notice("De lijst gaat hier niet verder", "In het adres staat niet waar de vorige pagina eindigde. Begin de lijst opnieuw."),
         notice("La liste ne continue pas ici", "L’adresse ne dit pas où la page précédente s’est terminée. Recommencez la liste.");
     conflict: ConsoleNotice =
@@ -46,8 +46,8 @@ words! { NoticeTexts {
         notice("Votre session est terminée", "Veuillez vous reconnecter.");
     invitation_unknown: ConsoleNotice =
         notice("Diese Einladung gilt nicht mehr", "Jede gilt einmal und nur einige Tage. Bitten Sie um eine neue."),
-        notice("This invitation no longer works", "Each works once, and for some days only. Ask for a new one."),
-        notice("Deze uitnodiging werkt niet meer", "Elke werkt één keer en maar enkele dagen. Vraag een nieuwe."),
+        notice("This invitation no longer works", "Each works once, and for a few days only. Ask for a new one."),
+        notice("Deze uitnodiging werkt niet meer", "Een uitnodiging werkt één keer en maar enkele dagen. Vraag een nieuwe aan."),
         notice("Cette invitation n’est plus valable", "Chacune sert une fois, et quelques jours seulement. Demandez-en une nouvelle.");
     too_many: ConsoleNotice =
         notice("Zu viele Anfragen", "Bitte warten Sie einen Moment."),
@@ -56,13 +56,13 @@ words! { NoticeTexts {
         notice("Trop de requêtes", "Veuillez patienter un instant.");
     failed: ConsoleNotice =
         notice("Das hat nicht geklappt", "Der Fehler liegt beim Dienst, nicht bei Ihnen. Ob etwas geschehen ist, zeigt die Seite der Rechnung."),
-        notice("That did not work", "The fault is the service's, not yours. Whether something has happened, the invoice's page shows."),
-        notice("Dat is niet gelukt", "De fout ligt bij de dienst, niet bij u. Of er iets is gebeurd, toont de pagina van de factuur."),
-        notice("Cela n’a pas fonctionné", "La faute est au service, pas à vous. La page de la facture montre si quelque chose s’est passé.");
+        notice("That did not work", "The fault is the service’s, not yours. The invoice’s page shows whether anything has happened."),
+        notice("Dat is niet gelukt", "De fout ligt bij de dienst, niet bij u. De pagina van de factuur laat zien of er iets is gebeurd."),
+        notice("Cela n’a pas fonctionné", "L’erreur vient du service, pas de vous. La page de la facture montre si quelque chose s’est passé.");
     unavailable: ConsoleNotice =
         notice("Die Datenbank antwortet nicht", "Bitte versuchen Sie es gleich noch einmal."),
         notice("The database does not answer", "Please try again in a moment."),
-        notice("De database antwoordt niet", "Probeer het zo nog eens."),
+        notice("De database reageert niet", "Probeer het zo nog eens."),
         notice("La base de données ne répond pas", "Veuillez réessayer dans un instant.");
     try_again: fn(&str) -> String =
         |wait| format!("Versuchen Sie es {wait} noch einmal."), |wait| format!("Please try again {wait}."), |wait| format!("Probeer het {wait} opnieuw."),

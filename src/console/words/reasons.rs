@@ -5,11 +5,11 @@ use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 
 words! { ReasonWords {
-    due = "Sie wartet auf ihren Versand.", "It waits to be sent.", "Ze wacht op verzending.", "Elle attend son envoi.";
+    due = "Sie wartet auf ihren Versand.", "It is waiting to be sent.", "De e-mail wacht op verzending.", "Elle attend son envoi.";
     due_todo =
-        "Nichts. Sie wird von selbst gesendet.", "Nothing. It is sent by itself.", "Niets. Ze wordt vanzelf verstuurd.",
-        "Rien. Elle part d’elle-même.";
-    sending = "Sie wird gerade gesendet.", "It is being sent right now.", "Ze wordt op dit moment verstuurd.", "Elle est en cours d’envoi.";
+        "Nichts. Sie wird von selbst gesendet.", "Nothing. It will be sent automatically.", "Niets. De e-mail wordt vanzelf verstuurd.",
+        "Rien. Elle sera envoyée automatiquement.";
+    sending = "Sie wird gerade gesendet.", "It is being sent right now.", "De e-mail wordt op dit moment verstuurd.", "Elle est en cours d’envoi.";
     sending_todo =
         "Einen Moment warten.", "Wait a moment.", "Even wachten.",
         "Patientez un instant.";
@@ -36,25 +36,25 @@ words! { ReasonWords {
         };
     event_waiting_todo =
         "Einige Minuten warten. Kommt nichts, fragen Sie die Abrechnung nach den Stammdaten.",
-        "Wait some minutes. If nothing comes, ask billing for the master data.",
+        "Wait a few minutes. If nothing arrives, ask billing for the master data.",
         "Enkele minuten wachten. Komt er niets, vraag de facturatie naar de stamgegevens.",
         "Attendez quelques minutes. Si rien ne vient, demandez les données de base à la facturation.";
     /// With the relay's code and words.
     accepted: fn(&str) -> String =
         |answer| format!("Das Relay hat sie angenommen: {answer}"),
         |answer| format!("The relay accepted it: {answer}"),
-        |answer| format!("De relay heeft haar aangenomen: {answer}"),
+        |answer| format!("De relay heeft de e-mail aangenomen: {answer}"),
         |answer| format!("Le relais l’a acceptée\u{a0}: {answer}");
     accepted_means =
         "Ob sie im Postfach liegt, sagt das nicht.",
-        "That does not say that it is in the mailbox.",
-        "Dat zegt niet dat ze in de mailbox ligt.",
-        "Cela ne dit pas qu’elle est dans la boîte aux lettres.";
+        "That does not mean that it has reached the mailbox.",
+        "Dat betekent niet dat de e-mail in de mailbox is aangekomen.",
+        "Cela ne veut pas dire qu’elle est arrivée dans la boîte de réception.";
     concluded: fn(Concluded, Option<ReasonCode>) -> &'static str =
         |state, class| match (state, class) {
             (Concluded::Sent, Some(ReasonCode::ByHand)) => "Eine Person hat vermerkt, dass sie gesendet wurde.",
             (Concluded::Sent, _) => "Das Relay hat sie angenommen. Ob sie im Postfach liegt, sagt das nicht.",
-            (Concluded::Rejected, _) => "Die Gegenseite nimmt an diese Adresse nichts an.",
+            (Concluded::Rejected, _) => "Der Mailserver nimmt für diese Adresse nichts an.",
             (Concluded::Dead, _) => "Sie wurde nicht gesendet, und von selbst geht es nicht weiter.",
             (Concluded::Discarded, _) => "Der Betrieb hat entschieden, sie nicht zu senden.",
             (Concluded::Uncertain, _) => "Vielleicht ist sie angekommen: Die Verbindung brach ab, bevor das Relay antwortete.",
@@ -65,33 +65,33 @@ words! { ReasonWords {
         },
         |state, class| match (state, class) {
             (Concluded::Sent, Some(ReasonCode::ByHand)) => "A person marked it as sent.",
-            (Concluded::Sent, _) => "The relay took it. That does not say that it is in the mailbox.",
-            (Concluded::Rejected, _) => "The other side takes nothing for this address.",
-            (Concluded::Dead, _) => "It was not sent, and nothing more happens by itself.",
+            (Concluded::Sent, _) => "The relay accepted it. That does not mean that it has reached the mailbox.",
+            (Concluded::Rejected, _) => "The mail server accepts nothing for this address.",
+            (Concluded::Dead, _) => "It was not sent, and nothing more will happen by itself.",
             (Concluded::Discarded, _) => "Operations decided not to send it.",
             (Concluded::Uncertain, _) => "It may have arrived: the connection broke before the relay answered.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "The same invoice came once more within 24 hours; this one was not sent.",
             (Concluded::Cancelled, Some(ReasonCode::Superseded)) => "A resend took its place.",
             (Concluded::Cancelled, _) => "A person cancelled it.",
-            (Concluded::Expired, _) => "Its time passed before it could be sent.",
+            (Concluded::Expired, _) => "Its deadline passed before it could be sent.",
         },
         |state, class| match (state, class) {
-            (Concluded::Sent, Some(ReasonCode::ByHand)) => "Iemand heeft gemarkeerd dat ze verzonden is.",
-            (Concluded::Sent, _) => "De relay heeft haar aangenomen. Dat zegt niet dat ze in de mailbox ligt.",
-            (Concluded::Rejected, _) => "De andere kant neemt op dit adres niets aan.",
-            (Concluded::Dead, _) => "Ze is niet verstuurd, en vanzelf gebeurt er niets meer.",
-            (Concluded::Discarded, _) => "Beheer heeft besloten haar niet te versturen.",
-            (Concluded::Uncertain, _) => "Misschien is ze aangekomen: de verbinding brak voordat de relay antwoordde.",
+            (Concluded::Sent, Some(ReasonCode::ByHand)) => "Iemand heeft de e-mail als verzonden gemarkeerd.",
+            (Concluded::Sent, _) => "De relay heeft de e-mail aangenomen. Dat betekent niet dat die in de mailbox is aangekomen.",
+            (Concluded::Rejected, _) => "De mailserver neemt voor dit adres niets aan.",
+            (Concluded::Dead, _) => "De e-mail is niet verstuurd, en vanzelf gebeurt er niets meer.",
+            (Concluded::Discarded, _) => "Beheer heeft besloten de e-mail niet te versturen.",
+            (Concluded::Uncertain, _) => "Misschien is de e-mail aangekomen: de verbinding werd verbroken voordat de relay antwoordde.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Dezelfde factuur kwam binnen 24 uur nog eens; deze is niet verstuurd.",
             (Concluded::Cancelled, Some(ReasonCode::Superseded)) => "Een nieuwe verzending kwam in de plaats.",
             (Concluded::Cancelled, _) => "Iemand heeft de verzending geannuleerd.",
-            (Concluded::Expired, _) => "De termijn verstreek voordat ze verstuurd kon worden.",
+            (Concluded::Expired, _) => "De termijn verstreek voordat de e-mail verstuurd kon worden.",
         },
         |state, class| match (state, class) {
             (Concluded::Sent, Some(ReasonCode::ByHand)) => "Une personne l’a marquée comme envoyée.",
-            (Concluded::Sent, _) => "Le relais l’a prise. Cela ne dit pas qu’elle est dans la boîte aux lettres.",
-            (Concluded::Rejected, _) => "L’autre côté n’accepte rien pour cette adresse.",
-            (Concluded::Dead, _) => "Elle n’a pas été envoyée, et rien ne se passe plus de soi-même.",
+            (Concluded::Sent, _) => "Le relais l’a acceptée. Cela ne veut pas dire qu’elle est arrivée dans la boîte de réception.",
+            (Concluded::Rejected, _) => "Le serveur de messagerie n’accepte rien pour cette adresse.",
+            (Concluded::Dead, _) => "Elle n’a pas été envoyée, et plus rien ne se passera automatiquement.",
             (Concluded::Discarded, _) => "L’exploitation a décidé de ne pas l’envoyer.",
             (Concluded::Uncertain, _) => "Elle est peut-être arrivée\u{a0}: la connexion s’est rompue avant la réponse du relais.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "La même facture est revenue dans les 24 heures\u{a0}; celle-ci n’a pas été envoyée.",
@@ -115,20 +115,20 @@ words! { ReasonWords {
             (Concluded::Rejected, _) => "Ask the customer for a working address, then resend. Otherwise acknowledge it.",
             (Concluded::Dead, Some(class)) => dead_todo_english(class),
             (Concluded::Dead, None) => "Read the last entry of the timeline.",
-            (Concluded::Uncertain, _) => "Look for the Message-ID in the relay's log. Then mark it as sent, or resend it.",
+            (Concluded::Uncertain, _) => "Look for the Message-ID in the relay’s log. Then mark it as sent, or resend it.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Check that the first one arrived; then acknowledge it.",
-            (Concluded::Discarded | Concluded::Cancelled, _) => "Nothing. If it shall go out after all: resend.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Nothing. If it should go out after all, resend it.",
             (Concluded::Expired, _) => "Find out whether it is still needed: resend it, or acknowledge it.",
         },
         |state, class| match (state, class) {
-            (Concluded::Sent, _) => "Vindt de klant haar niet: adres en spammap nagaan, dan opnieuw versturen.",
+            (Concluded::Sent, _) => "Vindt de klant de e-mail niet: adres en spammap controleren, dan opnieuw versturen.",
             (Concluded::Rejected, _) => "Vraag de klant om een werkend adres en verstuur opnieuw. Anders als afgehandeld markeren.",
             (Concluded::Dead, Some(class)) => dead_todo_dutch(class),
             (Concluded::Dead, None) => "Lees de laatste regel van de tijdlijn.",
-            (Concluded::Uncertain, _) => "Zoek de Message-ID in het log van de relay. Markeer haar dan als verzonden, of verstuur opnieuw.",
-            (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Ga na of de eerste is aangekomen; markeer haar dan als afgehandeld.",
-            (Concluded::Discarded | Concluded::Cancelled, _) => "Niets. Moet ze toch de deur uit: opnieuw versturen.",
-            (Concluded::Expired, _) => "Ga na of ze nog nodig is: opnieuw versturen, of als afgehandeld markeren.",
+            (Concluded::Uncertain, _) => "Zoek de Message-ID in het log van de relay. Markeer de e-mail dan als verzonden, of verstuur opnieuw.",
+            (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Ga na of de eerste is aangekomen; markeer deze dan als afgehandeld.",
+            (Concluded::Discarded | Concluded::Cancelled, _) => "Niets. Moet de e-mail toch de deur uit: opnieuw versturen.",
+            (Concluded::Expired, _) => "Ga na of de e-mail nog nodig is: opnieuw versturen, of als afgehandeld markeren.",
         },
         |state, class| match (state, class) {
             (Concluded::Sent, _) => "Si le client ne la trouve pas\u{a0}: vérifier l’adresse et le dossier des indésirables, puis renvoyer.",
@@ -138,7 +138,7 @@ words! { ReasonWords {
             (Concluded::Uncertain, _) => "Chercher le Message-ID dans le journal du relais. Puis marquer comme envoyée, ou renvoyer.",
             (Concluded::Cancelled, Some(ReasonCode::DuplicateInvoice)) => "Vérifier que la première est arrivée, puis marquer comme traitée.",
             (Concluded::Discarded | Concluded::Cancelled, _) => "Rien. Si elle doit partir quand même\u{a0}: renvoyer.",
-            (Concluded::Expired, _) => "Clarifier si elle est encore utile\u{a0}: renvoyer, ou marquer comme traitée.",
+            (Concluded::Expired, _) => "Vérifier si elle est encore utile\u{a0}: renvoyer, ou marquer comme traitée.",
         };
     dead_todo: fn(ReasonCode) -> &'static str = dead_todo_german, dead_todo_english, dead_todo_dutch, dead_todo_french;
     class: fn(ReasonCode) -> &'static str = class_german, class_english, class_dutch, class_french;
@@ -148,7 +148,7 @@ const fn class_german(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::Accepted => "angenommen",
         ReasonCode::RelayUnavailable => "Relay nicht erreichbar",
-        ReasonCode::Deferred => "vorläufig abgelehnt",
+        ReasonCode::Deferred => "vorübergehend abgelehnt",
         ReasonCode::Dependency => "Datenbank oder Dokumentenspeicher nicht erreichbar",
         ReasonCode::Rejected => "Empfänger abgelehnt",
         ReasonCode::TooLarge => "zu groß",
@@ -163,7 +163,7 @@ const fn class_german(class: ReasonCode) -> &'static str {
         ReasonCode::InvalidRecipient => "keine brauchbare Adresse",
         ReasonCode::NoVerificationMethod => "Kunde kann sich nicht ausweisen",
         ReasonCode::DocumentMissing => "Dokument fehlt",
-        ReasonCode::DocumentMismatch => "Dokument ist ein anderes",
+        ReasonCode::DocumentMismatch => "Dokument weicht ab",
         ReasonCode::RetriesExhausted => "alle Versuche verbraucht",
         ReasonCode::UnknownRelay => "unbekanntes Relay",
         ReasonCode::Internal => "interner Fehler",
@@ -193,13 +193,13 @@ const fn class_english(class: ReasonCode) -> &'static str {
         ReasonCode::InvalidRecipient => "no usable address",
         ReasonCode::NoVerificationMethod => "customer cannot be verified",
         ReasonCode::DocumentMissing => "document missing",
-        ReasonCode::DocumentMismatch => "document is another one",
+        ReasonCode::DocumentMismatch => "document differs",
         ReasonCode::RetriesExhausted => "all retries used up",
         ReasonCode::UnknownRelay => "unknown relay",
         ReasonCode::Internal => "internal fault",
         ReasonCode::DuplicateInvoice => "duplicate invoice",
         ReasonCode::Superseded => "replaced by a resend",
-        ReasonCode::Expired => "time passed",
+        ReasonCode::Expired => "deadline passed",
         ReasonCode::ByHand => "by hand",
     }
 }
@@ -208,7 +208,7 @@ const fn class_dutch(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::Accepted => "aangenomen",
         ReasonCode::RelayUnavailable => "relay niet bereikbaar",
-        ReasonCode::Deferred => "voorlopig geweigerd",
+        ReasonCode::Deferred => "tijdelijk geweigerd",
         ReasonCode::Dependency => "database of documentopslag niet bereikbaar",
         ReasonCode::Rejected => "ontvanger geweigerd",
         ReasonCode::TooLarge => "te groot",
@@ -223,14 +223,14 @@ const fn class_dutch(class: ReasonCode) -> &'static str {
         ReasonCode::InvalidRecipient => "geen bruikbaar adres",
         ReasonCode::NoVerificationMethod => "klant kan zich niet verifiëren",
         ReasonCode::DocumentMissing => "document ontbreekt",
-        ReasonCode::DocumentMismatch => "document is een ander",
+        ReasonCode::DocumentMismatch => "document wijkt af",
         ReasonCode::RetriesExhausted => "alle pogingen verbruikt",
         ReasonCode::UnknownRelay => "onbekende relay",
         ReasonCode::Internal => "interne fout",
         ReasonCode::DuplicateInvoice => "dubbele factuur",
         ReasonCode::Superseded => "vervangen door een nieuwe verzending",
         ReasonCode::Expired => "termijn verstreken",
-        ReasonCode::ByHand => "met de hand",
+        ReasonCode::ByHand => "handmatig",
     }
 }
 
@@ -271,20 +271,20 @@ const fn dead_todo_english(class: ReasonCode) -> &'static str {
         ReasonCode::Malformed => "Billing must correct the event and publish it again.",
         ReasonCode::ConflictingEvent => "Billing must publish the corrected event under a new identifier.",
         ReasonCode::Poison => "Operations must look at the event.",
-        ReasonCode::UnknownTenant => "Import the tenant; it is then sent by itself.",
-        ReasonCode::UnknownCustomer => "Import the customer; it is then sent by itself.",
+        ReasonCode::UnknownTenant => "Import the tenant; the email will then be sent automatically.",
+        ReasonCode::UnknownCustomer => "Import the customer; the email will then be sent automatically.",
         ReasonCode::InvalidRecipient => {
             "Correct the address in the master data, then resend; or resend to another address."
         }
         ReasonCode::NoVerificationMethod => {
-            "Ask the customer for what is missing and add it to the master data; it is then sent by itself."
+            "Ask the customer for what is missing and add it to the master data; the email will then be sent automatically."
         }
         ReasonCode::DocumentMissing => "Billing must store the document, then resend.",
         ReasonCode::DocumentMismatch => "Billing must store the right document, or publish a corrected event.",
-        ReasonCode::TooLarge => "Make the documents accessible in the portal, or let the relay take larger emails.",
-        ReasonCode::Refused => "Read the relay's answer. Sender or content must be corrected.",
-        ReasonCode::UnsupportedAddress => "Send to an address with plain letters before the @.",
-        ReasonCode::RetriesExhausted => "Read the relay's last answer; resend when the cause is gone.",
+        ReasonCode::TooLarge => "Make the documents accessible in the portal, or let the relay accept larger emails.",
+        ReasonCode::Refused => "Read the relay’s answer. Sender or content must be corrected.",
+        ReasonCode::UnsupportedAddress => "Send to an address without special characters before the @.",
+        ReasonCode::RetriesExhausted => "Read the relay’s last answer; resend when the cause is gone.",
         ReasonCode::UnknownRelay => "Operations must configure the relay.",
         _ => "Read the last entry of the timeline, then resend or ask operations.",
     }
@@ -297,13 +297,13 @@ const fn dead_todo_dutch(class: ReasonCode) -> &'static str {
             "De facturatie moet de gecorrigeerde gebeurtenis onder een nieuw kenmerk publiceren."
         }
         ReasonCode::Poison => "Beheer moet de gebeurtenis bekijken.",
-        ReasonCode::UnknownTenant => "Importeer de tenant; daarna wordt ze vanzelf verstuurd.",
-        ReasonCode::UnknownCustomer => "Importeer de klant; daarna wordt ze vanzelf verstuurd.",
+        ReasonCode::UnknownTenant => "Importeer de tenant; daarna wordt de e-mail vanzelf verstuurd.",
+        ReasonCode::UnknownCustomer => "Importeer de klant; daarna wordt de e-mail vanzelf verstuurd.",
         ReasonCode::InvalidRecipient => {
             "Corrigeer het adres in de stamgegevens en verstuur opnieuw; of verstuur naar een ander adres."
         }
         ReasonCode::NoVerificationMethod => {
-            "Vraag de klant wat ontbreekt en vul de stamgegevens aan; daarna wordt ze vanzelf verstuurd."
+            "Vraag de klant wat ontbreekt en vul de stamgegevens aan; daarna wordt de e-mail vanzelf verstuurd."
         }
         ReasonCode::DocumentMissing => "De facturatie moet het document opslaan; daarna opnieuw versturen.",
         ReasonCode::DocumentMismatch => {
@@ -313,7 +313,7 @@ const fn dead_todo_dutch(class: ReasonCode) -> &'static str {
             "Maak de documenten toegankelijk in het portaal, of laat de relay grotere e-mails aannemen."
         }
         ReasonCode::Refused => "Lees het antwoord van de relay. Afzender of inhoud moet worden gecorrigeerd.",
-        ReasonCode::UnsupportedAddress => "Verstuur naar een adres met gewone letters voor de @.",
+        ReasonCode::UnsupportedAddress => "Verstuur naar een adres zonder speciale tekens voor de @.",
         ReasonCode::RetriesExhausted => {
             "Lees het laatste antwoord van de relay; verstuur opnieuw als de oorzaak weg is."
         }
@@ -326,10 +326,10 @@ const fn class_french(class: ReasonCode) -> &'static str {
     match class {
         ReasonCode::Accepted => "acceptée",
         ReasonCode::RelayUnavailable => "relais injoignable",
-        ReasonCode::Deferred => "refusée provisoirement",
+        ReasonCode::Deferred => "refusée temporairement",
         ReasonCode::Dependency => "base de données ou stockage injoignable",
         ReasonCode::Rejected => "destinataire refusé",
-        ReasonCode::TooLarge => "trop grande",
+        ReasonCode::TooLarge => "trop volumineuse",
         ReasonCode::Refused => "expéditeur ou contenu refusé",
         ReasonCode::UnsupportedAddress => "adresse non prise en charge",
         ReasonCode::Uncertain => "sans réponse après la remise",
@@ -342,13 +342,13 @@ const fn class_french(class: ReasonCode) -> &'static str {
         ReasonCode::NoVerificationMethod => "client non vérifiable",
         ReasonCode::DocumentMissing => "document manquant",
         ReasonCode::DocumentMismatch => "document différent",
-        ReasonCode::RetriesExhausted => "tous les essais épuisés",
+        ReasonCode::RetriesExhausted => "toutes les tentatives épuisées",
         ReasonCode::UnknownRelay => "relais inconnu",
         ReasonCode::Internal => "erreur interne",
         ReasonCode::DuplicateInvoice => "facture en double",
         ReasonCode::Superseded => "remplacée par un renvoi",
         ReasonCode::Expired => "délai expiré",
-        ReasonCode::ByHand => "à la main",
+        ReasonCode::ByHand => "manuellement",
     }
 }
 
@@ -357,21 +357,21 @@ const fn dead_todo_french(class: ReasonCode) -> &'static str {
         ReasonCode::Malformed => "La facturation doit corriger l’événement et le republier.",
         ReasonCode::ConflictingEvent => "La facturation doit publier l’événement corrigé sous un nouvel identifiant.",
         ReasonCode::Poison => "L’exploitation doit examiner l’événement.",
-        ReasonCode::UnknownTenant => "Importer le mandant\u{a0}; elle part alors d’elle-même.",
-        ReasonCode::UnknownCustomer => "Importer le client\u{a0}; elle part alors d’elle-même.",
+        ReasonCode::UnknownTenant => "Importer le mandant\u{a0}; elle sera alors envoyée automatiquement.",
+        ReasonCode::UnknownCustomer => "Importer le client\u{a0}; elle sera alors envoyée automatiquement.",
         ReasonCode::InvalidRecipient => {
             "Corriger l’adresse dans les données de base, puis renvoyer\u{a0}; ou renvoyer à une autre adresse."
         }
         ReasonCode::NoVerificationMethod => {
-            "Demander au client ce qui manque et compléter ses données\u{a0}; elle part alors d’elle-même."
+            "Demander au client ce qui manque et compléter ses données\u{a0}; elle sera alors envoyée automatiquement."
         }
         ReasonCode::DocumentMissing => "La facturation doit déposer le document\u{a0}; ensuite, renvoyer.",
         ReasonCode::DocumentMismatch => "La facturation doit déposer le bon document, ou publier un événement corrigé.",
         ReasonCode::TooLarge => {
-            "Rendre les documents accessibles dans le portail, ou laisser le relais accepter des e-mails plus grands."
+            "Rendre les documents accessibles dans le portail, ou laisser le relais accepter des e-mails plus volumineux."
         }
         ReasonCode::Refused => "Lire la réponse du relais. L’expéditeur ou le contenu doit être corrigé.",
-        ReasonCode::UnsupportedAddress => "Envoyer à une adresse en lettres simples avant le @.",
+        ReasonCode::UnsupportedAddress => "Envoyer à une adresse sans caractères spéciaux avant le @.",
         ReasonCode::RetriesExhausted => "Lire la dernière réponse du relais\u{a0}; renvoyer quand la cause a disparu.",
         ReasonCode::UnknownRelay => "L’exploitation doit configurer le relais.",
         _ => "Lire la dernière entrée de l’historique, puis renvoyer ou demander à l’exploitation.",

@@ -10,28 +10,28 @@ words! { ResendWords {
         |number| format!("Renvoyer {number}");
     lead =
         "Noch ist nichts gesendet. Das hier würde geschehen:",
-        "Nothing is sent yet. This is what would happen:",
+        "Nothing has been sent yet. This is what would happen:",
         "Er is nog niets verstuurd. Dit zou er gebeuren:",
-        "Rien n’est encore envoyé. Voici ce qui se passerait\u{a0}:";
+        "Rien n’a encore été envoyé. Voici ce qui se passerait\u{a0}:";
     to = "An eine andere Adresse", "To another address", "Naar een ander adres", "À une autre adresse";
     to_hint =
-        "Leer: an die Empfänger der Rechnung.", "Empty: to the invoice's recipients.", "Leeg: naar de ontvangers van de factuur.",
+        "Leer: an die Empfänger der Rechnung.", "Empty: to the invoice’s recipients.", "Leeg: naar de ontvangers van de factuur.",
         "Vide\u{a0}: aux destinataires de la facture.";
     link_only = "Link statt Anhang senden", "Send a link instead of attachments", "Link sturen in plaats van bijlagen", "Envoyer un lien au lieu de pièces jointes";
-    keep_links = "Frühere Links gelten weiter", "Earlier links go on working", "Eerdere links blijven werken", "Les liens antérieurs restent valables";
+    keep_links = "Frühere Links gelten weiter", "Earlier links keep working", "Eerdere links blijven werken", "Les liens antérieurs restent valables";
     show_plan = "Plan neu berechnen", "Work out the plan again", "Plan opnieuw berekenen", "Recalculer le plan";
     plan = "Plan", "Plan", "Plan", "Plan";
     options = "Auswahl", "Options", "Keuzes", "Choix";
-    goes_to = "Geht an", "Goes to", "Gaat naar", "Part à";
-    holds = "Enthält", "Holds", "Bevat", "Contient";
+    goes_to = "Geht an", "Goes to", "Gaat naar", "Sera envoyé à";
+    holds = "Enthält", "Contains", "Bevat", "Contient";
     decision: fn(Decision) -> &'static str =
         |decision| match decision { Decision::Attach => "Dokumente als Anhang", Decision::Link => "Link zum Portal" },
         |decision| match decision { Decision::Attach => "The documents, attached", Decision::Link => "A link to the portal" },
         |decision| match decision { Decision::Attach => "De documenten als bijlage", Decision::Link => "Een link naar het portaal" },
         |decision| match decision { Decision::Attach => "Les documents, en pièces jointes", Decision::Link => "Un lien vers le portail" };
     differs = "Anders als beim letzten Mal", "Different from last time", "Anders dan de vorige keer", "Différent de la dernière fois";
-    same = "Nichts: wie beim letzten Mal.", "Nothing: as last time.", "Niets: zoals de vorige keer.", "Rien\u{a0}: comme la dernière fois.";
-    warnings = "Zu beachten", "Mind", "Let op", "À noter";
+    same = "Nichts: wie beim letzten Mal.", "Nothing: the same as last time.", "Niets: zoals de vorige keer.", "Rien\u{a0}: comme la dernière fois.";
+    warnings = "Zu beachten", "Please note", "Let op", "À noter";
     was_recipients: fn(&str) -> String =
         |was| format!("Empfänger war {was}"), |was| format!("The recipient was {was}"), |was| format!("De ontvanger was {was}"),
         |was| format!("Le destinataire était {was}");
@@ -54,18 +54,18 @@ words! { ResendWords {
         |was, is| format!("Relais\u{a0}: {is} au lieu de {was}");
     was_template = "Die Vorlage hat sich geändert", "The template has changed", "Het sjabloon is gewijzigd", "Le modèle a changé";
     sent_ago: fn(&str) -> String =
-        |ago| format!("Sie wurde erst vor {ago} gesendet."), |ago| format!("It was sent only {ago} ago."), |ago| format!("Ze is pas {ago} geleden verstuurd."),
+        |ago| format!("Sie wurde erst vor {ago} gesendet."), |ago| format!("It was sent only {ago} ago."), |ago| format!("De e-mail is pas {ago} geleden verstuurd."),
         |ago| format!("Elle a été envoyée il y a seulement {ago}.");
     earlier_uncertain =
         "Die frühere kann angekommen sein: Der Kunde bekommt sie dann zweimal.",
         "The earlier one may have arrived: the customer then gets it twice.",
-        "De eerdere kan zijn aangekomen: de klant krijgt haar dan twee keer.",
+        "De eerdere e-mail kan zijn aangekomen: de klant krijgt die dan twee keer.",
         "La précédente est peut-être arrivée\u{a0}: le client la recevra alors deux fois.";
     earlier_cancelled =
         "Die frühere ist noch nicht gesendet; sie wird abgebrochen.",
-        "The earlier one is not sent yet; it is cancelled.",
-        "De eerdere is nog niet verstuurd; ze wordt geannuleerd.",
-        "La précédente n’est pas encore envoyée\u{a0}; elle est annulée.";
+        "The earlier one has not been sent yet; it will be cancelled.",
+        "De eerdere e-mail is nog niet verstuurd; die wordt geannuleerd.",
+        "La précédente n’a pas encore été envoyée\u{a0}; elle sera annulée.";
     rejected_before =
         "Diese Empfänger wurden beim letzten Mal abgelehnt.",
         "These recipients were refused the last time.",
@@ -73,18 +73,18 @@ words! { ResendWords {
         "Ces destinataires ont été refusés la dernière fois.";
     unknown_address =
         "Die Adresse steht weder im Ereignis noch in den Stammdaten. Haben Sie geprüft, mit wem Sie sprechen?",
-        "The address stands neither in the event nor on record. Have you checked whom you are talking to?",
+        "The address is neither in the event nor on record. Have you checked whom you are talking to?",
         "Het adres staat niet in de gebeurtenis en niet in de stamgegevens. Hebt u nagegaan met wie u spreekt?",
         "L’adresse ne figure ni dans l’événement ni dans les données du client. Avez-vous vérifié à qui vous parlez\u{a0}?";
-    expired = "Die Frist des Ereignisses ist verstrichen.", "The event's time has passed.", "De termijn van de gebeurtenis is verstreken.", "Le délai de l’événement est dépassé.";
+    expired = "Die Frist des Ereignisses ist verstrichen.", "The event’s deadline has passed.", "De termijn van de gebeurtenis is verstreken.", "Le délai de l’événement est dépassé.";
     documents_nowhere =
         "Der Kunde kann die Dokumente nirgends abrufen: Das Portal ist geschlossen.",
         "The customer can reach the documents nowhere: the portal is closed.",
         "De klant kan nergens bij de documenten: het portaal is gesloten.",
         "Le client ne peut consulter les documents nulle part\u{a0}: le portail est fermé.";
-    tenant_paused = "Der Mandant ist angehalten: Sie geht erst danach hinaus.", "The tenant is paused: it goes out after that.", "De tenant is gepauzeerd: ze gaat pas daarna de deur uit.", "Le mandant est suspendu\u{a0}: l’envoi part après.";
-    relay_paused = "Das Relay arbeitet gerade nicht: Sie geht hinaus, sobald es geht.", "The relay does not work now: it goes out when it does.", "De relay werkt nu niet: ze gaat de deur uit zodra het kan.", "Le relais ne fonctionne pas en ce moment\u{a0}: l’envoi part dès que possible.";
-    overdue = "Die Rechnung ist inzwischen überfällig.", "The invoice is overdue by now.", "De factuur is inmiddels over de vervaldatum.", "La facture est échue entre-temps.";
+    tenant_paused = "Der Mandant ist angehalten: Sie geht erst danach hinaus.", "The tenant is paused: the email goes out only after that.", "De tenant is gepauzeerd: de e-mail gaat pas daarna de deur uit.", "Le mandant est suspendu\u{a0}: l’envoi ne partira qu’ensuite.";
+    relay_paused = "Das Relay arbeitet gerade nicht: Sie geht hinaus, sobald es wieder arbeitet.", "The relay is not working at the moment: the email goes out as soon as it works again.", "De relay werkt nu niet: de e-mail gaat de deur uit zodra dat weer kan.", "Le relais ne fonctionne pas en ce moment\u{a0}: l’envoi part dès que possible.";
+    overdue = "Die Rechnung ist inzwischen überfällig.", "The invoice is overdue by now.", "De vervaldatum van de factuur is inmiddels verstreken.", "L’échéance de la facture est désormais dépassée.";
     links_revoked: fn(u64) -> String =
         |count| match count { 1 => "1 früherer Link wird gesperrt.".to_owned(), count => format!("{count} frühere Links werden gesperrt.") },
         |count| match count { 1 => "1 earlier link stops working.".to_owned(), count => format!("{count} earlier links stop working.") },
@@ -98,18 +98,18 @@ words! { ResendWords {
     confirm_soon =
         "Ja, obwohl sie vor weniger als einer Minute gesendet wurde",
         "Yes, although it was sent less than a minute ago",
-        "Ja, hoewel ze minder dan een minuut geleden is verstuurd",
+        "Ja, hoewel de e-mail minder dan een minuut geleden is verstuurd",
         "Oui, bien qu’elle ait été envoyée il y a moins d’une minute";
-    reason_example = "Zum Beispiel: Kunde hat sie nicht erhalten", "For example: the customer did not get it", "Bijvoorbeeld: klant heeft haar niet ontvangen", "Par exemple\u{a0}: le client ne l’a pas reçue";
+    reason_example = "Zum Beispiel: Kunde hat sie nicht erhalten", "For example: the customer did not get it", "Bijvoorbeeld: klant heeft de e-mail niet ontvangen", "Par exemple\u{a0}: le client ne l’a pas reçue";
     send = "Jetzt erneut senden", "Resend now", "Nu opnieuw versturen", "Renvoyer maintenant";
     problem: fn(ResendProblem) -> &'static str =
         |problem| match problem {
             ResendProblem::Incomplete => "Es fehlt noch etwas: ein Grund oder eine Bestätigung.",
-            ResendProblem::PlanChanged => "Nichts ist gesendet: Der Plan hat sich geändert, seit Sie ihn gesehen haben. Bitte prüfen Sie ihn noch einmal.",
+            ResendProblem::PlanChanged => "Es wurde nichts gesendet: Der Plan hat sich geändert, seit Sie ihn gesehen haben. Bitte prüfen Sie ihn noch einmal.",
         },
         |problem| match problem {
             ResendProblem::Incomplete => "Something is missing: a reason or a confirmation.",
-            ResendProblem::PlanChanged => "Nothing is sent: the plan has changed since you saw it. Please check it again.",
+            ResendProblem::PlanChanged => "Nothing was sent: the plan has changed since you saw it. Please check it again.",
         },
         |problem| match problem {
             ResendProblem::Incomplete => "Er ontbreekt nog iets: een reden of een bevestiging.",
@@ -117,17 +117,17 @@ words! { ResendWords {
         },
         |problem| match problem {
             ResendProblem::Incomplete => "Il manque quelque chose\u{a0}: un motif ou une confirmation.",
-            ResendProblem::PlanChanged => "Rien n’est envoyé\u{a0}: le plan a changé depuis que vous l’avez vu. Veuillez le vérifier encore une fois.",
+            ResendProblem::PlanChanged => "Rien n’a été envoyé\u{a0}: le plan a changé depuis que vous l’avez vu. Veuillez le vérifier encore une fois.",
         };
     refused_title = "Das geht so nicht", "This cannot be sent", "Dit kan zo niet", "Ce n’est pas possible ainsi";
     sending =
         "Sie wird gerade gesendet. Die Seite wartet, bis das zu Ende ist.",
         "It is being sent right now. The page waits until that has ended.",
-        "Ze wordt op dit moment verstuurd. De pagina wacht tot dat klaar is.",
+        "De e-mail wordt op dit moment verstuurd. De pagina wacht tot dat klaar is.",
         "L’envoi est en cours. La page attend qu’il soit terminé.";
     forgotten =
         "Die Daten des Ereignisses sind gelöscht. Die Abrechnung kann die Rechnung neu veröffentlichen.",
-        "The event's data has been deleted. Billing can publish the invoice again.",
+        "The event’s data has been deleted. Billing can publish the invoice again.",
         "De gegevens van de gebeurtenis zijn verwijderd. De facturatie kan de factuur opnieuw publiceren.",
         "Les données de l’événement sont effacées. La facturation peut republier la facture.";
     unknown_customer =
@@ -140,15 +140,15 @@ words! { ResendWords {
         |why| format!("L’adresse n’est pas utilisable\u{a0}: {why}");
     bad_recipient: fn(&str) -> String =
         |why| format!("Die Adresse der Rechnung ist nicht brauchbar: {why}. Nennen Sie eine andere."),
-        |why| format!("The invoice's own address cannot be used: {why}. Name another one."),
+        |why| format!("The invoice’s own address cannot be used: {why}. Name another one."),
         |why| format!("Het adres van de factuur is niet bruikbaar: {why}. Noem een ander."),
         |why| format!("L’adresse de la facture n’est pas utilisable\u{a0}: {why}. Indiquez-en une autre.");
     must_fail: fn(&str) -> String =
-        |why| format!("Sie würde scheitern: {why}"), |why| format!("It would fail: {why}"), |why| format!("Ze zou mislukken: {why}"),
+        |why| format!("Sie würde scheitern: {why}"), |why| format!("It would fail: {why}"), |why| format!("De verzending zou mislukken: {why}"),
         |why| format!("L’envoi échouerait\u{a0}: {why}");
     ambiguous =
         "Unter dieser Nummer gibt es mehrere Rechnungen. Öffnen Sie die richtige, und senden Sie von dort.",
         "Several invoices have this number. Open the right one and resend from there.",
-        "Er zijn meer facturen met dit nummer. Open de juiste en verstuur van daaruit.",
-        "Plusieurs factures ont ce numéro. Ouvrez la bonne et renvoyez-la de là.";
+        "Er zijn meerdere facturen met dit nummer. Open de juiste en verstuur die van daaruit.",
+        "Plusieurs factures ont ce numéro. Ouvrez la bonne et renvoyez-la depuis sa page.";
 } }

@@ -18,7 +18,7 @@ words! { SettingsWords {
     sensitive_note =
         "* Sensible Informationen sind zum Beispiel Rechnungsdokumente und Anhänge.",
         "* Sensitive information is, for example, invoice documents and attachments.",
-        "* Gevoelige informatie is bijvoorbeeld factuurdocumenten en bijlagen.",
+        "* Gevoelige informatie: bijvoorbeeld factuurdocumenten en bijlagen.",
         "* Les informations sensibles sont par exemple les factures et leurs pièces jointes.";
     level: fn(PortalLevel) -> &'static str =
         |level| match level {
@@ -62,7 +62,7 @@ words! { SettingsWords {
             PortalLevel::Sensitive => "Customers get access to sensitive information only when they are verified.",
             PortalLevel::SensitiveForPrivate => "Private customers must be verified to see sensitive information; business customers always have access.",
             PortalLevel::Inaccessible => "Sensitive information is never accessible to customers.",
-            PortalLevel::NotRequired => "Whoever has the link sees everything: also somebody to whom the email was forwarded.",
+            PortalLevel::NotRequired => "Whoever has the link sees everything, including anybody to whom the email was forwarded.",
         },
         |level| match level {
             PortalLevel::EveryPage => "Klanten moeten zich op elke pagina van het portaal verifiëren.",
@@ -76,14 +76,14 @@ words! { SettingsWords {
             PortalLevel::Sensitive => "Les clients n’ont accès aux informations sensibles qu’une fois vérifiés.",
             PortalLevel::SensitiveForPrivate => "Les particuliers doivent être vérifiés pour voir les informations sensibles\u{a0}; les professionnels y ont toujours accès.",
             PortalLevel::Inaccessible => "Les informations sensibles ne sont jamais accessibles aux clients.",
-            PortalLevel::NotRequired => "Qui a le lien voit tout\u{a0}: aussi quelqu’un à qui l’e-mail a été transféré.",
+            PortalLevel::NotRequired => "Qui a le lien voit tout\u{a0}: y compris toute personne à qui l’e-mail a été transféré.",
         };
     methods = "Authentifizierungsmethode wählen", "Choose the authentication method", "Kies de authenticatiemethode", "Choisir la méthode d’authentification";
     methods_hint =
         "Sie können eine primäre und eine sekundäre Methode angeben, falls die erste nicht verfügbar ist.",
         "You can give a primary and a secondary method, in case the first is not available.",
-        "U kunt een primaire en een secundaire methode opgeven, voor als de eerste niet beschikbaar is.",
-        "Vous pouvez indiquer une méthode principale et une secondaire, au cas où la première n’est pas disponible.";
+        "U kunt een primaire en een secundaire methode opgeven, voor het geval dat de eerste niet beschikbaar is.",
+        "Vous pouvez indiquer une méthode principale et une secondaire, au cas où la première ne serait pas disponible.";
     primary = "Primäre Methode", "Primary method", "Primaire methode", "Méthode principale";
     secondary = "Sekundäre Methode", "Secondary method", "Secundaire methode", "Méthode secondaire";
     no_method = "Keine", "None", "Geen", "Aucune";
@@ -91,7 +91,7 @@ words! { SettingsWords {
         |method| match method { VerificationMethod::PostcodeHouseNumber => "Postleitzahl- und Hausnummerprüfung", VerificationMethod::SmsOtp => "Einmal-Passwort (OTP) per SMS" },
         |method| match method { VerificationMethod::PostcodeHouseNumber => "Postcode and house-number check", VerificationMethod::SmsOtp => "One-time password (OTP) by SMS" },
         |method| match method { VerificationMethod::PostcodeHouseNumber => "Controle van postcode en huisnummer", VerificationMethod::SmsOtp => "Eenmalig wachtwoord (OTP) per sms" },
-        |method| match method { VerificationMethod::PostcodeHouseNumber => "Contrôle du code postal et du numéro de maison", VerificationMethod::SmsOtp => "Mot de passe à usage unique (OTP) par SMS" };
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "Contrôle du code postal et du numéro de rue", VerificationMethod::SmsOtp => "Mot de passe à usage unique (OTP) par SMS" };
     method_strength: fn(VerificationMethod) -> &'static str =
         |method| match method {
             VerificationMethod::PostcodeHouseNumber => "Schützt vor Irrläufern, nicht vor Bekannten: Die Anschrift ist kein Geheimnis.",
@@ -99,15 +99,15 @@ words! { SettingsWords {
         },
         |method| match method {
             VerificationMethod::PostcodeHouseNumber => "Protects against stray emails, not against acquaintances: an address is no secret.",
-            VerificationMethod::SmsOtp => "Stronger: only who holds the phone. Needs a mobile number on record.",
+            VerificationMethod::SmsOtp => "Stronger: only whoever holds the phone. Needs a mobile number on record.",
         },
         |method| match method {
             VerificationMethod::PostcodeHouseNumber => "Beschermt tegen verdwaalde e-mails, niet tegen bekenden: een adres is geen geheim.",
-            VerificationMethod::SmsOtp => "Sterker: alleen wie de telefoon in handen heeft. Vraagt een mobiel nummer in de stamgegevens.",
+            VerificationMethod::SmsOtp => "Sterker: alleen wie de telefoon in handen heeft. Vereist een mobiel nummer in de stamgegevens.",
         },
         |method| match method {
-            VerificationMethod::PostcodeHouseNumber => "Protège des e-mails égarés, pas des connaissances\u{a0}: une adresse n’est pas un secret.",
-            VerificationMethod::SmsOtp => "Plus forte\u{a0}: seulement qui tient le téléphone. Demande un numéro de mobile dans les données.",
+            VerificationMethod::PostcodeHouseNumber => "Protège contre les e-mails égarés, pas contre l’entourage\u{a0}: une adresse n’est pas un secret.",
+            VerificationMethod::SmsOtp => "Plus forte\u{a0}: il faut avoir le téléphone en main. Exige un numéro de mobile dans les données de base.",
         };
     attachments = "Versand sensibler Anhänge per E-Mail", "Sending sensitive attachments by email", "Gevoelige bijlagen per e-mail versturen", "Envoi des pièces jointes sensibles par e-mail";
     attachments_note =
@@ -128,7 +128,7 @@ words! { SettingsWords {
         },
         |choice| match choice {
             SensitiveAttachments::Include => "The documents travel in the email, unencrypted.",
-            SensitiveAttachments::Exclude => "Every email holds a link; the documents stay in the portal.",
+            SensitiveAttachments::Exclude => "Every email contains a link; the documents stay in the portal.",
             SensitiveAttachments::ExcludeForPrivate => "Business customers get the documents attached, private customers a link.",
         },
         |choice| match choice {
@@ -141,10 +141,10 @@ words! { SettingsWords {
             SensitiveAttachments::Exclude => "Chaque e-mail contient un lien\u{a0}; les documents restent dans le portail.",
             SensitiveAttachments::ExcludeForPrivate => "Les professionnels reçoivent les documents en pièces jointes, les particuliers un lien.",
         };
-    foresee = "Folgen anzeigen", "Show what follows", "Gevolgen tonen", "Montrer les conséquences";
-    consequences = "Was daraus folgt", "What follows", "Wat er volgt", "Ce qui en résulte";
-    email_holds = "Die E-Mail enthält", "The email holds", "De e-mail bevat", "L’e-mail contient";
-    portal_asks = "Das Portal verlangt", "The portal asks", "Het portaal vraagt", "Le portail demande";
+    foresee = "Folgen anzeigen", "Show the consequences", "Gevolgen tonen", "Montrer les conséquences";
+    consequences = "Was daraus folgt", "What follows from it", "Wat daaruit volgt", "Ce qui en résulte";
+    email_holds = "Die E-Mail enthält", "The email contains", "De e-mail bevat", "L’e-mail contient";
+    portal_asks = "Das Portal verlangt", "The portal requires", "Het portaal vereist", "Le portail exige";
     unknown_kind = "unbekannte Art", "unknown type", "onbekende soort", "type inconnu";
     mail: fn(Option<Decision>) -> &'static str =
         |decision| match decision { Some(Decision::Attach) => "Dokumente", Some(Decision::Link) => "Link", None => "wird nicht gesendet" },
@@ -208,8 +208,8 @@ words! { SettingsWords {
             _ => format!("Worked out on the newest {count} deliveries of the last {days} days"),
         },
         |count, days| match count {
-            "1" => format!("Nagerekend op de nieuwste verzending van de laatste {days} dagen"),
-            _ => format!("Nagerekend op de nieuwste {count} verzendingen van de laatste {days} dagen"),
+            "1" => format!("Doorgerekend met de nieuwste verzending van de laatste {days} dagen"),
+            _ => format!("Doorgerekend met de {count} nieuwste verzendingen van de laatste {days} dagen"),
         },
         |count, days| match count {
             "1" => format!("Recalculé sur le dernier envoi des {days} derniers jours"),
@@ -218,26 +218,26 @@ words! { SettingsWords {
     what_if_none =
         "Noch keine Zustellungen, an denen man es nachrechnen könnte.",
         "No deliveries yet to work it out on.",
-        "Nog geen verzendingen om het op na te rekenen.",
+        "Nog geen verzendingen om het mee door te rekenen.",
         "Aucun envoi sur lequel faire le calcul.";
     what_if_busy =
         "Gerade rechnen schon andere nach; bitte gleich noch einmal.",
         "Others are working it out just now; please try again in a moment.",
-        "Anderen zijn nu aan het narekenen; probeer het zo nog eens.",
+        "Anderen zijn dit nu aan het doorrekenen; probeer het zo nog eens.",
         "D’autres font déjà ce calcul\u{a0}; veuillez réessayer dans un instant.";
     to_link = "Link statt Anhang", "link instead of attachments", "link in plaats van bijlage", "lien au lieu de pièces jointes";
     to_attach = "Anhang statt Link", "attachments instead of a link", "bijlage in plaats van link", "pièces jointes au lieu d’un lien";
     // Behind a number, as what is above and below: these hold for one as for many.
     not_sent = "nicht gesendet: Kunde nicht prüfbar", "not sent: customer not verifiable", "niet verstuurd: klant niet verifieerbaar", "sans envoi\u{a0}: client non vérifiable";
     now_sent =
-        "gesendet, was liegen blieb", "sent instead of held back", "verstuurd wat bleef liggen", "avec envoi, au lieu d’une retenue";
+        "gesendet statt zurückgehalten", "sent instead of held back", "verstuurd in plaats van tegengehouden", "avec envoi, au lieu d’une retenue";
     stricter = "strengere Prüfung im Portal", "stricter in the portal", "strenger in het portaal", "vérification plus stricte dans le portail";
     looser = "weniger Prüfung im Portal", "looser in the portal", "soepeler in het portaal", "vérification moins stricte dans le portail";
     undecided = "ohne aufgezeichnete Entscheidung", "without a recorded decision", "zonder vastgelegde beslissing", "sans décision enregistrée";
     as_before = "Alle wären so gegangen wie heute.", "All would have gone as they do today.", "Alles zou zijn gegaan zoals nu.", "Tous seraient partis comme aujourd’hui.";
     attached_though_gated =
         "Die Dokumente gehen als Anhang hinaus, obwohl das Portal sie schützt: Der Schutz im Portal hilft dann wenig.",
-        "Documents leave as attachments although the portal guards them: that guard then helps little.",
+        "Documents leave as attachments although the portal protects them: that protection then helps little.",
         "Documenten gaan als bijlage de deur uit terwijl het portaal ze beschermt: die bescherming helpt dan weinig.",
         "Les documents partent en pièces jointes alors que le portail les protège\u{a0}: cette protection aide alors peu.";
     documents_nowhere =
@@ -267,7 +267,7 @@ words! { SettingsWords {
         "Aucun fournisseur de SMS n’est configuré\u{a0}: les codes par SMS ne partent pas.";
     takes_effect =
         "Gilt ab der nächsten E-Mail und dem nächsten Aufruf im Portal.",
-        "Holds for the next email and the next request in the portal.",
+        "Applies from the next email and the next request in the portal.",
         "Geldt vanaf de volgende e-mail en het volgende bezoek aan het portaal.",
         "Valable dès le prochain e-mail et la prochaine visite du portail.";
     unsaved = "noch nicht gespeichert", "not saved yet", "nog niet opgeslagen", "pas encore enregistré";
@@ -291,7 +291,7 @@ words! { SettingsWords {
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "The secondary method is the same as the primary one.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "The secondary method stands without a primary one.",
             SettingsProblem::ReasonMissing => "Please give a reason: one line, at most 500 characters.",
-            SettingsProblem::ChangedMeanwhile => "The settings were changed meanwhile; nothing was saved. Your choice is still there. Compare it with what holds now, then save.",
+            SettingsProblem::ChangedMeanwhile => "The settings were changed meanwhile; nothing was saved. Your choice is still there. Compare it with what applies now, then save.",
             SettingsProblem::Test(TestProblem::TooSoon) => "One test a minute: please try again in a moment.",
             SettingsProblem::Test(TestProblem::NoMail) => "No test: such customers could not be verified and would get no email.",
             SettingsProblem::Test(TestProblem::NoRelay) => "No test: the tenant’s relay is not configured, or it is paused.",
@@ -301,7 +301,7 @@ words! { SettingsWords {
             SettingsProblem::Test(TestProblem::Unanswered) => "The relay has not answered; the test may arrive nonetheless.",
         },
         |problem| match problem {
-            SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Dit niveau vraagt een primaire methode.",
+            SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Dit niveau vereist een primaire methode.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "De secundaire methode is dezelfde als de primaire.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "Bij de secundaire methode ontbreekt de primaire.",
             SettingsProblem::ReasonMissing => "Geef een reden op: één regel, hoogstens 500 tekens.",
@@ -315,7 +315,7 @@ words! { SettingsWords {
             SettingsProblem::Test(TestProblem::Unanswered) => "De relay heeft niet geantwoord; de test kan toch aankomen.",
         },
         |problem| match problem {
-            SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Ce niveau demande une méthode principale.",
+            SettingsProblem::Invalid(InvalidSettings::PrimaryMissing) => "Ce niveau exige une méthode principale.",
             SettingsProblem::Invalid(InvalidSettings::SameMethods) => "La méthode secondaire est la même que la principale.",
             SettingsProblem::Invalid(InvalidSettings::SecondaryAlone) => "La méthode secondaire est indiquée sans méthode principale.",
             SettingsProblem::ReasonMissing => "Veuillez indiquer un motif\u{a0}: une ligne, 500 caractères au plus.",
@@ -340,7 +340,7 @@ words! { SettingsWords {
         "Met een verzonnen factuur en volledige stamgegevens. De link erin opent niets.",
         "Avec une facture fictive et des données complètes. Le lien n’ouvre rien.";
     no_mail =
-        "Keine E-Mail: Kein gewähltes Verfahren könnte diese Kunden prüfen.",
+        "Keine E-Mail: Mit keiner gewählten Methode könnten sich diese Kunden ausweisen.",
         "No email: no chosen method could verify these customers.",
         "Geen e-mail: geen gekozen methode zou deze klanten kunnen verifiëren.",
         "Pas d’e-mail\u{a0}: aucune méthode choisie ne pourrait vérifier ces clients.";
@@ -356,16 +356,16 @@ words! { SettingsWords {
         |address| format!("Test an {address} senden"), |address| format!("Send a test to {address}"), |address| format!("Test naar {address} sturen"),
         |address| format!("Envoyer un test à {address}");
     versions = "Versionen", "Versions", "Versies", "Versions";
-    current = "gilt jetzt", "holds now", "geldt nu", "valable maintenant";
+    current = "gilt jetzt", "applies now", "geldt nu", "valable maintenant";
     restore = "Wiederherstellen …", "Restore …", "Herstellen …", "Restaurer …";
     restore_title: fn(i64) -> String =
         |version| format!("Version {version} wiederherstellen"), |version| format!("Restore version {version}"), |version| format!("Versie {version} herstellen"),
         |version| format!("Restaurer la version {version}");
     restore_means =
         "Wird als neue Version gespeichert und gilt sofort.",
-        "It is saved as a new version and holds at once.",
+        "It is saved as a new version and applies at once.",
         "Wordt als nieuwe versie opgeslagen en geldt direct.",
-        "Elle est enregistrée comme nouvelle version et vaut aussitôt.";
+        "Elle est enregistrée comme nouvelle version et s’applique aussitôt.";
     unknown_author = "Import", "import", "import", "import";
     read_only =
         "Ihre Rolle kann die Einstellungen ansehen, nicht ändern.",

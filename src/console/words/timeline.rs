@@ -9,7 +9,7 @@ use crate::policy::decision::{PortalAccess, Reason};
 words! { TimelineWords {
     received = "Ereignis eingegangen", "Event received", "Gebeurtenis ontvangen", "Événement reçu";
     received_by: fn(&str, &str) -> String =
-        |via, source| format!("über {via}, von {source}"), |via, source| format!("by {via}, from {source}"), |via, source| format!("via {via}, van {source}"),
+        |via, source| format!("über {via}, von {source}"), |via, source| format!("via {via}, from {source}"), |via, source| format!("via {via}, van {source}"),
         |via, source| format!("par {via}, de {source}");
     forgotten = "Seine Bytes sind gelöscht.", "Its bytes have been deleted.", "De bytes zijn verwijderd.", "Ses octets ont été effacés.";
     waiting = "Ereignis wartet", "Event waits", "Gebeurtenis wacht", "Événement en attente";
@@ -23,7 +23,7 @@ words! { TimelineWords {
     resent_by: fn(&str) -> String = |who| format!("von {who}"), |who| format!("by {who}"), |who| format!("door {who}"), |who| format!("par {who}");
     unknown_address =
         "Die Adresse stand weder im Ereignis noch in den Stammdaten.",
-        "The address stood neither in the event nor on record.",
+        "The address was neither in the event nor on record.",
         "Het adres stond niet in de gebeurtenis en niet in de stamgegevens.",
         "L’adresse ne figurait ni dans l’événement ni dans les données du client.";
     decided: fn(Decision) -> &'static str =
@@ -35,29 +35,29 @@ words! { TimelineWords {
         |reason| match reason {
             Reason::PolicyInclude => "Die Einstellungen hängen Dokumente für alle Kunden an.",
             Reason::PolicyExclude => "Die Einstellungen hängen für keinen Kunden Dokumente an.",
-            Reason::BusinessCustomer => "Geschäftskunde: Die Einstellungen hängen für Geschäftskunden an.",
-            Reason::PrivateCustomer => "Privatkunde: Die Einstellungen hängen nur für Geschäftskunden an.",
+            Reason::BusinessCustomer => "Geschäftskunde: Die Einstellungen hängen Dokumente für Geschäftskunden an.",
+            Reason::PrivateCustomer => "Privatkunde: Die Einstellungen hängen Dokumente nur für Geschäftskunden an.",
             Reason::UnknownCustomerType => "Die Kundenart ist unbekannt und zählt als privat; angehängt wird nur für Geschäftskunden.",
             Reason::TooLarge => "Mit den Dokumenten wäre die E-Mail größer, als das Relay annimmt.",
             Reason::LinkOnly => "Eine Person hat um einen Link gebeten.",
-            Reason::EarlierDecision => "Ein früherer Versuch entschied auf Link; ein weiterer lockert das nie.",
+            Reason::EarlierDecision => "Bei einem früheren Versuch wurde ein Link gewählt; ein weiterer lockert das nie.",
         },
         |reason| match reason {
             Reason::PolicyInclude => "The settings attach documents for all customers.",
             Reason::PolicyExclude => "The settings attach documents for no customer.",
-            Reason::BusinessCustomer => "Business customer: the settings attach for business customers.",
-            Reason::PrivateCustomer => "Private customer: the settings attach for business customers only.",
-            Reason::UnknownCustomerType => "The customer's type is unknown and counts as private; documents are attached for business customers only.",
-            Reason::TooLarge => "With the documents the email would be larger than the relay takes.",
+            Reason::BusinessCustomer => "Business customer: the settings attach documents for business customers.",
+            Reason::PrivateCustomer => "Private customer: the settings attach documents for business customers only.",
+            Reason::UnknownCustomerType => "The customer’s type is unknown and counts as private; documents are attached for business customers only.",
+            Reason::TooLarge => "With the documents the email would be larger than the relay accepts.",
             Reason::LinkOnly => "A person asked for a link.",
             Reason::EarlierDecision => "An earlier attempt decided on a link; a retry never loosens that.",
         },
         |reason| match reason {
             Reason::PolicyInclude => "De instellingen voegen voor alle klanten documenten bij.",
-            Reason::PolicyExclude => "De instellingen voegen voor geen klant documenten bij.",
-            Reason::BusinessCustomer => "Zakelijke klant: de instellingen voegen bij voor zakelijke klanten.",
-            Reason::PrivateCustomer => "Particuliere klant: de instellingen voegen alleen bij voor zakelijke klanten.",
-            Reason::UnknownCustomerType => "De soort klant is onbekend en telt als particulier; er wordt alleen bijgevoegd voor zakelijke klanten.",
+            Reason::PolicyExclude => "De instellingen voegen voor geen enkele klant documenten bij.",
+            Reason::BusinessCustomer => "Zakelijke klant: de instellingen voegen documenten bij voor zakelijke klanten.",
+            Reason::PrivateCustomer => "Particuliere klant: de instellingen voegen alleen voor zakelijke klanten documenten bij.",
+            Reason::UnknownCustomerType => "De soort klant is onbekend en telt als particulier; alleen voor zakelijke klanten worden documenten bijgevoegd.",
             Reason::TooLarge => "Met de documenten zou de e-mail groter zijn dan de relay aanneemt.",
             Reason::LinkOnly => "Iemand vroeg om een link.",
             Reason::EarlierDecision => "Een eerdere poging besloot tot een link; een volgende versoepelt dat nooit.",
@@ -65,12 +65,12 @@ words! { TimelineWords {
         |reason| match reason {
             Reason::PolicyInclude => "Les réglages joignent les documents pour tous les clients.",
             Reason::PolicyExclude => "Les réglages ne joignent de documents pour aucun client.",
-            Reason::BusinessCustomer => "Client professionnel\u{a0}: les réglages joignent pour les professionnels.",
-            Reason::PrivateCustomer => "Client particulier\u{a0}: les réglages ne joignent que pour les professionnels.",
-            Reason::UnknownCustomerType => "Le type du client est inconnu et compte comme particulier\u{a0}; on ne joint que pour les professionnels.",
-            Reason::TooLarge => "Avec les documents, l’e-mail serait plus grand que ce que le relais accepte.",
+            Reason::BusinessCustomer => "Client professionnel\u{a0}: les réglages joignent les documents pour les professionnels.",
+            Reason::PrivateCustomer => "Client particulier\u{a0}: les réglages ne joignent les documents que pour les professionnels.",
+            Reason::UnknownCustomerType => "Le type du client est inconnu et compte comme particulier\u{a0}; les documents ne sont joints que pour les professionnels.",
+            Reason::TooLarge => "Avec les documents, l’e-mail serait plus volumineux que ce que le relais accepte.",
             Reason::LinkOnly => "Une personne a demandé un lien.",
-            Reason::EarlierDecision => "Un essai antérieur a décidé un lien\u{a0}; un nouvel essai ne l’assouplit jamais.",
+            Reason::EarlierDecision => "Une tentative antérieure a retenu un lien\u{a0}; une nouvelle tentative n’assouplit jamais ce choix.",
         };
     /// In place of `decision_reason` where nobody asked for the link; true of a plan and of what was done.
     link_by_default =
@@ -88,7 +88,7 @@ words! { TimelineWords {
         |access| match access {
             PortalAccess::Open => "The link opens the documents.",
             PortalAccess::Verified => "The documents open after verification.",
-            PortalAccess::EveryPageVerified => "Every page opens after verification only.",
+            PortalAccess::EveryPageVerified => "Every page opens only after verification.",
             PortalAccess::Closed => "The documents are accessible to nobody in the portal.",
         },
         |access| match access {
@@ -107,19 +107,19 @@ words! { TimelineWords {
         |method| match method { VerificationMethod::PostcodeHouseNumber => "Postleitzahl und Hausnummer", VerificationMethod::SmsOtp => "Code per SMS" },
         |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode and house number", VerificationMethod::SmsOtp => "code by text message" },
         |method| match method { VerificationMethod::PostcodeHouseNumber => "postcode en huisnummer", VerificationMethod::SmsOtp => "code per sms" },
-        |method| match method { VerificationMethod::PostcodeHouseNumber => "code postal et numéro de maison", VerificationMethod::SmsOtp => "code par SMS" };
+        |method| match method { VerificationMethod::PostcodeHouseNumber => "code postal et numéro de rue", VerificationMethod::SmsOtp => "code par SMS" };
     by_settings: fn(i64) -> String =
         |version| format!("Einstellungen, Version {version}"), |version| format!("settings version {version}"), |version| format!("instellingen, versie {version}"),
         |version| format!("réglages, version {version}");
     attempt: fn(u32) -> String =
         |number| format!("Versuch {number}"), |number| format!("Attempt {number}"), |number| format!("Poging {number}"),
-        |number| format!("Essai {number}");
+        |number| format!("Tentative {number}");
     unended =
-        "Wie er endete, ist nicht bekannt.", "How it ended is not known.", "Hoe die afliep is niet bekend.",
-        "On ne sait pas comment il s’est terminé.";
-    over: fn(&str) -> String = |relay| format!("über {relay}"), |relay| format!("over {relay}"), |relay| format!("via {relay}"), |relay| format!("par {relay}");
-    at_phase: fn(&str) -> String = |phase| format!("bei {phase}"), |phase| format!("at {phase}"), |phase| format!("bij {phase}"), |phase| format!("à {phase}");
-    next_try = "nächster Versuch", "next try", "volgende poging", "prochain essai";
+        "Wie er endete, ist nicht bekannt.", "How it ended is not known.", "Hoe die afliep, is niet bekend.",
+        "On ne sait pas comment elle s’est terminée.";
+    over: fn(&str) -> String = |relay| format!("über {relay}"), |relay| format!("via {relay}"), |relay| format!("via {relay}"), |relay| format!("par {relay}");
+    at_phase: fn(&str) -> String = |phase| format!("bei {phase}"), |phase| format!("at {phase}"), |phase| format!("bij {phase}"), |phase| format!("à l’étape {phase}");
+    next_try = "nächster Versuch", "next attempt", "volgende poging", "prochaine tentative";
     concluded: fn(Concluded) -> &'static str =
         |state| match state {
             Concluded::Sent => "Gesendet",
@@ -166,17 +166,17 @@ words! { TimelineWords {
             PortalEventKind::Verified => "Portal: geprüft",
             PortalEventKind::VerificationFailed => "Portal: Prüfung nicht bestanden",
             PortalEventKind::Locked => "Portal: Prüfung gesperrt",
-            PortalEventKind::Downloaded => "Portal: Dokument geladen",
+            PortalEventKind::Downloaded => "Portal: Dokument heruntergeladen",
             PortalEventKind::FreshLinkAsked => "Portal: neuen Link angefordert",
         },
         |kind| match kind {
             PortalEventKind::Opened => "Portal: link opened",
-            PortalEventKind::VerificationAsked => "Portal: verification asked",
+            PortalEventKind::VerificationAsked => "Portal: verification requested",
             PortalEventKind::Verified => "Portal: verified",
             PortalEventKind::VerificationFailed => "Portal: verification failed",
             PortalEventKind::Locked => "Portal: verification locked",
             PortalEventKind::Downloaded => "Portal: document downloaded",
-            PortalEventKind::FreshLinkAsked => "Portal: fresh link asked for",
+            PortalEventKind::FreshLinkAsked => "Portal: fresh link requested",
         },
         |kind| match kind {
             PortalEventKind::Opened => "Portaal: link geopend",
@@ -199,6 +199,6 @@ words! { TimelineWords {
     link_revoked = "Links gesperrt", "Links revoked", "Links ingetrokken", "Liens révoqués";
     dead_letter = "Dead Letter", "Dead letter", "Dead letter", "Dead letter";
     redriven = "Dead Letter wieder aufgenommen", "Dead letter redriven", "Dead letter opnieuw ingezet", "Dead letter remise en route";
-    dead_letter_closed = "Dead Letter abgeschlossen", "Dead letter concluded", "Dead letter afgesloten", "Dead letter close";
+    dead_letter_closed = "Dead Letter abgeschlossen", "Dead letter concluded", "Dead letter afgesloten", "Dead letter clôturée";
     mail: fn(usize) -> String = |number| format!("E-Mail {number}"), |number| format!("Email {number}"), |number| format!("E-mail {number}"), |number| format!("E-mail {number}");
 } }

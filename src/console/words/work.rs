@@ -7,10 +7,10 @@ use crate::model::work::WorkKind;
 words! { WorkWords {
     title = "Arbeitsliste", "Work list", "Werklijst", "À traiter";
     all = "Alle", "All", "Alle", "Tout";
-    waiting = "Offen", "Open", "Open", "Ouvert";
+    waiting = "Offen", "Open", "Open", "À traiter";
     acknowledged = "Erledigt", "Acknowledged", "Afgehandeld", "Traité";
-    age = "Alter", "Age", "Leeftijd", "Âge";
-    what = "Was ist", "What", "Wat", "Quoi";
+    age = "Alter", "Age", "Ouderdom", "Ancienneté";
+    what = "Problem", "Problem", "Probleem", "Problème";
     next_action = "Nächster Schritt", "Next step", "Volgende stap", "Prochaine étape";
     acknowledge = "Erledigt", "Acknowledge", "Afgehandeld", "Marquer comme traité";
     acknowledged_by: fn(&str) -> String =
@@ -21,7 +21,7 @@ words! { WorkWords {
         |count| format!("{count} new"),
         |count| format!("{count} nieuwe"),
         |count| match count { 1 => "1 nouvelle entrée".to_owned(), count => format!("{count} nouvelles entrées") };
-    empty_title = "Nichts wartet auf Sie", "Nothing waits for you", "Er wacht niets op u", "Rien ne vous attend";
+    empty_title = "Nichts wartet auf Sie", "Nothing is waiting for you", "Er wacht niets op u", "Rien ne vous attend";
     empty =
         "Hier stünden abgelehnte, abgelaufene und doppelte Rechnungen, solche mit ungewissem Ausgang, und Kunden, die sich nicht ausweisen können.",
         "Here you would see rejected, expired and duplicate invoices, those with an uncertain outcome, and customers who cannot be verified.",
@@ -71,22 +71,22 @@ words! { WorkWords {
         },
         |kind| match kind {
             WorkKind::Rejected => "Ask for a working address, resend",
-            WorkKind::Expired => "Find out whether to send it still",
+            WorkKind::Expired => "Find out whether it still has to be sent",
             WorkKind::Duplicate => "Check which invoice counts",
             WorkKind::Uncertain => "Look at the relay, then decide",
-            WorkKind::NoVerificationMethod => "Complete the customer's record",
+            WorkKind::NoVerificationMethod => "Complete the customer’s record",
         },
         |kind| match kind {
             WorkKind::Rejected => "Juist adres opvragen, opnieuw versturen",
-            WorkKind::Expired => "Nagaan of het nog verstuurd moet",
+            WorkKind::Expired => "Nagaan of dit nog verstuurd moet worden",
             WorkKind::Duplicate => "Nagaan welke factuur geldt",
             WorkKind::Uncertain => "Bij de relay kijken, dan beslissen",
             WorkKind::NoVerificationMethod => "Klantgegevens aanvullen",
         },
         |kind| match kind {
             WorkKind::Rejected => "Demander une adresse valable, renvoyer",
-            WorkKind::Expired => "Clarifier s’il faut encore l’envoyer",
-            WorkKind::Duplicate => "Vérifier quelle facture compte",
+            WorkKind::Expired => "Vérifier s’il faut encore l’envoyer",
+            WorkKind::Duplicate => "Vérifier quelle facture est valable",
             WorkKind::Uncertain => "Consulter le relais, puis décider",
             WorkKind::NoVerificationMethod => "Compléter les données du client",
         };
@@ -102,44 +102,44 @@ words! { WorkWords {
     further_count: fn(usize) -> String =
         |count| match count { 1 => "1 weiterer Treffer".to_owned(), count => format!("{count} weitere Treffer") },
         |count| match count { 1 => "1 more result".to_owned(), count => format!("{count} more results") },
-        |count| match count { 1 => "1 resultaat meer".to_owned(), count => format!("{count} resultaten meer") },
+        |count| match count { 1 => "Nog 1 resultaat".to_owned(), count => format!("Nog {count} resultaten") },
         |count| match count { 0 | 1 => format!("{count} autre résultat"), count => format!("{count} autres résultats") };
     more_customers =
-        "Es gibt mehr Kunden mit diesem Namen. Schreiben Sie mehr davon.",
-        "There are more customers of this name. Write more of it.",
-        "Er zijn meer klanten met deze naam. Vul meer ervan in.",
-        "Il y a d’autres clients de ce nom. Écrivez-en davantage.";
+        "Es gibt weitere Kunden mit diesem Namen. Geben Sie mehr vom Namen ein.",
+        "There are more customers with this name. Enter more of it.",
+        "Er zijn meer klanten met deze naam. Vul meer van de naam in.",
+        "Il y a d’autres clients de ce nom. Précisez le nom.";
     search_intro =
         "Gesucht wird in allen Mandanten, die Sie sehen dürfen, und in jedem Status.",
-        "It looks in all tenants that you may see, and in every state.",
+        "The search covers all tenants that you may see, and every state.",
         "Er wordt gezocht in alle tenants die u mag zien, en in elke status.",
         "La recherche porte sur tous les mandants que vous pouvez voir, et sur tous les états.";
     search_examples: [&'static str; 5] =
         [
-            "Rechnungsnummer, ganz oder der Anfang; Groß- und Kleinschreibung und Leerzeichen sind gleich",
+            "Rechnungsnummer, ganz oder der Anfang; Groß- und Kleinschreibung und Leerzeichen spielen keine Rolle",
             "Kundennummer, oder die Anfänge der Wörter des Namens",
             "E-Mail-Adresse eines Empfängers, ganz",
             "Message-ID aus einer E-Mail",
             "Kennung einer Zustellung oder eines Ereignisses",
         ],
         [
-            "Invoice number, whole or its beginning; case and blanks do not matter",
-            "Customer number, or the beginnings of the name's words",
+            "Invoice number, whole or its beginning; case and spaces do not matter",
+            "Customer number, or the beginnings of the name’s words",
             "Email address of a recipient, whole",
             "Message-ID from an email",
             "Identifier of a delivery or an event",
         ],
         [
-            "Factuurnummer, heel of het begin; hoofdletters en spaties maken niet uit",
+            "Factuurnummer, volledig of het begin; hoofdletters en spaties maken niet uit",
             "Klantnummer, of het begin van de woorden van de naam",
-            "E-mailadres van een ontvanger, heel",
+            "E-mailadres van een ontvanger, volledig",
             "Message-ID uit een e-mail",
             "Kenmerk van een verzending of gebeurtenis",
         ],
         [
-            "Numéro de facture, entier ou son début\u{a0}; majuscules et espaces sont indifférents",
+            "Numéro de facture, complet ou son début\u{a0}; majuscules et espaces sont indifférents",
             "Numéro de client, ou le début des mots de son nom",
-            "Adresse e-mail d’un destinataire, entière",
+            "Adresse e-mail d’un destinataire, complète",
             "Message-ID d’un e-mail",
             "Identifiant d’un envoi ou d’un événement",
         ];
@@ -147,7 +147,7 @@ words! { WorkWords {
     nothing_found = "Nichts gefunden", "Nothing found", "Niets gevonden", "Aucun résultat";
     nothing_found_hint =
         "Eine Rechnung, deren Ereignis nie angekommen ist, steht hier nicht: Fragen Sie die Abrechnung.",
-        "An invoice whose event never came is not here: ask billing.",
+        "An invoice whose event never arrived is not here: ask billing.",
         "Een factuur waarvan de gebeurtenis nooit is aangekomen staat hier niet: vraag het de facturatie.",
         "Une facture dont l’événement n’est jamais arrivé n’est pas ici\u{a0}: demandez à la facturation.";
     matched: fn(MatchedBy) -> &'static str =

@@ -88,7 +88,7 @@ async fn what_is_no_cursor_is_refused_in_words(database: TestDatabase) {
         for cursor in ["50", "x", "%00", "5.7", "e30", "%27%3B--"] {
             let page = browser.get(&format!("{path}after={cursor}")).await;
             assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path} {cursor}: {page:?}");
-            assert!(page.text.contains("where the page before ended"), "{path} {cursor}: {page:?}");
+            assert!(page.text.contains("where the previous page ended"), "{path} {cursor}: {page:?}");
         }
         assert_eq!(
             browser.get(&format!("{path}after=")).await.status,

@@ -232,7 +232,7 @@ async fn what_follows_is_shown_before_it_is_saved(database: TestDatabase) {
             "sensitive",
             postcode,
             "include",
-            &["guard then helps little", "Invoices to all 3 customers would be sent"][..],
+            &["protection then helps little", "Invoices to all 3 customers would be sent"][..],
         ),
         ("inaccessible", "", "exclude", &["can reach the documents nowhere", "was never transmitted"]),
         ("inaccessible", "", "exclude_for_private", &["can reach the documents nowhere"]),
