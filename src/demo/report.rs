@@ -190,7 +190,7 @@ const fn because(reason: Reason) -> &'static str {
 
 fn holds(row: &ReportRow) -> String {
     if row.eml.is_none() {
-        return "no mail".to_owned();
+        return "no email".to_owned();
     }
     if row.attachments.is_empty() {
         return if row.portal_link { "a portal link" } else { "no file, no link" }.to_owned();
@@ -230,10 +230,10 @@ fn where_to_look(rows: &[ReportRow], place: &WhereToLook) -> String {
         line("console", &format!("{link} — works once, and signs the administrator in"));
     }
     if let Some(page) = &place.page {
-        line("the mails", &format!("{page} — as the recipients see them"));
+        line("the emails", &format!("{page} — as the recipients see them"));
         line("the codes", &format!("{page}/texts — text messages, as the phones would show them"));
     }
-    line("as files", &format!("{} — one .eml for each, to open in any mail program", place.mails.display()));
+    line("as files", &format!("{} — one .eml for each, to open in any email program", place.mails.display()));
     line("database", &place.database.display().to_string());
     let mut hints: Vec<ReasonCode> =
         rows.iter().filter(|row| row.state == "dead").filter_map(|row| row.class).collect();

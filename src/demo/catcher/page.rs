@@ -117,12 +117,14 @@ impl IntoResponse for PageProblem {
         let (status, problem, advice) = match self {
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "There is no such page", String::new()),
             Self::NoSuchMail => {
-                (StatusCode::NOT_FOUND, "There is no such mail", "It may belong to an earlier run.".to_owned())
+                (StatusCode::NOT_FOUND, "There is no such email", "It may belong to an earlier run.".to_owned())
             }
-            Self::NoSuchPart => (StatusCode::NOT_FOUND, "The mail has no such part", String::new()),
-            Self::Unreadable(error) => {
-                (StatusCode::GONE, "The mail cannot be read", format!("Its file in the folder does not open: {error}."))
-            }
+            Self::NoSuchPart => (StatusCode::NOT_FOUND, "The email has no such part", String::new()),
+            Self::Unreadable(error) => (
+                StatusCode::GONE,
+                "The email cannot be read",
+                format!("Its file in the folder does not open: {error}."),
+            ),
         };
         (status, render("problem.html", context! { problem, advice })).into_response()
     }

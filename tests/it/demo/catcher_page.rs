@@ -51,7 +51,7 @@ fn header(response: &Response, name: impl reqwest::header::AsHeaderName) -> Stri
 async fn an_empty_mailbox_says_where_mail_would_come_in() {
     let (catcher, folder, client) = page_with("").await;
     let page = text(&client, &catcher, "/").await;
-    assert!(page.contains("No mail yet"));
+    assert!(page.contains("No email yet"));
     assert!(page.contains(&catcher.smtp_address().to_string()));
     assert!(page.contains(&folder.path().join("mail").display().to_string().replace('/', "&#x2f;")));
     assert_eq!(text(&client, &catcher, "/mails.json").await, "[]");

@@ -17,7 +17,7 @@ const live = document.getElementById("live");
 if (live) {
   const words = document.getElementById("live-text");
   const say = (text) => { if (words.textContent !== text) words.textContent = text; };
-  const list = live.dataset.list ?? "/mails.json", noun = live.dataset.noun ?? "mail";
+  const list = live.dataset.list ?? "/mails.json", noun = live.dataset.noun ?? "email";
   let tag = null;
 
   const refresh = async () => {
@@ -51,7 +51,7 @@ if (live) {
       }
     } catch {
       live.classList.add("lost");
-      say("The catcher has ended; mails stay in its folder");
+      say("The catcher has ended; emails stay in its folder");
     }
     setTimeout(poll, document.hidden ? 5000 : 1500);
   };
