@@ -9,9 +9,11 @@ use super::ApiSettings;
 use super::refusal::ApiRefusal;
 use crate::model::access::Principal;
 use crate::model::actor::Actor;
+use crate::model::claimed_key::ClaimedKey;
 use crate::web::Peer;
 
-/// Who asks for a change: whom the access check let in, from the network of the client.
+/// Who asks for a change: whom the access check let in, from the network of the client, under the request's idempotency
+/// key.
 pub(super) struct Asking(pub(super) Actor);
 
 impl FromRequestParts<ApiSettings> for Asking {
@@ -22,6 +24,10 @@ impl FromRequestParts<ApiSettings> for Asking {
             return Err(ApiRefusal::Internal("a request passed that nobody was recognised in".to_owned()));
         };
         let actor = Actor::new(principal.clone());
+        let actor = match parts.extensions.get::<ClaimedKey>() {
+            Some(key) => actor.under_key(*key),
+            None => actor,
+        };
         let Some(ConnectInfo(connected)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
             return Ok(Self(actor));
         };

@@ -5,6 +5,10 @@
 //! ([`Store::claim_key`]). An answer that says that nothing was done, and that the same may be sent again (409, 429 and
 //! 5xx), is not kept; every other one is, for 24 hours.
 //!
+//! The claim goes with the request's actor ([`ClaimedKey`]), and the audit log's entry of the change marks the key in the
+//! change's own transaction: so nothing is done twice under one key, although the process dies before the answer is kept, or
+//! the request fails after its change. Events have no actor and need none: `(source, id)` makes them one.
+//!
 //! [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 use std::time::Duration;
@@ -24,6 +28,7 @@ use super::capacity::Turn;
 use super::refusal::{ApiRefusal, KeyRefusal};
 use crate::event::Malformed;
 use crate::model::access::{Principal, TenantScope};
+use crate::model::claimed_key::ClaimedKey;
 use crate::model::incoming::BODY_BYTES_MAX;
 use crate::sha256::{Sha256, Sha256Hasher};
 use crate::store::{IDEMPOTENCY_LEASE, KeyClaim, KeyedAnswer, KeyedRequest, Store, StoreError};
@@ -61,12 +66,16 @@ pub(super) async fn once(State(store): State<Store>, request: Request, next: Nex
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| ApiRefusal::TooLarge)?;
     let principal: &Principal = head.extensions.get().expect("no route is without the access check");
     let keyed = KeyedRequest { id: id(&head, principal, &key), payload: payload(&head, &principal.scope, &body) };
-    let request = Request::from_parts(head, Body::from(body));
+    let mut request = Request::from_parts(head, Body::from(body));
     match store.claim_key(&keyed).await? {
-        KeyClaim::Mine(claim) => work(KeyedWork { store, keyed, claim }, request, next).await,
+        KeyClaim::Mine(claim) => {
+            request.extensions_mut().insert(ClaimedKey { id: keyed.id, claim });
+            work(KeyedWork { store, keyed, claim }, request, next).await
+        }
         KeyClaim::Done(Some(answer)) => replayed(answer),
         KeyClaim::Done(None) => Err(ApiRefusal::Key(KeyRefusal::AnswerNotKept)),
         KeyClaim::UnderWay => Err(ApiRefusal::Key(KeyRefusal::UnderWay)),
+        KeyClaim::OutcomeUnknown => Err(ApiRefusal::Key(KeyRefusal::OutcomeUnknown)),
         KeyClaim::OtherPayload => Err(ApiRefusal::Key(KeyRefusal::Taken)),
     }
 }
@@ -177,7 +186,8 @@ async fn work(claimed: KeyedWork, request: Request, next: Next) -> Result<Respon
 }
 
 impl KeyedWork {
-    /// Keeps an answer for the same request, or gives the key back if the answer says that the same may be sent again.
+    /// Keeps an answer for the same request, or gives the key back if the answer says that the same may be sent again. The key
+    /// of a request that failed after its change stays taken.
     async fn keep(&self, answer: Response) -> Result<Response, ApiRefusal> {
         // 409: what stands in the way now may be gone in a minute.
         let is_for_now = matches!(answer.status(), StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
@@ -203,14 +213,14 @@ impl KeyedWork {
         self.note(self.store.free_key(&self.keyed, self.claim).await);
     }
 
-    /// What was done is answered, whatever becomes of its row: the lease ends by itself.
+    /// What was done is answered, whatever becomes of its row: the lease ends by itself, and what was acted on is marked.
     fn note<T>(&self, written: Result<T, StoreError>) {
         if let Err(error) = written {
             let seconds = IDEMPOTENCY_LEASE.as_secs();
             tracing::warn!(
                 claim = %self.claim,
-                "failed to note that a request with an Idempotency-Key has ended; its key is taken for {seconds} s, and the \
-                 request is done again if it is sent again later: {error}"
+                "failed to note that a request with an Idempotency-Key has ended; its key is taken for {seconds} s, and whoever \
+                 sends the request again later learns that its outcome is unknown if it changed something: {error}"
             );
         }
     }

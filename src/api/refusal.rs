@@ -77,6 +77,8 @@ pub(super) enum KeyRefusal {
     Taken,
     /// The same request is worked on.
     UnderWay,
+    /// The request was done before, and has ended without an answer.
+    OutcomeUnknown,
     /// The request was done before; what it was answered is not known any more.
     AnswerNotKept,
 }
@@ -91,6 +93,11 @@ impl KeyRefusal {
             Self::UnderWay => (
                 "request under way",
                 "this request is being worked on; send it again a little later with the same Idempotency-Key for its answer",
+            ),
+            Self::OutcomeUnknown => (
+                "outcome unknown",
+                "the request with this Idempotency-Key was carried out, but its answer was lost; look at what it was about, such \
+                 as the invoice and its timeline, before you send it with a new key",
             ),
             Self::AnswerNotKept => (
                 "answer not kept",
@@ -197,6 +204,8 @@ impl ApiRefusal {
             .with("version", *version),
             Self::Act(refusal) => refusal.problem(),
             Self::Key(refusal) => refusal.problem(),
+            // Nothing was changed; sent again, it gets the answer of the request that has the key now.
+            Self::Store(StoreError::KeyLost) => KeyRefusal::UnderWay.problem(),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) => new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database unavailable",
@@ -222,7 +231,9 @@ impl ApiRefusal {
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         Some(match self {
-            Self::TooMany | Self::Key(KeyRefusal::UnderWay) => (header::RETRY_AFTER, RETRY_SOON_SECONDS.into()),
+            Self::TooMany | Self::Key(KeyRefusal::UnderWay) | Self::Store(StoreError::KeyLost) => {
+                (header::RETRY_AFTER, RETRY_SOON_SECONDS.into())
+            }
             // RFC 9110 §12.5.3: what is taken instead.
             Self::ContentEncoding => (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
             Self::Store(StoreError::Unavailable(_) | StoreError::GaveWay(_)) | Self::TookTooLong => {
@@ -240,6 +251,7 @@ impl ApiRefusal {
     /// What only we may know.
     fn log(&self) {
         match self {
+            Self::Store(error @ StoreError::KeyLost) => tracing::warn!("a request changed nothing: {error}"),
             Self::Store(error) if error.is_unavailable() => tracing::warn!("a request was turned away: {error}"),
             Self::Store(error) => tracing::error!("a request failed: {error}"),
             Self::Internal(cause) => tracing::error!("a request failed: {cause}"),

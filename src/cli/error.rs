@@ -98,7 +98,7 @@ fn usual_advice(error: &anyhow::Error) -> Option<&'static str> {
     })?;
     match store {
         StoreError::Unavailable(_) => Some("start the database or correct DATABASE_URL; `doctor` checks everything"),
-        StoreError::GaveWay(_) => Some("run the command again"),
+        StoreError::GaveWay(_) | StoreError::KeyLost => Some("run the command again"),
         StoreError::Refused { .. } | StoreError::Unreadable(_) | StoreError::Bug(_) => {
             Some("report this with the version that --version prints")
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::access::Principal;
 use super::audit::AuditAction;
+use super::claimed_key::ClaimedKey;
 
 /// Somebody who makes a change.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Actor {
     pub reason: Option<String>,
     /// The client's network (/24 of IPv4, /64 of IPv6); none of a command.
     pub network: Option<String>,
+    /// The idempotency key of the request that asks for the change, if it has one.
+    pub key: Option<ClaimedKey>,
     /// What this is a part of, where one act takes several transactions.
     bulk: Option<Arc<BulkAct>>,
 }
@@ -29,7 +32,7 @@ struct BulkAct {
 impl Actor {
     #[must_use]
     pub const fn new(principal: Principal) -> Self {
-        Self { principal, reason: None, network: None, bulk: None }
+        Self { principal, reason: None, network: None, key: None, bulk: None }
     }
 
     /// Whoever runs a command: `name` says who, as histories show it.
@@ -57,6 +60,19 @@ impl Actor {
             Some(network) => self.from_network(network),
             None => self,
         }
+    }
+
+    /// The same, for a request under this idempotency key: its change marks the key as done.
+    #[must_use]
+    pub fn under_key(self, key: ClaimedKey) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// The same, for a part of an act that leaves something to do: the request may be sent again under its key, and does the
+    /// rest.
+    #[must_use]
+    pub fn without_key(&self) -> Self {
+        Self { key: None, ..self.clone() }
     }
 
     /// As histories show it.
@@ -116,7 +132,10 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::sha256::Sha256;
 
     #[test]
     fn one_act_is_recorded_once_and_single_changes_each() {
@@ -131,5 +150,15 @@ mod tests {
         assert!(act.is_recorded() && !ada.is_recorded() && !ada.in_one_act().is_recorded());
         let import = ada.in_act(AuditAction::CatalogueImported, "customers.ndjson").in_one_act();
         assert_eq!(import.named_act(), Some((AuditAction::CatalogueImported, "customers.ndjson")));
+    }
+
+    #[test]
+    fn a_part_without_the_key_is_of_the_same_act() {
+        let key = ClaimedKey { id: Sha256::of(b"key"), claim: Uuid::nil() };
+        let act = Actor::command_line("ada").under_key(key).in_one_act();
+        let part = act.without_key();
+        assert_eq!((act.key, part.key), (Some(key), None));
+        part.mark_recorded();
+        assert!(act.is_recorded());
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod actor;
 pub mod audit;
+pub mod claimed_key;
 pub mod customer;
 pub mod customer_group;
 pub mod ids;

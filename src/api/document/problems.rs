@@ -101,7 +101,8 @@ const SHARED: [(&str, &str, DescribedHeaders); 14] = [
 ];
 
 const CONFLICT: &str = "`idempotency-key-taken`: another request was sent with this key. `request-under-way`: the same request \
-                        is being worked on. `answer-not-kept`: it was done, and its answer is not known any more.";
+                        is being worked on. `outcome-unknown`: it was done, and its answer was lost. `answer-not-kept`: it was \
+                        done, and its answer is not known any more.";
 const CHALLENGE: &str = "The scheme `Bearer` (RFC 9110 §11.6.1).";
 const RETRY_AFTER: &str = "Seconds after which to send it again.";
 

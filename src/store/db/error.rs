@@ -14,6 +14,9 @@ pub enum StoreError {
     /// once.
     #[error("the database gave way to another transaction: {0}")]
     GaveWay(String),
+    /// Another request has taken the idempotency key that this change was to be made under; nothing was changed.
+    #[error("another request has taken the idempotency key of this one")]
+    KeyLost,
     /// It refuses a value: the same again will never work. In a batch, only some row is to blame.
     #[error("the database refuses a value ({what}): {cause}")]
     Refused {

@@ -39,6 +39,7 @@ migrations!(
     "0010_sign_in_counts",
     "0011_search",
     "0012_tenant_words",
+    "0015_acted_keys",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

@@ -2,6 +2,10 @@
 //!
 //! The row decides, for all processes: whoever inserts it works on the request, the others see that somebody does. It
 //! holds digests and an encrypted answer, so neither the key nor what was asked for can be read in it.
+//!
+//! A key is *taken*, *acted on* and *done*. It is acted on in the transaction of the change itself (`mark_acted`), so that
+//! whatever ends between the change and the answer, no request makes the change under this key again: what is only taken
+//! becomes free, what was acted on does not.
 
 use std::time::Duration;
 
@@ -9,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::model::claimed_key::ClaimedKey;
 use crate::secrets::{Sealed, SecretKeys};
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
@@ -16,10 +21,10 @@ use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::{DatabaseConnection, Store};
 
-/// How long an answer is given again.
+/// How long an answer is given again, and how long a key names what was done.
 const KEPT: Duration = Duration::from_hours(24);
 
-/// How long a key is taken by a request that has not ended: its process may have died.
+/// How long a request that has not ended keeps its key, or lets others wait for its answer: its process may have died.
 pub const IDEMPOTENCY_LEASE: Duration = Duration::from_mins(2);
 
 /// A key that is freed at the very moment at which it is looked at is tried for so often.
@@ -55,6 +60,8 @@ pub enum KeyClaim {
     Done(Option<KeyedAnswer>),
     /// Another one works on the same request.
     UnderWay,
+    /// The change that it asks for was made, and no answer came of it: its process died, or it failed after the change.
+    OutcomeUnknown,
     /// It names another request.
     OtherPayload,
 }
@@ -66,8 +73,8 @@ impl Store {
         Self { answer_keys: Some(keys.sealing_keys(ANSWER_LABEL)), ..self }
     }
 
-    /// Takes the key for this request, unless it is taken: by one that was done within 24 hours, or by one that is under
-    /// way and has begun within [`IDEMPOTENCY_LEASE`].
+    /// Takes the key for this request, unless it is taken: by one that was acted on or done within 24 hours, or by one that is
+    /// under way and has begun within [`IDEMPOTENCY_LEASE`].
     pub async fn claim_key(&self, request: &KeyedRequest) -> Result<KeyClaim, StoreError> {
         let now = self.now();
         let mut on = self.write().await?;
@@ -76,25 +83,27 @@ impl Store {
             if insert(&mut on, request, claim, now).await? {
                 return Ok(KeyClaim::Mine(claim));
             }
-            let row = sql("SELECT payload_sha256, is_done, answer, key_fingerprint FROM idempotency_key
-                WHERE id_sha256 = $1")
+            let row = sql("SELECT payload_sha256, is_done, answer_awaited_until, answer, key_fingerprint
+                FROM idempotency_key WHERE id_sha256 = $1")
             .bind(request.id)
             .optional(&mut on)
             .await?;
             if let Some(row) = row {
-                return self.read_claim(request, &row);
+                return self.read_claim(request, &row, now);
             }
         }
         Ok(KeyClaim::UnderWay)
     }
 
     /// Whose a key is that somebody has.
-    fn read_claim(&self, request: &KeyedRequest, row: &Row) -> Result<KeyClaim, StoreError> {
+    fn read_claim(&self, request: &KeyedRequest, row: &Row, now: Timestamp) -> Result<KeyClaim, StoreError> {
         if row.get::<Sha256>("payload_sha256")? != request.payload {
             return Ok(KeyClaim::OtherPayload);
         }
         if !row.get::<bool>("is_done")? {
-            return Ok(KeyClaim::UnderWay);
+            let awaited_until: Option<Timestamp> = row.get("answer_awaited_until")?;
+            let is_lost = awaited_until.is_some_and(|until| until <= now);
+            return Ok(if is_lost { KeyClaim::OutcomeUnknown } else { KeyClaim::UnderWay });
         }
         let (bytes, key): (Option<Vec<u8>>, Option<String>) = (row.get("answer")?, row.get("key_fingerprint")?);
         let sealed = bytes.zip(key).map(|(bytes, key)| Sealed { key, bytes });
@@ -127,13 +136,27 @@ impl Store {
         Ok(finished > 0)
     }
 
-    /// Gives the key back: the request was not done, and may be sent again under it.
+    /// Gives the key back: the request has ended without an answer that is kept, and may be sent again under it. One that was
+    /// acted on stays taken, and no answer of it is waited for any more.
     pub async fn free_key(&self, request: &KeyedRequest, claim: Uuid) -> Result<(), StoreError> {
-        sql("DELETE FROM idempotency_key WHERE id_sha256 = $1 AND claim = $2 AND NOT is_done")
+        let mut on = self.write().await?;
+        // A commit whose answer was lost may still be under way. It has marked this row, so it is waited for here, and the
+        // condition is looked at again once it has ended.
+        let freed = sql("DELETE FROM idempotency_key
+            WHERE id_sha256 = $1 AND claim = $2 AND NOT is_done AND answer_awaited_until IS NULL")
+        .bind(request.id)
+        .bind(claim)
+        .run(&mut on)
+        .await?;
+        if freed == 0 {
+            sql("UPDATE idempotency_key SET answer_awaited_until = $3
+                WHERE id_sha256 = $1 AND claim = $2 AND NOT is_done AND answer_awaited_until > $3")
             .bind(request.id)
             .bind(claim)
-            .run(&mut self.write().await?)
+            .bind(self.now())
+            .run(&mut on)
             .await?;
+        }
         Ok(())
     }
 
@@ -161,7 +184,7 @@ async fn insert(
         -- Its time is over, and the sweeper has not come by yet; or whoever had it died.
         ON CONFLICT (id_sha256) DO UPDATE
             SET payload_sha256 = excluded.payload_sha256, claim = excluded.claim, is_done = FALSE,
-                kept_until = excluded.kept_until, answer = NULL, key_fingerprint = NULL
+                kept_until = excluded.kept_until, answer_awaited_until = NULL, answer = NULL, key_fingerprint = NULL
             WHERE idempotency_key.kept_until <= $5")
     .bind(request.id)
     .bind(request.payload)
@@ -171,6 +194,30 @@ async fn insert(
     .run(on)
     .await?;
     Ok(inserted > 0)
+}
+
+/// Marks in a change's transaction the key that the change is made under: from its commit on, nobody gets the key for 24
+/// hours.
+///
+/// Fails if the claim was lost to another request, as that of a process that stood still for longer than its lease, or if the
+/// key was deleted since: then the change must not be committed. On PostgreSQL the row is locked until the end of the
+/// transaction, so whoever would take or free the key meanwhile sees what came of it.
+pub(in crate::store) async fn mark_acted(
+    on: &mut impl StatementExecutor,
+    key: &ClaimedKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let marked = sql("UPDATE idempotency_key SET
+            -- The answer is waited for as long as the key would have been taken; a second change of the same request leaves
+            -- that time as it is.
+            answer_awaited_until = COALESCE(answer_awaited_until, kept_until), kept_until = $3
+        WHERE id_sha256 = $1 AND claim = $2 AND NOT is_done")
+    .bind(key.id)
+    .bind(key.claim)
+    .bind(now.plus(KEPT))
+    .run(on)
+    .await?;
+    if marked == 0 { Err(StoreError::KeyLost) } else { Ok(()) }
 }
 
 /// Forgets every answer: whom one names cannot be seen. That the requests were done stays known.

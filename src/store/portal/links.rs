@@ -167,11 +167,14 @@ impl Store {
     /// A mail that is sent meanwhile may bring a link that stays. Of many links, those that were revoked before the
     /// database failed stay revoked.
     pub async fn revoke_links(&self, selection: &LinkSelection, who: &Actor, reason: &str) -> Result<u64, StoreError> {
-        let who = &who.in_one_act();
+        let act = who.in_one_act();
+        // Whoever sends the request again after a part of it has the rest revoked, under the same idempotency key.
+        let part = act.without_key();
         let (mut revoked, mut after) = (0, None);
         loop {
             let request = PageRequest { limit: DELIVERIES_AT_ONCE, after };
-            let page = self.portal_links(selection, &who.principal.scope, LinkFilter::NotRevoked, request).await?;
+            let page = self.portal_links(selection, &act.principal.scope, LinkFilter::NotRevoked, request).await?;
+            let who = if page.next.is_none() { &act } else { &part };
             let (now, mut transaction) = (self.now(), self.begin().await?);
             let some = revoke(&mut transaction, &page.items, (who.name(), reason), now).await?;
             if some > 0 {

@@ -15,6 +15,7 @@ use crate::secrets::{AuditKeys, audit_salt};
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
+use crate::store::people::idempotency::mark_acted;
 use crate::store::{Store, Transaction};
 
 /// The longest subject, in characters: longer than any id or number.
@@ -120,13 +121,18 @@ impl Store {
     }
 }
 
-/// Keeps the act whose transaction this is. The last statement before the commit: the row that it locks is everybody's.
+/// Keeps the act whose transaction this is, and marks the idempotency key that it is done under, if there is one; fails if
+/// another request has that key by now. The last statement before the commit: the row that it locks is everybody's.
 pub(in crate::store) async fn append(
     on: &mut Transaction,
     entry: &NewAuditEntry<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let actor = entry.actor;
+    // Of an act in several transactions, each of them is made under the key or not at all.
+    if let Some(key) = &actor.key {
+        mark_acted(on, key, now).await?;
+    }
     if actor.is_recorded() {
         return Ok(());
     }

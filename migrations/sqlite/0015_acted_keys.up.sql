@@ -1,0 +1,6 @@
+-- A key says in the transaction of a change that this change was made: whoever sends the request again does not make it twice,
+-- whatever became of the process before the answer was kept.
+
+-- Until when the answer may still come; after that it is lost, and the key still names what was done. NULL before anything was
+-- changed.
+ALTER TABLE idempotency_key ADD COLUMN answer_awaited_until INTEGER;
