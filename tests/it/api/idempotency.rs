@@ -183,10 +183,11 @@ async fn a_key_of_a_process_that_died_is_free_after_two_minutes(database: TestDa
     let (support, api) = one_link(database).await;
     let database = &support.database;
     revoke(&api, "k").await.success(200);
-    // As it stands while the request is worked on.
+    // As it stands while the request is worked on and has changed nothing yet.
     let until = database.clock.now().plus(Duration::from_mins(2)).0;
     let under_way = format!(
-        "UPDATE idempotency_key SET is_done = FALSE, answer = NULL, key_fingerprint = NULL, kept_until = {until}"
+        "UPDATE idempotency_key SET is_done = FALSE, answer = NULL, key_fingerprint = NULL, kept_until = {until},
+                answer_awaited_until = NULL"
     );
     assert_eq!(database.execute(under_way).await, 1);
     let wait = revoke(&api, "k").await;

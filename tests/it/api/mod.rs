@@ -1,5 +1,6 @@
 //! The JSON API.
 
+mod an_answer_is_lost;
 mod desk;
 mod idempotency;
 mod invoices_are_found_and_shown;

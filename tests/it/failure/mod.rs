@@ -3,6 +3,7 @@
 mod a_delivery_cannot_be_loaded;
 mod a_delivery_kills_its_worker;
 mod a_panic_costs_one_delivery;
+mod a_process_dies_before_it_answers;
 mod a_process_stands_still;
 mod a_tenants_rows_are_locked;
 mod a_worker_dies;

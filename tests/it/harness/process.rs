@@ -106,9 +106,14 @@ impl Site {
 
     /// Starts `run` with these roles as a process.
     pub(crate) fn start_as(&self, roles: &[&str]) -> Process {
+        self.start_failing_as(roles, "")
+    }
+
+    /// The same, which fails where `failpoint` says.
+    pub(crate) fn start_failing_as(&self, roles: &[&str], failpoint: &str) -> Process {
         let mut command = Command::new(BINARY);
         command.arg("run").args(roles.iter().flat_map(|role| ["--role", role]));
-        spawn(self.set_up(command, ""))
+        spawn(self.set_up(command, failpoint))
     }
 
     /// Starts `run` with these roles as a process, for which a file that may not grow is an error and not its end; what

@@ -1,5 +1,5 @@
-//! Whatever people change leaves one entry in the audit log, in the transaction of the change; what changes nothing
-//! leaves none.
+//! Whatever people change leaves one entry in the audit log, in the transaction of the change, and marks the idempotency
+//! key that it is done under; what changes nothing leaves none.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,6 +7,7 @@ use invoice_dispatcher::intake::RedrivesLetters as _;
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::actor::Actor;
 use invoice_dispatcher::model::audit::AuditAction;
+use invoice_dispatcher::model::claimed_key::ClaimedKey;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
 use invoice_dispatcher::model::logo::Logo;
 use invoice_dispatcher::model::reason::ReasonCode;
@@ -14,7 +15,8 @@ use invoice_dispatcher::model::settings::PortalLevel;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::model::tenant::Tenant;
 use invoice_dispatcher::operator::resend::ResendRequest;
-use invoice_dispatcher::store::{LinkSelection, VerificationAttempt};
+use invoice_dispatcher::sha256::Sha256;
+use invoice_dispatcher::store::{KeyClaim, KeyedRequest, LinkSelection, VerificationAttempt};
 use serde_json::{Value, json};
 use strum::VariantArray as _;
 
@@ -185,6 +187,15 @@ async fn fresh(support: &Support) -> DeliveryId {
     support.accept(&event("1")).await
 }
 
+/// An idempotency key that a request has taken.
+async fn key(support: &Support) -> ClaimedKey {
+    let request = KeyedRequest { id: Sha256::of(b"key"), payload: Sha256::of(b"payload") };
+    match support.database.store.claim_key(&request).await.expect("answered") {
+        KeyClaim::Mine(claim) => ClaimedKey { id: request.id, claim },
+        other => panic!("the key is not free: {other:?}"),
+    }
+}
+
 const BY_ADA: &str = "SELECT action FROM audit_entry JOIN audit_detail ON audit_detail.sequence = audit_entry.sequence
     WHERE name = 'ada' ORDER BY audit_entry.sequence";
 
@@ -201,6 +212,7 @@ async fn every_act_leaves_one_entry(first: TestDatabase) {
     for action in AuditAction::VARIANTS {
         let database = if is_sqlite { TestDatabase::sqlite().await } else { TestDatabase::postgres().await };
         let support = Support::with_acme(database).await;
+        let ada = ada.clone().under_key(key(&support).await);
         let entries = match act(&support, *action, &ada).await {
             Tested::Here => vec![action.into_str()],
             Tested::Elsewhere => continue,
@@ -212,6 +224,8 @@ async fn every_act_leaves_one_entry(first: TestDatabase) {
         assert_eq!(support.database.texts(network).await, ["198.51.100.0/24"], "{action}");
         let reasons = "SELECT COUNT(*) FROM audit_detail WHERE name = 'ada' AND reason IS NOT NULL";
         assert_eq!(support.database.number(reasons).await, 1, "{action}");
+        let marked = "SELECT COUNT(*) FROM idempotency_key WHERE answer_awaited_until IS NOT NULL";
+        assert_eq!(support.database.number(marked).await, 1, "{action}");
         prove(&support).await;
     }
     assert_eq!(here, 21, "the acts that change something here");
