@@ -18,6 +18,7 @@ mod templates;
 mod tenant_view;
 mod test_message;
 mod view;
+mod words;
 
 pub use colour::PageColours;
 pub use invalid_templates::InvalidTemplates;

@@ -1,8 +1,9 @@
 //! The words of mails: built in, the operator's, a tenant's own.
 //!
 //! A mail of a locale and a kind is made of `<locale>/<kind>/{subject.txt,body.txt,body.html}.j2`. They extend the
-//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, so an override can be one
-//! file of words. All templates are parsed once, under strict undefined and with bounded work.
+//! shared layouts and say the words of `<locale>/common.j2` and `<locale>/<kind>/words.j2`, which they see as `common` and
+//! `words`, so an override can be one file of words. All templates are parsed once, under strict undefined and with
+//! bounded work.
 
 use strum::VariantArray as _;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::locale::Locale;
 use super::sources::{self, TemplateSources};
 use super::view::{Customs, TemplateView};
+use super::words::with_words;
 use super::{ComposeError, compose, sample};
 use crate::model::ids::TenantId;
 use crate::model::invoice_kind::InvoiceKind;
@@ -215,13 +217,14 @@ impl Templates {
         view: &TemplateView,
     ) -> Result<RenderedTexts, ComposeError> {
         let environment = self.environment(tenant);
+        let failed = |template, error| ComposeError::Template { template, problem: describe(&error) };
         let view = Value::from(minijinja::value::Serde(view));
+        let context = with_words(environment, folder, kind.into_str(), &view)
+            .map_err(|(template, error)| failed(template, error))?;
         let write = |part: &str| {
             let template = format!("{folder}/{kind}/{part}.j2");
-            environment
-                .get_template(&template)
-                .and_then(|parsed| parsed.render(view.clone()))
-                .map_err(|error| ComposeError::Template { template, problem: describe(&error) })
+            let written = environment.get_template(&template).and_then(|parsed| parsed.render(context.clone()));
+            written.map_err(|error| failed(template, error))
         };
         let texts =
             RenderedTexts { subject: write("subject.txt")?, text: write("body.txt")?, html: write("body.html")? };
