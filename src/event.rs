@@ -36,7 +36,9 @@ pub use members::{Member, MemberWarning, Shape, unknown_members, warnings};
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+pub use crate::model::dropped::Dropped;
 use crate::model::invoice_kind::InvoiceKind;
+pub use crate::model::recipient_role::RecipientRole;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -68,27 +70,6 @@ impl InvoiceSent {
     #[must_use]
     pub fn key(&self) -> EventKey {
         EventKey::new(&self.source, &self.id)
-    }
-}
-
-/// A value of an event that cannot be used and that nothing depends on: it stops no invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dropped {
-    Time,
-    Traceparent,
-    /// `data.locale`.
-    Locale,
-}
-
-impl Dropped {
-    /// What is wrong with it. The value is not repeated: what it holds is not checked.
-    #[must_use]
-    pub const fn problem(self) -> &'static str {
-        match self {
-            Self::Time => "the event's time is not an RFC 3339 date and time between the years 1970 and 2199",
-            Self::Traceparent => "the event's traceparent is not a W3C trace context",
-            Self::Locale => "the event's locale is not a language tag (BCP 47) like de-DE",
-        }
     }
 }
 
@@ -194,28 +175,6 @@ pub struct Recipient {
     /// The display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-}
-
-/// In which header, if any, a recipient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum RecipientRole {
-    To,
-    Cc,
-    /// In no header; a message of its own.
-    Bcc,
-}
-
-impl RecipientRole {
-    /// In which order an address that stands twice counts: the role of the smallest number.
-    #[must_use]
-    pub const fn precedence(self) -> u8 {
-        match self {
-            Self::To => 0,
-            Self::Cc => 1,
-            Self::Bcc => 2,
-        }
-    }
 }
 
 /// A document, by reference.

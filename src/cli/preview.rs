@@ -195,7 +195,7 @@ impl PreviewParts {
             return Ok((preview.refused(ReasonCode::InvalidRecipient, fault.reason), None));
         }
         let locale = self.locale(&app.templates);
-        preview.notes = intake::notes(&self.event, &locale, &main);
+        preview.notes = intake::notes(&self.event, &locale, &main).iter().map(ToString::to_string).collect();
         preview.bcc = bcc.len();
         let root = DeliveryId(app.store.clock().new_id());
         if let Plan::Link { access } = plan {

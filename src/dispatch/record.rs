@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::event::Recipient;
 use crate::model::ids::{DeliveryId, WorkerId};
 use crate::model::mail_address::in_smtp;
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Concluded, Decision, DeliveryRole, OnUncertain};
@@ -18,10 +19,6 @@ use crate::store::{
     BackToDue, Claimed, Conclusion, DeliveryContext, KeptMessage, NewAttempt, NewDeadLetter, NewDelivery, NewLaneEntry,
     NextState, Record, RemainderDelivery,
 };
-
-/// What the timeline says of a message that goes without what its relay cannot take.
-const WITHOUT_UTF8: &str = "composed anew without the copies and the Reply-To whose addresses need SMTPUTF8, which the \
-                            relay does not offer";
 
 /// What the record is made with.
 pub struct RecordInputs<'a> {
@@ -76,7 +73,7 @@ pub fn record(
             missing_since,
             refused_for_size: claimed.refused_for_size || ended.class == ReasonCode::TooLarge,
             without_utf8: claimed.without_utf8 || ended.goes_without_utf8,
-            note: ended.goes_without_utf8.then(|| WITHOUT_UTF8.to_owned()),
+            note: ended.goes_without_utf8.then_some(NoteKind::ComposedWithoutUtf8),
             may_be_out: claimed.may_be_out || ended.class == ReasonCode::Uncertain,
             decision: prepared.map(|prepared| prepared.decided.terms),
             message: prepared.filter(|_| ended.class == ReasonCode::Uncertain).map(|prepared| Box::new(kept(prepared))),

@@ -3,14 +3,15 @@
 use crate::compose::Templates;
 use crate::event::language_tag::canonical;
 use crate::event::{Dropped, InvoiceData, InvoiceSent};
+use crate::model::note::{LocaleSource, NamedLocale, NoteKind, PassedLocale};
 
 /// The locale of an event's mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenLocale {
     /// BCP 47, canonical.
     pub tag: String,
-    /// Why it is not the one that was asked for first, if so: a sentence for the timeline.
-    pub note: Option<String>,
+    /// Why it is not the one that was asked for first, if so; for the timeline.
+    pub note: Option<NoteKind>,
 }
 
 /// The event's locale, else the customer's, else the tenant's: the first that a template is written for.
@@ -20,7 +21,7 @@ pub struct ChosenLocale {
 pub fn locale(templates: &Templates, event: &InvoiceSent, customer: Option<&str>, tenant: &str) -> ChosenLocale {
     let mut passed_over = Vec::new();
     if event.dropped.contains(&Dropped::Locale) {
-        passed_over.push(Dropped::Locale.problem().to_owned());
+        passed_over.push(PassedLocale::NotATag);
     }
     choose(templates, &event.data, customer, tenant, passed_over)
 }
@@ -36,20 +37,24 @@ fn choose(
     data: &InvoiceData,
     customer: Option<&str>,
     tenant: &str,
-    mut passed_over: Vec<String>,
+    mut passed_over: Vec<PassedLocale>,
 ) -> ChosenLocale {
-    let asked = [("event", data.locale.as_deref()), ("customer", customer), ("tenant", Some(tenant))];
-    for (whose, tag) in asked.into_iter().filter_map(|(whose, tag)| Some((whose, tag?))) {
+    let asked = [
+        (LocaleSource::Event, data.locale.as_deref()),
+        (LocaleSource::Customer, customer),
+        (LocaleSource::Tenant, Some(tenant)),
+    ];
+    for (of, tag) in asked.into_iter().filter_map(|(of, tag)| Some((of, tag?))) {
         // The catalogue may hold tags of before it was strict about their form.
         let tag = canonical(tag).unwrap_or_else(|| tag.to_owned());
         if templates.are_written_for(&data.tenant_id, &tag) {
-            let note = (!passed_over.is_empty())
-                .then(|| format!("{}; the mail is written for {tag}, as the {whose} has it", passed_over.join("; ")));
+            let used = Some(NamedLocale { of, tag: tag.clone() });
+            let note = (!passed_over.is_empty()).then_some(NoteKind::OtherLocale { passed_over, used });
             return ChosenLocale { tag, note };
         }
-        passed_over.push(format!("there is no template for the {whose}'s locale {tag}"));
+        passed_over.push(PassedLocale::NoTemplate(NamedLocale { of, tag }));
     }
-    let note = Some(format!("{}; the mail is written in English", passed_over.join("; ")));
+    let note = Some(NoteKind::OtherLocale { passed_over, used: None });
     ChosenLocale { tag: canonical(tenant).unwrap_or_else(|| tenant.to_owned()), note }
 }
 
@@ -113,7 +118,8 @@ mod tests {
             ),
         ] {
             let chosen = locale(&templates, &event(of_event), of_customer, of_tenant);
-            assert_eq!(chosen, ChosenLocale { tag: tag.to_owned(), note }, "{of_event} {of_customer:?} {of_tenant}");
+            let told = (chosen.tag.as_str(), chosen.note.map(|note| note.to_string()));
+            assert_eq!(told, (tag, note), "{of_event} {of_customer:?} {of_tenant}");
         }
     }
 }

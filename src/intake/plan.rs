@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::compose::Templates;
 use crate::event::{self, ClaimedIdentity, Dropped, InvoiceSent, Malformed, Recipient};
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryRole, EventState};
 use crate::sha256::Sha256;
@@ -255,7 +256,7 @@ impl<'a> Planner<'a> {
             return Verdict::DuplicateInvoice(main);
         }
         let notes = notes(event, &locale, &recipients);
-        self.rows.notes.extend(notes.into_iter().map(|what| NewNote { delivery: main, what }));
+        self.rows.notes.extend(notes.into_iter().map(|kind| NewNote { delivery: main, kind }));
         for recipients in bcc {
             let id = DeliveryId((self.inputs.new_id)());
             self.owe(&taken, id, DeliveryRole::Bcc, recipients);
@@ -384,10 +385,10 @@ impl<'a> Planner<'a> {
 
 /// What people should know of how an event was read: what of it is not used, and who gets no mail.
 #[must_use]
-pub fn notes(event: &InvoiceSent, locale: &ChosenLocale, recipients: &Recipients) -> Vec<String> {
-    // The locale has a sentence of its own, which says what is used instead.
+pub fn notes(event: &InvoiceSent, locale: &ChosenLocale, recipients: &Recipients) -> Vec<NoteKind> {
+    // The locale has a note of its own, which says what is used instead.
     let dropped = event.dropped.iter().filter(|dropped| **dropped != Dropped::Locale);
-    let dropped = dropped.map(|dropped| format!("{}; it is left out", dropped.problem()));
+    let dropped = dropped.map(|value| NoteKind::EventValueLeftOut { value: *value });
     dropped.chain(locale.note.clone()).chain(recipients.left_out.iter().cloned()).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Whom the messages of an event go to.
 
 use crate::event::{InvoiceData, Recipient, RecipientRole};
-use crate::model::mail_address::MailAddress;
+use crate::model::mail_address::{InvalidAddress, MailAddress};
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 
 /// The most recipients of one event.
@@ -14,8 +15,8 @@ pub struct Recipients {
     pub list: Vec<Recipient>,
     /// Why no message can go to them.
     pub fault: Option<RecipientFault>,
-    /// Who of the event gets no mail although others do, and why; sentences without the addresses.
-    pub left_out: Vec<String>,
+    /// Who of the event gets no mail although others do, and why.
+    pub left_out: Vec<NoteKind>,
 }
 
 /// Why no message can go to the recipients of an event.
@@ -74,7 +75,7 @@ pub fn main_and_bcc(data: &InvoiceData, customer_name: &str, customer_address: &
         let list = all.into_iter().filter(|recipient| recipient.role != RecipientRole::Bcc).collect();
         return (Recipients { list, fault, left_out: Vec::new() }, Vec::new());
     }
-    let left_out = faults.iter().map(|(role, invalid)| format!("a {role} address is left out: {invalid}")).collect();
+    let left_out = faults.into_iter().map(|(role, fault)| NoteKind::AddressLeftOut { role, fault }).collect();
     let (bcc, main): (Vec<_>, Vec<_>) = list.into_iter().partition(|recipient| recipient.role == RecipientRole::Bcc);
     let alone = |recipient| Recipients { list: vec![recipient], fault: None, left_out: Vec::new() };
     (Recipients { list: main, fault: None, left_out }, bcc.into_iter().map(alone).collect())
@@ -83,7 +84,7 @@ pub fn main_and_bcc(data: &InvoiceData, customer_name: &str, customer_address: &
 /// The recipients that a message can go to, in the event's order, and what is wrong with the others.
 struct Usable {
     list: Vec<Recipient>,
-    faults: Vec<(RecipientRole, String)>,
+    faults: Vec<(RecipientRole, InvalidAddress)>,
 }
 
 impl Usable {
@@ -93,7 +94,7 @@ impl Usable {
         for recipient in all {
             match MailAddress::parse(&recipient.address) {
                 Ok(address) => parsed.push((recipient, address, parsed.len())),
-                Err(invalid) => faults.push((recipient.role, invalid.to_string())),
+                Err(invalid) => faults.push((recipient.role, invalid)),
             }
         }
         let keys: Vec<String> = parsed.iter().map(|(_, address, _)| address.mailbox()).collect();
@@ -131,7 +132,8 @@ mod tests {
         let (main, bcc) = main_and_bcc(&data, "Kunde OHG", OWN);
         let shown = |list: &[Recipient]| list.iter().map(|one| format!("{} {}", one.role, one.address)).collect();
         let bcc = bcc.iter().flat_map(|bcc| bcc.list.iter()).cloned().collect::<Vec<_>>();
-        (shown(&main.list), shown(&bcc), main.fault.map(|fault| fault.reason), main.left_out)
+        let left_out = main.left_out.iter().map(NoteKind::to_string).collect();
+        (shown(&main.list), shown(&bcc), main.fault.map(|fault| fault.reason), left_out)
     }
 
     #[test]

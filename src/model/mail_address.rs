@@ -9,6 +9,8 @@
 use std::fmt;
 
 use lettre::Address;
+use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 /// The longest local part, in octets ([RFC 5321 §4.5.3.1.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1)).
 const LOCAL_PART_OCTETS_MAX: usize = 64;
@@ -22,7 +24,8 @@ const ADDRESS_OCTETS_MAX: usize = 254;
 pub struct MailAddress(Address);
 
 /// Why a text is no address; a fragment that fits "the address cannot be used: …".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum InvalidAddress {
     /// Nothing there.
     #[error("it is empty")]

@@ -17,6 +17,7 @@ use crate::intake::{DeliveryFactory, locale_tag};
 use crate::model::access::TenantScope;
 use crate::model::ids::{CustomerId, DeliveryId};
 use crate::model::invoice_ref::InvoiceRef;
+use crate::model::note::NoteKind;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::settings::PortalLevel;
 use crate::model::state::DeliveryRole;
@@ -148,7 +149,7 @@ impl FreshLink {
             ..IntakeRows::default()
         };
         transaction.insert(&rows).await?;
-        transaction.note(id, WHO, REASON).await?;
+        transaction.note(id, WHO, &NoteKind::FreshLinkAsked.into()).await?;
         transaction.record_fresh_link(link.root, network).await?;
         transaction.commit().await?;
         self.factory.wakes.wake_all();

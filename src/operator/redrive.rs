@@ -23,6 +23,7 @@ use crate::failpoint::{self, Failpoint};
 use crate::intake::{DUPLICATE_INVOICE_WINDOW, DeliveryFactory, LetterRedriven, ROUNDS_MAX, RedrivesLetters, Verdict};
 use crate::model::actor::Actor;
 use crate::model::ids::DeadLetterId;
+use crate::model::note::NoteKind;
 use crate::model::state::DeadLetterState;
 use crate::operator::foresight::{Foreseen, Foresight, IntendedDelivery};
 use crate::store::{ChangedCause, DeadLetterFilter, Inserted, LetterToRedrive, PageRequest, Store, StoreError};
@@ -272,10 +273,10 @@ impl Redrive {
             transaction.bring_back(&back).await?;
             transaction.change_causes(round.causes()).await?;
             let (state, who, note) = match by {
-                By::Person { who, .. } => (DeadLetterState::Redriven, who, "redriven"),
-                By::AutoRedrive => (DeadLetterState::Cured, "dispatcher", "cured: what it lacked has come"),
+                By::Person { who, .. } => (DeadLetterState::Redriven, who, NoteKind::Redriven),
+                By::AutoRedrive => (DeadLetterState::Cured, "dispatcher", NoteKind::Cured),
             };
-            transaction.conclude_redriven(&round.redriven(), state, who, note).await?;
+            transaction.conclude_redriven(&round.redriven(), state, who, &note.into()).await?;
             transaction.cancel_duplicates(&duplicates).await?;
             if let By::Person { actor: Some(actor), .. } = by {
                 transaction.audit_redriven(&round.redriven(), actor).await?;

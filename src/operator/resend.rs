@@ -16,8 +16,6 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::info;
 
-use self::link_cause::new_address_note;
-pub use self::link_cause::{LinkCause, NEW_ADDRESS_NOTE};
 use self::plan::ResendPlan;
 pub use self::source::AddressOrigin;
 use self::source::ResendSource;
@@ -30,7 +28,9 @@ use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
+pub use crate::model::link_cause::LinkCause;
 use crate::model::mail_address::{InvalidAddress, MailAddress};
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{DeliveryRole, DeliveryState};
 use crate::operator::foresight::Foresight;
@@ -48,9 +48,6 @@ pub const RESEND_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why earlier links are revoked; names no address.
 const RESENT_ELSEWHERE: &str = "the invoice was sent to another address";
-
-/// How the note of a resend begins; its reason follows.
-pub const RESENT_NOTE: &str = "resent: ";
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -284,8 +281,9 @@ impl Resend {
         };
         self.insert(&mut transaction, id, request, &found, recipients).await?;
         if is_new_address {
-            let note = new_address_note(found.link_cause(request), confirmed.keep_links, links_revoked);
-            transaction.note(id, who.name(), &note).await?;
+            let links_revoked = (!confirmed.keep_links).then_some(links_revoked);
+            let note = NoteKind::ToNewAddress { link: found.link_cause(request), links_revoked };
+            transaction.note(id, who.name(), &note.into()).await?;
         }
         let change = json!({
             "invoice_number": newest.invoice.number, "kind": newest.invoice.kind.into_str(), "original": newest.id,
@@ -328,14 +326,14 @@ impl Resend {
         let event_notes = notes(&found.event, &locale, &recipients);
         let delivery = self.delivery(id, request, found, (recipients.list, locale.tag), transaction.now());
         let rows = IntakeRows {
-            notes: event_notes.into_iter().map(|what| NewNote { delivery: id, what }).collect(),
+            notes: event_notes.into_iter().map(|kind| NewNote { delivery: id, kind }).collect(),
             lane_entries: vec![lane_entry(&delivery, &found.tenant)],
             deliveries: vec![delivery],
             ..IntakeRows::default()
         };
         let inserted = transaction.insert(&rows).await?;
         debug_assert!(matches!(inserted, Inserted::All { .. }), "no event is inserted, so none was overtaken");
-        transaction.note(id, request.who.name(), &format!("{RESENT_NOTE}{}", request.reason)).await?;
+        transaction.note(id, request.who.name(), &NoteKind::Resent.because(request.reason)).await?;
         Ok(())
     }
 

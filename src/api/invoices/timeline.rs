@@ -177,7 +177,7 @@ impl StepKind {
             TimelineEvent::Concluded { state, class } => {
                 Self::Concluded { state: state.into_str(), class: class.map(|class| class.into_str()) }
             }
-            TimelineEvent::Noted { by, text } => Self::Noted { by, text },
+            TimelineEvent::Noted { by, text, .. } => Self::Noted { by, text },
             TimelineEvent::Acknowledged { by } => Self::Acknowledged { by },
             TimelineEvent::Portal { kind, detail, network } => Self::Portal { kind: kind.into_str(), detail, network },
             TimelineEvent::LinkRevoked { by, reason } => Self::LinkRevoked { by, reason },

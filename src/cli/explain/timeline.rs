@@ -139,7 +139,7 @@ impl Timeline {
         report.fact("delivery", INDENT, &delivery.id.to_string());
         report.fact("to", INDENT, &self.recipients(&delivery.recipients));
         if let (Some(decision), Some(reason)) = (delivery.decision, delivery.decision_reason) {
-            let cause = LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str()));
+            let cause = LinkCause::recorded(reason, &explained.notes);
             report.fact("decision", INDENT, &format!("{decision}: {}", why(reason, cause)));
         }
         let attachments: Vec<Attachment> =

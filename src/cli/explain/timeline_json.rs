@@ -74,9 +74,7 @@ impl Timeline {
                 "revoked_at": link.revoked_at, "revoked_by": link.revoked_by, "revoke_reason": link.revoke_reason,
             })
         });
-        let link_cause = delivery
-            .decision_reason
-            .and_then(|reason| LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str())));
+        let link_cause = delivery.decision_reason.and_then(|reason| LinkCause::recorded(reason, &explained.notes));
         json!({
             "id": delivery.id,
             "root_id": delivery.root,

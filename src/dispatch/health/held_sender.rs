@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::dispatch::attempt_end::AttemptResult;
 use crate::model::ids::RelayName;
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::policy::sender_key::{MailSender, SenderKeys};
@@ -14,9 +15,6 @@ use crate::store::{BackToDue, Claimed, EndedAttempt, NextState, SenderHold};
 /// How soon a delivery is claimed again that a relay refused as it refuses every sender: behind its tenant's others, so
 /// that the next trial is another's.
 const BEHIND: Duration = Duration::from_secs(1);
-
-/// What the timeline says of a delivery that was refused while a person held it.
-const REFUSED_WHILE_HELD: &str = "due again: a person held it when the relay refused it, perhaps because of its sender";
 
 /// Whose attempts are looked at together: before a recipient is named only the envelope sender is known to the relay.
 pub fn keys(sender: &MailSender, phase: Phase) -> SenderKeys {
@@ -94,7 +92,7 @@ pub fn wait_if_held(claimed: &Claimed, ended: &AttemptResult, now: Timestamp) ->
     if claimed.may_be_out || !ended.may_be_the_senders() {
         return None;
     }
-    let note = Some(REFUSED_WHILE_HELD.to_owned());
+    let note = Some(NoteKind::RefusedWhileHeld);
     Some(Box::new(BackToDue { note, ..untried(claimed, ended.class, ended.reason.clone(), now) }))
 }
 

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::history::DocumentHistory;
 use crate::clock::Timestamp;
+use crate::model::note::NoteKind;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{Concluded, DeadLetterState, Decision, DeliveryRole, DeliveryState, EventState};
 use crate::operator::masking::Reader;
-use crate::operator::resend::{LinkCause, NEW_ADDRESS_NOTE, RESENT_NOTE};
+use crate::operator::resend::LinkCause;
 use crate::policy::decision::{Inputs, Plan, PortalAccess, Reason, rule};
-use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent};
+use crate::store::{DeadLetter, ExplainedAttempt, ExplainedDelivery, ExplainedEvent, Note};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineEntry {
@@ -77,7 +78,12 @@ pub enum TimelineEvent {
     /// By a person or by the program.
     Noted {
         by: String,
+        /// An English sentence, the reason included.
         text: String,
+        /// The same as facts; none of what another version of this program noted.
+        kind: Option<NoteKind>,
+        /// In its author's own words.
+        reason: Option<String>,
     },
     Acknowledged {
         by: String,
@@ -154,16 +160,9 @@ fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEn
         all.push(entry(attempt.ended_at, tried(attempt, number, next_at, reader)));
     }
     // The entry of a resend says who and why.
-    let is_of_resend = |what: &str| delivery.resend_reason.is_some() && what.starts_with(RESENT_NOTE);
-    for note in notes.iter().filter(|note| !is_of_resend(&note.what)) {
-        // Who has seen it stands in a column of its own.
-        let event = if note.what == "acknowledged" {
-            TimelineEvent::Acknowledged { by: note.who.clone() }
-        } else {
-            TimelineEvent::Noted { by: note.who.clone(), text: reader.text(&note.what) }
-        };
-        all.push(entry(note.at, event));
-    }
+    let is_of_resend = |note: &Note| delivery.resend_reason.is_some() && is_resent(note);
+    let others = notes.iter().filter(|note| !is_of_resend(note));
+    all.extend(others.map(|note| entry(note.at, noted(note, reader))));
     for link in links {
         if let Some(at) = link.revoked_at {
             let reason = link.revoke_reason.as_deref().map(|reason| reader.text(reason));
@@ -180,17 +179,36 @@ fn of_delivery(explained: &ExplainedDelivery, reader: &Reader) -> Vec<TimelineEn
     all
 }
 
+fn is_resent(note: &Note) -> bool {
+    note.kind == Some(NoteKind::Resent)
+}
+
+fn noted(note: &Note, reader: &Reader) -> TimelineEvent {
+    let by = note.who.clone();
+    match &note.kind {
+        // Who has seen it stands in a column of its own.
+        Some(NoteKind::Acknowledged) => TimelineEvent::Acknowledged { by },
+        kind => TimelineEvent::Noted {
+            by,
+            text: reader.text(&note.what),
+            kind: kind.clone(),
+            reason: note.reason().map(|reason| reader.text(reason)),
+        },
+    }
+}
+
 fn made(explained: &ExplainedDelivery, reader: &Reader) -> TimelineEvent {
     let delivery = &explained.delivery;
     let to = reader.addresses(&delivery.recipients);
     match &delivery.resend_reason {
         Some(reason) => {
-            let note = explained.notes.iter().find(|note| note.what.starts_with(RESENT_NOTE));
+            let note = explained.notes.iter().find(|note| is_resent(note));
+            let is_to_new_address = |note: &Note| matches!(note.kind, Some(NoteKind::ToNewAddress { .. }));
             TimelineEvent::Resent {
                 by: note.map(|note| note.who.clone()),
                 reason: reader.text(reason),
                 to,
-                to_unknown_address: explained.notes.iter().any(|note| note.what.starts_with(NEW_ADDRESS_NOTE)),
+                to_unknown_address: explained.notes.iter().any(is_to_new_address),
             }
         }
         None => TimelineEvent::Made { role: delivery.role, to },
@@ -209,7 +227,7 @@ fn decided(explained: &ExplainedDelivery) -> Option<TimelineEvent> {
     };
     let method = ruling.and_then(|ruling| ruling.method);
     let settings_version = inputs.map(|inputs| inputs.settings_version);
-    let link_cause = LinkCause::recorded(reason, explained.notes.iter().map(|note| note.what.as_str()));
+    let link_cause = LinkCause::recorded(reason, &explained.notes);
     Some(TimelineEvent::Decided { decision, reason, link_cause, settings_version, access, method })
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::link_cause::LinkCause;
 use super::source::{AddressOrigin, ResendSource};
 use super::{RESEND_INTERVAL, Resend, ResendConfirmations, ResendError, ResendRequest};
 use crate::clock::Timestamp;
@@ -12,6 +11,7 @@ use crate::event::Recipient;
 use crate::model::access::TenantScope;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::invoice_ref::InvoiceRef;
+use crate::model::link_cause::LinkCause;
 use crate::model::mail_address::MailAddress;
 use crate::model::settings::VerificationMethod;
 use crate::model::state::{BreakerState, Concluded, Decision, DeliveryRole, DeliveryState};
@@ -172,7 +172,7 @@ impl Resend {
             original: original.id,
             original_is: original.state,
             recipients: recipients.list,
-            left_out: recipients.left_out,
+            left_out: recipients.left_out.iter().map(ToString::to_string).collect(),
             address,
             content,
             fault: outlook.and_then(|outlook| outlook.fault),

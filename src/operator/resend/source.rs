@@ -1,12 +1,12 @@
 //! What is known of an invoice that is to be sent again.
 
-use super::link_cause::LinkCause;
 use super::{Candidate, RESEND_INTERVAL, ResendError, ResendRequest};
 use crate::clock::Timestamp;
 use crate::compose::Templates;
 use crate::event::{self, InvoiceSent, Recipient, RecipientRole};
 use crate::intake::{ChosenLocale, Recipients, locale, main_and_bcc};
 use crate::model::ids::DeliveryId;
+use crate::model::link_cause::LinkCause;
 use crate::model::mail_address::MailAddress;
 use crate::store::{CustomerSnapshot, IntakeTransaction, Newest, StoreError, TenantSnapshot};
 

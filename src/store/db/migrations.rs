@@ -39,6 +39,7 @@ migrations!(
     "0010_sign_in_counts",
     "0011_search",
     "0012_tenant_words",
+    "0013_note_kind",
     "0015_acted_keys",
 );
 

@@ -9,6 +9,7 @@ use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
@@ -37,7 +38,7 @@ impl Store {
         let deliveries: Vec<DeliveryId> = concluded.iter().filter_map(|(_, delivery)| *delivery).collect();
         let moved =
             move_deliveries(&mut transaction, &deliveries, (Concluded::Dead, Concluded::Discarded), None, now).await?;
-        insert_notes(&mut transaction, &moved, who.name(), &format!("discarded: {reason}"), now).await?;
+        insert_notes(&mut transaction, &moved, who.name(), &NoteKind::Discarded.because(reason), now).await?;
         let discarded: HashSet<DeadLetterId> = concluded.into_iter().map(|(letter, _)| letter).collect();
         let entry = NewAuditEntry::new(AuditAction::DeadLettersDiscarded, who).because(reason);
         audit_letters(&mut transaction, &discarded, entry, now).await?;
@@ -75,7 +76,7 @@ impl Store {
         .await?;
         let deliveries: Vec<DeliveryId> = back.iter().filter_map(|letter| letter.delivery).collect();
         let moved = move_deliveries(on, &deliveries, (Concluded::Discarded, Concluded::Dead), None, now).await?;
-        insert_notes(on, &moved, who.name(), "restored to the dead letters", now).await?;
+        insert_notes(on, &moved, who.name(), &NoteKind::Restored.into(), now).await?;
         let restored: HashSet<DeadLetterId> = back.into_iter().map(|letter| DeadLetterId(letter.id)).collect();
         audit_letters(on, &restored, NewAuditEntry::new(AuditAction::DeadLettersRestored, who), now).await?;
         intake.commit().await?;
@@ -195,8 +196,8 @@ pub(in crate::store) async fn cancel_duplicates(
     let (ends, why) = ((Concluded::Dead, Concluded::Cancelled), Some((ReasonCode::DuplicateInvoice, why)));
     let moved = move_deliveries(on, &deliveries, ends, why, now).await?;
     for (delivery, newer) in duplicates.iter().filter(|(delivery, _)| moved.contains(delivery)) {
-        let what = format!("not sent again: delivery {newer} is of the same invoice");
-        insert_notes(on, &[*delivery], DISPATCHER, &what, now).await?;
+        let note = NoteKind::SameInvoice { delivery: *newer };
+        insert_notes(on, &[*delivery], DISPATCHER, &note.into(), now).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::incoming::Via;
+use crate::model::note::{NoteContent, NoteKind};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, DeliveryRole};
 use crate::store::Store;
@@ -98,7 +99,7 @@ pub struct BroughtBack {
     /// Which token of its root it is.
     pub link_generation: u32,
     /// What people should know of it.
-    pub notes: Vec<String>,
+    pub notes: Vec<NoteKind>,
 }
 
 impl Store {
@@ -201,7 +202,7 @@ impl IntakeTransaction {
         self.insert_lane_entries(&entries).await?;
         let notes = |back: &BroughtBack| {
             let delivery = back.entry.delivery;
-            back.notes.clone().into_iter().map(move |what| NewNote { delivery, what })
+            back.notes.clone().into_iter().map(move |kind| NewNote { delivery, kind })
         };
         insert_new_notes(&mut self.transaction, &back.iter().flat_map(notes).collect::<Vec<_>>(), self.now).await?;
         let fewer = -i64::try_from(back.len()).expect("a count of rows");
@@ -219,10 +220,10 @@ impl IntakeTransaction {
         letters: &[DeadLetterId],
         state: DeadLetterState,
         who: &str,
-        note: &str,
+        note: &NoteContent,
     ) -> Result<(), StoreError> {
-        let now = self.now;
-        let concluded = conclude_letters(&mut self.transaction, letters, state, who, Some(note), now).await?;
+        let (now, said) = (self.now, note.to_string());
+        let concluded = conclude_letters(&mut self.transaction, letters, state, who, Some(&said), now).await?;
         let deliveries: Vec<DeliveryId> = concluded.into_iter().filter_map(|(_, delivery)| delivery).collect();
         insert_notes(&mut self.transaction, &deliveries, who, note, now).await
     }

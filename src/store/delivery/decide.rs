@@ -9,6 +9,7 @@ use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::DeliveryId;
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeliveryState};
 use crate::store::db::error::StoreError;
@@ -57,7 +58,7 @@ impl Store {
             return stands(&mut transaction, delivery).await;
         }
         conclude_left(&mut transaction, &left, Concluded::Cancelled, ReasonCode::ByHand, reason, now).await?;
-        insert_notes(&mut transaction, &[delivery], who.name(), &format!("cancelled: {reason}"), now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), &NoteKind::Cancelled.because(reason), now).await?;
         let entry = NewAuditEntry::new(AuditAction::DeliveryCancelled, who).because(reason);
         audit_delivery(&mut transaction, delivery, entry, now).await?;
         transaction.commit().await?;
@@ -83,7 +84,7 @@ impl Store {
         if hurried == 0 {
             return stands(&mut transaction, delivery).await;
         }
-        insert_notes(&mut transaction, &[delivery], who.name(), "sent ahead of its time", now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), &NoteKind::SentNow.into(), now).await?;
         let entry = NewAuditEntry::new(AuditAction::DeliverySentNow, who);
         audit_delivery(&mut transaction, delivery, entry, now).await?;
         transaction.commit().await?;
@@ -104,18 +105,18 @@ impl Store {
             let acted = stands(&mut transaction, delivery).await?;
             return Ok(MarkedSent { acted, rest: None, recipients_unknown: false });
         }
-        insert_notes(&mut transaction, &[delivery], who.name(), &format!("marked as sent: {reason}"), now).await?;
+        insert_notes(&mut transaction, &[delivery], who.name(), &NoteKind::MarkedSent.because(reason), now).await?;
         // The delivery is locked: no late answer adds an attempt meanwhile.
         let left = left_recipients(&mut transaction, delivery).await?;
         let rest = (!left.deferred.is_empty()).then(|| DeliveryId(self.clock().new_id()));
         if let Some(rest) = rest {
             insert_rest(&mut transaction, delivery, rest, &left.deferred, now).await?;
-            let what = format!("{} of its recipients had been deferred: they get it by {rest}", left.deferred.len());
-            insert_notes(&mut transaction, &[delivery], who.name(), &what, now).await?;
+            let note = NoteKind::RestMade { recipients: left.deferred.len(), by: rest };
+            insert_notes(&mut transaction, &[delivery], who.name(), &note.into(), now).await?;
         }
         if left.unknown {
-            let what = "which of its recipients the relay had accepted is not known";
-            insert_notes(&mut transaction, &[delivery], who.name(), what, now).await?;
+            let note = NoteKind::RecipientsUnknown;
+            insert_notes(&mut transaction, &[delivery], who.name(), &note.into(), now).await?;
         }
         let change = json!({ "old": Concluded::Uncertain.into_str(), "new": Concluded::Sent.into_str(), "rest": rest });
         let entry = NewAuditEntry::new(AuditAction::DeliveryMarkedSent, who).because(reason).with(change);

@@ -60,7 +60,7 @@ pub struct ExplainedDelivery {
     pub delivery: Delivery,
     /// Its SMTP transactions, oldest first.
     pub attempts: Vec<ExplainedAttempt>,
-    /// What people did, oldest first.
+    /// What people and the dispatcher noted, oldest first.
     pub notes: Vec<Note>,
     /// Its portal links, oldest first.
     pub links: Vec<ExplainedLink>,
@@ -238,16 +238,16 @@ async fn notes(
     on: &mut impl StatementExecutor,
     deliveries: &[DeliveryId],
 ) -> Result<Vec<(DeliveryId, Note)>, StoreError> {
-    sql("WITH {rows} SELECT delivery_note.* FROM rows JOIN delivery_note ON delivery_note.delivery_id = rows.id
+    sql("WITH {rows}
+        SELECT delivery_note.delivery_id, delivery_note.noted_at, delivery_note.who, delivery_note.what,
+               delivery_note.facts
+        FROM rows JOIN delivery_note ON delivery_note.delivery_id = rows.id
         ORDER BY delivery_note.noted_at")
     .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?
     .iter()
-    .map(|row| {
-        let note = Note { at: row.get("noted_at")?, who: row.get("who")?, what: row.get("what")? };
-        Ok((row.get("delivery_id")?, note))
-    })
+    .map(|row| Ok((row.get("delivery_id")?, Note::read(row)?)))
     .collect()
 }
 

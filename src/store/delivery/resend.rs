@@ -9,6 +9,7 @@ use super::notes::insert_notes;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeadLetterId, DeliveryId, EventKey, TenantId};
 use crate::model::invoice_ref::InvoiceRef;
+use crate::model::note::{NoteContent, NoteKind, superseded_because};
 use crate::model::reason::ReasonCode;
 use crate::model::state::{Concluded, DeadLetterState, DeliveryState};
 use crate::store::db::error::StoreError;
@@ -123,7 +124,7 @@ impl IntakeTransaction {
         who: &str,
     ) -> Result<Standing, StoreError> {
         let now = self.now;
-        let reason = "a resend took its place";
+        let reason = superseded_because(false);
         let Some(Family { members, letters, was, sending }) = self.lock_family(tenant, newest).await? else {
             return Ok(Standing::Overtaken);
         };
@@ -133,20 +134,22 @@ impl IntakeTransaction {
         let left = take_due_out(&mut self.transaction, &members).await?;
         conclude_left(&mut self.transaction, &left, Concluded::Cancelled, ReasonCode::Superseded, reason, now).await?;
         let cancelled: Vec<DeliveryId> = left.iter().map(|left| left.delivery).collect();
-        self.note_superseded(&cancelled, by, who, reason).await?;
+        self.note_superseded(&cancelled, by, who, false).await?;
         let note = format!("resent as {by}");
         conclude_letters(&mut self.transaction, &letters, DeadLetterState::Redriven, who, Some(&note), now).await?;
-        for (from, reason) in [(Concluded::Dead, reason), (Concluded::Uncertain, "unknown, resent")] {
-            let (ends, why) = ((from, Concluded::Cancelled), Some((ReasonCode::Superseded, reason)));
-            let moved = move_deliveries(&mut self.transaction, &members, ends, why, now).await?;
-            self.note_superseded(&moved, by, who, reason).await?;
+        for from in [Concluded::Dead, Concluded::Uncertain] {
+            let was_uncertain = from == Concluded::Uncertain;
+            let why = Some((ReasonCode::Superseded, superseded_because(was_uncertain)));
+            let moved =
+                move_deliveries(&mut self.transaction, &members, (from, Concluded::Cancelled), why, now).await?;
+            self.note_superseded(&moved, by, who, was_uncertain).await?;
         }
         Ok(Standing::Concluded { was })
     }
 
     /// Notes who did what to a delivery.
-    pub async fn note(&mut self, delivery: DeliveryId, who: &str, what: &str) -> Result<(), StoreError> {
-        insert_notes(&mut self.transaction, &[delivery], who, what, self.now).await
+    pub async fn note(&mut self, delivery: DeliveryId, who: &str, note: &NoteContent) -> Result<(), StoreError> {
+        insert_notes(&mut self.transaction, &[delivery], who, note, self.now).await
     }
 
     /// Keeps the act whose transaction this is in the audit log; nothing but the commit comes after it.
@@ -241,8 +244,9 @@ impl IntakeTransaction {
         deliveries: &[DeliveryId],
         by: DeliveryId,
         who: &str,
-        reason: &str,
+        was_uncertain: bool,
     ) -> Result<(), StoreError> {
-        insert_notes(&mut self.transaction, deliveries, who, &format!("{reason}: {by}"), self.now).await
+        let note = NoteKind::Superseded { by, was_uncertain };
+        insert_notes(&mut self.transaction, deliveries, who, &note.into(), self.now).await
     }
 }

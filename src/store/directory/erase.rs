@@ -14,6 +14,7 @@ use crate::event::{Recipient, RecipientRole};
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeadLetterId, DeliveryId, EventKey, TenantId};
+use crate::model::note::NoteKind;
 use crate::model::state::{Concluded, DeadLetterState};
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
@@ -108,7 +109,7 @@ impl Store {
         erase_sms_log(on, tenant, customer).await?;
         erase_portal_sessions(on, tenant, customer).await?;
         erase_portal_events(on, tenant, customer).await?;
-        insert_notes(on, &deliveries, &signature, note, now).await?;
+        insert_notes(on, &deliveries, &signature, &NoteKind::CustomerErased.into(), now).await?;
         erase_audit_details(on, tenant, customer, &person).await?;
         forget_answers(on).await?;
         let change = json!({ "deliveries": deliveries.len(), "dead_letters": letters.len() });

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::TenantId;
+use crate::model::note::{NoteContent, NoteKind};
 use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
@@ -44,12 +45,12 @@ impl Store {
         who: &Actor,
     ) -> Result<HeldCounts, StoreError> {
         let who = &who.in_one_act();
-        let what = format!("held: what was sent since {since} may be missing here");
+        let note: NoteContent = NoteKind::Held { since }.into();
         let mut all = HeldCounts::default();
         loop {
             // Before each batch, the last one included: a refusal may have been recorded meanwhile.
             repeat_after_deadlock(|| self.return_all_lost()).await?;
-            let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, (since, &what))).await?;
+            let batch = repeat_after_deadlock(|| self.hold_batch(tenant, who, (since, &note))).await?;
             all.held += batch.held;
             all.under_way += batch.under_way;
             if batch == HeldCounts::default() {
@@ -75,7 +76,7 @@ impl Store {
         &self,
         tenant: Option<&TenantId>,
         who: &Actor,
-        (since, what): (Timestamp, &str),
+        (since, note): (Timestamp, &NoteContent),
     ) -> Result<HeldCounts, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
@@ -98,7 +99,7 @@ impl Store {
             let count = if row.get("data_started")? { &mut counts.under_way } else { &mut counts.held };
             *count += 1;
         }
-        insert_notes(&mut transaction, &deliveries, who.name(), what, now).await?;
+        insert_notes(&mut transaction, &deliveries, who.name(), note, now).await?;
         if !deliveries.is_empty() {
             let change = json!({ "since": since, "deliveries": deliveries.len(), "more": deliveries.len() >= BATCH_MAX as usize });
             let entry = NewAuditEntry { tenant, ..NewAuditEntry::new(AuditAction::DeliveriesHeld, who) };
@@ -130,7 +131,7 @@ impl Store {
             .all(&mut transaction)
             .await?;
             let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
-            insert_notes(&mut transaction, &deliveries, who.name(), "let go", now).await?;
+            insert_notes(&mut transaction, &deliveries, who.name(), &NoteKind::LetGo.into(), now).await?;
             if !deliveries.is_empty() {
                 let change = json!({ "deliveries": deliveries.len(), "more": deliveries.len() >= BATCH_MAX as usize });
                 let entry = NewAuditEntry { tenant, ..NewAuditEntry::new(AuditAction::DeliveriesReleased, who) };

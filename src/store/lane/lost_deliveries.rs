@@ -6,6 +6,7 @@ use super::super::{Store, Transaction};
 use super::sender::sender_history::senders;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::note::NoteKind;
 use crate::model::reply::Phase;
 use crate::model::state::Concluded;
 use crate::policy::sender_key::SenderKeys;
@@ -129,7 +130,7 @@ pub(in super::super) async fn bring_back(
     .await?;
     let ids: Vec<DeliveryId> = back.iter().map(|(id, _, _)| *id).collect();
     clear_ends(on, &ids, how, now).await?;
-    insert_notes(on, &ids, DISPATCHER, &format!("due again: {}", how.why), now).await?;
+    insert_notes(on, &ids, DISPATCHER, &NoteKind::DueAgain.because(how.why), now).await?;
     let mut counts = BTreeMap::new();
     for (_, concluded, _) in &back {
         *counts.entry(*concluded).or_insert(0) -= 1;

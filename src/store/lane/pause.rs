@@ -10,6 +10,7 @@ use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, TenantId};
+use crate::model::note::{NoteContent, NoteKind};
 use crate::store::Store;
 use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
@@ -89,8 +90,8 @@ impl Store {
         if changed == 0 {
             return self.unchanged(tenant).await;
         }
-        let what = format!("held: the tenant is paused: {reason}");
-        let deliveries = self.change_in_batches(tenant, who.name(), &what, hold_statement).await?;
+        let note = NoteKind::HeldWithTenant.because(reason);
+        let deliveries = self.change_in_batches(tenant, who.name(), &note, hold_statement).await?;
         Ok(PauseChange::Done { deliveries })
     }
 
@@ -113,8 +114,8 @@ impl Store {
         if changed == 0 {
             return self.unchanged(tenant).await;
         }
-        let deliveries =
-            self.change_in_batches(tenant, who.name(), "let go: the tenant is resumed", let_go_statement).await?;
+        let note: NoteContent = NoteKind::LetGoWithTenant.into();
+        let deliveries = self.change_in_batches(tenant, who.name(), &note, let_go_statement).await?;
         Ok(PauseChange::Done { deliveries })
     }
 
@@ -161,12 +162,12 @@ impl Store {
         &self,
         tenant: &TenantId,
         who: &str,
-        what: &str,
+        note: &NoteContent,
         statement: fn(&TenantId) -> Statement<'_>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
         loop {
-            let batch = repeat_after_deadlock(|| self.change_batch(who, what, statement(tenant))).await?;
+            let batch = repeat_after_deadlock(|| self.change_batch(who, note, statement(tenant))).await?;
             changed += batch;
             if batch == 0 {
                 return Ok(changed);
@@ -174,11 +175,11 @@ impl Store {
         }
     }
 
-    async fn change_batch(&self, who: &str, what: &str, statement: Statement<'_>) -> Result<u64, StoreError> {
+    async fn change_batch(&self, who: &str, note: &NoteContent, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let rows = statement.all(&mut transaction).await?;
         let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<DeliveryId>, _>>()?;
-        insert_notes(&mut transaction, &deliveries, who, what, self.now()).await?;
+        insert_notes(&mut transaction, &deliveries, who, note, self.now()).await?;
         transaction.commit().await?;
         Ok(deliveries.len() as u64)
     }

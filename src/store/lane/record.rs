@@ -17,6 +17,7 @@ use super::takeover::resent::keep_late_answers;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::model::ids::DeliveryId;
+use crate::model::note::NoteKind;
 use crate::model::state::Concluded;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
@@ -171,7 +172,7 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
     keep_messages(on, &kept(due.iter().filter(|(fence, _)| back.contains(&fence.claim())))).await?;
     let note = |(fence, due): &(Fence, &BackToDue)| {
         let note = due.note.clone().filter(|_| back.contains(&fence.claim()));
-        note.map(|what| NewNote { delivery: fence.delivery, what })
+        note.map(|kind| NewNote { delivery: fence.delivery, kind })
     };
     insert_new_notes(on, &due.iter().filter_map(note).collect::<Vec<_>>(), now).await?;
     taken.claims.extend(back);
@@ -309,10 +310,9 @@ async fn keep_overtaken(on: &mut Transaction, records: &[&Record], now: Timestam
     insert_attempts(on, &kept).await?;
     for record in kept {
         let Some(attempt) = &record.attempt else { continue };
-        let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or("no reply"));
-        let stands = concluded[&record.fence.claim()];
-        let what = format!("the relay answered late: {class} ({code}); the delivery stays {stands}");
-        insert_notes(on, &[record.fence.delivery], DISPATCHER, &what, now).await?;
+        let stays = Some(concluded[&record.fence.claim()]);
+        let note = NoteKind::LateAnswer { class: attempt.class, code: attempt.code.clone(), stays };
+        insert_notes(on, &[record.fence.delivery], DISPATCHER, &note.into(), now).await?;
     }
     Ok(())
 }

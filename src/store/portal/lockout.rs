@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
+use crate::model::note::NoteKind;
 use crate::policy::lockout::{CUSTOMER_RULE, LINK_RULE, NETWORK_FAILURES_MAX, NETWORK_WINDOW, network_waits_until};
 use crate::sha256::Sha256;
 use crate::store::db::error::StoreError;
@@ -196,7 +197,7 @@ impl Store {
         .map(|row| row.get("root_id"))
         .collect::<Result<BTreeSet<DeliveryId>, _>>()?;
         let deliveries: Vec<DeliveryId> = roots.into_iter().collect();
-        let note = format!("portal lock lifted: {reason}");
+        let note = NoteKind::PortalLockLifted.because(reason);
         let now = self.now();
         insert_notes(&mut transaction, &deliveries, who.name(), &note, now).await?;
         if !deliveries.is_empty() {

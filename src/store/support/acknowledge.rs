@@ -7,6 +7,7 @@ use crate::model::access::TenantScope;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, TenantId};
+use crate::model::note::NoteKind;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{StatementExecutor, sql};
@@ -45,7 +46,7 @@ impl Store {
         let known: Vec<DeliveryId> =
             known.into_iter().filter(|(_, tenant)| scope.allows(tenant)).map(|(id, _)| id).collect();
         let done = acknowledge(&mut transaction, &known, who.name(), now).await?;
-        insert_notes(&mut transaction, &done, who.name(), "acknowledged", now).await?;
+        insert_notes(&mut transaction, &done, who.name(), &NoteKind::Acknowledged.into(), now).await?;
         // One act, however many it takes off.
         if let Some(first) = done.first() {
             let entry = NewAuditEntry::new(AuditAction::WorkAcknowledged, who).about(first.to_string());

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::model::ids::DeliveryId;
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::Concluded;
 use crate::store::Transaction;
@@ -45,8 +46,7 @@ pub(in crate::store) async fn conclude_accepted_late(
     let why = "the relay had accepted it, as its late answer to an earlier attempt says";
     let ends = (Concluded::Uncertain, Concluded::Sent);
     for delivery in move_deliveries(on, &accepted, ends, Some((ReasonCode::Accepted, why)), now).await? {
-        insert_notes(on, &[delivery], DISPATCHER, "sent: the relay had accepted it, as its late answer says", now)
-            .await?;
+        insert_notes(on, &[delivery], DISPATCHER, &NoteKind::AcceptedLate.into(), now).await?;
         let left = left_recipients(on, delivery).await?;
         if !left.deferred.is_empty() {
             insert_rest(on, delivery, DeliveryId(new_id()), &left.deferred, now).await?;

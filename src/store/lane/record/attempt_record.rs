@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::model::ids::RelayName;
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::model::state::{Concluded, Decision};
@@ -103,8 +104,8 @@ pub struct BackToDue {
     pub message: Option<Box<KeptMessage>>,
     /// Why it is not sent although its time has come.
     pub held: Option<String>,
-    /// What the delivery's timeline is to say of it; without addresses.
-    pub note: Option<String>,
+    /// What the delivery's timeline is to say of it.
+    pub note: Option<NoteKind>,
     /// The next message is composed anew, whatever was permitted before: that message is out nowhere, and it would be
     /// dated long before it is sent.
     pub anew: bool,

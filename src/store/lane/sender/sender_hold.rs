@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::model::actor::Actor;
 use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, RelayName, TenantId};
+use crate::model::note::NoteKind;
 use crate::model::reply::Phase;
 use crate::policy::sender_key::{SenderKey, SenderKeys};
 use crate::policy::sender_trial::HoldReason;
@@ -309,7 +310,7 @@ impl Store {
         .rows("id uuid", freed.iter().map(|delivery| [(*delivery).into()]))
         .run(&mut transaction)
         .await?;
-        insert_notes(&mut transaction, &freed, DISPATCHER, "let go with the tenant's new sender", now).await?;
+        insert_notes(&mut transaction, &freed, DISPATCHER, &NoteKind::LetGoWithNewSender.into(), now).await?;
         transaction.commit().await?;
         Ok(freed.len() as u64)
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
+use crate::model::note::NoteKind;
 use crate::model::reason::ReasonCode;
 use crate::model::reply::Phase;
 use crate::store::db::error::StoreError;
@@ -87,14 +88,7 @@ pub(in crate::store) async fn send_once_more(
     .run(on)
     .await?;
     describe_messages(on, &resent).await?;
-    insert_notes(
-        on,
-        &resent,
-        DISPATCHER,
-        "its worker ended in the middle of DATA; sent once more, as its relay is configured",
-        now,
-    )
-    .await?;
+    insert_notes(on, &resent, DISPATCHER, &NoteKind::SentOnceMore.into(), now).await?;
     Ok(resent)
 }
 
@@ -141,9 +135,8 @@ pub(in crate::store) async fn keep_late_answers(
     .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
     .collect::<Result<_, StoreError>>()?;
     for (fence, attempt) in answered.iter().filter(|(fence, _)| kept.contains(&fence.claim())) {
-        let (class, code) = (attempt.class, attempt.code.as_deref().unwrap_or_default());
-        let what = format!("the relay answered late: {class} ({code}); it had been taken over to be sent once more");
-        insert_notes(on, &[fence.delivery], DISPATCHER, &what, now).await?;
+        let note = NoteKind::LateAnswer { class: attempt.class, code: attempt.code.clone(), stays: None };
+        insert_notes(on, &[fence.delivery], DISPATCHER, &note.into(), now).await?;
     }
     Ok(kept)
 }

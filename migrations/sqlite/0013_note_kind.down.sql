@@ -1,0 +1,1 @@
+ALTER TABLE delivery_note DROP COLUMN facts;
