@@ -46,6 +46,7 @@ mod format;
 mod icon;
 mod invoice;
 mod layout;
+mod note_text;
 mod notice;
 mod operators;
 mod portal_settings;

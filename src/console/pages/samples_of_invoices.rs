@@ -10,6 +10,7 @@ use crate::console::language::ConsoleLanguage;
 use crate::event::RecipientRole;
 use crate::model::customer::CustomerType;
 use crate::model::invoice_kind::InvoiceKind;
+use crate::model::note::NoteKind;
 use crate::model::portal_event::PortalEventKind;
 use crate::model::reason::ReasonCode;
 use crate::model::settings::VerificationMethod;
@@ -245,7 +246,8 @@ fn timeline(sample: &ConsoleSample) -> Vec<TimelineEntry> {
             network: Some("192.0.2.0/24".to_owned()),
         },
         TimelineEvent::Portal { kind: PortalEventKind::Locked, detail: None, network: None },
-        TimelineEvent::Noted { by: sample.text("support"), text: sample.text("called back") },
+        noted(sample, None),
+        noted(sample, Some(NoteKind::Cancelled)),
         TimelineEvent::Acknowledged { by: sample.text("support@nordlicht.example") },
     ];
     let start = at("2026-11-23T09:30:02Z");
@@ -255,6 +257,11 @@ fn timeline(sample: &ConsoleSample) -> Vec<TimelineEntry> {
         event,
     };
     (0..).zip(events).map(entry).collect()
+}
+
+fn noted(sample: &ConsoleSample, kind: Option<NoteKind>) -> TimelineEvent {
+    let reason = kind.as_ref().map(|_| sample.text("paid in cash"));
+    TimelineEvent::Noted { by: sample.text("support"), text: sample.text("called back"), kind, reason }
 }
 
 fn planned(sample: &ConsoleSample, is_elsewhere: bool) -> PlannedResend {

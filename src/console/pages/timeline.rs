@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::format::TimeTag;
 use super::icon::Icon;
+use super::note_text::note_text;
 use crate::clock::Timestamp;
 use crate::console::words::{ConsoleWords, TimelineWords};
 use crate::model::portal_event::PortalEventKind;
@@ -111,7 +112,10 @@ pub(super) fn timeline_view(words: &ConsoleWords, entry: &TimelineEntry) -> Time
             view(Icon::CircleAlert, &(own.attempt)(*number)).line(own.unended).class("bad")
         }
         TimelineEvent::Concluded { state, class } => concluded(words, entry, *state, *class),
-        TimelineEvent::Noted { by: who, text } => {
+        TimelineEvent::Noted { by: who, kind: Some(kind), reason, .. } => {
+            view(Icon::Info, own.note).line((own.resent_by)(who)).line(note_text(words, kind)).quote(reason.as_deref())
+        }
+        TimelineEvent::Noted { by: who, text, kind: None, .. } => {
             view(Icon::Info, own.note).line((own.resent_by)(who)).quote(Some(text))
         }
         TimelineEvent::Acknowledged { by: who } => view(Icon::Check, own.acknowledged).line((own.resent_by)(who)),

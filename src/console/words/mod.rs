@@ -9,6 +9,7 @@ mod audit_actions;
 mod customers;
 mod frame;
 mod invoice;
+mod notes;
 mod notices;
 mod reasons;
 mod resend;
@@ -23,6 +24,7 @@ pub use audit::AuditWords;
 pub use customers::CustomerWords;
 pub use frame::FrameWords;
 pub use invoice::InvoiceWords;
+pub use notes::NoteWords;
 pub use notices::{ConsoleNotice, NoticeTexts};
 pub use reasons::ReasonWords;
 pub use resend::ResendWords;
@@ -39,6 +41,7 @@ pub struct ConsoleWords {
     pub invoice: InvoiceWords,
     pub reasons: ReasonWords,
     pub timeline: TimelineWords,
+    pub notes: NoteWords,
     pub resend: ResendWords,
     pub customers: CustomerWords,
     pub settings: SettingsWords,
@@ -55,6 +58,7 @@ macro_rules! language {
             invoice: InvoiceWords::$name,
             reasons: ReasonWords::$name,
             timeline: TimelineWords::$name,
+            notes: NoteWords::$name,
             resend: ResendWords::$name,
             customers: CustomerWords::$name,
             settings: SettingsWords::$name,
