@@ -6,19 +6,24 @@ use std::time::Duration;
 use invoice_dispatcher::config::BaseUrl;
 use invoice_dispatcher::model::access::{Role, TenantScope};
 use invoice_dispatcher::model::ids::{DeliveryId, TenantId};
+use invoice_dispatcher::operator::resend::ResendRequest;
+use invoice_dispatcher::store::Acted;
 use reqwest::{Method, StatusCode};
 use tokio::net::TcpListener;
 
 use super::support::{Browser, PageAnswer, TestConsole, answer, form_of};
+use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::operator::samples::asked;
 
 on_both_databases!(
     an_invoice_is_found_and_sent_to_a_corrected_address,
     a_double_click_makes_one_resend,
     a_rejected_invoice_is_acknowledged,
+    what_was_noted_is_read_in_the_language_of_the_page,
     a_viewer_changes_nothing_and_reads_nothing_personal,
     a_foreign_tenants_invoice_is_not_there,
     a_form_that_is_not_ours_does_nothing,
@@ -196,6 +201,46 @@ async fn a_rejected_invoice_is_acknowledged(database: TestDatabase) {
     assert!(!browser.get("/").await.text.contains("R-a"));
     let seen = browser.get("/?acknowledged=1").await;
     assert!(seen.text.contains("R-a") && seen.text.contains(SUPPORT), "{seen:?}");
+    desk.end().await;
+}
+
+async fn what_was_noted_is_read_in_the_language_of_the_page(database: TestDatabase) {
+    let desk = Desk::new(database).await;
+    desk.send().await;
+    let (tenant, who) = (TenantId::from("acme"), actor("ada"));
+    let app = &desk.dispatcher.app;
+    // Paused, so that it waits until it is cancelled.
+    app.store.pause_tenant(&tenant, &who, "wrong amounts").await.expect("answered");
+    let request = ResendRequest { to: Some("new@customer.example"), ..asked(&tenant, "R-a") };
+    let resent = app.resend.resend(&request).await.expect("it is made");
+    let cancelled = app.store.cancel(resent.delivery, &who, "paid in cash").await.expect("answered");
+    assert_eq!(cancelled, Acted::Done);
+
+    let browser = desk.person(Role::Support).await;
+    for (language, cancelled, to_new_address) in [
+        (
+            "de",
+            "Der Versand wurde abgebrochen.",
+            "An eine Adresse, die weder im Ereignis noch in den Stammdaten steht, mit einem Link.",
+        ),
+        (
+            "nl",
+            "Het versturen is geannuleerd.",
+            "Naar een adres dat niet in de gebeurtenis en niet in de stamgegevens staat, met een link.",
+        ),
+        (
+            "fr",
+            "L’envoi a été annulé.",
+            "À une adresse qui ne figure ni dans l’événement ni dans les données du client, avec un lien.",
+        ),
+        ("en", "Sending was cancelled.", "To an address that is neither in the event nor on record, with a link."),
+    ] {
+        let page = answer(browser.request(Method::GET, INVOICE).header("accept-language", language)).await;
+        assert!(page.text.contains(cancelled) && page.text.contains(to_new_address), "{language}: {page:?}");
+        assert!(page.text.contains("paid in cash"), "a person's own words are left as they are: {language}: {page:?}");
+        let stored = ["cancelled: paid", "word: with a link"];
+        assert!(!stored.iter().any(|text| page.text.contains(text)), "{language}: {page:?}");
+    }
     desk.end().await;
 }
 

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use invoice_dispatcher::model::access::TenantScope;
-use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::ids::{CustomerId, TenantId};
 use invoice_dispatcher::model::state::{Concluded, Decision, DeliveryState};
+use invoice_dispatcher::operator::invoice::history::InvoiceHistory;
+use invoice_dispatcher::operator::invoice::timeline::{TimelineEvent, timeline};
+use invoice_dispatcher::operator::masking::Reader;
 use invoice_dispatcher::operator::resend::plan::{ResendDifference, ResendPlan, ResendWarning};
 use invoice_dispatcher::operator::resend::{
-    AddressOrigin, LinkCause, NEW_ADDRESS_NOTE, ResendConfirmations, ResendError, ResendRequest, Resent,
+    AddressOrigin, LinkCause, ResendConfirmations, ResendError, ResendRequest, Resent,
 };
 use invoice_dispatcher::policy::decision::{Plan, PortalAccess, Reason};
+use invoice_dispatcher::store::Erased;
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
@@ -22,12 +26,16 @@ on_both_databases!(
     a_new_address_gets_a_link_unless_that_is_confirmed,
     an_address_of_the_event_is_not_new,
     a_person_narrows_and_never_widens,
+    who_wanted_a_link_is_known_after_an_erasure,
     two_at_once_make_one_resend,
     a_second_resend_within_a_minute_is_confirmed,
     a_plan_that_does_not_hold_any_more_does_nothing,
     what_is_being_sent_is_waited_for,
     a_paused_tenant_and_a_late_invoice_are_warned_of,
 );
+
+/// How the timeline notes on whose word an invoice went to an address that is not known.
+const NEW_ADDRESS_NOTE: &str = "to an address that is neither in the event nor on record";
 
 const SENT: &str = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'";
 
@@ -200,6 +208,35 @@ async fn a_person_narrows_and_never_widens(database: TestDatabase) {
         assert_eq!(decided, attachments(&mail) > 0, "{policy} {level}");
         assert_eq!(decided, policy != "exclude", "{policy} {level}");
     }
+    sent.dispatcher.finish().await;
+}
+
+/// Who wanted the links of the timeline that the settings would not have sent, the oldest first.
+async fn link_causes(sent: &Sent) -> Vec<Option<LinkCause>> {
+    let store = &sent.dispatcher.app.store;
+    let history = InvoiceHistory::read(store, &sent.tenant, "R-a", &TenantScope::All).await.expect("answered");
+    let history = history.expect("it is known");
+    let [document] = history.documents.as_slice() else { panic!("{:?}", history.documents) };
+    let entries = timeline(document, &Reader::of(true, []));
+    let link_only = entries.into_iter().filter_map(|entry| match entry.event {
+        TimelineEvent::Decided { reason: Reason::LinkOnly, link_cause, .. } => Some(link_cause),
+        _ => None,
+    });
+    link_only.collect()
+}
+
+async fn who_wanted_a_link_is_known_after_an_erasure(database: TestDatabase) {
+    let mut sent = Sent::new(database).await;
+    sent.resend(Some("else@where.example"), |_| {}).await;
+    sent.resend(Some("third@where.example"), |request| request.link_only = true).await;
+    let expected = [Some(LinkCause::NewAddress), Some(LinkCause::AskedFor)];
+    assert_eq!(link_causes(&sent).await, expected);
+
+    let customer = CustomerId::from("C-1");
+    let erased = sent.dispatcher.app.store.erase_customer(&sent.tenant, &customer, &actor(WHO)).await;
+    assert!(matches!(erased, Ok(Erased::Done { deliveries: 3, .. })), "{erased:?}");
+    assert!(!sent.note("with a link").await, "the sentence ends where its reason began");
+    assert_eq!(link_causes(&sent).await, expected);
     sent.dispatcher.finish().await;
 }
 

@@ -12,6 +12,7 @@ mod event_fate;
 mod held;
 mod held_and_refused;
 mod intake;
+mod notes;
 mod opening;
 mod outcome;
 mod people;
