@@ -57,6 +57,7 @@ pub struct AuditRow {
 }
 
 pub struct AuditChange {
+    /// By its stable name.
     pub what: String,
     pub was: Option<String>,
     pub is: Option<String>,
@@ -88,6 +89,14 @@ struct AuditRowView<'a> {
     how: &'static str,
     /// Where it is not what it is about.
     tenant: Option<&'a str>,
+    changes: Vec<AuditChangeView<'a>>,
+}
+
+struct AuditChangeView<'a> {
+    /// In the language of the page, or its stable name.
+    what: &'a str,
+    was: Option<&'a str>,
+    is: Option<&'a str>,
 }
 
 #[must_use]
@@ -116,10 +125,19 @@ pub fn audit(layout: &ConsoleLayout<'_>, page: &AuditPage<'_>) -> Response {
                 is_refused: row.action.is_refusal(),
                 how: (words.how)(&row.how),
                 tenant: row.tenant.as_deref().filter(|tenant| row.about.as_deref() != Some(*tenant)),
+                changes: row.changes.iter().map(|change| change_view(words, change)).collect(),
             })
             .collect(),
         next: page.next.map(|after| next_path(layout.path, after)),
         export: layout.principal.may(Permission::ExportAudit).then(|| format!("/audit.csv{query}")),
     };
     answer(StatusCode::OK, layout.language, &template)
+}
+
+fn change_view<'a>(words: &AuditWords, change: &'a AuditChange) -> AuditChangeView<'a> {
+    AuditChangeView {
+        what: (words.member_name)(&change.what).unwrap_or(change.what.as_str()),
+        was: change.was.as_deref(),
+        is: change.is.as_deref(),
+    }
 }

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use super::{audit_actions, words};
+use super::{audit_actions, audit_members, words};
 use crate::model::audit::AuditAction;
 
 words! { AuditWords {
@@ -13,6 +13,9 @@ words! { AuditWords {
     action = "Aktion", "Action", "Actie", "Action";
     action_name: fn(AuditAction) -> &'static str =
         audit_actions::german, audit_actions::english, audit_actions::dutch, audit_actions::french;
+    /// None of a member that the table does not know.
+    member_name: fn(&str) -> Option<&'static str> =
+        audit_members::german, audit_members::english, audit_members::dutch, audit_members::french;
     any_action = "Jede Aktion", "Any action", "Elke actie", "Toute action";
     about = "Worum es ging", "About", "Waarover", "Objet";
     why = "Warum", "Why", "Waarom", "Pourquoi";

@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod audit_actions;
+mod audit_members;
 mod customers;
 mod frame;
 mod invoice;

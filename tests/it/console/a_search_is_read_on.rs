@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::model::access::Role;
+use invoice_dispatcher::model::access::{Role, TenantScope};
 use invoice_dispatcher::model::customer::Customer;
+use invoice_dispatcher::model::ids::TenantId;
+use invoice_dispatcher::model::settings::PortalLevel;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::support::{Browser, PageAnswer, TestConsole};
+use super::support::{Browser, PageAnswer, TestConsole, answer};
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, customer, event};
@@ -19,6 +21,7 @@ on_both_databases!(
     a_file_has_every_page_and_stands_in_the_audit_log,
     whoever_reads_the_audit_log_stands_in_it,
     the_audit_log_names_actions_in_the_readers_language,
+    the_audit_log_names_what_was_changed_in_the_readers_language,
 );
 
 /// Invoices of one customer: two pages and a bit.
@@ -207,4 +210,23 @@ async fn the_audit_log_names_actions_in_the_readers_language(database: TestDatab
     }
     let file = browser.get("/audit.csv?action=audit_viewed").await.text;
     assert!(file.contains("audit_viewed") && !file.contains("Audit log viewed"), "so does the file: {file}");
+}
+
+async fn the_audit_log_names_what_was_changed_in_the_readers_language(database: TestDatabase) {
+    let (_console, support, browser) = console(database, Role::Admin).await;
+    let (store, acme) = (&support.database.store, TenantId::from("acme"));
+    let mut settings = store.settings(&acme, &TenantScope::All).await.expect("answered").expect("it is known").settings;
+    settings.portal_authentication.level = PortalLevel::Inaccessible;
+    store.put_settings(&acme, &settings, None, None, &actor("ada")).await.expect("answered");
+    for (language, level) in [
+        ("de", "Prüfung im Portal"),
+        ("en", "Verification in the portal"),
+        ("nl", "Verificatie in het portaal"),
+        ("fr", "Vérification dans le portail"),
+    ] {
+        let asked = browser.request(Method::GET, "/audit?action=settings_changed").header("accept-language", language);
+        let page = answer(asked).await;
+        assert!(page.text.contains(&format!("<bdi>{level}</bdi>: <del><bdi>sensitive</bdi>")), "{language}: {page:?}");
+        assert!(!page.text.contains("portal_authentication"), "{language}: {page:?}");
+    }
 }
