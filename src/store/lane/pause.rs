@@ -128,8 +128,10 @@ impl Store {
     /// many. Both are few: what came back from elsewhere while the pause was being made, and what a process left that
     /// ended in between.
     pub async fn hold_paused_tenants(&self, limit: u32) -> Result<u64, StoreError> {
+        // What is asked of `held` is asked twice, here and below: the second time of the row as it is once it is locked. Else
+        // a person's hold that came in between would be overwritten.
         let slipped = sql("UPDATE lane_entry SET held = $1, fair_rank = NULL
-            WHERE delivery_id IN (
+            WHERE (held IS NULL OR (held <> $1 AND held <> $2)) AND delivery_id IN (
                 SELECT delivery_id FROM lane_entry
                 WHERE tenant_id IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL)
                   AND (held IS NULL OR (held <> $1 AND held <> $2)) LIMIT $3)")
@@ -146,7 +148,7 @@ impl Store {
               AND tenant_id NOT IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL) LIMIT 1";
         if sql(forgotten).bind(TENANT_PAUSED).optional(&mut self.read().await?).await?.is_some() {
             changed += sql("UPDATE lane_entry SET held = NULL
-                WHERE delivery_id IN (
+                WHERE held = $1 AND delivery_id IN (
                     SELECT delivery_id FROM lane_entry
                     WHERE held = $1 AND held IS NOT NULL
                       AND tenant_id NOT IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL) LIMIT $2)")
@@ -206,7 +208,7 @@ pub(in crate::store) async fn erase_pause_reason(
 /// Claimed rows too: their DATA is not permitted any more, and they come back held.
 fn hold_statement(tenant: &TenantId) -> Statement<'_> {
     sql("UPDATE lane_entry SET held = $2, fair_rank = NULL
-        WHERE delivery_id IN (
+        WHERE (held IS NULL OR (held <> $2 AND held <> $3)) AND delivery_id IN (
             SELECT delivery_id FROM lane_entry
             -- A held sender's, too: else its trials would send them. What a person holds stays theirs.
             WHERE tenant_id = $1 AND (held IS NULL OR (held <> $2 AND held <> $3)) LIMIT $4)
@@ -219,7 +221,8 @@ fn hold_statement(tenant: &TenantId) -> Statement<'_> {
 
 fn let_go_statement(tenant: &TenantId) -> Statement<'_> {
     sql("UPDATE lane_entry SET held = NULL
-        WHERE delivery_id IN (SELECT delivery_id FROM lane_entry WHERE held = $2 AND tenant_id = $1 LIMIT $3)
+        WHERE held = $2
+          AND delivery_id IN (SELECT delivery_id FROM lane_entry WHERE held = $2 AND tenant_id = $1 LIMIT $3)
         RETURNING delivery_id")
     .bind(tenant)
     .bind(TENANT_PAUSED)

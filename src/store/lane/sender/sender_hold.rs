@@ -246,9 +246,10 @@ impl Store {
                                 SELECT 1 FROM delivery
                                 WHERE delivery.id = lane_entry.delivery_id AND delivery.tripped_at IS NOT NULL)
                             THEN $3 ELSE due_at END
-                WHERE delivery_id IN (
+                -- What people hold is for people to let go: asked of the row as it is once it is locked, too, since their
+                -- hold may have come in between.
+                WHERE held IS NOT NULL AND held <> $1 AND held <> $4 AND delivery_id IN (
                     SELECT delivery_id FROM lane_entry
-                    -- What people hold is for people to let go.
                     WHERE held IS NOT NULL AND held <> $1 AND held <> $4
                       AND NOT EXISTS (SELECT 1 FROM sender_hold WHERE sender_hold.words = lane_entry.held
                                                                   AND sender_hold.relay = lane_entry.relay)
