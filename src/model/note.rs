@@ -62,6 +62,10 @@ pub enum NoteKind {
     Held {
         since: Timestamp,
     },
+    /// It had ended, and is held if it comes back by itself.
+    HeldIfBack {
+        since: Timestamp,
+    },
     LetGo,
     /// Why follows.
     HeldWithTenant,

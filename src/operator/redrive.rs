@@ -270,7 +270,7 @@ impl Redrive {
             if transaction.insert(&rows).await? == Inserted::Overtaken {
                 continue;
             }
-            transaction.bring_back(&back).await?;
+            transaction.bring_back(&back, matches!(by, By::Person { .. })).await?;
             transaction.change_causes(round.causes()).await?;
             let (state, who, note) = match by {
                 By::Person { who, .. } => (DeadLetterState::Redriven, who, NoteKind::Redriven),

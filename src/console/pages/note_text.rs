@@ -24,6 +24,7 @@ pub(super) fn note_text(words: &ConsoleWords, note: &NoteKind) -> String {
         NoteKind::FreshLinkAsked => own.fresh_link_asked,
         NoteKind::PortalLockLifted => own.lock_lifted,
         NoteKind::Held { since } => return (own.held)(&since.to_string()),
+        NoteKind::HeldIfBack { since } => return (own.held_if_back)(&since.to_string()),
         NoteKind::LetGo => own.let_go,
         NoteKind::HeldWithTenant => own.held_with_tenant,
         NoteKind::LetGoWithTenant => own.let_go_with_tenant,

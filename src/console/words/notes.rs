@@ -60,7 +60,7 @@ words! { NoteWords {
             Some(count) => format!("{count} frühere Links wurden gesperrt."),
         },
         |revoked| match revoked {
-            None => "Earlier links go on working.".to_owned(),
+            None => "Earlier links keep working.".to_owned(),
             Some(0) => "There was no earlier link to revoke.".to_owned(),
             Some(1) => "1 earlier link was revoked.".to_owned(),
             Some(count) => format!("{count} earlier links were revoked."),
@@ -90,6 +90,11 @@ words! { NoteWords {
         |since| format!("Held: what was sent since {since} may be missing here."),
         |since| format!("Tegengehouden: wat sinds {since} is verstuurd, ontbreekt hier misschien."),
         |since| format!("Retenu\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
+    held_if_back: fn(&str) -> String =
+        |since| format!("Wird zurückgehalten, falls sie wieder fällig wird: Was seit {since} gesendet wurde, fehlt hier vielleicht."),
+        |since| format!("Held if it becomes due again: what was sent since {since} may be missing here."),
+        |since| format!("Wordt tegengehouden als die weer aan de beurt komt: wat sinds {since} is verstuurd, ontbreekt hier misschien."),
+        |since| format!("Sera retenu s’il redevient à envoyer\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
     let_go = "Freigegeben.", "Let go.", "Vrijgegeven.", "Libéré.";
     held_with_tenant =
         "Zurückgehalten: Der Mandant ist angehalten.", "Held: the tenant is paused.", "Tegengehouden: de tenant is gepauzeerd.",
@@ -106,8 +111,8 @@ words! { NoteWords {
         "Remise parmi les dead letters.";
     redriven = "Wieder aufgenommen.", "Redriven.", "Opnieuw ingezet.", "Remise en route.";
     cured =
-        "Von selbst wieder aufgenommen: Was fehlte, ist gekommen.", "Redriven by itself: what it lacked has come.",
-        "Vanzelf opnieuw ingezet: wat ontbrak, is gekomen.", "Remise en route d’elle-même\u{a0}: ce qui manquait est arrivé.";
+        "Automatisch wieder aufgenommen: Was fehlte, ist gekommen.", "Redriven automatically: what it lacked has come.",
+        "Automatisch opnieuw ingezet: wat ontbrak, is gekomen.", "Remise en route automatiquement\u{a0}: ce qui manquait est arrivé.";
     same_invoice: fn(&str) -> String =
         |by| format!("Nicht erneut gesendet: Die Zustellung {by} gilt derselben Rechnung."),
         |by| format!("Not sent again: delivery {by} is of the same invoice."),

@@ -34,6 +34,7 @@ pub(crate) fn sample_notes() -> Vec<NoteKind> {
         NoteKind::FreshLinkAsked,
         NoteKind::PortalLockLifted,
         NoteKind::Held { since: Timestamp(1_795_426_200_000) },
+        NoteKind::HeldIfBack { since: Timestamp(1_795_426_200_000) },
         NoteKind::LetGo,
         NoteKind::HeldWithTenant,
         NoteKind::LetGoWithTenant,

@@ -38,6 +38,9 @@ impl fmt::Display for NoteKind {
             Self::FreshLinkAsked => "a fresh link was asked for with an expired one",
             Self::PortalLockLifted => "portal lock lifted",
             Self::Held { since } => return write!(f, "held: what was sent since {since} may be missing here"),
+            Self::HeldIfBack { since } => {
+                return write!(f, "held if it comes back by itself: what was sent since {since} may be missing here");
+            }
             Self::LetGo => "let go",
             Self::HeldWithTenant => "held: the tenant is paused",
             Self::LetGoWithTenant => "let go: the tenant is resumed",

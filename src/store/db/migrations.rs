@@ -40,6 +40,7 @@ migrations!(
     "0011_search",
     "0012_tenant_words",
     "0013_note_kind",
+    "0014_holds_of_ended",
     "0015_acted_keys",
 );
 

@@ -1,6 +1,6 @@
 //! Dead letters on their way back: what they were, and what becomes of them, in the transaction of an intake.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -21,6 +21,7 @@ use crate::store::db::value::Row;
 use crate::store::delivery::notes::{NewNote, insert_new_notes, insert_notes};
 use crate::store::intake::IntakeTransaction;
 use crate::store::intake::new_lane_entry::NewLaneEntry;
+use crate::store::lane::held::BY_HAND;
 use crate::store::people::audit::append::NewAuditEntry;
 use crate::store::search::recipients;
 use crate::store::upkeep::concluded_count::count_concluded;
@@ -171,16 +172,18 @@ impl IntakeTransaction {
         .collect()
     }
 
-    /// Puts dead deliveries back into their lanes, each with its new snapshot.
-    pub async fn bring_back(&mut self, back: &[BroughtBack]) -> Result<(), StoreError> {
+    /// Puts dead deliveries back into their lanes, each with its new snapshot. What a person holds stays held, unless a
+    /// person puts it back (`by_person`): that is a decision of its own.
+    pub async fn bring_back(&mut self, back: &[BroughtBack], by_person: bool) -> Result<(), StoreError> {
         let Some(first) = back.first() else { return Ok(()) };
+        let held = if by_person { HashSet::new() } else { self.held_by_hand(back).await? };
         sql("WITH {rows}
             UPDATE delivery SET {assignments},
                    -- How it ended, and the message that was not accepted, are not its own any more.
                    concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, phase = NULL, code = NULL,
-                   attempts = 0, tripped_at = NULL, decision = NULL, portal_access = NULL, portal_method = NULL,
-                   decision_reason = NULL, decision_inputs = NULL, message_id = NULL, message_sha256 = NULL,
-                   message_date = NULL, message_size = NULL, attachments = NULL
+                   attempts = 0, tripped_at = NULL, held_by_hand = NULL, decision = NULL, portal_access = NULL,
+                   portal_method = NULL, decision_reason = NULL, decision_inputs = NULL, message_id = NULL,
+                   message_sha256 = NULL, message_date = NULL, message_size = NULL, attachments = NULL
             FROM rows WHERE delivery.id = rows._id AND delivery.concluded = 'dead'")
         .batch(rows!(back, |back| {
             _id: uuid = back.entry.delivery,
@@ -198,7 +201,11 @@ impl IntakeTransaction {
         .await?;
         let recipients = back.iter().map(|back| (back.entry.delivery, back.recipients.as_slice()));
         recipients::replace(&mut self.transaction, recipients).await?;
-        let entries: Vec<NewLaneEntry> = back.iter().map(|back| back.entry.clone()).collect();
+        let entry = |back: &BroughtBack| {
+            let by_hand = held.contains(&back.entry.delivery).then(|| BY_HAND.to_owned());
+            NewLaneEntry { held: by_hand.or_else(|| back.entry.held.clone()), ..back.entry.clone() }
+        };
+        let entries: Vec<NewLaneEntry> = back.iter().map(entry).collect();
         self.insert_lane_entries(&entries).await?;
         let notes = |back: &BroughtBack| {
             let delivery = back.entry.delivery;
@@ -207,6 +214,17 @@ impl IntakeTransaction {
         insert_new_notes(&mut self.transaction, &back.iter().flat_map(notes).collect::<Vec<_>>(), self.now).await?;
         let fewer = -i64::try_from(back.len()).expect("a count of rows");
         count_concluded(&mut self.transaction, first.entry.delivery, &BTreeMap::from([(Concluded::Dead, fewer)])).await
+    }
+
+    /// Which of these a person holds; [`Self::dead_deliveries`] has locked them.
+    async fn held_by_hand(&mut self, back: &[BroughtBack]) -> Result<HashSet<DeliveryId>, StoreError> {
+        sql("WITH {rows} SELECT id FROM delivery WHERE id IN (SELECT id FROM rows) AND held_by_hand IS NOT NULL")
+            .rows("id uuid", back.iter().map(|back| [back.entry.delivery.into()]))
+            .all(&mut self.transaction)
+            .await?
+            .iter()
+            .map(|row| row.get("id"))
+            .collect()
     }
 
     /// Cancels dead deliveries in whose place another one of the same invoice stands: each with that one.

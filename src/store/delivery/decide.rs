@@ -17,6 +17,7 @@ use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::dead_letter::decide::move_deliveries;
 use crate::store::lane::held::TENANT_PAUSED;
+use crate::store::lane::hold_mark::unmark_one;
 use crate::store::lane::takeover::{Left, conclude_left};
 use crate::store::people::audit::append::{NewAuditEntry, append, whose_delivery};
 use crate::store::{Store, Transaction};
@@ -106,6 +107,8 @@ impl Store {
             return Ok(MarkedSent { acted, rest: None, recipients_unknown: false });
         }
         insert_notes(&mut transaction, &[delivery], who.name(), &NoteKind::MarkedSent.because(reason), now).await?;
+        // What is left of it goes out: the person has decided, whoever held the delivery before.
+        unmark_one(&mut transaction, delivery).await?;
         // The delivery is locked: no late answer adds an attempt meanwhile.
         let left = left_recipients(&mut transaction, delivery).await?;
         let rest = (!left.deferred.is_empty()).then(|| DeliveryId(self.clock().new_id()));
@@ -156,7 +159,7 @@ pub(in crate::store) async fn take_due_out(
     sql("WITH {rows}
         DELETE FROM lane_entry WHERE delivery_id IN (SELECT id FROM rows) AND state = 'due'
         RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                  decision_inputs, message_sha256, message_date")
+                  decision_inputs, message_sha256, message_date, held")
     .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
     .all(on)
     .await?

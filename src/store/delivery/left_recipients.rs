@@ -17,7 +17,7 @@ use crate::store::Transaction;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
-use crate::store::lane::held::held_if_paused;
+use crate::store::lane::held::held_by_people;
 use crate::store::search::recipients;
 
 /// What is known of the recipients of a delivery that may have been sent.
@@ -109,7 +109,8 @@ pub(in crate::store) async fn left_recipients(
     Ok(LeftRecipients::of(&recipients, &attempts, row.get("claim")?, row.get("phase")?))
 }
 
-/// Makes the delivery that the deferred recipients of `delivery` get the same message by.
+/// Makes the delivery that the deferred recipients of `delivery` get the same message by; held, if people hold `delivery`,
+/// which this transaction has locked.
 pub(in crate::store) async fn insert_rest(
     on: &mut Transaction,
     delivery: DeliveryId,
@@ -138,7 +139,7 @@ pub(in crate::store) async fn insert_rest(
         "SELECT tenant.relay, delivery.tenant_id, delivery.customer_id, delivery.expires_at,
                delivery.decision, delivery.portal_access, delivery.portal_method,
                delivery.message_date, ",
-        held_if_paused!(),
+        held_by_people!(),
         " AS held FROM delivery JOIN tenant ON tenant.id = delivery.tenant_id WHERE delivery.id = $1"
     ))
     .bind(delivery)

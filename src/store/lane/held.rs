@@ -1,4 +1,7 @@
-//! Why deliveries wait because people decided so: what `lane_entry.held` says of them.
+//! Why deliveries wait because people decided so: what `lane_entry.held` says of them, and which of those that have ended a
+//! person may hold all the same ([`hold_mark`](super::hold_mark)).
+
+use crate::model::state::Concluded;
 
 /// A person holds the delivery by itself.
 pub(in crate::store) const BY_HAND: &str = "by hand";
@@ -13,3 +16,31 @@ macro_rules! held_if_paused {
     };
 }
 pub(in crate::store) use held_if_paused;
+
+/// What people hold a delivery for that comes back by itself: it alone, or all of its tenant's. For statements that read
+/// `tenant` and `delivery`, whose row was locked by an earlier statement: so a hold that came first is seen.
+macro_rules! held_by_people {
+    () => {
+        "CASE WHEN delivery.held_by_hand THEN 'by hand' WHEN tenant.paused_at IS NOT NULL THEN 'tenant paused' END"
+    };
+}
+pub(in crate::store) use held_by_people;
+
+/// Whether a delivery that ended so may come back by itself: by a late answer, by a hold of its sender, or because what it
+/// lacked has come.
+pub(in crate::store) const fn may_come_back(concluded: Concluded) -> bool {
+    matches!(concluded, Concluded::Uncertain | Concluded::Dead | Concluded::Rejected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_use_the_words_of_the_code() {
+        let quoted = |word: &str| format!("'{word}'");
+        assert!(held_if_paused!().contains(&quoted(TENANT_PAUSED)));
+        assert!(held_by_people!().contains(&quoted(TENANT_PAUSED)));
+        assert!(held_by_people!().contains(&quoted(BY_HAND)));
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::{Store, Transaction};
-use super::sender::sender_history::senders;
+use super::sender::sender_history::{may_be_the_senders, senders};
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, RelayName};
 use crate::model::note::NoteKind;
@@ -15,7 +15,7 @@ use crate::store::db::statement::sql;
 use crate::store::dead_letter::decide::cancel_duplicates;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
 use crate::store::intake::same_invoice::{Revived, newer_deliveries};
-use crate::store::lane::held::held_if_paused;
+use crate::store::lane::held::held_by_people;
 use crate::store::upkeep::concluded_count::count_concluded;
 
 /// What names the attempts that are taken back.
@@ -35,7 +35,7 @@ pub struct TrippedAttempt {
 pub(in super::super) struct ComingBack<'a> {
     /// The lane that they come back to.
     pub relay: &'a RelayName,
-    /// What holds them there, if anything does.
+    /// What holds them there, if anything does, and people do not.
     pub held: Option<&'a str>,
     /// The moment at which they held their sender, if they did: kept on the delivery.
     pub tripped_at: Option<Timestamp>,
@@ -60,15 +60,14 @@ pub struct LostBy<'a> {
 impl Store {
     /// Up to `limit` attempts that ended their deliveries so, and stand as their last word.
     pub async fn lost_deliveries(&self, lost: &LostBy<'_>, limit: u32) -> Result<Vec<TrippedAttempt>, StoreError> {
-        // A rejection with an enhanced code is the recipient's own.
         sql(concat!(
             senders!(),
             "SELECT attempt.delivery_id, attempt.claim, delivery.attempts
              FROM sender JOIN attempt ON attempt.relay = $1 AND attempt.sender_key = sender.sender_key
                   JOIN delivery ON delivery.id = attempt.delivery_id AND delivery.claim = attempt.claim
-             WHERE attempt.ended_at >= $4 AND attempt.phase = $5 AND attempt.code = $6
-               AND (attempt.class = 'refused' OR (attempt.class = 'rejected' AND attempt.code NOT LIKE '% %'))
-               AND delivery.concluded IN ('dead', 'rejected')
+             WHERE attempt.ended_at >= $4 AND attempt.phase = $5 AND attempt.code = $6 AND ",
+            may_be_the_senders!(),
+            " AND delivery.concluded IN ('dead', 'rejected')
              ORDER BY attempt.delivery_id LIMIT $7"
         ))
         .bind(lost.relay)
@@ -115,7 +114,7 @@ pub(in super::super) async fn bring_back(
         SELECT delivery.id, $1, delivery.tenant_id, delivery.customer_id, 'due', $2, delivery.expires_at,
                rows.attempts_before, delivery.claim, delivery.decision, delivery.portal_access,
                delivery.portal_method, delivery.class, delivery.reason, delivery.concluded_at, COALESCE(",
-        held_if_paused!(),
+        held_by_people!(),
         ", $3), $2
         FROM rows JOIN delivery ON delivery.id = rows.delivery_id JOIN tenant ON tenant.id = delivery.tenant_id"
     ))
@@ -150,7 +149,7 @@ async fn clear_ends(
         UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL, attempts = 0,
                decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
                decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
-               attachments = NULL, phase = NULL, code = NULL,
+               attachments = NULL, phase = NULL, code = NULL, held_by_hand = NULL,
                tripped_at = COALESCE($1, tripped_at)
         WHERE id IN (SELECT id FROM rows)")
     .bind(how.tripped_at)

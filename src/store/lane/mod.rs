@@ -4,6 +4,7 @@ pub(super) mod claim;
 pub(super) mod data_permit;
 pub(super) mod held;
 pub(super) mod hold;
+pub(super) mod hold_mark;
 pub(super) mod load;
 pub(super) mod lost_deliveries;
 pub(super) mod pause;

@@ -7,12 +7,13 @@
 mod accepted_late;
 pub(in crate::store) mod attempt_record;
 pub(in crate::store) mod conclude;
+mod late;
 
 use attempt_record::{BackToDue, NextState, Record, Recorded, concluded};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::claim::{Claim, Fence};
-use super::held::{BY_HAND, TENANT_PAUSED, held_if_paused};
+use super::held::{BY_HAND, TENANT_PAUSED};
 use super::takeover::resent::keep_late_answers;
 use crate::clock::Timestamp;
 use crate::failpoint::{self, Failpoint};
@@ -27,8 +28,8 @@ use crate::store::delivery::notes::{DISPATCHER, NewNote, insert_new_notes, inser
 use crate::store::delivery::terms::terms_values;
 use accepted_late::conclude_accepted_late;
 use conclude::{anonymized, conclude, insert_attempts};
+use late::{find_late, send_late_again};
 
-use crate::store::upkeep::concluded_count::count_concluded;
 use crate::store::{Store, Transaction};
 
 impl Store {
@@ -45,14 +46,19 @@ impl Store {
         let mut transaction = self.begin().await?;
         let held_meanwhile = waiting_on(&mut transaction, &sorted).await?;
         replace(&mut sorted, &held_meanwhile);
-        let TakenClaims { claims: fresh, held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
+        let TakenClaims { claims: fresh, mut held } = take_from_lane(&mut transaction, &sorted, self.now()).await?;
         let claims = without(&sorted, &fresh).into_iter().map(|record| record.fence);
         let erased = erased::among(&mut transaction, claims).await?;
         let anonymized: Vec<Record> =
             records.iter().filter(|record| erased.contains(&record.fence.claim())).map(anonymized).collect();
         replace(&mut sorted, &anonymized);
+        let late = find_late(&mut transaction, &without(&sorted, &fresh)).await?;
+        let late_and_held = while_held(&sorted, &late.held);
+        replace(&mut sorted, &late_and_held);
         let remaining: Vec<&Record> = without(&sorted, &fresh);
-        let late = take_late(&mut transaction, &remaining, self.now()).await?;
+        send_late_again(&mut transaction, &remaining, &late, self.now()).await?;
+        held.extend(late.held.iter().map(|claim| (*claim, BY_HAND.to_owned())));
+        let late = late.claims;
         let others = without(&remaining, &late);
         let answered = keep_late_answers(&mut transaction, &others, self.now()).await?;
         let others = without(&others, &answered);
@@ -112,15 +118,14 @@ fn is_held_by_people(held: &str) -> bool {
     held == BY_HAND || held == TENANT_PAUSED
 }
 
-/// What is written in place of records whose deliveries a person holds by now, and which do not end for that reason.
+/// What is written in place of records whose deliveries a person holds in their lane by now, and which do not end for that
+/// reason. ([`late`] looks for those that were declared uncertain.)
 ///
 /// The rows stay locked, a hold that comes later waits for what is written: all of the batch in their order, since some of
 /// them first and the others later could close a ring with another transaction. A tenant's pause needs no such look, since
 /// what comes back after its end reads it from the tenant.
 async fn waiting_on(on: &mut Transaction, records: &[&Record]) -> Result<Vec<Record>, StoreError> {
-    let may_wait: Vec<(&Record, &BackToDue)> =
-        records.iter().filter_map(|record| Some((*record, record.if_held()?))).collect();
-    if may_wait.is_empty() {
+    if records.iter().all(|record| record.if_held().is_none()) {
         return Ok(Vec::new());
     }
     let rows = sql("WITH {rows}
@@ -138,13 +143,17 @@ async fn waiting_on(on: &mut Transaction, records: &[&Record]) -> Result<Vec<Rec
             held.insert((row.get("delivery_id")?, row.get("claim")?));
         }
     }
-    let waiting = may_wait.into_iter().filter(|(record, _)| held.contains(&record.fence.claim()));
-    let instead = |(record, due): (&Record, &BackToDue)| Record {
-        fence: record.fence,
-        attempt: record.attempt.clone(),
-        next: NextState::Due(Box::new(due.clone())),
+    Ok(while_held(records, &held))
+}
+
+/// What is written in place of those of `records` that would end, although a person holds their deliveries (`held`).
+fn while_held(records: &[&Record], held: &HashSet<Claim>) -> Vec<Record> {
+    let waits = |record: &&Record| {
+        let due = record.if_held().filter(|_| held.contains(&record.fence.claim()))?;
+        let next = NextState::Due(Box::new(due.clone()));
+        Some(Record { fence: record.fence, attempt: record.attempt.clone(), next })
     };
-    Ok(waiting.map(instead).collect())
+    records.iter().filter_map(waits).collect()
 }
 
 /// Puts lane entries back to due or removes them, where the claim still holds; returns whose did.
@@ -170,11 +179,7 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
     let due = due(records);
     let back = back_to_due(on, &due, now).await?;
     keep_messages(on, &kept(due.iter().filter(|(fence, _)| back.contains(&fence.claim())))).await?;
-    let note = |(fence, due): &(Fence, &BackToDue)| {
-        let note = due.note.clone().filter(|_| back.contains(&fence.claim()));
-        note.map(|kind| NewNote { delivery: fence.delivery, kind })
-    };
-    insert_new_notes(on, &due.iter().filter_map(note).collect::<Vec<_>>(), now).await?;
+    insert_new_notes(on, &new_notes(due.iter().filter(|(fence, _)| back.contains(&fence.claim()))), now).await?;
     taken.claims.extend(back);
     Ok(taken)
 }
@@ -182,6 +187,11 @@ async fn take_from_lane(on: &mut Transaction, records: &[&Record], now: Timestam
 /// What the relay may hold of those that are sent once more.
 fn kept<'r>(due: impl Iterator<Item = &'r (Fence, &'r BackToDue)>) -> Vec<(DeliveryId, &'r KeptMessage)> {
     due.filter_map(|(fence, due)| due.message.as_deref().map(|message| (fence.delivery, message))).collect()
+}
+
+/// What the timelines are to say of those that are sent again.
+fn new_notes<'r>(due: impl Iterator<Item = &'r (Fence, &'r BackToDue)>) -> Vec<NewNote> {
+    due.filter_map(|(fence, due)| Some(NewNote { delivery: fence.delivery, kind: due.note.clone()? })).collect()
 }
 
 async fn back_to_due(
@@ -239,53 +249,6 @@ async fn back_to_due(
     .iter()
     .map(|row| Ok((row.get("delivery_id")?, row.get("claim")?)))
     .collect()
-}
-
-/// Finds deliveries that were declared uncertain in the claim that now answers after all, and locks them. Those that
-/// are to be sent again get their lane entry back.
-async fn take_late(on: &mut Transaction, records: &[&Record], now: Timestamp) -> Result<HashSet<Claim>, StoreError> {
-    if records.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let late: HashSet<Claim> = sql("WITH {rows}
-        SELECT delivery.id, delivery.claim FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim
-        WHERE delivery.concluded = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
-    .rows("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| Ok((row.get("id")?, row.get("claim")?)))
-    .collect::<Result<_, StoreError>>()?;
-
-    let back: Vec<_> = due(records).into_iter().filter(|(fence, _)| late.contains(&fence.claim())).collect();
-    if let Some((first, _)) = back.first() {
-        sql(concat!(
-            "WITH {rows}
-            INSERT INTO lane_entry (delivery_id, relay, tenant_id, customer_id, state, expires_at, claim, worker_id,
-                                    decision, portal_access, portal_method, decision_reason, decision_inputs,
-                                    message_sha256, message_date, held)
-            SELECT delivery.id, tenant.relay, delivery.tenant_id, delivery.customer_id, 'sending',
-                   delivery.expires_at, rows.claim, rows.worker_id, delivery.decision, delivery.portal_access,
-                   delivery.portal_method, delivery.decision_reason, delivery.decision_inputs, delivery.message_sha256,
-                   delivery.message_date, ",
-            held_if_paused!(),
-            " FROM rows JOIN delivery ON delivery.id = rows.id JOIN tenant ON tenant.id = delivery.tenant_id"
-        ))
-        .rows("id uuid, claim bigint, worker_id uuid", back.iter().map(|(fence, _)| fence.values()))
-        .run(on)
-        .await?;
-        sql("WITH {rows}
-            UPDATE delivery SET concluded = NULL, concluded_at = NULL, class = NULL, reason = NULL
-            WHERE id IN (SELECT id FROM rows)")
-        .rows("id uuid", back.iter().map(|(fence, _)| [fence.delivery.into()]))
-        .run(on)
-        .await?;
-        let fewer = -i64::try_from(back.len()).unwrap_or(i64::MAX);
-        count_concluded(on, first.delivery, &BTreeMap::from([(Concluded::Uncertain, fewer)])).await?;
-        back_to_due(on, &back, now).await?;
-        keep_messages(on, &kept(back.iter())).await?;
-    }
-    Ok(late)
 }
 
 /// Keeps the attempts of claims whose delivery a person has concluded meanwhile (resent an uncertain one, or marked it

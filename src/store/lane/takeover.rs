@@ -5,6 +5,7 @@ pub(in crate::store) mod resent;
 use std::collections::BTreeMap;
 
 use super::claim::{Claimed, Fence};
+use super::held::{BY_HAND, may_come_back};
 use super::relay::relay_state::give_probes_back;
 use crate::clock::Timestamp;
 use crate::model::ids::{DeliveryId, WorkerId};
@@ -143,7 +144,7 @@ impl Store {
                 ORDER BY expires_at LIMIT $2 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
             RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                      decision_inputs, message_sha256, message_date, may_be_out")
+                      decision_inputs, message_sha256, message_date, held, may_be_out")
         .bind(now)
         .bind(limit)
         .all(&mut transaction)
@@ -185,7 +186,7 @@ impl Store {
             DELETE FROM lane_entry
             WHERE (delivery_id, claim, COALESCE(worker_id, delivery_id)) IN (SELECT id, claim, worker_id FROM rows) AND data_started
             RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                      decision_inputs, message_sha256, message_date")
+                      decision_inputs, message_sha256, message_date, held")
         .rows("id uuid, claim bigint, worker_id uuid", fences.iter().map(Fence::values))
         .all(&mut transaction)
         .await?;
@@ -222,7 +223,7 @@ async fn declare_uncertain(
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let left = sql("DELETE FROM lane_entry WHERE worker_id = $1 AND data_started
         RETURNING delivery_id, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                  decision_inputs, message_sha256, message_date")
+                  decision_inputs, message_sha256, message_date, held")
     .bind(dead)
     .all(on)
     .await?;
@@ -245,6 +246,8 @@ pub(in crate::store) struct Left {
     decision_inputs: Option<String>,
     message_sha256: Option<Sha256>,
     message_date: Option<Timestamp>,
+    /// A person held it by itself.
+    held_by_hand: bool,
 }
 
 impl Left {
@@ -265,11 +268,12 @@ impl Left {
             decision_inputs: row.get("decision_inputs")?,
             message_sha256: row.get("message_sha256")?,
             message_date: row.get("message_date")?,
+            held_by_hand: row.get::<Option<String>>("held")?.as_deref() == Some(BY_HAND),
         })
     }
 }
 
-/// Concludes deliveries whose attempt was not finished.
+/// Concludes deliveries whose attempt was not finished. What a person held, and may come back by itself, stays held.
 pub(in crate::store) async fn conclude_left(
     on: &mut Transaction,
     left: &[Left],
@@ -300,6 +304,7 @@ pub(in crate::store) async fn conclude_left(
             decision_inputs: text = &left.decision_inputs,
             message_sha256: bytea = left.message_sha256,
             message_date: bigint = left.message_date,
+            held_by_hand: boolean = (left.held_by_hand && may_come_back(concluded)).then_some(true),
         }
     ))
     .run(on)

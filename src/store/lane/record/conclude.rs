@@ -15,6 +15,8 @@ use crate::store::intake::new_dead_letter::insert_dead_letters;
 use crate::store::intake::new_delivery::insert_deliveries;
 use crate::store::intake::new_lane_entry::{NewLaneEntry, insert_lane_entries};
 use crate::store::lane::claim::{Claim, Fence};
+use crate::store::lane::held::{BY_HAND, may_come_back};
+use crate::store::lane::hold_mark;
 use crate::store::outbox::outcomes::insert_outcomes;
 use crate::store::upkeep::concluded_count::count_concluded;
 
@@ -50,7 +52,7 @@ pub(in crate::store) async fn insert_attempts(on: &mut Transaction, records: &[&
 }
 
 /// Writes how deliveries ended, and all that comes of it. What is left of one that people hold (`held`, and as what) is
-/// held too.
+/// held too, and what may come back by itself keeps that a person holds it.
 pub(in crate::store) async fn conclude(
     on: &mut Transaction,
     records: &[&Record],
@@ -61,6 +63,12 @@ pub(in crate::store) async fn conclude(
     let concluded = concluded(records);
     let Some((first, _)) = concluded.first() else { return Ok(()) };
     update_deliveries(on, &concluded).await?;
+    let by_hand = |claim: Claim| held.get(&claim).is_some_and(|held| held == BY_HAND);
+    let kept = concluded
+        .iter()
+        .filter(|(fence, conclusion)| may_come_back(conclusion.concluded) && by_hand(fence.claim()))
+        .map(|(fence, _)| fence.delivery);
+    hold_mark::mark(on, &kept.collect::<Vec<_>>()).await?;
     insert_outcomes(on, concluded.iter().map(|(fence, conclusion)| (fence.delivery, conclusion.concluded))).await?;
 
     let mut counts = BTreeMap::new();

@@ -74,7 +74,7 @@ impl Store {
                 LIMIT $1 {postgres: FOR UPDATE SKIP LOCKED})
             DELETE FROM lane_entry WHERE delivery_id IN (SELECT delivery_id FROM picked)
             RETURNING delivery_id, relay, attempts, claim, decision, portal_access, portal_method, decision_reason,
-                      decision_inputs, message_sha256, message_date, first_failed_at")
+                      decision_inputs, message_sha256, message_date, held, first_failed_at")
         .bind(limit)
         .rows("relay text", relays.iter().map(|relay| [relay.into()]))
         .all(&mut transaction)

@@ -35,6 +35,15 @@ macro_rules! senders {
 }
 pub(in crate::store::lane) use senders;
 
+/// Whether `attempt` ended by an answer that may be about its sender, and ended its delivery: a rejection with an enhanced
+/// code is the recipient's own.
+macro_rules! may_be_the_senders {
+    () => {
+        "(attempt.class = 'refused' OR (attempt.class = 'rejected' AND attempt.code NOT LIKE '% %'))"
+    };
+}
+pub(in crate::store::lane) use may_be_the_senders;
+
 /// An answer, and when it came.
 pub type DatedAnswer = (Timestamp, PastAnswer<Phase>);
 
