@@ -188,6 +188,10 @@ impl Shared {
                 gate.passed().await;
                 Flow::Break(())
             }
+            Some(Act::WaitThenReply(gate, text)) => {
+                gate.passed().await;
+                conversation.say(&text).await?
+            }
             Some(Act::Reply(text)) => conversation.say(&text).await?,
             Some(Act::ReplyThenClose(text)) => conversation.end(&text).await?,
             Some(Act::Raw(bytes)) => {

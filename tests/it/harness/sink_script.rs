@@ -30,6 +30,8 @@ pub enum Act {
     Wait(Gate),
     /// Waits until the test lets it go on, then hangs up.
     WaitThenClose(Gate),
+    /// Waits until the test lets it go on, then answers this.
+    WaitThenReply(Gate, String),
     /// Answers `250` in lines of 512 bytes, so many bytes in all, as fast as the client takes them.
     LongReply(u64),
     /// Sends lines of a reply that never ends.
@@ -61,13 +63,18 @@ impl Act {
         Self::Reply(text.to_owned())
     }
 
+    pub fn wait_then_reply(gate: &Gate, text: &str) -> Self {
+        Self::WaitThenReply(gate.clone(), text.to_owned())
+    }
+
     pub fn take_then(act: Self) -> Self {
         Self::Take(Box::new(act))
     }
 
     /// Whether it tells the client that the message was not taken: 4xx or 5xx.
     pub(super) fn refuses(&self) -> bool {
-        matches!(self, Self::Reply(text) | Self::ReplyThenClose(text) if text.starts_with(['4', '5']))
+        matches!(self, Self::Reply(text) | Self::ReplyThenClose(text) | Self::WaitThenReply(_, text)
+            if text.starts_with(['4', '5']))
     }
 }
 

@@ -28,23 +28,23 @@ on_both_databases!(
 );
 
 /// A row that no other transaction can change until it is let go.
-struct HeldRow(PgConnection);
+pub(super) struct HeldRow(PgConnection);
 
 impl HeldRow {
-    async fn lock(database: &TestDatabase, row: &str) -> Self {
+    pub(super) async fn lock(database: &TestDatabase, row: &str) -> Self {
         let mut connection = PgConnection::connect(&database.url).await.expect("the database answers");
         let text = format!("BEGIN; {row} FOR UPDATE");
         sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.expect("the row is there");
         Self(connection)
     }
 
-    async fn let_go(mut self) {
+    pub(super) async fn let_go(mut self) {
         sqlx::raw_sql("COMMIT").execute(&mut self.0).await.expect("the row is let go");
     }
 }
 
 /// Waits until so many transactions wait for rows.
-async fn waiting(database: &TestDatabase, count: i64) {
+pub(super) async fn waiting(database: &TestDatabase, count: i64) {
     let text = "SELECT COUNT(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let waiting = async {
