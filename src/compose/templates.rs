@@ -318,9 +318,14 @@ fn describe(error: &minijinja::Error) -> String {
         (_, None) => error.to_string(),
     };
     let mut cause = std::error::Error::source(error);
+    let mut last = String::new();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+        // A template that imports itself fails on each level in the same words.
+        let said = error.to_string();
+        if said != last {
+            text = format!("{text}: {said}");
+        }
+        (last, cause) = (said, error.source());
     }
     text
 }

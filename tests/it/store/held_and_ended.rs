@@ -138,7 +138,10 @@ async fn a_late_refusal_of_what_is_held_waits(database: TestDatabase) {
         Some(Box::new(BackToDue { attempts: claimed.attempts, note: Some(NoteKind::RefusedWhileHeld), ..*due }));
     record(&database, &Record { next: NextState::Concluded(concluded), ..refusal }).await;
     assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter").await, 0);
-    assert_eq!(database.number("SELECT COUNT(*) FROM delivery_note WHERE what LIKE 'due again: a person held it%'").await, 1);
+    assert_eq!(
+        database.number("SELECT COUNT(*) FROM delivery_note WHERE what LIKE 'due again: a person held it%'").await,
+        1
+    );
     waits_until_it_is_let_go(&database, 1).await;
 }
 
