@@ -22,7 +22,7 @@ use crate::model::ids::{CustomerId, DeliveryId, RelayName, TenantId};
 use crate::model::invoice_kind::InvoiceKind;
 use crate::model::invoice_ref::InvoiceRef;
 use crate::model::state::{Concluded, DeliveryState};
-use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, MarkedSent, NewAuditEntry};
+use crate::store::{Acted, Cursor, DeliveryFilter, HeldCounts, LetGoCounts, MarkedSent, NewAuditEntry};
 use list::DeliveryRow;
 
 /// List deliveries, show one as it was sent, cancel, hold or hurry them
@@ -214,8 +214,7 @@ pub async fn run(args: DeliveriesArgs, globals: &Globals) -> anyhow::Result<()> 
             print_held(output, counts, since)
         }
         DeliveriesAction::LetGo { tenant, all: _ } => {
-            let number = app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?;
-            print_many(output, number, "let go", "they are sent in their turn")
+            print_let_go(output, app.store.let_go(tenant.map(TenantId::from).as_ref(), &who).await?)
         }
     }
 }
@@ -299,14 +298,26 @@ fn print_held(output: Output, counts: HeldCounts, since: Timestamp) -> anyhow::R
     Ok(output.one(&Held { result: "held", deliveries: counts.held, under_way: counts.under_way }, &text)?)
 }
 
-/// Says what was done to how many.
-fn print_many(output: Output, number: u64, what: &'static str, next: &str) -> anyhow::Result<()> {
+/// Says how many are sent now, and how many wait on.
+fn print_let_go(output: Output, counts: LetGoCounts) -> anyhow::Result<()> {
     #[derive(Serialize)]
-    struct ManyActed {
+    struct LetGo {
         result: &'static str,
         deliveries: u64,
+        /// Those of them that the pause of their tenant holds from now on.
+        tenant_paused: u64,
     }
-    let many = count(usize::try_from(number).unwrap_or(usize::MAX), "delivery");
-    let text = if number == 0 { format!("{many} {what}") } else { format!("{many} {what}; {next}") };
-    Ok(output.one(&ManyActed { result: what, deliveries: number }, &text)?)
+    let LetGoCounts { let_go, tenant_paused } = counts;
+    let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "delivery");
+    let next = match (let_go, tenant_paused) {
+        (0, _) => String::new(),
+        (_, 0) => "; they are sent in their turn".to_owned(),
+        (all, paused) if all == paused => "; the pause of a tenant holds them until `tenants resume ID`".to_owned(),
+        (_, paused) => format!(
+            "; they are sent in their turn, but for {} that the pause of a tenant holds until `tenants resume ID`",
+            number(paused)
+        ),
+    };
+    let text = format!("{} let go{next}", number(let_go));
+    Ok(output.one(&LetGo { result: "let go", deliveries: let_go, tenant_paused }, &text)?)
 }

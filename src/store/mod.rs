@@ -64,7 +64,7 @@ pub use intake::{
 pub use lane::claim::{Claimed, Fence, HeldRow};
 pub use lane::data_permit::{DataPermitAnswer, DataPermitRequest};
 pub use lane::held::TENANT_PAUSED;
-pub use lane::hold::HeldCounts;
+pub use lane::hold::{HeldCounts, LetGoCounts};
 pub use lane::load::DeliveryContext;
 pub use lane::lost_deliveries::{LostBy, TrippedAttempt};
 pub use lane::pause::{PauseChange, TenantPause};

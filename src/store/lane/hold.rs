@@ -15,7 +15,7 @@ use crate::store::db::deadlock::repeat_after_deadlock;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::delivery::notes::insert_notes;
-use crate::store::lane::held::{BY_HAND, held_if_paused};
+use crate::store::lane::held::{BEHIND, BY_HAND, due_behind, held_if_paused};
 use crate::store::lane::hold_mark::{is_anything_free, is_anything_held, mark_ended, unmark};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
@@ -24,7 +24,7 @@ use crate::store::{Store, Transaction};
 const BATCH_MAX: u32 = 5_000;
 /// So far apart may the clocks be of the worker that recorded a refusal, of the one that holds its sender, and of this
 /// process.
-const CLOCKS_APART: Duration = Duration::from_mins(10);
+pub(super) const CLOCKS_APART: Duration = Duration::from_mins(10);
 
 /// How many deliveries a hold met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +33,15 @@ pub struct HeldCounts {
     pub held: u64,
     /// DATA had begun before: their message may be out, and they are held only if they come back.
     pub under_way: u64,
+}
+
+/// How many deliveries are not held by hand any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LetGoCounts {
+    /// All of them that wait.
+    pub let_go: u64,
+    /// Those of them that wait on, because their tenant is paused.
+    pub tenant_paused: u64,
 }
 
 impl Store {
@@ -144,41 +153,53 @@ impl Store {
     }
 
     /// Lets go what people hold, of one tenant or of all, also what has ended and would be held if it came back; returns how
-    /// many of them wait. Each of these takes its place in its lane anew, unless its tenant is paused.
+    /// many of them wait. Each of these takes its place in its lane anew, what tripped a hold of its sender behind the others;
+    /// but not those of a paused tenant, which its pause holds from then on.
     ///
     /// As a hold, it returns when one statement has found nothing more that is held.
-    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<u64, StoreError> {
+    pub async fn let_go(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<LetGoCounts, StoreError> {
         let who = &who.in_one_act();
-        let mut freed = 0;
+        let mut all = LetGoCounts::default();
         while is_anything_held(&mut self.read().await?, tenant).await? {
             repeat_after_deadlock(|| self.unmark_batch(tenant, who)).await?;
-            freed += repeat_after_deadlock(|| self.let_go_batch(tenant, who)).await?;
+            let batch = repeat_after_deadlock(|| self.let_go_batch(tenant, who)).await?;
+            all.let_go += batch.let_go;
+            all.tenant_paused += batch.tenant_paused;
         }
-        Ok(freed)
+        Ok(all)
     }
 
-    async fn let_go_batch(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<u64, StoreError> {
+    async fn let_go_batch(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<LetGoCounts, StoreError> {
         let mut transaction = self.begin().await?;
         let rows = sql(concat!(
-            "UPDATE lane_entry SET held = (SELECT ",
+            "UPDATE lane_entry SET due_at = ",
+            due_behind!("$4"),
+            ", held = (SELECT ",
             held_if_paused!(),
             " FROM tenant WHERE tenant.id = lane_entry.tenant_id)
             -- Asked of the row as it is once it is locked, too.
             WHERE held = $1
               AND delivery_id IN (SELECT delivery_id FROM lane_entry
                                   WHERE held = $1 AND ($2 IS NULL OR tenant_id = $2) LIMIT $3)
-            RETURNING delivery_id"
+            RETURNING delivery_id, held"
         ))
         .bind(BY_HAND)
         .bind(tenant)
         .bind(BATCH_MAX)
+        .bind(self.now().plus(BEHIND))
         .all(&mut transaction)
         .await?;
-        let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<_>, _>>()?;
+        let mut counts = LetGoCounts::default();
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            deliveries.push(row.get("delivery_id")?);
+            counts.let_go += 1;
+            counts.tenant_paused += u64::from(row.get::<Option<String>>("held")?.is_some());
+        }
         let act = (AuditAction::DeliveriesReleased, tenant, who);
         self.keep_act(&mut transaction, &deliveries, act, NoteKind::LetGo, json!({})).await?;
         transaction.commit().await?;
-        Ok(deliveries.len() as u64)
+        Ok(counts)
     }
 
     async fn unmark_batch(&self, tenant: Option<&TenantId>, who: &Actor) -> Result<(), StoreError> {

@@ -19,7 +19,7 @@ use crate::store::db::value::Row;
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
 use crate::store::directory::person::{Person, names_person};
-use crate::store::lane::held::{BY_HAND, TENANT_PAUSED};
+use crate::store::lane::held::{BEHIND, BY_HAND, TENANT_PAUSED, due_behind};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
 /// Rows in one transaction.
@@ -95,7 +95,8 @@ impl Store {
         Ok(PauseChange::Done { deliveries })
     }
 
-    /// Ends the pause of a tenant; what it held takes its place in its lane anew.
+    /// Ends the pause of a tenant; what it held takes its place in its lane anew, what tripped a hold of its sender behind the
+    /// others.
     pub async fn resume_tenant(&self, tenant: &TenantId, who: &Actor) -> Result<PauseChange, StoreError> {
         if !who.principal.scope.allows(tenant) {
             return Ok(PauseChange::UnknownTenant);
@@ -147,13 +148,17 @@ impl Store {
             WHERE held = $1 AND held IS NOT NULL
               AND tenant_id NOT IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL) LIMIT 1";
         if sql(forgotten).bind(TENANT_PAUSED).optional(&mut self.read().await?).await?.is_some() {
-            changed += sql("UPDATE lane_entry SET held = NULL
-                WHERE held = $1 AND delivery_id IN (
+            changed += sql(concat!(
+                "UPDATE lane_entry SET held = NULL, due_at = ",
+                due_behind!("$3"),
+                " WHERE held = $1 AND delivery_id IN (
                     SELECT delivery_id FROM lane_entry
                     WHERE held = $1 AND held IS NOT NULL
-                      AND tenant_id NOT IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL) LIMIT $2)")
+                      AND tenant_id NOT IN (SELECT id FROM tenant WHERE paused_at IS NOT NULL) LIMIT $2)"
+            ))
             .bind(TENANT_PAUSED)
             .bind(limit)
+            .bind(self.now().plus(BEHIND))
             .run(&mut self.write().await?)
             .await?;
         }
@@ -165,11 +170,11 @@ impl Store {
         tenant: &TenantId,
         who: &str,
         note: &NoteContent,
-        statement: fn(&TenantId) -> Statement<'_>,
+        statement: fn(&TenantId, Timestamp) -> Statement<'_>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
         loop {
-            let batch = repeat_after_deadlock(|| self.change_batch(who, note, statement(tenant))).await?;
+            let batch = repeat_after_deadlock(|| self.change_batch(who, note, statement(tenant, self.now()))).await?;
             changed += batch;
             if batch == 0 {
                 return Ok(changed);
@@ -206,7 +211,7 @@ pub(in crate::store) async fn erase_pause_reason(
 }
 
 /// Claimed rows too: their DATA is not permitted any more, and they come back held.
-fn hold_statement(tenant: &TenantId) -> Statement<'_> {
+fn hold_statement(tenant: &TenantId, _now: Timestamp) -> Statement<'_> {
     sql("UPDATE lane_entry SET held = $2, fair_rank = NULL
         WHERE (held IS NULL OR (held <> $2 AND held <> $3)) AND delivery_id IN (
             SELECT delivery_id FROM lane_entry
@@ -219,12 +224,16 @@ fn hold_statement(tenant: &TenantId) -> Statement<'_> {
     .bind(BATCH_MAX)
 }
 
-fn let_go_statement(tenant: &TenantId) -> Statement<'_> {
-    sql("UPDATE lane_entry SET held = NULL
-        WHERE held = $2
+fn let_go_statement(tenant: &TenantId, now: Timestamp) -> Statement<'_> {
+    sql(concat!(
+        "UPDATE lane_entry SET held = NULL, due_at = ",
+        due_behind!("$4"),
+        " WHERE held = $2
           AND delivery_id IN (SELECT delivery_id FROM lane_entry WHERE held = $2 AND tenant_id = $1 LIMIT $3)
-        RETURNING delivery_id")
+        RETURNING delivery_id"
+    ))
     .bind(tenant)
     .bind(TENANT_PAUSED)
     .bind(BATCH_MAX)
+    .bind(now.plus(BEHIND))
 }

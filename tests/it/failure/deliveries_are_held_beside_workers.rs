@@ -32,7 +32,7 @@ async fn what_is_claimed_is_held(database: TestDatabase) {
     let unchanged = (0..8).map(|n| format!("R-{n} due - - 0")).collect::<Vec<_>>();
     assert_eq!(dispatcher.states().await, unchanged);
     sink.behave(Script::new());
-    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 8);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered").let_go, 8);
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
@@ -58,7 +58,7 @@ async fn what_has_begun_data_is_counted_apart(database: TestDatabase) {
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b due - - 0"]);
     assert_eq!(sink.mails_and_data_phases().0, 1, "the second was not handed over");
-    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 1);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered").let_go, 1);
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails().len(), 2);
     dispatcher.finish().await;

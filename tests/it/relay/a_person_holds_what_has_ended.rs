@@ -37,7 +37,7 @@ async fn hold_all(dispatcher: &Dispatcher) -> HeldCounts {
 }
 
 async fn let_all_go(dispatcher: &Dispatcher) -> u64 {
-    dispatcher.database.store.let_go(None, &actor("ada")).await.expect("the database answers")
+    dispatcher.database.store.let_go(None, &actor("ada")).await.expect("the database answers").let_go
 }
 
 /// Three are dead by refusals, and their sender is not held: that takes five.

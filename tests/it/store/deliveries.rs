@@ -196,7 +196,7 @@ async fn what_is_held_is_not_sent_until_let_go(database: TestDatabase) {
     store.take_over(dead, live).await.expect("answered");
     store.enqueue_ready(10).await.expect("answered");
     assert!(claim(&support.database, live, 10).await.is_empty(), "also what a dead worker had");
-    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered"), 2);
+    assert_eq!(store.let_go(None, &actor(WHO)).await.expect("answered").let_go, 2);
     store.enqueue_ready(10).await.expect("answered");
     assert_eq!(claim(&support.database, live, 10).await.len(), 2);
     support.database.assert_ledger().await;

@@ -74,7 +74,7 @@ async fn what_is_on_the_wire_comes_back_held(database: TestDatabase) {
     assert_eq!(states(&database).await["sent"], 1);
     nothing_is_claimed(&database).await;
 
-    assert_eq!(database.store.let_go(None, &actor(WHO)).await.expect("answered"), 2);
+    assert_eq!(database.store.let_go(None, &actor(WHO)).await.expect("answered").let_go, 2);
     database.store.enqueue_ready(10).await.expect("answered");
     let worker = add_worker(&database).await;
     assert_eq!(claim(&database, worker, 5).await.len(), 2);

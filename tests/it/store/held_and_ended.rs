@@ -45,7 +45,7 @@ pub(super) async fn hold_all(database: &TestDatabase) -> HeldCounts {
 }
 
 pub(super) async fn let_all_go(database: &TestDatabase) -> u64 {
-    database.store.let_go(None, &actor(WHO)).await.expect("answered")
+    database.store.let_go(None, &actor(WHO)).await.expect("answered").let_go
 }
 
 /// A delivery whose DATA has begun, and its worker.
@@ -93,6 +93,8 @@ pub(super) async fn waits_until_it_is_let_go(database: &TestDatabase, count: i64
 
     let count = usize::try_from(count).expect("a small number");
     assert_eq!(let_all_go(database).await, count as u64);
+    // What tripped a hold of its sender is due a little later.
+    database.clock.advance(Duration::from_secs(5));
     database.store.enqueue_ready(10).await.expect("answered");
     assert_eq!(claim(database, worker, 5).await.len(), count);
     database.assert_ledger().await;

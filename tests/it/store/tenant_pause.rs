@@ -7,7 +7,7 @@ use invoice_dispatcher::model::ids::TenantId;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::{Concluded, DeliveryRole, DeliveryState};
 use invoice_dispatcher::store::{
-    Acted, DataPermitAnswer, NextState, PauseChange, Record, Recorded, RemainderDelivery, TENANT_PAUSED,
+    Acted, DataPermitAnswer, LetGoCounts, NextState, PauseChange, Record, Recorded, RemainderDelivery, TENANT_PAUSED,
 };
 
 use crate::harness::actor;
@@ -146,7 +146,8 @@ async fn what_a_person_holds_stays_theirs(database: TestDatabase) {
     resume(&database).await;
     assert!(claimed(&database).await.is_empty(), "it is still held by hand");
     pause(&database).await;
-    assert_eq!(database.store.let_go(None, &actor(WHO)).await.expect("answered"), 1);
+    let counts = database.store.let_go(None, &actor(WHO)).await.expect("answered");
+    assert_eq!(counts, LetGoCounts { let_go: 1, tenant_paused: 1 });
     assert!(claimed(&database).await.is_empty(), "now the pause holds it");
     resume(&database).await;
     assert_eq!(claimed(&database).await, ["acme"]);
@@ -157,7 +158,8 @@ async fn only_the_end_of_the_pause_lets_it_go(database: TestDatabase) {
     let delivery = add_due(&database, "acme", 1).await[0];
     pause(&database).await;
     assert_eq!(database.store.send_now(delivery, &actor(WHO)).await.expect("answered"), Acted::TenantPaused);
-    assert_eq!(database.store.let_go(None, &actor(WHO)).await.expect("answered"), 0);
+    let counts = database.store.let_go(None, &actor(WHO)).await.expect("answered");
+    assert_eq!(counts, LetGoCounts::default(), "it is not held by hand");
     database.store.let_senders_go().await.expect("answered");
     let stands = database.store.delivery(delivery, &TenantScope::All).await.expect("answered").expect("it is known");
     assert_eq!((stands.state, stands.held.as_deref()), (DeliveryState::Due, Some(TENANT_PAUSED)));

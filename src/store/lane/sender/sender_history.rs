@@ -15,7 +15,7 @@ use crate::policy::sender_key::{SenderKey, SenderKeys};
 use crate::policy::sender_trip::PastAnswer;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
-use crate::store::db::statement::sql;
+use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::db::value::Row;
 
 /// So many answers are judged at most.
@@ -50,21 +50,7 @@ pub type DatedAnswer = (Timestamp, PastAnswer<Phase>);
 impl Store {
     /// When the relay accepted a mail of one of these senders last.
     pub async fn last_accepted(&self, relay: &RelayName, keys: &SenderKeys) -> Result<Option<Timestamp>, StoreError> {
-        sql(concat!(
-            senders!(),
-            "SELECT MAX(last.ended_at) AS accepted_at FROM (
-                SELECT (SELECT attempt.ended_at FROM attempt
-                        WHERE attempt.relay = $1 AND attempt.sender_key = sender.sender_key
-                          AND attempt.class = 'accepted'
-                        ORDER BY attempt.ended_at DESC LIMIT 1) AS ended_at
-                FROM sender WHERE sender.sender_key IS NOT NULL) AS last"
-        ))
-        .bind(relay)
-        .bind(*keys.start())
-        .bind(*keys.end())
-        .one(&mut self.read().await?)
-        .await?
-        .get("accepted_at")
+        find_last_accepted(&mut self.read().await?, relay, keys).await
     }
 
     /// Whether the relay has accepted a mail of another worker after `since`.
@@ -166,6 +152,29 @@ pub struct EndedAttempt {
     pub class: Option<ReasonCode>,
     /// The relay's codes.
     pub code: Option<String>,
+}
+
+/// When the relay accepted a mail of one of these senders last, as a transaction sees it.
+pub(super) async fn find_last_accepted(
+    on: &mut impl StatementExecutor,
+    relay: &RelayName,
+    keys: &SenderKeys,
+) -> Result<Option<Timestamp>, StoreError> {
+    sql(concat!(
+        senders!(),
+        "SELECT MAX(last.ended_at) AS accepted_at FROM (
+            SELECT (SELECT attempt.ended_at FROM attempt
+                    WHERE attempt.relay = $1 AND attempt.sender_key = sender.sender_key
+                      AND attempt.class = 'accepted'
+                    ORDER BY attempt.ended_at DESC LIMIT 1) AS ended_at
+            FROM sender WHERE sender.sender_key IS NOT NULL) AS last"
+    ))
+    .bind(relay)
+    .bind(*keys.start())
+    .bind(*keys.end())
+    .one(on)
+    .await?
+    .get("accepted_at")
 }
 
 fn read(row: &Row, accepted: Option<Timestamp>) -> Result<DatedAnswer, StoreError> {

@@ -1,13 +1,7 @@
 //! Senders that a relay refuses. A hold is a committed row that all workers obey. The deliveries that it holds have its
 //! text in `lane_entry.held`; a delivery whose text belongs to no hold any more is due again.
 
-use std::time::Duration;
-
-use serde_json::json;
-
 use crate::clock::Timestamp;
-use crate::model::actor::Actor;
-use crate::model::audit::AuditAction;
 use crate::model::ids::{DeliveryId, RelayName, TenantId};
 use crate::model::note::NoteKind;
 use crate::model::reply::Phase;
@@ -18,15 +12,12 @@ use crate::store::db::error::StoreError;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
 use crate::store::delivery::notes::{DISPATCHER, insert_notes};
-use crate::store::lane::held::{BY_HAND, TENANT_PAUSED};
+use crate::store::lane::held::{BEHIND, BY_HAND, TENANT_PAUSED, due_behind};
 use crate::store::lane::lost_deliveries::{ComingBack, LostBy, TrippedAttempt, bring_back, lock_tenants_of};
-use crate::store::people::audit::append::{NewAuditEntry, append};
 use crate::store::{Store, Transaction};
 
 /// Rows in one transaction.
 const BATCH_MAX: u32 = 5_000;
-/// What tripped a hold is due so much later than the rest that it holds: behind it in the lane.
-const LAST: Duration = Duration::from_secs(5);
 
 /// A sender that a relay refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +83,7 @@ impl SenderHold {
         (self.reason != HoldReason::DailyLimit).then(|| self.held_since.minus(LOST_WITHIN))
     }
 
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let held_since = row.get("held_since")?;
         Ok(Self {
             relay: row.get("relay")?,
@@ -200,52 +191,15 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the holds of a sender by hand, named as people call it, by its envelope sender or by its From address; says
-    /// whether there were any. What tripped them has had its chance: it never holds its sender again.
-    pub async fn release_sender(&self, relay: &RelayName, sender: &str, who: &Actor) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let ended: Vec<(String, Option<DeliveryId>)> = sql("DELETE FROM sender_hold
-            WHERE relay = $1 AND (sender = $2 OR envelope_sender = $2 OR from_address = $2)
-            RETURNING words, trial_delivery")
-        .bind(relay)
-        .bind(sender.to_ascii_lowercase())
-        .all(&mut transaction)
-        .await?
-        .iter()
-        .map(|row| Ok((row.get("words")?, row.get("trial_delivery")?)))
-        .collect::<Result<_, StoreError>>()?;
-        if ended.is_empty() {
-            return Ok(false);
-        }
-        sql("WITH {rows}
-            UPDATE delivery SET tripped_at = 0
-            WHERE tripped_at IS NOT NULL
-              AND id IN (
-                SELECT delivery_id FROM lane_entry WHERE relay = $1 AND held IN (SELECT words FROM rows)
-                UNION ALL
-                -- What is being tried is not held meanwhile.
-                SELECT trial_delivery FROM rows)")
-        .bind(relay)
-        .rows("words text, trial_delivery uuid", ended.iter().map(|(words, trial)| [words.into(), (*trial).into()]))
-        .run(&mut transaction)
-        .await?;
-        let entry = NewAuditEntry::new(AuditAction::SenderReleased, who).about(sender);
-        append(&mut transaction, &entry.with(json!({ "relay": relay })), self.now()).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
     /// Lets deliveries go that no hold holds any more; returns how many. Each takes its place in its lane anew, what
     /// tripped a hold behind the others.
     pub async fn let_senders_go(&self) -> Result<u64, StoreError> {
         let mut freed = 0;
         loop {
-            let let_go = sql("UPDATE lane_entry SET held = NULL,
-                   -- What tripped a hold goes behind the others, so that it is not the first to be refused again.
-                   due_at = CASE WHEN due_at < $3 AND EXISTS (
-                                SELECT 1 FROM delivery
-                                WHERE delivery.id = lane_entry.delivery_id AND delivery.tripped_at IS NOT NULL)
-                            THEN $3 ELSE due_at END
+            let let_go = sql(concat!(
+                "UPDATE lane_entry SET held = NULL, due_at = ",
+                due_behind!("$3"),
+                "
                 -- What people hold is for people to let go: asked of the row as it is once it is locked, too, since their
                 -- hold may have come in between.
                 WHERE held IS NOT NULL AND held <> $1 AND held <> $4 AND delivery_id IN (
@@ -253,10 +207,11 @@ impl Store {
                     WHERE held IS NOT NULL AND held <> $1 AND held <> $4
                       AND NOT EXISTS (SELECT 1 FROM sender_hold WHERE sender_hold.words = lane_entry.held
                                                                   AND sender_hold.relay = lane_entry.relay)
-                    LIMIT $2)")
+                    LIMIT $2)"
+            ))
             .bind(BY_HAND)
             .bind(BATCH_MAX)
-            .bind(self.now().plus(LAST))
+            .bind(self.now().plus(BEHIND))
             .bind(TENANT_PAUSED)
             .run(&mut self.write().await?)
             .await?;
