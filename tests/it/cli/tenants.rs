@@ -6,7 +6,11 @@ use crate::cli::support::{objects, printed, told};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::{Support, event};
 
-on_both_databases!(a_tenant_is_paused_and_resumed, a_second_resend_and_a_new_address_are_said_on_purpose,);
+on_both_databases!(
+    a_tenant_is_paused_and_resumed,
+    what_is_let_go_of_a_paused_tenant_waits_on,
+    a_second_resend_and_a_new_address_are_said_on_purpose,
+);
 
 async fn a_tenant_is_paused_and_resumed(database: TestDatabase) {
     let support = Support::with_acme(database).await;
@@ -30,6 +34,22 @@ async fn a_tenant_is_paused_and_resumed(database: TestDatabase) {
     assert!(told(&support, &["tenants", "resume", "acme"]).contains("is resumed already"));
     assert!(told(&support, &["tenants", "pause", "nobody", "--reason", "x"]).contains("there is no tenant nobody"));
     assert_eq!(objects(&support, &["tenants", "list"])[0].get("paused"), None);
+}
+
+async fn what_is_let_go_of_a_paused_tenant_waits_on(database: TestDatabase) {
+    let support = Support::with_acme(database).await;
+    support.accept(&event("1")).await;
+    let hold = ["deliveries", "hold", "--all", "--since", "2026-11-25T02:00:00Z"];
+    printed(&support, &hold);
+    printed(&support, &["tenants", "pause", "acme", "--reason", "wrong amounts"]);
+    let told = printed(&support, &["deliveries", "let-go", "--all"]);
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("1 delivery let go; the pause of a tenant holds them until `tenants resume ID`"), "{told}");
+    printed(&support, &["tenants", "resume", "acme"]);
+
+    printed(&support, &hold);
+    let told = &objects(&support, &["deliveries", "let-go", "--tenant", "acme"])[0];
+    assert_eq!(told, &json!({ "result": "let go", "deliveries": 1, "tenant_paused": 0 }));
 }
 
 async fn a_second_resend_and_a_new_address_are_said_on_purpose(database: TestDatabase) {

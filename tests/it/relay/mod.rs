@@ -6,6 +6,7 @@ mod a_copy_needs_smtputf8;
 mod a_delivery_is_refused;
 mod a_person_acts_during_a_trial;
 mod a_person_holds_what_has_ended;
+mod a_person_releases_a_sender;
 mod a_recipient_has_a_limit;
 mod a_relay_answers_with_a_gigabyte;
 mod a_relay_is_down_for_hours;

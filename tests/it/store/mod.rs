@@ -29,6 +29,7 @@ pub(crate) mod scopes;
 mod search;
 mod search_names;
 pub(crate) mod sender_hold;
+mod sender_release;
 mod takeover;
 mod tenant_pause;
 mod two_at_once;
