@@ -150,7 +150,8 @@ async fn clear_ends(
                decision = NULL, portal_access = NULL, portal_method = NULL, decision_reason = NULL,
                decision_inputs = NULL, message_id = NULL, message_sha256 = NULL, message_date = NULL, message_size = NULL,
                attachments = NULL, phase = NULL, code = NULL, held_by_hand = NULL,
-               tripped_at = COALESCE($1, tripped_at)
+               -- Once a person has released it, it counts for no other hold.
+               tripped_at = CASE WHEN tripped_at = 0 THEN 0 ELSE COALESCE($1, tripped_at) END
         WHERE id IN (SELECT id FROM rows)")
     .bind(how.tripped_at)
     .rows("id uuid", id_rows())

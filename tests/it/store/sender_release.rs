@@ -22,6 +22,7 @@ on_both_databases!(
     what_a_pause_has_left_behind_goes_last,
     what_is_released_later_counts_until_then,
     what_has_ended_is_released_too,
+    what_is_refused_once_more_stays_released,
     what_tripped_the_hold_of_another_sender_is_left_alone,
 );
 
@@ -146,6 +147,27 @@ async fn what_has_ended_is_released_too(database: TestDatabase) {
     assert_eq!(store.record(&[late]).await.expect("answered"), [Recorded::Done]);
     let by_hand = format!("{RELEASED} AND id IN (SELECT delivery_id FROM lane_entry WHERE held = 'by hand')");
     assert_eq!(database.number(by_hand).await, 2);
+    database.assert_ledger().await;
+}
+
+/// Others hold the sender again, and their hold takes back what its refusals have ended meanwhile.
+async fn what_is_refused_once_more_stays_released(database: TestDatabase) {
+    held(&database).await;
+    let store = &database.store;
+    release(&database).await;
+    assert_eq!(store.let_senders_go().await.expect("answered"), 2);
+    database.clock.advance(Duration::from_secs(5));
+    store.enqueue_ready(10).await.expect("answered");
+    let worker = add_worker(&database).await;
+    let claimed = claim(&database, worker, 2).await;
+    let records: Vec<_> = claimed.iter().map(|claimed| dead(&database, claimed, worker, key())).collect();
+    store.record(&records).await.expect("answered");
+    let (again, new) = store.hold_sender(&hold(&database), &tripped(&claimed)).await.expect("answered");
+    assert!(new);
+    store.keep_tripped(&again, claimed[0].delivery).await.expect("answered");
+    let waiting = format!("SELECT COUNT(*) FROM lane_entry WHERE held = '{}'", again.description);
+    assert_eq!(database.number(waiting).await, 2, "they wait with the others");
+    assert_eq!((database.number(RELEASED).await, counting(&database).await), (2, 0));
     database.assert_ledger().await;
 }
 

@@ -126,7 +126,12 @@ async fn mark_tripped(on: &mut Transaction, hold: &SenderHold, delivery: Deliver
         .bind(hold.held_since)
         .run(on)
         .await?;
-    sql("UPDATE delivery SET tripped_at = $2 WHERE id = $1").bind(delivery).bind(hold.held_since).run(on).await?;
+    // Once a person has released it, it counts for no other hold.
+    sql("UPDATE delivery SET tripped_at = $2 WHERE id = $1 AND (tripped_at IS NULL OR tripped_at <> 0)")
+        .bind(delivery)
+        .bind(hold.held_since)
+        .run(on)
+        .await?;
     Ok(())
 }
 
