@@ -158,7 +158,8 @@ impl PreviewParts {
         ) else {
             return Err(anyhow::anyhow!("the tenant {} is not known", data.tenant_id)).what_to_do(unknown);
         };
-        let Some(customer) = app.store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await? else {
+        let customer = app.store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await?;
+        let Some(customer) = customer.filter(|customer| !customer.is_erased()) else {
             return Err(anyhow::anyhow!("the customer {} of {} is not known", data.customer_id, data.tenant_id))
                 .what_to_do(unknown);
         };

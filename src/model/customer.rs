@@ -66,6 +66,13 @@ fn known_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 impl Customer {
+    /// Whether this is what an erasure has left: it takes the address, which every import has. Events for such a customer wait
+    /// as for an unknown one.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.address.is_empty()
+    }
+
     /// What this customer is verified against, as it is compared.
     #[must_use]
     pub fn verification_keys(&self) -> VerificationKeys {

@@ -108,7 +108,10 @@ impl Foresight {
         let (Some(tenant), Some(settings), Some(customer), Some(keys)) = (
             self.store.tenant(&data.tenant_id, &TenantScope::All).await?,
             self.store.settings(&data.tenant_id, &TenantScope::All).await?,
-            self.store.customer(&data.tenant_id, &data.customer_id, &TenantScope::All).await?,
+            self.store
+                .customer(&data.tenant_id, &data.customer_id, &TenantScope::All)
+                .await?
+                .filter(|customer| !customer.is_erased()),
             self.store.verification_keys(&data.tenant_id, &data.customer_id).await?,
         ) else {
             return Ok(None);

@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use super::db::error::StoreError;
 use super::db::statement::sql;
+use super::delivery::erased::known_customer;
 use super::delivery::notes::{NewNote, insert_new_notes};
 use super::lane::held::TENANT_PAUSED;
 use super::lane::pause::TenantPause;
@@ -66,7 +67,7 @@ pub struct TenantSnapshot {
 pub struct IntakeContext {
     /// Events that came before.
     pub events: Vec<KnownEvent>,
-    /// Customers that are known.
+    /// Customers that are known; one who was erased is not.
     pub customers: Vec<CustomerSnapshot>,
     /// What makes these invoices duplicates, oldest first.
     pub same_invoices: Vec<SameInvoice>,
@@ -228,11 +229,14 @@ impl Store {
     /// Events whose customer has come, or was waited for long enough; the longest waiting first.
     pub async fn ready_waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>, StoreError> {
         // Which fit is found out without their bodies, of which each may have 1 MiB.
-        sql("WITH ready AS (
+        sql(concat!(
+            "WITH ready AS (
                 SELECT key, wait_until, octet_length(body) AS size FROM event
                 WHERE state = 'waiting' AND body IS NOT NULL
                   AND (wait_until <= $1 OR EXISTS (SELECT 1 FROM customer
-                       WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id))
+                       WHERE customer.tenant_id = event.tenant_id AND customer.id = event.customer_id AND ",
+            known_customer!(),
+            "))
                 ORDER BY wait_until LIMIT $2),
             sized AS (
                 SELECT key, SUM(size) OVER (
@@ -241,7 +245,8 @@ impl Store {
             SELECT event.key, event.tenant_id, event.customer_id, event.invoice_number, event.body, event.via,
                    event.received_at, event.wait_until
             FROM sized JOIN event ON event.key = sized.key
-            WHERE COALESCE(sized.bytes_before, 0) < $3 ORDER BY event.wait_until, event.key")
+            WHERE COALESCE(sized.bytes_before, 0) < $3 ORDER BY event.wait_until, event.key"
+        ))
         .bind(self.now())
         .bind(limit)
         .bind(WAITING_BYTES_MAX)
@@ -329,9 +334,13 @@ impl IntakeTransaction {
         let mut wanted: Vec<_> = customers.iter().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        sql("WITH {rows}
+        sql(concat!(
+            "WITH {rows}
             SELECT customer.tenant_id, customer.id, customer.name, customer.address, customer.locale
-            FROM rows JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id")
+            FROM rows JOIN customer ON customer.tenant_id = rows.tenant_id AND customer.id = rows.customer_id
+                                   AND ",
+            known_customer!()
+        ))
         .rows(
             "tenant_id text, customer_id text",
             wanted.iter().map(|(tenant, customer)| [tenant.into(), customer.into()]),

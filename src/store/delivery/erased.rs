@@ -15,6 +15,15 @@ use crate::store::lane::claim::{Claim, Fence};
 /// Stands where a customer's name stood.
 pub(in crate::store) const ERASED: &str = "(erased)";
 
+/// The condition that a row of `customer` is somebody known. An erasure leaves the row, so that what was sent is still found by the
+/// id, and takes the address, which every import has: until the next import the customer is as unknown as one who never came.
+macro_rules! known_customer {
+    () => {
+        "customer.address <> ''"
+    };
+}
+pub(in crate::store) use known_customer;
+
 /// Those of the claims that ended, and whose customer was erased since.
 pub(in crate::store) async fn among(
     on: &mut Transaction,

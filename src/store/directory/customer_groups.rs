@@ -11,9 +11,11 @@ use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::erased::known_customer;
 
 impl Store {
     /// A tenant's customers, counted by what decides about them: at most a dozen groups for each country of mobile numbers.
+    /// Erased ones are nobody's customers any more.
     pub async fn customer_groups(
         &self,
         tenant: &TenantId,
@@ -25,6 +27,8 @@ impl Store {
                    (mobile IS NOT NULL) AS has_mobile, mobile_country, (mobile_refused_at IS NOT NULL) AS mobile_refused,
                    COUNT(*) AS count
             FROM customer WHERE tenant_id = $1 AND ",
+            known_customer!(),
+            " AND ",
             in_scope!("tenant_id", "$2"),
             " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
         ))
@@ -39,10 +43,14 @@ impl Store {
 
     /// The same of every tenant.
     pub async fn all_customer_groups(&self) -> Result<BTreeMap<TenantId, Vec<CustomerGroup>>, StoreError> {
-        let rows = sql("SELECT tenant_id, type, (postcode_key IS NOT NULL AND house_number_key IS NOT NULL) AS has_postal,
+        let rows = sql(concat!(
+            "SELECT tenant_id, type, (postcode_key IS NOT NULL AND house_number_key IS NOT NULL) AS has_postal,
                    (mobile IS NOT NULL) AS has_mobile, mobile_country, (mobile_refused_at IS NOT NULL) AS mobile_refused,
                    COUNT(*) AS count
-            FROM customer GROUP BY 1, 2, 3, 4, 5, 6")
+            FROM customer WHERE ",
+            known_customer!(),
+            " GROUP BY 1, 2, 3, 4, 5, 6"
+        ))
         .all(&mut self.read().await?)
         .await?;
         let mut groups: BTreeMap<TenantId, Vec<CustomerGroup>> = BTreeMap::new();

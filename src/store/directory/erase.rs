@@ -148,10 +148,12 @@ impl Store {
         let (mut letters, last) = letters_that_name(&mut self.read().await?, &person, None).await?;
         let mut intake = self.begin_intake(std::slice::from_ref(tenant)).await?;
         let on = &mut intake.transaction;
-        let known = sql("UPDATE customer SET name = $3, address = '', locale = NULL, country = NULL, postcode = NULL,
+        let known = sql(
+            "UPDATE customer SET name = $3, address = '', type = NULL, locale = NULL, country = NULL, postcode = NULL,
                    house_number = NULL, mobile = NULL, postcode_key = NULL, house_number_key = NULL,
                    mobile_country = NULL, mobile_refused_at = NULL, updated_at = $4
-            WHERE tenant_id = $1 AND id = $2")
+            WHERE tenant_id = $1 AND id = $2",
+        )
         .bind(tenant)
         .bind(customer)
         .bind(ERASED)

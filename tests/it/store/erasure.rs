@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{Support, WHO, customer, event, tenant};
+use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
 use crate::store::retention::leftovers;
 
 on_both_databases!(
@@ -31,6 +31,7 @@ on_both_databases!(
     the_portal_forgets_them_and_their_sessions_end,
     why_the_tenant_is_paused_names_them_no_more,
     a_name_is_erased_in_whatever_case_it_was_written,
+    an_event_for_an_erased_customer_waits_for_the_next_import,
 );
 
 const ADDRESS: &str = "erika.muster@customer.example";
@@ -228,6 +229,50 @@ async fn a_name_is_erased_in_whatever_case_it_was_written(database: TestDatabase
     let kept = "SELECT reason FROM settings_change WHERE reason IS NOT NULL ORDER BY version";
     let erased = "(erased)";
     assert_eq!(support.database.texts(kept).await, [erased, erased, erased, "for Özlem Möller"]);
+}
+
+async fn an_event_for_an_erased_customer_waits_for_the_next_import(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    assert!(matches!(erase(&support).await, Erased::Done { deliveries: 0, .. }));
+    let groups = store.customer_groups(&TenantId::from("acme"), &TenantScope::All).await.expect("answered");
+    assert!(groups.is_empty(), "the settings page counts them no more: {groups:?}");
+    assert!(store.all_customer_groups().await.expect("answered").is_empty());
+
+    // An address of the event's own changes nothing: whom the mail greets is not known.
+    let to_them = |id: &str| {
+        let mut event = event(id);
+        event["data"]["recipients"] = json!([{ "role": "to", "address": ADDRESS }]);
+        event
+    };
+    assert_eq!(support.take(&to_them("1")).await, Verdict::Waiting);
+    assert_eq!(sweep(&support).await, 0, "what the erasure left is not the customer who is waited for");
+    support.database.clock.advance(CUSTOMER_WAIT);
+    assert_eq!(sweep(&support).await, 1);
+    assert_eq!(support.letters().await, ["unknown_customer open"]);
+    assert_eq!(support.take(&to_them("2")).await, Verdict::Waiting);
+    assert_eq!(erase(&support).await, Erased::UnderWay(1), "an event that waits is under way");
+    assert!(support.states().await.is_empty(), "nothing is sent");
+
+    let again = Customer { name: "Erika Beispiel".to_owned(), ..customer("C-1") };
+    let upserted = store.upsert_customer(&again, &actor("billing")).await.expect("answered");
+    assert_eq!(upserted.resolvable.len(), 1);
+    assert_eq!(support.redrive.auto_redrive(10).await.expect("answered"), 1);
+    assert_eq!(sweep(&support).await, 1);
+    assert_eq!(support.letters().await, ["unknown_customer cured"]);
+    assert_eq!(support.states().await, ["due -"; 2]);
+    let names = support.database.texts("SELECT DISTINCT customer_name FROM delivery").await;
+    assert_eq!(names, ["Erika Beispiel"]);
+    assert_eq!(store.all_customer_groups().await.expect("answered").len(), 1);
+    support.database.assert_ledger().await;
+}
+
+/// Looks at the events whose customers came or were waited for, as the sweeper does; returns how many there were.
+async fn sweep(support: &Support) -> usize {
+    let ready = support.database.store.ready_waiting_events(10).await.expect("answered");
+    let batch: Vec<Parsed> = ready.into_iter().map(Parsed::waiting).collect();
+    support.intake.take(&batch).await.expect("answered");
+    batch.len()
 }
 
 /// The bytes of a database's files, and whether they hold this text.
