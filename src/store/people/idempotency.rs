@@ -5,7 +5,7 @@
 //!
 //! A key is *taken*, *acted on* and *done*. It is acted on in the transaction of the change itself (`mark_acted`), so that
 //! whatever ends between the change and the answer, no request makes the change under this key again: what is only taken
-//! becomes free, what was acted on does not.
+//! becomes free, what was acted on does not. What is done and was never acted on is an answer and nothing else: it goes with it.
 
 use std::time::Duration;
 
@@ -220,8 +220,10 @@ pub(in crate::store) async fn mark_acted(
     if marked == 0 { Err(StoreError::KeyLost) } else { Ok(()) }
 }
 
-/// Forgets every answer: whom one names cannot be seen. That the requests were done stays known.
+/// Forgets every answer: whom one names cannot be seen. That a request was carried out stays known. The key of one that changed
+/// nothing is free again: without its answer the row would only say that it was done.
 pub(in crate::store) async fn forget_answers(on: &mut impl StatementExecutor) -> Result<(), StoreError> {
+    sql("DELETE FROM idempotency_key WHERE is_done AND answer_awaited_until IS NULL").run(on).await?;
     sql("UPDATE idempotency_key SET answer = NULL, key_fingerprint = NULL WHERE answer IS NOT NULL").run(on).await?;
     Ok(())
 }

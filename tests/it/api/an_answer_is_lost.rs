@@ -16,7 +16,7 @@ use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::secrets::SecretKeys;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    Acted, KeyClaim, KeyedAnswer, KeyedRequest, LinkSelection, Store, StoreError, VerificationAttempt,
+    Acted, Erased, KeyClaim, KeyedAnswer, KeyedRequest, LinkSelection, Store, StoreError, VerificationAttempt,
 };
 use reqwest::Method;
 use secrecy::SecretString;
@@ -337,4 +337,8 @@ async fn keys_of_a_lost_answer_survive_the_schema_before(database: TestDatabase)
     support.database.migrate_down_and_up("0015_acted_keys", done).await;
     assert_eq!(look(&support.database.store).await, KeyClaim::Done(None));
     assert_eq!(support.database.store.claim_key(&other).await.expect("answered"), KeyClaim::UnderWay);
+    // What was done before the schema could say whether it changed anything is not done again.
+    let erased = support.database.store.erase_customer(&"acme".into(), &"C-1".into(), &actor(WHO)).await;
+    assert!(matches!(erased, Ok(Erased::Done { .. })), "{erased:?}");
+    assert_eq!(look(&support.database.store).await, KeyClaim::Done(None));
 }

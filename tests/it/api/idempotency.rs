@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::api::support::{self, Answer, Api, EVENT, send};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::{LOOK, actor};
-use crate::operator::samples::{Support, WHO, event};
+use crate::operator::samples::{Support, WHO, customer, event};
 
 on_both_databases!(
     the_same_request_gets_the_first_answer,
@@ -31,6 +31,7 @@ on_both_databases!(
     an_answer_is_kept_for_a_day,
     an_answer_cannot_be_read_in_the_database,
     an_erasure_takes_the_answer_and_nothing_is_done_twice,
+    an_erasure_frees_the_keys_of_what_changed_nothing,
     whoever_only_looks_leaves_no_answer,
     what_is_no_key_is_refused,
 );
@@ -312,6 +313,38 @@ async fn an_erasure_takes_the_answer_and_nothing_is_done_twice(database: TestDat
     let left = "SELECT COUNT(*) FROM idempotency_key WHERE answer IS NOT NULL";
     assert_eq!(support.database.number(left).await, 0);
     assert_eq!(title(&revoke(&api, "k").await), "answer not kept");
+}
+
+async fn an_erasure_frees_the_keys_of_what_changed_nothing(database: TestDatabase) {
+    let (support, api) = one_link(database).await;
+    let store = &support.database.store;
+    store.upsert_customer(&customer("C-2"), &actor("billing")).await.expect("answered");
+    let unknown = "/api/v1/deliveries/0191e7a0-0000-7000-8000-000000000001/cancel";
+    let cancel = || send(keyed(&api, unknown, "k-1", &json!({ "reason": "paid in cash" })));
+    let publish = || {
+        let post = api.request(Method::POST, "/api/v1/events").header("content-type", EVENT);
+        send(post.header("idempotency-key", "k-2").body(event("2").to_string()))
+    };
+    cancel().await.refusal(404);
+    assert!(is_replayed(&cancel().await));
+    assert_eq!(publish().await.success(202)[0]["result"], "accepted");
+    assert_eq!(revoke(&api, "k-3").await.success(200), &json!({ "revoked": 1 }));
+    assert_eq!(revoke(&api, "k-4").await.success(200), &json!({ "revoked": 0 }));
+
+    let (acme, anybody) = (TenantId::from("acme"), CustomerId::from("C-2"));
+    let erased = store.erase_customer(&acme, &anybody, &actor(WHO)).await.expect("answered");
+    assert!(matches!(erased, Erased::Done { .. }), "{erased:?}");
+    let again = cancel().await;
+    again.refusal(404);
+    assert!(!is_replayed(&again), "it is looked at anew, and was not done before");
+    let again = publish().await;
+    assert_eq!(again.success(202)[0]["result"], "duplicate", "an event is one by its id");
+    assert!(!is_replayed(&again));
+    assert_eq!(title(&revoke(&api, "k-3").await), "answer not kept");
+    let again = revoke(&api, "k-4").await;
+    assert_eq!(again.success(200), &json!({ "revoked": 0 }));
+    assert!(!is_replayed(&again));
+    assert_eq!(revocations(&support).await, 1);
 }
 
 async fn whoever_only_looks_leaves_no_answer(database: TestDatabase) {
